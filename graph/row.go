@@ -1,0 +1,62 @@
+package graph
+
+// Float is the element type of a graph: float32 trains, float64 checks.
+type Float interface{ float32 | float64 }
+
+// A Target is the truth of one row: a sparse distribution over the row's K
+// candidates.
+//
+// Pos holds positions in the row, strictly increasing, each in [0,K); Weight
+// holds as many positive numbers that sum to 1. One label is one position of
+// weight 1. An empty Target marks a padding row: ops skip it and no Row method
+// ever sees it.
+type Target[T Float] struct {
+	Pos    []int32
+	Weight []T
+}
+
+// Label returns the position of a one-label target, and whether t is one.
+func (t Target[T]) Label() (y int, ok bool) {
+	if len(t.Pos) != 1 {
+		return 0, false
+	}
+	return int(t.Pos[0]), true
+}
+
+// A Row is the analytic form of a loss: the value ℓ(z, t) and its gradient in
+// closed form.
+//
+// A Row is immutable and safe for concurrent use.
+type Row[T Float] interface {
+	// Row returns ℓ(z, t), in nats where the loss has a unit, and stores ∂ℓ/∂z
+	// in dz.
+	//
+	// dz and z have one length K ≥ 1 and do not overlap; t is not empty. z[j] is
+	// finite, or -Inf for a masked candidate, which must carry no target weight:
+	// masking a candidate equals deleting it, and its dz is 0. If z holds a NaN
+	// or +Inf the value is NaN, and dz is undefined. Row does not modify z or t, keeps
+	// none of its arguments and does not allocate. It may scribble on work, whose
+	// length is at least WorkLen(K) and whose content is arbitrary.
+	Row(dz, z []T, t Target[T], work []T) T
+
+	// WorkLen returns the scratch length that Row needs for K candidates.
+	WorkLen(k int) int
+}
+
+// Rows is the analytic form of one loss at both precisions. Text names the loss
+// and every parameter (its spec text): equal texts mean equal losses, and Text
+// goes into the hash of the ops that carry the loss.
+type Rows struct {
+	Text string
+	F32  Row[float32]
+	F64  Row[float64]
+}
+
+// rowOf returns the form of r at precision T.
+func rowOf[T Float](r Rows) Row[T] {
+	var zero T
+	if _, ok := any(zero).(float32); ok {
+		return any(r.F32).(Row[T])
+	}
+	return any(r.F64).(Row[T])
+}

@@ -1,0 +1,15 @@
+// Package losses holds the softmax family: one file per loss, a registry, and
+// the text form that flags, config files, reports and op hashes share.
+//
+// A loss is stated three times, and the conformance test makes the three agree:
+//
+//   - Node, the definition as a Gorgonia graph, composed from Gorgonia nodes and
+//     the differentiable primitives of package graph, so that its gradient is
+//     symbolic differentiation;
+//   - Rows, the analytic form: value and gradient of one row in closed form, at
+//     float32 to train and at float64 to check;
+//   - Ref, the textbook value in float64 by another algorithm.
+//
+// Letters: z scores of a row, t its target distribution, K candidates, p the
+// prediction map, ξ a threshold, τ a temperature, Ω a regulariser.
+package losses

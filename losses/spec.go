@@ -1,0 +1,187 @@
+package losses
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"gorgonia.org/gorgonia"
+
+	"github.com/fenchel-ml/fenchel/graph"
+)
+
+// Float, Target and Row are those of package graph, under the names by which a
+// loss file uses them.
+type (
+	Float           = graph.Float
+	Target[T Float] = graph.Target[T]
+	Row[T Float]    = graph.Row[T]
+)
+
+// A Spec is everything that the command line, the plots, the benchmarks and the
+// tests know of a loss. All fields but Params are required.
+type Spec struct {
+	Name   string  // registry key, lower case, e.g. "softmax"
+	Doc    string  // one line: what it is
+	Source string  // paper and equation
+	Params []Param // in the order in which the text form prints them
+	Props  Props   // facts that the conformance test holds in both directions
+	Theory Theory  // what the literature tabulates, each entry tested
+
+	// New returns the analytic form at both precisions. Text is filled by Parse.
+	New func(v Values) graph.Rows
+
+	// Node returns the definition as a graph: scores z [B,K] and targets t of B
+	// rows to losses [B]. A padding row's loss is not specified; graph.MeanRows
+	// leaves it out.
+	Node func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error)
+
+	// Ref returns the textbook value of one row by another algorithm than New's.
+	Ref func(v Values, z []float64, t Target[float64]) float64
+}
+
+var (
+	mu    sync.RWMutex
+	specs = map[string]*Spec{}
+)
+
+// Register adds s to the registry. It panics if s is incomplete, its name or a
+// parameter is malformed, or the name is taken: mistakes of the program that
+// its first run shows.
+func Register(s Spec) {
+	if err := s.validate(); err != nil {
+		panic("losses: " + err.Error())
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if _, dup := specs[s.Name]; dup {
+		panic(fmt.Sprintf("losses: duplicate name %q", s.Name))
+	}
+	specs[s.Name] = &s
+}
+
+// All returns the registered specs, sorted by name.
+func All() []*Spec {
+	mu.RLock()
+	defer mu.RUnlock()
+	all := make([]*Spec, 0, len(specs))
+	for _, name := range slices.Sorted(maps.Keys(specs)) {
+		all = append(all, specs[name])
+	}
+	return all
+}
+
+// Names returns the registered names, sorted.
+func Names() []string {
+	mu.RLock()
+	defer mu.RUnlock()
+	return slices.Sorted(maps.Keys(specs))
+}
+
+// Lookup returns the spec of that name; the error of an unknown name lists the
+// choices.
+func Lookup(name string) (*Spec, error) {
+	mu.RLock()
+	s, ok := specs[name]
+	mu.RUnlock()
+	if !ok {
+		return nil, fmt.Errorf("losses: unknown loss %q; the choices are %s", name, strings.Join(Names(), ", "))
+	}
+	return s, nil
+}
+
+func (s *Spec) validate() error {
+	switch {
+	case s.Name == "" || strings.Trim(s.Name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "":
+		return fmt.Errorf("malformed name %q", s.Name)
+	case s.Doc == "":
+		return fmt.Errorf("%s has no Doc", s.Name)
+	case s.Source == "":
+		return fmt.Errorf("%s has no Source", s.Name)
+	case s.New == nil || s.Node == nil || s.Ref == nil:
+		return fmt.Errorf("%s lacks one of New, Node and Ref", s.Name)
+	}
+	for i, p := range s.Params {
+		if err := p.validate(); err != nil {
+			return fmt.Errorf("%s: %w", s.Name, err)
+		}
+		if slices.ContainsFunc(s.Params[:i], func(q Param) bool { return q.Name == p.Name }) {
+			return fmt.Errorf("%s: duplicate parameter %q", s.Name, p.Name)
+		}
+	}
+	return nil
+}
+
+// A Bound is a loss with its parameters: what a spec text such as
+// "entmax:alpha=1.3" denotes. It is immutable and safe for concurrent use.
+type Bound struct {
+	Spec   *Spec
+	Values Values
+	Rows   graph.Rows
+}
+
+// String returns the canonical spec text: the name, then the parameters that
+// differ from their default in declared order. Parse(b.String()) equals b.
+func (b Bound) String() string { return b.Rows.Text }
+
+// Node returns the definition as a graph; see Spec.Node.
+func (b Bound) Node(z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
+	return b.Spec.Node(b.Values, z, t)
+}
+
+// Ref returns the textbook value of one row; see Spec.Ref.
+func (b Bound) Ref(z []float64, t Target[float64]) float64 { return b.Spec.Ref(b.Values, z, t) }
+
+// Parse returns the loss that text denotes: a registered name, alone or
+// followed by a colon and comma-separated parameters, as in
+// "softmax:tau=0.2,smoothing=0.1". Parameters left out take their default. The
+// error names what is wrong and lists the choices.
+func Parse(text string) (Bound, error) {
+	name, rest, _ := strings.Cut(strings.TrimSpace(text), ":")
+	s, err := Lookup(strings.TrimSpace(name))
+	if err != nil {
+		return Bound{}, err
+	}
+	v, err := parseValues(s.Params, rest)
+	if err != nil {
+		return Bound{}, fmt.Errorf("losses: %s: %w", s.Name, err)
+	}
+	return s.Bind(v), nil
+}
+
+// Bind returns the loss at v, which parseValues or Defaults made.
+func (s *Spec) Bind(v Values) Bound {
+	b := Bound{Spec: s, Values: v, Rows: s.New(v)}
+	b.Rows.Text = s.Name
+	if p := v.text(s.Params); p != "" {
+		b.Rows.Text += ":" + p
+	}
+	return b
+}
+
+// Defaults returns the default setting.
+func (s *Spec) Defaults() Values {
+	v, err := parseValues(s.Params, "")
+	if err != nil { // Register validated the defaults
+		panic("losses: " + err.Error())
+	}
+	return v
+}
+
+// Probes returns the loss at its default setting and at one further setting per
+// probe of each parameter: the settings that tests and checks run.
+func (s *Spec) Probes() []Bound {
+	bs := []Bound{s.Bind(s.Defaults())}
+	for _, p := range s.Params {
+		for _, text := range p.probes() {
+			v, err := parseValues(s.Params, p.Name+"="+text)
+			if err != nil { // Register validated the probes
+				panic("losses: " + err.Error())
+			}
+			bs = append(bs, s.Bind(v))
+		}
+	}
+	return bs
+}
