@@ -10,6 +10,7 @@ import (
 	"gorgonia.org/gorgonia"
 
 	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/losses/param"
 )
 
 // Float, Target and Row are those of package graph, under the names by which a
@@ -19,6 +20,15 @@ type (
 	Target[T Float] = graph.Target[T]
 	Row[T Float]    = graph.Row[T]
 )
+
+// Param and Values are those of package param, which samplers share.
+type (
+	Param  = param.Param
+	Values = param.Values
+)
+
+// OneOf returns the fixed list of choices of a word parameter.
+func OneOf(words ...string) func() []string { return param.OneOf(words...) }
 
 // A Spec is everything that the command line, the plots, the benchmarks and the
 // tests know of a loss. All fields but Params are required.
@@ -103,13 +113,8 @@ func (s *Spec) validate() error {
 	case s.New == nil || s.Node == nil || s.Ref == nil:
 		return fmt.Errorf("%s lacks one of New, Node and Ref", s.Name)
 	}
-	for i, p := range s.Params {
-		if err := p.validate(); err != nil {
-			return fmt.Errorf("%s: %w", s.Name, err)
-		}
-		if slices.ContainsFunc(s.Params[:i], func(q Param) bool { return q.Name == p.Name }) {
-			return fmt.Errorf("%s: duplicate parameter %q", s.Name, p.Name)
-		}
+	if err := param.Validate(s.Params); err != nil {
+		return fmt.Errorf("%s: %w", s.Name, err)
 	}
 	return nil
 }
@@ -144,18 +149,18 @@ func Parse(text string) (Bound, error) {
 	if err != nil {
 		return Bound{}, err
 	}
-	v, err := parseValues(s.Params, rest)
+	v, err := param.Parse(s.Params, rest)
 	if err != nil {
 		return Bound{}, fmt.Errorf("losses: %s: %w", s.Name, err)
 	}
 	return s.Bind(v), nil
 }
 
-// Bind returns the loss at v, which parseValues or Defaults made.
+// Bind returns the loss at v, which was parsed from s.Params.
 func (s *Spec) Bind(v Values) Bound {
 	b := Bound{Spec: s, Values: v, Rows: s.New(v)}
 	b.Rows.Text = s.Name
-	if p := v.text(s.Params); p != "" {
+	if p := v.Text(s.Params); p != "" {
 		b.Rows.Text += ":" + p
 	}
 	return b
@@ -163,7 +168,7 @@ func (s *Spec) Bind(v Values) Bound {
 
 // Defaults returns the default setting.
 func (s *Spec) Defaults() Values {
-	v, err := parseValues(s.Params, "")
+	v, err := param.Parse(s.Params, "")
 	if err != nil { // Register validated the defaults
 		panic("losses: " + err.Error())
 	}
@@ -173,15 +178,13 @@ func (s *Spec) Defaults() Values {
 // Probes returns the loss at its default setting and at one further setting per
 // probe of each parameter: the settings that tests and checks run.
 func (s *Spec) Probes() []Bound {
-	bs := []Bound{s.Bind(s.Defaults())}
-	for _, p := range s.Params {
-		for _, text := range p.probes() {
-			v, err := parseValues(s.Params, p.Name+"="+text)
-			if err != nil { // Register validated the probes
-				panic("losses: " + err.Error())
-			}
-			bs = append(bs, s.Bind(v))
-		}
+	vs, err := param.Probes(s.Params)
+	if err != nil { // Register validated the probes
+		panic("losses: " + err.Error())
+	}
+	bs := make([]Bound, len(vs))
+	for i, v := range vs {
+		bs[i] = s.Bind(v)
 	}
 	return bs
 }

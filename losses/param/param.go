@@ -1,4 +1,7 @@
-package losses
+// Package param holds the knobs of registered things (losses, samplers): their
+// declaration, their settings and the text form "name=value,name=value" that
+// flags, config files, reports and op hashes share.
+package param
 
 import (
 	"fmt"
@@ -8,7 +11,7 @@ import (
 	"strings"
 )
 
-// A Param is one knob of a loss: a number, or, where Words is set, a word.
+// A Param is one knob: a number, or, where Words is set, a word.
 type Param struct {
 	Name     string
 	Doc      string
@@ -58,6 +61,20 @@ func (p Param) number(text string) (float64, error) {
 	return x, nil
 }
 
+// Validate reports the first mistake in a declared list: a malformed name, a
+// missing Doc, a default or probe out of bounds, a name given twice.
+func Validate(ps []Param) error {
+	for i, p := range ps {
+		if err := p.validate(); err != nil {
+			return err
+		}
+		if slices.ContainsFunc(ps[:i], func(q Param) bool { return q.Name == p.Name }) {
+			return fmt.Errorf("duplicate parameter %q", p.Name)
+		}
+	}
+	return nil
+}
+
 // probes returns the texts of the settings other than the default that tests
 // run at: the Probe numbers, or every word.
 func (p Param) probes() []string {
@@ -76,38 +93,38 @@ func (p Param) probes() []string {
 	return texts
 }
 
-// Values are the settings of a loss's parameters. They are complete: every
-// declared parameter has one.
+// Values are the settings of a list of parameters. They are complete: every
+// declared parameter has one. They are immutable.
 type Values struct {
 	num  map[string]float64
 	word map[string]string
 }
 
-// Num returns a number. It panics if the loss declares no such number.
+// Num returns a number. It panics if no such number is declared.
 func (v Values) Num(name string) float64 {
 	x, ok := v.num[name]
 	if !ok {
-		panic(fmt.Sprintf("losses: no number %q", name))
+		panic(fmt.Sprintf("param: no number %q", name))
 	}
 	return x
 }
 
-// Int returns a whole number. It panics if the loss declares no such number.
+// Int returns a whole number. It panics if no such number is declared.
 func (v Values) Int(name string) int { return int(v.Num(name)) }
 
-// Word returns a word. It panics if the loss declares no such word.
+// Word returns a word. It panics if no such word is declared.
 func (v Values) Word(name string) string {
 	w, ok := v.word[name]
 	if !ok {
-		panic(fmt.Sprintf("losses: no word %q", name))
+		panic(fmt.Sprintf("param: no word %q", name))
 	}
 	return w
 }
 
-// text prints the parameters that differ from their default, in declared order.
-func (v Values) text(params []Param) string {
+// Text prints the parameters that differ from their default, in declared order.
+func (v Values) Text(ps []Param) string {
 	var parts []string
-	for _, p := range params {
+	for _, p := range ps {
 		if p.Words != nil {
 			if w := v.word[p.Name]; w != p.DefaultWord {
 				parts = append(parts, p.Name+"="+w)
@@ -119,10 +136,12 @@ func (v Values) text(params []Param) string {
 	return strings.Join(parts, ",")
 }
 
-// parseValues reads "key=value,key=value"; the empty text gives the defaults.
-func parseValues(params []Param, text string) (Values, error) {
+// Parse reads "name=value,name=value"; parameters left out take their default,
+// so the empty text gives the defaults. The error names what is wrong and lists
+// the choices.
+func Parse(ps []Param, text string) (Values, error) {
 	v := Values{num: map[string]float64{}, word: map[string]string{}}
-	for _, p := range params {
+	for _, p := range ps {
 		if p.Words != nil {
 			v.word[p.Name] = p.DefaultWord
 		} else {
@@ -139,15 +158,15 @@ func parseValues(params []Param, text string) (Values, error) {
 		if !ok || key == "" || val == "" {
 			return Values{}, fmt.Errorf("%q is not name=value", part)
 		}
-		i := slices.IndexFunc(params, func(p Param) bool { return p.Name == key })
+		i := slices.IndexFunc(ps, func(p Param) bool { return p.Name == key })
 		if i < 0 {
-			return Values{}, fmt.Errorf("no parameter %q; the choices are %s", key, paramNames(params))
+			return Values{}, fmt.Errorf("no parameter %q; the choices are %s", key, paramNames(ps))
 		}
 		if slices.Contains(seen, key) {
 			return Values{}, fmt.Errorf("parameter %q is given twice", key)
 		}
 		seen = append(seen, key)
-		p := params[i]
+		p := ps[i]
 		if p.Words != nil {
 			if words := p.Words(); !slices.Contains(words, val) {
 				return Values{}, fmt.Errorf("%s=%q is not one of %s", key, val, strings.Join(words, ", "))
@@ -164,12 +183,31 @@ func parseValues(params []Param, text string) (Values, error) {
 	return v, nil
 }
 
-func paramNames(params []Param) string {
-	if len(params) == 0 {
+// Probes returns the default setting and one further setting per probe of each
+// parameter: the settings that tests and checks run.
+func Probes(ps []Param) ([]Values, error) {
+	texts := []string{""}
+	for _, p := range ps {
+		for _, text := range p.probes() {
+			texts = append(texts, p.Name+"="+text)
+		}
+	}
+	vs := make([]Values, len(texts))
+	for i, text := range texts {
+		var err error
+		if vs[i], err = Parse(ps, text); err != nil {
+			return nil, err
+		}
+	}
+	return vs, nil
+}
+
+func paramNames(ps []Param) string {
+	if len(ps) == 0 {
 		return "none: it takes no parameters"
 	}
 	var names []string
-	for _, p := range params {
+	for _, p := range ps {
 		names = append(names, p.Name)
 	}
 	return strings.Join(names, ", ")

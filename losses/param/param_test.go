@@ -1,0 +1,94 @@
+package param
+
+import (
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+var list = []Param{
+	{Name: "tau", Doc: "temperature", Default: 1, Min: 1e-6, Max: math.Inf(1), Probe: []float64{0.2}},
+	{Name: "n", Doc: "draws", Default: 5, Min: 1, Max: 100, Integer: true},
+	{Name: "form", Doc: "which", Words: OneOf("a", "b", "c"), DefaultWord: "b"},
+}
+
+// Parse and Text are inverse up to spelling, order and defaults.
+func TestRoundTrip(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                      "",
+		" ":                     "",
+		"tau=1,n=5,form=b":      "",
+		"form=c, tau = 0.50":    "tau=0.5,form=c",
+		"n=1e1":                 "n=10",
+		"tau=1e300":             "tau=1e+300",
+		"n=100,form=a,tau=1e-6": "tau=1e-06,n=100,form=a",
+	} {
+		v, err := Parse(list, text)
+		require.NoError(t, err, text)
+		require.Equal(t, want, v.Text(list), text)
+		again, err := Parse(list, v.Text(list))
+		require.NoError(t, err)
+		require.Equal(t, v, again)
+	}
+	v, err := Parse(list, "n=7")
+	require.NoError(t, err)
+	require.Equal(t, 7, v.Int("n"))
+	require.Equal(t, 1.0, v.Num("tau"))
+	require.Equal(t, "b", v.Word("form"))
+	require.PanicsWithValue(t, `param: no number "form"`, func() { v.Num("form") })
+	require.PanicsWithValue(t, `param: no word "n"`, func() { v.Word("n") })
+}
+
+// An error names the offender and lists the choices.
+func TestParseErrors(t *testing.T) {
+	for text, want := range map[string]string{
+		"tau":         `"tau" is not name=value`,
+		"=3":          `"=3" is not name=value`,
+		"tau=":        `"tau=" is not name=value`,
+		"tau=1,":      `"" is not name=value`,
+		"beta=1":      `no parameter "beta"; the choices are tau, n, form`,
+		"n=2,n=3":     `parameter "n" is given twice`,
+		"n=2.5":       `n=2.5 is not a whole number`,
+		"n=0":         `n=0 is outside [1, 100]`,
+		"tau=NaN":     `tau="NaN" is not a number`,
+		"tau=warm":    `tau="warm" is not a number`,
+		"form=d":      `form="d" is not one of a, b, c`,
+		"tau=-1,n=10": `tau=-1 is outside [1e-06, +Inf]`,
+	} {
+		_, err := Parse(list, text)
+		require.EqualError(t, err, want, text)
+	}
+	_, err := Parse(nil, "x=1")
+	require.EqualError(t, err, `no parameter "x"; the choices are none: it takes no parameters`)
+}
+
+func TestProbes(t *testing.T) {
+	vs, err := Probes(list)
+	require.NoError(t, err)
+	var texts []string
+	for _, v := range vs {
+		texts = append(texts, v.Text(list))
+	}
+	require.Equal(t, []string{"", "tau=0.2", "form=a", "form=c"}, texts)
+}
+
+func TestValidate(t *testing.T) {
+	require.NoError(t, Validate(list))
+	number := Param{Name: "x", Doc: "d", Default: 1, Min: 0, Max: 2}
+	for _, change := range []func(*Param){
+		func(p *Param) { p.Name = "" },
+		func(p *Param) { p.Name = "a=b" },
+		func(p *Param) { p.Doc = "" },
+		func(p *Param) { p.Default = 3 },
+		func(p *Param) { p.Default = math.NaN() },
+		func(p *Param) { p.Probe = []float64{-1} },
+		func(p *Param) { p.Integer, p.Default = true, 0.5 },
+		func(p *Param) { p.Words = OneOf("a") },
+	} {
+		p := number
+		change(&p)
+		require.Error(t, Validate([]Param{p}), "%+v", p)
+	}
+	require.EqualError(t, Validate([]Param{number, number}), `duplicate parameter "x"`)
+}
