@@ -1,0 +1,167 @@
+// Package metric holds the measures of a ranking: one file per metric, a
+// registry, and the text form "recall@20" that flags, config files and reports
+// share.
+//
+// A metric looks at one user's full ranking of all classes: by score
+// descending, ties by lower id. Items whose score is masked (−Inf: those of the
+// train split, and of valid when testing) are not in the ranking. The relevant
+// items are those of the split under test. The value of a split is the mean over
+// the users that have at least one relevant item; the others are excluded and
+// counted.
+//
+// Letters: K cut-off, r place in the ranking (1 is the top), rel the set of
+// relevant items.
+package metric
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// A Metric scores the ranking of one user. All fields are required.
+type Metric struct {
+	Name   string // registry key, lower case, e.g. "recall"
+	Doc    string // one line with the formula
+	Source string // where the definition is from
+
+	// Score returns the value, in [0,1], of a ranking whose place r+1 holds a
+	// relevant item iff hit[r]. len(hit) ≤ k: it is shorter where fewer than k
+	// items are ranked. relevant = |rel| ≥ 1 and k ≥ 1. A relevant item that is
+	// masked counts in |rel| and is never found. Score is pure and safe for
+	// concurrent use.
+	Score func(hit []bool, relevant, k int) float64
+
+	// Ref returns the same value another way: from the places of all relevant
+	// items in the full ranking, ascending from 1. An item that is not ranked has
+	// a place beyond every k.
+	Ref func(places []int, k int) float64
+}
+
+var (
+	mu      sync.RWMutex
+	metrics = map[string]*Metric{}
+)
+
+// Register adds m to the registry. It panics if m is incomplete or malformed or
+// its name is taken: mistakes of the program that its first run shows.
+func Register(m Metric) {
+	switch {
+	case m.Name == "" || strings.Trim(m.Name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "":
+		panic(fmt.Sprintf("metric: malformed name %q", m.Name))
+	case m.Doc == "" || m.Source == "" || m.Score == nil || m.Ref == nil:
+		panic(fmt.Sprintf("metric: %s lacks one of Doc, Source, Score and Ref", m.Name))
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if _, dup := metrics[m.Name]; dup {
+		panic(fmt.Sprintf("metric: duplicate name %q", m.Name))
+	}
+	metrics[m.Name] = &m
+}
+
+// All returns the registered metrics, sorted by name.
+func All() []*Metric {
+	mu.RLock()
+	defer mu.RUnlock()
+	all := make([]*Metric, 0, len(metrics))
+	for _, name := range slices.Sorted(maps.Keys(metrics)) {
+		all = append(all, metrics[name])
+	}
+	return all
+}
+
+// Names returns the registered names, sorted.
+func Names() []string {
+	mu.RLock()
+	defer mu.RUnlock()
+	return slices.Sorted(maps.Keys(metrics))
+}
+
+// Lookup returns the metric of that name; the error of an unknown name lists
+// the choices.
+func Lookup(name string) (*Metric, error) {
+	mu.RLock()
+	m, ok := metrics[name]
+	mu.RUnlock()
+	if !ok {
+		return nil, fmt.Errorf("metric: unknown metric %q; the choices are %s", name, strings.Join(Names(), ", "))
+	}
+	return m, nil
+}
+
+// At is a metric at a cut-off, such as recall@20.
+type At struct {
+	*Metric
+	K int // ≥ 1
+}
+
+// String returns the text form: Parse(a.String()) equals a.
+func (a At) String() string { return a.Name + "@" + strconv.Itoa(a.K) }
+
+// Parse reads "name@K". The error names what is wrong and lists the choices.
+func Parse(text string) (At, error) {
+	name, cut, ok := strings.Cut(strings.TrimSpace(text), "@")
+	m, err := Lookup(name)
+	if err != nil {
+		return At{}, err
+	}
+	if !ok {
+		return At{}, fmt.Errorf("metric: %q lacks its cut-off, as in %s@20", text, name)
+	}
+	k, err := strconv.Atoi(cut)
+	if err != nil || k < 1 {
+		return At{}, fmt.Errorf("metric: the cut-off of %q is not a whole number of at least 1", text)
+	}
+	return At{m, k}, nil
+}
+
+// ParseAll reads several texts. A metric given twice is an error.
+func ParseAll(texts []string) ([]At, error) {
+	ats := make([]At, 0, len(texts))
+	for _, text := range texts {
+		a, err := Parse(text)
+		if err != nil {
+			return nil, err
+		}
+		if slices.Contains(ats, a) {
+			return nil, fmt.Errorf("metric: %s is given twice", a)
+		}
+		ats = append(ats, a)
+	}
+	return ats, nil
+}
+
+// MaxK returns the largest cut-off of ats: how deep a ranking must be known.
+func MaxK(ats []At) int {
+	k := 0
+	for _, a := range ats {
+		k = max(k, a.K)
+	}
+	return k
+}
+
+// hits counts the true entries of hit.
+func hits(hit []bool) int {
+	n := 0
+	for _, h := range hit {
+		if h {
+			n++
+		}
+	}
+	return n
+}
+
+// within counts the places up to k.
+func within(places []int, k int) int {
+	n := 0
+	for _, p := range places {
+		if p <= k {
+			n++
+		}
+	}
+	return n
+}
