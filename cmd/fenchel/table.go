@@ -1,0 +1,99 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// A table is plain text in columns that line up. Columns whose every cell is a
+// number are set flush right.
+type table struct {
+	head []string
+	rows [][]string
+}
+
+func newTable(head ...string) *table { return &table{head: head} }
+
+// add appends a row of as many cells as the table has columns; floats print
+// with their shortest form.
+func (t *table) add(cells ...any) {
+	if len(cells) != len(t.head) {
+		panic(fmt.Sprintf("table: %d cells in %d columns", len(cells), len(t.head)))
+	}
+	row := make([]string, len(cells))
+	for i, c := range cells {
+		row[i] = fmt.Sprint(c)
+	}
+	t.rows = append(t.rows, row)
+}
+
+// print writes the table, indented by indent; columns are two spaces apart.
+func (t *table) print(w io.Writer, indent string) {
+	width := make([]int, len(t.head))
+	right := make([]bool, len(t.head))
+	for j, h := range t.head {
+		width[j], right[j] = utf8.RuneCountInString(h), len(t.rows) > 0
+		for _, row := range t.rows {
+			width[j] = max(width[j], utf8.RuneCountInString(row[j]))
+			right[j] = right[j] && numeric(row[j])
+		}
+	}
+	for _, row := range append([][]string{t.head}, t.rows...) {
+		var line strings.Builder
+		line.WriteString(indent)
+		for j, cell := range row {
+			pad := strings.Repeat(" ", width[j]-utf8.RuneCountInString(cell))
+			if right[j] {
+				line.WriteString(pad + cell)
+			} else {
+				line.WriteString(cell + pad)
+			}
+			line.WriteString("  ")
+		}
+		fmt.Fprintln(w, strings.TrimRight(line.String(), " "))
+	}
+}
+
+// none stands in a column of numbers where there is none.
+const none = "-"
+
+func numeric(s string) bool {
+	if s == none {
+		return true
+	}
+	_, err := strconv.ParseFloat(s, 64)
+	return err == nil
+}
+
+// number is a float64 that JSON can hold: a value that is not finite is null.
+type number float64
+
+func (x number) finite() bool { return !math.IsNaN(float64(x)) && !math.IsInf(float64(x), 0) }
+
+func (x number) MarshalJSON() ([]byte, error) {
+	if !x.finite() {
+		return []byte("null"), nil
+	}
+	return json.Marshal(float64(x))
+}
+
+// or prints x to four digits, or the text otherwise where it is not finite.
+func (x number) or(otherwise string) string {
+	if !x.finite() {
+		return otherwise
+	}
+	return strconv.FormatFloat(float64(x), 'g', 4, 64)
+}
+
+// printJSON writes v, indented.
+func printJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
