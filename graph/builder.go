@@ -1,1 +1,116 @@
 package graph
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// A Builder collects the leaves of one graph at precision T: float32 to train,
+// float64 to check. Mistakes (a name twice, data of the wrong length) stick, and
+// Train and Eval return them; the leaf of a mistake is nil, which every function
+// of this package rejects.
+//
+// Leaves take their data from slices that stay the caller's: what the caller
+// writes between runs is what the next run sees.
+type Builder[T Float] struct {
+	g      *gorgonia.ExprGraph
+	names  map[string]bool
+	params gorgonia.Nodes
+	errs   []error
+}
+
+// NewBuilder returns an empty Builder.
+func NewBuilder[T Float]() *Builder[T] {
+	return &Builder[T]{g: gorgonia.NewGraph(), names: map[string]bool{}}
+}
+
+// Graph returns the graph, for ops of one's own.
+func (b *Builder[T]) Graph() *gorgonia.ExprGraph { return b.g }
+
+// Param returns a leaf that Train differentiates, over data, which is not
+// copied and which a run never modifies. Several graphs may share data.
+func (b *Builder[T]) Param(name string, data []T, shape ...int) *gorgonia.Node {
+	n := leaf(b, name, data, shape)
+	if n != nil {
+		b.params = append(b.params, n)
+	}
+	return n
+}
+
+// Input returns a constant leaf and its backing slice, zero at first.
+func (b *Builder[T]) Input(name string, shape ...int) (*gorgonia.Node, []T) {
+	data := make([]T, max(size(shape), 0))
+	return leaf(b, name, data, shape), data
+}
+
+// Indices returns an integer leaf [n] and its backing slice, zero at first.
+func (b *Builder[T]) Indices(name string, n int) (*gorgonia.Node, []int32) {
+	data := make([]int32, max(n, 0))
+	return leaf(b, name, data, []int{n}), data
+}
+
+// Targets returns the target leaves of a batch of rows with room for capacity
+// positions in all, and the data behind them: all rows padding at first.
+func (b *Builder[T]) Targets(name string, rows, capacity int) (*Targets, *TargetData[T]) {
+	if rows < 1 || capacity < 1 {
+		b.errs = append(b.errs, fmt.Errorf("targets %q: %d rows with %d positions; want at least 1", name, rows, capacity))
+		return &Targets{}, &TargetData[T]{}
+	}
+	d := &TargetData[T]{name: name, ptr: make([]int32, rows+1), pos: make([]int32, capacity), weight: make([]T, capacity)}
+	t := &Targets{
+		Rows:   rows,
+		ptr:    leaf(b, name+".ptr", d.ptr, []int{rows + 1}),
+		pos:    leaf(b, name+".pos", d.pos, []int{capacity}),
+		weight: leaf(b, name+".weight", d.weight, []int{capacity}),
+	}
+	return t, d
+}
+
+// leaf adds a named leaf over data. Gorgonia takes two leaves of one name and
+// type for the same one, hence the books kept here; and it reads a slice of one
+// element without a shape as a scalar, hence the explicit shape.
+func leaf[T Float, E float32 | float64 | int32](b *Builder[T], name string, data []E, shape []int) *gorgonia.Node {
+	fail := func(format string, args ...any) *gorgonia.Node {
+		b.errs = append(b.errs, fmt.Errorf("leaf %q: %w", name, fmt.Errorf(format, args...)))
+		return nil
+	}
+	switch {
+	case name == "":
+		return fail("a leaf needs a name")
+	case b.names[name]:
+		return fail("the name is taken")
+	case len(shape) == 0:
+		return fail("a scalar leaf is not supported; use shape 1")
+	case size(shape) < 1:
+		return fail("shape %v is empty", shape)
+	case size(shape) != len(data):
+		return fail("%d elements for shape %v", len(data), shape)
+	}
+	b.names[name] = true
+	v := tensor.New(tensor.WithShape(slices.Clone(shape)...), tensor.WithBacking(data))
+	return gorgonia.NewTensor(b.g, v.Dtype(), len(shape), gorgonia.WithShape(slices.Clone(shape)...), gorgonia.WithName(name), gorgonia.WithValue(v))
+}
+
+// size is the number of elements of a shape, −1 if an axis is not positive.
+func size(shape []int) int {
+	n := 1
+	for _, s := range shape {
+		if s < 1 {
+			return -1
+		}
+		n *= s
+	}
+	return n
+}
+
+// err returns what went wrong so far.
+func (b *Builder[T]) err() error {
+	if len(b.errs) == 0 {
+		return nil
+	}
+	return fmt.Errorf("graph: %w", errors.Join(b.errs...))
+}

@@ -1,7 +1,11 @@
 package graph
 
 import (
+	"fmt"
+	"math"
+
 	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 )
 
 // Targets are the target leaves of a graph: one Target per row, in compressed
@@ -14,4 +18,369 @@ type Targets struct {
 	// row i holds positions pos[ptr[i]:ptr[i+1]] with weight[ptr[i]:ptr[i+1]].
 	label            *gorgonia.Node
 	ptr, pos, weight *gorgonia.Node
+}
+
+// LabelTargets returns targets of one label a row from label [B] Int32, where
+// −1 marks a padding row.
+func LabelTargets(label *gorgonia.Node) (*Targets, error) {
+	if err := wantDims("targets", "label", label, 1); err != nil {
+		return nil, err
+	}
+	if label.Dtype() != tensor.Int32 {
+		return nil, fmt.Errorf("graph: targets: label is %v; want Int32", label.Dtype())
+	}
+	return &Targets{Rows: label.Shape()[0], label: label}, nil
+}
+
+// TargetData is the data of one batch of Targets. Fill it by SetLabels, or by
+// Reset and one Append a row; rows not given are padding rows.
+type TargetData[T Float] struct {
+	name   string
+	rows   int
+	ptr    []int32
+	pos    []int32
+	weight []T
+}
+
+// Reset makes all rows padding rows.
+func (d *TargetData[T]) Reset() {
+	clear(d.ptr)
+	d.rows = 0
+}
+
+// Append gives the next row its target: positions, strictly increasing, and
+// their weights, which sum to 1; nil weights share it equally. No positions make
+// a padding row. The data are copied; range and order are checked by the run.
+func (d *TargetData[T]) Append(pos []int32, weight []T) error {
+	at := 0
+	if d.rows < len(d.ptr) {
+		at = int(d.ptr[d.rows])
+	}
+	switch {
+	case d.rows+1 >= len(d.ptr):
+		return fmt.Errorf("graph: targets %q: more than %d rows", d.name, len(d.ptr)-1)
+	case len(pos) > len(d.pos)-at:
+		return fmt.Errorf("graph: targets %q: row %d: %d positions after %d exceed the capacity %d", d.name, d.rows, len(pos), at, len(d.pos))
+	case weight != nil && len(weight) != len(pos):
+		return fmt.Errorf("graph: targets %q: row %d: %d positions with %d weights", d.name, d.rows, len(pos), len(weight))
+	}
+	copy(d.pos[at:], pos)
+	for i := range pos {
+		d.weight[at+i] = 1 / T(len(pos))
+		if weight != nil {
+			d.weight[at+i] = weight[i]
+		}
+	}
+	d.rows++
+	for i := d.rows; i < len(d.ptr); i++ {
+		d.ptr[i] = int32(at + len(pos)) // rows to come are empty
+	}
+	return nil
+}
+
+// SetLabels gives row i the one label y[i], −1 for a padding row.
+func (d *TargetData[T]) SetLabels(y []int32) error {
+	d.Reset()
+	for i := range y {
+		row := y[i : i+1]
+		if y[i] < 0 {
+			row = nil
+		}
+		if err := d.Append(row, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Set gives row i the target rows[i].
+func (d *TargetData[T]) Set(rows []Target[T]) error {
+	d.Reset()
+	for _, t := range rows {
+		if err := d.Append(t.Pos, t.Weight); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Valid returns how many rows are not padding.
+func (d *TargetData[T]) Valid() int {
+	n := 0
+	for i := range d.rows {
+		if d.ptr[i] < d.ptr[i+1] {
+			n++
+		}
+	}
+	return n
+}
+
+// leaves returns the nodes to pass as the last inputs of an op, whose inputs
+// from index n on a view then reads.
+func (t *Targets) leaves() []node {
+	if t.label != nil {
+		return []node{t.label}
+	}
+	return []node{t.ptr, t.pos, t.weight}
+}
+
+// fixed lists the inputs n, n+1, … that leaves takes: none has a derivative.
+func (t *Targets) fixed(n int) []int {
+	f := []int{}
+	for i := range t.leaves() {
+		f = append(f, n+i)
+	}
+	return f
+}
+
+// valid returns an error unless t is made of rows targets that fit to rows of
+// scores.
+func (t *Targets) valid(name string, rows int) error {
+	if t == nil || t.Rows == 0 {
+		return fmt.Errorf("graph: %s: no targets", name)
+	}
+	if t.Rows != rows {
+		return fmt.Errorf("graph: %s: targets of %d rows for %d rows", name, t.Rows, rows)
+	}
+	return nil
+}
+
+// A view reads the targets among an op's inputs.
+type view[T Float] struct {
+	label, ptr, pos []int32
+	weight          []T
+	one             [1]T
+}
+
+// read points v at the data of leaves.
+func (v *view[T]) read(in []any) {
+	if len(in) == 1 {
+		v.label, v.one[0] = in[0].([]int32), 1
+		return
+	}
+	v.ptr, v.pos, v.weight = in[0].([]int32), in[1].([]int32), in[2].([]T)
+}
+
+// row returns the target of row i, which shares memory with v.
+func (v *view[T]) row(i int) Target[T] {
+	if v.label != nil {
+		if v.label[i] < 0 {
+			return Target[T]{}
+		}
+		return Target[T]{Pos: v.label[i : i+1], Weight: v.one[:]}
+	}
+	lo, hi := v.ptr[i], v.ptr[i+1]
+	return Target[T]{Pos: v.pos[lo:hi], Weight: v.weight[lo:hi]}
+}
+
+// padding reports whether row i is a padding row.
+func (v *view[T]) padding(i int) bool {
+	if v.label != nil {
+		return v.label[i] < 0
+	}
+	return v.ptr[i] == v.ptr[i+1]
+}
+
+// massTol bounds |Σ weight − 1|: shares 1/m of float32, m up to 10^5, sum to 1
+// within it.
+const massTol = 1e-3
+
+// check returns an error that names the first row whose target is not a
+// distribution over k candidates.
+func (v *view[T]) check(rows, k int) error {
+	if v.label != nil {
+		for i, y := range v.label {
+			if y < -1 || int(y) >= k {
+				return fmt.Errorf("row %d: label %d outside [0,%d)", i, y, k)
+			}
+		}
+		return nil
+	}
+	for i := range rows {
+		if lo, hi := v.ptr[i], v.ptr[i+1]; lo < 0 || hi < lo || int(hi) > len(v.pos) {
+			return fmt.Errorf("row %d: positions [%d:%d] of %d", i, lo, hi, len(v.pos))
+		}
+		t := v.row(i)
+		last, mass := int32(-1), 0.0
+		for j, p := range t.Pos {
+			w := float64(t.Weight[j])
+			switch {
+			case p < 0 || int(p) >= k:
+				return fmt.Errorf("row %d: position %d outside [0,%d)", i, p, k)
+			case p <= last:
+				return fmt.Errorf("row %d: position %d after %d; want them strictly increasing", i, p, last)
+			case !(w > 0) || math.IsInf(w, 1):
+				return fmt.Errorf("row %d: position %d has weight %g; want a positive number", i, p, w)
+			}
+			last, mass = p, mass+w
+		}
+		if len(t.Pos) > 0 && !(math.Abs(mass-1) <= massTol) {
+			return fmt.Errorf("row %d: the weights sum to %g; want 1", i, mass)
+		}
+	}
+	return nil
+}
+
+// Dot returns Σ_k t_k z_k [B] over the target's positions, 0 in padding rows:
+// a masked score elsewhere does not enter.
+func Dot(z *gorgonia.Node, t *Targets) (*gorgonia.Node, error) {
+	if err := wantDims("dot", "z", z, 2); err != nil {
+		return nil, err
+	}
+	b, k := z.Shape()[0], z.Shape()[1]
+	if err := t.valid("dot", b); err != nil {
+		return nil, err
+	}
+	return apply(spec{name: "dot", shape: tensor.Shape{b}, fixed: t.fixed(1), f32: dotBody[float32](k), f64: dotBody[float64](k),
+		diff: func(in gorgonia.Nodes, _, g node) (gorgonia.Nodes, error) {
+			var e Expr
+			return e.grads(append(gorgonia.Nodes{e.N(scatter(g, t, k))}, make(gorgonia.Nodes, len(in)-1)...)...)
+		}}, append([]node{z}, t.leaves()...)...)
+}
+
+func dotBody[T Float](k int) body[T] {
+	var v view[T]
+	return func(dst []T, in []any) error {
+		z := vec[T](in[0])
+		v.read(in[1:])
+		if err := v.check(len(dst), k); err != nil {
+			return err
+		}
+		for i := range dst {
+			var s float64
+			t := v.row(i)
+			for j, p := range t.Pos {
+				s += float64(t.Weight[j]) * float64(z[i*k+int(p)])
+			}
+			dst[i] = T(s)
+		}
+		return nil
+	}
+}
+
+// scatter returns [B,K] with g_i t_ik at the target's positions and 0
+// elsewhere: the adjoint of Dot.
+func scatter(g node, t *Targets, k int) (node, error) {
+	return apply(spec{name: "scatter", shape: tensor.Shape{t.Rows, k}, fixed: t.fixed(1),
+		f32: scatterBody[float32](k), f64: scatterBody[float64](k),
+		diff: func(in gorgonia.Nodes, _, g node) (gorgonia.Nodes, error) {
+			var e Expr
+			return e.grads(append(gorgonia.Nodes{e.N(Dot(g, t))}, make(gorgonia.Nodes, len(in)-1)...)...)
+		}}, append([]node{g}, t.leaves()...)...)
+}
+
+func scatterBody[T Float](k int) body[T] {
+	var v view[T]
+	return func(dst []T, in []any) error {
+		g := vec[T](in[0])
+		v.read(in[1:])
+		if err := v.check(len(g), k); err != nil {
+			return err
+		}
+		clear(dst)
+		for i := range g {
+			t := v.row(i)
+			for j, p := range t.Pos {
+				dst[i*k+int(p)] = g[i] * t.Weight[j]
+			}
+		}
+		return nil
+	}
+}
+
+// Dense returns the targets as a matrix of the shape and precision of z [B,K].
+// It has no gradient, and z's values do not enter.
+func Dense(t *Targets, z *gorgonia.Node) (*gorgonia.Node, error) {
+	if err := wantDims("dense", "z", z, 2); err != nil {
+		return nil, err
+	}
+	b, k := z.Shape()[0], z.Shape()[1]
+	if err := t.valid("dense", b); err != nil {
+		return nil, err
+	}
+	dt := z.Dtype()
+	return apply(spec{name: "dense", shape: tensor.Shape{b, k}, constant: true, dtype: &dt,
+		f32: denseBody[float32](k), f64: denseBody[float64](k)}, t.leaves()...)
+}
+
+func denseBody[T Float](k int) body[T] {
+	var v view[T]
+	return func(dst []T, in []any) error {
+		v.read(in)
+		if err := v.check(len(dst)/k, k); err != nil {
+			return err
+		}
+		clear(dst)
+		for i := range len(dst) / k {
+			t := v.row(i)
+			for j, p := range t.Pos {
+				dst[i*k+int(p)] = t.Weight[j]
+			}
+		}
+		return nil
+	}
+}
+
+// MeanRows returns the mean of loss [B] over the rows that are not padding, a
+// scalar; 0 if all are. What loss holds in padding rows does not enter.
+func MeanRows(loss *gorgonia.Node, t *Targets) (*gorgonia.Node, error) {
+	if err := wantDims("mean", "loss", loss, 1); err != nil {
+		return nil, err
+	}
+	if err := t.valid("mean", loss.Shape()[0]); err != nil {
+		return nil, err
+	}
+	return apply(spec{name: "mean", shape: tensor.ScalarShape(), fixed: t.fixed(1), f32: meanBody[float32](), f64: meanBody[float64](),
+		diff: func(in gorgonia.Nodes, _, g node) (gorgonia.Nodes, error) {
+			var e Expr
+			return e.grads(append(gorgonia.Nodes{e.N(spreadMean(g, t))}, make(gorgonia.Nodes, len(in)-1)...)...)
+		}}, append([]node{loss}, t.leaves()...)...)
+}
+
+func meanBody[T Float]() body[T] {
+	var v view[T]
+	return func(dst []T, in []any) error {
+		loss := vec[T](in[0])
+		v.read(in[1:])
+		var s float64
+		n := 0
+		for i, l := range loss {
+			if !v.padding(i) {
+				s += float64(l)
+				n++
+			}
+		}
+		dst[0] = T(s / float64(max(n, 1)))
+		return nil
+	}
+}
+
+// spreadMean returns g/n [B] in the n rows that are not padding and 0 in the
+// others: the adjoint of MeanRows.
+func spreadMean(g node, t *Targets) (node, error) {
+	return apply(spec{name: "spreadmean", shape: tensor.Shape{t.Rows}, fixed: t.fixed(1), f32: spreadBody[float32](), f64: spreadBody[float64](),
+		diff: func(in gorgonia.Nodes, _, g node) (gorgonia.Nodes, error) {
+			var e Expr
+			return e.grads(append(gorgonia.Nodes{e.N(MeanRows(g, t))}, make(gorgonia.Nodes, len(in)-1)...)...)
+		}}, append([]node{g}, t.leaves()...)...)
+}
+
+func spreadBody[T Float]() body[T] {
+	var v view[T]
+	return func(dst []T, in []any) error {
+		v.read(in[1:])
+		n := 0
+		for i := range dst {
+			if !v.padding(i) {
+				n++
+			}
+		}
+		for i := range dst {
+			dst[i] = 0
+			if !v.padding(i) {
+				dst[i] = vec[T](in[0])[0] / T(n)
+			}
+		}
+		return nil
+	}
 }

@@ -1,0 +1,184 @@
+package graph
+
+import (
+	"fmt"
+	"slices"
+
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// Grad returns the gradient of the scalar cost with respect to each of wrt, any
+// nodes that cost depends on, by a reverse walk over the derivatives (SymDiff)
+// of the nodes between them.
+//
+// It may be applied again, to a cost that contains gradients: with a constant v,
+// Grad(Sum(Mul(Grad(cost, z)[0], v)), z) is the product of the Hessian and v.
+// gorgonia.Grad, called twice in one graph, silently returns the first
+// gradients for shared nodes; do not mix the two.
+func Grad(cost *gorgonia.Node, wrt ...*gorgonia.Node) (gorgonia.Nodes, error) {
+	if err := wantDims("grad", "cost", cost, 0); err != nil {
+		return nil, err
+	}
+	if slices.Contains(wrt, nil) {
+		return nil, fmt.Errorf("graph: grad: a node to differentiate by is nil")
+	}
+	order := walk(cost)
+	reaches, err := dependents(order, wrt)
+	if err != nil {
+		return nil, err
+	}
+	one, err := apply(spec{name: "one", shape: tensor.ScalarShape(), constant: true, f32: oneBody[float32], f64: oneBody[float64]}, cost)
+	if err != nil {
+		return nil, err
+	}
+	terms := map[node]gorgonia.Nodes{cost: {one}}
+	total := map[node]node{}
+	for _, n := range slices.Backward(order) {
+		if !reaches[n] || len(terms[n]) == 0 {
+			continue
+		}
+		g, err := sumTerms(n, terms[n])
+		if err != nil {
+			return nil, err
+		}
+		total[n] = g
+		if n.Op() == nil || !reaches.through(n) {
+			continue // a leaf, or itself the last node asked for
+		}
+		in := children(n)
+		gs, err := n.Op().(gorgonia.SDOp).SymDiff(in, n, g)
+		if err != nil {
+			return nil, fmt.Errorf("graph: grad: %s: %w", describe(n), err)
+		}
+		if len(gs) != len(in) {
+			return nil, fmt.Errorf("graph: grad: %s gives %d gradients for %d operands", describe(n), len(gs), len(in))
+		}
+		for i, c := range in {
+			if !differentiable(n, i) || !reaches[c] {
+				continue
+			}
+			if gs[i] == nil {
+				return nil, fmt.Errorf("graph: grad: %s gives no gradient for operand %d", describe(n), i)
+			}
+			terms[c] = append(terms[c], gs[i])
+		}
+	}
+	out := make(gorgonia.Nodes, len(wrt))
+	for i, w := range wrt {
+		if out[i] = total[w]; out[i] == nil {
+			return nil, fmt.Errorf("graph: grad: the cost does not depend on %s by differentiable nodes", describe(w))
+		}
+	}
+	return out, nil
+}
+
+func oneBody[T Float](dst []T, _ []any) error {
+	dst[0] = 1
+	return nil
+}
+
+// sumTerms adds up the gradient of n in the order in which its users gave it.
+// Gorgonia never compares the shape of a gradient with its node's.
+func sumTerms(n node, terms gorgonia.Nodes) (node, error) {
+	var sum node
+	for _, t := range terms {
+		if !slices.Equal(t.Shape(), n.Shape()) || t.Dtype() != n.Dtype() {
+			return nil, fmt.Errorf("graph: grad: %s is %v %v and its gradient %v %v", describe(n), n.Dtype(), n.Shape(), t.Dtype(), t.Shape())
+		}
+		if sum == nil {
+			sum = t
+			continue
+		}
+		var err error
+		if sum, err = Add(sum, t); err != nil {
+			return nil, err
+		}
+	}
+	return sum, nil
+}
+
+// reach holds the nodes from which a wanted node can be reached against the
+// direction of the computation, by differentiable operands.
+type reach map[node]bool
+
+// through reports whether n reaches a wanted node by its operands.
+func (r reach) through(n node) bool {
+	for i, c := range children(n) {
+		if differentiable(n, i) && r[c] {
+			return true
+		}
+	}
+	return false
+}
+
+// dependents marks the nodes of order, operands before users.
+func dependents(order gorgonia.Nodes, wrt []node) (reach, error) {
+	r := reach{}
+	for _, w := range wrt {
+		r[w] = true
+	}
+	for _, n := range order {
+		if n.Op() == nil {
+			continue
+		}
+		if _, ok := n.Op().(gorgonia.SDOp); !ok {
+			for _, c := range children(n) {
+				if r[c] {
+					return nil, fmt.Errorf("graph: grad: %s is not differentiable", describe(n))
+				}
+			}
+			continue
+		}
+		if r.through(n) {
+			r[n] = true
+		}
+	}
+	return r, nil
+}
+
+func differentiable(n node, i int) bool {
+	return n.Op().(gorgonia.SDOp).DiffWRT(len(children(n)))[i]
+}
+
+// children returns the operands of n in order.
+func children(n node) gorgonia.Nodes {
+	var c gorgonia.Nodes
+	for it := n.Graph().From(n.ID()); it != nil && it.Next(); {
+		c = append(c, it.Node().(node))
+	}
+	return c
+}
+
+// walk returns the nodes on which roots depend, each once, operands before
+// users, in an order that the construction of the graph fixes.
+func walk(roots ...node) gorgonia.Nodes {
+	var order gorgonia.Nodes
+	seen := map[node]bool{}
+	type frame struct {
+		n    node
+		rest gorgonia.Nodes
+	}
+	var stack []frame // not recursion: unrolled models are deep
+	push := func(n node) {
+		if !seen[n] {
+			seen[n] = true
+			stack = append(stack, frame{n, children(n)})
+		}
+	}
+	for _, r := range roots {
+		push(r)
+		for len(stack) > 0 {
+			f := &stack[len(stack)-1]
+			if len(f.rest) == 0 {
+				order = append(order, f.n)
+				stack = stack[:len(stack)-1]
+				continue
+			}
+			next := f.rest[0]
+			f.rest = f.rest[1:]
+			push(next)
+		}
+	}
+	return order
+}

@@ -1,0 +1,91 @@
+package graph
+
+import (
+	"fmt"
+
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// Loss returns the losses [B] of scores z [B,K] under targets t by the analytic
+// form l; a padding row's loss and gradient are 0. The gradient node takes any
+// upstream gradient. It is not differentiable again: for second derivatives use
+// the loss's definition as nodes.
+//
+// A target that is no distribution over the K candidates makes the run fail
+// with an error that names the row.
+func Loss(l Rows, z *gorgonia.Node, t *Targets) (*gorgonia.Node, error) {
+	name := "loss " + l.Text
+	if err := wantDims(name, "z", z, 2); err != nil {
+		return nil, err
+	}
+	b, k := z.Shape()[0], z.Shape()[1]
+	if err := t.valid(name, b); err != nil {
+		return nil, err
+	}
+	if l.F32 == nil || l.F64 == nil {
+		return nil, fmt.Errorf("graph: %s: no analytic form", name)
+	}
+	s32, s64 := &lossState[float32]{row: l.F32, k: k}, &lossState[float64]{row: l.F64, k: k}
+	return apply(spec{name: name, shape: tensor.Shape{b}, fixed: t.fixed(1), f32: s32.forward, f64: s64.forward,
+		diff: func(in gorgonia.Nodes, out, g node) (gorgonia.Nodes, error) {
+			var e Expr
+			// out is an input only to run this op after the forward one, which leaves
+			// ∂ℓ/∂z behind.
+			dz := e.N(apply(spec{name: name + " gradient", shape: tensor.Shape{b, k}, f32: s32.backward, f64: s64.backward,
+				live: func() { s32.need, s64.need = true, true }}, out, g))
+			return e.grads(append(gorgonia.Nodes{dz}, make(gorgonia.Nodes, len(in)-1)...)...)
+		}}, append([]node{z}, t.leaves()...)...)
+}
+
+// lossState passes ∂ℓ/∂z from the forward op of a node to its gradient op.
+type lossState[T Float] struct {
+	row  Row[T]
+	k    int
+	need bool // some Program wants the gradient
+	view view[T]
+	dz   []T // [B,K] if need
+	work scratch[T]
+}
+
+func (s *lossState[T]) forward(dst []T, in []any) error {
+	z, k := vec[T](in[0]), s.k
+	s.view.read(in[1:])
+	if err := s.view.check(len(dst), k); err != nil {
+		return err
+	}
+	if s.need && s.dz == nil {
+		s.dz = make([]T, len(z))
+	}
+	need := s.row.WorkLen(k)
+	s.work.grow(need + k) // a row's scratch, and its dz where nobody wants it
+	return parallel(len(dst), costMath*len(z), func(worker, lo, hi int) error {
+		w := s.work.of(worker)
+		for i := lo; i < hi; i++ {
+			dz := w[need : need+k]
+			if s.need {
+				dz = s.dz[i*k : (i+1)*k]
+			}
+			if t := s.view.row(i); len(t.Pos) > 0 {
+				dst[i] = s.row.Row(dz, z[i*k:(i+1)*k], t, w[:need])
+			} else {
+				dst[i] = 0
+				clear(dz)
+			}
+		}
+		return nil
+	})
+}
+
+// backward stores g_i ∂ℓ_i/∂z_ik.
+func (s *lossState[T]) backward(dst []T, in []any) error {
+	g, k := vec[T](in[1]), s.k
+	return parallel(len(g), len(dst), func(_, lo, hi int) error {
+		for i := lo; i < hi; i++ {
+			for j, d := range s.dz[i*k : (i+1)*k] {
+				dst[i*k+j] = g[i] * d
+			}
+		}
+		return nil
+	})
+}

@@ -1,0 +1,307 @@
+package graph
+
+import (
+	"fmt"
+	"hash"
+	"hash/fnv"
+	"strings"
+	"sync/atomic"
+
+	"github.com/chewxy/hm"
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// A body computes one op at precision T. dst is the op's own buffer and keeps
+// the previous run's content; in holds the inputs' data, []T or []int32, which
+// a body must not modify. It may fail or panic: both become the error of the
+// run.
+type body[T Float] func(dst []T, in []any) error
+
+// An op is every Gorgonia op of this package: a body at both precisions and a
+// derivative. It owns its output buffer, which it makes on its first run, so a
+// node that a Program prunes costs no memory and a step allocates none.
+type op struct {
+	name  string
+	dtype tensor.Dtype // of the output
+	shape tensor.Shape // of the output; () is a scalar
+	types []hm.Type    // of the inputs
+	wrt   []bool       // which inputs carry a derivative
+
+	f32 body[float32]
+	f64 body[float64]
+	i32 func(dst []int32, in []any) error // index-valued ops
+
+	// diff returns one gradient node per input, nil where wrt is false, built of
+	// differentiable nodes. An op whose wrt has a true and whose diff is nil has
+	// no derivative of the order asked for, which is an error.
+	diff func(in gorgonia.Nodes, out, grad *gorgonia.Node) (gorgonia.Nodes, error)
+
+	// live, if set, runs when a Program keeps the node: ops that work for others
+	// learn by it what is really needed.
+	live func()
+
+	// train is set by the Program before each run; only Dropout reads it.
+	train bool
+
+	id  uint64
+	run func(in []gorgonia.Value) (gorgonia.Value, error)
+	in  []any // the inputs' data in a run
+}
+
+// opIDs numbers the ops of the process. Gorgonia merges nodes whose hashes
+// agree; two of our ops never are the same, as each owns a buffer.
+var opIDs atomic.Uint64
+
+func (o *op) Arity() int            { return len(o.types) }
+func (o *op) ReturnsPtr() bool      { return false } // gives each node a register of its own
+func (o *op) CallsExtern() bool     { return false } // and no preallocated one
+func (o *op) OverwritesInput() int  { return -1 }
+func (o *op) String() string        { return fmt.Sprintf("%s#%d", o.name, o.id) }
+func (o *op) WriteHash(h hash.Hash) { fmt.Fprintf(h, "fenchel.%s#%d", o.name, o.id) }
+func (o *op) DiffWRT(int) []bool    { return o.wrt }
+
+// Type is built anew on each call: Gorgonia recycles the value it gets.
+func (o *op) Type() hm.Type {
+	types := append([]hm.Type{}, o.types...)
+	return hm.NewFnType(append(types, typeOf(o.dtype, o.shape))...)
+}
+
+func (o *op) Hashcode() uint32 {
+	h := fnv.New32a()
+	o.WriteHash(h)
+	return h.Sum32()
+}
+
+func (o *op) InferShape(...gorgonia.DimSizer) (tensor.Shape, error) { return o.shape.Clone(), nil }
+
+func (o *op) SymDiff(in gorgonia.Nodes, out, grad *gorgonia.Node) (gorgonia.Nodes, error) {
+	if o.diff == nil {
+		return nil, fmt.Errorf("graph: %s has no derivative; for second derivatives compose the loss from nodes", o.name)
+	}
+	return o.diff(in, out, grad)
+}
+
+// Do runs the op. A machine runs it in a goroutine of its own, where a panic
+// would end the process.
+func (o *op) Do(in ...gorgonia.Value) (v gorgonia.Value, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("graph: %s: %v", o.name, r)
+		}
+	}()
+	return o.run(in)
+}
+
+func typeOf(dt tensor.Dtype, s tensor.Shape) hm.Type {
+	if s.Dims() == 0 {
+		return dt
+	}
+	return gorgonia.TensorType{Dims: s.Dims(), Of: dt}
+}
+
+// A spec says what apply makes an op of. Exactly one of i32 and the pair
+// f32, f64 is set.
+type spec struct {
+	name     string
+	shape    tensor.Shape
+	f32      body[float32]
+	f64      body[float64]
+	i32      func(dst []int32, in []any) error
+	diff     func(in gorgonia.Nodes, out, grad *gorgonia.Node) (gorgonia.Nodes, error)
+	fixed    []int // inputs without a derivative; index-valued inputs have none anyway
+	constant bool  // no input has a derivative
+	live     func()
+	dtype    *tensor.Dtype // of the output where no input is Float
+	keep     **op          // receives the op
+}
+
+// apply adds the node of s over in to their graph.
+func apply(s spec, in ...*gorgonia.Node) (*gorgonia.Node, error) {
+	o := &op{name: s.name, shape: s.shape, f32: s.f32, f64: s.f64, i32: s.i32, diff: s.diff, live: s.live,
+		id: opIDs.Add(1), wrt: make([]bool, len(in)), in: make([]any, len(in))}
+	known := false
+	for i, n := range in {
+		if n == nil {
+			return nil, fmt.Errorf("graph: %s: operand %d is nil", s.name, i)
+		}
+		dt := n.Dtype()
+		o.types = append(o.types, typeOf(dt, n.Shape()))
+		switch dt {
+		case tensor.Int32:
+			continue
+		case tensor.Float32, tensor.Float64:
+		default:
+			return nil, fmt.Errorf("graph: %s: operand %d is %v; want Float32, Float64 or Int32", s.name, i, dt)
+		}
+		if known && dt != o.dtype {
+			return nil, fmt.Errorf("graph: %s: operand %d is %v, those before are %v", s.name, i, dt, o.dtype)
+		}
+		o.dtype, known = dt, true
+		o.wrt[i] = !s.constant
+	}
+	for _, i := range s.fixed {
+		o.wrt[i] = false
+	}
+	if s.dtype != nil {
+		o.dtype = *s.dtype
+	}
+	switch {
+	case s.i32 != nil:
+		o.dtype = tensor.Int32
+		o.run = runInt(o)
+	case o.dtype == tensor.Float32:
+		o.run = runFloat(o, o.f32)
+	case o.dtype == tensor.Float64:
+		o.run = runFloat(o, o.f64)
+	default:
+		return nil, fmt.Errorf("graph: %s: no floating-point operand", s.name)
+	}
+	if s.keep != nil {
+		*s.keep = o
+	}
+	n, err := gorgonia.ApplyOp(o, in...)
+	if err != nil {
+		return nil, fmt.Errorf("graph: %s: %w", s.name, err)
+	}
+	return n, nil
+}
+
+// runFloat adapts a body to Gorgonia's values.
+func runFloat[T Float](o *op, f body[T]) func([]gorgonia.Value) (gorgonia.Value, error) {
+	var buf []T
+	var out gorgonia.Value
+	return func(in []gorgonia.Value) (gorgonia.Value, error) {
+		if out == nil {
+			buf = make([]T, o.shape.TotalSize())
+			out = tensorOf(buf, o.shape)
+		}
+		if err := o.load(in); err != nil {
+			return nil, err
+		}
+		if err := f(buf, o.in); err != nil {
+			return nil, fmt.Errorf("graph: %s: %w", o.name, err)
+		}
+		switch v := out.(type) {
+		case *gorgonia.F32:
+			*v = gorgonia.F32(buf[0])
+		case *gorgonia.F64:
+			*v = gorgonia.F64(buf[0])
+		case *tensor.Dense:
+			// A stock Reshape, as stock broadcasts use it, changes its operand's shape.
+			if !v.Shape().Eq(o.shape) {
+				if err := v.Reshape(o.shape...); err != nil {
+					return nil, fmt.Errorf("graph: %s: %w", o.name, err)
+				}
+			}
+		}
+		return out, nil
+	}
+}
+
+func runInt(o *op) func([]gorgonia.Value) (gorgonia.Value, error) {
+	var buf []int32
+	var out gorgonia.Value
+	return func(in []gorgonia.Value) (gorgonia.Value, error) {
+		if out == nil {
+			buf = make([]int32, o.shape.TotalSize())
+			out = tensor.New(tensor.WithShape(o.shape...), tensor.WithBacking(buf))
+		}
+		if err := o.load(in); err != nil {
+			return nil, err
+		}
+		if err := o.i32(buf, o.in); err != nil {
+			return nil, fmt.Errorf("graph: %s: %w", o.name, err)
+		}
+		return out, nil
+	}
+}
+
+// tensorOf wraps data, which stays shared, as a Gorgonia value.
+func tensorOf[T Float](data []T, s tensor.Shape) gorgonia.Value {
+	if s.Dims() > 0 {
+		return tensor.New(tensor.WithShape(s...), tensor.WithBacking(data))
+	}
+	if _, ok := any(data).([]float32); ok {
+		return gorgonia.NewF32(0)
+	}
+	return gorgonia.NewF64(0)
+}
+
+// load stores the data of in, slices all.
+func (o *op) load(in []gorgonia.Value) error {
+	for i, v := range in {
+		if v == nil {
+			return fmt.Errorf("graph: %s: operand %d has no value", o.name, i)
+		}
+		switch d := v.Data().(type) {
+		case float32:
+			o.in[i] = []float32{d}
+		case float64:
+			o.in[i] = []float64{d}
+		default:
+			o.in[i] = d
+		}
+	}
+	return nil
+}
+
+// dtypeFor returns the dtype of T.
+func dtypeFor[T Float]() tensor.Dtype {
+	var zero T
+	if _, ok := any(zero).(float32); ok {
+		return tensor.Float32
+	}
+	return tensor.Float64
+}
+
+// wantDims returns an error unless n is a node of that many axes.
+func wantDims(name, what string, n *gorgonia.Node, dims int) error {
+	if n == nil {
+		return fmt.Errorf("graph: %s: %s is nil", name, what)
+	}
+	if n.Dims() != dims {
+		return fmt.Errorf("graph: %s: %s is %v; want %s", name, what, n.Shape(), [...]string{"a scalar", "a vector", "a matrix"}[dims])
+	}
+	return nil
+}
+
+// Expr composes nodes without an error check after each: N passes a node on
+// and keeps the first error.
+//
+//	var e graph.Expr
+//	p := e.N(graph.Exp(e.N(graph.SubRow(z, e.N(graph.LogSumExp(z))))))
+//	return p, e.Err
+type Expr struct{ Err error }
+
+// N returns n and remembers the first err. After an error it returns nil, which
+// every function of this package rejects.
+func (e *Expr) N(n *gorgonia.Node, err error) *gorgonia.Node {
+	if e.Err == nil && err != nil {
+		e.Err = err
+	}
+	if e.Err != nil {
+		return nil
+	}
+	return n
+}
+
+// grads returns the gradients of a derivative and the error of their expression.
+func (e *Expr) grads(g ...*gorgonia.Node) (gorgonia.Nodes, error) {
+	if e.Err != nil {
+		return nil, e.Err
+	}
+	return g, nil
+}
+
+// describe names n in an error: its op, or the name of a leaf.
+func describe(n *gorgonia.Node) string {
+	if o, ok := n.Op().(*op); ok {
+		return o.name
+	}
+	if n.Op() == nil {
+		return fmt.Sprintf("leaf %q", n.Name())
+	}
+	s, _, _ := strings.Cut(fmt.Sprint(n.Op()), "\n")
+	return s
+}

@@ -1,0 +1,232 @@
+package graph
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"gorgonia.org/gorgonia"
+)
+
+// A Gradient is the gradient of a cost with respect to one parameter of shape
+// [n, …]. Rows nil means dense: Data has the parameter's shape. Else Rows lists
+// the rows that can be non-zero, unique and ascending, and Data holds those
+// rows only.
+//
+// It is borrowed: read-only and valid until the next Run of its Program.
+type Gradient[T Float] struct {
+	Rows []int32
+	Data []T
+}
+
+// A Program is a graph compiled once and run for many steps: a tape machine
+// over what its outputs need, and nothing else. Write the data of the leaves,
+// Run, read the results. A last batch of fewer rows is filled up with padding
+// rows.
+//
+// Not safe for concurrent use; of the Programs of one graph only one may run at
+// a time. Programs of different graphs are independent even where their
+// parameters share memory, as long as nobody writes it.
+type Program[T Float] struct {
+	vm      gorgonia.VM
+	ops     []*op
+	train   bool
+	cost    node
+	roots   map[node]node // what was asked for → the node that holds it
+	params  gorgonia.Nodes
+	grads   []node
+	outputs gorgonia.Nodes
+	ran     bool
+}
+
+// Train compiles the cost, a scalar, and its gradients with respect to every
+// Param of b. A Param that the cost does not use is an error. The graph is
+// verified first; see [Verify].
+func (b *Builder[T]) Train(cost *gorgonia.Node) (*Program[T], error) {
+	if err := b.ready("train", cost); err != nil {
+		return nil, err
+	}
+	if len(b.params) == 0 {
+		return nil, errors.New("graph: train: the graph has no parameter")
+	}
+	if err := Verify(cost); err != nil {
+		return nil, err
+	}
+	grads, err := Grad(cost, b.params...)
+	if err != nil {
+		return nil, err
+	}
+	p := &Program[T]{train: true, cost: cost, params: b.params, grads: grads}
+	return p, p.compile(append(gorgonia.Nodes{cost}, grads...))
+}
+
+// Eval compiles outs, whose values Value then returns. Dropout passes its input
+// through.
+func (b *Builder[T]) Eval(outs ...*gorgonia.Node) (*Program[T], error) {
+	if err := b.ready("eval", outs...); err != nil {
+		return nil, err
+	}
+	if err := Verify(outs...); err != nil {
+		return nil, err
+	}
+	p := &Program[T]{}
+	return p, p.compile(outs)
+}
+
+// ready returns what is wrong with the Builder or the nodes to compile.
+func (b *Builder[T]) ready(what string, outs ...node) error {
+	if err := b.err(); err != nil {
+		return err
+	}
+	if len(outs) == 0 {
+		return fmt.Errorf("graph: %s: nothing to compute", what)
+	}
+	for _, n := range outs {
+		switch {
+		case n == nil:
+			return fmt.Errorf("graph: %s: an output is nil", what)
+		case n.Graph() != b.g:
+			return fmt.Errorf("graph: %s: %s is of another graph", what, describe(n))
+		case n.Dtype() != dtypeFor[T]():
+			return fmt.Errorf("graph: %s: %s is %v; want %v", what, describe(n), n.Dtype(), dtypeFor[T]())
+		}
+	}
+	return nil
+}
+
+// compile makes the machine that computes wanted.
+func (p *Program[T]) compile(wanted gorgonia.Nodes) error {
+	// A stock elementwise op may write into its operand where it is the last to
+	// read it, also if that is one of our outputs. What others read is copied.
+	used := map[node]bool{}
+	for _, n := range walk(wanted...) {
+		for _, c := range children(n) {
+			used[c] = true
+		}
+	}
+	p.roots = map[node]node{}
+	var roots gorgonia.Nodes
+	for _, n := range wanted {
+		if p.roots[n] != nil {
+			continue
+		}
+		root := n
+		if used[n] || n.Op() == nil {
+			var err error
+			if root, err = Identity(n); err != nil {
+				return err
+			}
+		}
+		p.roots[n] = root
+		roots = append(roots, root)
+	}
+	if err := verifyCompiled(roots...); err != nil {
+		return err
+	}
+	var leaves gorgonia.Nodes
+	for _, n := range walk(roots...) {
+		if o, ok := n.Op().(*op); ok {
+			p.ops = append(p.ops, o)
+			if o.live != nil {
+				o.live()
+			}
+		}
+		if n.Op() == nil {
+			leaves = append(leaves, n)
+		}
+	}
+	g := roots[0].Graph()
+	prog, locations, err := gorgonia.CompileFunction(g, leaves, roots)
+	if err != nil {
+		return fmt.Errorf("graph: compile: %w", err)
+	}
+	p.vm = gorgonia.NewTapeMachine(g, gorgonia.WithPrecompiled(prog, locations))
+	return nil
+}
+
+// Run computes the outputs from what the leaves hold. After an error the
+// outputs are undefined and the Program may be run again. A cost that is NaN or
+// infinite is a value, not an error.
+func (p *Program[T]) Run() error {
+	if p.vm == nil {
+		return errors.New("graph: run: the program is closed")
+	}
+	p.ran = false
+	for _, o := range p.ops {
+		o.train = p.train
+	}
+	p.vm.Reset()
+	if err := p.vm.RunAll(); err != nil {
+		return fmt.Errorf("graph: run: %w", cause(err))
+	}
+	p.ran = true
+	return nil
+}
+
+// cause strips the machine's frames from an error of one of our ops: they print
+// instructions and whole values.
+func cause(err error) error {
+	for e := err; e != nil; {
+		if strings.HasPrefix(e.Error(), "graph: ") {
+			return errors.New(strings.TrimPrefix(e.Error(), "graph: "))
+		}
+		if c, ok := e.(interface{ Cause() error }); ok && c.Cause() != e {
+			e = c.Cause()
+			continue
+		}
+		e = errors.Unwrap(e)
+	}
+	return err
+}
+
+// Cost returns the cost of the last Run of a Program made by Train.
+func (p *Program[T]) Cost() T {
+	if p.cost == nil {
+		panic("graph: Cost of a program without one")
+	}
+	return p.Value(p.cost)[0]
+}
+
+// Value returns the value of an output after a Run, borrowed until the next
+// one: the cost of Train, or any argument of Eval.
+func (p *Program[T]) Value(n *gorgonia.Node) []T {
+	root := p.roots[n]
+	if root == nil {
+		panic("graph: Value of a node that is no output of the program")
+	}
+	if !p.ran {
+		panic("graph: Value without a successful Run")
+	}
+	switch d := root.Value().Data().(type) {
+	case []T:
+		return d
+	case T:
+		return []T{d}
+	}
+	panic(fmt.Sprintf("graph: %s holds %T", describe(n), root.Value().Data()))
+}
+
+// Grad returns the gradient of the cost with respect to param after a Run.
+func (p *Program[T]) Grad(param *gorgonia.Node) Gradient[T] {
+	for i, n := range p.params {
+		if n == param {
+			return Gradient[T]{Data: p.Value(p.grads[i])}
+		}
+	}
+	panic("graph: Grad of a node that is no parameter of the program")
+}
+
+// Close frees the machine. A closed Program does not run.
+func (p *Program[T]) Close() error {
+	if p.vm == nil {
+		return nil
+	}
+	err := p.vm.Close()
+	p.vm, p.ran = nil, false
+	return err
+}
+
+// Identity returns a copy of x.
+func Identity(x *gorgonia.Node) (*gorgonia.Node, error) {
+	return unary("identity", x, func(x float64) float64 { return x }, func(_ *Expr, _, _, g node) node { return g })
+}

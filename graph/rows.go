@@ -1,0 +1,371 @@
+package graph
+
+import (
+	"fmt"
+	"math"
+
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// Row primitives take x [B,K] and v [B]. A score of −Inf marks a masked
+// candidate: its row behaves as if the candidate were deleted, and the gradient
+// there is 0. Sums run in float64 in index order.
+
+// rowBody is the body of an op that treats each row i of x, the first input,
+// alone: f gets row i, its index, the other inputs and the op's output.
+func rowBody[T Float](k, cost int, f func(dst []T, i int, x []T, in []any)) body[T] {
+	return func(dst []T, in []any) error {
+		x := vec[T](in[0])
+		b := len(x) / k
+		return parallel(b, cost*len(x), func(_, lo, hi int) error {
+			for i := lo; i < hi; i++ {
+				f(dst, i, x[i*k:(i+1)*k], in)
+			}
+			return nil
+		})
+	}
+}
+
+// rowOp is the op over x [B,K] and others to shape [B] or, if wide, [B,K].
+func rowOp(name string, wide bool, cost int, f32 func([]float32, int, []float32, []any), f64 func([]float64, int, []float64, []any),
+	diff func(e *Expr, in gorgonia.Nodes, out, g node) gorgonia.Nodes, fixed []int, x node, others ...node) (node, error) {
+	if err := wantDims(name, "x", x, 2); err != nil {
+		return nil, err
+	}
+	b, k := x.Shape()[0], x.Shape()[1]
+	s := spec{name: name, shape: tensor.Shape{b}, fixed: fixed}
+	if wide {
+		s.shape = tensor.Shape{b, k}
+	}
+	s.f32, s.f64 = rowBody(k, cost, f32), rowBody(k, cost, f64)
+	if diff == nil {
+		s.constant = true
+	} else {
+		s.diff = func(in gorgonia.Nodes, out, g node) (gorgonia.Nodes, error) {
+			var e Expr
+			return e.grads(diff(&e, in, out, g)...)
+		}
+	}
+	return apply(s, append([]node{x}, others...)...)
+}
+
+// perRow is rowOp with an operand v [B].
+func perRow(name string, f32 func(x, v float32) float32, f64 func(x, v float64) float64, x, v node,
+	diff func(e *Expr, x, v, y, g node) (gx, gv node)) (node, error) {
+	if err := wantDims(name, "v", v, 1); err != nil {
+		return nil, err
+	}
+	if x != nil && x.Dims() == 2 && x.Shape()[0] != v.Shape()[0] {
+		return nil, fmt.Errorf("graph: %s: x is %v and v is %v; want [B,K] and [B]", name, x.Shape(), v.Shape())
+	}
+	return rowOp(name, true, 2, spread(f32), spread(f64), func(e *Expr, in gorgonia.Nodes, out, g node) gorgonia.Nodes {
+		gx, gv := diff(e, in[0], in[1], out, g)
+		return gorgonia.Nodes{gx, gv}
+	}, nil, x, v)
+}
+
+func spread[T Float](f func(x, v T) T) func([]T, int, []T, []any) {
+	return func(dst []T, i int, x []T, in []any) {
+		v, y := vec[T](in[1])[i], dst[i*len(x):]
+		for k := range x {
+			y[k] = f(x[k], v)
+		}
+	}
+}
+
+// AddRow returns x + v, v [B] added to each column of x [B,K].
+func AddRow(x, v *gorgonia.Node) (*gorgonia.Node, error) {
+	return perRow("addrow", add[float32], add[float64], x, v, func(e *Expr, x, _, _, g node) (node, node) {
+		return g, e.N(sumWhere(g, x))
+	})
+}
+
+// SubRow returns x − v, v [B] subtracted from each column of x [B,K].
+func SubRow(x, v *gorgonia.Node) (*gorgonia.Node, error) {
+	return perRow("subrow", sub[float32], sub[float64], x, v, func(e *Expr, x, _, _, g node) (node, node) {
+		return g, e.N(Neg(e.N(sumWhere(g, x))))
+	})
+}
+
+// MulRow returns v∘x, each row of x [B,K] times its v [B], where 0·(±Inf) = 0.
+func MulRow(x, v *gorgonia.Node) (*gorgonia.Node, error) {
+	return perRow("mulrow", mul[float32], mul[float64], x, v, func(e *Expr, x, v, _, g node) (node, node) {
+		return e.N(MulRow(g, v)), e.N(RowDot(g, x))
+	})
+}
+
+// DivRow returns each row of x [B,K] divided by its v [B].
+func DivRow(x, v *gorgonia.Node) (*gorgonia.Node, error) {
+	return perRow("divrow", div[float32], div[float64], x, v, func(e *Expr, x, v, y, g node) (node, node) {
+		return e.N(DivRow(g, v)), e.N(Neg(e.N(Div(e.N(RowDot(g, y)), v))))
+	})
+}
+
+// RowSum returns Σ_k x_k [B] over the candidates that are not masked.
+func RowSum(x *gorgonia.Node) (*gorgonia.Node, error) { return sumWhere(x, x) }
+
+// RowMean returns the mean [B] over the candidates that are not masked.
+func RowMean(x *gorgonia.Node) (*gorgonia.Node, error) {
+	var e Expr
+	return e.N(Div(e.N(RowSum(x)), e.N(RowCount(x)))), e.Err
+}
+
+// RowCount returns how many candidates of each row are not masked, [B]. It has
+// no gradient.
+func RowCount(x *gorgonia.Node) (*gorgonia.Node, error) {
+	return rowOp("rowcount", false, 1, rowCount[float32], rowCount[float64], nil, nil, x)
+}
+
+func rowCount[T Float](dst []T, i int, x []T, _ []any) {
+	n := 0
+	for _, v := range x {
+		if !masked(v) {
+			n++
+		}
+	}
+	dst[i] = T(n)
+}
+
+// sumWhere returns Σ_k x_k over the k at which ref is not masked. ref has no
+// gradient.
+func sumWhere(x, ref node) (node, error) {
+	return rowOp("rowsum", false, 1, rowSum[float32], rowSum[float64], func(e *Expr, in gorgonia.Nodes, _, g node) gorgonia.Nodes {
+		return gorgonia.Nodes{e.N(repeatWhere(g, in[1])), nil}
+	}, []int{1}, x, ref)
+}
+
+func rowSum[T Float](dst []T, i int, x []T, in []any) {
+	ref := vec[T](in[1])[i*len(x):]
+	var s float64
+	for k, v := range x {
+		if !masked(ref[k]) {
+			s += float64(v)
+		}
+	}
+	dst[i] = T(s)
+}
+
+// repeatWhere returns v [B] in each column, 0 where ref [B,K] is masked: the
+// adjoint of sumWhere.
+func repeatWhere(v, ref node) (node, error) {
+	return rowOp("repeat", true, 1, repeatRow[float32], repeatRow[float64], func(e *Expr, in gorgonia.Nodes, _, g node) gorgonia.Nodes {
+		return gorgonia.Nodes{nil, e.N(sumWhere(g, in[0]))}
+	}, []int{0}, ref, v)
+}
+
+func repeatRow[T Float](dst []T, i int, ref []T, in []any) {
+	v, y := vec[T](in[1])[i], dst[i*len(ref):]
+	for k := range ref {
+		y[k] = v
+		if masked(ref[k]) {
+			y[k] = 0
+		}
+	}
+}
+
+// RowDot returns Σ_k a_k b_k [B] of a, b [B,K], where 0·(±Inf) = 0.
+func RowDot(a, b *gorgonia.Node) (*gorgonia.Node, error) {
+	if a != nil && b != nil && !a.Shape().Eq(b.Shape()) {
+		return nil, fmt.Errorf("graph: rowdot: shapes %v and %v differ", a.Shape(), b.Shape())
+	}
+	return rowOp("rowdot", false, 2, rowDot[float32], rowDot[float64], func(e *Expr, in gorgonia.Nodes, _, g node) gorgonia.Nodes {
+		return gorgonia.Nodes{e.N(MulRow(in[1], g)), e.N(MulRow(in[0], g))}
+	}, nil, a, b)
+}
+
+func rowDot[T Float](dst []T, i int, a []T, in []any) {
+	b := vec[T](in[1])[i*len(a):]
+	var s float64
+	for k, v := range a {
+		s += mul(float64(v), float64(b[k]))
+	}
+	dst[i] = T(s)
+}
+
+// RowMax returns max_k x_k [B], −Inf where all candidates are masked. The
+// gradient goes to the first of several maxima.
+func RowMax(x *gorgonia.Node) (*gorgonia.Node, error) {
+	return rowOp("rowmax", false, 1, rowMax[float32], rowMax[float64], func(e *Expr, in gorgonia.Nodes, _, g node) gorgonia.Nodes {
+		first := e.N(rowOp("rowargmax", true, 1, rowArgmax[float32], rowArgmax[float64], nil, nil, in[0]))
+		return gorgonia.Nodes{e.N(MulRow(first, g))}
+	}, nil, x)
+}
+
+func rowMax[T Float](dst []T, i int, x []T, _ []any) { dst[i] = maxOf(x) }
+
+// maxOf returns the largest element; a NaN is larger than all.
+func maxOf[T Float](x []T) T {
+	m := T(math.Inf(-1))
+	for _, v := range x {
+		m = max(m, v) // the built-in keeps NaN
+	}
+	return m
+}
+
+// rowArgmax stores 1 at the first maximum and 0 elsewhere.
+func rowArgmax[T Float](dst []T, i int, x []T, _ []any) {
+	y := dst[i*len(x) : (i+1)*len(x)]
+	clear(y)
+	m := maxOf(x)
+	for k, v := range x {
+		if v == m && !masked(v) {
+			y[k] = 1
+			return
+		}
+	}
+}
+
+// LogSumExp returns ln Σ_k e^{x_k} [B], shifted by the maximum; −Inf where all
+// candidates are masked, NaN where one is NaN or +Inf.
+func LogSumExp(x *gorgonia.Node) (*gorgonia.Node, error) {
+	return rowOp("logsumexp", false, costMath, rowLSE[float32], rowLSE[float64], func(e *Expr, in gorgonia.Nodes, _, g node) gorgonia.Nodes {
+		return gorgonia.Nodes{e.N(MulRow(e.N(Softmax(in[0])), g))}
+	}, nil, x)
+}
+
+// lse returns ln Σ e^{x_k} as max and the log of the shifted sum.
+func lse[T Float](x []T) (m, log float64) {
+	m = float64(maxOf(x))
+	if math.IsInf(m, -1) {
+		return m, 0
+	}
+	var s float64
+	for _, v := range x {
+		s += math.Exp(float64(v) - m) // Inf − Inf is NaN, and stays
+	}
+	return m, math.Log(s)
+}
+
+func rowLSE[T Float](dst []T, i int, x []T, _ []any) {
+	m, log := lse(x)
+	dst[i] = T(m + log)
+}
+
+// Softmax returns e^{x_k} / Σ_j e^{x_j} [B,K], 0 at masked candidates and in
+// rows where all are.
+func Softmax(x *gorgonia.Node) (*gorgonia.Node, error) {
+	return rowOp("softmax", true, 2*costMath, rowSoftmax[float32], rowSoftmax[float64], func(e *Expr, _ gorgonia.Nodes, y, g node) gorgonia.Nodes {
+		// J is symmetric: Jg = y∘(g − ⟨g,y⟩).
+		return gorgonia.Nodes{e.N(Mul(y, e.N(SubRow(g, e.N(RowDot(g, y))))))}
+	}, nil, x)
+}
+
+func rowSoftmax[T Float](dst []T, i int, x []T, _ []any) {
+	y := dst[i*len(x) : (i+1)*len(x)]
+	m, log := lse(x)
+	if math.IsInf(m, -1) {
+		clear(y)
+		return
+	}
+	for k, v := range x {
+		y[k] = T(math.Exp(float64(v) - m - log))
+	}
+}
+
+// LogSoftmax returns x_k − ln Σ_j e^{x_j} [B,K], −Inf at masked candidates.
+func LogSoftmax(x *gorgonia.Node) (*gorgonia.Node, error) {
+	return rowOp("logsoftmax", true, costMath, rowLogSoftmax[float32], rowLogSoftmax[float64], func(e *Expr, in gorgonia.Nodes, _, g node) gorgonia.Nodes {
+		g = e.N(maskLike(g, in[0]))
+		return gorgonia.Nodes{e.N(Sub(g, e.N(MulRow(e.N(Softmax(in[0])), e.N(RowSum(g))))))}
+	}, nil, x)
+}
+
+func rowLogSoftmax[T Float](dst []T, i int, x []T, _ []any) {
+	y := dst[i*len(x) : (i+1)*len(x)]
+	m, log := lse(x)
+	for k, v := range x {
+		y[k] = T(float64(v) - m - log)
+		if math.IsInf(m, -1) {
+			y[k] = v
+		}
+	}
+}
+
+// normFloor is the least norm that L2Normalize divides by.
+const normFloor = 1e-12
+
+// L2Normalize returns each row of x [B,K] divided by max(‖row‖₂, 1e-12).
+func L2Normalize(x *gorgonia.Node) (*gorgonia.Node, error) {
+	var e Expr
+	return e.N(DivRow(x, e.N(rowNorm(x)))), e.Err
+}
+
+// rowNorm returns max(‖row‖₂, 1e-12) [B].
+func rowNorm(x node) (node, error) {
+	return rowOp("rownorm", false, 2, rowNorm2[float32], rowNorm2[float64], func(e *Expr, in gorgonia.Nodes, out, g node) gorgonia.Nodes {
+		// x/‖x‖. At the floor the derivative is 0, and of this formula so at the
+		// row that gets there, which is x = 0.
+		return gorgonia.Nodes{e.N(MulRow(e.N(DivRow(in[0], out)), g))}
+	}, nil, x)
+}
+
+func rowNorm2[T Float](dst []T, i int, x []T, _ []any) {
+	var s float64
+	for _, v := range x {
+		s += float64(v) * float64(v)
+	}
+	dst[i] = T(max(math.Sqrt(s), normFloor))
+}
+
+// AddBias returns x + b, b [K] added to each row of x [B,K].
+func AddBias(x, b *gorgonia.Node) (*gorgonia.Node, error) {
+	if err := wantDims("addbias", "b", b, 1); err != nil {
+		return nil, err
+	}
+	if x != nil && x.Dims() == 2 && x.Shape()[1] != b.Shape()[0] {
+		return nil, fmt.Errorf("graph: addbias: x is %v and b is %v; want [B,K] and [K]", x.Shape(), b.Shape())
+	}
+	return rowOp("addbias", true, 1, addBias[float32], addBias[float64], func(e *Expr, _ gorgonia.Nodes, _, g node) gorgonia.Nodes {
+		return gorgonia.Nodes{g, e.N(ColSum(g))}
+	}, nil, x, b)
+}
+
+func addBias[T Float](dst []T, i int, x []T, in []any) {
+	b, y := vec[T](in[1]), dst[i*len(x):]
+	for k := range x {
+		y[k] = x[k] + b[k]
+	}
+}
+
+// ColSum returns Σ_b x_bk [K].
+func ColSum(x *gorgonia.Node) (*gorgonia.Node, error) {
+	if err := wantDims("colsum", "x", x, 2); err != nil {
+		return nil, err
+	}
+	b, k := x.Shape()[0], x.Shape()[1]
+	return apply(spec{name: "colsum", shape: tensor.Shape{k}, f32: colSum[float32], f64: colSum[float64],
+		diff: func(_ gorgonia.Nodes, _, g node) (gorgonia.Nodes, error) {
+			var e Expr
+			return e.grads(e.N(repeatCols(g, b)))
+		}}, x)
+}
+
+func colSum[T Float](dst []T, in []any) error {
+	all, k := vec[T](in[0]), len(dst)
+	return parallel(k, len(all), func(_, lo, hi int) error {
+		clear(dst[lo:hi])
+		for x := all; len(x) > 0; x = x[k:] {
+			for j := lo; j < hi; j++ {
+				dst[j] += x[j]
+			}
+		}
+		return nil
+	})
+}
+
+// repeatCols returns v [K] in each of b rows: the adjoint of ColSum.
+func repeatCols(v node, b int) (node, error) {
+	return apply(spec{name: "repeatcols", shape: tensor.Shape{b, v.Shape()[0]}, f32: repeatVec[float32], f64: repeatVec[float64],
+		diff: func(_ gorgonia.Nodes, _, g node) (gorgonia.Nodes, error) {
+			var e Expr
+			return e.grads(e.N(ColSum(g)))
+		}}, v)
+}
+
+func repeatVec[T Float](dst []T, in []any) error {
+	for v := vec[T](in[0]); len(dst) > 0; dst = dst[len(v):] {
+		copy(dst, v)
+	}
+	return nil
+}
