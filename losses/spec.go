@@ -1,8 +1,12 @@
 package losses
 
 import (
-	"errors"
 	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"sync"
 
 	"gorgonia.org/gorgonia"
 
@@ -27,15 +31,36 @@ type (
 // OneOf returns the fixed list of choices of a word parameter.
 func OneOf(words ...string) func() []string { return param.OneOf(words...) }
 
+// A Domain says which scores a loss is defined for.
+type Domain int
+
+// The domains.
+const (
+	Reals   Domain = iota // any finite score
+	Cosines               // cosines: scores in [-1, 1], which models must not divide by a temperature
+)
+
+func (d Domain) String() string { return [...]string{"any score", "cosines in [-1, 1]"}[d] }
+
+// Bounds returns the least and the largest score of the domain.
+func (d Domain) Bounds() (lo, hi float64) {
+	if d == Cosines {
+		return -1, 1
+	}
+	return math.Inf(-1), math.Inf(1)
+}
+
 // A Spec is everything that the command line, the plots, the benchmarks and the
-// tests know of a loss. All fields but Params are required.
+// tests know of a loss. All fields but Params, Domain and Predict are required.
 type Spec struct {
 	Name   string  // registry key, lower case, e.g. "softmax"
 	Doc    string  // one line: what it is
 	Source string  // paper and equation
 	Params []Param // in the order in which the text form prints them
-	Props  Props   // facts that the conformance test holds in both directions
-	Theory Theory  // what the literature tabulates, each entry tested
+	Domain Domain  // of the scores
+
+	// Theory returns what holds of the loss at v, each entry tested.
+	Theory func(v Values) Theory
 
 	// New returns the analytic form at both precisions. Text is filled by Parse.
 	New func(v Values) graph.Rows
@@ -45,33 +70,79 @@ type Spec struct {
 	// leaves it out.
 	Node func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error)
 
-	// Ref returns the textbook value of one row by another algorithm than New's.
+	// Ref returns the textbook value of one row of finite scores by another
+	// algorithm than New's.
 	Ref func(v Values, z []float64, t Target[float64]) float64
+
+	// Predict stores in p the probabilities p(z) that finite scores z stand for,
+	// as long as z and apart from it. Nil where the loss has no such map, or one
+	// that depends on the label.
+	Predict func(v Values, p, z []float64)
 }
 
-var registry = param.NewRegistry[Spec]("losses", "loss")
+var (
+	mu    sync.RWMutex
+	specs = map[string]*Spec{}
+)
 
 // Register adds s to the registry. It panics if s is incomplete, its name or a
 // parameter is malformed, or the name is taken: mistakes of the program that
 // its first run shows.
-func Register(s Spec) { registry.Add(s.Name, s.Params, s, s.fault()) }
+func Register(s Spec) {
+	if err := s.validate(); err != nil {
+		panic("losses: " + err.Error())
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if _, dup := specs[s.Name]; dup {
+		panic(fmt.Sprintf("losses: duplicate name %q", s.Name))
+	}
+	specs[s.Name] = &s
+}
 
 // All returns the registered specs, sorted by name.
-func All() []*Spec { return registry.All() }
+func All() []*Spec {
+	mu.RLock()
+	defer mu.RUnlock()
+	all := make([]*Spec, 0, len(specs))
+	for _, name := range slices.Sorted(maps.Keys(specs)) {
+		all = append(all, specs[name])
+	}
+	return all
+}
 
 // Names returns the registered names, sorted.
-func Names() []string { return registry.Names() }
+func Names() []string {
+	mu.RLock()
+	defer mu.RUnlock()
+	return slices.Sorted(maps.Keys(specs))
+}
 
 // Lookup returns the spec of that name; the error of an unknown name lists the
 // choices.
-func Lookup(name string) (*Spec, error) { return registry.Lookup(name) }
+func Lookup(name string) (*Spec, error) {
+	mu.RLock()
+	s, ok := specs[name]
+	mu.RUnlock()
+	if !ok {
+		return nil, fmt.Errorf("losses: unknown loss %q; the choices are %s", name, strings.Join(Names(), ", "))
+	}
+	return s, nil
+}
 
-func (s *Spec) fault() error {
+func (s *Spec) validate() error {
 	switch {
-	case s.Doc == "" || s.Source == "":
-		return errors.New("lacks one of Doc and Source")
-	case s.New == nil || s.Node == nil || s.Ref == nil:
-		return errors.New("lacks one of New, Node and Ref")
+	case s.Name == "" || strings.Trim(s.Name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "":
+		return fmt.Errorf("malformed name %q", s.Name)
+	case s.Doc == "":
+		return fmt.Errorf("%s has no Doc", s.Name)
+	case s.Source == "":
+		return fmt.Errorf("%s has no Source", s.Name)
+	case s.Theory == nil || s.New == nil || s.Node == nil || s.Ref == nil:
+		return fmt.Errorf("%s lacks one of Theory, New, Node and Ref", s.Name)
+	}
+	if err := param.Validate(s.Params); err != nil {
+		return fmt.Errorf("%s: %w", s.Name, err)
 	}
 	return nil
 }
@@ -96,17 +167,30 @@ func (b Bound) Node(z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) 
 // Ref returns the textbook value of one row; see Spec.Ref.
 func (b Bound) Ref(z []float64, t Target[float64]) float64 { return b.Spec.Ref(b.Values, z, t) }
 
+// Theory returns what holds of the loss; see Spec.Theory.
+func (b Bound) Theory() Theory { return b.Spec.Theory(b.Values) }
+
+// Predict stores in p the probabilities that scores z stand for; see
+// Spec.Predict. It reports false, and leaves p, where the loss has no such map.
+func (b Bound) Predict(p, z []float64) bool {
+	if b.Spec.Predict == nil {
+		return false
+	}
+	b.Spec.Predict(b.Values, p, z)
+	return true
+}
+
 // Parse returns the loss that text denotes: a registered name, alone or
 // followed by a colon and comma-separated parameters, as in
 // "softmax:tau=0.2,smoothing=0.1". Parameters left out take their default. The
 // error names what is wrong and lists the choices.
 func Parse(text string) (Bound, error) {
-	name, settings := param.CutSpec(text)
-	s, err := Lookup(name)
+	name, rest, _ := strings.Cut(strings.TrimSpace(text), ":")
+	s, err := Lookup(strings.TrimSpace(name))
 	if err != nil {
 		return Bound{}, err
 	}
-	v, err := param.Parse(s.Params, settings)
+	v, err := param.Parse(s.Params, rest)
 	if err != nil {
 		return Bound{}, fmt.Errorf("losses: %s: %w", s.Name, err)
 	}
@@ -116,7 +200,10 @@ func Parse(text string) (Bound, error) {
 // Bind returns the loss at v, which was parsed from s.Params.
 func (s *Spec) Bind(v Values) Bound {
 	b := Bound{Spec: s, Values: v, Rows: s.New(v)}
-	b.Rows.Text = param.SpecText(s.Name, s.Params, v)
+	b.Rows.Text = s.Name
+	if p := v.Text(s.Params); p != "" {
+		b.Rows.Text += ":" + p
+	}
 	return b
 }
 

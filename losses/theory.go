@@ -1,26 +1,38 @@
 package losses
 
-import "math"
+import "strings"
 
-// Props are mathematical facts that a Spec declares and the conformance test
-// verifies in both directions: a declared fact holds on every sample at every
-// probed setting, an undeclared one fails on at least one.
+// Props are mathematical facts that a loss declares and the conformance test
+// verifies in both directions: at every probed setting a declared fact holds on
+// every sample, and an undeclared one fails on at least one.
 type Props uint
 
 // The facts.
 const (
 	NonNegative    Props = 1 << iota // ℓ ≥ 0
 	ShiftInvariant                   // ℓ(z+c, t) = ℓ(z, t), hence Σ_k ∂ℓ/∂z_k = 0
-	FenchelYoung                     // ∂ℓ/∂z = p(z) − t for a map p that does not depend on t, with p in the simplex
+	FenchelYoung                     // ∂ℓ/∂z = c·(p(z) − t) for a map p that does not depend on t and a constant c > 0
+	Simplex                          // the prediction map is a distribution: p ≥ 0 and Σ p = 1
 	Convex                           // ℓ is convex in z
-	FiniteMargin                     // with one label, ℓ = 0 once z_y leads by a finite margin
 	SparseGradient                   // classes far below the top get gradient exactly 0
 	numProps       = iota
 )
 
 var propNames = [numProps]string{
-	"non-negative", "shift-invariant", "fenchel-young", "convex", "finite-margin", "sparse-gradient",
+	"non-negative", "shift-invariant", "fenchel-young", "simplex", "convex", "sparse-gradient",
 }
+
+// AllProps returns every fact, in declared order.
+func AllProps() []Props {
+	all := make([]Props, numProps)
+	for i := range all {
+		all[i] = 1 << i
+	}
+	return all
+}
+
+// Has reports whether all of q is in p.
+func (p Props) Has(q Props) bool { return p&q == q }
 
 // Names lists the facts in p.
 func (p Props) Names() []string {
@@ -33,54 +45,67 @@ func (p Props) Names() []string {
 	return names
 }
 
+// String joins the names of the facts in p with spaces.
+func (p Props) String() string { return strings.Join(p.Names(), " ") }
+
 // An Order says how faithfully an order is kept.
 type Order int
 
-// The degrees. The zero value is not a declaration.
+// The degrees.
 const (
-	_           Order = iota
-	OrderNone         // may be reversed
-	OrderWeak         // never reversed, but distinct items may tie
-	OrderStrict       // kept, ties included
+	NoOrder     Order = iota // there is nothing to order: the loss has no prediction map
+	OrderNone                // may be reversed
+	OrderWeak                // never reversed, but distinct items may tie
+	OrderStrict              // kept, without new ties
 )
 
 func (o Order) String() string {
-	return [...]string{"undeclared", "none", "weak", "strict"}[o]
+	return [...]string{"-", "none", "weak", "strict"}[o]
 }
 
-// Theory is what the literature tabulates of a loss. Every entry is tested.
+// Theory is what the literature tabulates of a loss at one setting of its
+// parameters. Every entry but Support and Cost is tested.
 type Theory struct {
-	// Smoothness is β_s = sup ‖∇²_z ℓ‖₂ over z for K candidates; +Inf where the
-	// gradient is not Lipschitz.
-	Smoothness func(v Values, k int) float64
+	Props Props
 
-	// Tight is the least share of Smoothness that a random search is known to
-	// reach: 1 is attained, 0 claims nothing.
+	// Smoothness is β_s = sup ‖∇²_z ℓ‖₂ over z for K candidates, or a bound on
+	// it; +Inf where the gradient is not Lipschitz.
+	Smoothness func(k int) float64
+
+	// Tight is the least share of a finite Smoothness that a search is known to
+	// reach at K = 2 … 8: 1 is attained or approached, 0 claims nothing.
 	Tight float64
 
 	// MapOrder relates scores to the prediction map p: z_i > z_j ⇒ p_i > p_j
-	// (strict) or p_i ≥ p_j (weak).
+	// (strict) or p_i ≥ p_j (weak). NoOrder goes with a nil Spec.Predict.
 	MapOrder Order
 
 	// PopulationOrder relates the true distribution t to the scores z* that
-	// minimise E_{y~t} ℓ(z, y): t_i > t_j ⇒ z*_i > z*_j (strict), ≥ (weak).
+	// minimise E_{y~t} ℓ(z, y): t_i > t_j ⇒ z*_i > z*_j (strict), ≥ (weak), for
+	// every minimiser. Strict makes a ranking by scores optimal for DCG and top-k
+	// at every k.
 	PopulationOrder Order
+
+	// ZeroOne reports 0-1 calibration by scores: the classes that lead z* are
+	// among the classes that lead t. PopulationOrder strict implies it.
+	ZeroOne bool
 
 	// Link maps the true distribution t (all positive) to a minimiser of the
 	// conditional risk, up to a constant where the loss is shift-invariant. Nil
 	// where there is no closed form.
-	Link func(v Values, t []float64) []float64
+	Link func(t []float64) []float64
 
 	// Calibrated reports whether the prediction map of a minimiser equals t.
 	Calibrated bool
 
-	// Margin is the lead of the label from which ℓ = 0; +Inf where there is none.
-	Margin func(v Values) float64
+	// Margin is the lead of the label over every other class from which ℓ = 0;
+	// +Inf where there is none.
+	Margin float64
 
 	// Support describes which gradient entries can be non-zero, and Cost the
 	// arithmetic of one row beside the scores, e.g. "dense", "O(K)".
 	Support, Cost string
 }
 
-// NoMargin is the Margin of a loss that never reaches 0.
-func NoMargin(Values) float64 { return math.Inf(1) }
+// Constant returns a Smoothness that does not depend on K.
+func Constant(beta float64) func(int) float64 { return func(int) float64 { return beta } }

@@ -79,15 +79,15 @@ type cardParam struct {
 }
 
 func newCard(b losses.Bound) card {
-	th := b.Spec.Theory
+	th := b.Theory()
 	c := card{
 		Name: b.Spec.Name, Spec: b.String(), Doc: b.Spec.Doc, Source: b.Spec.Source,
 		Params:     []cardParam{},
-		Properties: b.Spec.Props.Names(),
-		Smoothness: number(th.Smoothness(b.Values, candidates)),
+		Properties: th.Props.Names(),
+		Smoothness: number(th.Smoothness(candidates)),
 		MapOrder:   th.MapOrder.String(), Order: th.PopulationOrder.String(),
 		Calibrated: th.Calibrated,
-		Margin:     number(th.Margin(b.Values)),
+		Margin:     number(th.Margin),
 		Support:    th.Support, Cost: th.Cost,
 	}
 	for _, p := range b.Spec.Params {

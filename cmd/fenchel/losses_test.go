@@ -49,11 +49,13 @@ func TestLossCard(t *testing.T) {
 			{Name: "tau", Doc: "temperature", Default: 1, Min: 0.01, Max: math.Inf(1)},
 			{Name: "mode", Doc: "how", DefaultWord: "plain", Words: losses.OneOf("plain", "odd")},
 		},
-		Props: losses.NonNegative | losses.Convex,
-		Theory: losses.Theory{
-			Smoothness: func(v losses.Values, k int) float64 { return 1 / v.Num("tau") / float64(k) },
-			MapOrder:   losses.OrderWeak, PopulationOrder: losses.OrderStrict, Calibrated: true,
-			Margin: losses.NoMargin, Support: "dense", Cost: "O(K)",
+		Theory: func(v losses.Values) losses.Theory {
+			return losses.Theory{
+				Props:      losses.NonNegative | losses.Convex,
+				Smoothness: func(k int) float64 { return 1 / v.Num("tau") / float64(k) },
+				MapOrder:   losses.OrderWeak, PopulationOrder: losses.OrderStrict, Calibrated: true,
+				Margin: math.Inf(1), Support: "dense", Cost: "O(K)",
+			}
 		},
 		New: func(losses.Values) graph.Rows { return graph.Rows{} },
 	}

@@ -1,0 +1,181 @@
+package losses
+
+import (
+	"math"
+
+	"gorgonia.org/gorgonia"
+
+	"github.com/fenchel-ml/fenchel/graph"
+)
+
+func init() {
+	Register(Spec{
+		Name:   "entmax",
+		Doc:    "Fenchel-Young loss of the α-entmax map, between softmax (α→1) and sparsemax (α=2)",
+		Source: "Peters, Niculae & Martins 2019, arXiv:1905.05702, §3; threshold by monotone Newton in place of the paper's bisection",
+		Params: []Param{
+			{Name: "alpha", Doc: "α: the larger, the sparser; above 2 the gradient is not Lipschitz", Default: 1.5, Min: 1.001, Max: 4, Probe: []float64{1.05, 1.25, 1.75, 2, 2.5}},
+		},
+		Theory: func(v Values) Theory { return entmaxTheory(v.Num("alpha"), 1) },
+		New: func(v Values) graph.Rows {
+			return graph.Rows{F32: entmax[float32]{v.Num("alpha"), 1}, F64: entmax[float64]{v.Num("alpha"), 1}}
+		},
+		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
+			return entmaxNode(v.Num("alpha"), 1, z, t)
+		},
+		Ref:     func(v Values, z []float64, t Target[float64]) float64 { return entmaxRef(v.Num("alpha"), 1, z, t) },
+		Predict: func(v Values, p, z []float64) { entmaxMap(v.Num("alpha"), 1, p, z) },
+	})
+}
+
+// entmax is the Fenchel–Young loss of λΩ_α on the simplex, where
+// Ω_α = (Σ p^α − 1)/(α(α−1)).
+//
+//	p_i = [x_i − ξ]_+^{1/(α−1)} with Σ p = 1,   x = (α−1) z/λ
+//	ℓ = λ/(α(α−1)) · [(α−1) Σ p^α + Σ_k t_k^α − α Σ_k t_k (x_k − ξ)]
+//	∂ℓ/∂z = p − t
+//
+// The form follows from Ω*(z) + Ω(t) − ⟨z,t⟩ with ⟨x,p⟩ = Σ p^α + ξ; no two of
+// its terms grow with the scores unless the loss does. λ = 1 is entmax, λ = α
+// Tsallis' normalisation.
+type entmax[T Float] struct{ alpha, lambda float64 }
+
+func (entmax[T]) WorkLen(k int) int { return k }
+
+func (l entmax[T]) Row(dz, z []T, t Target[T], work []T) T {
+	m, _ := peak(z)
+	if m != m {
+		return nan[T]()
+	}
+	a := l.alpha - 1
+	slope, q := a/l.lambda, 1/a
+	xi := threshold(above(work[:0], z, m, slope), m, slope, q)
+	var mass, pAlpha float64 // Σp before normalisation; Σp^α
+	for j, s := range z {
+		d := slope*(float64(s)-m) - xi
+		if !(d > 0) {
+			dz[j] = 0
+			continue
+		}
+		p := positivePow(d, q)
+		dz[j] = T(p)
+		mass += p
+		pAlpha += p * d // p^α = p·p^{α−1}
+	}
+	// Rounding in ξ is multiplied by q; sharing it out keeps Σp = 1.
+	for j, p := range dz {
+		if p > 0 {
+			dz[j] = T(float64(p) / mass)
+		}
+	}
+	loss := a * pAlpha / mass
+	for i, k := range t.Pos {
+		w := float64(t.Weight[i])
+		loss += positivePow(w, l.alpha) - l.alpha*w*(slope*(float64(z[k])-m)-xi)
+		dz[k] = T(float64(dz[k]) - w)
+	}
+	return T(l.lambda * loss / (l.alpha * a))
+}
+
+// positivePow returns x^q for x > 0, without the general power where it can.
+func positivePow(x, q float64) float64 {
+	switch {
+	case q == 1 || x == 1:
+		return x
+	case q == 2:
+		return x * x
+	}
+	return math.Pow(x, q)
+}
+
+// entmaxNode states λ/(α(α−1))·[(α−1)Σ[d]_+^{α/(α−1)} + Σt^α − αΣ t d] with
+// d = x − ξ(x).
+func entmaxNode(alpha, lambda float64, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
+	var e graph.Expr
+	a := alpha - 1
+	s := e.N(graph.Scale(z, 1/lambda))
+	d := e.N(graph.SubRow(e.N(graph.Scale(s, a)), e.N(graph.Threshold(s, alpha))))
+	pAlpha := e.N(graph.RowSum(e.N(graph.PosPow(d, alpha/a))))
+	tAlpha := e.N(targetPower(t, z, alpha))
+	sum := e.N(graph.Sub(
+		e.N(graph.Add(e.N(graph.Scale(pAlpha, a)), tAlpha)),
+		e.N(graph.Scale(e.N(graph.Dot(d, t)), alpha))))
+	return e.N(graph.Scale(sum, lambda/(alpha*a))), e.Err
+}
+
+// entmaxRef is λ(⟨s,p⟩ − Ω(p) + Ω(t) − ⟨s,t⟩) at s = z/λ, with p by bisection.
+func entmaxRef(alpha, lambda float64, z []float64, t Target[float64]) float64 {
+	a := alpha - 1
+	p := make([]float64, len(z))
+	m := bisectMap(p, z, a/lambda, 1/a)
+	var lin, omega float64
+	for j, s := range z {
+		if p[j] > 0 {
+			lin += p[j] * (s - m) / lambda
+			omega -= math.Pow(p[j], alpha)
+		}
+	}
+	for i, k := range t.Pos {
+		lin -= t.Weight[i] * (z[k] - m) / lambda
+		omega += math.Pow(t.Weight[i], alpha)
+	}
+	return lambda * (lin + omega/(alpha*a))
+}
+
+// entmaxMap stores in p the α-entmax of z/λ.
+func entmaxMap(alpha, lambda float64, p, z []float64) {
+	entmax[float64]{alpha, lambda}.Row(p, z, Target[float64]{}, make([]float64, len(z)))
+}
+
+// EntmaxAlphaGrad stores in dst the derivative ∂p/∂α of p = entmax_α(z) at fixed
+// z, for α > 1; dst may be p:
+//
+//	∂p_i/∂α = (p_i − ũ_i)/(α−1)² − (p_i ln p_i − ũ_i Σ p ln p)/(α−1)
+//
+// with ũ = u/Σu and u_i = p_i^{2−α} on the support; it is 0 off the support.
+// Source: Correia, Niculae & Martins 2019, arXiv:1909.00015, proposition 1.
+func EntmaxAlphaGrad(dst, p []float64, alpha float64) {
+	a := alpha - 1
+	var u, ent float64
+	for _, pi := range p {
+		if pi > 0 {
+			u += math.Pow(pi, 2-alpha)
+			ent += pi * math.Log(pi)
+		}
+	}
+	for i, pi := range p {
+		if !(pi > 0) {
+			dst[i] = 0
+			continue
+		}
+		ui := math.Pow(pi, 2-alpha) / u
+		dst[i] = (pi-ui)/(a*a) - (pi*math.Log(pi)-ui*ent)/a
+	}
+}
+
+// entmaxTheory is the theory of the Fenchel–Young loss of λΩ_α.
+func entmaxTheory(alpha, lambda float64) Theory {
+	th := Theory{
+		Props:           NonNegative | ShiftInvariant | FenchelYoung | Simplex | Convex | SparseGradient,
+		Smoothness:      Constant(1 / lambda),         // Ω_α is 1-strongly convex for α ≤ 2
+		Tight:           0.999 * math.Pow(2, alpha-2), // p = (½, ½)
+		MapOrder:        OrderWeak,
+		PopulationOrder: OrderStrict,
+		ZeroOne:         true,
+		Link: func(t []float64) []float64 {
+			z := make([]float64, len(t))
+			for i, ti := range t {
+				z[i] = lambda * math.Pow(ti, alpha-1) / (alpha - 1)
+			}
+			return z
+		},
+		Calibrated: true,
+		Margin:     lambda / (alpha - 1),
+		Support:    "the classes within 1/(α−1) of the top that pass the threshold, and the target",
+		Cost:       "O(K) expected",
+	}
+	if alpha > 2 {
+		th.Smoothness, th.Tight = Constant(math.Inf(1)), 0
+	}
+	return th
+}

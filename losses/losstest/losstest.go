@@ -1,0 +1,249 @@
+// Package losstest is the conformance suite of losses: one set of checks for
+// every loss, the module's own and its users'.
+//
+//	func TestMyLoss(t *testing.T) {
+//		spec, err := losses.Lookup("my-loss")
+//		require.NoError(t, err)
+//		losstest.Run(t, spec)
+//	}
+//
+// The suite holds a loss to its own declaration and to nothing else: there is no
+// branch on a loss's name, and what differs between losses (domain, facts, order,
+// bounds) is read from its Spec. Random numbers come from literal seeds, so a
+// run that passes passes again.
+package losstest
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fenchel-ml/fenchel/internal/check"
+	"github.com/fenchel-ml/fenchel/losses"
+)
+
+// Run checks the loss at each of its probed settings:
+//
+//   - Row at float64 and float32, the graph of Node and Ref state one loss, and
+//     their gradients agree with each other and with central differences;
+//   - the contract of graph.Row: masks equal deletion, NaN in gives NaN out, no
+//     allocation, no write outside dz and work, safe in parallel;
+//   - every declared fact holds and every undeclared one fails somewhere;
+//   - every entry of Theory is observed, by search where it speaks of a supremum
+//     and by minimisation where it speaks of a minimiser.
+func Run(t *testing.T, spec *losses.Spec) {
+	t.Helper()
+	for _, b := range spec.Probes() {
+		t.Run(b.String(), func(t *testing.T) {
+			r := &rig{Bound: b, theory: b.Theory()}
+			r.lo, r.hi = spec.Domain.Bounds()
+			t.Run("values", r.values)
+			t.Run("gradient", r.gradient)
+			t.Run("node", r.node)
+			t.Run("masks", r.masks)
+			t.Run("not-a-number", r.notANumber)
+			t.Run("purity", r.purity)
+			t.Run("permutation", r.permutation)
+			t.Run("props", r.props)
+			t.Run("margin", r.margin)
+			t.Run("smoothness", r.smoothness)
+			t.Run("map", r.predict)
+			t.Run("population", r.population)
+		})
+	}
+	t.Run("side-by-side", func(t *testing.T) { sideBySide(t, spec.Probes()) })
+}
+
+// A rig is one loss at one setting under test.
+type rig struct {
+	losses.Bound
+	theory losses.Theory
+	lo, hi float64 // domain of the scores
+}
+
+// A sample is one row. Scores and weights are float32 numbers, so that both
+// precisions see the same row.
+type sample struct {
+	z     []float64
+	t     losses.Target[float64]
+	scale float64
+}
+
+// sizes are the candidate counts of the tests; the last is left out of short runs.
+func sizes() []int {
+	ks := []int{1, 2, 3, 7, 33, 400}
+	if testing.Short() {
+		return ks[:5]
+	}
+	return ks
+}
+
+// scales are the spreads of the scores: a fresh model's, a trained one's, and
+// beyond what any model gives.
+func (r *rig) scales() []float64 {
+	if r.bounded() {
+		return []float64{1e-3, 0.3, 0.99}
+	}
+	return []float64{1e-3, 1, 30, 1e4}
+}
+
+func (r *rig) bounded() bool { return !math.IsInf(r.hi, 0) }
+
+// scores returns k random scores of that spread inside the domain.
+func (r *rig) scores(rng *rand.Rand, k int, scale float64) []float64 {
+	z := make([]float64, k)
+	for j := range z {
+		x := rng.NormFloat64() * scale
+		if r.bounded() {
+			x = (r.lo+r.hi)/2 + (2*rng.Float64()-1)*scale*(r.hi-r.lo)/2
+		}
+		z[j] = float64(float32(x))
+	}
+	return z
+}
+
+// label is the target of one class.
+func label(y int) losses.Target[float64] {
+	return losses.Target[float64]{Pos: []int32{int32(y)}, Weight: []float64{1}}
+}
+
+// soft is a random target over min(k,3) classes with weights in sixteenths.
+func soft(rng *rand.Rand, k int) losses.Target[float64] {
+	switch {
+	case k == 1:
+		return label(0)
+	case k == 2:
+		return losses.Target[float64]{Pos: []int32{0, 1}, Weight: []float64{0.3125, 0.6875}}
+	}
+	a := rng.IntN(k - 2)
+	b := a + 1 + rng.IntN(k-a-2)
+	c := b + 1 + rng.IntN(k-b-1)
+	return losses.Target[float64]{Pos: []int32{int32(a), int32(b), int32(c)}, Weight: []float64{0.25, 0.625, 0.125}}
+}
+
+// each calls f on rows of every size and scale, with one label, several
+// positives, and the label in the lead; with ties there are rows of equal scores
+// too.
+func (r *rig) each(seed uint64, ks []int, ties bool, f func(s sample)) {
+	rng := rand.New(rand.NewPCG(seed, 1))
+	for _, k := range ks {
+		for _, scale := range r.scales() {
+			f(sample{r.scores(rng, k, scale), label(rng.IntN(k)), scale})
+			f(sample{r.scores(rng, k, scale), soft(rng, k), scale})
+			z, y := r.scores(rng, k, scale), rng.IntN(k)
+			z[y] = float64(float32(r.clip(z[y] + 3*scale)))
+			f(sample{z, label(y), scale})
+		}
+		if !ties {
+			continue
+		}
+		// Two values with a gap of a half: inside every domain, on many kinks.
+		z := make([]float64, k)
+		f(sample{append([]float64(nil), z...), label(rng.IntN(k)), 1})
+		f(sample{append([]float64(nil), z...), soft(rng, k), 1})
+		for j := range z {
+			z[j] = float64(rng.IntN(2)) / 2
+		}
+		f(sample{append([]float64(nil), z...), label(rng.IntN(k)), 1})
+		f(sample{z, soft(rng, k), 1})
+	}
+}
+
+func (r *rig) clip(x float64) float64 { return min(max(x, r.lo), r.hi) }
+
+// row runs the float64 form on fresh memory.
+func (r *rig) row(z []float64, t losses.Target[float64]) (float64, []float64) {
+	dz := make([]float64, len(z))
+	return r.Rows.F64.Row(dz, z, t, make([]float64, r.Rows.F64.WorkLen(len(z)))), dz
+}
+
+// row32 runs the float32 form on fresh memory and widens the result.
+func (r *rig) row32(z []float64, t losses.Target[float64]) (float64, []float64) {
+	dz := make([]float32, len(z))
+	t32 := losses.Target[float32]{Pos: t.Pos, Weight: narrow(t.Weight)}
+	loss := r.Rows.F32.Row(dz, narrow(z), t32, make([]float32, r.Rows.F32.WorkLen(len(z))))
+	wide := make([]float64, len(dz))
+	for j, d := range dz {
+		wide[j] = float64(d)
+	}
+	return float64(loss), wide
+}
+
+func narrow(x []float64) []float32 {
+	y := make([]float32, len(x))
+	for i, v := range x {
+		y[i] = float32(v)
+	}
+	return y
+}
+
+// values holds Row at both precisions against Ref, ties included.
+//
+// 1e-10 leaves room for Ref, which takes the textbook's route and loses digits to
+// cancellation; 1e-5 is a float32 with room for its sums.
+func (r *rig) values(t *testing.T) {
+	r.each(1, sizes(), true, func(s sample) {
+		want := r.Ref(s.z, s.t)
+		got, dz := r.row(s.z, s.t)
+		requireFinite(t, s, got, dz)
+		require.Truef(t, check.Near(got, want, 1e-10, 1e-10), "K=%d scale=%g: Row at float64 is %.17g, Ref %.17g", len(s.z), s.scale, got, want)
+		got32, dz32 := r.row32(s.z, s.t)
+		require.Truef(t, check.Near(got32, want, 1e-5, 1e-5), "K=%d scale=%g: Row at float32 is %.9g, Ref %.9g", len(s.z), s.scale, got32, want)
+		worst, at := check.Worst(dz32, dz, 1)
+		require.Truef(t, worst <= 1e-5, "K=%d scale=%g: dz[%d] is %.9g at float32, %.9g at float64", len(s.z), s.scale, at, dz32[at], dz[at])
+	})
+}
+
+func requireFinite(t *testing.T, s sample, loss float64, dz []float64) {
+	t.Helper()
+	require.Falsef(t, math.IsNaN(loss) || math.IsInf(loss, 0), "K=%d scale=%g: loss %g", len(s.z), s.scale, loss)
+	for j, d := range dz {
+		require.Falsef(t, math.IsNaN(d) || math.IsInf(d, 0), "K=%d scale=%g: dz[%d] = %g", len(s.z), s.scale, j, d)
+	}
+}
+
+// gradient holds dz of Row against central differences of Ref: entry by entry
+// for few candidates, along a random direction for many.
+//
+// The step is 1e-6 of max(1, |z|); truncation and rounding of the difference
+// leave about 1e-5 where the loss has a kink or a large third derivative nearby.
+func (r *rig) gradient(t *testing.T) {
+	const step, tol = 1e-6, 3e-5
+	r.each(2, sizes(), false, func(s sample) {
+		_, dz := r.row(s.z, s.t)
+		size := 1.0
+		for _, d := range dz {
+			size = max(size, math.Abs(d))
+		}
+		ref := func(z []float64) float64 { return r.Ref(z, s.t) }
+		if len(s.z) <= 7 {
+			want := make([]float64, len(s.z))
+			check.CentralDifference(want, ref, s.z, step)
+			for j := range dz {
+				require.Truef(t, check.Near(dz[j], want[j], 0, tol*size), "K=%d scale=%g: dz[%d] = %g, central difference of Ref %g", len(s.z), s.scale, j, dz[j], want[j])
+			}
+			return
+		}
+		rng := rand.New(rand.NewPCG(3, uint64(len(s.z))))
+		v := make([]float64, len(s.z))
+		var along float64
+		for j := range v {
+			v[j] = rng.NormFloat64() / math.Sqrt(float64(len(v)))
+			along += v[j] * dz[j]
+		}
+		h := step * max(1, s.scale)
+		want := (ref(axpy(h, v, s.z)) - ref(axpy(-h, v, s.z))) / (2 * h)
+		require.Truef(t, check.Near(along, want, 0, tol*size), "K=%d scale=%g: ⟨dz,v⟩ = %g, difference quotient of Ref %g", len(s.z), s.scale, along, want)
+	})
+}
+
+// axpy returns a·x + y.
+func axpy(a float64, x, y []float64) []float64 {
+	out := make([]float64, len(x))
+	for i := range x {
+		out[i] = a*x[i] + y[i]
+	}
+	return out
+}

@@ -1,0 +1,372 @@
+package losstest
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fenchel-ml/fenchel/internal/check"
+	"github.com/fenchel-ml/fenchel/losses"
+)
+
+// smoothness searches for the largest curvature. No secant of the gradient may
+// be steeper than the declared bound; the steepest must reach Tight of it; and
+// where the bound is +Inf, secants must steepen without end.
+func (r *rig) smoothness(t *testing.T) {
+	rng := rand.New(rand.NewPCG(11, 1))
+	endless := false
+	for _, k := range []int{2, 3, 5, 8} {
+		bound := r.theory.Smoothness(k)
+		require.Greaterf(t, bound, 0.0, "Smoothness(%d)", k)
+		steepest, at := 0.0, []float64(nil)
+		see := func(slope float64, z []float64) {
+			require.LessOrEqualf(t, slope, bound*(1+1e-6)+1e-9, "K=%d: a secant of the gradient near %v is steeper than Smoothness", k, z)
+			if slope > steepest {
+				steepest, at = slope, z
+			}
+		}
+		for _, z := range r.curved(rng, k) {
+			for _, target := range []losses.Target[float64]{label(0), label(k - 1), soft(rng, k)} {
+				see(r.curvature(rng, z, target, 1e-5), z)
+			}
+		}
+		// Climb from the best point.
+		for step := 0.3; step > 1e-3; step *= 0.8 {
+			for range 4 {
+				z := make([]float64, k)
+				for j := range z {
+					z[j] = r.clip(at[j] + step*rng.NormFloat64())
+				}
+				see(r.curvature(rng, z, label(rng.IntN(k)), 1e-5), z)
+			}
+		}
+		if !math.IsInf(bound, 1) {
+			require.GreaterOrEqualf(t, steepest, r.theory.Tight*bound, "K=%d: the search reaches %g of Smoothness %g, at %v", k, steepest, bound, at)
+		}
+
+		// Chase kinks: of the two halves of a segment one is at least as steep as
+		// the whole.
+		for range 60 {
+			target := label(rng.IntN(k))
+			a := r.scores(rng, k, r.scales()[1])
+			b := r.scores(rng, k, r.scales()[1])
+			if rng.IntN(2) == 0 && r.bounded() { // touch the edge of the domain
+				b = append([]float64(nil), a...)
+				b[target.Pos[0]] = r.hi
+			}
+			wide, narrow := 0.0, 0.0
+			for {
+				slope, length := r.secant(a, b, target)
+				if length > 1e-4 {
+					wide = slope
+				}
+				if length < 3e-9 { // below, rounding of the gradient rules
+					break
+				}
+				narrow = slope
+				if !math.IsInf(bound, 1) {
+					see(slope*(1-1e-7), b)
+				}
+				mid := axpy(0.5, a, axpy(0.5, b, make([]float64, k)))
+				left, _ := r.secant(a, mid, target)
+				right, _ := r.secant(mid, b, target)
+				if left >= right {
+					b = mid
+				} else {
+					a = mid
+				}
+			}
+			endless = endless || narrow > 3*wide && narrow > 1e-3
+		}
+	}
+	// Curvature can also grow where several classes enter the support at once.
+	if m := r.theory.Margin; !math.IsInf(m, 1) {
+		near := func(delta float64) float64 {
+			// The step stays inside the support, whose width shrinks faster than δ.
+			return r.curvature(rng, []float64{0, delta - m, delta - m}, label(1), 0.1*math.Pow(delta, 1.5))
+		}
+		endless = endless || near(1e-5) > 3*near(1e-2)
+	}
+	if math.IsInf(r.theory.Smoothness(5), 1) {
+		require.True(t, endless, "Smoothness is declared +Inf, and no secant steepens without end")
+	}
+}
+
+// secant returns ‖∇ℓ(a)−∇ℓ(b)‖/‖a−b‖ and ‖a−b‖.
+func (r *rig) secant(a, b []float64, t losses.Target[float64]) (slope, length float64) {
+	_, ga := r.row(a, t)
+	_, gb := r.row(b, t)
+	length = norm(axpy(-1, a, b))
+	return norm(axpy(-1, ga, gb)) / length, length
+}
+
+// curvature returns a lower bound of ‖∇²ℓ‖₂ at z by power iteration on
+// differences of the gradient with step h.
+func (r *rig) curvature(rng *rand.Rand, z []float64, t losses.Target[float64], h float64) float64 {
+	v := make([]float64, len(z))
+	for j := range v {
+		v[j] = rng.NormFloat64()
+	}
+	best := 0.0
+	for range 6 {
+		n := norm(v)
+		if n == 0 {
+			break
+		}
+		for j := range v {
+			v[j] /= n
+		}
+		_, hi := r.row(axpy(h, v, z), t)
+		_, lo := r.row(axpy(-h, v, z), t)
+		v = axpy(-1, lo, hi)
+		for j := range v {
+			v[j] /= 2 * h
+		}
+		best = max(best, norm(v))
+	}
+	return best
+}
+
+// curved returns points where curvature tends to be large: m leaders and the
+// rest behind by a little, by about the margin, and by much, and random points.
+func (r *rig) curved(rng *rand.Rand, k int) [][]float64 {
+	gaps := []float64{0.05, 0.3, 1, 3, 20}
+	if m := r.theory.Margin; !math.IsInf(m, 0) && m > 0 {
+		gaps = append(gaps, 0.9*m, 0.99*m, 0.9999*m)
+	}
+	var points [][]float64
+	for m := 1; m <= k; m++ {
+		for _, gap := range gaps {
+			z := make([]float64, k)
+			for j := m; j < k; j++ {
+				z[j] = r.clip(-gap)
+			}
+			points = append(points, z)
+		}
+	}
+	for _, scale := range r.scales()[:2] {
+		for range 10 {
+			points = append(points, r.scores(rng, k, scale))
+		}
+	}
+	return points
+}
+
+func norm(v []float64) float64 {
+	var s float64
+	for _, x := range v {
+		s += x * x
+	}
+	return math.Sqrt(s)
+}
+
+// predict holds MapOrder against sampled pairs of scores.
+func (r *rig) predict(t *testing.T) {
+	if r.Spec.Predict == nil {
+		require.Equal(t, losses.NoOrder, r.theory.MapOrder, "MapOrder is declared without Predict")
+		require.False(t, r.theory.Calibrated, "Calibrated is declared without Predict")
+		return
+	}
+	rng := rand.New(rand.NewPCG(12, 1))
+	ties, reversed := 0, 0
+	scales := []float64{0.1, 1, 5}
+	if r.bounded() {
+		scales = []float64{0.1, 0.5, 0.99}
+	}
+	if m := r.theory.Margin; !math.IsInf(m, 1) {
+		scales = append(scales, m) // wide enough to leave the support
+	}
+	for _, scale := range scales {
+		for range 40 {
+			z := r.scores(rng, 5, scale)
+			p := make([]float64, 5)
+			require.True(t, r.Predict(p, z))
+			for i := range z {
+				for j := range z {
+					switch {
+					case z[i] <= z[j]:
+					case p[i] == p[j]:
+						ties++
+					case p[i] < p[j]:
+						reversed++
+					}
+				}
+			}
+			if r.theory.Calibrated && r.theory.Props.Has(losses.FenchelYoung) {
+				// Then p is the map of the gradient: ∂ℓ/∂z = c(p − t).
+				c := r.fenchelYoung(z, rng)
+				_, dz := r.row(z, label(2))
+				dz[2] += c
+				for j := range p {
+					require.Truef(t, check.Near(p[j], dz[j]/c, 0, 1e-10), "Predict gives p[%d] = %g, the gradient %g", j, p[j], dz[j]/c)
+				}
+			}
+		}
+	}
+	require.Equalf(t, orderOf(ties, reversed).String(), r.theory.MapOrder.String(), "MapOrder: %d ties, %d reversals", ties, reversed)
+}
+
+func orderOf(ties, reversed int) losses.Order {
+	switch {
+	case reversed > 0:
+		return losses.OrderNone
+	case ties > 0:
+		return losses.OrderWeak
+	}
+	return losses.OrderStrict
+}
+
+// population minimises the conditional risk of many true distributions, and
+// holds PopulationOrder, ZeroOne, Link and Calibrated against the minimisers.
+func (r *rig) population(t *testing.T) {
+	rng := rand.New(rand.NewPCG(13, 1))
+	truths := [][]float64{ // counter-examples of the literature, then random ones
+		{0.5, 0.26, 0.24}, {0.4, 0.35, 0.25}, {0.5, 0.3, 0.2}, {0.7, 0.2, 0.1},
+	}
+	for len(truths) < 9 {
+		if p := apart(rng, 3+len(truths)%2); p != nil {
+			truths = append(truths, p)
+		}
+	}
+	ties, reversed, misled, miscalibrated := 0, 0, 0, 0
+	for _, truth := range truths {
+		k := len(truth)
+		risk := func(z []float64) (sum float64) {
+			for y, ty := range truth {
+				loss, _ := r.row(z, label(y))
+				sum += ty * loss
+			}
+			return sum
+		}
+		minima := r.minima(rng, risk, k)
+		best := risk(minima[0])
+		if r.theory.Link != nil {
+			link := r.theory.Link(truth)
+			require.Truef(t, check.Near(risk(link), best, 1e-9, 1e-9), "t=%v: the risk is %.12g at Link %v and %.12g at the minimiser %v", truth, risk(link), link, best, minima[0])
+		}
+		const near = 1e-5 // scores as close as this tie: half the digits of a float64 are lost at a minimum
+		for _, z := range minima {
+			for i := range truth {
+				for j := range truth {
+					switch {
+					case truth[i] <= truth[j]:
+					case z[i] < z[j]-near:
+						reversed++
+					case z[i] <= z[j]+near:
+						ties++
+					}
+				}
+			}
+			top, lead := 0, 0
+			for j := range truth {
+				if truth[j] > truth[top] {
+					top = j
+				}
+				if z[j] > z[lead] {
+					lead = j
+				}
+			}
+			for j := range truth {
+				if j != top && z[j] >= z[lead]-near {
+					misled++
+				}
+			}
+			p := make([]float64, k)
+			if r.Predict(p, z) {
+				for j := range p {
+					if !(math.Abs(p[j]-truth[j]) <= 1e-4) {
+						miscalibrated++
+					}
+				}
+			}
+		}
+	}
+	require.Equalf(t, orderOf(ties, reversed).String(), r.theory.PopulationOrder.String(), "PopulationOrder: %d ties, %d reversals", ties, reversed)
+	require.Equalf(t, misled == 0, r.theory.ZeroOne, "ZeroOne: %d classes lead that should not", misled)
+	if r.Spec.Predict != nil {
+		require.Equalf(t, miscalibrated == 0, r.theory.Calibrated, "Calibrated: %d probabilities are off", miscalibrated)
+	}
+}
+
+// apart returns a random distribution whose entries differ by 0.04 or more, or
+// nil if this draw has none.
+func apart(rng *rand.Rand, k int) []float64 {
+	p := make([]float64, k)
+	var sum float64
+	for j := range p {
+		p[j] = rng.ExpFloat64()
+		sum += p[j]
+	}
+	for j := range p {
+		p[j] /= sum
+		if p[j] < 0.04 {
+			return nil
+		}
+		for i := range j {
+			if math.Abs(p[i]-p[j]) < 0.04 {
+				return nil
+			}
+		}
+	}
+	return p
+}
+
+// minima returns points whose risk is within 1e-11 of the least found, from
+// several starts, the best first.
+//
+// Each start is a pattern search along ± the indicators of all subsets of
+// classes: derivative-free, so that kinks do not stop it, and exact on piecewise
+// linear risks whose pieces meet where scores or differences of scores are equal.
+func (r *rig) minima(rng *rand.Rand, risk func([]float64) float64, k int) [][]float64 {
+	type end struct {
+		z []float64
+		v float64
+	}
+	var ends []end
+	for start := range 5 {
+		z := make([]float64, k)
+		if start > 0 {
+			z = r.scores(rng, k, []float64{0.3, 0.9}[start%2])
+		}
+		v := risk(z)
+		trial := make([]float64, k)
+		for step := 0.25; step > 1e-9; {
+			moved := false
+			for set := 1; set < 1<<k; set++ {
+				for _, sign := range []float64{1, -1} {
+					for j := range z {
+						trial[j] = z[j]
+						if set>>j&1 == 1 {
+							trial[j] = r.clip(min(max(z[j]+sign*step, -50), 50)) // some risks have their infimum at infinity
+						}
+					}
+					if w := risk(trial); w < v-1e-15*math.Abs(v) {
+						copy(z, trial)
+						v, moved = w, true
+					}
+				}
+			}
+			if moved {
+				step = min(2*step, 8)
+			} else {
+				step /= 2
+			}
+		}
+		ends = append(ends, end{z, v})
+	}
+	best := ends[0]
+	for _, e := range ends {
+		if e.v < best.v {
+			best = e
+		}
+	}
+	points := [][]float64{best.z}
+	for _, e := range ends {
+		if e.v <= best.v+1e-11*max(1, math.Abs(best.v)) {
+			points = append(points, e.z)
+		}
+	}
+	return points
+}

@@ -1,0 +1,49 @@
+package losses
+
+import "math"
+
+// The rows compute in float64 and store in T: a float32 row costs the same
+// memory traffic as float32 arithmetic would and keeps all of its inputs' digits.
+
+// peak returns the largest score of z and its first position. The value is NaN
+// if z holds a NaN or +Inf, or nothing but masks: a row whose loss is NaN.
+func peak[T Float](z []T) (m float64, at int) {
+	top := z[0]
+	for j, s := range z {
+		if s != s {
+			return math.NaN(), 0
+		}
+		if s > top {
+			top, at = s, j
+		}
+	}
+	m = float64(top)
+	return m + (m - m), at // m−m is NaN at ±Inf
+}
+
+// finite counts the candidates of z that are not masked; NaN counts as one.
+func finite[T Float](z []T) int {
+	n := 0
+	for _, s := range z {
+		if !math.IsInf(float64(s), -1) {
+			n++
+		}
+	}
+	return n
+}
+
+func nan[T Float]() T { return T(math.NaN()) }
+
+func masked[T Float](s T) bool { return math.IsInf(float64(s), -1) }
+
+// sigmoid returns 1/(1+e^{-x}) without overflow.
+func sigmoid(x float64) float64 {
+	if x >= 0 {
+		return 1 / (1 + math.Exp(-x))
+	}
+	e := math.Exp(x)
+	return e / (1 + e)
+}
+
+// softplus returns log(1+e^x) without overflow, and exactly where it is tiny.
+func softplus(x float64) float64 { return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }

@@ -1,0 +1,163 @@
+package losses
+
+import (
+	"math"
+
+	"gorgonia.org/gorgonia"
+
+	"github.com/fenchel-ml/fenchel/graph"
+)
+
+func init() {
+	Register(Spec{
+		Name:   "softmax",
+		Doc:    "cross-entropy of the tempered softmax, with label smoothing",
+		Source: "Bridle 1990, Neurocomputing, NATO ASI F68, 227-236; smoothing: Szegedy et al. 2016, arXiv:1512.00567, §7; as a Fenchel-Young loss: Blondel, Martins & Niculae 2020, arXiv:1901.02324, §4",
+		Params: []Param{
+			{Name: "tau", Doc: "temperature τ, which divides the scores", Default: 1, Min: 0.01, Max: 100, Probe: []float64{0.2, 2}},
+			{Name: "smoothing", Doc: "label smoothing ε: the target becomes (1−ε)t + ε/K", Default: 0, Min: 0, Max: 0.999, Probe: []float64{0.1}},
+		},
+		Theory: func(v Values) Theory { return softmaxTheory(v.Num("tau"), v.Num("smoothing")) },
+		New: func(v Values) graph.Rows {
+			tau, eps := v.Num("tau"), v.Num("smoothing")
+			return graph.Rows{F32: softmax[float32]{1 / tau, eps}, F64: softmax[float64]{1 / tau, eps}}
+		},
+		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
+			return softmaxNode(1/v.Num("tau"), v.Num("smoothing"), z, t)
+		},
+		Ref: func(v Values, z []float64, t Target[float64]) float64 {
+			return softmaxRef(1/v.Num("tau"), v.Num("smoothing"), z, t)
+		},
+		Predict: func(v Values, p, z []float64) { softmaxMap(1/v.Num("tau"), p, z) },
+	})
+}
+
+// softmax is the cross-entropy of the tempered softmax.
+//
+//	ℓ = log Σ_j e^{z_j/τ} − ⟨z/τ, t'⟩,   t' = (1−ε)t + ε/K
+//	∂ℓ/∂z = (p − t')/τ,                  p = softmax(z/τ)
+//
+// It is affine in t: ℓ(z,t) = Σ_k t_k ℓ(z,k). The Fenchel–Young value, which is 0
+// at p = t, is τℓ(z,t) + τ Σ t log t. K counts the candidates that are not masked.
+type softmax[T Float] struct{ inv, eps float64 } // 1/τ and ε
+
+func (softmax[T]) WorkLen(int) int { return 0 }
+
+func (l softmax[T]) Row(dz, z []T, t Target[T], _ []T) T {
+	m, at := peak(z)
+	if m != m {
+		return nan[T]()
+	}
+	// Leaving the largest term, which is 1, out of the sum keeps log1p(rest) and
+	// the gradient at the peak exact when every other term is below rounding.
+	rest := 0.0
+	for j, s := range z {
+		if j == at {
+			continue
+		}
+		e := math.Exp((float64(s) - m) * l.inv) // 0 at a mask
+		dz[j] = T(e)
+		rest += e
+	}
+	sum := 1 + rest
+	loss := math.Log1p(rest)
+	scale := l.inv / sum
+	for j, e := range dz {
+		dz[j] = T(float64(e) * scale)
+	}
+	uniform := 0.0 // ε/K
+	if l.eps > 0 {
+		uniform = l.eps / float64(finite(z))
+		for j, s := range z {
+			if !masked(s) {
+				loss += uniform * (m - float64(s)) * l.inv
+				dz[j] = T(float64(dz[j]) - uniform*l.inv)
+			}
+		}
+	}
+	short := 1 - uniform // 1 − t'_at
+	for i, k := range t.Pos {
+		w := (1 - l.eps) * float64(t.Weight[i])
+		loss += w * (m - float64(z[k])) * l.inv
+		if int(k) == at {
+			short -= w
+		} else {
+			dz[k] = T(float64(dz[k]) - w*l.inv)
+		}
+	}
+	dz[at] = T((short - rest/sum) * l.inv) // p = 1 − rest/sum
+	return T(loss)
+}
+
+// softmaxNode states log Σ e^{z/τ} − ⟨z/τ, t'⟩.
+func softmaxNode(inv, eps float64, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
+	var e graph.Expr
+	x := e.N(graph.Scale(z, inv))
+	at := e.N(graph.Dot(x, t))
+	if eps > 0 {
+		at = e.N(graph.Add(e.N(graph.Scale(at, 1-eps)), e.N(graph.Scale(e.N(graph.RowMean(x)), eps))))
+	}
+	return e.N(graph.Sub(e.N(graph.LogSumExp(x)), at)), e.Err
+}
+
+// softmaxRef adds the terms of log Σ_j e^{(z_j−z_k)/τ} one at a time with
+// log(e^a+e^b) = max + log1p(e^{−|a−b|}), for every class k of t'.
+func softmaxRef(inv, eps float64, z []float64, t Target[float64]) float64 {
+	smooth := make([]float64, len(z))
+	for j := range smooth {
+		smooth[j] = eps / float64(len(z))
+	}
+	for i, k := range t.Pos {
+		smooth[k] += (1 - eps) * t.Weight[i]
+	}
+	var loss float64
+	for k, w := range smooth {
+		if w == 0 {
+			continue
+		}
+		acc := 0.0 // the term of k itself
+		for j, s := range z {
+			if d := (s - z[k]) * inv; j != k {
+				acc = max(acc, d) + math.Log1p(math.Exp(-math.Abs(acc-d)))
+			}
+		}
+		loss += w * acc
+	}
+	return loss
+}
+
+// softmaxMap stores softmax(inv·z) in p.
+func softmaxMap(inv float64, p, z []float64) {
+	m, _ := peak(z)
+	var sum float64
+	for j, s := range z {
+		p[j] = math.Exp((s - m) * inv)
+		sum += p[j]
+	}
+	for j := range p {
+		p[j] /= sum
+	}
+}
+
+func softmaxTheory(tau, eps float64) Theory {
+	th := Theory{
+		Props:           NonNegative | ShiftInvariant | FenchelYoung | Simplex | Convex,
+		Smoothness:      Constant(1 / (2 * tau * tau)), // at p = (½, ½)
+		Tight:           0.999,
+		MapOrder:        OrderStrict,
+		PopulationOrder: OrderStrict,
+		ZeroOne:         true,
+		Link: func(t []float64) []float64 {
+			z := make([]float64, len(t))
+			for i, ti := range t {
+				z[i] = tau * math.Log((1-eps)*ti+eps/float64(len(t)))
+			}
+			return z
+		},
+		Calibrated: eps == 0,
+		Margin:     math.Inf(1),
+		Support:    "dense, never 0",
+		Cost:       "O(K)",
+	}
+	return th
+}
