@@ -1,0 +1,240 @@
+package main
+
+import (
+	"fmt"
+	"math"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	. "github.com/mmcloughlin/avo/reg"
+)
+
+// An isa writes one kernel for one vector width: 512 bits (AVX-512 F, DQ, BW,
+// VL) or 256 bits (AVX2 and FMA). Every kernel is written once over it, so both
+// files come from one text.
+//
+// Operands are in Go's order: sources first, destination last. Of a Go
+// VMAXPS(a, b, dst), a is returned when either is NaN, so data goes first and
+// the constant second wherever a NaN must survive.
+type isa struct{ bits int }
+
+func (v isa) suffix() string { return fmt.Sprint(v.bits) }
+func (v isa) bytes() int     { return v.bits / 8 }
+func (v isa) lanes() int     { return v.bits / 32 }
+
+func (v isa) reg() VecVirtual {
+	if v.bits == 512 {
+		return ZMM()
+	}
+	return YMM()
+}
+
+func (v isa) regs(n int) []VecVirtual {
+	r := make([]VecVirtual, n)
+	for i := range r {
+		r[i] = v.reg()
+	}
+	return r
+}
+
+func (v isa) zero(r VecVirtual) {
+	if v.bits == 512 {
+		VPXORD(r, r, r)
+	} else {
+		VXORPS(r, r, r)
+	}
+}
+
+// consts holds the constants made so far, by width and bits.
+var consts = map[[2]uint32]Mem{}
+
+// mem returns x as a constant that an arithmetic instruction of v can take: one
+// float for embedded broadcast, or a full vector.
+func (v isa) mem(x float64) Mem { return v.bitsMem(math.Float32bits(float32(x))) }
+
+func (v isa) bitsMem(b uint32) Mem {
+	key := [2]uint32{uint32(v.bits), b}
+	m, ok := consts[key]
+	if !ok {
+		m = GLOBL(fmt.Sprintf("const%s_%08x", v.suffix(), b), RODATA|NOPTR)
+		n := 1
+		if v.bits == 256 {
+			n = v.lanes()
+		}
+		for i := range n {
+			DATA(4*i, U32(b))
+		}
+		consts[key] = m
+	}
+	return m
+}
+
+// set fills r with the constant x.
+func (v isa) set(x float64, r VecVirtual) { VBROADCASTSS(v.mem(x), r) }
+
+// param fills a register with the float32 parameter of that name.
+func (v isa) param(name string) VecVirtual {
+	x, r := XMM(), v.reg()
+	Load(Param(name), x)
+	VBROADCASTSS(x, r)
+	return r
+}
+
+func (v isa) addc(x float64, a, dst VecVirtual) {
+	if v.bits == 512 {
+		VADDPS_BCST(v.mem(x), a, dst)
+	} else {
+		VADDPS(v.mem(x), a, dst)
+	}
+}
+
+func (v isa) mulc(x float64, a, dst VecVirtual) {
+	if v.bits == 512 {
+		VMULPS_BCST(v.mem(x), a, dst)
+	} else {
+		VMULPS(v.mem(x), a, dst)
+	}
+}
+
+// fma213c stores dst·b + x in dst.
+func (v isa) fma213c(x float64, b, dst VecVirtual) {
+	if v.bits == 512 {
+		VFMADD213PS_BCST(v.mem(x), b, dst)
+	} else {
+		VFMADD213PS(v.mem(x), b, dst)
+	}
+}
+
+// fma231c adds a·x to dst.
+func (v isa) fma231c(x float64, a, dst VecVirtual) {
+	if v.bits == 512 {
+		VFMADD231PS_BCST(v.mem(x), a, dst)
+	} else {
+		VFMADD231PS(v.mem(x), a, dst)
+	}
+}
+
+// clamp stores min(max(a, lo), hi) in dst and keeps NaN; t is scratch.
+func (v isa) clamp(lo, hi float64, a, dst, t VecVirtual) {
+	v.set(lo, t)
+	VMAXPS(a, t, dst)
+	v.set(hi, t)
+	VMINPS(dst, t, dst)
+}
+
+// A mask selects the lanes of a tail.
+type mask struct {
+	k OpmaskVirtual
+	y VecVirtual
+}
+
+var tailTable Mem
+
+// tail returns the mask of the first n lanes, 0 < n < lanes.
+func (v isa) tail(n GPVirtual) mask {
+	if v.bits == 512 {
+		one, k := GP32(), K()
+		MOVL(U32(1), one)
+		SHLXL(n.As32(), one, one)
+		DECL(one)
+		KMOVW(one, k)
+		return mask{k: k}
+	}
+	p, y, nn := GP64(), YMM(), GP64()
+	LEAQ(tailTable, p)
+	MOVQ(n, nn)
+	NEGQ(nn)
+	VMOVUPS(Mem{Base: p, Index: nn, Scale: 4, Disp: 32}, y)
+	return mask{y: y}
+}
+
+func (v isa) loadTail(m Mem, k mask, r VecVirtual) {
+	if v.bits == 512 {
+		VMOVUPS_Z(m, k.k, r)
+	} else {
+		VMASKMOVPS(m, k.y, r)
+	}
+}
+
+func (v isa) storeTail(r VecVirtual, k mask, m Mem) {
+	if v.bits == 512 {
+		VMOVUPS(r, k.k, m)
+	} else {
+		VMASKMOVPS(r, k.y, m)
+	}
+}
+
+// keep sets the lanes of r outside k to zero.
+func (v isa) keep(k mask, r VecVirtual) {
+	if v.bits == 512 {
+		VMOVAPS_Z(r, k.k, r)
+	} else {
+		VANDPS(k.y, r, r)
+	}
+}
+
+// each writes the loop over n floats: body(full) for whole vectors, then
+// body(tail) for the rest. body must use ld and st; ptrs advance by one vector.
+func (v isa) each(n GPVirtual, ptrs []GPVirtual, body func(ld func(m Mem, r VecVirtual), st func(r VecVirtual, m Mem), k *mask)) {
+	Label("loop")
+	CMPQ(n, U8(v.lanes()))
+	JLT(LabelRef("tail"))
+	body(func(m Mem, r VecVirtual) { VMOVUPS(m, r) }, func(r VecVirtual, m Mem) { VMOVUPS(r, m) }, nil)
+	for _, p := range ptrs {
+		ADDQ(U8(v.bytes()), p)
+	}
+	SUBQ(U8(v.lanes()), n)
+	JMP(LabelRef("loop"))
+	Label("tail")
+	TESTQ(n, n)
+	JZ(LabelRef("end"))
+	k := v.tail(n)
+	body(func(m Mem, r VecVirtual) { v.loadTail(m, k, r) }, func(r VecVirtual, m Mem) { v.storeTail(r, k, m) }, &k)
+	Label("end")
+}
+
+// hsum returns the sum of r's lanes in lane 0 of an XMM register: halves are
+// added until one lane is left. r is overwritten.
+func (v isa) hsum(r VecVirtual) VecVirtual {
+	y := r
+	if v.bits == 512 {
+		y = YMM()
+		VEXTRACTF64X4(U8(1), r, y)
+		VADDPS(y, r.AsY(), y)
+	}
+	x, t := XMM(), XMM()
+	VEXTRACTF128(U8(1), y.AsY(), x)
+	VADDPS(x, y.AsX(), x)
+	VPERMILPS(U8(0x4e), x, t)
+	VADDPS(t, x, x)
+	VPERMILPS(U8(0xb1), x, t)
+	VADDPS(t, x, x)
+	return x
+}
+
+func ptr(name string) GPVirtual { return Load(Param(name), GP64()).(GPVirtual) }
+
+// stride loads a parameter that counts floats and turns it into bytes.
+func stride(name string) GPVirtual {
+	r := ptr(name)
+	SHLQ(U8(2), r)
+	return r
+}
+
+func at(base GPVirtual, disp int) Mem { return Mem{Base: base, Disp: disp} }
+
+// text starts the function name+width with the given signature; doc is its
+// doc comment, the Go loop that defines it.
+func (v isa) text(name, sig string, doc ...string) {
+	TEXT(name+v.suffix(), NOSPLIT, "func"+sig)
+	Pragma("noescape")
+	if len(doc) > 0 {
+		doc[0] = name + v.suffix() + " " + doc[0]
+		Doc(doc...)
+	}
+}
+
+func ret() {
+	VZEROUPPER()
+	RET()
+}

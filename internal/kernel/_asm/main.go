@@ -1,0 +1,28 @@
+// Command asm writes the assembly of package kernel and its Go stubs.
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+)
+
+func main() {
+	ConstraintExpr("amd64,!purego")
+	// Eight set lanes, then eight clear: a load ending n lanes after the middle
+	// is the mask of the first n lanes.
+	tailTable = GLOBL("tailTable", RODATA|NOPTR)
+	for i := range 16 {
+		x := uint32(0xffffffff)
+		if i >= 8 {
+			x = 0
+		}
+		DATA(4*i, U32(x))
+	}
+	for _, v := range []isa{{512}, {256}} {
+		gemms(v)
+		vectors(v)
+		functions(v)
+		tiles(v)
+	}
+	Generate()
+}

@@ -1,0 +1,42 @@
+// Package kernel holds the arithmetic in which training spends its time:
+// vector and matrix primitives, fused losses over very many classes, top-K, and
+// updates of table rows.
+//
+// # Paths
+//
+// Float32 work runs on one of three paths: "avx512" (AVX-512 F, DQ, BW, VL),
+// "avx2" (AVX2 with FMA and BMI1) or "go". The best that the processor and the
+// operating system support is chosen at start; the environment variable
+// FENCHEL_KERNEL forces one of the three names. A name that is unknown or not
+// supported here is an error, reported by [Err] and by every driver of this
+// package that returns an error; nothing falls back in silence. Builds with the
+// tag purego, and all builds for other processors than amd64, have the path "go"
+// alone. Float64 work is always Go: it serves the checking of gradients.
+//
+// The assembly is written by the generator in _asm, a module of its own. The doc
+// comment of an assembly function is the Go loop that defines it; that loop is
+// the path "go", and a test compares them at all lengths and alignments.
+//
+// # Determinism
+//
+// On one path a result has the same bits at any GOMAXPROCS. Work is cut into
+// parts by shape alone; a part that several goroutines could add to has a copy
+// per part, and copies are added in the order of the parts. That costs the
+// memory of the copies and their addition: see [Workspace]. Different paths
+// differ by rounding.
+//
+// # Conventions
+//
+// Matrices are dense and row-major. The destination comes first. Slices that are
+// too short, and dimensions that disagree, panic with "kernel: …": they are
+// mistakes of the program, and the fused drivers return an error for what comes
+// from a user instead. A NaN in the input reaches the output.
+//
+// Letters: B rows of a batch, C classes, D hidden width; H is [B,D], W is [C,D],
+// scores z = H·Wᵀ are [B,C].
+package kernel
+
+// Float is the element type of a primitive.
+type Float interface{ float32 | float64 }
+
+//go:generate go run -C _asm . -out ../kernel_amd64.s -stubs ../stub_amd64.go -pkg kernel

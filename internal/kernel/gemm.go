@@ -1,0 +1,209 @@
+package kernel
+
+import "sync"
+
+// GemmNN stores A·B in C, or adds it where add is set: A is [m,k], B is [k,n],
+// C is [m,n].
+func GemmNN[T Float](c, a, b []T, m, n, k int, add bool) {
+	gemm("GemmNN", c, m, n, k, view[T]{a, k, 1}, view[T]{b, n, 1}, add)
+}
+
+// GemmNT stores A·Bᵀ in C, or adds it where add is set: A is [m,k], B is [n,k],
+// C is [m,n]. Scores are GemmNT(z, H, W).
+func GemmNT[T Float](c, a, b []T, m, n, k int, add bool) {
+	gemm("GemmNT", c, m, n, k, view[T]{a, k, 1}, view[T]{b, 1, k}, add)
+}
+
+// GemmTN stores Aᵀ·B in C, or adds it where add is set: A is [k,m], B is [k,n],
+// C is [m,n]. With G = ∂L/∂z, ∂L/∂W is GemmTN(dW, G, H).
+func GemmTN[T Float](c, a, b []T, m, n, k int, add bool) {
+	gemm("GemmTN", c, m, n, k, view[T]{a, 1, m}, view[T]{b, n, 1}, add)
+}
+
+// A view is a matrix: entry (i,j) is x[i*row+j*col].
+type view[T Float] struct {
+	x        []T
+	row, col int
+}
+
+func (v view[T]) from(i, j int) []T { return v.x[i*v.row+j*v.col:] }
+
+// gemmGo stores A·B in C, or adds it: A is nr × nk with entry (r,k) at
+// a[r*ra+k*ka], B is nk × nc with rows at b[k*ldb], C has rows at c[r*ldc].
+func gemmGo[T Float](a []T, ra, ka, nr, nk int, b []T, ldb int, c []T, ldc, nc int, add bool) {
+	for r := range nr {
+		cr := c[r*ldc:][:nc]
+		if !add {
+			clear(cr)
+		}
+		// Four k at a time: one load and one store of C for four products.
+		k := 0
+		for ; k+4 <= nk; k += 4 {
+			i := r*ra + k*ka
+			a0, a1, a2, a3 := a[i], a[i+ka], a[i+2*ka], a[i+3*ka]
+			b0, b1, b2, b3 := b[k*ldb:][:nc], b[(k+1)*ldb:][:nc], b[(k+2)*ldb:][:nc], b[(k+3)*ldb:][:nc]
+			for j := range cr {
+				cr[j] += (a0*b0[j] + a1*b1[j]) + (a2*b2[j] + a3*b3[j])
+			}
+		}
+		for ; k < nk; k++ {
+			axpyGo(a[r*ra+k*ka], b[k*ldb:][:nc], cr)
+		}
+	}
+}
+
+// Blocks of the product: at most 192 × 256 × 64 multiply-adds a call, 30 µs at
+// 200 Gflop/s; the packed block of B, 64 KiB, stays in the second-level cache.
+const (
+	blockM = 192
+	blockK = 256
+	blockN = 64
+)
+
+// parallelWork is the number of multiply-adds below which goroutines cost more
+// than they save.
+const parallelWork = 1 << 21
+
+type gemmScratch[T Float] struct {
+	b [blockK * blockN]T
+	c [blockM * blockN]T
+}
+
+var (
+	gemmPool32 = sync.Pool{New: func() any { return new(gemmScratch[float32]) }}
+	gemmPool64 = sync.Pool{New: func() any { return new(gemmScratch[float64]) }}
+)
+
+func gemmPool[T Float]() *sync.Pool {
+	var z T
+	if _, ok := any(z).(float32); ok {
+		return &gemmPool32
+	}
+	return &gemmPool64
+}
+
+func gemm[T Float](name string, c []T, m, n, k int, a, b view[T], add bool) {
+	if min(m, n, k) < 0 || len(a.x) < m*k || len(b.x) < k*n || len(c) < m*n {
+		panic("kernel: " + name + ": a slice is shorter than its dimensions")
+	}
+	if m == 0 || n == 0 {
+		return
+	}
+	if k == 0 {
+		if !add {
+			clear(c[:m*n])
+		}
+		return
+	}
+	// Packing B pays only if several rows of A meet it.
+	if m < 4 || m*n*k < 4096 {
+		gemmSmall(c, m, n, k, a, b, add)
+		return
+	}
+	mb, nb := ceil(m, blockM), ceil(n, blockN)
+	task := func(_, t int) {
+		pool := gemmPool[T]()
+		s := pool.Get().(*gemmScratch[T])
+		i0, i1 := cut(t%mb, blockM, m)
+		j0, j1 := cut(t/mb, blockN, n)
+		gemmPart(s, c[i0*n+j0:], n, i1-i0, j1-j0, k, view[T]{a.from(i0, 0), a.row, a.col}, view[T]{b.from(0, j0), b.row, b.col}, add)
+		pool.Put(s)
+	}
+	if m*n*k < parallelWork {
+		for t := range mb * nb {
+			task(0, t)
+		}
+		return
+	}
+	Parallel(mb*nb, task)
+}
+
+// gemmSmall is the product for a few rows of A: one pass over B for each.
+func gemmSmall[T Float](c []T, m, n, k int, a, b view[T], add bool) {
+	for i := range m {
+		ci := c[i*n:][:n]
+		if !add {
+			clear(ci)
+		}
+		switch {
+		case b.col == 1:
+			for l := range k {
+				Axpy(a.x[i*a.row+l*a.col], b.x[l*b.row:][:n], ci)
+			}
+		case a.col == 1: // rows of both are contiguous
+			for j := range ci {
+				ci[j] += Dot(a.x[i*a.row:][:k], b.x[j*b.col:][:k])
+			}
+		default: // B is transposed only in GemmNT, and A is not
+			panic("kernel: both matrices are transposed")
+		}
+	}
+}
+
+// gemmPart computes nr ≤ blockM rows and nc ≤ blockN columns of C. Entries of C
+// are sums over k in one order, whatever the partition.
+func gemmPart[T Float](s *gemmScratch[T], c []T, ldc, nr, nc, nk int, a, b view[T], add bool) {
+	// The kernels work on 16 columns. The packed B is padded with zeros to that,
+	// and a ragged C is computed aside.
+	wide := ceil(nc, 16) * 16
+	for k0 := 0; k0 < nk; k0 += blockK {
+		kk := min(blockK, nk-k0)
+		pack(s.b[:], wide, kk, nc, view[T]{b.from(k0, 0), b.row, b.col})
+		addNow := add || k0 > 0
+		if wide == nc {
+			gemmCall(a.from(0, k0), a.row, a.col, nr, kk, s.b[:], wide, c, ldc, wide, addNow)
+			continue
+		}
+		if addNow {
+			for r := range nr {
+				copy(s.c[r*wide:], c[r*ldc:][:nc])
+			}
+		}
+		gemmCall(a.from(0, k0), a.row, a.col, nr, kk, s.b[:], wide, s.c[:], wide, wide, addNow)
+		for r := range nr {
+			copy(c[r*ldc:][:nc], s.c[r*wide:])
+		}
+	}
+}
+
+func gemmCall[T Float](a []T, ra, ka, nr, nk int, b []T, ldb int, c []T, ldc, nc int, add bool) {
+	if c32, ok := f32(c); ok {
+		a32, _ := f32(a)
+		b32, _ := f32(b)
+		gemmBlock(a32, ra, ka, nr, nk, b32, ldb, c32, ldc, nc, add)
+		return
+	}
+	gemmGo(a, ra, ka, nr, nk, b, ldb, c, ldc, nc, add)
+}
+
+// pack stores the nk × nc block of b in dst with rows of length wide, zero
+// beyond nc.
+func pack[T Float](dst []T, wide, nk, nc int, b view[T]) {
+	if b.col == 1 {
+		for k := range nk {
+			row := dst[k*wide:][:wide]
+			copy(row, b.x[k*b.row:][:nc])
+			clear(row[nc:])
+		}
+		return
+	}
+	// A transposition: four sources at a time, so that each line of dst that is
+	// fetched takes four entries.
+	j := 0
+	for ; j+4 <= nc; j += 4 {
+		x0, x1, x2, x3 := b.x[j*b.col:][:nk], b.x[(j+1)*b.col:][:nk], b.x[(j+2)*b.col:][:nk], b.x[(j+3)*b.col:][:nk]
+		for k := range x0 {
+			row := dst[k*wide+j:][:4]
+			row[0], row[1], row[2], row[3] = x0[k], x1[k], x2[k], x3[k]
+		}
+	}
+	for ; j < wide; j++ {
+		for k := range nk {
+			if j < nc {
+				dst[k*wide+j] = b.x[j*b.col+k]
+			} else {
+				dst[k*wide+j] = 0
+			}
+		}
+	}
+}

@@ -1,0 +1,292 @@
+//go:build amd64 && !purego
+
+package kernel
+
+import (
+	"math/bits"
+	"unsafe"
+)
+
+// The functions of this file choose the path. They check every bound that the
+// assembly relies on, because it checks none.
+
+func ptr[T any](s []T) *T { return unsafe.SliceData(s) }
+
+func dot(x, y []float32) float32 {
+	y = y[:len(x)]
+	switch active {
+	case pathAVX512:
+		return dot512(ptr(x), ptr(y), len(x))
+	case pathAVX2:
+		return dot256(ptr(x), ptr(y), len(x))
+	}
+	return dotGo(x, y)
+}
+
+func axpy(a float32, x, y []float32) {
+	y = y[:len(x)]
+	switch active {
+	case pathAVX512:
+		axpy512(a, ptr(x), ptr(y), len(x))
+	case pathAVX2:
+		axpy256(a, ptr(x), ptr(y), len(x))
+	default:
+		axpyGo(a, x, y)
+	}
+}
+
+func sum(x []float32) float32 {
+	switch active {
+	case pathAVX512:
+		return sum512(ptr(x), len(x))
+	case pathAVX2:
+		return sum256(ptr(x), len(x))
+	}
+	return sumGo(x)
+}
+
+func sumSquares(x []float32) float32 {
+	switch active {
+	case pathAVX512:
+		return sumSquares512(ptr(x), len(x))
+	case pathAVX2:
+		return sumSquares256(ptr(x), len(x))
+	}
+	return dotGo(x, x)
+}
+
+func maximum(x []float32) float32 {
+	var lanes [16]float32
+	switch n := len(x); {
+	case active == pathAVX512 && n >= 16:
+		n -= n % 16
+		max512(ptr(x), n, &lanes[0])
+		return max(maxGo(lanes[:16]), maxGo(x[n:]))
+	case active == pathAVX2 && n >= 8:
+		n -= n % 8
+		max256(ptr(x), n, &lanes[0])
+		return max(maxGo(lanes[:8]), maxGo(x[n:]))
+	}
+	return maxGo(x)
+}
+
+func exp(dst, x []float32, shift float32) float32 {
+	dst = dst[:len(x)]
+	switch active {
+	case pathAVX512:
+		return exp512(ptr(dst), ptr(x), len(x), shift)
+	case pathAVX2:
+		return exp256(ptr(dst), ptr(x), len(x), shift)
+	}
+	return expGo(dst, x, shift)
+}
+
+func logs(dst, x []float32) {
+	dst = dst[:len(x)]
+	switch active {
+	case pathAVX512:
+		log512(ptr(dst), ptr(x), len(x))
+	case pathAVX2:
+		log256(ptr(dst), ptr(x), len(x))
+	default:
+		logGo(dst, x)
+	}
+}
+
+func pow(dst, x []float32, p float32) {
+	dst = dst[:len(x)]
+	switch active {
+	case pathAVX512:
+		pow512(ptr(dst), ptr(x), len(x), p)
+	case pathAVX2:
+		pow256(ptr(dst), ptr(x), len(x), p)
+	default:
+		powGo(dst, x, p)
+	}
+}
+
+// gemmBlock is gemmGo for nc a multiple of 16. The block is small enough for one
+// call to last under 60 µs, so that the collector, which cannot stop assembly, is
+// not held back.
+func gemmBlock(a []float32, ra, ka, nr, nk int, b []float32, ldb int, c []float32, ldc, nc int, add bool) {
+	if nr == 0 || nc == 0 {
+		return
+	}
+	if active == pathGo {
+		gemmGo(a, ra, ka, nr, nk, b, ldb, c, ldc, nc, add)
+		return
+	}
+	if nk > 0 {
+		_, _ = a[(nr-1)*ra+(nk-1)*ka], b[(nk-1)*ldb+nc-1]
+	}
+	_ = c[(nr-1)*ldc+nc-1]
+	acc := 0
+	if add {
+		acc = 1
+	}
+	// Whole groups of six rows, then of four, then one by one.
+	r6 := nr / 6 * 6
+	r4 := r6 + (nr-r6)/4*4
+	for j := 0; j < nc; {
+		w := 16
+		if active == pathAVX512 {
+			w = min(64, 1<<(bits.Len(uint(nc-j))-1)) // 64, 32 or 16
+		}
+		bj := step(ptr(b), j)
+		for _, g := range [...]struct{ lo, hi, size int }{{0, r6, 6}, {r6, r4, 4}, {r4, nr, 1}} {
+			if g.lo == g.hi {
+				continue
+			}
+			gemmTile(g.size, w, step(ptr(a), g.lo*ra), ra, ka, g.hi-g.lo, nk, bj, ldb, step(ptr(c), g.lo*ldc+j), ldc, acc)
+		}
+		j += w
+	}
+}
+
+// gemmTile calls the kernel of mr rows and w columns of the active path.
+func gemmTile(mr, w int, a *float32, ra, ka, nr, nk int, b *float32, ldb int, c *float32, ldc, add int) {
+	if active == pathAVX2 {
+		w = 0
+	}
+	switch 10*w + mr {
+	case 646:
+		gemm6x64x512(a, ra, ka, nr, nk, b, ldb, c, ldc, add)
+	case 644:
+		gemm4x64x512(a, ra, ka, nr, nk, b, ldb, c, ldc, add)
+	case 641:
+		gemm1x64x512(a, ra, ka, nr, nk, b, ldb, c, ldc, add)
+	case 326:
+		gemm6x32x512(a, ra, ka, nr, nk, b, ldb, c, ldc, add)
+	case 324:
+		gemm4x32x512(a, ra, ka, nr, nk, b, ldb, c, ldc, add)
+	case 321:
+		gemm1x32x512(a, ra, ka, nr, nk, b, ldb, c, ldc, add)
+	case 166:
+		gemm6x16x512(a, ra, ka, nr, nk, b, ldb, c, ldc, add)
+	case 164:
+		gemm4x16x512(a, ra, ka, nr, nk, b, ldb, c, ldc, add)
+	case 161:
+		gemm1x16x512(a, ra, ka, nr, nk, b, ldb, c, ldc, add)
+	case 6:
+		gemm6x16x256(a, ra, ka, nr, nk, b, ldb, c, ldc, add)
+	case 4:
+		gemm4x16x256(a, ra, ka, nr, nk, b, ldb, c, ldc, add)
+	case 1:
+		gemm1x16x256(a, ra, ka, nr, nk, b, ldb, c, ldc, add)
+	default:
+		panic("kernel: no such matrix kernel")
+	}
+}
+
+// step returns p + n elements.
+func step(p *float32, n int) *float32 {
+	return (*float32)(unsafe.Add(unsafe.Pointer(p), 4*n))
+}
+
+// tileOK panics unless the tile z holds n classes of stride ldz.
+func tileOK(z []float32, ldz, n int) {
+	if n > 0 {
+		_ = z[(n-1)*ldz+tileRows-1]
+	}
+}
+
+func tileMax(z []float32, ldz, n int, m []float32) {
+	tileOK(z, ldz, n)
+	m = m[:tileRows]
+	switch active {
+	case pathAVX512:
+		tileMax512(ptr(z), ldz, n, ptr(m))
+	case pathAVX2:
+		tileMax256(ptr(z), ldz, n, ptr(m))
+	default:
+		tileMaxGo(z, ldz, n, m)
+	}
+}
+
+func tileExpSum(z []float32, ldz, n int, m, s []float32) {
+	tileOK(z, ldz, n)
+	m, s = m[:tileRows], s[:tileRows]
+	switch active {
+	case pathAVX512:
+		tileExpSum512(ptr(z), ldz, n, ptr(m), ptr(s))
+	case pathAVX2:
+		tileExpSum256(ptr(z), ldz, n, ptr(m), ptr(s))
+	default:
+		tileExpSumGo(z, ldz, n, m, s)
+	}
+}
+
+func tileExpMap(p []float32, ldp int, z []float32, ldz, n int, l, g, u []float32) {
+	tileOK(z, ldz, n)
+	tileOK(p, ldp, n)
+	l, g, u = l[:tileRows], g[:tileRows], u[:tileRows]
+	switch active {
+	case pathAVX512:
+		tileExpMap512(ptr(p), ldp, ptr(z), ldz, n, ptr(l), ptr(g), ptr(u))
+	case pathAVX2:
+		tileExpMap256(ptr(p), ldp, ptr(z), ldz, n, ptr(l), ptr(g), ptr(u))
+	default:
+		tileExpMapGo(p, ldp, z, ldz, n, l, g, u)
+	}
+}
+
+func tileHingeSum(z []float32, ldz, n int, tau, f, g []float32, e float32) {
+	tileOK(z, ldz, n)
+	tau, f, g = tau[:tileRows], f[:tileRows], g[:tileRows]
+	switch {
+	case active == pathAVX512 && e == 0:
+		tileHingeSum0x512(ptr(z), ldz, n, ptr(tau), ptr(f), ptr(g))
+	case active == pathAVX512 && e == 1:
+		tileHingeSum1x512(ptr(z), ldz, n, ptr(tau), ptr(f), ptr(g))
+	case active == pathAVX512:
+		tileHingeSumPowx512(ptr(z), ldz, n, ptr(tau), ptr(f), ptr(g), e)
+	case active == pathAVX2 && e == 0:
+		tileHingeSum0x256(ptr(z), ldz, n, ptr(tau), ptr(f), ptr(g))
+	case active == pathAVX2 && e == 1:
+		tileHingeSum1x256(ptr(z), ldz, n, ptr(tau), ptr(f), ptr(g))
+	case active == pathAVX2:
+		tileHingeSumPowx256(ptr(z), ldz, n, ptr(tau), ptr(f), ptr(g), e)
+	default:
+		tileHingeSumGo(z, ldz, n, tau, f, g, e)
+	}
+}
+
+func tileHingeMap(p []float32, ldp int, z []float32, ldz, n int, tau, g []float32, e float32) {
+	tileOK(z, ldz, n)
+	tileOK(p, ldp, n)
+	tau, g = tau[:tileRows], g[:tileRows]
+	switch {
+	case active == pathAVX512 && e == 0:
+		tileHingeMap0x512(ptr(p), ldp, ptr(z), ldz, n, ptr(tau), ptr(g))
+	case active == pathAVX512 && e == 1:
+		tileHingeMap1x512(ptr(p), ldp, ptr(z), ldz, n, ptr(tau), ptr(g))
+	case active == pathAVX512 && e == 2:
+		tileHingeMap2x512(ptr(p), ldp, ptr(z), ldz, n, ptr(tau), ptr(g))
+	case active == pathAVX512:
+		tileHingeMapPowx512(ptr(p), ldp, ptr(z), ldz, n, ptr(tau), ptr(g), e)
+	case active == pathAVX2 && e == 0:
+		tileHingeMap0x256(ptr(p), ldp, ptr(z), ldz, n, ptr(tau), ptr(g))
+	case active == pathAVX2 && e == 1:
+		tileHingeMap1x256(ptr(p), ldp, ptr(z), ldz, n, ptr(tau), ptr(g))
+	case active == pathAVX2 && e == 2:
+		tileHingeMap2x256(ptr(p), ldp, ptr(z), ldz, n, ptr(tau), ptr(g))
+	case active == pathAVX2:
+		tileHingeMapPowx256(ptr(p), ldp, ptr(z), ldz, n, ptr(tau), ptr(g), e)
+	default:
+		tileHingeMapGo(p, ldp, z, ldz, n, tau, g, e)
+	}
+}
+
+// tileFilter needs room for n·64 entries and 16 more in val and idx.
+func tileFilter(z []float32, ldz, n int, thr, val []float32, idx []uint32, base int) int {
+	tileOK(z, ldz, n)
+	thr = thr[:tileRows]
+	_, _ = val[n*tileRows+15], idx[n*tileRows+15]
+	switch active {
+	case pathAVX512:
+		return tileFilter512(ptr(z), ldz, n, ptr(thr), ptr(val), ptr(idx), uint32(base))
+	case pathAVX2:
+		return tileFilter256(ptr(z), ldz, n, ptr(thr), ptr(val), ptr(idx), uint32(base))
+	}
+	return tileFilterGo(z, ldz, n, thr, val, idx, base)
+}

@@ -1,0 +1,31 @@
+//go:build !amd64 || purego
+
+package kernel
+
+func dot(x, y []float32) float32              { return dotGo(x, y) }
+func axpy(a float32, x, y []float32)          { axpyGo(a, x, y) }
+func sum(x []float32) float32                 { return sumGo(x) }
+func sumSquares(x []float32) float32          { return dotGo(x, x) }
+func maximum(x []float32) float32             { return maxGo(x) }
+func exp(dst, x []float32, s float32) float32 { return expGo(dst, x, s) }
+func logs(dst, x []float32)                   { logGo(dst, x) }
+func pow(dst, x []float32, p float32)         { powGo(dst, x, p) }
+
+func gemmBlock(a []float32, ra, ka, nr, nk int, b []float32, ldb int, c []float32, ldc, nc int, add bool) {
+	gemmGo(a, ra, ka, nr, nk, b, ldb, c, ldc, nc, add)
+}
+
+func tileMax(z []float32, ldz, n int, m []float32)       { tileMaxGo(z, ldz, n, m) }
+func tileExpSum(z []float32, ldz, n int, m, s []float32) { tileExpSumGo(z, ldz, n, m, s) }
+func tileExpMap(p []float32, ldp int, z []float32, ldz, n int, l, g, u []float32) {
+	tileExpMapGo(p, ldp, z, ldz, n, l, g, u)
+}
+func tileHingeSum(z []float32, ldz, n int, tau, f, g []float32, e float32) {
+	tileHingeSumGo(z, ldz, n, tau, f, g, e)
+}
+func tileHingeMap(p []float32, ldp int, z []float32, ldz, n int, tau, g []float32, e float32) {
+	tileHingeMapGo(p, ldp, z, ldz, n, tau, g, e)
+}
+func tileFilter(z []float32, ldz, n int, thr, val []float32, idx []uint32, base int) int {
+	return tileFilterGo(z, ldz, n, thr, val, idx, base)
+}
