@@ -113,7 +113,8 @@ type spec struct {
 	constant bool  // no input has a derivative
 	live     func()
 	dtype    *tensor.Dtype // of the output where no input is Float
-	keep     **op          // receives the op
+	buf32    *[]float32    // the output buffer, where another op fills it
+	buf64    *[]float64
 }
 
 // apply adds the node of s over in to their graph.
@@ -144,6 +145,9 @@ func apply(s spec, in ...*gorgonia.Node) (*gorgonia.Node, error) {
 		o.wrt[i] = false
 	}
 	if s.dtype != nil {
+		if known && o.dtype != *s.dtype {
+			return nil, fmt.Errorf("graph: %s: targets are %v; want %v", s.name, o.dtype, *s.dtype)
+		}
 		o.dtype = *s.dtype
 	}
 	switch {
@@ -151,14 +155,11 @@ func apply(s spec, in ...*gorgonia.Node) (*gorgonia.Node, error) {
 		o.dtype = tensor.Int32
 		o.run = runInt(o)
 	case o.dtype == tensor.Float32:
-		o.run = runFloat(o, o.f32)
+		o.run = runFloat(o, o.f32, s.buf32)
 	case o.dtype == tensor.Float64:
-		o.run = runFloat(o, o.f64)
+		o.run = runFloat(o, o.f64, s.buf64)
 	default:
 		return nil, fmt.Errorf("graph: %s: no floating-point operand", s.name)
-	}
-	if s.keep != nil {
-		*s.keep = o
 	}
 	n, err := gorgonia.ApplyOp(o, in...)
 	if err != nil {
@@ -167,13 +168,18 @@ func apply(s spec, in ...*gorgonia.Node) (*gorgonia.Node, error) {
 	return n, nil
 }
 
-// runFloat adapts a body to Gorgonia's values.
-func runFloat[T Float](o *op, f body[T]) func([]gorgonia.Value) (gorgonia.Value, error) {
+// runFloat adapts a body to Gorgonia's values. The output is in *shared if that
+// is not nil, else in memory of the op.
+func runFloat[T Float](o *op, f body[T], shared *[]T) func([]gorgonia.Value) (gorgonia.Value, error) {
 	var buf []T
 	var out gorgonia.Value
 	return func(in []gorgonia.Value) (gorgonia.Value, error) {
 		if out == nil {
-			buf = make([]T, o.shape.TotalSize())
+			if shared != nil {
+				buf = *shared
+			} else {
+				buf = make([]T, o.shape.TotalSize())
+			}
 			out = tensorOf(buf, o.shape)
 		}
 		if err := o.load(in); err != nil {

@@ -94,6 +94,28 @@ func primitives() []primitive {
 			var e Expr
 			return e.N(MeanRows(e.N(LogSumExp(x)), t)), e.Err
 		}, 2, true},
+		{"each positive", same, func(x, _ node, t *Targets) (node, error) {
+			return EachPositive(x, t, func(z node, t *Targets) (node, error) {
+				var e Expr
+				return e.N(Sub(e.N(LogSumExp(z)), e.N(Dot(e.N(Square(z)), t)))), e.Err
+			})
+		}, 2, true},
+		{"matmul nn", same, one(func(x node) (node, error) { return matmulTwice(x, false, false) }), 2, false},
+		{"matmul nt", same, one(func(x node) (node, error) { return matmulTwice(x, false, true) }), 2, false},
+		{"matmul tn", same, one(func(x node) (node, error) { return matmulTwice(x, true, false) }), 2, false},
+		{"matmul tt", same, one(func(x node) (node, error) { return matmulTwice(x, true, true) }), 2, false},
+		{"reshape", same, one(func(x node) (node, error) {
+			var e Expr
+			return e.N(Softmax(e.N(Reshape(e.N(Reshape(x, benchB*benchK)), benchK, benchB)))), e.Err
+		}), 2, false},
+		{"concat slice 0", same, one(func(x node) (node, error) {
+			var e Expr
+			return e.N(Concat(0, e.N(Square(x)), e.N(Slice(x, 0, 1, 3)), x)), e.Err
+		}), 2, false},
+		{"concat slice 1", same, one(func(x node) (node, error) {
+			var e Expr
+			return e.N(Concat(1, e.N(Slice(x, 1, 2, 5)), e.N(Square(x)), e.N(Slice(x, 1, 0, 1)))), e.Err
+		}), 2, false},
 		{"dense", same, func(x, _ node, t *Targets) (node, error) {
 			var e Expr
 			return e.N(RowDot(e.N(Square(e.N(Unmask(x, 0)))), e.N(Dense(t, x)))), e.Err
@@ -121,6 +143,16 @@ func primitives() []primitive {
 			primitive{fmt.Sprintf("normthreshold%g", alpha), same, one(func(x node) (node, error) { return NormThreshold(x, alpha) }), smooth, true})
 	}
 	return ps
+}
+
+// matmulTwice multiplies x and exp x, transposed so that the shapes fit.
+func matmulTwice(x node, ta, tb bool) (node, error) {
+	var e Expr
+	a, b := x, e.N(Exp(x))
+	if ta == tb { // [B,K]·[K,B] needs a transposed operand
+		b = e.N(Reshape(b, benchK, benchB))
+	}
+	return e.N(MatMul(a, b, ta, tb)), e.Err
 }
 
 // A bench is one primitive under the cost Σ w∘f(x), with w not uniform, and the

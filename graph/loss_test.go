@@ -1,0 +1,367 @@
+package graph
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fenchel-ml/fenchel/internal/check"
+)
+
+// testSoftmax is cross-entropy at temperature τ, the row of the tests here.
+type testSoftmax[T Float] struct{ tau float64 }
+
+func (testSoftmax[T]) WorkLen(k int) int { return k }
+
+func (s testSoftmax[T]) Row(dz, z []T, t Target[T], work []T) T {
+	for k, v := range z {
+		work[k] = T(float64(v) / s.tau)
+	}
+	m, log := lse(work[:len(z)])
+	loss := m + log
+	for k := range z {
+		dz[k] = T(math.Exp(float64(work[k])-m-log) / s.tau)
+	}
+	for i, p := range t.Pos {
+		loss -= float64(t.Weight[i]) * float64(work[p])
+		dz[p] -= t.Weight[i] / T(s.tau)
+	}
+	return T(loss)
+}
+
+func testRows(tau float64) Rows {
+	return Rows{Text: fmt.Sprintf("test:tau=%g", tau), F32: testSoftmax[float32]{tau}, F64: testSoftmax[float64]{tau}}
+}
+
+// testNode is the same loss as nodes.
+func testNode(tau float64, z node, t *Targets) (node, error) {
+	var e Expr
+	z = e.N(Scale(z, 1/tau))
+	return e.N(Sub(e.N(LogSumExp(z)), e.N(Dot(z, t)))), e.Err
+}
+
+// A linearCase is a graph over H, W and Bias with the cost Σ w∘ℓ, w not uniform.
+type linearCase[T Float] struct {
+	h, w, bias []T
+	hn, wn, bn node
+	prog       *Program[T]
+}
+
+// newLinear builds one of three forms of a loss: "nodes", "loss" and "linear".
+func newLinear[T Float](t *testing.T, form string, b, c, d int, withBias bool) *linearCase[T] {
+	t.Helper()
+	rng := rand.New(rand.NewPCG(uint64(b), uint64(c*d)))
+	normal := func(n int) []T {
+		x := make([]T, n)
+		for i := range x {
+			x[i] = T(rng.NormFloat64())
+		}
+		return x
+	}
+	lc := &linearCase[T]{h: normal(b * d), w: normal(c * d), bias: normal(c)}
+	bd := NewBuilder[T]()
+	lc.hn, lc.wn = bd.Param("h", lc.h, b, d), bd.Param("w", lc.w, c, d)
+	if withBias {
+		lc.bn = bd.Param("bias", lc.bias, c)
+	}
+	tg, td := bd.Targets("t", b, 2*b)
+	up, ud := bd.Input("up", b)
+	for i := range b {
+		ud[i] = T(rng.NormFloat64())
+		switch {
+		case i%4 == 3:
+			require.NoError(t, td.Append(nil, nil))
+		case i%2 == 1 && c > 1:
+			require.NoError(t, td.Append([]int32{0, int32(c - 1)}, []T{0.25, 0.75}))
+		default:
+			require.NoError(t, td.Append([]int32{int32(rng.IntN(c))}, nil))
+		}
+	}
+	var e Expr
+	// the loss must come out 0 at padding rows; the nodes' form there is not specified
+	var loss node
+	switch form {
+	case "linear":
+		loss = e.N(LinearLoss(testRows(0.7), Linear{lc.hn, lc.wn, lc.bn}, tg))
+	default:
+		z := e.N(MatMul(lc.hn, lc.wn, false, true))
+		if withBias {
+			z = e.N(AddBias(z, lc.bn))
+		}
+		if form == "loss" {
+			loss = e.N(Loss(testRows(0.7), z, tg))
+			break
+		}
+		loss = e.N(testNode(0.7, z, tg))
+		for i := 3; i < b; i += 4 {
+			ud[i] = 0
+		}
+	}
+	prog, err := bd.Train(e.N(Sum(e.N(Mul(loss, up)))))
+	require.NoError(t, e.Err)
+	require.NoError(t, err)
+	lc.prog = prog
+	t.Cleanup(func() { require.NoError(t, prog.Close()) })
+	return lc
+}
+
+func floats[T Float](x []T) []float64 {
+	y := make([]float64, len(x))
+	for i, v := range x {
+		y[i] = float64(v)
+	}
+	return y
+}
+
+// agree compares costs and all gradients of two cases.
+func agree[T, S Float](t *testing.T, got *linearCase[T], want *linearCase[S], tol float64) {
+	t.Helper()
+	require.NoError(t, want.prog.Run())
+	for range 2 {
+		require.NoError(t, got.prog.Run())
+		require.True(t, check.Near(float64(got.prog.Cost()), float64(want.prog.Cost()), tol, tol), "%v, want %v", got.prog.Cost(), want.prog.Cost())
+		for i, n := range []node{got.hn, got.wn, got.bn} {
+			if n == nil {
+				continue
+			}
+			ref := floats(want.prog.Grad([]node{want.hn, want.wn, want.bn}[i]).Data)
+			scale := 1.0
+			for _, r := range ref {
+				scale = max(scale, math.Abs(r))
+			}
+			worst, at := check.Worst(floats(got.prog.Grad(n).Data), ref, scale)
+			require.LessOrEqual(t, worst, tol, "gradient %d, entry %d", i, at)
+		}
+	}
+}
+
+func TestLossAndLinearLossAgreeWithNodes(t *testing.T) {
+	for _, s := range []struct{ b, c, d int }{{1, 1, 1}, {1, 2, 3}, {4, 1, 2}, {5, 7, 3}, {9, 33, 16}, {6, 1000, 5}} {
+		for _, bias := range []bool{false, true} {
+			t.Run(fmt.Sprintf("B=%d,C=%d,d=%d,bias=%t", s.b, s.c, s.d, bias), func(t *testing.T) {
+				nodes := newLinear[float64](t, "nodes", s.b, s.c, s.d, bias)
+				agree(t, newLinear[float64](t, "loss", s.b, s.c, s.d, bias), nodes, 1e-12)
+				agree(t, newLinear[float64](t, "linear", s.b, s.c, s.d, bias), nodes, 1e-12)
+				agree(t, newLinear[float32](t, "loss", s.b, s.c, s.d, bias), nodes, 2e-5)
+				agree(t, newLinear[float32](t, "linear", s.b, s.c, s.d, bias), nodes, 2e-5)
+			})
+		}
+	}
+}
+
+// TestLinearLossInBlocks has several blocks of rows, the last one short, which
+// the gradient recomputes.
+func TestLinearLossInBlocks(t *testing.T) {
+	if testing.Short() {
+		t.Skip("holds a large score matrix for comparison")
+	}
+	const b, c, d = 21, 150000, 4
+	got := newLinear[float64](t, "linear", b, c, d, true)
+	want := newLinear[float64](t, "loss", b, c, d, true)
+	s := newLinearState[float64](testSoftmax[float64]{1}, b, c, d, 3)
+	require.Greater(t, b/s.rows, 1)
+	require.NotZero(t, b%s.rows)
+	agree(t, got, want, 1e-12)
+}
+
+func TestLinearLossSameBitsAtAnyGOMAXPROCS(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs shapes large enough for several goroutines")
+	}
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	var want [][]float32
+	for _, procs := range []int{1, 2, 4} {
+		runtime.GOMAXPROCS(procs)
+		lc := newLinear[float32](t, "linear", 17, 150001, 5, true)
+		require.NoError(t, lc.prog.Run())
+		got := [][]float32{{lc.prog.Cost()}, lc.prog.Grad(lc.hn).Data, lc.prog.Grad(lc.wn).Data, lc.prog.Grad(lc.bn).Data}
+		for i := range got {
+			got[i] = slices.Clone(got[i])
+			if want != nil {
+				for j := range got[i] {
+					require.Equal(t, math.Float32bits(want[i][j]), math.Float32bits(got[i][j]), "output %d, entry %d, GOMAXPROCS %d", i, j, procs)
+				}
+			}
+		}
+		want = got
+	}
+}
+
+// TestLinearLossComputesWhatIsAskedFor looks at the buffers: a gradient that no
+// Param asks for costs neither time nor memory.
+func TestLinearLossComputesWhatIsAskedFor(t *testing.T) {
+	b := NewBuilder[float32]()
+	hd := []float32{1, 2, 3, 4}
+	h := b.Param("h", hd, 2, 2)
+	w, wd := b.Input("w", 3, 2)
+	copy(wd, []float32{1, 0, 0, 1, 1, 1})
+	label, ld := b.Indices("y", 2)
+	copy(ld, []int32{0, 2})
+	tg, err := LabelTargets(label)
+	require.NoError(t, err)
+	var e Expr
+	loss := e.N(LinearLoss(testRows(1), Linear{H: h, W: w}, tg))
+	prog, err := b.Train(e.N(MeanRows(loss, tg)))
+	require.NoError(t, e.Err)
+	require.NoError(t, err)
+	require.NoError(t, prog.Run())
+	require.Len(t, prog.Grad(h).Data, 4)
+	for _, o := range prog.ops {
+		require.NotContains(t, o.name, "dW")
+	}
+}
+
+func TestTwoLossesInOneGraph(t *testing.T) {
+	b := NewBuilder[float64]()
+	zd := []float64{0.3, -1, 2, 0.1, 0.2, 0.7}
+	z := b.Param("z", zd, 2, 3)
+	tg, td := b.Targets("t", 2, 2)
+	require.NoError(t, td.SetLabels([]int32{1, 2}))
+	var e Expr
+	sum := e.N(Add(e.N(Loss(testRows(0.5), z, tg)), e.N(Scale(e.N(Loss(testRows(2), z, tg)), 3))))
+	prog, err := b.Train(e.N(MeanRows(sum, tg)))
+	require.NoError(t, e.Err)
+	require.NoError(t, err)
+	want := make([]float64, 6)
+	row := func(z []float64) float64 {
+		var s float64
+		for i, y := range []int32{1, 2} {
+			tt, dz, work := Target[float64]{[]int32{y}, []float64{1}}, make([]float64, 3), make([]float64, 3)
+			s += testSoftmax[float64]{0.5}.Row(dz, z[3*i:3*i+3], tt, work) + 3*testSoftmax[float64]{2}.Row(dz, z[3*i:3*i+3], tt, work)
+		}
+		return s / 2
+	}
+	for range 2 {
+		require.NoError(t, prog.Run())
+		require.True(t, check.Near(prog.Cost(), row(zd), 1e-14, 0))
+		check.CentralDifference(want, row, slices.Clone(zd), 1e-5)
+		worst, _ := check.Worst(prog.Grad(z).Data, want, 1)
+		require.LessOrEqual(t, worst, 1e-9)
+	}
+}
+
+func TestBadTargetsNameTheRow(t *testing.T) {
+	nan := math.NaN()
+	for _, c := range []struct {
+		name   string
+		pos    []int32
+		weight []float64
+		want   string
+	}{
+		{"range", []int32{3}, nil, "row 1: position 3 outside [0,3)"},
+		{"negative", []int32{-2}, nil, "row 1: position -2 outside [0,3)"},
+		{"order", []int32{1, 0}, nil, "row 1: position 0 after 1"},
+		{"twice", []int32{1, 1}, nil, "row 1: position 1 after 1"},
+		{"zero", []int32{0, 1}, []float64{1, 0}, "row 1: position 1 has weight 0"},
+		{"nan", []int32{0, 1}, []float64{1, nan}, "row 1: position 1 has weight NaN"},
+		{"mass", []int32{0, 1}, []float64{0.5, 0.4}, "row 1: the weights sum to 0.9"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := NewBuilder[float64]()
+			h, w := b.Param("h", []float64{1, 2}, 2, 1), b.Param("w", []float64{1, 2, 3}, 3, 1)
+			tg, td := b.Targets("t", 2, 4)
+			var e Expr
+			z := e.N(MatMul(h, w, false, true))
+			loss := e.N(Loss(testRows(1), z, tg))
+			fused := e.N(LinearLoss(testRows(1), Linear{H: h, W: w}, tg))
+			dot := e.N(Dot(z, tg))
+			each := e.N(EachPositive(z, tg, func(z node, t *Targets) (node, error) { return testNode(1, z, t) }))
+			require.NoError(t, e.Err)
+			for _, n := range []node{loss, fused, dot, each} {
+				prog, err := b.Eval(n)
+				require.NoError(t, err)
+				require.NoError(t, td.Set([]Target[float64]{{[]int32{0}, []float64{1}}, {c.pos, c.weight}}))
+				require.ErrorContains(t, prog.Run(), c.want)
+				// usable again
+				require.NoError(t, td.Set([]Target[float64]{{[]int32{0}, []float64{1}}}))
+				require.NoError(t, prog.Run())
+				require.NoError(t, prog.Close())
+			}
+		})
+	}
+	b := NewBuilder[float32]()
+	_, td := b.Targets("t", 2, 3)
+	require.ErrorContains(t, td.SetLabels([]int32{0, 1, 2}), "more than 2 rows")
+	require.ErrorContains(t, td.Set([]Target[float32]{{[]int32{0, 1}, []float32{1}}}), "2 positions with 1 weights")
+	require.ErrorContains(t, td.Set([]Target[float32]{{Pos: []int32{0, 1}}, {Pos: []int32{0, 1}}}), "exceed the capacity 3")
+	require.NoError(t, td.SetLabels([]int32{4, -1}))
+	require.Equal(t, 1, td.Valid())
+}
+
+// panicRow is a loss with a bug.
+type panicRow[T Float] struct{}
+
+func (panicRow[T]) WorkLen(int) int                    { return 0 }
+func (panicRow[T]) Row(_, _ []T, _ Target[T], _ []T) T { panic("a bug in a loss") }
+
+func TestPanicsBecomeErrors(t *testing.T) {
+	b := NewBuilder[float32]()
+	const rows, k = 64, 4096 // enough work for several goroutines
+	z := b.Param("z", make([]float32, rows*k), rows, k)
+	label, _ := b.Indices("y", rows)
+	tg, err := LabelTargets(label)
+	require.NoError(t, err)
+	loss, err := Loss(Rows{Text: "broken", F32: panicRow[float32]{}, F64: panicRow[float64]{}}, z, tg)
+	require.NoError(t, err)
+	var e Expr
+	prog, err := b.Train(e.N(MeanRows(loss, tg)))
+	require.NoError(t, err)
+	require.ErrorContains(t, prog.Run(), "loss broken: a bug in a loss")
+	require.ErrorContains(t, prog.Run(), "loss broken: a bug in a loss")
+}
+
+func TestFusedLossesHaveNoSecondDerivative(t *testing.T) {
+	for _, fused := range []bool{false, true} {
+		b := NewBuilder[float64]()
+		h, w := b.Param("h", []float64{1, 2}, 2, 1), b.Param("w", []float64{1, 2, 3}, 3, 1)
+		tg, _ := b.Targets("t", 2, 4)
+		var e Expr
+		var loss node
+		if fused {
+			loss = e.N(LinearLoss(testRows(1), Linear{H: h, W: w}, tg))
+		} else {
+			loss = e.N(Loss(testRows(1), e.N(MatMul(h, w, false, true)), tg))
+		}
+		require.NoError(t, e.Err)
+		g, err := Grad(e.N(MeanRows(loss, tg)), h)
+		require.NoError(t, err)
+		_, err = Grad(e.N(Sum(g[0])), h)
+		require.ErrorContains(t, err, "has no derivative")
+		require.ErrorContains(t, err, "second derivatives")
+	}
+}
+
+func TestShapeErrors(t *testing.T) {
+	b := NewBuilder[float32]()
+	x := b.Param("x", make([]float32, 6), 2, 3)
+	v := b.Param("v", make([]float32, 3), 3)
+	tg, _ := b.Targets("t", 3, 4)
+	other := NewBuilder[float64]()
+	y := other.Param("y", make([]float64, 6), 2, 3)
+	for _, err := range []error{
+		second(Add(x, v)), second(Add(nil, x)), second(AddRow(x, v)), second(AddBias(v, v)), second(MatMul(x, x, false, false)),
+		second(Loss(testRows(1), x, tg)), second(Loss(testRows(1), v, tg)), second(Loss(Rows{}, x, tg)), second(LogSumExp(v)), second(Dot(x, nil)),
+		second(LinearLoss(testRows(1), Linear{H: x, W: v}, tg)), second(MeanRows(v, nil)), second(Reshape(x, 4)), second(Reshape(x)),
+		second(Concat(2, x)), second(Concat(0, x, v)), second(Slice(x, 0, 1, 3)), second(Dropout(x, 1, 0)), second(Threshold(x, 1)),
+		second(NormThreshold(x, math.NaN())), second(Clamp(x, 1, 0)), second(Mul(x, y)), second(PosPow(x, math.NaN())), second(Exp(nil)),
+		second(EachPositive(x, tg, nil)), second(RowDot(x, v)), second(Sum(nil)), second(ColSum(v)),
+	} {
+		require.Error(t, err)
+		require.Contains(t, err.Error(), "graph: ")
+	}
+	_, err := LabelTargets(x)
+	require.Error(t, err)
+}
+
+func second(_ node, err error) error {
+	if err == nil {
+		return errors.New("no error")
+	}
+	return err
+}
