@@ -1,12 +1,9 @@
 package losses
 
 import (
+	"errors"
 	"fmt"
-	"maps"
 	"math"
-	"slices"
-	"strings"
-	"sync"
 
 	"gorgonia.org/gorgonia"
 
@@ -80,69 +77,29 @@ type Spec struct {
 	Predict func(v Values, p, z []float64)
 }
 
-var (
-	mu    sync.RWMutex
-	specs = map[string]*Spec{}
-)
+var registry = param.NewRegistry[Spec]("losses", "loss")
 
 // Register adds s to the registry. It panics if s is incomplete, its name or a
 // parameter is malformed, or the name is taken: mistakes of the program that
 // its first run shows.
-func Register(s Spec) {
-	if err := s.validate(); err != nil {
-		panic("losses: " + err.Error())
-	}
-	mu.Lock()
-	defer mu.Unlock()
-	if _, dup := specs[s.Name]; dup {
-		panic(fmt.Sprintf("losses: duplicate name %q", s.Name))
-	}
-	specs[s.Name] = &s
-}
+func Register(s Spec) { registry.Add(s.Name, s.Params, s, s.fault()) }
 
 // All returns the registered specs, sorted by name.
-func All() []*Spec {
-	mu.RLock()
-	defer mu.RUnlock()
-	all := make([]*Spec, 0, len(specs))
-	for _, name := range slices.Sorted(maps.Keys(specs)) {
-		all = append(all, specs[name])
-	}
-	return all
-}
+func All() []*Spec { return registry.All() }
 
 // Names returns the registered names, sorted.
-func Names() []string {
-	mu.RLock()
-	defer mu.RUnlock()
-	return slices.Sorted(maps.Keys(specs))
-}
+func Names() []string { return registry.Names() }
 
 // Lookup returns the spec of that name; the error of an unknown name lists the
 // choices.
-func Lookup(name string) (*Spec, error) {
-	mu.RLock()
-	s, ok := specs[name]
-	mu.RUnlock()
-	if !ok {
-		return nil, fmt.Errorf("losses: unknown loss %q; the choices are %s", name, strings.Join(Names(), ", "))
-	}
-	return s, nil
-}
+func Lookup(name string) (*Spec, error) { return registry.Lookup(name) }
 
-func (s *Spec) validate() error {
+func (s *Spec) fault() error {
 	switch {
-	case s.Name == "" || strings.Trim(s.Name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "":
-		return fmt.Errorf("malformed name %q", s.Name)
-	case s.Doc == "":
-		return fmt.Errorf("%s has no Doc", s.Name)
-	case s.Source == "":
-		return fmt.Errorf("%s has no Source", s.Name)
+	case s.Doc == "" || s.Source == "":
+		return errors.New("lacks one of Doc and Source")
 	case s.Theory == nil || s.New == nil || s.Node == nil || s.Ref == nil:
-		return fmt.Errorf("%s lacks one of Theory, New, Node and Ref", s.Name)
-	}
-	if err := param.Validate(s.Params); err != nil {
-		return fmt.Errorf("%s: %w", s.Name, err)
+		return errors.New("lacks one of Theory, New, Node and Ref")
 	}
 	return nil
 }
@@ -185,12 +142,12 @@ func (b Bound) Predict(p, z []float64) bool {
 // "softmax:tau=0.2,smoothing=0.1". Parameters left out take their default. The
 // error names what is wrong and lists the choices.
 func Parse(text string) (Bound, error) {
-	name, rest, _ := strings.Cut(strings.TrimSpace(text), ":")
-	s, err := Lookup(strings.TrimSpace(name))
+	name, settings := param.CutSpec(text)
+	s, err := Lookup(name)
 	if err != nil {
 		return Bound{}, err
 	}
-	v, err := param.Parse(s.Params, rest)
+	v, err := param.Parse(s.Params, settings)
 	if err != nil {
 		return Bound{}, fmt.Errorf("losses: %s: %w", s.Name, err)
 	}
@@ -200,10 +157,7 @@ func Parse(text string) (Bound, error) {
 // Bind returns the loss at v, which was parsed from s.Params.
 func (s *Spec) Bind(v Values) Bound {
 	b := Bound{Spec: s, Values: v, Rows: s.New(v)}
-	b.Rows.Text = s.Name
-	if p := v.Text(s.Params); p != "" {
-		b.Rows.Text += ":" + p
-	}
+	b.Rows.Text = param.SpecText(s.Name, s.Params, v)
 	return b
 }
 

@@ -1,0 +1,89 @@
+package param
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// A Registry holds the registered things of one kind by name. It is safe for
+// concurrent use. Its zero value is not usable; make one with NewRegistry.
+type Registry[T any] struct {
+	pkg, kind string
+	mu        sync.RWMutex
+	specs     map[string]*T
+}
+
+// NewRegistry returns an empty registry of package pkg; kind is the word that
+// errors use for its entries, e.g. "sampler".
+func NewRegistry[T any](pkg, kind string) *Registry[T] {
+	return &Registry[T]{pkg: pkg, kind: kind, specs: map[string]*T{}}
+}
+
+// Add registers s under name with parameters ps. It panics if the name is
+// malformed or taken, if a parameter is malformed, or if fault, the caller's own
+// check of s, is not nil: mistakes of the program that its first run shows.
+func (r *Registry[T]) Add(name string, ps []Param, s T, fault error) {
+	if name == "" || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+		panic(fmt.Sprintf("%s: malformed name %q", r.pkg, name))
+	}
+	if err := Validate(ps); err != nil {
+		panic(fmt.Sprintf("%s: %s: %v", r.pkg, name, err))
+	}
+	if fault != nil {
+		panic(fmt.Sprintf("%s: %s: %v", r.pkg, name, fault))
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, dup := r.specs[name]; dup {
+		panic(fmt.Sprintf("%s: duplicate name %q", r.pkg, name))
+	}
+	r.specs[name] = &s
+}
+
+// Names returns the registered names, sorted.
+func (r *Registry[T]) Names() []string {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return slices.Sorted(maps.Keys(r.specs))
+}
+
+// All returns the registered things, sorted by name.
+func (r *Registry[T]) All() []*T {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	all := make([]*T, 0, len(r.specs))
+	for _, name := range slices.Sorted(maps.Keys(r.specs)) {
+		all = append(all, r.specs[name])
+	}
+	return all
+}
+
+// Lookup returns what is registered under name; the error of an unknown name
+// lists the choices.
+func (r *Registry[T]) Lookup(name string) (*T, error) {
+	r.mu.RLock()
+	s, ok := r.specs[name]
+	r.mu.RUnlock()
+	if !ok {
+		return nil, fmt.Errorf("%s: unknown %s %q; the choices are %s", r.pkg, r.kind, name, strings.Join(r.Names(), ", "))
+	}
+	return s, nil
+}
+
+// SpecText joins a name and the settings that differ from their default:
+// "name" or "name:key=value,…".
+func SpecText(name string, ps []Param, v Values) string {
+	if settings := v.Text(ps); settings != "" {
+		return name + ":" + settings
+	}
+	return name
+}
+
+// CutSpec splits a spec text into its name and the text of its settings.
+func CutSpec(text string) (name, settings string) {
+	name, settings, _ = strings.Cut(text, ":")
+	return strings.TrimSpace(name), settings
+}

@@ -1,0 +1,163 @@
+package sampler
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/fenchel-ml/fenchel/losses/param"
+)
+
+func init() {
+	poolParam := param.Param{
+		Name: "m", Doc: "M uniform candidates of a row, at least the number of draws",
+		Default: 256, Min: 1, Max: 1 << 20, Integer: true, Probe: []float64{16},
+	}
+	Register(Spec{
+		Name:   "dns",
+		Doc:    "the top-scoring of M uniform candidates; log q is the candidates', that is: no correction",
+		Source: "Zhang et al. 2013, Optimizing top-n collaborative filtering via dynamic negative item sampling",
+		Params: []param.Param{poolParam},
+		Props:  Adaptive, // the worst class is drawn once in C^M times: never
+		Growth: GrowthConstant,
+		Cost:   "O(M d + M log k) a row",
+		New: func(c Config, v param.Values) (Proposal, error) {
+			return dns{pool{c.C, v.Int("m")}}, nil
+		},
+	})
+	Register(Spec{
+		Name:   "sir",
+		Doc:    "sampling-importance-resampling: k of M uniform candidates by their softmax; no correction",
+		Source: "Rubin 1988, Using the SIR algorithm to simulate posterior distributions",
+		Params: []param.Param{poolParam},
+		Props:  Adaptive | FullSupport,
+		Growth: GrowthConstant,
+		Cost:   "O(M d) a row, O(log M) a draw",
+		New: func(c Config, v param.Values) (Proposal, error) {
+			return sir{pool{c.C, v.Int("m")}}, nil
+		},
+	})
+}
+
+// A pool scores M uniform candidates of a row, drawn with replacement.
+//
+// The law of what is then picked has no closed form that is cheap (see
+// DNSTop1), so log q is the constant −log C of the candidates: a loss that
+// subtracts it stays uncorrected, as in the literature, and learns to push down
+// hard negatives more than softmax does.
+type pool struct{ c, m int }
+
+// Scratch: scores [M]; ids [M].
+func (p pool) Scratch(int) (int, int) { return p.m, p.m }
+
+func (p pool) At(*State) error { return nil }
+
+// candidates leaves the pool in the scratch.
+func (p pool) candidates(st *State) (ids []int32, s []float64, err error) {
+	ids, s = st.Ints[:p.m], st.Floats[:p.m]
+	d := len(st.H)
+	var sum float64
+	for j := range ids {
+		i := st.Rand.IntN(p.c)
+		ids[j] = int32(i)
+		s[j] = dot(st.H, st.W[i*d:(i+1)*d])
+		sum += s[j]
+	}
+	st.Ops += int64(p.m) * int64(d+1)
+	if !isFinite(sum) {
+		return nil, nil, errScores
+	}
+	return ids, s, nil
+}
+
+func (p pool) LogQ(logQ []float64, _ []int32, _ *State) {
+	q := -math.Log(float64(p.c))
+	for j := range logQ {
+		logQ[j] = q
+	}
+}
+
+type dns struct{ pool }
+
+// Draw keeps the k best of the pool, best first; equal scores come in order of
+// the id.
+func (p dns) Draw(ids []int32, logQ []float64, st *State) error {
+	k := len(ids)
+	if k > p.m {
+		return fmt.Errorf("%d draws from a pool of m=%d candidates", k, p.m)
+	}
+	cand, s, err := p.candidates(st)
+	if err != nil {
+		return err
+	}
+	// A heap of the k best so far, the worst at the root, in the first k places.
+	for j := k/2 - 1; j >= 0; j-- {
+		siftDown(s[:k], cand[:k], j)
+	}
+	for j := k; j < p.m; j++ {
+		if s[j] > s[0] || s[j] == s[0] && cand[j] < cand[0] {
+			s[0], cand[0] = s[j], cand[j]
+			siftDown(s[:k], cand[:k], 0)
+		}
+	}
+	for n := k; n > 0; n-- { // the root is the worst left: fill from the back
+		ids[n-1] = cand[0]
+		s[0], cand[0] = s[n-1], cand[n-1]
+		siftDown(s[:n-1], cand[:n-1], 0)
+	}
+	p.LogQ(logQ, ids, st)
+	return nil
+}
+
+// siftDown restores the heap below place i: parents are worse than children.
+func siftDown(s []float64, id []int32, i int) {
+	worse := func(a, b int) bool { return s[a] < s[b] || s[a] == s[b] && id[a] > id[b] }
+	for {
+		c := 2*i + 1
+		if c >= len(s) {
+			return
+		}
+		if c+1 < len(s) && worse(c+1, c) {
+			c++
+		}
+		if !worse(c, i) {
+			return
+		}
+		s[i], s[c], id[i], id[c] = s[c], s[i], id[c], id[i]
+		i = c
+	}
+}
+
+// DNSTop1 stores in q [C] the law of dns with one draw, by rank of the score:
+// q_r = [(C−r+1)^M − (C−r)^M] / C^M for ranks r = 1 … C without ties, the best
+// class in q[0]. It is an order statistic of M uniform draws.
+func DNSTop1(q []float64, m int) {
+	c := float64(len(q))
+	for r := range q {
+		hi, lo := (c-float64(r))/c, (c-float64(r)-1)/c
+		q[r] = math.Pow(hi, float64(m)) - math.Pow(lo, float64(m))
+	}
+}
+
+type sir struct{ pool }
+
+func (p sir) Draw(ids []int32, logQ []float64, st *State) error {
+	cand, s, err := p.candidates(st)
+	if err != nil {
+		return err
+	}
+	m := math.Inf(-1)
+	for _, x := range s {
+		m = max(m, x)
+	}
+	var sum float64
+	for j, x := range s {
+		sum += math.Exp(x - m)
+		s[j] = sum
+	}
+	for j := range ids {
+		ids[j] = cand[searchSum(s, st.Rand.Float64()*sum)]
+	}
+	st.Ops += int64(len(ids))
+	p.LogQ(logQ, ids, st)
+	return nil
+}
