@@ -1,0 +1,193 @@
+package data
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+)
+
+// A Collector gathers what a [Format] reads from one file.
+//
+// A format either adds tokens (ids of any spelling, numbered at the end) or
+// indices (ids that are row numbers already), never both.
+type Collector struct {
+	ids                 *idTables // shared by the files of one dataset
+	user, item          []int32
+	value               []float32
+	time                []int64
+	withValue, withTime bool
+}
+
+// idTables numbers the users and items of a dataset.
+type idTables struct {
+	user, item idTable
+	indexed    bool // some ids are row numbers
+	named      bool // some ids are tokens
+	lines      int  // row-numbered users and interactions read so far
+}
+
+type idTable struct {
+	index  map[string]int32
+	tokens []string
+	max    int32 // largest row number, -1 before any
+}
+
+// denseIDs is the bound below which row numbers may have any gaps. Above it a
+// table of all rows must be worth its memory: see idTable.size.
+const denseIDs = 1 << 21
+
+func newIDTables() *idTables {
+	return &idTables{user: idTable{index: map[string]int32{}, max: -1}, item: idTable{index: map[string]int32{}, max: -1}}
+}
+
+// Has declares which of value and time the file has. A reader calls it once,
+// before Add; the default is neither.
+func (c *Collector) Has(value, time bool) { c.withValue, c.withTime = value, time }
+
+// Add adds an interaction by the file's own ids, which must not be empty; value
+// and time count only where Has declared them. It copies the ids.
+func (c *Collector) Add(user, item []byte, value float32, time int64) error {
+	c.ids.named = true
+	u, err := c.ids.user.number("user", user)
+	if err != nil {
+		return err
+	}
+	i, err := c.ids.item.number("item", item)
+	if err != nil {
+		return err
+	}
+	return c.append(u, i, value, time)
+}
+
+// AddUser adds a user, by row number, who may have no interaction.
+func (c *Collector) AddUser(user int32) error {
+	c.ids.indexed = true
+	c.ids.lines++
+	return c.ids.user.row("user", user)
+}
+
+// AddIndex adds an interaction of row numbers.
+func (c *Collector) AddIndex(user, item int32) error {
+	c.ids.indexed = true
+	c.ids.lines++
+	if err := c.ids.user.row("user", user); err != nil {
+		return err
+	}
+	if err := c.ids.item.row("item", item); err != nil {
+		return err
+	}
+	return c.append(user, item, 0, 0)
+}
+
+func (c *Collector) append(u, i int32, value float32, time int64) error {
+	if len(c.item) == math.MaxInt32 {
+		return fmt.Errorf("more than %d interactions", math.MaxInt32)
+	}
+	c.user, c.item = append(c.user, u), append(c.item, i)
+	if c.withValue {
+		if v := float64(value); math.IsNaN(v) || math.IsInf(v, 0) {
+			return fmt.Errorf("value %g is not finite", v)
+		}
+		c.value = append(c.value, value)
+	}
+	if c.withTime {
+		c.time = append(c.time, time)
+	}
+	return nil
+}
+
+func (t *idTable) number(what string, id []byte) (int32, error) {
+	if len(id) == 0 {
+		return 0, fmt.Errorf("empty %s id", what)
+	}
+	if bytes.ContainsAny(id, "\r\n") { // would break every list of ids we print
+		return 0, fmt.Errorf("%s id %q holds a line break", what, shorten(id))
+	}
+	if n, ok := t.index[string(id)]; ok { // the compiler makes no string here
+		return n, nil
+	}
+	if len(t.tokens) == math.MaxInt32 {
+		return 0, fmt.Errorf("more than %d %ss", math.MaxInt32, what)
+	}
+	n := int32(len(t.tokens))
+	token := string(id)
+	t.tokens = append(t.tokens, token)
+	t.index[token] = n
+	return n, nil
+}
+
+func (t *idTable) row(what string, id int32) error {
+	if id < 0 {
+		return fmt.Errorf("negative %s id %d", what, id)
+	}
+	if id == math.MaxInt32 { // its count would not fit
+		return fmt.Errorf("%s id %d is too large", what, id)
+	}
+	t.max = max(t.max, id)
+	return nil
+}
+
+// size returns the number of rows once all files are read; lines is how many
+// things were read.
+func (t *idTable) size(what string, lines int) (int, error) {
+	if len(t.tokens) > 0 {
+		return len(t.tokens), nil
+	}
+	// One stray id of 2e9 must not cost 16 GB of row pointers.
+	if int(t.max) > denseIDs+16*lines {
+		return 0, fmt.Errorf("%s ids reach %d in a file of %d interactions: ids of this format are row numbers; "+
+			"number them from 0, or use a format with a header, whose ids may be anything", what, t.max, lines)
+	}
+	return int(t.max) + 1, nil
+}
+
+// order returns the rank of each token in the canonical order (numeric where
+// all tokens are whole numbers in their shortest spelling, else bytewise), and
+// the tokens in it; nil where the tokens are exactly 0…n−1, row numbers in
+// truth. The order of the file does not matter.
+func (t *idTable) order() (rank []int32, ids []string) {
+	n := len(t.tokens)
+	perm := make([]int32, n)
+	for i := range perm {
+		perm[i] = int32(i)
+	}
+	number := make([]int64, n)
+	numeric := true
+	for i, s := range t.tokens {
+		x, err := strconv.ParseInt(s, 10, 64)
+		if err != nil || strconv.FormatInt(x, 10) != s {
+			numeric = false
+			break
+		}
+		number[i] = x
+	}
+	slices.SortFunc(perm, func(a, b int32) int {
+		if numeric {
+			return cmp.Compare(number[a], number[b])
+		}
+		return cmp.Compare(t.tokens[a], t.tokens[b])
+	})
+	rank, ids = make([]int32, n), make([]string, n)
+	rows := numeric
+	for r, p := range perm {
+		rank[p], ids[r] = int32(r), t.tokens[p]
+		rows = rows && number[p] == int64(r)
+	}
+	if rows {
+		ids = nil
+	}
+	return rank, ids
+}
+
+// ranks applies rank to ids in place; a nil rank leaves them.
+func ranks(ids, rank []int32) {
+	if rank == nil {
+		return
+	}
+	for p, i := range ids {
+		ids[p] = rank[i]
+	}
+}

@@ -1,0 +1,122 @@
+package data
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"slices"
+	"strconv"
+)
+
+// A Dataset is three disjoint sets of interactions over one numbering of users
+// and items.
+//
+// Train, Valid and Test are never nil; a set that the source or the split does
+// not have has Len() 0. The fields are read only.
+type Dataset struct {
+	Name         string // base name of the path, or the demo's text
+	Format       string // registered format, or "demo"
+	Users, Items int
+
+	// UserIDs and ItemIDs are the source's own ids by index; nil where the ids
+	// are the indices.
+	UserIDs, ItemIDs []string
+
+	Train, Valid, Test *Interactions
+
+	Filter string   // canonical text of the filters applied, "" without
+	Split  string   // canonical text of the split, "" before one is applied
+	Given  bool     // the source came with splits of its own
+	Notes  []string // what a reader should know: pairs dropped, files missing
+
+	// Truth is the distribution the interactions were drawn from; nil unless the
+	// set is generated.
+	Truth *Truth
+}
+
+// UserName returns the source's id of user u.
+func (d *Dataset) UserName(u int) string { return nameOf(d.UserIDs, u) }
+
+// ItemName returns the source's id of item i.
+func (d *Dataset) ItemName(i int) string { return nameOf(d.ItemIDs, i) }
+
+func nameOf(ids []string, i int) string {
+	if ids == nil {
+		return strconv.Itoa(i)
+	}
+	return ids[i]
+}
+
+// UserIndex returns the user whose source id is id.
+func (d *Dataset) UserIndex(id string) (int, error) { return indexOf("user", d.UserIDs, d.Users, id) }
+
+// ItemIndex returns the item whose source id is id.
+func (d *Dataset) ItemIndex(id string) (int, error) { return indexOf("item", d.ItemIDs, d.Items, id) }
+
+func indexOf(what string, ids []string, n int, id string) (int, error) {
+	if ids != nil {
+		if i := slices.Index(ids, id); i >= 0 {
+			return i, nil
+		}
+		return 0, fmt.Errorf("data: no %s %q; ids run from %q to %q", what, id, ids[0], ids[n-1])
+	}
+	i, err := strconv.Atoi(id)
+	if err != nil || i < 0 || i >= n {
+		return 0, fmt.Errorf("data: no %s %q; ids run from 0 to %d", what, id, n-1)
+	}
+	return i, nil
+}
+
+// Parts returns the three sets with their names, in order.
+func (d *Dataset) Parts() [3]Part {
+	return [3]Part{{"train", d.Train}, {"valid", d.Valid}, {"test", d.Test}}
+}
+
+// A Part is one of a dataset's three sets.
+type Part struct {
+	Name string
+	*Interactions
+}
+
+// All returns every pair of the three sets.
+func (d *Dataset) All() (*Interactions, error) { return union(d.Train, d.Valid, d.Test) }
+
+// Hash returns the split hash: SHA-256, in hex, of the numbers of users and
+// items and of the three sets' row pointers and items. Two datasets of one hash
+// train and evaluate alike, whatever files they came from; names, values and
+// times are no part of it.
+func (d *Dataset) Hash() string {
+	h := sha256.New()
+	// A version tag: a change of this encoding must not pass for a change of data.
+	h.Write([]byte("fenchel split 1\n"))
+	w := hashWriter{h: h}
+	w.put(uint64(d.Users))
+	w.put(uint64(d.Items))
+	for _, part := range d.Parts() {
+		w.put(uint64(part.Len()))
+		for u := range part.users {
+			w.put(uint64(len(part.Of(u))))
+			for _, i := range part.Of(u) {
+				w.put(uint64(i))
+			}
+		}
+	}
+	h.Write(w.buf)
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// hashWriter feeds varints to a hash in blocks.
+type hashWriter struct {
+	h   hash.Hash
+	buf []byte
+}
+
+func (w *hashWriter) put(x uint64) {
+	w.buf = binary.AppendUvarint(w.buf, x)
+	if len(w.buf) >= 1<<15 {
+		w.h.Write(w.buf) // a hash's Write never fails
+		w.buf = w.buf[:0]
+	}
+}

@@ -1,0 +1,264 @@
+package data
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/klauspost/compress/gzip"
+)
+
+// A Format reads, and perhaps writes, one kind of file.
+type Format struct {
+	Name    string // registry key, lower case, e.g. "lightgcn"
+	Doc     string // one line: what a line of the file looks like
+	Example string // a small valid file; tests and fuzzing start from it
+
+	// Sniff reports whether line, the first line of a file that is not blank,
+	// can only be of this format.
+	Sniff func(line []byte) bool
+
+	// Read passes every interaction of in to out. Its errors come from in or
+	// carry the line by in.Errorf.
+	Read func(in *Input, out *Collector) error
+
+	// Write writes the pairs of x, with the ids of d, such that Read returns
+	// them. Nil where the format is read only.
+	Write func(w *bufio.Writer, d *Dataset, x *Interactions) error
+
+	// Ext is the extension of files that Write makes, e.g. ".txt".
+	Ext string
+}
+
+var (
+	formatMu sync.RWMutex
+	formats  = map[string]*Format{}
+)
+
+// Register adds f to the formats. It panics if f is incomplete or its name is
+// taken: mistakes of the program that its first run shows.
+func Register(f Format) {
+	formatMu.Lock()
+	defer formatMu.Unlock()
+	switch _, dup := formats[f.Name]; {
+	case f.Name == "" || f.Doc == "" || f.Example == "" || f.Sniff == nil || f.Read == nil:
+		panic(fmt.Sprintf("data: format %q is incomplete", f.Name))
+	case f.Write != nil && f.Ext == "":
+		panic(fmt.Sprintf("data: format %q writes but has no Ext", f.Name))
+	case dup:
+		panic(fmt.Sprintf("data: duplicate format %q", f.Name))
+	}
+	formats[f.Name] = &f
+}
+
+// Formats returns the registered formats, sorted by name.
+func Formats() []*Format {
+	formatMu.RLock()
+	defer formatMu.RUnlock()
+	var all []*Format
+	for _, name := range slices.Sorted(maps.Keys(formats)) {
+		all = append(all, formats[name])
+	}
+	return all
+}
+
+// LookupFormat returns the format of that name; the error of an unknown name
+// lists the choices.
+func LookupFormat(name string) (*Format, error) {
+	formatMu.RLock()
+	f, ok := formats[name]
+	formatMu.RUnlock()
+	if !ok {
+		return nil, fmt.Errorf("data: unknown format %q; the choices are %s", name, formatNames(Formats()))
+	}
+	return f, nil
+}
+
+func formatNames(fs []*Format) string {
+	var names []string
+	for _, f := range fs {
+		names = append(names, f.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// A LineError is a fault of one line of a file.
+type LineError struct {
+	File string
+	Line int // from 1
+	Err  error
+}
+
+// Error returns "file:line: reason".
+func (e *LineError) Error() string { return fmt.Sprintf("%s:%d: %v", e.File, e.Line, e.Err) }
+
+// Unwrap returns the reason.
+func (e *LineError) Unwrap() error { return e.Err }
+
+// maxLine bounds one line: the longest honest one, a user with every item of a
+// very large catalogue, is far below it, and a file that is no text cannot eat
+// the memory.
+const maxLine = 256 << 20
+
+// Input is the text of one file, decompressed and without a byte order mark. It
+// is read either by lines (Next, Line) or, for formats with a quoting of their
+// own, as an io.Reader; not both.
+type Input struct {
+	file string
+	r    *bufio.Reader
+	scan *bufio.Scanner
+	line int
+}
+
+// newInput wraps r, which is plain or gzip.
+func newInput(file string, r io.Reader) (*Input, error) {
+	b := bufio.NewReaderSize(r, 1<<16)
+	// RFC 1952: the first two bytes of a gzip member.
+	if magic, _ := b.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
+		z, err := gzip.NewReader(b)
+		if err != nil {
+			return nil, fmt.Errorf("%s: gzip header: %w", file, err)
+		}
+		b = bufio.NewReaderSize(z, 1<<16)
+	}
+	if bom, _ := b.Peek(3); bytes.Equal(bom, []byte("\xef\xbb\xbf")) {
+		b.Discard(3) // cannot fail: peeked
+	}
+	return &Input{file: file, r: b}, nil
+}
+
+// firstLine returns the first line that is not blank, or its beginning where it
+// is longer than the buffer, without consuming anything; nil where there is none.
+func (in *Input) firstLine() []byte {
+	head, _ := in.r.Peek(in.r.Size()) // an error returns when the format reads
+	head = bytes.TrimLeft(head, "\r\n\t ")
+	if end := bytes.IndexByte(head, '\n'); end >= 0 {
+		head = head[:end]
+	}
+	return bytes.TrimRight(head, "\r ")
+}
+
+// Read implements io.Reader.
+func (in *Input) Read(p []byte) (int, error) { return in.r.Read(p) }
+
+// Next moves to the next line that is not blank and reports whether there is
+// one. After false, Err says whether the file ended well.
+func (in *Input) Next() bool {
+	if in.scan == nil {
+		in.scan = bufio.NewScanner(in.r)
+		in.scan.Buffer(make([]byte, 0, 1<<16), maxLine)
+	}
+	for in.scan.Scan() {
+		in.line++
+		if len(bytes.TrimSpace(in.scan.Bytes())) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Line returns the current line without its end (LF or CRLF). It is valid until
+// Next.
+func (in *Input) Line() []byte { return in.scan.Bytes() }
+
+// Err returns why Next ended, nil at the end of the file.
+func (in *Input) Err() error {
+	if err := in.scan.Err(); err != nil {
+		return in.fault(in.line+1, err)
+	}
+	return nil
+}
+
+// Errorf returns an error that names the file and the current line.
+func (in *Input) Errorf(format string, args ...any) error {
+	return &LineError{in.file, in.line, fmt.Errorf(format, args...)}
+}
+
+// ErrorAt returns err with the file and a line, for formats that count their own
+// lines.
+func (in *Input) ErrorAt(line int, err error) error { return in.fault(line, err) }
+
+func (in *Input) fault(line int, err error) error {
+	switch err {
+	case io.ErrUnexpectedEOF:
+		err = fmt.Errorf("the compressed file is cut short: %w", err)
+	case bufio.ErrTooLong:
+		err = fmt.Errorf("a line of more than %d bytes: %w", maxLine, err)
+	}
+	return &LineError{in.file, line, err}
+}
+
+// readInto reads one file into out and returns the format it took; name chooses
+// the format, "" by content. Blank files are an empty set.
+func readInto(path, name string, out *Collector) (format *Format, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("data: %w", err)
+	}
+	defer f.Close()
+	return readFrom(filepath.ToSlash(path), f, name, out)
+}
+
+func readFrom(file string, r io.Reader, name string, out *Collector) (*Format, error) {
+	in, err := newInput(file, r)
+	if err != nil {
+		return nil, err
+	}
+	line := in.firstLine()
+	if len(line) == 0 {
+		// Nothing, or a stream that fails before its first line: tell them apart.
+		if _, err := io.Copy(io.Discard, in); err != nil {
+			return nil, in.fault(1, err)
+		}
+		return nil, nil
+	}
+	var format *Format
+	if name != "" {
+		if format, err = LookupFormat(name); err != nil {
+			return nil, err
+		}
+	} else if format, err = sniff(file, line); err != nil {
+		return nil, err
+	}
+	if err := format.Read(in, out); err != nil {
+		return nil, err
+	}
+	return format, nil
+}
+
+// sniff returns the one format that claims a file's first line.
+func sniff(file string, line []byte) (*Format, error) {
+	var claims []*Format
+	for _, f := range Formats() {
+		if f.Sniff(line) {
+			claims = append(claims, f)
+		}
+	}
+	switch len(claims) {
+	case 1:
+		return claims[0], nil
+	case 0:
+		var kinds []string
+		for _, f := range Formats() {
+			kinds = append(kinds, fmt.Sprintf("%s (%s)", f.Name, f.Doc))
+		}
+		return nil, &LineError{file, 1, fmt.Errorf("no known format begins with %q; the choices are %s",
+			shorten(line), strings.Join(kinds, "; "))}
+	}
+	return nil, &LineError{file, 1, fmt.Errorf("%q may be any of %s; name the format", shorten(line), formatNames(claims))}
+}
+
+// shorten cuts what an error quotes of a file.
+func shorten(b []byte) string {
+	if len(b) > 60 {
+		return string(b[:60]) + "…"
+	}
+	return string(b)
+}

@@ -1,0 +1,289 @@
+package data
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// DefaultSplit is the split of a source that comes without one.
+const DefaultSplit = "ratio:0.8,0.1,0.1,seed=1"
+
+// Config says what to load.
+type Config struct {
+	// Source is a file, a directory of train, valid and test files (each plain or
+	// gzip; valid and test may be absent), or a demo text such as
+	// "demo:users=500"; default "demo". A file called "demo" is reached as "./demo".
+	Source string
+
+	// Format is a registered format; default recognised by content.
+	Format string
+
+	// MinRating and Core are the filters, applied in this order before the split;
+	// see [Filter]. Default 0: none.
+	MinRating float64
+	Core      int
+
+	// Split is a split's text; default "given" for a directory of splits,
+	// DefaultSplit for the rest.
+	Split string
+}
+
+// Validate reports every fault that shows without opening the source.
+func (c Config) Validate() error {
+	var faults []error
+	if isDemo(c.Source) {
+		if _, err := ParseDemo(c.Source); err != nil {
+			faults = append(faults, err)
+		}
+		if c.Format != "" {
+			faults = append(faults, errors.New("data: demo is generated and takes no format"))
+		}
+	}
+	if c.Format != "" {
+		if _, err := LookupFormat(c.Format); err != nil {
+			faults = append(faults, err)
+		}
+	}
+	if err := (Filter{MinRating: c.MinRating, Core: c.Core}).Validate(); err != nil {
+		faults = append(faults, err)
+	}
+	if c.Split != "" {
+		if _, err := ParseSplit(c.Split); err != nil {
+			faults = append(faults, err)
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// Load opens the source, filters it and splits it.
+func Load(c Config) (*Dataset, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	d, err := Open(c.Source, c.Format)
+	if err != nil {
+		return nil, err
+	}
+	if d, err = (Filter{MinRating: c.MinRating, Core: c.Core}).Apply(d); err != nil {
+		return nil, err
+	}
+	text := c.Split
+	if text == "" {
+		text = DefaultSplit
+		if d.Given {
+			text = "given"
+		}
+	}
+	s, err := ParseSplit(text)
+	if err != nil {
+		return nil, err
+	}
+	return ApplySplit(d, s)
+}
+
+// Open reads a source as it is: everything in Train, or, for a directory of
+// splits, each file in its set. format is "" to recognise it by content.
+func Open(source, format string) (*Dataset, error) {
+	if isDemo(source) {
+		demo, err := ParseDemo(source)
+		if err != nil {
+			return nil, err
+		}
+		return demo.Generate()
+	}
+	info, err := os.Stat(source)
+	if err != nil {
+		return nil, fmt.Errorf("data: %w", err)
+	}
+	if !info.IsDir() {
+		d, err := openFiles([3]string{source}, format)
+		if err != nil {
+			return nil, err
+		}
+		d.Name = baseName(source)
+		return d, nil
+	}
+	files, given, err := findFiles(source)
+	if err != nil {
+		return nil, err
+	}
+	d, err := openFiles(files, format)
+	if err != nil {
+		return nil, err
+	}
+	d.Given = given
+	if abs, err := filepath.Abs(source); err == nil { // names "." too
+		source = abs
+	}
+	d.Name = filepath.Base(source)
+	for p, what := range partNames {
+		if given && files[p] == "" {
+			d.Notes = append(d.Notes, "no "+what+" file")
+		}
+	}
+	return d, nil
+}
+
+// baseName returns the name of a file without its extensions.
+func baseName(path string) string {
+	name := filepath.Base(path)
+	if gz, ok := strings.CutSuffix(name, ".gz"); ok {
+		name = gz
+	}
+	if stem := strings.TrimSuffix(name, filepath.Ext(name)); stem != "" {
+		name = stem
+	}
+	return name
+}
+
+var partNames = [3]string{"train", "valid", "test"}
+
+// partWords are the words of a file name, between dots, that tell its part:
+// train.txt.gz, ml-100k.valid.inter.
+var partWords = [3][]string{{"train"}, {"valid", "validation", "val", "dev"}, {"test"}}
+
+// wholeNames are the files that hold a whole set, as their publishers name them.
+var wholeNames = []string{"ratings.dat", "ratings.csv", "u.data", "*.inter"}
+
+// findFiles returns the files of a directory: its splits, or the one file of a
+// whole set.
+func findFiles(dir string) (files [3]string, given bool, err error) {
+	entries, err := os.ReadDir(dir) // sorted by name
+	if err != nil {
+		return files, false, fmt.Errorf("data: %w", err)
+	}
+	var names []string
+	for _, e := range entries {
+		if !e.IsDir() && !strings.HasPrefix(e.Name(), ".") {
+			names = append(names, e.Name())
+		}
+	}
+	for _, name := range names {
+		words := strings.Split(name, ".")
+		for p := range files {
+			if !slices.ContainsFunc(words, func(w string) bool { return slices.Contains(partWords[p], w) }) {
+				continue
+			}
+			if files[p] != "" {
+				return files, false, fmt.Errorf("data: %s: both %s and %s are %s files", dir, filepath.Base(files[p]), name, partNames[p])
+			}
+			files[p] = filepath.Join(dir, name)
+		}
+	}
+	if files[0] != "" {
+		return files, true, nil
+	}
+	var whole []string
+	for _, name := range names {
+		plain := strings.TrimSuffix(name, ".gz")
+		if slices.ContainsFunc(wholeNames, func(pattern string) bool {
+			ok, _ := filepath.Match(pattern, plain) // the patterns are well formed
+			return ok
+		}) {
+			whole = append(whole, name)
+		}
+	}
+	if len(whole) == 1 {
+		return [3]string{filepath.Join(dir, whole[0])}, false, nil
+	}
+	return files, false, fmt.Errorf("data: %s holds neither a train file nor exactly one of %s; it holds %s",
+		dir, strings.Join(wholeNames, ", "), shortList(names))
+}
+
+func shortList(names []string) string {
+	switch {
+	case len(names) == 0:
+		return "nothing"
+	case len(names) > 8:
+		return strings.Join(names[:8], ", ") + fmt.Sprintf(" and %d more", len(names)-8)
+	}
+	return strings.Join(names, ", ")
+}
+
+// openFiles reads up to three files into one dataset of three sets.
+func openFiles(files [3]string, formatName string) (*Dataset, error) {
+	ids := newIDTables()
+	var parts [3]*Collector
+	var format *Format
+	for p, path := range files {
+		parts[p] = &Collector{ids: ids}
+		if path == "" {
+			continue
+		}
+		f, err := readInto(path, formatName, parts[p])
+		if err != nil {
+			return nil, err
+		}
+		if p == 0 && len(parts[p].item) == 0 {
+			return nil, fmt.Errorf("data: %s holds no interactions", path)
+		}
+		if f == nil { // a blank file
+			continue
+		}
+		if format != nil && f != format {
+			return nil, fmt.Errorf("data: %s is %s and %s is %s; the files of a set must be of one format", files[0], format.Name, path, f.Name)
+		}
+		format = f
+	}
+	d, err := build(ids, parts)
+	if err != nil {
+		return nil, fmt.Errorf("data: %s: %w", files[0], err)
+	}
+	d.Format = format.Name
+	return d, nil
+}
+
+// build numbers the ids and makes the sets.
+func build(ids *idTables, parts [3]*Collector) (*Dataset, error) {
+	if ids.indexed && ids.named {
+		return nil, errors.New("the format mixes row numbers and ids")
+	}
+	var err error
+	d := &Dataset{}
+	if d.Users, err = ids.user.size("user", ids.lines); err != nil {
+		return nil, err
+	}
+	if d.Items, err = ids.item.size("item", ids.lines); err != nil {
+		return nil, err
+	}
+	var userRank, itemRank []int32
+	if ids.named {
+		userRank, d.UserIDs = ids.user.order()
+		itemRank, d.ItemIDs = ids.item.order()
+	}
+	var sets [3]*Interactions
+	for p, c := range parts {
+		ranks(c.user, userRank)
+		ranks(c.item, itemRank)
+		x, dups, err := FromPairs(d.Users, d.Items, c.user, c.item, c.value, c.time)
+		if err != nil {
+			return nil, err
+		}
+		if dups > 0 {
+			d.Notes = append(d.Notes, fmt.Sprintf("dropped %s in %s", plural(dups, "duplicate"), partNames[p]))
+		}
+		// The sets are disjoint: a pair that was seen in training cannot be
+		// ranked in a test that masks what was seen.
+		for q := range p {
+			before := x.Len()
+			x = x.minus(sets[q])
+			if n := before - x.Len(); n > 0 {
+				d.Notes = append(d.Notes, fmt.Sprintf("dropped %s of %s that %s has too", plural(n, "pair"), partNames[p], partNames[q]))
+			}
+		}
+		sets[p] = x
+	}
+	d.Train, d.Valid, d.Test = sets[0], sets[1], sets[2]
+	return d, nil
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

@@ -1,0 +1,127 @@
+package data
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Stats are the figures by which a dataset is known.
+type Stats struct {
+	Name   string `json:"name"`
+	Format string `json:"format"`
+	Filter string `json:"filter,omitempty"`
+	Split  string `json:"split"`
+	Hash   string `json:"hash"`
+
+	Users        int     `json:"users"`
+	Items        int     `json:"items"`
+	Interactions int     `json:"interactions"`
+	Density      float64 `json:"density"` // interactions / (users·items)
+	Train        int     `json:"train"`
+	Valid        int     `json:"valid"`
+	Test         int     `json:"test"`
+
+	// Items of a user and users of an item over all sets: least, quartiles, most.
+	UserDegree [5]int `json:"user_degree"`
+	ItemDegree [5]int `json:"item_degree"`
+
+	// Gini coefficient of item popularity: 0 all alike, towards 1 one has all.
+	Gini float64 `json:"gini"`
+
+	// Users and items of valid or test of whom train has nothing.
+	ColdUsers int `json:"cold_users"`
+	ColdItems int `json:"cold_items"`
+
+	Notes []string `json:"notes,omitempty"`
+}
+
+// Describe counts d.
+func (d *Dataset) Describe() Stats {
+	s := Stats{
+		Name: d.Name, Format: d.Format, Filter: d.Filter, Split: d.Split, Hash: d.Hash(),
+		Users: d.Users, Items: d.Items, Train: d.Train.Len(), Valid: d.Valid.Len(), Test: d.Test.Len(),
+		Notes: slices.Clone(d.Notes),
+	}
+	s.Interactions = s.Train + s.Valid + s.Test
+	s.Density = float64(s.Interactions) / (float64(d.Users) * float64(d.Items))
+	user, item := make([]int, d.Users), make([]int, d.Items)
+	for _, part := range d.Parts() {
+		for u := range user {
+			user[u] += len(part.Of(u))
+		}
+		for i, n := range part.ItemCounts() {
+			item[i] += int(n)
+		}
+	}
+	inTrain := d.Train.ItemCounts()
+	for u, n := range user {
+		if m := len(d.Train.Of(u)); m == 0 && n > 0 {
+			s.ColdUsers++
+		}
+	}
+	for i, n := range item {
+		if inTrain[i] == 0 && n > 0 {
+			s.ColdItems++
+		}
+	}
+	slices.Sort(user)
+	slices.Sort(item)
+	s.UserDegree, s.ItemDegree = quartiles(user), quartiles(item)
+	s.Gini = gini(item)
+	return s
+}
+
+// quartiles returns the least, the quartiles and the most of sorted numbers,
+// each an element of them: the one at ⌊q·(n−1)+½⌋.
+func quartiles(sorted []int) (q [5]int) {
+	for k := range q {
+		q[k] = sorted[(k*(len(sorted)-1)+2)/4]
+	}
+	return q
+}
+
+// gini returns Σ_k (2k−n−1) x_k / (n Σ x) over rising x_1 … x_n (Gini 1912, in the
+// form of Dixon et al. 1987); 0 where nothing is counted.
+func gini(sorted []int) float64 {
+	n, sum, weighted := len(sorted), 0.0, 0.0
+	for k, x := range sorted {
+		sum += float64(x)
+		weighted += float64(2*(k+1)-n-1) * float64(x)
+	}
+	if sum == 0 {
+		return 0
+	}
+	return weighted / (float64(n) * sum)
+}
+
+// String returns the figures as lines of "name  value".
+func (s Stats) String() string {
+	var b strings.Builder
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(&b, "%-13s %s\n", name, fmt.Sprintf(format, args...))
+	}
+	line("name", "%s", s.Name)
+	line("format", "%s", s.Format)
+	if s.Filter != "" {
+		line("filter", "%s", s.Filter)
+	}
+	line("split", "%s", s.Split)
+	line("hash", "%s", s.Hash)
+	line("users", "%d", s.Users)
+	line("items", "%d", s.Items)
+	line("interactions", "%d (train %d, valid %d, test %d)", s.Interactions, s.Train, s.Valid, s.Test)
+	line("density", "%.6f", s.Density)
+	line("items/user", "%s", degreeText(s.UserDegree))
+	line("users/item", "%s", degreeText(s.ItemDegree))
+	line("gini", "%.4f of item popularity", s.Gini)
+	line("cold", "%s and %s outside train only", plural(s.ColdUsers, "user"), plural(s.ColdItems, "item"))
+	for _, n := range s.Notes {
+		line("note", "%s", n)
+	}
+	return b.String()
+}
+
+func degreeText(q [5]int) string {
+	return fmt.Sprintf("least %d, quartiles %d %d %d, most %d", q[0], q[1], q[2], q[3], q[4])
+}
