@@ -26,9 +26,9 @@ import (
 // The zero value of a field is its default.
 type Demo struct {
 	Users   int    // default 3000
-	Items   int    // default 3000
-	Rank    int    // default 8
-	PerUser int    // mean number of items of a user; default 40
+	Items   int    // default 2000
+	Rank    int    // default 6
+	PerUser int    // mean number of items of a user; default 60
 	Seed    uint64 // default 1
 }
 
@@ -39,7 +39,7 @@ const (
 	demoRadius   = 0.5 // bound of ‖ε_i‖: small enough that most proposals are accepted
 )
 
-func demoDefaults() Demo { return Demo{Users: 3000, Items: 3000, Rank: 8, PerUser: 40, Seed: 1} }
+func demoDefaults() Demo { return Demo{Users: 3000, Items: 2000, Rank: 6, PerUser: 60, Seed: 1} }
 
 // isDemo reports whether source asks for the generated set.
 func isDemo(source string) bool {
@@ -145,6 +145,9 @@ func (d Demo) Validate() error {
 		if n := float64(d.Users) * float64(d.PerUser) * 1.5; n > math.MaxInt32 {
 			faults = append(faults, fmt.Errorf("data: demo: up to %.3g interactions, want at most %d", n, math.MaxInt32))
 		}
+		if n := (float64(d.Users) + float64(d.Items)) * float64(d.Rank); n > math.MaxInt32 {
+			faults = append(faults, fmt.Errorf("data: demo: %.3g factors of users and items, want at most %d", n, math.MaxInt32))
+		}
 	}
 	return errors.Join(faults...)
 }
@@ -152,9 +155,11 @@ func (d Demo) Validate() error {
 // Truth is the distribution that a generated set was drawn from: user u chooses
 // among the items by softmax over Scores.
 //
-// Given a random half of a user's items, the other half is likelier to hold an
-// item of higher score, so ranking by Scores, known items left out, attains the
-// best expected value of every metric of a ranked list.
+// Of a user's items some are known and the others, a random part, are asked for.
+// Exchanging one of the others for an item of higher score makes the set a
+// likelier draw, so an item's chance to be asked for rises with its score:
+// ranking by Scores, known items left out, attains the best expected value of
+// every metric that rewards hits, earlier ones more.
 type Truth struct {
 	Rank int
 	User []float32 // [users, Rank]

@@ -135,14 +135,18 @@ func newInput(file string, r io.Reader) (*Input, error) {
 }
 
 // firstLine returns the first line that is not blank, or its beginning where it
-// is longer than the buffer, without consuming anything; nil where there is none.
-func (in *Input) firstLine() []byte {
-	head, _ := in.r.Peek(in.r.Size()) // an error returns when the format reads
-	head = bytes.TrimLeft(head, "\r\n\t ")
-	if end := bytes.IndexByte(head, '\n'); end >= 0 {
-		head = head[:end]
+// is longer than the buffer, without consuming anything; nil where the file is
+// blank.
+func (in *Input) firstLine() ([]byte, error) {
+	head, err := in.r.Peek(in.r.Size())
+	line, _, whole := bytes.Cut(bytes.TrimLeft(head, "\r\n\t "), []byte("\n"))
+	switch line = bytes.TrimRight(line, "\r "); {
+	case err != nil && err != io.EOF && !whole:
+		return nil, in.fault(1, err)
+	case len(line) == 0 && err == nil:
+		return nil, in.fault(1, fmt.Errorf("the first %d bytes are blank", len(head)))
 	}
-	return bytes.TrimRight(head, "\r ")
+	return line, nil
 }
 
 // Read implements io.Reader.
@@ -211,13 +215,9 @@ func readFrom(file string, r io.Reader, name string, out *Collector) (*Format, e
 	if err != nil {
 		return nil, err
 	}
-	line := in.firstLine()
-	if len(line) == 0 {
-		// Nothing, or a stream that fails before its first line: tell them apart.
-		if _, err := io.Copy(io.Discard, in); err != nil {
-			return nil, in.fault(1, err)
-		}
-		return nil, nil
+	line, err := in.firstLine()
+	if err != nil || len(line) == 0 {
+		return nil, err
 	}
 	var format *Format
 	if name != "" {

@@ -99,9 +99,13 @@ func delimiter(line []byte) rune {
 }
 
 func readCSV(in *Input, out *Collector) error {
-	comma := delimiter(in.firstLine())
+	first, err := in.firstLine()
+	if err != nil {
+		return err
+	}
+	comma := delimiter(first)
 	if comma == 0 {
-		return in.ErrorAt(1, fmt.Errorf("no comma, tab or semicolon in the header %q", shorten(in.firstLine())))
+		return in.ErrorAt(1, fmt.Errorf("no comma, tab or semicolon in the header %q", shorten(first)))
 	}
 	r := csv.NewReader(in)
 	r.Comma, r.ReuseRecord, r.TrimLeadingSpace = comma, true, comma != '\t'

@@ -122,7 +122,11 @@ func Open(source, format string) (*Dataset, error) {
 	d.Name = filepath.Base(source)
 	for p, what := range partNames {
 		if given && files[p] == "" {
-			d.Notes = append(d.Notes, "no "+what+" file")
+			note := "no " + what + " file"
+			if p == 1 {
+				note += "; the split given:valid=0.1,seed=1 carves one out of train"
+			}
+			d.Notes = append(d.Notes, note)
 		}
 	}
 	return d, nil

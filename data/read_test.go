@@ -1,0 +1,300 @@
+package data
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/stretchr/testify/require"
+)
+
+func zip(t *testing.T, text string) string {
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, err := io.WriteString(w, text)
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	return b.String()
+}
+
+// write makes files in a fresh directory and returns it.
+func write(t *testing.T, files map[string]string) string {
+	dir := t.TempDir()
+	for name, text := range files {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
+	}
+	return dir
+}
+
+func openText(t *testing.T, text string) (*Dataset, error) {
+	return Open(filepath.Join(write(t, map[string]string{"set.txt": text}), "set.txt"), "")
+}
+
+// Every registered format: its example is recognised as itself alone, and reads
+// the same with CRLF, with a byte order mark, with blank lines and compressed.
+func TestFormatsOnTheirExamples(t *testing.T) {
+	require.NotEmpty(t, Formats())
+	for _, f := range Formats() {
+		t.Run(f.Name, func(t *testing.T) {
+			want, err := openText(t, f.Example)
+			require.NoError(t, err)
+			require.Equal(t, f.Name, want.Format)
+			require.Empty(t, want.Notes)
+			require.Equal(t, 3, want.Train.Len(), "an example holds three pairs")
+			for name, text := range map[string]string{
+				"CRLF":        strings.ReplaceAll(f.Example, "\n", "\r\n"),
+				"BOM":         "\xef\xbb\xbf" + f.Example,
+				"blank lines": "\n\n" + strings.ReplaceAll(f.Example, "\n", "\n\n"),
+				"no last LF":  strings.TrimSuffix(f.Example, "\n"),
+				"gzip":        zip(t, f.Example),
+				"gzip twice":  zip(t, f.Example[:9]) + zip(t, f.Example[9:]), // RFC 1952 §2.2: members concatenate
+			} {
+				got, err := openText(t, text)
+				require.NoError(t, err, name)
+				require.Equal(t, want, got, name)
+			}
+			named, err := Open(filepath.Join(write(t, map[string]string{"x": f.Example}), "x"), f.Name)
+			require.NoError(t, err)
+			require.Equal(t, want.Hash(), named.Hash())
+			// Cut in the trailer, where all text is there, and in the first line.
+			whole := zip(t, f.Example)
+			for _, cut := range []int{len(whole) - 3, 16} {
+				_, err = openText(t, whole[:cut])
+				require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+				require.ErrorContains(t, err, "the compressed file is cut short")
+			}
+		})
+	}
+}
+
+// The faults of lines name the file, the line and the reason.
+func TestLineErrors(t *testing.T) {
+	for text, want := range map[string]string{
+		"0 1\n1 -2\n":                                  `:2: item: id "-2" is negative`,
+		"0 1\n\n-1 2\n":                                `:3: user: id "-1" is negative`,
+		"0 2147483647\n":                               `:1: item: id "2147483647" is over the range`,
+		"0 99999999999999999999\n":                     `:1: no known format begins with`,
+		"0 1\n0 99999999999999999999\n":                `:2: item: id "99999999999999999999" is not a whole number in range`,
+		"0 1\n0 1.5\n":                                 `:2: item: id "1.5" is not`,
+		"0 1\n2000000000 1\n":                          `user ids reach 2000000000 in a file of 4 interactions`,
+		"1::2::3::4\n1::2::3\n":                        `:2: 3 columns between "::" where the first line has 4`,
+		"1::2::3::4::5\n":                              `:1: 5 columns between "::"`,
+		"1::2::x::4\n":                                 `:1: rating "x" is not a finite number`,
+		"1::2::NaN::4\n":                               `:1: rating "NaN" is not a finite number`,
+		"1::2::3::soon\n":                              `:1: time "soon" is neither`,
+		"1::::3::4\n":                                  `:1: empty item id`,
+		"1\t2\t3\t4\n1\t2\t3\t4\t5\n":                  `:2: 5 columns between "\t" where the first line has 4`,
+		"user_id,item_id\n1,2\n3\n":                    `:3: wrong number of fields`,
+		"user_id,item_id\n1,\"2\n":                     `:2: extraneous or missing " in quoted-field`,
+		"user_id,item_id\n,2\n":                        `:2: empty user id`,
+		"user_id,item_id\n1,\"a\nb\"\n":                `:2: item id "a\nb" holds a line break`,
+		"user_id,item_id,rating\n\n\n1,2,inf\n":        `:4: rating "inf" is not a finite number`,
+		"user_id,item_id,date\n1,2,3\n1,2,yesterday\n": `:3: time "yesterday" is neither`,
+		"who,what\n1,2\n":                              `:1: no user column among ["who" "what"]; it is known by the names userid`,
+		"user;thing\n1;2\n":                            `:1: no item column among ["user" "thing"]`,
+		"user_id:token\titem_id:token\n1\t2\n1\n":      `:3: 1 columns where the header has 2`,
+		"user_id:token\titem_id:token\n1\t2\t3\n":      `:2: 3 columns where the header has 2`,
+		"user_id:token\trating:float\n1\t2\n":          `:1: no item column among ["user_id" "rating"]`,
+		"<html>\n":                                     `:1: no known format begins with "<html>"; the choices are csv (`,
+		"1,2,3\n":                                      `:1: no known format begins with "1,2,3"`,
+		"PK\x03\x04":                                   `:1: no known format`,
+		"\x1f\x8b":                                     "gzip header",
+		strings.Repeat("\n", 1<<17) + "0 1":            ":1: the first 65536 bytes are blank",
+		"":                                             "holds no interactions",
+		" \n\r\n\t\n":                                  "holds no interactions",
+		"0\n1\n":                                       "holds no interactions",
+		"user_id,item_id\n":                            "holds no interactions",
+	} {
+		_, err := openText(t, text)
+		require.ErrorContains(t, err, want, "%q", text)
+		if strings.HasPrefix(want, ":") {
+			require.ErrorContains(t, err, "set.txt"+want[:2])
+			var line *LineError
+			require.True(t, errors.As(err, &line), "%q", text)
+		}
+	}
+}
+
+func TestSmallestSet(t *testing.T) {
+	d, err := openText(t, "0 0")
+	require.NoError(t, err)
+	require.Equal(t, [3]int{1, 1, 1}, [3]int{d.Users, d.Items, d.Train.Len()})
+	s, err := Load(Config{Source: filepath.Join(write(t, map[string]string{"one.csv": "user,item\na,b\n"}), "one.csv")})
+	require.NoError(t, err)
+	require.Equal(t, "one", s.Name)
+	require.Equal(t, DefaultSplit, s.Split)
+	require.Equal(t, "a", s.UserName(0))
+	require.Equal(t, "b", s.ItemName(0))
+}
+
+// A line far beyond any buffer is one user with many items.
+func TestHugeLine(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("0")
+	for i := range 300_000 {
+		b.WriteString(" ")
+		b.WriteString(nameOf(nil, i))
+	}
+	d, err := openText(t, b.String()+"\n1 5\n")
+	require.NoError(t, err)
+	require.Equal(t, 300_001, d.Train.Len())
+}
+
+func TestDuplicatesAreCountedAndDropped(t *testing.T) {
+	d, err := openText(t, "user_id,item_id,rating,timestamp\n1,9,2,100\n1,9,5,300\n1,9,4,200\n2,9,1,1\n")
+	require.NoError(t, err)
+	require.Equal(t, []string{"dropped 2 duplicates in train"}, d.Notes)
+	require.Equal(t, []float32{5, 1}, d.Train.Value())
+	require.Equal(t, []int64{300, 1}, d.Train.Time())
+}
+
+// Ids are numbered in an order of their own, not of the file: numeric where all
+// are numbers, else bytewise.
+func TestIDOrder(t *testing.T) {
+	d, err := openText(t, "user,item\n10,b\n9,a\n100,B\n")
+	require.NoError(t, err)
+	require.Equal(t, []string{"9", "10", "100"}, d.UserIDs)
+	require.Equal(t, []string{"B", "a", "b"}, d.ItemIDs)
+	e, err := openText(t, "user,item\n100,B\n10,b\n9,a\n")
+	require.NoError(t, err)
+	require.Equal(t, d, e)
+	// 01 is a name, not the number 1.
+	f, err := openText(t, "user,item\n10,b\n01,a\n1,B\n")
+	require.NoError(t, err)
+	require.Equal(t, []string{"01", "1", "10"}, f.UserIDs)
+	// Ids that are row numbers already need no table.
+	g, err := openText(t, "user,item\n1,0\n0,1\n")
+	require.NoError(t, err)
+	require.Nil(t, g.UserIDs)
+	require.Nil(t, g.ItemIDs)
+}
+
+func TestTimes(t *testing.T) {
+	for text, want := range map[string]int64{
+		"881250949": 881250949, "8.8125e8": 881250000, "12.7": 12, "-3": -3, " 5 ": 5, "1400000000123": 1400000000123,
+		"1970-01-02": 86400, "1970-01-01 00:01:00": 60, "1970-01-01T01:00:00+01:00": 0,
+	} {
+		got, err := parseTime([]byte(text))
+		require.NoError(t, err, text)
+		require.Equal(t, want, got, text)
+	}
+	for _, text := range []string{"", "NaN", "Inf", "1e300", "1970-13-01"} {
+		_, err := parseTime([]byte(text))
+		require.Error(t, err, text)
+	}
+}
+
+func TestDirectories(t *testing.T) {
+	given := write(t, map[string]string{
+		"train.txt.gz": zip(t, "0 0 1 1\n1 2\n"), "valid.txt": "0 1 2\n", "test.txt": "1 0\n2 2 1\n", "README.md": "words",
+	})
+	d, err := Load(Config{Source: given})
+	require.NoError(t, err)
+	require.True(t, d.Given)
+	require.Equal(t, "given", d.Split)
+	require.Equal(t, filepath.Base(given), d.Name)
+	require.Equal(t, [3]int{3, 1, 3}, [3]int{d.Train.Len(), d.Valid.Len(), d.Test.Len()})
+	require.Equal(t, []string{"dropped 1 duplicate in train", "dropped 1 pair of valid that train has too"}, d.Notes)
+	pooled, err := Load(Config{Source: given, Split: "ratio:0.5,0.25,0.25"})
+	require.NoError(t, err)
+	require.Equal(t, 7, pooled.Train.Len()+pooled.Valid.Len()+pooled.Test.Len())
+
+	// Ids are shared by the files of a set.
+	named, err := Open(write(t, map[string]string{
+		"s.train.inter": "user_id:token\titem_id:token\nz\tq\n", "s.test.inter": "user_id:token\titem_id:token\na\tq\n",
+	}), "")
+	require.NoError(t, err)
+	require.Equal(t, []string{"a", "z"}, named.UserIDs)
+	require.Equal(t, 1, named.Items)
+	require.Contains(t, strings.Join(named.Notes, "\n"), "no valid file")
+
+	for want, files := range map[string]map[string]string{
+		"both train.csv and train.txt are train files":              {"train.txt": "0 1", "train.csv": "user,item\n0,1\n"},
+		"holds neither a train file nor exactly one of ratings.dat": {"a.inter": "x", "b.inter": "x"},
+		"it holds nothing":                         {},
+		"is lightgcn and":                          {"train.txt": "0 1", "test.txt": "user,item\n0,1\n"},
+		"valid.txt:1: no known format begins with": {"train.txt": "0 1", "valid.txt": "?"},
+		"train.txt holds no interactions":          {"train.txt": "", "test.txt": "0 1"},
+	} {
+		_, err := Open(write(t, files), "")
+		require.ErrorContains(t, err, want)
+	}
+	whole, err := Open(write(t, map[string]string{"ratings.dat": "1::2::3::4\n", "movies.dat": "2::x::y"}), "")
+	require.NoError(t, err)
+	require.False(t, whole.Given)
+	require.Equal(t, "movielens-dat", whole.Format)
+	// A blank valid file is an empty set.
+	blank, err := Open(write(t, map[string]string{"train.txt": "0 1", "valid.txt": "\n"}), "")
+	require.NoError(t, err)
+	require.Zero(t, blank.Valid.Len())
+}
+
+func TestConfigReportsAllFaults(t *testing.T) {
+	err := Config{Source: "demo:users=0,colour=2", Format: "xml", Split: "thirds", Core: -1}.Validate()
+	for _, want := range []string{"users=0", "colour", `unknown format "xml"`, `unknown split "thirds"`, "core -1", "takes no format"} {
+		require.ErrorContains(t, err, want)
+	}
+	_, err = Load(Config{Source: filepath.Join(t.TempDir(), "absent")})
+	require.ErrorIs(t, err, os.ErrNotExist)
+	_, err = Load(Config{Source: "demo:users=20,items=60,per-user=5", Core: 2})
+	require.ErrorContains(t, err, "a generated set is not filtered")
+}
+
+// The sets that the project is measured on, counted by their publishers; see
+// the README beside each. Skipped where they are not at hand.
+func TestRealSets(t *testing.T) {
+	for name, want := range map[string]struct{ users, items, train, valid, test int }{
+		"gowalla-lightgcn":      {29858, 40981, 719081, 91047, 217242},
+		"ml-1m":                 {6022, 3043, 796244, 99455, 99455},
+		"irb-amazon2014-health": {1974, 1200, 37784, 0, 10405},
+		"ml-100k":               {943, 1682, 100000, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join("..", "..", "shared", "data", name)
+			if _, err := os.Stat(dir); err != nil {
+				t.Skipf("no real data at %s", dir)
+			}
+			d, err := Open(dir, "")
+			require.NoError(t, err)
+			require.Equal(t, name, d.Name)
+			require.Equal(t, want.users, d.Users)
+			require.Equal(t, want.items, d.Items)
+			require.Equal(t, [3]int{want.train, want.valid, want.test}, [3]int{d.Train.Len(), d.Valid.Len(), d.Test.Len()})
+			for _, part := range d.Parts() {
+				requireCSR(t, part.Interactions)
+			}
+		})
+	}
+}
+
+// Whatever the bytes, a reader returns a valid set or an error.
+func FuzzOpen(f *testing.F) {
+	for _, format := range Formats() {
+		f.Add([]byte(format.Example))
+		f.Add([]byte("\xef\xbb\xbf" + strings.ReplaceAll(format.Example, "\n", "\r\n\r\n")))
+		f.Add([]byte(format.Example[:len(format.Example)/2]))
+	}
+	for _, text := range []string{"", "\n", "0", "0 0\x00", "1::", "::::", ",", "user,item\n\"", ":\t:", "user:token\titem:token\n\t", "\x1f\x8b\x08\x00", "2147483646 2147483646", "-1 1"} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		for _, format := range append(Formats(), &Format{}) { // the last: by content
+			c := &Collector{ids: newIDTables()}
+			read, err := readFrom("fuzz", bytes.NewReader(text), format.Name, c)
+			if err != nil || read == nil {
+				continue
+			}
+			d, err := build(c.ids, [3]*Collector{c, {ids: c.ids}, {ids: c.ids}})
+			if err != nil {
+				continue
+			}
+			requireCSR(t, d.Train)
+			require.True(t, d.UserIDs == nil || len(d.UserIDs) == d.Users)
+		}
+	})
+}

@@ -1,0 +1,295 @@
+package data
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+// drawDataset returns a dataset whose pairs lie in train, or in all three sets
+// as a directory of splits gives them. All have times.
+func drawDataset(t *rapid.T, givenSplits bool) *Dataset {
+	p := drawPairs(t)
+	p.time = p.time[:0]
+	for range p.user {
+		p.time = append(p.time, int64(rapid.IntRange(0, 9).Draw(t, "moment")))
+	}
+	x, _, err := FromPairs(p.users, p.items, p.user, p.item, p.value, p.time)
+	require.NoError(t, err)
+	none, err := None(p.users, p.items)
+	require.NoError(t, err)
+	d := &Dataset{Name: "drawn", Users: p.users, Items: p.items, Train: x, Valid: none, Test: none}
+	if givenSplits {
+		part := make([]uint8, x.Len())
+		for k := range part {
+			part[k] = uint8(rapid.IntRange(0, 1).Draw(t, "part") * 2)
+		}
+		d.Train, d.Valid, d.Test = partition(x, part)
+		d.Given = true
+	}
+	return d
+}
+
+// Every registered split, at every example text: the text is canonical, the
+// three sets partition the pairs, and the same text gives the same sets.
+func TestSplitsPartition(t *testing.T) {
+	require.NotEmpty(t, SplitKinds())
+	for _, k := range SplitKinds() {
+		for _, text := range k.Examples {
+			t.Run(text, func(t *testing.T) {
+				s, err := ParseSplit(text)
+				require.NoError(t, err)
+				require.Equal(t, text, s.String())
+				rapid.Check(t, func(t *rapid.T) {
+					d := drawDataset(t, k.Name == "given")
+					all, err := d.All()
+					require.NoError(t, err)
+					train, valid, test, err := s.Split(d)
+					require.NoError(t, err)
+					for _, x := range []*Interactions{train, valid, test} {
+						requireCSR(t, x)
+						require.Equal(t, d.Users, x.Users())
+						require.Equal(t, d.Items, x.Items())
+					}
+					require.Equal(t, all.Len(), train.Len()+valid.Len()+test.Len(), "the sets do not add up")
+					back, err := union(train, valid, test) // drops pairs that two sets share
+					require.NoError(t, err)
+					require.Equal(t, all.Ptr(), back.Ptr())
+					require.Equal(t, append([]int32{}, all.Item()...), append([]int32{}, back.Item()...))
+					again, _, _, err := s.Split(d)
+					require.NoError(t, err)
+					require.Equal(t, train, again)
+				})
+			})
+		}
+	}
+}
+
+func TestParseSplitRefuses(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                            `unknown split ""; the choices are given`,
+		"rato:1":                      `unknown split "rato"`,
+		"ratio":                       "no train fraction",
+		"ratio:0.8,0.1":               "no test fraction",
+		"ratio:0.8,0.1,0.2":           "sum to 1.1",
+		"ratio:0,0.5,0.5":             "train fraction 0 is too small",
+		"ratio:1.1,-0.1,0":            "valid fraction -0.1 is too small",
+		"ratio:NaN,0.1,0.1":           `train fraction "NaN" is not a finite number`,
+		"ratio:0.8,0.1,0.1,9":         `"9" is one value too many`,
+		"ratio:0.8,0.1,0.1,sed=1":     "no argument is called sed",
+		"ratio:0.8,0.1,0.1,seed=-1":   "seed=-1 is not a whole number",
+		"ratio:seed=1,0.8,0.1,0.1":    `"0.8" follows a name=value`,
+		"ratio:0.8,,0.2":              `"" is neither a value`,
+		"leave-one-out:seed=1,seed=":  "neither a value nor name=value",
+		"leave-one-out:seed=1,seed=2": "seed is given twice",
+		"time:0.8,0.1,0.1,seed=1":     "no argument is called seed",
+		"given:valid=1":               "valid=1 is outside (0,1)",
+		"given:valid=0":               "valid=0 is outside (0,1)",
+		"given:seed=2":                "no argument is called seed",
+	} {
+		_, err := ParseSplit(text)
+		require.ErrorContains(t, err, want, text)
+	}
+}
+
+// TestRatioCounts: a user with m pairs gives ⌊m·f+½⌋ to test and valid.
+func TestRatioCounts(t *testing.T) {
+	for m := 1; m <= 30; m++ {
+		d := oneUser(t, m, nil)
+		s, err := ParseSplit("ratio:0.8,0.1,0.1,seed=3")
+		require.NoError(t, err)
+		train, valid, test, err := s.Split(d)
+		require.NoError(t, err)
+		want := (m + 5) / 10
+		require.Equal(t, [3]int{m - 2*want, want, want}, [3]int{train.Len(), valid.Len(), test.Len()}, "m=%d", m)
+	}
+	// Even where the fractions leave it nothing, train keeps one.
+	s, err := ParseSplit("ratio:0.1,0.1,0.8")
+	require.NoError(t, err)
+	for m := 1; m < 5; m++ {
+		train, valid, test, err := s.Split(oneUser(t, m, nil))
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, train.Len(), 1)
+		require.Equal(t, m, train.Len()+valid.Len()+test.Len())
+	}
+}
+
+// TestRatioSeed: another seed draws another split, and a user's draw does not
+// depend on who else is there.
+func TestRatioSeed(t *testing.T) {
+	d := oneUser(t, 100, nil)
+	split := func(text string, d *Dataset) *Interactions {
+		s, err := ParseSplit(text)
+		require.NoError(t, err)
+		train, _, _, err := s.Split(d)
+		require.NoError(t, err)
+		return train
+	}
+	one := split("ratio:0.5,0,0.5,seed=1", d)
+	require.NotEqual(t, one.Item(), split("ratio:0.5,0,0.5,seed=2", d).Item())
+	more, err := FromCSR(2, 100, []int{0, 100, 101}, append(append([]int32{}, d.Train.Item()...), 7), nil, nil)
+	require.NoError(t, err)
+	none, err := None(2, 100)
+	require.NoError(t, err)
+	two := split("ratio:0.5,0,0.5,seed=1", &Dataset{Users: 2, Items: 100, Train: more, Valid: none, Test: none})
+	require.Equal(t, one.Of(0), two.Of(0))
+}
+
+func oneUser(t *testing.T, m int, time []int64) *Dataset {
+	item := make([]int32, m)
+	for i := range item {
+		item[i] = int32(i)
+	}
+	x, err := FromCSR(1, m, []int{0, m}, item, nil, time)
+	require.NoError(t, err)
+	none, err := None(1, m)
+	require.NoError(t, err)
+	return &Dataset{Name: "one", Users: 1, Items: m, Train: x, Valid: none, Test: none}
+}
+
+func TestLeaveOneOut(t *testing.T) {
+	s, err := ParseSplit("leave-one-out")
+	require.NoError(t, err)
+	train, valid, test, err := s.Split(oneUser(t, 4, []int64{30, 10, 40, 20}))
+	require.NoError(t, err)
+	require.Equal(t, []int32{1, 3}, train.Of(0))
+	require.Equal(t, []int32{0}, valid.Of(0))
+	require.Equal(t, []int32{2}, test.Of(0))
+	train, valid, test, err = s.Split(oneUser(t, 2, []int64{5, 1}))
+	require.NoError(t, err)
+	require.Equal(t, []int32{1}, train.Of(0))
+	require.Zero(t, valid.Len())
+	require.Equal(t, []int32{0}, test.Of(0))
+	// All at one moment: the lot must not favour one end of the catalogue.
+	last := map[int32]bool{}
+	for seed := range 40 {
+		s, err := ParseSplit(fmt.Sprintf("leave-one-out:seed=%d", seed))
+		require.NoError(t, err)
+		_, _, test, err := s.Split(oneUser(t, 5, make([]int64, 5)))
+		require.NoError(t, err)
+		last[test.Of(0)[0]] = true
+	}
+	require.Len(t, last, 5)
+}
+
+func TestTimeSplit(t *testing.T) {
+	s, err := ParseSplit("time:0.5,0.25,0.25")
+	require.NoError(t, err)
+	// Sorted 1 2 3 4 5 6 7 7: the cuts are the moments 5 and 7.
+	train, valid, test, err := s.Split(oneUser(t, 8, []int64{7, 1, 6, 2, 5, 3, 7, 4}))
+	require.NoError(t, err)
+	require.Equal(t, []int32{1, 3, 5, 7}, train.Of(0))
+	require.Equal(t, []int32{2, 4}, valid.Of(0))
+	require.Equal(t, []int32{0, 6}, test.Of(0))
+	_, _, _, err = s.Split(oneUser(t, 3, nil))
+	require.ErrorContains(t, err, "no timestamps")
+	_, err = ApplySplit(oneUser(t, 3, []int64{1, 1, 1}), s)
+	require.ErrorContains(t, err, "leaves nothing to train on")
+}
+
+func TestGivenSplit(t *testing.T) {
+	s, err := ParseSplit("given")
+	require.NoError(t, err)
+	_, err = ApplySplit(oneUser(t, 3, nil), s)
+	require.ErrorContains(t, err, "no splits of its own")
+	d := oneUser(t, 10, nil)
+	d.Given = true
+	carve, err := ParseSplit("given:valid=0.2")
+	require.NoError(t, err)
+	require.Equal(t, "given:valid=0.2,seed=1", carve.String())
+	e, err := ApplySplit(d, carve)
+	require.NoError(t, err)
+	require.Equal(t, 8, e.Train.Len())
+	require.Equal(t, 2, e.Valid.Len())
+	require.Zero(t, d.Valid.Len(), "the input was modified")
+	_, err = ApplySplit(e, carve)
+	require.ErrorContains(t, err, "has a valid file")
+}
+
+// Filter against its definition: nothing that stays breaks the core, and what
+// was dropped could not have stayed (the largest such set is unique).
+func TestFilter(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		d := drawDataset(t, true)
+		f := Filter{Core: rapid.IntRange(1, 3).Draw(t, "core")}
+		// The slow way: drop one offender at a time.
+		all, err := d.All()
+		require.NoError(t, err)
+		type cell struct{ u, i int32 }
+		want := map[cell]bool{}
+		for p := range all.Len() {
+			want[cell{int32(all.UserOf(p)), all.Item()[p]}] = true
+		}
+		for again := true; again; {
+			again = false
+			user, item := map[int32]int{}, map[int32]int{}
+			for c := range want {
+				user[c.u]++
+				item[c.i]++
+			}
+			for c := range want {
+				if user[c.u] < f.Core || item[c.i] < f.Core {
+					delete(want, c)
+					again = true
+					break
+				}
+			}
+		}
+		e, err := f.Apply(d)
+		if err != nil {
+			require.ErrorContains(t, err, "leaves nothing")
+			for c := range want {
+				require.False(t, d.Train.Has(int(c.u), c.i))
+			}
+			return
+		}
+		n := 0
+		for p, part := range e.Parts() {
+			requireCSR(t, part.Interactions)
+			for u := range e.Users {
+				for _, i := range part.Of(u) {
+					old := cell{int32(atoi(t, e.UserName(u))), int32(atoi(t, e.ItemName(int(i))))}
+					require.True(t, want[old])
+					require.True(t, d.Parts()[p].Has(int(old.u), old.i), "pair changed its set")
+					n++
+				}
+			}
+		}
+		require.Equal(t, len(want), n)
+	})
+}
+
+func atoi(t require.TestingT, s string) int {
+	var n int
+	_, err := fmt.Sscan(s, &n)
+	require.NoError(t, err)
+	return n
+}
+
+func TestFilterMinRating(t *testing.T) {
+	x, err := FromCSR(3, 3, []int{0, 2, 3, 4}, []int32{0, 1, 1, 2}, []float32{1, 4, 3.5, 5}, nil)
+	require.NoError(t, err)
+	none, err := None(3, 3)
+	require.NoError(t, err)
+	d := &Dataset{Name: "rated", Users: 3, Items: 3, Train: x, Valid: none, Test: none}
+	e, err := Filter{MinRating: 4}.Apply(d)
+	require.NoError(t, err)
+	require.Equal(t, "min-rating=4", e.Filter)
+	require.Equal(t, []string{"0", "2"}, e.UserIDs)
+	require.Equal(t, []string{"1", "2"}, e.ItemIDs)
+	require.Equal(t, []int32{0, 1}, e.Train.Item())
+	require.Equal(t, []float32{4, 5}, e.Train.Value())
+	u, err := e.UserIndex("2")
+	require.NoError(t, err)
+	require.Equal(t, 1, u)
+	_, err = e.UserIndex("1")
+	require.ErrorContains(t, err, `no user "1"`)
+	_, err = Filter{MinRating: 6}.Apply(d)
+	require.ErrorContains(t, err, "min-rating=6 leaves nothing")
+	_, err = Filter{MinRating: 1}.Apply(oneUser(t, 2, nil))
+	require.ErrorContains(t, err, "no ratings")
+	_, err = Filter{Core: -1}.Apply(d)
+	require.ErrorContains(t, err, "core -1 is negative")
+}
