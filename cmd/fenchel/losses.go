@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -26,6 +27,8 @@ parameters, its declared properties and what theory says of it.
   order       whether the scores that minimise the expected loss are ordered as the true
               probabilities: strict, weak (distinct items may tie) or none
   margin      the lead of the label from which the loss is 0; - where there is none
+  calibrated  whether the predicted probabilities of the minimiser are the true ones
+  sparse      whether classes far below the top get gradient exactly 0
 
 JSON prints null for a smoothness or margin that is infinite.`,
 		Args:              arguments(0, 1),
@@ -58,6 +61,7 @@ type card struct {
 	Spec       string      `json:"spec"`
 	Doc        string      `json:"doc"`
 	Source     string      `json:"source"`
+	Domain     string      `json:"domain"`
 	Params     []cardParam `json:"params"`
 	Properties []string    `json:"properties"`
 	Smoothness number      `json:"smoothness_at_1000"`
@@ -81,7 +85,7 @@ type cardParam struct {
 func newCard(b losses.Bound) card {
 	th := b.Theory()
 	c := card{
-		Name: b.Spec.Name, Spec: b.String(), Doc: b.Spec.Doc, Source: b.Spec.Source,
+		Name: b.Spec.Name, Spec: b.String(), Doc: b.Spec.Doc, Source: b.Spec.Source, Domain: b.Spec.Domain.String(),
 		Params:     []cardParam{},
 		Properties: th.Props.Names(),
 		Smoothness: number(th.Smoothness(candidates)),
@@ -110,9 +114,10 @@ func listLosses(w io.Writer, asJSON bool) error {
 	if asJSON {
 		return printJSON(w, cards)
 	}
-	t := newTable("LOSS", "SMOOTHNESS", "MARGIN", "ORDER", "GRADIENT", "ROW", "WHAT IT IS")
+	t := newTable("LOSS", "SMOOTHNESS", "MARGIN", "ORDER", "CALIBRATED", "CONVEX", "SPARSE", "WHAT IT IS")
 	for _, c := range cards {
-		t.add(c.Name, c.Smoothness.or(none), c.Margin.or(none), c.Order, c.Support, c.Cost, c.Doc)
+		t.add(c.Name, c.Smoothness.or(none), c.Margin.or(none), c.Order, yesNo(c.Calibrated),
+			yesNo(slices.Contains(c.Properties, "convex")), yesNo(slices.Contains(c.Properties, "sparse-gradient")), c.Doc)
 	}
 	t.print(w, "")
 	fmt.Fprintln(w, "\nfenchel losses NAME describes one; fenchel train --loss NAME trains it.")
@@ -121,11 +126,16 @@ func listLosses(w io.Writer, asJSON bool) error {
 
 func (c card) print(w io.Writer) {
 	fmt.Fprintf(w, "%s: %s\n\n", c.Name, c.Doc)
+	order := c.Order + " in the scores, " + c.MapOrder + " in the prediction map"
+	if c.MapOrder == losses.NoOrder.String() {
+		order = c.Order + " in the scores; there is no prediction map"
+	}
 	facts := []struct{ name, value string }{
 		{"spec", c.Spec},
 		{"source", c.Source},
 		{"properties", strings.Join(c.Properties, ", ")},
-		{"order", c.Order + " in the scores, " + c.MapOrder + " in the prediction map"},
+		{"scores", c.Domain},
+		{"order", order},
 		{"calibrated", yesNo(c.Calibrated)},
 		{"smoothness", c.Smoothness.or("unbounded") + fmt.Sprintf(" at %d candidates", candidates)},
 		{"margin", c.Margin.or("none")},

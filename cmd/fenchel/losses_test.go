@@ -69,6 +69,7 @@ func TestLossCard(t *testing.T) {
   spec        toy:tau=0.5,mode=odd
   source      nobody, eq. 1
   properties  non-negative, convex
+  scores      any score
   order       strict in the scores, weak in the prediction map
   calibrated  yes
   smoothness  0.002 at 1000 candidates
