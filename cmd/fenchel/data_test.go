@@ -1,0 +1,93 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fenchel-ml/fenchel/data"
+)
+
+// tiny writes a directory of given splits: three users, four items.
+func tiny(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "tiny")
+	require.NoError(t, os.Mkdir(dir, 0o755))
+	for name, text := range map[string]string{
+		"train.txt": "0 0 1\n1 0\n2 0 2 3\n",
+		"valid.txt": "0 2\n",
+		"test.txt":  "1 1\n2 1\n",
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
+	}
+	return dir
+}
+
+func TestDescribe(t *testing.T) {
+	code, out, stderr := execute(t, "data", "describe", tiny(t))
+	require.Equal(t, exitOK, code, stderr)
+	require.Regexp(t, `^name +tiny
+format +lightgcn
+split +given
+hash +[0-9a-f]{64}
+users +3
+items +4
+interactions +9 \(train 6, valid 1, test 2\)
+density +0\.750000
+`, out)
+}
+
+func TestDescribeJSON(t *testing.T) {
+	code, out, stderr := execute(t, "data", "describe", "--json", tiny(t))
+	require.Equal(t, exitOK, code, stderr)
+	var d data.Stats
+	require.NoError(t, json.Unmarshal([]byte(out), &d))
+	require.Equal(t, 3, d.Users)
+	require.Len(t, d.Hash, 64)
+	require.Equal(t, [3]int{6, 1, 2}, [3]int{d.Train, d.Valid, d.Test})
+}
+
+func TestDescribeErrors(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "broken.txt")
+	require.NoError(t, os.WriteFile(file, []byte("0 1 2\n1 x\n"), 0o644))
+	for _, c := range []struct {
+		name string
+		args []string
+		code int
+		want []string
+	}{
+		{"missing", []string{filepath.Join(t.TempDir(), "nowhere")}, exitFailed, []string{"nowhere", "no such file"}},
+		{"empty folder", []string{t.TempDir()}, exitFailed, []string{"holds neither a train file nor"}},
+		{"broken line", []string{file}, exitFailed, []string{"broken.txt:2: "}},
+		{"format", []string{"--format", "nosuch", file}, exitUsage, []string{`unknown format "nosuch"; the choices are`, "lightgcn"}},
+		{"split", []string{"--split", "nosuch", file}, exitUsage, []string{`unknown split "nosuch"; the choices are`}},
+		{"core", []string{"--core", "-1", file}, exitUsage, []string{"core -1"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			code, out, stderr := execute(t, append([]string{"data", "describe"}, c.args...)...)
+			require.Equal(t, c.code, code)
+			require.Empty(t, out)
+			for _, want := range c.want {
+				require.Contains(t, stderr, want)
+			}
+		})
+	}
+}
+
+// TestDescribeRealData holds the counts against those that the sets' own
+// documentation states.
+func TestDescribeRealData(t *testing.T) {
+	const source = "../../../shared/data/ml-1m"
+	if _, err := os.Stat(source); err != nil {
+		t.Skip("needs the MovieLens-1M splits at ../shared/data/ml-1m beside the repository")
+	}
+	code, out, stderr := execute(t, "data", "describe", "--json", source)
+	require.Equal(t, exitOK, code, stderr)
+	var d data.Stats
+	require.NoError(t, json.Unmarshal([]byte(out), &d))
+	require.Equal(t, [2]int{6022, 3043}, [2]int{d.Users, d.Items})
+	require.Equal(t, [3]int{796244, 99455, 99455}, [3]int{d.Train, d.Valid, d.Test})
+}
