@@ -7,6 +7,8 @@ import (
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
+
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
 // A Linear is the linear layer under a LinearLoss: scores z = H·Wᵀ + 1·Biasᵀ.
@@ -17,17 +19,22 @@ type Linear struct {
 }
 
 // blockBytes is the memory that a LinearLoss takes for scores and their
-// gradients, as long as one row of both fits.
-const blockBytes = 16 << 20
+// gradients, as long as one row of both fits. The more rows a block has, the
+// fewer times W is read.
+const blockBytes = 32 << 20
+
+// chunks is into how many ranges of classes the gradient is cut: the unit of
+// parallel work, each with a dH of its own that is added in order.
+const chunks = 16
 
 // LinearLoss returns the losses [B] of the scores of lin under targets t by the
 // analytic form l: Loss(l, H·Wᵀ + 1·Biasᵀ, t) without the [B,C] matrix of
 // scores.
 //
-// It works through blocks of rows whose scores and gradients fit in 16 MiB, at
+// It works through blocks of rows whose scores and gradients fit in 32 MiB, at
 // least one row. The gradient recomputes the scores block by block, unless the
-// whole batch is one block, which the forward pass then keeps. Beside the blocks
-// it holds the gradients that the Program asks for, dH [B,d], dW [C,d] and
+// whole batch is one block, which the forward pass then keeps. Beside the blocks,
+// and 16 times the block's rows of dH, it holds the gradients that the Program asks for, dH [B,d], dW [C,d] and
 // dBias [C], and does not compute the others. Any B, C and d; any upstream
 // gradient; not differentiable again. Errors are those of [Loss].
 //
@@ -72,7 +79,7 @@ func LinearLoss(l Rows, lin Linear, t *Targets) (*gorgonia.Node, error) {
 			grads := make(gorgonia.Nodes, len(in))
 			for i := range n {
 				grads[i] = e.N(apply(spec{name: fmt.Sprintf("%s d%s", name, []string{"H", "W", "Bias"}[i]), shape: in[i].Shape(),
-					f32: handOut[float32], f64: handOut[float64], buf32: &g32.d[i], buf64: &g64.d[i],
+					f32: handOut[float32], f64: handOut[float64], buf32: &g32.grad[i], buf64: &g64.grad[i],
 					live: func() { g32.want[i], g64.want[i] = true, true }}, work))
 			}
 			return e.grads(grads...)
@@ -125,11 +132,8 @@ func (s *linearState[T]) forward(dst []T, in []any) error {
 // block computes rows lo to hi: scores in s.z, losses in dst and, where
 // somebody wants them, gradients in s.dz.
 func (s *linearState[T]) block(dst []T, in []any, lo, hi int) error {
-	h, w := vec[T](in[0]), vec[T](in[1])
 	c, n := s.c, hi-lo
-	if err := gemmNT(s.z, h[lo*s.d:hi*s.d], w, n, c, s.d); err != nil {
-		return err
-	}
+	s.scores(vec[T](in[0])[lo*s.d:hi*s.d], vec[T](in[1]), n)
 	need := s.row.WorkLen(c)
 	s.work.grow(need + c) // a row's scratch, and its dz where nobody wants it
 	return parallel(n, costMath*n*c, func(worker, from, to int) error {
@@ -156,61 +160,92 @@ func (s *linearState[T]) block(dst []T, in []any, lo, hi int) error {
 	})
 }
 
+// scores stores h·Wᵀ of n rows in s.z.
+func (s *linearState[T]) scores(h, w []T, n int) {
+	if n >= 4 {
+		kernel.GemmNT(s.z, h, w, n, s.c, s.d, false)
+		return
+	}
+	// So few rows make no matrix product; the classes are the parallel work.
+	size := chunk(s.c)
+	kernel.Parallel((s.c+size-1)/size, func(_, q int) {
+		lo, hi := q*size, min((q+1)*size, s.c)
+		for i := range n {
+			kernel.GemmNT(s.z[i*s.c+lo:i*s.c+hi], h[i*s.d:(i+1)*s.d], w[lo*s.d:hi*s.d], 1, hi-lo, s.d, false)
+		}
+	})
+}
+
+// chunk returns the classes of a chunk: a 16th, but not so few that the
+// administration costs more than the work.
+func chunk(c int) int { return max((c+chunks-1)/chunks, 256) }
+
 // linearGrad is one application of the derivative.
 type linearGrad[T Float] struct {
 	*linearState[T]
-	d      [3][]T  // dH, dW, dBias
+	grad   [3][]T  // dH, dW, dBias
 	want   [3]bool // which of them a Program keeps
 	losses []T     // of the recomputation, unused
+	parts  []T     // [chunks,rows,d]: dH of each chunk
 }
 
 func (g *linearGrad[T]) backward(_ []T, in []any) error {
-	h, w, up := vec[T](in[0]), vec[T](in[1]), vec[T](in[len(in)-1])
-	for i, size := range []int{g.b * g.linearState.d, g.c * g.linearState.d, g.c} {
-		if g.want[i] && g.d[i] == nil {
-			g.d[i] = make([]T, size)
+	size := chunk(g.c)
+	q := (g.c + size - 1) / size
+	for i, n := range [...]int{g.b * g.d, g.c * g.d, g.c} {
+		if g.want[i] && g.grad[i] == nil {
+			g.grad[i] = make([]T, n)
 		}
 	}
 	if g.losses == nil {
-		g.losses = make([]T, g.b)
+		g.losses, g.parts = make([]T, g.b), make([]T, q*g.rows*g.d)
 	}
-	c, d := g.c, g.linearState.d
 	for lo := 0; lo < g.b; lo += g.rows {
 		hi := min(lo+g.rows, g.b)
-		n := hi - lo
 		if g.rows < g.b { // else the forward pass left the one block there is
 			if err := g.block(g.losses, in, lo, hi); err != nil {
 				return err
 			}
 		}
-		// The scores are spent: their memory takes the scaled gradients.
-		gz := g.z[:n*c]
-		err := parallel(n, n*c, func(_, from, to int) error {
-			for i := from; i < to; i++ {
-				u := up[lo+i]
-				for j, v := range g.dz[i*c : (i+1)*c] {
-					gz[i*c+j] = u * v
-				}
-			}
-			return nil
-		})
-		if err == nil && g.want[0] {
-			err = gemmNN(g.d[0][lo*d:hi*d], gz, w, n, d, c)
+		kernel.Parallel(q, func(_, i int) { g.chunk(in, lo, hi, i, i*size, min((i+1)*size, g.c)) })
+		if !g.want[0] {
+			continue
 		}
-		if err == nil && g.want[1] {
-			err = gemmTN(g.d[1], gz, h[lo*d:hi*d], c, d, n, lo > 0)
-		}
-		if err == nil && g.want[2] {
-			if lo == 0 {
-				clear(g.d[2])
-			}
-			for i := range n {
-				axpy(g.d[2], 1, gz[i*c:(i+1)*c])
-			}
-		}
-		if err != nil {
-			return err
+		dh, part := g.grad[0][lo*g.d:hi*g.d], (hi-lo)*g.d
+		copy(dh, g.parts[:part])
+		for i := 1; i < q; i++ {
+			kernel.Axpy(1, g.parts[i*part:(i+1)*part], dh)
 		}
 	}
 	return nil
+}
+
+// chunk adds what classes c0 to c1 and rows lo to hi contribute.
+func (g *linearGrad[T]) chunk(in []any, lo, hi, i, c0, c1 int) {
+	h, w, up := vec[T](in[0]), vec[T](in[1]), vec[T](in[len(in)-1])
+	n, m, d := hi-lo, c1-c0, g.d
+	// The scores are spent: their memory takes the gradients times upstream, each
+	// chunk's as a matrix [n,m] of its own.
+	gz := g.z[c0*n : c1*n]
+	for r := range n {
+		u, dz := up[lo+r], g.dz[r*g.c+c0:r*g.c+c1]
+		for j, v := range dz {
+			gz[r*m+j] = u * v
+		}
+	}
+	if g.want[0] {
+		kernel.GemmNN(g.parts[i*n*d:(i+1)*n*d], gz, w[c0*d:c1*d], n, d, m, false)
+	}
+	if g.want[1] {
+		kernel.GemmTN(g.grad[1][c0*d:c1*d], gz, h[lo*d:hi*d], m, d, n, lo > 0)
+	}
+	if g.want[2] {
+		b := g.grad[2][c0:c1]
+		if lo == 0 {
+			clear(b)
+		}
+		for r := range n {
+			kernel.Axpy(1, gz[r*m:(r+1)*m], b)
+		}
+	}
 }

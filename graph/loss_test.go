@@ -161,7 +161,7 @@ func TestLinearLossInBlocks(t *testing.T) {
 	if testing.Short() {
 		t.Skip("holds a large score matrix for comparison")
 	}
-	const b, c, d = 21, 150000, 4
+	const b, c, d = 21, 300000, 4
 	got := newLinear[float64](t, "linear", b, c, d, true)
 	want := newLinear[float64](t, "loss", b, c, d, true)
 	s := newLinearState[float64](testSoftmax[float64]{1}, b, c, d, 3)
@@ -178,7 +178,7 @@ func TestLinearLossSameBitsAtAnyGOMAXPROCS(t *testing.T) {
 	var want [][]float32
 	for _, procs := range []int{1, 2, 4} {
 		runtime.GOMAXPROCS(procs)
-		lc := newLinear[float32](t, "linear", 17, 150001, 5, true)
+		lc := newLinear[float32](t, "linear", 9, 700001, 5, true)
 		require.NoError(t, lc.prog.Run())
 		got := [][]float32{{lc.prog.Cost()}, lc.prog.Grad(lc.hn).Data, lc.prog.Grad(lc.wn).Data, lc.prog.Grad(lc.bn).Data}
 		for i := range got {

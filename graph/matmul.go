@@ -5,6 +5,8 @@ import (
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
+
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
 // MatMul returns op(a)·op(b) [m,n] of two matrices, where op transposes if ta or
@@ -55,20 +57,19 @@ func matmulBody[T Float](ta, tb bool, m, n, k int) body[T] {
 			if swapped == nil {
 				swapped = make([]T, n*m)
 			}
-			if err := gemmNN(swapped, b, a, n, m, k); err != nil {
-				return err
-			}
+			kernel.GemmNN(swapped, b, a, n, m, k, false)
 			for i := range m {
 				for j := range n {
 					dst[i*n+j] = swapped[j*m+i]
 				}
 			}
-			return nil
 		case ta:
-			return gemmTN(dst, a, b, m, n, k, false)
+			kernel.GemmTN(dst, a, b, m, n, k, false)
 		case tb:
-			return gemmNT(dst, a, b, m, n, k)
+			kernel.GemmNT(dst, a, b, m, n, k, false)
+		default:
+			kernel.GemmNN(dst, a, b, m, n, k, false)
 		}
-		return gemmNN(dst, a, b, m, n, k)
+		return nil
 	}
 }

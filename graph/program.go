@@ -163,18 +163,11 @@ func (p *Program[T]) Run() error {
 	return nil
 }
 
-// cause strips the machine's frames from an error of one of our ops: they print
-// instructions and whole values.
+// cause strips the machine's frames, which print instructions and hide the
+// error that they wrap, from an error of one of our ops.
 func cause(err error) error {
-	for e := err; e != nil; {
-		if strings.HasPrefix(e.Error(), "graph: ") {
-			return errors.New(strings.TrimPrefix(e.Error(), "graph: "))
-		}
-		if c, ok := e.(interface{ Cause() error }); ok && c.Cause() != e {
-			e = c.Cause()
-			continue
-		}
-		e = errors.Unwrap(e)
+	if _, own, ok := strings.Cut(err.Error(), "graph: "); ok {
+		return errors.New(own)
 	}
 	return err
 }

@@ -3,6 +3,8 @@ package graph
 import (
 	"fmt"
 	"slices"
+
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
 // A Table holds Rows vectors of Dim numbers outside any graph: embeddings of
@@ -89,7 +91,7 @@ func (t *Table[T]) Apply(u Updater[T], ids []int32, grads []T) error {
 		id, at := int32(key>>32), int(uint32(key))
 		g := grads[at*t.Dim : (at+1)*t.Dim]
 		if i > 0 && id == t.unique[len(t.unique)-1] {
-			axpy(t.sums[len(t.sums)-t.Dim:], 1, g)
+			kernel.Axpy(1, g, t.sums[len(t.sums)-t.Dim:])
 			continue
 		}
 		t.unique = append(t.unique, id)

@@ -6,6 +6,8 @@ import (
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
+
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
 // Targets are the target leaves of a graph: one Target per row, in compressed
@@ -507,7 +509,7 @@ func scatterRowsBody[T Float](k int) body[T] {
 		clear(dst)
 		for i, r := range in[1].([]int32) {
 			if r >= 0 {
-				axpy(dst[int(r)*k:(int(r)+1)*k], 1, x[i*k:(i+1)*k])
+				kernel.Axpy(1, x[i*k:(i+1)*k], dst[int(r)*k:(int(r)+1)*k])
 			}
 		}
 		return nil
