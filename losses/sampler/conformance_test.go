@@ -491,7 +491,7 @@ func TestParse(t *testing.T) {
 	_, err = popularity.New(sampler.Config{C: 3})
 	require.EqualError(t, err, "sampler: popularity: needs the counts of the classes, and there are none")
 	_, err = popularity.New(sampler.Config{C: 0, D: -1, Counts: []float64{math.NaN()}})
-	require.EqualError(t, err, "sampler: popularity: C=0 classes is outside [1, 2147483647]\n"+
+	require.EqualError(t, err, "sampler: popularity: 0 classes: C is outside [1, 2147483647]\n"+
 		"width D=-1 is negative\n1 counts for C=0 classes\ncount NaN of class 0 is not a finite number ≥ 0")
 	exact, err := sampler.Parse("softmax-exact")
 	require.NoError(t, err)

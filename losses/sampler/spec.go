@@ -115,7 +115,7 @@ type Config struct {
 func (c Config) Validate() error {
 	var errs []error
 	if c.C < 1 || c.C > math.MaxInt32 {
-		errs = append(errs, fmt.Errorf("C=%d classes is outside [1, %d]", c.C, math.MaxInt32))
+		errs = append(errs, fmt.Errorf("%d classes: C is outside [1, %d]", c.C, math.MaxInt32))
 	}
 	if c.D < 0 {
 		errs = append(errs, fmt.Errorf("width D=%d is negative", c.D))
