@@ -17,8 +17,9 @@ type kernel interface {
 	class(dst []float64, w []float32, scratch []float64)
 
 	// row stores in dst [D] what makes ⟨dst, Σφ(w)⟩ the sum of the kernel, and in
-	// h1 [d] what at reads; it returns a constant to add for each class.
-	row(dst, h1 []float64, h []float32) (perClass float64)
+	// h1 [d] what at reads; it returns a constant to add for each class, and the
+	// operations it took.
+	row(dst, h1 []float64, h []float32) (perClass float64, ops int)
 
 	// at returns K(h, w) itself, from h1.
 	at(h1 []float64, w []float32) float64
@@ -46,8 +47,8 @@ type kernelTree struct {
 	sum    []float32 // [2·leaves, D]; node 1 is the root, n has children 2n, 2n+1
 }
 
-// floorPerClass keeps every node reachable. Source: the clamp of negative
-// kernel estimates in Rawat et al. 2019, §4.
+// floorPerClass keeps every node and class reachable. The kernels here have the
+// scale 1, so it stands far below any value that matters.
 const floorPerClass = 1e-8
 
 func newKernelTree(c Config, refresh int, k kernel) *kernelTree {
@@ -97,12 +98,10 @@ func (t *kernelTree) split(st *State) (phi, h1, perClass, cum []float64) {
 }
 
 func (t *kernelTree) At(st *State) error {
-	if t.sum == nil {
-		return errStale
-	}
 	phi, h1, perClass, _ := t.split(st)
-	perClass[0] = t.row(phi, h1, st.H)
-	st.Ops += int64(len(phi))
+	var ops int
+	perClass[0], ops = t.row(phi, h1, st.H)
+	st.Ops += int64(ops)
 	if !isFinite(t.node(1, t.c, st)) {
 		return errScores
 	}
@@ -121,7 +120,7 @@ func (t *kernelTree) node(n, classes int, st *State) float64 {
 	return max(v, floorPerClass*float64(classes)) // NaN stays
 }
 
-// left returns the weights of the children of node n, whose leaves are
+// children returns the weights of the children of node n, whose leaves are
 // [lo, lo+span).
 func (t *kernelTree) children(n, lo, span int, st *State) (left, right float64) {
 	half := span / 2
@@ -139,7 +138,6 @@ func (t *kernelTree) bucket(leaf int, st *State) (first int, cum []float64) {
 	var sum float64
 	for j := range cum {
 		i := first + j
-		// The floor is relative to the kernel's scale, which is 1 for both kernels.
 		sum += max(t.at(h1, st.W[i*t.d:(i+1)*t.d]), floorPerClass)
 		cum[j] = sum
 	}

@@ -6,7 +6,7 @@ import "math"
 // k-means++ start, and returns them [k,d]. A centre that loses all rows stays
 // where it was. Same rng, same bits, at any number of threads: what runs in
 // parallel is stored row by row.
-// Source: Arthur & Vassilvitskii 2007, k-means++, §2.2.
+// Source: Arthur & Vassilvitskii 2007, k-means++.
 func kmeans(x []float32, n, d, k, iterations int, rng *Stream) []float32 {
 	centre := make([]float32, k*d)
 	cum := make([]float64, n)  // running sums of near

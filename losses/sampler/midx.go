@@ -167,9 +167,6 @@ func (m *midx) split(st *State) (s1, s2, logZ, cum []float64) {
 }
 
 func (m *midx) At(st *State) error {
-	if m.c1 == nil {
-		return errStale
-	}
 	s1, s2, logZ, cum := m.split(st)
 	d1, d2 := len(m.c1)/m.k, len(m.c2)/m.k
 	for j := range m.k {

@@ -6,7 +6,7 @@ func init() {
 	Register(Spec{
 		Name:   "quadratic",
 		Doc:    "in proportion to a quadratic function of the score, by a tree of second moments",
-		Source: "q ∝ a s² + 1, a = 100; Blanc & Rendle 2018, Adaptive sampled softmax with kernel based sampling, eq. 10",
+		Source: "q ∝ a s² + 1, a = 100; Blanc & Rendle 2018, Adaptive sampled softmax with kernel based sampling",
 		Params: []param.Param{
 			{Name: "a", Doc: "weight a of the squared score", Default: 100, Min: 0, Max: 1e6, Probe: []float64{1}},
 			refreshParam,
@@ -39,7 +39,7 @@ func (q quadratic) class(dst []float64, w []float32, _ []float64) {
 	}
 }
 
-func (q quadratic) row(dst, h1 []float64, h []float32) float64 {
+func (q quadratic) row(dst, h1 []float64, h []float32) (float64, int) {
 	at := 0
 	for i, x := range h {
 		h1[i] = float64(x)
@@ -50,7 +50,7 @@ func (q quadratic) row(dst, h1 []float64, h []float32) float64 {
 			at++
 		}
 	}
-	return 1
+	return 1, len(dst)
 }
 
 func (q quadratic) at(h1 []float64, w []float32) float64 {

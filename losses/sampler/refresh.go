@@ -1,7 +1,6 @@
 package sampler
 
 import (
-	"errors"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -9,7 +8,9 @@ import (
 	"github.com/fenchel-ml/fenchel/losses/param"
 )
 
-// refreshParam is the schedule of every sampler that keeps a summary of W.
+// refreshParam is the schedule of every sampler that keeps a summary of W. At
+// C = 10⁴ and d = 64 a rebuild takes 20 to 120 ms on two cores (BenchmarkRefresh),
+// so that 500 steps share 0.04 to 0.25 ms each.
 var refreshParam = param.Param{
 	Name: "refresh", Doc: "steps between two rebuilds of the summary of the class table",
 	Default: 500, Min: 1, Max: 1e12, Integer: true,
@@ -19,8 +20,6 @@ var refreshParam = param.Param{
 type every int
 
 func (e every) Every() int { return int(e) }
-
-var errStale = errors.New("Refresh must come before the first draw")
 
 // parts runs fn(lo, hi) over [0, n) in parts of fixed size, on as many
 // goroutines as there are processors. The parts do not depend on that number, so

@@ -14,13 +14,13 @@ func init() {
 		Source: "RF-softmax, Rawat et al. 2019, Sampled softmax with random Fourier features; positive features: Choromanski et al. 2021, lemma 1",
 		Params: []param.Param{
 			{Name: "features", Doc: "frequencies ω drawn; trigonometric features are twice as many", Default: 256, Min: 1, Max: 1 << 16, Integer: true, Probe: []float64{16}},
-			{Name: "nu", Doc: "ν of ω ~ N(0, νI): q ∝ e^{ν cos(h,w)} in the limit; keep it below 1/τ of a loss on cosines", Default: 4, Min: 1e-6, Max: 100, Probe: []float64{1}},
+			{Name: "nu", Doc: "ν of ω ~ N(0, νI): q ∝ e^{ν cos(h,w)} in the limit; keep it below 1/τ of a loss on cosines (4 suits τ < 0.25)", Default: 4, Min: 1e-6, Max: 100, Probe: []float64{1}},
 			{Name: "map", Doc: "features: positive (e^{ωx−‖x‖²ν/2}, never negative) or trigonometric (cos ωx, sin ωx)", Words: param.OneOf("positive", "trigonometric"), DefaultWord: "positive"},
 			refreshParam,
 		},
 		Props:  Exact | Adaptive | FullSupport | Refreshes,
 		Growth: GrowthLog,
-		Cost:   "O(D log C) a draw and a positive; a refresh is O(D d C); as much memory as W",
+		Cost:   "O(D d) a row, O(D log C) a draw and a positive; a refresh is O(D d C); as much memory as W",
 		New: func(c Config, v param.Values) (Proposal, error) {
 			f := &rff{d: c.D, n: v.Int("features"), nu: v.Num("nu"), positive: v.Word("map") == "positive"}
 			// One ω for all classes and rows: a shared feature map is what makes sums
@@ -88,11 +88,11 @@ func (f *rff) class(dst []float64, w []float32, scratch []float64) {
 	f.features(dst, scratch)
 }
 
-func (f *rff) row(dst, h1 []float64, h []float32) float64 {
+func (f *rff) row(dst, h1 []float64, h []float32) (float64, int) {
 	unit(h1, h)
 	clear(dst)
 	f.features(dst, h1)
-	return 0
+	return 0, f.n * f.d
 }
 
 func (f *rff) at(h1 []float64, w []float32) float64 {

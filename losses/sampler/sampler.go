@@ -1,6 +1,7 @@
 package sampler
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"runtime"
@@ -91,7 +92,8 @@ type Sampler struct {
 type Batch struct {
 	Seed, Step uint64 // of the stream; row b draws from (Seed, Step, b)
 
-	// H [B,d] and W [C,d] are read by adaptive samplers only.
+	// H [B,d] and W [C,d] are read by adaptive samplers only. H is finite, in
+	// padding rows too.
 	H, W []float32
 
 	// Pos lists positives. Where Ptr is nil, Pos[b] is the positive of row b, −1
@@ -480,7 +482,7 @@ func searchSum(cum []float64, u float64) int {
 	return lo
 }
 
-var errScores = fmt.Errorf("the scores of the classes overflow or hold a NaN: check W")
+var errScores = errors.New("the scores of the classes overflow or hold a NaN: check W")
 
 // isFinite reports whether x is a number other than ±Inf.
 func isFinite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }

@@ -16,7 +16,7 @@ func (r *Stream) Seed(seed, step, row uint64) {
 	r.pcg.Seed(a, mix(a+row))
 }
 
-// mix is the finaliser of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014, fig. 15):
+// mix is the finaliser of SplitMix64 (Steele, Lea & Flood, OOPSLA 2014):
 // neighbouring seeds, steps and rows give unrelated streams.
 func mix(x uint64) uint64 {
 	x += 0x9e3779b97f4a7c15

@@ -435,3 +435,45 @@ func TestAdaptive(t *testing.T) {
 	_, err = NewAdaptive([]float64{math.Inf(1), 1}, []int32{1})
 	require.Error(t, err)
 }
+
+// Whatever a user gives is a tree or an error: never a panic, and a tree that is
+// accepted has the paths that were given.
+func TestAnyInput(t *testing.T) {
+	rng := rand.New(rand.NewPCG(8, 0))
+	accepted := 0
+	for range 20000 {
+		c := 1 + rng.IntN(4)
+		paths, codes := make([][]int32, c), make([][]uint8, c)
+		for y := range c {
+			for range rng.IntN(c + 1) {
+				paths[y] = append(paths[y], int32(rng.IntN(c)))
+				codes[y] = append(codes[y], uint8(rng.IntN(2)))
+			}
+			if len(paths[y]) > 0 {
+				paths[y][0] = 0
+			}
+		}
+		if tr, err := FromPaths(paths, codes); err == nil {
+			accepted++
+			ptr, node, bit, err := tr.Paths()
+			require.NoError(t, err)
+			for y := range c {
+				require.True(t, slices.Equal(paths[y], node[ptr[y]:ptr[y+1]]))
+				require.True(t, slices.Equal(codes[y], bit[ptr[y]:ptr[y+1]]))
+			}
+		}
+		parent := make([]int32, 2*c-1)
+		for i := range parent {
+			parent[i] = int32(c + rng.IntN(c))
+		}
+		parent[rng.IntN(len(parent))] = -1
+		if tr, err := FromParents(parent); err == nil {
+			accepted++
+			require.Equal(t, c, tr.Classes())
+			ptr, _, _, err := tr.Paths()
+			require.NoError(t, err)
+			require.GreaterOrEqual(t, int(ptr[c]), c-1)
+		}
+	}
+	require.Greater(t, accepted, 1000)
+}
