@@ -61,7 +61,7 @@ func TestGemm(t *testing.T) {
 				} {
 					c := guard(c0, 3)
 					f(c.x)
-					requireRMS(t, want, c.x, 1e-6, fmt.Sprintf("%s %v add=%v", name, s, add))
+					requireRMS(t, want, c.x, 1e-6, 1e-7, fmt.Sprintf("%s %v add=%v", name, s, add))
 					c.requireIntact(t, "C")
 				}
 			}

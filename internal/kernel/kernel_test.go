@@ -89,9 +89,9 @@ func requireNear(t *testing.T, want, got []float32, rtol, atol float64, what str
 	}
 }
 
-// requireRMS holds the error of got, relative to the norm of want, below tol:
-// the measure for sums whose entries may cancel.
-func requireRMS(t *testing.T, want []float64, got []float32, tol float64, what string) {
+// requireRMS holds the error of got, relative to the norm of want, below tol, or
+// its root mean square below floor: the measure for sums whose entries cancel.
+func requireRMS(t *testing.T, want []float64, got []float32, tol, floor float64, what string) {
 	t.Helper()
 	require.Len(t, got, len(want))
 	var e, n float64
@@ -100,7 +100,7 @@ func requireRMS(t *testing.T, want []float64, got []float32, tol float64, what s
 		e += d * d
 		n += w * w
 	}
-	if !(math.Sqrt(e) <= tol*math.Sqrt(n)+1e-30) {
+	if !(math.Sqrt(e) <= tol*math.Sqrt(n)+floor*math.Sqrt(float64(len(want)))) {
 		require.Failf(t, "not near", "%s: relative error %v", what, math.Sqrt(e/n))
 	}
 }

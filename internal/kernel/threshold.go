@@ -1,0 +1,5 @@
+package kernel
+
+type thresholdState struct{}
+
+func (t *thresholdState) bytes() int { return 0 }
