@@ -539,3 +539,32 @@ func TestStream(t *testing.T) {
 	}
 	require.Len(t, seen, 512, "neighbouring streams differ")
 }
+
+// Each row draws from its own h, and log q of its positives, however many, is
+// that of its own h.
+func TestRowsHaveTheirOwnLaw(t *testing.T) {
+	const c, d, rows, k = 20, 4, 3, 6
+	s := make1(t, "softmax-exact", Config{C: c, D: d})
+	b := &Batch{Seed: 5, H: normals(1, rows*d, 1), W: normals(2, c*d, 1), Pos: []int32{3, 8, 19, 0}, Ptr: []int32{0, 1, 1, 4}}
+	draws, err := s.NewDraws(rows, k, false)
+	require.NoError(t, err)
+	require.NoError(t, s.Draw(draws, b))
+	require.Len(t, draws.PosLogQ, len(b.Pos))
+	for r := range rows {
+		q := make([]float64, c)
+		require.NoError(t, s.LogQ(q, b.H[r*d:(r+1)*d], b.W))
+		ids, logQ := draws.Row(r)
+		for j, i := range ids {
+			require.InDelta(t, q[i], logQ[j], 1e-6)
+		}
+		lo, hi := b.Positives(r)
+		for j := lo; j < hi; j++ {
+			require.InDelta(t, q[b.Pos[j]], draws.PosLogQ[j], 1e-6)
+		}
+		drop := make([]bool, k)
+		draws.Drop(drop, b, r, true)
+		for j, i := range ids {
+			require.Equal(t, slices.Contains(b.Pos[lo:hi], i), drop[j])
+		}
+	}
+}

@@ -21,8 +21,8 @@ type Proposal interface {
 	Scratch(k int) (floats, ints int)
 
 	// At conditions on the row: it leaves in the scratch what Draw and LogQ of
-	// the row read. A static distribution does nothing. The error is for scores
-	// that are not finite and for a summary of W that was never built.
+	// the row read. A static distribution does nothing. A Refresher has a summary
+	// by then. The error is for scores that are not finite.
 	At(st *State) error
 
 	// Draw stores len(ids) ≥ 0 classes and their log q. An id of −1 is an empty

@@ -477,3 +477,29 @@ func TestAnyInput(t *testing.T) {
 	}
 	require.Greater(t, accepted, 1000)
 }
+
+// BenchmarkTree times building each tree and one sweep over all its classes.
+func BenchmarkTree(b *testing.B) {
+	const c = 1_000_000
+	f := zipf(c)
+	for _, spec := range All() {
+		b.Run("build/"+spec.Name+"/C=1000000", func(b *testing.B) {
+			for b.Loop() {
+				if _, err := New(spec.Name, c, f); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run("logp/"+spec.Name+"/C=1000000", func(b *testing.B) {
+			t, err := New(spec.Name, c, f)
+			if err != nil {
+				b.Fatal(err)
+			}
+			z, dst, work := normals[float32](1, c-1), make([]float32, c), make([]float32, c-1)
+			b.SetBytes(4 * c * 3)
+			for b.Loop() {
+				LogP(t, dst, z, work)
+			}
+		})
+	}
+}
