@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func zip(t *testing.T, text string) string {
+func gz(t *testing.T, text string) string {
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
 	_, err := io.WriteString(w, text)
@@ -51,8 +51,8 @@ func TestFormatsOnTheirExamples(t *testing.T) {
 				"BOM":         "\xef\xbb\xbf" + f.Example,
 				"blank lines": "\n\n" + strings.ReplaceAll(f.Example, "\n", "\n\n"),
 				"no last LF":  strings.TrimSuffix(f.Example, "\n"),
-				"gzip":        zip(t, f.Example),
-				"gzip twice":  zip(t, f.Example[:9]) + zip(t, f.Example[9:]), // RFC 1952 §2.2: members concatenate
+				"gzip":        gz(t, f.Example),
+				"gzip twice":  gz(t, f.Example[:9]) + gz(t, f.Example[9:]), // RFC 1952 §2.2: members concatenate
 			} {
 				got, err := openText(t, text)
 				require.NoError(t, err, name)
@@ -62,10 +62,10 @@ func TestFormatsOnTheirExamples(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, want.Hash(), named.Hash())
 			// Cut in the trailer, where all text is there, and in the first line.
-			whole := zip(t, f.Example)
+			whole := gz(t, f.Example)
 			for _, cut := range []int{len(whole) - 3, 16} {
 				_, err = openText(t, whole[:cut])
-				require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+				require.ErrorIs(t, err, io.ErrUnexpectedEOF, f.Name)
 				require.ErrorContains(t, err, "the compressed file is cut short")
 			}
 		})
@@ -191,7 +191,7 @@ func TestTimes(t *testing.T) {
 
 func TestDirectories(t *testing.T) {
 	given := write(t, map[string]string{
-		"train.txt.gz": zip(t, "0 0 1 1\n1 2\n"), "valid.txt": "0 1 2\n", "test.txt": "1 0\n2 2 1\n", "README.md": "words",
+		"train.txt.gz": gz(t, "0 0 1 1\n1 2\n"), "valid.txt": "0 1 2\n", "test.txt": "1 0\n2 2 1\n", "README.md": "words",
 	})
 	d, err := Load(Config{Source: given})
 	require.NoError(t, err)

@@ -31,7 +31,7 @@ func TestHash(t *testing.T) {
 	}
 	base := open(map[string]string{"train.txt": "0 0 1\n1 2\n", "test.txt": "1 1\n"})
 	require.Len(t, base, 64)
-	require.Equal(t, base, open(map[string]string{"train.csv.gz": zip(t, "user,item\n1,2\n0,1\n0,0\n"), "test.csv": "user,item\n1,1\n"}))
+	require.Equal(t, base, open(map[string]string{"train.csv.gz": gz(t, "user,item\n1,2\n0,1\n0,0\n"), "test.csv": "user,item\n1,1\n"}))
 	for _, other := range []map[string]string{
 		{"train.txt": "0 0 1\n1 2\n", "test.txt": "1 0\n"},
 		{"train.txt": "0 0 1\n1 2\n", "valid.txt": "1 1\n"},
