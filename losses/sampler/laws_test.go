@@ -381,15 +381,10 @@ func TestMIDXLaw(t *testing.T) {
 		}
 		require.Less(t, totalVariation(distribution(t, pop, h, W), normalised(want, math.Exp)), 1e-6)
 	}
-	_, err := Bound{Spec: must(Lookup("midx")), Values: must(Lookup("midx")).Probes()[3].Values}.New(Config{C: 2, D: 2})
+	popular, err := Parse("midx:cell=popularity")
+	require.NoError(t, err)
+	_, err = popular.New(Config{C: 2, D: 2})
 	require.ErrorContains(t, err, "needs the counts")
-}
-
-func must(s *Spec, err error) *Spec {
-	if err != nil {
-		panic(err)
-	}
-	return s
 }
 
 // kmeans finds clusters that are there.
