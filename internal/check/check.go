@@ -49,3 +49,40 @@ func CentralDifference(g []float64, f func([]float64) float64, x []float64, h fl
 		x[i] = xi
 	}
 }
+
+// Derivative returns f'(0) by central differences and Richardson extrapolation
+// (Ridders' method), and an estimate of its error. It starts at step h and,
+// until the estimate is at most tol, anew at steps 16 times smaller: large steps
+// lose to curvature and to kinks that they straddle, small ones to rounding.
+//
+// Source: Ridders 1982, Adv. Eng. Software 4(2), 75-76.
+func Derivative(f func(step float64) float64, h, tol float64) (d, err float64) {
+	const levels = 6
+	d, err = math.NaN(), math.Inf(1)
+	for range 5 {
+		var a [levels]float64 // a[j]: extrapolated j times at the last step
+		s := h
+		for i := range levels {
+			last := a
+			a[0] = (f(s) - f(-s)) / (2 * s)
+			power := 1.0
+			for j := 1; j <= i; j++ {
+				power *= 4 // the error is a series in the square of the step
+				a[j] = (power*a[j-1] - last[j-1]) / (power - 1)
+				e := math.Max(math.Abs(a[j]-a[j-1]), math.Abs(a[j]-last[j-1]))
+				if e < err {
+					d, err = a[j], e
+				}
+			}
+			if err <= tol/16 {
+				return d, err
+			}
+			s /= 2
+		}
+		if err <= tol {
+			return d, err
+		}
+		h /= 16
+	}
+	return d, err
+}
