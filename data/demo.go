@@ -27,7 +27,7 @@ import (
 type Demo struct {
 	Users   int    // default 3000
 	Items   int    // default 2000
-	Rank    int    // default 6
+	Rank    int    // default 6, at most 64, the number of clusters
 	PerUser int    // mean number of items of a user; default 60
 	Seed    uint64 // default 1
 }
@@ -137,6 +137,10 @@ func (d Demo) Validate() error {
 		if *k.p < 1 || *k.p > math.MaxInt32 {
 			faults = append(faults, fmt.Errorf("data: demo: %s=%d is outside [1, %d]", k.name, *k.p, math.MaxInt32))
 		}
+	}
+	if d.Rank > demoClusters {
+		// Rejection slows as e^√Rank, and 64 centres span no more than 64 dimensions.
+		faults = append(faults, fmt.Errorf("data: demo: rank=%d is outside [1, %d]", d.Rank, demoClusters))
 	}
 	if len(faults) == 0 {
 		if most := d.PerUser + d.PerUser/2; most > d.Items {

@@ -23,6 +23,7 @@ func TestDemoText(t *testing.T) {
 	for text, want := range map[string]string{
 		"demo:users=0":           "users=0 is outside",
 		"demo:users=-1":          "users=-1 is not a whole number",
+		"demo:rank=65":           "rank=65 is outside [1, 64]",
 		"demo:seed=0":            "seeds count from 1",
 		"demo:colour=1":          "no argument is called colour",
 		"demo:5":                 `"5" is one value too many`,
@@ -192,6 +193,13 @@ func TestDemoDefault(t *testing.T) {
 // (go1.26, amd64). It changes only with a change of the generator, which makes
 // every published figure on demo another one.
 const demoHash = "870883447245ee41da557d1baeca6d39efae7956f8d0c46571063b3b9e1bd62b"
+
+// The largest rank, where rejection is slowest, still ends at once.
+func TestDemoLargestRank(t *testing.T) {
+	d, err := Demo{Users: 100, Items: 5000, Rank: 64}.Generate()
+	require.NoError(t, err)
+	require.Greater(t, d.Train.Len(), 100*30)
+}
 
 // A million items cost what the draws cost.
 func TestDemoMillionItems(t *testing.T) {
