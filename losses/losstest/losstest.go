@@ -133,11 +133,18 @@ func (r *rig) each(seed uint64, ks []int, ties bool, f func(s sample)) {
 			f(sample{r.scores(rng, k, scale), label(rng.IntN(k)), scale})
 			f(sample{r.scores(rng, k, scale), soft(rng, k), scale})
 			z, y := r.scores(rng, k, scale), rng.IntN(k)
-			z[y] = float64(float32(r.clip(z[y] + 3*scale)))
+			z[y] = float64(float32(0.99 * r.clip(z[y]+3*scale))) // inside the domain: differences go both ways
 			f(sample{z, label(y), scale})
 		}
 		if !ties {
 			continue
+		}
+		if r.bounded() { // the corners of the domain
+			z := make([]float64, k)
+			for j := range z {
+				z[j] = []float64{r.lo, r.hi}[rng.IntN(2)]
+			}
+			f(sample{z, label(rng.IntN(k)), 1})
 		}
 		// Two values with a gap of a half: inside every domain, on many kinks.
 		z := make([]float64, k)

@@ -172,11 +172,14 @@ func (r *rig) margin(t *testing.T) {
 	rng := rand.New(rand.NewPCG(10, 1))
 	for _, k := range []int{2, 3, 8} {
 		reached := map[float64]int{} // how often a lead gave loss 0
-		const rounds = 10
+		const rounds = 30
 		for range rounds {
 			// The runner-up is z[1]; nothing but the lead may count.
 			z := make([]float64, k)
 			z[1] = rng.Float64() - 0.5
+			if r.bounded() {
+				z[1] = r.lo + rng.Float64()*(r.hi-r.lo)
+			}
 			for j := 2; j < k; j++ {
 				z[j] = r.clip(z[1] - rng.Float64())
 			}

@@ -1,0 +1,58 @@
+package losses
+
+import (
+	"math"
+
+	"gorgonia.org/gorgonia"
+
+	"github.com/fenchel-ml/fenchel/graph"
+)
+
+func init() {
+	Register(Spec{
+		Name:   "am-softmax",
+		Doc:    "softmax of scaled cosines with an additive margin on the label's cosine (CosFace); takes cosines",
+		Source: "Wang, Cheng, Liu & Liu 2018, arXiv:1801.05599, eq. 6; Wang et al. 2018, arXiv:1801.09414, eq. 4",
+		Params: []Param{
+			{Name: "scale", Doc: "factor of the cosines; 30 in the paper, 5-30 for recommendation", Default: 30, Min: 0.1, Max: 300, Probe: []float64{8}},
+			{Name: "margin", Doc: "margin m taken off the label's cosine", Default: 0.35, Min: 0, Max: 1, Probe: []float64{0, 0.1}},
+		},
+		Domain: Cosines,
+		Theory: func(v Values) Theory { return marginTheory(v.Num("scale"), v.Num("margin")) },
+		New: func(v Values) graph.Rows {
+			m := v.Num("margin")
+			lower := func(c float64) (a, da float64) { return c - m, 1 }
+			return graph.Rows{F32: margined[float32]{v.Num("scale"), lower}, F64: margined[float64]{v.Num("scale"), lower}}
+		},
+		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
+			return marginNode(v.Num("scale"), func(e *graph.Expr, c *gorgonia.Node) *gorgonia.Node {
+				return e.N(graph.Shift(c, -v.Num("margin")))
+			}, z, t)
+		},
+		Ref: func(v Values, z []float64, t Target[float64]) float64 {
+			return marginRef(v.Num("scale"), func(c float64) float64 { return c - v.Num("margin") }, z, t)
+		},
+		Predict: func(v Values, p, z []float64) { softmaxMap(v.Num("scale"), p, z) },
+	})
+}
+
+// marginTheory is the theory of am-softmax: softmax at temperature 1/scale with
+// the label's score moved by a constant.
+func marginTheory(scale, margin float64) Theory {
+	th := Theory{
+		Props:           NonNegative | ShiftInvariant | Simplex | Convex,
+		Smoothness:      Constant(scale * scale / 2),
+		Tight:           0.9,
+		MapOrder:        OrderStrict,
+		PopulationOrder: OrderStrict,
+		ZeroOne:         true,
+		Margin:          math.Inf(1),
+		Support:         "dense, never 0",
+		Cost:            "O(K)",
+	}
+	if margin == 0 {
+		th.Props |= FenchelYoung
+		th.Calibrated = true
+	}
+	return th
+}

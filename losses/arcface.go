@@ -1,0 +1,84 @@
+package losses
+
+import (
+	"math"
+
+	"gorgonia.org/gorgonia"
+
+	"github.com/fenchel-ml/fenchel/graph"
+)
+
+func init() {
+	Register(Spec{
+		Name:   "arcface",
+		Doc:    "softmax of scaled cosines with an additive margin on the label's angle; takes cosines",
+		Source: "Deng, Guo, Xue & Zafeiriou 2019, arXiv:1801.07698, eq. 3; beyond π − m the straight line of its published code",
+		Params: []Param{
+			{Name: "scale", Doc: "factor of the cosines; 64 in the paper, 5-30 for recommendation", Default: 30, Min: 0.1, Max: 300, Probe: []float64{8}},
+			{Name: "margin", Doc: "margin m added to the label's angle, in radians", Default: 0.5, Min: 0, Max: 1.5, Probe: []float64{0.1}},
+		},
+		Domain: Cosines,
+		Theory: func(v Values) Theory {
+			return Theory{
+				Props:      NonNegative | Simplex,
+				Smoothness: Constant(math.Inf(1)), // a' = sin(θ+m)/sin θ
+				MapOrder:   OrderStrict,
+				// The pull on an angle grows without bound as it closes, so that free
+				// cosines of unlike classes meet at 1, or at the jump.
+				PopulationOrder: OrderWeak,
+				Margin:          math.Inf(1),
+				Support:         "dense, never 0",
+				Cost:            "O(K)",
+			}
+		},
+		New: func(v Values) graph.Rows {
+			m := v.Num("margin")
+			lower := func(c float64) (a, da float64) { return arcLower(m, c) }
+			return graph.Rows{F32: margined[float32]{v.Num("scale"), lower}, F64: margined[float64]{v.Num("scale"), lower}}
+		},
+		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
+			m := v.Num("margin")
+			return marginNode(v.Num("scale"), func(e *graph.Expr, c *gorgonia.Node) *gorgonia.Node {
+				c = e.N(graph.Clamp(c, -arcEdge, arcEdge))
+				// sin θ = √((1−c)(1+c)); cos(θ+m) = c cos m − sin θ sin m.
+				sin := e.N(graph.Sqrt(e.N(graph.Mul(e.N(graph.Shift(e.N(graph.Neg(c)), 1)), e.N(graph.Shift(c, 1))))))
+				turned := e.N(graph.Sub(e.N(graph.Scale(c, math.Cos(m))), e.N(graph.Scale(sin, math.Sin(m)))))
+				line := e.N(graph.Shift(c, -m*math.Sin(m)))
+				// The indicator of θ < π − m chooses between the two.
+				near := e.N(graph.PosPow(e.N(graph.Shift(c, math.Cos(m))), 0))
+				return e.N(graph.Add(line, e.N(graph.Mul(near, e.N(graph.Sub(turned, line))))))
+			}, z, t)
+		},
+		Ref: func(v Values, z []float64, t Target[float64]) float64 {
+			m := v.Num("margin")
+			return marginRef(v.Num("scale"), func(c float64) float64 {
+				theta := math.Acos(min(max(c, -arcEdge), arcEdge))
+				if theta < math.Pi-m {
+					return math.Cos(theta + m)
+				}
+				return math.Cos(theta) - m*math.Sin(m)
+			}, z, t)
+		},
+		Predict: func(v Values, p, z []float64) { softmaxMap(v.Num("scale"), p, z) },
+	})
+}
+
+// arcEdge bounds the label's cosine, at which the gradient would be infinite. It
+// is a float32 number, so that both precisions clamp at the same place.
+const arcEdge = 1 - 0x1p-23
+
+// arcLower returns a(c) = cos(θ+m) for c = cos θ and its derivative
+// sin(θ+m)/sin θ; where θ+m would pass π, c − m sin m, which is lower by
+// cos m + m sin m − 1 at the change. Beyond arcEdge a is constant.
+func arcLower(m, c float64) (a, da float64) {
+	x := min(max(c, -arcEdge), arcEdge)
+	if x != c {
+		defer func() { da = 0 }()
+	}
+	sinM, cosM := math.Sincos(m)
+	if x <= -cosM {
+		return x - m*sinM, 1
+	}
+	sin := math.Sqrt((1 - x) * (1 + x))
+	return x*cosM - sin*sinM, cosM + x*sinM/sin
+}

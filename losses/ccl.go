@@ -1,0 +1,110 @@
+package losses
+
+import (
+	"math"
+
+	"gorgonia.org/gorgonia"
+
+	"github.com/fenchel-ml/fenchel/graph"
+)
+
+func init() {
+	Register(Spec{
+		Name:   "ccl",
+		Doc:    "cosine contrastive loss: draws positives to cosine 1 and negatives below a margin (SimpleX); takes cosines",
+		Source: "Mao et al. 2021, CIKM (SimpleX), arXiv:2109.12613, eq. 2",
+		Params: []Param{
+			{Name: "margin", Doc: "cosine m up to which a negative costs nothing", Default: 0.8, Min: 0, Max: 1, Probe: []float64{0.2}},
+			{Name: "weight", Doc: "weight w of the mean over the negatives; 1-1000 in the paper", Default: 150, Min: 0, Max: 1e4, Probe: []float64{1}},
+		},
+		Domain: Cosines,
+		Theory: func(v Values) Theory {
+			m, w := v.Num("margin"), v.Num("weight")
+			return Theory{
+				Props:           NonNegative | Convex | SparseGradient,
+				Smoothness:      Constant(math.Inf(1)), // the gradient jumps at the margin
+				PopulationOrder: OrderWeak,             // cosines are 1 or m, and nothing between
+				Link: func(t []float64) []float64 {
+					z := make([]float64, len(t))
+					for i, ti := range t {
+						z[i] = m
+						if ti > w*(1-ti)/float64(len(t)-1) {
+							z[i] = 1
+						}
+					}
+					return z
+				},
+				Margin:  math.Inf(1),
+				Support: "the positives, and the negatives above the margin",
+				Cost:    "O(K)",
+			}
+		},
+		New: func(v Values) graph.Rows {
+			m, w := v.Num("margin"), v.Num("weight")
+			return graph.Rows{F32: ccl[float32]{m, w}, F64: ccl[float64]{m, w}}
+		},
+		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
+			var e graph.Expr
+			hinge := e.N(graph.PosPow(e.N(graph.Shift(z, -v.Num("margin"))), 1))
+			positive := e.N(graph.PosPow(e.N(graph.Dense(t, z)), 0))
+			sum := e.N(graph.Sub(e.N(graph.RowSum(hinge)), e.N(graph.RowDot(hinge, positive))))
+			n := e.N(graph.Sub(e.N(graph.RowCount(z)), e.N(graph.RowSum(positive))))
+			mean := e.N(graph.Div(sum, e.N(graph.Clamp(n, 1, math.MaxFloat32)))) // 0 where there is no negative
+			lack := e.N(graph.Shift(e.N(graph.Neg(e.N(graph.Dot(z, t)))), 1))
+			return e.N(graph.Add(lack, e.N(graph.Scale(mean, v.Num("weight"))))), e.Err
+		},
+		Ref: func(v Values, z []float64, t Target[float64]) float64 {
+			var loss, sum float64
+			at, n := 0, 0
+			for j, c := range z {
+				if at < len(t.Pos) && int(t.Pos[at]) == j {
+					loss += t.Weight[at] * (1 - c)
+					at++
+					continue
+				}
+				sum += max(c-v.Num("margin"), 0)
+				n++
+			}
+			if n > 0 {
+				loss += v.Num("weight") * sum / float64(n)
+			}
+			return loss
+		},
+	})
+}
+
+// ccl is, with n candidates that are neither positive nor masked,
+//
+//	ℓ = Σ_k t_k (1 − c_k) + (w/n) Σ_{j∉P} [c_j − m]_+
+//	∂ℓ/∂c = −t on the positives P, (w/n) 1[c_j > m] elsewhere
+//
+// Without negatives the second term is 0.
+type ccl[T Float] struct{ margin, weight float64 }
+
+func (ccl[T]) WorkLen(int) int { return 0 }
+
+func (l ccl[T]) Row(dz, z []T, t Target[T], _ []T) T {
+	m, _ := peak(z)
+	if m != m {
+		return nan[T]()
+	}
+	n := finite(z) - len(t.Pos)
+	var loss, sum float64
+	at := 0 // the next positive: positions increase
+	for j, c := range z {
+		dz[j] = 0
+		if at < len(t.Pos) && int(t.Pos[at]) == j {
+			w := float64(t.Weight[at])
+			loss += w * (1 - float64(c))
+			dz[j] = T(-w)
+			at++
+		} else if d := float64(c) - l.margin; d > 0 {
+			sum += d
+			dz[j] = T(l.weight / float64(n))
+		}
+	}
+	if n > 0 {
+		loss += l.weight * sum / float64(n)
+	}
+	return T(loss)
+}

@@ -1,0 +1,97 @@
+package losses
+
+import (
+	"math"
+
+	"gorgonia.org/gorgonia"
+
+	"github.com/fenchel-ml/fenchel/graph"
+)
+
+func init() {
+	Register(Spec{
+		Name:   "hinge",
+		Doc:    "multiclass hinge of Crammer and Singer; a counter-example: not calibrated unless one class has half the mass",
+		Source: "Crammer & Singer 2001, JMLR 2, 265-292, eq. 3",
+		Params: []Param{
+			{Name: "margin", Doc: "lead that the label must have", Default: 1, Min: 1e-3, Max: 100, Probe: []float64{0.25}},
+		},
+		Theory: func(v Values) Theory {
+			return Theory{
+				Props:           NonNegative | ShiftInvariant | Convex | SparseGradient,
+				Smoothness:      Constant(math.Inf(1)), // the gradient jumps where the best rival changes
+				PopulationOrder: OrderWeak,             // t = (.4, .35, .25): equal scores are optimal
+				Margin:          v.Num("margin"),
+				Support:         "the best rival and the target",
+				Cost:            "O(K)",
+			}
+		},
+		New: func(v Values) graph.Rows {
+			return graph.Rows{F32: hinge[float32]{v.Num("margin")}, F64: hinge[float64]{v.Num("margin")}}
+		},
+		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
+			return graph.EachPositive(z, t, func(z *gorgonia.Node, y *graph.Targets) (*gorgonia.Node, error) {
+				var e graph.Expr
+				m := v.Num("margin")
+				// max_j (z_j + m·1[j≠y]) − z_y
+				x := e.N(graph.Sub(e.N(graph.Shift(z, m)), e.N(graph.Scale(e.N(graph.Dense(y, z)), m))))
+				return e.N(graph.Sub(e.N(graph.RowMax(x)), e.N(graph.Dot(z, y)))), e.Err
+			})
+		},
+		Ref: func(v Values, z []float64, t Target[float64]) float64 {
+			var loss float64
+			for i, k := range t.Pos {
+				worst := 0.0
+				for j, s := range z {
+					if j != int(k) {
+						worst = max(worst, s+v.Num("margin")-z[k])
+					}
+				}
+				loss += t.Weight[i] * worst
+			}
+			return loss
+		},
+	})
+}
+
+// hinge is the mean over the positives y, by their weights, of
+//
+//	ℓ(z,y) = [max_{j≠y} z_j + m − z_y]_+,   ∂ℓ/∂z = e_a − e_y where it is positive
+//
+// with a the first best rival.
+type hinge[T Float] struct{ margin float64 }
+
+func (hinge[T]) WorkLen(int) int { return 0 }
+
+func (l hinge[T]) Row(dz, z []T, t Target[T], _ []T) T {
+	m, first := peak(z)
+	if m != m {
+		return nan[T]()
+	}
+	second := -1 // the best but first, for the label that is first
+	for j, s := range z {
+		if j != first && !masked(s) && (second < 0 || s > z[second]) {
+			second = j
+		}
+	}
+	clear(dz)
+	var loss float64
+	for i, k := range t.Pos {
+		rival := first
+		if int(k) == first {
+			rival = second
+		}
+		if rival < 0 { // the only candidate
+			continue
+		}
+		lack := float64(z[rival]) + l.margin - float64(z[k])
+		if !(lack > 0) {
+			continue
+		}
+		w := float64(t.Weight[i])
+		loss += w * lack
+		dz[rival] = T(float64(dz[rival]) + w)
+		dz[k] = T(float64(dz[k]) - w)
+	}
+	return T(loss)
+}

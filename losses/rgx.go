@@ -1,0 +1,161 @@
+package losses
+
+import (
+	"math"
+
+	"gorgonia.org/gorgonia"
+
+	"github.com/fenchel-ml/fenchel/graph"
+)
+
+func init() {
+	Register(Spec{
+		Name:   "rgx",
+		Doc:    "second-order Taylor polynomial of softmax at 0, with a knob β on its squared-mean term (RG×)",
+		Source: "Pu et al. 2024, ICML (pu24a); journal version arXiv:2506.09454; variant=code is the objective of the published code",
+		Params: []Param{
+			{Name: "beta", Doc: "β: 1 is the exact Taylor polynomial, 0 is rg2", Default: 1, Min: 0, Max: 1, Probe: []float64{0, 0.5}},
+			{Name: "variant", Doc: "exact subtracts (β/2)·mean², code shrinks ½·mean of squares by 1−β, which leaves nothing at β = 1", Words: OneOf("exact", "code"), DefaultWord: "exact"},
+		},
+		Theory: func(v Values) Theory { return rgTheory(rgCoefficients(v)) },
+		New: func(v Values) graph.Rows {
+			a, b := rgCoefficients(v)
+			return graph.Rows{F32: rg[float32]{a, b}, F64: rg[float64]{a, b}}
+		},
+		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
+			a, b := rgCoefficients(v)
+			return rgNode(a, b, z, t)
+		},
+		Ref: func(v Values, z []float64, t Target[float64]) float64 {
+			a, b := rgCoefficients(v)
+			return rgRef(a, b, z, t)
+		},
+		Predict: func(v Values, p, z []float64) {
+			a, b := rgCoefficients(v)
+			rgMap(a, b, p, z)
+		},
+	})
+}
+
+// rgCoefficients returns a and b of rg at v.
+func rgCoefficients(v Values) (a, b float64) {
+	beta := v.Num("beta")
+	if v.Word("variant") == "code" {
+		return 1 - beta, 0
+	}
+	return 1, beta
+}
+
+// rg is a quadratic that touches softmax's cross-entropy at 0. Over the K
+// candidates that are not masked,
+//
+//	ℓ = log K + mean(z) + (a/2) mean(z²) − (b/2) mean(z)² − ⟨z,t⟩
+//	∂ℓ/∂z = (1 + a z − b·mean(z))/K − t
+//
+// RG× has a = 1 and b = β, RG² a = 1 and b = 0, and the published code of RG×
+// a = 1 − β and b = 0.
+type rg[T Float] struct{ a, b float64 }
+
+func (rg[T]) WorkLen(int) int { return 0 }
+
+func (l rg[T]) Row(dz, z []T, t Target[T], _ []T) T {
+	m, _ := peak(z)
+	if m != m {
+		return nan[T]()
+	}
+	var sum float64
+	n := 0
+	for _, s := range z {
+		if !masked(s) {
+			sum += float64(s)
+			n++
+		}
+	}
+	k := float64(n)
+	mean := sum / k
+	// mean(z²) = Var + mean², so that b = 1 cancels no digits.
+	var dev float64
+	for j, s := range z {
+		if masked(s) {
+			dz[j] = 0
+			continue
+		}
+		d := float64(s) - mean
+		dev += d * d
+		dz[j] = T((1 + l.a*float64(s) - l.b*mean) / k)
+	}
+	loss := math.Log(k) + mean + l.a*dev/k/2 + (l.a-l.b)*mean*mean/2
+	for i, y := range t.Pos {
+		w := float64(t.Weight[i])
+		loss -= w * float64(z[y])
+		dz[y] = T(float64(dz[y]) - w)
+	}
+	return T(loss)
+}
+
+func rgNode(a, b float64, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
+	var e graph.Expr
+	x, k := e.N(graph.Unmask(z, 0)), e.N(graph.RowCount(z))
+	mean := e.N(graph.Div(e.N(graph.RowSum(x)), k))
+	square := e.N(graph.Div(e.N(graph.RowSum(e.N(graph.Square(x)))), k))
+	sum := e.N(graph.Add(e.N(graph.Log(k)), mean))
+	sum = e.N(graph.Add(sum, e.N(graph.Scale(square, a/2))))
+	sum = e.N(graph.Sub(sum, e.N(graph.Scale(e.N(graph.Square(mean)), b/2))))
+	return e.N(graph.Sub(sum, e.N(graph.Dot(z, t)))), e.Err
+}
+
+// rgRef sums over pairs: mean(z)² and mean(z²) from Σ_{i,j} z_i z_j and Σ_i z_i².
+func rgRef(a, b float64, z []float64, t Target[float64]) float64 {
+	k := float64(len(z))
+	loss := math.Log(k)
+	var square, pairs float64
+	for _, s := range z {
+		loss += s / k
+		square += s * s
+		for _, r := range z {
+			pairs += s * r
+		}
+	}
+	loss += a/2*square/k - b/2*pairs/(k*k)
+	for i, y := range t.Pos {
+		loss -= t.Weight[i] * z[y]
+	}
+	return loss
+}
+
+// rgMap stores (1 + a z − b·mean(z))/K in p: the truth whose minimiser z is.
+func rgMap(a, b float64, p, z []float64) {
+	rg[float64]{a, b}.Row(p, z, Target[float64]{}, nil)
+}
+
+func rgTheory(a, b float64) Theory {
+	th := Theory{
+		Props:           FenchelYoung | Convex,
+		Smoothness:      func(k int) float64 { return a / float64(k) },
+		Tight:           0.999,
+		MapOrder:        OrderStrict,
+		PopulationOrder: OrderStrict,
+		ZeroOne:         true,
+		Link: func(t []float64) []float64 {
+			z := make([]float64, len(t))
+			for i, ti := range t {
+				z[i] = (float64(len(t))*ti - 1) / a
+			}
+			return z
+		},
+		Calibrated: true,
+		Margin:     math.Inf(1),
+		Support:    "dense; depends on Σz, Σz² and the target's score alone",
+		Cost:       "O(K), or O(d²) through WᵀW",
+	}
+	if a == b {
+		th.Props |= ShiftInvariant
+	}
+	if a == 0 {
+		// A linear loss: nothing holds the scores of the frequent classes back.
+		th.Props |= Simplex // p = 1/K
+		th.MapOrder, th.PopulationOrder = OrderWeak, OrderWeak
+		th.ZeroOne, th.Calibrated, th.Link = false, false, nil
+	}
+	return th
+}

@@ -1,0 +1,65 @@
+package losses
+
+import (
+	"math"
+
+	"gorgonia.org/gorgonia"
+
+	"github.com/fenchel-ml/fenchel/graph"
+)
+
+// The spherical softmax is the ratio loss of f = z² + ε: it ignores the sign of
+// a score, so rank by its probabilities.
+func init() {
+	Register(Spec{
+		Name:   "spherical",
+		Doc:    "cross-entropy of the spherical softmax, p ∝ z² + ε; rank by p, since a score's sign does not count",
+		Source: "Vincent, de Brébisson & Bouthillier 2015, arXiv:1412.7091, §2; de Brébisson & Vincent 2016, arXiv:1511.05042, eq. 2",
+		Params: []Param{
+			{Name: "eps", Doc: "ε, which keeps p positive", Default: 1e-3, Min: 1e-6, Max: 100, Probe: []float64{1}},
+		},
+		Theory: func(v Values) Theory { return sphericalTheory(v.Num("eps")) },
+		New: func(v Values) graph.Rows {
+			eps := v.Num("eps")
+			fd := func(s float64) (f, df float64) { return s*s + eps, 2 * s }
+			return graph.Rows{F32: ratio[float32]{fd}, F64: ratio[float64]{fd}}
+		},
+		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
+			eps := v.Num("eps")
+			return ratioNode(func(e *graph.Expr, x *gorgonia.Node) *gorgonia.Node {
+				return e.N(graph.Shift(e.N(graph.Square(x)), eps))
+			}, eps, z, t)
+		},
+		Ref: func(v Values, z []float64, t Target[float64]) float64 {
+			return ratioRef(func(s float64) float64 { return s*s + v.Num("eps") }, z, t)
+		},
+		Predict: func(v Values, p, z []float64) {
+			ratioMap(func(s float64) float64 { return s*s + v.Num("eps") }, p, z)
+		},
+	})
+}
+
+func sphericalTheory(eps float64) Theory {
+	return Theory{
+		Props:           NonNegative | Simplex,
+		Smoothness:      func(k int) float64 { return 2 / eps * (1 + 1/float64(k)) },
+		Tight:           0.6,
+		MapOrder:        OrderNone,
+		PopulationOrder: OrderNone, // z and −z are the same to it
+		Link: func(t []float64) []float64 {
+			least := math.Inf(1)
+			for _, ti := range t {
+				least = min(least, ti)
+			}
+			z := make([]float64, len(t))
+			for i, ti := range t {
+				z[i] = math.Sqrt(eps * (2*ti/least - 1)) // f = 2ε t/min t, which is at least 2ε
+			}
+			return z
+		},
+		Calibrated: true,
+		Margin:     math.Inf(1),
+		Support:    "dense; depends on Σz² and the target's score alone",
+		Cost:       "O(K), or O(d²) through WᵀW",
+	}
+}

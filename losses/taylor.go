@@ -1,0 +1,122 @@
+package losses
+
+import (
+	"math"
+	"strconv"
+
+	"gorgonia.org/gorgonia"
+
+	"github.com/fenchel-ml/fenchel/graph"
+)
+
+// The Taylor softmax is the ratio loss of the exponential's Taylor polynomial,
+// which is positive at even order.
+func init() {
+	Register(Spec{
+		Name:   "taylor",
+		Doc:    "cross-entropy of the Taylor softmax, p ∝ Σ_{k≤n} z^k/k!; rank by p, since it rises again at low scores",
+		Source: "de Brébisson & Vincent 2016, arXiv:1511.05042, eq. 3; higher orders: Banerjee et al. 2020, arXiv:2011.11538, eq. 4",
+		Params: []Param{
+			{Name: "order", Doc: "n, even", Words: OneOf("2", "4", "6", "8"), DefaultWord: "2"},
+		},
+		Theory: func(v Values) Theory { return taylorTheory(taylorOrder(v)) },
+		New: func(v Values) graph.Rows {
+			n := taylorOrder(v)
+			fd := func(s float64) (f, df float64) { return taylorPolynomial(n, s), taylorPolynomial(n-1, s) }
+			return graph.Rows{F32: ratio[float32]{fd}, F64: ratio[float64]{fd}}
+		},
+		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
+			return ratioNode(func(e *graph.Expr, x *gorgonia.Node) *gorgonia.Node {
+				n := taylorOrder(v) // Horner: 1 + x(1 + x/2(1 + x/3(…)))
+				f := e.N(graph.Shift(e.N(graph.Scale(x, 1/float64(n))), 1))
+				for k := n - 1; k >= 1; k-- {
+					f = e.N(graph.Shift(e.N(graph.Mul(f, e.N(graph.Scale(x, 1/float64(k))))), 1))
+				}
+				return f
+			}, 1, z, t)
+		},
+		Ref: func(v Values, z []float64, t Target[float64]) float64 {
+			return ratioRef(func(s float64) float64 {
+				f, term := 1.0, 1.0 // term by term
+				for k := 1; k <= taylorOrder(v); k++ {
+					term *= s / float64(k)
+					f += term
+				}
+				return f
+			}, z, t)
+		},
+		Predict: func(v Values, p, z []float64) {
+			ratioMap(func(s float64) float64 { return taylorPolynomial(taylorOrder(v), s) }, p, z)
+		},
+	})
+}
+
+// taylorOrder returns n, one of the words of the parameter.
+func taylorOrder(v Values) int {
+	n, err := strconv.Atoi(v.Word("order"))
+	if err != nil {
+		panic("losses: taylor: " + err.Error())
+	}
+	return n
+}
+
+// taylorPolynomial returns Σ_{k≤n} s^k/k! by Horner's rule. Its derivative is
+// the polynomial of order n−1.
+func taylorPolynomial(n int, s float64) float64 {
+	f := 1.0
+	for k := n; k >= 1; k-- {
+		f = 1 + f*s/float64(k)
+	}
+	return f
+}
+
+func taylorTheory(n int) Theory {
+	th := Theory{
+		Props:           NonNegative | Simplex,
+		MapOrder:        OrderNone,
+		PopulationOrder: OrderNone, // f takes each value above its least twice
+		Link: func(t []float64) []float64 {
+			// f = c·t on the rising branch, right of the f' = 0 at bottom.
+			bottom := bisect(-float64(n), 0, func(s float64) float64 { return taylorPolynomial(n-1, s) })
+			least := 1.0
+			for _, ti := range t {
+				least = min(least, ti)
+			}
+			z := make([]float64, len(t))
+			for i, ti := range t {
+				f := 2 * taylorPolynomial(n, bottom) * ti / least
+				z[i] = bisect(bottom, bottom+2*f*float64(n), func(s float64) float64 { return taylorPolynomial(n, s) - f })
+			}
+			return z
+		},
+		Calibrated: true,
+		Margin:     math.Inf(1),
+		Support:    "dense",
+		Cost:       "O(nK)",
+	}
+	if n == 2 {
+		// ∇² log F lies in [−1/(4K), 2/K], since Σ f'² = 2F − K, and −(log f)'' in
+		// [−2, ¼].
+		th.Smoothness = func(k int) float64 { return 2 + 1/(4*float64(k)) }
+		th.Tight = 0.8
+		th.Support = "dense; depends on Σz, Σz² and the target's score alone"
+		th.Cost = "O(K), or O(d²) through WᵀW"
+		return th
+	}
+	// sup f''/f + sup |(log f)''|, maxima found on a grid of step 1e-3, rounded up.
+	th.Smoothness = Constant(map[int]float64{4: 3.001 + 2.650, 6: 3.982 + 3.082, 8: 4.807 + 3.387}[n])
+	th.Tight = 0.3
+	return th
+}
+
+// bisect returns a zero of the rising f between lo and hi.
+func bisect(lo, hi float64, f func(float64) float64) float64 {
+	for range 100 {
+		if mid := lo + (hi-lo)/2; f(mid) > 0 {
+			hi = mid
+		} else {
+			lo = mid
+		}
+	}
+	return lo
+}

@@ -1,0 +1,123 @@
+package losses
+
+import (
+	"math"
+
+	"gorgonia.org/gorgonia"
+
+	"github.com/fenchel-ml/fenchel/graph"
+)
+
+func init() {
+	Register(Spec{
+		Name:   "z-loss",
+		Doc:    "softplus of the label's standardised score: invariant to shift and scale of the scores",
+		Source: "de Brébisson & Vincent 2016, arXiv:1604.08859, eq. 4",
+		Params: []Param{
+			{Name: "a", Doc: "sharpness of the softplus", Default: 1, Min: 1e-3, Max: 100, Probe: []float64{0.5}},
+			{Name: "b", Doc: "standard deviations above the mean that the label is drawn to", Default: 4, Min: -100, Max: 1000, Probe: []float64{8}},
+		},
+		Theory: func(v Values) Theory {
+			return Theory{
+				Props:           NonNegative | ShiftInvariant,
+				Smoothness:      Constant(math.Inf(1)), // 1/std² as the scores close up
+				PopulationOrder: OrderStrict,
+				ZeroOne:         true,
+				Margin:          math.Inf(1),
+				Support:         "dense; depends on Σz, Σz² and the target's score alone",
+				Cost:            "O(K), or O(d²) through WᵀW",
+			}
+		},
+		New: func(v Values) graph.Rows {
+			a, b := v.Num("a"), v.Num("b")
+			return graph.Rows{F32: zLoss[float32]{a, b}, F64: zLoss[float64]{a, b}}
+		},
+		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
+			return graph.EachPositive(z, t, func(z *gorgonia.Node, y *graph.Targets) (*gorgonia.Node, error) {
+				var e graph.Expr
+				d := e.N(graph.Unmask(e.N(graph.SubRow(z, e.N(graph.RowMean(z)))), 0))
+				variance := e.N(graph.Div(e.N(graph.RowSum(e.N(graph.Square(d)))), e.N(graph.RowCount(z))))
+				std := e.N(graph.Sqrt(e.N(graph.Shift(variance, zVariance))))
+				score := e.N(graph.Div(e.N(graph.Dot(d, y)), std))
+				x := e.N(graph.Scale(e.N(graph.Shift(score, -v.Num("b"))), -v.Num("a")))
+				return e.N(graph.Scale(e.N(graph.Softplus(x)), 1/v.Num("a"))), e.Err
+			})
+		},
+		Ref: func(v Values, z []float64, t Target[float64]) float64 {
+			k := float64(len(z))
+			var pairs, loss float64 // Var = Σ_{i<j} (z_i − z_j)²/K²
+			for i, s := range z {
+				for _, r := range z[:i] {
+					pairs += (s - r) * (s - r)
+				}
+			}
+			std := math.Sqrt(pairs/(k*k) + zVariance)
+			for i, y := range t.Pos {
+				lead := 0.0 // z_y − mean
+				for _, s := range z {
+					lead += (z[y] - s) / k
+				}
+				loss += t.Weight[i] * softplus(v.Num("a")*(v.Num("b")-lead/std)) / v.Num("a")
+			}
+			return loss
+		},
+	})
+}
+
+// zVariance is added to the variance, so that equal scores have a gradient.
+const zVariance = 1e-12
+
+// zLoss is the mean over the positives y, by their weights, of
+//
+//	ℓ(z,y) = softplus(a(b − x_y))/a,   x = (z − μ)/σ,   σ² = Var + 1e-12
+//	∂ℓ/∂z = −sigmoid(a(b − x_y)) · [(e_y − 1/K)/σ − x_y x/(Kσ)]
+//
+// with mean μ and variance over the K candidates that are not masked. The
+// gradient grows without bound as the scores close up.
+type zLoss[T Float] struct{ a, b float64 }
+
+func (zLoss[T]) WorkLen(int) int { return 0 }
+
+func (l zLoss[T]) Row(dz, z []T, t Target[T], _ []T) T {
+	m, _ := peak(z)
+	if m != m {
+		return nan[T]()
+	}
+	var sum, dev float64
+	n := 0
+	for _, s := range z {
+		if !masked(s) {
+			sum += float64(s)
+			n++
+		}
+	}
+	k := float64(n)
+	mean := sum / k
+	for _, s := range z {
+		if !masked(s) {
+			dev += (float64(s) - mean) * (float64(s) - mean)
+		}
+	}
+	std := math.Sqrt(dev/k + zVariance)
+	// Σ_k w_k σ'_k and Σ_k w_k σ'_k x_k are all that the other entries need.
+	var loss, slope, moment float64
+	for i, y := range t.Pos {
+		w, x := float64(t.Weight[i]), (float64(z[y])-mean)/std
+		arg := l.a * (l.b - x)
+		loss += w * softplus(arg) / l.a
+		slope += w * sigmoid(arg)
+		moment += w * sigmoid(arg) * x
+	}
+	for j, s := range z {
+		dz[j] = 0
+		if !masked(s) {
+			dz[j] = T((slope + moment*(float64(s)-mean)/std) / (k * std))
+		}
+	}
+	for i, y := range t.Pos {
+		x := (float64(z[y]) - mean) / std
+		g := float64(t.Weight[i]) * sigmoid(l.a*(l.b-x))
+		dz[y] = T((slope+moment*x)/(k*std) - g/std)
+	}
+	return T(loss)
+}
