@@ -20,8 +20,8 @@ type Linear struct {
 
 // blockBytes is the memory that a LinearLoss takes for scores and their
 // gradients, as long as one row of both fits. The more rows a block has, the
-// fewer times W is read.
-const blockBytes = 32 << 20
+// fewer times W is read. Tests lower it.
+var blockBytes = 32 << 20
 
 // chunks is into how many ranges of classes the gradient is cut: the unit of
 // parallel work, each with a dH of its own that is added in order.
@@ -31,14 +31,19 @@ const chunks = 16
 // analytic form l: Loss(l, H·Wᵀ + 1·Biasᵀ, t) without the [B,C] matrix of
 // scores.
 //
-// It works through blocks of rows whose scores and gradients fit in 32 MiB, at
-// least one row. The gradient recomputes the scores block by block, unless the
-// whole batch is one block, which the forward pass then keeps. Beside the blocks,
-// and 16 times the block's rows of dH, it holds the gradients that the Program asks for, dH [B,d], dW [C,d] and
-// dBias [C], and does not compute the others. Any B, C and d; any upstream
-// gradient; not differentiable again. Errors are those of [Loss].
+// At float32 a loss with a Fused form takes that: tiles of scores that stay in
+// cache, and, where the gradient of W is asked for by a Param alone and the loss
+// finds it sparse, only its rows that are not zero; see [Gradient]. Else, and at
+// float64, the op works through blocks of rows whose scores and gradients fit in
+// 32 MiB, at least one row. The gradient then recomputes the scores block by
+// block, unless the whole batch is one block, which the forward pass keeps.
+// Beside that it holds, for up to 16 ranges of classes, a dH of a block, and the
+// gradients that the Program asks for, dH [B,d], dW [C,d] and dBias [C]; it does
+// not compute the others. Any B, C and d; any upstream gradient; not
+// differentiable again. Errors are those of [Loss].
 //
-// The result has the same bits at any GOMAXPROCS: blocks are added in order.
+// The result has the same bits at any GOMAXPROCS: what is added is added in a
+// fixed order.
 func LinearLoss(l Rows, lin Linear, t *Targets) (*gorgonia.Node, error) {
 	name := "linear loss " + l.Text
 	if err := wantDims(name, "H", lin.H, 2); err != nil {
@@ -66,30 +71,47 @@ func LinearLoss(l Rows, lin Linear, t *Targets) (*gorgonia.Node, error) {
 	}
 	n := len(in)
 	in = append(in, t.leaves()...)
-	s32 := newLinearState(l.F32, b, c, d, n)
-	s64 := newLinearState(l.F64, b, c, d, n)
-	return apply(spec{name: name, shape: tensor.Shape{b}, fixed: t.fixed(n), f32: s32.forward, f64: s64.forward,
+	var l32 linear[float32] = newLinearState(l.F32, b, c, d, n)
+	if l.Fused != nil {
+		l32 = newFusedState(l.Fused, b, c, d, n)
+	}
+	var l64 linear[float64] = newLinearState(l.F64, b, c, d, n)
+	return apply(spec{name: name, shape: tensor.Shape{b}, fixed: t.fixed(n), f32: l32.forward, f64: l64.forward,
 		diff: func(in gorgonia.Nodes, out, g node) (gorgonia.Nodes, error) {
-			g32, g64 := &linearGrad[float32]{linearState: s32}, &linearGrad[float64]{linearState: s64}
+			g32, g64 := l32.derivative(), l64.derivative()
 			var e Expr
 			// One op does the work; its value is a token that orders the ops which
 			// hand out what it left behind. out orders it after the forward op.
-			work := e.N(apply(spec{name: name + " gradient", shape: tensor.Shape{1}, f32: g32.backward, f64: g64.backward,
-				live: func() { s32.need, s64.need = true, true }}, append(slices.Clone(in), out, g)...))
+			work := e.N(apply(spec{name: name + " gradient", shape: tensor.Shape{1}, f32: g32.backward, f64: g64.backward},
+				append(slices.Clone(in), out, g)...))
 			grads := make(gorgonia.Nodes, len(in))
 			for i := range n {
 				grads[i] = e.N(apply(spec{name: fmt.Sprintf("%s d%s", name, []string{"H", "W", "Bias"}[i]), shape: in[i].Shape(),
-					f32: handOut[float32], f64: handOut[float64], buf32: &g32.grad[i], buf64: &g64.grad[i],
-					live: func() { g32.want[i], g64.want[i] = true, true }}, work))
+					hand32: func() ([]float32, Gradient[float32]) { return g32.hand(i) },
+					hand64: func() ([]float64, Gradient[float64]) { return g64.hand(i) },
+					live:   func(sole bool) { g32.ask(i, sole); g64.ask(i, sole) }}, work))
 			}
 			return e.grads(grads...)
 		}}, in...)
 }
 
-// handOut leaves dst as the work op filled it.
-func handOut[T Float]([]T, []any) error { return nil }
+// A linear is an implementation of LinearLoss at one precision: its forward op,
+// and any number of derivatives.
+type linear[T Float] interface {
+	forward(dst []T, in []any) error
+	derivative() linearDerivative[T]
+}
 
-// linearState is what the forward op and the gradient ops of a node share.
+// A linearDerivative computes the gradients 0, 1 and 2, of H, W and Bias, that
+// were asked for before, and hands them out.
+type linearDerivative[T Float] interface {
+	ask(i int, sole bool)
+	backward(token []T, in []any) error
+	hand(i int) (dense []T, rows Gradient[T])
+}
+
+// linearState works through blocks of rows: what the forward op and the gradient
+// ops of a node share.
 type linearState[T Float] struct {
 	row     Row[T]
 	b, c, d int
@@ -188,6 +210,12 @@ type linearGrad[T Float] struct {
 	losses []T     // of the recomputation, unused
 	parts  []T     // [chunks,rows,d]: dH of each chunk
 }
+
+func (s *linearState[T]) derivative() linearDerivative[T] { return &linearGrad[T]{linearState: s} }
+
+func (g *linearGrad[T]) ask(i int, _ bool) { g.want[i], g.need = true, true }
+
+func (g *linearGrad[T]) hand(i int) ([]T, Gradient[T]) { return g.grad[i], Gradient[T]{} }
 
 func (g *linearGrad[T]) backward(_ []T, in []any) error {
 	size := chunk(g.c)

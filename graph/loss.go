@@ -33,7 +33,7 @@ func Loss(l Rows, z *gorgonia.Node, t *Targets) (*gorgonia.Node, error) {
 			// out is an input only to run this op after the forward one, which leaves
 			// ∂ℓ/∂z behind.
 			dz := e.N(apply(spec{name: name + " gradient", shape: tensor.Shape{b, k}, f32: s32.backward, f64: s64.backward,
-				live: func() { s32.need, s64.need = true, true }}, out, g))
+				live: func(bool) { s32.need, s64.need = true, true }}, out, g))
 			return e.grads(append(gorgonia.Nodes{dz}, make(gorgonia.Nodes, len(in)-1)...)...)
 		}}, append([]node{z}, t.leaves()...)...)
 }

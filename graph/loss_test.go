@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fenchel-ml/fenchel/internal/check"
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
 // testSoftmax is cross-entropy at temperature τ, the row of the tests here.
@@ -39,6 +40,13 @@ func testRows(tau float64) Rows {
 	return Rows{Text: fmt.Sprintf("test:tau=%g", tau), F32: testSoftmax[float32]{tau}, F64: testSoftmax[float64]{tau}}
 }
 
+// fusedRows is the same with the kernel's fused form.
+func fusedRows(tau float64) Rows {
+	r := testRows(tau)
+	r.Fused = kernel.Softmax{Tau: float32(tau)}
+	return r
+}
+
 // testNode is the same loss as nodes.
 func testNode(tau float64, z node, t *Targets) (node, error) {
 	var e Expr
@@ -53,7 +61,8 @@ type linearCase[T Float] struct {
 	prog       *Program[T]
 }
 
-// newLinear builds one of three forms of a loss: "nodes", "loss" and "linear".
+// newLinear builds one of the forms of a loss: "nodes", "loss", "linear" and
+// "fused".
 func newLinear[T Float](t *testing.T, form string, b, c, d int, withBias bool) *linearCase[T] {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(uint64(b), uint64(c*d)))
@@ -89,6 +98,8 @@ func newLinear[T Float](t *testing.T, form string, b, c, d int, withBias bool) *
 	switch form {
 	case "linear":
 		loss = e.N(LinearLoss(testRows(0.7), Linear{lc.hn, lc.wn, lc.bn}, tg))
+	case "fused":
+		loss = e.N(LinearLoss(fusedRows(0.7), Linear{lc.hn, lc.wn, lc.bn}, tg))
 	default:
 		z := e.N(MatMul(lc.hn, lc.wn, false, true))
 		if withBias {
@@ -150,24 +161,30 @@ func TestLossAndLinearLossAgreeWithNodes(t *testing.T) {
 				agree(t, newLinear[float64](t, "linear", s.b, s.c, s.d, bias), nodes, 1e-12)
 				agree(t, newLinear[float32](t, "loss", s.b, s.c, s.d, bias), nodes, 2e-5)
 				agree(t, newLinear[float32](t, "linear", s.b, s.c, s.d, bias), nodes, 2e-5)
+				agree(t, newLinear[float32](t, "fused", s.b, s.c, s.d, bias), nodes, 2e-5)
 			})
 		}
 	}
 }
 
+// inBlocks makes a LinearLoss of c classes at size bytes work in blocks of rows.
+func inBlocks(t *testing.T, rows, c, size int) {
+	saved := blockBytes
+	blockBytes = 2 * rows * c * size
+	t.Cleanup(func() { blockBytes = saved })
+}
+
 // TestLinearLossInBlocks has several blocks of rows, the last one short, which
-// the gradient recomputes.
+// the gradient recomputes, and blocks of too few rows for a matrix product.
 func TestLinearLossInBlocks(t *testing.T) {
-	if testing.Short() {
-		t.Skip("holds a large score matrix for comparison")
+	const b, c, d = 21, 1500, 4
+	for _, rows := range []int{1, 3, 4, 8, 20} {
+		t.Run(fmt.Sprint(rows), func(t *testing.T) {
+			inBlocks(t, rows, c, 8)
+			require.Equal(t, rows, newLinearState[float64](testSoftmax[float64]{1}, b, c, d, 3).rows)
+			agree(t, newLinear[float64](t, "linear", b, c, d, true), newLinear[float64](t, "loss", b, c, d, true), 1e-12)
+		})
 	}
-	const b, c, d = 21, 300000, 4
-	got := newLinear[float64](t, "linear", b, c, d, true)
-	want := newLinear[float64](t, "loss", b, c, d, true)
-	s := newLinearState[float64](testSoftmax[float64]{1}, b, c, d, 3)
-	require.Greater(t, b/s.rows, 1)
-	require.NotZero(t, b%s.rows)
-	agree(t, got, want, 1e-12)
 }
 
 func TestLinearLossSameBitsAtAnyGOMAXPROCS(t *testing.T) {
@@ -175,10 +192,17 @@ func TestLinearLossSameBitsAtAnyGOMAXPROCS(t *testing.T) {
 		t.Skip("runs shapes large enough for several goroutines")
 	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	inBlocks(t, 5, 20001, 4)
+	for _, form := range []string{"linear", "fused"} {
+		sameBits(t, form, 20001)
+	}
+}
+
+func sameBits(t *testing.T, form string, c int) {
 	var want [][]float32
 	for _, procs := range []int{1, 2, 4} {
 		runtime.GOMAXPROCS(procs)
-		lc := newLinear[float32](t, "linear", 9, 700001, 5, true)
+		lc := newLinear[float32](t, form, 9, c, 5, true)
 		require.NoError(t, lc.prog.Run())
 		got := [][]float32{{lc.prog.Cost()}, lc.prog.Grad(lc.hn).Data, lc.prog.Grad(lc.wn).Data, lc.prog.Grad(lc.bn).Data}
 		for i := range got {
@@ -269,11 +293,11 @@ func TestBadTargetsNameTheRow(t *testing.T) {
 			var e Expr
 			z := e.N(MatMul(h, w, false, true))
 			loss := e.N(Loss(testRows(1), z, tg))
-			fused := e.N(LinearLoss(testRows(1), Linear{H: h, W: w}, tg))
+			linear := e.N(LinearLoss(testRows(1), Linear{H: h, W: w}, tg))
 			dot := e.N(Dot(z, tg))
 			each := e.N(EachPositive(z, tg, func(z node, t *Targets) (node, error) { return testNode(1, z, t) }))
 			require.NoError(t, e.Err)
-			for _, n := range []node{loss, fused, dot, each} {
+			for _, n := range []node{loss, linear, dot, each} {
 				prog, err := b.Eval(n)
 				require.NoError(t, err)
 				require.NoError(t, td.Set([]Target[float64]{{[]int32{0}, []float64{1}}, {c.pos, c.weight}}))

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"hash"
 	"hash/fnv"
+	"math"
 	"strings"
 	"sync/atomic"
 
@@ -28,9 +29,7 @@ type op struct {
 	types []hm.Type    // of the inputs
 	wrt   []bool       // which inputs carry a derivative
 
-	f32 body[float32]
-	f64 body[float64]
-	i32 func(dst []int32, in []any) error // index-valued ops
+	i32 func(dst []int32, in []any) error // of an index-valued op
 
 	// diff returns one gradient node per input, nil where wrt is false, built of
 	// differentiable nodes. An op whose wrt has a true and whose diff is nil has
@@ -38,8 +37,13 @@ type op struct {
 	diff func(in gorgonia.Nodes, out, grad *gorgonia.Node) (gorgonia.Nodes, error)
 
 	// live, if set, runs when a Program keeps the node: ops that work for others
-	// learn by it what is really needed.
-	live func()
+	// learn by it what is really needed. sole says that nobody reads the node's
+	// value but Program.Grad.
+	live func(sole bool)
+
+	// What a node hands out for another op, in place of a body.
+	hand32 hand[float32]
+	hand64 hand[float64]
 
 	// train is set by the Program before each run; only Dropout reads it.
 	train bool
@@ -100,8 +104,12 @@ func typeOf(dt tensor.Dtype, s tensor.Shape) hm.Type {
 	return gorgonia.TensorType{Dims: s.Dims(), Of: dt}
 }
 
-// A spec says what apply makes an op of. Exactly one of i32 and the pair
-// f32, f64 is set.
+// A hand hands out the result of another op, which owns the memory: dense, or as
+// the rows that are not zero, in which case the dense slice may be nil.
+type hand[T Float] func() (dense []T, rows Gradient[T])
+
+// A spec says what apply makes an op of. One of i32, the pair f32, f64 and the
+// pair hand32, hand64 is set.
 type spec struct {
 	name     string
 	shape    tensor.Shape
@@ -111,15 +119,15 @@ type spec struct {
 	diff     func(in gorgonia.Nodes, out, grad *gorgonia.Node) (gorgonia.Nodes, error)
 	fixed    []int // inputs without a derivative; index-valued inputs have none anyway
 	constant bool  // no input has a derivative
-	live     func()
+	live     func(sole bool)
 	dtype    *tensor.Dtype // of the output where no input is Float
-	buf32    *[]float32    // the output buffer, where another op fills it
-	buf64    *[]float64
+	hand32   hand[float32] // in place of f32 and f64
+	hand64   hand[float64]
 }
 
 // apply adds the node of s over in to their graph.
 func apply(s spec, in ...*gorgonia.Node) (*gorgonia.Node, error) {
-	o := &op{name: s.name, shape: s.shape, f32: s.f32, f64: s.f64, i32: s.i32, diff: s.diff, live: s.live,
+	o := &op{name: s.name, shape: s.shape, i32: s.i32, diff: s.diff, live: s.live, hand32: s.hand32, hand64: s.hand64,
 		id: opIDs.Add(1), wrt: make([]bool, len(in)), in: make([]any, len(in))}
 	known := false
 	for i, n := range in {
@@ -154,10 +162,14 @@ func apply(s spec, in ...*gorgonia.Node) (*gorgonia.Node, error) {
 	case s.i32 != nil:
 		o.dtype = tensor.Int32
 		o.run = runInt(o)
+	case o.dtype == tensor.Float32 && s.hand32 != nil:
+		o.run = runHand(o, s.hand32)
+	case o.dtype == tensor.Float64 && s.hand64 != nil:
+		o.run = runHand(o, s.hand64)
 	case o.dtype == tensor.Float32:
-		o.run = runFloat(o, o.f32, s.buf32)
+		o.run = runFloat(o, s.f32)
 	case o.dtype == tensor.Float64:
-		o.run = runFloat(o, o.f64, s.buf64)
+		o.run = runFloat(o, s.f64)
 	default:
 		return nil, fmt.Errorf("graph: %s: no floating-point operand", s.name)
 	}
@@ -168,18 +180,13 @@ func apply(s spec, in ...*gorgonia.Node) (*gorgonia.Node, error) {
 	return n, nil
 }
 
-// runFloat adapts a body to Gorgonia's values. The output is in *shared if that
-// is not nil, else in memory of the op.
-func runFloat[T Float](o *op, f body[T], shared *[]T) func([]gorgonia.Value) (gorgonia.Value, error) {
+// runFloat adapts a body to Gorgonia's values.
+func runFloat[T Float](o *op, f body[T]) func([]gorgonia.Value) (gorgonia.Value, error) {
 	var buf []T
 	var out gorgonia.Value
 	return func(in []gorgonia.Value) (gorgonia.Value, error) {
 		if out == nil {
-			if shared != nil {
-				buf = *shared
-			} else {
-				buf = make([]T, o.shape.TotalSize())
-			}
+			buf = make([]T, o.shape.TotalSize())
 			out = tensorOf(buf, o.shape)
 		}
 		if err := o.load(in); err != nil {
@@ -193,16 +200,48 @@ func runFloat[T Float](o *op, f body[T], shared *[]T) func([]gorgonia.Value) (go
 			*v = gorgonia.F32(buf[0])
 		case *gorgonia.F64:
 			*v = gorgonia.F64(buf[0])
-		case *tensor.Dense:
-			// A stock Reshape, as stock broadcasts use it, changes its operand's shape.
-			if !v.Shape().Eq(o.shape) {
-				if err := v.Reshape(o.shape...); err != nil {
-					return nil, fmt.Errorf("graph: %s: %w", o.name, err)
-				}
-			}
 		}
-		return out, nil
+		return out, o.reshape(out)
 	}
+}
+
+// reshape gives out its shape back: a stock Reshape, as stock broadcasts use
+// it, changes its operand's.
+func (o *op) reshape(out gorgonia.Value) error {
+	if v, ok := out.(*tensor.Dense); ok && !v.Shape().Eq(o.shape) {
+		if err := v.Reshape(o.shape...); err != nil {
+			return fmt.Errorf("graph: %s: %w", o.name, err)
+		}
+	}
+	return nil
+}
+
+// runHand adapts a hand. Where the result is rows the node has no value to
+// speak of, and nobody reads it.
+func runHand[T Float](o *op, h hand[T]) func([]gorgonia.Value) (gorgonia.Value, error) {
+	var out, none gorgonia.Value = nil, tensorOf([]T{T(math.NaN())}, tensor.Shape{1})
+	return func([]gorgonia.Value) (gorgonia.Value, error) {
+		dense, _ := h()
+		if dense == nil {
+			return none, nil
+		}
+		if out == nil { // the owner makes the memory once
+			out = tensorOf(dense, o.shape)
+		}
+		return out, o.reshape(out)
+	}
+}
+
+// handOf returns the hand of n at precision T, or nil.
+func handOf[T Float](n node) hand[T] {
+	o, ok := n.Op().(*op)
+	if !ok {
+		return nil
+	}
+	if h, ok := any(o.hand32).(hand[T]); ok {
+		return h
+	}
+	return any(o.hand64).(hand[T])
 }
 
 func runInt(o *op) func([]gorgonia.Value) (gorgonia.Value, error) {

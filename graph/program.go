@@ -3,6 +3,7 @@ package graph
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"gorgonia.org/gorgonia"
@@ -128,7 +129,7 @@ func (p *Program[T]) compile(wanted gorgonia.Nodes) error {
 		if o, ok := n.Op().(*op); ok {
 			p.ops = append(p.ops, o)
 			if o.live != nil {
-				o.live()
+				o.live(slices.Contains(p.grads, n) && p.roots[n] == n && n != p.cost)
 			}
 		}
 		if n.Op() == nil {
@@ -202,9 +203,17 @@ func (p *Program[T]) Value(n *gorgonia.Node) []T {
 // Grad returns the gradient of the cost with respect to param after a Run.
 func (p *Program[T]) Grad(param *gorgonia.Node) Gradient[T] {
 	for i, n := range p.params {
-		if n == param {
-			return Gradient[T]{Data: p.Value(p.grads[i])}
+		if n != param {
+			continue
 		}
+		if root := p.roots[p.grads[i]]; p.ran {
+			if h := handOf[T](root); h != nil {
+				if dense, rows := h(); dense == nil {
+					return rows
+				}
+			}
+		}
+		return Gradient[T]{Data: p.Value(p.grads[i])}
 	}
 	panic("graph: Grad of a node that is no parameter of the program")
 }

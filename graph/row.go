@@ -1,5 +1,7 @@
 package graph
 
+import "github.com/fenchel-ml/fenchel/internal/kernel"
+
 // Float is the element type of a graph: float32 trains, float64 checks.
 type Float interface{ float32 | float64 }
 
@@ -46,17 +48,12 @@ type Row[T Float] interface {
 // Rows is the analytic form of one loss at both precisions. Text names the loss
 // and every parameter (its spec text): equal texts mean equal losses, and Text
 // goes into the hash of the ops that carry the loss.
+//
+// Fused, if not nil, is the same loss fused with a linear layer at float32, in
+// which [LinearLoss] then trains; else it goes through F32 row by row.
 type Rows struct {
-	Text string
-	F32  Row[float32]
-	F64  Row[float64]
-}
-
-// rowOf returns the form of r at precision T.
-func rowOf[T Float](r Rows) Row[T] {
-	var zero T
-	if _, ok := any(zero).(float32); ok {
-		return any(r.F32).(Row[T])
-	}
-	return any(r.F64).(Row[T])
+	Text  string
+	F32   Row[float32]
+	F64   Row[float64]
+	Fused kernel.Loss
 }

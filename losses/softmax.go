@@ -6,6 +6,7 @@ import (
 	"gorgonia.org/gorgonia"
 
 	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
 func init() {
@@ -20,7 +21,8 @@ func init() {
 		Theory: func(v Values) Theory { return softmaxTheory(v.Num("tau"), v.Num("smoothing")) },
 		New: func(v Values) graph.Rows {
 			tau, eps := v.Num("tau"), v.Num("smoothing")
-			return graph.Rows{F32: softmax[float32]{1 / tau, eps}, F64: softmax[float64]{1 / tau, eps}}
+			return graph.Rows{F32: softmax[float32]{1 / tau, eps}, F64: softmax[float64]{1 / tau, eps},
+				Fused: kernel.Softmax{Tau: float32(tau), Smoothing: float32(eps)}}
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			return softmaxNode(1/v.Num("tau"), v.Num("smoothing"), z, t)

@@ -1,0 +1,94 @@
+package graph
+
+import "github.com/fenchel-ml/fenchel/internal/kernel"
+
+// fusedState runs a LinearLoss by a kernel.
+type fusedState struct {
+	loss kernel.Loss
+	n    int // inputs before the targets
+	x    kernel.Linear
+	ws   kernel.Workspace
+	view view[float32]
+}
+
+func newFusedState(l kernel.Loss, b, c, d, n int) *fusedState {
+	return &fusedState{loss: l, n: n, x: kernel.Linear{B: b, C: c, D: d}}
+}
+
+func (s *fusedState) forward(dst []float32, in []any) error {
+	s.view.read(in[s.n:])
+	if err := s.view.check(s.x.B, s.x.C); err != nil {
+		return err
+	}
+	x := &s.x
+	x.H, x.W = vec[float32](in[0]), vec[float32](in[1])
+	if s.n == 3 {
+		x.Bias = vec[float32](in[2])
+	}
+	if v := &s.view; v.label != nil {
+		x.Label = v.label
+	} else {
+		used := v.ptr[x.B]
+		x.Ptr, x.Pos, x.Weight = v.ptr, v.pos[:used], v.weight[:used]
+	}
+	return s.loss.Forward(&s.ws, x, dst)
+}
+
+func (s *fusedState) derivative() linearDerivative[float32] { return &fusedGrad{fusedState: s} }
+
+// fusedGrad is one application of the derivative.
+type fusedGrad struct {
+	*fusedState
+	want [3]bool // gradients that a Program keeps: of H, W and Bias
+	rows [3]bool // of these, those that may be rows
+	grad [3][]float32
+	out  kernel.Grad // of the last run
+	few  kernel.RowGrad
+}
+
+// rowGradient is the gradient of the rows id, never nil: nil would mean dense.
+func rowGradient(id []int32, data []float32) Gradient[float32] {
+	if id == nil {
+		id = []int32{}
+	}
+	return Gradient[float32]{Rows: id, Data: data}
+}
+
+func (g *fusedGrad) ask(i int, sole bool) {
+	g.want[i] = true
+	g.rows[i] = sole && i > 0
+}
+
+func (g *fusedGrad) backward(_ []float32, in []any) error {
+	sparse := g.ws.Sparse()
+	g.out = kernel.Grad{}
+	for i, dst := range [...]*[]float32{&g.out.H, &g.out.W, &g.out.Bias} {
+		switch {
+		case !g.want[i]:
+		case sparse && g.rows[i]:
+			g.out.Rows = &g.few
+		default:
+			if g.grad[i] == nil {
+				g.grad[i] = make([]float32, [...]int{g.x.B * g.x.D, g.x.C * g.x.D, g.x.C}[i])
+			}
+			*dst = g.grad[i]
+		}
+	}
+	return g.loss.Backward(&g.ws, &g.x, vec[float32](in[len(in)-1]), &g.out)
+}
+
+func (g *fusedGrad) hand(i int) ([]float32, Gradient[float32]) {
+	switch i {
+	case 0:
+		return g.out.H, Gradient[float32]{}
+	case 1:
+		if g.out.W == nil {
+			return nil, rowGradient(g.few.ID, g.few.Val)
+		}
+		return g.out.W, Gradient[float32]{}
+	}
+	if g.out.Bias == nil {
+		return nil, rowGradient(g.few.ID, g.few.Bias)
+	}
+	return g.out.Bias, Gradient[float32]{}
+}
