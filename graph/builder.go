@@ -53,6 +53,13 @@ func (b *Builder[T]) Indices(name string, n int) (*gorgonia.Node, []int32) {
 	return leaf(b, name, data, []int{n}), data
 }
 
+// IndexMatrix returns an integer leaf [rows,cols] and its backing slice, zero at
+// first.
+func (b *Builder[T]) IndexMatrix(name string, rows, cols int) (*gorgonia.Node, []int32) {
+	data := make([]int32, max(rows*cols, 0))
+	return leaf(b, name, data, []int{rows, cols}), data
+}
+
 // Targets returns the target leaves of a batch of rows with room for capacity
 // positions in all, and the data behind them: all rows padding at first.
 func (b *Builder[T]) Targets(name string, rows, capacity int) (*Targets, *TargetData[T]) {

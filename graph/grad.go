@@ -16,6 +16,9 @@ import (
 // Grad(Sum(Mul(Grad(cost, z)[0], v)), z) is the product of the Hessian and v.
 // gorgonia.Grad, called twice in one graph, silently returns the first
 // gradients for shared nodes; do not mix the two.
+//
+// The gradient of a leaf whose rows alone are read, as by [RowScores], is a
+// token that [Program.Grad] resolves to the rows.
 func Grad(cost *gorgonia.Node, wrt ...*gorgonia.Node) (gorgonia.Nodes, error) {
 	if err := wantDims("grad", "cost", cost, 0); err != nil {
 		return nil, err
@@ -81,6 +84,9 @@ func oneBody[T Float](dst []T, _ []any) error {
 // sumTerms adds up the gradient of n in the order in which its users gave it.
 // Gorgonia never compares the shape of a gradient with its node's.
 func sumTerms(n node, terms gorgonia.Nodes) (node, error) {
+	if slices.ContainsFunc(terms, func(t node) bool { return rowsOf(t) != nil }) {
+		return sumRows(n, terms)
+	}
 	var sum node
 	for _, t := range terms {
 		if !slices.Equal(t.Shape(), n.Shape()) || t.Dtype() != n.Dtype() {

@@ -36,6 +36,9 @@ type op struct {
 	// no derivative of the order asked for, which is an error.
 	diff func(in gorgonia.Nodes, out, grad *gorgonia.Node) (gorgonia.Nodes, error)
 
+	// rows, if set, makes the op a row-sparse gradient; see rowSparse.
+	rows *rowSparse
+
 	// live, if set, runs when a Program keeps the node: ops that work for others
 	// learn by it what is really needed. sole says that nobody reads the node's
 	// value but Program.Grad.

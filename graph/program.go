@@ -206,6 +206,10 @@ func (p *Program[T]) Grad(param *gorgonia.Node) Gradient[T] {
 		if n != param {
 			continue
 		}
+		if r := rowsOf(p.grads[i]); r != nil {
+			p.Value(p.grads[i]) // panics without a run
+			return *gradientOf[T](r)
+		}
 		if root := p.roots[p.grads[i]]; p.ran {
 			if h := handOf[T](root); h != nil {
 				if dense, rows := h(); dense == nil {

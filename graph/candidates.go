@@ -1,0 +1,517 @@
+package graph
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/fenchel-ml/fenchel/internal/kernel"
+)
+
+// Classes is the class side of scores that read few rows of it: z_bj =
+// ⟨h_b, w_j⟩ + bias_j for the pairs (b, j) asked for and no others.
+type Classes struct {
+	H    *gorgonia.Node // [B,d]
+	W    *gorgonia.Node // [C,d]
+	Bias *gorgonia.Node // [C], or nil
+	Unit bool           // w_j counts as w_j / max(‖w_j‖₂, 1e-12)
+}
+
+// RowScores returns z [B,K], the scores of the classes ids: [B,K] of each row,
+// or [K] shared by all rows. An id of −1 is an empty place of score −Inf; any
+// other outside [0,C) makes the run fail. Ids may repeat.
+//
+// The gradients by W and Bias are row-sparse: [Program.Grad] returns the rows
+// that were read, and neither pass touches the others. Memory beside z and the
+// gradients is O(BK) for ids per row and O(Kd) for shared ones; time is O(BKd),
+// and O(BK + Kd log K) for the order of ids. The bits do not depend on
+// GOMAXPROCS: duplicates add up in the order of ids. Not differentiable again.
+func RowScores(c Classes, ids *gorgonia.Node) (*gorgonia.Node, error) {
+	const name = "row scores"
+	if err := c.valid(name); err != nil {
+		return nil, err
+	}
+	if ids == nil || ids.Dtype() != tensor.Int32 || ids.Dims() < 1 || ids.Dims() > 2 {
+		return nil, fmt.Errorf("graph: %s: ids are not an Int32 vector or matrix", name)
+	}
+	b, shape := c.H.Shape()[0], ids.Shape()
+	if len(shape) == 2 && shape[0] != b {
+		return nil, fmt.Errorf("graph: %s: H is %v and ids are %v; want [B,d] and [B,K] or [K]", name, c.H.Shape(), shape)
+	}
+	k := shape[len(shape)-1]
+	if len(shape) == 1 {
+		return c.scores(name, tensor.Shape{b, k}, shared, ids)
+	}
+	return c.scores(name, tensor.Shape{b, k}, ownIDs, ids)
+}
+
+// PairScores returns z [M] of the pairs (rows[m], ids[m]), two Int32 vectors;
+// rows must not decrease. A negative row ends the list: from there on z is 0 and
+// has no gradient. Otherwise as [RowScores].
+func PairScores(c Classes, rows, ids *gorgonia.Node) (*gorgonia.Node, error) {
+	const name = "pair scores"
+	if err := c.valid(name); err != nil {
+		return nil, err
+	}
+	for _, n := range []node{rows, ids} {
+		if n == nil || n.Dtype() != tensor.Int32 || n.Dims() != 1 || n.Shape()[0] != rows.Shape()[0] {
+			return nil, fmt.Errorf("graph: %s: rows and ids are not two Int32 vectors of one length", name)
+		}
+	}
+	return c.scores(name, ids.Shape().Clone(), pairs, rows, ids)
+}
+
+func (c Classes) valid(name string) error {
+	if err := wantDims(name, "H", c.H, 2); err != nil {
+		return err
+	}
+	if err := wantDims(name, "W", c.W, 2); err != nil {
+		return err
+	}
+	if c.H.Shape()[1] != c.W.Shape()[1] {
+		return fmt.Errorf("graph: %s: H is %v and W is %v; want [B,d] and [C,d]", name, c.H.Shape(), c.W.Shape())
+	}
+	if c.Bias != nil && !slices.Equal(c.Bias.Shape(), c.W.Shape()[:1]) {
+		return fmt.Errorf("graph: %s: W is %v and the bias is %v; want [C,d] and [C]", name, c.W.Shape(), c.Bias.Shape())
+	}
+	return nil
+}
+
+// left is the body of a node whose result another op has left already.
+func left[T Float]([]T, []any) error { return nil }
+
+// A layout says which row of H and which class each score is of.
+type layout int
+
+const (
+	shared layout = iota // ids [K], the same for each row
+	ownIDs               // ids [B,K]
+	pairs                // rows [M] and ids [M]
+)
+
+// scores is the op of all layouts; index holds its Int32 leaves.
+func (c Classes) scores(name string, shape tensor.Shape, l layout, index ...node) (node, error) {
+	b, d, classes := c.H.Shape()[0], c.H.Shape()[1], c.W.Shape()[0]
+	in := []node{c.H, c.W}
+	if c.Bias != nil {
+		in = append(in, c.Bias)
+	}
+	n := len(in)
+	if shape.TotalSize() > math.MaxInt32 {
+		return nil, fmt.Errorf("graph: %s: %v are more than 2³¹ scores", name, shape)
+	}
+	s32 := &scoreState[float32]{layout: l, unit: c.Unit, b: b, d: d, classes: classes, n: n, m: shape.TotalSize()}
+	s64 := &scoreState[float64]{layout: l, unit: c.Unit, b: b, d: d, classes: classes, n: n, m: shape.TotalSize()}
+	return apply(spec{name: name, shape: shape, f32: s32.forward, f64: s64.forward,
+		diff: func(in gorgonia.Nodes, out, g node) (gorgonia.Nodes, error) {
+			g32, g64 := &scoreGrad[float32]{scoreState: s32}, &scoreGrad[float64]{scoreState: s64}
+			var e Expr
+			// As in LinearLoss one op does the work, and its value is a token that
+			// orders the ops which hand out what it left behind.
+			work := e.N(apply(spec{name: name + " gradient", shape: tensor.Shape{1}, f32: g32.backward, f64: g64.backward},
+				append(slices.Clone(in), out, g)...))
+			grads := make(gorgonia.Nodes, len(in))
+			grads[0] = e.N(apply(spec{name: name + " dH", shape: in[0].Shape(),
+				hand32: func() ([]float32, Gradient[float32]) { return g32.dh, Gradient[float32]{} },
+				hand64: func() ([]float64, Gradient[float64]) { return g64.dh, Gradient[float64]{} },
+				live:   func(bool) { g32.want[0], g64.want[0] = true, true }}, work))
+			for i := 1; i < n; i++ {
+				grads[i] = e.N(rowsNode(name+[]string{"", " dW", " dBias"}[i], &g32.out[i], &g64.out[i],
+					func(bool) { g32.want[i], g64.want[i] = true, true }, left[float32], left[float64], work))
+			}
+			return e.grads(grads...)
+		}}, append(in, index...)...)
+}
+
+// scoreState is what the forward op and the gradient ops of a node share.
+type scoreState[T Float] struct {
+	layout           layout
+	unit             bool
+	b, d, classes, m int
+	n                int     // inputs before the indices
+	inv              []T     // [M], [K] if shared: 1/‖w‖ if unit
+	w                []T     // [K,d] the rows that are shared, divided by their norm if unit
+	starts           []int32 // [B+1] bounds of each row's scores; pairs only
+}
+
+// ids returns the class of each score; of shared ones, of each column.
+func (s *scoreState[T]) ids(in []any) []int32 {
+	if s.layout == pairs {
+		return in[s.n+1].([]int32)
+	}
+	return in[s.n].([]int32)
+}
+
+// bounds returns which scores are row i's.
+func (s *scoreState[T]) bounds(i int) (lo, hi int) {
+	if s.layout == pairs {
+		return int(s.starts[i]), int(s.starts[i+1])
+	}
+	k := s.m / s.b
+	return i * k, (i + 1) * k
+}
+
+func (s *scoreState[T]) check(in []any) error {
+	for j, id := range s.ids(in) {
+		if id < -1 || int(id) >= s.classes {
+			return fmt.Errorf("id %d at place %d is outside [0,%d)", id, j, s.classes)
+		}
+	}
+	if s.layout != pairs {
+		return nil
+	}
+	if s.starts == nil {
+		s.starts = make([]int32, s.b+1)
+	}
+	rows := in[s.n].([]int32)
+	at := 0
+	for i := range s.b {
+		s.starts[i] = int32(at)
+		for at < len(rows) && rows[at] == int32(i) {
+			at++
+		}
+	}
+	s.starts[s.b] = int32(at)
+	for j := at; j < len(rows); j++ {
+		if rows[j] >= 0 {
+			return fmt.Errorf("row %d at place %d is outside [0,%d), or follows a larger one", rows[j], j, s.b)
+		}
+	}
+	return nil
+}
+
+// invNorm returns max(‖w‖₂, 1e-12)⁻¹.
+func invNorm[T Float](w []T) T {
+	return T(1 / max(math.Sqrt(float64(kernel.Dot(w, w))), normFloor))
+}
+
+func (s *scoreState[T]) forward(dst []T, in []any) error {
+	if err := s.check(in); err != nil {
+		return err
+	}
+	h, w, ids, d := vec[T](in[0]), vec[T](in[1]), s.ids(in), s.d
+	var bias []T
+	if s.n == 3 {
+		bias = vec[T](in[2])
+	}
+	if s.inv == nil && s.unit {
+		s.inv = make([]T, len(ids))
+	}
+	if s.layout == shared {
+		return s.forwardShared(dst, h, w, bias, ids)
+	}
+	if s.layout == pairs {
+		clear(dst[s.starts[s.b]:])
+	}
+	return parallel(s.b, 2*s.m*d, func(_, from, to int) error {
+		for i := from; i < to; i++ {
+			lo, hi := s.bounds(i)
+			x := h[i*d : (i+1)*d]
+			for j := lo; j < hi; j++ {
+				id := int(ids[j])
+				if id < 0 {
+					dst[j] = T(math.Inf(-1))
+					continue
+				}
+				row := w[id*d : (id+1)*d]
+				z := kernel.Dot(x, row)
+				if s.unit {
+					s.inv[j] = invNorm(row)
+					z *= s.inv[j]
+				}
+				if bias != nil {
+					z += bias[id]
+				}
+				dst[j] = z
+			}
+		}
+		return nil
+	})
+}
+
+func (s *scoreState[T]) forwardShared(dst, h, w, bias []T, ids []int32) error {
+	d, k := s.d, len(ids)
+	if s.w == nil {
+		s.w = make([]T, k*d)
+	}
+	err := parallel(k, k*d, func(_, from, to int) error {
+		for j := from; j < to; j++ {
+			row, id := s.w[j*d:(j+1)*d], int(ids[j])
+			if id < 0 {
+				clear(row)
+				continue
+			}
+			copy(row, w[id*d:(id+1)*d])
+			if s.unit {
+				s.inv[j] = invNorm(row)
+				kernel.Scale(s.inv[j], row)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return parallel(s.b, 2*s.m*d, func(_, from, to int) error {
+		kernel.GemmNT(dst[from*k:to*k], h[from*d:to*d], s.w, to-from, k, d, false)
+		for i := from; i < to; i++ {
+			z := dst[i*k : (i+1)*k]
+			for j, id := range ids {
+				switch {
+				case id < 0:
+					z[j] = T(math.Inf(-1))
+				case bias != nil:
+					z[j] += bias[id]
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// scoreGrad is one application of the derivative.
+type scoreGrad[T Float] struct {
+	*scoreState[T]
+	want [3]bool // which of H, W, Bias a Program asks for
+	dh   []T
+	out  [3]Gradient[T] // of W and Bias; [0] is unused
+
+	t      []T // [K,B] upstream; shared only
+	dw     []T // [K,d] by column; shared only
+	order  []uint64
+	spare  []uint64
+	starts []int32 // where in order each unique id starts
+	at     []int32 // the row of each score; pairs and ownIDs
+}
+
+func (g *scoreGrad[T]) backward(_ []T, in []any) error {
+	h, w, ids := vec[T](in[0]), vec[T](in[1]), g.ids(in)
+	z, up := vec[T](in[len(in)-2]), vec[T](in[len(in)-1])
+	d := g.d
+	if g.want[0] && g.dh == nil {
+		g.dh = make([]T, g.b*d)
+	}
+	if g.want[1] || g.want[2] {
+		g.sort(ids)
+	}
+	if g.layout == shared {
+		return g.backwardShared(h, up, ids)
+	}
+	if g.want[0] {
+		err := parallel(g.b, 2*g.m*d, func(_, from, to int) error {
+			for i := from; i < to; i++ {
+				row := g.dh[i*d : (i+1)*d]
+				clear(row)
+				lo, hi := g.bounds(i)
+				for j := lo; j < hi; j++ {
+					u, id := up[j], int(ids[j])
+					if id < 0 || u == 0 {
+						continue
+					}
+					if g.unit {
+						u *= g.inv[j]
+					}
+					kernel.Axpy(u, w[id*d:(id+1)*d], row)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	g.place()
+	var bias []T
+	if g.n == 3 {
+		bias = vec[T](in[2])
+	}
+	return parallel(len(g.starts)-1, 2*g.m*d, func(_, from, to int) error {
+		for r := from; r < to; r++ {
+			lo, hi := g.starts[r], g.starts[r+1]
+			id := int(g.order[lo] >> 32)
+			var sum, along T
+			var acc []T
+			if g.want[1] {
+				acc = g.out[1].Data[r*d : (r+1)*d]
+				clear(acc)
+			}
+			for _, key := range g.order[lo:hi] {
+				j := int(uint32(key))
+				u := up[j]
+				sum += u
+				if u == 0 || !g.want[1] {
+					continue
+				}
+				if g.unit {
+					cos := z[j]
+					if bias != nil {
+						cos -= bias[id]
+					}
+					along += u * cos
+				}
+				i := int(g.at[j])
+				kernel.Axpy(u, h[i*d:(i+1)*d], acc)
+			}
+			if g.want[1] && g.unit {
+				// As for shared ids, with along = ⟨acc, ŵ⟩.
+				inv := g.inv[uint32(g.order[lo])]
+				kernel.Axpy(-along*inv, w[id*d:(id+1)*d], acc)
+				kernel.Scale(inv, acc)
+			}
+			if g.want[2] {
+				g.out[2].Data[r] = sum
+			}
+		}
+		return nil
+	})
+}
+
+func (g *scoreGrad[T]) backwardShared(h, up []T, ids []int32) error {
+	d, k := g.d, len(ids)
+	if g.want[0] {
+		// Empty places have w = 0 here, and gradient 0 from whatever read their −Inf.
+		err := parallel(g.b, 2*g.m*d, func(_, from, to int) error {
+			kernel.GemmNN(g.dh[from*d:to*d], up[from*k:to*k], g.w, to-from, d, k, false)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if g.t == nil {
+		g.t = make([]T, g.m)
+	}
+	if g.want[1] && g.dw == nil {
+		g.dw = make([]T, k*d)
+	}
+	err := parallel(k, 2*g.m*d, func(_, from, to int) error {
+		for j := from; j < to; j++ {
+			for i := range g.b {
+				g.t[j*g.b+i] = up[i*k+j]
+			}
+		}
+		if !g.want[1] {
+			return nil
+		}
+		kernel.GemmNN(g.dw[from*d:to*d], g.t[from*g.b:to*g.b], h, to-from, d, g.b, false)
+		if !g.unit {
+			return nil
+		}
+		for j := from; j < to; j++ {
+			// g.w holds ŵ = w/‖w‖: ∂/∂w = (acc − ⟨acc, ŵ⟩ŵ)/‖w‖. At the floor of the
+			// norm, which is w = 0, the second term is 0 too.
+			acc, unit := g.dw[j*d:(j+1)*d], g.w[j*d:(j+1)*d]
+			kernel.Axpy(-kernel.Dot(acc, unit), unit, acc)
+			kernel.Scale(g.inv[j], acc)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for r := range len(g.starts) - 1 {
+		for i, key := range g.order[g.starts[r]:g.starts[r+1]] {
+			j := int(uint32(key))
+			if g.want[1] {
+				row := g.out[1].Data[r*d : (r+1)*d]
+				if i == 0 {
+					clear(row)
+				}
+				kernel.Axpy(1, g.dw[j*d:(j+1)*d], row)
+			}
+			if g.want[2] {
+				if i == 0 {
+					g.out[2].Data[r] = 0
+				}
+				g.out[2].Data[r] += kernel.Sum(g.t[j*g.b : (j+1)*g.b])
+			}
+		}
+	}
+	return nil
+}
+
+// sort leaves in order the places of ids by id and then by place, in starts the
+// bounds of equal ids, and makes room for their rows in out.
+func (g *scoreGrad[T]) sort(ids []int32) {
+	n := len(ids)
+	if g.layout == pairs {
+		n = int(g.scoreState.starts[g.b])
+	}
+	g.order = g.order[:0]
+	for j, id := range ids[:n] {
+		if id >= 0 {
+			g.order = append(g.order, uint64(id)<<32|uint64(j))
+		}
+	}
+	g.order, g.spare = radixSort(g.order, g.spare, g.classes)
+	g.starts = g.starts[:0]
+	for i := 1; i < 3; i++ {
+		g.out[i].Rows = g.out[i].Rows[:0]
+	}
+	for j, key := range g.order {
+		if id := key >> 32; j == 0 || id != g.order[j-1]>>32 {
+			g.starts = append(g.starts, int32(j))
+			for i := 1; i < 3; i++ {
+				if g.want[i] {
+					g.out[i].Rows = append(g.out[i].Rows, int32(id))
+				}
+			}
+		}
+	}
+	g.starts = append(g.starts, int32(len(g.order)))
+	for i, width := range []int{0, g.d, 1} {
+		if i > 0 && g.want[i] {
+			g.out[i].Data = resize(g.out[i].Data, len(g.out[i].Rows)*width)
+		}
+	}
+}
+
+// place fills at.
+func (g *scoreGrad[T]) place() {
+	if g.at == nil {
+		g.at = make([]int32, g.m)
+	}
+	for i := range g.b {
+		lo, hi := g.bounds(i)
+		for j := lo; j < hi; j++ {
+			g.at[j] = int32(i)
+		}
+	}
+}
+
+// resize returns s with length n; the content is lost where it must grow.
+func resize[E any](s []E, n int) []E {
+	if cap(s) < n {
+		return make([]E, n, n+n/4) // unique ids vary from step to step
+	}
+	return s[:n]
+}
+
+// radixSort sorts keys by their upper half, which is below n, and keeps the
+// order of equal ones. It returns the sorted keys and the slice that is left.
+func radixSort(keys, spare []uint64, n int) (sorted, left []uint64) {
+	const bits = 11
+	spare = resize(spare, len(keys))
+	var count [1 << bits]int
+	for shift := 32; (n-1)>>(shift-32) > 0; shift += bits {
+		clear(count[:])
+		for _, k := range keys {
+			count[k>>shift&(1<<bits-1)]++
+		}
+		sum := 0
+		for i, c := range count {
+			count[i] = sum
+			sum += c
+		}
+		for _, k := range keys {
+			at := &count[k>>shift&(1<<bits-1)]
+			spare[*at] = k
+			*at++
+		}
+		keys, spare = spare, keys
+	}
+	return keys, spare
+}
