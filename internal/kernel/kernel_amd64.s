@@ -2584,6 +2584,53 @@ stripEnd:
 	VZEROUPPER
 	RET
 
+// func tileHingeSum2x512(z *float32, ldz int, n int, tau *float32, f *float32, df *float32)
+// Requires: AVX, AVX512F
+TEXT ·tileHingeSum2x512(SB), NOSPLIT, $0-48
+	MOVQ z+0(FP), AX
+	MOVQ ldz+8(FP), CX
+	SHLQ $0x02, CX
+	MOVQ n+16(FP), DX
+	MOVQ tau+24(FP), BX
+	MOVQ f+32(FP), SI
+	MOVQ df+40(FP), DI
+	MOVQ $0x00000004, R8
+
+strip:
+	MOVQ    AX, R10
+	VMOVUPS (BX), Z0
+	VMOVUPS (SI), Z1
+	VMOVUPS (DI), Z2
+	MOVQ    DX, R9
+	TESTQ   R9, R9
+	JZ      stripEnd
+
+class:
+	VMOVUPS     (R10), Z3
+	VSUBPS      Z0, Z3, Z3
+	VPXORD      Z5, Z5, Z5
+	VCMPPS      $0x06, Z5, Z3, K1
+	VMOVAPS.Z   Z3, K1, Z3
+	VMULPS      Z3, Z3, Z4
+	VMOVAPS.Z   Z4, K1, Z4
+	VADDPS      Z4, Z2, Z2
+	VFMADD231PS Z3, Z4, Z1
+	ADDQ        CX, R10
+	DECQ        R9
+	JNZ         class
+
+stripEnd:
+	VMOVUPS Z1, (SI)
+	VMOVUPS Z2, (DI)
+	ADDQ    $+64, AX
+	ADDQ    $+64, BX
+	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	DECQ    R8
+	JNZ     strip
+	VZEROUPPER
+	RET
+
 // func tileHingeSumPowx512(z *float32, ldz int, n int, tau *float32, f *float32, df *float32, e float32)
 // Requires: AVX, AVX512DQ, AVX512F, SSE
 TEXT ·tileHingeSumPowx512(SB), NOSPLIT, $0-52
@@ -4841,6 +4888,53 @@ class:
 	VCMPPS      $0x06, Y5, Y3, Y5
 	VANDPS      Y5, Y3, Y3
 	VMOVAPS     Y3, Y4
+	VANDPS      Y5, Y4, Y4
+	VADDPS      Y4, Y2, Y2
+	VFMADD231PS Y3, Y4, Y1
+	ADDQ        CX, R10
+	DECQ        R9
+	JNZ         class
+
+stripEnd:
+	VMOVUPS Y1, (SI)
+	VMOVUPS Y2, (DI)
+	ADDQ    $+32, AX
+	ADDQ    $+32, BX
+	ADDQ    $+32, SI
+	ADDQ    $+32, DI
+	DECQ    R8
+	JNZ     strip
+	VZEROUPPER
+	RET
+
+// func tileHingeSum2x256(z *float32, ldz int, n int, tau *float32, f *float32, df *float32)
+// Requires: AVX, FMA3
+TEXT ·tileHingeSum2x256(SB), NOSPLIT, $0-48
+	MOVQ z+0(FP), AX
+	MOVQ ldz+8(FP), CX
+	SHLQ $0x02, CX
+	MOVQ n+16(FP), DX
+	MOVQ tau+24(FP), BX
+	MOVQ f+32(FP), SI
+	MOVQ df+40(FP), DI
+	MOVQ $0x00000008, R8
+
+strip:
+	MOVQ    AX, R10
+	VMOVUPS (BX), Y0
+	VMOVUPS (SI), Y1
+	VMOVUPS (DI), Y2
+	MOVQ    DX, R9
+	TESTQ   R9, R9
+	JZ      stripEnd
+
+class:
+	VMOVUPS     (R10), Y3
+	VSUBPS      Y0, Y3, Y3
+	VXORPS      Y5, Y5, Y5
+	VCMPPS      $0x06, Y5, Y3, Y5
+	VANDPS      Y5, Y3, Y3
+	VMULPS      Y3, Y3, Y4
 	VANDPS      Y5, Y4, Y4
 	VADDPS      Y4, Y2, Y2
 	VFMADD231PS Y3, Y4, Y1

@@ -372,24 +372,26 @@ func (ws *Workspace) eachTile(f func(worker, chunk, panel, c0, n int, z []float3
 // replaces n × 64 scores of a panel (stride ld) by their gradients, before the
 // share of the targets, and target returns what is added at a target.
 func (ws *Workspace) backward(out *Grad, mapTile func(z []float32, ld, n, panel int), target func(e *entry) float32) {
-	x := ws.x
-	rows := ws.panels * tileRows
 	if out.H != nil {
-		ws.dh = grow(ws.dh, ws.chunks*rows*ws.dp)
+		ws.dh = grow(ws.dh, ws.chunks*ws.panels*tileRows*ws.dp)
 	}
 	Parallel(ws.chunks, func(worker, chunk int) {
 		ws.backwardChunk(worker, chunk, out, mapTile, target)
 	})
-	if out.H == nil {
-		return
+	if out.H != nil {
+		ws.addChunks(out.H)
 	}
-	// The chunks' copies are added in order.
+}
+
+// addChunks adds the chunks' copies of the gradient of H in order.
+func (ws *Workspace) addChunks(dh []float32) {
+	x, rows := ws.x, ws.panels*tileRows
 	Parallel(x.B, func(_, i int) {
 		row := ws.dh[i*ws.dp:][:x.D]
 		for c := 1; c < ws.chunks; c++ {
 			axpy(1, ws.dh[(c*rows+i)*ws.dp:][:x.D], row)
 		}
-		copy(out.H[i*x.D:], row)
+		copy(dh[i*x.D:], row)
 	})
 }
 

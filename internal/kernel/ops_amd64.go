@@ -238,12 +238,16 @@ func tileHingeSum(z []float32, ldz, n int, tau, f, g []float32, e float32) {
 		tileHingeSum0x512(ptr(z), ldz, n, ptr(tau), ptr(f), ptr(g))
 	case active == pathAVX512 && e == 1:
 		tileHingeSum1x512(ptr(z), ldz, n, ptr(tau), ptr(f), ptr(g))
+	case active == pathAVX512 && e == 2:
+		tileHingeSum2x512(ptr(z), ldz, n, ptr(tau), ptr(f), ptr(g))
 	case active == pathAVX512:
 		tileHingeSumPowx512(ptr(z), ldz, n, ptr(tau), ptr(f), ptr(g), e)
 	case active == pathAVX2 && e == 0:
 		tileHingeSum0x256(ptr(z), ldz, n, ptr(tau), ptr(f), ptr(g))
 	case active == pathAVX2 && e == 1:
 		tileHingeSum1x256(ptr(z), ldz, n, ptr(tau), ptr(f), ptr(g))
+	case active == pathAVX2 && e == 2:
+		tileHingeSum2x256(ptr(z), ldz, n, ptr(tau), ptr(f), ptr(g))
 	case active == pathAVX2:
 		tileHingeSumPowx256(ptr(z), ldz, n, ptr(tau), ptr(f), ptr(g), e)
 	default:

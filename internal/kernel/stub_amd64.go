@@ -212,6 +212,13 @@ func tileHingeSum0x512(z *float32, ldz int, n int, tau *float32, f *float32, df 
 //go:noescape
 func tileHingeSum1x512(z *float32, ldz int, n int, tau *float32, f *float32, df *float32)
 
+// tileHingeSum2x512 adds Σ x^(e+1) to f and Σ x^e to df, x = z−τ, over the classes with x > 0, for e = 2:
+//
+//	for c := range n { for r := range 64 { if x := z[c*ldz+r] - tau[r]; !(x <= 0) { y := pow(x, e); f[r] += x * y; df[r] += y } } }
+//
+//go:noescape
+func tileHingeSum2x512(z *float32, ldz int, n int, tau *float32, f *float32, df *float32)
+
 // tileHingeSumPowx512 adds Σ x^(e+1) to f and Σ x^e to df, x = z−τ, over the classes with x > 0, for e = e:
 //
 //	for c := range n { for r := range 64 { if x := z[c*ldz+r] - tau[r]; !(x <= 0) { y := pow(x, e); f[r] += x * y; df[r] += y } } }
@@ -384,6 +391,13 @@ func tileHingeSum0x256(z *float32, ldz int, n int, tau *float32, f *float32, df 
 //
 //go:noescape
 func tileHingeSum1x256(z *float32, ldz int, n int, tau *float32, f *float32, df *float32)
+
+// tileHingeSum2x256 adds Σ x^(e+1) to f and Σ x^e to df, x = z−τ, over the classes with x > 0, for e = 2:
+//
+//	for c := range n { for r := range 64 { if x := z[c*ldz+r] - tau[r]; !(x <= 0) { y := pow(x, e); f[r] += x * y; df[r] += y } } }
+//
+//go:noescape
+func tileHingeSum2x256(z *float32, ldz int, n int, tau *float32, f *float32, df *float32)
 
 // tileHingeSumPowx256 adds Σ x^(e+1) to f and Σ x^e to df, x = z−τ, over the classes with x > 0, for e = e:
 //

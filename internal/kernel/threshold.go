@@ -1,5 +1,805 @@
 package kernel
 
-type thresholdState struct{}
+import (
+	"fmt"
+	"math"
+)
 
-func (t *thresholdState) bytes() int { return 0 }
+// Losses whose map cuts scores at a threshold, in units z = scale·score:
+//
+//	x_j = [z_j − τ]_+,  Σ x_j^q = 1 (or τ given),  p_j = x_j^e / Σ x^e
+//
+// Three facts make them cheap over many classes. The threshold of a subset of the
+// classes is a lower bound of τ, so a sample gives one. Nothing below a lower bound
+// is in the support, so one pass over W that keeps the few scores above it finds
+// the support, and the gradient touches those classes only. And where the support
+// is large, Newton's method on (Σ x^q)^(1/q) = 1, a convex and decreasing function
+// of τ for q ≥ 1, climbs to τ from the left in a few passes.
+//
+// So Forward solves a sample; while the sample says that too many scores lie above
+// the bound it folds a full pass and takes a Newton step; then it filters. If the
+// bound has converged and still too many scores lie above it, or the filter keeps
+// more than it should, the gradient is computed densely, as that of softmax.
+
+// Entmax is the α-entmax loss fused with the linear layer; α = 2 is sparsemax:
+//
+//	ℓ = ⟨z, p−t⟩ − Ω(p) + Ω(t),  Ω(p) = (Σ p^α − 1)/(α(α−1)),  p = [(α−1)z − τ]_+^(1/(α−1))
+//
+// ∂ℓ/∂z = p − t. Source: Peters, Niculae and Martins, arXiv:1905.05702, eq. 6–8.
+type Entmax struct {
+	Alpha float64 // in (1,2]
+}
+
+// Normmax is the α-normmax loss, of Ω = ‖p‖_α on the simplex, fused with the
+// linear layer:
+//
+//	ℓ = τ + ‖t‖_α − ⟨z,t⟩,  Σ [z−τ]_+^(α/(α−1)) = 1,  p ∝ [z−τ]_+^(1/(α−1))
+//
+// ∂ℓ/∂z = p − t. Source: Blondel, Martins and Niculae, arXiv:1901.02324, §4.3.
+type Normmax struct {
+	Alpha float64 // > 1
+}
+
+// Rankmax is the Rankmax loss fused with the linear layer, for rows of one label:
+//
+//	ℓ = log Σ_j [z_j − z_y + δ]_+/δ
+//
+// ∂ℓ/∂z_j = 1[z_j > z_y−δ]/Z for j ≠ y, Z = Σ [z_j − z_y + δ]_+, and at y what makes
+// the sum 0. Source: Kong, Krichene, Mayoraz, Rendle and Zhang, NeurIPS 2020.
+type Rankmax struct {
+	Margin float64 // δ > 0
+}
+
+// hinge is the common form.
+type hinge struct {
+	scale float64
+	q, e  float64
+	// moment says that value needs Σ x^(q+1).
+	moment bool
+	// given is the distance of τ below the label's score, for a loss whose threshold
+	// is not solved for; 0 otherwise.
+	given float64
+	// value returns ℓ.
+	value func(t []entry, s hingeSums) float64
+	// atTarget returns what a target of weight w adds to ∂ℓ/∂z.
+	atTarget func(w float64, s hingeSums) float64
+}
+
+// hingeSums are f = Σ x^q and g = Σ x^(q−1) at τ, with q = 1 where τ is given, and
+// where a loss needs it r = Σ x^(q+1).
+type hingeSums struct{ tau, f, g, r float64 }
+
+// norm returns Σ x^e.
+func (h hinge) norm(s hingeSums) float64 {
+	switch h.e {
+	case h.q:
+		return s.f
+	case 0: // rankmax divides by Σ x
+		return s.f
+	}
+	return s.g
+}
+
+func (l Entmax) hinge() (hinge, error) {
+	a := l.Alpha
+	if !(a > 1 && a <= 2) {
+		return hinge{}, fmt.Errorf("kernel: entmax with α = %v; α is in (1,2]", a)
+	}
+	q := 1 / (a - 1)
+	return hinge{
+		scale: a - 1, q: q, e: q, moment: true,
+		value: func(t []entry, s hingeSums) float64 {
+			// With x_k = z_k − τ, signed, Σ(p−t) = 0 and p^α = x·p:
+			// α(α−1)·ℓ = (α−1)·Σxp − α·Σ t_k x_k + Σ t_k^α.
+			v := (a - 1) * s.r
+			for _, e := range t {
+				w := float64(e.weight)
+				v += math.Pow(w, a) - a*w*(float64(e.z)-s.tau)
+			}
+			return v / (a * (a - 1))
+		},
+		atTarget: func(w float64, _ hingeSums) float64 { return -w },
+	}, nil
+}
+
+func (l Normmax) hinge() (hinge, error) {
+	a := l.Alpha
+	if !(a > 1 && !math.IsInf(a, 1)) {
+		return hinge{}, fmt.Errorf("kernel: normmax with α = %v; α is above 1 and finite", a)
+	}
+	return hinge{
+		scale: 1, q: a / (a - 1), e: 1 / (a - 1),
+		value: func(t []entry, s hingeSums) float64 {
+			var norm, v float64
+			for _, e := range t {
+				w := float64(e.weight)
+				norm += math.Pow(w, a)
+				v -= w * (float64(e.z) - s.tau)
+			}
+			return v + math.Pow(norm, 1/a)
+		},
+		atTarget: func(w float64, _ hingeSums) float64 { return -w },
+	}, nil
+}
+
+func (l Rankmax) hinge() (hinge, error) {
+	d := l.Margin
+	if !(d > 0 && !math.IsInf(d, 1)) {
+		return hinge{}, fmt.Errorf("kernel: rankmax with margin %v; the margin is positive and finite", d)
+	}
+	return hinge{
+		scale: 1, q: 1, e: 0, given: d,
+		value: func(_ []entry, s hingeSums) float64 { return math.Log(s.f / d) },
+		// The map gave the label 1/Z, and the other m entries as much each.
+		atTarget: func(_ float64, s hingeSums) float64 { return -s.g / s.f },
+	}, nil
+}
+
+// Forward is that of [Loss].
+func (l Entmax) Forward(ws *Workspace, x *Linear, loss []float32) error {
+	h, err := l.hinge()
+	if err != nil {
+		return err
+	}
+	return h.forward(ws, x, loss)
+}
+
+// Backward is that of [Loss].
+func (l Entmax) Backward(ws *Workspace, x *Linear, g []float32, out *Grad) error {
+	h, err := l.hinge()
+	if err != nil {
+		return err
+	}
+	return h.backward(ws, x, g, out)
+}
+
+// Forward is that of [Loss].
+func (l Normmax) Forward(ws *Workspace, x *Linear, loss []float32) error {
+	h, err := l.hinge()
+	if err != nil {
+		return err
+	}
+	return h.forward(ws, x, loss)
+}
+
+// Backward is that of [Loss].
+func (l Normmax) Backward(ws *Workspace, x *Linear, g []float32, out *Grad) error {
+	h, err := l.hinge()
+	if err != nil {
+		return err
+	}
+	return h.backward(ws, x, g, out)
+}
+
+// Forward is that of [Loss]. A row of several targets is an error.
+func (l Rankmax) Forward(ws *Workspace, x *Linear, loss []float32) error {
+	h, err := l.hinge()
+	if err != nil {
+		return err
+	}
+	if x.Label == nil {
+		for i := 1; i < len(x.Ptr); i++ {
+			if x.Ptr[i]-x.Ptr[i-1] > 1 {
+				return fmt.Errorf("kernel: rankmax takes one label a row; row %d has %d", i-1, x.Ptr[i]-x.Ptr[i-1])
+			}
+		}
+	}
+	return h.forward(ws, x, loss)
+}
+
+// Backward is that of [Loss].
+func (l Rankmax) Backward(ws *Workspace, x *Linear, g []float32, out *Grad) error {
+	h, err := l.hinge()
+	if err != nil {
+		return err
+	}
+	return h.backward(ws, x, g, out)
+}
+
+const (
+	// sampleClasses bounds the sample, whose scores for one panel, 1 MiB, stay in
+	// cache while the threshold is solved; it is 1/16 of the classes at most.
+	sampleClasses = 4096
+	sampleShare   = 16
+
+	// candidateShare is the share of scores above the bound up to which the sparse
+	// path is faster: a candidate costs about as much as 24 scores of the three
+	// products that the dense gradient needs. maxCandidates bounds its memory, at 8
+	// bytes each.
+	candidateShare = 24
+	maxCandidates  = 1 << 22
+
+	// boundSlack lowers a bound, in units of 1+|τ|, by more than the rounding of
+	// scores and sums can have raised it.
+	boundSlack = 4e-6
+
+	maxFolds = 12 // full passes before the dense path takes what there is
+)
+
+// thresholdState is what a threshold loss keeps in a Workspace.
+type thresholdState struct {
+	tau    []float32    // [panels·64]: a lower bound, and at last the threshold
+	low    []float32    // [panels·64]: the bound of the filter
+	sums   []hingeSums  // [panels·64]
+	sample [][]float32  // [worker]: sampled scores of a panel, class-major
+	count  []float64    // [panels·64]: sampled scores above tau
+	fold   []float32    // [chunks][panels][5·64]: f, g, r, its companion, maximum
+	lists  []candidates // [chunks][panels]
+	val    [][]float32  // [worker]: hits of a tile
+	idx    [][]uint32
+	rows   [][]float32 // [worker]: candidates of a panel, by row
+	nz     [][]nonzero // [chunk]
+	// [worker]
+	unsorted [][]nonzero
+	counts   [][]int32
+	scale    []float32 // [panels·64]: upstream gradient over Σ x^e
+}
+
+// candidates are the scores of a chunk and a panel above the bound, in the order
+// of their classes.
+type candidates struct {
+	val []float32
+	idx []uint32 // class·64 + row
+}
+
+// nonzero is an entry of ∂L/∂z.
+type nonzero struct {
+	class, row int32
+	v          float32
+}
+
+func (s *thresholdState) bytes() int {
+	n := 4*(cap(s.tau)+cap(s.low)+cap(s.fold)+cap(s.scale)) + 8*cap(s.count) + 32*cap(s.sums)
+	for _, x := range [][][]float32{s.sample, s.rows, s.val} {
+		for _, y := range x {
+			n += 4 * cap(y)
+		}
+	}
+	for _, x := range s.idx {
+		n += 4 * cap(x)
+	}
+	for _, c := range s.lists {
+		n += 4*cap(c.val) + 4*cap(c.idx)
+	}
+	for _, z := range append(s.nz[:len(s.nz):len(s.nz)], s.unsorted...) {
+		n += 12 * cap(z)
+	}
+	for _, x := range s.counts {
+		n += 4 * cap(x)
+	}
+	return n
+}
+
+func (h hinge) forward(ws *Workspace, x *Linear, loss []float32) error {
+	if err := ws.prepare(x, loss, float32(h.scale)); err != nil {
+		return err
+	}
+	s := &ws.threshold
+	rows := ws.panels * tileRows
+	s.tau, s.low, s.sums, s.count = grow(s.tau, rows), grow(s.low, rows), grow(s.sums, rows), grow(s.count, rows)
+	for len(s.sample) < Workers() {
+		s.sample, s.rows = append(s.sample, nil), append(s.rows, nil)
+		s.val, s.idx = append(s.val, nil), append(s.idx, nil)
+		s.unsorted, s.counts = append(s.unsorted, nil), append(s.counts, nil)
+	}
+	// Target scores, and τ where it is given; +Inf where there is no row keeps all
+	// scores out.
+	ws.params = grow(ws.params, rows)
+	ws.start(1, func(p []float32, r int, t RowTarget) {
+		p[r] = float32(math.Inf(-1))
+		if h.given > 0 {
+			p[r] = t.entries[0].z - float32(h.given)
+		}
+	})
+	copy(s.tau, ws.params)
+	if h.given == 0 {
+		h.solveSample(ws)
+	}
+	budget := min(float64(x.B)*float64(x.C)/candidateShare, maxCandidates)
+	converged := false
+	for fold := 0; ; fold++ {
+		few := h.expected(ws) <= budget
+		if few && h.filter(ws, int(2*budget)) {
+			h.solveCandidates(ws, loss)
+			ws.sparse = true
+			break
+		}
+		if converged || fold == maxFolds {
+			h.values(ws, loss)
+			break
+		}
+		converged = h.foldPass(ws)
+	}
+	ws.forward = true
+	return nil
+}
+
+// sampleTiles returns how many tiles the sample takes, and the stride between
+// them.
+func (ws *Workspace) sampleTiles() (n, stride int) {
+	tiles := ceil(ws.x.C, tileClasses)
+	n = max(1, min(tiles/sampleShare, sampleClasses/tileClasses))
+	return n, tiles / n
+}
+
+// sampleScores stores the scores of the sample for a panel and returns them with
+// the number of classes.
+func (ws *Workspace) sampleScores(worker, panel int) (z []float32, classes int) {
+	n, stride := ws.sampleTiles()
+	s := &ws.threshold
+	s.sample[worker] = grow(s.sample[worker], n*tileClasses*tileRows)
+	z = s.sample[worker]
+	for t := range n {
+		c0 := t * stride * tileClasses
+		k := min(tileClasses, ws.x.C-c0)
+		ws.scores(z[classes*tileRows:], tileRows, c0, k, panel)
+		classes += k
+	}
+	return z, classes
+}
+
+// bound returns τ lowered by more than rounding can have raised it; τ itself where
+// it is given, or where there is no row.
+func (h hinge) bound(tau float32) float32 {
+	if h.given > 0 || tau > math.MaxFloat32 {
+		return tau
+	}
+	return tau - boundSlack*(1+float32(math.Abs(float64(tau))))
+}
+
+// lossOf returns ℓ, and NaN for scores that hold NaN or +Inf.
+func (h hinge) lossOf(t []entry, s hingeSums) float32 {
+	if !(s.f <= math.MaxFloat32 && s.tau <= math.MaxFloat32) {
+		return float32(math.NaN())
+	}
+	return float32(h.value(t, s))
+}
+
+// newton returns the step of Newton's method on f^(1/q) = 1; NaN for sums that
+// hold one.
+func (h hinge) newton(f, g float64) float64 {
+	if h.q == 1 {
+		return (f - 1) / g
+	}
+	return f * (1 - math.Pow(f, -1/h.q)) / g
+}
+
+// settled reports that a step changes nothing any more.
+func settled(step, tau float64) bool { return !(step > 1e-6*(1+math.Abs(tau))) }
+
+// solveSample sets the bound of every row to the threshold of the sample.
+func (h hinge) solveSample(ws *Workspace) {
+	s := &ws.threshold
+	Parallel(ws.panels, func(worker, panel int) {
+		z, n := ws.sampleScores(worker, panel)
+		i0 := panel * tileRows
+		var m, tau, f, g [tileRows]float32
+		for r := range m {
+			m[r] = floor
+		}
+		tileMax(z, tileRows, n, m[:])
+		live := [tileRows]bool{}
+		for r := range m {
+			i := i0 + r
+			if i >= ws.x.B || !ws.live[i] {
+				continue
+			}
+			// Σ x^q ≥ 1 at max − 1, so that is a bound. The targets are classes
+			// too, and never masked.
+			for _, e := range ws.targets(i) {
+				m[r] = max(m[r], e.z)
+			}
+			s.tau[i], live[r] = m[r]-1, true
+		}
+		for again, it := true, 0; again && it < 20; it++ {
+			again = false
+			for r := range tau {
+				tau[r], f[r], g[r] = s.tau[i0+r], 0, 0
+			}
+			tileHingeSum(z, tileRows, n, tau[:], f[:], g[:], float32(h.q-1))
+			for r := range tau {
+				if !live[r] {
+					continue
+				}
+				step := h.newton(float64(f[r]), float64(g[r]))
+				if settled(step, float64(tau[r])) {
+					live[r] = false
+					continue
+				}
+				s.tau[i0+r] = float32(float64(tau[r]) + step)
+				again = true
+			}
+		}
+	})
+}
+
+// expected sets the bounds of the filter and estimates, from the sample, how many
+// scores lie above them.
+func (h hinge) expected(ws *Workspace) float64 {
+	s := &ws.threshold
+	for i, v := range s.tau {
+		s.low[i] = h.bound(v)
+	}
+	Parallel(ws.panels, func(worker, panel int) {
+		z, n := ws.sampleScores(worker, panel)
+		var f, g [tileRows]float32
+		tileHingeSum(z, tileRows, n, s.low[panel*tileRows:][:tileRows], f[:], g[:], 0)
+		for r, v := range g {
+			s.count[panel*tileRows+r] = float64(v) * float64(ws.x.C) / float64(n)
+		}
+	})
+	return sumGo(s.count)
+}
+
+const foldWidth = 5 // numbers of a row in a full pass: f, g, r, its companion, maximum
+
+// foldPass sums over all classes at the bound and takes a Newton step; it reports
+// whether every row had converged, or τ is given: the sums are then those of the
+// threshold.
+func (h hinge) foldPass(ws *Workspace) (converged bool) {
+	s := &ws.threshold
+	width := foldWidth * tileRows
+	part := func(chunk, panel, k int) []float32 {
+		return s.fold[(chunk*ws.panels+panel)*width+k*tileRows:][:tileRows]
+	}
+	s.fold = grow(s.fold, ws.chunks*ws.panels*width)
+	clear(s.fold)
+	for chunk := range ws.chunks {
+		for panel := range ws.panels {
+			m := part(chunk, panel, 4)
+			for r := range m {
+				m[r] = floor
+			}
+		}
+	}
+	ws.eachTile(func(_, chunk, panel, c0, n int, z []float32) {
+		ws.capture(z, c0, panel)
+		tau := s.tau[panel*tileRows:][:tileRows]
+		tileHingeSum(z, tileRows, n, tau, part(chunk, panel, 0), part(chunk, panel, 1), float32(h.q-1))
+		if h.moment {
+			tileHingeSum(z, tileRows, n, tau, part(chunk, panel, 2), part(chunk, panel, 3), float32(h.q))
+		}
+		tileMax(z, tileRows, n, part(chunk, panel, 4))
+	})
+	converged = true
+	for i := range ws.x.B {
+		if !ws.live[i] {
+			continue
+		}
+		t, m, r := hingeSums{tau: float64(s.tau[i])}, math.Inf(-1), i%tileRows
+		for chunk := range ws.chunks {
+			t.f += float64(part(chunk, i/tileRows, 0)[r])
+			t.g += float64(part(chunk, i/tileRows, 1)[r])
+			t.r += float64(part(chunk, i/tileRows, 2)[r])
+			m = max(m, float64(part(chunk, i/tileRows, 4)[r]))
+		}
+		s.sums[i] = t
+		if h.given > 0 {
+			continue
+		}
+		// The bound max − 1 also serves where a large power overflowed.
+		next := m - 1
+		if step := h.newton(t.f, t.g); t.tau+step > next {
+			next = t.tau + step
+		}
+		if !settled(next-t.tau, t.tau) {
+			converged = false
+			s.tau[i] = float32(next)
+		}
+	}
+	return converged
+}
+
+// values stores the losses of the dense path.
+func (h hinge) values(ws *Workspace, loss []float32) {
+	for i := range loss {
+		loss[i] = 0
+		if ws.live[i] {
+			s := ws.threshold.sums[i]
+			loss[i] = h.lossOf(ws.targets(i), s)
+			ws.threshold.tau[i] = float32(s.tau)
+		}
+	}
+}
+
+// filter lists the scores above the bounds. It gives up, and reports false, where
+// they are more than limit, or a chunk alone has too many: what one chunk holds,
+// not what others have found by then, decides.
+func (h hinge) filter(ws *Workspace, limit int) bool {
+	s := &ws.threshold
+	for len(s.lists) < ws.chunks*ws.panels {
+		s.lists = append(s.lists, candidates{})
+	}
+	lists := s.lists[:ws.chunks*ws.panels]
+	for i := range lists {
+		lists[i].val, lists[i].idx = lists[i].val[:0], lists[i].idx[:0]
+	}
+	found := make([]int, ws.chunks)
+	chunkLimit := max(limit/ws.chunks*4, tileClasses*tileRows)
+	ws.eachTile(func(worker, chunk, panel, c0, n int, z []float32) {
+		if found[chunk] > chunkLimit {
+			return
+		}
+		ws.capture(z, c0, panel)
+		s.val[worker], s.idx[worker] = grow(s.val[worker], tileClasses*tileRows+16), grow(s.idx[worker], tileClasses*tileRows+16)
+		val, idx := s.val[worker], s.idx[worker]
+		k := tileFilter(z, tileRows, n, s.low[panel*tileRows:][:tileRows], val, idx, c0)
+		if k == 0 {
+			return
+		}
+		l := &lists[chunk*ws.panels+panel]
+		l.val, l.idx = append(l.val, val[:k]...), append(l.idx, idx[:k]...)
+		found[chunk] += k
+	})
+	total := 0
+	for _, k := range found {
+		total += k
+		if k > chunkLimit {
+			return false
+		}
+	}
+	return total <= limit
+}
+
+// solveCandidates finds the threshold of every row among its candidates, and the
+// loss.
+func (h hinge) solveCandidates(ws *Workspace, loss []float32) {
+	s := &ws.threshold
+	Parallel(ws.panels, func(worker, panel int) {
+		var start [tileRows + 1]int
+		for chunk := range ws.chunks {
+			for _, id := range s.lists[chunk*ws.panels+panel].idx {
+				start[id%tileRows+1]++
+			}
+		}
+		// Every row's share is padded to whole rows of a tile, for the kernel.
+		for r := range tileRows {
+			start[r+1] = start[r] + ceil(start[r+1], tileRows)*tileRows
+		}
+		s.rows[worker] = grow(s.rows[worker], start[tileRows])
+		all := s.rows[worker]
+		for i := range all {
+			all[i] = float32(math.Inf(-1))
+		}
+		fill := start
+		for chunk := range ws.chunks {
+			l := &s.lists[chunk*ws.panels+panel]
+			for k, id := range l.idx {
+				r := id % tileRows
+				all[fill[r]] = l.val[k]
+				fill[r]++
+			}
+		}
+		for r := range tileRows {
+			i := panel*tileRows + r
+			if i >= ws.x.B {
+				break
+			}
+			loss[i] = 0
+			if ws.live[i] {
+				s.sums[i] = h.solveRow(all[start[r]:start[r+1]], s.low[i])
+				s.tau[i] = float32(s.sums[i].tau)
+				loss[i] = h.lossOf(ws.targets(i), s.sums[i])
+			}
+		}
+	})
+}
+
+// solveRow returns τ and its sums for the scores z of one row, which is padded
+// with −Inf to a multiple of 64; bound is below τ, or τ itself where it is given.
+// z is overwritten.
+func (h hinge) solveRow(z []float32, bound float32) hingeSums {
+	m := float64(maximum(z))
+	base := float64(bound)
+	if h.given == 0 {
+		base = max(base, m-1)
+	}
+	// Differences to the bound are exact or nearly so, and small.
+	b := float32(base)
+	for i := range z {
+		z[i] -= b
+	}
+	tau := 0.0
+	for it := 0; ; it++ {
+		var at, f, g, r, unused [tileRows]float32
+		for i := range at {
+			at[i] = float32(tau)
+		}
+		tileHingeSum(z, tileRows, len(z)/tileRows, at[:], f[:], g[:], float32(h.q-1))
+		t := hingeSums{tau: float64(b) + tau, f: sum64(f[:]), g: sum64(g[:])}
+		step := h.newton(t.f, t.g)
+		if h.given > 0 || it == 50 || !(step > 1e-7) {
+			if h.moment {
+				tileHingeSum(z, tileRows, len(z)/tileRows, at[:], r[:], unused[:], float32(h.q))
+				t.r = sum64(r[:])
+			}
+			if m > math.MaxFloat32 { // +Inf among the scores
+				t.f = math.NaN()
+			}
+			return t
+		}
+		tau = float64(at[0]) + step
+	}
+}
+
+func sum64(x []float32) float64 {
+	var s float64
+	for _, v := range x {
+		s += float64(v)
+	}
+	return s
+}
+
+func (h hinge) backward(ws *Workspace, x *Linear, g []float32, out *Grad) error {
+	if err := ws.ready(x, g, out); err != nil {
+		return err
+	}
+	s := &ws.threshold
+	s.scale = grow(s.scale, ws.panels*tileRows)
+	clear(s.scale)
+	for i := range x.B {
+		if ws.live[i] {
+			s.scale[i] = float32(float64(ws.up[i]) / h.norm(s.sums[i]))
+		}
+	}
+	target := func(e *entry) float32 {
+		return ws.up[e.row] * float32(h.atTarget(float64(e.weight), s.sums[e.row]))
+	}
+	if ws.sparse {
+		h.backwardRows(ws, out, target)
+		return nil
+	}
+	ws.backward(out, func(z []float32, ld, n, panel int) {
+		tileHingeMap(z, ld, z, ld, n, s.tau[panel*tileRows:][:tileRows], s.scale[panel*tileRows:][:tileRows], float32(h.e))
+	}, target)
+	return nil
+}
+
+// backwardRows computes the gradients from the candidates alone.
+func (h hinge) backwardRows(ws *Workspace, out *Grad, target func(e *entry) float32) {
+	x, s, dp := ws.x, &ws.threshold, ws.dp
+	rows := ws.panels * tileRows
+	for len(s.nz) < ws.chunks {
+		s.nz = append(s.nz, nil)
+	}
+	ids := make([]int, ws.chunks+1)
+	Parallel(ws.chunks, func(worker, chunk int) {
+		h.nonzeros(ws, worker, chunk, target)
+		last := int32(-1)
+		for _, e := range s.nz[chunk] {
+			if e.class != last {
+				last = e.class
+				ids[chunk+1]++
+			}
+		}
+	})
+	for chunk := range ws.chunks {
+		ids[chunk+1] += ids[chunk]
+	}
+	if r := out.Rows; r != nil {
+		n := ids[ws.chunks]
+		r.ID, r.Val, r.Bias = grow(r.ID, n), grow(r.Val, n*x.D), grow(r.Bias, n)
+	}
+	if out.H != nil {
+		ws.dh = grow(ws.dh, ws.chunks*rows*dp)
+	}
+	Parallel(ws.chunks, func(_, chunk int) {
+		lo, hi := ws.chunk(chunk)
+		if out.W != nil {
+			clear(out.W[lo*x.D : hi*x.D])
+		}
+		if out.Bias != nil {
+			clear(out.Bias[lo:hi])
+		}
+		var dh []float32
+		if out.H != nil {
+			dh = ws.dh[chunk*rows*dp:][:rows*dp]
+			clear(dh)
+		}
+		at, last := ids[chunk]-1, int32(-1)
+		for _, e := range s.nz[chunk] {
+			c, i := int(e.class), int(e.row)
+			if e.class != last {
+				last = e.class
+				at++
+				if r := out.Rows; r != nil {
+					r.ID[at], r.Bias[at] = e.class, 0
+					clear(r.Val[at*x.D:][:x.D])
+				}
+			}
+			if out.H != nil {
+				axpy(e.v, x.W[c*x.D:][:x.D], dh[i*dp:][:x.D])
+			}
+			h := ws.hp[i*dp:][:x.D]
+			if out.W != nil {
+				axpy(e.v, h, out.W[c*x.D:][:x.D])
+			}
+			if out.Bias != nil {
+				out.Bias[c] += e.v
+			}
+			if r := out.Rows; r != nil {
+				axpy(e.v, h, r.Val[at*x.D:][:x.D])
+				r.Bias[at] += e.v
+			}
+		}
+	})
+	if out.H != nil {
+		ws.addChunks(out.H)
+	}
+}
+
+// nonzeros lists the entries of ∂L/∂z of a chunk by class; a target that is a
+// candidate too has two.
+func (h hinge) nonzeros(ws *Workspace, worker, chunk int, target func(e *entry) float32) {
+	s := &ws.threshold
+	nz := s.unsorted[worker][:0]
+	for panel := range ws.panels {
+		l := &s.lists[chunk*ws.panels+panel]
+		for k, id := range l.idx {
+			i := panel*tileRows + int(id%tileRows)
+			if x := l.val[k] - s.tau[i]; !(x <= 0) {
+				nz = append(nz, nonzero{int32(id / tileRows), int32(i), x})
+			}
+		}
+	}
+	h.power(nz)
+	for k := range nz {
+		nz[k].v *= s.scale[nz[k].row]
+	}
+	lo, hi := ws.chunk(chunk)
+	for c0 := lo; c0 < hi; c0 += tileClasses {
+		for panel := range ws.panels {
+			for _, at := range ws.inCell(c0, panel) {
+				e := &ws.entries[at.entry]
+				nz = append(nz, nonzero{e.class, e.row, target(e)})
+			}
+		}
+	}
+	// A counting sort by class; within a class the order above stays.
+	s.counts[worker] = grow(s.counts[worker], hi-lo+1)
+	start := s.counts[worker]
+	clear(start)
+	for _, e := range nz {
+		start[int(e.class)-lo+1]++
+	}
+	for c := range hi - lo {
+		start[c+1] += start[c]
+	}
+	sorted := grow(s.nz[chunk], len(nz))
+	for _, e := range nz {
+		at := &start[int(e.class)-lo]
+		sorted[*at] = e
+		*at++
+	}
+	s.unsorted[worker], s.nz[chunk] = nz, sorted
+}
+
+// power raises the values to e, a strip at a time.
+func (h hinge) power(nz []nonzero) {
+	switch h.e {
+	case 0:
+		for k := range nz {
+			nz[k].v = 1
+		}
+		return
+	case 1:
+		return
+	case 2:
+		for k := range nz {
+			nz[k].v *= nz[k].v
+		}
+		return
+	}
+	var strip [256]float32
+	for len(nz) > 0 {
+		n := min(len(strip), len(nz))
+		for k := range n {
+			strip[k] = nz[k].v
+		}
+		pow(strip[:n], strip[:n], float32(h.e))
+		for k := range n {
+			nz[k].v = strip[k]
+		}
+		nz = nz[n:]
+	}
+}

@@ -63,7 +63,7 @@ func TestTileReductionsMatchTheirDefinition(t *testing.T) {
 		tileExpSumGo(z.x, ldz, n, m.x, want.x)
 		requireSame(t, want, s, 3e-6, 1e-6, fmt.Sprintf("tileExpSum, %d", n))
 
-		for _, e := range []float32{0, 1, 0.5, 3} {
+		for _, e := range []float32{0, 1, 2, 0.5, 3} {
 			f, g := rowVector(3, 1, offset), rowVector(4, 1, offset)
 			wantF, wantG := rowVector(3, 1, offset), rowVector(4, 1, offset)
 			tileHingeSum(z.x, ldz, n, m.x, f.x, g.x, e)

@@ -70,7 +70,7 @@ func tiles(v isa) {
 	tileMax(v, nv)
 	tileExpSum(v, nv)
 	tileExpMap(v, nv)
-	for _, e := range []int{0, 1, -1} {
+	for _, e := range []int{0, 1, 2, -1} {
 		tileHingeSum(v, e)
 	}
 	for _, e := range []int{0, 1, 2, -1} {
@@ -229,6 +229,8 @@ func tileHingeSum(v isa, e int) {
 				VMOVAPS(one, y)
 			case 1:
 				VMOVAPS(x, y)
+			case 2:
+				VMULPS(x, x, y)
 			default:
 				v.powMarked(y, x, ev)
 			}

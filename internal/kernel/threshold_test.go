@@ -1,0 +1,229 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// bisect returns the root of a decreasing f in [lo, hi].
+func bisect(lo, hi float64, f func(float64) float64) float64 {
+	for range 60 {
+		if mid := (lo + hi) / 2; f(mid) > 0 {
+			lo = mid
+		} else {
+			hi = mid
+		}
+	}
+	return (lo + hi) / 2
+}
+
+func hingeSum(z []float64, tau, q float64) float64 {
+	var s float64
+	for _, v := range z {
+		if v > tau {
+			s += math.Pow(v-tau, q)
+		}
+	}
+	return s
+}
+
+// entmaxRow is the textbook loss by bisection.
+func entmaxRow(a float64) func(dz, z, t []float64) float64 {
+	return func(dz, z, t []float64) float64 {
+		y := make([]float64, len(z))
+		for j, v := range z {
+			y[j] = (a - 1) * v
+		}
+		q := 1 / (a - 1)
+		m := slices.Max(y)
+		tau := bisect(m-1, m, func(x float64) float64 { return hingeSum(y, x, q) - 1 })
+		omega := func(p []float64) float64 {
+			var s float64
+			for _, v := range p {
+				s += math.Pow(v, a)
+			}
+			return (s - 1) / (a * (a - 1))
+		}
+		p := make([]float64, len(z))
+		var l float64
+		for j, v := range y {
+			if v > tau {
+				p[j] = math.Pow(v-tau, q)
+			}
+			dz[j] = p[j] - t[j]
+			l += z[j] * dz[j]
+		}
+		return l - omega(p) + omega(t)
+	}
+}
+
+func normmaxRow(a float64) func(dz, z, t []float64) float64 {
+	return func(dz, z, t []float64) float64 {
+		q := a / (a - 1)
+		m := slices.Max(z)
+		tau := bisect(m-1, m, func(x float64) float64 { return hingeSum(z, x, q) - 1 })
+		s := hingeSum(z, tau, q-1)
+		l, norm := tau, 0.0
+		for j, v := range z {
+			dz[j] = -t[j]
+			if v > tau {
+				dz[j] += math.Pow(v-tau, q-1) / s
+			}
+			l -= v * t[j]
+			norm += math.Pow(t[j], a)
+		}
+		return l + math.Pow(norm, 1/a)
+	}
+}
+
+func rankmaxRow(delta float64) func(dz, z, t []float64) float64 {
+	return func(dz, z, t []float64) float64 {
+		y := slices.Index(t, 1)
+		var s float64
+		for j, v := range z {
+			dz[j] = 0
+			if h := v - z[y] + delta; h > 0 {
+				s += h
+				dz[j] = 1
+			}
+		}
+		dz[y] -= hingeCount(dz)
+		for j := range dz {
+			dz[j] /= s
+		}
+		return math.Log(s / delta)
+	}
+}
+
+func hingeCount(dz []float64) (n float64) {
+	for _, v := range dz {
+		n += v
+	}
+	return n
+}
+
+type thresholdCase struct {
+	loss Loss
+	row  func(dz, z, t []float64) float64
+	one  bool // one label a row
+}
+
+func thresholdCases() []thresholdCase {
+	cs := []thresholdCase{
+		{Normmax{2}, normmaxRow(2), false}, {Normmax{1.3}, normmaxRow(1.3), false}, {Normmax{4}, normmaxRow(4), false},
+		{Rankmax{1}, rankmaxRow(1), true}, {Rankmax{0.3}, rankmaxRow(0.3), true},
+	}
+	for _, a := range []float64{2, 1.5, 1.25, 1.7, 1.05} {
+		cs = append(cs, thresholdCase{Entmax{a}, entmaxRow(a), false})
+	}
+	return cs
+}
+
+func TestThresholdLossesMatchFloat64(t *testing.T) {
+	onPaths(t, func(t *testing.T) {
+		r := source(11)
+		var ws Workspace
+		sparse, dense := 0, 0
+		for _, cfg := range slices.Concat(shapes, []problemConfig{
+			{b: 5, c: 3000, d: 16, sd: 0.05},
+			{b: 5, c: 3000, d: 16, sd: 0.5},
+			{b: 70, c: 1500, d: 16, sd: 20, bias: true, positives: 2},
+		}) {
+			if testing.Short() && cfg.c > 1000 && cfg.b > 5 {
+				continue
+			}
+			for _, l := range thresholdCases() {
+				if l.one {
+					cfg.positives = 0
+				}
+				requireLoss(t, &ws, l.loss, newProblem(r, cfg), l.row, 2e-5, fmt.Sprintf("%T%v %v", l.loss, l.loss, cfg))
+				if ws.Sparse() {
+					sparse++
+				} else {
+					dense++
+				}
+			}
+		}
+		require.Positive(t, sparse, "the candidate path never ran")
+		require.Positive(t, dense, "the dense path never ran")
+	})
+}
+
+func TestThresholdSameBitsAtAnyGOMAXPROCS(t *testing.T) {
+	onPaths(t, func(t *testing.T) {
+		for _, sd := range []float64{0.05, 5} {
+			for _, l := range []Loss{Entmax{1.5}, Entmax{2}, Normmax{2}, Rankmax{1}} {
+				sameBits(t, l, newProblem(source(12), problemConfig{b: 100, c: 4000, d: 12, sd: sd, bias: true}))
+			}
+		}
+	})
+}
+
+func TestThresholdRefusesBadParameters(t *testing.T) {
+	p := newProblem(source(13), problemConfig{b: 3, c: 5, d: 2, sd: 1, positives: 3})
+	p.Ptr, p.Pos, p.Weight = []int32{0, 2, 2, 2}, []int32{1, 2}, []float32{0.5, 0.5}
+	for want, l := range map[string]Loss{
+		"α is in (1,2]":       Entmax{1},
+		"entmax with α = 2.5": Entmax{2.5},
+		"entmax with α = NaN": Entmax{math.NaN()},
+		"above 1 and finite":  Normmax{1},
+		"margin is positive":  Rankmax{0},
+		"row 0 has 2":         Rankmax{1},
+	} {
+		require.ErrorContains(t, l.Forward(new(Workspace), &p.Linear, make([]float32, 3)), want)
+	}
+}
+
+func TestThresholdNaN(t *testing.T) {
+	onPaths(t, func(t *testing.T) {
+		for _, bad := range []float32{nan, inf} {
+			for _, at := range []int{0, 2500} { // inside the sample and out of it
+				for _, l := range thresholdCases() {
+					p := newProblem(source(14), problemConfig{b: 2, c: 3000, d: 1, sd: 1})
+					p.H = []float32{1, 1}
+					p.W[at] = bad
+					p.Label = []int32{5, -1}
+					loss := []float32{0, 7}
+					var ws Workspace
+					require.NoError(t, l.loss.Forward(&ws, &p.Linear, loss))
+					require.True(t, loss[0] != loss[0], "%T%v: %v at %d gives %v", l.loss, l.loss, bad, at, loss[0])
+					require.Zero(t, loss[1])
+				}
+			}
+		}
+	})
+}
+
+func BenchmarkThreshold(b *testing.B) {
+	for _, c := range []struct {
+		name string
+		loss Loss
+		sd   float64
+	}{
+		{"softmax", Softmax{Tau: 1}, 2.4},
+		{"sparsemax/trained", Entmax{2}, 2.4}, {"entmax1.5/trained", Entmax{1.5}, 2.4}, {"entmax1.25/trained", Entmax{1.25}, 2.4},
+		{"sparsemax/fresh", Entmax{2}, 0.08}, {"entmax1.5/fresh", Entmax{1.5}, 0.08}, {"entmax1.25/fresh", Entmax{1.25}, 0.08},
+		{"entmax1.5/between", Entmax{1.5}, 0.4}, {"normmax2/fresh", Normmax{2}, 0.08}, {"rankmax/fresh", Rankmax{1}, 0.08}, {"rankmax/trained", Rankmax{1}, 2.4},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			p := newProblem(source(15), problemConfig{b: 256, c: 100_000, d: 64, sd: c.sd})
+			var ws Workspace
+			loss, out := p.outputs()
+			out.Bias = nil
+			require.NoError(b, c.loss.Forward(&ws, &p.Linear, loss))
+			if ws.Sparse() {
+				out.W, out.Rows = nil, &RowGrad{}
+			}
+			for b.Loop() {
+				require.NoError(b, c.loss.Forward(&ws, &p.Linear, loss))
+				require.NoError(b, c.loss.Backward(&ws, &p.Linear, p.g, out))
+			}
+			b.ReportMetric(float64(ws.Bytes())/1e6, "MB")
+			b.ReportMetric(map[bool]float64{true: 1}[ws.Sparse()], "sparse")
+		})
+	}
+}
