@@ -63,7 +63,7 @@ type linearCase[T Float] struct {
 
 // newLinear builds one of the forms of a loss: "nodes", "loss", "linear" and
 // "fused".
-func newLinear[T Float](t *testing.T, form string, b, c, d int, withBias bool) *linearCase[T] {
+func newLinear[T Float](t testing.TB, form string, b, c, d int, withBias bool) *linearCase[T] {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(uint64(b), uint64(c*d)))
 	normal := func(n int) []T {

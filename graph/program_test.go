@@ -391,7 +391,8 @@ func TestTrapStockModel(t *testing.T) {
 	h := gorgonia.Must(gorgonia.Tanh(gorgonia.Must(gorgonia.Mul(x, w))))
 	h = gorgonia.Must(AddBias(h, v))
 	h = gorgonia.Must(gorgonia.HadamardProd(h, gorgonia.Must(gorgonia.Sigmoid(h))))
-	prog, err := b.Train(gorgonia.Must(Sum(gorgonia.Must(LogSumExp(h)))))
+	rows := gorgonia.Must(gorgonia.Square(gorgonia.Must(gorgonia.Sum(h, 1))))
+	prog, err := b.Train(gorgonia.Must(Sum(gorgonia.Must(Add(rows, gorgonia.Must(LogSumExp(h)))))))
 	require.NoError(t, err)
 	for _, p := range []struct {
 		n node
@@ -403,6 +404,20 @@ func TestTrapStockModel(t *testing.T) {
 		worst, at := check.Worst(prog.Grad(p.n).Data, want, 1)
 		require.LessOrEqual(t, worst, 1e-8, "entry %d", at)
 	}
+}
+
+// TestTrapReshapeThenInPlace: what stock derivatives put behind a Reshape must
+// not write into a leaf or into what others read.
+func TestTrapReshapeThenInPlace(t *testing.T) {
+	b := NewBuilder[float64]()
+	x, c := b.Param("x", []float64{1, 2}, 2), b.Param("c", []float64{3, 4}, 1, 2)
+	flat := tensor.Shape{1, 2}
+	direct := gorgonia.Must(gorgonia.Add(gorgonia.Must(gorgonia.Reshape(x, flat)), c))
+	require.ErrorContains(t, verifyCompiled(direct), `may write into leaf "x"`)
+	h := gorgonia.Must(Exp(x))
+	shared := gorgonia.Must(gorgonia.Add(gorgonia.Must(gorgonia.Reshape(h, flat)), c))
+	require.NoError(t, verifyCompiled(shared))
+	require.ErrorContains(t, verifyCompiled(shared, gorgonia.Must(Square(h))), "may write into exp")
 }
 
 func TestTrapPanickingOp(t *testing.T) {

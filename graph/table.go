@@ -2,7 +2,6 @@ package graph
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
@@ -17,10 +16,8 @@ type Table[T Float] struct {
 	Rows, Dim int
 	Data      []T // [Rows,Dim]
 
-	// Of Apply: ids with the place they came from, the unique ones, their sums.
-	keys   []uint64
-	unique []int32
-	sums   []T
+	group grouping // of Apply
+	sums  []T
 }
 
 // NewTable returns a table of zeros.
@@ -79,23 +76,28 @@ func (t *Table[T]) Apply(u Updater[T], ids []int32, grads []T) error {
 	if err := t.check(ids); err != nil {
 		return err
 	}
-	t.keys = t.keys[:0]
-	for i, id := range ids {
-		if id >= 0 {
-			t.keys = append(t.keys, uint64(id)<<32|uint64(i))
-		}
+	g := &t.group
+	g.of(ids)
+	if n := len(g.ids) * t.Dim; cap(t.sums) < n {
+		t.sums = make([]T, n)
 	}
-	slices.Sort(t.keys) // by id, then by place: keys are unique
-	t.unique, t.sums = t.unique[:0], t.sums[:0]
-	for i, key := range t.keys {
-		id, at := int32(key>>32), int(uint32(key))
-		g := grads[at*t.Dim : (at+1)*t.Dim]
-		if i > 0 && id == t.unique[len(t.unique)-1] {
-			kernel.Axpy(1, g, t.sums[len(t.sums)-t.Dim:])
-			continue
+	t.sums = t.sums[:len(g.ids)*t.Dim]
+	err := parallel(len(g.ids), len(g.places)*t.Dim, func(_, lo, hi int) error {
+		for i := lo; i < hi; i++ {
+			sum := t.sums[i*t.Dim : (i+1)*t.Dim]
+			for j, at := range g.places[g.start[i]:g.start[i+1]] {
+				row := grads[int(at)*t.Dim : (int(at)+1)*t.Dim]
+				if j == 0 {
+					copy(sum, row)
+				} else {
+					kernel.Axpy(1, row, sum)
+				}
+			}
 		}
-		t.unique = append(t.unique, id)
-		t.sums = append(t.sums, g...)
+		return nil
+	})
+	if err != nil {
+		return err
 	}
-	return u.Update(t, Gradient[T]{Rows: t.unique, Data: t.sums})
+	return u.Update(t, Gradient[T]{Rows: g.ids, Data: t.sums})
 }

@@ -61,5 +61,6 @@ func TestTableAgainstDense(t *testing.T) {
 		require.True(t, seen[id])
 		require.Equal(t, dense[int(id)*dim:(int(id)+1)*dim], r.data[i*dim:(i+1)*dim])
 	}
-	require.Zero(t, testing.AllocsPerRun(5, func() { _ = tb.Apply(&r, ids, grads) }))
+	// a few for the goroutines, none per row
+	require.LessOrEqual(t, testing.AllocsPerRun(5, func() { _ = tb.Apply(&r, ids, grads) }), 20.0)
 }

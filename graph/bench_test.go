@@ -1,0 +1,36 @@
+package graph
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// BenchmarkLinearLoss is one training step, forward and backward with dH, dW and
+// dBias, in the fused kernel and block by block. SetBytes is W read once.
+func BenchmarkLinearLoss(b *testing.B) {
+	for _, s := range []struct{ rows, c, d int }{{128, 10000, 32}, {256, 10000, 64}} {
+		for _, form := range []string{"fused", "linear"} {
+			b.Run(fmt.Sprintf("%s/B=%d,C=%d,d=%d", form, s.rows, s.c, s.d), func(b *testing.B) {
+				lc := newLinear[float32](b, form, s.rows, s.c, s.d, true)
+				b.SetBytes(int64(4 * s.c * s.d))
+				b.ReportAllocs()
+				for b.Loop() {
+					require.NoError(b, lc.prog.Run())
+				}
+			})
+		}
+	}
+}
+
+// BenchmarkStep is the overhead of a Program: a small model, a small loss.
+func BenchmarkStep(b *testing.B) {
+	m := newLogistic[float32](b, 4, 4, 8)
+	m.fill(b, rand.New(rand.NewPCG(1, 1)), 4)
+	b.ReportAllocs()
+	for b.Loop() {
+		require.NoError(b, m.prog.Run())
+	}
+}
