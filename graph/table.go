@@ -16,8 +16,12 @@ type Table[T Float] struct {
 	Rows, Dim int
 	Data      []T // [Rows,Dim]
 
-	group grouping // of Apply
-	sums  []T
+	// Of Apply: ids with the place they came from, the unique ones, where each of
+	// these starts among the keys, and their sums.
+	keys, spare []uint64
+	unique      []int32
+	starts      []int32
+	sums        []T
 }
 
 // NewTable returns a table of zeros.
@@ -76,22 +80,31 @@ func (t *Table[T]) Apply(u Updater[T], ids []int32, grads []T) error {
 	if err := t.check(ids); err != nil {
 		return err
 	}
-	g := &t.group
-	g.of(ids)
-	if n := len(g.ids) * t.Dim; cap(t.sums) < n {
-		t.sums = make([]T, n)
+	t.keys = t.keys[:0]
+	for i, id := range ids {
+		if id >= 0 {
+			t.keys = append(t.keys, uint64(id)<<32|uint64(i))
+		}
 	}
-	t.sums = t.sums[:len(g.ids)*t.Dim]
-	err := parallel(len(g.ids), len(g.places)*t.Dim, func(_, lo, hi int) error {
+	t.keys, t.spare = radixSort(t.keys, t.spare, t.Rows) // by id, then by place
+	if t.unique == nil {
+		t.unique = []int32{} // nil rows would mean dense
+	}
+	t.unique, t.starts = t.unique[:0], t.starts[:0]
+	for i, key := range t.keys {
+		if id := int32(key >> 32); i == 0 || id != t.unique[len(t.unique)-1] {
+			t.unique, t.starts = append(t.unique, id), append(t.starts, int32(i))
+		}
+	}
+	t.starts = append(t.starts, int32(len(t.keys)))
+	t.sums = resize(t.sums, len(t.unique)*t.Dim)
+	err := parallel(len(t.unique), len(t.keys)*t.Dim, func(_, lo, hi int) error {
 		for i := lo; i < hi; i++ {
 			sum := t.sums[i*t.Dim : (i+1)*t.Dim]
-			for j, at := range g.places[g.start[i]:g.start[i+1]] {
-				row := grads[int(at)*t.Dim : (int(at)+1)*t.Dim]
-				if j == 0 {
-					copy(sum, row)
-				} else {
-					kernel.Axpy(1, row, sum)
-				}
+			clear(sum)
+			for _, key := range t.keys[t.starts[i]:t.starts[i+1]] {
+				at := int(uint32(key))
+				kernel.Axpy(1, grads[at*t.Dim:(at+1)*t.Dim], sum)
 			}
 		}
 		return nil
@@ -99,5 +112,5 @@ func (t *Table[T]) Apply(u Updater[T], ids []int32, grads []T) error {
 	if err != nil {
 		return err
 	}
-	return u.Update(t, Gradient[T]{Rows: g.ids, Data: t.sums})
+	return u.Update(t, Gradient[T]{Rows: t.unique, Data: t.sums})
 }
