@@ -51,7 +51,7 @@ func marginTheory(scale, margin float64) Theory {
 		Cost:            "O(K)",
 	}
 	if margin == 0 {
-		th.Props |= FenchelYoung
+		th.Props |= FenchelYoungForm
 		th.Calibrated = true
 	}
 	return th

@@ -18,7 +18,7 @@ func init() {
 		},
 		Theory: func(v Values) Theory {
 			th := Theory{
-				Props:           NonNegative | FenchelYoung | Convex,
+				Props:           NonNegative | FenchelYoungForm | Convex,
 				Smoothness:      Constant(0.25), // at scores 0
 				Tight:           0.999,
 				MapOrder:        OrderStrict,
@@ -37,7 +37,7 @@ func init() {
 				Cost:       "O(K)",
 			}
 			if v.Word("labels") == "hot" {
-				th.Props &^= FenchelYoung // the gradient does not follow the weights
+				th.Props &^= FenchelYoungForm // the gradient does not follow the weights
 			}
 			return th
 		},

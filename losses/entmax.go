@@ -156,7 +156,7 @@ func EntmaxAlphaGrad(dst, p []float64, alpha float64) {
 // entmaxTheory is the theory of the Fenchel–Young loss of λΩ_α.
 func entmaxTheory(alpha, lambda float64) Theory {
 	th := Theory{
-		Props:           NonNegative | ShiftInvariant | FenchelYoung | Simplex | Convex | SparseGradient,
+		Props:           NonNegative | ShiftInvariant | FenchelYoungForm | Simplex | Convex | SparseGradient,
 		Smoothness:      Constant(1 / lambda),         // Ω_α is 1-strongly convex for α ≤ 2
 		Tight:           0.999 * math.Pow(2, alpha-2), // p = (½, ½)
 		MapOrder:        OrderWeak,

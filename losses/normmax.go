@@ -104,7 +104,7 @@ func (l normmax[T]) Row(dz, z []T, t Target[T], work []T) T {
 
 func normmaxTheory(alpha float64) Theory {
 	th := Theory{
-		Props: NonNegative | ShiftInvariant | FenchelYoung | Simplex | Convex | SparseGradient,
+		Props: NonNegative | ShiftInvariant | FenchelYoungForm | Simplex | Convex | SparseGradient,
 		// J = (1/A)(I − p1ᵀ)diag(a')(I − 1pᵀ) with A = Σz^q ≥ 1, a' = q z^{q−1} ≤ q
 		// and q = 1/(α−1); ‖I − 1pᵀ‖² = K‖p‖² ≤ K. At α = 2 a vertex with every class
 		// at the edge of the support comes close to it.

@@ -16,7 +16,7 @@ func init() {
 		Source: "Rosenblatt 1958, Psychological Review 65(6); Blondel, Martins & Niculae 2020, arXiv:1901.02324, table 1 (Ω = 0)",
 		Theory: func(Values) Theory {
 			return Theory{
-				Props:           NonNegative | ShiftInvariant | FenchelYoung | Simplex | Convex | SparseGradient,
+				Props:           NonNegative | ShiftInvariant | FenchelYoungForm | Simplex | Convex | SparseGradient,
 				Smoothness:      Constant(math.Inf(1)), // the gradient jumps where the best class changes
 				MapOrder:        OrderWeak,
 				PopulationOrder: OrderWeak,

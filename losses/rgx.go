@@ -130,7 +130,7 @@ func rgMap(a, b float64, p, z []float64) {
 
 func rgTheory(a, b float64) Theory {
 	th := Theory{
-		Props:           FenchelYoung | Convex,
+		Props:           FenchelYoungForm | Convex,
 		Smoothness:      func(k int) float64 { return a / float64(k) },
 		Tight:           0.999,
 		MapOrder:        OrderStrict,

@@ -143,7 +143,7 @@ func softmaxMap(inv float64, p, z []float64) {
 
 func softmaxTheory(tau, eps float64) Theory {
 	th := Theory{
-		Props:           NonNegative | ShiftInvariant | FenchelYoung | Simplex | Convex,
+		Props:           NonNegative | ShiftInvariant | FenchelYoungForm | Simplex | Convex,
 		Smoothness:      Constant(1 / (2 * tau * tau)), // at p = (½, ½)
 		Tight:           0.999,
 		MapOrder:        OrderStrict,

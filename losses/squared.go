@@ -16,7 +16,7 @@ func init() {
 		Source: "Blondel, Martins & Niculae 2020, arXiv:1901.02324, table 1 (Ω = ½‖p‖² on all vectors)",
 		Theory: func(Values) Theory {
 			return Theory{
-				Props:           NonNegative | FenchelYoung | Convex,
+				Props:           NonNegative | FenchelYoungForm | Convex,
 				Smoothness:      Constant(1),
 				Tight:           0.999,
 				MapOrder:        OrderStrict,

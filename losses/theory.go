@@ -9,13 +9,13 @@ type Props uint
 
 // The facts.
 const (
-	NonNegative    Props = 1 << iota // ℓ ≥ 0
-	ShiftInvariant                   // ℓ(z+c, t) = ℓ(z, t), hence Σ_k ∂ℓ/∂z_k = 0
-	FenchelYoung                     // ∂ℓ/∂z = c·(p(z) − t) for a map p that does not depend on t and a constant c > 0
-	Simplex                          // the prediction map is a distribution: p ≥ 0 and Σ p = 1
-	Convex                           // ℓ is convex in z
-	SparseGradient                   // classes far below the top get gradient exactly 0
-	numProps       = iota
+	NonNegative      Props = 1 << iota // ℓ ≥ 0
+	ShiftInvariant                     // ℓ(z+c, t) = ℓ(z, t), hence Σ_k ∂ℓ/∂z_k = 0
+	FenchelYoungForm                   // ∂ℓ/∂z = c·(p(z) − t) for a map p that does not depend on t and a constant c > 0
+	Simplex                            // the prediction map is a distribution: p ≥ 0 and Σ p = 1
+	Convex                             // ℓ is convex in z
+	SparseGradient                     // classes far below the top get gradient exactly 0
+	numProps         = iota
 )
 
 var propNames = [numProps]string{

@@ -22,7 +22,7 @@ func (r *rig) props(t *testing.T) {
 		broken[p] = format
 	}
 	rng := rand.New(rand.NewPCG(8, 1))
-	var ratio float64 // the constant c of FenchelYoung
+	var ratio float64 // the constant c of FenchelYoungForm
 	for _, s := range r.propSamples(rng) {
 		k := len(s.z)
 		loss, _ := r.row(s.z, s.t)
@@ -62,7 +62,7 @@ func (r *rig) props(t *testing.T) {
 				ratio = c
 			}
 			if !(c > 0) || !check.Near(c, ratio, 1e-9, 0) {
-				report(losses.FenchelYoung, "K=%d z=%v: ratio %g, elsewhere %g", k, s.z, c, ratio)
+				report(losses.FenchelYoungForm, "K=%d z=%v: ratio %g, elsewhere %g", k, s.z, c, ratio)
 			}
 		}
 		p := make([]float64, k)

@@ -202,7 +202,7 @@ func (r *rig) predict(t *testing.T) {
 					}
 				}
 			}
-			if r.theory.Calibrated && r.theory.Props.Has(losses.FenchelYoung) {
+			if r.theory.Calibrated && r.theory.Props.Has(losses.FenchelYoungForm) {
 				// Then p is the map of the gradient: ∂ℓ/∂z = c(p − t).
 				c := r.fenchelYoung(z, rng)
 				_, dz := r.row(z, label(2))
