@@ -110,13 +110,13 @@ type Solver struct {
 	classes Positives
 	omega   []float64 // ω_u
 	total   float64   // Σ_u ω_u
-	value   float64   // objective after the last sweep; +Inf before the first
+	value   float64   // objective after the last sweep; the largest number before the first
 }
 
 // New returns a solver for positives users [U] over classes classes, with
 // factors drawn from N(0, Init²) by PCG of the seed.
 func New(cfg Config, users Positives, classes int) *Solver {
-	s := &Solver{cfg: cfg, users: users, classes: transpose(users, classes), value: math.Inf(1)}
+	s := &Solver{cfg: cfg, users: users, classes: transpose(users, classes), value: math.MaxFloat64}
 	s.omega = make([]float64, users.rows())
 	for u := range s.omega {
 		s.omega[u] = cfg.Objective.omega
@@ -176,6 +176,13 @@ func (s *Solver) Sweep(ctx context.Context) (float64, error) {
 	s.value = value
 	return value, nil
 }
+
+// Value returns the objective after the last sweep, the largest number before the first.
+func (s *Solver) Value() float64 { return s.value }
+
+// Resume makes value what the next sweep may not rise above, beside what the
+// caller writes into User and Class.
+func (s *Solver) Resume(value float64) { s.value = value }
 
 // regUser returns λ_u, regClass λ_j.
 func (s *Solver) regUser(u int) float64 {

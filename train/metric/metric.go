@@ -14,12 +14,13 @@
 package metric
 
 import (
+	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
+
+	"github.com/fenchel-ml/fenchel/losses/param"
 )
 
 // A Metric scores the ranking of one user. All fields are required.
@@ -41,57 +42,28 @@ type Metric struct {
 	Ref func(places []int, k int) float64
 }
 
-var (
-	mu      sync.RWMutex
-	metrics = map[string]*Metric{}
-)
+var registry = param.NewRegistry[Metric]("metric", "metric")
 
 // Register adds m to the registry. It panics if m is incomplete or malformed or
 // its name is taken: mistakes of the program that its first run shows.
-func Register(m Metric) {
-	switch {
-	case m.Name == "" || strings.Trim(m.Name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "":
-		panic(fmt.Sprintf("metric: malformed name %q", m.Name))
-	case m.Doc == "" || m.Source == "" || m.Score == nil || m.Ref == nil:
-		panic(fmt.Sprintf("metric: %s lacks one of Doc, Source, Score and Ref", m.Name))
+func Register(m Metric) { registry.Add(m.Name, nil, m, m.fault()) }
+
+func (m *Metric) fault() error {
+	if m.Doc == "" || m.Source == "" || m.Score == nil || m.Ref == nil {
+		return errors.New("lacks one of Doc, Source, Score and Ref")
 	}
-	mu.Lock()
-	defer mu.Unlock()
-	if _, dup := metrics[m.Name]; dup {
-		panic(fmt.Sprintf("metric: duplicate name %q", m.Name))
-	}
-	metrics[m.Name] = &m
+	return nil
 }
 
 // All returns the registered metrics, sorted by name.
-func All() []*Metric {
-	mu.RLock()
-	defer mu.RUnlock()
-	all := make([]*Metric, 0, len(metrics))
-	for _, name := range slices.Sorted(maps.Keys(metrics)) {
-		all = append(all, metrics[name])
-	}
-	return all
-}
+func All() []*Metric { return registry.All() }
 
 // Names returns the registered names, sorted.
-func Names() []string {
-	mu.RLock()
-	defer mu.RUnlock()
-	return slices.Sorted(maps.Keys(metrics))
-}
+func Names() []string { return registry.Names() }
 
 // Lookup returns the metric of that name; the error of an unknown name lists
 // the choices.
-func Lookup(name string) (*Metric, error) {
-	mu.RLock()
-	m, ok := metrics[name]
-	mu.RUnlock()
-	if !ok {
-		return nil, fmt.Errorf("metric: unknown metric %q; the choices are %s", name, strings.Join(Names(), ", "))
-	}
-	return m, nil
-}
+func Lookup(name string) (*Metric, error) { return registry.Lookup(name) }
 
 // At is a metric at a cut-off, such as recall@20.
 type At struct {

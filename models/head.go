@@ -1,0 +1,134 @@
+package models
+
+import (
+	"fmt"
+	"strings"
+
+	"gorgonia.org/gorgonia"
+
+	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/losses"
+	"github.com/fenchel-ml/fenchel/losses/param"
+)
+
+// A Head is the class side: it scores candidate classes for a loss in training,
+// and ranks all classes in evaluation.
+//
+// Its weights are its tables, with fixed shapes and names unique among
+// themselves and the model's; training writes their Data between steps and
+// nothing else does.
+type Head interface {
+	// Tables returns the weights, the same in the same order every time.
+	Tables() []*Table
+
+	// Attach adds the class side of one training graph: from encodings h [B,d] of
+	// batches of up to B rows with up to positions target entries to their losses
+	// under l. A head may be attached to many graphs.
+	Attach(b *graph.Builder[float32], h *gorgonia.Node, l losses.Bound, positions int) (Side, error)
+
+	// Ranker returns what ranks by the weights of the moment.
+	Ranker() Ranker
+}
+
+// A Side is a head attached to one training graph. It is not safe for concurrent
+// use.
+type Side interface {
+	// Loss returns the losses [B], and Targets whose rows are padding.
+	Loss() *gorgonia.Node
+	Targets() *graph.Targets
+
+	// Set prepares the next run for batch; step counts from 0 over the whole
+	// training and decides what a head draws. Rows beyond the batch's are padding.
+	Set(step int, batch *data.Batch) error
+
+	// Apply hands the gradients of the last run to the tables' updaters, one step
+	// each.
+	Apply(p *graph.Program[float32], updater func(*Table) graph.Updater[float32]) error
+}
+
+// A Ranker ranks all classes. It is a snapshot, safe for concurrent use.
+type Ranker interface {
+	// Rank stores in tops[i] the k best classes for encoding i of h [n,d],
+	// n = len(tops), by score descending, ties by lower id, without the classes
+	// skip(i), ascending ids. tops[i] gets slices of its own. A score that is NaN or
+	// +Inf is an error that names the class. What a row gets does not depend on the
+	// rows beside it.
+	Rank(tops []Top, h []float32, skip func(i int) []int32, k int) error
+}
+
+// Score names how an encoding meets a class vector.
+type Score string
+
+// The scores. b_j is the class's bias, 0 without.
+const (
+	Dot    Score = "dot"    // z_j = ⟨h, w_j⟩/τ + b_j
+	Cosine Score = "cosine" // z_j = ⟨h/‖h‖, w_j/‖w_j‖⟩/τ + b_j, norms at least 1e-12
+)
+
+// Scores lists the choices.
+func Scores() []Score { return []Score{Cosine, Dot} }
+
+// A HeadSetting is what every head is made with, beside the Setting.
+type HeadSetting struct {
+	Setting
+	Score       Score
+	Temperature float64 // τ > 0
+	Bias        bool    // train a bias per class, 0 at first
+}
+
+// A HeadSpec describes a kind of head. All fields but Params are required.
+type HeadSpec struct {
+	Name, Doc, Source string
+	Params            []param.Param
+	New               func(v param.Values, s HeadSetting) (Head, error)
+}
+
+var heads = param.NewRegistry[HeadSpec]("models", "candidates")
+
+// RegisterHead adds s to the registry. It panics if s is incomplete or malformed
+// or its name is taken: mistakes of the program that its first run shows.
+func RegisterHead(s HeadSpec) { heads.Add(s.Name, s.Params, s, fault(s.Doc, s.Source, s.New == nil)) }
+
+// Heads returns the registered heads, sorted by name.
+func Heads() []*HeadSpec { return heads.All() }
+
+// A BoundHead is a kind of head with its parameters: what a spec text such as
+// "all" denotes. It is immutable.
+type BoundHead struct {
+	Spec   *HeadSpec
+	Values param.Values
+}
+
+// ParseHead returns the head that text denotes. The error names what is wrong
+// and lists the choices.
+func ParseHead(text string) (BoundHead, error) {
+	name, settings := param.CutSpec(text)
+	s, err := heads.Lookup(name)
+	if err != nil {
+		return BoundHead{}, err
+	}
+	v, err := param.Parse(s.Params, settings)
+	if err != nil {
+		return BoundHead{}, fmt.Errorf("models: %s: %w", s.Name, err)
+	}
+	return BoundHead{s, v}, nil
+}
+
+// String returns the canonical spec text: ParseHead(b.String()) equals b.
+func (b BoundHead) String() string { return param.SpecText(b.Spec.Name, b.Spec.Params, b.Values) }
+
+// New returns the head with fresh weights.
+func (b BoundHead) New(s HeadSetting) (Head, error) {
+	if s.Score != Dot && s.Score != Cosine {
+		var names []string
+		for _, c := range Scores() {
+			names = append(names, string(c))
+		}
+		return nil, fmt.Errorf("models: unknown score %q; the choices are %s", s.Score, strings.Join(names, ", "))
+	}
+	if !(s.Temperature > 0) {
+		return nil, fmt.Errorf("models: temperature %g is not above 0", s.Temperature)
+	}
+	return b.Spec.New(b.Values, s)
+}

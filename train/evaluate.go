@@ -1,0 +1,223 @@
+package train
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/models"
+	"github.com/fenchel-ml/fenchel/train/metric"
+)
+
+// Value is the mean of a metric.
+type Value struct {
+	Name  string  `json:"name"` // e.g. recall@20
+	Value float64 `json:"value"`
+}
+
+// Scores are the metrics of one split.
+type Scores struct {
+	Split    string  `json:"split"`
+	Values   []Value `json:"values"`
+	Users    int     `json:"users"`    // that have relevant items: the means are over them
+	Excluded int     `json:"excluded"` // that have none
+
+	// PerUser[m][i] is metric m for user UserIndex[i], ascending: what a paired
+	// test between runs needs.
+	UserIndex []int32     `json:"-"`
+	PerUser   [][]float64 `json:"-"`
+}
+
+// Get returns the value of a metric by its text, and whether it was measured.
+func (s *Scores) Get(name string) (float64, bool) {
+	i := slices.IndexFunc(s.Values, func(v Value) bool { return v.Name == name })
+	if i < 0 {
+		return 0, false
+	}
+	return s.Values[i].Value, true
+}
+
+// String prints "valid: recall@20 0.2741, ndcg@20 0.2602 (6022 users)".
+func (s *Scores) String() string {
+	var parts []string
+	for _, v := range s.Values {
+		parts = append(parts, fmt.Sprintf("%s %.4f", v.Name, v.Value))
+	}
+	return fmt.Sprintf("%s: %s (%d users)", s.Split, strings.Join(parts, ", "), s.Users)
+}
+
+// splitOf returns the relevant items of a split and, for each user, those to
+// mask.
+func splitOf(set *data.Dataset, split string) (relevant *data.Interactions, masks []*data.Interactions, err error) {
+	switch split {
+	case "train":
+		return set.Train, nil, nil
+	case "valid":
+		return set.Valid, []*data.Interactions{set.Train}, nil
+	case "test":
+		return set.Test, []*data.Interactions{set.Train, set.Valid}, nil
+	}
+	return nil, nil, fmt.Errorf("train: unknown split %q; the choices are train, valid, test", split)
+}
+
+// blockUsers is the number of users that are ranked together, and chunkUsers
+// that are encoded together. Neither changes a number.
+const (
+	blockUsers = 64
+	chunkUsers = 4096
+)
+
+// ranking calls each(i, top) for users[i], from several goroutines, in no order.
+func (t *Trained) ranking(ctx context.Context, users []int32, skip func(u int32) []int32, k int, each func(i int, top models.Top)) error {
+	enc, err := models.NewEncoder(t.Model, min(len(users), 1024))
+	if err != nil {
+		return err
+	}
+	defer enc.Close()
+	ranker, d := t.Head.Ranker(), t.Model.Dim()
+	h := make([]float32, min(len(users), chunkUsers)*d)
+	for start := 0; start < len(users); start += chunkUsers {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		chunk := users[start:min(start+chunkUsers, len(users))]
+		if err := enc.Encode(h[:len(chunk)*d], chunk); err != nil {
+			return err
+		}
+		blocks := (len(chunk) + blockUsers - 1) / blockUsers
+		errs := make([]error, blocks)
+		var next atomic.Int64
+		var wg sync.WaitGroup
+		for range min(blocks, runtime.GOMAXPROCS(0)) {
+			wg.Go(func() {
+				tops := make([]models.Top, blockUsers)
+				for {
+					b := int(next.Add(1)) - 1
+					if b >= blocks || ctx.Err() != nil {
+						return
+					}
+					lo := b * blockUsers
+					hi := min(lo+blockUsers, len(chunk))
+					if errs[b] = ranker.Rank(tops[:hi-lo], h[lo*d:hi*d], func(i int) []int32 { return skip(chunk[lo+i]) }, k); errs[b] != nil {
+						return
+					}
+					for i := range hi - lo {
+						each(start+lo+i, tops[i])
+					}
+				}
+			})
+		}
+		wg.Wait()
+		for _, err := range errs { // the first, whichever goroutine met one
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return ctx.Err()
+}
+
+// masker returns the union of a user's items in masks, ascending.
+func masker(masks []*data.Interactions) func(u int32) []int32 {
+	return func(u int32) []int32 {
+		switch len(masks) {
+		case 0:
+			return nil
+		case 1:
+			return masks[0].Of(int(u))
+		}
+		var all []int32
+		for _, m := range masks {
+			all = append(all, m.Of(int(u))...)
+		}
+		slices.Sort(all)
+		return all
+	}
+}
+
+// Evaluate ranks all items for every user of a split ("train", "valid" or
+// "test") and returns the means of ms over the users that have relevant items.
+// The items of the train set, and of valid when testing, are masked; evaluating
+// "train" masks nothing. The means are sums in user order, whatever the threads.
+func (t *Trained) Evaluate(ctx context.Context, set *data.Dataset, split string, ms []metric.At) (*Scores, error) {
+	if err := t.fits(set); err != nil {
+		return nil, err
+	}
+	relevant, masks, err := splitOf(set, split)
+	if err != nil {
+		return nil, err
+	}
+	if len(ms) == 0 {
+		return nil, fmt.Errorf("train: no metric to evaluate")
+	}
+	s := &Scores{Split: split, PerUser: make([][]float64, len(ms))}
+	for u := range set.Users {
+		if len(relevant.Of(u)) > 0 {
+			s.UserIndex = append(s.UserIndex, int32(u))
+		}
+	}
+	s.Users, s.Excluded = len(s.UserIndex), set.Users-len(s.UserIndex)
+	if s.Users == 0 {
+		return nil, fmt.Errorf("train: the %s split of %s has no interactions", split, set.Name)
+	}
+	for m := range ms {
+		s.PerUser[m] = make([]float64, s.Users)
+	}
+	err = t.ranking(ctx, s.UserIndex, masker(masks), metric.MaxK(ms), func(i int, top models.Top) {
+		rel := relevant.Of(int(s.UserIndex[i]))
+		hit := make([]bool, len(top.IDs))
+		for r, id := range top.IDs {
+			_, hit[r] = slices.BinarySearch(rel, id)
+		}
+		for m, at := range ms {
+			s.PerUser[m][i] = at.Score(hit[:min(at.K, len(hit))], len(rel), at.K)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	for m, at := range ms {
+		sum := 0.0
+		for _, v := range s.PerUser[m] {
+			sum += v
+		}
+		s.Values = append(s.Values, Value{at.String(), sum / float64(s.Users)})
+	}
+	return s, nil
+}
+
+// Predict returns the k best items for users. Unless withSeen, the items that
+// the dataset knows of a user, in any split, are masked.
+func (t *Trained) Predict(ctx context.Context, set *data.Dataset, users []int, k int, withSeen bool) ([]models.Top, error) {
+	if err := t.fits(set); err != nil {
+		return nil, err
+	}
+	if k < 1 {
+		return nil, fmt.Errorf("train: k=%d is below 1", k)
+	}
+	ids := make([]int32, len(users))
+	for i, u := range users {
+		if u < 0 || u >= set.Users {
+			return nil, fmt.Errorf("train: user %d is outside [0,%d)", u, set.Users)
+		}
+		ids[i] = int32(u)
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	var masks []*data.Interactions
+	if !withSeen {
+		masks = []*data.Interactions{set.Train, set.Valid, set.Test}
+	}
+	tops := make([]models.Top, len(ids))
+	err := t.ranking(ctx, ids, masker(masks), k, func(i int, top models.Top) { tops[i] = top })
+	if err != nil {
+		return nil, err
+	}
+	return tops, nil
+}

@@ -1,0 +1,43 @@
+package train
+
+// An Observer receives what happens in a run, in order, from the goroutine that
+// runs it. It must not keep or modify what an event points to. A nil Observer is
+// none.
+type Observer func(Event)
+
+// An Event is one of *Started, *Stepped, *EpochDone and *Finished.
+type Event interface{ event() }
+
+// Started is the first event of a run.
+type Started struct {
+	Config       Config // defaults written out
+	Users, Items int
+	Pairs        int // interactions of the train set
+	Parameters   int // trained numbers
+	Steps        int // of an epoch
+	Epoch, Step  int // where the run starts: 0, 0 unless it is resumed
+}
+
+// Stepped follows each step.
+type Stepped struct {
+	Epoch, Step int     // from 0
+	Loss        float64 // mean over the step's rows; the objective with als
+}
+
+// EpochDone follows each epoch.
+type EpochDone struct {
+	Epoch    int     `json:"epoch"`               // from 1
+	Loss     float64 `json:"loss"`                // mean over the epoch's rows, each before its step; the objective with als
+	GradNorm float64 `json:"grad_norm,omitempty"` // mean over the steps of the norm of the whole gradient; 0 with als
+	Seconds  float64 `json:"seconds"`             // training alone
+	Valid    *Scores `json:"valid,omitempty"`     // nil where this epoch is not evaluated
+	Best     bool    `json:"best,omitempty"`      // the best value of the monitored metric so far
+}
+
+// Finished is the last event of a run that reached a result.
+type Finished struct{ Result *Result }
+
+func (*Started) event()   {}
+func (*Stepped) event()   {}
+func (*EpochDone) event() {}
+func (*Finished) event()  {}

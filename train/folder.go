@@ -1,0 +1,252 @@
+package train
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/train/weights"
+)
+
+// The files of a run folder. Each appears whole or not at all.
+const (
+	ConfigFile     = "config.yaml"    // reproduces the run
+	MetricsFile    = "metrics.jsonl"  // one EpochDone a line
+	WeightsFile    = "weights.bin"    // what the run reached; see package weights
+	CheckpointFile = "checkpoint.bin" // what a run needs to go on; gone when it is finished
+)
+
+// saveEvery is the least time between two checkpoints of a run that is not
+// interrupted: what a crash can lose.
+const saveEvery = time.Minute
+
+// RunDir is Run in a run folder, which it makes: the configuration, the metrics
+// of each epoch, the weights and checkpoints are kept there. Where the folder
+// holds an unfinished run of the same configuration and data it is resumed, and
+// ends with the bits that it would have had uninterrupted. A folder that holds
+// anything else is an error.
+func RunDir(ctx context.Context, dir string, cfg Config, set *data.Dataset, obs Observer) (*Result, error) {
+	if dir == "" {
+		return nil, errors.New("train: the run folder has no name")
+	}
+	return execute(ctx, dir, cfg, set, obs)
+}
+
+// weightsMeta goes with weights.bin.
+type weightsMeta struct {
+	Config   string // YAML
+	Split    string // hash
+	Finished bool
+}
+
+// checkpointMeta goes with checkpoint.bin.
+type checkpointMeta struct {
+	weightsMeta
+	Progress progress
+	Counts   []float64
+}
+
+func (r *run) path(file string) string { return filepath.Join(r.dir, file) }
+
+// openFolder makes the folder of a new run, or takes up the run it holds.
+func (r *run) openFolder() error {
+	r.hash = r.set.Hash()
+	if err := os.MkdirAll(r.dir, 0o755); err != nil {
+		return fmt.Errorf("train: %w", err)
+	}
+	here := r.trained.Config.String()
+	text, err := os.ReadFile(r.path(ConfigFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		entries, err := os.ReadDir(r.dir)
+		if err != nil {
+			return fmt.Errorf("train: %w", err)
+		}
+		if len(entries) > 0 {
+			return fmt.Errorf("train: %s is no run folder and not empty; choose another", r.dir)
+		}
+		return r.write(ConfigFile, []byte(here))
+	}
+	if err != nil {
+		return fmt.Errorf("train: %w", err)
+	}
+	there, err := Parse(text)
+	if err != nil {
+		return fmt.Errorf("train: %s: %w", r.path(ConfigFile), err)
+	}
+	if diff := difference(there, r.trained.Config); diff != "" {
+		return fmt.Errorf("train: %s holds a run of another configuration (%s); choose another folder", r.dir, diff)
+	}
+	f, err := weights.Open(r.path(CheckpointFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(r.path(WeightsFile)); err == nil {
+			return fmt.Errorf("train: %s holds a run that has ended; choose another folder", r.dir)
+		}
+		return nil // it never came to its first checkpoint
+	}
+	if err != nil {
+		return fmt.Errorf("train: %w", err)
+	}
+	defer f.Close()
+	var m checkpointMeta
+	if err := f.Meta(&m); err != nil {
+		return err
+	}
+	if m.Split != r.hash {
+		return fmt.Errorf("train: %s holds a run on other data: split %.12s there, %.12s here", r.dir, m.Split, r.hash)
+	}
+	for _, a := range r.checkpointArrays() {
+		if err := f.Read(a); err != nil {
+			return err
+		}
+	}
+	r.progress = m.Progress
+	return r.solver.restored(m.Counts)
+}
+
+// difference names the settings in which two configurations differ.
+func difference(a, b Config) string {
+	var parts []string
+	for _, path := range Paths() {
+		if x, y := a.get(path), b.get(path); x != y {
+			parts = append(parts, fmt.Sprintf("%s is %q there, %q here", path, x, y))
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
+func (r *run) checkpointArrays() []weights.Array {
+	tables := r.trained.Tables()
+	all := tableArrays("table/", tables)
+	for i, t := range tables {
+		all = append(all, weights.Array{Name: "kept/" + t.Name, Shape: []int{t.Rows, t.Dim}, Data: r.kept[i]})
+	}
+	for _, a := range r.solver.arrays() {
+		a.Name = "state/" + a.Name
+		all = append(all, a)
+	}
+	return all
+}
+
+func (r *run) saveCheckpoint() error {
+	m := checkpointMeta{weightsMeta{r.trained.Config.String(), r.hash, false}, r.progress, r.solver.counts()}
+	m.Progress.Seconds = r.seconds()
+	r.lastSave = time.Now()
+	return wrap(weights.Write(r.path(CheckpointFile), m, r.checkpointArrays()))
+}
+
+// saveEpoch is called between epochs.
+func (r *run) saveEpoch() error {
+	if err := r.saveMetrics(); err != nil {
+		return err
+	}
+	if time.Since(r.lastSave) < saveEvery {
+		return nil
+	}
+	return r.saveCheckpoint()
+}
+
+// saveFinal writes the weights, and removes the checkpoint of a finished run.
+func (r *run) saveFinal(finished bool) error {
+	if err := r.saveMetrics(); err != nil {
+		return err
+	}
+	m := weightsMeta{r.trained.Config.String(), r.hash, finished}
+	if err := weights.Write(r.path(WeightsFile), m, tableArrays("", r.trained.Tables())); err != nil {
+		return wrap(err)
+	}
+	if !finished {
+		return nil
+	}
+	if err := os.Remove(r.path(CheckpointFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return wrap(err)
+	}
+	return nil
+}
+
+// saveMetrics writes all lines anew: a resumed run may go back behind what was
+// written, and a few lines an epoch cost nothing.
+func (r *run) saveMetrics() error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	for _, e := range r.History {
+		if err := enc.Encode(e); err != nil {
+			return wrap(err)
+		}
+	}
+	return r.write(MetricsFile, b.Bytes())
+}
+
+func (r *run) write(file string, b []byte) error {
+	return wrap(weights.WriteFile(r.path(file), func(w io.Writer) error {
+		_, err := w.Write(b)
+		return err
+	}))
+}
+
+func wrap(err error) error {
+	if err != nil {
+		return fmt.Errorf("train: %w", err)
+	}
+	return nil
+}
+
+// LoadConfig returns the configuration of a run folder.
+func LoadConfig(dir string) (Config, error) {
+	text, err := os.ReadFile(filepath.Join(dir, ConfigFile))
+	if err != nil {
+		return Config{}, fmt.Errorf("train: %s is no run folder: %w", dir, err)
+	}
+	c, err := Parse(text)
+	if err != nil {
+		return Config{}, fmt.Errorf("train: %s: %w", filepath.Join(dir, ConfigFile), err)
+	}
+	return c, nil
+}
+
+// Open returns what the run in a folder reached, on the dataset it was trained
+// on: a dataset of another split hash is an error, because its evaluation would
+// count what was trained on.
+func Open(dir string, set *data.Dataset) (*Trained, error) {
+	cfg, err := LoadConfig(dir)
+	if err != nil {
+		return nil, err
+	}
+	f, err := weights.Open(filepath.Join(dir, WeightsFile))
+	if err != nil {
+		return nil, fmt.Errorf("train: %w", err)
+	}
+	defer f.Close()
+	var m weightsMeta
+	if err := f.Meta(&m); err != nil {
+		return nil, err
+	}
+	if hash := set.Hash(); m.Split != hash {
+		return nil, fmt.Errorf("train: %s was trained on another split: %.12s there, %.12s here", dir, m.Split, hash)
+	}
+	t, err := New(cfg, set)
+	if err != nil {
+		return nil, err
+	}
+	arrays := tableArrays("", t.Tables())
+	for _, name := range f.Names() {
+		if !slices.ContainsFunc(arrays, func(a weights.Array) bool { return a.Name == name }) {
+			return nil, fmt.Errorf("train: %s holds table %q, which the configuration does not make", dir, name)
+		}
+	}
+	for _, a := range arrays {
+		if err := f.Read(a); err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
+}

@@ -1,0 +1,43 @@
+package optim
+
+import (
+	"github.com/fenchel-ml/fenchel/losses/param"
+)
+
+// Adagrad: a ← a + g², w ← w − ηg/(√a + ε), entry by entry, a starting at init.
+func init() {
+	Register(Spec{
+		Name:   "adagrad",
+		Doc:    "w ← w − ηg/(√a + ε) with a ← a + g²",
+		Source: "Duchi, Hazan, Singer: Adaptive subgradient methods (2011), diagonal form; ε = 1e-10 as in PyTorch",
+		Rate:   0.1,
+		Params: []param.Param{
+			{Name: "eps", Doc: "ε", Default: 1e-10, Min: 1e-30, Max: 1},
+			{Name: "init", Doc: "start of a", Min: 0, Max: 1e6, Probe: []float64{0.1}},
+		},
+		New: func(v param.Values, rows, dim int) Rule {
+			a := &adagrad{eps: float32(v.Num("eps")), a: make([]float32, rows*dim)}
+			for i := range a.a {
+				a.a[i] = float32(v.Num("init"))
+			}
+			return a
+		},
+	})
+}
+
+type adagrad struct {
+	rate, eps float32
+	a         []float32
+}
+
+func (s *adagrad) Begin(_ int64, rate float64) { s.rate = float32(rate) }
+
+func (s *adagrad) Row(r int, w, g []float32) {
+	a := s.a[r*len(w) : (r+1)*len(w)]
+	for k, gk := range g {
+		a[k] += float32(gk * gk)
+		w[k] -= s.rate * gk / (sqrt(a[k]) + s.eps)
+	}
+}
+
+func (s *adagrad) Slots() []Slot { return []Slot{{"square-sum", s.a}} }

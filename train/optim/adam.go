@@ -1,0 +1,63 @@
+package optim
+
+import (
+	"math"
+
+	"github.com/fenchel-ml/fenchel/losses/param"
+)
+
+// Adam: m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g², w ← w − η m̂/(√v̂ + ε) with
+// m̂ = m/(1−β₁ᵗ) and v̂ = v/(1−β₂ᵗ).
+//
+// With mode=dense every row moves each step, also by the moments of earlier
+// gradients: the published algorithm. With mode=lazy a row without a gradient
+// stands still, and so do its moments: after a pause of s steps its next step
+// uses m where dense has β₁ˢm, and the row has not moved meanwhile. Decoupled
+// decay (decay=λ') makes it AdamW.
+func init() {
+	Register(Spec{
+		Name:   "adam",
+		Doc:    "w ← w − η m̂/(√v̂ + ε) with moving averages m of g and v of g², bias-corrected",
+		Source: "Kingma, Ba: Adam (2015), algorithm 1; decay: Loshchilov, Hutter (2019), algorithm 2",
+		Rate:   0.001,
+		Params: []param.Param{
+			{Name: "beta1", Doc: "β₁", Default: 0.9, Min: 0, Max: 0.999999, Probe: []float64{0}},
+			{Name: "beta2", Doc: "β₂", Default: 0.999, Min: 0, Max: 0.999999, Probe: []float64{0.5}},
+			{Name: "eps", Doc: "ε", Default: 1e-8, Min: 1e-30, Max: 1},
+		},
+		New: func(v param.Values, rows, dim int) Rule {
+			return &adam{
+				beta1: v.Num("beta1"), beta2: v.Num("beta2"), eps: float32(v.Num("eps")),
+				m: make([]float32, rows*dim), v: make([]float32, rows*dim),
+			}
+		},
+	})
+}
+
+type adam struct {
+	beta1, beta2 float64
+	eps          float32
+	m, v         []float32
+
+	// Of the step: η/(1−β₁ᵗ) and 1/√(1−β₂ᵗ), in float64 because 1−β₂ᵗ cancels.
+	rate, root float32
+}
+
+func (a *adam) Begin(t int64, rate float64) {
+	a.rate = float32(rate / (1 - math.Pow(a.beta1, float64(t))))
+	a.root = float32(1 / math.Sqrt(1-math.Pow(a.beta2, float64(t))))
+}
+
+func (a *adam) Row(r int, w, g []float32) {
+	lo, hi := r*len(w), (r+1)*len(w)
+	m, v := a.m[lo:hi], a.v[lo:hi]
+	b1, b2 := float32(a.beta1), float32(a.beta2)
+	c1, c2 := float32(1-a.beta1), float32(1-a.beta2)
+	for k, gk := range g {
+		m[k] = float32(b1*m[k]) + float32(c1*gk)
+		v[k] = float32(b2*v[k]) + float32(c2*float32(gk*gk))
+		w[k] -= float32(a.rate*m[k]) / (float32(sqrt(v[k])*a.root) + a.eps)
+	}
+}
+
+func (a *adam) Slots() []Slot { return []Slot{{"mean", a.m}, {"square", a.v}} }

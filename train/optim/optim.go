@@ -1,0 +1,245 @@
+// Package optim holds the updaters of tables and dense weights, one file each,
+// and the learning-rate schedules, one file each. Both are chosen by a spec text
+// such as "adam:lr=0.01,mode=dense" or "cosine:warmup=2".
+//
+// An updater works row by row. A step hands it the rows that have a gradient
+// (all of them where the gradient is dense), each once. Every updater takes the
+// parameters
+//
+//	lr     learning rate η before the schedule's factor
+//	mode   which rows a step updates
+//	l2     λ of L2 regularisation: the gradient g of an updated row becomes g + λw
+//	       (the gradient of ½λ‖w‖²), which then passes through the moments
+//	decay  λ' of decoupled weight decay: an updated row is first scaled,
+//	       w ← (1 − ηλ')w, and the moments do not see it
+//
+// mode=lazy updates the rows that have a gradient: the cost of a step does not
+// depend on the size of the table, and moments, l2 and decay of the other rows
+// stand still. mode=dense updates every row, with gradient 0 where there is none:
+// the textbook algorithm, at a cost proportional to the table. The two are the
+// same wherever the gradient is dense. In both modes t, the step of a bias
+// correction, counts the steps of the table, not of the row.
+package optim
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"runtime"
+	"slices"
+	"sync"
+
+	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/losses/param"
+)
+
+// A Rule is the arithmetic of one optimizer on one table: its state, and how a
+// row moves.
+type Rule interface {
+	// Begin starts step t = 1, 2, … at learning rate η ≥ 0.
+	Begin(t int64, rate float64)
+
+	// Row moves w, the weights of row r, along its gradient g. w and g have the
+	// table's width; g is read only. Row is called at most once a step for a row,
+	// and for different rows at the same time from several goroutines.
+	Row(r int, w, g []float32)
+
+	// Slots returns the state in a fixed order, not copied: what a checkpoint
+	// saves and writes back.
+	Slots() []Slot
+}
+
+// A Slot is a named part of an updater's state.
+type Slot struct {
+	Name string
+	Data []float32
+}
+
+// A Spec describes an optimizer. All fields but Params are required.
+type Spec struct {
+	Name, Doc, Source string
+	Params            []param.Param // its own; lr, mode, l2 and decay come with every optimizer
+	Rate              float64       // default of lr
+
+	// New returns the rule of a table of rows rows and dim columns, state zeroed
+	// or as documented.
+	New func(v param.Values, rows, dim int) Rule
+}
+
+var registry = param.NewRegistry[Spec]("optim", "optimizer")
+
+// Register adds s to the registry. It panics if s is incomplete or malformed or
+// its name is taken: mistakes of the program that its first run shows.
+func Register(s Spec) {
+	s.Params = append([]param.Param{
+		{Name: "lr", Doc: "learning rate, before the schedule's factor", Default: s.Rate, Min: 0, Max: math.Inf(1)},
+		{Name: "mode", Doc: "rows that a step updates: lazy, those with a gradient; dense, all", Words: param.OneOf("lazy", "dense"), DefaultWord: "lazy"},
+		{Name: "l2", Doc: "λ of ½λ‖w‖², added to the gradient of an updated row", Min: 0, Max: math.Inf(1), Probe: []float64{0.1}},
+		{Name: "decay", Doc: "decoupled decay: an updated row is first scaled by 1 − lr·decay", Min: 0, Max: math.Inf(1), Probe: []float64{0.1}},
+	}, s.Params...)
+	var fault error
+	if s.Doc == "" || s.Source == "" || s.New == nil {
+		fault = errors.New("lacks one of Doc, Source and New")
+	}
+	registry.Add(s.Name, s.Params, s, fault)
+}
+
+// All returns the registered optimizers, sorted by name.
+func All() []*Spec { return registry.All() }
+
+// Bound is an optimizer with its parameters: what a spec text denotes. It is
+// immutable.
+type Bound struct {
+	Spec   *Spec
+	Values param.Values
+}
+
+// Parse returns the optimizer that text denotes: a registered name, alone or
+// followed by a colon and comma-separated parameters. The error names what is
+// wrong and lists the choices.
+func Parse(text string) (Bound, error) {
+	name, settings := param.CutSpec(text)
+	s, err := registry.Lookup(name)
+	if err != nil {
+		return Bound{}, err
+	}
+	v, err := param.Parse(s.Params, settings)
+	if err != nil {
+		return Bound{}, fmt.Errorf("optim: %s: %w", s.Name, err)
+	}
+	return Bound{s, v}, nil
+}
+
+// String returns the canonical spec text: Parse(b.String()) equals b.
+func (b Bound) String() string { return param.SpecText(b.Spec.Name, b.Spec.Params, b.Values) }
+
+// An Updater moves one table. It is a graph.Updater; make it with Bound.For.
+// It is not safe for concurrent use.
+type Updater struct {
+	table     *graph.Table[float32]
+	rule      Rule
+	lr        float64
+	l2, decay float64
+	dense     bool
+	step      int64
+	factor    float64
+
+	zero []float32 // gradient of a row without one, mode=dense
+}
+
+// For returns a fresh updater of table t.
+func (b Bound) For(t *graph.Table[float32]) *Updater {
+	v := b.Values
+	u := &Updater{
+		table: t, rule: b.Spec.New(v, t.Rows, t.Dim), factor: 1,
+		lr: v.Num("lr"), l2: v.Num("l2"), decay: v.Num("decay"), dense: v.Word("mode") == "dense",
+	}
+	if u.dense {
+		u.zero = make([]float32, t.Dim)
+	}
+	return u
+}
+
+// SetFactor sets what the schedule multiplies the learning rate by from the
+// next step on.
+func (u *Updater) SetFactor(f float64) { u.factor = f }
+
+// Steps returns the number of steps done.
+func (u *Updater) Steps() int64 { return u.step }
+
+// Resume sets the number of steps done, as a checkpoint had it, beside what the
+// caller writes into Slots.
+func (u *Updater) Resume(steps int64) { u.step = steps }
+
+// Slots returns the state in a fixed order, not copied.
+func (u *Updater) Slots() []Slot { return u.rule.Slots() }
+
+// grain is the number of weights from which rows are spread over goroutines.
+// Rows do not depend on each other: any partition gives the same bits.
+const grain = 1 << 15
+
+// Update does one step. Rows of g are unique; g is not modified. A dense g, or
+// an empty one, is a step too.
+func (u *Updater) Update(t *graph.Table[float32], g graph.Gradient[float32]) error {
+	if t != u.table {
+		return fmt.Errorf("optim: the updater of table %q was given table %q", u.table.Name, t.Name)
+	}
+	d := t.Dim
+	n := len(g.Rows)
+	if g.Rows == nil {
+		n = t.Rows
+	}
+	if len(g.Data) != n*d {
+		return fmt.Errorf("optim: table %q: %d gradient entries for %d rows of width %d", t.Name, len(g.Data), n, d)
+	}
+	for i, r := range g.Rows {
+		if r < 0 || int(r) >= t.Rows || i > 0 && r <= g.Rows[i-1] {
+			return fmt.Errorf("optim: table %q: gradient rows are not ascending in [0,%d)", t.Name, t.Rows)
+		}
+	}
+	u.step++
+	rate := u.lr * u.factor
+	u.rule.Begin(u.step, rate)
+	keep := float32(1 - rate*u.decay)
+
+	// one moves row r along grad.
+	one := func(r int, grad, scratch []float32) {
+		w := t.Data[r*d : (r+1)*d]
+		if u.l2 != 0 {
+			l2 := float32(u.l2)
+			for k, gk := range grad {
+				scratch[k] = gk + float32(l2*w[k])
+			}
+			grad = scratch
+		}
+		if u.decay != 0 {
+			for k := range w {
+				w[k] *= keep
+			}
+		}
+		u.rule.Row(r, w, grad)
+	}
+	if g.Rows == nil {
+		parallel(t.Rows, d, func(lo, hi int, scratch []float32) {
+			for r := lo; r < hi; r++ {
+				one(r, g.Data[r*d:(r+1)*d], scratch)
+			}
+		})
+		return nil
+	}
+	if !u.dense {
+		parallel(n, d, func(lo, hi int, scratch []float32) {
+			for i := lo; i < hi; i++ {
+				one(int(g.Rows[i]), g.Data[i*d:(i+1)*d], scratch)
+			}
+		})
+		return nil
+	}
+	parallel(t.Rows, d, func(lo, hi int, scratch []float32) {
+		i, _ := slices.BinarySearch(g.Rows, int32(lo))
+		for r := lo; r < hi; r++ {
+			if i < n && int(g.Rows[i]) == r {
+				one(r, g.Data[i*d:(i+1)*d], scratch)
+				i++
+			} else {
+				one(r, u.zero, scratch)
+			}
+		}
+	})
+	return nil
+}
+
+// parallel calls f on consecutive parts of n rows of width d, each with its own
+// scratch row.
+func parallel(n, d int, f func(lo, hi int, scratch []float32)) {
+	workers := min(runtime.GOMAXPROCS(0), n*d/grain+1)
+	if workers == 1 {
+		f(0, n, make([]float32, d))
+		return
+	}
+	var wg sync.WaitGroup
+	for i := range workers {
+		wg.Go(func() { f(i*n/workers, (i+1)*n/workers, make([]float32, d)) })
+	}
+	wg.Wait()
+}

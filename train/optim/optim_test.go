@@ -1,0 +1,389 @@
+package optim
+
+import (
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/internal/check"
+	"github.com/fenchel-ml/fenchel/losses/param"
+)
+
+type (
+	table    = graph.Table[float32]
+	gradient = graph.Gradient[float32]
+)
+
+func newTable(rows, dim int, seed uint64) *table {
+	rng := rand.New(rand.NewPCG(seed, 0))
+	t := &table{Name: "w", Rows: rows, Dim: dim, Data: make([]float32, rows*dim)}
+	for i := range t.Data {
+		t.Data[i] = float32(rng.NormFloat64())
+	}
+	return t
+}
+
+// sparse draws a gradient over a random, possibly empty, part of the rows.
+func sparse(t *table, rng *rand.Rand) gradient {
+	g := gradient{Rows: []int32{}}
+	for r := range t.Rows {
+		if rng.IntN(3) == 0 {
+			g.Rows = append(g.Rows, int32(r))
+			for range t.Dim {
+				g.Data = append(g.Data, float32(rng.NormFloat64()))
+			}
+		}
+	}
+	return g
+}
+
+// full spreads g over all rows, 0 where it has none.
+func full(t *table, g gradient) gradient {
+	f := gradient{Data: make([]float32, t.Rows*t.Dim)}
+	for i, r := range g.Rows {
+		copy(f.Data[int(r)*t.Dim:], g.Data[i*t.Dim:(i+1)*t.Dim])
+	}
+	return f
+}
+
+// settings calls f with every probed setting of every registered optimizer, at
+// a rate that moves.
+func settings(t *testing.T, f func(t *testing.T, b Bound)) {
+	require.NotEmpty(t, All())
+	for _, s := range All() {
+		probes, err := param.Probes(s.Params)
+		require.NoError(t, err)
+		for _, v := range probes {
+			b := Bound{s, v}
+			again, err := Parse(b.String())
+			require.NoError(t, err)
+			require.Equal(t, b, again)
+			t.Run(b.String(), func(t *testing.T) { f(t, b) })
+		}
+	}
+}
+
+// with returns b with a parameter replaced.
+func with(t *testing.T, b Bound, text string) Bound {
+	all := b.Values.Text(b.Spec.Params)
+	if all != "" {
+		all += ","
+	}
+	got, err := Parse(b.Spec.Name + ":" + all + text)
+	require.NoError(t, err)
+	return got
+}
+
+// TestModes: given the same gradient spread over all rows, lazy, dense and dense
+// from sparse rows are one algorithm; from sparse rows lazy leaves the others
+// alone, state included.
+func TestModes(t *testing.T) {
+	settings(t, func(t *testing.T, b Bound) {
+		if b.Values.Word("mode") == "dense" {
+			require.Equal(t, "dense", with(t, Bound{b.Spec, mustParse(t, b.Spec, "")}, "mode=dense").Values.Word("mode"))
+			return // the default setting below runs it
+		}
+		dense := with(t, b, "mode=dense")
+		a, c, e, l := newTable(7, 3, 1), newTable(7, 3, 1), newTable(7, 3, 1), newTable(7, 3, 1)
+		ua, uc, ue, ul := dense.For(a), dense.For(c), b.For(e), b.For(l)
+		rng := rand.New(rand.NewPCG(3, 4))
+		lazyDiffers := false
+		for range 20 {
+			g := sparse(a, rng)
+			was := slices.Clone(g.Data)
+			before := slices.Clone(l.Data)
+			state := cloneSlots(ul)
+			require.NoError(t, ua.Update(a, g))
+			require.NoError(t, uc.Update(c, full(c, g)))
+			require.NoError(t, ue.Update(e, full(e, g)))
+			require.NoError(t, ul.Update(l, g))
+			require.Equal(t, was, g.Data, "the gradient is read only")
+			require.Equal(t, a.Data, c.Data)
+			require.Equal(t, a.Data, e.Data)
+			for r := range l.Rows {
+				if _, hit := slices.BinarySearch(g.Rows, int32(r)); hit {
+					continue
+				}
+				require.Equal(t, before[r*3:r*3+3], l.Data[r*3:r*3+3], "row %d moved", r)
+				for i, s := range ul.Slots() {
+					require.Equal(t, state[i][r*3:r*3+3], s.Data[r*3:r*3+3], "state of row %d moved", r)
+				}
+			}
+			lazyDiffers = lazyDiffers || !slices.Equal(l.Data, a.Data)
+		}
+		// What has state beyond a sum of squares, or decays, must tell the modes apart.
+		moments := b.Spec.Name == "adam" || b.String() == "sgd:momentum=0.9" || b.Values.Num("l2") > 0 || b.Values.Num("decay") > 0
+		require.Equal(t, moments, lazyDiffers)
+	})
+}
+
+func mustParse(t *testing.T, s *Spec, text string) param.Values {
+	v, err := param.Parse(s.Params, text)
+	require.NoError(t, err)
+	return v
+}
+
+func cloneSlots(u *Updater) (all [][]float32) {
+	for _, s := range u.Slots() {
+		all = append(all, slices.Clone(s.Data))
+	}
+	return all
+}
+
+// TestDecay: l2 is the same as adding λw to the gradient outside; decay scales
+// an updated row by 1 − ηλ' when its gradient is 0; rate 0 moves nothing.
+func TestDecay(t *testing.T) {
+	require.NotEmpty(t, All())
+	for _, s := range All() {
+		t.Run(s.Name, func(t *testing.T) {
+			plain := Bound{s, mustParse(t, s, "lr=0.125")}
+			a, c := newTable(5, 4, 1), newTable(5, 4, 1)
+			ua, uc := with(t, Bound{s, mustParse(t, s, "lr=0.125")}, "l2=0.25").For(a), plain.For(c)
+			rng := rand.New(rand.NewPCG(3, 4))
+			for range 10 {
+				g := sparse(a, rng)
+				h := gradient{Rows: g.Rows, Data: slices.Clone(g.Data)}
+				for i, r := range g.Rows {
+					for k := range 4 {
+						h.Data[i*4+k] += 0.25 * c.Data[int(r)*4+k]
+					}
+				}
+				require.NoError(t, ua.Update(a, g))
+				require.NoError(t, uc.Update(c, h))
+				require.Equal(t, c.Data, a.Data)
+			}
+
+			d := newTable(5, 4, 1)
+			want := slices.Clone(d.Data)
+			u := with(t, plain, "decay=0.5").For(d)
+			require.NoError(t, u.Update(d, gradient{Data: make([]float32, 20)}))
+			for i := range want {
+				want[i] *= 1 - 0.125*0.5
+			}
+			require.Equal(t, want, d.Data)
+
+			u = with(t, Bound{s, mustParse(t, s, "lr=0")}, "decay=0.5,l2=0.5").For(d)
+			require.NoError(t, u.Update(d, full(d, sparse(d, rng))))
+			require.Equal(t, want, d.Data)
+			u = plain.For(d)
+			u.SetFactor(0)
+			require.NoError(t, u.Update(d, full(d, sparse(d, rng))))
+			require.Equal(t, want, d.Data)
+		})
+	}
+}
+
+// TestTextbook holds mode=dense against the published algorithm in float64, step
+// by step, from sparse gradients.
+func TestTextbook(t *testing.T) {
+	const lr = 0.05
+	for text, step := range map[string]func(s []float64, t int, w, g float64) float64{
+		"sgd": func(_ []float64, _ int, w, g float64) float64 { return w - lr*g },
+		"sgd:momentum=0.9": func(s []float64, _ int, w, g float64) float64 {
+			s[0] = 0.9*s[0] + g
+			return w - lr*s[0]
+		},
+		"adagrad": func(s []float64, _ int, w, g float64) float64 {
+			s[0] += g * g
+			if s[0] == 0 {
+				return w
+			}
+			return w - lr*g/math.Sqrt(s[0])
+		},
+		"adam": func(s []float64, t int, w, g float64) float64 {
+			s[0] = 0.9*s[0] + 0.1*g
+			s[1] = 0.999*s[1] + 0.001*g*g
+			return w - lr*s[0]/(1-math.Pow(0.9, float64(t)))/(math.Sqrt(s[1]/(1-math.Pow(0.999, float64(t))))+1e-8)
+		},
+		"adam:decay=0.3": func(s []float64, t int, w, g float64) float64 {
+			s[0] = 0.9*s[0] + 0.1*g
+			s[1] = 0.999*s[1] + 0.001*g*g
+			return w - lr*0.3*w - lr*s[0]/(1-math.Pow(0.9, float64(t)))/(math.Sqrt(s[1]/(1-math.Pow(0.999, float64(t))))+1e-8)
+		},
+	} {
+		t.Run(text, func(t *testing.T) {
+			b, err := Parse(text)
+			require.NoError(t, err)
+			b = with(t, b, "mode=dense,lr=0.05")
+			w := newTable(6, 5, 1)
+			u := b.For(w)
+			ref, state := make([]float64, 30), make([][2]float64, 30)
+			for i, x := range w.Data {
+				ref[i] = float64(x)
+			}
+			rng := rand.New(rand.NewPCG(5, 6))
+			for n := range 200 {
+				g := sparse(w, rng)
+				f := full(w, g)
+				for i := range ref {
+					ref[i] = step(state[i][:], n+1, ref[i], float64(f.Data[i]))
+				}
+				require.NoError(t, u.Update(w, g))
+				for i, x := range w.Data {
+					// 200 roundings of float32 at |w| ≲ 10.
+					require.Truef(t, check.Near(float64(x), ref[i], 1e-5, 2e-5), "step %d entry %d: %v, want %v", n+1, i, x, ref[i])
+				}
+			}
+		})
+	}
+}
+
+// TestLazyAdam pins what lazy means: after a pause the moments are as they were,
+// where dense has let them fade and the row has moved on.
+func TestLazyAdam(t *testing.T) {
+	run := func(mode string) (*table, *Updater) {
+		b, err := Parse("adam:lr=0.1,mode=" + mode)
+		require.NoError(t, err)
+		w := &table{Name: "w", Rows: 2, Dim: 1, Data: []float32{0, 0}}
+		u := b.For(w)
+		require.NoError(t, u.Update(w, gradient{Rows: []int32{0, 1}, Data: []float32{1, 1}}))
+		for range 10 {
+			require.NoError(t, u.Update(w, gradient{Rows: []int32{1}, Data: []float32{1}}))
+		}
+		return w, u
+	}
+	w, u := run("lazy")
+	require.InDelta(t, -0.1, w.Data[0], 1e-6)
+	require.InDelta(t, 0.1, u.Slots()[0].Data[0], 1e-7)
+	require.EqualValues(t, 11, u.Steps())
+	w, u = run("dense")
+	require.Less(t, w.Data[0], float32(-0.2), "earlier gradients go on moving the row")
+	require.InDelta(t, 0.1*math.Pow(0.9, 10), u.Slots()[0].Data[0], 1e-7)
+}
+
+// TestThreads: the bits do not depend on GOMAXPROCS, and a resumed updater goes
+// on as if it had never stopped.
+func TestThreads(t *testing.T) {
+	settings(t, func(t *testing.T, b Bound) {
+		rows := 4001 // × 33 > 4 grains: several goroutines at work
+		run := func(procs int) []float32 {
+			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
+			w := newTable(rows, 33, 1)
+			u := b.For(w)
+			rng := rand.New(rand.NewPCG(7, 8))
+			for n := range 4 {
+				if n == 2 { // stop and resume
+					v := b.For(w)
+					for i, s := range v.Slots() {
+						copy(s.Data, u.Slots()[i].Data)
+					}
+					v.Resume(u.Steps())
+					u = v
+				}
+				require.NoError(t, u.Update(w, sparse(w, rng)))
+			}
+			return w.Data
+		}
+		want := run(1)
+		require.Equal(t, want, run(2))
+		require.Equal(t, want, run(4))
+	})
+}
+
+// TestDescends: every optimizer finds the least of ½‖w − a‖².
+func TestDescends(t *testing.T) {
+	for _, s := range All() {
+		w, a := newTable(4, 3, 1), newTable(4, 3, 2)
+		u := Bound{s, mustParse(t, s, "lr=0.1")}.For(w)
+		for range 3000 {
+			g := gradient{Data: make([]float32, 12)}
+			for i := range g.Data {
+				g.Data[i] = w.Data[i] - a.Data[i]
+			}
+			require.NoError(t, u.Update(w, g))
+		}
+		for i := range a.Data {
+			require.InDelta(t, a.Data[i], w.Data[i], 1e-2, s.Name)
+		}
+	}
+}
+
+func TestUpdateErrors(t *testing.T) {
+	b, err := Parse("sgd")
+	require.NoError(t, err)
+	w := newTable(3, 2, 1)
+	u := b.For(w)
+	require.ErrorContains(t, u.Update(newTable(3, 2, 1), gradient{}), "was given")
+	require.ErrorContains(t, u.Update(w, gradient{Data: make([]float32, 5)}), "5 gradient entries for 3 rows")
+	for _, rows := range [][]int32{{-1}, {3}, {1, 1}, {2, 1}} {
+		require.ErrorContains(t, u.Update(w, gradient{Rows: rows, Data: make([]float32, 2*len(rows))}), "not ascending")
+	}
+	require.EqualValues(t, 0, u.Steps())
+	require.NoError(t, u.Update(w, gradient{Rows: []int32{}}), "no rows is a step")
+	require.EqualValues(t, 1, u.Steps())
+
+	for text, part := range map[string]string{
+		"adm": "adagrad, adam, sgd", "adam:rate=1": "the choices are lr, mode, l2, decay, beta1", "adam:lr=-1": "outside",
+		"adam:mode=eager": "lazy, dense", "adam:lr=nan": "not a number",
+	} {
+		_, err := Parse(text)
+		require.ErrorContains(t, err, part, text)
+	}
+}
+
+func TestSchedules(t *testing.T) {
+	require.NotEmpty(t, Schedules())
+	for _, s := range Schedules() {
+		probes, err := param.Probes(s.Params)
+		require.NoError(t, err)
+		for _, v := range probes {
+			sch := Schedule{s, v}
+			t.Run(sch.String(), func(t *testing.T) {
+				again, err := ParseSchedule(sch.String())
+				require.NoError(t, err)
+				require.Equal(t, sch, again)
+				warm, last := int(v.Num("warmup")*7), 0.0
+				for i := range 10 * 7 {
+					f := sch.Factor(i, 7, 10)
+					require.True(t, f >= 0 && f <= 1, "step %d: %v", i, f)
+					switch {
+					case i < warm:
+						require.InDelta(t, float64(i+1)/float64(warm), f, 1e-12)
+					case i == warm:
+						require.InDelta(t, 1, f, 1e-12, "the schedule starts after the warm-up")
+					default:
+						require.LessOrEqual(t, f, last)
+					}
+					last = f
+				}
+			})
+		}
+	}
+	for _, c := range []struct {
+		text string
+		i    int
+		want float64
+	}{
+		{"constant", 69, 1}, {"linear", 35, 0.5}, {"linear:final=0.2", 35, 0.6}, {"cosine", 35, 0.5}, {"cosine:final=0.5", 35, 0.75},
+		{"step:every=3,gamma=0.5", 20, 1}, {"step:every=3,gamma=0.5", 21, 0.5}, {"step:every=3,gamma=0.5", 69, 0.125},
+		{"linear:warmup=2", 14 + 28, 0.5}, {"constant:warmup=100", 69, 0.1}, {"cosine:warmup=10", 69, 1},
+	} {
+		s, err := ParseSchedule(c.text)
+		require.NoError(t, err)
+		require.InDelta(t, c.want, s.Factor(c.i, 7, 10), 1e-12, "%s step %d", c.text, c.i)
+	}
+	for text, part := range map[string]string{"cos": "constant, cosine, linear, step", "step:every=0": "outside", "linear:warmup=-1": "outside"} {
+		_, err := ParseSchedule(text)
+		require.ErrorContains(t, err, part, text)
+	}
+}
+
+func TestRegisterPanics(t *testing.T) {
+	require.Panics(t, func() { Register(Spec{Name: "x"}) })
+	require.PanicsWithValue(t, `optim: duplicate name "sgd"`, func() {
+		s := *All()[2]
+		s.Params = nil
+		Register(s)
+	})
+	require.Panics(t, func() { RegisterSchedule(ScheduleSpec{Name: "x"}) })
+	require.PanicsWithValue(t, `optim: duplicate name "step"`, func() {
+		s := *Schedules()[3]
+		s.Params = nil
+		RegisterSchedule(s)
+	})
+}

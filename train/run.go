@@ -1,0 +1,277 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/train/metric"
+)
+
+// Result is what a run reached.
+type Result struct {
+	Trained *Trained
+
+	Epochs      int  // done, counting a resumed run's earlier ones
+	BestEpoch   int  // from 1: the best value of the monitored metric; 0 if none was measured
+	Interrupted bool // the context ended the run before its end
+	Stopped     bool // early stopping ended the run
+
+	// Valid are the metrics of Trained's weights on valid, or, if the run was
+	// interrupted, the last that were measured. Test are those on test. Each is nil
+	// where the split is empty or nothing was measured.
+	Valid, Test *Scores
+
+	History []*EpochDone
+	Seconds float64 // training and evaluation, counting a resumed run's earlier ones
+}
+
+// Run trains cfg on set. Cancelling ctx ends the run after the step under way:
+// the result then holds what was reached, and the error is nil.
+//
+// If the loss or a gradient becomes NaN or infinite the run stops with an error
+// that says where; the result beside it then holds the last good weights: of the
+// best epoch with Patience, else of the last epoch done, else the first ones.
+func Run(ctx context.Context, cfg Config, set *data.Dataset, obs Observer) (*Result, error) {
+	return execute(ctx, "", cfg, set, obs)
+}
+
+// run is the state of a run.
+type run struct {
+	set     *data.Dataset
+	obs     Observer
+	trained *Trained
+	solver  solver
+	ats     []metric.At
+	dir     string // run folder, or ""
+
+	progress
+	kept     [][]float32 // weights to fall back to, as Trained.Tables
+	hash     string      // of the split; with a folder only
+	started  time.Time   // of this process's part
+	lastSave time.Time
+}
+
+// progress is where a run stands: what a checkpoint saves of it.
+type progress struct {
+	Epoch, Step int // next step; Step may be the number of steps: to evaluate
+
+	// Sums of the epoch under way.
+	LossSum, GradSum float64
+	Rows             int
+	TrainSeconds     float64
+
+	History   []*EpochDone
+	Best      float64 // value of the monitored metric, if BestEpoch > 0
+	BestEpoch int
+	Bad       int // evaluations in a row that were not better
+	Seconds   float64
+}
+
+func execute(ctx context.Context, dir string, cfg Config, set *data.Dataset, obs Observer) (res *Result, err error) {
+	trained, err := New(cfg, set)
+	if err != nil {
+		return nil, err
+	}
+	c := trained.Config
+	if obs == nil {
+		obs = func(Event) {}
+	}
+	if set.Train.Len() == 0 {
+		return nil, fmt.Errorf("train: the train split of %s has no interactions", set.Name)
+	}
+	if c.Train.Patience > 0 && set.Valid.Len() == 0 {
+		return nil, fmt.Errorf("train: train.patience needs a valid split, and that of %s has no interactions", set.Name)
+	}
+	r := &run{set: set, obs: obs, trained: trained, dir: dir, started: time.Now()}
+	if r.ats, err = metric.ParseAll(c.Eval.Metrics); err != nil {
+		return nil, err
+	}
+	s, err := parseSolver(c.Train.Solver)
+	if err != nil {
+		return nil, err
+	}
+	if r.solver, err = s.Spec.new(s.Values, r); err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, r.solver.close()) }()
+	r.keep()
+	if dir != "" {
+		if err := r.openFolder(); err != nil {
+			return nil, err
+		}
+	}
+	obs(&Started{
+		Config: c, Users: set.Users, Items: set.Items, Pairs: set.Train.Len(), Parameters: trained.Parameters(),
+		Steps: r.solver.steps(), Epoch: r.Epoch, Step: r.Step,
+	})
+	return r.loop(ctx)
+}
+
+// loop is the one training loop.
+func (r *run) loop(ctx context.Context) (*Result, error) {
+	c := r.trained.Config
+	r.lastSave = time.Now()
+	stopped := false
+	for r.Epoch < c.Train.Epochs && !stopped {
+		for r.Step < r.solver.steps() {
+			if ctx.Err() != nil {
+				return r.interrupted()
+			}
+			start := time.Now()
+			o, err := r.solver.step(ctx, r.Epoch, r.Step)
+			if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+				return r.interrupted()
+			}
+			var d *divergence
+			if errors.As(err, &d) {
+				return r.diverged(d)
+			}
+			if err != nil {
+				return nil, err
+			}
+			r.TrainSeconds += time.Since(start).Seconds()
+			r.LossSum += o.loss * float64(o.rows)
+			r.Rows += o.rows
+			r.GradSum += o.gradNorm
+			r.obs(&Stepped{Epoch: r.Epoch, Step: r.Step, Loss: o.loss})
+			r.Step++
+		}
+		done := &EpochDone{
+			Epoch: r.Epoch + 1, Loss: r.LossSum / float64(r.Rows), GradNorm: r.GradSum / float64(r.solver.steps()),
+			Seconds: r.TrainSeconds,
+		}
+		if r.set.Valid.Len() > 0 && (done.Epoch%c.Eval.Every == 0 || done.Epoch == c.Train.Epochs) {
+			var err error
+			if done.Valid, err = r.trained.Evaluate(ctx, r.set, "valid", r.ats); err != nil {
+				if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+					return r.interrupted() // the epoch's evaluation is the next thing to do
+				}
+				return r.diverged(&divergence{err.Error()})
+			}
+			value, _ := done.Valid.Get(c.Train.Monitor)
+			if r.BestEpoch == 0 || value > r.Best {
+				r.Best, r.BestEpoch, r.Bad, done.Best = value, done.Epoch, 0, true
+			} else {
+				r.Bad++
+				stopped = c.Train.Patience > 0 && r.Bad >= c.Train.Patience
+			}
+		}
+		// Without Patience the last epoch is kept, with it the best. An epoch that is
+		// not evaluated is neither.
+		if c.Train.Patience == 0 || done.Best {
+			if err := r.trained.finite(); err != nil {
+				return r.diverged(&divergence{err.Error()})
+			}
+			r.keep()
+		}
+		r.History = append(r.History, done)
+		r.Epoch++
+		r.Step, r.LossSum, r.GradSum, r.Rows, r.TrainSeconds = 0, 0, 0, 0, 0
+		r.obs(done)
+		if r.dir != "" {
+			if err := r.saveEpoch(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return r.finish(ctx, stopped)
+}
+
+// finish restores the best weights if asked to, and measures them.
+func (r *run) finish(ctx context.Context, stopped bool) (*Result, error) {
+	res := r.result()
+	res.Stopped = stopped
+	if r.trained.Config.Train.Patience > 0 {
+		r.restore()
+		res.Valid = r.History[r.BestEpoch-1].Valid
+	}
+	if r.set.Test.Len() > 0 {
+		var err error
+		res.Test, err = r.trained.Evaluate(ctx, r.set, "test", r.ats)
+		if err != nil && !(ctx.Err() != nil && errors.Is(err, ctx.Err())) {
+			return nil, err
+		}
+	}
+	res.Seconds = r.seconds()
+	if r.dir != "" {
+		if err := r.saveFinal(true); err != nil {
+			return nil, err
+		}
+	}
+	r.obs(&Finished{res})
+	return res, nil
+}
+
+// interrupted ends the run where it stands.
+func (r *run) interrupted() (*Result, error) {
+	res := r.result()
+	res.Interrupted = true
+	if r.dir != "" {
+		if err := errors.Join(r.saveCheckpoint(), r.saveFinal(false)); err != nil {
+			return nil, err
+		}
+	}
+	r.obs(&Finished{res})
+	return res, nil
+}
+
+// diverged ends the run with the weights that were kept.
+func (r *run) diverged(d *divergence) (*Result, error) {
+	r.restore()
+	kept := "the first weights"
+	switch {
+	case r.trained.Config.Train.Patience > 0 && r.BestEpoch > 0:
+		kept = fmt.Sprintf("the weights of epoch %d", r.BestEpoch)
+	case r.trained.Config.Train.Patience == 0 && r.Epoch > 0:
+		kept = fmt.Sprintf("the weights of epoch %d", r.Epoch)
+	}
+	c := r.trained.Config
+	advice := "raise the solver's reg"
+	if c.Train.Optimizer != "" {
+		advice = fmt.Sprintf("lower the learning rate of train.optimizer (%s), warm it up (train.schedule), or raise model.temperature (%g)",
+			c.Train.Optimizer, c.Model.Temperature)
+	}
+	err := fmt.Errorf("train: epoch %d, step %d of %d: %s; %s; %s are kept", r.Epoch+1, min(r.Step+1, r.solver.steps()), r.solver.steps(), d.what, advice, kept)
+	res := r.result()
+	if r.dir != "" {
+		err = errors.Join(err, r.saveFinal(false))
+	}
+	return res, err
+}
+
+func (r *run) result() *Result {
+	res := &Result{Trained: r.trained, Epochs: r.Epoch, BestEpoch: r.BestEpoch, History: r.History, Seconds: r.seconds()}
+	for _, e := range slices.Backward(r.History) {
+		if e.Valid != nil {
+			res.Valid = e.Valid
+			break
+		}
+	}
+	return res
+}
+
+func (r *run) seconds() float64 { return r.Seconds + time.Since(r.started).Seconds() }
+
+// keep copies the weights as those to fall back to.
+func (r *run) keep() {
+	tables := r.trained.Tables()
+	if r.kept == nil {
+		r.kept = make([][]float32, len(tables))
+		for i, t := range tables {
+			r.kept[i] = make([]float32, len(t.Data))
+		}
+	}
+	for i, t := range tables {
+		copy(r.kept[i], t.Data)
+	}
+}
+
+func (r *run) restore() {
+	for i, t := range r.trained.Tables() {
+		copy(t.Data, r.kept[i])
+	}
+}

@@ -1,0 +1,91 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/fenchel-ml/fenchel/losses/param"
+	"github.com/fenchel-ml/fenchel/train/weights"
+)
+
+// A SolverSpec describes a way to train: what one step of the loop does.
+type SolverSpec struct {
+	Name, Doc, Source string
+	Params            []param.Param
+
+	// fill writes the solver's defaults into c, and check reports the faults of the
+	// fields that the solver reads or does not take; given is what the user wrote.
+	fill  func(c *Config)
+	check func(given, filled Config, fault func(path string, err error))
+
+	new func(v param.Values, r *run) (solver, error)
+}
+
+// A solver does the steps of a run on the run's tables.
+type solver interface {
+	// steps returns the number of steps of an epoch, at least 1.
+	steps() int
+
+	// step does step i of epoch e, both from 0. Steps come in order, from anywhere
+	// in a resumed run. A *divergence leaves the tables undefined, any other error
+	// too; ctx's error leaves them as after the step before.
+	step(ctx context.Context, e, i int) (outcome, error)
+
+	// arrays returns the state beside the tables, not copied: what a checkpoint
+	// saves and restores. counts, as many every time, are saved with it; restored
+	// tells the solver that arrays were written into and what counts were saved.
+	arrays() []weights.Array
+	counts() []float64
+	restored(counts []float64) error
+
+	close() error
+}
+
+// outcome is what a step found.
+type outcome struct {
+	loss     float64 // mean over rows
+	rows     int
+	gradNorm float64
+}
+
+// divergence is the error of a step whose loss or gradient is not a number.
+type divergence struct{ what string }
+
+func (d *divergence) Error() string { return d.what }
+
+var solvers = param.NewRegistry[SolverSpec]("train", "solver")
+
+func registerSolver(s SolverSpec) { solvers.Add(s.Name, s.Params, s, nil) }
+
+// Solvers returns the solvers, sorted by name.
+func Solvers() []*SolverSpec { return solvers.All() }
+
+type boundSolver struct {
+	Spec   *SolverSpec
+	Values param.Values
+}
+
+func parseSolver(text string) (boundSolver, error) {
+	name, settings := param.CutSpec(text)
+	s, err := solvers.Lookup(name)
+	if err != nil {
+		return boundSolver{}, err
+	}
+	v, err := param.Parse(s.Params, settings)
+	if err != nil {
+		return boundSolver{}, fmt.Errorf("train: solver %s: %w", s.Name, err)
+	}
+	return boundSolver{s, v}, nil
+}
+
+// unused reports a fault for each setting that the solver would ignore.
+func unused(solver string, fault func(path string, err error), settings map[string]bool) {
+	for _, path := range slices.Sorted(maps.Keys(settings)) {
+		if settings[path] {
+			fault(path, errors.New("solver "+solver+" does not take it"))
+		}
+	}
+}

@@ -1,0 +1,241 @@
+package train
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"math"
+	"runtime"
+	"sync"
+
+	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/losses"
+	"github.com/fenchel-ml/fenchel/losses/param"
+	"github.com/fenchel-ml/fenchel/models"
+	"github.com/fenchel-ml/fenchel/train/optim"
+	"github.com/fenchel-ml/fenchel/train/weights"
+)
+
+func init() {
+	registerSolver(SolverSpec{
+		Name:   "gradient",
+		Doc:    "stochastic gradient: batches, the symbolic gradient of the loss, a row-sparse optimizer",
+		Source: "Robbins, Monro (1951)",
+		fill: func(c *Config) {
+			set(&c.Loss, "softmax")
+			set(&c.Model.Score, string(models.Cosine))
+			set(&c.Train.Epochs, 40)
+			set(&c.Train.Rows, data.ByUser.String())
+			set(&c.Train.Batch, 128)
+			set(&c.Train.Optimizer, "adam:lr=0.01,mode=dense")
+			set(&c.Train.Schedule, "constant")
+		},
+		check: checkGradient,
+		new:   newGradient,
+	})
+}
+
+// gradient is the solver that steps along the gradient of a batch's mean loss:
+// gather rows, run the compiled graph, hand the gradients to the updaters.
+type gradient struct {
+	trained  *Trained
+	batches  *data.Batches
+	schedule optim.Schedule
+	leaves   *models.Leaves
+	side     models.Side
+	program  *graph.Program[float32]
+	updaters []*normed // as Trained.Tables
+
+	// Batches of the current epoch, pulled one by one: the next is number at.
+	epoch, at int
+	next      func() (*data.Batch, bool)
+	stop      func()
+}
+
+func newGradient(_ param.Values, r *run) (solver, error) {
+	c := r.trained.Config
+	rows, err := data.ParseRows(c.Train.Rows)
+	if err != nil {
+		return nil, err
+	}
+	loss, err := losses.Parse(c.Loss)
+	if err != nil {
+		return nil, err
+	}
+	opt, err := optim.Parse(c.Train.Optimizer)
+	if err != nil {
+		return nil, err
+	}
+	g := &gradient{trained: r.trained, epoch: -1}
+	if g.schedule, err = optim.ParseSchedule(c.Train.Schedule); err != nil {
+		return nil, err
+	}
+	if g.batches, err = data.NewBatches(r.set.Train, rows, c.Train.Batch, c.Train.Seed); err != nil {
+		return nil, err
+	}
+	b := graph.NewBuilder[float32]()
+	g.leaves = models.Bind(b, r.trained.Model, g.batches.MaxRows())
+	h, err := r.trained.Model.Encode(g.leaves.Nodes())
+	if err != nil {
+		return nil, err
+	}
+	if g.side, err = r.trained.Head.Attach(b, h, loss, g.batches.MaxPos()); err != nil {
+		return nil, err
+	}
+	cost, err := graph.MeanRows(g.side.Loss(), g.side.Targets())
+	if err != nil {
+		return nil, err
+	}
+	if g.program, err = b.Train(cost); err != nil {
+		return nil, err
+	}
+	for _, t := range r.trained.Tables() {
+		g.updaters = append(g.updaters, &normed{Updater: opt.For(t), table: t})
+	}
+	return g, nil
+}
+
+func (g *gradient) steps() int { return g.batches.Len() }
+
+// batch returns batch i of epoch e, which is usually the one after the last.
+func (g *gradient) batch(e, i int) (*data.Batch, error) {
+	if e != g.epoch || i < g.at {
+		if g.stop != nil {
+			g.stop()
+		}
+		g.next, g.stop = iter.Pull(g.batches.Epoch(e))
+		g.epoch, g.at = e, 0
+	}
+	for {
+		b, ok := g.next()
+		if !ok {
+			return nil, fmt.Errorf("train: epoch %d has no batch %d", e+1, i)
+		}
+		g.at++
+		if g.at > i {
+			return b, nil
+		}
+	}
+}
+
+func (g *gradient) step(_ context.Context, e, i int) (outcome, error) {
+	b, err := g.batch(e, i)
+	if err != nil {
+		return outcome{}, err
+	}
+	number := e*g.steps() + i
+	if err := g.leaves.Gather(b.Users); err != nil {
+		return outcome{}, err
+	}
+	if err := g.side.Set(number, b); err != nil {
+		return outcome{}, err
+	}
+	if err := g.program.Run(); err != nil {
+		return outcome{}, err
+	}
+	o := outcome{loss: float64(g.program.Cost()), rows: len(b.Users)}
+	if math.IsNaN(o.loss) || math.IsInf(o.loss, 0) {
+		return o, &divergence{fmt.Sprintf("the loss is %v", o.loss)}
+	}
+	factor := g.schedule.Factor(number, g.steps(), g.trained.Config.Train.Epochs)
+	for _, u := range g.updaters {
+		u.SetFactor(factor)
+		u.square = 0
+	}
+	if err := g.leaves.Apply(g.program, g.updater); err != nil {
+		return o, err
+	}
+	if err := g.side.Apply(g.program, g.updater); err != nil {
+		return o, err
+	}
+	square := 0.0
+	for _, u := range g.updaters {
+		square += u.square
+	}
+	o.gradNorm = math.Sqrt(square)
+	if math.IsNaN(square) || math.IsInf(square, 0) {
+		return o, &divergence{fmt.Sprintf("the gradient's norm is %v", o.gradNorm)}
+	}
+	return o, nil
+}
+
+func (g *gradient) updater(t *models.Table) graph.Updater[float32] {
+	for _, u := range g.updaters {
+		if u.table == t {
+			return u
+		}
+	}
+	panic("train: a gradient for a table that Inputs and Tables do not list")
+}
+
+func (g *gradient) arrays() (all []weights.Array) {
+	for _, u := range g.updaters {
+		for _, s := range u.Slots() {
+			all = append(all, weights.Array{Name: u.table.Name + "/" + s.Name, Shape: []int{len(s.Data)}, Data: s.Data})
+		}
+	}
+	return all
+}
+
+func (g *gradient) counts() (all []float64) {
+	for _, u := range g.updaters {
+		all = append(all, float64(u.Steps())) // exact up to 2⁵³ steps
+	}
+	return all
+}
+
+func (g *gradient) restored(counts []float64) error {
+	if len(counts) != len(g.updaters) {
+		return fmt.Errorf("train: %d step counts for %d tables", len(counts), len(g.updaters))
+	}
+	for i, u := range g.updaters {
+		u.Resume(int64(counts[i]))
+	}
+	return nil
+}
+
+func (g *gradient) close() error {
+	if g.stop != nil {
+		g.stop()
+	}
+	return g.program.Close()
+}
+
+// normed is an updater that also sums the squares of its gradient.
+type normed struct {
+	*optim.Updater
+	table  *models.Table
+	square float64
+}
+
+func (n *normed) Update(t *models.Table, g graph.Gradient[float32]) error {
+	n.square += sumSquares(g.Data)
+	return n.Updater.Update(t, g)
+}
+
+// squareBlock is the number of entries that are summed together; the blocks'
+// sums are then added in order, so the bits do not depend on the threads.
+const squareBlock = 1 << 16
+
+func sumSquares(x []float32) float64 {
+	blocks := (len(x) + squareBlock - 1) / squareBlock
+	sums := make([]float64, blocks)
+	workers := min(blocks, runtime.GOMAXPROCS(0))
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			for b := w; b < blocks; b += workers {
+				for _, v := range x[b*squareBlock : min((b+1)*squareBlock, len(x))] {
+					sums[b] += float64(v) * float64(v)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	total := 0.0
+	for _, s := range sums {
+		total += s
+	}
+	return total
+}
