@@ -303,7 +303,7 @@ func knownKeys(n ast.Node, t reflect.Type, path string, paths map[int]string) er
 	case *ast.NullNode:
 		return nil // a group with nothing in it
 	default:
-		return fmt.Errorf("config: line %d: %s holds settings, not %s", n.GetToken().Position.Line, quote(path), n.String())
+		return fmt.Errorf("config: line %d: %s holds settings, not a %s", n.GetToken().Position.Line, quote(path), strings.ToLower(n.Type().String()))
 	}
 	for _, v := range values {
 		key := v.Key.GetToken().Value
