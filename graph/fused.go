@@ -46,14 +46,6 @@ type fusedGrad struct {
 	few  kernel.RowGrad
 }
 
-// rowGradient is the gradient of the rows id, never nil: nil would mean dense.
-func rowGradient(id []int32, data []float32) Gradient[float32] {
-	if id == nil {
-		id = []int32{}
-	}
-	return Gradient[float32]{Rows: id, Data: data}
-}
-
 func (g *fusedGrad) ask(i int, sole bool) {
 	g.want[i] = true
 	g.rows[i] = sole && i > 0
@@ -83,12 +75,12 @@ func (g *fusedGrad) hand(i int) ([]float32, Gradient[float32]) {
 		return g.out.H, Gradient[float32]{}
 	case 1:
 		if g.out.W == nil {
-			return nil, rowGradient(g.few.ID, g.few.Val)
+			return nil, Gradient[float32]{Rows: g.few.ID, Data: g.few.Val}
 		}
 		return g.out.W, Gradient[float32]{}
 	}
 	if g.out.Bias == nil {
-		return nil, rowGradient(g.few.ID, g.few.Bias)
+		return nil, Gradient[float32]{Rows: g.few.ID, Data: g.few.Bias}
 	}
 	return g.out.Bias, Gradient[float32]{}
 }

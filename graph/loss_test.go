@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"gorgonia.org/gorgonia"
 
 	"github.com/fenchel-ml/fenchel/internal/check"
 	"github.com/fenchel-ml/fenchel/internal/kernel"
@@ -214,6 +215,55 @@ func sameBits(t *testing.T, form string, c int) {
 			}
 		}
 		want = got
+	}
+}
+
+// TestSparseGradient: the fused sparsemax hands out the rows that are not zero
+// where a Param alone asks for them, and all rows where a node reads them.
+func TestSparseGradient(t *testing.T) {
+	const b, c, d = 6, 3000, 8
+	rng := rand.New(rand.NewPCG(7, 7))
+	build := func(behind bool) (prog *Program[float32], w, bias node) {
+		rng = rand.New(rand.NewPCG(7, 7))
+		normal := func(n int) []float32 {
+			x := make([]float32, n)
+			for i := range x {
+				x[i] = float32(rng.NormFloat64())
+			}
+			return x
+		}
+		bd := NewBuilder[float32]()
+		h := bd.Param("h", normal(b*d), b, d)
+		w, bias = bd.Param("w", normal(c*d), c, d), bd.Param("bias", normal(c), c)
+		lin := Linear{H: h, W: w, Bias: bias}
+		if behind {
+			lin.W, lin.Bias = gorgonia.Must(Scale(w, 1)), gorgonia.Must(Scale(bias, 1))
+		}
+		tg, td := bd.Targets("t", b, b)
+		require.NoError(t, td.SetLabels([]int32{5, 17, -1, 2999, 0, 17}))
+		var e Expr
+		loss := e.N(LinearLoss(Rows{Text: "sparsemax", F32: testSoftmax[float32]{}, F64: testSoftmax[float64]{}, Fused: kernel.Entmax{Alpha: 2}}, lin, tg))
+		prog, err := bd.Train(e.N(MeanRows(loss, tg)))
+		require.NoError(t, e.Err)
+		require.NoError(t, err)
+		require.NoError(t, prog.Run())
+		return prog, w, bias
+	}
+	few, w, bias := build(false)
+	all, wa, ba := build(true)
+	require.Nil(t, all.Grad(wa).Rows)
+	rows := few.Grad(w).Rows
+	require.NotEmpty(t, rows)
+	require.Less(t, len(rows), c/10)
+	require.Equal(t, rows, few.Grad(bias).Rows)
+	dw, db := make([]float32, c*d), make([]float32, c)
+	for i, r := range rows {
+		copy(dw[int(r)*d:], few.Grad(w).Data[i*d:(i+1)*d])
+		db[r] = few.Grad(bias).Data[i]
+	}
+	for _, g := range [][2][]float32{{all.Grad(wa).Data, dw}, {all.Grad(ba).Data, db}} {
+		worst, at := check.Worst(floats(g[1]), floats(g[0]), 1) // the kernel adds in another order
+		require.LessOrEqual(t, worst, 1e-6, "entry %d", at)
 	}
 }
 

@@ -20,6 +20,14 @@ type Gradient[T Float] struct {
 	Data []T
 }
 
+// sparse returns g, whose rows may be none: nil would mean dense.
+func (g Gradient[T]) sparse() Gradient[T] {
+	if g.Rows == nil {
+		g.Rows = []int32{}
+	}
+	return g
+}
+
 // A Program is a graph compiled once and run for many steps: a tape machine
 // over what its outputs need, and nothing else. Write the data of the leaves,
 // Run, read the results. A last batch of fewer rows is filled up with padding
@@ -208,12 +216,12 @@ func (p *Program[T]) Grad(param *gorgonia.Node) Gradient[T] {
 		}
 		if r := rowsOf(p.grads[i]); r != nil {
 			p.Value(p.grads[i]) // panics without a run
-			return *gradientOf[T](r)
+			return gradientOf[T](r).sparse()
 		}
 		if root := p.roots[p.grads[i]]; p.ran {
 			if h := handOf[T](root); h != nil {
 				if dense, rows := h(); dense == nil {
-					return rows
+					return rows.sparse()
 				}
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"gorgonia.org/gorgonia"
 
 	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
 func init() {
@@ -18,7 +19,12 @@ func init() {
 		},
 		Theory: func(v Values) Theory { return entmaxTheory(v.Num("alpha"), 1) },
 		New: func(v Values) graph.Rows {
-			return graph.Rows{F32: entmax[float32]{v.Num("alpha"), 1}, F64: entmax[float64]{v.Num("alpha"), 1}}
+			alpha := v.Num("alpha")
+			rows := graph.Rows{F32: entmax[float32]{alpha, 1}, F64: entmax[float64]{alpha, 1}}
+			if alpha <= 2 { // beyond, the gradient has no bound that the kernel could filter by
+				rows.Fused = kernel.Entmax{Alpha: alpha}
+			}
+			return rows
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			return entmaxNode(v.Num("alpha"), 1, z, t)

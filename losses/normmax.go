@@ -6,6 +6,7 @@ import (
 	"gorgonia.org/gorgonia"
 
 	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
 func init() {
@@ -18,7 +19,8 @@ func init() {
 		},
 		Theory: func(v Values) Theory { return normmaxTheory(v.Num("alpha")) },
 		New: func(v Values) graph.Rows {
-			return graph.Rows{F32: normmax[float32]{v.Num("alpha")}, F64: normmax[float64]{v.Num("alpha")}}
+			alpha := v.Num("alpha")
+			return graph.Rows{F32: normmax[float32]{alpha}, F64: normmax[float64]{alpha}, Fused: kernel.Normmax{Alpha: alpha}}
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			// ‖t‖_α − ⟨z − ξ(z), t⟩

@@ -6,6 +6,7 @@ import (
 	"gorgonia.org/gorgonia"
 
 	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
 func init() {
@@ -15,7 +16,7 @@ func init() {
 		Source: "Martins & Astudillo 2016, arXiv:1602.02068, eq. 15-17",
 		Theory: func(Values) Theory { return entmaxTheory(2, 1) },
 		New: func(Values) graph.Rows {
-			return graph.Rows{F32: sparsemax[float32]{}, F64: sparsemax[float64]{}}
+			return graph.Rows{F32: sparsemax[float32]{}, F64: sparsemax[float64]{}, Fused: kernel.Entmax{Alpha: 2}}
 		},
 		Node: func(_ Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			// Shifting by ξ changes nothing and keeps the digits of large scores:
