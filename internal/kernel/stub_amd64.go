@@ -262,6 +262,13 @@ func tileHingeMapPowx512(p *float32, ldp int, z *float32, ldz int, n int, tau *f
 //go:noescape
 func tileFilter512(z *float32, ldz int, n int, thr *float32, val *float32, idx *uint32, base uint32) int
 
+// probe512 does chains·lanes fused multiply-adds n ≥ 1 times, 24 chains at 512 bits and 12 at 256:
+//
+//	for range n { for c := range chains { acc[c] += x * y } } // fused
+//
+//go:noescape
+func probe512(n int)
+
 // gemm6x16x256 is gemmGo for nr a multiple of 6 and 16 columns:
 //
 //	for r := range nr {
@@ -441,3 +448,10 @@ func tileHingeMapPowx256(p *float32, ldp int, z *float32, ldz int, n int, tau *f
 //
 //go:noescape
 func tileFilter256(z *float32, ldz int, n int, thr *float32, val *float32, idx *uint32, base uint32) int
+
+// probe256 does chains·lanes fused multiply-adds n ≥ 1 times, 24 chains at 512 bits and 12 at 256:
+//
+//	for range n { for c := range chains { acc[c] += x * y } } // fused
+//
+//go:noescape
+func probe256(n int)

@@ -23,6 +23,7 @@ func main() {
 		vectors(v)
 		functions(v)
 		tiles(v)
+		probes(v)
 	}
 	Generate()
 }

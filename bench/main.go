@@ -1,0 +1,141 @@
+// Command bench measures Fenchel beside its peers: the same work on the same
+// inputs, in turn in one run (A B A B), and writes a table in Markdown.
+//
+//	go run ./bench [-only NAMES] [-rounds N] [-python PATH] [-out FILE.md]
+//
+// Each contestant is a process of its own, so that its peak memory is its own;
+// all contestants of a row read the same files and must report the same loss. A
+// contestant that is not installed is listed as missing.
+//
+// The exit status is 0 when every contestant of the chosen rows ran, all values
+// agreed and every target was met, and 1 otherwise; 2 is a wrong flag.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/fenchel-ml/fenchel/internal/kernel"
+)
+
+// settings are the flags.
+type settings struct {
+	rounds  int
+	python  string
+	data    string
+	threads int
+	scratch string // directory of the inputs and the peers' scripts
+}
+
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == serveFlag {
+		if err := serve(os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	var s settings
+	only := flag.String("only", "", "comma-separated rows to run; all if empty")
+	out := flag.String("out", "", "file to write the tables to, beside standard output")
+	list := flag.Bool("list", false, "list the rows and stop")
+	flag.IntVar(&s.rounds, "rounds", 7, "timed runs of each contestant, after one that is not timed")
+	flag.StringVar(&s.python, "python", "python3", "interpreter that the Python peers run in")
+	flag.StringVar(&s.data, "data", "../shared/data/gowalla-lightgcn", "directory of Gowalla in LightGCN's format, for the rows that train on it")
+	flag.IntVar(&s.threads, "threads", runtime.NumCPU(), "threads of every contestant")
+	flag.Parse()
+
+	chosen, err := choose(*only)
+	switch {
+	case err != nil:
+	case flag.NArg() > 0:
+		err = fmt.Errorf("unexpected argument %q", flag.Arg(0))
+	case s.rounds < 1:
+		err = fmt.Errorf("-rounds %d: want at least 1", s.rounds)
+	case s.threads < 1:
+		err = fmt.Errorf("-threads %d: want at least 1", s.threads)
+	default:
+		err = kernel.Err()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(2)
+	}
+	if *list {
+		for _, r := range chosen {
+			fmt.Printf("%-20s %s\n", r.name, r.doc)
+		}
+		return
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	ok, err := measure(ctx, s, chosen, *out)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+	}
+	if err != nil || !ok {
+		stop()
+		os.Exit(1)
+	}
+}
+
+// choose returns the rows of a comma-separated list, in the order of the
+// registry.
+func choose(only string) ([]*row, error) {
+	if only == "" {
+		return rows, nil
+	}
+	wanted := map[string]bool{}
+	for name := range strings.SplitSeq(only, ",") {
+		wanted[strings.TrimSpace(name)] = true
+	}
+	var chosen []*row
+	var names []string
+	for _, r := range rows {
+		names = append(names, r.name)
+		if wanted[r.name] {
+			chosen = append(chosen, r)
+			delete(wanted, r.name)
+		}
+	}
+	for name := range wanted {
+		return nil, fmt.Errorf("-only: unknown row %q; the choices are %s", name, strings.Join(names, ", "))
+	}
+	return chosen, nil
+}
+
+// measure runs the rows, prints the report and reports whether nothing failed,
+// was missing or missed its target.
+func measure(ctx context.Context, s settings, chosen []*row, out string) (ok bool, err error) {
+	if s.scratch, err = os.MkdirTemp("", "fenchel-bench-"); err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(s.scratch)) }()
+	if err := writePeers(s.scratch); err != nil {
+		return false, err
+	}
+	rep := &report{settings: s, machine: thisMachine(), start: time.Now()}
+	for _, r := range chosen {
+		fmt.Fprintf(os.Stderr, "%s: %s\n", r.name, r.doc)
+		m, err := r.measure(ctx, s)
+		if err != nil {
+			return false, fmt.Errorf("%s: %w", r.name, err)
+		}
+		rep.rows = append(rep.rows, m)
+	}
+	text := rep.markdown()
+	fmt.Print(text)
+	if out != "" {
+		if err := os.WriteFile(out, []byte(text), 0o644); err != nil {
+			return false, err
+		}
+	}
+	return rep.ok(), nil
+}

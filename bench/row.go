@@ -1,0 +1,280 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/fenchel-ml/fenchel/internal/check"
+)
+
+// A row is one piece of work that contestants do in turn. Each row's file adds
+// it to rows.
+type row struct {
+	name, doc string
+
+	// prepare writes the inputs to dir and returns the job, of which contestants
+	// get a copy with their own work and variant. An error that wraps errAbsent
+	// leaves the row out with its reason.
+	prepare func(s settings, dir string) (job, error)
+
+	contestants []contestant
+	targets     []target
+
+	// tolerance is the largest relative difference between the values that
+	// contestants report.
+	tolerance float64
+}
+
+// A contestant does the work of a row in a process of its own.
+type contestant struct {
+	name    string
+	peer    string // script of the Python peer; empty for this program
+	work    string // what serves it: a key of works, here or in the script
+	variant string // which way to do the work
+	loss    string // replaces the job's
+	env     []string
+	rounds  int  // at most so many rounds of a slow contestant; 0 for all
+	other   bool // other work than the row's: its value is not compared
+}
+
+// A job is what a contestant is told. Both sides read it as JSON.
+type job struct {
+	Dir     string `json:"dir"` // of the inputs: raw little-endian float32 and int32
+	Peer    string `json:"peer"`
+	Work    string `json:"work"`
+	Variant string `json:"variant"`
+	Loss    string `json:"loss"`
+	Threads int    `json:"threads"`
+	B       int    `json:"b"` // rows of a batch
+	C       int    `json:"c"` // classes
+	D       int    `json:"d"` // width
+	K       int    `json:"k"` // length of a top list
+	S       int    `json:"s"` // negatives of a row
+	N       int    `json:"n"` // batches
+	U       int    `json:"u"` // users
+	Data    string `json:"data"`
+
+	outBytes int64   // of the results that every contestant holds: gradients
+	flops    float64 // of the algorithm that the share of the peak is counted by
+}
+
+// errAbsent says that a row cannot run here.
+var errAbsent = errors.New("not available here")
+
+// rows is the registry, in order of print; each file registers its own.
+var rows []*row
+
+// A result is what one contestant did.
+type result struct {
+	contestant
+	absent  string // why it did not run; empty if it did
+	failed  string // what went wrong; empty if nothing
+	version string
+	seconds []float64
+	values  []float64
+	memory  memory
+}
+
+func (r *result) ran() bool      { return len(r.seconds) > 0 && r.failed == "" }
+func (r *result) min() float64   { return slices.Min(r.seconds) }
+func (r *result) first() float64 { return r.values[0] }
+
+func (r *result) median() float64 {
+	s := slices.Sorted(slices.Values(r.seconds))
+	return (s[(len(s)-1)/2] + s[len(s)/2]) / 2
+}
+
+// extra is the peak memory beyond inputs and results.
+func (r *result) extra(out int64) int64 { return r.memory.Peak - r.memory.Ready - out }
+
+// measured is a row with its results.
+type measured struct {
+	*row
+	job     job
+	absent  string // why the whole row did not run
+	results []*result
+	peak    float64 // largest measured FMA rate of the machine, flop/s
+	load    [2]float64
+}
+
+// of returns the result of that name, nil if it did not run.
+func (m *measured) of(name string) *result {
+	for _, r := range m.results {
+		if r.name == name && r.ran() {
+			return r
+		}
+	}
+	return nil
+}
+
+// pause lets the threads of the contestant before stop spinning.
+const pause = 30 * time.Millisecond
+
+// measure runs the row.
+func (r *row) measure(ctx context.Context, s settings) (m *measured, err error) {
+	m = &measured{row: r}
+	dir := filepath.Join(s.scratch, r.name)
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	m.job, err = r.prepare(s, dir)
+	if errors.Is(err, errAbsent) {
+		m.absent = err.Error()
+		return m, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	m.job.Dir, m.job.Threads = dir, s.threads
+	m.load[0] = loadAverage()
+
+	var running []*process
+	defer func() {
+		for _, p := range running {
+			p.kill()
+		}
+	}()
+	procs := make([]*process, len(r.contestants))
+	for i, c := range r.contestants {
+		res := &result{contestant: c}
+		m.results = append(m.results, res)
+		p, err := start(ctx, s, c, m.job)
+		if err != nil {
+			return nil, err
+		}
+		running = append(running, p)
+		if err := p.ready(res); err != nil {
+			res.failed = err.Error()
+		}
+		if res.failed == "" && res.absent == "" {
+			procs[i] = p
+		}
+	}
+	for round := range s.rounds + 1 {
+		for i, p := range procs {
+			res := m.results[i]
+			if p == nil || res.failed != "" || (res.rounds > 0 && round > res.rounds) {
+				continue
+			}
+			time.Sleep(pause)
+			seconds, value, err := p.run()
+			switch {
+			case ctx.Err() != nil:
+				return nil, ctx.Err()
+			case err != nil:
+				res.failed = err.Error()
+			default:
+				res.values = append(res.values, value)
+				if round > 0 { // the first run warms caches and compilers up
+					res.seconds = append(res.seconds, seconds)
+				}
+			}
+		}
+		m.peak = max(m.peak, probe(s.threads))
+	}
+	m.load[1] = loadAverage()
+	for i, p := range procs {
+		if p != nil && m.results[i].failed == "" {
+			if err := p.stop(m.results[i]); err != nil {
+				m.results[i].failed = err.Error()
+			}
+		}
+	}
+	m.compare()
+	return m, nil
+}
+
+// compare fails every contestant whose values differ from the first's. The k-th
+// runs are compared, for work that moves on from run to run.
+func (m *measured) compare() {
+	base := m.results[0]
+	for _, r := range m.results[1:] {
+		if r.other || !r.ran() || !base.ran() {
+			continue
+		}
+		for i := range min(len(r.values), len(base.values)) {
+			if !check.Near(r.values[i], base.values[i], m.tolerance, 0) {
+				r.failed = fmt.Sprintf("run %d has the value %.8g, and %s has %.8g: not the same work", i, r.values[i], base.name, base.values[i])
+				break
+			}
+		}
+	}
+}
+
+// A target is a number that a row must reach.
+type target struct {
+	what       string
+	unit       string
+	atMost     bool // a limit from above; else from below
+	limit, aim float64
+	got        func(m *measured) float64 // NaN if what it needs did not run
+}
+
+func (t target) met(got float64) bool {
+	if t.atMost {
+		return got <= t.limit
+	}
+	return got >= t.limit
+}
+
+// faster asks that a contestant take at least limit times the time of name,
+// by the minima.
+func faster(name, than string, limit, aim float64) target {
+	return target{what: name + " faster than " + than, unit: "×", limit: limit, aim: aim, got: func(m *measured) float64 {
+		return quotient(m.of(than), m.of(name))
+	}}
+}
+
+// within asks that name take at most limit times the time of of.
+func within(name, of string, limit, aim float64) target {
+	return target{what: name + " : " + of, unit: "×", atMost: true, limit: limit, aim: aim, got: func(m *measured) float64 {
+		return quotient(m.of(name), m.of(of))
+	}}
+}
+
+// quotient is the quotient of the shortest times.
+func quotient(a, b *result) float64 {
+	if a == nil || b == nil {
+		return math.NaN()
+	}
+	return a.min() / b.min()
+}
+
+// ofPeak asks for a share of the machine's peak.
+func ofPeak(limit, aim float64) target {
+	return target{what: "share of the FMA peak, by the flops of 4 matrix products", unit: "%", limit: limit, aim: aim, got: func(m *measured) float64 {
+		r := m.of("fenchel")
+		if r == nil || m.peak == 0 {
+			return math.NaN()
+		}
+		return 100 * m.job.flops / r.min() / m.peak
+	}}
+}
+
+// extraAtMost bounds the memory beyond inputs and results, in MB of 10⁶ bytes.
+func extraAtMost(limit, aim float64) target {
+	return target{what: "memory beyond inputs and gradients", unit: " MB", atMost: true, limit: limit, aim: aim, got: func(m *measured) float64 {
+		r := m.of("fenchel")
+		if r == nil || r.memory.Peak == 0 {
+			return math.NaN()
+		}
+		return float64(r.extra(m.job.outBytes)) / 1e6
+	}}
+}
+
+// secondsAtMost bounds the time.
+func secondsAtMost(limit, aim float64) target {
+	return target{what: "time", unit: " s", atMost: true, limit: limit, aim: aim, got: func(m *measured) float64 {
+		if r := m.of("fenchel"); r != nil {
+			return r.min()
+		}
+		return math.NaN()
+	}}
+}
