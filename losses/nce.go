@@ -1,0 +1,85 @@
+package losses
+
+import (
+	"math"
+
+	"gorgonia.org/gorgonia"
+
+	"github.com/fenchel-ml/fenchel/graph"
+)
+
+func init() {
+	Register(Spec{
+		Name:   "nce",
+		Doc:    "noise-contrastive estimation: is a candidate the positive or noise; scores are log-ratios to the noise",
+		Source: "Gutmann & Hyvärinen 2012, JMLR 13, 307-361, eq. 3; Mnih & Teh 2012, arXiv:1206.6426, eq. 8",
+		Params: []Param{
+			{Name: "log-z", Doc: "log of the normaliser Z₀ of e^z, subtracted from each score", Default: 0, Min: -100, Max: 100, Probe: []float64{2}},
+		},
+		Theory: func(v Values) Theory {
+			shift := v.Num("log-z")
+			return Theory{
+				Props:           NonNegative | FenchelYoung | Convex,
+				Smoothness:      Constant(0.25), // at scores log Z₀
+				Tight:           0.99,
+				MapOrder:        OrderStrict,
+				PopulationOrder: OrderStrict,
+				ZeroOne:         true,
+				Link: func(t []float64) []float64 {
+					z := make([]float64, len(t))
+					for i, ti := range t {
+						z[i] = shift + math.Log(ti/(1-ti))
+					}
+					return z
+				},
+				Calibrated: true,
+				Margin:     math.Inf(1),
+				Support:    "dense, never 0",
+				Cost:       "O(K)",
+			}
+		},
+		New: func(v Values) graph.Rows {
+			return graph.Rows{F32: nce[float32]{v.Num("log-z")}, F64: nce[float64]{v.Num("log-z")}}
+		},
+		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
+			var e graph.Expr
+			d := e.N(graph.Shift(z, -v.Num("log-z")))
+			return e.N(graph.Sub(e.N(graph.RowSum(e.N(graph.Softplus(d)))), e.N(graph.Dot(d, t)))), e.Err
+		},
+		Ref: func(v Values, z []float64, t Target[float64]) float64 {
+			truth := make([]float64, len(z))
+			for i, k := range t.Pos {
+				truth[k] = t.Weight[i]
+			}
+			var loss float64 // −t log σ(D) − (1−t) log σ(−D)
+			for j, s := range z {
+				d := s - v.Num("log-z")
+				tail := math.Log(1 + math.Exp(-math.Abs(d)))
+				loss -= truth[j]*(min(d, 0)-tail) + (1-truth[j])*(min(-d, 0)-tail)
+			}
+			return loss
+		},
+		Predict: func(v Values, p, z []float64) {
+			for j, s := range z {
+				p[j] = sigmoid(s - v.Num("log-z"))
+			}
+		},
+	})
+}
+
+// nce is bce of D = z − log Z₀. Over a positive and k draws from the noise q,
+// with z = s − log(k q), it is noise-contrastive estimation, whose minimiser is
+// s = log t + log Z₀ whatever q; with z = s it is negative sampling, whose
+// minimiser is log(t/(k q)).
+//
+//	ℓ = Σ_j softplus(D_j) − ⟨D, t⟩,   ∂ℓ/∂z = σ(D) − t
+type nce[T Float] struct{ logZ float64 }
+
+func (nce[T]) WorkLen(k int) int { return k }
+
+func (l nce[T]) Row(dz, z []T, t Target[T], work []T) T {
+	for j, s := range z {
+		work[j] = T(float64(s) - l.logZ)
+	}
+	return bce[T]{}.Row(dz, work[:len(z)], t, nil)
+}

@@ -1,0 +1,157 @@
+package losses
+
+import (
+	"math"
+
+	"gorgonia.org/gorgonia"
+
+	"github.com/fenchel-ml/fenchel/graph"
+)
+
+func init() {
+	Register(Spec{
+		Name:   "psl",
+		Doc:    "pairwise softmax loss: sl with a surrogate of slower growth for the exponential; takes cosines",
+		Source: "Yang et al. 2024, NeurIPS, PSL: Rethinking and improving softmax loss from pairwise perspective for recommendation, arXiv:2411.00163, eq. 8",
+		Params: []Param{
+			{Name: "act", Doc: "surrogate φ: tanh x + 1, [x + 1]_+ or arctan x + 1", Words: OneOf("tanh", "relu", "atan"), DefaultWord: "tanh"},
+			{Name: "tau", Doc: "τ, which divides differences of cosines, at most 2: from 2.1 on every φ is positive", Default: 2.5, Min: 2.1, Max: 100, Probe: []float64{4}},
+			{Name: "tau-star", Doc: "τ*, whose inverse is the power of φ; the temperature near equal scores is ττ*", Default: 0.1, Min: 0.01, Max: 100, Probe: []float64{0.7}},
+		},
+		Domain: Cosines,
+		Theory: func(v Values) Theory { return pslTheory(surrogates[v.Word("act")], v.Num("tau"), v.Num("tau-star")) },
+		New: func(v Values) graph.Rows {
+			return graph.Rows{F32: psl[float32](v), F64: psl[float64](v)}
+		},
+		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
+			return contrastNode(z, t, func(e *graph.Expr, _, x, s, some *gorgonia.Node) *gorgonia.Node {
+				x = e.N(graph.Scale(e.N(graph.SubRow(x, s)), 1/v.Num("tau")))
+				// 0 at the label and at masks, 1 elsewhere.
+				in := e.N(graph.Sub(e.N(graph.Unmask(x, 0)), e.N(graph.Unmask(x, 1))))
+				in = e.N(graph.Shift(in, 1))
+				x = e.N(graph.Unmask(x, 0))
+				switch v.Word("act") {
+				case "tanh":
+					x = e.N(graph.Tanh(x))
+				case "atan":
+					x = e.N(graph.Atan(x))
+				}
+				phi := e.N(graph.Clamp(e.N(graph.Shift(x, 1)), pslFloor, math.MaxFloat32))
+				sum := e.N(graph.RowDot(e.N(graph.PosPow(phi, 1/v.Num("tau-star"))), in))
+				none := e.N(graph.Shift(e.N(graph.Neg(some)), 1))
+				return e.N(graph.Log(e.N(graph.Add(sum, none))))
+			})
+		},
+		Ref: func(v Values, z []float64, t Target[float64]) float64 {
+			return contrastRef(z, t, func(s float64, negatives []float64) float64 {
+				var sum float64
+				for _, x := range negatives {
+					x = (x - s) / v.Num("tau")
+					switch v.Word("act") {
+					case "tanh": // 1 + tanh x = 2e^{2x}/(e^{2x}+1)
+						x = 2*math.Exp(2*x)/(math.Exp(2*x)+1) - 1
+					case "atan":
+						x = math.Atan2(x, 1)
+					}
+					sum += math.Pow(max(1+x, pslFloor), 1/v.Num("tau-star"))
+				}
+				return math.Log(sum)
+			})
+		},
+	})
+}
+
+// pslFloor is the least value of a surrogate. Cosines never get there; scores
+// beyond cosines would take log 0 of a row in which no negative has φ > 0.
+const pslFloor = 1e-6
+
+// surrogates are φ and φ'/φ.
+var surrogates = map[string]func(x float64) (phi, slope float64){
+	"tanh": func(x float64) (float64, float64) {
+		return 2 * sigmoid(2*x), 2 * sigmoid(-2*x) // (1 − tanh²)/(1 + tanh) = 1 − tanh
+	},
+	"relu": func(x float64) (float64, float64) { return 1 + x, 1 / (1 + x) },
+	"atan": func(x float64) (float64, float64) {
+		phi := 1 + math.Atan(x)
+		return phi, 1 / ((1 + x*x) * phi)
+	},
+}
+
+// psl is, over the negatives j of the positive y,
+//
+//	ℓ = log Σ_j φ(x_j)^{1/τ*},   x_j = (z_j − z_y)/τ
+//	∂ℓ/∂z_j = p_j (φ'/φ)(x_j) / (ττ*),   p_j ∝ φ(x_j)^{1/τ*}
+//
+// and the entry of y makes the sum 0. φ is bounded below by 1e-6, with slope 0
+// there. relu with the positive in the sum and τ = τ* = 1 is rankmax.
+func psl[T Float](v Values) contrast[T] {
+	surrogate, tau, power := surrogates[v.Word("act")], v.Num("tau"), 1/v.Num("tau-star")
+	bounded := func(x float64) (phi, slope float64) {
+		if phi, slope = surrogate(x); phi <= pslFloor {
+			return pslFloor, 0
+		}
+		return phi, slope
+	}
+	return func(dz, z []T, y int, weight float64, _ []T) float64 {
+		s := float64(z[y])
+		top := 0.0 // of φ: powers of φ/top neither overflow nor vanish together
+		for j, x := range z {
+			if j != y && !masked(x) {
+				phi, _ := bounded((float64(x) - s) / tau)
+				top = max(top, phi)
+			}
+		}
+		if top == 0 {
+			return 0
+		}
+		var sum float64
+		for j, x := range z {
+			if j != y && !masked(x) {
+				phi, _ := bounded((float64(x) - s) / tau)
+				sum += math.Pow(phi/top, power)
+			}
+		}
+		scale := weight * power / (tau * sum)
+		var total float64
+		for j, x := range z {
+			if j == y || masked(x) {
+				continue
+			}
+			phi, slope := bounded((float64(x) - s) / tau)
+			g := scale * math.Pow(phi/top, power) * slope
+			total += g
+			add(&dz[j], g)
+		}
+		add(&dz[y], -total)
+		return power*math.Log(top) + math.Log(sum)
+	}
+}
+
+func pslTheory(surrogate func(x float64) (phi, slope float64), tau, star float64) Theory {
+	// ℓ = log Σ e^{u_j}, u_j = log φ(x_j)/τ*: along v, v'Hv = Σ p_j u''_j d_j² +
+	// Var_p(u'_j d_j) with d_j = v_j − v_y, d_j² ≤ 2‖v‖². The largest |u'| and |u''|
+	// are taken on a grid of the differences of cosines, |u''| as the steepest secant
+	// of u'.
+	const cells = 400
+	var first, second float64
+	last := 0.0
+	for i := range cells + 1 {
+		x := (4*float64(i)/cells - 2) / tau
+		_, u := surrogate(x)
+		u /= tau * star
+		first = max(first, u)
+		if i > 0 {
+			second = max(second, math.Abs(u-last)*cells/4)
+		}
+		last = u
+	}
+	return Theory{
+		Props:           ShiftInvariant,
+		Smoothness:      Constant(2.1 * (second + first*first)), // a twentieth for the grid
+		PopulationOrder: OrderWeak,                              // scores end at the bounds of cosines, and tie there
+		ZeroOne:         true,
+		Margin:          math.Inf(1),
+		Support:         "dense, never 0",
+		Cost:            "O(K) a positive, two powers each",
+	}
+}

@@ -1,0 +1,199 @@
+package losses_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fenchel-ml/fenchel/internal/check"
+	"github.com/fenchel-ml/fenchel/losses"
+)
+
+// A sampledCase is one vector of testdata/sampled.json: a loss over a positive y
+// and draws ids, of scores s or of the cosines of the rows of H and W.
+type sampledCase struct {
+	ID, Loss, Oracle string
+	Params           map[string]any
+	Input            struct {
+		S, Q []float64
+		H, W [][]float64
+		Y    json.RawMessage
+		IDs  json.RawMessage `json:"ids"`
+	}
+	Expect struct {
+		Loss     float64
+		GradS    []float64 `json:"grad_s"`
+		MeanLoss *float64  `json:"mean_loss"`
+		MeanGrad []float64 `json:"mean_grad"`
+		VarGrad  []float64 `json:"var_grad"`
+		BiasGrad []float64 `json:"bias_grad"`
+		DH       [][]float64
+		DW       [][]float64
+	}
+	RTol, ATol float64
+}
+
+func sampledCases(t *testing.T) []sampledCase {
+	raw, err := os.ReadFile("testdata/sampled.json")
+	require.NoError(t, err)
+	var file struct{ Cases []sampledCase }
+	require.NoError(t, json.Unmarshal(raw, &file))
+	require.NotEmpty(t, file.Cases)
+	return file.Cases
+}
+
+// contrastSpecs say how the vectors' names and parameters are spelled here.
+var contrastSpecs = map[string]struct{ name, params string }{
+	"nce":         {"nce", "logZ=log-z"},
+	"neg":         {"nce", ""},
+	"bpr":         {"bpr", ""},
+	"gbce":        {"gbce", "beta=beta"},
+	"sl_excl_pos": {"sl", "tau=tau"},
+	"sl_at_k":     {"sl-at-k", "tau=tau tau_w=tau-w beta=beta"},
+	"psl":         {"psl", "act=act tau=tau tau_star=tau-star"},
+	"bsl":         {"bsl", "tau1=tau1 tau2=tau2"},
+}
+
+// TestGoldenContrasts holds the losses over a positive and negatives, candidates
+// in the order y, ids.
+func TestGoldenContrasts(t *testing.T) {
+	seen := map[string]bool{}
+	for _, c := range sampledCases(t) {
+		spelling, ok := contrastSpecs[c.Loss]
+		if !ok {
+			continue // of TestGoldenSampled
+		}
+		seen[c.Loss] = true
+		t.Run(c.ID, func(t *testing.T) {
+			var settings []string
+			for pair := range strings.FieldsSeq(spelling.params) {
+				from, to, _ := strings.Cut(pair, "=")
+				settings = append(settings, fmt.Sprintf("%s=%v", to, c.Params[from]))
+			}
+			if c.Loss == "sl_at_k" {
+				settings = append(settings, "k=0") // its threshold is given
+			}
+			text := spelling.name
+			if len(settings) > 0 {
+				text += ":" + strings.Join(settings, ",")
+			}
+			b, err := losses.Parse(text)
+			require.NoError(t, err)
+			if c.Input.H != nil {
+				c.layer(t, b)
+				return
+			}
+			var y int
+			var ids []int
+			require.NoError(t, json.Unmarshal(c.Input.Y, &y))
+			require.NoError(t, json.Unmarshal(c.Input.IDs, &ids))
+			shift := func(int) float64 { return 0 }
+			if c.Loss == "nce" {
+				shift = func(i int) float64 { return math.Log(float64(len(ids)) * c.Input.Q[i]) }
+			}
+			all := append([]int{y}, ids...)
+			z := make([]float64, len(all))
+			for j, i := range all {
+				z[j] = c.Input.S[i] - shift(i)
+			}
+			loss, dz := rowOf(b, z)
+			near(t, loss, c.Expect.Loss, c.RTol, c.ATol, "loss, "+c.Oracle)
+			near(t, b.Ref(z, first), c.Expect.Loss, c.RTol, c.ATol, "Ref, "+c.Oracle)
+			grad := make([]float64, len(c.Input.S))
+			for j, i := range all {
+				grad[i] += dz[j]
+			}
+			for i := range grad {
+				near(t, grad[i], c.Expect.GradS[i], c.RTol, c.ATol, fmt.Sprintf("gradient %d, %s", i, c.Oracle))
+			}
+		})
+	}
+	require.Len(t, seen, len(contrastSpecs), "losses with vectors")
+}
+
+// first is the target of a row whose positive comes first.
+var first = losses.Target[float64]{Pos: []int32{0}, Weight: []float64{1}}
+
+func rowOf(b losses.Bound, z []float64) (float64, []float64) {
+	dz := make([]float64, len(z))
+	return b.Rows.F64.Row(dz, z, first, make([]float64, b.Rows.F64.WorkLen(len(z)))), dz
+}
+
+func near(t *testing.T, got, want, rtol, atol float64, what string) {
+	t.Helper()
+	require.Truef(t, check.Near(got, want, rtol, atol), "%s: got %.17g, want %.17g", what, got, want)
+}
+
+// layer tests the mean loss of a batch of cosines.
+func (c sampledCase) layer(t *testing.T, b losses.Bound) {
+	var labels []int
+	var ids [][]int
+	require.NoError(t, json.Unmarshal(c.Input.Y, &labels))
+	require.NoError(t, json.Unmarshal(c.Input.IDs, &ids))
+	n := float64(len(labels))
+	var mean float64
+	dH, dW := zeros(c.Input.H), zeros(c.Input.W)
+	for i, h := range c.Input.H {
+		all := append([]int{labels[i]}, ids[i]...)
+		z := make([]float64, len(all))
+		for j, k := range all {
+			z[j] = dot(h, c.Input.W[k]) / math.Sqrt(dot(h, h)*dot(c.Input.W[k], c.Input.W[k]))
+		}
+		loss, dz := rowOf(b, z)
+		mean += loss / n
+		for j, k := range all {
+			w, g := c.Input.W[k], dz[j]/n
+			lh, lw := math.Sqrt(dot(h, h)), math.Sqrt(dot(w, w))
+			for d := range h { // ∂cos/∂h = (w/‖w‖ − cos·h/‖h‖)/‖h‖, and the same for w
+				dH[i][d] += g * (w[d]/lw - z[j]*h[d]/lh) / lh
+				dW[k][d] += g * (h[d]/lh - z[j]*w[d]/lw) / lw
+			}
+		}
+	}
+	near(t, mean, c.Expect.Loss, c.RTol, c.ATol, "loss, "+c.Oracle)
+	require.Len(t, c.Expect.DH, len(dH))
+	require.Len(t, c.Expect.DW, len(dW))
+	for i := range dH {
+		for d := range dH[i] {
+			near(t, dH[i][d], c.Expect.DH[i][d], c.RTol, c.ATol, "dH, "+c.Oracle)
+		}
+	}
+	for k := range dW {
+		for d := range dW[k] {
+			near(t, dW[k][d], c.Expect.DW[k][d], c.RTol, c.ATol, "dW, "+c.Oracle)
+		}
+	}
+}
+
+// TestContrastIdentities holds the limits that the literature names.
+func TestContrastIdentities(t *testing.T) {
+	parse := func(text string) losses.Bound {
+		b, err := losses.Parse(text)
+		require.NoError(t, err)
+		return b
+	}
+	z := []float64{0.3, -0.2, 0.5, 0.1, -0.7}
+	value := func(text string, z []float64) float64 {
+		loss, _ := rowOf(parse(text), z)
+		return loss
+	}
+	// log1p(e^{SL}) is the cross-entropy; BSL with equal temperatures is SL.
+	near(t, math.Log1p(math.Exp(value("sl:tau=0.2", z))), value("softmax:tau=0.2", z), 1e-12, 0, "softmax from sl")
+	near(t, value("bsl:tau1=0.2,tau2=0.2", z), value("sl:tau=0.2", z), 1e-14, 0, "sl from bsl")
+	// τ_w → ∞ gives SL/2.
+	near(t, value("sl-at-k:tau=0.2,tau-w=100,k=0", z), value("sl:tau=0.2", z)/2, 2e-3, 0, "sl/2")
+	// β = 1 gives BCE over K; log Z₀ = 0 gives BCE.
+	near(t, value("gbce", z), value("bce", z)/5, 1e-14, 0, "bce from gbce")
+	near(t, value("nce", z), value("bce", z), 1e-14, 0, "bce from nce")
+	// With one negative bpr is the logistic loss, with softmax weights too.
+	near(t, value("bpr", z[:2]), math.Log1p(math.Exp(-0.5)), 1e-14, 0, "bpr")
+	near(t, value("bpr:weights=softmax", z[:2]), math.Log1p(math.Exp(-0.5)), 1e-14, 0, "wbpr")
+	// relu with τ* = 1 is log Σ [1 + d/τ]_+: with the positive's own 1, rankmax of
+	// margin τ, −log of which is what is left.
+	near(t, math.Log1p(math.Exp(value("psl:act=relu,tau=2.5,tau-star=1", z))), value("rankmax:margin=2.5", z), 1e-12, 0, "rankmax from psl")
+}

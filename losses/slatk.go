@@ -1,0 +1,148 @@
+package losses
+
+import (
+	"math"
+	"slices"
+
+	"gorgonia.org/gorgonia"
+
+	"github.com/fenchel-ml/fenchel/graph"
+)
+
+func init() {
+	Register(Spec{
+		Name:   "sl-at-k",
+		Doc:    "softmax loss for the top K: sl, weighted by how surely the positive is above the K-th score; takes cosines",
+		Source: "Yang et al. 2025, Breaking the top-K barrier: advancing top-K ranking metrics optimization in recommender systems, KDD (SL@K), eq. 9",
+		Params: []Param{
+			{Name: "tau", Doc: "temperature τ of the softmax loss", Default: 0.2, Min: 0.01, Max: 100, Probe: []float64{0.5}},
+			{Name: "tau-w", Doc: "temperature τ_w of the weight", Default: 1, Min: 0.01, Max: 100, Probe: []float64{2}},
+			{Name: "k", Doc: "K: the threshold β is the K-th largest score of the row; 0 takes the constant beta", Default: 20, Min: 0, Max: 1e6, Integer: true, Probe: []float64{0, 2}},
+			{Name: "beta", Doc: "threshold β where k is 0", Default: 0, Min: -1, Max: 1},
+		},
+		Domain: Cosines,
+		Theory: func(v Values) Theory {
+			return slAtKTheory(v.Num("tau"), v.Num("tau-w"), v.Int("k"))
+		},
+		New: func(v Values) graph.Rows {
+			return graph.Rows{F32: slAtK[float32](v), F64: slAtK[float64](v)}
+		},
+		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
+			return contrastNode(z, t, func(e *graph.Expr, z, x, s, some *gorgonia.Node) *gorgonia.Node {
+				lead := e.N(graph.Shift(s, -v.Num("beta")))
+				if k := v.Int("k"); k > 0 {
+					lead = e.N(graph.Sub(s, e.N(graph.RowKth(z, k))))
+				}
+				weight := e.N(graph.Sigmoid(e.N(graph.Scale(lead, 1/v.Num("tau-w")))))
+				return e.N(graph.Mul(weight, slNode(e, v.Num("tau"), x, s, some)))
+			})
+		},
+		Ref: func(v Values, z []float64, t Target[float64]) float64 {
+			beta := v.Num("beta")
+			if k := v.Int("k"); k > 0 {
+				down := slices.Clone(z)
+				slices.Sort(down)
+				slices.Reverse(down)
+				beta = down[min(k, len(down))-1]
+			}
+			return contrastRef(z, t, func(s float64, negatives []float64) float64 {
+				return slRef(v.Num("tau"), s, negatives) / (1 + math.Exp(-(s-beta)/v.Num("tau-w")))
+			})
+		},
+	})
+}
+
+// slAtK is, with the softmax loss SL of sl.go and the threshold β, the K-th
+// largest score of the row (the least where it has fewer),
+//
+//	ℓ = σ((z_y − β)/τ_w) · SL(z/τ)
+//
+// The paper holds β fixed for some epochs, from all positives of a user and a
+// sample of negatives; here it is that of the row at hand and is differentiated
+// like every score. The weight is differentiated too, as in the IR-Benchmark
+// code. For τ_w → ∞ it is sl/2.
+func slAtK[T Float](v Values) contrast[T] {
+	tau, tauW, k, beta := v.Num("tau"), v.Num("tau-w"), v.Int("k"), v.Num("beta")
+	return func(dz, z []T, y int, weight float64, work []T) float64 {
+		beta, at := beta, -1
+		if k > 0 {
+			at = kth(z, k, work)
+			beta = float64(z[at])
+		}
+		sl, sum := leads(z, y, tau, work)
+		if sum == 0 {
+			return 0
+		}
+		x := (float64(z[y]) - beta) / tauW
+		w := sigmoid(x)
+		slope := weight * sl * w * sigmoid(-x) / tauW // ∂ℓ/∂(z_y − β) by the weight
+		scale := weight * w / (tau * sum)
+		for j := range z {
+			if j != y {
+				add(&dz[j], scale*float64(work[j]))
+			}
+		}
+		add(&dz[y], slope-weight*w/tau)
+		if at >= 0 {
+			add(&dz[at], -slope)
+		}
+		return w * sl
+	}
+}
+
+// kth returns the first place of the k-th largest score of z that is not masked,
+// of the least where there are fewer. It reorders work, as long as z.
+func kth[T Float](z []T, k int, work []T) int {
+	copy(work, z)
+	k = min(k, finite(z))
+	lo, hi := 0, len(work) // the k-th largest is in work[lo:hi]
+	for hi-lo > 1 {
+		// Three-way partition around the middle element: larger, equal, smaller.
+		pivot := work[lo+(hi-lo)/2]
+		a, b, c := lo, lo, hi
+		for b < c {
+			switch x := work[b]; {
+			case x > pivot:
+				work[a], work[b] = work[b], work[a]
+				a, b = a+1, b+1
+			case x < pivot:
+				c--
+				work[c], work[b] = work[b], work[c]
+			default:
+				b++
+			}
+		}
+		switch {
+		case k-1 < a:
+			hi = a
+		case k-1 >= c:
+			lo = c
+		default:
+			lo, hi = k-1, k // equal ones all
+		}
+	}
+	return slices.Index(z, work[lo])
+}
+
+func slAtKTheory(tau, tauW float64, k int) Theory {
+	th := Theory{
+		Props:           ShiftInvariant,
+		Smoothness:      Constant(math.Inf(1)), // the gradient jumps where the K-th place changes hands
+		PopulationOrder: OrderWeak,             // as of sl
+		// The positive of a class that is not among the K counts for less: with K below
+		// the number of classes a class that leads t need not lead.
+		ZeroOne: k == 0 || k >= 4,
+		Margin:  math.Inf(1),
+		Support: "dense, never 0",
+		Cost:    "O(K) a positive",
+	}
+	if k == 0 {
+		th.Props = 0
+		// H = w H_SL + ∇w ∇SLᵀ + ∇SL ∇wᵀ + SL ∇²w with ‖∇SL‖ ≤ √2/τ, |SL| ≤ 2/τ + ln n,
+		// w' ≤ 1/(4τ_w) and |w''| ≤ 1/(6√3 τ_w²).
+		th.Smoothness = func(k int) float64 {
+			return 1/(2*tau*tau) + 2*math.Sqrt2/(4*tau*tauW) + (2/tau+math.Log(float64(k-1)))/(6*math.Sqrt(3)*tauW*tauW)
+		}
+	}
+	return th
+}
