@@ -59,7 +59,6 @@ func primitives() []primitive {
 		{"rowmean", same, one(RowMean), 2, true},
 		{"rowmax", same, one(RowMax), 2, true},
 		{"rowkth", same, one(func(x *gorgonia.Node) (*gorgonia.Node, error) { return RowKth(x, 2) }), 2, true},
-		{"rowkth least", same, one(func(x *gorgonia.Node) (*gorgonia.Node, error) { return RowKth(x, 99) }), 2, true},
 		{"logsoftmax", same, one(func(x node) (node, error) {
 			// the −Inf of a masked candidate must meet weight 0
 			var e Expr

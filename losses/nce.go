@@ -19,7 +19,7 @@ func init() {
 		Theory: func(v Values) Theory {
 			shift := v.Num("log-z")
 			return Theory{
-				Props:           NonNegative | FenchelYoung | Convex,
+				Props:           NonNegative | FenchelYoungForm | Convex,
 				Smoothness:      Constant(0.25), // at scores log Z₀
 				Tight:           0.99,
 				MapOrder:        OrderStrict,
