@@ -1,0 +1,84 @@
+package consistency
+
+import (
+	"fmt"
+
+	"github.com/fenchel-ml/fenchel/internal/plot"
+	"github.com/fenchel-ml/fenchel/internal/report"
+)
+
+// Section shows results of Run(c).
+func Section(c Config, rs []Result) report.Section {
+	c = c.Filled()
+	table := report.Table{
+		Title: "Share of truths whose minimisers are in order",
+		Head:  []string{"loss", "declared order", "top-1", "top-half", "whole order", "whole order by map", "undecided", "verdict"},
+		Note:  "Top-half: the leading ⌈K/2⌉ classes are the likeliest ones. Ties count as wrong, and where several minimisers were found all must be in order. By map: the order of the probabilities p(z*).",
+	}
+	bars := plot.Bars{
+		Title: "Truths ordered by minimising each loss", Value: plot.Axis{Label: "share in the true order, by scores", Min: 0, Max: 1},
+	}
+	for _, name := range []string{"top-1", "top-half", "whole order"} {
+		bars.Series = append(bars.Series, plot.Bar{Name: name})
+	}
+	var verdicts report.Verdicts
+	for i, r := range rs {
+		share := func(n, of int) string {
+			if of == 0 {
+				return "-"
+			}
+			return fmt.Sprintf("%.0f%%", 100*float64(n)/float64(of))
+		}
+		byMap := "-"
+		if r.Map != nil {
+			byMap = share(r.Map.Full, r.Map.Draws)
+		}
+		declared, verdict := "-", "agrees"
+		for _, cl := range r.Claims {
+			if cl.What == OrderOfScores {
+				declared = cl.Declared
+			}
+			if cl.Outcome == Disagrees && verdict == "agrees" {
+				verdict = "disagrees: " + cl.What
+				table.Mark = append(table.Mark, i)
+			}
+			verdicts = append(verdicts, report.Verdict{
+				Kind: kindOf(cl.Outcome), Detail: cl.Example,
+				Text: fmt.Sprintf("%s: %s: declared %s, observed %s", r.Loss, cl.What, cl.Declared, cl.Observed),
+			})
+		}
+		if len(r.Claims) == 0 {
+			verdict = "undecided"
+		}
+		table.Rows = append(table.Rows, []string{
+			r.Loss, declared, share(r.Scores.Top1, r.Scores.Draws), share(r.Scores.TopH, r.Scores.Draws),
+			share(r.Scores.Full, r.Scores.Draws), byMap, fmt.Sprint(r.Undecided), verdict,
+		})
+		if r.Scores.Full == r.Scores.Draws {
+			continue // nothing to see, or nothing decided
+		}
+		bars.Groups = append(bars.Groups, r.Loss)
+		for j, n := range []int{r.Scores.Top1, r.Scores.TopH, r.Scores.Full} {
+			bars.Series[j].Values = append(bars.Series[j].Values, float64(n)/float64(r.Scores.Draws))
+		}
+	}
+	blocks := []report.Block{
+		report.Text(fmt.Sprintf("Does minimising the loss rank the classes by their true probability? Of each family of truths (Dirichlet and Zipf over %d classes; adversarial: counter-examples of the literature and variations, over 3 or 4) %d are drawn, the conditional risk E ℓ(z, y) is minimised over free scores z, and the order of the minimisers is held against the truth and against what the loss declares.", c.Classes, c.Draws)),
+		verdicts,
+		table,
+	}
+	if len(bars.Groups) > 0 {
+		blocks = append(blocks, report.Figure{Figure: bars, Caption: "The losses that do not always order the truths: such a loss cannot rank by its scores, however much data and capacity there is."})
+	}
+	return report.Section{Title: "Consistency", Blocks: blocks, Data: map[string]any{"config": c, "families": Families(), "results": rs}}
+}
+
+func kindOf(o Outcome) report.Kind {
+	switch o {
+	case Agrees:
+		return report.Agrees
+	case Disagrees:
+		return report.Disagrees
+	}
+	return report.Open
+}

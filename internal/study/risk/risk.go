@@ -1,0 +1,74 @@
+// Package risk holds the conditional risk of a loss and its minimiser.
+//
+// For one row with class distribution t over K classes the conditional risk of
+// scores z is
+//
+//	R(z) = E_{y~t} ℓ(z, y) = Σ_y t_y ℓ(z, y)
+//
+// What consistency and convergence say of a loss they say of this function.
+package risk
+
+import (
+	"math"
+
+	"github.com/fenchel-ml/fenchel/losses"
+)
+
+// A Risk is R for one loss and one truth. It owns scratch memory: one goroutine
+// at a time.
+type Risk struct {
+	Theory losses.Theory
+	Lo, Hi float64 // domain of the scores
+
+	row        losses.Row[float64]
+	truth      []float64
+	pos        []int32
+	one        []float64
+	dz, work   []float64
+	simplified bool
+}
+
+// New returns the risk of b under truth, whose entries are positive and sum to 1.
+//
+// A Fenchel–Young loss has ∂ℓ/∂z = c(p − t) for hard and soft targets alike, so
+// its risk is, up to a constant, the loss at the soft target: one row instead of
+// K. The constant makes Value's level arbitrary; differences are exact.
+func New(b losses.Bound, truth []float64) *Risk {
+	k := len(truth)
+	r := &Risk{
+		Theory: b.Theory(), row: b.Rows.F64, truth: truth,
+		pos: make([]int32, k), one: []float64{1}, dz: make([]float64, k), work: make([]float64, b.Rows.F64.WorkLen(k)),
+	}
+	r.Lo, r.Hi = b.Spec.Domain.Bounds()
+	for i := range r.pos {
+		r.pos[i] = int32(i)
+	}
+	r.simplified = r.Theory.Props.Has(losses.FenchelYoung)
+	return r
+}
+
+// Len returns K.
+func (r *Risk) Len() int { return len(r.truth) }
+
+// Bounded reports whether the scores have a bounded domain.
+func (r *Risk) Bounded() bool { return !math.IsInf(r.Hi, 1) }
+
+// Value returns R(z) and, where g is not nil, stores ∂R/∂z in g.
+func (r *Risk) Value(g, z []float64) float64 {
+	if r.simplified {
+		dz := g
+		if dz == nil {
+			dz = r.dz
+		}
+		return r.row.Row(dz, z, losses.Target[float64]{Pos: r.pos, Weight: r.truth}, r.work)
+	}
+	clear(g)
+	var sum float64
+	for y, ty := range r.truth {
+		sum += ty * r.row.Row(r.dz, z, losses.Target[float64]{Pos: r.pos[y : y+1], Weight: r.one}, r.work)
+		for j := range g {
+			g[j] += ty * r.dz[j]
+		}
+	}
+	return sum
+}
