@@ -43,7 +43,7 @@ func New(b losses.Bound, truth []float64) *Risk {
 	for i := range r.pos {
 		r.pos[i] = int32(i)
 	}
-	r.simplified = r.Theory.Props.Has(losses.FenchelYoung)
+	r.simplified = r.Theory.Props.Has(losses.FenchelYoungForm)
 	return r
 }
 
