@@ -2489,9 +2489,9 @@ stripEnd:
 	VZEROUPPER
 	RET
 
-// func tileHingeSum0x512(z *float32, ldz int, n int, tau *float32, f *float32, df *float32)
+// func tileHingeSum0x512(z *float32, ldz int, n int, tau *float32, f *float32, df *float32, h *float32)
 // Requires: AVX, AVX512F
-TEXT ·tileHingeSum0x512(SB), NOSPLIT, $0-48
+TEXT ·tileHingeSum0x512(SB), NOSPLIT, $0-56
 	MOVQ         z+0(FP), AX
 	MOVQ         ldz+8(FP), CX
 	SHLQ         $0x02, CX
@@ -2499,47 +2499,53 @@ TEXT ·tileHingeSum0x512(SB), NOSPLIT, $0-48
 	MOVQ         tau+24(FP), BX
 	MOVQ         f+32(FP), SI
 	MOVQ         df+40(FP), DI
+	MOVQ         h+48(FP), R8
 	VBROADCASTSS const512_3f800000<>+0(SB), Z0
-	MOVQ         $0x00000004, R8
+	MOVQ         $0x00000004, R9
 
 strip:
-	MOVQ    AX, R10
+	MOVQ    AX, R11
 	VMOVUPS (BX), Z1
 	VMOVUPS (SI), Z2
 	VMOVUPS (DI), Z3
-	MOVQ    DX, R9
-	TESTQ   R9, R9
+	VMOVUPS (R8), Z4
+	MOVQ    DX, R10
+	TESTQ   R10, R10
 	JZ      stripEnd
 
 class:
-	VMOVUPS     (R10), Z4
-	VSUBPS      Z1, Z4, Z4
-	VPXORD      Z6, Z6, Z6
-	VCMPPS      $0x06, Z6, Z4, K1
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS     Z0, Z5
+	VMOVUPS     (R11), Z5
+	VSUBPS      Z1, Z5, Z5
+	VPXORD      Z7, Z7, Z7
+	VCMPPS      $0x06, Z7, Z5, K1
 	VMOVAPS.Z   Z5, K1, Z5
-	VADDPS      Z5, Z3, Z3
-	VFMADD231PS Z4, Z5, Z2
-	ADDQ        CX, R10
-	DECQ        R9
+	VMOVAPS     Z0, Z6
+	VMOVAPS.Z   Z6, K1, Z6
+	VADDPS      Z6, Z3, Z3
+	VMULPS      Z5, Z6, Z6
+	VADDPS      Z6, Z2, Z2
+	VFMADD231PS Z5, Z6, Z4
+	ADDQ        CX, R11
+	DECQ        R10
 	JNZ         class
 
 stripEnd:
 	VMOVUPS Z2, (SI)
 	VMOVUPS Z3, (DI)
+	VMOVUPS Z4, (R8)
 	ADDQ    $+64, AX
 	ADDQ    $+64, BX
 	ADDQ    $+64, SI
 	ADDQ    $+64, DI
-	DECQ    R8
+	ADDQ    $+64, R8
+	DECQ    R9
 	JNZ     strip
 	VZEROUPPER
 	RET
 
-// func tileHingeSum1x512(z *float32, ldz int, n int, tau *float32, f *float32, df *float32)
+// func tileHingeSum1x512(z *float32, ldz int, n int, tau *float32, f *float32, df *float32, h *float32)
 // Requires: AVX, AVX512F
-TEXT ·tileHingeSum1x512(SB), NOSPLIT, $0-48
+TEXT ·tileHingeSum1x512(SB), NOSPLIT, $0-56
 	MOVQ z+0(FP), AX
 	MOVQ ldz+8(FP), CX
 	SHLQ $0x02, CX
@@ -2547,93 +2553,52 @@ TEXT ·tileHingeSum1x512(SB), NOSPLIT, $0-48
 	MOVQ tau+24(FP), BX
 	MOVQ f+32(FP), SI
 	MOVQ df+40(FP), DI
-	MOVQ $0x00000004, R8
+	MOVQ h+48(FP), R8
+	MOVQ $0x00000004, R9
 
 strip:
-	MOVQ    AX, R10
+	MOVQ    AX, R11
 	VMOVUPS (BX), Z0
 	VMOVUPS (SI), Z1
 	VMOVUPS (DI), Z2
-	MOVQ    DX, R9
-	TESTQ   R9, R9
+	VMOVUPS (R8), Z3
+	MOVQ    DX, R10
+	TESTQ   R10, R10
 	JZ      stripEnd
 
 class:
-	VMOVUPS     (R10), Z3
-	VSUBPS      Z0, Z3, Z3
-	VPXORD      Z5, Z5, Z5
-	VCMPPS      $0x06, Z5, Z3, K1
-	VMOVAPS.Z   Z3, K1, Z3
-	VMOVAPS     Z3, Z4
+	VMOVUPS     (R11), Z4
+	VSUBPS      Z0, Z4, Z4
+	VPXORD      Z6, Z6, Z6
+	VCMPPS      $0x06, Z6, Z4, K1
 	VMOVAPS.Z   Z4, K1, Z4
-	VADDPS      Z4, Z2, Z2
-	VFMADD231PS Z3, Z4, Z1
-	ADDQ        CX, R10
-	DECQ        R9
+	VMOVAPS     Z4, Z5
+	VMOVAPS.Z   Z5, K1, Z5
+	VADDPS      Z5, Z2, Z2
+	VMULPS      Z4, Z5, Z5
+	VADDPS      Z5, Z1, Z1
+	VFMADD231PS Z4, Z5, Z3
+	ADDQ        CX, R11
+	DECQ        R10
 	JNZ         class
 
 stripEnd:
 	VMOVUPS Z1, (SI)
 	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, (R8)
 	ADDQ    $+64, AX
 	ADDQ    $+64, BX
 	ADDQ    $+64, SI
 	ADDQ    $+64, DI
-	DECQ    R8
+	ADDQ    $+64, R8
+	DECQ    R9
 	JNZ     strip
 	VZEROUPPER
 	RET
 
-// func tileHingeSum2x512(z *float32, ldz int, n int, tau *float32, f *float32, df *float32)
-// Requires: AVX, AVX512F
-TEXT ·tileHingeSum2x512(SB), NOSPLIT, $0-48
-	MOVQ z+0(FP), AX
-	MOVQ ldz+8(FP), CX
-	SHLQ $0x02, CX
-	MOVQ n+16(FP), DX
-	MOVQ tau+24(FP), BX
-	MOVQ f+32(FP), SI
-	MOVQ df+40(FP), DI
-	MOVQ $0x00000004, R8
-
-strip:
-	MOVQ    AX, R10
-	VMOVUPS (BX), Z0
-	VMOVUPS (SI), Z1
-	VMOVUPS (DI), Z2
-	MOVQ    DX, R9
-	TESTQ   R9, R9
-	JZ      stripEnd
-
-class:
-	VMOVUPS     (R10), Z3
-	VSUBPS      Z0, Z3, Z3
-	VPXORD      Z5, Z5, Z5
-	VCMPPS      $0x06, Z5, Z3, K1
-	VMOVAPS.Z   Z3, K1, Z3
-	VMULPS      Z3, Z3, Z4
-	VMOVAPS.Z   Z4, K1, Z4
-	VADDPS      Z4, Z2, Z2
-	VFMADD231PS Z3, Z4, Z1
-	ADDQ        CX, R10
-	DECQ        R9
-	JNZ         class
-
-stripEnd:
-	VMOVUPS Z1, (SI)
-	VMOVUPS Z2, (DI)
-	ADDQ    $+64, AX
-	ADDQ    $+64, BX
-	ADDQ    $+64, SI
-	ADDQ    $+64, DI
-	DECQ    R8
-	JNZ     strip
-	VZEROUPPER
-	RET
-
-// func tileHingeSumPowx512(z *float32, ldz int, n int, tau *float32, f *float32, df *float32, e float32)
+// func tileHingeSumPowx512(z *float32, ldz int, n int, tau *float32, f *float32, df *float32, h *float32, e float32)
 // Requires: AVX, AVX512DQ, AVX512F, SSE
-TEXT ·tileHingeSumPowx512(SB), NOSPLIT, $0-52
+TEXT ·tileHingeSumPowx512(SB), NOSPLIT, $0-60
 	MOVQ         z+0(FP), AX
 	MOVQ         ldz+8(FP), CX
 	SHLQ         $0x02, CX
@@ -2641,79 +2606,85 @@ TEXT ·tileHingeSumPowx512(SB), NOSPLIT, $0-52
 	MOVQ         tau+24(FP), BX
 	MOVQ         f+32(FP), SI
 	MOVQ         df+40(FP), DI
-	MOVSS        e+48(FP), X0
+	MOVQ         h+48(FP), R8
+	MOVSS        e+56(FP), X0
 	VBROADCASTSS X0, Z0
-	MOVQ         $0x00000004, R8
+	MOVQ         $0x00000004, R9
 
 strip:
-	MOVQ    AX, R10
+	MOVQ    AX, R11
 	VMOVUPS (BX), Z2
 	VMOVUPS (SI), Z3
 	VMOVUPS (DI), Z4
-	MOVQ    DX, R9
-	TESTQ   R9, R9
+	VMOVUPS (R8), Z5
+	MOVQ    DX, R10
+	TESTQ   R10, R10
 	JZ      stripEnd
 
 class:
-	VMOVUPS          (R10), Z5
-	VSUBPS           Z2, Z5, Z5
+	VMOVUPS          (R11), Z6
+	VSUBPS           Z2, Z6, Z6
 	VPXORD           Z1, Z1, Z1
-	VCMPPS           $0x06, Z1, Z5, K1
+	VCMPPS           $0x06, Z1, Z6, K1
 	KORTESTW         K1, K1
 	JZ               none
-	VMOVAPS.Z        Z5, K1, Z5
-	VMOVAPS          Z5, Z6
-	VGETEXPPS        Z6, Z7
-	VGETMANTPS       $0x00, Z6, Z6
-	VBROADCASTSS     const512_3fb504f3<>+0(SB), Z9
-	VCMPPS           $0x0d, Z9, Z6, K2
-	VADDPS.BCST      const512_3f800000<>+0(SB), Z7, K2, Z7
-	VMULPS.BCST      const512_3f000000<>+0(SB), Z6, K2, Z6
-	VADDPS.BCST      const512_bf800000<>+0(SB), Z6, Z6
-	VBROADCASTSS     const512_3d8ec752<>+0(SB), Z8
-	VFMADD213PS.BCST const512_bdeb1ade<>+0(SB), Z6, Z8
-	VFMADD213PS.BCST const512_3def5141<>+0(SB), Z6, Z8
-	VFMADD213PS.BCST const512_bdfe7a63<>+0(SB), Z6, Z8
-	VFMADD213PS.BCST const512_3e11e90d<>+0(SB), Z6, Z8
-	VFMADD213PS.BCST const512_be2aada5<>+0(SB), Z6, Z8
-	VFMADD213PS.BCST const512_3e4ccead<>+0(SB), Z6, Z8
-	VFMADD213PS.BCST const512_be7ffffe<>+0(SB), Z6, Z8
-	VFMADD213PS.BCST const512_3eaaaaaa<>+0(SB), Z6, Z8
-	VMULPS           Z6, Z6, Z9
-	VMULPS           Z6, Z8, Z8
-	VADDPS.BCST      const512_bf000000<>+0(SB), Z8, Z8
-	VMULPS           Z9, Z8, Z8
-	VADDPS           Z8, Z6, Z6
-	VFMADD231PS.BCST const512_3fb8aa3b<>+0(SB), Z6, Z7
-	VMULPS           Z0, Z7, Z7
-	VREDUCEPS        $0x09, Z7, Z8
-	VBROADCASTSS     const512_395a4aaa<>+0(SB), Z6
-	VFMADD213PS.BCST const512_3aa65bd8<>+0(SB), Z8, Z6
-	VFMADD213PS.BCST const512_3c1e243e<>+0(SB), Z8, Z6
-	VFMADD213PS.BCST const512_3d634fcc<>+0(SB), Z8, Z6
-	VFMADD213PS.BCST const512_3e75fe1f<>+0(SB), Z8, Z6
-	VFMADD213PS.BCST const512_3f317218<>+0(SB), Z8, Z6
-	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z8, Z6
-	VSCALEFPS        Z7, Z6, Z6
-	VPXORD           Z7, Z7, Z7
-	VFMADD231PS      Z7, Z5, Z6
 	VMOVAPS.Z        Z6, K1, Z6
-	VADDPS           Z6, Z4, Z4
-	VFMADD231PS      Z5, Z6, Z3
+	VMOVAPS          Z6, Z7
+	VGETEXPPS        Z7, Z8
+	VGETMANTPS       $0x00, Z7, Z7
+	VBROADCASTSS     const512_3fb504f3<>+0(SB), Z10
+	VCMPPS           $0x0d, Z10, Z7, K2
+	VADDPS.BCST      const512_3f800000<>+0(SB), Z8, K2, Z8
+	VMULPS.BCST      const512_3f000000<>+0(SB), Z7, K2, Z7
+	VADDPS.BCST      const512_bf800000<>+0(SB), Z7, Z7
+	VBROADCASTSS     const512_3d8ec752<>+0(SB), Z9
+	VFMADD213PS.BCST const512_bdeb1ade<>+0(SB), Z7, Z9
+	VFMADD213PS.BCST const512_3def5141<>+0(SB), Z7, Z9
+	VFMADD213PS.BCST const512_bdfe7a63<>+0(SB), Z7, Z9
+	VFMADD213PS.BCST const512_3e11e90d<>+0(SB), Z7, Z9
+	VFMADD213PS.BCST const512_be2aada5<>+0(SB), Z7, Z9
+	VFMADD213PS.BCST const512_3e4ccead<>+0(SB), Z7, Z9
+	VFMADD213PS.BCST const512_be7ffffe<>+0(SB), Z7, Z9
+	VFMADD213PS.BCST const512_3eaaaaaa<>+0(SB), Z7, Z9
+	VMULPS           Z7, Z7, Z10
+	VMULPS           Z7, Z9, Z9
+	VADDPS.BCST      const512_bf000000<>+0(SB), Z9, Z9
+	VMULPS           Z10, Z9, Z9
+	VADDPS           Z9, Z7, Z7
+	VFMADD231PS.BCST const512_3fb8aa3b<>+0(SB), Z7, Z8
+	VMULPS           Z0, Z8, Z8
+	VREDUCEPS        $0x09, Z8, Z9
+	VBROADCASTSS     const512_395a4aaa<>+0(SB), Z7
+	VFMADD213PS.BCST const512_3aa65bd8<>+0(SB), Z9, Z7
+	VFMADD213PS.BCST const512_3c1e243e<>+0(SB), Z9, Z7
+	VFMADD213PS.BCST const512_3d634fcc<>+0(SB), Z9, Z7
+	VFMADD213PS.BCST const512_3e75fe1f<>+0(SB), Z9, Z7
+	VFMADD213PS.BCST const512_3f317218<>+0(SB), Z9, Z7
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z9, Z7
+	VSCALEFPS        Z8, Z7, Z7
+	VPXORD           Z8, Z8, Z8
+	VFMADD231PS      Z8, Z6, Z7
+	VMOVAPS.Z        Z7, K1, Z7
+	VADDPS           Z7, Z4, Z4
+	VMULPS           Z6, Z7, Z7
+	VADDPS           Z7, Z3, Z3
+	VFMADD231PS      Z6, Z7, Z5
 
 none:
-	ADDQ CX, R10
-	DECQ R9
+	ADDQ CX, R11
+	DECQ R10
 	JNZ  class
 
 stripEnd:
 	VMOVUPS Z3, (SI)
 	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, (R8)
 	ADDQ    $+64, AX
 	ADDQ    $+64, BX
 	ADDQ    $+64, SI
 	ADDQ    $+64, DI
-	DECQ    R8
+	ADDQ    $+64, R8
+	DECQ    R9
 	JNZ     strip
 	VZEROUPPER
 	RET
@@ -4873,9 +4844,9 @@ stripEnd:
 	VZEROUPPER
 	RET
 
-// func tileHingeSum0x256(z *float32, ldz int, n int, tau *float32, f *float32, df *float32)
+// func tileHingeSum0x256(z *float32, ldz int, n int, tau *float32, f *float32, df *float32, h *float32)
 // Requires: AVX, FMA3
-TEXT ·tileHingeSum0x256(SB), NOSPLIT, $0-48
+TEXT ·tileHingeSum0x256(SB), NOSPLIT, $0-56
 	MOVQ         z+0(FP), AX
 	MOVQ         ldz+8(FP), CX
 	SHLQ         $0x02, CX
@@ -4883,47 +4854,53 @@ TEXT ·tileHingeSum0x256(SB), NOSPLIT, $0-48
 	MOVQ         tau+24(FP), BX
 	MOVQ         f+32(FP), SI
 	MOVQ         df+40(FP), DI
+	MOVQ         h+48(FP), R8
 	VBROADCASTSS const256_3f800000<>+0(SB), Y0
-	MOVQ         $0x00000008, R8
+	MOVQ         $0x00000008, R9
 
 strip:
-	MOVQ    AX, R10
+	MOVQ    AX, R11
 	VMOVUPS (BX), Y1
 	VMOVUPS (SI), Y2
 	VMOVUPS (DI), Y3
-	MOVQ    DX, R9
-	TESTQ   R9, R9
+	VMOVUPS (R8), Y4
+	MOVQ    DX, R10
+	TESTQ   R10, R10
 	JZ      stripEnd
 
 class:
-	VMOVUPS     (R10), Y4
-	VSUBPS      Y1, Y4, Y4
-	VXORPS      Y6, Y6, Y6
-	VCMPPS      $0x06, Y6, Y4, Y6
-	VANDPS      Y6, Y4, Y4
-	VMOVAPS     Y0, Y5
-	VANDPS      Y6, Y5, Y5
-	VADDPS      Y5, Y3, Y3
-	VFMADD231PS Y4, Y5, Y2
-	ADDQ        CX, R10
-	DECQ        R9
+	VMOVUPS     (R11), Y5
+	VSUBPS      Y1, Y5, Y5
+	VXORPS      Y7, Y7, Y7
+	VCMPPS      $0x06, Y7, Y5, Y7
+	VANDPS      Y7, Y5, Y5
+	VMOVAPS     Y0, Y6
+	VANDPS      Y7, Y6, Y6
+	VADDPS      Y6, Y3, Y3
+	VMULPS      Y5, Y6, Y6
+	VADDPS      Y6, Y2, Y2
+	VFMADD231PS Y5, Y6, Y4
+	ADDQ        CX, R11
+	DECQ        R10
 	JNZ         class
 
 stripEnd:
 	VMOVUPS Y2, (SI)
 	VMOVUPS Y3, (DI)
+	VMOVUPS Y4, (R8)
 	ADDQ    $+32, AX
 	ADDQ    $+32, BX
 	ADDQ    $+32, SI
 	ADDQ    $+32, DI
-	DECQ    R8
+	ADDQ    $+32, R8
+	DECQ    R9
 	JNZ     strip
 	VZEROUPPER
 	RET
 
-// func tileHingeSum1x256(z *float32, ldz int, n int, tau *float32, f *float32, df *float32)
+// func tileHingeSum1x256(z *float32, ldz int, n int, tau *float32, f *float32, df *float32, h *float32)
 // Requires: AVX, FMA3
-TEXT ·tileHingeSum1x256(SB), NOSPLIT, $0-48
+TEXT ·tileHingeSum1x256(SB), NOSPLIT, $0-56
 	MOVQ z+0(FP), AX
 	MOVQ ldz+8(FP), CX
 	SHLQ $0x02, CX
@@ -4931,93 +4908,52 @@ TEXT ·tileHingeSum1x256(SB), NOSPLIT, $0-48
 	MOVQ tau+24(FP), BX
 	MOVQ f+32(FP), SI
 	MOVQ df+40(FP), DI
-	MOVQ $0x00000008, R8
+	MOVQ h+48(FP), R8
+	MOVQ $0x00000008, R9
 
 strip:
-	MOVQ    AX, R10
+	MOVQ    AX, R11
 	VMOVUPS (BX), Y0
 	VMOVUPS (SI), Y1
 	VMOVUPS (DI), Y2
-	MOVQ    DX, R9
-	TESTQ   R9, R9
+	VMOVUPS (R8), Y3
+	MOVQ    DX, R10
+	TESTQ   R10, R10
 	JZ      stripEnd
 
 class:
-	VMOVUPS     (R10), Y3
-	VSUBPS      Y0, Y3, Y3
-	VXORPS      Y5, Y5, Y5
-	VCMPPS      $0x06, Y5, Y3, Y5
-	VANDPS      Y5, Y3, Y3
-	VMOVAPS     Y3, Y4
-	VANDPS      Y5, Y4, Y4
-	VADDPS      Y4, Y2, Y2
-	VFMADD231PS Y3, Y4, Y1
-	ADDQ        CX, R10
-	DECQ        R9
+	VMOVUPS     (R11), Y4
+	VSUBPS      Y0, Y4, Y4
+	VXORPS      Y6, Y6, Y6
+	VCMPPS      $0x06, Y6, Y4, Y6
+	VANDPS      Y6, Y4, Y4
+	VMOVAPS     Y4, Y5
+	VANDPS      Y6, Y5, Y5
+	VADDPS      Y5, Y2, Y2
+	VMULPS      Y4, Y5, Y5
+	VADDPS      Y5, Y1, Y1
+	VFMADD231PS Y4, Y5, Y3
+	ADDQ        CX, R11
+	DECQ        R10
 	JNZ         class
 
 stripEnd:
 	VMOVUPS Y1, (SI)
 	VMOVUPS Y2, (DI)
+	VMOVUPS Y3, (R8)
 	ADDQ    $+32, AX
 	ADDQ    $+32, BX
 	ADDQ    $+32, SI
 	ADDQ    $+32, DI
-	DECQ    R8
+	ADDQ    $+32, R8
+	DECQ    R9
 	JNZ     strip
 	VZEROUPPER
 	RET
 
-// func tileHingeSum2x256(z *float32, ldz int, n int, tau *float32, f *float32, df *float32)
-// Requires: AVX, FMA3
-TEXT ·tileHingeSum2x256(SB), NOSPLIT, $0-48
-	MOVQ z+0(FP), AX
-	MOVQ ldz+8(FP), CX
-	SHLQ $0x02, CX
-	MOVQ n+16(FP), DX
-	MOVQ tau+24(FP), BX
-	MOVQ f+32(FP), SI
-	MOVQ df+40(FP), DI
-	MOVQ $0x00000008, R8
-
-strip:
-	MOVQ    AX, R10
-	VMOVUPS (BX), Y0
-	VMOVUPS (SI), Y1
-	VMOVUPS (DI), Y2
-	MOVQ    DX, R9
-	TESTQ   R9, R9
-	JZ      stripEnd
-
-class:
-	VMOVUPS     (R10), Y3
-	VSUBPS      Y0, Y3, Y3
-	VXORPS      Y5, Y5, Y5
-	VCMPPS      $0x06, Y5, Y3, Y5
-	VANDPS      Y5, Y3, Y3
-	VMULPS      Y3, Y3, Y4
-	VANDPS      Y5, Y4, Y4
-	VADDPS      Y4, Y2, Y2
-	VFMADD231PS Y3, Y4, Y1
-	ADDQ        CX, R10
-	DECQ        R9
-	JNZ         class
-
-stripEnd:
-	VMOVUPS Y1, (SI)
-	VMOVUPS Y2, (DI)
-	ADDQ    $+32, AX
-	ADDQ    $+32, BX
-	ADDQ    $+32, SI
-	ADDQ    $+32, DI
-	DECQ    R8
-	JNZ     strip
-	VZEROUPPER
-	RET
-
-// func tileHingeSumPowx256(z *float32, ldz int, n int, tau *float32, f *float32, df *float32, e float32)
+// func tileHingeSumPowx256(z *float32, ldz int, n int, tau *float32, f *float32, df *float32, h *float32, e float32)
 // Requires: AVX, AVX2, FMA3, SSE
-TEXT ·tileHingeSumPowx256(SB), NOSPLIT, $0-52
+TEXT ·tileHingeSumPowx256(SB), NOSPLIT, $0-60
 	MOVQ         z+0(FP), AX
 	MOVQ         ldz+8(FP), CX
 	SHLQ         $0x02, CX
@@ -5025,101 +4961,107 @@ TEXT ·tileHingeSumPowx256(SB), NOSPLIT, $0-52
 	MOVQ         tau+24(FP), BX
 	MOVQ         f+32(FP), SI
 	MOVQ         df+40(FP), DI
-	MOVSS        e+48(FP), X0
+	MOVQ         h+48(FP), R8
+	MOVSS        e+56(FP), X0
 	VBROADCASTSS X0, Y0
-	MOVQ         $0x00000008, R8
+	MOVQ         $0x00000008, R9
 
 strip:
-	MOVQ    AX, R10
+	MOVQ    AX, R11
 	VMOVUPS (BX), Y1
 	VMOVUPS (SI), Y2
 	VMOVUPS (DI), Y3
-	MOVQ    DX, R9
-	TESTQ   R9, R9
+	VMOVUPS (R8), Y4
+	MOVQ    DX, R10
+	TESTQ   R10, R10
 	JZ      stripEnd
 
 class:
-	VMOVUPS      (R10), Y4
-	VSUBPS       Y1, Y4, Y4
-	VXORPS       Y6, Y6, Y6
-	VCMPPS       $0x06, Y6, Y4, Y6
-	VMOVMSKPS    Y6, R11
-	TESTL        R11, R11
-	JZ           none
-	VANDPS       Y6, Y4, Y4
-	VMOVAPS      Y4, Y5
-	VBROADCASTSS const256_00800000<>+0(SB), Y9
-	VCMPPS       $0x01, Y9, Y5, Y8
-	VMULPS       const256_4b000000<>+0(SB), Y5, Y9
-	VBLENDVPS    Y8, Y9, Y5, Y5
-	VANDPS       const256_41b80000<>+0(SB), Y8, Y8
-	VPSRLD       $0x17, Y5, Y7
-	VPSUBD       const256_0000007f<>+0(SB), Y7, Y7
-	VCVTDQ2PS    Y7, Y7
-	VSUBPS       Y8, Y7, Y7
-	VPAND        const256_007fffff<>+0(SB), Y5, Y5
-	VPOR         const256_3f800000<>+0(SB), Y5, Y5
-	VBROADCASTSS const256_3fb504f3<>+0(SB), Y9
-	VCMPPS       $0x0d, Y9, Y5, Y8
-	VMULPS       const256_3f000000<>+0(SB), Y5, Y9
-	VBLENDVPS    Y8, Y9, Y5, Y5
-	VANDPS       const256_3f800000<>+0(SB), Y8, Y8
-	VADDPS       Y8, Y7, Y7
-	VADDPS       const256_bf800000<>+0(SB), Y5, Y5
-	VBROADCASTSS const256_3d8ec752<>+0(SB), Y8
-	VFMADD213PS  const256_bdeb1ade<>+0(SB), Y5, Y8
-	VFMADD213PS  const256_3def5141<>+0(SB), Y5, Y8
-	VFMADD213PS  const256_bdfe7a63<>+0(SB), Y5, Y8
-	VFMADD213PS  const256_3e11e90d<>+0(SB), Y5, Y8
-	VFMADD213PS  const256_be2aada5<>+0(SB), Y5, Y8
-	VFMADD213PS  const256_3e4ccead<>+0(SB), Y5, Y8
-	VFMADD213PS  const256_be7ffffe<>+0(SB), Y5, Y8
-	VFMADD213PS  const256_3eaaaaaa<>+0(SB), Y5, Y8
-	VMULPS       Y5, Y5, Y9
-	VMULPS       Y5, Y8, Y8
-	VADDPS       const256_bf000000<>+0(SB), Y8, Y8
-	VMULPS       Y9, Y8, Y8
-	VADDPS       Y8, Y5, Y5
-	VFMADD231PS  const256_3fb8aa3b<>+0(SB), Y5, Y7
-	VMULPS       Y0, Y7, Y7
-	VBROADCASTSS const256_c2fe0000<>+0(SB), Y8
-	VMAXPS       Y7, Y8, Y7
-	VBROADCASTSS const256_43000000<>+0(SB), Y8
-	VMINPS       Y7, Y8, Y7
-	VROUNDPS     $0x09, Y7, Y8
-	VSUBPS       Y8, Y7, Y7
-	VBROADCASTSS const256_395a4aaa<>+0(SB), Y5
-	VFMADD213PS  const256_3aa65bd8<>+0(SB), Y7, Y5
-	VFMADD213PS  const256_3c1e243e<>+0(SB), Y7, Y5
-	VFMADD213PS  const256_3d634fcc<>+0(SB), Y7, Y5
-	VFMADD213PS  const256_3e75fe1f<>+0(SB), Y7, Y5
-	VFMADD213PS  const256_3f317218<>+0(SB), Y7, Y5
-	VFMADD213PS  const256_3f800000<>+0(SB), Y7, Y5
-	VBROADCASTSS const256_c2fc0000<>+0(SB), Y7
-	VCMPPS       $0x01, Y7, Y8, Y7
-	VCVTPS2DQ    Y8, Y8
-	VPSLLD       $0x17, Y8, Y8
-	VPADDD       Y8, Y5, Y5
-	VANDNPS      Y5, Y7, Y5
+	VMOVUPS      (R11), Y5
+	VSUBPS       Y1, Y5, Y5
 	VXORPS       Y7, Y7, Y7
-	VFMADD231PS  Y7, Y4, Y5
-	VANDPS       Y6, Y5, Y5
-	VADDPS       Y5, Y3, Y3
-	VFMADD231PS  Y4, Y5, Y2
+	VCMPPS       $0x06, Y7, Y5, Y7
+	VMOVMSKPS    Y7, R12
+	TESTL        R12, R12
+	JZ           none
+	VANDPS       Y7, Y5, Y5
+	VMOVAPS      Y5, Y6
+	VBROADCASTSS const256_00800000<>+0(SB), Y10
+	VCMPPS       $0x01, Y10, Y6, Y9
+	VMULPS       const256_4b000000<>+0(SB), Y6, Y10
+	VBLENDVPS    Y9, Y10, Y6, Y6
+	VANDPS       const256_41b80000<>+0(SB), Y9, Y9
+	VPSRLD       $0x17, Y6, Y8
+	VPSUBD       const256_0000007f<>+0(SB), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VSUBPS       Y9, Y8, Y8
+	VPAND        const256_007fffff<>+0(SB), Y6, Y6
+	VPOR         const256_3f800000<>+0(SB), Y6, Y6
+	VBROADCASTSS const256_3fb504f3<>+0(SB), Y10
+	VCMPPS       $0x0d, Y10, Y6, Y9
+	VMULPS       const256_3f000000<>+0(SB), Y6, Y10
+	VBLENDVPS    Y9, Y10, Y6, Y6
+	VANDPS       const256_3f800000<>+0(SB), Y9, Y9
+	VADDPS       Y9, Y8, Y8
+	VADDPS       const256_bf800000<>+0(SB), Y6, Y6
+	VBROADCASTSS const256_3d8ec752<>+0(SB), Y9
+	VFMADD213PS  const256_bdeb1ade<>+0(SB), Y6, Y9
+	VFMADD213PS  const256_3def5141<>+0(SB), Y6, Y9
+	VFMADD213PS  const256_bdfe7a63<>+0(SB), Y6, Y9
+	VFMADD213PS  const256_3e11e90d<>+0(SB), Y6, Y9
+	VFMADD213PS  const256_be2aada5<>+0(SB), Y6, Y9
+	VFMADD213PS  const256_3e4ccead<>+0(SB), Y6, Y9
+	VFMADD213PS  const256_be7ffffe<>+0(SB), Y6, Y9
+	VFMADD213PS  const256_3eaaaaaa<>+0(SB), Y6, Y9
+	VMULPS       Y6, Y6, Y10
+	VMULPS       Y6, Y9, Y9
+	VADDPS       const256_bf000000<>+0(SB), Y9, Y9
+	VMULPS       Y10, Y9, Y9
+	VADDPS       Y9, Y6, Y6
+	VFMADD231PS  const256_3fb8aa3b<>+0(SB), Y6, Y8
+	VMULPS       Y0, Y8, Y8
+	VBROADCASTSS const256_c2fe0000<>+0(SB), Y9
+	VMAXPS       Y8, Y9, Y8
+	VBROADCASTSS const256_43000000<>+0(SB), Y9
+	VMINPS       Y8, Y9, Y8
+	VROUNDPS     $0x09, Y8, Y9
+	VSUBPS       Y9, Y8, Y8
+	VBROADCASTSS const256_395a4aaa<>+0(SB), Y6
+	VFMADD213PS  const256_3aa65bd8<>+0(SB), Y8, Y6
+	VFMADD213PS  const256_3c1e243e<>+0(SB), Y8, Y6
+	VFMADD213PS  const256_3d634fcc<>+0(SB), Y8, Y6
+	VFMADD213PS  const256_3e75fe1f<>+0(SB), Y8, Y6
+	VFMADD213PS  const256_3f317218<>+0(SB), Y8, Y6
+	VFMADD213PS  const256_3f800000<>+0(SB), Y8, Y6
+	VBROADCASTSS const256_c2fc0000<>+0(SB), Y8
+	VCMPPS       $0x01, Y8, Y9, Y8
+	VCVTPS2DQ    Y9, Y9
+	VPSLLD       $0x17, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VANDNPS      Y6, Y8, Y6
+	VXORPS       Y8, Y8, Y8
+	VFMADD231PS  Y8, Y5, Y6
+	VANDPS       Y7, Y6, Y6
+	VADDPS       Y6, Y3, Y3
+	VMULPS       Y5, Y6, Y6
+	VADDPS       Y6, Y2, Y2
+	VFMADD231PS  Y5, Y6, Y4
 
 none:
-	ADDQ CX, R10
-	DECQ R9
+	ADDQ CX, R11
+	DECQ R10
 	JNZ  class
 
 stripEnd:
 	VMOVUPS Y2, (SI)
 	VMOVUPS Y3, (DI)
+	VMOVUPS Y4, (R8)
 	ADDQ    $+32, AX
 	ADDQ    $+32, BX
 	ADDQ    $+32, SI
 	ADDQ    $+32, DI
-	DECQ    R8
+	ADDQ    $+32, R8
+	DECQ    R9
 	JNZ     strip
 	VZEROUPPER
 	RET

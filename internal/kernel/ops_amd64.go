@@ -230,28 +230,24 @@ func tileExpMap(p []float32, ldp int, z []float32, ldz, n int, l, g, u []float32
 	}
 }
 
-func tileHingeSum(z []float32, ldz, n int, tau, f, g []float32, e float32) {
+func tileHingeSum(z []float32, ldz, n int, tau, f, g, h []float32, e float32) {
 	tileOK(z, ldz, n)
-	tau, f, g = tau[:tileRows], f[:tileRows], g[:tileRows]
+	tau, f, g, h = tau[:tileRows], f[:tileRows], g[:tileRows], h[:tileRows]
 	switch {
 	case active == pathAVX512 && e == 0:
-		tileHingeSum0x512(ptr(z), ldz, n, ptr(tau), ptr(f), ptr(g))
+		tileHingeSum0x512(ptr(z), ldz, n, ptr(tau), ptr(f), ptr(g), ptr(h))
 	case active == pathAVX512 && e == 1:
-		tileHingeSum1x512(ptr(z), ldz, n, ptr(tau), ptr(f), ptr(g))
-	case active == pathAVX512 && e == 2:
-		tileHingeSum2x512(ptr(z), ldz, n, ptr(tau), ptr(f), ptr(g))
+		tileHingeSum1x512(ptr(z), ldz, n, ptr(tau), ptr(f), ptr(g), ptr(h))
 	case active == pathAVX512:
-		tileHingeSumPowx512(ptr(z), ldz, n, ptr(tau), ptr(f), ptr(g), e)
+		tileHingeSumPowx512(ptr(z), ldz, n, ptr(tau), ptr(f), ptr(g), ptr(h), e)
 	case active == pathAVX2 && e == 0:
-		tileHingeSum0x256(ptr(z), ldz, n, ptr(tau), ptr(f), ptr(g))
+		tileHingeSum0x256(ptr(z), ldz, n, ptr(tau), ptr(f), ptr(g), ptr(h))
 	case active == pathAVX2 && e == 1:
-		tileHingeSum1x256(ptr(z), ldz, n, ptr(tau), ptr(f), ptr(g))
-	case active == pathAVX2 && e == 2:
-		tileHingeSum2x256(ptr(z), ldz, n, ptr(tau), ptr(f), ptr(g))
+		tileHingeSum1x256(ptr(z), ldz, n, ptr(tau), ptr(f), ptr(g), ptr(h))
 	case active == pathAVX2:
-		tileHingeSumPowx256(ptr(z), ldz, n, ptr(tau), ptr(f), ptr(g), e)
+		tileHingeSumPowx256(ptr(z), ldz, n, ptr(tau), ptr(f), ptr(g), ptr(h), e)
 	default:
-		tileHingeSumGo(z, ldz, n, tau, f, g, e)
+		tileHingeSumGo(z, ldz, n, tau, f, g, h, e)
 	}
 }
 

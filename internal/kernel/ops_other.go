@@ -20,8 +20,8 @@ func tileExpSum(z []float32, ldz, n int, m, s []float32) { tileExpSumGo(z, ldz, 
 func tileExpMap(p []float32, ldp int, z []float32, ldz, n int, l, g, u []float32) {
 	tileExpMapGo(p, ldp, z, ldz, n, l, g, u)
 }
-func tileHingeSum(z []float32, ldz, n int, tau, f, g []float32, e float32) {
-	tileHingeSumGo(z, ldz, n, tau, f, g, e)
+func tileHingeSum(z []float32, ldz, n int, tau, f, g, h []float32, e float32) {
+	tileHingeSumGo(z, ldz, n, tau, f, g, h, e)
 }
 func tileHingeMap(p []float32, ldp int, z []float32, ldz, n int, tau, g []float32, e float32) {
 	tileHingeMapGo(p, ldp, z, ldz, n, tau, g, e)

@@ -198,33 +198,26 @@ func tileExpSum512(z *float32, ldz int, n int, m *float32, s *float32)
 //go:noescape
 func tileExpMap512(p *float32, ldp int, z *float32, ldz int, n int, l *float32, scale *float32, u *float32)
 
-// tileHingeSum0x512 adds Σ x^(e+1) to f and Σ x^e to df, x = z−τ, over the classes with x > 0, for e = 0:
+// tileHingeSum0x512 adds Σ x^(e+1) to f, Σ x^e to df and Σ x^(e+2) to h, x = z−τ, over the classes with x > 0, for e = 0:
 //
-//	for c := range n { for r := range 64 { if x := z[c*ldz+r] - tau[r]; !(x <= 0) { y := pow(x, e); f[r] += x * y; df[r] += y } } }
+//	for c := range n { for r := range 64 { if x := z[c*ldz+r] - tau[r]; !(x <= 0) { y := pow(x, e); f[r] += x * y; df[r] += y; h[r] += x * (x * y) } } }
 //
 //go:noescape
-func tileHingeSum0x512(z *float32, ldz int, n int, tau *float32, f *float32, df *float32)
+func tileHingeSum0x512(z *float32, ldz int, n int, tau *float32, f *float32, df *float32, h *float32)
 
-// tileHingeSum1x512 adds Σ x^(e+1) to f and Σ x^e to df, x = z−τ, over the classes with x > 0, for e = 1:
+// tileHingeSum1x512 adds Σ x^(e+1) to f, Σ x^e to df and Σ x^(e+2) to h, x = z−τ, over the classes with x > 0, for e = 1:
 //
-//	for c := range n { for r := range 64 { if x := z[c*ldz+r] - tau[r]; !(x <= 0) { y := pow(x, e); f[r] += x * y; df[r] += y } } }
+//	for c := range n { for r := range 64 { if x := z[c*ldz+r] - tau[r]; !(x <= 0) { y := pow(x, e); f[r] += x * y; df[r] += y; h[r] += x * (x * y) } } }
 //
 //go:noescape
-func tileHingeSum1x512(z *float32, ldz int, n int, tau *float32, f *float32, df *float32)
+func tileHingeSum1x512(z *float32, ldz int, n int, tau *float32, f *float32, df *float32, h *float32)
 
-// tileHingeSum2x512 adds Σ x^(e+1) to f and Σ x^e to df, x = z−τ, over the classes with x > 0, for e = 2:
+// tileHingeSumPowx512 adds Σ x^(e+1) to f, Σ x^e to df and Σ x^(e+2) to h, x = z−τ, over the classes with x > 0, for e = e:
 //
-//	for c := range n { for r := range 64 { if x := z[c*ldz+r] - tau[r]; !(x <= 0) { y := pow(x, e); f[r] += x * y; df[r] += y } } }
-//
-//go:noescape
-func tileHingeSum2x512(z *float32, ldz int, n int, tau *float32, f *float32, df *float32)
-
-// tileHingeSumPowx512 adds Σ x^(e+1) to f and Σ x^e to df, x = z−τ, over the classes with x > 0, for e = e:
-//
-//	for c := range n { for r := range 64 { if x := z[c*ldz+r] - tau[r]; !(x <= 0) { y := pow(x, e); f[r] += x * y; df[r] += y } } }
+//	for c := range n { for r := range 64 { if x := z[c*ldz+r] - tau[r]; !(x <= 0) { y := pow(x, e); f[r] += x * y; df[r] += y; h[r] += x * (x * y) } } }
 //
 //go:noescape
-func tileHingeSumPowx512(z *float32, ldz int, n int, tau *float32, f *float32, df *float32, e float32)
+func tileHingeSumPowx512(z *float32, ldz int, n int, tau *float32, f *float32, df *float32, h *float32, e float32)
 
 // tileHingeMap0x512 stores scale·x^e where x = z−τ > 0 and 0 elsewhere, for e = 0; p may be z:
 //
@@ -385,33 +378,26 @@ func tileExpSum256(z *float32, ldz int, n int, m *float32, s *float32)
 //go:noescape
 func tileExpMap256(p *float32, ldp int, z *float32, ldz int, n int, l *float32, scale *float32, u *float32)
 
-// tileHingeSum0x256 adds Σ x^(e+1) to f and Σ x^e to df, x = z−τ, over the classes with x > 0, for e = 0:
+// tileHingeSum0x256 adds Σ x^(e+1) to f, Σ x^e to df and Σ x^(e+2) to h, x = z−τ, over the classes with x > 0, for e = 0:
 //
-//	for c := range n { for r := range 64 { if x := z[c*ldz+r] - tau[r]; !(x <= 0) { y := pow(x, e); f[r] += x * y; df[r] += y } } }
+//	for c := range n { for r := range 64 { if x := z[c*ldz+r] - tau[r]; !(x <= 0) { y := pow(x, e); f[r] += x * y; df[r] += y; h[r] += x * (x * y) } } }
 //
 //go:noescape
-func tileHingeSum0x256(z *float32, ldz int, n int, tau *float32, f *float32, df *float32)
+func tileHingeSum0x256(z *float32, ldz int, n int, tau *float32, f *float32, df *float32, h *float32)
 
-// tileHingeSum1x256 adds Σ x^(e+1) to f and Σ x^e to df, x = z−τ, over the classes with x > 0, for e = 1:
+// tileHingeSum1x256 adds Σ x^(e+1) to f, Σ x^e to df and Σ x^(e+2) to h, x = z−τ, over the classes with x > 0, for e = 1:
 //
-//	for c := range n { for r := range 64 { if x := z[c*ldz+r] - tau[r]; !(x <= 0) { y := pow(x, e); f[r] += x * y; df[r] += y } } }
+//	for c := range n { for r := range 64 { if x := z[c*ldz+r] - tau[r]; !(x <= 0) { y := pow(x, e); f[r] += x * y; df[r] += y; h[r] += x * (x * y) } } }
 //
 //go:noescape
-func tileHingeSum1x256(z *float32, ldz int, n int, tau *float32, f *float32, df *float32)
+func tileHingeSum1x256(z *float32, ldz int, n int, tau *float32, f *float32, df *float32, h *float32)
 
-// tileHingeSum2x256 adds Σ x^(e+1) to f and Σ x^e to df, x = z−τ, over the classes with x > 0, for e = 2:
+// tileHingeSumPowx256 adds Σ x^(e+1) to f, Σ x^e to df and Σ x^(e+2) to h, x = z−τ, over the classes with x > 0, for e = e:
 //
-//	for c := range n { for r := range 64 { if x := z[c*ldz+r] - tau[r]; !(x <= 0) { y := pow(x, e); f[r] += x * y; df[r] += y } } }
-//
-//go:noescape
-func tileHingeSum2x256(z *float32, ldz int, n int, tau *float32, f *float32, df *float32)
-
-// tileHingeSumPowx256 adds Σ x^(e+1) to f and Σ x^e to df, x = z−τ, over the classes with x > 0, for e = e:
-//
-//	for c := range n { for r := range 64 { if x := z[c*ldz+r] - tau[r]; !(x <= 0) { y := pow(x, e); f[r] += x * y; df[r] += y } } }
+//	for c := range n { for r := range 64 { if x := z[c*ldz+r] - tau[r]; !(x <= 0) { y := pow(x, e); f[r] += x * y; df[r] += y; h[r] += x * (x * y) } } }
 //
 //go:noescape
-func tileHingeSumPowx256(z *float32, ldz int, n int, tau *float32, f *float32, df *float32, e float32)
+func tileHingeSumPowx256(z *float32, ldz int, n int, tau *float32, f *float32, df *float32, h *float32, e float32)
 
 // tileHingeMap0x256 stores scale·x^e where x = z−τ > 0 and 0 elsewhere, for e = 0; p may be z:
 //

@@ -54,8 +54,6 @@ type Rankmax struct {
 type hinge struct {
 	scale float64
 	q, e  float64
-	// moment says that value needs Σ x^(q+1).
-	moment bool
 	// given is the distance of τ below the label's score, for a loss whose threshold
 	// is not solved for; 0 otherwise.
 	given float64
@@ -65,8 +63,8 @@ type hinge struct {
 	atTarget func(w float64, s hingeSums) float64
 }
 
-// hingeSums are f = Σ x^q and g = Σ x^(q−1) at τ, with q = 1 where τ is given, and
-// where a loss needs it r = Σ x^(q+1).
+// hingeSums are f = Σ x^q, g = Σ x^(q−1) and r = Σ x^(q+1) at τ, with q = 1 where
+// τ is given.
 type hingeSums struct{ tau, f, g, r float64 }
 
 // norm returns Σ x^e.
@@ -87,7 +85,7 @@ func (l Entmax) hinge() (hinge, error) {
 	}
 	q := 1 / (a - 1)
 	return hinge{
-		scale: a - 1, q: q, e: q, moment: true,
+		scale: a - 1, q: q, e: q,
 		value: func(t []entry, s hingeSums) float64 {
 			// With x_k = z_k − τ, signed, Σ(p−t) = 0 and p^α = x·p:
 			// α(α−1)·ℓ = (α−1)·Σxp − α·Σ t_k x_k + Σ t_k^α.
@@ -223,7 +221,7 @@ type thresholdState struct {
 	sums   []hingeSums  // [panels·64]
 	sample [][]float32  // [worker]: sampled scores of a panel, class-major
 	count  []float64    // [panels·64]: sampled scores above tau
-	fold   []float32    // [chunks][panels][5·64]: f, g, r, its companion, maximum
+	fold   []float32    // [chunks][panels][4·64]: f, g, r, maximum
 	lists  []candidates // [chunks][panels]
 	val    [][]float32  // [worker]: hits of a tile
 	idx    [][]uint32
@@ -373,7 +371,7 @@ func (h hinge) solveSample(ws *Workspace) {
 	Parallel(ws.panels, func(worker, panel int) {
 		z, n := ws.sampleScores(worker, panel)
 		i0 := panel * tileRows
-		var m, tau, f, g [tileRows]float32
+		var m, tau, f, g, unused [tileRows]float32
 		for r := range m {
 			m[r] = floor
 		}
@@ -396,7 +394,7 @@ func (h hinge) solveSample(ws *Workspace) {
 			for r := range tau {
 				tau[r], f[r], g[r] = s.tau[i0+r], 0, 0
 			}
-			tileHingeSum(z, tileRows, n, tau[:], f[:], g[:], float32(h.q-1))
+			tileHingeSum(z, tileRows, n, tau[:], f[:], g[:], unused[:], float32(h.q-1))
 			for r := range tau {
 				if !live[r] {
 					continue
@@ -422,8 +420,8 @@ func (h hinge) expected(ws *Workspace) float64 {
 	}
 	Parallel(ws.panels, func(worker, panel int) {
 		z, n := ws.sampleScores(worker, panel)
-		var f, g [tileRows]float32
-		tileHingeSum(z, tileRows, n, s.low[panel*tileRows:][:tileRows], f[:], g[:], 0)
+		var f, g, r [tileRows]float32
+		tileHingeSum(z, tileRows, n, s.low[panel*tileRows:][:tileRows], f[:], g[:], r[:], 0)
 		for r, v := range g {
 			s.count[panel*tileRows+r] = float64(v) * float64(ws.x.C) / float64(n)
 		}
@@ -431,7 +429,7 @@ func (h hinge) expected(ws *Workspace) float64 {
 	return sumGo(s.count)
 }
 
-const foldWidth = 5 // numbers of a row in a full pass: f, g, r, its companion, maximum
+const foldWidth = 4 // numbers of a row in a full pass: f, g, r, maximum
 
 // foldPass sums over all classes at the bound and takes a Newton step; it reports
 // whether every row had converged, or τ is given: the sums are then those of the
@@ -446,7 +444,7 @@ func (h hinge) foldPass(ws *Workspace) (converged bool) {
 	clear(s.fold)
 	for chunk := range ws.chunks {
 		for panel := range ws.panels {
-			m := part(chunk, panel, 4)
+			m := part(chunk, panel, 3)
 			for r := range m {
 				m[r] = floor
 			}
@@ -455,11 +453,8 @@ func (h hinge) foldPass(ws *Workspace) (converged bool) {
 	ws.eachTile(func(_, chunk, panel, c0, n int, z []float32) {
 		ws.capture(z, c0, panel)
 		tau := s.tau[panel*tileRows:][:tileRows]
-		tileHingeSum(z, tileRows, n, tau, part(chunk, panel, 0), part(chunk, panel, 1), float32(h.q-1))
-		if h.moment {
-			tileHingeSum(z, tileRows, n, tau, part(chunk, panel, 2), part(chunk, panel, 3), float32(h.q))
-		}
-		tileMax(z, tileRows, n, part(chunk, panel, 4))
+		tileHingeSum(z, tileRows, n, tau, part(chunk, panel, 0), part(chunk, panel, 1), part(chunk, panel, 2), float32(h.q-1))
+		tileMax(z, tileRows, n, part(chunk, panel, 3))
 	})
 	converged = true
 	for i := range ws.x.B {
@@ -471,7 +466,7 @@ func (h hinge) foldPass(ws *Workspace) (converged bool) {
 			t.f += float64(part(chunk, i/tileRows, 0)[r])
 			t.g += float64(part(chunk, i/tileRows, 1)[r])
 			t.r += float64(part(chunk, i/tileRows, 2)[r])
-			m = max(m, float64(part(chunk, i/tileRows, 4)[r]))
+			m = max(m, float64(part(chunk, i/tileRows, 3)[r]))
 		}
 		s.sums[i] = t
 		if h.given > 0 {
@@ -601,18 +596,14 @@ func (h hinge) solveRow(z []float32, bound float32) hingeSums {
 	}
 	tau := 0.0
 	for it := 0; ; it++ {
-		var at, f, g, r, unused [tileRows]float32
+		var at, f, g, r [tileRows]float32
 		for i := range at {
 			at[i] = float32(tau)
 		}
-		tileHingeSum(z, tileRows, len(z)/tileRows, at[:], f[:], g[:], float32(h.q-1))
-		t := hingeSums{tau: float64(b) + tau, f: sum64(f[:]), g: sum64(g[:])}
+		tileHingeSum(z, tileRows, len(z)/tileRows, at[:], f[:], g[:], r[:], float32(h.q-1))
+		t := hingeSums{tau: float64(b) + tau, f: sum64(f[:]), g: sum64(g[:]), r: sum64(r[:])}
 		step := h.newton(t.f, t.g)
 		if h.given > 0 || it == 50 || !(step > 1e-7) {
-			if h.moment {
-				tileHingeSum(z, tileRows, len(z)/tileRows, at[:], r[:], unused[:], float32(h.q))
-				t.r = sum64(r[:])
-			}
 			if m > math.MaxFloat32 { // +Inf among the scores
 				t.f = math.NaN()
 			}

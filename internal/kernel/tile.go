@@ -48,13 +48,14 @@ func hingePower(x, e float32) float32 {
 	return pow1(x, e) + 0*x
 }
 
-func tileHingeSumGo(z []float32, ldz, n int, tau, f, g []float32, e float32) {
+func tileHingeSumGo(z []float32, ldz, n int, tau, f, g, h []float32, e float32) {
 	for c := range n {
 		for r, x := range z[c*ldz:][:tileRows] {
 			if x -= tau[r]; !(x <= 0) {
 				y := hingePower(x, e)
 				f[r] += x * y
 				g[r] += y
+				h[r] += x * (x * y)
 			}
 		}
 	}

@@ -63,20 +63,18 @@ func TestTileReductionsMatchTheirDefinition(t *testing.T) {
 		tileExpSumGo(z.x, ldz, n, m.x, want.x)
 		requireSame(t, want, s, 3e-6, 1e-6, fmt.Sprintf("tileExpSum, %d", n))
 
-		for _, e := range []float32{0, 1, 2, 0.5, 3} {
-			f, g := rowVector(3, 1, offset), rowVector(4, 1, offset)
-			wantF, wantG := rowVector(3, 1, offset), rowVector(4, 1, offset)
-			tileHingeSum(z.x, ldz, n, m.x, f.x, g.x, e)
-			tileHingeSumGo(z.x, ldz, n, m.x, wantF.x, wantG.x, e)
-			what := fmt.Sprintf("tileHingeSum, %d, e=%v", n, e)
-			requireSame(t, wantF, f, 1e-5, 1e-6, what)
-			requireSame(t, wantG, g, 1e-5, 1e-6, what)
-			// m is the maximum, so nothing was above it: again with a threshold that cuts.
-			tau := rowVector(5, 1, offset)
-			tileHingeSum(z.x, ldz, n, tau.x, f.x, g.x, e)
-			tileHingeSumGo(z.x, ldz, n, tau.x, wantF.x, wantG.x, e)
-			requireSame(t, wantF, f, 1e-5, 1e-5, what)
-			requireSame(t, wantG, g, 1e-5, 1e-5, what)
+		for _, e := range []float32{0, 1, 0.5, 3} {
+			for _, tau := range []guarded{m, rowVector(5, 1, offset)} { // nothing above it; about half
+				var got, want [3]guarded
+				for k := range got {
+					got[k], want[k] = rowVector(uint64(k), 1, offset), rowVector(uint64(k), 1, offset)
+				}
+				tileHingeSum(z.x, ldz, n, tau.x, got[0].x, got[1].x, got[2].x, e)
+				tileHingeSumGo(z.x, ldz, n, tau.x, want[0].x, want[1].x, want[2].x, e)
+				for k := range got {
+					requireSame(t, want[k], got[k], 1e-5, 1e-5, fmt.Sprintf("tileHingeSum, %d, e=%v, sum %d", n, e, k))
+				}
+			}
 		}
 		z.requireIntact(t, "z")
 	})

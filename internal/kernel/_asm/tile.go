@@ -70,7 +70,7 @@ func tiles(v isa) {
 	tileMax(v, nv)
 	tileExpSum(v, nv)
 	tileExpMap(v, nv)
-	for _, e := range []int{0, 1, 2, -1} {
+	for _, e := range []int{0, 1, -1} {
 		tileHingeSum(v, e)
 	}
 	for _, e := range []int{0, 1, 2, -1} {
@@ -192,15 +192,15 @@ func hingeName(e int) string {
 }
 
 func tileHingeSum(v isa, e int) {
-	sig, power := "(z *float32, ldz, n int, tau, f, df *float32)", fmt.Sprint(e)
+	sig, power := "(z *float32, ldz, n int, tau, f, df, h *float32)", fmt.Sprint(e)
 	if e < 0 {
-		sig, power = "(z *float32, ldz, n int, tau, f, df *float32, e float32)", "e"
+		sig, power = "(z *float32, ldz, n int, tau, f, df, h *float32, e float32)", "e"
 	}
 	v.text("tileHingeSum"+hingeName(e)+"x", sig,
-		"adds Σ x^(e+1) to f and Σ x^e to df, x = z−τ, over the classes with x > 0, for e = "+power+":", "",
-		"\tfor c := range n { for r := range 64 { if x := z[c*ldz+r] - tau[r]; !(x <= 0) { y := pow(x, e); f[r] += x * y; df[r] += y } } }")
+		"adds Σ x^(e+1) to f, Σ x^e to df and Σ x^(e+2) to h, x = z−τ, over the classes with x > 0, for e = "+power+":", "",
+		"\tfor c := range n { for r := range 64 { if x := z[c*ldz+r] - tau[r]; !(x <= 0) { y := pow(x, e); f[r] += x * y; df[r] += y; h[r] += x * (x * y) } } }")
 	z, ldz, n := ptr("z"), stride("ldz"), ptr("n")
-	tau, f, g := ptr("tau"), ptr("f"), ptr("df")
+	tau, f, g, h := ptr("tau"), ptr("f"), ptr("df"), ptr("h")
 	var ev, one VecVirtual
 	switch e {
 	case -1:
@@ -209,12 +209,13 @@ func tileHingeSum(v isa, e int) {
 		one = v.reg()
 		v.set(1, one)
 	}
-	tv, fv, gv := v.reg(), v.reg(), v.reg()
-	v.columns(1, n, []GPVirtual{z}, []GPVirtual{ldz}, []GPVirtual{tau, f, g},
+	tv, fv, gv, hv := v.reg(), v.reg(), v.reg(), v.reg()
+	v.columns(1, n, []GPVirtual{z}, []GPVirtual{ldz}, []GPVirtual{tau, f, g, h},
 		func([]GPVirtual) {
 			VMOVUPS(at(tau, 0), tv)
 			VMOVUPS(at(f, 0), fv)
 			VMOVUPS(at(g, 0), gv)
+			VMOVUPS(at(h, 0), hv)
 		},
 		func(cur []GPVirtual) {
 			x, y := v.reg(), v.reg()
@@ -229,14 +230,14 @@ func tileHingeSum(v isa, e int) {
 				VMOVAPS(one, y)
 			case 1:
 				VMOVAPS(x, y)
-			case 2:
-				VMULPS(x, x, y)
 			default:
 				v.powMarked(y, x, ev)
 			}
 			v.keep(k, y)
 			VADDPS(y, gv, gv)
-			VFMADD231PS(x, y, fv)
+			VMULPS(x, y, y)
+			VADDPS(y, fv, fv)
+			VFMADD231PS(x, y, hv)
 			if e < 0 {
 				Label("none")
 			}
@@ -244,6 +245,7 @@ func tileHingeSum(v isa, e int) {
 		func([]GPVirtual) {
 			VMOVUPS(fv, at(f, 0))
 			VMOVUPS(gv, at(g, 0))
+			VMOVUPS(hv, at(h, 0))
 		})
 	ret()
 }
