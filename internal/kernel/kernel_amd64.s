@@ -3096,6 +3096,424 @@ loop:
 	VZEROUPPER
 	RET
 
+// func gatherDot512(out *float32, h *float32, tab *float32, d int, idx *int32, n int)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·gatherDot512(SB), NOSPLIT, $0-48
+	MOVQ  out+0(FP), AX
+	MOVQ  h+8(FP), CX
+	MOVQ  tab+16(FP), DX
+	MOVQ  d+24(FP), BX
+	MOVQ  idx+32(FP), SI
+	MOVQ  n+40(FP), DI
+	MOVQ  BX, R8
+	SHLQ  $0x02, R8
+	MOVQ  BX, R9
+	ANDQ  $0x0f, R9
+	MOVL  $0x00000001, R10
+	SHLXL R9, R10, R10
+	DECL  R10
+	KMOVW R10, K1
+
+row:
+	TESTQ   DI, DI
+	JZ      done
+	CMPQ    DI, $0x09
+	JLT     fetched
+	MOVLQSX 32(SI), R9
+	IMULQ   R8, R9
+	ADDQ    DX, R9
+	MOVQ    R8, R10
+
+fetch:
+	PREFETCHT0 (R9)
+	ADDQ       $0x40, R9
+	SUBQ       $0x40, R10
+	JG         fetch
+
+fetched:
+	MOVLQSX (SI), R9
+	IMULQ   R8, R9
+	ADDQ    DX, R9
+	MOVQ    CX, R10
+	MOVQ    BX, R11
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+
+four:
+	CMPQ        R11, $0x40
+	JLT         one
+	VMOVUPS     (R9), Z4
+	VFMADD231PS (R10), Z4, Z0
+	VMOVUPS     64(R9), Z4
+	VFMADD231PS 64(R10), Z4, Z1
+	VMOVUPS     128(R9), Z4
+	VFMADD231PS 128(R10), Z4, Z2
+	VMOVUPS     192(R9), Z4
+	VFMADD231PS 192(R10), Z4, Z3
+	ADDQ        $+256, R9
+	ADDQ        $+256, R10
+	SUBQ        $0x40, R11
+	JMP         four
+
+one:
+	CMPQ        R11, $0x10
+	JLT         tail
+	VMOVUPS     (R9), Z4
+	VFMADD231PS (R10), Z4, Z0
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R10
+	SUBQ        $0x10, R11
+	JMP         one
+
+tail:
+	TESTQ       R11, R11
+	JZ          sum
+	VMOVUPS.Z   (R9), K1, Z4
+	VMOVUPS.Z   (R10), K1, Z5
+	VFMADD231PS Z4, Z5, Z1
+
+sum:
+	VADDPS        Z1, Z0, Z0
+	VADDPS        Z3, Z2, Z2
+	VADDPS        Z2, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y4
+	VADDPS        Y4, Y0, Y4
+	VEXTRACTF128  $0x01, Y4, X5
+	VADDPS        X5, X4, X5
+	VPERMILPS     $0x4e, X5, X4
+	VADDPS        X4, X5, X5
+	VPERMILPS     $0xb1, X5, X4
+	VADDPS        X4, X5, X5
+	VMOVSS        X5, (AX)
+	ADDQ          $0x04, AX
+	ADDQ          $0x04, SI
+	DECQ          DI
+	JMP           row
+
+done:
+	VZEROUPPER
+	RET
+
+// func gatherAxpy512(acc *float32, coef *float32, tab *float32, d int, idx *int32, n int)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·gatherAxpy512(SB), NOSPLIT, $0-48
+	MOVQ acc+0(FP), AX
+	MOVQ tab+16(FP), CX
+	MOVQ d+24(FP), DX
+	MOVQ DX, BX
+	SHLQ $0x02, BX
+
+four:
+	CMPQ    DX, $0x40
+	JLT     one
+	VMOVUPS (AX), Z0
+	VMOVUPS 64(AX), Z1
+	VMOVUPS 128(AX), Z2
+	VMOVUPS 192(AX), Z3
+	MOVQ    idx+32(FP), SI
+	MOVQ    coef+8(FP), DI
+	MOVQ    n+40(FP), R8
+
+rows4:
+	TESTQ   R8, R8
+	JZ      rows4End
+	CMPQ    R8, $0x09
+	JLT     fetched
+	MOVLQSX 32(SI), R9
+	IMULQ   BX, R9
+	ADDQ    CX, R9
+	MOVQ    BX, R10
+
+fetch:
+	PREFETCHT0 (R9)
+	ADDQ       $0x40, R9
+	SUBQ       $0x40, R10
+	JG         fetch
+
+fetched:
+	MOVLQSX      (SI), R9
+	IMULQ        BX, R9
+	ADDQ         CX, R9
+	VBROADCASTSS (DI), Z4
+	VMOVUPS      (R9), Z5
+	VFMADD231PS  Z5, Z4, Z0
+	VMOVUPS      64(R9), Z5
+	VFMADD231PS  Z5, Z4, Z1
+	VMOVUPS      128(R9), Z5
+	VFMADD231PS  Z5, Z4, Z2
+	VMOVUPS      192(R9), Z5
+	VFMADD231PS  Z5, Z4, Z3
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, DI
+	DECQ         R8
+	JMP          rows4
+
+rows4End:
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
+	ADDQ    $+256, AX
+	ADDQ    $+256, CX
+	SUBQ    $0x40, DX
+	JMP     four
+
+one:
+	CMPQ    DX, $0x10
+	JLT     tail
+	VMOVUPS (AX), Z0
+	MOVQ    idx+32(FP), SI
+	MOVQ    coef+8(FP), DI
+	MOVQ    n+40(FP), R8
+
+rows1:
+	TESTQ        R8, R8
+	JZ           rows1End
+	MOVLQSX      (SI), R9
+	IMULQ        BX, R9
+	ADDQ         CX, R9
+	VBROADCASTSS (DI), Z1
+	VMOVUPS      (R9), Z2
+	VFMADD231PS  Z2, Z1, Z0
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, DI
+	DECQ         R8
+	JMP          rows1
+
+rows1End:
+	VMOVUPS Z0, (AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	SUBQ    $0x10, DX
+	JMP     one
+
+tail:
+	TESTQ     DX, DX
+	JZ        done
+	MOVL      $0x00000001, SI
+	SHLXL     DX, SI, SI
+	DECL      SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (AX), K1, Z0
+	MOVQ      idx+32(FP), SI
+	MOVQ      coef+8(FP), DI
+	MOVQ      n+40(FP), R8
+
+rowsTail:
+	TESTQ        R8, R8
+	JZ           rowsTailEnd
+	MOVLQSX      (SI), DX
+	IMULQ        BX, DX
+	ADDQ         CX, DX
+	VBROADCASTSS (DI), Z1
+	VMOVUPS.Z    (DX), K1, Z2
+	VFMADD231PS  Z2, Z1, Z0
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, DI
+	DECQ         R8
+	JMP          rowsTail
+
+rowsTailEnd:
+	VMOVUPS Z0, K1, (AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+
+done:
+	VZEROUPPER
+	RET
+
+// func adagrad512(w *float32, s *float32, grad *float32, n int, lr float32, eps float32)
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·adagrad512(SB), NOSPLIT, $0-40
+	MOVSS        lr+32(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        eps+36(FP), X1
+	VBROADCASTSS X1, Z1
+	MOVQ         w+0(FP), AX
+	MOVQ         s+8(FP), CX
+	MOVQ         grad+16(FP), DX
+	MOVQ         n+24(FP), BX
+
+loop:
+	CMPQ        BX, $0x10
+	JLT         tail
+	VMOVUPS     (DX), Z4
+	VMOVUPS     (CX), Z3
+	VMOVUPS     (AX), Z2
+	VFMADD231PS Z4, Z4, Z3
+	VMOVUPS     Z3, (CX)
+	VSQRTPS     Z3, Z3
+	VADDPS      Z1, Z3, Z3
+	VMULPS      Z0, Z4, Z4
+	VDIVPS      Z3, Z4, Z4
+	VSUBPS      Z4, Z2, Z2
+	VMOVUPS     Z2, (AX)
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, DX
+	SUBQ        $0x10, BX
+	JMP         loop
+
+tail:
+	TESTQ       BX, BX
+	JZ          end
+	MOVL        $0x00000001, SI
+	SHLXL       BX, SI, SI
+	DECL        SI
+	KMOVW       SI, K1
+	VMOVUPS.Z   (DX), K1, Z4
+	VMOVUPS.Z   (CX), K1, Z3
+	VMOVUPS.Z   (AX), K1, Z2
+	VFMADD231PS Z4, Z4, Z3
+	VMOVUPS     Z3, K1, (CX)
+	VSQRTPS     Z3, Z3
+	VADDPS      Z1, Z3, Z3
+	VMULPS      Z0, Z4, Z4
+	VDIVPS      Z3, Z4, Z4
+	VSUBPS      Z4, Z2, Z2
+	VMOVUPS     Z2, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func adam512(w *float32, m *float32, s *float32, grad *float32, n int, lr float32, eps float32, beta1 float32, beta2 float32)
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·adam512(SB), NOSPLIT, $0-56
+	MOVSS        lr+40(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        eps+44(FP), X1
+	VBROADCASTSS X1, Z1
+	MOVSS        beta1+48(FP), X2
+	VBROADCASTSS X2, Z2
+	MOVSS        beta2+52(FP), X3
+	VBROADCASTSS X3, Z3
+	VBROADCASTSS const512_3f800000<>+0(SB), Z4
+	VSUBPS       Z3, Z4, Z5
+	VSUBPS       Z2, Z4, Z4
+	MOVQ         w+0(FP), AX
+	MOVQ         m+8(FP), CX
+	MOVQ         s+16(FP), DX
+	MOVQ         grad+24(FP), BX
+	MOVQ         n+32(FP), SI
+
+loop:
+	CMPQ        SI, $0x10
+	JLT         tail
+	VMOVUPS     (BX), Z9
+	VMOVUPS     (CX), Z7
+	VMOVUPS     (DX), Z8
+	VMOVUPS     (AX), Z6
+	VMULPS      Z9, Z4, Z10
+	VFMADD213PS Z10, Z2, Z7
+	VMULPS      Z9, Z9, Z9
+	VMULPS      Z9, Z5, Z10
+	VFMADD213PS Z10, Z3, Z8
+	VMOVUPS     Z7, (CX)
+	VMOVUPS     Z8, (DX)
+	VSQRTPS     Z8, Z8
+	VADDPS      Z1, Z8, Z8
+	VMULPS      Z0, Z7, Z7
+	VDIVPS      Z8, Z7, Z7
+	VSUBPS      Z7, Z6, Z6
+	VMOVUPS     Z6, (AX)
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, DX
+	ADDQ        $0x40, BX
+	SUBQ        $0x10, SI
+	JMP         loop
+
+tail:
+	TESTQ       SI, SI
+	JZ          end
+	MOVL        $0x00000001, DI
+	SHLXL       SI, DI, DI
+	DECL        DI
+	KMOVW       DI, K1
+	VMOVUPS.Z   (BX), K1, Z9
+	VMOVUPS.Z   (CX), K1, Z7
+	VMOVUPS.Z   (DX), K1, Z8
+	VMOVUPS.Z   (AX), K1, Z6
+	VMULPS      Z9, Z4, Z4
+	VFMADD213PS Z4, Z2, Z7
+	VMULPS      Z9, Z9, Z9
+	VMULPS      Z9, Z5, Z4
+	VFMADD213PS Z4, Z3, Z8
+	VMOVUPS     Z7, K1, (CX)
+	VMOVUPS     Z8, K1, (DX)
+	VSQRTPS     Z8, Z8
+	VADDPS      Z1, Z8, Z8
+	VMULPS      Z0, Z7, Z7
+	VDIVPS      Z8, Z7, Z7
+	VSUBPS      Z7, Z6, Z6
+	VMOVUPS     Z6, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func cholPanel512(a *float32, ld int, rows int, width int, inv *float32)
+// Requires: AVX, AVX512F
+TEXT ·cholPanel512(SB), NOSPLIT, $0-40
+	MOVQ   a+0(FP), AX
+	MOVQ   ld+8(FP), CX
+	SHLQ   $0x02, CX
+	MOVQ   rows+16(FP), DX
+	MOVQ   width+24(FP), BX
+	MOVQ   inv+32(FP), SI
+	SHLQ   $0x02, BX
+	XORQ   DI, DI
+	MOVQ   AX, R8
+	VMOVSS const512_3f800000<>+0(SB), X0
+
+pivot:
+	CMPQ         DI, DX
+	JGE          done
+	VMOVSS       (R8)(DI*4), X1
+	VSQRTSS      X1, X1, X1
+	VDIVSS       X1, X0, X1
+	VMOVSS       X1, (SI)(DI*4)
+	VBROADCASTSS X1, Z1
+	XORQ         R10, R10
+
+scale:
+	VMULPS  (R8)(R10*1), Z1, Z2
+	VMOVUPS Z2, (R8)(R10*1)
+	ADDQ    $0x40, R10
+	CMPQ    R10, BX
+	JLT     scale
+	MOVQ    DI, AX
+	MOVQ    R8, R9
+
+row:
+	INCQ         AX
+	CMPQ         AX, DX
+	JGE          next
+	ADDQ         CX, R9
+	VBROADCASTSS (R8)(AX*4), Z1
+	XORQ         R10, R10
+
+column:
+	VMOVUPS      (R9)(R10*1), Z2
+	VFNMADD231PS (R8)(R10*1), Z1, Z2
+	VMOVUPS      Z2, (R9)(R10*1)
+	ADDQ         $0x40, R10
+	CMPQ         R10, BX
+	JLT          column
+	JMP          row
+
+next:
+	ADDQ CX, R8
+	INCQ DI
+	JMP  pivot
+
+done:
+	VZEROUPPER
+	RET
+
 // func gemm6x16x256(a *float32, ra int, ka int, nr int, nk int, b *float32, ldb int, c *float32, ldc int, add int)
 // Requires: AVX, FMA3
 TEXT ·gemm6x16x256(SB), NOSPLIT, $0-80
@@ -5538,4 +5956,430 @@ loop:
 	DECQ        AX
 	JNZ         loop
 	VZEROUPPER
+	RET
+
+// func gatherDot256(out *float32, h *float32, tab *float32, d int, idx *int32, n int)
+// Requires: AVX, FMA3, MMX+
+TEXT ·gatherDot256(SB), NOSPLIT, $0-48
+	MOVQ    out+0(FP), AX
+	MOVQ    h+8(FP), CX
+	MOVQ    tab+16(FP), DX
+	MOVQ    d+24(FP), BX
+	MOVQ    idx+32(FP), SI
+	MOVQ    n+40(FP), DI
+	MOVQ    BX, R8
+	SHLQ    $0x02, R8
+	MOVQ    BX, R9
+	ANDQ    $0x07, R9
+	LEAQ    tailTable<>+0(SB), R10
+	NEGQ    R9
+	VMOVUPS 32(R10)(R9*4), Y0
+
+row:
+	TESTQ   DI, DI
+	JZ      done
+	CMPQ    DI, $0x09
+	JLT     fetched
+	MOVLQSX 32(SI), R9
+	IMULQ   R8, R9
+	ADDQ    DX, R9
+	MOVQ    R8, R10
+
+fetch:
+	PREFETCHT0 (R9)
+	ADDQ       $0x40, R9
+	SUBQ       $0x40, R10
+	JG         fetch
+
+fetched:
+	MOVLQSX (SI), R9
+	IMULQ   R8, R9
+	ADDQ    DX, R9
+	MOVQ    CX, R10
+	MOVQ    BX, R11
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+
+four:
+	CMPQ        R11, $0x20
+	JLT         one
+	VMOVUPS     (R9), Y5
+	VFMADD231PS (R10), Y5, Y1
+	VMOVUPS     32(R9), Y5
+	VFMADD231PS 32(R10), Y5, Y2
+	VMOVUPS     64(R9), Y5
+	VFMADD231PS 64(R10), Y5, Y3
+	VMOVUPS     96(R9), Y5
+	VFMADD231PS 96(R10), Y5, Y4
+	ADDQ        $+128, R9
+	ADDQ        $+128, R10
+	SUBQ        $0x20, R11
+	JMP         four
+
+one:
+	CMPQ        R11, $0x08
+	JLT         tail
+	VMOVUPS     (R9), Y5
+	VFMADD231PS (R10), Y5, Y1
+	ADDQ        $0x20, R9
+	ADDQ        $0x20, R10
+	SUBQ        $0x08, R11
+	JMP         one
+
+tail:
+	TESTQ       R11, R11
+	JZ          sum
+	VMASKMOVPS  (R9), Y0, Y5
+	VMASKMOVPS  (R10), Y0, Y6
+	VFMADD231PS Y5, Y6, Y2
+
+sum:
+	VADDPS       Y2, Y1, Y1
+	VADDPS       Y4, Y3, Y3
+	VADDPS       Y3, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPS       X2, X1, X2
+	VPERMILPS    $0x4e, X2, X1
+	VADDPS       X1, X2, X2
+	VPERMILPS    $0xb1, X2, X1
+	VADDPS       X1, X2, X2
+	VMOVSS       X2, (AX)
+	ADDQ         $0x04, AX
+	ADDQ         $0x04, SI
+	DECQ         DI
+	JMP          row
+
+done:
+	VZEROUPPER
+	RET
+
+// func gatherAxpy256(acc *float32, coef *float32, tab *float32, d int, idx *int32, n int)
+// Requires: AVX, FMA3, MMX+
+TEXT ·gatherAxpy256(SB), NOSPLIT, $0-48
+	MOVQ acc+0(FP), AX
+	MOVQ tab+16(FP), CX
+	MOVQ d+24(FP), DX
+	MOVQ DX, BX
+	SHLQ $0x02, BX
+
+four:
+	CMPQ    DX, $0x20
+	JLT     one
+	VMOVUPS (AX), Y0
+	VMOVUPS 32(AX), Y1
+	VMOVUPS 64(AX), Y2
+	VMOVUPS 96(AX), Y3
+	MOVQ    idx+32(FP), SI
+	MOVQ    coef+8(FP), DI
+	MOVQ    n+40(FP), R8
+
+rows4:
+	TESTQ   R8, R8
+	JZ      rows4End
+	CMPQ    R8, $0x09
+	JLT     fetched
+	MOVLQSX 32(SI), R9
+	IMULQ   BX, R9
+	ADDQ    CX, R9
+	MOVQ    BX, R10
+
+fetch:
+	PREFETCHT0 (R9)
+	ADDQ       $0x40, R9
+	SUBQ       $0x40, R10
+	JG         fetch
+
+fetched:
+	MOVLQSX      (SI), R9
+	IMULQ        BX, R9
+	ADDQ         CX, R9
+	VBROADCASTSS (DI), Y4
+	VMOVUPS      (R9), Y5
+	VFMADD231PS  Y5, Y4, Y0
+	VMOVUPS      32(R9), Y5
+	VFMADD231PS  Y5, Y4, Y1
+	VMOVUPS      64(R9), Y5
+	VFMADD231PS  Y5, Y4, Y2
+	VMOVUPS      96(R9), Y5
+	VFMADD231PS  Y5, Y4, Y3
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, DI
+	DECQ         R8
+	JMP          rows4
+
+rows4End:
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	VMOVUPS Y2, 64(AX)
+	VMOVUPS Y3, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	SUBQ    $0x20, DX
+	JMP     four
+
+one:
+	CMPQ    DX, $0x08
+	JLT     tail
+	VMOVUPS (AX), Y0
+	MOVQ    idx+32(FP), SI
+	MOVQ    coef+8(FP), DI
+	MOVQ    n+40(FP), R8
+
+rows1:
+	TESTQ        R8, R8
+	JZ           rows1End
+	MOVLQSX      (SI), R9
+	IMULQ        BX, R9
+	ADDQ         CX, R9
+	VBROADCASTSS (DI), Y1
+	VMOVUPS      (R9), Y2
+	VFMADD231PS  Y2, Y1, Y0
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, DI
+	DECQ         R8
+	JMP          rows1
+
+rows1End:
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+	SUBQ    $0x08, DX
+	JMP     one
+
+tail:
+	TESTQ      DX, DX
+	JZ         done
+	LEAQ       tailTable<>+0(SB), SI
+	NEGQ       DX
+	VMOVUPS    32(SI)(DX*4), Y0
+	VMASKMOVPS (AX), Y0, Y1
+	MOVQ       idx+32(FP), SI
+	MOVQ       coef+8(FP), DI
+	MOVQ       n+40(FP), R8
+
+rowsTail:
+	TESTQ        R8, R8
+	JZ           rowsTailEnd
+	MOVLQSX      (SI), DX
+	IMULQ        BX, DX
+	ADDQ         CX, DX
+	VBROADCASTSS (DI), Y2
+	VMASKMOVPS   (DX), Y0, Y3
+	VFMADD231PS  Y3, Y2, Y1
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, DI
+	DECQ         R8
+	JMP          rowsTail
+
+rowsTailEnd:
+	VMASKMOVPS Y1, Y0, (AX)
+	ADDQ       $+32, AX
+	ADDQ       $+32, CX
+
+done:
+	VZEROUPPER
+	RET
+
+// func adagrad256(w *float32, s *float32, grad *float32, n int, lr float32, eps float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·adagrad256(SB), NOSPLIT, $0-40
+	MOVSS        lr+32(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        eps+36(FP), X1
+	VBROADCASTSS X1, Y1
+	MOVQ         w+0(FP), AX
+	MOVQ         s+8(FP), CX
+	MOVQ         grad+16(FP), DX
+	MOVQ         n+24(FP), BX
+
+loop:
+	CMPQ        BX, $0x08
+	JLT         tail
+	VMOVUPS     (DX), Y4
+	VMOVUPS     (CX), Y3
+	VMOVUPS     (AX), Y2
+	VFMADD231PS Y4, Y4, Y3
+	VMOVUPS     Y3, (CX)
+	VSQRTPS     Y3, Y3
+	VADDPS      Y1, Y3, Y3
+	VMULPS      Y0, Y4, Y4
+	VDIVPS      Y3, Y4, Y4
+	VSUBPS      Y4, Y2, Y2
+	VMOVUPS     Y2, (AX)
+	ADDQ        $0x20, AX
+	ADDQ        $0x20, CX
+	ADDQ        $0x20, DX
+	SUBQ        $0x08, BX
+	JMP         loop
+
+tail:
+	TESTQ       BX, BX
+	JZ          end
+	LEAQ        tailTable<>+0(SB), SI
+	NEGQ        BX
+	VMOVUPS     32(SI)(BX*4), Y2
+	VMASKMOVPS  (DX), Y2, Y5
+	VMASKMOVPS  (CX), Y2, Y4
+	VMASKMOVPS  (AX), Y2, Y3
+	VFMADD231PS Y5, Y5, Y4
+	VMASKMOVPS  Y4, Y2, (CX)
+	VSQRTPS     Y4, Y4
+	VADDPS      Y1, Y4, Y4
+	VMULPS      Y0, Y5, Y5
+	VDIVPS      Y4, Y5, Y5
+	VSUBPS      Y5, Y3, Y3
+	VMASKMOVPS  Y3, Y2, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func adam256(w *float32, m *float32, s *float32, grad *float32, n int, lr float32, eps float32, beta1 float32, beta2 float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·adam256(SB), NOSPLIT, $0-56
+	MOVSS        lr+40(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        eps+44(FP), X1
+	VBROADCASTSS X1, Y1
+	MOVSS        beta1+48(FP), X2
+	VBROADCASTSS X2, Y2
+	MOVSS        beta2+52(FP), X3
+	VBROADCASTSS X3, Y3
+	VBROADCASTSS const256_3f800000<>+0(SB), Y4
+	VSUBPS       Y3, Y4, Y5
+	VSUBPS       Y2, Y4, Y4
+	MOVQ         w+0(FP), AX
+	MOVQ         m+8(FP), CX
+	MOVQ         s+16(FP), DX
+	MOVQ         grad+24(FP), BX
+	MOVQ         n+32(FP), SI
+
+loop:
+	CMPQ        SI, $0x08
+	JLT         tail
+	VMOVUPS     (BX), Y9
+	VMOVUPS     (CX), Y7
+	VMOVUPS     (DX), Y8
+	VMOVUPS     (AX), Y6
+	VMULPS      Y9, Y4, Y10
+	VFMADD213PS Y10, Y2, Y7
+	VMULPS      Y9, Y9, Y9
+	VMULPS      Y9, Y5, Y10
+	VFMADD213PS Y10, Y3, Y8
+	VMOVUPS     Y7, (CX)
+	VMOVUPS     Y8, (DX)
+	VSQRTPS     Y8, Y8
+	VADDPS      Y1, Y8, Y8
+	VMULPS      Y0, Y7, Y7
+	VDIVPS      Y8, Y7, Y7
+	VSUBPS      Y7, Y6, Y6
+	VMOVUPS     Y6, (AX)
+	ADDQ        $0x20, AX
+	ADDQ        $0x20, CX
+	ADDQ        $0x20, DX
+	ADDQ        $0x20, BX
+	SUBQ        $0x08, SI
+	JMP         loop
+
+tail:
+	TESTQ       SI, SI
+	JZ          end
+	LEAQ        tailTable<>+0(SB), DI
+	NEGQ        SI
+	VMOVUPS     32(DI)(SI*4), Y6
+	VMASKMOVPS  (BX), Y6, Y10
+	VMASKMOVPS  (CX), Y6, Y8
+	VMASKMOVPS  (DX), Y6, Y9
+	VMASKMOVPS  (AX), Y6, Y7
+	VMULPS      Y10, Y4, Y4
+	VFMADD213PS Y4, Y2, Y8
+	VMULPS      Y10, Y10, Y10
+	VMULPS      Y10, Y5, Y4
+	VFMADD213PS Y4, Y3, Y9
+	VMASKMOVPS  Y8, Y6, (CX)
+	VMASKMOVPS  Y9, Y6, (DX)
+	VSQRTPS     Y9, Y9
+	VADDPS      Y1, Y9, Y9
+	VMULPS      Y0, Y8, Y8
+	VDIVPS      Y9, Y8, Y8
+	VSUBPS      Y8, Y7, Y7
+	VMASKMOVPS  Y7, Y6, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func cholPanel256(a *float32, ld int, rows int, width int, inv *float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·cholPanel256(SB), NOSPLIT, $0-40
+	MOVQ   a+0(FP), AX
+	MOVQ   ld+8(FP), CX
+	SHLQ   $0x02, CX
+	MOVQ   rows+16(FP), DX
+	MOVQ   width+24(FP), BX
+	MOVQ   inv+32(FP), SI
+	SHLQ   $0x02, BX
+	XORQ   DI, DI
+	MOVQ   AX, R8
+	VMOVSS const256_3f800000<>+0(SB), X0
+
+pivot:
+	CMPQ         DI, DX
+	JGE          done
+	VMOVSS       (R8)(DI*4), X1
+	VSQRTSS      X1, X1, X1
+	VDIVSS       X1, X0, X1
+	VMOVSS       X1, (SI)(DI*4)
+	VBROADCASTSS X1, Y1
+	XORQ         R10, R10
+
+scale:
+	VMULPS  (R8)(R10*1), Y1, Y2
+	VMOVUPS Y2, (R8)(R10*1)
+	ADDQ    $0x20, R10
+	CMPQ    R10, BX
+	JLT     scale
+	MOVQ    DI, AX
+	MOVQ    R8, R9
+
+row:
+	INCQ         AX
+	CMPQ         AX, DX
+	JGE          next
+	ADDQ         CX, R9
+	VBROADCASTSS (R8)(AX*4), Y1
+	XORQ         R10, R10
+
+column:
+	VMOVUPS      (R9)(R10*1), Y2
+	VFNMADD231PS (R8)(R10*1), Y1, Y2
+	VMOVUPS      Y2, (R9)(R10*1)
+	ADDQ         $0x20, R10
+	CMPQ         R10, BX
+	JLT          column
+	JMP          row
+
+next:
+	ADDQ CX, R8
+	INCQ DI
+	JMP  pivot
+
+done:
+	VZEROUPPER
+	RET
+
+// func prefetch(p *float32, n int)
+// Requires: MMX+
+TEXT ·prefetch(SB), NOSPLIT, $0-16
+	MOVQ p+0(FP), AX
+	MOVQ n+8(FP), CX
+	SHLQ $0x02, CX
+
+fetch:
+	PREFETCHT0 (AX)
+	ADDQ       $0x40, AX
+	SUBQ       $0x40, CX
+	JG         fetch
 	RET

@@ -30,6 +30,14 @@ type Linear struct {
 
 // Validate reports all faults of x.
 func (x *Linear) Validate() error {
+	if err := x.validateShape(); err != nil {
+		return err
+	}
+	return x.validateTargets()
+}
+
+// validateShape reports all faults but those of the targets.
+func (x *Linear) validateShape() error {
 	var errs []error
 	bad := func(format string, args ...any) {
 		errs = append(errs, fmt.Errorf("kernel: "+format, args...))
@@ -49,9 +57,6 @@ func (x *Linear) Validate() error {
 	}
 	if x.Bias != nil && len(x.Bias) != x.C {
 		bad("bias has %d entries, want C = %d", len(x.Bias), x.C)
-	}
-	if err := x.validateTargets(); err != nil {
-		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }
@@ -220,12 +225,12 @@ func (ws *Workspace) prepare(x *Linear, loss []float32, scale float32) error {
 	if len(loss) != x.B {
 		return fmt.Errorf("kernel: room for %d losses, want B = %d", len(loss), x.B)
 	}
-	ws.x, ws.scale = x, scale
-	ws.dp = ceil(x.D, 16) * 16
+	ws.x = x
 	ws.panels = ceil(x.B, tileRows)
+	ws.file()
+	ws.layout(scale)
 	blocks := ceil(x.C, blockClasses)
 	ws.chunks = min(blocks, max(minChunk, min(maxChunk, chunkBytes/(4*max(1, ws.panels)*tileRows*ws.dp))))
-	ws.file()
 	ws.classes = x.C
 	if x.Bias != nil {
 		for c := range x.C {
@@ -234,12 +239,18 @@ func (ws *Workspace) prepare(x *Linear, loss []float32, scale float32) error {
 			}
 		}
 	}
-	ws.packH()
 	for len(ws.tiles) < Workers() {
 		ws.tiles, ws.grads = append(ws.tiles, nil), append(ws.grads, nil)
 		ws.wb, ws.dwb = append(ws.wb, nil), append(ws.dwb, nil)
 	}
 	return nil
+}
+
+// layout packs H of the problem x, whose live rows are known.
+func (ws *Workspace) layout(scale float32) {
+	ws.scale = scale
+	ws.dp = ceil(ws.x.D, 16) * 16
+	ws.packH()
 }
 
 // file lists the targets, by row and by tile.

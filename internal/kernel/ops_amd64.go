@@ -303,3 +303,86 @@ func probe(n int) (chains, lanes int) {
 	}
 	return 0, 0
 }
+
+// gatherDot and gatherAxpy rely on ids that checkIDs has checked. A call covers
+// at most gatherFloats, so that it stays short even where every row misses the
+// cache.
+
+const gatherFloats = 1 << 17
+
+func gatherDot(out, h, tab []float32, ids []int32) {
+	d := len(h)
+	if active == pathGo || d == 0 {
+		gatherDotGo(out, h, tab, ids)
+		return
+	}
+	for n := max(1, gatherFloats/d); len(ids) > 0; {
+		n = min(n, len(ids))
+		if active == pathAVX512 {
+			gatherDot512(ptr(out[:n]), ptr(h), ptr(tab), d, ptr(ids), n)
+		} else {
+			gatherDot256(ptr(out[:n]), ptr(h), ptr(tab), d, ptr(ids), n)
+		}
+		out, ids = out[n:], ids[n:]
+	}
+}
+
+func gatherAxpy(acc, coef, tab []float32, ids []int32) {
+	d := len(acc)
+	if active == pathGo || d == 0 {
+		gatherAxpyGo(acc, coef, tab, ids)
+		return
+	}
+	for n := max(1, gatherFloats/d); len(ids) > 0; {
+		n = min(n, len(ids))
+		if active == pathAVX512 {
+			gatherAxpy512(ptr(acc), ptr(coef[:n]), ptr(tab), d, ptr(ids), n)
+		} else {
+			gatherAxpy256(ptr(acc), ptr(coef[:n]), ptr(tab), d, ptr(ids), n)
+		}
+		coef, ids = coef[n:], ids[n:]
+	}
+}
+
+func adagrad(w, s, g []float32, lr, eps float32) {
+	w, s = w[:len(g)], s[:len(g)]
+	switch active {
+	case pathAVX512:
+		adagrad512(ptr(w), ptr(s), ptr(g), len(g), lr, eps)
+	case pathAVX2:
+		adagrad256(ptr(w), ptr(s), ptr(g), len(g), lr, eps)
+	default:
+		adagradGo(w, s, g, lr, eps)
+	}
+}
+
+func adam(w, m, v, g []float32, lr, eps, b1, b2 float32) {
+	w, m, v = w[:len(g)], m[:len(g)], v[:len(g)]
+	switch active {
+	case pathAVX512:
+		adam512(ptr(w), ptr(m), ptr(v), ptr(g), len(g), lr, eps, b1, b2)
+	case pathAVX2:
+		adam256(ptr(w), ptr(m), ptr(v), ptr(g), len(g), lr, eps, b1, b2)
+	default:
+		adamGo(w, m, v, g, lr, eps, b1, b2)
+	}
+}
+
+// cholPanel needs a width that is a multiple of 16, and at least one row.
+func cholPanel(a []float32, ld, rows, width int, inv []float32) {
+	_, _ = a[(rows-1)*ld+width-1], inv[rows-1]
+	switch active {
+	case pathAVX512:
+		cholPanel512(ptr(a), ld, rows, width, ptr(inv))
+	case pathAVX2:
+		cholPanel256(ptr(a), ld, rows, width, ptr(inv))
+	default:
+		cholPanelGo(a, ld, rows, width, inv)
+	}
+}
+
+func prefetchRow(x []float32) {
+	if active != pathGo && len(x) > 0 {
+		prefetch(ptr(x), len(x))
+	}
+}

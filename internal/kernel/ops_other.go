@@ -31,3 +31,14 @@ func tileFilter(z []float32, ldz, n int, thr, val []float32, idx []uint32, base 
 }
 
 func probe(int) (chains, lanes int) { return 0, 0 }
+
+func gatherDot(out, h, tab []float32, ids []int32)     { gatherDotGo(out, h, tab, ids) }
+func gatherAxpy(acc, coef, tab []float32, ids []int32) { gatherAxpyGo(acc, coef, tab, ids) }
+func adagrad(w, s, g []float32, lr, eps float32)       { adagradGo(w, s, g, lr, eps) }
+func adam(w, m, v, g []float32, lr, eps, b1, b2 float32) {
+	adamGo(w, m, v, g, lr, eps, b1, b2)
+}
+func cholPanel(a []float32, ld, rows, width int, inv []float32) {
+	cholPanelGo(a, ld, rows, width, inv)
+}
+func prefetchRow([]float32) {}

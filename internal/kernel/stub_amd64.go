@@ -262,6 +262,52 @@ func tileFilter512(z *float32, ldz int, n int, thr *float32, val *float32, idx *
 //go:noescape
 func probe512(n int)
 
+// gatherDot512 stores the products of h with rows of tab:
+//
+//	for i := range n { out[i] = dot(h[:d], tab[idx[i]*d:]) }
+//
+//go:noescape
+func gatherDot512(out *float32, h *float32, tab *float32, d int, idx *int32, n int)
+
+// gatherAxpy512 adds rows of tab, each times its coefficient, to acc:
+//
+//	for i := range n { for j := range d { acc[j] += coef[i] * tab[idx[i]*d+j] } } // fused
+//
+//go:noescape
+func gatherAxpy512(acc *float32, coef *float32, tab *float32, d int, idx *int32, n int)
+
+// adagrad512 is a step of Adagrad:
+//
+//	for i := range n { s[i] += grad[i]*grad[i]; w[i] -= lr * grad[i] / (sqrt(s[i]) + eps) }
+//
+//go:noescape
+func adagrad512(w *float32, s *float32, grad *float32, n int, lr float32, eps float32)
+
+// adam512 is a step of Adam whose bias corrections are in lr and eps:
+//
+//	for i := range n {
+//		m[i] = beta1*m[i] + (1-beta1)*grad[i]
+//		s[i] = beta2*s[i] + (1-beta2)*grad[i]*grad[i]
+//		w[i] -= lr * m[i] / (sqrt(s[i]) + eps)
+//	}
+//
+//go:noescape
+func adam512(w *float32, m *float32, s *float32, grad *float32, n int, lr float32, eps float32, beta1 float32, beta2 float32)
+
+// cholPanel512 factors the first rows of a positive definite matrix, width a multiple of 16: row k becomes that of U in A = UᵀU, and inv 1/U[k][k]:
+//
+//	for k := range rows {
+//		inv[k] = 1 / sqrt(a[k*ld+k])
+//		for j := range width { a[k*ld+j] *= inv[k] } // left of the diagonal: whatever is there
+//		for i := k + 1; i < rows; i++ {
+//			u := a[k*ld+i]
+//			for j := range width { a[i*ld+j] -= u * a[k*ld+j] }
+//		}
+//	}
+//
+//go:noescape
+func cholPanel512(a *float32, ld int, rows int, width int, inv *float32)
+
 // gemm6x16x256 is gemmGo for nr a multiple of 6 and 16 columns:
 //
 //	for r := range nr {
@@ -441,3 +487,54 @@ func tileFilter256(z *float32, ldz int, n int, thr *float32, val *float32, idx *
 //
 //go:noescape
 func probe256(n int)
+
+// gatherDot256 stores the products of h with rows of tab:
+//
+//	for i := range n { out[i] = dot(h[:d], tab[idx[i]*d:]) }
+//
+//go:noescape
+func gatherDot256(out *float32, h *float32, tab *float32, d int, idx *int32, n int)
+
+// gatherAxpy256 adds rows of tab, each times its coefficient, to acc:
+//
+//	for i := range n { for j := range d { acc[j] += coef[i] * tab[idx[i]*d+j] } } // fused
+//
+//go:noescape
+func gatherAxpy256(acc *float32, coef *float32, tab *float32, d int, idx *int32, n int)
+
+// adagrad256 is a step of Adagrad:
+//
+//	for i := range n { s[i] += grad[i]*grad[i]; w[i] -= lr * grad[i] / (sqrt(s[i]) + eps) }
+//
+//go:noescape
+func adagrad256(w *float32, s *float32, grad *float32, n int, lr float32, eps float32)
+
+// adam256 is a step of Adam whose bias corrections are in lr and eps:
+//
+//	for i := range n {
+//		m[i] = beta1*m[i] + (1-beta1)*grad[i]
+//		s[i] = beta2*s[i] + (1-beta2)*grad[i]*grad[i]
+//		w[i] -= lr * m[i] / (sqrt(s[i]) + eps)
+//	}
+//
+//go:noescape
+func adam256(w *float32, m *float32, s *float32, grad *float32, n int, lr float32, eps float32, beta1 float32, beta2 float32)
+
+// cholPanel256 factors the first rows of a positive definite matrix, width a multiple of 16: row k becomes that of U in A = UᵀU, and inv 1/U[k][k]:
+//
+//	for k := range rows {
+//		inv[k] = 1 / sqrt(a[k*ld+k])
+//		for j := range width { a[k*ld+j] *= inv[k] } // left of the diagonal: whatever is there
+//		for i := k + 1; i < rows; i++ {
+//			u := a[k*ld+i]
+//			for j := range width { a[i*ld+j] -= u * a[k*ld+j] }
+//		}
+//	}
+//
+//go:noescape
+func cholPanel256(a *float32, ld int, rows int, width int, inv *float32)
+
+// prefetch asks for the cache lines of n > 0 floats; it changes nothing.
+//
+//go:noescape
+func prefetch(p *float32, n int)

@@ -24,6 +24,8 @@ func main() {
 		functions(v)
 		tiles(v)
 		probes(v)
+		rowKernels(v)
 	}
+	prefetch()
 	Generate()
 }

@@ -1,0 +1,329 @@
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	. "github.com/mmcloughlin/avo/reg"
+)
+
+// ahead is how many table rows before its use a row is fetched.
+const ahead = 8
+
+func rowKernels(v isa) {
+	gatherDot(v)
+	gatherAxpy(v)
+	adagrad(v)
+	adam(v)
+	cholPanel(v)
+}
+
+// fetch asks for the cache lines of the d floats (bytes in len) at p.
+func fetch(p, bytes GPVirtual, label string) {
+	Label(label)
+	PREFETCHT0(at(p, 0))
+	ADDQ(U8(64), p)
+	SUBQ(U8(64), bytes)
+	JG(LabelRef(label))
+}
+
+// fetchAhead fetches the row that is used ahead iterations later, if there is
+// one: left counts the iterations left, this one included.
+func fetchAhead(idx, left, tab, width GPVirtual) {
+	CMPQ(left, U8(ahead+1))
+	JLT(LabelRef("fetched"))
+	p, n := GP64(), GP64()
+	MOVLQSX(Mem{Base: idx, Disp: 4 * ahead}, p)
+	IMULQ(width, p)
+	ADDQ(tab, p)
+	MOVQ(width, n)
+	fetch(p, n, "fetch")
+	Label("fetched")
+}
+
+func gatherDot(v isa) {
+	v.text("gatherDot", "(out, h, tab *float32, d int, idx *int32, n int)",
+		"stores the products of h with rows of tab:", "",
+		"\tfor i := range n { out[i] = dot(h[:d], tab[idx[i]*d:]) }")
+	out, h, tab, d := ptr("out"), ptr("h"), ptr("tab"), ptr("d")
+	idx, n := ptr("idx"), ptr("n")
+	width := GP64()
+	MOVQ(d, width)
+	SHLQ(U8(2), width)
+	// The tail of d is the same for every row, so its mask is made once; with no
+	// tail it is never used.
+	rest := GP64()
+	MOVQ(d, rest)
+	ANDQ(U8(v.lanes()-1), rest)
+	k := v.tail(rest)
+	row, hp, left := GP64(), GP64(), GP64()
+	Label("row")
+	TESTQ(n, n)
+	JZ(LabelRef("done"))
+	fetchAhead(idx, n, tab, width)
+	MOVLQSX(at(idx, 0), row)
+	IMULQ(width, row)
+	ADDQ(tab, row)
+	MOVQ(h, hp)
+	MOVQ(d, left)
+	acc := v.regs(4)
+	for _, a := range acc {
+		v.zero(a)
+	}
+	Label("four")
+	CMPQ(left, U8(4*v.lanes()))
+	JLT(LabelRef("one"))
+	for j, a := range acc {
+		x := v.reg()
+		VMOVUPS(at(row, j*v.bytes()), x)
+		VFMADD231PS(at(hp, j*v.bytes()), x, a)
+	}
+	ADDQ(I32(4*v.bytes()), row)
+	ADDQ(I32(4*v.bytes()), hp)
+	SUBQ(U8(4*v.lanes()), left)
+	JMP(LabelRef("four"))
+	Label("one")
+	CMPQ(left, U8(v.lanes()))
+	JLT(LabelRef("tail"))
+	x := v.reg()
+	VMOVUPS(at(row, 0), x)
+	VFMADD231PS(at(hp, 0), x, acc[0])
+	ADDQ(U8(v.bytes()), row)
+	ADDQ(U8(v.bytes()), hp)
+	SUBQ(U8(v.lanes()), left)
+	JMP(LabelRef("one"))
+	Label("tail")
+	TESTQ(left, left)
+	JZ(LabelRef("sum"))
+	y := v.reg()
+	v.loadTail(at(row, 0), k, x)
+	v.loadTail(at(hp, 0), k, y)
+	VFMADD231PS(x, y, acc[1])
+	Label("sum")
+	VADDPS(acc[1], acc[0], acc[0])
+	VADDPS(acc[3], acc[2], acc[2])
+	VADDPS(acc[2], acc[0], acc[0])
+	VMOVSS(v.hsum(acc[0]), at(out, 0))
+	ADDQ(U8(4), out)
+	ADDQ(U8(4), idx)
+	DECQ(n)
+	JMP(LabelRef("row"))
+	Label("done")
+	ret()
+}
+
+// gatherAxpy keeps strips of four vectors of acc in registers over all rows.
+func gatherAxpy(v isa) {
+	v.text("gatherAxpy", "(acc, coef, tab *float32, d int, idx *int32, n int)",
+		"adds rows of tab, each times its coefficient, to acc:", "",
+		"\tfor i := range n { for j := range d { acc[j] += coef[i] * tab[idx[i]*d+j] } } // fused")
+	acc, tab, left := ptr("acc"), ptr("tab"), ptr("d")
+	width := GP64()
+	MOVQ(left, width)
+	SHLQ(U8(2), width)
+	idx, coef, n := GP64(), GP64(), GP64()
+	start := func() {
+		Load(Param("idx"), idx)
+		Load(Param("coef"), coef)
+		Load(Param("n"), n)
+	}
+	strip := func(name string, nv int, k *mask, first bool) {
+		av := v.regs(nv)
+		ld := func(m Mem, r VecVirtual) {
+			if k != nil {
+				v.loadTail(m, *k, r)
+			} else {
+				VMOVUPS(m, r)
+			}
+		}
+		for j := range av {
+			ld(at(acc, j*v.bytes()), av[j])
+		}
+		start()
+		Label(name)
+		TESTQ(n, n)
+		JZ(LabelRef(name + "End"))
+		if first {
+			fetchAhead(idx, n, tab, width)
+		}
+		row, c := GP64(), v.reg()
+		MOVLQSX(at(idx, 0), row)
+		IMULQ(width, row)
+		ADDQ(tab, row)
+		VBROADCASTSS(at(coef, 0), c)
+		for j := range av {
+			x := v.reg()
+			ld(at(row, j*v.bytes()), x)
+			VFMADD231PS(x, c, av[j])
+		}
+		ADDQ(U8(4), idx)
+		ADDQ(U8(4), coef)
+		DECQ(n)
+		JMP(LabelRef(name))
+		Label(name + "End")
+		for j := range av {
+			if k != nil {
+				v.storeTail(av[j], *k, at(acc, j*v.bytes()))
+			} else {
+				VMOVUPS(av[j], at(acc, j*v.bytes()))
+			}
+		}
+		ADDQ(I32(nv*v.bytes()), acc)
+		ADDQ(I32(nv*v.bytes()), tab)
+	}
+	Label("four")
+	CMPQ(left, U8(4*v.lanes()))
+	JLT(LabelRef("one"))
+	strip("rows4", 4, nil, true)
+	SUBQ(U8(4*v.lanes()), left)
+	JMP(LabelRef("four"))
+	Label("one")
+	CMPQ(left, U8(v.lanes()))
+	JLT(LabelRef("tail"))
+	strip("rows1", 1, nil, false)
+	SUBQ(U8(v.lanes()), left)
+	JMP(LabelRef("one"))
+	Label("tail")
+	TESTQ(left, left)
+	JZ(LabelRef("done"))
+	k := v.tail(left)
+	strip("rowsTail", 1, &k, false)
+	Label("done")
+	ret()
+}
+
+// ratio stores lr·num/(√s + eps) in num; s is overwritten.
+func (v isa) ratio(lr, eps, num, s VecVirtual) {
+	VSQRTPS(s, s)
+	VADDPS(eps, s, s)
+	VMULPS(lr, num, num)
+	VDIVPS(s, num, num)
+}
+
+func adagrad(v isa) {
+	v.text("adagrad", "(w, s, grad *float32, n int, lr, eps float32)",
+		"is a step of Adagrad:", "",
+		"\tfor i := range n { s[i] += grad[i]*grad[i]; w[i] -= lr * grad[i] / (sqrt(s[i]) + eps) }")
+	lr, eps := v.param("lr"), v.param("eps")
+	w, s, g, n := ptr("w"), ptr("s"), ptr("grad"), ptr("n")
+	v.each(n, []GPVirtual{w, s, g}, func(ld loadFunc, st storeFunc, _ *mask) {
+		wv, sv, gv := v.reg(), v.reg(), v.reg()
+		ld(at(g, 0), gv)
+		ld(at(s, 0), sv)
+		ld(at(w, 0), wv)
+		VFMADD231PS(gv, gv, sv)
+		st(sv, at(s, 0))
+		v.ratio(lr, eps, gv, sv)
+		VSUBPS(gv, wv, wv)
+		st(wv, at(w, 0))
+	})
+	ret()
+}
+
+func adam(v isa) {
+	v.text("adam", "(w, m, s, grad *float32, n int, lr, eps, beta1, beta2 float32)",
+		"is a step of Adam whose bias corrections are in lr and eps:", "",
+		"\tfor i := range n {",
+		"\t\tm[i] = beta1*m[i] + (1-beta1)*grad[i]",
+		"\t\ts[i] = beta2*s[i] + (1-beta2)*grad[i]*grad[i]",
+		"\t\tw[i] -= lr * m[i] / (sqrt(s[i]) + eps)",
+		"\t}")
+	lr, eps, b1, b2 := v.param("lr"), v.param("eps"), v.param("beta1"), v.param("beta2")
+	c1, c2 := v.reg(), v.reg()
+	v.set(1, c1)
+	VSUBPS(b2, c1, c2)
+	VSUBPS(b1, c1, c1)
+	w, m, s, g, n := ptr("w"), ptr("m"), ptr("s"), ptr("grad"), ptr("n")
+	v.each(n, []GPVirtual{w, m, s, g}, func(ld loadFunc, st storeFunc, _ *mask) {
+		wv, mv, sv, gv, t := v.reg(), v.reg(), v.reg(), v.reg(), v.reg()
+		ld(at(g, 0), gv)
+		ld(at(m, 0), mv)
+		ld(at(s, 0), sv)
+		ld(at(w, 0), wv)
+		VMULPS(gv, c1, t)
+		VFMADD213PS(t, b1, mv) // m·β₁ + (1−β₁)·g
+		VMULPS(gv, gv, gv)
+		VMULPS(gv, c2, t)
+		VFMADD213PS(t, b2, sv)
+		st(mv, at(m, 0))
+		st(sv, at(s, 0))
+		v.ratio(lr, eps, mv, sv)
+		VSUBPS(mv, wv, wv)
+		st(wv, at(w, 0))
+	})
+	ret()
+}
+
+// cholPanel eliminates a few rows; the trailing matrix is left to the matrix
+// kernel.
+func cholPanel(v isa) {
+	v.text("cholPanel", "(a *float32, ld, rows, width int, inv *float32)",
+		"factors the first rows of a positive definite matrix, width a multiple of 16: row k becomes that of U in A = UᵀU, and inv 1/U[k][k]:", "",
+		"\tfor k := range rows {",
+		"\t\tinv[k] = 1 / sqrt(a[k*ld+k])",
+		"\t\tfor j := range width { a[k*ld+j] *= inv[k] } // left of the diagonal: whatever is there",
+		"\t\tfor i := k + 1; i < rows; i++ {",
+		"\t\t\tu := a[k*ld+i]",
+		"\t\t\tfor j := range width { a[i*ld+j] -= u * a[k*ld+j] }",
+		"\t\t}",
+		"\t}")
+	a, ld := ptr("a"), stride("ld")
+	rows, width, inv := ptr("rows"), ptr("width"), ptr("inv")
+	SHLQ(U8(2), width)
+	k, i, rk, ri, j := GP64(), GP64(), GP64(), GP64(), GP64()
+	XORQ(k, k)
+	MOVQ(a, rk)
+	one, s := XMM(), XMM()
+	VMOVSS(v.mem(1), one)
+	Label("pivot")
+	CMPQ(k, rows)
+	JGE(LabelRef("done"))
+	VMOVSS(Mem{Base: rk, Index: k, Scale: 4}, s)
+	VSQRTSS(s, s, s)
+	VDIVSS(s, one, s)
+	VMOVSS(s, Mem{Base: inv, Index: k, Scale: 4})
+	sv := v.reg()
+	VBROADCASTSS(s, sv)
+	XORQ(j, j)
+	Label("scale")
+	x := v.reg()
+	VMULPS(Mem{Base: rk, Index: j, Scale: 1}, sv, x)
+	VMOVUPS(x, Mem{Base: rk, Index: j, Scale: 1})
+	ADDQ(U8(v.bytes()), j)
+	CMPQ(j, width)
+	JLT(LabelRef("scale"))
+	MOVQ(k, i)
+	MOVQ(rk, ri)
+	Label("row")
+	INCQ(i)
+	CMPQ(i, rows)
+	JGE(LabelRef("next"))
+	ADDQ(ld, ri)
+	u := v.reg()
+	VBROADCASTSS(Mem{Base: rk, Index: i, Scale: 4}, u)
+	XORQ(j, j)
+	Label("column")
+	y := v.reg()
+	VMOVUPS(Mem{Base: ri, Index: j, Scale: 1}, y)
+	VFNMADD231PS(Mem{Base: rk, Index: j, Scale: 1}, u, y)
+	VMOVUPS(y, Mem{Base: ri, Index: j, Scale: 1})
+	ADDQ(U8(v.bytes()), j)
+	CMPQ(j, width)
+	JLT(LabelRef("column"))
+	JMP(LabelRef("row"))
+	Label("next")
+	ADDQ(ld, rk)
+	INCQ(k)
+	JMP(LabelRef("pivot"))
+	Label("done")
+	ret()
+}
+
+// prefetch fetches the rows of a table that are needed later.
+func prefetch() {
+	TEXT("prefetch", NOSPLIT, "func(p *float32, n int)")
+	Pragma("noescape")
+	Doc("prefetch asks for the cache lines of n > 0 floats; it changes nothing.")
+	p, n := ptr("p"), stride("n")
+	fetch(p, n, "fetch")
+	RET()
+}

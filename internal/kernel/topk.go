@@ -1,0 +1,209 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+)
+
+// A Ranker finds the best classes of every row, exactly, over all classes: one
+// pass over W for 256 rows at a time that keeps what is above each row's k-th best
+// score so far. It holds the memory of its calls, about 8·B·k bytes for each of up
+// to 8 chunks of classes; the zero value is ready, for one goroutine at a time.
+type Ranker struct {
+	ws      Workspace
+	found   []uint64 // [chunks][B][k]
+	count   []int32  // [chunks][B]
+	workers []rankWorker
+}
+
+type rankWorker struct {
+	z, val, thr []float32
+	idx         []uint32
+	keys        []uint64 // [rankRows][limit]
+	n           []int
+	all         []uint64
+}
+
+const (
+	rankRows   = 256
+	rankChunks = 8
+)
+
+// TopK stores the k best classes of each row of x, best first, in ids [B,k], and
+// their scores in scores [B,k] unless that is nil. Ties go to the lower class. The
+// targets of x are ignored; masked classes, classes in seen(i), which are in
+// increasing order, and NaN scores are left out. Where fewer than k remain, ids end
+// in −1 and scores in −Inf. A nil seen excludes nothing.
+func (r *Ranker) TopK(ids []int32, scores []float32, x *Linear, k int, seen func(i int) []int32) error {
+	if k < 1 || len(ids) != x.B*k || scores != nil && len(scores) != x.B*k {
+		return fmt.Errorf("kernel: top %d of %d rows with room for %d ids", k, x.B, len(ids))
+	}
+	if err := errors.Join(Err(), x.validateShape()); err != nil {
+		return err
+	}
+	ws := &r.ws
+	ws.x, ws.panels, ws.live = x, ceil(x.B, tileRows), grow(ws.live, x.B)
+	for i := range ws.live {
+		ws.live[i] = true
+	}
+	ws.layout(1)
+	blocks := ceil(x.C, blockClasses)
+	chunks, groups := min(rankChunks, blocks), ceil(x.B, rankRows)
+	r.found, r.count = grow(r.found, chunks*x.B*k), grow(r.count, chunks*x.B)
+	for len(r.workers) < Workers() {
+		r.workers = append(r.workers, rankWorker{})
+	}
+	Parallel(chunks*groups, func(worker, task int) {
+		chunk, group := task%chunks, task/chunks
+		lo, hi := chunk*blocks/chunks*blockClasses, min((chunk+1)*blocks/chunks*blockClasses, x.C)
+		b0, b1 := cut(group, rankRows, x.B)
+		w := &r.workers[worker]
+		w.scan(ws, k, lo, hi, b0, b1, seen)
+		for i := b0; i < b1; i++ {
+			at := chunk*x.B + i
+			r.count[at] = int32(copy(r.found[at*k:][:k], w.best(i-b0, k)))
+		}
+	})
+	Parallel(x.B, func(worker, i int) {
+		w := &r.workers[worker]
+		w.all = w.all[:0]
+		for chunk := range chunks {
+			at := chunk*x.B + i
+			w.all = append(w.all, r.found[at*k:][:r.count[at]]...)
+		}
+		slices.SortFunc(w.all, func(a, b uint64) int {
+			if a > b {
+				return -1
+			}
+			return 1 // keys differ: each holds its class
+		})
+		for j := range k {
+			id, s := int32(-1), float32(math.Inf(-1))
+			if j < len(w.all) {
+				id, s = keyClass(w.all[j]), keyScore(w.all[j])
+			}
+			ids[i*k+j] = id
+			if scores != nil {
+				scores[i*k+j] = s
+			}
+		}
+	})
+	return nil
+}
+
+// A key orders by score, then by lower class: the score as an integer of the same
+// order, then the complement of the class.
+func key(score float32, class int32) uint64 {
+	b := math.Float32bits(score + 0) // −0 equals 0
+	if b>>31 != 0 {
+		b = ^b
+	} else {
+		b |= 1 << 31
+	}
+	return uint64(b)<<32 | uint64(^uint32(class))
+}
+
+func keyClass(k uint64) int32 { return int32(^uint32(k)) }
+
+func keyScore(k uint64) float32 {
+	b := uint32(k >> 32)
+	if b>>31 != 0 {
+		return math.Float32frombits(b &^ (1 << 31))
+	}
+	return math.Float32frombits(^b)
+}
+
+// limit is the room for the keys of a row: a selection costs about as much as
+// there are keys, and is needed once in limit−k.
+func limit(k int) int { return 2*k + 64 }
+
+// scan keeps the k best of the classes lo … hi for the rows b0 … b1, and some more.
+func (w *rankWorker) scan(ws *Workspace, k, lo, hi, b0, b1 int, seen func(i int) []int32) {
+	const hits = tileClasses*tileRows + 16
+	w.z, w.val, w.idx = grow(w.z, tileClasses*tileRows), grow(w.val, hits), grow(w.idx, hits)
+	w.thr, w.n = grow(w.thr, rankRows), grow(w.n, rankRows)
+	w.keys = grow(w.keys, rankRows*limit(k))
+	clear(w.n)
+	for r := range w.thr {
+		w.thr[r] = float32(math.Inf(-1))
+		if b0+r >= b1 {
+			w.thr[r] = float32(math.Inf(1)) // no row
+		}
+	}
+	for c0 := lo; c0 < hi; c0 += tileClasses {
+		n := min(tileClasses, hi-c0)
+		for p := b0; p < b1; p += tileRows {
+			ws.scores(w.z, tileRows, c0, n, p/tileRows)
+			found := tileFilter(w.z, tileRows, n, w.thr[p-b0:], w.val, w.idx, c0)
+			for h, v := range w.val[:found] {
+				r, class := p-b0+int(w.idx[h]%tileRows), int32(w.idx[h]/tileRows)
+				// The bound may have risen since the filter ran. What equals it has a
+				// higher class than those that set it. NaN fails, too.
+				if !(v > w.thr[r]) {
+					continue
+				}
+				if seen != nil {
+					if _, is := slices.BinarySearch(seen(b0+r), class); is {
+						continue
+					}
+				}
+				w.add(r, k, key(v, class))
+			}
+		}
+	}
+}
+
+func (w *rankWorker) add(r, k int, x uint64) {
+	keys := w.keys[r*limit(k):][:limit(k)]
+	keys[w.n[r]] = x
+	if w.n[r]++; w.n[r] < len(keys) {
+		return
+	}
+	selectTop(keys, k)
+	w.n[r] = k
+	w.thr[r] = keyScore(slices.Min(keys[:k]))
+}
+
+// best returns the at most k best keys of a row, in no order.
+func (w *rankWorker) best(r, k int) []uint64 {
+	keys := w.keys[r*limit(k):][:w.n[r]]
+	if len(keys) > k {
+		selectTop(keys, k)
+		keys = keys[:k]
+	}
+	return keys
+}
+
+// selectTop moves the k largest of the distinct keys a to the front, 0 < k <
+// len(a): Hoare's selection with the median of three.
+func selectTop(a []uint64, k int) {
+	lo, hi := 0, len(a)-1
+	for lo < hi {
+		x, y, z := a[lo], a[(lo+hi)/2], a[hi]
+		pivot := max(min(x, y), min(max(x, y), z))
+		i, j := lo, hi
+		for i <= j {
+			for a[i] > pivot {
+				i++
+			}
+			for a[j] < pivot {
+				j--
+			}
+			if i <= j {
+				a[i], a[j] = a[j], a[i]
+				i++
+				j--
+			}
+		}
+		switch {
+		case k-1 <= j:
+			hi = j
+		case k-1 >= i:
+			lo = i
+		default:
+			return
+		}
+	}
+}

@@ -1,0 +1,112 @@
+package kernel
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"runtime"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestTopKMatchesASort(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	onPaths(t, func(t *testing.T) {
+		r := source(30)
+		var ranker Ranker
+		for _, cfg := range []struct{ b, c, d, k int }{{1, 1, 1, 1}, {3, 5, 2, 7}, {70, 400, 9, 10}, {300, 2500, 16, 20}, {2, 3000, 4, 250}} {
+			x := newProblem(r, problemConfig{b: cfg.b, c: cfg.c, d: cfg.d, sd: 1, masked: cfg.c > 100}).Linear
+			for i := range x.H { // few distinct scores: ties everywhere
+				x.H[i] = float32(math.Round(float64(x.H[i]) * 4))
+			}
+			for i := range x.W {
+				x.W[i] = float32(math.Round(float64(x.W[i])))
+			}
+			for i := range x.Bias {
+				x.Bias[i] = float32(math.Round(float64(x.Bias[i])))
+			}
+			seen := make([][]int32, cfg.b)
+			for i := range seen {
+				for c := range int32(cfg.c) {
+					if i > 0 && r.IntN(4) == 0 {
+						seen[i] = append(seen[i], c)
+					}
+				}
+			}
+			var wantIDs []int32
+			var wantScores []float32
+			for i := range cfg.b {
+				type item struct {
+					id int32
+					s  float32
+				}
+				var all []item
+				for c := range int32(cfg.c) {
+					if x.masked(int(c)) || slices.Contains(seen[i], c) {
+						continue
+					}
+					s := Dot(x.H[i*cfg.d:][:cfg.d], x.W[int(c)*cfg.d:][:cfg.d]) // exact: integers
+					if x.Bias != nil {
+						s += x.Bias[c]
+					}
+					all = append(all, item{c, s})
+				}
+				slices.SortFunc(all, func(a, b item) int { return cmp.Or(cmp.Compare(b.s, a.s), cmp.Compare(a.id, b.id)) })
+				for j := range cfg.k {
+					if j < len(all) {
+						wantIDs, wantScores = append(wantIDs, all[j].id), append(wantScores, all[j].s)
+					} else {
+						wantIDs, wantScores = append(wantIDs, -1), append(wantScores, -inf)
+					}
+				}
+			}
+			for _, procs := range []int{1, 4} {
+				runtime.GOMAXPROCS(procs)
+				ids, scores := make([]int32, cfg.b*cfg.k), make([]float32, cfg.b*cfg.k)
+				require.NoError(t, ranker.TopK(ids, scores, &x, cfg.k, func(i int) []int32 { return seen[i] }))
+				require.Equal(t, wantIDs, ids, "%v", cfg)
+				for j := range scores {
+					require.True(t, scores[j] == wantScores[j], "%v: score %d is %v, want %v", cfg, j, scores[j], wantScores[j])
+				}
+				require.NoError(t, ranker.TopK(ids, nil, &x, cfg.k, func(i int) []int32 { return seen[i] }))
+				require.Equal(t, wantIDs, ids, "%v", cfg)
+			}
+		}
+	})
+}
+
+func TestTopKLeavesOutNaN(t *testing.T) {
+	onPaths(t, func(t *testing.T) {
+		x := &Linear{B: 1, C: 4, D: 1, H: []float32{1}, W: []float32{nan, 1, -inf, inf}}
+		ids, scores := make([]int32, 4), make([]float32, 4)
+		require.NoError(t, new(Ranker).TopK(ids, scores, x, 4, nil))
+		require.Equal(t, []int32{3, 1, -1, -1}, ids)
+	})
+}
+
+func TestTopKRefusesBadInput(t *testing.T) {
+	x := &Linear{B: 2, C: 3, D: 1, H: make([]float32, 2), W: make([]float32, 3)}
+	require.ErrorContains(t, new(Ranker).TopK(make([]int32, 3), nil, x, 2, nil), "top 2 of 2 rows with room for 3 ids")
+	require.ErrorContains(t, new(Ranker).TopK(nil, nil, x, 0, nil), "top 0")
+	x.W = x.W[:2]
+	require.ErrorContains(t, new(Ranker).TopK(make([]int32, 4), nil, x, 2, nil), "W has 2")
+}
+
+func BenchmarkTopK(b *testing.B) {
+	for _, name := range Paths() {
+		b.Run(fmt.Sprintf("B=256,C=200000,D=64,k=100/%s", name), func(b *testing.B) {
+			restore, err := Use(name)
+			require.NoError(b, err)
+			defer restore()
+			x := newProblem(source(31), problemConfig{b: 256, c: 200_000, d: 64, sd: 1}).Linear
+			var ranker Ranker
+			ids := make([]int32, 256*100)
+			for b.Loop() {
+				require.NoError(b, ranker.TopK(ids, nil, &x, 100, nil))
+			}
+			b.ReportMetric(2*256*200_000*64*float64(b.N)/b.Elapsed().Seconds()/1e9, "Gflop/s")
+		})
+	}
+}
