@@ -35,7 +35,7 @@ func TestCheckGradient(t *testing.T) {
 func TestCheckGradientFindsErrors(t *testing.T) {
 	b := NewBuilder[float64]()
 	x := b.Param("x", []float64{0.3, 0.6, 0.9}, 3)
-	y, err := apply(spec{name: "wrong", shape: x.Shape(), f64: mapped[float64](func(x float64) float64 { return x * x * x }),
+	y, err := apply(spec{name: "wrong", shape: x.Shape(), f64: mapped(1, eachOf[float64](func(x float64) float64 { return x * x * x })),
 		diff: func(in gorgonia.Nodes, _, g node) (gorgonia.Nodes, error) {
 			var e Expr
 			d := e.N(Scale(e.N(Square(in[0])), 3))
@@ -55,7 +55,7 @@ func TestCheckGradientAtKinks(t *testing.T) {
 	for slope, ok := range map[float64]bool{0: true, 1: true, 1.01: false} {
 		b := NewBuilder[float64]()
 		x := b.Param("x", []float64{0, 0.5}, 2)
-		rect, err := apply(spec{name: "rectifier", shape: x.Shape(), f64: mapped[float64](func(x float64) float64 { return max(x, 0) }),
+		rect, err := apply(spec{name: "rectifier", shape: x.Shape(), f64: mapped(1, eachOf[float64](func(x float64) float64 { return max(x, 0) })),
 			diff: func(in gorgonia.Nodes, _, g node) (gorgonia.Nodes, error) {
 				var e Expr
 				at := e.N(unary("slope", in[0], func(x float64) float64 {

@@ -1,24 +1,38 @@
 // Package graph is the only package that defines Gorgonia ops and runs
 // Gorgonia machines.
 //
-// It offers the row-loss op ([Loss]), the fused linear-loss op ([LinearLoss])
-// that never holds a [B,C] score matrix, differentiable primitives from which
-// losses and models are composed, tables of rows that live outside the graph
-// ([Table]), and [Program], which compiles a graph once and runs it for many
-// steps.
+// A [Builder] collects the leaves of a graph. Losses and models are composed of
+// the differentiable primitives here, or of Gorgonia's nodes; [Loss] and
+// [LinearLoss] put an analytic form in their place, the latter without the [B,C]
+// matrix of scores, and [RowScores] reads few rows of a class table. [Grad] is
+// symbolic differentiation, and may be applied again. A [Program] compiles a
+// graph once and runs it for many steps; a [Table] keeps rows outside the graph.
 //
 // Letters: B rows of a batch, K candidates of a row, C classes, d hidden
 // width; h is [B,d], W is [C,d], scores z are [B,K].
 //
+// # Masks and padding
+//
+// A score of −Inf is a masked candidate, as if deleted. A row without a target is
+// padding: its loss and gradient are 0, and nothing that it holds matters to the
+// ops that know the targets.
+//
+// # Gorgonia
+//
 // Gorgonia v0.9.18 has silent wrong answers; the rules that keep clear of them
-// hold for every op here:
+// hold for every op here, [Verify] looks for them in every graph that is
+// compiled, and the tests named Trap fence them off:
 //
 //   - an op owns its output buffer, returns neither an input nor a view of one,
-//     and carries a unique instance id and every parameter in its hash;
+//     and carries a unique instance id in its hash, so that no two merge;
 //   - an op turns its own panics into errors, because a machine runs ops in a
 //     goroutine that callers cannot recover;
-//   - every op, gradient ops included, is an SDOp; one gradient per graph; one
-//     pruned tape machine per graph; named leaves only; static shapes.
+//   - every op, gradient ops included, is an SDOp; gradients come from Grad, not
+//     from gorgonia.Grad; one pruned tape machine per Program; named leaves only;
+//     static shapes.
+//
+// Stock ops that work may be mixed in. One that panics, rather than returning an
+// error, ends the process: Gorgonia leaves no place to recover it.
 package graph
 
 // Gorgonia's tensors refuse to start on a Go release newer than this module

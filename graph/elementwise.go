@@ -17,25 +17,37 @@ func vec[T Float](in any) []T { return in.([]T) }
 // costMath is the rough cost of a math function in scalar operations.
 const costMath = 16
 
-// mapped is the body that applies f to each element.
-func mapped[T Float](f func(float64) float64) body[T] {
+// mapped is the body that applies f, which takes a slice to one of its length.
+func mapped[T Float](cost int, f func(dst, x []T)) body[T] {
 	return func(dst []T, in []any) error {
 		x := vec[T](in[0])
-		return parallel(len(dst), costMath*len(dst), func(_, lo, hi int) error {
-			for i := lo; i < hi; i++ {
-				dst[i] = T(f(float64(x[i])))
-			}
+		return parallel(len(dst), cost*len(dst), func(_, lo, hi int) error {
+			f(dst[lo:hi], x[lo:hi])
 			return nil
 		})
 	}
 }
 
+// eachOf applies f, evaluated in float64, to each element.
+func eachOf[T Float](f func(float64) float64) func(dst, x []T) {
+	return func(dst, x []T) {
+		for i, v := range x {
+			dst[i] = T(f(float64(v)))
+		}
+	}
+}
+
 // unary is the elementwise y = f(x) with gradient diff(x, y, g).
 func unary(name string, x node, f func(float64) float64, diff func(e *Expr, x, y, g node) node) (node, error) {
+	return unaryOf(name, x, costMath, eachOf[float32](f), eachOf[float64](f), diff)
+}
+
+// unaryOf is unary of a function on slices, for those that need no float64.
+func unaryOf(name string, x node, cost int, f32 func(dst, x []float32), f64 func(dst, x []float64), diff func(e *Expr, x, y, g node) node) (node, error) {
 	if x == nil {
 		return nil, fmt.Errorf("graph: %s: operand 0 is nil", name)
 	}
-	s := spec{name: name, shape: x.Shape(), f32: mapped[float32](f), f64: mapped[float64](f)}
+	s := spec{name: name, shape: x.Shape(), f32: mapped(cost, f32), f64: mapped(cost, f64)}
 	if diff == nil {
 		s.constant = true
 	} else {
@@ -55,8 +67,16 @@ func Neg(x *gorgonia.Node) (*gorgonia.Node, error) { return Scale(x, -1) }
 
 // Scale returns c·x.
 func Scale(x *gorgonia.Node, c float64) (*gorgonia.Node, error) {
-	return unary("scale", x, func(x float64) float64 { return mul(c, x) },
+	return unaryOf("scale", x, 1, times[float32](c), times[float64](c),
 		func(e *Expr, _, _, g node) node { return e.N(Scale(g, c)) })
+}
+
+func times[T Float](c float64) func(dst, x []T) {
+	return func(dst, x []T) {
+		for i, v := range x {
+			dst[i] = mul(T(c), v)
+		}
+	}
 }
 
 // Shift returns x + c.
@@ -87,8 +107,14 @@ func Log1p(x *gorgonia.Node) (*gorgonia.Node, error) {
 
 // Square returns x².
 func Square(x *gorgonia.Node) (*gorgonia.Node, error) {
-	return unary("square", x, func(x float64) float64 { return x * x },
+	return unaryOf("square", x, 1, square[float32], square[float64],
 		func(e *Expr, x, _, g node) node { return e.N(Mul(g, e.N(Scale(x, 2)))) })
+}
+
+func square[T Float](dst, x []T) {
+	for i, v := range x {
+		dst[i] = v * v
+	}
 }
 
 // Sqrt returns √x; the derivative at 0 is infinite.
@@ -261,7 +287,7 @@ func mul[T Float](a, b T) T {
 }
 
 // binary is the elementwise y = f(a,b) of two operands of one shape.
-func binary(name string, a, b node, f32 func(a, b float32) float32, f64 func(a, b float64) float64,
+func binary(name string, a, b node, f32 func(dst, a, b []float32), f64 func(dst, a, b []float64),
 	diff func(e *Expr, a, b, y, g node) (ga, gb node)) (node, error) {
 	if a == nil || b == nil {
 		return nil, fmt.Errorf("graph: %s: an operand is nil", name)
@@ -277,30 +303,48 @@ func binary(name string, a, b node, f32 func(a, b float32) float32, f64 func(a, 
 		}}, a, b)
 }
 
-func zipped[T Float](f func(a, b T) T) body[T] {
+func zipped[T Float](f func(dst, a, b []T)) body[T] {
 	return func(dst []T, in []any) error {
 		a, b := vec[T](in[0]), vec[T](in[1])
-		return parallel(len(dst), 2*len(dst), func(_, lo, hi int) error {
-			for i := lo; i < hi; i++ {
-				dst[i] = f(a[i], b[i])
-			}
+		return parallel(len(dst), len(dst), func(_, lo, hi int) error {
+			f(dst[lo:hi], a[lo:hi], b[lo:hi])
 			return nil
 		})
 	}
 }
 
-func add[T Float](a, b T) T { return a + b }
-func sub[T Float](a, b T) T { return a - b }
-func div[T Float](a, b T) T { return a / b }
+func adds[T Float](dst, a, b []T) {
+	for i, v := range a {
+		dst[i] = v + b[i]
+	}
+}
+
+func subs[T Float](dst, a, b []T) {
+	for i, v := range a {
+		dst[i] = v - b[i]
+	}
+}
+
+func muls[T Float](dst, a, b []T) {
+	for i, v := range a {
+		dst[i] = mul(v, b[i])
+	}
+}
+
+func divs[T Float](dst, a, b []T) {
+	for i, v := range a {
+		dst[i] = v / b[i]
+	}
+}
 
 // Add returns a + b for operands of one shape.
 func Add(a, b *gorgonia.Node) (*gorgonia.Node, error) {
-	return binary("add", a, b, add[float32], add[float64], func(_ *Expr, _, _, _, g node) (node, node) { return g, g })
+	return binary("add", a, b, adds[float32], adds[float64], func(_ *Expr, _, _, _, g node) (node, node) { return g, g })
 }
 
 // Sub returns a − b for operands of one shape.
 func Sub(a, b *gorgonia.Node) (*gorgonia.Node, error) {
-	return binary("sub", a, b, sub[float32], sub[float64], func(e *Expr, _, _, _, g node) (node, node) {
+	return binary("sub", a, b, subs[float32], subs[float64], func(e *Expr, _, _, _, g node) (node, node) {
 		return g, e.N(Neg(g))
 	})
 }
@@ -308,14 +352,14 @@ func Sub(a, b *gorgonia.Node) (*gorgonia.Node, error) {
 // Mul returns the elementwise product of operands of one shape, where
 // 0·(±Inf) = 0: a masked candidate of weight 0 contributes nothing.
 func Mul(a, b *gorgonia.Node) (*gorgonia.Node, error) {
-	return binary("mul", a, b, mul[float32], mul[float64], func(e *Expr, a, b, _, g node) (node, node) {
+	return binary("mul", a, b, muls[float32], muls[float64], func(e *Expr, a, b, _, g node) (node, node) {
 		return e.N(Mul(g, b)), e.N(Mul(g, a))
 	})
 }
 
 // Div returns the elementwise quotient of operands of one shape.
 func Div(a, b *gorgonia.Node) (*gorgonia.Node, error) {
-	return binary("div", a, b, div[float32], div[float64], func(e *Expr, _, b, y, g node) (node, node) {
+	return binary("div", a, b, divs[float32], divs[float64], func(e *Expr, _, b, y, g node) (node, node) {
 		ga := e.N(Div(g, b))
 		return ga, e.N(Neg(e.N(Mul(ga, y))))
 	})

@@ -20,6 +20,12 @@ import (
 // The gradient of a leaf whose rows alone are read, as by [RowScores], is a
 // token that [Program.Grad] resolves to the rows.
 func Grad(cost *gorgonia.Node, wrt ...*gorgonia.Node) (gorgonia.Nodes, error) {
+	return reverse(cost, wrt, false)
+}
+
+// reverse is Grad; if partial, each of wrt counts as independent of the others,
+// although one may be computed from another.
+func reverse(cost node, wrt []node, partial bool) (gorgonia.Nodes, error) {
 	if err := wantDims("grad", "cost", cost, 0); err != nil {
 		return nil, err
 	}
@@ -46,8 +52,8 @@ func Grad(cost *gorgonia.Node, wrt ...*gorgonia.Node) (gorgonia.Nodes, error) {
 			return nil, err
 		}
 		total[n] = g
-		if n.Op() == nil || !reaches.through(n) {
-			continue // a leaf, or itself the last node asked for
+		if n.Op() == nil || !reaches.through(n) || partial && slices.Contains(wrt, n) {
+			continue // a leaf, or a node asked for beyond which none is
 		}
 		in := children(n)
 		gs, err := n.Op().(gorgonia.SDOp).SymDiff(in, n, g)

@@ -65,6 +65,10 @@ func primitives() []primitive {
 			return e.N(RowDot(e.N(LogSoftmax(x)), e.N(Softmax(x)))), e.Err
 		}), 2, true},
 		{"l2normalize", same, one(L2Normalize), 2, false},
+		{"l2normalize inside", same, one(func(x node) (node, error) {
+			var e Expr
+			return e.N(Softmax(e.N(L2Normalize(x)))), e.Err
+		}), 2, false},
 		{"colsum", same, one(ColSum), 2, false},
 		{"sum", same, one(Sum), 2, false},
 		{"addbias", same, one(func(x node) (node, error) {

@@ -242,5 +242,7 @@ func (p *Program[T]) Close() error {
 
 // Identity returns a copy of x.
 func Identity(x *gorgonia.Node) (*gorgonia.Node, error) {
-	return unary("identity", x, func(x float64) float64 { return x }, func(_ *Expr, _, _, g node) node { return g })
+	return unaryOf("identity", x, 1, same[float32], same[float64], func(_ *Expr, _, _, g node) node { return g })
 }
+
+func same[T Float](dst, x []T) { copy(dst, x) }

@@ -137,6 +137,9 @@ func TestManySteps(t *testing.T) {
 
 // TestAllocationsPerStep: what a step allocates does not depend on B, C or d.
 func TestAllocationsPerStep(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the race detector, under which short tests run, allocates too")
+	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
 	var counts, bytes []float64
 	for _, s := range []struct{ rows, d, c int }{{2, 3, 5}, {64, 32, 5000}} {

@@ -6,6 +6,8 @@ import (
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
+
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
 // Row primitives take x [B,K] and v [B]. A score of −Inf marks a masked
@@ -51,7 +53,7 @@ func rowOp(name string, wide bool, cost int, f32 func([]float32, int, []float32,
 }
 
 // perRow is rowOp with an operand v [B].
-func perRow(name string, f32 func(x, v float32) float32, f64 func(x, v float64) float64, x, v node,
+func perRow(name string, f32 func(dst, x []float32, v float32), f64 func(dst, x []float64, v float64), x, v node,
 	diff func(e *Expr, x, v, y, g node) (gx, gv node)) (node, error) {
 	if err := wantDims(name, "v", v, 1); err != nil {
 		return nil, err
@@ -59,45 +61,64 @@ func perRow(name string, f32 func(x, v float32) float32, f64 func(x, v float64) 
 	if x != nil && x.Dims() == 2 && x.Shape()[0] != v.Shape()[0] {
 		return nil, fmt.Errorf("graph: %s: x is %v and v is %v; want [B,K] and [B]", name, x.Shape(), v.Shape())
 	}
-	return rowOp(name, true, 2, spread(f32), spread(f64), func(e *Expr, in gorgonia.Nodes, out, g node) gorgonia.Nodes {
+	return rowOp(name, true, 1, spread(f32), spread(f64), func(e *Expr, in gorgonia.Nodes, out, g node) gorgonia.Nodes {
 		gx, gv := diff(e, in[0], in[1], out, g)
 		return gorgonia.Nodes{gx, gv}
 	}, nil, x, v)
 }
 
-func spread[T Float](f func(x, v T) T) func([]T, int, []T, []any) {
-	return func(dst []T, i int, x []T, in []any) {
-		v, y := vec[T](in[1])[i], dst[i*len(x):]
-		for k := range x {
-			y[k] = f(x[k], v)
-		}
+func spread[T Float](f func(dst, x []T, v T)) func([]T, int, []T, []any) {
+	return func(dst []T, i int, x []T, in []any) { f(dst[i*len(x):(i+1)*len(x)], x, vec[T](in[1])[i]) }
+}
+
+func addTo[T Float](dst, x []T, v T) {
+	for k, u := range x {
+		dst[k] = u + v
+	}
+}
+
+func subFrom[T Float](dst, x []T, v T) {
+	for k, u := range x {
+		dst[k] = u - v
+	}
+}
+
+func mulBy[T Float](dst, x []T, v T) {
+	for k, u := range x {
+		dst[k] = mul(u, v)
+	}
+}
+
+func divBy[T Float](dst, x []T, v T) {
+	for k, u := range x {
+		dst[k] = u / v
 	}
 }
 
 // AddRow returns x + v, v [B] added to each column of x [B,K].
 func AddRow(x, v *gorgonia.Node) (*gorgonia.Node, error) {
-	return perRow("addrow", add[float32], add[float64], x, v, func(e *Expr, x, _, _, g node) (node, node) {
+	return perRow("addrow", addTo[float32], addTo[float64], x, v, func(e *Expr, x, _, _, g node) (node, node) {
 		return g, e.N(sumWhere(g, x))
 	})
 }
 
 // SubRow returns x − v, v [B] subtracted from each column of x [B,K].
 func SubRow(x, v *gorgonia.Node) (*gorgonia.Node, error) {
-	return perRow("subrow", sub[float32], sub[float64], x, v, func(e *Expr, x, _, _, g node) (node, node) {
+	return perRow("subrow", subFrom[float32], subFrom[float64], x, v, func(e *Expr, x, _, _, g node) (node, node) {
 		return g, e.N(Neg(e.N(sumWhere(g, x))))
 	})
 }
 
 // MulRow returns v∘x, each row of x [B,K] times its v [B], where 0·(±Inf) = 0.
 func MulRow(x, v *gorgonia.Node) (*gorgonia.Node, error) {
-	return perRow("mulrow", mul[float32], mul[float64], x, v, func(e *Expr, x, v, _, g node) (node, node) {
+	return perRow("mulrow", mulBy[float32], mulBy[float64], x, v, func(e *Expr, x, v, _, g node) (node, node) {
 		return e.N(MulRow(g, v)), e.N(RowDot(g, x))
 	})
 }
 
 // DivRow returns each row of x [B,K] divided by its v [B].
 func DivRow(x, v *gorgonia.Node) (*gorgonia.Node, error) {
-	return perRow("divrow", div[float32], div[float64], x, v, func(e *Expr, x, v, y, g node) (node, node) {
+	return perRow("divrow", divBy[float32], divBy[float64], x, v, func(e *Expr, x, v, y, g node) (node, node) {
 		return e.N(DivRow(g, v)), e.N(Neg(e.N(Div(e.N(RowDot(g, y)), v))))
 	})
 }
@@ -253,14 +274,12 @@ func Softmax(x *gorgonia.Node) (*gorgonia.Node, error) {
 
 func rowSoftmax[T Float](dst []T, i int, x []T, _ []any) {
 	y := dst[i*len(x) : (i+1)*len(x)]
-	m, log := lse(x)
-	if math.IsInf(m, -1) {
+	m := maxOf(x)
+	if masked(m) {
 		clear(y)
 		return
 	}
-	for k, v := range x {
-		y[k] = T(math.Exp(float64(v) - m - log))
-	}
+	kernel.Scale(1/kernel.Exp(y, x, m), y) // of a NaN or +Inf all NaN
 }
 
 // LogSoftmax returns x_k − ln Σ_j e^{x_j} [B,K], −Inf at masked candidates.
@@ -287,8 +306,43 @@ const normFloor = 1e-12
 
 // L2Normalize returns each row of x [B,K] divided by max(‖row‖₂, 1e-12).
 func L2Normalize(x *gorgonia.Node) (*gorgonia.Node, error) {
-	var e Expr
-	return e.N(DivRow(x, e.N(rowNorm(x)))), e.Err
+	return rowOp("l2normalize", true, 2, normalize[float32], normalize[float64], func(e *Expr, in gorgonia.Nodes, _, g node) gorgonia.Nodes {
+		return gorgonia.Nodes{e.N(normalizeGrad(in[0], g))}
+	}, nil, x)
+}
+
+func norm[T Float](x []T) T { return T(max(math.Sqrt(float64(kernel.SumSquares(x))), normFloor)) }
+
+func normalize[T Float](dst []T, i int, x []T, _ []any) {
+	divBy(dst[i*len(x):(i+1)*len(x)], x, norm(x))
+}
+
+// normalizeGrad returns (I − x̂x̂ᵀ)g/‖x‖ in one pass: normalisation of a class
+// table is what cosine scores cost beside the products. Its own derivative is
+// that of the same expression as nodes.
+func normalizeGrad(x, g node) (node, error) {
+	return rowOp("l2normalize gradient", true, 4, normalizeBack[float32], normalizeBack[float64], func(e *Expr, in gorgonia.Nodes, _, gg node) gorgonia.Nodes {
+		x, g := in[0], in[1]
+		n := e.N(rowNorm(x))
+		y := e.N(DivRow(x, n))
+		dx := e.N(DivRow(e.N(Sub(g, e.N(MulRow(y, e.N(RowDot(g, y)))))), n))
+		inner := e.N(Sum(e.N(Mul(dx, gg))))
+		if e.Err != nil {
+			return nil
+		}
+		grads, err := reverse(inner, []node{x, g}, true) // g may depend on x
+		e.N(nil, err)
+		return grads
+	}, nil, x, g)
+}
+
+func normalizeBack[T Float](dst []T, i int, x []T, in []any) {
+	d, g := dst[i*len(x):(i+1)*len(x)], vec[T](in[1])[i*len(x):(i+1)*len(x)]
+	n := norm(x)
+	along := kernel.Dot(g, x) / (n * n)
+	for k, v := range x {
+		d[k] = (g[k] - along*v) / n
+	}
 }
 
 // rowNorm returns max(‖row‖₂, 1e-12) [B].
@@ -300,13 +354,7 @@ func rowNorm(x node) (node, error) {
 	}, nil, x)
 }
 
-func rowNorm2[T Float](dst []T, i int, x []T, _ []any) {
-	var s float64
-	for _, v := range x {
-		s += float64(v) * float64(v)
-	}
-	dst[i] = T(max(math.Sqrt(s), normFloor))
-}
+func rowNorm2[T Float](dst []T, i int, x []T, _ []any) { dst[i] = norm(x) }
 
 // AddBias returns x + b, b [K] added to each row of x [B,K].
 func AddBias(x, b *gorgonia.Node) (*gorgonia.Node, error) {
