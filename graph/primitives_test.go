@@ -55,6 +55,15 @@ func primitives() []primitive {
 		{"pow-1/2", pos, one(func(x node) (node, error) { return Pow(x, -0.5) }), 2, false},
 		{"softmax", same, one(Softmax), 2, true},
 		{"logsumexp", same, one(LogSumExp), 2, true},
+		{"poslog", off, one(PosLog), 2, false},
+		{"pospowby", off, func(x, _ node, _ *Targets) (node, error) {
+			var e Expr // exponents from 2.3 on: two derivatives exist at the kink
+			return e.N(PosPowBy(x, e.N(Shift(e.N(Sigmoid(e.N(RowMax(x)))), 2.3)))), e.Err
+		}, 2, true},
+		{"thresholdby", same, func(x, _ node, _ *Targets) (node, error) {
+			var e Expr
+			return e.N(ThresholdBy(x, e.N(Shift(e.N(Sigmoid(e.N(RowMax(x)))), 1.05)))), e.Err
+		}, 2, true},
 		{"rowsum", same, one(RowSum), 2, true},
 		{"rowmean", same, one(RowMean), 2, true},
 		{"rowmax", same, one(RowMax), 2, true},

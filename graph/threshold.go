@@ -67,26 +67,30 @@ func thresholdBody[T Float](k int, c, q float64) body[T] {
 		return parallel(len(dst), costMath*len(z), func(worker, lo, hi int) error {
 			w := work.of(worker)
 			for i := lo; i < hi; i++ {
-				row := z[i*k : (i+1)*k]
-				top := float64(maxOf(row))
-				if math.IsNaN(top) || math.IsInf(top, 0) {
-					dst[i] = T(top) // NaN, all masked, or +Inf
-					continue
-				}
-				// ξ lies in [−1, 0) after the shift by the maximum, so only scores
-				// within 1 of it can be in the support.
-				n := 0
-				for _, v := range row {
-					if x := c * (float64(v) - top); x > -1 {
-						w[n] = x
-						n++
-					}
-				}
-				dst[i] = T(c*top + solve(w[:n], q))
+				dst[i] = T(rowThreshold(w, z[i*k:(i+1)*k], c, q))
 			}
 			return nil
 		})
 	}
+}
+
+// rowThreshold returns the ξ with Σ[c·z−ξ]₊^q = 1 for one row; w is scratch of its
+// length.
+func rowThreshold[T Float](w []float64, row []T, c, q float64) float64 {
+	top := float64(maxOf(row))
+	if math.IsNaN(top) || math.IsInf(top, 0) {
+		return top // NaN, all masked, or +Inf
+	}
+	// ξ lies in [−1, 0) after the shift by the maximum, so only scores within 1 of
+	// it can be in the support.
+	n := 0
+	for _, v := range row {
+		if x := c * (float64(v) - top); x > -1 {
+			w[n] = x
+			n++
+		}
+	}
+	return c*top + solve(w[:n], q)
 }
 
 // solve returns the ξ with Σ[x_i−ξ]₊^q = 1 for x whose maximum is 0. It

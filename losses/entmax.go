@@ -109,6 +109,22 @@ func entmaxNode(alpha, lambda float64, z *gorgonia.Node, t *graph.Targets) (*gor
 	return e.N(graph.Scale(sum, lambda/(alpha*a))), e.Err
 }
 
+// EntmaxAt returns the entmax losses [B] of scores z [B,K] under targets t at an
+// α [B] that is a node above 1 and receives a gradient: a learnable α, one for
+// all rows by graph.Repeat or one a row. The gradient by α goes through p as
+// [EntmaxAlphaGrad] does.
+func EntmaxAt(z, alpha *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
+	var e graph.Expr
+	a := e.N(graph.Shift(alpha, -1))
+	d := e.N(graph.SubRow(e.N(graph.MulRow(z, a)), e.N(graph.ThresholdBy(z, alpha))))
+	pAlpha := e.N(graph.RowSum(e.N(graph.PosPowBy(d, e.N(graph.Div(alpha, a))))))
+	tAlpha := e.N(graph.RowSum(e.N(graph.PosPowBy(e.N(graph.Dense(t, z)), alpha))))
+	sum := e.N(graph.Sub(
+		e.N(graph.Add(e.N(graph.Mul(pAlpha, a)), tAlpha)),
+		e.N(graph.Mul(e.N(graph.Dot(d, t)), alpha))))
+	return e.N(graph.Div(sum, e.N(graph.Mul(alpha, a)))), e.Err
+}
+
 // entmaxRef is λ(⟨s,p⟩ − Ω(p) + Ω(t) − ⟨s,t⟩) at s = z/λ, with p by bisection.
 func entmaxRef(alpha, lambda float64, z []float64, t Target[float64]) float64 {
 	a := alpha - 1

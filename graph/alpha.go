@@ -1,0 +1,120 @@
+package graph
+
+import (
+	"math"
+
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// Repeat returns x [1] n times, [n]: a learnable number for every row.
+func Repeat(x *gorgonia.Node, n int) (*gorgonia.Node, error) {
+	if err := wantDims("repeat", "x", x, 1); err != nil {
+		return nil, err
+	}
+	return apply(spec{name: "repeat", shape: tensor.Shape{n}, f32: repeatBody[float32], f64: repeatBody[float64],
+		diff: func(_ gorgonia.Nodes, _, g node) (gorgonia.Nodes, error) {
+			var e Expr
+			return e.grads(e.N(total(g)))
+		}}, x)
+}
+
+// total returns Σx [1] of x [n]: the adjoint of Repeat.
+func total(x node) (node, error) {
+	return apply(spec{name: "total", shape: tensor.Shape{1}, f32: totalBody[float32], f64: totalBody[float64],
+		diff: func(in gorgonia.Nodes, _, g node) (gorgonia.Nodes, error) {
+			var e Expr
+			return e.grads(e.N(Repeat(g, in[0].Shape()[0])))
+		}}, x)
+}
+
+func totalBody[T Float](dst []T, in []any) error {
+	var s float64
+	for _, v := range vec[T](in[0]) {
+		s += float64(v)
+	}
+	dst[0] = T(s)
+	return nil
+}
+
+func repeatBody[T Float](dst []T, in []any) error {
+	for i := range dst {
+		dst[i] = vec[T](in[0])[0]
+	}
+	return nil
+}
+
+// PosLog returns log x where x > 0 and 0 elsewhere; the gradient is 1/x and 0.
+func PosLog(x *gorgonia.Node) (*gorgonia.Node, error) {
+	return unary("poslog", x, func(x float64) float64 {
+		if x <= 0 {
+			return 0
+		}
+		return math.Log(x) // of a NaN too
+	}, func(e *Expr, x, _, g node) node { return e.N(Mul(g, e.N(PosPow(x, -1)))) })
+}
+
+// PosPowBy returns [x]₊^q with an exponent q [B] for each row of x [B,K]: x^q
+// where x > 0 and 0 elsewhere. The derivatives are q[x]₊^{q−1} and [x]₊^q log x.
+func PosPowBy(x, q *gorgonia.Node) (*gorgonia.Node, error) {
+	return perRow("pospowby", posPowBy[float32], posPowBy[float64], x, q, func(e *Expr, x, q, y, g node) (node, node) {
+		slope := e.N(MulRow(e.N(PosPowBy(x, e.N(Shift(q, -1)))), q))
+		return e.N(Mul(g, slope)), e.N(RowDot(g, e.N(Mul(y, e.N(PosLog(x))))))
+	})
+}
+
+func posPowBy[T Float](x, q T) T {
+	if x <= 0 {
+		return 0
+	}
+	return T(math.Pow(float64(x), float64(q)))
+}
+
+// ThresholdBy is [Threshold] with α [B], above 1, an operand with a gradient:
+//
+//	dξ/dz = a·u/Σu,   dξ/dα = (⟨u, z⟩ − Σ p log d / a)/Σu
+//
+// where a = α−1, d = a·z − ξ, p = [d]₊^{1/a} and u = [d]₊^{1/a−1}, by the implicit
+// function theorem. ξ is NaN where α is not above 1.
+func ThresholdBy(z, alpha *gorgonia.Node) (*gorgonia.Node, error) {
+	if err := wantDims("thresholdby", "alpha", alpha, 1); err != nil {
+		return nil, err
+	}
+	if err := wantDims("thresholdby", "z", z, 2); err != nil {
+		return nil, err
+	}
+	k := z.Shape()[1]
+	return apply(spec{name: "thresholdby", shape: alpha.Shape().Clone(),
+		f32: thresholdByBody[float32](k), f64: thresholdByBody[float64](k),
+		diff: func(in gorgonia.Nodes, xi, g node) (gorgonia.Nodes, error) {
+			var e Expr
+			z, a := e.N(Unmask(in[0], 0)), e.N(Shift(in[1], -1))
+			d := e.N(SubRow(e.N(MulRow(in[0], a)), xi))
+			q := e.N(Pow(a, -1))
+			u := e.N(PosPowBy(d, e.N(Shift(q, -1))))
+			share := e.N(Div(g, e.N(RowSum(u))))
+			entropy := e.N(RowDot(e.N(PosPowBy(d, q)), e.N(PosLog(d))))
+			byAlpha := e.N(Sub(e.N(RowDot(u, z)), e.N(Mul(entropy, q))))
+			return e.grads(e.N(MulRow(u, e.N(Mul(share, a)))), e.N(Mul(share, byAlpha)))
+		}}, z, alpha)
+}
+
+func thresholdByBody[T Float](k int) body[T] {
+	var work scratch[float64]
+	return func(dst []T, in []any) error {
+		z, alpha := vec[T](in[0]), vec[T](in[1])
+		work.grow(k)
+		return parallel(len(dst), costMath*len(z), func(worker, lo, hi int) error {
+			w := work.of(worker)
+			for i := lo; i < hi; i++ {
+				row, a := z[i*k:(i+1)*k], float64(alpha[i])-1
+				if !(a > 0) || math.IsInf(a, 1) {
+					dst[i] = T(math.NaN())
+					continue
+				}
+				dst[i] = T(rowThreshold(w, row, a, 1/a))
+			}
+			return nil
+		})
+	}
+}
