@@ -32,7 +32,8 @@ that of its closed form at float64, entry by entry:
   fused       the closed form fused with h·Wᵀ + bias: dh, dW and dbias (graph.LinearLoss)
   float32     the worst of symbolic, analytic and fused at float32
 
-An error is |got − want| / (1 + |want|). The check passes within ` + fmt.Sprint(gradcheck.Tolerance64) + ` at float64 and
+An error is |got − want| / (1 + |want|), and for dh and dW relative to the largest
+|W| and |h| where that is above 1. The check passes within ` + fmt.Sprint(gradcheck.Tolerance64) + ` at float64 and
 ` + fmt.Sprint(gradcheck.Tolerance32) + ` at float32. All settings of a loss stand in one graph, which runs twice; rows have
 one label or several, one row is padding, and upstream gradients differ by row.
 

@@ -62,21 +62,18 @@ Splits:
 	f.Float64Var(&c.MinRating, "min-rating", 0, "keep the interactions of at least this rating; 0 keeps all")
 	f.IntVar(&c.Core, "core", 0, "keep the users and items with at least this many interactions; 0 keeps all")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
-	completeDataFlags(cmd)
+	must(cmd.RegisterFlagCompletionFunc("format", complete(namesOf(data.Formats, func(f *data.Format) string { return f.Name }))))
+	must(cmd.RegisterFlagCompletionFunc("split", complete(splitExamples)))
 	return cmd
 }
 
-// completeDataFlags adds completion to the flags that commands which load data
-// share.
-func completeDataFlags(cmd *cobra.Command) {
-	must(cmd.RegisterFlagCompletionFunc("format", complete(formatNames)))
-	must(cmd.RegisterFlagCompletionFunc("split", complete(func() []string {
-		var names []string
-		for _, k := range data.SplitKinds() {
-			names = append(names, k.Examples...)
-		}
-		return names
-	})))
+// splitExamples are texts of splits, for completion.
+func splitExamples() []string {
+	var texts []string
+	for _, k := range data.SplitKinds() {
+		texts = append(texts, k.Examples...)
+	}
+	return texts
 }
 
 // must panics on an error that only a mistake of this package can cause.
@@ -84,14 +81,6 @@ func must(err error) {
 	if err != nil {
 		panic("fenchel: " + err.Error())
 	}
-}
-
-func formatNames() []string {
-	var names []string
-	for _, f := range data.Formats() {
-		names = append(names, f.Name)
-	}
-	return names
 }
 
 func formatDocs() string {

@@ -63,7 +63,7 @@ func (t *table) print(w io.Writer, indent string) {
 const none = "-"
 
 func numeric(s string) bool {
-	if s == none {
+	if s == none || s == "" {
 		return true
 	}
 	_, err := strconv.ParseFloat(s, 64)

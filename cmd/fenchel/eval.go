@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/train"
+	"github.com/fenchel-ml/fenchel/train/metric"
+)
+
+func init() { commands = append(commands, newEval) }
+
+func newEval(s streams) *cobra.Command {
+	var (
+		c       runSource
+		splits  []string
+		metrics []string
+		asJSON  bool
+	)
+	cmd := &cobra.Command{
+		Use:   "eval RUN",
+		Short: "Measure a trained model",
+		Long: `eval loads the model of a run folder and its data, and prints metrics of a ranking
+of all items. Items of the train split, and of valid when measuring test, are
+masked; the means are over the users that have relevant items. The split "train"
+is measured without a mask.
+
+Metrics:
+` + metricDocs(),
+		Args: arguments(1, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			for _, split := range splits {
+				if !slices.Contains(splitNames, split) {
+					return usagef("--split: unknown split %q; the choices are %s", split, strings.Join(splitNames, ", "))
+				}
+			}
+			if cmd.Flags().Changed("split") && len(splits) == 0 {
+				return usagef("--split: want at least one of %s", strings.Join(splitNames, ", "))
+			}
+			var ms []metric.At
+			if cmd.Flags().Changed("metrics") {
+				var err error
+				if ms, err = metric.ParseAll(metrics); err != nil {
+					return usagef("--metrics: %w", err)
+				}
+				if len(ms) == 0 {
+					return usagef("--metrics: want at least one")
+				}
+			}
+			return runEval(cmd.Context(), s, args[0], c, splits, ms, asJSON)
+		},
+	}
+	c.addFlags(cmd)
+	f := cmd.Flags()
+	f.StringSliceVar(&splits, "split", nil, "splits to measure: train, valid, test (default valid and test, where they have interactions)")
+	f.StringSliceVar(&metrics, "metrics", nil, "metrics, such as recall@20,ndcg@20 (default those of the run)")
+	f.BoolVar(&asJSON, "json", false, "print JSON")
+	must(cmd.RegisterFlagCompletionFunc("split", complete(func() []string { return splitNames })))
+	return cmd
+}
+
+var splitNames = []string{"train", "valid", "test"}
+
+func metricDocs() string {
+	var b strings.Builder
+	for _, m := range metric.All() {
+		fmt.Fprintf(&b, "  %s@K\n      %s\n", m.Name, m.Doc)
+	}
+	return b.String()
+}
+
+// A runSource says where to find the data of a run folder.
+type runSource struct{ data string }
+
+func (c *runSource) addFlags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&c.data, "data", "", "where the run's data are now (default where they were)")
+	cmd.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return nil, cobra.ShellCompDirectiveFilterDirs
+	}
+}
+
+// open loads what the run in a folder reached, and its data.
+func (c *runSource) open(folder string) (*train.Trained, *data.Dataset, error) {
+	cfg, err := train.LoadConfig(folder)
+	if err != nil {
+		return nil, nil, err
+	}
+	if c.data != "" {
+		cfg.Data.Source = c.data
+	}
+	set, err := data.Load(cfg.Data.Config())
+	if err != nil {
+		if c.data == "" {
+			return nil, nil, fmt.Errorf("%w; say with --data where the run's data are now", err)
+		}
+		return nil, nil, fmt.Errorf("--data: %w", err)
+	}
+	trained, err := train.Open(folder, set)
+	return trained, set, err
+}
+
+func runEval(ctx context.Context, s streams, folder string, c runSource, splits []string, ms []metric.At, asJSON bool) error {
+	trained, set, err := c.open(folder)
+	if err != nil {
+		return err
+	}
+	if ms == nil {
+		if ms, err = metric.ParseAll(trained.Config.Eval.Metrics); err != nil {
+			return err
+		}
+	}
+	if len(splits) == 0 {
+		for _, part := range set.Parts() {
+			if part.Name != "train" && part.Len() > 0 {
+				splits = append(splits, part.Name)
+			}
+		}
+		if len(splits) == 0 {
+			return fmt.Errorf("%s has neither valid nor test interactions; measure the train split with --split train", set.Name)
+		}
+	}
+	var all []splitScores
+	for _, split := range splits {
+		scores, err := trained.Evaluate(ctx, set, split, ms)
+		if err != nil {
+			return err
+		}
+		found, err := scoresOf(set, scores)
+		if err != nil {
+			return err
+		}
+		all = append(all, found)
+	}
+	if asJSON {
+		return printJSON(s.out, all)
+	}
+	printScores(s.out, all)
+	return nil
+}

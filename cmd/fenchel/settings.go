@@ -1,0 +1,233 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/losses"
+	"github.com/fenchel-ml/fenchel/models"
+	"github.com/fenchel-ml/fenchel/train"
+	"github.com/fenchel-ml/fenchel/train/metric"
+	"github.com/fenchel-ml/fenchel/train/optim"
+)
+
+// A setting is a flag that gives one path of train.Config its value.
+type setting struct {
+	flag, path, usage string
+	kind              string          // what the help calls the value
+	zero              bool            // whether the zero value is a choice and not a word for the default
+	names             func() []string // for completion
+}
+
+var settings = []setting{
+	{flag: "data", path: "data.source", kind: "path", usage: "file, directory of splits, or generated set such as demo:users=500"},
+	{flag: "format", path: "data.format", kind: "name", usage: "format of the files; recognised by content unless given", names: namesOf(data.Formats, func(f *data.Format) string { return f.Name })},
+	{flag: "min-rating", path: "data.min_rating", kind: "number", zero: true, usage: "keep the interactions of at least this rating; 0 keeps all"},
+	{flag: "core", path: "data.core", kind: "n", zero: true, usage: "keep the users and items with at least this many interactions; 0 keeps all"},
+	{flag: "split", path: "data.split", kind: "split", usage: "how to split; as the files say, else " + data.DefaultSplit + ", unless given", names: splitExamples},
+	{flag: "model", path: "model.name", kind: "model", usage: "model", names: namesOf(models.All, func(s *models.Spec) string { return s.Name })},
+	{flag: "dim", path: "model.dim", kind: "n", usage: "width of user and item vectors"},
+	{flag: "score", path: "model.score", kind: "name", usage: "how vectors meet: cosine or dot", names: namesOf(models.Scores, func(s models.Score) string { return string(s) })},
+	{flag: "temperature", path: "model.temperature", kind: "number", usage: "divides the scores before any loss; 0.2 for cosine and 1 for dot unless given"},
+	{flag: "bias", path: "model.bias", kind: "bool", zero: true, usage: "train a bias per item"},
+	{flag: "init", path: "model.init", kind: "number", usage: "standard deviation of the first weights"},
+	{flag: "loss", path: "loss", kind: "loss", usage: "loss, such as softmax or softmax:smoothing=0.1; see fenchel losses", names: losses.Names},
+	{flag: "candidates", path: "candidates", kind: "text", usage: "classes that a row is scored against in training", names: namesOf(models.Heads, func(s *models.HeadSpec) string { return s.Name })},
+	{flag: "solver", path: "train.solver", kind: "text", usage: "how a step is made", names: namesOf(train.Solvers, func(s *train.SolverSpec) string { return s.Name })},
+	{flag: "epochs", path: "train.epochs", kind: "n", usage: "passes over the data"},
+	{flag: "rows", path: "train.rows", kind: "name", usage: "what a row of a batch is: user (all positives) or pair", names: func() []string { return []string{"user", "pair"} }},
+	{flag: "batch", path: "train.batch", kind: "n", usage: "rows of a step"},
+	{flag: "optimizer", path: "train.optimizer", kind: "text", usage: "optimizer", names: namesOf(optim.All, func(s *optim.Spec) string { return s.Name })},
+	{flag: "schedule", path: "train.schedule", kind: "text", usage: "learning-rate schedule", names: namesOf(optim.Schedules, func(s *optim.ScheduleSpec) string { return s.Name })},
+	{flag: "patience", path: "train.patience", kind: "n", zero: true, usage: "stop after so many evaluations without a better value and keep the best weights; 0 runs all epochs"},
+	{flag: "monitor", path: "train.monitor", kind: "metric", usage: "metric that --patience watches"},
+	{flag: "seed", path: "train.seed", kind: "n", zero: true, usage: "seed of first weights and of the order of batches"},
+	{flag: "metrics", path: "eval.metrics", kind: "list", usage: "metrics, with commas: " + strings.Join(metric.Names(), ", ") + ", each at a cut-off such as recall@20"},
+	{flag: "every", path: "eval.every", kind: "n", usage: "epochs between evaluations on valid"},
+}
+
+// The learning rate is a parameter within the text train.optimizer. It has a
+// flag and, for --set, a path of its own.
+const (
+	rateFlag = "lr"
+	ratePath = "train.lr"
+)
+
+// configFlags gather a train.Config from a file, --set and flags, in this order.
+type configFlags struct {
+	flags *pflag.FlagSet
+	file  string
+	sets  []string
+}
+
+// textValue is a flag whose text train.Config will read.
+type textValue struct{ text, kind string }
+
+func (v *textValue) String() string        { return v.text }
+func (v *textValue) Set(text string) error { v.text = text; return nil }
+func (v *textValue) Type() string          { return v.kind }
+
+func addConfigFlags(cmd *cobra.Command) *configFlags {
+	c := &configFlags{flags: cmd.Flags()}
+	f := cmd.Flags()
+	defaults := defaultTexts()
+	for _, s := range settings {
+		usage := s.usage
+		if d := defaults[s.path]; d != "" {
+			usage += " (default " + d + ")"
+		}
+		flag := f.VarPF(&textValue{kind: s.kind}, s.flag, "", usage)
+		if s.kind == "bool" {
+			flag.NoOptDefVal = "true"
+		}
+		if s.names != nil {
+			must(cmd.RegisterFlagCompletionFunc(s.flag, complete(s.names)))
+		}
+	}
+	f.Var(&textValue{kind: "number"}, rateFlag, "learning rate: the lr of the optimizer")
+	f.StringVar(&c.file, "config", "", "YAML file of settings, such as a run folder's "+train.ConfigFile)
+	f.StringArrayVar(&c.sets, "set", nil, "setting by its path, such as train.epochs=10; may be repeated")
+	must(cmd.RegisterFlagCompletionFunc("set", complete(func() []string { return append(train.Paths(), ratePath) })))
+	must(cmd.MarkFlagFilename("config", "yaml", "yml"))
+	return c
+}
+
+// defaultTexts returns the defaults of train.Config by path, those that are not
+// a zero value.
+func defaultTexts() map[string]string {
+	var tree map[string]any
+	must(yaml.Unmarshal([]byte(train.Config{}.Filled().String()), &tree))
+	texts := map[string]string{}
+	var walk func(prefix string, tree map[string]any)
+	walk = func(prefix string, tree map[string]any) {
+		for key, value := range tree {
+			switch v := value.(type) {
+			case map[string]any:
+				walk(prefix+key+".", v)
+			case []any:
+				var parts []string
+				for _, x := range v {
+					parts = append(parts, fmt.Sprint(x))
+				}
+				texts[prefix+key] = strings.Join(parts, ",")
+			default:
+				texts[prefix+key] = fmt.Sprint(v)
+			}
+		}
+	}
+	walk("", tree)
+	return texts
+}
+
+// config returns the configuration that the command line asks for, validated.
+func (c *configFlags) config() (train.Config, error) {
+	var cfg train.Config
+	if c.file != "" {
+		text, err := os.ReadFile(c.file)
+		if err != nil {
+			return cfg, fmt.Errorf("--config: %w", err)
+		}
+		if cfg, err = train.Parse(text); err != nil {
+			return cfg, usagef("--config %s: %w", c.file, err)
+		}
+	}
+	rate := ""
+	for _, text := range c.sets {
+		path, value, ok := strings.Cut(text, "=")
+		if !ok {
+			return cfg, usagef("--set %s: want path=value", text)
+		}
+		if path = strings.TrimSpace(path); path == ratePath {
+			rate = value
+		} else if err := set(&cfg, path, value); err != nil {
+			return cfg, usagef("--set %s: %w", text, err)
+		}
+	}
+	for _, s := range settings {
+		if !c.flags.Changed(s.flag) {
+			continue
+		}
+		if err := set(&cfg, s.path, c.flags.Lookup(s.flag).Value.String()); err != nil {
+			return cfg, usagef("--%s: %w", s.flag, err)
+		}
+	}
+	if c.flags.Changed(rateFlag) {
+		rate = c.flags.Lookup(rateFlag).Value.String()
+	}
+	if rate != "" { // last: it goes into whichever optimizer was chosen
+		var err error
+		if cfg.Train.Optimizer, err = withRate(cfg.Filled().Train.Optimizer, rate); err != nil {
+			return cfg, usagef("--%s: %w", rateFlag, err)
+		}
+	}
+	if err := cfg.Validate(); err != nil {
+		return cfg, usageError{nameFlags(err)}
+	}
+	return cfg, nil
+}
+
+// set gives the setting at path a value that was asked for.
+func set(cfg *train.Config, path, value string) error {
+	if err := cfg.Set(path, value); err != nil {
+		return err
+	}
+	// In a Config zero stands for the default, but who writes --epochs 0 means
+	// something else.
+	var alone train.Config
+	if err := alone.Set(path, value); err != nil {
+		return err
+	}
+	for _, s := range settings {
+		if s.path == path && !s.zero && alone.String() == "" {
+			return fmt.Errorf("%q is no choice; leave the setting out for its default", value)
+		}
+	}
+	return nil
+}
+
+// withRate returns an optimizer's text with another lr.
+func withRate(optimizer, rate string) (string, error) {
+	if optimizer == "" {
+		return "", errors.New("the solver has no learning rate")
+	}
+	name, rest, _ := strings.Cut(optimizer, ":")
+	text := name + ":" + rateFlag + "=" + rate
+	for p := range strings.SplitSeq(rest, ",") {
+		if key, _, _ := strings.Cut(p, "="); strings.TrimSpace(key) != rateFlag && key != "" {
+			text += "," + p
+		}
+	}
+	_, err := optim.Parse(text)
+	return text, err
+}
+
+// nameFlags puts the flag's name where a fault names a path.
+func nameFlags(err error) error {
+	lines := strings.Split(strings.TrimPrefix(err.Error(), "config: "), "\n")
+	for i, line := range lines {
+		for _, s := range settings {
+			if rest, ok := strings.CutPrefix(line, s.path+": "); ok {
+				lines[i] = "--" + s.flag + ": " + rest
+			}
+		}
+	}
+	return errors.New(strings.Join(lines, "\n"))
+}
+
+// namesOf returns the names of a registry.
+func namesOf[S any](all func() []S, name func(S) string) func() []string {
+	return func() []string {
+		var names []string
+		for _, s := range all() {
+			names = append(names, name(s))
+		}
+		return names
+	}
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/train"
+)
+
+func init() { commands = append(commands, newTrain) }
+
+func newTrain(s streams) *cobra.Command {
+	var (
+		flags  *configFlags
+		out    string
+		asJSON bool
+	)
+	cmd := &cobra.Command{
+		Use:   "train",
+		Short: "Train a model and measure it",
+		Long: `train trains a model on a data set, prints its metrics, and keeps the run in a
+folder: its settings, the metrics of each epoch, the weights. Without flags it
+trains matrix factorisation with full softmax on the generated set "demo".
+
+Settings come from --config, then --set, then the flags below; the later wins.
+On a generated set, whose truth is known, the best attainable value of each metric
+stands beside the reached one: what ranking by the truth would get.
+
+Ctrl-C ends the run after the step under way and keeps what was reached; the same
+command with the run's folder as --out goes on from there to the same bits.
+
+Paths of --set: ` + strings.Join(train.Paths(), ", ") + `,
+and ` + ratePath + `, which is the lr of train.optimizer.`,
+		Args: arguments(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := flags.config()
+			if err != nil {
+				return err
+			}
+			if cmd.Flags().Changed("out") && out == "" {
+				return usagef(`--out: "" is no folder; leave the flag out for a new one under %s`, runsFolder)
+			}
+			return runTrain(cmd.Context(), s, cfg, out, asJSON)
+		},
+	}
+	flags = addConfigFlags(cmd)
+	cmd.Flags().StringVar(&out, "out", "", "run folder: new, empty, or that of an interrupted run (default a new one under "+runsFolder+")")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the result as JSON")
+	must(cmd.MarkFlagDirname("out"))
+	return cmd
+}
+
+func runTrain(ctx context.Context, s streams, cfg train.Config, out string, asJSON bool) error {
+	set, err := data.Load(cfg.Data.Config())
+	if err != nil {
+		return fmt.Errorf("--data: %w", err)
+	}
+	out, err = runFolder(out, cfg, set)
+	if err != nil {
+		return fmt.Errorf("--out: %w", err)
+	}
+	r := &reporter{s: s, set: set, quiet: asJSON}
+	res, err := train.RunDir(ctx, out, cfg, set, r.observe)
+	r.clear()
+	if res == nil { // nothing was reached
+		return err
+	}
+	// A run that failed on the way has a result too: what it kept.
+	rep, repErr := newRunReport(out, set, res)
+	if err = errors.Join(err, repErr); repErr == nil {
+		if asJSON {
+			err = errors.Join(err, printJSON(s.out, rep))
+		} else {
+			rep.print(s.out)
+		}
+	}
+	if err == nil && res.Interrupted {
+		return ctx.Err()
+	}
+	return err
+}
+
+// runsFolder holds the runs that were given no folder of their own.
+const runsFolder = "runs"
+
+// runFolder returns the folder to run in, which exists and can be written to.
+// Without out it makes a new one under runsFolder.
+func runFolder(out string, cfg train.Config, set *data.Dataset) (string, error) {
+	if out == "" {
+		cfg = cfg.Filled()
+		parts := []string{set.Name, cfg.Model.Name, cfg.Loss}
+		if cfg.Loss == "" { // the solver's own
+			parts[2] = cfg.Train.Solver
+		}
+		stem := filepath.Join(runsFolder, fileName(strings.Join(parts, "-")))
+		if err := os.MkdirAll(runsFolder, 0o755); err != nil {
+			return "", fmt.Errorf("%w; name a run folder that can be made", err)
+		}
+		for n := 1; ; n++ {
+			// Mkdir tells who comes first where several runs start together.
+			dir := fmt.Sprintf("%s-%d", stem, n)
+			if err := os.Mkdir(dir, 0o755); err == nil {
+				return dir, nil
+			} else if !errors.Is(err, os.ErrExist) {
+				return "", fmt.Errorf("%w; name a run folder that can be made", err)
+			}
+		}
+	}
+	if info, err := os.Stat(out); err == nil && !info.IsDir() {
+		return "", fmt.Errorf("%s is a file; name a folder", out)
+	}
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return "", fmt.Errorf("%w; name a folder that can be made", err)
+	}
+	probe, err := os.CreateTemp(out, ".probe-*")
+	if err != nil {
+		return "", fmt.Errorf("%w; name a folder that can be written to", err)
+	}
+	return out, errors.Join(probe.Close(), os.Remove(probe.Name()))
+}
+
+// fileName replaces what a file name had better not hold.
+func fileName(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '.', r == '_', r == '-':
+			return r
+		}
+		return '-'
+	}, text)
+}
