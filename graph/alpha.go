@@ -63,11 +63,13 @@ func PosPowBy(x, q *gorgonia.Node) (*gorgonia.Node, error) {
 	})
 }
 
-func posPowBy[T Float](x, q T) T {
-	if x <= 0 {
-		return 0
+func posPowBy[T Float](dst, x []T, q T) {
+	for k, v := range x {
+		dst[k] = 0
+		if !(v <= 0) { // a NaN too
+			dst[k] = T(math.Pow(float64(v), float64(q)))
+		}
 	}
-	return T(math.Pow(float64(x), float64(q)))
 }
 
 // ThresholdBy is [Threshold] with α [B], above 1, an operand with a gradient:
