@@ -15,6 +15,13 @@ func newFusedState(l kernel.Loss, b, c, d, n int) *fusedState {
 	return &fusedState{loss: l, n: n, x: kernel.Linear{B: b, C: c, D: d}}
 }
 
+func (s *fusedState) linear() linear[float32] {
+	return linear[float32]{s.forward, func() linearDerivative[float32] {
+		g := &fusedGrad{fusedState: s}
+		return linearDerivative[float32]{g.ask, g.backward, g.hand}
+	}}
+}
+
 func (s *fusedState) forward(dst []float32, in []any) error {
 	s.view.read(in[s.n:])
 	if err := s.view.check(s.x.B, s.x.C); err != nil {
@@ -33,8 +40,6 @@ func (s *fusedState) forward(dst []float32, in []any) error {
 	}
 	return s.loss.Forward(&s.ws, x, dst)
 }
-
-func (s *fusedState) derivative() linearDerivative[float32] { return &fusedGrad{fusedState: s} }
 
 // fusedGrad is one application of the derivative.
 type fusedGrad struct {

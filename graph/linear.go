@@ -71,11 +71,10 @@ func LinearLoss(l Rows, lin Linear, t *Targets) (*gorgonia.Node, error) {
 	}
 	n := len(in)
 	in = append(in, t.leaves()...)
-	var l32 linear[float32] = newLinearState(l.F32, b, c, d, n)
+	l32, l64 := newLinearState(l.F32, b, c, d, n).linear(), newLinearState(l.F64, b, c, d, n).linear()
 	if l.Fused != nil {
-		l32 = newFusedState(l.Fused, b, c, d, n)
+		l32 = newFusedState(l.Fused, b, c, d, n).linear()
 	}
-	var l64 linear[float64] = newLinearState(l.F64, b, c, d, n)
 	return apply(spec{name: name, shape: tensor.Shape{b}, fixed: t.fixed(n), f32: l32.forward, f64: l64.forward,
 		diff: func(in gorgonia.Nodes, out, g node) (gorgonia.Nodes, error) {
 			g32, g64 := l32.derivative(), l64.derivative()
@@ -97,17 +96,17 @@ func LinearLoss(l Rows, lin Linear, t *Targets) (*gorgonia.Node, error) {
 
 // A linear is an implementation of LinearLoss at one precision: its forward op,
 // and any number of derivatives.
-type linear[T Float] interface {
-	forward(dst []T, in []any) error
-	derivative() linearDerivative[T]
+type linear[T Float] struct {
+	forward    body[T]
+	derivative func() linearDerivative[T]
 }
 
 // A linearDerivative computes the gradients 0, 1 and 2, of H, W and Bias, that
 // were asked for before, and hands them out.
-type linearDerivative[T Float] interface {
-	ask(i int, sole bool)
-	backward(token []T, in []any) error
-	hand(i int) (dense []T, rows Gradient[T])
+type linearDerivative[T Float] struct {
+	ask      func(i int, sole bool)
+	backward body[T]
+	hand     func(i int) (dense []T, rows Gradient[T])
 }
 
 // linearState works through blocks of rows: what the forward op and the gradient
@@ -129,6 +128,13 @@ func newLinearState[T Float](row Row[T], b, c, d, n int) *linearState[T] {
 	var zero T
 	rows := min(max(blockBytes/(2*c*int(unsafe.Sizeof(zero))), 1), b)
 	return &linearState[T]{row: row, b: b, c: c, d: d, n: n, rows: rows}
+}
+
+func (s *linearState[T]) linear() linear[T] {
+	return linear[T]{s.forward, func() linearDerivative[T] {
+		g := &linearGrad[T]{linearState: s}
+		return linearDerivative[T]{g.ask, g.backward, g.hand}
+	}}
 }
 
 // forward stores the losses in dst.
@@ -210,8 +216,6 @@ type linearGrad[T Float] struct {
 	losses []T     // of the recomputation, unused
 	parts  []T     // [chunks,rows,d]: dH of each chunk
 }
-
-func (s *linearState[T]) derivative() linearDerivative[T] { return &linearGrad[T]{linearState: s} }
 
 func (g *linearGrad[T]) ask(i int, _ bool) { g.want[i], g.need = true, true }
 

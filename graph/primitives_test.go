@@ -175,7 +175,6 @@ type bench[T Float] struct {
 	x          []T
 	cost, curv *Program[T]
 	xn, xc     node
-	out        []T
 }
 
 const benchB, benchK = 3, 7

@@ -37,15 +37,14 @@ func (g Gradient[T]) sparse() Gradient[T] {
 // a time. Programs of different graphs are independent even where their
 // parameters share memory, as long as nobody writes it.
 type Program[T Float] struct {
-	vm      gorgonia.VM
-	ops     []*op
-	train   bool
-	cost    node
-	roots   map[node]node // what was asked for → the node that holds it
-	params  gorgonia.Nodes
-	grads   []node
-	outputs gorgonia.Nodes
-	ran     bool
+	vm     gorgonia.VM
+	ops    []*op
+	train  bool
+	cost   node
+	roots  map[node]node // what was asked for → the node that holds it
+	params gorgonia.Nodes
+	grads  []node
+	ran    bool
 }
 
 // Train compiles the cost, a scalar, and its gradients with respect to every
