@@ -182,6 +182,7 @@ type Workspace struct {
 	up              []float32 // [panels·64]: upstream gradient, 0 beyond B
 	sparse, forward bool
 	threshold       thresholdState
+	gram            gramState
 	sumW            []float64
 }
 
@@ -204,7 +205,7 @@ func (ws *Workspace) Sparse() bool { return ws.sparse }
 // Bytes returns the memory that the Workspace holds.
 func (ws *Workspace) Bytes() int {
 	n := 4*(cap(ws.ht)+cap(ws.hp)+cap(ws.dh)+cap(ws.stateF)+cap(ws.params)+cap(ws.ptr)+cap(ws.up)) + 8*cap(ws.stateD) +
-		16*cap(ws.entries) + 16*cap(ws.cells) + cap(ws.live) + 8*cap(ws.sumW) + ws.threshold.bytes()
+		16*cap(ws.entries) + 16*cap(ws.cells) + cap(ws.live) + 8*cap(ws.sumW) + ws.threshold.bytes() + ws.gram.bytes()
 	for _, s := range [][][]float32{ws.tiles, ws.grads, ws.wb, ws.dwb} {
 		for _, x := range s {
 			n += 4 * cap(x)

@@ -168,37 +168,52 @@ var shapes = []problemConfig{
 	{b: 9, c: 400, d: 520, sd: 2, positives: 2},
 }
 
-// requireLoss compares a fused loss with a row loss on a random problem.
-func requireLoss(t *testing.T, ws *Workspace, l Loss, p *problem, rowLoss func(dz, z, t []float64) float64, tol float64, what string) {
+// requireLoss compares a fused loss with a row loss on a random problem, on every
+// path. It returns on how many paths the gradient was sparse.
+func requireLoss(t *testing.T, ws *Workspace, l Loss, p *problem, rowLoss func(dz, z, t []float64) float64, tol float64, what string) (sparse int) {
 	t.Helper()
 	wantLoss, wantH, wantW, wantB := p.reference(rowLoss)
-	loss, out := p.outputs()
-	require.NoError(t, l.Forward(ws, &p.Linear, loss), what)
-	for range 2 { // Backward may run again
-		require.NoError(t, l.Backward(ws, &p.Linear, p.g, out), what)
-	}
-	for i := range loss {
-		if !near(float64(loss[i]), wantLoss[i], tol, tol) {
-			require.Failf(t, "loss", "%s: row %d is %v, want %v", what, i, loss[i], wantLoss[i])
+	for _, path := range Paths() {
+		restore, err := Use(path)
+		require.NoError(t, err)
+		what := path + ": " + what
+		loss, out := p.outputs()
+		require.NoError(t, l.Forward(ws, &p.Linear, loss), what)
+		for range 2 { // Backward may run again
+			require.NoError(t, l.Backward(ws, &p.Linear, p.g, out), what)
 		}
-	}
-	requireRMS(t, wantH, out.H, tol, tol, what+": dH")
-	requireRMS(t, wantW, out.W, tol, tol, what+": dW")
-	requireRMS(t, wantB, out.Bias, tol, tol, what+": dBias")
-	if ws.Sparse() {
-		rows := &RowGrad{}
-		require.NoError(t, l.Backward(ws, &p.Linear, p.g, &Grad{Rows: rows}))
-		dense, bias := make([]float32, p.C*p.D), make([]float32, p.C)
-		for k, id := range rows.ID {
-			if k > 0 {
-				require.Less(t, rows.ID[k-1], id)
+		for i := range loss {
+			if !near(float64(loss[i]), wantLoss[i], tol, tol) {
+				require.Failf(t, "loss", "%s: row %d is %v, want %v", what, i, loss[i], wantLoss[i])
 			}
-			copy(dense[int(id)*p.D:], rows.Val[k*p.D:][:p.D])
-			bias[id] = rows.Bias[k]
 		}
-		require.Equal(t, out.W, dense, what)
-		require.Equal(t, out.Bias, bias, what)
+		requireRMS(t, wantH, out.H, tol, tol, what+": dH")
+		requireRMS(t, wantW, out.W, tol, tol, what+": dW")
+		requireRMS(t, wantB, out.Bias, tol, tol, what+": dBias")
+		if ws.Sparse() {
+			sparse++
+			requireRows(t, ws, l, p, out, what)
+		}
+		restore()
 	}
+	return sparse
+}
+
+// requireRows holds the sparse form of the gradient to the dense one.
+func requireRows(t *testing.T, ws *Workspace, l Loss, p *problem, out *Grad, what string) {
+	t.Helper()
+	rows := &RowGrad{}
+	require.NoError(t, l.Backward(ws, &p.Linear, p.g, &Grad{Rows: rows}))
+	dense, bias := make([]float32, p.C*p.D), make([]float32, p.C)
+	for k, id := range rows.ID {
+		if k > 0 {
+			require.Less(t, rows.ID[k-1], id)
+		}
+		copy(dense[int(id)*p.D:], rows.Val[k*p.D:][:p.D])
+		bias[id] = rows.Bias[k]
+	}
+	require.Equal(t, out.W, dense, what)
+	require.Equal(t, out.Bias, bias, what)
 }
 
 func softmaxRow(tau, eps float64) func(dz, z, t []float64) float64 {
@@ -219,18 +234,13 @@ func softmaxRow(tau, eps float64) func(dz, z, t []float64) float64 {
 }
 
 func TestSoftmaxMatchesFloat64(t *testing.T) {
-	onPaths(t, func(t *testing.T) {
-		r := source(7)
-		var ws Workspace // one for all: nothing may be left over
-		for _, cfg := range shapes {
-			if testing.Short() && cfg.c > 1000 {
-				continue
-			}
-			for _, s := range []Softmax{{Tau: 1}, {Tau: 0.3, Smoothing: 0.1}} {
-				requireLoss(t, &ws, s, newProblem(r, cfg), softmaxRow(float64(s.Tau), float64(s.Smoothing)), 1e-5, fmt.Sprintf("%v %+v", cfg, s))
-			}
+	r := source(7)
+	var ws Workspace // one for all: nothing may be left over
+	for _, cfg := range shapes {
+		for _, s := range []Softmax{{Tau: 1}, {Tau: 0.3, Smoothing: 0.1}} {
+			requireLoss(t, &ws, s, newProblem(r, cfg), softmaxRow(float64(s.Tau), float64(s.Smoothing)), 1e-5, fmt.Sprintf("%v %+v", cfg, s))
 		}
-	})
+	}
 }
 
 func TestSoftmaxExtremes(t *testing.T) {

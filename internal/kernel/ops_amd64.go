@@ -105,15 +105,20 @@ func pow(dst, x []float32, p float32) {
 	}
 }
 
-// gemmBlock is gemmGo for nc a multiple of 16. The block is small enough for one
-// call to last under 60 µs, so that the collector, which cannot stop assembly, is
-// not held back.
+// gemmBlock is gemmGo for nc a multiple of 16. It takes as many rows at a time as
+// let one call last under 60 µs, so that the collector, which cannot stop
+// assembly, is not held back.
 func gemmBlock(a []float32, ra, ka, nr, nk int, b []float32, ldb int, c []float32, ldc, nc int, add bool) {
 	if nr == 0 || nc == 0 {
 		return
 	}
 	if active == pathGo {
 		gemmGo(a, ra, ka, nr, nk, b, ldb, c, ldc, nc, add)
+		return
+	}
+	if most := max(6, blockM*blockK/max(1, nk)/6*6); nr > most {
+		gemmBlock(a, ra, ka, most, nk, b, ldb, c, ldc, nc, add)
+		gemmBlock(a[most*ra:], ra, ka, nr-most, nk, b, ldb, c[most*ldc:], ldc, nc, add)
 		return
 	}
 	if nk > 0 {

@@ -1,0 +1,366 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+)
+
+// Losses of a row that depend on its scores through Σz, Σz² and the scores of the
+// targets alone. With the rows w̃_j = [w_j, bias_j, 1] of the classes that are not
+// masked, G = Σ_j w̃_j w̃_jᵀ and h̃ = [h, 1, 0], the sums are
+//
+//	Σz = (G h̃)[last],  Σz² = h̃ᵀ G h̃
+//
+// and ∂ℓ/∂z_j = a + b·z_j, but at targets, gives
+//
+//	∂ℓ/∂h = (G·(b·h̃ + a·[0,0,1]))[:D],  ∂ℓ/∂w̃_j = w̃_j · N,  N = Σ_i [b·h̃, a]_i h̃_iᵀ
+//
+// so a step costs O(C·D²) for the batch and O(D²) a row, and no score is computed
+// but those of targets.
+
+// RG is the quadratic RG× loss fused with the linear layer, and RG² for β = 0:
+//
+//	ℓ = log C + Σz/C + Σz²/(2C) − (β/2)(Σz/C)² − Σ_k t_k z_k
+//
+// β = 1 is the second-order Taylor polynomial of softmax cross-entropy at 0.
+// Source: Pu et al., ICML 2024 (RG²) and arXiv:2506.09454.
+type RG struct {
+	Beta float64 // in [0,1]
+}
+
+// Taylor2 is second-order Taylor softmax fused with the linear layer:
+//
+//	ℓ = log Σ_j f(z_j) − Σ_k t_k log f(z_k),  f(z) = 1 + z + z²/2
+//
+// Source: de Brébisson and Vincent, arXiv:1511.05042, §3.1.
+type Taylor2 struct{}
+
+// Spherical is spherical softmax fused with the linear layer:
+//
+//	ℓ = log Σ_j f(z_j) − Σ_k t_k log f(z_k),  f(z) = z² + ε
+//
+// Source: de Brébisson and Vincent, arXiv:1511.05042, §3.1.
+type Spherical struct {
+	Epsilon float64 // > 0
+}
+
+// ZLoss is the Z-loss fused with the linear layer:
+//
+//	ℓ = Σ_k t_k softplus(a·(b − (z_k−μ)/σ))/a
+//
+// with the mean μ and the standard deviation σ of the row's scores. It needs
+// scores that differ: σ = 0 gives NaN. Source: de Brébisson and Vincent,
+// arXiv:1604.08859, eq. 3.
+type ZLoss struct {
+	A float64 // > 0
+	B float64
+}
+
+// A moment loss takes the number of classes, Σz, Σz² and the targets. It returns
+// ℓ and the coefficients of ∂ℓ/∂z_j = a + b·z_j, and stores in c what each target
+// adds.
+type moment interface {
+	valid() error
+	solve(n, s1, s2 float64, t []entry, c []float32) (l, a, b float64)
+}
+
+func (l RG) valid() error {
+	if !(l.Beta >= 0 && l.Beta <= 1) {
+		return fmt.Errorf("kernel: RG× with β = %v; β is in [0,1]", l.Beta)
+	}
+	return nil
+}
+
+func (l RG) solve(n, s1, s2 float64, t []entry, c []float32) (v, a, b float64) {
+	mean := s1 / n
+	v = math.Log(n) + mean + s2/(2*n) - l.Beta/2*mean*mean
+	for k, e := range t {
+		v -= float64(e.weight) * float64(e.z)
+		c[k] = -e.weight
+	}
+	return v, (1 - l.Beta*mean) / n, 1 / n
+}
+
+func (Taylor2) valid() error { return nil }
+
+func (Taylor2) solve(n, s1, s2 float64, t []entry, c []float32) (v, a, b float64) {
+	sum := n + s1 + s2/2
+	v = math.Log(sum)
+	for k, e := range t {
+		w, z := float64(e.weight), float64(e.z)
+		f := 1 + z + z*z/2
+		v -= w * math.Log(f)
+		c[k] = float32(-w * (1 + z) / f)
+	}
+	return v, 1 / sum, 1 / sum
+}
+
+func (l Spherical) valid() error {
+	if !(l.Epsilon > 0 && !math.IsInf(l.Epsilon, 1)) {
+		return fmt.Errorf("kernel: spherical softmax with ε = %v; ε is positive and finite", l.Epsilon)
+	}
+	return nil
+}
+
+func (l Spherical) solve(n, _, s2 float64, t []entry, c []float32) (v, a, b float64) {
+	sum := s2 + n*l.Epsilon
+	v = math.Log(sum)
+	for k, e := range t {
+		w, z := float64(e.weight), float64(e.z)
+		f := z*z + l.Epsilon
+		v -= w * math.Log(f)
+		c[k] = float32(-2 * w * z / f)
+	}
+	return v, 0, 2 / sum
+}
+
+func (l ZLoss) valid() error {
+	if !(l.A > 0) || math.IsInf(l.A, 1) || math.IsNaN(l.B) || math.IsInf(l.B, 0) {
+		return fmt.Errorf("kernel: Z-loss with a = %v, b = %v; a is positive, and both are finite", l.A, l.B)
+	}
+	return nil
+}
+
+func (l ZLoss) solve(n, s1, s2 float64, t []entry, c []float32) (v, a, b float64) {
+	mean := s1 / n
+	sd := math.Sqrt(s2/n - mean*mean)
+	if !(sd > 0) {
+		sd = math.NaN()
+	}
+	for k, e := range t {
+		w, z := float64(e.weight), (float64(e.z)-mean)/sd
+		u := l.A * (l.B - z)
+		v += w * (max(u, 0) + math.Log1p(math.Exp(-math.Abs(u)))) / l.A
+		// g is minus the derivative by z; z's own is (e_k − 1/n)/σ − z(s−μ)/(nσ²).
+		g := w / (1 + math.Exp(-u))
+		a += g * (1/sd - z*mean/(sd*sd)) / n
+		b += g * z / (n * sd * sd)
+		c[k] = float32(-g / sd)
+	}
+	return v, a, b
+}
+
+// Forward is that of [Loss].
+func (l RG) Forward(ws *Workspace, x *Linear, loss []float32) error {
+	return gramForward(l, ws, x, loss)
+}
+
+// Backward is that of [Loss].
+func (l RG) Backward(ws *Workspace, x *Linear, g []float32, out *Grad) error {
+	return gramBackward(ws, x, g, out)
+}
+
+// Forward is that of [Loss].
+func (l Taylor2) Forward(ws *Workspace, x *Linear, loss []float32) error {
+	return gramForward(l, ws, x, loss)
+}
+
+// Backward is that of [Loss].
+func (l Taylor2) Backward(ws *Workspace, x *Linear, g []float32, out *Grad) error {
+	return gramBackward(ws, x, g, out)
+}
+
+// Forward is that of [Loss].
+func (l Spherical) Forward(ws *Workspace, x *Linear, loss []float32) error {
+	return gramForward(l, ws, x, loss)
+}
+
+// Backward is that of [Loss].
+func (l Spherical) Backward(ws *Workspace, x *Linear, g []float32, out *Grad) error {
+	return gramBackward(ws, x, g, out)
+}
+
+// Forward is that of [Loss].
+func (l ZLoss) Forward(ws *Workspace, x *Linear, loss []float32) error {
+	return gramForward(l, ws, x, loss)
+}
+
+// Backward is that of [Loss].
+func (l ZLoss) Backward(ws *Workspace, x *Linear, g []float32, out *Grad) error {
+	return gramBackward(ws, x, g, out)
+}
+
+// gramState is what a moment loss keeps in a Workspace. e is D+2 rounded up to a
+// multiple of 16.
+type gramState struct {
+	e      int
+	chunks int
+	part   []float32   // [chunks][e][e]: Gram matrices of the chunks
+	gram   []float32   // [e][e]
+	h, hg  []float32   // [B][e]: h̃, and h̃ᵀG
+	k, n   []float32   // [B][e], [e][e]: the rows [b·h̃, a], and N
+	a, b   []float64   // [B]
+	c      []float32   // per entry
+	w, dw  [][]float32 // [worker]: a block of w̃ and of its gradient
+}
+
+func (s *gramState) bytes() int {
+	n := 4*(cap(s.part)+cap(s.gram)+cap(s.h)+cap(s.hg)+cap(s.k)+cap(s.n)+cap(s.c)) + 8*(cap(s.a)+cap(s.b))
+	for i := range s.w {
+		n += 4 * (cap(s.w[i]) + cap(s.dw[i]))
+	}
+	return n
+}
+
+// gramBytes bounds the Gram matrices of the chunks.
+const gramBytes = 4 << 20
+
+// gramChunk returns the classes of a chunk.
+func (ws *Workspace) gramChunk(i int) (lo, hi int) {
+	blocks := ceil(ws.x.C, blockClasses)
+	return i * blocks / ws.gram.chunks * blockClasses, min((i+1)*blocks/ws.gram.chunks*blockClasses, ws.x.C)
+}
+
+// wideRows stores w̃ of n classes from c0, zero where a class is masked.
+func (ws *Workspace) wideRows(dst []float32, c0, n int) {
+	x, e := ws.x, ws.gram.e
+	for j := range n {
+		row := dst[j*e:][:e]
+		clear(row)
+		if x.masked(c0 + j) {
+			continue
+		}
+		copy(row, x.W[(c0+j)*x.D:][:x.D])
+		if x.Bias != nil {
+			row[x.D] = x.Bias[c0+j]
+		}
+		row[x.D+1] = 1
+	}
+}
+
+func gramForward(l moment, ws *Workspace, x *Linear, loss []float32) error {
+	if err := l.valid(); err != nil {
+		return err
+	}
+	if err := ws.prepare(x, loss, 1); err != nil {
+		return err
+	}
+	s := &ws.gram
+	e := ceil(x.D+2, 16) * 16
+	s.e = e
+	s.chunks = min(ceil(x.C, blockClasses), max(minChunk, min(maxChunk, gramBytes/(4*e*e))))
+	for len(s.w) < Workers() {
+		s.w, s.dw = append(s.w, nil), append(s.dw, nil)
+	}
+	s.part, s.gram = grow(s.part, s.chunks*e*e), grow(s.gram, e*e)
+	Parallel(s.chunks, func(worker, chunk int) {
+		s.w[worker] = grow(s.w[worker], blockClasses*e)
+		w, g := s.w[worker], s.part[chunk*e*e:][:e*e]
+		lo, hi := ws.gramChunk(chunk)
+		clear(g)
+		for c0 := lo; c0 < hi; c0 += blockClasses {
+			n := min(blockClasses, hi-c0)
+			ws.wideRows(w, c0, n)
+			gemmBlock(w, 1, e, e, n, w, e, g, e, e, true)
+		}
+	})
+	for i := range s.gram {
+		var sum float64
+		for chunk := range s.chunks {
+			sum += float64(s.part[chunk*e*e+i])
+		}
+		s.gram[i] = float32(sum)
+	}
+	s.h, s.hg = grow(s.h, x.B*e), grow(s.hg, x.B*e)
+	clear(s.h)
+	for i := range x.B {
+		copy(s.h[i*e:], ws.hp[i*ws.dp:][:x.D]) // zero for padding
+		s.h[i*e+x.D] = 1
+	}
+	GemmNN(s.hg, s.h, s.gram, x.B, e, e, false)
+	s.a, s.b, s.c = grow(s.a, x.B), grow(s.b, x.B), grow(s.c, len(ws.entries))
+	for i := range x.B {
+		loss[i], s.a[i], s.b[i] = 0, 0, 0
+		if !ws.live[i] {
+			continue
+		}
+		t := ws.targets(i)
+		for k := range t {
+			t[k].z = ws.score(i, int(t[k].class))
+		}
+		hg := s.hg[i*e:][:e]
+		var s2 float64
+		for k, v := range s.h[i*e:][:e] {
+			s2 += float64(v) * float64(hg[k])
+		}
+		v, a, b := l.solve(float64(ws.classes), float64(hg[x.D+1]), s2, t, s.c[ws.ptr[i]:ws.ptr[i+1]])
+		loss[i], s.a[i], s.b[i] = float32(v), a, b
+	}
+	ws.forward = true
+	return nil
+}
+
+func gramBackward(ws *Workspace, x *Linear, g []float32, out *Grad) error {
+	if err := ws.ready(x, g, out); err != nil {
+		return err
+	}
+	s := &ws.gram
+	e := s.e
+	if out.H != nil {
+		for i := range x.B {
+			a, b := float32(float64(ws.up[i])*s.a[i]), float32(float64(ws.up[i])*s.b[i])
+			dst := out.H[i*x.D:][:x.D]
+			if !ws.live[i] {
+				clear(dst)
+				continue
+			}
+			ones := s.gram[(x.D+1)*e:][:x.D] // Σ_j w_j
+			for k, v := range s.hg[i*e:][:x.D] {
+				dst[k] = a*ones[k] + b*v
+			}
+			for k, t := range ws.targets(i) {
+				axpy(ws.up[i]*s.c[int(ws.ptr[i])+k], x.W[int(t.class)*x.D:][:x.D], dst)
+			}
+		}
+	}
+	if out.W == nil && out.Bias == nil {
+		return nil
+	}
+	s.k, s.n = grow(s.k, x.B*e), grow(s.n, e*e)
+	clear(s.k)
+	for i := range x.B {
+		a, b := float64(ws.up[i])*s.a[i], float64(ws.up[i])*s.b[i]
+		row := s.k[i*e:][:e]
+		axpy(float32(b), s.h[i*e:][:e], row)
+		row[x.D+1] = float32(a)
+	}
+	GemmTN(s.n, s.k, s.h, e, e, x.B, false)
+	Parallel(s.chunks, func(worker, chunk int) { ws.gramRows(worker, chunk, out) })
+	return nil
+}
+
+// gramRows computes the gradient of the classes of a chunk.
+func (ws *Workspace) gramRows(worker, chunk int, out *Grad) {
+	x, s := ws.x, &ws.gram
+	e := s.e
+	s.w[worker], s.dw[worker] = grow(s.w[worker], blockClasses*e), grow(s.dw[worker], blockClasses*e)
+	w, dw := s.w[worker], s.dw[worker]
+	lo, hi := ws.gramChunk(chunk)
+	for c0 := lo; c0 < hi; c0 += blockClasses {
+		n := min(blockClasses, hi-c0)
+		ws.wideRows(w, c0, n)
+		gemmBlock(w, e, 1, n, e, s.n, e, dw, e, e, false)
+		for j := range n {
+			if out.W != nil {
+				copy(out.W[(c0+j)*x.D:][:x.D], dw[j*e:])
+			}
+			if out.Bias != nil {
+				out.Bias[c0+j] = dw[j*e+x.D]
+			}
+		}
+		for t := c0; t < c0+n; t += tileClasses {
+			for panel := range ws.panels {
+				for _, at := range ws.inCell(t, panel) {
+					y := &ws.entries[at.entry]
+					v := ws.up[y.row] * s.c[at.entry]
+					if out.W != nil {
+						axpy(v, ws.hp[int(y.row)*ws.dp:][:x.D], out.W[int(y.class)*x.D:][:x.D])
+					}
+					if out.Bias != nil {
+						out.Bias[y.class] += v
+					}
+				}
+			}
+		}
+	}
+}

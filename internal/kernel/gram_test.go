@@ -1,0 +1,126 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func rgRow(beta float64) func(dz, z, t []float64) float64 {
+	return func(dz, z, t []float64) float64 {
+		n := float64(len(z))
+		var mean, square, at float64
+		for j, v := range z {
+			mean += v / n
+			square += v * v / n
+			at += t[j] * v
+		}
+		for j, v := range z {
+			dz[j] = (1+v-beta*mean)/n - t[j]
+		}
+		return math.Log(n) + mean + square/2 - beta/2*mean*mean - at
+	}
+}
+
+// ratioRow is log Σf(z) − Σ t log f(z).
+func ratioRow(f, df func(float64) float64) func(dz, z, t []float64) float64 {
+	return func(dz, z, t []float64) float64 {
+		var sum, l float64
+		for j, v := range z {
+			sum += f(v)
+			l -= t[j] * math.Log(f(v))
+		}
+		for j, v := range z {
+			dz[j] = df(v)/sum - t[j]*df(v)/f(v)
+		}
+		return l + math.Log(sum)
+	}
+}
+
+// zLossRow takes the gradient by the chain rule over every score.
+func zLossRow(a, b float64) func(dz, z, t []float64) float64 {
+	return func(dz, z, t []float64) float64 {
+		n := float64(len(z))
+		var mean, variance, l float64
+		for _, v := range z {
+			mean += v / n
+		}
+		for _, v := range z {
+			variance += (v - mean) * (v - mean) / n
+		}
+		sd := math.Sqrt(variance)
+		clear(dz)
+		for k, w := range t {
+			if w == 0 {
+				continue
+			}
+			y := (z[k] - mean) / sd
+			l += w * math.Log1p(math.Exp(a*(b-y))) / a
+			s := -w / (1 + math.Exp(-a*(b-y)))
+			for j, v := range z {
+				dz[j] += s * (-1/(n*sd) - y*(v-mean)/(n*variance))
+			}
+			dz[k] += s / sd
+		}
+		return l
+	}
+}
+
+type gramCase struct {
+	loss Loss
+	row  func(dz, z, t []float64) float64
+}
+
+func gramCases() []gramCase {
+	return []gramCase{
+		{RG{0}, rgRow(0)}, {RG{1}, rgRow(1)}, {RG{0.4}, rgRow(0.4)},
+		{Taylor2{}, ratioRow(func(z float64) float64 { return 1 + z + z*z/2 }, func(z float64) float64 { return 1 + z })},
+		{Spherical{0.1}, ratioRow(func(z float64) float64 { return z*z + 0.1 }, func(z float64) float64 { return 2 * z })},
+		{ZLoss{1, 2}, zLossRow(1, 2)}, {ZLoss{0.3, 28}, zLossRow(0.3, 28)},
+	}
+}
+
+func TestGramLossesMatchFloat64(t *testing.T) {
+	r := source(40)
+	var ws Workspace
+	for _, cfg := range shapes {
+		for _, l := range gramCases() {
+			if _, ok := l.loss.(ZLoss); ok && cfg.c < 3 {
+				continue // no spread, or too little to divide by
+			}
+			requireLoss(t, &ws, l.loss, newProblem(r, cfg), l.row, 5e-5, fmt.Sprintf("%T%v %v", l.loss, l.loss, cfg))
+		}
+	}
+}
+
+func TestGramSameBitsAtAnyGOMAXPROCS(t *testing.T) {
+	onPaths(t, func(t *testing.T) {
+		for _, l := range []Loss{RG{0.5}, Taylor2{}, Spherical{0.1}, ZLoss{1, 1}} {
+			sameBits(t, l, newProblem(source(41), problemConfig{b: 70, c: 3000, d: 20, sd: 1, bias: true}))
+		}
+	})
+}
+
+func TestGramRefusesBadParameters(t *testing.T) {
+	p := newProblem(source(42), problemConfig{b: 2, c: 5, d: 2, sd: 1})
+	for want, l := range map[string]Loss{
+		"β is in [0,1]":   RG{math.NaN()},
+		"ε is positive":   Spherical{0},
+		"a is positive":   ZLoss{0, 1},
+		"both are finite": ZLoss{1, math.Inf(1)},
+	} {
+		require.ErrorContains(t, l.Forward(new(Workspace), &p.Linear, make([]float32, 2)), want)
+	}
+}
+
+func TestGramKeepsNaN(t *testing.T) {
+	for _, l := range gramCases() {
+		x := &Linear{B: 2, C: 4, D: 1, H: []float32{1, 1}, W: []float32{1, 2, nan, 3}, Label: []int32{0, -1}}
+		loss := make([]float32, 2)
+		require.NoError(t, l.loss.Forward(new(Workspace), x, loss))
+		require.True(t, loss[0] != loss[0], "%T%v", l.loss, l.loss)
+		require.Zero(t, loss[1])
+	}
+}
