@@ -47,13 +47,15 @@ type Side interface {
 	Apply(p *graph.Program[float32], updater func(*Table) graph.Updater[float32]) error
 }
 
-// A Ranker ranks all classes. It is a snapshot, safe for concurrent use.
+// A Ranker ranks all classes. It is a snapshot of the weights. It uses all
+// processors itself and is not safe for concurrent use.
 type Ranker interface {
-	// Rank stores in tops[i] the k best classes for encoding i of h [n,d],
+	// Rank stores in tops[i] the k ≥ 1 best classes for encoding i of h [n,d],
 	// n = len(tops), by score descending, ties by lower id, without the classes
-	// skip(i), ascending ids. tops[i] gets slices of its own. A score that is NaN or
-	// +Inf is an error that names the class. What a row gets does not depend on the
-	// rows beside it.
+	// skip(i), ascending unique ids; skip is called from several goroutines. tops[i]
+	// gets slices of its own. A score that is NaN or +Inf is an error: the model has
+	// diverged. What a row gets does not depend on the rows beside it, nor on the
+	// number of processors.
 	Rank(tops []Top, h []float32, skip func(i int) []int32, k int) error
 }
 

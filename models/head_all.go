@@ -3,11 +3,13 @@ package models
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"gorgonia.org/gorgonia"
 
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/losses/param"
 )
@@ -103,108 +105,83 @@ func (s *allSide) Apply(p *graph.Program[float32], updater func(*Table) graph.Up
 }
 
 func (a *all) Ranker() Ranker {
-	r := &linearRanker{d: a.w.Dim, w: a.w.Data, tau: float32(a.tau), cosine: a.score == Cosine}
-	if a.bias != nil {
-		r.bias = a.bias.Data
-	}
+	r := &linearRanker{d: a.w.Dim, tau: a.tau, cosine: a.score == Cosine, w: make([]float32, len(a.w.Data))}
+	copy(r.w, a.w.Data)
 	if r.cosine {
-		r.w = make([]float32, len(a.w.Data))
-		for c := range a.w.Rows {
-			normalize(r.w[c*r.d:(c+1)*r.d], a.w.Data[c*r.d:(c+1)*r.d])
-		}
-	} else {
-		r.w = append([]float32(nil), a.w.Data...)
+		normalize(r.w, r.d)
 	}
-	if r.bias != nil {
-		r.bias = append([]float32(nil), r.bias...)
+	if a.bias != nil {
+		r.bias = append([]float32(nil), a.bias.Data...)
 	}
 	return r
 }
 
-// normalize stores x/max(‖x‖, 1e-12) in dst.
-func normalize(dst, x []float32) {
-	s := 0.0
-	for _, v := range x {
-		s += float64(v) * float64(v)
-	}
-	scale := 1 / max(math.Sqrt(s), 1e-12)
-	for i, v := range x {
-		dst[i] = float32(float64(v) * scale)
-	}
+// normalize divides each row of x [n,d] by max(‖row‖, 1e-12).
+func normalize(x []float32, d int) {
+	kernel.Parallel(len(x)/d, func(_, i int) {
+		row := x[i*d : (i+1)*d]
+		s := 0.0
+		for _, v := range row {
+			s += float64(v) * float64(v)
+		}
+		scale := 1 / max(math.Sqrt(s), 1e-12)
+		for k, v := range row {
+			row[k] = float32(float64(v) * scale)
+		}
+	})
 }
 
-// linearRanker ranks by z_j = ⟨h, w_j⟩/τ + b_j, with h normalised first if
+// linearRanker ranks by z_j = ⟨h, w_j⟩/τ + b_j, with h and w_j of norm 1 if
 // cosine.
 type linearRanker struct {
 	d      int
 	w      []float32 // [C,d]
 	bias   []float32 // [C] or nil
-	tau    float32
+	tau    float64
 	cosine bool
-}
 
-// rankTile is the number of classes whose vectors stay in cache while the rows
-// of a block pass over them.
-const rankTile = 256
+	kernel kernel.Ranker
+	h      []float32 // [n,d]
+	ids    []int32   // [n,k]
+	scores []float32
+}
 
 func (r *linearRanker) Rank(tops []Top, h []float32, skip func(i int) []int32, k int) error {
-	d, classes := r.d, len(r.w)/r.d
-	if len(h) != len(tops)*d {
-		return fmt.Errorf("models: %d encodings of width %d have %d numbers", len(tops), d, len(h))
+	n, d, classes := len(tops), r.d, len(r.w)/r.d
+	if len(h) != n*d {
+		return fmt.Errorf("models: %d encodings of width %d have %d numbers", n, d, len(h))
 	}
+	r.h = append(r.h[:0], h...)
 	if r.cosine {
-		n := make([]float32, len(h))
-		for i := range tops {
-			normalize(n[i*d:(i+1)*d], h[i*d:(i+1)*d])
-		}
-		h = n
+		normalize(r.h, d)
 	}
-	sel := make([]topSelector, len(tops))
-	for i := range sel {
-		sel[i].reset(k, skip(i))
-	}
-	for lo := 0; lo < classes; lo += rankTile {
-		hi := min(lo+rankTile, classes)
-		for i := range sel {
-			row, t := h[i*d:(i+1)*d], &sel[i]
-			threshold := t.threshold()
-			for c := lo; c < hi; c++ {
-				z := dot(row, r.w[c*d:(c+1)*d]) / r.tau
-				if r.bias != nil {
-					z += r.bias[c]
-				}
-				if z <= threshold {
-					continue
-				}
-				// The negated comparison above lets a NaN through.
-				if z != z || z > math.MaxFloat32 {
-					return fmt.Errorf("models: class %d has score %v: the model has diverged", c, z)
-				}
-				t.offer(int32(c), z)
-				threshold = t.threshold()
-			}
+	if r.tau != 1 {
+		scale := float32(1 / r.tau)
+		for i := range r.h {
+			r.h[i] *= scale
 		}
 	}
-	for i := range sel {
-		tops[i] = sel[i].top()
+	k = min(k, classes)
+	r.ids, r.scores = slices.Grow(r.ids[:0], n*k)[:n*k], slices.Grow(r.scores[:0], n*k)[:n*k]
+	x := &kernel.Linear{B: n, C: classes, D: d, H: r.h, W: r.w, Bias: r.bias}
+	if err := r.kernel.TopK(r.ids, r.scores, x, k, skip); err != nil {
+		return err
+	}
+	for i := range tops {
+		ids, scores := r.ids[i*k:(i+1)*k], r.scores[i*k:(i+1)*k]
+		m := k
+		for m > 0 && ids[m-1] < 0 {
+			m--
+		}
+		// The kernel leaves NaN out: a list that is too short gives it away. No bias is
+		// −Inf here, so nothing else is left out but skip.
+		if want := min(k, classes-len(skip(i))); m != want {
+			return fmt.Errorf("models: %d of row %d's scores are numbers, want %d or more: the model has diverged", m, i, want)
+		}
+		if m > 0 && scores[0] > math.MaxFloat32 {
+			return fmt.Errorf("models: class %d has score %v: the model has diverged", ids[0], scores[0])
+		}
+		tops[i] = Top{slices.Clone(ids[:m]), slices.Clone(scores[:m])}
 	}
 	return nil
-}
-
-// dot is ⟨a, b⟩ in four running sums: a fixed order, and the sums do not wait
-// for each other.
-func dot(a, b []float32) float32 {
-	b = b[:len(a)]
-	var s0, s1, s2, s3 float32
-	i := 0
-	for ; i+4 <= len(a); i += 4 {
-		s0 += float32(a[i] * b[i])
-		s1 += float32(a[i+1] * b[i+1])
-		s2 += float32(a[i+2] * b[i+2])
-		s3 += float32(a[i+3] * b[i+3])
-	}
-	for ; i < len(a); i++ {
-		s0 += float32(a[i] * b[i])
-	}
-	return (s0 + s1) + (s2 + s3)
 }

@@ -237,8 +237,13 @@ func TestRank(t *testing.T) {
 			require.Equal(t, tops, again)
 
 			require.ErrorContains(t, ranker.Rank(tops, h[:3], skip, 12), "70 encodings of width 5 have 3 numbers")
-			h[0] = float32(math.NaN())
-			require.ErrorContains(t, ranker.Rank(tops, h, skip, 12), "diverged")
+			for _, bad := range []float64{math.NaN(), math.Inf(1)} {
+				h[0] = float32(bad)
+				require.ErrorContains(t, ranker.Rank(tops, h, skip, 12), "diverged")
+			}
+			all := make([]Top, 1)
+			require.NoError(t, ranker.Rank(all, make([]float32, 5), func(int) []int32 { return []int32{3, 8} }, 1000))
+			require.Len(t, all[0].IDs, 88)
 		})
 	}
 }

@@ -88,7 +88,7 @@ type ModelConfig struct {
 	Bias bool `yaml:"bias,omitempty"`
 
 	// Init is the standard deviation of the first weights, normal around 0; default
-	// 0.1.
+	// 0.1, 0.01 with als and ials.
 	Init float64 `yaml:"init,omitempty"`
 }
 
@@ -146,7 +146,6 @@ func (c Config) Filled() Config {
 	set(&c.Data.Source, "demo")
 	set(&c.Model.Name, "mf")
 	set(&c.Model.Dim, 64)
-	set(&c.Model.Init, 0.1)
 	set(&c.Train.Solver, "gradient")
 	set(&c.Candidates, "all")
 	set(&c.Eval.Every, 1)
@@ -154,9 +153,11 @@ func (c Config) Filled() Config {
 		c.Eval.Metrics = []string{"recall@20", "ndcg@20"}
 	}
 	set(&c.Train.Monitor, c.Eval.Metrics[0])
-	if s, err := parseSolver(c.Train.Solver); err == nil { // else Validate says so
-		s.Spec.fill(&c)
+	s, err := parseSolver(c.Train.Solver)
+	if err != nil { // Validate says so; the rest is held against the default
+		s, _ = parseSolver("gradient")
 	}
+	s.Spec.fill(&c)
 	switch models.Score(c.Model.Score) {
 	case models.Cosine:
 		if l, err := losses.Parse(c.Loss); err == nil && l.Spec.Domain == losses.Cosines {
@@ -204,7 +205,7 @@ func (c Config) Validate() error {
 	fault("candidates", err)
 	solver, err := parseSolver(c.Train.Solver)
 	fault("train.solver", err)
-	check("train.epochs", c.Train.Epochs >= 1 || err != nil, "%d is below 1", c.Train.Epochs)
+	check("train.epochs", c.Train.Epochs >= 1, "%d is below 1", c.Train.Epochs)
 	if err == nil {
 		solver.Spec.check(given, c, fault)
 	}

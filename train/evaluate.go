@@ -3,11 +3,8 @@ package train
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/models"
@@ -65,61 +62,41 @@ func splitOf(set *data.Dataset, split string) (relevant *data.Interactions, mask
 	return nil, nil, fmt.Errorf("train: unknown split %q; the choices are train, valid, test", split)
 }
 
-// blockUsers is the number of users that are ranked together, and chunkUsers
-// that are encoded together. Neither changes a number.
-const (
-	blockUsers = 64
-	chunkUsers = 4096
-)
+// chunk returns the number of users that are encoded and ranked together: it
+// bounds memory, to some 64 bytes for each of n users' k places, and changes no
+// number.
+func chunk(users, k int) int { return min(users, 4096, max(64, 1<<20/k)) }
 
-// ranking calls each(i, top) for users[i], from several goroutines, in no order.
+// ranking calls each(i, top) for users[i], in order.
 func (t *Trained) ranking(ctx context.Context, users []int32, skip func(u int32) []int32, k int, each func(i int, top models.Top)) error {
-	enc, err := models.NewEncoder(t.Model, min(len(users), 1024))
+	size := chunk(len(users), k)
+	enc, err := models.NewEncoder(t.Model, min(size, 1024))
 	if err != nil {
 		return err
 	}
 	defer enc.Close()
 	ranker, d := t.Head.Ranker(), t.Model.Dim()
-	h := make([]float32, min(len(users), chunkUsers)*d)
-	for start := 0; start < len(users); start += chunkUsers {
+	h, tops, masks := make([]float32, size*d), make([]models.Top, size), make([][]int32, size)
+	for start := 0; start < len(users); start += size {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		chunk := users[start:min(start+chunkUsers, len(users))]
-		if err := enc.Encode(h[:len(chunk)*d], chunk); err != nil {
+		now := users[start:min(start+size, len(users))]
+		n := len(now)
+		if err := enc.Encode(h[:n*d], now); err != nil {
 			return err
 		}
-		blocks := (len(chunk) + blockUsers - 1) / blockUsers
-		errs := make([]error, blocks)
-		var next atomic.Int64
-		var wg sync.WaitGroup
-		for range min(blocks, runtime.GOMAXPROCS(0)) {
-			wg.Go(func() {
-				tops := make([]models.Top, blockUsers)
-				for {
-					b := int(next.Add(1)) - 1
-					if b >= blocks || ctx.Err() != nil {
-						return
-					}
-					lo := b * blockUsers
-					hi := min(lo+blockUsers, len(chunk))
-					if errs[b] = ranker.Rank(tops[:hi-lo], h[lo*d:hi*d], func(i int) []int32 { return skip(chunk[lo+i]) }, k); errs[b] != nil {
-						return
-					}
-					for i := range hi - lo {
-						each(start+lo+i, tops[i])
-					}
-				}
-			})
+		for i, u := range now {
+			masks[i] = skip(u)
 		}
-		wg.Wait()
-		for _, err := range errs { // the first, whichever goroutine met one
-			if err != nil {
-				return err
-			}
+		if err := ranker.Rank(tops[:n], h[:n*d], func(i int) []int32 { return masks[i] }, k); err != nil {
+			return err
+		}
+		for i, top := range tops[:n] {
+			each(start+i, top)
 		}
 	}
-	return ctx.Err()
+	return nil
 }
 
 // masker returns the union of a user's items in masks, ascending.

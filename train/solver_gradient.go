@@ -25,6 +25,7 @@ func init() {
 		fill: func(c *Config) {
 			set(&c.Loss, "softmax")
 			set(&c.Model.Score, string(models.Cosine))
+			set(&c.Model.Init, 0.1)
 			set(&c.Train.Epochs, 40)
 			set(&c.Train.Rows, data.ByUser.String())
 			set(&c.Train.Batch, 128)
