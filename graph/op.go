@@ -5,6 +5,7 @@ import (
 	"hash"
 	"hash/fnv"
 	"math"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -128,8 +129,26 @@ type spec struct {
 	hand64   hand[float64]
 }
 
-// apply adds the node of s over in to their graph.
+// apply adds the node of s over in to their graph. Gorgonia's compiler takes two
+// nodes of one 32-bit hash for one; where the hash of the new node is taken
+// already, as it once in some thousand large graphs is, another instance id gives
+// another hash, and the first node stays behind unused.
 func apply(s spec, in ...*gorgonia.Node) (*gorgonia.Node, error) {
+	for {
+		n, err := applyOnce(s, in...)
+		if err != nil {
+			return nil, err
+		}
+		taken := slices.ContainsFunc(n.Graph().AllNodes(), func(other *gorgonia.Node) bool {
+			return other != n && other.Hashcode() == n.Hashcode()
+		})
+		if !taken {
+			return n, nil
+		}
+	}
+}
+
+func applyOnce(s spec, in ...*gorgonia.Node) (*gorgonia.Node, error) {
 	o := &op{name: s.name, shape: s.shape, i32: s.i32, diff: s.diff, live: s.live, hand32: s.hand32, hand64: s.hand64,
 		id: opIDs.Add(1), wrt: make([]bool, len(in)), in: make([]any, len(in))}
 	known := false

@@ -65,7 +65,10 @@ func (b *Builder[T]) Train(cost *gorgonia.Node) (*Program[T], error) {
 		return nil, err
 	}
 	p := &Program[T]{train: true, cost: cost, params: b.params, grads: grads}
-	return p, p.compile(append(gorgonia.Nodes{cost}, grads...))
+	if err := p.compile(append(gorgonia.Nodes{cost}, grads...)); err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 // Eval compiles outs, whose values Value then returns. Dropout passes its input
@@ -78,7 +81,10 @@ func (b *Builder[T]) Eval(outs ...*gorgonia.Node) (*Program[T], error) {
 		return nil, err
 	}
 	p := &Program[T]{}
-	return p, p.compile(outs)
+	if err := p.compile(outs); err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 // ready returns what is wrong with the Builder or the nodes to compile.

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"hash/fnv"
 	"math"
 	"math/rand/v2"
 	"runtime"
@@ -14,6 +15,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/fenchel-ml/fenchel/internal/check"
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
 // logistic is the cost of a small two-layer model over the fused loss, whose
@@ -30,7 +32,7 @@ type logistic[T Float] struct {
 	rows, d int
 }
 
-func newLogistic[T Float](t testing.TB, rows, d, c int) *logistic[T] {
+func newLogistic[T Float](t testing.TB, l Rows, rows, d, c int) *logistic[T] {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(1, 1))
 	m := &logistic[T]{b: NewBuilder[T](), rows: rows, d: d, w1d: make([]T, d*d), w2d: make([]T, c*d)}
@@ -45,7 +47,7 @@ func newLogistic[T Float](t testing.TB, rows, d, c int) *logistic[T] {
 	m.td = td
 	var e Expr
 	h := e.N(L2Normalize(e.N(Tanh(e.N(MatMul(m.xn, m.w1, false, false))))))
-	prog, err := m.b.Train(e.N(MeanRows(e.N(LinearLoss(testRows(0.3), Linear{H: h, W: m.w2}, tg)), tg)))
+	prog, err := m.b.Train(e.N(MeanRows(e.N(LinearLoss(l, Linear{H: h, W: m.w2}, tg)), tg)))
 	require.NoError(t, e.Err)
 	require.NoError(t, err)
 	m.prog = prog
@@ -66,7 +68,7 @@ func (m *logistic[T]) fill(t testing.TB, rng *rand.Rand, n int) {
 
 // TestPartialBatch: n rows and padding cost what n rows in a smaller graph do.
 func TestPartialBatch(t *testing.T) {
-	small, large := newLogistic[float64](t, 3, 4, 7), newLogistic[float64](t, 8, 4, 7)
+	small, large := newLogistic[float64](t, testRows(0.3), 3, 4, 7), newLogistic[float64](t, testRows(0.3), 8, 4, 7)
 	for n := 1; n <= 3; n++ {
 		large.fill(t, rand.New(rand.NewPCG(9, 9)), 8) // leaves stale rows behind
 		large.fill(t, rand.New(rand.NewPCG(1, uint64(n))), n)
@@ -90,7 +92,7 @@ func TestManySteps(t *testing.T) {
 	if testing.Short() {
 		steps = 1000
 	}
-	m := newLogistic[float32](t, 8, 4, 50)
+	m := newLogistic[float32](t, testRows(0.3), 8, 4, 50)
 	rng := rand.New(rand.NewPCG(5, 6))
 	m.fill(t, rng, 8)
 	heap := func() (objects, bytes uint64) {
@@ -141,9 +143,15 @@ func TestAllocationsPerStep(t *testing.T) {
 		t.Skip("the race detector, under which short tests run, allocates too")
 	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
+	for _, l := range []Rows{testRows(0.3), fusedRows(0.3), {Text: "sparsemax", F32: testSoftmax[float32]{}, F64: testSoftmax[float64]{}, Fused: kernel.Entmax{Alpha: 2}}} {
+		allocations(t, l)
+	}
+}
+
+func allocations(t *testing.T, l Rows) {
 	var counts, bytes []float64
 	for _, s := range []struct{ rows, d, c int }{{2, 3, 5}, {64, 32, 5000}} {
-		m := newLogistic[float32](t, s.rows, s.d, s.c)
+		m := newLogistic[float32](t, l, s.rows, s.d, s.c)
 		m.fill(t, rand.New(rand.NewPCG(1, 2)), s.rows)
 		run := func() { require.NoError(t, m.prog.Run()) }
 		counts = append(counts, testing.AllocsPerRun(50, run))
@@ -155,7 +163,7 @@ func TestAllocationsPerStep(t *testing.T) {
 		runtime.ReadMemStats(&after)
 		bytes = append(bytes, float64(after.TotalAlloc-before.TotalAlloc)/50)
 	}
-	t.Logf("allocations %v, bytes %v", counts, bytes)
+	t.Logf("%s: allocations %v, bytes %v", l.Text, counts, bytes)
 	// Goroutines of larger shapes cost a few; [64,5000] scores would be 1.3 MB.
 	require.Less(t, counts[1], counts[0]+150)
 	require.Less(t, bytes[1], bytes[0]+32<<10)
@@ -228,7 +236,7 @@ func TestBuilderErrors(t *testing.T) {
 func TestReplicas(t *testing.T) {
 	ms := make([]*logistic[float32], 4)
 	for i := range ms {
-		ms[i] = newLogistic[float32](t, 16, 8, 300)
+		ms[i] = newLogistic[float32](t, testRows(0.3), 16, 8, 300)
 		ms[i].fill(t, rand.New(rand.NewPCG(3, 3)), 16)
 	}
 	done := make(chan error)
@@ -325,6 +333,41 @@ func TestTrapMergedOps(t *testing.T) {
 		require.True(t, check.Near(got[i], want, 1e-14, 0))
 		require.True(t, check.Near(log[i], math.Log(want), 1e-14, 0))
 	}
+}
+
+// TestTrapHashCollision finds two instance ids that give two nodes over one leaf
+// the same hash.
+func TestTrapHashCollision(t *testing.T) {
+	if testing.Short() {
+		t.Skip("hashes some hundred thousand ids")
+	}
+	b := NewBuilder[float64]()
+	x := b.Param("x", []float64{1, 2}, 2)
+	hash := func(id uint64) uint32 { // Node.WriteHash, with the op's
+		h := fnv.New32a()
+		fmt.Fprintf(h, "%v%v", x.Type(), x.Shape())
+		(&op{name: "scale", id: id}).WriteHash(h)
+		h.Write([]byte{1})
+		c := x.Hashcode()
+		h.Write([]byte{byte(c), byte(c >> 8), byte(c >> 16), byte(c >> 24)})
+		return h.Sum32()
+	}
+	first := map[uint32]uint64{}
+	i, j := uint64(0), opIDs.Load()+1
+	for ; ; j++ {
+		var ok bool
+		if i, ok = first[hash(j)]; ok {
+			break
+		}
+		first[hash(j)] = j
+	}
+	opIDs.Store(i - 1)
+	y := gorgonia.Must(Scale(x, 2))
+	require.Equal(t, hash(i), y.Hashcode())
+	opIDs.Store(j - 1)
+	z := gorgonia.Must(Scale(x, 3))
+	require.NotEqual(t, y.Hashcode(), z.Hashcode())
+	require.Equal(t, []float64{5, 10}, value(t, b, gorgonia.Must(Add(y, z))))
 }
 
 // TestTrapSecondGrad: gorgonia.Grad called for a second cost over a shared node
