@@ -6,6 +6,7 @@ import (
 	"gorgonia.org/gorgonia"
 
 	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
 func init() {
@@ -18,7 +19,7 @@ func init() {
 		},
 		Theory: func(v Values) Theory { return rankmaxTheory(v.Num("margin")) },
 		New: func(v Values) graph.Rows {
-			return graph.Rows{F32: rankmax[float32]{v.Num("margin")}, F64: rankmax[float64]{v.Num("margin")}}
+			return graph.Rows{F32: rankmax[float32]{v.Num("margin")}, F64: rankmax[float64]{v.Num("margin")}, Fused: kernel.Rankmax{Margin: v.Num("margin")}}
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			return graph.EachPositive(z, t, func(z *gorgonia.Node, y *graph.Targets) (*gorgonia.Node, error) {

@@ -6,6 +6,7 @@ import (
 	"gorgonia.org/gorgonia"
 
 	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
 func init() {
@@ -20,7 +21,7 @@ func init() {
 		Theory: func(v Values) Theory { return rgTheory(rgCoefficients(v)) },
 		New: func(v Values) graph.Rows {
 			a, b := rgCoefficients(v)
-			return graph.Rows{F32: rg[float32]{a, b}, F64: rg[float64]{a, b}}
+			return graph.Rows{F32: rg[float32]{a, b}, F64: rg[float64]{a, b}, Fused: kernel.RG{A: a, B: b}}
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			a, b := rgCoefficients(v)

@@ -6,6 +6,7 @@ import (
 	"gorgonia.org/gorgonia"
 
 	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
 // The spherical softmax is the ratio loss of f = z² + ε: it ignores the sign of
@@ -22,7 +23,7 @@ func init() {
 		New: func(v Values) graph.Rows {
 			eps := v.Num("eps")
 			fd := func(s float64) (f, df float64) { return s*s + eps, 2 * s }
-			return graph.Rows{F32: ratio[float32]{fd}, F64: ratio[float64]{fd}}
+			return graph.Rows{F32: ratio[float32]{fd}, F64: ratio[float64]{fd}, Fused: kernel.Spherical{Epsilon: eps}}
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			eps := v.Num("eps")

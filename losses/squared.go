@@ -7,6 +7,7 @@ import (
 	"gorgonia.org/gorgonia"
 
 	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
 func init() {
@@ -29,7 +30,9 @@ func init() {
 				Cost:            "O(K)",
 			}
 		},
-		New: func(Values) graph.Rows { return graph.Rows{F32: squared[float32]{}, F64: squared[float64]{}} },
+		New: func(Values) graph.Rows {
+			return graph.Rows{F32: squared[float32]{}, F64: squared[float64]{}, Fused: kernel.Squared{}}
+		},
 		Node: func(_ Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			var e graph.Expr
 			d := e.N(graph.Sub(e.N(graph.Unmask(z, 0)), e.N(graph.Dense(t, z))))

@@ -7,6 +7,7 @@ import (
 	"gorgonia.org/gorgonia"
 
 	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
 // The Taylor softmax is the ratio loss of the exponential's Taylor polynomial,
@@ -23,7 +24,11 @@ func init() {
 		New: func(v Values) graph.Rows {
 			n := taylorOrder(v)
 			fd := func(s float64) (f, df float64) { return taylorPolynomial(n, s), taylorPolynomial(n-1, s) }
-			return graph.Rows{F32: ratio[float32]{fd}, F64: ratio[float64]{fd}}
+			rows := graph.Rows{F32: ratio[float32]{fd}, F64: ratio[float64]{fd}}
+			if n == 2 { // beyond, Σz and Σz² do not say all
+				rows.Fused = kernel.Taylor2{}
+			}
+			return rows
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			return ratioNode(func(e *graph.Expr, x *gorgonia.Node) *gorgonia.Node {

@@ -6,6 +6,7 @@ import (
 	"gorgonia.org/gorgonia"
 
 	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
 func init() {
@@ -30,7 +31,7 @@ func init() {
 		},
 		New: func(v Values) graph.Rows {
 			a, b := v.Num("a"), v.Num("b")
-			return graph.Rows{F32: zLoss[float32]{a, b}, F64: zLoss[float64]{a, b}}
+			return graph.Rows{F32: zLoss[float32]{a, b}, F64: zLoss[float64]{a, b}, Fused: kernel.ZLoss{A: a, B: b, Variance: zVariance}}
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			return graph.EachPositive(z, t, func(z *gorgonia.Node, y *graph.Targets) (*gorgonia.Node, error) {

@@ -18,15 +18,22 @@ import (
 // so a step costs O(C·D²) for the batch and O(D²) a row, and no score is computed
 // but those of targets.
 
-// RG is the quadratic RG× loss fused with the linear layer, and RG² for β = 0:
+// RG is the quadratic surrogate of softmax fused with the linear layer:
 //
-//	ℓ = log C + Σz/C + Σz²/(2C) − (β/2)(Σz/C)² − Σ_k t_k z_k
+//	ℓ = log C + Σz/C + (A/2)·Σz²/C − (B/2)(Σz/C)² − Σ_k t_k z_k
 //
-// β = 1 is the second-order Taylor polynomial of softmax cross-entropy at 0.
-// Source: Pu et al., ICML 2024 (RG²) and arXiv:2506.09454.
+// RG× has A = 1 and B = β, RG² A = 1 and B = 0. A = B = 1 is the second-order Taylor
+// polynomial of softmax cross-entropy at 0. Source: Pu et al., ICML 2024 (RG²) and
+// arXiv:2506.09454.
 type RG struct {
-	Beta float64 // in [0,1]
+	A, B float64
 }
+
+// Squared is half the squared distance of scores and target, fused with the
+// linear layer:
+//
+//	ℓ = ½‖z − t‖²
+type Squared struct{}
 
 // Taylor2 is second-order Taylor softmax fused with the linear layer:
 //
@@ -46,14 +53,14 @@ type Spherical struct {
 
 // ZLoss is the Z-loss fused with the linear layer:
 //
-//	ℓ = Σ_k t_k softplus(a·(b − (z_k−μ)/σ))/a
+//	ℓ = Σ_k t_k softplus(a·(b − (z_k−μ)/σ))/a,  σ² = Var + Variance
 //
-// with the mean μ and the standard deviation σ of the row's scores. It needs
-// scores that differ: σ = 0 gives NaN. Source: de Brébisson and Vincent,
-// arXiv:1604.08859, eq. 3.
+// with the mean μ and the variance of the row's scores. Source: de Brébisson and
+// Vincent, arXiv:1604.08859, eq. 4.
 type ZLoss struct {
-	A float64 // > 0
-	B float64
+	A        float64 // > 0
+	B        float64
+	Variance float64 // > 0, so that equal scores have a gradient
 }
 
 // A moment loss takes the number of classes, Σz, Σz² and the targets. It returns
@@ -65,20 +72,32 @@ type moment interface {
 }
 
 func (l RG) valid() error {
-	if !(l.Beta >= 0 && l.Beta <= 1) {
-		return fmt.Errorf("kernel: RG× with β = %v; β is in [0,1]", l.Beta)
+	if math.IsNaN(l.A+l.B) || math.IsInf(l.A, 0) || math.IsInf(l.B, 0) {
+		return fmt.Errorf("kernel: RG with A = %v, B = %v; both are finite", l.A, l.B)
 	}
 	return nil
 }
 
 func (l RG) solve(n, s1, s2 float64, t []entry, c []float32) (v, a, b float64) {
 	mean := s1 / n
-	v = math.Log(n) + mean + s2/(2*n) - l.Beta/2*mean*mean
+	v = math.Log(n) + mean + l.A/2*s2/n - l.B/2*mean*mean
 	for k, e := range t {
 		v -= float64(e.weight) * float64(e.z)
 		c[k] = -e.weight
 	}
-	return v, (1 - l.Beta*mean) / n, 1 / n
+	return v, (1 - l.B*mean) / n, l.A / n
+}
+
+func (Squared) valid() error { return nil }
+
+func (Squared) solve(_, _, s2 float64, t []entry, c []float32) (v, a, b float64) {
+	v = s2 / 2
+	for k, e := range t {
+		w := float64(e.weight)
+		v += w*w/2 - w*float64(e.z)
+		c[k] = -e.weight
+	}
+	return v, 0, 1
 }
 
 func (Taylor2) valid() error { return nil }
@@ -115,18 +134,16 @@ func (l Spherical) solve(n, _, s2 float64, t []entry, c []float32) (v, a, b floa
 }
 
 func (l ZLoss) valid() error {
-	if !(l.A > 0) || math.IsInf(l.A, 1) || math.IsNaN(l.B) || math.IsInf(l.B, 0) {
-		return fmt.Errorf("kernel: Z-loss with a = %v, b = %v; a is positive, and both are finite", l.A, l.B)
+	if !(l.A > 0 && l.Variance > 0) || math.IsInf(l.A, 1) || math.IsNaN(l.B) || math.IsInf(l.B, 0) {
+		return fmt.Errorf("kernel: Z-loss with a = %v, b = %v, variance %v; a and the variance are positive, and all are finite", l.A, l.B, l.Variance)
 	}
 	return nil
 }
 
 func (l ZLoss) solve(n, s1, s2 float64, t []entry, c []float32) (v, a, b float64) {
 	mean := s1 / n
-	sd := math.Sqrt(s2/n - mean*mean)
-	if !(sd > 0) {
-		sd = math.NaN()
-	}
+	// The difference may round below zero; NaN stays.
+	sd := math.Sqrt(max(s2/n-mean*mean, 0) + l.Variance)
 	for k, e := range t {
 		w, z := float64(e.weight), (float64(e.z)-mean)/sd
 		u := l.A * (l.B - z)
@@ -147,6 +164,16 @@ func (l RG) Forward(ws *Workspace, x *Linear, loss []float32) error {
 
 // Backward is that of [Loss].
 func (l RG) Backward(ws *Workspace, x *Linear, g []float32, out *Grad) error {
+	return gramBackward(ws, x, g, out)
+}
+
+// Forward is that of [Loss].
+func (l Squared) Forward(ws *Workspace, x *Linear, loss []float32) error {
+	return gramForward(l, ws, x, loss)
+}
+
+// Backward is that of [Loss].
+func (l Squared) Backward(ws *Workspace, x *Linear, g []float32, out *Grad) error {
 	return gramBackward(ws, x, g, out)
 }
 

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func rgRow(beta float64) func(dz, z, t []float64) float64 {
+func rgRow(a, b float64) func(dz, z, t []float64) float64 {
 	return func(dz, z, t []float64) float64 {
 		n := float64(len(z))
 		var mean, square, at float64
@@ -18,9 +18,9 @@ func rgRow(beta float64) func(dz, z, t []float64) float64 {
 			at += t[j] * v
 		}
 		for j, v := range z {
-			dz[j] = (1+v-beta*mean)/n - t[j]
+			dz[j] = (1+a*v-b*mean)/n - t[j]
 		}
-		return math.Log(n) + mean + square/2 - beta/2*mean*mean - at
+		return math.Log(n) + mean + a/2*square - b/2*mean*mean - at
 	}
 }
 
@@ -40,10 +40,10 @@ func ratioRow(f, df func(float64) float64) func(dz, z, t []float64) float64 {
 }
 
 // zLossRow takes the gradient by the chain rule over every score.
-func zLossRow(a, b float64) func(dz, z, t []float64) float64 {
+func zLossRow(a, b, floor float64) func(dz, z, t []float64) float64 {
 	return func(dz, z, t []float64) float64 {
 		n := float64(len(z))
-		var mean, variance, l float64
+		mean, variance, l := 0.0, floor, 0.0
 		for _, v := range z {
 			mean += v / n
 		}
@@ -68,6 +68,14 @@ func zLossRow(a, b float64) func(dz, z, t []float64) float64 {
 	}
 }
 
+func squaredRow(dz, z, t []float64) (l float64) {
+	for j, v := range z {
+		dz[j] = v - t[j]
+		l += dz[j] * dz[j] / 2
+	}
+	return l
+}
+
 type gramCase struct {
 	loss Loss
 	row  func(dz, z, t []float64) float64
@@ -75,10 +83,10 @@ type gramCase struct {
 
 func gramCases() []gramCase {
 	return []gramCase{
-		{RG{0}, rgRow(0)}, {RG{1}, rgRow(1)}, {RG{0.4}, rgRow(0.4)},
+		{RG{1, 0}, rgRow(1, 0)}, {RG{1, 1}, rgRow(1, 1)}, {RG{0.6, 0.4}, rgRow(0.6, 0.4)}, {Squared{}, squaredRow},
 		{Taylor2{}, ratioRow(func(z float64) float64 { return 1 + z + z*z/2 }, func(z float64) float64 { return 1 + z })},
 		{Spherical{0.1}, ratioRow(func(z float64) float64 { return z*z + 0.1 }, func(z float64) float64 { return 2 * z })},
-		{ZLoss{1, 2}, zLossRow(1, 2)}, {ZLoss{0.3, 28}, zLossRow(0.3, 28)},
+		{ZLoss{1, 2, 1e-12}, zLossRow(1, 2, 1e-12)}, {ZLoss{0.3, 28, 0.1}, zLossRow(0.3, 28, 0.1)},
 	}
 }
 
@@ -88,7 +96,7 @@ func TestGramLossesMatchFloat64(t *testing.T) {
 	for _, cfg := range shapes {
 		for _, l := range gramCases() {
 			if _, ok := l.loss.(ZLoss); ok && cfg.c < 3 {
-				continue // no spread, or too little to divide by
+				continue // no spread: all is rounding
 			}
 			requireLoss(t, &ws, l.loss, newProblem(r, cfg), l.row, 5e-5, fmt.Sprintf("%T%v %v", l.loss, l.loss, cfg))
 		}
@@ -97,7 +105,7 @@ func TestGramLossesMatchFloat64(t *testing.T) {
 
 func TestGramSameBitsAtAnyGOMAXPROCS(t *testing.T) {
 	onPaths(t, func(t *testing.T) {
-		for _, l := range []Loss{RG{0.5}, Taylor2{}, Spherical{0.1}, ZLoss{1, 1}} {
+		for _, l := range []Loss{RG{1, 0.5}, Squared{}, Taylor2{}, Spherical{0.1}, ZLoss{1, 1, 1e-12}} {
 			sameBits(t, l, newProblem(source(41), problemConfig{b: 70, c: 3000, d: 20, sd: 1, bias: true}))
 		}
 	})
@@ -106,10 +114,11 @@ func TestGramSameBitsAtAnyGOMAXPROCS(t *testing.T) {
 func TestGramRefusesBadParameters(t *testing.T) {
 	p := newProblem(source(42), problemConfig{b: 2, c: 5, d: 2, sd: 1})
 	for want, l := range map[string]Loss{
-		"β is in [0,1]":   RG{math.NaN()},
-		"ε is positive":   Spherical{0},
-		"a is positive":   ZLoss{0, 1},
-		"both are finite": ZLoss{1, math.Inf(1)},
+		"A = NaN":        RG{math.NaN(), 0},
+		"ε is positive":  Spherical{0},
+		"a = 0":          ZLoss{0, 1, 1},
+		"variance 0":     ZLoss{1, 1, 0},
+		"all are finite": ZLoss{1, math.Inf(1), 1},
 	} {
 		require.ErrorContains(t, l.Forward(new(Workspace), &p.Linear, make([]float32, 2)), want)
 	}

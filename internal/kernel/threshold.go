@@ -40,12 +40,14 @@ type Normmax struct {
 	Alpha float64 // > 1
 }
 
-// Rankmax is the Rankmax loss fused with the linear layer, for rows of one label:
+// Rankmax is the Rankmax loss fused with the linear layer, the mean over the
+// targets y of a row, by their weights, of
 //
 //	ℓ = log Σ_j [z_j − z_y + δ]_+/δ
 //
 // ∂ℓ/∂z_j = 1[z_j > z_y−δ]/Z for j ≠ y, Z = Σ [z_j − z_y + δ]_+, and at y what makes
-// the sum 0. Source: Kong, Krichene, Mayoraz, Rendle and Zhang, NeurIPS 2020.
+// the sum 0. A row of several targets costs as much as that many rows. Source:
+// Kong, Krichene, Mayoraz, Rendle and Zhang, NeurIPS 2020.
 type Rankmax struct {
 	Margin float64 // δ > 0
 }
@@ -169,20 +171,13 @@ func (l Normmax) Backward(ws *Workspace, x *Linear, g []float32, out *Grad) erro
 	return h.backward(ws, x, g, out)
 }
 
-// Forward is that of [Loss]. A row of several targets is an error.
+// Forward is that of [Loss].
 func (l Rankmax) Forward(ws *Workspace, x *Linear, loss []float32) error {
 	h, err := l.hinge()
 	if err != nil {
 		return err
 	}
-	if x.Label == nil {
-		for i := 1; i < len(x.Ptr); i++ {
-			if x.Ptr[i]-x.Ptr[i-1] > 1 {
-				return fmt.Errorf("kernel: rankmax takes one label a row; row %d has %d", i-1, x.Ptr[i]-x.Ptr[i-1])
-			}
-		}
-	}
-	return h.forward(ws, x, loss)
+	return eachTarget{h}.forward(ws, x, loss)
 }
 
 // Backward is that of [Loss].
@@ -191,7 +186,7 @@ func (l Rankmax) Backward(ws *Workspace, x *Linear, g []float32, out *Grad) erro
 	if err != nil {
 		return err
 	}
-	return h.backward(ws, x, g, out)
+	return eachTarget{h}.backward(ws, x, g, out)
 }
 
 const (
