@@ -12,6 +12,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -19,6 +20,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -51,6 +53,7 @@ func main() {
 	flag.StringVar(&s.data, "data", "../shared/data/gowalla-lightgcn", "directory of Gowalla in LightGCN's format, for the rows that train on it")
 	flag.IntVar(&s.threads, "threads", runtime.NumCPU(), "threads of every contestant")
 	flag.Parse()
+	slices.SortFunc(rows, func(a, b *row) int { return cmp.Compare(a.order, b.order) })
 
 	chosen, err := choose(*only)
 	switch {

@@ -17,6 +17,7 @@ import (
 // it to rows.
 type row struct {
 	name, doc string
+	order     int // of printing
 
 	// prepare writes the inputs to dir and returns the job, of which contestants
 	// get a copy with their own work and variant. An error that wraps errAbsent
@@ -67,7 +68,7 @@ type job struct {
 // errAbsent says that a row cannot run here.
 var errAbsent = errors.New("not available here")
 
-// rows is the registry, in order of print; each file registers its own.
+// rows is the registry; each file adds its own.
 var rows []*row
 
 // A result is what one contestant did.

@@ -26,7 +26,7 @@ func init() {
 	}
 	rows = append(rows,
 		&row{
-			name: "softmax-100k", doc: "softmax forward and backward, B=256, C=100,000, d=64",
+			order: 1, name: "softmax-100k", doc: "softmax forward and backward, B=256, C=100,000, d=64",
 			prepare:   linearInputs(256, 100_000, 64, 1, 0.3),
 			tolerance: 1e-4,
 			contestants: append(common[:len(common):len(common)],
@@ -39,17 +39,17 @@ func init() {
 			},
 		},
 		&row{
-			name: "softmax-wide", doc: "softmax forward and backward, B=1024, C=50,000, d=128",
+			order: 2, name: "softmax-wide", doc: "softmax forward and backward, B=1024, C=50,000, d=128",
 			prepare: linearInputs(1024, 50_000, 128, 1, 0.2), tolerance: 1e-4, contestants: common,
 			targets: []target{faster("fenchel", "torch tuned", 1.5, 2), faster("fenchel", "torch default", 3, 4)},
 		},
 		&row{
-			name: "softmax-small", doc: "softmax forward and backward, B=128, C=10,000, d=32",
+			order: 3, name: "softmax-small", doc: "softmax forward and backward, B=128, C=10,000, d=32",
 			prepare: linearInputs(128, 10_000, 32, 1, 0.4), tolerance: 1e-4, contestants: common,
 			targets: []target{faster("fenchel", "torch tuned", 3, 4)},
 		},
 		&row{
-			name: "softmax-1m", doc: "memory of softmax forward and backward, B=256, C=1,000,000, d=64",
+			order: 4, name: "softmax-1m", doc: "memory of softmax forward and backward, B=256, C=1,000,000, d=64",
 			prepare: linearInputs(256, 1_000_000, 64, 1, 0.3), tolerance: 1e-4,
 			contestants: []contestant{common[0], torch("torch default", "plain"), torch("torch chunked", "chunked")},
 			targets:     []target{extraAtMost(8, 4)},

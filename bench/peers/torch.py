@@ -51,4 +51,87 @@ def softmax(job):
     return linear(job, variants[job["variant"]])
 
 
-works = {"softmax": softmax}
+def entmax(job):
+    """The package entmax: top-k with k=100, or a full sort."""
+    import entmax as package
+
+    name, _, k = job["variant"].partition(" k=")
+    loss = {"sparsemax": package.sparsemax_loss, "entmax": package.entmax15_loss}[name]
+    return linear(job, lambda h, w, y: loss(h @ w.t(), y, int(k) if k else None).mean())
+
+
+def sampled(job):
+    """Softmax over a positive and its negatives; sparse gradients, Adagrad."""
+    torch.set_num_threads(job["threads"])
+    b, k = job["b"], 1 + job["s"]
+    h = floats(job, "h", b, job["d"]).requires_grad_(True)
+    table = torch.nn.Embedding.from_pretrained(floats(job, "w", job["c"], job["d"]), freeze=False, sparse=True)
+    optimizer = torch.optim.Adagrad(table.parameters(), lr=0.1)
+    ids = ints(job, "ids", job["n"], b, k)
+    first = torch.zeros(b, dtype=torch.long)
+    steps = 0
+
+    def run():
+        nonlocal steps
+        batch = ids[steps % len(ids)]
+        steps += 1
+        h.grad = None
+        optimizer.zero_grad(set_to_none=True)
+        start = time.perf_counter()
+        z = torch.bmm(table(batch), h[:, :, None])[:, :, 0]
+        cost = F.cross_entropy(z, first)
+        cost.backward()
+        optimizer.step()
+        return time.perf_counter() - start, cost.item()
+
+    return run
+
+
+def topk(job):
+    """Blocks of 128 users, so that their scores stay within half a gigabyte."""
+    torch.set_num_threads(job["threads"])
+    h, w = floats(job, "h", job["b"], job["d"]), floats(job, "w", job["c"], job["d"])
+
+    def run():
+        total = 0.0
+        start = time.perf_counter()
+        with torch.no_grad():
+            for block in h.split(128):
+                total += torch.topk(block @ w.t(), job["k"]).values.double().sum().item()
+        return time.perf_counter() - start, total / (job["b"] * job["k"])
+
+    return run
+
+
+def epoch(job):
+    """Matrix factorisation, cosines / 0.2, the mean over users of log-sum-exp less the mean score
+    of the user's items; dense gradients, fused Adam. Batches are laid out beforehand."""
+    torch.set_num_threads(job["threads"])
+    users, item = ints(job, "users", -1), ints(job, "item", -1)
+    bounds, ptr = ints(job, "bounds", -1).tolist(), ints(job, "ptr", -1)
+    batches = []
+    for lo, hi in zip(bounds, bounds[1:]):
+        count = ptr[lo + 1 : hi + 1] - ptr[lo:hi]
+        row = torch.repeat_interleave(torch.arange(hi - lo), count)
+        batches.append((users[lo:hi], row, item[ptr[lo] : ptr[hi]], (1.0 / count)[row]))
+
+    def run():
+        u = floats(job, "user", job["u"], job["d"]).requires_grad_(True)
+        w = floats(job, "class", job["c"], job["d"]).requires_grad_(True)
+        optimizer = torch.optim.Adam([u, w], lr=0.01, fused=True)
+        total = 0.0
+        start = time.perf_counter()
+        for ids, row, positive, weight in batches:
+            optimizer.zero_grad(set_to_none=True)
+            h = F.normalize(F.embedding(ids, u), dim=1) / 0.2
+            z = h @ F.normalize(w, dim=1).t()
+            cost = (torch.logsumexp(z, 1).sum() - (weight * z[row, positive]).sum()) / len(ids)
+            cost.backward()
+            optimizer.step()
+            total += cost.item() * len(ids)
+        return time.perf_counter() - start, total / len(users)
+
+    return run
+
+
+works = {"softmax": softmax, "entmax": entmax, "sampled": sampled, "topk": topk, "epoch": epoch}

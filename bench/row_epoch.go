@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/train"
+)
+
+func init() {
+	torch := func(name string, env ...string) contestant {
+		return contestant{name: name, peer: "torch", work: "epoch", env: env}
+	}
+	rows = append(rows, &row{
+		order: 11, name: "epoch", doc: "first epoch of matrix factorisation on Gowalla under user-wise softmax of cosines/0.2, batches of 128 users, Adam, d=64",
+		prepare:     epochInputs,
+		tolerance:   1e-3,
+		contestants: []contestant{{name: "fenchel", work: "epoch"}, torch("torch tuned", tuned...), torch("torch default")},
+		targets:     []target{faster("fenchel", "torch tuned", 4, 8)},
+	})
+	works["epoch"] = epochWork
+}
+
+// epochConfig is the default configuration for one epoch.
+func epochConfig() train.Config {
+	var c train.Config
+	c.Train.Epochs = 1
+	c.Train.Seed = 1
+	return c.Filled()
+}
+
+// epochInputs writes the first weights, and the batches of the epoch: the users
+// of all, row by row, with the bounds of batches and of each row's items.
+func epochInputs(s settings, dir string) (job, error) {
+	set, err := gowalla(s.data)
+	if err != nil {
+		return job{}, err
+	}
+	c := epochConfig()
+	t, err := train.New(c, set)
+	if err != nil {
+		return job{}, err
+	}
+	for _, table := range t.Tables() {
+		if err := writeFloats(dir, table.Name, len(table.Data), func(i int) float32 { return table.Data[i] }); err != nil {
+			return job{}, err
+		}
+	}
+	batches, err := data.NewBatches(set.Train, data.ByUser, c.Train.Batch, c.Train.Seed)
+	if err != nil {
+		return job{}, err
+	}
+	var users, item []int32
+	bounds, ptr := []int32{0}, []int32{0}
+	for b := range batches.Epoch(0) {
+		users = append(users, b.Users...)
+		bounds = append(bounds, int32(len(users)))
+		for _, p := range b.Ptr[1:] {
+			ptr = append(ptr, int32(len(item))+p)
+		}
+		item = append(item, b.Pos...)
+	}
+	ints := func(name string, x []int32) error {
+		return writeInts(dir, name, len(x), func(i int) int32 { return x[i] })
+	}
+	return job{U: set.Users, C: set.Items, D: c.Model.Dim, Data: s.data},
+		errors.Join(ints("users", users), ints("bounds", bounds), ints("ptr", ptr), ints("item", slices.Clip(item)))
+}
+
+// epochWork trains from the first weights; the seconds are those of the steps,
+// and the value is the mean loss.
+func epochWork(j job) (func() (float64, float64, error), error) {
+	set, err := gowalla(j.Data)
+	if err != nil {
+		return nil, err
+	}
+	return func() (float64, float64, error) {
+		r, err := train.Run(context.Background(), epochConfig(), set, nil)
+		if err != nil {
+			return 0, 0, err
+		}
+		return r.History[0].Seconds, r.History[0].Loss, nil
+	}, nil
+}

@@ -1,0 +1,40 @@
+package main
+
+func init() {
+	torch := func(name, variant string, rounds int) contestant {
+		return contestant{name: name, peer: "torch", work: "entmax", variant: variant, env: tuned, rounds: rounds}
+	}
+	softmax := contestant{name: "fenchel softmax", work: "linear", loss: "softmax", other: true}
+	for i, r := range []struct{ name, loss string }{{"sparsemax", "sparsemax"}, {"entmax", "entmax:alpha=1.5"}} {
+		rows = append(rows, &row{
+			order: 5 + i,
+			name:  r.name + "-100k", doc: r.loss + " forward and backward at scores of deviation 2.4, B=256, C=100,000, d=64",
+			prepare:   withLoss(r.loss, linearInputs(256, 100_000, 64, 1, 0.3)),
+			tolerance: 1e-4,
+			contestants: []contestant{
+				{name: "fenchel", work: "linear"}, softmax,
+				torch("entmax package, k=100", r.name+" k=100", 0), torch("entmax package, sort", r.name, 2),
+			},
+			targets: []target{within("fenchel", "fenchel softmax", 0.4, 0.27), faster("fenchel", "entmax package, k=100", 8, 10)},
+		})
+	}
+	rows = append(rows, &row{
+		order: 7, name: "entmax-fresh", doc: "entmax:alpha=1.5 forward and backward at a fresh initialisation (deviation 0.1 of H and W), B=256, C=100,000, d=64",
+		prepare:   withLoss("entmax:alpha=1.5", linearInputs(256, 100_000, 64, 0.1, 0.1)),
+		tolerance: 1e-4,
+		contestants: []contestant{
+			{name: "fenchel", work: "linear"}, softmax, torch("entmax package, sort", "entmax", 2),
+		},
+		targets: []target{within("fenchel", "fenchel softmax", 2, 1.3)},
+	})
+}
+
+// withLoss is prepare with another loss. Its gradients may be rows: which are
+// memory that it takes beyond what all contestants hold.
+func withLoss(loss string, prepare func(settings, string) (job, error)) func(settings, string) (job, error) {
+	return func(s settings, dir string) (job, error) {
+		j, err := prepare(s, dir)
+		j.Loss, j.outBytes = loss, 0
+		return j, err
+	}
+}
