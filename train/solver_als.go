@@ -17,6 +17,7 @@ func regParams(reg float64) []param.Param {
 	return []param.Param{
 		{Name: "reg", Doc: "λ: a factor's regularisation is λ·(total weight of its squares)^nu", Default: reg, Min: 0, Max: 1e6},
 		{Name: "nu", Doc: "ν: 1 scales λ with how much data a factor has, 0 does not", Default: 1, Min: 0, Max: 1},
+		{Name: "precision", Doc: "of the systems; float64 is slower, and for a reg that float32 cannot solve", Words: param.OneOf("float32", "float64"), DefaultWord: "float32"},
 	}
 }
 
@@ -111,6 +112,7 @@ func newALS(o als.Objective, v param.Values, r *run) solver {
 	c := r.trained.Config
 	s := als.New(als.Config{
 		Dim: c.Model.Dim, Objective: o, Lambda: v.Num("reg"), Nu: v.Num("nu"), Init: c.Model.Init, Seed: c.Train.Seed,
+		Float64: v.Word("precision") == "float64",
 	}, als.Positives{Ptr: r.set.Train.Ptr(), Col: r.set.Train.Item()}, r.set.Items)
 	return &alsSolver{s, r.trained.Model.Inputs()[0].Table, r.trained.Head.Tables()[0]}
 }

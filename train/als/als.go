@@ -39,6 +39,8 @@ import (
 	"gonum.org/v1/gonum/blas/blas64"
 	"gonum.org/v1/gonum/lapack/lapack64"
 	"gonum.org/v1/gonum/mat"
+
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
 // Positives are the positives of each row, in compressed rows: row i has
@@ -93,6 +95,11 @@ type Config struct {
 	Nu        float64 // ν ∈ [0,1]
 	Init      float64 // standard deviation of the first factors
 	Seed      uint64
+
+	// Float64 sets up and solves the systems in float64, some ten times slower than
+	// in float32. The objective and what is shared by all systems are float64 in
+	// either case, and so are the systems of classes that couple (β > 0).
+	Float64 bool
 
 	// userReg and itemReg, if positive, are λ_u and λ_j themselves: what golden
 	// vectors are stated in.
@@ -169,8 +176,14 @@ func (s *Solver) Sweep(ctx context.Context) (float64, error) {
 		return 0, err
 	}
 	value, scale := s.objective()
-	// Rounding moves the sum by some ε times the sum of its terms' sizes.
-	if !(value <= s.value+1e-10*scale) {
+	// Rounding moves a sum by some ε times the sum of its terms' sizes. A float32
+	// solution is off by some 1e-6 of itself, at a minimum: the objective feels the
+	// square of that.
+	tol := 1e-10
+	if !s.cfg.Float64 {
+		tol = 1e-8
+	}
+	if !(value <= s.value+tol*scale) {
 		return value, fmt.Errorf("als: the objective went from %.12g to %.12g: it may only fall", s.value, value)
 	}
 	s.value = value
@@ -202,16 +215,39 @@ func (s *Solver) regClass(j int) float64 {
 	return s.cfg.Lambda * math.Pow(o.square*s.total+o.positive*s.classes.weight(j), s.cfg.Nu)
 }
 
+// A side is the fixed side of a half-sweep as the systems of the other read it.
+type side struct {
+	f    []float64 // [n,d]
+	gram []float64 // [d,d], what all systems share, before a row's weight
+	sum  []float64 // [d], Σ_i w_i f_i
+
+	f32, gram32 []float32 // nil for systems in float64
+}
+
+func (x *side) narrow() {
+	x.f32, x.gram32 = make([]float32, len(x.f)), make([]float32, len(x.gram))
+	for i, v := range x.f {
+		x.f32[i] = float32(v)
+	}
+	for i, v := range x.gram {
+		x.gram32[i] = float32(v)
+	}
+}
+
 // solveUsers sets every p_u to its minimiser
 //
 //	[ω_u(κQᵀQ − (β/C)q̄q̄ᵀ) + c Q_PᵀQ_P + λ_uI]⁻¹ [r Σ_P q − sω_u q̄],  q̄ = Σ_j q_j.
 func (s *Solver) solveUsers() error {
 	d, o, classes := s.cfg.Dim, s.cfg.Objective, s.classes.rows()
-	gram, sum := s.gram(s.Class, nil)
+	x := &side{f: s.Class}
+	x.gram, x.sum = s.gram(s.Class, nil)
 	for a := range d {
 		for b := range d {
-			gram[a*d+b] = o.square*gram[a*d+b] - o.beta/float64(classes)*sum[a]*sum[b]
+			x.gram[a*d+b] = o.square*x.gram[a*d+b] - o.beta/float64(classes)*x.sum[a]*x.sum[b]
 		}
+	}
+	if !s.cfg.Float64 {
+		x.narrow()
 	}
 	return s.each(s.users.rows(), func(u int, w *work) error {
 		p := s.User[u*d : (u+1)*d]
@@ -219,11 +255,11 @@ func (s *Solver) solveUsers() error {
 			clear(p) // the right side is 0, and 0 solves it even where λ_u is 0 too
 			return nil
 		}
-		w.system(gram, s.omega[u], s.regUser(u), o.positive, s.Class, s.users.of(u))
+		w.system(x, s.omega[u], s.regUser(u), o.positive, s.users.of(u))
 		for a := range d {
-			w.rhs[a] = o.reward*w.sum[a] - o.linear*s.omega[u]*sum[a]
+			w.rhs[a] = o.reward*w.sum[a] - o.linear*s.omega[u]*x.sum[a]
 		}
-		if err := w.solve(p); err != nil {
+		if err := w.solve(p, x); err != nil {
 			return fmt.Errorf("user %d: %w", u, err)
 		}
 		return nil
@@ -236,16 +272,20 @@ func (s *Solver) solveUsers() error {
 // (I − (β/C)(ΣB_j⁻¹)G) ρ = ΣB_j⁻¹c_j, then q_j = B_j⁻¹(c_j + (β/C)Gρ).
 func (s *Solver) solveClasses() error {
 	d, o, classes := s.cfg.Dim, s.cfg.Objective, s.classes.rows()
-	gram, sum := s.gram(s.User, s.omega)
+	x := &side{f: s.User}
+	x.gram, x.sum = s.gram(s.User, s.omega)
+	if !s.cfg.Float64 && o.beta == 0 {
+		x.narrow()
+	}
 	solve := func(j int, w *work, shift []float64) error {
-		w.system(gram, o.square, s.regClass(j), o.positive, s.User, s.classes.of(j))
+		w.system(x, o.square, s.regClass(j), o.positive, s.classes.of(j))
 		for a := range d {
-			w.rhs[a] = o.reward*w.sum[a] - o.linear*sum[a]
+			w.rhs[a] = o.reward*w.sum[a] - o.linear*x.sum[a]
 			if shift != nil {
 				w.rhs[a] += shift[a]
 			}
 		}
-		if err := w.solve(s.Class[j*d : (j+1)*d]); err != nil {
+		if err := w.solve(s.Class[j*d:(j+1)*d], x); err != nil {
 			return fmt.Errorf("class %d: %w", j, err)
 		}
 		return nil
@@ -274,7 +314,7 @@ func (s *Solver) solveClasses() error {
 		return err
 	}
 	inverse, first := addAll(inverses), addAll(firsts)
-	g := mat.NewDense(d, d, gram)
+	g := mat.NewDense(d, d, x.gram)
 	var lhs mat.Dense
 	lhs.Mul(mat.NewDense(d, d, inverse), g)
 	lhs.Scale(-o.beta/float64(classes), &lhs)
@@ -428,13 +468,17 @@ func (s *Solver) eachPart(n int, f func(part, lo, hi int, w *work) error) error 
 	return nil
 }
 
-// work is the scratch of one goroutine: a d×d system and its solution.
+// work is the scratch of one goroutine: a d×d system and its solution, in the
+// precision of the side.
 type work struct {
 	d    int
 	a    []float64 // [d,d], upper triangle: the system, then its Cholesky factor
 	rhs  []float64 // [d]
 	sum  []float64 // [d], Σ of the positives' factors
 	rows []float64 // [≤ gatherRows, d], positives' factors side by side
+
+	a32, rhs32, rows32 []float32
+	spd                *kernel.SPD
 }
 
 // gatherRows bounds the scratch of a row with very many positives.
@@ -442,28 +486,55 @@ const gatherRows = 512
 
 func newWork(d int) *work {
 	return &work{
-		d: d, a: make([]float64, d*d), rhs: make([]float64, d), sum: make([]float64, d),
-		rows: make([]float64, gatherRows*d),
+		d: d, a: make([]float64, d*d), rhs: make([]float64, d), sum: make([]float64, d), rows: make([]float64, gatherRows*d),
+		a32: make([]float32, d*d), rhs32: make([]float32, d), rows32: make([]float32, gatherRows*d), spd: kernel.NewSPD(d),
 	}
 }
 
-// system sets a = weight·gram + c Σ_j f_jf_jᵀ + reg·I and sum = Σ_j f_j over the
-// positives j of a row.
-func (w *work) system(gram []float64, weight, reg, c float64, f []float64, positives []int32) {
+// system sets the matrix to weight·gram + c Σ_j f_jf_jᵀ + reg·I and sum to Σ_j f_j
+// over the positives j of a row.
+func (w *work) system(x *side, weight, reg, c float64, positives []int32) {
 	d := w.d
-	for i, g := range gram {
+	clear(w.sum)
+	if x.f32 != nil {
+		copy(w.a32, x.gram32)
+		kernel.Scale(float32(weight), w.a32)
+		for a := range d {
+			w.a32[a*d+a] += float32(reg)
+		}
+		sum := w.rhs32
+		clear(sum)
+		for block := range slices.Chunk(positives, gatherRows) {
+			rows := w.rows32[:len(block)*d]
+			for i, j := range block {
+				row := x.f32[int(j)*d : int(j+1)*d]
+				copy(rows[i*d:], row)
+				kernel.Axpy(1, row, sum)
+			}
+			if c != 1 {
+				kernel.Scale(float32(math.Sqrt(c)), rows)
+			}
+			if c != 0 {
+				kernel.GemmTN(w.a32, rows, rows, d, d, len(block), true)
+			}
+		}
+		for a, v := range sum {
+			w.sum[a] = float64(v)
+		}
+		return
+	}
+	for i, g := range x.gram {
 		w.a[i] = weight * g
 	}
 	for a := range d {
 		w.a[a*d+a] += reg
 	}
-	clear(w.sum)
 	for block := range slices.Chunk(positives, gatherRows) {
 		for i, j := range block {
-			row := f[int(j)*d : int(j+1)*d]
+			row := x.f[int(j)*d : int(j+1)*d]
 			copy(w.rows[i*d:], row)
-			for a, x := range row {
-				w.sum[a] += x
+			for a, v := range row {
+				w.sum[a] += v
 			}
 		}
 		if c != 0 {
@@ -477,18 +548,34 @@ func (w *work) symmetric() blas64.Symmetric {
 	return blas64.Symmetric{N: w.d, Stride: w.d, Uplo: blas.Upper, Data: w.a}
 }
 
-// solve stores a⁻¹rhs in x and leaves the factor of a in a.
-func (w *work) solve(x []float64) error {
+var errDefinite = errors.New("its system is not positive definite; raise reg")
+
+// solve stores the solution for rhs in dst. In float64 it leaves the factor of a
+// in a.
+func (w *work) solve(dst []float64, x *side) error {
+	if x.f32 != nil {
+		for a, v := range w.rhs {
+			w.rhs32[a] = float32(v)
+		}
+		if err := w.spd.Solve(w.rhs32, w.a32, w.rhs32); err != nil {
+			return errDefinite
+		}
+		for a, v := range w.rhs32 {
+			dst[a] = float64(v)
+		}
+		return nil
+	}
 	t, ok := lapack64.Potrf(w.symmetric())
 	if !ok {
-		return errors.New("its system is not positive definite; raise reg")
+		return errDefinite
 	}
 	lapack64.Potrs(t, blas64.General{Rows: w.d, Cols: 1, Stride: 1, Data: w.rhs})
-	copy(x, w.rhs)
+	copy(dst, w.rhs)
 	return nil
 }
 
-// addInverse adds a⁻¹ to sum [d,d] after a solve, and spends the factor.
+// addInverse adds a⁻¹ to sum [d,d] after a solve in float64, and spends the
+// factor.
 func (w *work) addInverse(sum []float64) {
 	d := w.d
 	// The factor's diagonal is positive after a solve: this cannot fail.

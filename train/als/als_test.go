@@ -3,11 +3,13 @@ package als
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"os"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -70,7 +72,7 @@ func TestGolden(t *testing.T) {
 			x, classes := positives(c.Input.X)
 			s := New(Config{
 				Dim: 3, Objective: RG(c.Params.Beta, c.Params.PosWeight, classes, false),
-				userReg: c.Params.LamUser, itemReg: c.Params.LamItem,
+				userReg: c.Params.LamUser, itemReg: c.Params.LamItem, Float64: true,
 			}, x, classes)
 			s.User, s.Class = flat(c.Input.P), flat(c.Input.Q)
 			require.NoError(t, s.solveUsers())
@@ -103,6 +105,9 @@ func random(users, classes int) Positives {
 
 var objectives = map[string]func(classes int) Objective{
 	"rg2":        func(c int) Objective { return RG(0, 0, c, false) },
+	"rg2 a 64":   func(c int) Objective { return RG(0, 0.3, c, false) },
+	"rgx 1 64":   func(c int) Objective { return RG(1, 0, c, false) },
+	"ials 64":    func(int) Objective { return IALS(0.1) },
 	"rg2 a":      func(c int) Objective { return RG(0, 0.3, c, false) },
 	"rgx .5":     func(c int) Objective { return RG(0.5, 0.1, c, false) },
 	"rgx 1":      func(c int) Objective { return RG(1, 0, c, false) },
@@ -140,9 +145,10 @@ func written(s *Solver) float64 {
 func TestSweep(t *testing.T) {
 	for name, objective := range objectives {
 		t.Run(name, func(t *testing.T) {
+			double := strings.HasSuffix(name, "64")
 			run := func(procs int) (*Solver, []float64) {
 				defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
-				cfg := Config{Dim: 4, Objective: objective(40), Lambda: 0.05, Nu: 1, Init: 0.1, Seed: 3}
+				cfg := Config{Dim: 4, Objective: objective(40), Lambda: 0.05, Nu: 1, Init: 0.1, Seed: 3, Float64: double}
 				s := New(cfg, random(600, 40), 40)
 				var values []float64
 				for range 5 {
@@ -190,6 +196,55 @@ func TestSweep(t *testing.T) {
 func TestCode(t *testing.T) {
 	require.Equal(t, RG(0, 0.1, 7, false), RG(0, 0.1, 7, true))
 	require.NotEqual(t, RG(0.5, 0.1, 7, false), RG(0.5, 0.1, 7, true))
+}
+
+// TestPrecision: a sweep in float32 is that in float64 but for rounding.
+func TestPrecision(t *testing.T) {
+	for name, objective := range objectives {
+		if strings.HasSuffix(name, "64") {
+			continue
+		}
+		cfg := Config{Dim: 20, Objective: objective(300), Lambda: 0.05, Nu: 1, Init: 0.1, Seed: 3}
+		single := New(cfg, random(700, 300), 300) // rows with more positives than are gathered at once
+		cfg.Float64 = true
+		double := New(cfg, random(700, 300), 300)
+		for range 2 {
+			a, err := single.Sweep(t.Context())
+			require.NoError(t, err)
+			b, err := double.Sweep(t.Context())
+			require.NoError(t, err)
+			require.True(t, check.Near(a, b, 1e-6, 0), "%s: %v, %v", name, a, b)
+			worst, at := check.Worst(single.User, double.User, 0.1)
+			require.LessOrEqual(t, worst, 1e-3, "%s user entry %d", name, at)
+			worst, at = check.Worst(single.Class, double.Class, 0.1)
+			require.LessOrEqual(t, worst, 1e-3, "%s class entry %d", name, at)
+		}
+	}
+}
+
+// BenchmarkSweep is iALS at the size of Gowalla: 30k users, 41k classes, 0.8M
+// positives at random, d = 64.
+func BenchmarkSweep(b *testing.B) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	p := Positives{Ptr: []int{0}}
+	for range 30000 {
+		row := map[int32]bool{}
+		for range 27 {
+			row[int32(rng.IntN(41000))] = true
+		}
+		p.Col = append(p.Col, slices.Sorted(maps.Keys(row))...)
+		p.Ptr = append(p.Ptr, len(p.Col))
+	}
+	for _, double := range []bool{false, true} {
+		b.Run(map[bool]string{false: "float32", true: "float64"}[double], func(b *testing.B) {
+			s := New(Config{Dim: 64, Objective: IALS(0.2), Lambda: 0.01, Nu: 1, Init: 0.01, Float64: double}, p, 41000)
+			for b.Loop() {
+				if _, err := s.Sweep(b.Context()); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }
 
 func TestRise(t *testing.T) {
