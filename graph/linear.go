@@ -215,6 +215,7 @@ type linearGrad[T Float] struct {
 	want   [3]bool // which of them a Program keeps
 	losses []T     // of the recomputation, unused
 	parts  []T     // [chunks,rows,d]: dH of each chunk
+	h      []T     // [rows,d]: H of the block, 0 in padding rows
 }
 
 func (g *linearGrad[T]) ask(i int, _ bool) { g.want[i], g.need = true, true }
@@ -230,13 +231,19 @@ func (g *linearGrad[T]) backward(_ []T, in []any) error {
 		}
 	}
 	if g.losses == nil {
-		g.losses, g.parts = make([]T, g.b), make([]T, q*g.rows*g.d)
+		g.losses, g.parts, g.h = make([]T, g.b), make([]T, q*g.rows*g.d), make([]T, g.rows*g.d)
 	}
 	for lo := 0; lo < g.b; lo += g.rows {
 		hi := min(lo+g.rows, g.b)
 		if g.rows < g.b { // else the forward pass left the one block there is
 			if err := g.block(g.losses, in, lo, hi); err != nil {
 				return err
+			}
+		}
+		copy(g.h, vec[T](in[0])[lo*g.d:hi*g.d])
+		for i := lo; i < hi; i++ {
+			if g.view.padding(i) { // a NaN there times the gradient 0 would be NaN
+				clear(g.h[(i-lo)*g.d : (i-lo+1)*g.d])
 			}
 		}
 		kernel.Parallel(q, func(_, i int) { g.chunk(in, lo, hi, i, i*size, min((i+1)*size, g.c)) })
@@ -254,7 +261,7 @@ func (g *linearGrad[T]) backward(_ []T, in []any) error {
 
 // chunk adds what classes c0 to c1 and rows lo to hi contribute.
 func (g *linearGrad[T]) chunk(in []any, lo, hi, i, c0, c1 int) {
-	h, w, up := vec[T](in[0]), vec[T](in[1]), vec[T](in[len(in)-1])
+	w, up := vec[T](in[1]), vec[T](in[len(in)-1])
 	n, m, d := hi-lo, c1-c0, g.d
 	// The scores are spent: their memory takes the gradients times upstream, each
 	// chunk's as a matrix [n,m] of its own.
@@ -269,7 +276,7 @@ func (g *linearGrad[T]) chunk(in []any, lo, hi, i, c0, c1 int) {
 		kernel.GemmNN(g.parts[i*n*d:(i+1)*n*d], gz, w[c0*d:c1*d], n, d, m, false)
 	}
 	if g.want[1] {
-		kernel.GemmTN(g.grad[1][c0*d:c1*d], gz, h[lo*d:hi*d], m, d, n, lo > 0)
+		kernel.GemmTN(g.grad[1][c0*d:c1*d], gz, g.h[:n*d], m, d, n, lo > 0)
 	}
 	if g.want[2] {
 		b := g.grad[2][c0:c1]

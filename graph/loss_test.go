@@ -439,3 +439,54 @@ func second(_ node, err error) error {
 	}
 	return err
 }
+
+// TestExtremes: what a diverging model feeds a loss comes out as a value, in all
+// forms, and the Program runs again.
+func TestExtremes(t *testing.T) {
+	entmax := func(alpha float64) Rows {
+		r := testRows(1)
+		r.Fused = kernel.Entmax{Alpha: alpha}
+		return r
+	}
+	normmax := testRows(1)
+	normmax.Fused = kernel.Normmax{Alpha: 2}
+	for name, l := range map[string]Rows{"rows": testRows(1), "softmax": fusedRows(1), "sparsemax": entmax(2), "entmax1.5": entmax(1.5), "normmax": normmax} {
+		t.Run(name, func(t *testing.T) {
+			for _, c := range []int{1, 2, 1000} {
+				const b, d = 3, 2
+				bd := NewBuilder[float32]()
+				hd, wd := make([]float32, b*d), make([]float32, c*d)
+				h, w := bd.Param("h", hd, b, d), bd.Param("w", wd, c, d)
+				tg, td := bd.Targets("t", b, b)
+				var e Expr
+				prog, err := bd.Train(e.N(MeanRows(e.N(LinearLoss(l, Linear{H: h, W: w}, tg)), tg)))
+				require.NoError(t, e.Err)
+				require.NoError(t, err)
+				labels := []int32{0, int32(c - 1), -1}
+				for _, bad := range []float32{0, 1e4, float32(math.NaN()), float32(inf), 3e38, 0} {
+					require.NoError(t, td.SetLabels(labels))
+					for i := range wd {
+						wd[i] = float32(i%7) / 7
+					}
+					for i := range hd {
+						hd[i] = 1
+					}
+					hd[1], hd[b*d-1] = bad, float32(math.NaN()) // the last row is padding
+					require.NoError(t, prog.Run(), "C=%d, %g", c, bad)
+					if cost := float64(prog.Cost()); bad == 0 || bad == 1e4 {
+						require.False(t, math.IsNaN(cost) || math.IsInf(cost, 0), "C=%d, %g: %g", c, bad, cost)
+						for _, g := range slices.Concat(prog.Grad(h).Data, prog.Grad(w).Data) {
+							require.False(t, math.IsNaN(float64(g)), "C=%d, %g", c, bad)
+						}
+						require.Equal(t, []float32{0, 0}, prog.Grad(h).Data[(b-1)*d:])
+					} else if math.IsNaN(float64(bad)) {
+						require.True(t, math.IsNaN(cost), "C=%d: NaN in H costs %g", c, cost)
+					}
+					require.NoError(t, td.SetLabels([]int32{-1, -1, -1}))
+					require.NoError(t, prog.Run())
+					require.Zero(t, prog.Cost())
+				}
+			}
+		})
+	}
+}
