@@ -5,18 +5,20 @@ import (
 	"math"
 )
 
-// Losses of a row that depend on its scores through Σz, Σz² and the scores of the
-// targets alone. With the rows w̃_j = [w_j, bias_j, 1] of the classes that are not
-// masked, G = Σ_j w̃_j w̃_jᵀ and h̃ = [h, 1, 0], the sums are
+// Losses of a row that depend on its scores through their mean μ, their variance
+// and the scores of the targets alone. With w̄ the mean of the classes that are
+// not masked, and the rows ŵ_j = [w_j − w̄, bias_j − mean bias, 1], G = Σ_j ŵ_j ŵ_jᵀ
+// and h̃ = [h, 1, 0],
 //
-//	Σz = (G h̃)[last],  Σz² = h̃ᵀ G h̃
+//	z_j = μ + ŵ_j·h̃,  μ = w̄·h + mean bias,  C·Var = h̃ᵀ G h̃
 //
-// and ∂ℓ/∂z_j = a + b·z_j, but at targets, gives
+// and ∂ℓ/∂z_j = a + b·(z_j − μ), but at targets, gives
 //
-//	∂ℓ/∂h = (G·(b·h̃ + a·[0,0,1]))[:D],  ∂ℓ/∂w̃_j = w̃_j · N,  N = Σ_i [b·h̃, a]_i h̃_iᵀ
+//	∂ℓ/∂h = b·(G h̃)[:D] + C·a·w̄,  ∂ℓ/∂w_j = ŵ_j · N,  N = Σ_i [b·h̃, a]_i h̃_iᵀ
 //
 // so a step costs O(C·D²) for the batch and O(D²) a row, and no score is computed
-// but those of targets.
+// but those of targets. Without the mean taken off, the variance of scores that
+// differ little would drown in rounding.
 
 // RG is the quadratic surrogate of softmax fused with the linear layer:
 //
@@ -63,12 +65,12 @@ type ZLoss struct {
 	Variance float64 // > 0, so that equal scores have a gradient
 }
 
-// A moment loss takes the number of classes, Σz, Σz² and the targets. It returns
-// ℓ and the coefficients of ∂ℓ/∂z_j = a + b·z_j, and stores in c what each target
-// adds.
+// A moment loss takes the number of classes, the mean and the variance of the
+// scores, and the targets with scores less the mean. It returns ℓ and the
+// coefficients of ∂ℓ/∂z_j = a + b·(z_j − μ), and stores in c what each target adds.
 type moment interface {
 	valid() error
-	solve(n, s1, s2 float64, t []entry, c []float32) (l, a, b float64)
+	solve(n, mean, variance float64, t []entry, c []float32) (l, a, b float64)
 }
 
 func (l RG) valid() error {
@@ -78,40 +80,39 @@ func (l RG) valid() error {
 	return nil
 }
 
-func (l RG) solve(n, s1, s2 float64, t []entry, c []float32) (v, a, b float64) {
-	mean := s1 / n
-	v = math.Log(n) + mean + l.A/2*s2/n - l.B/2*mean*mean
+func (l RG) solve(n, mean, variance float64, t []entry, c []float32) (v, a, b float64) {
+	v = math.Log(n) + mean + l.A/2*(variance+mean*mean) - l.B/2*mean*mean
 	for k, e := range t {
-		v -= float64(e.weight) * float64(e.z)
+		v -= float64(e.weight) * (mean + float64(e.z))
 		c[k] = -e.weight
 	}
-	return v, (1 - l.B*mean) / n, l.A / n
+	return v, (1 + (l.A-l.B)*mean) / n, l.A / n
 }
 
 func (Squared) valid() error { return nil }
 
-func (Squared) solve(_, _, s2 float64, t []entry, c []float32) (v, a, b float64) {
-	v = s2 / 2
+func (Squared) solve(n, mean, variance float64, t []entry, c []float32) (v, a, b float64) {
+	v = n * (variance + mean*mean) / 2
 	for k, e := range t {
 		w := float64(e.weight)
-		v += w*w/2 - w*float64(e.z)
+		v += w*w/2 - w*(mean+float64(e.z))
 		c[k] = -e.weight
 	}
-	return v, 0, 1
+	return v, mean, 1
 }
 
 func (Taylor2) valid() error { return nil }
 
-func (Taylor2) solve(n, s1, s2 float64, t []entry, c []float32) (v, a, b float64) {
-	sum := n + s1 + s2/2
+func (Taylor2) solve(n, mean, variance float64, t []entry, c []float32) (v, a, b float64) {
+	sum := n * (1 + mean + (variance+mean*mean)/2)
 	v = math.Log(sum)
 	for k, e := range t {
-		w, z := float64(e.weight), float64(e.z)
+		w, z := float64(e.weight), mean+float64(e.z)
 		f := 1 + z + z*z/2
 		v -= w * math.Log(f)
 		c[k] = float32(-w * (1 + z) / f)
 	}
-	return v, 1 / sum, 1 / sum
+	return v, (1 + mean) / sum, 1 / sum
 }
 
 func (l Spherical) valid() error {
@@ -121,16 +122,16 @@ func (l Spherical) valid() error {
 	return nil
 }
 
-func (l Spherical) solve(n, _, s2 float64, t []entry, c []float32) (v, a, b float64) {
-	sum := s2 + n*l.Epsilon
+func (l Spherical) solve(n, mean, variance float64, t []entry, c []float32) (v, a, b float64) {
+	sum := n * (variance + mean*mean + l.Epsilon)
 	v = math.Log(sum)
 	for k, e := range t {
-		w, z := float64(e.weight), float64(e.z)
+		w, z := float64(e.weight), mean+float64(e.z)
 		f := z*z + l.Epsilon
 		v -= w * math.Log(f)
 		c[k] = float32(-2 * w * z / f)
 	}
-	return v, 0, 2 / sum
+	return v, 2 * mean / sum, 2 / sum
 }
 
 func (l ZLoss) valid() error {
@@ -140,19 +141,21 @@ func (l ZLoss) valid() error {
 	return nil
 }
 
-func (l ZLoss) solve(n, s1, s2 float64, t []entry, c []float32) (v, a, b float64) {
-	mean := s1 / n
-	// The difference may round below zero; NaN stays.
-	sd := math.Sqrt(max(s2/n-mean*mean, 0) + l.Variance)
+func (l ZLoss) solve(n, _, variance float64, t []entry, c []float32) (v, a, b float64) {
+	sd := math.Sqrt(variance + l.Variance)
 	for k, e := range t {
-		w, z := float64(e.weight), (float64(e.z)-mean)/sd
+		w, z := float64(e.weight), float64(e.z)/sd
 		u := l.A * (l.B - z)
 		v += w * (max(u, 0) + math.Log1p(math.Exp(-math.Abs(u)))) / l.A
-		// g is minus the derivative by z; z's own is (e_k − 1/n)/σ − z(s−μ)/(nσ²).
+		// g is minus the derivative by z; that of z is (e_k − 1/n)/σ − z(s−μ)/(nσ²).
 		g := w / (1 + math.Exp(-u))
-		a += g * (1/sd - z*mean/(sd*sd)) / n
+		a += g / (n * sd)
 		b += g * z / (n * sd * sd)
 		c[k] = float32(-g / sd)
+	}
+	if n == 1 { // a + c is 0, but 1/σ is too large for rounding to see it
+		c[0] = 0
+		return v, 0, 0
 	}
 	return v, a, b
 }
@@ -217,12 +220,13 @@ type gramState struct {
 	h, hg  []float32   // [B][e]: h̃, and h̃ᵀG
 	k, n   []float32   // [B][e], [e][e]: the rows [b·h̃, a], and N
 	a, b   []float64   // [B]
+	center []float32   // [D+1]: w̄ and the mean bias
 	c      []float32   // per entry
-	w, dw  [][]float32 // [worker]: a block of w̃ and of its gradient
+	w, dw  [][]float32 // [worker]: a block of ŵ and of its gradient
 }
 
 func (s *gramState) bytes() int {
-	n := 4*(cap(s.part)+cap(s.gram)+cap(s.h)+cap(s.hg)+cap(s.k)+cap(s.n)+cap(s.c)) + 8*(cap(s.a)+cap(s.b))
+	n := 4*(cap(s.part)+cap(s.gram)+cap(s.h)+cap(s.hg)+cap(s.k)+cap(s.n)+cap(s.c)+cap(s.center)) + 8*(cap(s.a)+cap(s.b))
 	for i := range s.w {
 		n += 4 * (cap(s.w[i]) + cap(s.dw[i]))
 	}
@@ -238,7 +242,7 @@ func (ws *Workspace) gramChunk(i int) (lo, hi int) {
 	return i * blocks / ws.gram.chunks * blockClasses, min((i+1)*blocks/ws.gram.chunks*blockClasses, ws.x.C)
 }
 
-// wideRows stores w̃ of n classes from c0, zero where a class is masked.
+// wideRows stores ŵ of n classes from c0, zero where a class is masked.
 func (ws *Workspace) wideRows(dst []float32, c0, n int) {
 	x, e := ws.x, ws.gram.e
 	for j := range n {
@@ -247,12 +251,27 @@ func (ws *Workspace) wideRows(dst []float32, c0, n int) {
 		if x.masked(c0 + j) {
 			continue
 		}
-		copy(row, x.W[(c0+j)*x.D:][:x.D])
+		for k, w := range x.W[(c0+j)*x.D:][:x.D] {
+			row[k] = w - ws.gram.center[k]
+		}
 		if x.Bias != nil {
-			row[x.D] = x.Bias[c0+j]
+			row[x.D] = x.Bias[c0+j] - ws.gram.center[x.D]
 		}
 		row[x.D+1] = 1
 	}
+}
+
+// centered returns the score of a class less the mean, for the row h̃.
+func (ws *Workspace) centered(h []float32, class int) float64 {
+	x, s := ws.x, &ws.gram
+	var z float64
+	for k, w := range x.W[class*x.D:][:x.D] {
+		z += float64(h[k]) * float64(w-s.center[k])
+	}
+	if x.Bias != nil {
+		z += float64(x.Bias[class] - s.center[x.D])
+	}
+	return z
 }
 
 func gramForward(l moment, ws *Workspace, x *Linear, loss []float32) error {
@@ -268,6 +287,11 @@ func gramForward(l moment, ws *Workspace, x *Linear, loss []float32) error {
 	s.chunks = min(ceil(x.C, blockClasses), max(minChunk, min(maxChunk, gramBytes/(4*e*e))))
 	for len(s.w) < Workers() {
 		s.w, s.dw = append(s.w, nil), append(s.dw, nil)
+	}
+	ws.sumClasses()
+	s.center = grow(s.center, x.D+1)
+	for k := range s.center {
+		s.center[k] = float32(ws.sumW[k] / float64(ws.classes))
 	}
 	s.part, s.gram = grow(s.part, s.chunks*e*e), grow(s.gram, e*e)
 	Parallel(s.chunks, func(worker, chunk int) {
@@ -301,16 +325,19 @@ func gramForward(l moment, ws *Workspace, x *Linear, loss []float32) error {
 		if !ws.live[i] {
 			continue
 		}
+		h, hg := s.h[i*e:][:x.D+1], s.hg[i*e:]
 		t := ws.targets(i)
 		for k := range t {
-			t[k].z = ws.score(i, int(t[k].class))
+			t[k].z = float32(ws.centered(h, int(t[k].class)))
 		}
-		hg := s.hg[i*e:][:e]
-		var s2 float64
-		for k, v := range s.h[i*e:][:e] {
-			s2 += float64(v) * float64(hg[k])
+		var mean, variance float64
+		for k, v := range h {
+			mean += float64(v) * float64(s.center[k])
+			variance += float64(v) * float64(hg[k])
 		}
-		v, a, b := l.solve(float64(ws.classes), float64(hg[x.D+1]), s2, t, s.c[ws.ptr[i]:ws.ptr[i+1]])
+		n := float64(ws.classes)
+		// Rounding may leave less than nothing; NaN stays.
+		v, a, b := l.solve(n, mean, max(variance/n, 0), t, s.c[ws.ptr[i]:ws.ptr[i+1]])
 		loss[i], s.a[i], s.b[i] = float32(v), a, b
 	}
 	ws.forward = true
@@ -331,9 +358,9 @@ func gramBackward(ws *Workspace, x *Linear, g []float32, out *Grad) error {
 				clear(dst)
 				continue
 			}
-			ones := s.gram[(x.D+1)*e:][:x.D] // Σ_j w_j
+			a *= float32(ws.classes)
 			for k, v := range s.hg[i*e:][:x.D] {
-				dst[k] = a*ones[k] + b*v
+				dst[k] = a*s.center[k] + b*v
 			}
 			for k, t := range ws.targets(i) {
 				axpy(ws.up[i]*s.c[int(ws.ptr[i])+k], x.W[int(t.class)*x.D:][:x.D], dst)

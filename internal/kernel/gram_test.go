@@ -95,11 +95,19 @@ func TestGramLossesMatchFloat64(t *testing.T) {
 	var ws Workspace
 	for _, cfg := range shapes {
 		for _, l := range gramCases() {
-			if _, ok := l.loss.(ZLoss); ok && cfg.c < 3 {
-				continue // no spread: all is rounding
-			}
 			requireLoss(t, &ws, l.loss, newProblem(r, cfg), l.row, 5e-5, fmt.Sprintf("%T%v %v", l.loss, l.loss, cfg))
 		}
+	}
+}
+
+// TestGramSeesASmallSpread has scores that differ by 1e-3 of their mean.
+func TestGramSeesASmallSpread(t *testing.T) {
+	p := newProblem(source(43), problemConfig{b: 4, c: 500, d: 6, sd: 0.1, bias: true})
+	for c := range p.Bias {
+		p.Bias[c] = 64 + p.Bias[c]/8
+	}
+	for _, l := range gramCases() {
+		requireLoss(t, new(Workspace), l.loss, p, l.row, 5e-5, fmt.Sprintf("%T%v", l.loss, l.loss))
 	}
 }
 
