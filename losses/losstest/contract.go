@@ -94,7 +94,7 @@ func pure[T losses.Float](t *testing.T, name string, row losses.Row[T], r *rig) 
 		// Exact lengths: a Row that needs more than WorkLen fails here. Garbage in
 		// dz and work must not show.
 		run := func(garbage T) (T, []T) {
-			dz, work := make([]T, k, k), make([]T, row.WorkLen(k))
+			dz, work := make([]T, k), make([]T, row.WorkLen(k))
 			for j := range dz {
 				dz[j] = garbage
 			}

@@ -141,9 +141,8 @@ func (r *rig) fenchelYoung(z []float64, rng *rand.Rand) float64 {
 	_, ga := r.row(z, label(a))
 	_, gb := r.row(z, label(b))
 	c := gb[a] - ga[a]
-	_, gs := r.row(z, soft(rng, k))
 	s := soft(rand.New(rand.NewPCG(9, 9)), k)
-	_, gs = r.row(z, s)
+	_, gs := r.row(z, s)
 	dense := make([]float64, k)
 	for i, p := range s.Pos {
 		dense[p] = s.Weight[i]
