@@ -17,10 +17,11 @@ import (
 // Leaves take their data from slices that stay the caller's: what the caller
 // writes between runs is what the next run sees.
 type Builder[T Float] struct {
-	g      *gorgonia.ExprGraph
-	names  map[string]bool
-	params gorgonia.Nodes
-	errs   []error
+	g       *gorgonia.ExprGraph
+	names   map[string]bool
+	params  gorgonia.Nodes
+	targets []*TargetData[T]
+	errs    []error
 }
 
 // NewBuilder returns an empty Builder.
@@ -74,6 +75,7 @@ func (b *Builder[T]) Targets(name string, rows, capacity int) (*Targets, *Target
 		pos:    leaf(b, name+".pos", d.pos, []int{capacity}),
 		weight: leaf(b, name+".weight", d.weight, []int{capacity}),
 	}
+	b.targets = append(b.targets, d)
 	return t, d
 }
 

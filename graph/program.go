@@ -44,6 +44,7 @@ type Program[T Float] struct {
 	roots  map[node]node // what was asked for → the node that holds it
 	params gorgonia.Nodes
 	grads  []node
+	data   []*TargetData[T] // of the graph's targets
 	ran    bool
 }
 
@@ -64,7 +65,7 @@ func (b *Builder[T]) Train(cost *gorgonia.Node) (*Program[T], error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Program[T]{train: true, cost: cost, params: b.params, grads: grads}
+	p := &Program[T]{train: true, cost: cost, params: b.params, grads: grads, data: b.targets}
 	if err := p.compile(append(gorgonia.Nodes{cost}, grads...)); err != nil {
 		return nil, err
 	}
@@ -80,7 +81,7 @@ func (b *Builder[T]) Eval(outs ...*gorgonia.Node) (*Program[T], error) {
 	if err := Verify(outs...); err != nil {
 		return nil, err
 	}
-	p := &Program[T]{}
+	p := &Program[T]{data: b.targets}
 	if err := p.compile(outs); err != nil {
 		return nil, err
 	}
@@ -166,6 +167,9 @@ func (p *Program[T]) Run() error {
 		return errors.New("graph: run: the program is closed")
 	}
 	p.ran = false
+	for _, d := range p.data {
+		d.close()
+	}
 	for _, o := range p.ops {
 		o.train = p.train
 	}

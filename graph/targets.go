@@ -38,29 +38,34 @@ func LabelTargets(label *gorgonia.Node) (*Targets, error) {
 // Reset and one Append a row; rows not given are padding rows.
 type TargetData[T Float] struct {
 	name   string
-	rows   int
-	ptr    []int32
+	rows   int     // given so far
+	ptr    []int32 // [B+1]; beyond rows stale until close
 	pos    []int32
 	weight []T
 }
 
 // Reset makes all rows padding rows.
-func (d *TargetData[T]) Reset() {
-	clear(d.ptr)
-	d.rows = 0
+func (d *TargetData[T]) Reset() { d.rows = 0 } // ptr[0] is 0 always
+
+// close makes the rows that were not given empty. Each run does so once for all
+// rows, because an Append that did would make a batch cost O(B²).
+func (d *TargetData[T]) close() {
+	end := d.ptr[d.rows]
+	for i := d.rows + 1; i < len(d.ptr); i++ {
+		d.ptr[i] = end
+	}
 }
 
 // Append gives the next row its target: positions, strictly increasing, and
 // their weights, which sum to 1; nil weights share it equally. No positions make
-// a padding row. The data are copied; range and order are checked by the run.
+// a padding row. The data are copied, at a cost that does not grow with the rows
+// of the batch; range and order are checked by the run.
 func (d *TargetData[T]) Append(pos []int32, weight []T) error {
-	at := 0
-	if d.rows < len(d.ptr) {
-		at = int(d.ptr[d.rows])
+	if d.rows+1 >= len(d.ptr) {
+		return fmt.Errorf("graph: targets %q: more than %d rows", d.name, max(len(d.ptr)-1, 0))
 	}
+	at := int(d.ptr[d.rows])
 	switch {
-	case d.rows+1 >= len(d.ptr):
-		return fmt.Errorf("graph: targets %q: more than %d rows", d.name, len(d.ptr)-1)
 	case len(pos) > len(d.pos)-at:
 		return fmt.Errorf("graph: targets %q: row %d: %d positions after %d exceed the capacity %d", d.name, d.rows, len(pos), at, len(d.pos))
 	case weight != nil && len(weight) != len(pos):
@@ -74,9 +79,7 @@ func (d *TargetData[T]) Append(pos []int32, weight []T) error {
 		}
 	}
 	d.rows++
-	for i := d.rows; i < len(d.ptr); i++ {
-		d.ptr[i] = int32(at + len(pos)) // rows to come are empty
-	}
+	d.ptr[d.rows] = int32(at + len(pos))
 	return nil
 }
 
