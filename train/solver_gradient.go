@@ -6,10 +6,12 @@ import (
 	"iter"
 	"math"
 	"runtime"
+	"slices"
 	"sync"
 
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/losses/param"
 	"github.com/fenchel-ml/fenchel/models"
@@ -215,9 +217,13 @@ func (n *normed) Update(t *models.Table, g graph.Gradient[float32]) error {
 	return n.Updater.Update(t, g)
 }
 
-// squareBlock is the number of entries that are summed together; the blocks'
-// sums are then added in order, so the bits do not depend on the threads.
-const squareBlock = 1 << 16
+// squareBlock is the number of entries that are summed together, and squareRun
+// how many of them in float32; the blocks' sums are then added in order, so the
+// bits do not depend on the threads.
+const (
+	squareBlock = 1 << 16
+	squareRun   = 1 << 10
+)
 
 func sumSquares(x []float32) float64 {
 	blocks := (len(x) + squareBlock - 1) / squareBlock
@@ -227,8 +233,9 @@ func sumSquares(x []float32) float64 {
 	for w := range workers {
 		wg.Go(func() {
 			for b := w; b < blocks; b += workers {
-				for _, v := range x[b*squareBlock : min((b+1)*squareBlock, len(x))] {
-					sums[b] += float64(v) * float64(v)
+				block := x[b*squareBlock : min((b+1)*squareBlock, len(x))]
+				for run := range slices.Chunk(block, squareRun) {
+					sums[b] += float64(kernel.SumSquares(run))
 				}
 			}
 		})

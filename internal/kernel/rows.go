@@ -91,21 +91,18 @@ func adagradGo(w, s, g []float32, lr, eps float32) {
 	}
 }
 
-// Adam takes step number t ≥ 1 on the weights w with the moments m and v and the
-// gradient g:
+// Adam takes a step on the weights w with the moments m and v and the gradient g:
 //
-//	m = β₁m + (1−β₁)g,  v = β₂v + (1−β₂)g²,  w −= lr·m̂/(√v̂ + eps)
+//	m = β₁m + (1−β₁)g,  v = β₂v + (1−β₂)g²,  w −= lr·m/(√v + eps)
 //
-// with m̂ = m/(1−β₁ᵗ) and v̂ = v/(1−β₂ᵗ). Source: Kingma and Ba, arXiv:1412.6980,
-// algorithm 1.
-func Adam(w, m, v, g []float32, t int, lr, eps, beta1, beta2 float32) {
+// Step number t of the published algorithm at rate η is the one with the bias
+// corrections in lr = η√(1−β₂ᵗ)/(1−β₁ᵗ) and eps = ε√(1−β₂ᵗ). Source: Kingma and
+// Ba, arXiv:1412.6980, section 2.
+func Adam(w, m, v, g []float32, lr, eps, beta1, beta2 float32) {
 	sameLength("Adam", w, m)
 	sameLength("Adam", w, v)
 	sameLength("Adam", w, g)
-	// m̂/(√v̂+eps) = m·(√c₂/c₁)/(√v + √c₂·eps).
-	c1 := 1 - math.Pow(float64(beta1), float64(t))
-	c2 := math.Sqrt(1 - math.Pow(float64(beta2), float64(t)))
-	adam(w, m, v, g, float32(float64(lr)*c2/c1), float32(float64(eps)*c2), beta1, beta2)
+	adam(w, m, v, g, lr, eps, beta1, beta2)
 }
 
 func adamGo(w, m, v, g []float32, lr, eps, beta1, beta2 float32) {

@@ -60,7 +60,8 @@ func TestOptimizerKernelsMatchTheirDefinition(t *testing.T) {
 			adagradGo(wantW.x, wantS.x, g, 0.1, 1e-8)
 			requireSame(t, wantW, w, 1e-6, 1e-6, "Adagrad w")
 			requireSame(t, wantS, s, 1e-6, 1e-6, "Adagrad s")
-			Adam(w.x, m.x, s.x, g, 3, 0.1, 1e-8, 0.9, 0.999)
+			root := math.Sqrt(1 - math.Pow(0.999, 3))
+			Adam(w.x, m.x, s.x, g, float32(0.1*root/(1-math.Pow(0.9, 3))), float32(1e-8*root), 0.9, 0.999)
 			for i, x := range g { // the textbook form, in float64
 				mi := 0.9*float64(wantM.x[i]) + 0.1*float64(x)
 				vi := 0.999*float64(wantS.x[i]) + 0.001*float64(x)*float64(x)

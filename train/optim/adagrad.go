@@ -1,6 +1,7 @@
 package optim
 
 import (
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 	"github.com/fenchel-ml/fenchel/losses/param"
 )
 
@@ -33,11 +34,7 @@ type adagrad struct {
 func (s *adagrad) Begin(_ int64, rate float64) { s.rate = float32(rate) }
 
 func (s *adagrad) Row(r int, w, g []float32) {
-	a := s.a[r*len(w) : (r+1)*len(w)]
-	for k, gk := range g {
-		a[k] += float32(gk * gk)
-		w[k] -= s.rate * gk / (sqrt(a[k]) + s.eps)
-	}
+	kernel.Adagrad(w, s.a[r*len(w):(r+1)*len(w)], g, s.rate, s.eps)
 }
 
 func (s *adagrad) Slots() []Slot { return []Slot{{"square-sum", s.a}} }

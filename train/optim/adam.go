@@ -3,6 +3,7 @@ package optim
 import (
 	"math"
 
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 	"github.com/fenchel-ml/fenchel/losses/param"
 )
 
@@ -27,7 +28,7 @@ func init() {
 		},
 		New: func(v param.Values, rows, dim int) Rule {
 			return &adam{
-				beta1: v.Num("beta1"), beta2: v.Num("beta2"), eps: float32(v.Num("eps")),
+				beta1: v.Num("beta1"), beta2: v.Num("beta2"), eps: v.Num("eps"),
 				m: make([]float32, rows*dim), v: make([]float32, rows*dim),
 			}
 		},
@@ -35,29 +36,23 @@ func init() {
 }
 
 type adam struct {
-	beta1, beta2 float64
-	eps          float32
-	m, v         []float32
+	beta1, beta2, eps float64
+	m, v              []float32
 
-	// Of the step: η/(1−β₁ᵗ) and 1/√(1−β₂ᵗ), in float64 because 1−β₂ᵗ cancels.
-	rate, root float32
+	// Of the step: η√(1−β₂ᵗ)/(1−β₁ᵗ) and ε√(1−β₂ᵗ), in float64 because 1−β₂ᵗ
+	// cancels.
+	rate, floor float32
 }
 
 func (a *adam) Begin(t int64, rate float64) {
-	a.rate = float32(rate / (1 - math.Pow(a.beta1, float64(t))))
-	a.root = float32(1 / math.Sqrt(1-math.Pow(a.beta2, float64(t))))
+	root := math.Sqrt(1 - math.Pow(a.beta2, float64(t)))
+	a.rate = float32(rate * root / (1 - math.Pow(a.beta1, float64(t))))
+	a.floor = float32(a.eps * root)
 }
 
 func (a *adam) Row(r int, w, g []float32) {
 	lo, hi := r*len(w), (r+1)*len(w)
-	m, v := a.m[lo:hi], a.v[lo:hi]
-	b1, b2 := float32(a.beta1), float32(a.beta2)
-	c1, c2 := float32(1-a.beta1), float32(1-a.beta2)
-	for k, gk := range g {
-		m[k] = float32(b1*m[k]) + float32(c1*gk)
-		v[k] = float32(b2*v[k]) + float32(c2*float32(gk*gk))
-		w[k] -= float32(a.rate*m[k]) / (float32(sqrt(v[k])*a.root) + a.eps)
-	}
+	kernel.Adam(w, a.m[lo:hi], a.v[lo:hi], g, a.rate, a.floor, float32(a.beta1), float32(a.beta2))
 }
 
 func (a *adam) Slots() []Slot { return []Slot{{"mean", a.m}, {"square", a.v}} }
