@@ -198,12 +198,13 @@ func withRate(optimizer, rate string) (string, error) {
 		return "", errors.New("the solver has no learning rate")
 	}
 	name, rest, _ := strings.Cut(optimizer, ":")
-	text := name + ":" + rateFlag + "=" + rate
+	params := []string{rateFlag + "=" + rate}
 	for p := range strings.SplitSeq(rest, ",") {
 		if key, _, _ := strings.Cut(p, "="); strings.TrimSpace(key) != rateFlag && key != "" {
-			text += "," + p
+			params = append(params, p)
 		}
 	}
+	text := name + ":" + strings.Join(params, ",")
 	_, err := optim.Parse(text)
 	return text, err
 }

@@ -60,7 +60,7 @@ $`, stderr)
 	require.Equal(t, seconds.ReplaceAllString(out, ""), strings.Replace(seconds.ReplaceAllString(again, ""), "softmax-2", "softmax-1", 1))
 
 	// So does a run from the first one's configuration.
-	code, again, stderr = execute(t, "train", "--config", "runs/demo-users-60-items-50-per-user-10-mf-softmax-1/config.yaml", "--out", "third")
+	code, _, stderr = execute(t, "train", "--config", "runs/demo-users-60-items-50-per-user-10-mf-softmax-1/config.yaml", "--out", "third")
 	require.Equal(t, exitOK, code, stderr)
 	require.Equal(t, readFile(t, "runs/demo-users-60-items-50-per-user-10-mf-softmax-1/weights.bin"), readFile(t, "third/weights.bin"))
 }

@@ -18,6 +18,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -313,14 +314,15 @@ func (o *observed) see(truth Truth, z []float64, scores, mapped grade) {
 
 // vector prints numbers to three digits.
 func vector(v []float64) string {
-	s := "("
+	var s strings.Builder
+	s.WriteString("(")
 	for i, x := range v {
 		if i > 0 {
-			s += ", "
+			s.WriteString(", ")
 		}
-		s += fmt.Sprintf("%.3g", x)
+		s.WriteString(fmt.Sprintf("%.3g", x))
 	}
-	return s + ")"
+	return s.String() + ")"
 }
 
 func claims(th losses.Theory, res Result, o observed) []Claim {

@@ -13,13 +13,6 @@ import (
 	"github.com/fenchel-ml/fenchel/losses"
 )
 
-func bound(t *testing.T, text string) losses.Bound {
-	t.Helper()
-	b, err := losses.Parse(text)
-	require.NoError(t, err)
-	return b
-}
-
 // TestGradient holds ∂R/∂z of every loss against central differences, and the
 // risk's differences against the sum over labels, constant aside.
 func TestGradient(t *testing.T) {

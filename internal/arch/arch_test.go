@@ -1,0 +1,143 @@
+package arch
+
+import (
+	"maps"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const module = "github.com/fenchel-ml/fenchel/"
+
+// allowed maps each package to the project packages that its non-test code may
+// import. It is the architecture: a build that needs a new arrow needs a reason
+// for it first.
+var allowed = map[string]string{
+	"internal/arch":   "",
+	"internal/check":  "",
+	"internal/kernel": "",
+	"internal/plot":   "",
+	"internal/report": "internal/plot",
+	"graph":           "internal/kernel internal/check",
+
+	"losses":           "graph internal/kernel losses/param",
+	"losses/param":     "",
+	"losses/sampler":   "losses/param",
+	"losses/tree":      "losses/param",
+	"losses/gradcheck": "graph internal/check losses",
+	"losses/losstest":  "graph internal/check losses",
+
+	"data":   "",
+	"models": "data graph internal/kernel losses losses/param losses/sampler losses/tree",
+
+	"train":         "data graph internal/kernel losses losses/param models train/als train/metric train/optim train/weights",
+	"train/als":     "internal/kernel",
+	"train/metric":  "losses/param",
+	"train/optim":   "graph losses/param",
+	"train/weights": "",
+}
+
+// The rooms at the end of the flow, by prefix. Nothing outside a room imports
+// it, except that commands show studies.
+var (
+	study   = "internal/study/" // imports every package but commands and benchmarks
+	command = "cmd/"            // imports every package
+	bench   = "bench"           // imports every package
+	example = "examples/"       // imports public packages alone
+)
+
+// TestImports holds the table against the code, both ways: an import that the
+// table does not allow fails, and so does a row without a package.
+func TestImports(t *testing.T) {
+	imports := listImports(t)
+	for pkg, imps := range imports {
+		for _, imp := range imps {
+			if why := forbidden(pkg, imp); why != "" {
+				t.Errorf("%s may not import %s: %s", pkg, imp, why)
+			}
+		}
+	}
+	for pkg := range allowed {
+		require.Contains(t, imports, pkg, "the table names a package that does not exist")
+	}
+	for _, room := range []string{study, command, bench, example} {
+		require.True(t, slices.ContainsFunc(slices.Collect(maps.Keys(imports)), func(p string) bool { return strings.HasPrefix(p, room) }),
+			"room %s is empty", room)
+	}
+}
+
+// listImports returns the project packages that each package's non-test code
+// imports; of a package of the table or outside it that it does not import, an
+// empty list.
+func listImports(t *testing.T) map[string][]string {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}}{{range .Imports}} {{.}}{{end}}`, module+"...").CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	imports := map[string][]string{}
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		pkg := strings.TrimPrefix(fields[0], module)
+		imports[pkg] = []string{}
+		for _, imp := range fields[1:] {
+			if own, isOwn := strings.CutPrefix(imp, module); isOwn {
+				imports[pkg] = append(imports[pkg], own)
+			}
+		}
+		if _, known := allowed[pkg]; !known && !inRoom(pkg) {
+			t.Errorf("package %s is not in the table", pkg)
+		}
+	}
+	return imports
+}
+
+func inRoom(pkg string) bool {
+	return slices.ContainsFunc([]string{study, command, bench, example}, func(room string) bool { return strings.HasPrefix(pkg, room) })
+}
+
+// forbidden says why pkg may not import imp, or nothing.
+func forbidden(pkg, imp string) string {
+	in := func(room string) bool { return strings.HasPrefix(pkg, room) }
+	of := func(room string) bool { return strings.HasPrefix(imp, room) }
+	switch {
+	case of(command) && !in(command), of(bench) && !in(bench), of(example):
+		return "it is at the end of the flow"
+	case of(study) && !in(study) && !in(command):
+		return "studies are shown by commands alone"
+	case in(command), in(bench), in(study):
+		return ""
+	case in(example):
+		if strings.HasPrefix(imp, "internal/") {
+			return "examples use the public packages alone"
+		}
+		return ""
+	case !slices.Contains(strings.Fields(allowed[pkg]), imp):
+		return "the table does not allow it"
+	}
+	return ""
+}
+
+// TestForbidden holds that the rules can fail.
+func TestForbidden(t *testing.T) {
+	for _, c := range []struct {
+		pkg, imp string
+		ok       bool
+	}{
+		{"losses", "graph", true},
+		{"graph", "losses", false},
+		{"data", "graph", false},
+		{"train", "internal/study/risk", false},
+		{"cmd/fenchel", "internal/study/risk", true},
+		{"internal/study/risk", "train", true},
+		{"internal/study/risk", "bench", false},
+		{"examples/quickstart", "train", true},
+		{"examples/quickstart", "internal/kernel", false},
+		{"bench", "internal/kernel", true},
+		{"cmd/fenchel", "bench", false},
+		{"unheard-of", "graph", false},
+	} {
+		require.Equal(t, c.ok, forbidden(c.pkg, c.imp) == "", "%s → %s", c.pkg, c.imp)
+	}
+}
