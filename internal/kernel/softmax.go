@@ -37,25 +37,26 @@ func (s Softmax) Widths() (f, d, p int) { return 1, 1, 2 }
 
 func (s Softmax) needsSum() bool { return s.Smoothing > 0 }
 
-// Start does nothing: Fold needs no parameter.
-func (s Softmax) Start([]float32, int, RowTarget) {}
-
-// floor is below every score, and finite, so that a row of masked classes alone
-// adds 2^−∞ = 0.
-const floor = -0x1p100
+// Start takes the largest target score as the first reference: a trained model
+// makes it nearly the maximum, and it is one of the scores, so the sum is 1 or
+// more.
+func (s Softmax) Start(p []float32, r int, t RowTarget) {
+	_, p[r] = t.At(0)
+	for k := 1; k < t.Len(); k++ {
+		_, z := t.At(k)
+		p[r] = max(p[r], z)
+	}
+}
 
 // Init sets the empty sum.
-func (s Softmax) Init(st State) {
-	for r := range st.F {
-		st.F[r] = floor
-	}
+func (s Softmax) Init(st State, p []float32) {
+	copy(st.F, p[:tileRows])
 	clear(st.D)
 }
 
 // Fold adds the tile to the sums with the reference as it is, and looks only
-// then whether a sum left the range, or is NaN. That is rare: the maximum of the
-// first tile is nearly that of the row. The reference then rises and the tile is
-// added again.
+// then whether a sum left the range, or is NaN. In that rare case the reference
+// rises and the tile is added again.
 func (s Softmax) Fold(st State, _, z []float32, n int) {
 	const limit = 0x1p60
 	m := st.F

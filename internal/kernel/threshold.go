@@ -17,7 +17,8 @@ import (
 // of τ for q ≥ 1, climbs to τ from the left in a few passes.
 //
 // So Forward solves a sample; while the sample says that too many scores lie above
-// the bound it folds a full pass and takes a Newton step; then it filters. If the
+// the bound it folds a full pass and takes a Newton step, the first one from an
+// estimate; then it filters. If the
 // bound has converged and still too many scores lie above it, or the filter keeps
 // more than it should, the gradient is computed densely, as that of softmax.
 
@@ -189,6 +190,9 @@ func (l Rankmax) Backward(ws *Workspace, x *Linear, g []float32, out *Grad) erro
 	return eachTarget{h}.backward(ws, x, g, out)
 }
 
+// floor is below every score, and finite.
+const floor = -0x1p100
+
 const (
 	// sampleClasses bounds the sample, whose scores for one panel, 1 MiB, stay in
 	// cache while the threshold is solved; it is 1/16 of the classes at most.
@@ -286,7 +290,7 @@ func (h hinge) forward(ws *Workspace, x *Linear, loss []float32) error {
 	})
 	copy(s.tau, ws.params)
 	if h.given == 0 {
-		h.solveSample(ws)
+		h.solveSample(ws, false)
 	}
 	budget := min(float64(x.B)*float64(x.C)/candidateShare, maxCandidates)
 	converged := false
@@ -300,6 +304,11 @@ func (h hinge) forward(ws *Workspace, x *Linear, loss []float32) error {
 		if converged || fold == maxFolds {
 			h.values(ws, loss)
 			break
+		}
+		if fold == 0 && h.given == 0 {
+			// No bound any more; but the first step of Newton's method on a convex
+			// function leads to one from either side.
+			h.solveSample(ws, true)
 		}
 		converged = h.foldPass(ws)
 	}
@@ -348,62 +357,74 @@ func (h hinge) lossOf(t []entry, s hingeSums) float32 {
 	return float32(h.value(t, s))
 }
 
-// newton returns the step of Newton's method on f^(1/q) = 1; NaN for sums that
+// newton returns the step of Newton's method on (n·f)^(1/q) = 1; NaN for sums that
 // hold one.
-func (h hinge) newton(f, g float64) float64 {
+func (h hinge) newton(n, f, g float64) float64 {
 	if h.q == 1 {
-		return (f - 1) / g
+		return (f - 1/n) / g
 	}
-	return f * (1 - math.Pow(f, -1/h.q)) / g
+	return f * (1 - math.Pow(n*f, -1/h.q)) / g
 }
 
-// settled reports that a step changes nothing any more.
-func settled(step, tau float64) bool { return !(step > 1e-6*(1+math.Abs(tau))) }
+// settled reports that a step changes nothing any more, or is NaN.
+func settled(step, tau float64) bool { return !(math.Abs(step) > 1e-6*(1+math.Abs(tau))) }
 
-// solveSample sets the bound of every row to the threshold of the sample.
-func (h hinge) solveSample(ws *Workspace) {
+// solveSample sets tau, of every row, to the threshold of the sample, a lower
+// bound; or, to estimate, to the threshold of as many copies of the sample as there
+// are classes, which starts from the bound.
+func (h hinge) solveSample(ws *Workspace, estimate bool) {
 	s := &ws.threshold
 	Parallel(ws.panels, func(worker, panel int) {
-		z, n := ws.sampleScores(worker, panel)
-		i0 := panel * tileRows
-		var m, tau, f, g, unused [tileRows]float32
-		for r := range m {
-			m[r] = floor
+		z, classes := ws.sampleScores(worker, panel)
+		copies := 1.0
+		if estimate {
+			copies = float64(ws.x.C) / float64(classes)
 		}
-		tileMax(z, tileRows, n, m[:])
-		live := [tileRows]bool{}
-		for r := range m {
-			i := i0 + r
-			if i >= ws.x.B || !ws.live[i] {
-				continue
-			}
-			// Σ x^q ≥ 1 at max − 1, so that is a bound. The targets are classes
-			// too, and never masked.
-			for _, e := range ws.targets(i) {
-				m[r] = max(m[r], e.z)
-			}
-			s.tau[i], live[r] = m[r]-1, true
+		tau := s.tau[panel*tileRows:][:tileRows]
+		var live [tileRows]bool
+		for r := range live {
+			live[r] = panel*tileRows+r < ws.x.B && ws.live[panel*tileRows+r]
+		}
+		if !estimate {
+			h.startSample(ws, panel, z, classes, tau, live)
 		}
 		for again, it := true, 0; again && it < 20; it++ {
 			again = false
-			for r := range tau {
-				tau[r], f[r], g[r] = s.tau[i0+r], 0, 0
-			}
-			tileHingeSum(z, tileRows, n, tau[:], f[:], g[:], unused[:], float32(h.q-1))
+			var f, g, unused [tileRows]float32
+			tileHingeSum(z, tileRows, classes, tau, f[:], g[:], unused[:], float32(h.q-1))
 			for r := range tau {
 				if !live[r] {
 					continue
 				}
-				step := h.newton(float64(f[r]), float64(g[r]))
+				step := h.newton(copies, float64(f[r]), float64(g[r]))
 				if settled(step, float64(tau[r])) {
 					live[r] = false
 					continue
 				}
-				s.tau[i0+r] = float32(float64(tau[r]) + step)
+				tau[r] = float32(float64(tau[r]) + step)
 				again = true
 			}
 		}
 	})
+}
+
+// startSample sets the first bound: Σ x^q ≥ 1 at max − 1. The targets are classes
+// too, and never masked.
+func (h hinge) startSample(ws *Workspace, panel int, z []float32, classes int, tau []float32, live [tileRows]bool) {
+	var m [tileRows]float32
+	for r := range m {
+		m[r] = floor
+	}
+	tileMax(z, tileRows, classes, m[:])
+	for r := range m {
+		if !live[r] {
+			continue
+		}
+		for _, e := range ws.targets(panel*tileRows + r) {
+			m[r] = max(m[r], e.z)
+		}
+		tau[r] = m[r] - 1
+	}
 }
 
 // expected sets the bounds of the filter and estimates, from the sample, how many
@@ -469,13 +490,21 @@ func (h hinge) foldPass(ws *Workspace) (converged bool) {
 		}
 		// The bound max − 1 also serves where a large power overflowed.
 		next := m - 1
-		if step := h.newton(t.f, t.g); t.tau+step > next {
+		if step := h.newton(1, t.f, t.g); t.tau+step > next {
 			next = t.tau + step
 		}
-		if !settled(next-t.tau, t.tau) {
-			converged = false
-			s.tau[i] = float32(next)
+		step := next - t.tau
+		if settled(step, t.tau) {
+			continue
 		}
+		s.tau[i] = float32(next)
+		if change := h.q * t.g * step / t.f; h.e == h.q && math.Abs(change) < 1e-3 {
+			// The sums at the new threshold follow to second order, 10⁻⁶ of them; only
+			// the companion g does not, and nothing of this loss needs it.
+			s.sums[i] = hingeSums{tau: next, f: t.f * (1 - change), g: t.g, r: t.r - (h.q+1)*step*(t.f-h.q/2*t.g*step)}
+			continue
+		}
+		converged = false
 	}
 	return converged
 }
@@ -597,7 +626,7 @@ func (h hinge) solveRow(z []float32, bound float32) hingeSums {
 		}
 		tileHingeSum(z, tileRows, len(z)/tileRows, at[:], f[:], g[:], r[:], float32(h.q-1))
 		t := hingeSums{tau: float64(b) + tau, f: sum64(f[:]), g: sum64(g[:]), r: sum64(r[:])}
-		step := h.newton(t.f, t.g)
+		step := h.newton(1, t.f, t.g)
 		if h.given > 0 || it == 50 || !(step > 1e-7) {
 			if m > math.MaxFloat32 { // +Inf among the scores
 				t.f = math.NaN()

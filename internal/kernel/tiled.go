@@ -25,7 +25,7 @@ type Tiled interface {
 	// those of the targets is known.
 	Start(p []float32, r int, t RowTarget)
 	// Init sets st to the summary of no class.
-	Init(st State)
+	Init(st State, p []float32)
 	// Fold adds n classes of stride 64 to st. It may overwrite z.
 	Fold(st State, p, z []float32, n int)
 	// Merge adds the summary src to dst; the classes of src follow those of dst.
@@ -97,7 +97,7 @@ func (l streamed) Forward(ws *Workspace, x *Linear, loss []float32) error {
 	ws.start(np, l.Start)
 	for c := range ws.chunks {
 		for p := range ws.panels {
-			l.Init(l.state(ws, c, p))
+			l.Init(l.state(ws, c, p), ws.panelParams(p, np))
 		}
 	}
 	ws.eachTile(func(_, chunk, panel, c0, n int, z []float32) {
