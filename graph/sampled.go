@@ -14,7 +14,7 @@ import (
 // number of draws that a positive y keeps.
 type Correction int
 
-// The corrections.
+// The corrections. What is subtracted is in units of Sampled.Unit.
 const (
 	// Uncorrected leaves scores as they are.
 	Uncorrected Correction = iota
@@ -42,7 +42,8 @@ type Sampled struct {
 	LogQ    *gorgonia.Node // as IDs: log q of the draws, or nil if Uncorrected
 
 	Correction Correction
-	DropHits   bool // leave out draws that hit the positive; always so by CorrectImportance
+	Unit       float64 // what a score gains where the odds of its class gain a factor e: the loss's temperature; 0 is 1
+	DropHits   bool    // leave out draws that hit the positive; always so by CorrectImportance
 	Classes    int  // C: the targets' positions are classes in [0,C)
 }
 
@@ -136,6 +137,7 @@ type sampledState[T Float] struct {
 	sharedIDs  bool
 	sharedLogQ bool
 
+	unit  T
 	first Target[T] // the label of candidates: their first
 
 	need       bool // some Program wants a gradient
@@ -145,7 +147,10 @@ type sampledState[T Float] struct {
 }
 
 func newSampledState[T Float](row Row[T], s Sampled, b, n, k, in int) *sampledState[T] {
-	return &sampledState[T]{row: row, b: b, n: n, k: k, c: s.Classes, in: in, correction: s.Correction,
+	if s.Unit == 0 {
+		s.Unit = 1
+	}
+	return &sampledState[T]{row: row, b: b, n: n, k: k, c: s.Classes, in: in, correction: s.Correction, unit: T(s.Unit),
 		first: Target[T]{Pos: []int32{0}, Weight: []T{1}},
 		drop:  s.DropHits || s.Correction == CorrectImportance, from: s.From != nil,
 		sharedIDs:  s.IDs.Dims() == 1,
@@ -215,13 +220,13 @@ func (s *sampledState[T]) forward(dst []T, in []any) error {
 					shift := T(math.Log(float64(kept)))
 					lq := of(logQ, s.sharedLogQ, i, k)
 					if s.correction == CorrectLogQ {
-						z[0] -= posLogQ[p+j] + shift
+						z[0] -= s.unit * (posLogQ[p+j] + shift)
 					} else {
 						// log(k q/(1−q_y)); a proposal that knows only y has none left.
 						shift -= T(math.Log1p(-min(math.Exp(float64(posLogQ[p+j])), 1-1e-12)))
 					}
 					for m := range lq {
-						z[1+m] -= lq[m] + shift
+						z[1+m] -= s.unit * (lq[m] + shift)
 					}
 				}
 				weight := t.Weight[j]

@@ -66,13 +66,13 @@ func (d sampledData) loss(row Row[float64], row_, at int, y int32, c Correction,
 	switch {
 	case k == 0:
 	case c == CorrectLogQ:
-		z[0] -= math.Log(k) + d.posLogQ[at]
+		z[0] -= 0.7 * (math.Log(k) + d.posLogQ[at])
 		for j := range lq {
-			z[1+j] -= math.Log(k) + lq[j]
+			z[1+j] -= 0.7 * (math.Log(k) + lq[j])
 		}
 	case c == CorrectImportance:
 		for j := range lq {
-			z[1+j] -= math.Log(k * math.Exp(lq[j]) / (1 - math.Exp(d.posLogQ[at])))
+			z[1+j] -= 0.7 * math.Log(k * math.Exp(lq[j]) / (1 - math.Exp(d.posLogQ[at])))
 		}
 	}
 	return row.Row(make([]float64, len(z)), z, Target[float64]{Pos: []int32{0}, Weight: []float64{1}}, make([]float64, row.WorkLen(len(z))))
@@ -90,7 +90,7 @@ func TestSampledLoss(t *testing.T) {
 					b := NewBuilder[float64]()
 					tg, td := b.Targets("t", 4, 7)
 					require.NoError(t, td.Set(d.targets))
-					s := Sampled{Correction: c, DropHits: drop, Classes: 9}
+					s := Sampled{Correction: c, DropHits: drop, Classes: 9, Unit: 0.7}
 					s.Pos, s.Neg = b.Param("pos", d.pos, 7), b.Param("neg", d.neg, 4, 5)
 					var id, fr []int32
 					var lq, plq []float64

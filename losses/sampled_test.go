@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/internal/check"
 	"github.com/fenchel-ml/fenchel/losses"
 )
@@ -196,4 +197,222 @@ func TestContrastIdentities(t *testing.T) {
 	// relu with τ* = 1 is log Σ [1 + d/τ]_+: with the positive's own 1, rankmax of
 	// margin τ, −log of which is what is left.
 	near(t, math.Log1p(math.Exp(value("psl:act=relu,tau=2.5,tau-star=1", z))), value("rankmax:margin=2.5", z), 1e-12, 0, "rankmax from psl")
+}
+
+// sampledRow is a batch of rows that share scores and a positive and differ in
+// their draws, under graph.SampledLoss at float64.
+type sampledRow struct {
+	loss []float64   // [rows]
+	grad [][]float64 // [rows][C], duplicates added up
+}
+
+// runSampled returns the losses and gradients by the scores s [C] of the
+// positive y with draws ids[i] of row i.
+func runSampled(t *testing.T, text string, s []float64, y int, ids [][]int, logQ []float64, c graph.Correction, drop bool) sampledRow {
+	b, err := losses.Parse(text)
+	require.NoError(t, err)
+	rows, k := len(ids), len(ids[0])
+	g := graph.NewBuilder[float64]()
+	pos, neg := make([]float64, rows), make([]float64, rows*k)
+	in := graph.Sampled{Correction: c, DropHits: drop, Classes: len(s)}
+	var id []int32
+	var lq, plq []float64
+	in.IDs, id = g.IndexMatrix("ids", rows, k)
+	in.LogQ, lq = g.Input("logq", rows, k)
+	in.PosLogQ, plq = g.Input("poslogq", rows)
+	label, labels := g.Indices("y", rows)
+	for i := range rows {
+		pos[i], labels[i] = s[y], int32(y)
+		if logQ != nil {
+			plq[i] = logQ[y]
+		}
+		for j, m := range ids[i] {
+			neg[i*k+j], id[i*k+j] = s[m], int32(m)
+			if logQ != nil {
+				lq[i*k+j] = logQ[m]
+			}
+		}
+	}
+	in.Pos, in.Neg = g.Param("pos", pos, rows), g.Param("neg", neg, rows, k)
+	tg, err := graph.LabelTargets(label)
+	require.NoError(t, err)
+	loss, err := graph.SampledLoss(b.Rows, in, tg)
+	require.NoError(t, err)
+	cost, err := graph.Sum(loss)
+	require.NoError(t, err)
+	train, err := g.Train(cost)
+	require.NoError(t, err)
+	defer train.Close()
+	eval, err := g.Eval(loss)
+	require.NoError(t, err)
+	defer eval.Close()
+	require.NoError(t, train.Run())
+	require.NoError(t, eval.Run())
+	out := sampledRow{loss: eval.Value(loss)}
+	dp, dn := train.Grad(in.Pos).Data, train.Grad(in.Neg).Data
+	for i := range rows {
+		row := make([]float64, len(s))
+		row[y] = dp[i]
+		for j, m := range ids[i] {
+			row[m] += dn[i*k+j]
+		}
+		out.grad = append(out.grad, row)
+	}
+	return out
+}
+
+// sampledVariants say which correction and hits a variant of sampled softmax has.
+var sampledVariants = map[string]struct {
+	correction graph.Correction
+	drop       bool
+}{
+	"ssm:ranking_nce":           {graph.CorrectLogQ, false},
+	"ssm:ranking_nce_nohits":    {graph.CorrectLogQ, true},
+	"ssm:infonce":               {graph.Uncorrected, false},
+	"ssm:importance":            {graph.CorrectImportance, true},
+	"ssm:tf_log_uniform_unique": {graph.CorrectLogQ, true},
+}
+
+// TestGoldenSampled holds the variants of sampled softmax.
+func TestGoldenSampled(t *testing.T) {
+	seen := map[string]bool{}
+	for _, c := range sampledCases(t) {
+		v, ok := sampledVariants[c.Loss]
+		if !ok {
+			continue
+		}
+		seen[c.Loss] = true
+		t.Run(c.ID, func(t *testing.T) {
+			var y int
+			var ids []int
+			require.NoError(t, json.Unmarshal(c.Input.Y, &y))
+			require.NoError(t, json.Unmarshal(c.Input.IDs, &ids))
+			n := len(c.Input.S)
+			logQ := make([]float64, n)
+			for i := range logQ {
+				if c.Input.Q != nil {
+					logQ[i] = math.Log(c.Input.Q[i])
+					continue
+				}
+				// log-uniform, expected count of the tries
+				q := math.Log(float64(i+2)/float64(i+1)) / math.Log(float64(n+1))
+				logQ[i] = math.Log(-math.Expm1(c.Params["num_tries"].(float64) * math.Log1p(-q)))
+			}
+			// The vectors correct scores that τ has divided.
+			text, tau := "softmax", 1.0
+			if p, ok := c.Params["tau"]; ok {
+				tau = p.(float64)
+			}
+			s := make([]float64, n)
+			for i := range s {
+				s[i] = c.Input.S[i] / tau
+			}
+			got := runSampled(t, text, s, y, [][]int{ids}, logQ, v.correction, v.drop)
+			near(t, got.loss[0], c.Expect.Loss, c.RTol, c.ATol, "loss, "+c.Oracle)
+			for i, g := range got.grad[0] {
+				near(t, g/tau, c.Expect.GradS[i], c.RTol, c.ATol, fmt.Sprintf("gradient %d, %s", i, c.Oracle))
+			}
+		})
+	}
+	require.Len(t, seen, len(sampledVariants), "variants with vectors")
+}
+
+// tuples lists every tuple of k classes of c.
+func tuples(c, k int) [][]int {
+	all := [][]int{{}}
+	for range k {
+		var longer [][]int
+		for _, t := range all {
+			for i := range c {
+				longer = append(longer, append(append([]int{}, t...), i))
+			}
+		}
+		all = longer
+	}
+	return all
+}
+
+// moments are exact over all tuples of draws that do not hit y, if without, else
+// over all.
+type moments struct {
+	loss       float64
+	mean, vari []float64 // of the gradient by each score
+}
+
+func enumerate(t *testing.T, text string, s []float64, y, k int, q []float64, c graph.Correction, drop, without bool) moments {
+	var ids [][]int
+	var weight []float64
+	logQ := make([]float64, len(q))
+	for i := range q {
+		logQ[i] = math.Log(q[i])
+	}
+	for _, tuple := range tuples(len(s), k) {
+		w := 1.0
+		for _, i := range tuple {
+			if p := q[i]; without && i == y {
+				w = 0
+			} else if without {
+				w *= p / (1 - q[y])
+			} else {
+				w *= p
+			}
+		}
+		if w > 0 {
+			ids, weight = append(ids, tuple), append(weight, w)
+		}
+	}
+	got := runSampled(t, text, s, y, ids, logQ, c, drop)
+	m := moments{mean: make([]float64, len(s)), vari: make([]float64, len(s))}
+	for r, w := range weight {
+		m.loss += w * got.loss[r]
+		for i, g := range got.grad[r] {
+			m.mean[i] += w * g
+			m.vari[i] += w * g * g
+		}
+	}
+	for i := range m.vari {
+		m.vari[i] -= m.mean[i] * m.mean[i]
+	}
+	return m
+}
+
+// full returns softmax, its loss and its gradient.
+func full(s []float64, y int) (p []float64, loss float64, grad []float64) {
+	b, err := losses.Parse("softmax")
+	if err != nil {
+		panic(err)
+	}
+	p = make([]float64, len(s))
+	b.Predict(p, s)
+	grad = append([]float64{}, p...)
+	grad[y]--
+	return p, -math.Log(p[y]), grad
+}
+
+// TestGoldenExpectations holds mean, variance and bias over all draws.
+func TestGoldenExpectations(t *testing.T) {
+	n := 0
+	for _, c := range sampledCases(t) {
+		name, ok := strings.CutPrefix(c.Loss, "expect:")
+		if !ok {
+			continue
+		}
+		n++
+		v := sampledVariants[name]
+		var y int
+		require.NoError(t, json.Unmarshal(c.Input.Y, &y))
+		m := enumerate(t, "softmax", c.Input.S, y, int(c.Params["k"].(float64)), c.Input.Q, v.correction, v.drop, v.correction == graph.CorrectImportance)
+		_, _, grad := full(c.Input.S, y)
+		for i := range m.mean {
+			near(t, m.mean[i], c.Expect.MeanGrad[i], c.RTol, c.ATol, "mean, "+c.Oracle)
+			near(t, m.mean[i]-grad[i], c.Expect.BiasGrad[i], c.RTol, c.ATol, "bias, "+c.Oracle)
+			if c.Expect.VarGrad != nil {
+				near(t, m.vari[i], c.Expect.VarGrad[i], c.RTol, c.ATol, "variance, "+c.Oracle)
+			}
+		}
+		if c.Expect.MeanLoss != nil {
+			near(t, m.loss, *c.Expect.MeanLoss, c.RTol, c.ATol, "mean loss, "+c.Oracle)
+		}
+	}
+	require.Equal(t, 2, n)
 }

@@ -1,0 +1,32 @@
+package graph
+
+import (
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// Draw returns an Int32 node of that shape whose value f computes from the value
+// of h [B,d] in each run: how candidates that depend on the encodings come into
+// a graph. It has no gradient. f writes every entry of dst and runs on one
+// goroutine at a time.
+func Draw[T Float](h *gorgonia.Node, f func(dst []int32, h []T) error, shape ...int) (*gorgonia.Node, error) {
+	if err := wantDims("draw", "h", h, 2); err != nil {
+		return nil, err
+	}
+	return apply(spec{name: "draw", shape: tensor.Shape(shape), constant: true,
+		i32: func(dst []int32, in []any) error { return f(dst, vec[T](in[0])) }}, h)
+}
+
+// DrawLogQ returns a node of that shape at precision T whose value f computes
+// after the draws: their log q. It has no gradient.
+func DrawLogQ[T Float](draws *gorgonia.Node, f func(dst []T) error, shape ...int) (*gorgonia.Node, error) {
+	dt := dtypeFor[T]()
+	s := spec{name: "draw log q", shape: tensor.Shape(shape), constant: true, dtype: &dt}
+	switch f := any(f).(type) {
+	case func([]float32) error:
+		s.f32 = func(dst []float32, _ []any) error { return f(dst) }
+	case func([]float64) error:
+		s.f64 = func(dst []float64, _ []any) error { return f(dst) }
+	}
+	return apply(s, draws)
+}
