@@ -17,11 +17,17 @@ func Draw[T Float](h *gorgonia.Node, f func(dst []int32, h []T) error, shape ...
 		i32: func(dst []int32, in []any) error { return f(dst, vec[T](in[0])) }}, h)
 }
 
-// DrawLogQ returns a node of that shape at precision T whose value f computes
-// after the draws: their log q. It has no gradient.
-func DrawLogQ[T Float](draws *gorgonia.Node, f func(dst []T) error, shape ...int) (*gorgonia.Node, error) {
+// DrawInts returns an Int32 node of that shape whose value f computes after the
+// draws: what else is known of them. It has no gradient.
+func DrawInts(draws *gorgonia.Node, f func(dst []int32) error, shape ...int) (*gorgonia.Node, error) {
+	return apply(spec{name: "draw ints", shape: tensor.Shape(shape), constant: true,
+		i32: func(dst []int32, _ []any) error { return f(dst) }}, draws)
+}
+
+// DrawFloats is DrawInts of a node at precision T: log q of the draws.
+func DrawFloats[T Float](draws *gorgonia.Node, f func(dst []T) error, shape ...int) (*gorgonia.Node, error) {
 	dt := dtypeFor[T]()
-	s := spec{name: "draw log q", shape: tensor.Shape(shape), constant: true, dtype: &dt}
+	s := spec{name: "draw floats", shape: tensor.Shape(shape), constant: true, dtype: &dt}
 	switch f := any(f).(type) {
 	case func([]float32) error:
 		s.f32 = func(dst []float32, _ []any) error { return f(dst) }

@@ -44,7 +44,7 @@ type Sampled struct {
 	Correction Correction
 	Unit       float64 // what a score gains where the odds of its class gain a factor e: the loss's temperature; 0 is 1
 	DropHits   bool    // leave out draws that hit the positive; always so by CorrectImportance
-	Classes    int  // C: the targets' positions are classes in [0,C)
+	Classes    int     // C: the targets' positions are classes in [0,C)
 }
 
 // SampledLoss returns the losses [B] of candidates sampled for each row: the

@@ -72,7 +72,7 @@ func (d sampledData) loss(row Row[float64], row_, at int, y int32, c Correction,
 		}
 	case c == CorrectImportance:
 		for j := range lq {
-			z[1+j] -= 0.7 * math.Log(k * math.Exp(lq[j]) / (1 - math.Exp(d.posLogQ[at])))
+			z[1+j] -= 0.7 * math.Log(k*math.Exp(lq[j])/(1-math.Exp(d.posLogQ[at])))
 		}
 	}
 	return row.Row(make([]float64, len(z)), z, Target[float64]{Pos: []int32{0}, Weight: []float64{1}}, make([]float64, row.WorkLen(len(z))))

@@ -17,6 +17,7 @@ func init() {
 			{Name: "tau1", Doc: "temperature τ₁ of the positive", Default: 1, Min: 0.01, Max: 100, Probe: []float64{0.3}},
 			{Name: "tau2", Doc: "temperature τ₂ of the negatives", Default: 1, Min: 0.01, Max: 100, Probe: []float64{0.2}},
 		},
+		Unit:   func(v Values) float64 { return v.Num("tau2") },
 		Theory: func(v Values) Theory { return bslTheory(v.Num("tau1"), v.Num("tau2")) },
 		New:    func(v Values) graph.Rows { return bslRows(v.Num("tau1"), v.Num("tau2")) },
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {

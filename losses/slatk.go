@@ -21,6 +21,7 @@ func init() {
 			{Name: "beta", Doc: "threshold β where k is 0", Default: 0, Min: -1, Max: 1},
 		},
 		Domain: Cosines,
+		Unit:   func(v Values) float64 { return v.Num("tau") },
 		Theory: func(v Values) Theory {
 			return slAtKTheory(v.Num("tau"), v.Num("tau-w"), v.Int("k"))
 		},

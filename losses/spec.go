@@ -48,13 +48,18 @@ func (d Domain) Bounds() (lo, hi float64) {
 }
 
 // A Spec is everything that the command line, the plots, the benchmarks and the
-// tests know of a loss. All fields but Params, Domain and Predict are required.
+// tests know of a loss. All fields but Params, Domain, Unit and Predict are
+// required.
 type Spec struct {
 	Name   string  // registry key, lower case, e.g. "softmax"
 	Doc    string  // one line: what it is
 	Source string  // paper and equation
 	Params []Param // in the order in which the text form prints them
 	Domain Domain  // of the scores
+
+	// Unit returns the score that stands for a factor e of a class's odds: the
+	// temperature, in whose units corrections of sampled scores are. Nil is 1.
+	Unit func(v Values) float64
 
 	// Theory returns what holds of the loss at v, each entry tested.
 	Theory func(v Values) Theory
@@ -123,6 +128,14 @@ func (b Bound) Node(z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) 
 
 // Ref returns the textbook value of one row; see Spec.Ref.
 func (b Bound) Ref(z []float64, t Target[float64]) float64 { return b.Spec.Ref(b.Values, z, t) }
+
+// Unit returns the score that stands for a factor e of the odds; see Spec.Unit.
+func (b Bound) Unit() float64 {
+	if b.Spec.Unit == nil {
+		return 1
+	}
+	return b.Spec.Unit(b.Values)
+}
 
 // Theory returns what holds of the loss; see Spec.Theory.
 func (b Bound) Theory() Theory { return b.Spec.Theory(b.Values) }

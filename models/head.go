@@ -2,6 +2,7 @@ package models
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"gorgonia.org/gorgonia"
@@ -77,13 +78,23 @@ type HeadSetting struct {
 	Score       Score
 	Temperature float64 // τ > 0
 	Bias        bool    // train a bias per class, 0 at first
+
+	// Loss is what the head is trained under: trees rank by its prediction map. The
+	// zero Loss is softmax.
+	Loss losses.Bound
 }
 
-// A HeadSpec describes a kind of head. All fields but Params are required.
+// A HeadSpec describes a kind of head. All fields but Params and More are
+// required.
 type HeadSpec struct {
 	Name, Doc, Source string
 	Params            []param.Param
-	New               func(v param.Values, s HeadSetting) (Head, error)
+
+	// More returns the further parameters that settings of Params call for: those of
+	// what a word names. v holds Params alone.
+	More func(v param.Values) ([]param.Param, error)
+
+	New func(v param.Values, s HeadSetting) (Head, error)
 }
 
 var heads = param.NewRegistry[HeadSpec]("models", "candidates")
@@ -99,6 +110,7 @@ func Heads() []*HeadSpec { return heads.All() }
 // "all" denotes. It is immutable.
 type BoundHead struct {
 	Spec   *HeadSpec
+	Params []param.Param // Spec.Params and what Spec.More adds
 	Values param.Values
 }
 
@@ -110,15 +122,43 @@ func ParseHead(text string) (BoundHead, error) {
 	if err != nil {
 		return BoundHead{}, err
 	}
-	v, err := param.Parse(s.Params, settings)
+	ps := s.Params
+	if s.More != nil {
+		// What is not in Params may be in More: a first reading takes Params alone.
+		known, err := param.Parse(ps, own(ps, settings))
+		if err != nil {
+			return BoundHead{}, fmt.Errorf("models: %s: %w", s.Name, err)
+		}
+		more, err := s.More(known)
+		if err != nil {
+			return BoundHead{}, fmt.Errorf("models: %s: %w", s.Name, err)
+		}
+		ps = append(slices.Clone(ps), more...)
+		if err := param.Validate(ps); err != nil {
+			return BoundHead{}, fmt.Errorf("models: %s: %w", s.Name, err)
+		}
+	}
+	v, err := param.Parse(ps, settings)
 	if err != nil {
 		return BoundHead{}, fmt.Errorf("models: %s: %w", s.Name, err)
 	}
-	return BoundHead{s, v}, nil
+	return BoundHead{s, ps, v}, nil
+}
+
+// own returns the settings that are of ps.
+func own(ps []param.Param, settings string) string {
+	var keep []string
+	for part := range strings.SplitSeq(settings, ",") {
+		key, _, _ := strings.Cut(part, "=")
+		if slices.ContainsFunc(ps, func(p param.Param) bool { return p.Name == strings.TrimSpace(key) }) {
+			keep = append(keep, part)
+		}
+	}
+	return strings.Join(keep, ",")
 }
 
 // String returns the canonical spec text: ParseHead(b.String()) equals b.
-func (b BoundHead) String() string { return param.SpecText(b.Spec.Name, b.Spec.Params, b.Values) }
+func (b BoundHead) String() string { return param.SpecText(b.Spec.Name, b.Params, b.Values) }
 
 // New returns the head with fresh weights.
 func (b BoundHead) New(s HeadSetting) (Head, error) {

@@ -21,14 +21,16 @@ func init() {
 		Name:   "all",
 		Doc:    "every class is a candidate of every row: the exact loss",
 		Source: "the losses' own definition",
-		New: func(_ param.Values, s HeadSetting) (Head, error) {
-			a := &all{score: s.Score, tau: s.Temperature, w: s.NewTable("class", s.Set.Items, s.Dim)}
-			if s.Bias {
-				a.bias = graph.NewTable[float32]("class-bias", s.Set.Items, 1)
-			}
-			return a, nil
-		},
+		New:    func(_ param.Values, s HeadSetting) (Head, error) { return newAll(s) },
 	})
+}
+
+func newAll(s HeadSetting) (*all, error) {
+	a := &all{score: s.Score, tau: s.Temperature, w: s.NewTable("class", s.Set.Items, s.Dim)}
+	if s.Bias {
+		a.bias = graph.NewTable[float32]("class-bias", s.Set.Items, 1)
+	}
+	return a, nil
 }
 
 type all struct {
@@ -46,63 +48,23 @@ func (a *all) Tables() []*Table {
 }
 
 func (a *all) Attach(b *graph.Builder[float32], h *gorgonia.Node, l losses.Bound, positions int) (Side, error) {
-	s := &allSide{head: a}
-	s.w = b.Param(a.w.Name, a.w.Data, a.w.Rows, a.w.Dim)
-	w := s.w
-	if a.bias != nil {
-		s.bias = b.Param(a.bias.Name, a.bias.Data, a.bias.Rows)
-	}
-	var err error
-	if a.score == Cosine {
-		if h, err = graph.L2Normalize(h); err != nil {
-			return nil, err
-		}
-		if w, err = graph.L2Normalize(w); err != nil {
-			return nil, err
-		}
-	}
-	if a.tau != 1 {
-		if h, err = graph.Scale(h, 1/a.tau); err != nil {
-			return nil, err
-		}
-	}
-	s.targets, s.data = b.Targets("target", h.Shape()[0], positions)
-	s.loss, err = graph.LinearLoss(l.Rows, graph.Linear{H: h, W: w, Bias: s.bias}, s.targets)
-	return s, err
+	return attachAll(a, newSite(b), h, l, positions)
 }
 
-type allSide struct {
-	head    *all
-	w, bias *gorgonia.Node
-	loss    *gorgonia.Node
-	targets *graph.Targets
-	data    *graph.TargetData[float32]
+// allSide is a head over all classes in one graph.
+type allSide[T graph.Float] struct{ site[T] }
+
+func attachAll[T graph.Float](a *all, at site[T], h *gorgonia.Node, l losses.Bound, positions int) (*allSide[T], error) {
+	s := &allSide[T]{at}
+	rows := h.Shape()[0]
+	var e graph.Expr
+	lin := graph.Linear{H: e.N(tempered(h, a.score, a.tau)), W: e.N(unitRows(s.matrix(a.w), a.score)), Bias: s.vector(a.bias)}
+	s.targets, s.data = s.b.Targets("target", rows, positions)
+	s.loss = e.N(graph.LinearLoss(l.Rows, lin, s.targets))
+	return s, e.Err
 }
 
-func (s *allSide) Loss() *gorgonia.Node    { return s.loss }
-func (s *allSide) Targets() *graph.Targets { return s.targets }
-
-func (s *allSide) Set(_ int, batch *data.Batch) error {
-	s.data.Reset()
-	for i := range batch.Users {
-		lo, hi := batch.Ptr[i], batch.Ptr[i+1]
-		if err := s.data.Append(batch.Pos[lo:hi], batch.Weight[lo:hi]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *allSide) Apply(p *graph.Program[float32], updater func(*Table) graph.Updater[float32]) error {
-	a := s.head
-	if err := updater(a.w).Update(a.w, p.Grad(s.w)); err != nil {
-		return err
-	}
-	if a.bias == nil {
-		return nil
-	}
-	return updater(a.bias).Update(a.bias, p.Grad(s.bias))
-}
+func (s *allSide[T]) Set(_ int, batch *data.Batch) error { return s.setTargets(batch) }
 
 func (a *all) Ranker() Ranker {
 	r := &linearRanker{d: a.w.Dim, tau: a.tau, cosine: a.score == Cosine, w: make([]float32, len(a.w.Data))}

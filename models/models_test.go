@@ -144,7 +144,7 @@ func headSettings(set *data.Dataset) (all []HeadSetting) {
 	for _, score := range Scores() {
 		for _, tau := range []float64{1, 0.2} {
 			for _, bias := range []bool{false, true} {
-				all = append(all, HeadSetting{Setting{set, 5, 0.5, 7}, score, tau, bias})
+				all = append(all, HeadSetting{Setting: Setting{set, 5, 0.5, 7}, Score: score, Temperature: tau, Bias: bias})
 			}
 		}
 	}
@@ -327,9 +327,9 @@ func TestErrors(t *testing.T) {
 	require.ErrorContains(t, err, "all")
 	b, err := ParseHead("all")
 	require.NoError(t, err)
-	_, err = b.New(HeadSetting{Setting{set, 5, 0.5, 7}, "cos", 1, false})
+	_, err = b.New(HeadSetting{Setting: Setting{set, 5, 0.5, 7}, Score: "cos", Temperature: 1})
 	require.ErrorContains(t, err, "cosine, dot")
-	_, err = b.New(HeadSetting{Setting{set, 5, 0.5, 7}, Dot, math.NaN(), false})
+	_, err = b.New(HeadSetting{Setting: Setting{set, 5, 0.5, 7}, Score: Dot, Temperature: math.NaN()})
 	require.ErrorContains(t, err, "not above 0")
 	m, err := Parse("mf")
 	require.NoError(t, err)

@@ -1,0 +1,227 @@
+package models
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"gorgonia.org/gorgonia"
+
+	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/losses"
+	"github.com/fenchel-ml/fenchel/losses/param"
+	"github.com/fenchel-ml/fenchel/losses/tree"
+)
+
+// adaptiveHead is the head of adaptive softmax: the most frequent classes and
+// one place for each cluster of the others are decided on at full width; a
+// cluster's classes are decided on at a width that shrinks with their frequency.
+// The loss of class y is the row loss of the first decision and, for a class of
+// a cluster, of the second.
+func init() {
+	RegisterHead(HeadSpec{
+		Name:   "adaptive",
+		Doc:    "a shortlist at full width and clusters of rarer classes at shrinking width: the row loss of both decisions",
+		Source: "Grave et al. 2017, Efficient softmax approximation for GPUs, arXiv:1609.04309",
+		Params: []param.Param{
+			{Name: "shortlist", Doc: "classes of the shortlist c₀; 0 is a tenth of all, rounded up", Default: 0, Min: 0, Max: 1 << 24, Integer: true, Probe: []float64{7}},
+			{Name: "clusters", Doc: "number of clusters, whose ends rise geometrically from c₀ to all", Default: 2, Min: 1, Max: 16, Integer: true, Probe: []float64{1}},
+			{Name: "div", Doc: "factor by which the width shrinks from cluster to cluster", Default: 4, Min: 1, Max: 64, Probe: []float64{2}},
+		},
+		New: newAdaptive,
+	})
+}
+
+func newAdaptive(v param.Values, s HeadSetting) (Head, error) {
+	c := s.Set.Items
+	short := v.Int("shortlist")
+	if short == 0 {
+		short = (c + 9) / 10
+	}
+	cutoffs := []int32{int32(short)}
+	for i := 1; i < v.Int("clusters"); i++ {
+		end := math.Round(float64(short) * math.Pow(float64(c)/float64(short), float64(i)/v.Num("clusters")))
+		cutoffs = append(cutoffs, int32(end))
+	}
+	layout, err := tree.NewAdaptive(counts(s.Set), cutoffs)
+	if err != nil {
+		return nil, fmt.Errorf("models: adaptive: %w", err)
+	}
+	h := &adaptiveHead{score: s.Score, tau: s.Temperature, rule: s.Loss, layout: layout, head: s.NewTable("head", layout.Head(), s.Dim)}
+	if s.Bias {
+		h.bias = graph.NewTable[float32]("head-bias", layout.Head(), 1)
+	}
+	for i := range layout.Clusters() {
+		d := layout.Dim(i, s.Dim, v.Num("div"))
+		h.project = append(h.project, s.NewTable(fmt.Sprintf("project-%d", i), d, s.Dim))
+		h.tail = append(h.tail, s.NewTable(fmt.Sprintf("tail-%d", i), layout.Size(i), d))
+	}
+	return h, nil
+}
+
+type adaptiveHead struct {
+	score   Score
+	tau     float64
+	rule    losses.Bound
+	layout  *tree.Adaptive
+	head    *Table   // [c₀+n,d]
+	bias    *Table   // [c₀+n,1] or nil
+	project []*Table // [d_i,d]
+	tail    []*Table // [C_i,d_i]
+}
+
+func (h *adaptiveHead) Tables() []*Table {
+	t := []*Table{h.head}
+	if h.bias != nil {
+		t = append(t, h.bias)
+	}
+	return append(append(t, h.project...), h.tail...)
+}
+
+func (h *adaptiveHead) Attach(b *graph.Builder[float32], x *gorgonia.Node, l losses.Bound, positions int) (Side, error) {
+	return attachAdaptive(h, newSite(b), x, l, positions)
+}
+
+type adaptiveSide[T graph.Float] struct {
+	site[T]
+	head    *adaptiveHead
+	first   *graph.TargetData[T]
+	cluster []*graph.TargetData[T]
+	weights [][]T // [B] of each cluster: the share of the row's positives in it
+
+	places []place // of a row's positives
+	pos    []int32
+	share  []T
+}
+
+// A place is where a positive is: in the head, and of a cluster, −1 for none.
+type place struct {
+	head, cluster, pos int
+	weight             float32
+}
+
+func attachAdaptive[T graph.Float](h *adaptiveHead, at site[T], x *gorgonia.Node, l losses.Bound, positions int) (*adaptiveSide[T], error) {
+	s := &adaptiveSide[T]{site: at, head: h}
+	b := x.Shape()[0]
+	s.targets, s.data = s.b.Targets("target", b, positions)
+	var e graph.Expr
+	head := s.matrix(h.head)
+	first, data := s.b.Targets("head.target", b, positions)
+	s.first = data
+	s.loss = e.N(graph.LinearLoss(l.Rows, graph.Linear{
+		H: e.N(tempered(x, h.score, h.tau)), W: e.N(unitRows(head, h.score)), Bias: s.vector(h.bias)}, first))
+	for i := range h.tail {
+		inner := e.N(graph.MatMul(x, s.matrix(h.project[i]), false, true))
+		targets, data := s.b.Targets(fmt.Sprintf("tail-%d.target", i), b, positions)
+		weight, weights := s.b.Input(fmt.Sprintf("tail-%d.weight", i), b)
+		s.cluster, s.weights = append(s.cluster, data), append(s.weights, weights)
+		loss := e.N(graph.LinearLoss(l.Rows, graph.Linear{
+			H: e.N(tempered(inner, h.score, h.tau)), W: e.N(unitRows(s.matrix(h.tail[i]), h.score))}, targets))
+		s.loss = e.N(graph.Add(s.loss, e.N(graph.Mul(loss, weight))))
+	}
+	return s, e.Err
+}
+
+func (s *adaptiveSide[T]) Set(_ int, batch *data.Batch) error {
+	if err := s.setTargets(batch); err != nil {
+		return err
+	}
+	s.first.Reset()
+	for i := range s.cluster {
+		s.cluster[i].Reset()
+		clear(s.weights[i])
+	}
+	for row := range batch.Users {
+		s.places = s.places[:0]
+		for j := batch.Ptr[row]; j < batch.Ptr[row+1]; j++ {
+			p := place{weight: batch.Weight[j]}
+			p.head, p.cluster, p.pos = s.head.layout.Split(int(batch.Pos[j]))
+			s.places = append(s.places, p)
+		}
+		slices.SortFunc(s.places, func(a, b place) int {
+			if a.head != b.head {
+				return a.head - b.head
+			}
+			return a.pos - b.pos
+		})
+		if err := s.append(s.first, -1, func(p place) int { return p.head }, nil); err != nil {
+			return err
+		}
+		for i := range s.cluster {
+			if err := s.append(s.cluster[i], i, func(p place) int { return p.pos }, &s.weights[i][row]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// append gives the next row of data its target: the places of that cluster (of
+// all where it is −1), equal ones together. Weights are divided by their sum,
+// which goes to total where that is not nil.
+func (s *adaptiveSide[T]) append(data *graph.TargetData[T], cluster int, at func(place) int, total *T) error {
+	s.pos, s.share = s.pos[:0], s.share[:0]
+	var sum T
+	for _, p := range s.places {
+		if cluster >= 0 && p.cluster != cluster {
+			continue
+		}
+		sum += T(p.weight)
+		if n := len(s.pos); n > 0 && s.pos[n-1] == int32(at(p)) {
+			s.share[n-1] += T(p.weight)
+			continue
+		}
+		s.pos, s.share = append(s.pos, int32(at(p))), append(s.share, T(p.weight))
+	}
+	for j := range s.share {
+		s.share[j] /= sum
+	}
+	if total != nil {
+		*total = sum
+	}
+	return data.Append(s.pos, s.share)
+}
+
+func (h *adaptiveHead) Ranker() Ranker {
+	r := &adaptiveRanker{layout: h.layout, rule: h.rule, head: newScorer(h.head, h.bias, h.score, h.tau)}
+	for i := range h.tail {
+		r.project = append(r.project, newScorer(h.project[i], nil, Dot, 1))
+		r.tail = append(r.tail, newScorer(h.tail[i], nil, h.score, h.tau))
+	}
+	return r
+}
+
+// adaptiveRanker ranks by log p(y).
+type adaptiveRanker struct {
+	layout        *tree.Adaptive
+	rule          losses.Bound
+	head          scorer
+	project, tail []scorer
+}
+
+func (r *adaptiveRanker) Rank(tops []Top, h []float32, skip func(i int) []int32, k int) error {
+	a, d := r.layout, r.head.d
+	if err := fits(len(tops), d, h); err != nil {
+		return err
+	}
+	return rankRows(tops, len(a.Class), skip, k, func(_, i int, logP []float32) {
+		x := h[i*d : (i+1)*d]
+		z := make([]float32, a.Head())
+		r.head.row(z, x)
+		over := logDecision(r.rule, z)
+		short := int(a.Cutoffs[0])
+		for rank, y := range a.Class[:short] {
+			logP[y] = float32(over[rank])
+		}
+		for c := range r.tail {
+			inner := make([]float32, r.tail[c].d)
+			r.project[c].row(inner, x)
+			z := make([]float32, a.Size(c))
+			r.tail[c].row(z, inner)
+			for j, lp := range logDecision(r.rule, z) {
+				logP[a.Class[int(a.Cutoffs[c])+j]] = float32(over[short+c] + lp)
+			}
+		}
+	})
+}

@@ -1,0 +1,244 @@
+package models
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"gorgonia.org/gorgonia"
+
+	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/losses"
+	"github.com/fenchel-ml/fenchel/losses/param"
+	"github.com/fenchel-ml/fenchel/losses/tree"
+)
+
+// classesHead is the head over two levels: groups of classes, and the classes
+// of a group. The loss of class y is the row loss over the groups with y's as
+// label, and that over the group's classes with y as label; with softmax, log
+// p(y) = log p(group) + log p(y | group). A row costs O(d (K + C/K)).
+func init() {
+	RegisterHead(HeadSpec{
+		Name:   "classes",
+		Doc:    "two levels, groups of like frequency and the classes of a group: the row loss of both decisions",
+		Source: "Goodman 2001, Classes for fast maximum entropy training, ICASSP",
+		Params: []param.Param{
+			{Name: "k", Doc: "number of groups K; 0 is the square root of the number of classes, rounded up", Default: 0, Min: 0, Max: 1 << 24, Integer: true, Probe: []float64{3}},
+		},
+		New: func(v param.Values, s HeadSetting) (Head, error) {
+			p, err := tree.ByFrequency(counts(s.Set), v.Int("k"))
+			if err != nil {
+				return nil, fmt.Errorf("models: classes: %w", err)
+			}
+			base, err := newAll(s)
+			if err != nil {
+				return nil, err
+			}
+			h := &classesHead{all: base, rule: s.Loss, part: p, group: s.NewTable("group", p.Groups(), s.Dim)}
+			if s.Bias {
+				h.groupBias = graph.NewTable[float32]("group-bias", p.Groups(), 1)
+			}
+			return h, nil
+		},
+	})
+}
+
+type classesHead struct {
+	*all
+	rule      losses.Bound
+	part      *tree.Partition
+	group     *Table // [K,d]
+	groupBias *Table // [K,1] or nil
+}
+
+func (h *classesHead) Tables() []*Table {
+	t := append(h.all.Tables(), h.group)
+	if h.groupBias != nil {
+		t = append(t, h.groupBias)
+	}
+	return t
+}
+
+func (h *classesHead) Attach(b *graph.Builder[float32], x *gorgonia.Node, l losses.Bound, positions int) (Side, error) {
+	return attachClasses(h, newSite(b), x, l, positions)
+}
+
+// classesSide has a segment for each pair of a row and a group in which the row
+// has positives.
+type classesSide[T graph.Float] struct {
+	site[T]
+	head   *classesHead
+	groups *graph.TargetData[T] // of the decision between groups
+	inside *graph.TargetData[T] // of the decision in each segment
+
+	ptr, segment []int32 // [S+1] bounds of segments, [S] their rows
+	weights      []T     // [S]
+	rows, ids    []int32 // [M] of the scores
+	order        []int32 // positives of a row by group
+	pos          []int32
+	share        []T
+}
+
+func attachClasses[T graph.Float](h *classesHead, at site[T], x *gorgonia.Node, l losses.Bound, positions int) (*classesSide[T], error) {
+	s := &classesSide[T]{site: at, head: h}
+	b, widest := x.Shape()[0], 0
+	for g := range h.part.Groups() {
+		widest = max(widest, int(h.part.Ptr[g+1]-h.part.Ptr[g]))
+	}
+	// A row has a segment for each of its groups.
+	segments := min(positions, b*h.part.Groups())
+	m := min(segments*widest, b*h.w.Rows)
+	if m > math.MaxInt32 {
+		return nil, fmt.Errorf("models: classes: %d positives in groups of up to %d classes", positions, widest)
+	}
+	s.targets, s.data = s.b.Targets("target", b, positions)
+	var groups, inside *graph.Targets
+	groups, s.groups = s.b.Targets("group.target", b, positions)
+	inside, s.inside = s.b.Targets("segment.target", segments, positions)
+	var ptr, row, weight, rows, ids *gorgonia.Node
+	ptr, s.ptr = s.b.Indices("segment.ptr", segments+1)
+	row, s.segment = s.b.Indices("segment.row", segments)
+	weight, s.weights = s.b.Input("segment.weight", segments)
+	rows, s.rows = s.b.Indices("score.row", m)
+	ids, s.ids = s.b.Indices("score.class", m)
+
+	var e graph.Expr
+	x = e.N(tempered(x, h.score, h.tau))
+	c := graph.Classes{H: x, W: s.matrix(h.w), Bias: s.vector(h.bias), Unit: h.score == Cosine}
+	upper := graph.Linear{H: x, W: e.N(unitRows(s.matrix(h.group), h.score)), Bias: s.vector(h.groupBias)}
+	lower := e.N(graph.RaggedLoss(l.Rows, e.N(graph.PairScores(c, rows, ids)), ptr, inside))
+	s.loss = e.N(graph.Add(
+		e.N(graph.LinearLoss(l.Rows, upper, groups)),
+		e.N(graph.SegmentSum(lower, weight, row, b))))
+	return s, e.Err
+}
+
+func (s *classesSide[T]) Set(_ int, batch *data.Batch) error {
+	if err := s.setTargets(batch); err != nil {
+		return err
+	}
+	p := s.head.part
+	s.groups.Reset()
+	s.inside.Reset()
+	seg, m := 0, 0
+	for i := range batch.Users {
+		lo, hi := int(batch.Ptr[i]), int(batch.Ptr[i+1])
+		s.order = s.order[:0]
+		for j := lo; j < hi; j++ {
+			s.order = append(s.order, int32(j))
+		}
+		slices.SortFunc(s.order, func(a, b int32) int { // by group, then by place in it
+			x, y := batch.Pos[a], batch.Pos[b]
+			if p.Group[x] != p.Group[y] {
+				return int(p.Group[x] - p.Group[y])
+			}
+			return int(p.Pos[x] - p.Pos[y])
+		})
+		var groups []int32
+		var mass []T
+		for from := 0; from < len(s.order); {
+			g, to := p.Group[batch.Pos[s.order[from]]], from
+			total := T(0)
+			s.pos, s.share = s.pos[:0], s.share[:0]
+			for ; to < len(s.order) && p.Group[batch.Pos[s.order[to]]] == g; to++ {
+				j := s.order[to]
+				s.pos, s.share = append(s.pos, p.Pos[batch.Pos[j]]), append(s.share, T(batch.Weight[j]))
+				total += T(batch.Weight[j])
+			}
+			for j := range s.share {
+				s.share[j] /= total
+			}
+			if err := s.inside.Append(s.pos, s.share); err != nil {
+				return err
+			}
+			groups, mass = append(groups, g), append(mass, total)
+			s.segment[seg], s.weights[seg], s.ptr[seg] = int32(i), total, int32(m)
+			for _, y := range p.Class[p.Ptr[g]:p.Ptr[g+1]] {
+				s.rows[m], s.ids[m] = int32(i), y
+				m++
+			}
+			seg++
+			from = to
+		}
+		if err := s.groups.Append(groups, mass); err != nil {
+			return err
+		}
+	}
+	for j := seg; j < len(s.segment); j++ {
+		s.segment[j], s.weights[j], s.ptr[j] = -1, 0, int32(m)
+	}
+	s.ptr[len(s.segment)] = int32(m)
+	for ; m < len(s.rows); m++ {
+		s.rows[m], s.ids[m] = -1, -1
+	}
+	return nil
+}
+
+func (h *classesHead) Ranker() Ranker {
+	return &classesRanker{part: h.part, rule: h.rule,
+		upper: newScorer(h.group, h.groupBias, h.score, h.tau), lower: newScorer(h.w, h.bias, h.score, h.tau)}
+}
+
+// classesRanker ranks by log p(y), in O(C d) a row.
+type classesRanker struct {
+	part         *tree.Partition
+	rule         losses.Bound
+	upper, lower scorer
+}
+
+func (r *classesRanker) Rank(tops []Top, h []float32, skip func(i int) []int32, k int) error {
+	p, d := r.part, r.upper.d
+	if err := fits(len(tops), d, h); err != nil {
+		return err
+	}
+	return rankRows(tops, len(p.Group), skip, k, func(_, i int, logP []float32) {
+		group, z := make([]float32, p.Groups()), make([]float32, len(p.Group))
+		r.upper.row(group, h[i*d:(i+1)*d])
+		r.lower.row(z, h[i*d:(i+1)*d])
+		over := logDecision(r.rule, group)
+		for g := range group {
+			classes := p.Class[p.Ptr[g]:p.Ptr[g+1]]
+			within := make([]float32, len(classes))
+			for j, y := range classes {
+				within[j] = z[y]
+			}
+			for j, lp := range logDecision(r.rule, within) {
+				logP[classes[j]] = float32(over[g] + lp)
+			}
+		}
+	})
+}
+
+// logDecision returns the log-probabilities of a decision among candidates with
+// scores z: those of rule's prediction map, normalised, where 0 counts as 1e-300;
+// of NaN scores NaN.
+func logDecision(rule losses.Bound, z []float32) []float64 {
+	x, p := make([]float64, len(z)), make([]float64, len(z))
+	for j, v := range z {
+		x[j] = float64(v)
+	}
+	if plain(rule) {
+		top := slices.Max(x) // NaN if there is one
+		var sum float64
+		for _, v := range x {
+			sum += math.Exp(v - top)
+		}
+		for j, v := range x {
+			p[j] = v - top - math.Log(sum)
+		}
+		return p
+	}
+	decide(rule, p, x)
+	var sum float64
+	for _, v := range p {
+		sum += v
+	}
+	for j, v := range p {
+		p[j] = math.Log(max(v/sum, 1e-300))
+		if x[j] != x[j] {
+			p[j] = x[j]
+		}
+	}
+	return p
+}

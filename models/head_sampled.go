@@ -1,0 +1,229 @@
+package models
+
+import (
+	"fmt"
+	"slices"
+
+	"gorgonia.org/gorgonia"
+
+	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/losses"
+	"github.com/fenchel-ml/fenchel/losses/param"
+	"github.com/fenchel-ml/fenchel/losses/sampler"
+)
+
+// sampled is the head over a few classes: each positive of a row against n
+// draws of a sampler. A step reads and moves the rows of the class table that
+// are positives or draws, whatever the number of classes.
+func init() {
+	RegisterHead(HeadSpec{
+		Name:   "sampled",
+		Doc:    "the positive and n draws of a sampler, whose parameters go here too: the cost does not grow with the classes",
+		Source: "Bengio & Senécal 2008, Adaptive importance sampling; correction=logq with hits kept is ranking NCE: Ma & Collins 2018, arXiv:1809.01812",
+		Params: []param.Param{
+			{Name: "n", Doc: "draws", Default: 512, Min: 1, Max: 1 << 20, Integer: true, Probe: []float64{3}},
+			{Name: "sampler", Doc: "proposal distribution q", Words: sampler.Names, DefaultWord: "uniform"},
+			{Name: "correction", Doc: "logq: log(nq) off every score; importance: log(nq') off the draws, which then miss the positive; none",
+				Words: param.OneOf("none", "logq", "importance"), DefaultWord: "logq"},
+			{Name: "hits", Doc: "draws that are the positive", Words: param.OneOf("keep", "drop"), DefaultWord: "keep"},
+		},
+		More: moreSampled,
+		New:  newSampled,
+	})
+}
+
+// moreSampled returns the parameters that depend on the sampler: how its draws
+// are dealt out, and its own.
+func moreSampled(v param.Values) ([]param.Param, error) {
+	b, err := sampler.Parse(v.Word("sampler"))
+	if err != nil {
+		return nil, err
+	}
+	per := param.Param{Name: "per", Doc: "draws for each row, or one set for the batch", Words: param.OneOf("row", "batch"), DefaultWord: "batch"}
+	if b.Spec.Props.Has(sampler.Adaptive) {
+		per.Words, per.DefaultWord = param.OneOf("row"), "row"
+	}
+	if b.Spec.Props.Has(sampler.InBatch) {
+		per.Words = param.OneOf("batch")
+	}
+	return append([]param.Param{per}, b.Spec.Params...), nil
+}
+
+func newSampled(v param.Values, s HeadSetting) (Head, error) {
+	b, err := sampler.Parse(v.Word("sampler"))
+	if err != nil {
+		return nil, err
+	}
+	b.Values = v // holds the sampler's parameters among others
+	base, err := newAll(s)
+	if err != nil {
+		return nil, err
+	}
+	h := &sampled{all: base, n: v.Int("n"), shared: v.Word("per") == "batch", drop: v.Word("hits") == "drop", seed: s.Seed}
+	h.correction = map[string]graph.Correction{
+		"none": graph.Uncorrected, "logq": graph.CorrectLogQ, "importance": graph.CorrectImportance,
+	}[v.Word("correction")]
+	if s.Loss.Spec != nil && s.Loss.Spec.Domain == losses.Cosines && h.correction != graph.Uncorrected {
+		return nil, fmt.Errorf("models: sampled: loss %s takes cosines, and a corrected score is none: use correction=none", s.Loss)
+	}
+	h.sampler, err = b.New(sampler.Config{C: s.Set.Items, D: s.Dim, Counts: counts(s.Set), Seed: s.Seed})
+	return h, err
+}
+
+type sampled struct {
+	*all
+	sampler    *sampler.Sampler
+	n          int
+	shared     bool
+	drop       bool
+	correction graph.Correction
+	seed       uint64
+}
+
+func (h *sampled) Attach(b *graph.Builder[float32], x *gorgonia.Node, l losses.Bound, positions int) (Side, error) {
+	return attachSampled(h, newSite(b), x, l, positions)
+}
+
+// sampledSide is a sampled head in one graph. Draws are made in the run, by a
+// node that reads the encodings: adaptive samplers need them.
+type sampledSide[T graph.Float] struct {
+	site[T]
+	head  *sampled
+	draws *sampler.Draws
+	batch sampler.Batch
+
+	rows, ids []int32 // of the positives
+	h         []float32
+	unit      []float32 // [C,d] class vectors of norm 1, of an adaptive sampler under cosine scores
+	fresh     bool      // unit is that of the class table
+}
+
+// unitEvery is the number of steps after which unit is computed anew: an
+// optimizer may move rows that have no gradient, by momentum. It is no more than
+// the quality of the proposal: log q is that of unit, exactly.
+const unitEvery = 100
+
+func attachSampled[T graph.Float](h *sampled, at site[T], x *gorgonia.Node, l losses.Bound, positions int) (*sampledSide[T], error) {
+	s := &sampledSide[T]{site: at, head: h}
+	b, k := x.Shape()[0], h.n
+	var err error
+	if s.draws, err = h.sampler.NewDraws(b, k, h.shared); err != nil {
+		return nil, err
+	}
+	s.batch = sampler.Batch{Seed: h.seed, Ptr: make([]int32, b+1), Pos: make([]int32, 0, positions)}
+	if h.sampler.Bound.Spec.Props.Has(sampler.Adaptive) {
+		s.h = make([]float32, b*x.Shape()[1])
+		if h.score == Cosine {
+			s.unit = make([]float32, len(h.w.Data))
+		}
+	}
+	if x, err = tempered(x, h.score, h.tau); err != nil {
+		return nil, err
+	}
+	c := graph.Classes{H: x, W: s.matrix(h.w), Bias: s.vector(h.bias), Unit: h.score == Cosine}
+	s.targets, s.data = s.b.Targets("target", b, positions)
+	rows, r := s.b.Indices("target.row", positions)
+	ids, id := s.b.Indices("target.class", positions)
+	s.rows, s.ids = r, id
+
+	shape := []int{b, k}
+	if h.shared {
+		shape = shape[1:]
+	}
+	in := graph.Sampled{Correction: h.correction, DropHits: h.drop, Classes: h.w.Rows, Unit: l.Unit()}
+	var e graph.Expr
+	in.IDs = e.N(graph.Draw(x, s.draw, shape...))
+	if h.correction != graph.Uncorrected {
+		in.LogQ = e.N(graph.DrawFloats(in.IDs, func(dst []T) error { return widen(dst, s.draws.LogQ) }, shape...))
+		in.PosLogQ = e.N(graph.DrawFloats(in.IDs, func(dst []T) error { return widen(dst, s.draws.PosLogQ) }, positions))
+	}
+	if s.draws.From != nil {
+		in.From = e.N(graph.DrawInts(in.IDs, func(dst []int32) error {
+			copy(dst, s.draws.From)
+			return nil
+		}, k))
+	}
+	in.Pos = e.N(graph.PairScores(c, rows, ids))
+	in.Neg = e.N(graph.RowScores(c, in.IDs))
+	s.loss = e.N(graph.SampledLoss(l.Rows, in, s.targets))
+	return s, e.Err
+}
+
+// widen copies src to the front of dst and clears the rest.
+func widen[T graph.Float](dst []T, src []float32) error {
+	for i, v := range src {
+		dst[i] = T(v)
+	}
+	clear(dst[len(src):])
+	return nil
+}
+
+// draw is the body of the node of draws.
+func (s *sampledSide[T]) draw(dst []int32, h []T) error {
+	b := &s.batch
+	if s.h != nil {
+		for i, v := range h {
+			s.h[i] = float32(v)
+		}
+		b.H, b.W = s.h, s.classes()
+	}
+	if err := s.head.sampler.Draw(s.draws, b); err != nil {
+		return err
+	}
+	copy(dst, s.draws.IDs)
+	return nil
+}
+
+// classes returns the class vectors that scores meet.
+func (s *sampledSide[T]) classes() []float32 {
+	if s.unit != nil {
+		return s.unit
+	}
+	return s.head.w.Data
+}
+
+func (s *sampledSide[T]) Set(step int, batch *data.Batch) error {
+	if err := s.setTargets(batch); err != nil {
+		return err
+	}
+	for i := range s.rows {
+		s.rows[i], s.ids[i] = -1, -1
+	}
+	b := &s.batch
+	b.Step, b.Pos = uint64(step), append(b.Pos[:0], batch.Pos...)
+	n := len(batch.Users)
+	copy(b.Ptr, batch.Ptr)
+	for i := n; i < len(b.Ptr); i++ {
+		b.Ptr[i] = batch.Ptr[n] // padding rows
+	}
+	for i := range n {
+		for j := batch.Ptr[i]; j < batch.Ptr[i+1]; j++ {
+			s.rows[j], s.ids[j] = int32(i), batch.Pos[j]
+		}
+	}
+	if s.unit != nil && (!s.fresh || step%unitEvery == 0) {
+		copy(s.unit, s.head.w.Data)
+		normalize(s.unit, s.head.w.Dim)
+		s.fresh = true
+	}
+	s.head.sampler.Observe(b)
+	if s.h == nil {
+		return nil
+	}
+	_, err := s.head.sampler.Refresh(b.Step, s.classes())
+	return err
+}
+
+func (s *sampledSide[T]) Apply(p *graph.Program[float32], updater func(*Table) graph.Updater[float32]) error {
+	if err := s.site.Apply(p, updater); err != nil || s.unit == nil {
+		return err
+	}
+	w := s.head.w
+	for _, id := range p.Grad(s.leaves[slices.Index(s.tables, w)]).Rows {
+		row := s.unit[int(id)*w.Dim : (int(id)+1)*w.Dim]
+		copy(row, w.Row(id))
+		normalize(row, w.Dim)
+	}
+	return nil
+}

@@ -1,0 +1,184 @@
+package models
+
+import (
+	"fmt"
+	"math"
+
+	"gorgonia.org/gorgonia"
+
+	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/internal/kernel"
+	"github.com/fenchel-ml/fenchel/losses"
+	"github.com/fenchel-ml/fenchel/losses/param"
+	"github.com/fenchel-ml/fenchel/losses/tree"
+)
+
+// treeHead is the head over a binary tree whose leaves are the classes: the
+// loss of class y is Σ over the nodes n on its path of the row loss of the pair
+// (0, z_n) with the bit taken as label. With softmax that is hierarchical
+// softmax, p(y) = Π σ(±z_n). A step costs the paths of its positives.
+func init() {
+	RegisterHead(HeadSpec{
+		Name:   "tree",
+		Doc:    "a binary tree of classes: the row loss of each decision on the path; ranks by the product of their probabilities",
+		Source: "Morin & Bengio 2005, Hierarchical probabilistic neural network language model; Huffman codes: Mikolov et al. 2013, arXiv:1310.4546",
+		Params: []param.Param{
+			{Name: "kind", Doc: "the tree", Words: tree.Names, DefaultWord: "huffman"},
+		},
+		New: func(v param.Values, s HeadSetting) (Head, error) {
+			t, err := tree.New(v.Word("kind"), s.Set.Items, counts(s.Set))
+			if err != nil {
+				return nil, err
+			}
+			if t.Nodes() == 0 {
+				return nil, fmt.Errorf("models: tree: one class makes no decision")
+			}
+			h := &treeHead{score: s.Score, tau: s.Temperature, rule: s.Loss, tree: t, w: s.NewTable("node", t.Nodes(), s.Dim)}
+			if s.Bias {
+				h.bias = graph.NewTable[float32]("node-bias", t.Nodes(), 1)
+			}
+			return h, nil
+		},
+	})
+}
+
+type treeHead struct {
+	score Score
+	tau   float64
+	rule  losses.Bound
+	tree  *tree.Tree
+	w     *Table // [C−1,d]
+	bias  *Table // [C−1,1] or nil
+}
+
+func (h *treeHead) Tables() []*Table {
+	if h.bias == nil {
+		return []*Table{h.w}
+	}
+	return []*Table{h.w, h.bias}
+}
+
+func (h *treeHead) Attach(b *graph.Builder[float32], x *gorgonia.Node, l losses.Bound, positions int) (Side, error) {
+	return attachTree(h, newSite(b), x, l, positions)
+}
+
+type treeSide[T graph.Float] struct {
+	site[T]
+	head *treeHead
+
+	rows, nodes, bits []int32 // [M] of each decision
+	weights           []T
+
+	node  []int32 // of a path
+	bit   []uint8
+	place []int32 // [2(C−1)] where the row at hand has a decision already
+	stamp []int32 // and which row that was
+	round int32
+}
+
+func attachTree[T graph.Float](h *treeHead, at site[T], x *gorgonia.Node, l losses.Bound, positions int) (*treeSide[T], error) {
+	s := &treeSide[T]{site: at, head: h}
+	b, depth := x.Shape()[0], h.tree.Depth()
+	m := positions * depth
+	if m > math.MaxInt32 {
+		return nil, fmt.Errorf("models: tree: %d positives with paths of up to %d decisions", positions, depth)
+	}
+	s.node, s.bit = make([]int32, depth), make([]uint8, depth)
+	s.place, s.stamp = make([]int32, 2*h.tree.Nodes()), make([]int32, 2*h.tree.Nodes())
+	s.targets, s.data = s.b.Targets("target", b, positions)
+	var row, node, bit, weight *gorgonia.Node
+	row, s.rows = s.b.Indices("path.row", m)
+	node, s.nodes = s.b.Indices("path.node", m)
+	bit, s.bits = s.b.Indices("path.bit", m)
+	weight, s.weights = s.b.Input("path.weight", m)
+	var e graph.Expr
+	c := graph.Classes{H: e.N(tempered(x, h.score, h.tau)), W: s.matrix(h.w), Bias: s.vector(h.bias), Unit: h.score == Cosine}
+	z := e.N(graph.PairScores(c, row, node))
+	s.loss = e.N(graph.SegmentSum(e.N(graph.BinaryLoss(l.Rows, z, bit)), weight, row, b))
+	return s, e.Err
+}
+
+func (s *treeSide[T]) Set(_ int, batch *data.Batch) error {
+	if err := s.setTargets(batch); err != nil {
+		return err
+	}
+	m := 0
+	for i := range batch.Users {
+		s.round++
+		for j := batch.Ptr[i]; j < batch.Ptr[i+1]; j++ {
+			n := s.head.tree.Path(s.node, s.bit, int(batch.Pos[j]))
+			for k := range n {
+				// A decision that several positives share is made once, at their weight.
+				key := 2*s.node[k] + int32(s.bit[k])
+				if s.stamp[key] != s.round {
+					s.stamp[key], s.place[key] = s.round, int32(m)
+					s.rows[m], s.nodes[m], s.bits[m], s.weights[m] = int32(i), s.node[k], int32(s.bit[k]), 0
+					m++
+				}
+				s.weights[s.place[key]] += T(batch.Weight[j])
+			}
+		}
+	}
+	for ; m < len(s.rows); m++ {
+		s.rows[m], s.nodes[m], s.bits[m] = -1, -1, -1
+	}
+	return nil
+}
+
+func (h *treeHead) Ranker() Ranker {
+	r := &treeRanker{tree: h.tree, rule: h.rule}
+	r.scores = newScorer(h.w, h.bias, h.score, h.tau)
+	return r
+}
+
+// treeRanker ranks by log p(y), the sum over y's path, in O(C d) a row.
+type treeRanker struct {
+	tree   *tree.Tree
+	rule   losses.Bound
+	scores scorer
+}
+
+func (r *treeRanker) Rank(tops []Top, h []float32, skip func(i int) []int32, k int) error {
+	d, n := r.scores.d, r.tree.Nodes()
+	if err := fits(len(tops), d, h); err != nil {
+		return err
+	}
+	scratch := make([][]float32, kernel.Workers())
+	return rankRows(tops, r.tree.Classes(), skip, k, func(worker, i int, logP []float32) {
+		if scratch[worker] == nil {
+			scratch[worker] = make([]float32, 2*n)
+		}
+		z := scratch[worker][:n]
+		r.scores.row(z, h[i*d:(i+1)*d])
+		if !plain(r.rule) {
+			r.logits(z)
+		}
+		tree.LogP(r.tree, logP, z, scratch[worker][n:])
+	})
+}
+
+// logits replaces z by the logits of the probabilities that the rule gives to
+// bit 1, so that σ of them is it.
+func (r *treeRanker) logits(z []float32) {
+	var p, pair [2]float64
+	for i, x := range z {
+		pair[1] = float64(x)
+		decide(r.rule, p[:], pair[:])
+		one := clampP(p[1])
+		if sum := p[0] + p[1]; sum > 0 {
+			one = clampP(p[1] / sum) // maps of binary losses do not sum to 1
+		}
+		z[i] = float32(math.Log(one / (1 - one)))
+		if x != x {
+			z[i] = x
+		}
+	}
+}
+
+// clampP keeps a probability in [1e-12, 1−1e-12]: sparse maps decide for certain,
+// and classes behind a certain decision are still in some order.
+func clampP(p float64) float64 { return min(max(p, 1e-12), 1-1e-12) }
+
+// plain reports whether decisions under rule are softmax's.
+func plain(rule losses.Bound) bool { return rule.Spec == nil || rule.String() == "softmax" }

@@ -1,0 +1,367 @@
+package models
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/gorgonia"
+
+	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/losses"
+	"github.com/fenchel-ml/fenchel/losses/param"
+	"github.com/fenchel-ml/fenchel/losses/sampler"
+	"github.com/fenchel-ml/fenchel/losses/tree"
+)
+
+// schemes are the texts of every head at every probed setting. Of the samplers
+// there are the static ones: what an adaptive one draws changes with the
+// parameters, and neither draws nor log q are differentiated.
+func schemes(t *testing.T) []string {
+	var texts []string
+	require.NotEmpty(t, Heads())
+	for _, s := range Heads() {
+		if s.Name == "sampled" {
+			continue
+		}
+		probes, err := param.Probes(s.Params)
+		require.NoError(t, err)
+		for _, v := range probes {
+			texts = append(texts, param.SpecText(s.Name, s.Params, v))
+		}
+	}
+	for _, s := range sampler.All() {
+		if !s.Props.Has(sampler.Adaptive) {
+			texts = append(texts, "sampled:n=4,sampler="+s.Name)
+		}
+	}
+	return append(texts, "sampled:n=4,per=row", "sampled:n=4,correction=none,hits=drop,per=row", "sampled:n=5,correction=importance,per=row")
+}
+
+// settingFor returns a head's setting that suits the loss, and the scheme
+// without a correction that the loss does not take.
+func settingFor(set *data.Dataset, l losses.Bound, scheme string) (HeadSetting, string) {
+	s := HeadSetting{Setting: Setting{Set: set, Dim: 5, Init: 0.5, Seed: 7}, Score: Dot, Temperature: 0.5, Bias: true, Loss: l}
+	if l.Spec.Domain == losses.Cosines {
+		s.Score, s.Temperature, s.Bias = Cosine, 1, false
+		if name, settings := param.CutSpec(scheme); name == "sampled" {
+			settings, _, _ = strings.Cut(settings, ",correction=")
+			scheme = "sampled:" + settings + ",correction=none"
+		}
+	}
+	return s, scheme
+}
+
+var testBatch = &data.Batch{Users: []int32{4, 9, 2}, Ptr: []int32{0, 1, 4, 6}, Pos: []int32{7, 1, 8, 30, 0, 89}, Weight: []float32{1, .25, .5, .25, .5, .5}}
+
+// attach builds the float64 side of a head.
+func attach(t *testing.T, head Head, b *graph.Builder[float64], h *gorgonia.Node, l losses.Bound, positions int) Side {
+	at := site[float64]{b: b, values: func(t *Table) []float64 { return wide(t.Data) }}
+	var side Side
+	var err error
+	switch head := head.(type) {
+	case *all:
+		side, err = attachAll(head, at, h, l, positions)
+	case *sampled:
+		side, err = attachSampled(head, at, h, l, positions)
+	case *treeHead:
+		side, err = attachTree(head, at, h, l, positions)
+	case *classesHead:
+		side, err = attachClasses(head, at, h, l, positions)
+	case *adaptiveHead:
+		side, err = attachAdaptive(head, at, h, l, positions)
+	default:
+		require.FailNow(t, "a head without a float64 side", "%T", head)
+	}
+	require.NoError(t, err)
+	return side
+}
+
+// TestEveryLossWithEveryScheme: the gradient of the mean loss by the encodings
+// and by every table is the central difference, in float64, on a batch of rows
+// with one and several positives and a padding row.
+func TestEveryLossWithEveryScheme(t *testing.T) {
+	set := demo(t)
+	for _, spec := range losses.All() {
+		l := spec.Bind(spec.Defaults())
+		for _, scheme := range schemes(t) {
+			if testing.Short() && spec.Name != "softmax" && spec.Name != "sparsemax" {
+				continue
+			}
+			s, text := settingFor(set, l, scheme)
+			t.Run(spec.Name+"/"+text, func(t *testing.T) {
+				head := newHead(t, text, s)
+				hd := wide(Setting{Set: set, Dim: 5, Init: 1, Seed: 9}.NewTable("h", 4, 5).Data)
+				b := graph.NewBuilder[float64]()
+				h := b.Param("h", hd, 4, 5)
+				side := attach(t, head, b, h, l, 8)
+				cost, err := graph.MeanRows(side.Loss(), side.Targets())
+				require.NoError(t, err)
+				require.NoError(t, side.Set(3, testBatch))
+				p, err := b.Train(cost)
+				require.NoError(t, err)
+				defer p.Close()
+				_, err = graph.CheckGradient(p, graph.GradientCheck{Probes: 3, Tolerance: 1e-5})
+				require.NoError(t, err)
+				require.False(t, math.IsNaN(p.Cost()) || math.IsInf(p.Cost(), 0))
+			})
+		}
+	}
+}
+
+// TestHierarchiesNormalise: under softmax the ranker's scores are log p, which
+// sum to 1, and the training loss of a class is −log p of it.
+func TestHierarchiesNormalise(t *testing.T) {
+	set := demo(t)
+	for _, text := range []string{"tree", "tree:kind=balanced", "classes", "classes:k=4", "adaptive", "adaptive:clusters=3,div=2"} {
+		for _, s := range headSettings(set) {
+			t.Run(text+"/"+s.name(), func(t *testing.T) {
+				head := newHead(t, text, s)
+				const rows = 90
+				hd := Setting{Set: set, Dim: 5, Init: 1, Seed: 9}.NewTable("h", rows, 5).Data
+				for i := range rows { // one encoding, each class in turn
+					copy(hd[i*5:], hd[:5])
+				}
+				b := graph.NewBuilder[float32]()
+				side, err := head.Attach(b, b.Param("h", hd, rows, 5), softmax, rows)
+				require.NoError(t, err)
+				batch := &data.Batch{Ptr: []int32{0}}
+				for i := range int32(rows) {
+					batch.Users, batch.Pos = append(batch.Users, i), append(batch.Pos, i)
+					batch.Ptr, batch.Weight = append(batch.Ptr, i+1), append(batch.Weight, 1)
+				}
+				require.NoError(t, side.Set(0, batch))
+				eval, err := b.Eval(side.Loss())
+				require.NoError(t, err)
+				defer eval.Close()
+				require.NoError(t, eval.Run())
+
+				tops := make([]Top, 1)
+				require.NoError(t, head.Ranker().Rank(tops, hd[:5], func(int) []int32 { return nil }, rows))
+				require.Len(t, tops[0].IDs, rows)
+				sum := 0.0
+				for r, id := range tops[0].IDs {
+					sum += math.Exp(float64(tops[0].Scores[r]))
+					require.InDelta(t, -tops[0].Scores[r], eval.Value(side.Loss())[id], 1e-4, "class %d", id)
+					if r > 0 {
+						require.LessOrEqual(t, tops[0].Scores[r], tops[0].Scores[r-1])
+					}
+				}
+				require.InDelta(t, 1, sum, 1e-4)
+
+				require.NoError(t, head.Ranker().Rank(tops, hd[:5], func(int) []int32 { return tops[0].IDs[:1:1] }, 3))
+				require.Len(t, tops[0].IDs, 3)
+				require.ErrorContains(t, head.Ranker().Rank(tops, hd[:4], func(int) []int32 { return nil }, 3), "1 encodings of width 5")
+				head.Tables()[0].Data[0] = float32(math.NaN())
+				require.ErrorContains(t, head.Ranker().Rank(tops, hd[:5], func(int) []int32 { return nil }, 3), "diverged")
+			})
+		}
+	}
+}
+
+// TestSparseTreeRanksEverything: where decisions are certain, every class still
+// has a place.
+func TestSparseTreeRanksEverything(t *testing.T) {
+	set := demo(t)
+	for _, rule := range []string{"sparsemax", "bce", "bpr", "hinge"} {
+		l, err := losses.Parse(rule)
+		require.NoError(t, err)
+		for _, text := range []string{"tree", "classes", "adaptive"} {
+			s := HeadSetting{Setting: Setting{Set: set, Dim: 5, Init: 3, Seed: 7}, Score: Dot, Temperature: 1, Loss: l}
+			tops := make([]Top, 1)
+			require.NoError(t, newHead(t, text, s).Ranker().Rank(tops, []float32{1, 2, -3, 1, 0}, func(int) []int32 { return nil }, 1000))
+			require.Len(t, tops[0].IDs, set.Items)
+		}
+	}
+}
+
+// TestSampledEverySampler trains one head a few steps with each sampler and
+// finds the gradients of W in the rows of positives and draws alone.
+func TestSampledEverySampler(t *testing.T) {
+	set := demo(t)
+	for _, name := range sampler.Names() {
+		for _, s := range headSettings(set) {
+			if s.Temperature != 0.2 {
+				continue
+			}
+			t.Run(fmt.Sprintf("%s/%s", name, s.name()), func(t *testing.T) {
+				head := newHead(t, "sampled:n=6,sampler="+name, s)
+				hd := Setting{Set: set, Dim: 5, Init: 1, Seed: 9}.NewTable("h", 4, 5).Data
+				b := graph.NewBuilder[float32]()
+				h := b.Param("h", hd, 4, 5)
+				side, err := head.Attach(b, h, softmax, 8)
+				require.NoError(t, err)
+				cost, err := graph.MeanRows(side.Loss(), side.Targets())
+				require.NoError(t, err)
+				p, err := b.Train(cost)
+				require.NoError(t, err)
+				defer p.Close()
+				var last []int32
+				different := false
+				for step := range 4 {
+					require.NoError(t, side.Set(step, testBatch))
+					require.NoError(t, p.Run())
+					require.False(t, math.IsNaN(float64(p.Cost())))
+					rows := 0
+					require.NoError(t, side.Apply(p, func(table *Table) graph.Updater[float32] {
+						return recorder{func(g graph.Gradient[float32]) {
+							require.NotNil(t, g.Rows, table.Name)
+							rows = len(g.Rows)
+							for i, id := range g.Rows { // a small step
+								for k := range table.Dim {
+									table.Data[int(id)*table.Dim+k] -= 0.01 * g.Data[i*table.Dim+k]
+								}
+							}
+						}}
+					}))
+					require.LessOrEqual(t, rows, 6+4*6)
+					ids := side.(*sampledSide[float32]).draws.IDs
+					different = different || last != nil && fmt.Sprint(ids) != fmt.Sprint(last)
+					last = append(last[:0], ids...)
+				}
+				if name != "in-batch" { // the batch is the same in each step
+					require.True(t, different, "steps draw anew")
+				}
+				// The same step again draws the same.
+				require.NoError(t, side.Set(3, testBatch))
+			})
+		}
+	}
+}
+
+// TestSampledParams: parameters of samplers are the head's, in either order, and
+// what does not fit is named.
+func TestSampledParams(t *testing.T) {
+	set := demo(t)
+	b, err := ParseHead("sampled:beta=0.5,sampler=popularity,n=9")
+	require.NoError(t, err)
+	require.Equal(t, "sampled:n=9,sampler=popularity,beta=0.5", b.String())
+	again, err := ParseHead(b.String())
+	require.NoError(t, err)
+	require.Equal(t, b.Values, again.Values)
+	for _, name := range sampler.Names() {
+		_, err := ParseHead("sampled:sampler=" + name)
+		require.NoError(t, err)
+	}
+	for text, want := range map[string]string{
+		"sampled:beta=0.5":                   `no parameter "beta"; the choices are n, sampler, correction, hits, per`,
+		"sampled:sampler=popularity,gamma=1": `no parameter "gamma"; the choices are n, sampler, correction, hits, per, beta, delta`,
+		"sampled:sampler=popular":            `sampler="popular" is not one of`,
+		"sampled:sampler=dns,per=batch":      `per="batch" is not one of row`,
+		"sampled:sampler=in-batch,per=row":   `per="row" is not one of batch`,
+		"sampled:n=0":                        "n=0 is outside",
+		"tree:kind=oak":                      `kind="oak" is not one of balanced, huffman`,
+	} {
+		_, err := ParseHead(text)
+		require.ErrorContains(t, err, want, text)
+	}
+	l, err := losses.Parse("ccl")
+	require.NoError(t, err)
+	b, err = ParseHead("sampled")
+	require.NoError(t, err)
+	_, err = b.New(HeadSetting{Setting: Setting{set, 5, 0.5, 7}, Score: Cosine, Temperature: 1, Loss: l})
+	require.ErrorContains(t, err, "use correction=none")
+	for text, want := range map[string]string{
+		"classes:k=91":           "91 groups of 90 classes",
+		"adaptive:shortlist=90":  "must rise within [1, 90)",
+		"adaptive:shortlist=500": "must rise within [1, 90)",
+	} {
+		b, err := ParseHead(text)
+		require.NoError(t, err)
+		_, err = b.New(HeadSetting{Setting: Setting{set, 5, 0.5, 7}, Score: Dot, Temperature: 1})
+		require.ErrorContains(t, err, want)
+	}
+}
+
+// TestAdaptiveProposalSeesTheScores: draws of the oracle follow softmax of the
+// head's own scores, whatever the score and temperature.
+func TestAdaptiveProposalSeesTheScores(t *testing.T) {
+	set := demo(t)
+	for _, s := range headSettings(set) {
+		if s.Bias { // proposals leave biases out
+			continue
+		}
+		head := newHead(t, "sampled:n=3,sampler=softmax-exact", s).(*sampled)
+		hd := Setting{Set: set, Dim: 5, Init: 1, Seed: 9}.NewTable("h", 4, 5).Data
+		b := graph.NewBuilder[float32]()
+		side, err := head.Attach(b, b.Param("h", hd, 4, 5), softmax, 8)
+		require.NoError(t, err)
+		require.NoError(t, side.Set(0, testBatch))
+		eval, err := b.Eval(side.Loss())
+		require.NoError(t, err)
+		require.NoError(t, eval.Run())
+		d := side.(*sampledSide[float32]).draws
+		for r := range 4 {
+			z, p := scores(s, hd[r*5:(r+1)*5], head.Tables()), make([]float64, set.Items)
+			softmax.Predict(p, z)
+			ids, logQ := d.Row(r)
+			for j, id := range ids {
+				require.InDelta(t, math.Log(p[id]), logQ[j], 1e-3)
+			}
+		}
+		require.NoError(t, eval.Close())
+	}
+}
+
+// TestSelectTop holds it against a full sort.
+func TestSelectTop(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	for range 200 {
+		z := make([]float32, 1+rng.IntN(40))
+		for i := range z {
+			z[i] = float32(rng.IntN(8)) // ties
+		}
+		var skip []int32
+		for i := range z {
+			if rng.IntN(4) == 0 {
+				skip = append(skip, int32(i))
+			}
+		}
+		k := rng.IntN(12)
+		got, err := selectTop(z, skip, k)
+		require.NoError(t, err)
+		var want []int32
+		for v := float32(7); v >= 0; v-- {
+			for i, s := range z {
+				masked := false
+				for _, m := range skip {
+					masked = masked || m == int32(i)
+				}
+				if s == v && !masked {
+					want = append(want, int32(i))
+				}
+			}
+		}
+		want = want[:min(k, len(want))]
+		require.Equal(t, len(want), len(got.IDs))
+		for i := range want {
+			require.Equal(t, want[i], got.IDs[i])
+			require.Equal(t, z[want[i]], got.Scores[i])
+		}
+	}
+}
+
+// TestUserTree: a tree that a program registers is one of the choices.
+func TestUserTree(t *testing.T) {
+	tree.Register(tree.Spec{Name: "comb", Doc: "each node splits one class off", Source: "this test",
+		New: func(c int, _ []float64) (*tree.Tree, error) {
+			parent := make([]int32, 2*c-1)
+			for y := range c {
+				parent[y] = int32(c + min(y, c-2))
+			}
+			parent[c] = -1
+			for n := 1; n < c-1; n++ {
+				parent[c+n] = int32(c + n - 1)
+			}
+			return tree.FromParents(parent)
+		}})
+	s := HeadSetting{Setting: Setting{Set: demo(t), Dim: 5, Init: 0.5, Seed: 7}, Score: Dot, Temperature: 1}
+	tops := make([]Top, 1)
+	require.NoError(t, newHead(t, "tree:kind=comb", s).Ranker().Rank(tops, make([]float32, 5), func(int) []int32 { return nil }, 2))
+	require.InDelta(t, math.Log(0.5), tops[0].Scores[0], 1e-6)
+	require.Equal(t, []int32{0, 1}, tops[0].IDs)
+}

@@ -1,0 +1,122 @@
+package models
+
+import (
+	"gorgonia.org/gorgonia"
+
+	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/losses"
+)
+
+// A site is what the sides of all heads share: the builder of one training
+// graph, the head's tables as leaves of it, targets and the loss. Training is at
+// float32; float64 sites exist to be checked.
+type site[T graph.Float] struct {
+	b      *graph.Builder[T]
+	values func(*Table) []T // a table's data at precision T
+
+	tables []*Table
+	leaves []*gorgonia.Node
+
+	loss    *gorgonia.Node
+	targets *graph.Targets
+	data    *graph.TargetData[T]
+	weight  []T // scratch
+}
+
+func newSite(b *graph.Builder[float32]) site[float32] {
+	return site[float32]{b: b, values: func(t *Table) []float32 { return t.Data }}
+}
+
+func (s *site[T]) Loss() *gorgonia.Node    { return s.loss }
+func (s *site[T]) Targets() *graph.Targets { return s.targets }
+
+// matrix adds t as a leaf [Rows,Dim].
+func (s *site[T]) matrix(t *Table) *gorgonia.Node {
+	n := s.b.Param(t.Name, s.values(t), t.Rows, t.Dim)
+	s.tables, s.leaves = append(s.tables, t), append(s.leaves, n)
+	return n
+}
+
+// vector adds t, whose Dim is 1, as a leaf [Rows]; a nil t is no leaf.
+func (s *site[T]) vector(t *Table) *gorgonia.Node {
+	if t == nil {
+		return nil
+	}
+	n := s.b.Param(t.Name, s.values(t), t.Rows)
+	s.tables, s.leaves = append(s.tables, t), append(s.leaves, n)
+	return n
+}
+
+// setTargets gives the rows of the batch their classes.
+func (s *site[T]) setTargets(batch *data.Batch) error {
+	s.data.Reset()
+	for i := range batch.Users {
+		lo, hi := batch.Ptr[i], batch.Ptr[i+1]
+		s.weight = s.weight[:0]
+		for _, w := range batch.Weight[lo:hi] {
+			s.weight = append(s.weight, T(w))
+		}
+		if err := s.data.Append(batch.Pos[lo:hi], s.weight); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *site[T]) Apply(p *graph.Program[float32], updater func(*Table) graph.Updater[float32]) error {
+	for i, t := range s.tables {
+		if err := updater(t).Update(t, p.Grad(s.leaves[i])); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tempered returns h as scores take it: of norm 1 if cosine, divided by τ.
+func tempered(h *gorgonia.Node, score Score, tau float64) (*gorgonia.Node, error) {
+	var err error
+	if score == Cosine {
+		if h, err = graph.L2Normalize(h); err != nil {
+			return nil, err
+		}
+	}
+	if tau != 1 {
+		return graph.Scale(h, 1/tau)
+	}
+	return h, nil
+}
+
+// unitRows returns the rows of w as scores take them.
+func unitRows(w *gorgonia.Node, score Score) (*gorgonia.Node, error) {
+	if score == Cosine {
+		return graph.L2Normalize(w)
+	}
+	return w, nil
+}
+
+// counts returns how often each item is a positive in training.
+func counts(set *data.Dataset) []float64 {
+	c := make([]float64, set.Items)
+	for i, n := range set.Train.ItemCounts() {
+		c[i] = float64(n)
+	}
+	return c
+}
+
+// decide stores in p the probabilities of a decision among candidates with
+// scores z: the prediction map of l, or softmax where l has none.
+func decide(l losses.Bound, p, z []float64) {
+	if l.Spec != nil && l.Predict(p, z) {
+		return
+	}
+	softmax.Predict(p, z)
+}
+
+var softmax = func() losses.Bound {
+	b, err := losses.Parse("softmax")
+	if err != nil {
+		panic("models: " + err.Error())
+	}
+	return b
+}()
