@@ -27,10 +27,10 @@ func init() {
 		Doc:    "exact block minimisers of rg2 and rgx on mf with dot scores: users, then classes, each sweep",
 		Source: "Pu et al. (ICML 2024)",
 		Params: append([]param.Param{
-			{Name: "a", Doc: "weight of the extra Σ_P (o−1)²", Default: 0.1, Min: 0, Max: 1e6},
+			{Name: "a", Doc: "weight of the extra Σ_P (o−1)²", Default: 0.05, Min: 0, Max: 1e6},
 			{Name: "variant", Doc: "exact; code: the quadratic term as the authors' published program has it", Words: param.OneOf("exact", "code"), DefaultWord: "exact"},
 			// a and reg: the best of a few on valid of MovieLens-1M, d = 64.
-		}, regParams(0.04)...),
+		}, regParams(0.07)...),
 		fill:  func(c *Config) { fillALS(c, "rg2") },
 		check: func(given, c Config, fault func(string, error)) { checkALS("als", given, c, fault) },
 		new: func(v param.Values, r *run) (solver, error) {
@@ -50,9 +50,9 @@ func init() {
 		Doc:    "alternating least squares of ½Σ_P (o−1)² + ½α₀Σ_j o² on mf with dot scores",
 		Source: "Hu, Koren, Volinsky (2008); Rendle et al. (2022)",
 		Params: append([]param.Param{
-			{Name: "alpha", Doc: "α₀: weight of the squares of all scores", Default: 0.2, Min: 1e-9, Max: 1e6},
+			{Name: "alpha", Doc: "α₀: weight of the squares of all scores", Default: 0.25, Min: 1e-9, Max: 1e6},
 			// alpha and reg: as for als.
-		}, regParams(0.01)...),
+		}, regParams(0.008)...),
 		fill:  func(c *Config) { fillALS(c, "") },
 		check: func(given, c Config, fault func(string, error)) { checkALS("ials", given, c, fault) },
 		new: func(v param.Values, r *run) (solver, error) {

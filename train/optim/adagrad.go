@@ -33,8 +33,8 @@ type adagrad struct {
 
 func (s *adagrad) Begin(_ int64, rate float64) { s.rate = float32(rate) }
 
-func (s *adagrad) Row(r int, w, g []float32) {
-	kernel.Adagrad(w, s.a[r*len(w):(r+1)*len(w)], g, s.rate, s.eps)
+func (s *adagrad) Move(at int, w, g []float32) {
+	kernel.Adagrad(w, s.a[at:][:len(w)], g, s.rate, s.eps)
 }
 
 func (s *adagrad) Slots() []Slot { return []Slot{{"square-sum", s.a}} }

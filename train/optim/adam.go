@@ -28,7 +28,7 @@ func init() {
 		},
 		New: func(v param.Values, rows, dim int) Rule {
 			return &adam{
-				beta1: v.Num("beta1"), beta2: v.Num("beta2"), eps: v.Num("eps"),
+				beta1: float32(v.Num("beta1")), beta2: float32(v.Num("beta2")), eps: v.Num("eps"),
 				m: make([]float32, rows*dim), v: make([]float32, rows*dim),
 			}
 		},
@@ -36,23 +36,23 @@ func init() {
 }
 
 type adam struct {
-	beta1, beta2, eps float64
-	m, v              []float32
+	beta1, beta2 float32
+	eps          float64
+	m, v         []float32
 
 	// Of the step: η√(1−β₂ᵗ)/(1−β₁ᵗ) and ε√(1−β₂ᵗ), in float64 because 1−β₂ᵗ
-	// cancels.
+	// cancels, and of the rounded β₂ because v averages by it.
 	rate, floor float32
 }
 
 func (a *adam) Begin(t int64, rate float64) {
-	root := math.Sqrt(1 - math.Pow(a.beta2, float64(t)))
-	a.rate = float32(rate * root / (1 - math.Pow(a.beta1, float64(t))))
+	root := math.Sqrt(1 - math.Pow(float64(a.beta2), float64(t)))
+	a.rate = float32(rate * root / (1 - math.Pow(float64(a.beta1), float64(t))))
 	a.floor = float32(a.eps * root)
 }
 
-func (a *adam) Row(r int, w, g []float32) {
-	lo, hi := r*len(w), (r+1)*len(w)
-	kernel.Adam(w, a.m[lo:hi], a.v[lo:hi], g, a.rate, a.floor, float32(a.beta1), float32(a.beta2))
+func (a *adam) Move(at int, w, g []float32) {
+	kernel.Adam(w, a.m[at:][:len(w)], a.v[at:][:len(w)], g, a.rate, a.floor, a.beta1, a.beta2)
 }
 
 func (a *adam) Slots() []Slot { return []Slot{{"mean", a.m}, {"square", a.v}} }

@@ -2,8 +2,8 @@
 // and the learning-rate schedules, one file each. Both are chosen by a spec text
 // such as "adam:lr=0.01,mode=dense" or "cosine:warmup=2".
 //
-// An updater works row by row. A step hands it the rows that have a gradient
-// (all of them where the gradient is dense), each once. Every updater takes the
+// A step hands an updater the rows of a table that have a gradient, all of them
+// where the gradient is dense, each once. Every updater takes the
 // parameters
 //
 //	lr     learning rate η before the schedule's factor
@@ -33,16 +33,17 @@ import (
 	"github.com/fenchel-ml/fenchel/losses/param"
 )
 
-// A Rule is the arithmetic of one optimizer on one table: its state, and how a
-// row moves.
+// A Rule is the arithmetic of one optimizer on one table: its state, and how
+// weights move. It works entry by entry.
 type Rule interface {
 	// Begin starts step t = 1, 2, … at learning rate η ≥ 0.
 	Begin(t int64, rate float64)
 
-	// Row moves w, the weights of row r, along its gradient g. w and g have the
-	// table's width; g is read only. Row is called at most once a step for a row,
-	// and for different rows at the same time from several goroutines.
-	Row(r int, w, g []float32)
+	// Move moves w, the consecutive weights of the table from entry at on, along
+	// their gradient g, which is as long and read only. An entry is moved at most
+	// once a step, and its result does not depend on the entries beside it; Move is
+	// called for different entries at the same time from several goroutines.
+	Move(at int, w, g []float32)
 
 	// Slots returns the state in a fixed order, not copied: what a checkpoint
 	// saves and writes back.
@@ -124,7 +125,7 @@ type Updater struct {
 	step      int64
 	factor    float64
 
-	zero []float32 // gradient of a row without one, mode=dense
+	zero []float32 // gradient of rows without one, mode=dense
 }
 
 // For returns a fresh updater of table t.
@@ -135,7 +136,7 @@ func (b Bound) For(t *graph.Table[float32]) *Updater {
 		lr: v.Num("lr"), l2: v.Num("l2"), decay: v.Num("decay"), dense: v.Word("mode") == "dense",
 	}
 	if u.dense {
-		u.zero = make([]float32, t.Dim)
+		u.zero = make([]float32, blockRows(t.Dim)*t.Dim)
 	}
 	return u
 }
@@ -182,11 +183,12 @@ func (u *Updater) Update(t *graph.Table[float32], g graph.Gradient[float32]) err
 	u.rule.Begin(u.step, rate)
 	keep := float32(1 - rate*u.decay)
 
-	// one moves row r along grad.
-	one := func(r int, grad, scratch []float32) {
-		w := t.Data[r*d : (r+1)*d]
+	// move moves the rows from r on along grad.
+	move := func(r int, grad, scratch []float32) {
+		w := t.Data[r*d:][:len(grad)]
 		if u.l2 != 0 {
 			l2 := float32(u.l2)
+			scratch = scratch[:len(grad)]
 			for k, gk := range grad {
 				scratch[k] = gk + float32(l2*w[k])
 			}
@@ -197,12 +199,13 @@ func (u *Updater) Update(t *graph.Table[float32], g graph.Gradient[float32]) err
 				w[k] *= keep
 			}
 		}
-		u.rule.Row(r, w, grad)
+		u.rule.Move(r*d, w, grad)
 	}
+	block := blockRows(d)
 	if g.Rows == nil {
 		parallel(t.Rows, d, func(lo, hi int, scratch []float32) {
-			for r := lo; r < hi; r++ {
-				one(r, g.Data[r*d:(r+1)*d], scratch)
+			for r := lo; r < hi; r += block {
+				move(r, g.Data[r*d:min(r+block, hi)*d], scratch)
 			}
 		})
 		return nil
@@ -210,36 +213,48 @@ func (u *Updater) Update(t *graph.Table[float32], g graph.Gradient[float32]) err
 	if !u.dense {
 		parallel(n, d, func(lo, hi int, scratch []float32) {
 			for i := lo; i < hi; i++ {
-				one(int(g.Rows[i]), g.Data[i*d:(i+1)*d], scratch)
+				move(int(g.Rows[i]), g.Data[i*d:(i+1)*d], scratch)
 			}
 		})
 		return nil
 	}
 	parallel(t.Rows, d, func(lo, hi int, scratch []float32) {
 		i, _ := slices.BinarySearch(g.Rows, int32(lo))
-		for r := lo; r < hi; r++ {
-			if i < n && int(g.Rows[i]) == r {
-				one(r, g.Data[i*d:(i+1)*d], scratch)
+		for r := lo; r < hi; {
+			next := hi // the next row with a gradient
+			if i < n {
+				next = min(hi, int(g.Rows[i]))
+			}
+			for ; r < next; r += block {
+				move(r, u.zero[:min(block, next-r)*d], scratch)
+			}
+			if r = next; r < hi {
+				move(r, g.Data[i*d:(i+1)*d], scratch)
+				r++
 				i++
-			} else {
-				one(r, u.zero, scratch)
 			}
 		}
 	})
 	return nil
 }
 
-// parallel calls f on consecutive parts of n rows of width d, each with its own
-// scratch row.
+// blockRows returns how many rows of width d move at once: a few thousand
+// weights, which stay in cache from one pass to the next.
+func blockRows(d int) int { return max(1, 4096/d) }
+
+// parallel calls f on consecutive parts of n rows of width d, each with scratch
+// for a block of rows.
 func parallel(n, d int, f func(lo, hi int, scratch []float32)) {
 	workers := min(runtime.GOMAXPROCS(0), n*d/grain+1)
+	scratch := make([]float32, workers*blockRows(d)*d)
+	of := func(i int) []float32 { return scratch[i*blockRows(d)*d : (i+1)*blockRows(d)*d] }
 	if workers == 1 {
-		f(0, n, make([]float32, d))
+		f(0, n, of(0))
 		return
 	}
 	var wg sync.WaitGroup
 	for i := range workers {
-		wg.Go(func() { f(i*n/workers, (i+1)*n/workers, make([]float32, d)) })
+		wg.Go(func() { f(i*n/workers, (i+1)*n/workers, of(i)) })
 	}
 	wg.Wait()
 }

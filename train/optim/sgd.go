@@ -1,8 +1,7 @@
 package optim
 
 import (
-	"math"
-
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 	"github.com/fenchel-ml/fenchel/losses/param"
 )
 
@@ -31,18 +30,15 @@ type sgd struct {
 
 func (s *sgd) Begin(_ int64, rate float64) { s.rate = float32(rate) }
 
-func (s *sgd) Row(r int, w, g []float32) {
+func (s *sgd) Move(at int, w, g []float32) {
 	if s.m == nil {
-		for k, gk := range g {
-			w[k] -= float32(s.rate * gk) // the conversion forbids a fused multiply-add: same bits on every machine
-		}
+		kernel.Axpy(-s.rate, g, w)
 		return
 	}
-	m := s.m[r*len(w) : (r+1)*len(w)]
-	for k, gk := range g {
-		m[k] = float32(s.mu*m[k]) + gk
-		w[k] -= float32(s.rate * m[k])
-	}
+	m := s.m[at:][:len(w)]
+	kernel.Scale(s.mu, m)
+	kernel.Axpy(1, g, m)
+	kernel.Axpy(-s.rate, m, w)
 }
 
 func (s *sgd) Slots() []Slot {
@@ -51,7 +47,3 @@ func (s *sgd) Slots() []Slot {
 	}
 	return []Slot{{"momentum", s.m}}
 }
-
-// sqrt is the rounded float32 root: math.Sqrt of a float32 is exact to one
-// rounding, and the compiler emits the float32 instruction for it.
-func sqrt(x float32) float32 { return float32(math.Sqrt(float64(x))) }
