@@ -49,7 +49,7 @@ is 1 if anything fails.`,
 	f.Float64SliceVar(&c.scales, "scale", []float64{1, 10}, "standard deviations of the scores")
 	f.Uint64Var(&c.seed, "seed", c.seed, "seed of scores, targets and upstream gradients")
 	f.BoolVar(&c.asJSON, "json", false, "print JSON")
-	must(cmd.RegisterFlagCompletionFunc("loss", complete(func() []string { return append(losses.Names(), "all") })))
+	must(cmd.RegisterFlagCompletionFunc("loss", completeSpecs("loss")))
 	return cmd
 }
 

@@ -9,7 +9,6 @@ import (
 
 	"github.com/fenchel-ml/fenchel/internal/report"
 	"github.com/fenchel-ml/fenchel/internal/study/consistency"
-	"github.com/fenchel-ml/fenchel/losses"
 )
 
 func init() { commands = append(commands, newConsistency) }
@@ -56,7 +55,7 @@ declared to fail than these draws show.`,
 	f.IntVar(&c.Draws, "draws", c.Draws, "truths of each family")
 	f.Uint64Var(&c.Seed, "seed", c.Seed, "seed of the truths and of the starts of searches")
 	out.add(cmd)
-	must(cmd.RegisterFlagCompletionFunc("loss", complete(losses.Names)))
+	must(cmd.RegisterFlagCompletionFunc("loss", completeSpecs("loss")))
 	return cmd
 }
 

@@ -62,7 +62,7 @@ Splits:
 	f.Float64Var(&c.MinRating, "min-rating", 0, "keep the interactions of at least this rating; 0 keeps all")
 	f.IntVar(&c.Core, "core", 0, "keep the users and items with at least this many interactions; 0 keeps all")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
-	must(cmd.RegisterFlagCompletionFunc("format", complete(namesOf(data.Formats, func(f *data.Format) string { return f.Name }))))
+	must(cmd.RegisterFlagCompletionFunc("format", completeSpecs("format")))
 	must(cmd.RegisterFlagCompletionFunc("split", complete(splitExamples)))
 	return cmd
 }

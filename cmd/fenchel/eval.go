@@ -61,6 +61,7 @@ Metrics:
 	f.StringSliceVar(&metrics, "metrics", nil, "metrics, such as recall@20,ndcg@20 (default those of the run)")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	must(cmd.RegisterFlagCompletionFunc("split", complete(func() []string { return splitNames })))
+	must(cmd.RegisterFlagCompletionFunc("metrics", completeMetrics))
 	return cmd
 }
 
@@ -79,6 +80,7 @@ type runSource struct{ data string }
 
 func (c *runSource) addFlags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&c.data, "data", "", "where the run's data are now (default where they were)")
+	must(cmd.RegisterFlagCompletionFunc("data", completeSource))
 	cmd.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 		if len(args) > 0 {
 			return nil, cobra.ShellCompDirectiveNoFileComp

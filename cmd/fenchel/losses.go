@@ -32,7 +32,7 @@ parameters, its declared properties and what theory says of it.
 
 JSON prints null for a smoothness or margin that is infinite.`,
 		Args:              arguments(0, 1),
-		ValidArgsFunction: complete(losses.Names),
+		ValidArgsFunction: completeSpecs("loss"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return listLosses(s.out, asJSON)

@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/fenchel-ml/fenchel/data"
-	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/train"
 	"github.com/fenchel-ml/fenchel/train/metric"
@@ -21,35 +20,35 @@ import (
 // A setting is a flag that gives one path of train.Config its value.
 type setting struct {
 	flag, path, usage string
-	kind              string          // what the help calls the value
-	zero              bool            // whether the zero value is a choice and not a word for the default
-	names             func() []string // for completion
+	kind              string // what the help calls the value
+	zero              bool   // whether the zero value is a choice and not a word for the default
+	complete          cobra.CompletionFunc
 }
 
 var settings = []setting{
-	{flag: "data", path: "data.source", kind: "path", usage: "file, directory of splits, or generated set such as demo:users=500"},
-	{flag: "format", path: "data.format", kind: "name", usage: "format of the files; recognised by content unless given", names: namesOf(data.Formats, func(f *data.Format) string { return f.Name })},
+	{flag: "data", path: "data.source", kind: "path", usage: "file, directory of splits, or generated set such as demo:users=500", complete: completeSource},
+	{flag: "format", path: "data.format", kind: "name", usage: "format of the files; recognised by content unless given", complete: completeSpecs("format")},
 	{flag: "min-rating", path: "data.min_rating", kind: "number", zero: true, usage: "keep the interactions of at least this rating; 0 keeps all"},
 	{flag: "core", path: "data.core", kind: "n", zero: true, usage: "keep the users and items with at least this many interactions; 0 keeps all"},
-	{flag: "split", path: "data.split", kind: "split", usage: "how to split; as the files say, else " + data.DefaultSplit + ", unless given", names: splitExamples},
-	{flag: "model", path: "model.name", kind: "model", usage: "model", names: namesOf(models.All, func(s *models.Spec) string { return s.Name })},
+	{flag: "split", path: "data.split", kind: "split", usage: "how to split; as the files say, else " + data.DefaultSplit + ", unless given", complete: complete(splitExamples)},
+	{flag: "model", path: "model.name", kind: "model", usage: "model", complete: completeSpecs("model")},
 	{flag: "dim", path: "model.dim", kind: "n", usage: "width of user and item vectors"},
-	{flag: "score", path: "model.score", kind: "name", usage: "how vectors meet: cosine or dot", names: namesOf(models.Scores, func(s models.Score) string { return string(s) })},
+	{flag: "score", path: "model.score", kind: "name", usage: "how vectors meet: cosine or dot", complete: complete(namesOf(models.Scores, func(s models.Score) string { return string(s) }))},
 	{flag: "temperature", path: "model.temperature", kind: "number", usage: "divides the scores before any loss; 0.2 for cosine and 1 for dot unless given"},
 	{flag: "bias", path: "model.bias", kind: "bool", zero: true, usage: "train a bias per item"},
 	{flag: "init", path: "model.init", kind: "number", usage: "standard deviation of the first weights"},
-	{flag: "loss", path: "loss", kind: "loss", usage: "loss, such as softmax or softmax:smoothing=0.1; see fenchel losses", names: losses.Names},
-	{flag: "candidates", path: "candidates", kind: "text", usage: "classes that a row is scored against in training", names: namesOf(models.Heads, func(s *models.HeadSpec) string { return s.Name })},
-	{flag: "solver", path: "train.solver", kind: "text", usage: "how a step is made", names: namesOf(train.Solvers, func(s *train.SolverSpec) string { return s.Name })},
+	{flag: "loss", path: "loss", kind: "loss", usage: "loss, such as softmax or softmax:smoothing=0.1; see fenchel losses", complete: completeSpecs("loss")},
+	{flag: "candidates", path: "candidates", kind: "text", usage: "classes that a row is scored against in training", complete: completeSpecs("candidates")},
+	{flag: "solver", path: "train.solver", kind: "text", usage: "how a step is made", complete: completeSpecs("solver")},
 	{flag: "epochs", path: "train.epochs", kind: "n", usage: "passes over the data"},
-	{flag: "rows", path: "train.rows", kind: "name", usage: "what a row of a batch is: user (all positives) or pair", names: func() []string { return []string{"user", "pair"} }},
+	{flag: "rows", path: "train.rows", kind: "name", usage: "what a row of a batch is: user (all positives) or pair", complete: complete(func() []string { return []string{data.ByUser.String(), data.ByPair.String()} })},
 	{flag: "batch", path: "train.batch", kind: "n", usage: "rows of a step"},
-	{flag: "optimizer", path: "train.optimizer", kind: "text", usage: "optimizer", names: namesOf(optim.All, func(s *optim.Spec) string { return s.Name })},
-	{flag: "schedule", path: "train.schedule", kind: "text", usage: "learning-rate schedule", names: namesOf(optim.Schedules, func(s *optim.ScheduleSpec) string { return s.Name })},
+	{flag: "optimizer", path: "train.optimizer", kind: "text", usage: "optimizer", complete: completeSpecs("optimizer")},
+	{flag: "schedule", path: "train.schedule", kind: "text", usage: "learning-rate schedule", complete: completeSpecs("schedule")},
 	{flag: "patience", path: "train.patience", kind: "n", zero: true, usage: "stop after so many evaluations without a better value and keep the best weights; 0 runs all epochs"},
-	{flag: "monitor", path: "train.monitor", kind: "metric", usage: "metric that --patience watches"},
+	{flag: "monitor", path: "train.monitor", kind: "metric", usage: "metric that --patience watches", complete: completeMetrics},
 	{flag: "seed", path: "train.seed", kind: "n", zero: true, usage: "seed of first weights and of the order of batches"},
-	{flag: "metrics", path: "eval.metrics", kind: "list", usage: "metrics, with commas: " + strings.Join(metric.Names(), ", ") + ", each at a cut-off such as recall@20"},
+	{flag: "metrics", path: "eval.metrics", kind: "list", usage: "metrics, with commas: " + strings.Join(metric.Names(), ", ") + ", each at a cut-off such as recall@20", complete: completeMetrics},
 	{flag: "every", path: "eval.every", kind: "n", usage: "epochs between evaluations on valid"},
 }
 
@@ -87,8 +86,8 @@ func addConfigFlags(cmd *cobra.Command) *configFlags {
 		if s.kind == "bool" {
 			flag.NoOptDefVal = "true"
 		}
-		if s.names != nil {
-			must(cmd.RegisterFlagCompletionFunc(s.flag, complete(s.names)))
+		if s.complete != nil {
+			must(cmd.RegisterFlagCompletionFunc(s.flag, s.complete))
 		}
 	}
 	f.Var(&textValue{kind: "number"}, rateFlag, "learning rate: the lr of the optimizer")
