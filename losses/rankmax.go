@@ -1,12 +1,13 @@
 package losses
 
 import (
+	"cmp"
 	"math"
+	"slices"
 
 	"gorgonia.org/gorgonia"
 
 	"github.com/fenchel-ml/fenchel/graph"
-	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
 func init() {
@@ -19,7 +20,8 @@ func init() {
 		},
 		Theory: func(v Values) Theory { return rankmaxTheory(v.Num("margin")) },
 		New: func(v Values) graph.Rows {
-			return graph.Rows{F32: rankmax[float32]{v.Num("margin")}, F64: rankmax[float64]{v.Num("margin")}, Fused: kernel.Rankmax{Margin: v.Num("margin")}}
+			// Not fused: the kernel would take a row of scores for each positive.
+			return graph.Rows{F32: rankmax[float32]{v.Num("margin")}, F64: rankmax[float64]{v.Num("margin")}}
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			return graph.EachPositive(z, t, func(z *gorgonia.Node, y *graph.Targets) (*gorgonia.Node, error) {
@@ -62,36 +64,99 @@ func init() {
 // taken. e^ℓ is at least the rank of y, ties counted against it.
 type rankmax[T Float] struct{ delta float64 }
 
-func (rankmax[T]) WorkLen(int) int { return 0 }
+// WorkLen leaves five numbers for each of up to K positives.
+func (rankmax[T]) WorkLen(k int) int { return 5 * k }
 
-func (l rankmax[T]) Row(dz, z []T, t Target[T], _ []T) T {
+func (l rankmax[T]) Row(dz, z []T, t Target[T], work []T) T {
 	m, _ := peak(z)
 	if m != m {
 		return nan[T]()
 	}
-	clear(dz)
-	var loss float64
-	for i, k := range t.Pos {
-		edge := float64(z[k]) - l.delta
-		rest, n := 0.0, 0
-		for j, s := range z {
-			if h := float64(s) - edge; h > 0 && j != int(k) {
-				rest += h
-				n++
-			}
+	if y, ok := t.Label(); ok {
+		return l.one(dz, z, y, float64(t.Weight[0]))
+	}
+	// A class counts for the positives whose edge z_y − δ lies below it: with the
+	// positives in ascending order, for a first part of them. So it is enough to
+	// file each class under the last edge below it, and to sum from the top edge
+	// down. order holds positions in t, which T represents exactly up to 2^24.
+	n := len(t.Pos)
+	order, edges, sum, count, share := work[:n], work[n:2*n], work[2*n:3*n], work[3*n:4*n], work[4*n:5*n]
+	for i := range order {
+		order[i] = T(i)
+	}
+	slices.SortFunc(order, func(a, b T) int { return cmp.Compare(z[t.Pos[int(a)]], z[t.Pos[int(b)]]) })
+	for i, at := range order {
+		edges[i] = z[t.Pos[int(at)]] // + δ
+	}
+	clear(sum)
+	clear(count)
+	for _, s := range z {
+		if i := l.below(edges, s); i >= 0 {
+			sum[i] += T(float64(s) - float64(edges[i]) + l.delta)
+			count[i]++
 		}
-		rest /= l.delta
-		w := float64(t.Weight[i])
-		loss += w * math.Log1p(rest)
-		g := w / (l.delta * (1 + rest))
-		for j, s := range z {
-			if float64(s)-edge > 0 && j != int(k) {
-				dz[j] = T(float64(dz[j]) + g)
-			}
+	}
+	var loss, above, lead float64 // classes above the edge, and their summed lead over it
+	for i := n - 1; i >= 0; i-- {
+		if i+1 < n {
+			lead += above * (float64(edges[i+1]) - float64(edges[i]))
 		}
-		dz[k] = T(float64(dz[k]) - g*float64(n))
+		lead += float64(sum[i])
+		above += float64(count[i])
+		w := float64(t.Weight[int(order[i])])
+		loss += w * math.Log(lead/l.delta) // the positive is among its classes, δ above its edge
+		share[i] = T(w / lead)
+		count[i] = T(above)
+	}
+	upTo := sum // of all shares up to i
+	copy(upTo, share)
+	for i := 1; i < n; i++ {
+		upTo[i] += upTo[i-1]
+	}
+	for j, s := range z {
+		dz[j] = 0
+		if i := l.below(edges, s); i >= 0 {
+			dz[j] = upTo[i]
+		}
+	}
+	for i, at := range order {
+		dz[t.Pos[int(at)]] -= share[i] * count[i]
 	}
 	return T(loss)
+}
+
+// below returns the last i with edges[i] − δ < s, −1 if there is none.
+func (l rankmax[T]) below(edges []T, s T) int {
+	lo, hi := 0, len(edges)
+	for lo < hi {
+		if mid := (lo + hi) / 2; float64(s)-float64(edges[mid])+l.delta > 0 {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	return lo - 1
+}
+
+// one is Row for the label y, times w.
+func (l rankmax[T]) one(dz, z []T, y int, w float64) T {
+	rest, n := 0.0, 0
+	for j, s := range z {
+		if h := float64(s) - float64(z[y]) + l.delta; h > 0 && j != y {
+			rest += h
+			n++
+		}
+	}
+	rest /= l.delta
+	g := w / (l.delta * (1 + rest))
+	for j, s := range z {
+		dz[j] = 0
+		if float64(s)-float64(z[y])+l.delta > 0 {
+			dz[j] = T(g)
+		}
+	}
+	dz[y] = T(-g * float64(n))
+	return T(w * math.Log1p(rest))
 }
 
 func rankmaxTheory(delta float64) Theory {
@@ -102,6 +167,6 @@ func rankmaxTheory(delta float64) Theory {
 		ZeroOne:         true,
 		Margin:          delta,
 		Support:         "the classes less than δ below the target, and the target",
-		Cost:            "O(K) a positive",
+		Cost:            "O(K), or O(K log m) with m positives",
 	}
 }
