@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 
@@ -210,26 +211,43 @@ func (s *scoreState[T]) forward(dst []T, in []any) error {
 		for i := from; i < to; i++ {
 			lo, hi := s.bounds(i)
 			x := h[i*d : (i+1)*d]
+			for a, b := range runs(ids, lo, hi) {
+				kernel.GatherDot(dst[a:b], x, w, ids[a:b])
+			}
 			for j := lo; j < hi; j++ {
 				id := int(ids[j])
 				if id < 0 {
 					dst[j] = T(math.Inf(-1))
 					continue
 				}
-				row := w[id*d : (id+1)*d]
-				z := kernel.Dot(x, row)
 				if s.unit {
-					s.inv[j] = invNorm(row)
-					z *= s.inv[j]
+					s.inv[j] = invNorm(w[id*d : (id+1)*d])
+					dst[j] *= s.inv[j]
 				}
 				if bias != nil {
-					z += bias[id]
+					dst[j] += bias[id]
 				}
-				dst[j] = z
 			}
 		}
 		return nil
 	})
+}
+
+// runs yields the bounds of the runs of classes, between empty places, in
+// ids[lo:hi].
+func runs(ids []int32, lo, hi int) iter.Seq2[int, int] {
+	return func(yield func(int, int) bool) {
+		for a := lo; a < hi; a++ {
+			b := a
+			for b < hi && ids[b] >= 0 {
+				b++
+			}
+			if b > a && !yield(a, b) {
+				return
+			}
+			a = b
+		}
+	}
 }
 
 func (s *scoreState[T]) forwardShared(dst, h, w, bias []T, ids []int32) error {
@@ -281,6 +299,7 @@ type scoreGrad[T Float] struct {
 
 	t      []T // [K,B] upstream; shared only
 	dw     []T // [K,d] by column; shared only
+	coef   []T // upstream over norms; pairs and ownIDs, if unit
 	order  []uint64
 	spare  []uint64
 	starts []int32 // where in order each unique id starts
@@ -301,20 +320,23 @@ func (g *scoreGrad[T]) backward(_ []T, in []any) error {
 		return g.backwardShared(h, up, ids)
 	}
 	if g.want[0] {
+		coef := up
+		if g.unit {
+			g.coef = resize(g.coef, len(ids))
+			coef = g.coef
+		}
 		err := parallel(g.b, 2*g.m*d, func(_, from, to int) error {
 			for i := from; i < to; i++ {
 				row := g.dh[i*d : (i+1)*d]
 				clear(row)
 				lo, hi := g.bounds(i)
-				for j := lo; j < hi; j++ {
-					u, id := up[j], int(ids[j])
-					if id < 0 || u == 0 {
-						continue
-					}
+				for a, b := range runs(ids, lo, hi) {
 					if g.unit {
-						u *= g.inv[j]
+						for j := a; j < b; j++ {
+							coef[j] = up[j] * g.inv[j]
+						}
 					}
-					kernel.Axpy(u, w[id*d:(id+1)*d], row)
+					kernel.GatherAxpy(row, coef[a:b], w, ids[a:b])
 				}
 			}
 			return nil

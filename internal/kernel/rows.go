@@ -115,6 +115,10 @@ func adamGo(w, m, v, g []float32, lr, eps, beta1, beta2 float32) {
 
 func sqrt(x float32) float32 { return float32(math.Sqrt(float64(x))) }
 
+// Prefetch asks for x to be in the cache soon: for rows of a table in an order
+// that the processor does not foresee, some rows ahead of their use.
+func Prefetch(x []float32) { prefetchRow(x) }
+
 // Occurrences are the gradients of some rows of a table, before they are summed:
 // occurrence o of row Row[u], Ptr[u] ≤ o < Ptr[u+1], adds Coef[o] times row Src[o]
 // of a matrix.

@@ -18,8 +18,10 @@ func init() {
 		},
 		New: func(v param.Values, rows, dim int) Rule {
 			a := &adagrad{eps: float32(v.Num("eps")), a: make([]float32, rows*dim)}
-			for i := range a.a {
-				a.a[i] = float32(v.Num("init"))
+			if first := float32(v.Num("init")); first != 0 {
+				for i := range a.a {
+					a.a[i] = first
+				}
 			}
 			return a
 		},

@@ -30,6 +30,7 @@ import (
 	"sync"
 
 	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 	"github.com/fenchel-ml/fenchel/losses/param"
 )
 
@@ -125,7 +126,8 @@ type Updater struct {
 	step      int64
 	factor    float64
 
-	zero []float32 // gradient of rows without one, mode=dense
+	zero []float32   // gradient of rows without one, mode=dense
+	rows [][]float32 // the table and the state of each weight: what a row's move reads
 }
 
 // For returns a fresh updater of table t.
@@ -137,6 +139,12 @@ func (b Bound) For(t *graph.Table[float32]) *Updater {
 	}
 	if u.dense {
 		u.zero = make([]float32, blockRows(t.Dim)*t.Dim)
+	}
+	u.rows = append(u.rows, t.Data)
+	for _, s := range u.rule.Slots() {
+		if len(s.Data) == len(t.Data) {
+			u.rows = append(u.rows, s.Data)
+		}
 	}
 	return u
 }
@@ -213,6 +221,13 @@ func (u *Updater) Update(t *graph.Table[float32], g graph.Gradient[float32]) err
 	if !u.dense {
 		parallel(n, d, func(lo, hi int, scratch []float32) {
 			for i := lo; i < hi; i++ {
+				// The processor foresees neither which row comes next nor its state.
+				if i+ahead < hi {
+					next := int(g.Rows[i+ahead]) * d
+					for _, x := range u.rows {
+						kernel.Prefetch(x[next : next+d])
+					}
+				}
 				move(int(g.Rows[i]), g.Data[i*d:(i+1)*d], scratch)
 			}
 		})
@@ -237,6 +252,9 @@ func (u *Updater) Update(t *graph.Table[float32], g graph.Gradient[float32]) err
 	})
 	return nil
 }
+
+// ahead is how many rows before its move a row is fetched from memory.
+const ahead = 8
 
 // blockRows returns how many rows of width d move at once: a few thousand
 // weights, which stay in cache from one pass to the next.
