@@ -36,8 +36,8 @@ stands beside the reached one: what ranking by the truth would get.
 Ctrl-C ends the run after the step under way and keeps what was reached; the same
 command with the run's folder as --out goes on from there to the same bits.
 
-Paths of --set: ` + strings.Join(train.Paths(), ", ") + `,
-and ` + ratePath + `, which is the lr of train.optimizer.`,
+Paths of --set, beside ` + ratePath + `, which is the lr of train.optimizer:
+` + pathDocs(),
 		Args: arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := flags.config()
@@ -55,6 +55,25 @@ and ` + ratePath + `, which is the lr of train.optimizer.`,
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the result as JSON")
 	must(cmd.MarkFlagDirname("out"))
 	return cmd
+}
+
+// pathDocs lists the paths of a configuration, a group on each line.
+func pathDocs() string {
+	var b strings.Builder
+	last := "-"
+	for _, path := range train.Paths() {
+		group, _, grouped := strings.Cut(path, ".")
+		switch {
+		case !grouped:
+			group = ""
+			fallthrough
+		case group != last:
+			b.WriteString("\n ")
+		}
+		last = group
+		b.WriteString(" " + path)
+	}
+	return strings.TrimPrefix(b.String(), "\n")
 }
 
 func runTrain(ctx context.Context, s streams, cfg train.Config, out string, asJSON bool) error {
