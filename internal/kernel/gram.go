@@ -285,9 +285,6 @@ func gramForward(l moment, ws *Workspace, x *Linear, loss []float32) error {
 	e := ceil(x.D+2, 16) * 16
 	s.e = e
 	s.chunks = min(ceil(x.C, blockClasses), max(minChunk, min(maxChunk, gramBytes/(4*e*e))))
-	for len(s.w) < Workers() {
-		s.w, s.dw = append(s.w, nil), append(s.dw, nil)
-	}
 	ws.sumClasses()
 	s.center = grow(s.center, x.D+1)
 	for k := range s.center {

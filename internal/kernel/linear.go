@@ -16,7 +16,8 @@ import (
 // weights Weight[Ptr[i]:Ptr[i+1]], which sum to 1, and no class for a padding row.
 //
 // A padding row has loss 0 and no gradient, whatever its H holds. A class of bias
-// −Inf is masked: it is as if deleted, and must be no target.
+// −Inf is masked: it is as if deleted, and must be no target; its row of W is
+// finite.
 type Linear struct {
 	B, C, D int
 	H       []float32 // [B,D]
@@ -241,11 +242,24 @@ func (ws *Workspace) prepare(x *Linear, loss []float32, scale float32) error {
 			}
 		}
 	}
-	for len(ws.tiles) < Workers() {
-		ws.tiles, ws.grads = append(ws.tiles, nil), append(ws.grads, nil)
-		ws.wb, ws.dwb = append(ws.wb, nil), append(ws.dwb, nil)
-	}
+	ws.staff()
 	return nil
+}
+
+// staff makes room for the scratch of every worker; GOMAXPROCS may have changed.
+func (ws *Workspace) staff() {
+	n := Workers()
+	for _, s := range []*[][]float32{&ws.tiles, &ws.grads, &ws.wb, &ws.dwb, &ws.gram.w, &ws.gram.dw,
+		&ws.threshold.sample, &ws.threshold.rows, &ws.threshold.val} {
+		*s = enough(*s, n)
+	}
+	t := &ws.threshold
+	t.idx, t.unsorted, t.counts = enough(t.idx, n), enough(t.unsorted, n), enough(t.counts, n)
+}
+
+// enough returns s with n elements or more.
+func enough[T any](s []T, n int) []T {
+	return append(s, make([]T, max(0, n-len(s)))...)
 }
 
 // layout packs H of the problem x, whose live rows are known.
@@ -506,6 +520,11 @@ func (ws *Workspace) ready(x *Linear, g []float32, out *Grad) error {
 	if err := out.validate(x, g, ws.sparse); err != nil {
 		return err
 	}
+	ws.staff()
 	ws.upstream(g)
+	if x.B == 0 { // no row would write them
+		clear(out.W)
+		clear(out.Bias)
+	}
 	return nil
 }

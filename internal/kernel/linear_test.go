@@ -374,3 +374,37 @@ func BenchmarkSoftmax(b *testing.B) {
 		}
 	}
 }
+
+// TestNoRows has nothing to train on: gradients are zero, not what was there.
+func TestNoRows(t *testing.T) {
+	for _, l := range []Loss{Softmax{Tau: 1}, Entmax{1.5}, Rankmax{1}, RG{1, 0}} {
+		p := &problem{Linear: Linear{C: 5, D: 3, W: make([]float32, 15), Label: []int32{}}}
+		loss, out := p.outputs()
+		var ws Workspace
+		require.NoError(t, l.Forward(&ws, &p.Linear, loss))
+		require.NoError(t, l.Backward(&ws, &p.Linear, nil, out))
+		require.Equal(t, make([]float32, 15), out.W, "%T", l)
+		require.Equal(t, make([]float32, 5), out.Bias, "%T", l)
+	}
+}
+
+// TestMoreProcessorsInBackward grows the scratch between the passes.
+func TestMoreProcessorsInBackward(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	for _, l := range []Loss{Softmax{Tau: 1}, Entmax{1.5}, RG{1, 0}} {
+		p := newProblem(source(16), problemConfig{b: 40, c: 3000, d: 8, sd: 1})
+		loss, out := p.outputs()
+		var ws Workspace
+		runtime.GOMAXPROCS(1)
+		require.NoError(t, l.Forward(&ws, &p.Linear, loss))
+		runtime.GOMAXPROCS(4)
+		require.NoError(t, l.Backward(&ws, &p.Linear, p.g, out))
+	}
+}
+
+func TestSoftmaxRefusesBadParameters(t *testing.T) {
+	p := newProblem(source(17), problemConfig{b: 2, c: 3, d: 2, sd: 1})
+	for _, s := range []Softmax{{}, {Tau: -1}, {Tau: nan}, {Tau: inf}, {Tau: 1, Smoothing: 1}, {Tau: 1, Smoothing: nan}} {
+		require.ErrorContains(t, s.Forward(new(Workspace), &p.Linear, make([]float32, 2)), "the temperature is positive")
+	}
+}

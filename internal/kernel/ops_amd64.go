@@ -10,21 +10,33 @@ import (
 // The functions of this file choose the path. They check every bound that the
 // assembly relies on, because it checks none.
 
+// vectorPiece is the most floats that one call takes: what lies in memory streams
+// by in under 60 µs, and what is computed takes less.
+const vectorPiece = 1 << 16
+
 func ptr[T any](s []T) *T { return unsafe.SliceData(s) }
 
-func dot(x, y []float32) float32 {
+func dot(x, y []float32) (s float32) {
 	y = y[:len(x)]
+	for active != pathGo && len(x) > vectorPiece {
+		s += dot(x[:vectorPiece], y[:vectorPiece])
+		x, y = x[vectorPiece:], y[vectorPiece:]
+	}
 	switch active {
 	case pathAVX512:
-		return dot512(ptr(x), ptr(y), len(x))
+		return s + dot512(ptr(x), ptr(y), len(x))
 	case pathAVX2:
-		return dot256(ptr(x), ptr(y), len(x))
+		return s + dot256(ptr(x), ptr(y), len(x))
 	}
 	return dotGo(x, y)
 }
 
 func axpy(a float32, x, y []float32) {
 	y = y[:len(x)]
+	for active != pathGo && len(x) > vectorPiece {
+		axpy(a, x[:vectorPiece], y[:vectorPiece])
+		x, y = x[vectorPiece:], y[vectorPiece:]
+	}
 	switch active {
 	case pathAVX512:
 		axpy512(a, ptr(x), ptr(y), len(x))
@@ -35,27 +47,38 @@ func axpy(a float32, x, y []float32) {
 	}
 }
 
-func sum(x []float32) float32 {
+func sum(x []float32) (s float32) {
+	for active != pathGo && len(x) > vectorPiece {
+		s += sum(x[:vectorPiece])
+		x = x[vectorPiece:]
+	}
 	switch active {
 	case pathAVX512:
-		return sum512(ptr(x), len(x))
+		return s + sum512(ptr(x), len(x))
 	case pathAVX2:
-		return sum256(ptr(x), len(x))
+		return s + sum256(ptr(x), len(x))
 	}
 	return sumGo(x)
 }
 
-func sumSquares(x []float32) float32 {
+func sumSquares(x []float32) (s float32) {
+	for active != pathGo && len(x) > vectorPiece {
+		s += sumSquares(x[:vectorPiece])
+		x = x[vectorPiece:]
+	}
 	switch active {
 	case pathAVX512:
-		return sumSquares512(ptr(x), len(x))
+		return s + sumSquares512(ptr(x), len(x))
 	case pathAVX2:
-		return sumSquares256(ptr(x), len(x))
+		return s + sumSquares256(ptr(x), len(x))
 	}
 	return dotGo(x, x)
 }
 
 func maximum(x []float32) float32 {
+	if active != pathGo && len(x) > vectorPiece {
+		return max(maximum(x[:vectorPiece]), maximum(x[vectorPiece:]))
+	}
 	var lanes [16]float32
 	switch n := len(x); {
 	case active == pathAVX512 && n >= 16:
@@ -70,19 +93,27 @@ func maximum(x []float32) float32 {
 	return maxGo(x)
 }
 
-func exp(dst, x []float32, shift float32) float32 {
+func exp(dst, x []float32, shift float32) (s float32) {
 	dst = dst[:len(x)]
+	for active != pathGo && len(x) > vectorPiece {
+		s += exp(dst[:vectorPiece], x[:vectorPiece], shift)
+		dst, x = dst[vectorPiece:], x[vectorPiece:]
+	}
 	switch active {
 	case pathAVX512:
-		return exp512(ptr(dst), ptr(x), len(x), shift)
+		return s + exp512(ptr(dst), ptr(x), len(x), shift)
 	case pathAVX2:
-		return exp256(ptr(dst), ptr(x), len(x), shift)
+		return s + exp256(ptr(dst), ptr(x), len(x), shift)
 	}
 	return expGo(dst, x, shift)
 }
 
 func logs(dst, x []float32) {
 	dst = dst[:len(x)]
+	for active != pathGo && len(x) > vectorPiece {
+		logs(dst[:vectorPiece], x[:vectorPiece])
+		x, dst = x[vectorPiece:], dst[vectorPiece:]
+	}
 	switch active {
 	case pathAVX512:
 		log512(ptr(dst), ptr(x), len(x))
@@ -95,6 +126,10 @@ func logs(dst, x []float32) {
 
 func pow(dst, x []float32, p float32) {
 	dst = dst[:len(x)]
+	for active != pathGo && len(x) > vectorPiece {
+		pow(dst[:vectorPiece], x[:vectorPiece], p)
+		x, dst = x[vectorPiece:], dst[vectorPiece:]
+	}
 	switch active {
 	case pathAVX512:
 		pow512(ptr(dst), ptr(x), len(x), p)
@@ -236,6 +271,11 @@ func tileExpMap(p []float32, ldp int, z []float32, ldz, n int, l, g, u []float32
 }
 
 func tileHingeSum(z []float32, ldz, n int, tau, f, g, h []float32, e float32) {
+	const most = 256 // classes a call
+	for active != pathGo && n > most {
+		tileHingeSum(z, ldz, most, tau, f, g, h, e)
+		z, n = z[most*ldz:], n-most
+	}
 	tileOK(z, ldz, n)
 	tau, f, g, h = tau[:tileRows], f[:tileRows], g[:tileRows], h[:tileRows]
 	switch {
@@ -351,6 +391,10 @@ func gatherAxpy(acc, coef, tab []float32, ids []int32) {
 
 func adagrad(w, s, g []float32, lr, eps float32) {
 	w, s = w[:len(g)], s[:len(g)]
+	for active != pathGo && len(g) > vectorPiece {
+		adagrad(w[:vectorPiece], s[:vectorPiece], g[:vectorPiece], lr, eps)
+		g, w, s = g[vectorPiece:], w[vectorPiece:], s[vectorPiece:]
+	}
 	switch active {
 	case pathAVX512:
 		adagrad512(ptr(w), ptr(s), ptr(g), len(g), lr, eps)
@@ -363,6 +407,10 @@ func adagrad(w, s, g []float32, lr, eps float32) {
 
 func adam(w, m, v, g []float32, lr, eps, b1, b2 float32) {
 	w, m, v = w[:len(g)], m[:len(g)], v[:len(g)]
+	for active != pathGo && len(g) > vectorPiece {
+		adam(w[:vectorPiece], m[:vectorPiece], v[:vectorPiece], g[:vectorPiece], lr, eps, b1, b2)
+		g, w, m, v = g[vectorPiece:], w[vectorPiece:], m[vectorPiece:], v[vectorPiece:]
+	}
 	switch active {
 	case pathAVX512:
 		adam512(ptr(w), ptr(m), ptr(v), ptr(g), len(g), lr, eps, b1, b2)

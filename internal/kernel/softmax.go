@@ -1,6 +1,9 @@
 package kernel
 
-import "math"
+import (
+	"fmt"
+	"math"
+)
 
 // Softmax is softmax cross-entropy fused with the linear layer:
 //
@@ -18,6 +21,9 @@ type Softmax struct {
 
 // Forward and Backward are those of [Loss].
 func (s Softmax) Forward(ws *Workspace, x *Linear, loss []float32) error {
+	if !(s.Tau > 0 && s.Tau <= math.MaxFloat32 && s.Smoothing >= 0 && s.Smoothing < 1) {
+		return fmt.Errorf("kernel: softmax with temperature %v and smoothing %v; the temperature is positive and finite, smoothing is in [0,1)", s.Tau, s.Smoothing)
+	}
 	return Stream(s).Forward(ws, x, loss)
 }
 

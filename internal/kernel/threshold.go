@@ -274,11 +274,6 @@ func (h hinge) forward(ws *Workspace, x *Linear, loss []float32) error {
 	s := &ws.threshold
 	rows := ws.panels * tileRows
 	s.tau, s.low, s.sums, s.count = grow(s.tau, rows), grow(s.low, rows), grow(s.sums, rows), grow(s.count, rows)
-	for len(s.sample) < Workers() {
-		s.sample, s.rows = append(s.sample, nil), append(s.rows, nil)
-		s.val, s.idx = append(s.val, nil), append(s.idx, nil)
-		s.unsorted, s.counts = append(s.unsorted, nil), append(s.counts, nil)
-	}
 	// Target scores, and τ where it is given; +Inf where there is no row keeps all
 	// scores out.
 	ws.params = grow(ws.params, rows)
@@ -526,9 +521,7 @@ func (h hinge) values(ws *Workspace, loss []float32) {
 // not what others have found by then, decides.
 func (h hinge) filter(ws *Workspace, limit int) bool {
 	s := &ws.threshold
-	for len(s.lists) < ws.chunks*ws.panels {
-		s.lists = append(s.lists, candidates{})
-	}
+	s.lists = enough(s.lists, ws.chunks*ws.panels)
 	lists := s.lists[:ws.chunks*ws.panels]
 	for i := range lists {
 		lists[i].val, lists[i].idx = lists[i].val[:0], lists[i].idx[:0]
@@ -674,9 +667,7 @@ func (h hinge) backward(ws *Workspace, x *Linear, g []float32, out *Grad) error 
 func (h hinge) backwardRows(ws *Workspace, out *Grad, target func(e *entry) float32) {
 	x, s, dp := ws.x, &ws.threshold, ws.dp
 	rows := ws.panels * tileRows
-	for len(s.nz) < ws.chunks {
-		s.nz = append(s.nz, nil)
-	}
+	s.nz = enough(s.nz, ws.chunks)
 	ids := make([]int, ws.chunks+1)
 	Parallel(ws.chunks, func(worker, chunk int) {
 		h.nonzeros(ws, worker, chunk, target)

@@ -52,9 +52,7 @@ func (r *Ranker) TopK(ids []int32, scores []float32, x *Linear, k int, seen func
 	blocks := ceil(x.C, blockClasses)
 	chunks, groups := min(rankChunks, blocks), ceil(x.B, rankRows)
 	r.found, r.count = grow(r.found, chunks*x.B*k), grow(r.count, chunks*x.B)
-	for len(r.workers) < Workers() {
-		r.workers = append(r.workers, rankWorker{})
-	}
+	r.workers = enough(r.workers, Workers())
 	Parallel(chunks*groups, func(worker, task int) {
 		chunk, group := task%chunks, task/chunks
 		lo, hi := chunk*blocks/chunks*blockClasses, min((chunk+1)*blocks/chunks*blockClasses, x.C)

@@ -221,3 +221,35 @@ func series(x, c0, c1, q float64) float64 {
 	}
 	return q
 }
+
+// TestLongVectors covers lengths that take several calls.
+func TestLongVectors(t *testing.T) {
+	onPaths(t, func(t *testing.T) {
+		const n = 2*(1<<16) + 37
+		x, y, dst := make([]float32, n), make([]float32, n), make([]float32, n)
+		for i := range x {
+			x[i], y[i] = 0.5, 2
+		}
+		x[n-1], x[1<<16] = 0.25, 0.75
+		require.InEpsilon(t, float64(n), float64(Dot(x, y)), 1e-6)
+		require.InEpsilon(t, float64(n)/2, float64(Sum(x)), 1e-6)
+		require.InEpsilon(t, float64(n)/4, float64(SumSquares(x)), 1e-5)
+		require.Equal(t, float32(0.75), Max(x))
+		require.InEpsilon(t, float64(n), float64(Exp(dst, x, 0.5)), 1e-5)
+		require.InDelta(t, math.Exp(-0.25), dst[n-1], 1e-6)
+		Log(dst, x)
+		require.InDelta(t, math.Log(0.75), dst[1<<16], 1e-6)
+		require.InDelta(t, math.Log(0.25), dst[n-1], 1e-6)
+		Pow(dst, x, 3)
+		require.InDelta(t, 0.25*0.25*0.25, dst[n-1], 1e-6)
+		Axpy(2, x, y)
+		require.Equal(t, []float32{3, 3.5, 2.5}, []float32{y[0], y[1<<16], y[n-1]})
+		clear(dst)
+		Adagrad(y, dst, x, 1, 0)
+		require.InDelta(t, 1.5, y[n-1], 1e-6)
+		clear(dst)
+		// With the corrections of step 1 the step is 1 whatever the gradient.
+		Adam(y, dst, make([]float32, n), x, float32(math.Sqrt(0.001)/0.1), 0, 0.9, 0.999)
+		require.InDelta(t, 0.5, y[n-1], 1e-4)
+	})
+}
