@@ -136,3 +136,20 @@ func TestSet(t *testing.T) {
 	require.ErrorContains(t, c.Set("train.epochs", "x"), `train.epochs="x" is not a int`)
 	require.ErrorContains(t, c.Set("model.bias", "maybe"), "is not a bool")
 }
+
+// FuzzParse: no text makes Parse or Validate panic, and what is parsed and valid
+// survives its own text.
+func FuzzParse(f *testing.F) {
+	for _, seed := range []string{everything, "train: {epochs: 3}", "train:\n  epochs:\n", "a: &x b\nc: *x", "- 1", "eval: {metrics: recall@20}", "{", "? a\n: b"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := Parse([]byte(text))
+		if err != nil || c.Validate() != nil {
+			return
+		}
+		again, err := Parse([]byte(c.String()))
+		require.NoError(t, err)
+		require.Equal(t, c.Filled(), again.Filled())
+	})
+}

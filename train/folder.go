@@ -44,9 +44,8 @@ func RunDir(ctx context.Context, dir string, cfg Config, set *data.Dataset, obs 
 
 // weightsMeta goes with weights.bin.
 type weightsMeta struct {
-	Config   string // YAML
-	Split    string // hash
-	Finished bool
+	Config string // YAML, so that the file tells by itself what it is
+	Split  string // hash
 }
 
 // checkpointMeta goes with checkpoint.bin.
@@ -71,7 +70,8 @@ func (r *run) openFolder() error {
 		if err != nil {
 			return fmt.Errorf("train: %w", err)
 		}
-		if len(entries) > 0 {
+		// Hidden files may be what a crash left of the first write.
+		if slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return !strings.HasPrefix(e.Name(), ".") }) {
 			return fmt.Errorf("train: %s is no run folder and not empty; choose another", r.dir)
 		}
 		return r.write(ConfigFile, []byte(here))
@@ -138,7 +138,7 @@ func (r *run) checkpointArrays() []weights.Array {
 }
 
 func (r *run) saveCheckpoint() error {
-	m := checkpointMeta{weightsMeta{r.trained.Config.String(), r.hash, false}, r.progress, r.solver.counts()}
+	m := checkpointMeta{weightsMeta{r.trained.Config.String(), r.hash}, r.progress, r.solver.counts()}
 	m.Progress.Seconds = r.seconds()
 	r.lastSave = time.Now()
 	return wrap(weights.Write(r.path(CheckpointFile), m, r.checkpointArrays()))
@@ -160,7 +160,7 @@ func (r *run) saveFinal(finished bool) error {
 	if err := r.saveMetrics(); err != nil {
 		return err
 	}
-	m := weightsMeta{r.trained.Config.String(), r.hash, finished}
+	m := weightsMeta{r.trained.Config.String(), r.hash}
 	if err := weights.Write(r.path(WeightsFile), m, tableArrays("", r.trained.Tables())); err != nil {
 		return wrap(err)
 	}

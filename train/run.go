@@ -17,7 +17,7 @@ type Result struct {
 
 	Epochs      int  // done, counting a resumed run's earlier ones
 	BestEpoch   int  // from 1: the best value of the monitored metric; 0 if none was measured
-	Interrupted bool // the context ended the run before its end
+	Interrupted bool // the context ended the run before its end; the weights are those of the moment
 	Stopped     bool // early stopping ended the run
 
 	// Valid are the metrics of Trained's weights on valid, or, if the run was

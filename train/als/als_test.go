@@ -143,13 +143,17 @@ func written(s *Solver) float64 {
 // half-sweep is stationary (no coordinate can be moved to a lower value); the
 // bits are the same at any GOMAXPROCS.
 func TestSweep(t *testing.T) {
+	users := 600 // three parts
+	if testing.Short() {
+		users = 300
+	}
 	for name, objective := range objectives {
 		t.Run(name, func(t *testing.T) {
 			double := strings.HasSuffix(name, "64")
 			run := func(procs int) (*Solver, []float64) {
 				defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
 				cfg := Config{Dim: 4, Objective: objective(40), Lambda: 0.05, Nu: 1, Init: 0.1, Seed: 3, Float64: double}
-				s := New(cfg, random(600, 40), 40)
+				s := New(cfg, random(users, 40), 40)
 				var values []float64
 				for range 5 {
 					v, err := s.Sweep(t.Context())
@@ -200,6 +204,9 @@ func TestCode(t *testing.T) {
 
 // TestPrecision: a sweep in float32 is that in float64 but for rounding.
 func TestPrecision(t *testing.T) {
+	if testing.Short() {
+		t.Skip("solves some thousand systems in float64")
+	}
 	for name, objective := range objectives {
 		if strings.HasSuffix(name, "64") {
 			continue
