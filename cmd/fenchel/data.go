@@ -11,9 +11,14 @@ import (
 
 func init() { commands = append(commands, newData) }
 
+// dataCommands are the subcommands of data; each file's init appends its own.
+var dataCommands = []func(streams) *cobra.Command{newDescribe}
+
 func newData(s streams) *cobra.Command {
-	cmd := group("data", "Look into data sets")
-	cmd.AddCommand(newDescribe(s))
+	cmd := group("data", "Get, look into, convert and split data sets")
+	for _, newCommand := range dataCommands {
+		cmd.AddCommand(newCommand(s))
+	}
 	return cmd
 }
 
