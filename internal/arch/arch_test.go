@@ -36,7 +36,7 @@ var allowed = map[string]string{
 	"train":         "data graph internal/kernel losses losses/param models train/als train/metric train/optim train/weights",
 	"train/als":     "internal/kernel",
 	"train/metric":  "losses/param",
-	"train/optim":   "graph losses/param",
+	"train/optim":   "graph internal/kernel losses/param",
 	"train/weights": "",
 }
 
