@@ -113,7 +113,7 @@ func masker(masks []*data.Interactions) func(u int32) []int32 {
 			all = append(all, m.Of(int(u))...)
 		}
 		slices.Sort(all)
-		return all
+		return slices.Compact(all)
 	}
 }
 
