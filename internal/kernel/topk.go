@@ -8,7 +8,7 @@ import (
 )
 
 // A Ranker finds the best classes of every row, exactly, over all classes: one
-// pass over W for 256 rows at a time that keeps what is above each row's k-th best
+// pass over W for up to 256 rows at a time that keeps what is above each row's k-th best
 // score so far. It holds the memory of its calls, about 8·B·k bytes for each of up
 // to 8 chunks of classes; the zero value is ready, for one goroutine at a time.
 type Ranker struct {
@@ -26,10 +26,23 @@ type rankWorker struct {
 	all         []uint64
 }
 
+// A task of TopK is a group of rows and a chunk of classes. Each chunk fills the
+// lists of its rows anew, at some k·log(classes/k) candidates a row, so chunks are
+// few and long; groups are small where rows are few, so that there are enough tasks.
 const (
-	rankRows   = 256
-	rankChunks = 8
+	rankRows    = 256
+	rankClasses = 1 << 16
+	rankChunks  = 8
 )
+
+// rankCut returns how many chunks of classes and rows a group has.
+func rankCut(b, c int) (chunks, group int) {
+	group = tileRows
+	if b > 8*rankRows {
+		group = rankRows
+	}
+	return max(1, min(rankChunks, c/rankClasses)), group
+}
 
 // TopK stores the k best classes of each row of x, best first, in ids [B,k], and
 // their scores in scores [B,k] unless that is nil. Ties go to the lower class. The
@@ -50,13 +63,14 @@ func (r *Ranker) TopK(ids []int32, scores []float32, x *Linear, k int, seen func
 	}
 	ws.layout(1)
 	blocks := ceil(x.C, blockClasses)
-	chunks, groups := min(rankChunks, blocks), ceil(x.B, rankRows)
+	chunks, size := rankCut(x.B, x.C)
+	groups := ceil(x.B, size)
 	r.found, r.count = grow(r.found, chunks*x.B*k), grow(r.count, chunks*x.B)
 	r.workers = enough(r.workers, Workers())
 	Parallel(chunks*groups, func(worker, task int) {
 		chunk, group := task%chunks, task/chunks
 		lo, hi := chunk*blocks/chunks*blockClasses, min((chunk+1)*blocks/chunks*blockClasses, x.C)
-		b0, b1 := cut(group, rankRows, x.B)
+		b0, b1 := cut(group, size, x.B)
 		w := &r.workers[worker]
 		w.scan(ws, k, lo, hi, b0, b1, seen)
 		for i := b0; i < b1; i++ {

@@ -16,7 +16,7 @@ func TestTopKMatchesASort(t *testing.T) {
 	onPaths(t, func(t *testing.T) {
 		r := source(30)
 		var ranker Ranker
-		for _, cfg := range []struct{ b, c, d, k int }{{1, 1, 1, 1}, {3, 5, 2, 7}, {70, 400, 9, 10}, {300, 2500, 16, 20}, {2, 3000, 4, 250}} {
+		for _, cfg := range []struct{ b, c, d, k int }{{1, 1, 1, 1}, {3, 5, 2, 7}, {70, 400, 9, 10}, {300, 2500, 16, 20}, {2, 3000, 4, 250}, {1, 200_000, 1, 5}, {2100, 300, 3, 4}} {
 			x := newProblem(r, problemConfig{b: cfg.b, c: cfg.c, d: cfg.d, sd: 1, masked: cfg.c > 100}).Linear
 			for i := range x.H { // few distinct scores: ties everywhere
 				x.H[i] = float32(math.Round(float64(x.H[i]) * 4))
