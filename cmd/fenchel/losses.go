@@ -15,7 +15,10 @@ import (
 func init() { commands = append(commands, newLosses) }
 
 func newLosses(s streams) *cobra.Command {
-	var asJSON bool
+	var (
+		asJSON bool
+		figure string
+	)
 	cmd := &cobra.Command{
 		Use:   "losses [NAME]",
 		Short: "List the losses, or describe one",
@@ -30,17 +33,31 @@ parameters, its declared properties and what theory says of it.
   calibrated  whether the predicted probabilities of the minimiser are the true ones
   sparse      whether classes far below the top get gradient exactly 0
 
-JSON prints null for a smoothness or margin that is infinite.`,
+JSON prints null for a smoothness or margin that is infinite.
+
+--plot draws the value and the gradient of the label against the label's lead over
+the other candidates, of one loss or of all, to a file .svg or .png.`,
 		Args:              arguments(0, 1),
 		ValidArgsFunction: completeSpecs("loss"),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var shown []losses.Bound
+			if len(args) > 0 {
+				b, err := losses.Parse(args[0])
+				if err != nil {
+					return usageError{err}
+				}
+				shown = []losses.Bound{b}
+			}
+			if cmd.Flags().Changed("plot") {
+				if asJSON {
+					return usagef("--plot draws and --json prints; give one of them")
+				}
+				return plotLosses(s.out, figure, shown)
+			}
 			if len(args) == 0 {
 				return listLosses(s.out, asJSON)
 			}
-			b, err := losses.Parse(args[0])
-			if err != nil {
-				return usageError{err}
-			}
+			b := shown[0]
 			if asJSON {
 				return printJSON(s.out, newCard(b))
 			}
@@ -49,6 +66,8 @@ JSON prints null for a smoothness or margin that is infinite.`,
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().StringVar(&figure, "plot", "", "file .svg or .png to draw the curves to, instead of printing")
+	must(cmd.MarkFlagFilename("plot", "svg", "png"))
 	return cmd
 }
 
