@@ -105,8 +105,10 @@ func (x *Linear) masked(c int) bool { return x.Bias != nil && math.IsInf(float64
 //
 // Forward stores the loss of every row of x in loss [B]. Backward takes the
 // upstream gradient g [B] and stores the gradients of Σ g[i]·loss[i]; it follows
-// a Forward with the same Workspace and an unchanged x, any number of times. Both
-// return the error of x.Validate, or [Err]. After an error outputs are undefined.
+// a Forward with the same Workspace and an unchanged x, any number of times.
+// Forward returns [Err] or the error of x.Validate, and either reports parameters
+// outside of the loss's domain and outputs of the wrong size. After an error
+// outputs are undefined.
 type Loss interface {
 	Forward(ws *Workspace, x *Linear, loss []float32) error
 	Backward(ws *Workspace, x *Linear, g []float32, out *Grad) error
@@ -162,7 +164,10 @@ const (
 // and from step to step. The zero value is ready. It serves one goroutine at a
 // time and grows to what the largest problem needs: beside W and its gradient,
 // B·D·(2 + n) floats for n chunks of classes, n = 8 … 64 chosen such that n·B·D
-// floats are about 2 MiB (and 8 at least), and 0.3 MB for each processor.
+// floats are about 2 MiB (and 8 at least), and 0.3 MB for each processor. Losses
+// with a threshold add about 28 bytes for each candidate, of which there are
+// min(B·C/12, 2²³) at most and a few per row once scores have spread; losses of
+// moments add 4 MiB of Gram matrices, or 8 of them.
 type Workspace struct {
 	x               *Linear
 	dp              int // D rounded up to 16
