@@ -10,6 +10,12 @@
 //     float32 to train and at float64 to check;
 //   - Ref, the textbook value in float64 by another algorithm.
 //
+// What the literature says of a loss, smoothness, order, margin and so on, stands
+// in its Theory and is found again by that test, which is package losstest: a
+// loss of one's own in another module passes the same suite. A loss is one file
+// that calls [Register]; [FenchelYoung] makes one from a regulariser's prediction
+// map.
+//
 // Letters: z scores of a row, t its target distribution, K candidates, p the
 // prediction map, ξ a threshold, τ a temperature, Ω a regulariser.
 package losses

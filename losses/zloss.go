@@ -15,8 +15,8 @@ func init() {
 		Doc:    "softplus of the label's standardised score: invariant to shift and scale of the scores",
 		Source: "de Brébisson & Vincent 2016, arXiv:1604.08859, eq. 4",
 		Params: []Param{
-			{Name: "a", Doc: "sharpness of the softplus", Default: 1, Min: 1e-3, Max: 100, Probe: []float64{0.5}},
-			{Name: "b", Doc: "standard deviations above the mean that the label is drawn to", Default: 4, Min: -100, Max: 1000, Probe: []float64{8}},
+			{Name: "a", Doc: "sharpness of the softplus; 0.5 best of 0.5 and 1 on MovieLens-1M", Default: 0.5, Min: 1e-3, Max: 100, Probe: []float64{1}},
+			{Name: "b", Doc: "standard deviations above the mean that the label is drawn to; 8 best of 4, 8 and 16 on MovieLens-1M", Default: 8, Min: -100, Max: 1000, Probe: []float64{4}},
 		},
 		Theory: func(v Values) Theory {
 			return Theory{
