@@ -11,6 +11,9 @@ import (
 // gowalla returns the data set of -data with its train set alone: what is timed
 // is training.
 func gowalla(dir string) (*data.Dataset, error) {
+	if dir == "" {
+		return nil, fmt.Errorf("%w: -data names no directory", errAbsent)
+	}
 	set, err := data.Load(data.Config{Source: dir})
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: no data at %s; see -data", errAbsent, dir)

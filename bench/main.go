@@ -30,6 +30,7 @@ import (
 // settings are the flags.
 type settings struct {
 	rounds  int
+	names   []string // contestants to run; all if empty
 	python  string
 	data    string
 	threads int
@@ -46,6 +47,7 @@ func main() {
 	}
 	var s settings
 	only := flag.String("only", "", "comma-separated rows to run; all if empty")
+	names := flag.String("contestants", "", "comma-separated contestants to run, beside the first of each row; all if empty")
 	out := flag.String("out", "", "file to write the tables to, beside standard output")
 	list := flag.Bool("list", false, "list the rows and stop")
 	flag.IntVar(&s.rounds, "rounds", 7, "timed runs of each contestant, after one that is not timed")
@@ -56,6 +58,9 @@ func main() {
 	slices.SortFunc(rows, func(a, b *row) int { return cmp.Compare(a.order, b.order) })
 
 	chosen, err := choose(*only)
+	if *names != "" && err == nil {
+		s.names, err = chooseContestants(*names, chosen)
+	}
 	switch {
 	case err != nil:
 	case flag.NArg() > 0:
@@ -112,6 +117,28 @@ func choose(only string) ([]*row, error) {
 		return nil, fmt.Errorf("-only: unknown row %q; the choices are %s", name, strings.Join(names, ", "))
 	}
 	return chosen, nil
+}
+
+// chooseContestants returns the names of a comma-separated list, each of which
+// some row has.
+func chooseContestants(list string, of []*row) ([]string, error) {
+	var known []string
+	for _, r := range of {
+		for _, c := range r.contestants {
+			if !slices.Contains(known, c.name) {
+				known = append(known, c.name)
+			}
+		}
+	}
+	var names []string
+	for name := range strings.SplitSeq(list, ",") {
+		name = strings.TrimSpace(name)
+		if !slices.Contains(known, name) {
+			return nil, fmt.Errorf("-contestants: unknown contestant %q; the choices are %q", name, known)
+		}
+		names = append(names, name)
+	}
+	return names, nil
 }
 
 // measure runs the rows, prints the report and reports whether nothing failed,

@@ -26,6 +26,7 @@ type reply struct {
 	Error   string  `json:"error,omitempty"`
 	Version string  `json:"version,omitempty"`
 	Seconds float64 `json:"seconds,omitempty"`
+	CPU     float64 `json:"cpu,omitempty"` // seconds of processor time, of all threads
 	Value   float64 `json:"value,omitempty"`
 	memory
 }
@@ -130,12 +131,11 @@ func (p *process) ready(res *result) error {
 }
 
 // run does the work once.
-func (p *process) run() (seconds, value float64, err error) {
+func (p *process) run() (reply, error) {
 	if _, err := io.WriteString(p.in, "run\n"); err != nil {
-		return 0, 0, err
+		return reply{}, err
 	}
-	r, err := p.read()
-	return r.Seconds, r.Value, err
+	return p.read()
 }
 
 // stop ends the process and takes its memory down.

@@ -114,26 +114,26 @@ func (m *measured) table(b *strings.Builder) {
 	if m.peak > 0 {
 		fmt.Fprintf(b, " · FMA peak %.0f GF/s", m.peak/1e9)
 	}
-	fmt.Fprintf(b, "\n\n| contestant | runs | min ms | median ms | min : %[1]s | median : %[1]s | extra MB | peak MB |\n|---|---|---|---|---|---|---|---|\n", m.results[0].name)
+	fmt.Fprintf(b, "\n\n| contestant | runs | min ms | median ms | CPU ms | min : %[1]s | median : %[1]s | CPU : %[1]s | extra MB | peak MB |\n|---|---|---|---|---|---|---|---|---|---|\n", m.results[0].name)
 	base := m.of(m.results[0].name)
 	for _, r := range m.results {
 		switch {
 		case r.absent != "":
-			fmt.Fprintf(b, "| %s | missing: %s | | | | | | |\n", r.name, cell(r.absent))
+			fmt.Fprintf(b, "| %s | missing: %s | | | | | | | | |\n", r.name, cell(r.absent))
 			continue
 		case r.failed != "":
-			fmt.Fprintf(b, "| %s | **failed**: %s | | | | | | |\n", r.name, cell(r.failed))
+			fmt.Fprintf(b, "| %s | **failed**: %s | | | | | | | | |\n", r.name, cell(r.failed))
 			continue
 		}
-		lo, mid := "–", "–"
+		lo, mid, cpu := "–", "–", "–"
 		if base != nil {
-			lo, mid = number(r.min()/base.min()), number(r.median()/base.median())
+			lo, mid, cpu = number(r.min()/base.min()), number(r.median()/base.median()), number(slices.Min(r.cpu)/slices.Min(base.cpu))
 		}
 		extra, peak := "–", "–"
 		if r.memory.Peak > 0 {
 			extra, peak = number(float64(r.extra(m.job.outBytes))/1e6), number(float64(r.memory.Peak)/1e6)
 		}
-		fmt.Fprintf(b, "| %s | %d | %s | %s | %s | %s | %s | %s |\n", r.name, len(r.seconds), number(1e3*r.min()), number(1e3*r.median()), lo, mid, extra, peak)
+		fmt.Fprintf(b, "| %s | %d | %s | %s | %s | %s | %s | %s | %s | %s |\n", r.name, len(r.seconds), number(1e3*r.min()), number(1e3*r.median()), number(1e3*slices.Min(r.cpu)), lo, mid, cpu, extra, peak)
 	}
 }
 

@@ -78,13 +78,13 @@ type result struct {
 	failed  string // what went wrong; empty if nothing
 	version string
 	seconds []float64
+	cpu     []float64 // seconds of processor time of each run
 	values  []float64
 	memory  memory
 }
 
-func (r *result) ran() bool      { return len(r.seconds) > 0 && r.failed == "" }
-func (r *result) min() float64   { return slices.Min(r.seconds) }
-func (r *result) first() float64 { return r.values[0] }
+func (r *result) ran() bool    { return len(r.seconds) > 0 && r.failed == "" }
+func (r *result) min() float64 { return slices.Min(r.seconds) }
 
 func (r *result) median() float64 {
 	s := slices.Sorted(slices.Values(r.seconds))
@@ -145,7 +145,13 @@ func (r *row) measure(ctx context.Context, s settings) (m *measured, err error) 
 	procs := make([]*process, len(r.contestants))
 	for i, c := range r.contestants {
 		res := &result{contestant: c}
+		if i > 0 && len(s.names) > 0 && !slices.Contains(s.names, c.name) {
+			res.absent = "left out by -contestants"
+		}
 		m.results = append(m.results, res)
+		if res.absent != "" {
+			continue
+		}
 		p, err := start(ctx, s, c, m.job)
 		if err != nil {
 			return nil, err
@@ -165,16 +171,17 @@ func (r *row) measure(ctx context.Context, s settings) (m *measured, err error) 
 				continue
 			}
 			time.Sleep(pause)
-			seconds, value, err := p.run()
+			rep, err := p.run()
 			switch {
 			case ctx.Err() != nil:
 				return nil, ctx.Err()
 			case err != nil:
 				res.failed = err.Error()
 			default:
-				res.values = append(res.values, value)
+				res.values = append(res.values, rep.Value)
 				if round > 0 { // the first run warms caches and compilers up
-					res.seconds = append(res.seconds, seconds)
+					res.seconds = append(res.seconds, rep.Seconds)
+					res.cpu = append(res.cpu, rep.CPU)
 				}
 			}
 		}

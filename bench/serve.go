@@ -62,8 +62,9 @@ func serve(in io.Reader, out io.Writer) error {
 	for lines.Scan() {
 		switch lines.Text() {
 		case "run":
+			before := cpuSeconds()
 			seconds, value, err := run()
-			r := reply{Seconds: seconds, Value: value}
+			r := reply{Seconds: seconds, CPU: cpuSeconds() - before, Value: value}
 			switch {
 			case err != nil:
 				r = reply{Error: err.Error()}

@@ -4,6 +4,7 @@ import json
 import os
 import runpy
 import sys
+import time
 import traceback
 
 # The scripts are named after what they measure; their folder must not hide it.
@@ -39,8 +40,9 @@ def main():
     for line in sys.stdin:
         if line.strip() == "stop":
             return reply(ready=ready, peak=status("VmHWM"))
+        before = time.process_time()
         seconds, value = run()
-        reply(seconds=seconds, value=value)
+        reply(seconds=seconds, cpu=time.process_time() - before, value=value)
 
 
 try:
