@@ -22,6 +22,7 @@ type Started struct {
 type Stepped struct {
 	Epoch, Step int     // from 0
 	Loss        float64 // mean over the step's rows; the objective with als
+	GradNorm    float64 // of the whole gradient; 0 with als
 }
 
 // EpochDone follows each epoch.

@@ -137,7 +137,7 @@ func (r *run) loop(ctx context.Context) (*Result, error) {
 			r.LossSum += o.loss * float64(o.rows)
 			r.Rows += o.rows
 			r.GradSum += o.gradNorm
-			r.obs(&Stepped{Epoch: r.Epoch, Step: r.Step, Loss: o.loss})
+			r.obs(&Stepped{Epoch: r.Epoch, Step: r.Step, Loss: o.loss, GradNorm: o.gradNorm})
 			r.Step++
 		}
 		done := &EpochDone{

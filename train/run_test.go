@@ -207,10 +207,12 @@ func TestEvents(t *testing.T) {
 	require.Equal(t, set.Train.Len(), start.Pairs)
 	require.Len(t, events, 1+4*(5+1)+1)
 	for e := range 4 {
-		rows, sum := 0, 0.0
+		rows, sum, norms := 0, 0.0, 0.0
 		for i := range 5 {
 			s := events[1+e*6+i].(*Stepped)
-			require.Equal(t, Stepped{e, i, s.Loss}, *s)
+			require.Equal(t, Stepped{e, i, s.Loss, s.GradNorm}, *s)
+			norms += s.GradNorm
+			require.Positive(t, s.GradNorm)
 			n := []int{32, 32, 32, 32, 22}[i]
 			rows += n
 			sum += float64(n) * s.Loss
@@ -218,7 +220,7 @@ func TestEvents(t *testing.T) {
 		done := events[1+e*6+5].(*EpochDone)
 		require.Equal(t, e+1, done.Epoch)
 		require.InDelta(t, sum/float64(rows), done.Loss, 1e-12)
-		require.Positive(t, done.GradNorm)
+		require.InDelta(t, norms/5, done.GradNorm, 1e-12)
 		require.Equal(t, e == 2 || e == 3, done.Valid != nil, "each third epoch, and the last")
 	}
 	require.Same(t, res, events[len(events)-1].(*Finished).Result)

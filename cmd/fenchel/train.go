@@ -12,6 +12,7 @@ import (
 
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/train"
+	"github.com/fenchel-ml/fenchel/train/tensorboard"
 )
 
 func init() { commands = append(commands, newTrain) }
@@ -20,6 +21,7 @@ func newTrain(s streams) *cobra.Command {
 	var (
 		flags  *configFlags
 		out    string
+		board  string
 		asJSON bool
 	)
 	cmd := &cobra.Command{
@@ -47,13 +49,15 @@ Paths of --set, beside ` + ratePath + `, which is the lr of train.optimizer:
 			if cmd.Flags().Changed("out") && out == "" {
 				return usagef(`--out: "" is no folder; leave the flag out for a new one under %s`, runsFolder)
 			}
-			return runTrain(cmd.Context(), s, cfg, out, asJSON)
+			return runTrain(cmd.Context(), s, cfg, out, board, asJSON)
 		},
 	}
 	flags = addConfigFlags(cmd)
 	cmd.Flags().StringVar(&out, "out", "", "run folder: new, empty, or that of an interrupted run (default a new one under "+runsFolder+")")
+	cmd.Flags().StringVar(&board, "tensorboard", "", "folder to write TensorBoard event files into, in a folder named as the run's")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the result as JSON")
 	must(cmd.MarkFlagDirname("out"))
+	must(cmd.MarkFlagDirname("tensorboard"))
 	return cmd
 }
 
@@ -76,7 +80,7 @@ func pathDocs() string {
 	return strings.TrimPrefix(b.String(), "\n")
 }
 
-func runTrain(ctx context.Context, s streams, cfg train.Config, out string, asJSON bool) error {
+func runTrain(ctx context.Context, s streams, cfg train.Config, out, board string, asJSON bool) error {
 	set, err := data.Load(cfg.Data.Config())
 	if err != nil {
 		return fmt.Errorf("--data: %w", err)
@@ -86,8 +90,26 @@ func runTrain(ctx context.Context, s streams, cfg train.Config, out string, asJS
 		return fmt.Errorf("--out: %w", err)
 	}
 	r := &reporter{s: s, set: set, quiet: asJSON}
-	res, err := train.RunDir(ctx, out, cfg, set, r.observe)
+	observe := train.Observer(r.observe)
+	var events *tensorboard.Writer
+	if board != "" {
+		if events, err = tensorboard.Create(filepath.Join(board, filepath.Base(filepath.Clean(out)))); err != nil {
+			return fmt.Errorf("--tensorboard: %w", err)
+		}
+		observe = func(e train.Event) {
+			r.observe(e)
+			events.Observe(e)
+		}
+	}
+	res, err := train.RunDir(ctx, out, cfg, set, observe)
 	r.clear()
+	if events != nil {
+		// What it could not write fails the run at its end, not in its middle.
+		err = errors.Join(err, events.Close())
+		if res == nil {
+			os.Remove(events.Name()) // of a run that did not start; what matters is the error before
+		}
+	}
 	if res == nil { // nothing was reached
 		return err
 	}

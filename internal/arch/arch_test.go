@@ -33,11 +33,12 @@ var allowed = map[string]string{
 	"data":   "",
 	"models": "data graph internal/kernel losses losses/param losses/sampler losses/tree",
 
-	"train":         "data graph internal/kernel losses losses/param models train/als train/metric train/optim train/weights",
-	"train/als":     "internal/kernel",
-	"train/metric":  "losses/param",
-	"train/optim":   "graph internal/kernel losses/param",
-	"train/weights": "",
+	"train":             "data graph internal/kernel losses losses/param models train/als train/metric train/optim train/weights",
+	"train/als":         "internal/kernel",
+	"train/metric":      "losses/param",
+	"train/optim":       "graph internal/kernel losses/param",
+	"train/tensorboard": "train train/optim",
+	"train/weights":     "",
 }
 
 // The rooms at the end of the flow, by prefix. Nothing outside a room imports
