@@ -32,12 +32,13 @@ type Config struct {
 
 	Model ModelConfig `yaml:"model,omitempty"`
 
-	// Loss is a loss's text, e.g. "entmax:alpha=1.3"; default what the solver
+	// Loss is the text of a loss, e.g. "entmax:alpha=1.3", or of a composition, e.g.
+	// "sampled-softmax:n=64"; default what the solver
 	// names: "softmax", "rg2" with solver als, none with ials, whose loss is its own.
 	Loss string `yaml:"loss,omitempty"`
 
 	// Candidates is a head's text: which classes a training row is scored against;
-	// default "all".
+	// default that of a composition, else "all".
 	Candidates string `yaml:"candidates,omitempty"`
 
 	Train TrainConfig `yaml:"train,omitempty"`
@@ -109,8 +110,8 @@ type TrainConfig struct {
 	Batch int `yaml:"batch,omitempty"`
 
 	// Optimizer is an optimizer's text; default "adam:lr=0.01,mode=dense", whose
-	// step costs time in proportion to the tables: mode=lazy does not. Of solver
-	// gradient.
+	// step costs time in proportion to the tables, with candidates "all", and else
+	// "adam:lr=0.01", which is lazy and does not. Of solver gradient.
 	Optimizer string `yaml:"optimizer,omitempty"`
 
 	// Schedule is a learning-rate schedule's text; default "constant". Of solver
@@ -147,7 +148,6 @@ func (c Config) Filled() Config {
 	set(&c.Model.Name, "mf")
 	set(&c.Model.Dim, 64)
 	set(&c.Train.Solver, "gradient")
-	set(&c.Candidates, "all")
 	set(&c.Eval.Every, 1)
 	if len(c.Eval.Metrics) == 0 {
 		c.Eval.Metrics = []string{"recall@20", "ndcg@20"}
@@ -158,9 +158,14 @@ func (c Config) Filled() Config {
 		s, _ = parseSolver("gradient")
 	}
 	s.Spec.fill(&c)
+	loss, err := losses.Resolve(c.Loss, 0)
+	if err == nil { // else Validate says so
+		set(&c.Candidates, loss.Candidates)
+	}
+	set(&c.Candidates, "all")
 	switch models.Score(c.Model.Score) {
 	case models.Cosine:
-		if l, err := losses.Parse(c.Loss); err == nil && l.Spec.Domain == losses.Cosines {
+		if err == nil && loss.Loss.Spec.Domain == losses.Cosines {
 			set(&c.Model.Temperature, 1)
 		}
 		set(&c.Model.Temperature, 0.2)
@@ -226,7 +231,8 @@ func (c Config) Validate() error {
 
 // checkGradient is the check of the fields that solver gradient reads.
 func checkGradient(_, c Config, fault func(path string, err error)) {
-	loss, err := losses.Parse(c.Loss)
+	resolved, err := losses.Resolve(c.Loss, 0)
+	loss := resolved.Loss
 	fault("loss", err)
 	if err == nil && loss.Spec.Domain == losses.Cosines && (c.Model.Score != string(models.Cosine) || c.Model.Temperature != 1 || c.Model.Bias) {
 		fault("loss", fmt.Errorf("%s takes cosines: set model.score to cosine, model.temperature to 1 and model.bias to false", loss.Spec.Name))

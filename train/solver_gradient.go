@@ -31,7 +31,11 @@ func init() {
 			set(&c.Train.Epochs, 40)
 			set(&c.Train.Rows, data.ByUser.String())
 			set(&c.Train.Batch, 128)
-			set(&c.Train.Optimizer, "adam:lr=0.01,mode=dense")
+			optimizer := "adam:lr=0.01" // a step costs what its candidates do
+			if r, err := losses.Resolve(c.Loss, 0); c.Candidates == "all" || c.Candidates == "" && err == nil && r.Candidates == "" {
+				optimizer = "adam:lr=0.01,mode=dense" // all classes move anyway
+			}
+			set(&c.Train.Optimizer, optimizer)
 			set(&c.Train.Schedule, "constant")
 		},
 		check: checkGradient,
@@ -62,7 +66,7 @@ func newGradient(_ param.Values, r *run) (solver, error) {
 	if err != nil {
 		return nil, err
 	}
-	loss, err := losses.Parse(c.Loss)
+	loss, err := losses.Resolve(c.Loss, r.set.Items)
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +87,7 @@ func newGradient(_ param.Values, r *run) (solver, error) {
 	if err != nil {
 		return nil, err
 	}
-	if g.side, err = r.trained.Head.Attach(b, h, loss, g.batches.MaxPos()); err != nil {
+	if g.side, err = r.trained.Head.Attach(b, h, loss.Loss, g.batches.MaxPos()); err != nil {
 		return nil, err
 	}
 	cost, err := graph.MeanRows(g.side.Loss(), g.side.Targets())

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/train/weights"
 )
@@ -38,7 +39,15 @@ func New(cfg Config, set *data.Dataset) (*Trained, error) {
 		return nil, err
 	}
 	setting.Dim = t.Model.Dim()
-	t.Head, err = head.New(models.HeadSetting{Setting: setting, Score: models.Score(c.Score), Temperature: c.Temperature, Bias: c.Bias})
+	hs := models.HeadSetting{Setting: setting, Score: models.Score(c.Score), Temperature: c.Temperature, Bias: c.Bias}
+	if t.Config.Loss != "" { // ials has none
+		loss, err := losses.Resolve(t.Config.Loss, set.Items)
+		if err != nil {
+			return nil, err
+		}
+		hs.Loss = loss.Loss
+	}
+	t.Head, err = head.New(hs)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,13 @@
+package losses
+
+func init() {
+	RegisterComposition(Composition{
+		Name:   "ccl",
+		Doc:    "cosine contrastive loss of the positive and n draws",
+		Source: "Mao et al. 2021, arXiv:2109.12613",
+		Loss:   "ccl", Candidates: "sampled:n=512,sampler=uniform,correction=none,hits=keep",
+		Minimiser:    "cosine 1 where t > wq, else the margin: classes tie",
+		Order:        OrderNone,
+		OrderUniform: OrderWeak,
+	})
+}

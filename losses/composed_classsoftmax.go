@@ -1,0 +1,13 @@
+package losses
+
+func init() {
+	RegisterComposition(Composition{
+		Name:   "class-softmax",
+		Doc:    "two-level softmax: a group of classes, then the class within it",
+		Source: "Goodman 2001, ICASSP",
+		Loss:   "softmax", Candidates: "classes",
+		Minimiser:    "p = t, where scores can be anything",
+		Order:        OrderStrict,
+		OrderUniform: OrderStrict,
+	})
+}

@@ -1,0 +1,31 @@
+package losses
+
+import (
+	"fmt"
+	"math"
+)
+
+func init() {
+	RegisterComposition(Composition{
+		Name:   "gbce",
+		Doc:    "generalised binary cross-entropy of the positive and n draws, calibrated by t",
+		Source: "Petrov & Macdonald 2023, arXiv:2308.07192, eq. 8 and 9",
+		Loss:   "gbce", Candidates: "sampled:n=256,sampler=uniform,correction=none,hits=keep",
+		Params: []Param{
+			{Name: "t", Doc: "calibration t: 0 leaves negative sampling's probabilities, 1 makes them those of all negatives", Default: 0.75, Min: 0, Max: 1},
+		},
+		Bind: func(v Values, classes, draws int) string {
+			r := 0.0 // the sampling rate
+			if classes > 1 {
+				r = min(float64(draws)/float64(classes-1), 1)
+			}
+			return fmt.Sprintf("beta=%g", max(1-v.Num("t")*(1-r), 1e-6)) // r(t(1−1/r)+1/r)
+		},
+		Minimiser:    "log(βt/(nq)): in the order of t for uniform draws alone",
+		Order:        OrderNone,
+		OrderUniform: OrderStrict,
+		Link: func(v Values, t, q []float64, n int) []float64 {
+			return ratios(t, q, math.Log(v.Num("beta")/float64(n)))
+		},
+	})
+}

@@ -1,0 +1,14 @@
+package losses
+
+func init() {
+	RegisterComposition(Composition{
+		Name:   "infonce",
+		Doc:    "softmax over the positive and draws, uncorrected",
+		Source: "van den Oord, Li & Vinyals 2018, arXiv:1807.03748, eq. 4",
+		Loss:   "softmax", Candidates: "sampled:n=512,sampler=uniform,correction=none,hits=keep",
+		Minimiser:    "log(t/q) + c: in the order of t for uniform draws alone",
+		Order:        OrderNone,
+		OrderUniform: OrderStrict,
+		Link:         func(_ Values, t, q []float64, _ int) []float64 { return ratios(t, q, 0) },
+	})
+}

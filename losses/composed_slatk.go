@@ -1,0 +1,11 @@
+package losses
+
+func init() {
+	RegisterComposition(Composition{
+		Name:   "sl-at-k",
+		Doc:    "softmax loss for the top K over the positive and draws",
+		Source: "Yang et al. 2025, KDD (SL@K); the IR-Benchmark code",
+		Loss:   "sl-at-k", Candidates: "sampled:n=512,sampler=uniform,correction=none,hits=keep",
+		Minimiser: "none in closed form; as sl where the weight is constant",
+	})
+}

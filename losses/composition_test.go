@@ -1,0 +1,204 @@
+package losses_test
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/losses"
+)
+
+// TestResolve deals settings out to the loss, the candidates and the
+// composition.
+func TestResolve(t *testing.T) {
+	for text, want := range map[string][2]string{
+		"softmax:tau=0.2":                    {"softmax:tau=0.2", ""},
+		"sampled-softmax":                    {"softmax", "sampled:n=512,sampler=uniform,correction=logq,hits=keep"},
+		"sampled-softmax:tau=0.2,n=8":        {"softmax:tau=0.2", "sampled:sampler=uniform,correction=logq,hits=keep,n=8"},
+		"nce: log-z=1, sampler=log-uniform ": {"nce:log-z=1", "sampled:n=64,correction=logq,hits=keep,sampler=log-uniform"},
+		"nce:beta=0.5":                       {"nce", "sampled:n=64,sampler=popularity,correction=logq,hits=keep,beta=0.5"},
+		"bpr:weights=softmax,n=4":            {"bpr:weights=softmax", "sampled:sampler=uniform,correction=none,hits=keep,per=row,n=4"},
+		"bpr:sampler=in-batch":               {"bpr", "sampled:n=1,correction=none,hits=keep,sampler=in-batch"},
+		"hsm:kind=balanced":                  {"softmax", "tree:kind=balanced"},
+		"class-softmax:k=7,tau=2":            {"softmax:tau=2", "classes:k=7"},
+		"adaptive-softmax":                   {"softmax", "adaptive"},
+	} {
+		r, err := losses.Resolve(text, 0)
+		require.NoError(t, err, text)
+		require.Equal(t, want, [2]string{r.Loss.String(), r.Candidates}, text)
+		require.Equal(t, want[1] == "", r.Composition == nil)
+	}
+	// β = r(t(1−1/r)+1/r) with r = k/(C−1).
+	for _, c := range []struct {
+		text    string
+		classes int
+		beta    float64
+	}{{"gbce:n=20", 201, 0.1 * (0.75*(1-10) + 10)}, {"gbce:n=20,t=0", 201, 1}, {"gbce:n=20,t=1", 201, 0.1}, {"gbce:n=20", 11, 1}, {"gbce", 0, 0.25}} {
+		r, err := losses.Resolve(c.text, c.classes)
+		require.NoError(t, err)
+		require.InDelta(t, c.beta, r.Loss.Values.Num("beta"), 1e-12, c.text)
+	}
+	for text, want := range map[string]string{
+		"sofmax":                  "the choices are adaptive-softmax, am-softmax",
+		"softmax:n=4":             `no parameter "n"`,
+		"sampled-softmax:n":       `"n" is not name=value`,
+		"sampled-softmax:n=1,n=2": `parameter "n" is given twice`,
+		"sampled-softmax:tau=x":   `tau="x" is not a number`,
+		"gbce:t=2":                "t=2 is outside [0, 1]",
+	} {
+		_, err := losses.Resolve(text, 0)
+		require.ErrorContains(t, err, want, text)
+	}
+}
+
+// scheme reads what a composition's candidates say of corrections.
+func scheme(candidates string) (c graph.Correction, drop bool) {
+	for part := range strings.SplitSeq(candidates, ",") {
+		switch part {
+		case "correction=logq":
+			c = graph.CorrectLogQ
+		case "correction=importance":
+			c = graph.CorrectImportance
+		case "hits=drop":
+			drop = true
+		}
+	}
+	return c, drop
+}
+
+// risk is the gradient of E_{y~t, draws~q} of the sampled loss, exact over all
+// draws.
+func risk(t *testing.T, text string, s, truth, q []float64, n int, c graph.Correction, drop bool) []float64 {
+	sum := make([]float64, len(s))
+	for y, ty := range truth {
+		m := enumerate(t, text, s, y, n, q, c, drop, c == graph.CorrectImportance)
+		for i := range sum {
+			sum[i] += ty * m.mean[i]
+		}
+	}
+	return sum
+}
+
+// The counter-example of popularity-biased draws: the most frequent class is
+// drawn most, by more than its share.
+var (
+	skewedTruth = []float64{0.4, 0.35, 0.25}
+	skewedDraws = []float64{0.6, 0.3, 0.1}
+)
+
+// TestMinimisers holds each composition's Link to be stationary for its expected
+// loss, and its declared order against the Links of several t and q.
+func TestMinimisers(t *testing.T) {
+	truths := [][]float64{skewedTruth, {0.1, 0.2, 0.3, 0.4}, {0.55, 0.25, 0.15, 0.05}}
+	draws := [][]float64{skewedDraws, {0.4, 0.1, 0.2, 0.3}, {0.7, 0.1, 0.1, 0.1}}
+	linked := 0
+	for _, comp := range losses.Compositions() {
+		r, err := losses.Resolve(comp.Name, 0)
+		require.NoError(t, err)
+		if comp.Link == nil {
+			continue
+		}
+		linked++
+		t.Run(comp.Name, func(t *testing.T) {
+			c, drop := scheme(r.Candidates)
+			ties, reversed := [2]int{}, [2]int{}
+			for i, truth := range truths {
+				uniform := make([]float64, len(truth))
+				for j := range uniform {
+					uniform[j] = 1 / float64(len(truth))
+				}
+				for u, q := range [][]float64{draws[i], uniform} {
+					for n := 1; n <= 3; n++ {
+						s := comp.Link(r.Loss.Values, truth, q, n)
+						for k, g := range risk(t, r.Loss.String(), s, truth, q, n, c, drop) {
+							require.InDelta(t, 0, g, 1e-10, "t=%v q=%v n=%d: gradient %d at the minimiser", truth, q, n, k)
+						}
+						for a := range truth {
+							for b := range truth {
+								switch {
+								case truth[a] <= truth[b]:
+								case s[a] < s[b]-1e-9:
+									reversed[u]++
+								case s[a] <= s[b]+1e-9:
+									ties[u]++
+								}
+							}
+						}
+					}
+				}
+			}
+			for u, order := range []losses.Order{comp.Order, comp.OrderUniform} {
+				want := losses.OrderStrict
+				if reversed[u] > 0 {
+					want = losses.OrderNone
+				} else if ties[u] > 0 {
+					want = losses.OrderWeak
+				}
+				require.Equal(t, want.String(), order.String(), "%d ties, %d reversals, uniform draws: %v", ties[u], reversed[u], u == 1)
+			}
+		})
+	}
+	require.GreaterOrEqual(t, linked, 6)
+}
+
+// descend minimises the expected loss by gradient descent with momentum-free
+// steps 1/β and returns the scores.
+func descend(t *testing.T, text string, truth, q []float64, n int, c graph.Correction, drop bool) []float64 {
+	s := make([]float64, len(truth))
+	for range 600 {
+		g := risk(t, text, s, truth, q, n, c, drop)
+		worst := 0.0
+		for i := range s {
+			s[i] -= 2 * g[i]
+			worst = max(worst, math.Abs(g[i]))
+		}
+		if worst < 1e-9 {
+			break
+		}
+	}
+	return s
+}
+
+// TestPopularityReversesTheOrder trains the counter-example from zero: without a
+// correction the learned order is that of t/q, which is t's reversed; with one it
+// is t's.
+func TestPopularityReversesTheOrder(t *testing.T) {
+	order := func(s []float64) []int {
+		at := []int{0, 1, 2}
+		slices.SortFunc(at, func(a, b int) int {
+			if s[a] > s[b] {
+				return -1
+			}
+			return 1
+		})
+		return at
+	}
+	for _, c := range []struct {
+		text       string
+		correction graph.Correction
+		drop       bool
+		n          int
+		want       []int
+	}{
+		{"nce", graph.Uncorrected, false, 2, []int{2, 1, 0}},     // neg
+		{"bpr", graph.Uncorrected, false, 1, []int{2, 1, 0}},     // bpr
+		{"softmax", graph.Uncorrected, false, 2, []int{2, 1, 0}}, // infonce
+		{"nce", graph.CorrectLogQ, false, 2, []int{0, 1, 2}},     // nce
+		{"softmax", graph.CorrectLogQ, false, 2, []int{0, 1, 2}}, // ranking NCE
+		{"softmax", graph.CorrectLogQ, true, 2, []int{0, 1, 2}},
+		// The importance correction is biased at few draws, enough to undo its purpose:
+		// one draw learns the rarest class first, two swap the last two.
+		{"softmax", graph.CorrectImportance, true, 1, []int{2, 0, 1}},
+		{"softmax", graph.CorrectImportance, true, 2, []int{0, 2, 1}},
+		{"softmax", graph.CorrectImportance, true, 3, []int{0, 1, 2}},
+		{"softmax", graph.CorrectImportance, true, 6, []int{0, 1, 2}},
+		{"bpr", graph.CorrectLogQ, false, 1, []int{0, 1, 2}},
+	} {
+		s := descend(t, c.text, skewedTruth, skewedDraws, c.n, c.correction, c.drop)
+		require.Equal(t, c.want, order(s), "%s correction=%d drop=%v: %v", c.text, c.correction, c.drop, s)
+	}
+}
