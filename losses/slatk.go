@@ -16,7 +16,7 @@ func init() {
 		Source: "Yang et al. 2025, Breaking the top-K barrier: advancing top-K ranking metrics optimization in recommender systems, KDD (SL@K), eq. 9",
 		Params: []Param{
 			{Name: "tau", Doc: "temperature τ of the softmax loss", Default: 0.2, Min: 0.01, Max: 100, Probe: []float64{0.5}},
-			{Name: "tau-w", Doc: "temperature τ_w of the weight", Default: 1, Min: 0.01, Max: 100, Probe: []float64{2}},
+			{Name: "tau-w", Doc: "temperature τ_w of the weight; below about τ·SL the loss falls fastest where the positive falls below β, and nothing is learned", Default: 3, Min: 0.01, Max: 100, Probe: []float64{2}},
 			{Name: "k", Doc: "K: the threshold β is the K-th largest score of the row; 0 takes the constant beta", Default: 20, Min: 0, Max: 1e6, Integer: true, Probe: []float64{0, 2}},
 			{Name: "beta", Doc: "threshold β where k is 0", Default: 0, Min: -1, Max: 1},
 		},
@@ -130,9 +130,9 @@ func slAtKTheory(tau, tauW float64, k int) Theory {
 		Props:           ShiftInvariant,
 		Smoothness:      Constant(math.Inf(1)), // the gradient jumps where the K-th place changes hands
 		PopulationOrder: OrderWeak,             // as of sl
-		// The positive of a class that is not among the K counts for less: with K below
-		// the number of classes a class that leads t need not lead.
-		ZeroOne: k == 0 || k >= 4,
+		// A steep weight can do without the class that leads t, where others reach the
+		// K-th place in its stead.
+		ZeroOne: k == 0 || tauW >= 2,
 		Margin:  math.Inf(1),
 		Support: "dense, never 0",
 		Cost:    "O(K) a positive",

@@ -211,7 +211,7 @@ func (r *classesRanker) Rank(tops []Top, h []float32, skip func(i int) []int32, 
 }
 
 // logDecision returns the log-probabilities of a decision among candidates with
-// scores z: those of rule's prediction map, normalised, where 0 counts as 1e-300;
+// scores z: those of rule's prediction map, where 0 counts as 1e-300;
 // of NaN scores NaN.
 func logDecision(rule losses.Bound, z []float32) []float64 {
 	x, p := make([]float64, len(z)), make([]float64, len(z))
@@ -230,12 +230,8 @@ func logDecision(rule losses.Bound, z []float32) []float64 {
 		return p
 	}
 	decide(rule, p, x)
-	var sum float64
-	for _, v := range p {
-		sum += v
-	}
 	for j, v := range p {
-		p[j] = math.Log(max(v/sum, 1e-300))
+		p[j] = math.Log(max(v, 1e-300))
 		if x[j] != x[j] {
 			p[j] = x[j]
 		}

@@ -165,20 +165,15 @@ func (r *treeRanker) logits(z []float32) {
 	for i, x := range z {
 		pair[1] = float64(x)
 		decide(r.rule, p[:], pair[:])
-		one := clampP(p[1])
-		if sum := p[0] + p[1]; sum > 0 {
-			one = clampP(p[1] / sum) // maps of binary losses do not sum to 1
-		}
+		// At most 1e-12 from certain: classes behind a certain decision of a sparse map
+		// are still in some order.
+		one := min(max(p[1], 1e-12), 1-1e-12)
 		z[i] = float32(math.Log(one / (1 - one)))
 		if x != x {
 			z[i] = x
 		}
 	}
 }
-
-// clampP keeps a probability in [1e-12, 1−1e-12]: sparse maps decide for certain,
-// and classes behind a certain decision are still in some order.
-func clampP(p float64) float64 { return min(max(p, 1e-12), 1-1e-12) }
 
 // plain reports whether decisions under rule are softmax's.
 func plain(rule losses.Bound) bool { return rule.Spec == nil || rule.String() == "softmax" }

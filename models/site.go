@@ -105,10 +105,21 @@ func counts(set *data.Dataset) []float64 {
 }
 
 // decide stores in p the probabilities of a decision among candidates with
-// scores z: the prediction map of l, or softmax where l has none.
+// scores z: the prediction map of l, normalised, where what is negative counts as
+// 0; softmax where l has no map or gives nobody anything.
 func decide(l losses.Bound, p, z []float64) {
 	if l.Spec != nil && l.Predict(p, z) {
-		return
+		var sum float64
+		for j, v := range p {
+			p[j] = max(v, 0) // NaN stays
+			sum += p[j]
+		}
+		if sum > 0 {
+			for j := range p {
+				p[j] /= sum
+			}
+			return
+		}
 	}
 	softmax.Predict(p, z)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fenchel-ml/fenchel/losses"
+	"github.com/fenchel-ml/fenchel/losses/param"
 )
 
 func init() { commands = append(commands, newLosses) }
@@ -24,7 +25,9 @@ func newLosses(s streams) *cobra.Command {
 		Short: "List the losses, or describe one",
 		Long: `Without a name, losses prints one line per registered loss. With a name, or a
 spec text such as "softmax:tau=0.2", it prints the card of that loss: its
-parameters, its declared properties and what theory says of it.
+parameters, its declared properties and what theory says of it. A composition is
+a loss with the candidates that it is meant for, under one name, such as
+sampled-softmax; its card says what it stands for and which scores minimise it.
 
   smoothness  the largest curvature of the loss in its scores, here for 1000 candidates
   order       whether the scores that minimise the expected loss are ordered as the true
@@ -38,15 +41,16 @@ JSON prints null for a smoothness or margin that is infinite.
 --plot draws the value and the gradient of the label against the label's lead over
 the other candidates, of one loss or of all, to a file .svg or .png.`,
 		Args:              arguments(0, 1),
-		ValidArgsFunction: completeSpecs("loss"),
+		ValidArgsFunction: completeSpecs("loss", "composition"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var shown []losses.Bound
+			var r losses.Resolved
 			if len(args) > 0 {
-				b, err := losses.Parse(args[0])
-				if err != nil {
+				var err error
+				if r, err = losses.Resolve(args[0], 0); err != nil {
 					return usageError{err}
 				}
-				shown = []losses.Bound{b}
+				shown = []losses.Bound{r.Loss}
 			}
 			if cmd.Flags().Changed("plot") {
 				if asJSON {
@@ -57,11 +61,14 @@ the other candidates, of one loss or of all, to a file .svg or .png.`,
 			if len(args) == 0 {
 				return listLosses(s.out, asJSON)
 			}
-			b := shown[0]
-			if asJSON {
-				return printJSON(s.out, newCard(b))
+			c := newCard(r.Loss)
+			if r.Composition != nil {
+				c.Composition = newComposed(r)
 			}
-			newCard(b).print(s.out)
+			if asJSON {
+				return printJSON(s.out, c)
+			}
+			c.print(s.out)
 			return nil
 		},
 	}
@@ -90,6 +97,40 @@ type card struct {
 	Margin     number      `json:"margin"`
 	Support    string      `json:"gradient_support"`
 	Cost       string      `json:"cost_per_row"`
+
+	Composition *composed `json:"composition,omitempty"`
+}
+
+// composed is what the registry says of a composition beside its loss.
+type composed struct {
+	Name       string      `json:"name"`
+	Doc        string      `json:"doc"`
+	Source     string      `json:"source"`
+	Candidates string      `json:"candidates"`
+	Minimiser  string      `json:"minimiser"`
+	Order      string      `json:"population_order"`
+	Uniform    string      `json:"population_order_uniform_draws"`
+	Params     []cardParam `json:"params"`
+}
+
+func newComposed(r losses.Resolved) *composed {
+	c := r.Composition
+	return &composed{Name: c.Name, Doc: c.Doc, Source: c.Source, Candidates: r.Candidates, Minimiser: c.Minimiser,
+		Order: c.Order.String(), Uniform: c.OrderUniform.String(), Params: cardParams(c.Params, r.Values)}
+}
+
+func cardParams(ps []losses.Param, v losses.Values) []cardParam {
+	cs := []cardParam{}
+	for _, p := range ps {
+		q := cardParam{Name: p.Name, Doc: p.Doc}
+		if p.Words != nil {
+			q.Value, q.Default, q.Words = v.Word(p.Name), p.DefaultWord, p.Words()
+		} else {
+			q.Value, q.Default, q.Range = v.Num(p.Name), p.Default, rangeText(p.Min, p.Max)
+		}
+		cs = append(cs, q)
+	}
+	return cs
 }
 
 type cardParam struct {
@@ -105,22 +146,13 @@ func newCard(b losses.Bound) card {
 	th := b.Theory()
 	c := card{
 		Name: b.Spec.Name, Spec: b.String(), Doc: b.Spec.Doc, Source: b.Spec.Source, Domain: b.Spec.Domain.String(),
-		Params:     []cardParam{},
+		Params:     cardParams(b.Spec.Params, b.Values),
 		Properties: th.Props.Names(),
 		Smoothness: number(th.Smoothness(candidates)),
 		MapOrder:   th.MapOrder.String(), Order: th.PopulationOrder.String(),
 		Calibrated: th.Calibrated,
 		Margin:     number(th.Margin),
 		Support:    th.Support, Cost: th.Cost,
-	}
-	for _, p := range b.Spec.Params {
-		q := cardParam{Name: p.Name, Doc: p.Doc}
-		if p.Words != nil {
-			q.Value, q.Default, q.Words = b.Values.Word(p.Name), p.DefaultWord, p.Words()
-		} else {
-			q.Value, q.Default, q.Range = b.Values.Num(p.Name), p.Default, rangeText(p.Min, p.Max)
-		}
-		c.Params = append(c.Params, q)
 	}
 	return c
 }
@@ -139,11 +171,36 @@ func listLosses(w io.Writer, asJSON bool) error {
 			yesNo(slices.Contains(c.Properties, "convex")), yesNo(slices.Contains(c.Properties, "sparse-gradient")), c.Doc)
 	}
 	t.print(w, "")
+	fmt.Fprintln(w)
+	t = newTable("COMPOSITION", "LOSS", "CANDIDATES", "ORDER", "UNIFORM", "WHAT IT IS")
+	for _, c := range losses.Compositions() {
+		r, err := losses.Resolve(c.Name, 0)
+		if err != nil {
+			return err
+		}
+		head, _ := param.CutSpec(r.Candidates)
+		t.add(c.Name, r.Loss.Spec.Name, head, c.Order, c.OrderUniform, c.Doc)
+	}
+	t.print(w, "")
 	fmt.Fprintln(w, "\nfenchel losses NAME describes one; fenchel train --loss NAME trains it.")
 	return nil
 }
 
 func (c card) print(w io.Writer) {
+	if p := c.Composition; p != nil {
+		fmt.Fprintf(w, "%s: %s\n\n", p.Name, p.Doc)
+		facts := [][2]string{{"stands for", "--loss " + c.Spec + " --candidates " + p.Candidates}, {"source", p.Source}, {"minimiser", p.Minimiser}}
+		if p.Order != losses.NoOrder.String() {
+			facts = append(facts, [2]string{"order", p.Order + " in the scores for any draws, " + p.Uniform + " for uniform ones"})
+		}
+		for _, f := range facts {
+			fmt.Fprintf(w, "  %-10s  %s\n", f[0], f[1])
+		}
+		for _, q := range p.Params {
+			fmt.Fprintf(w, "  %-10s  %v (%s): %s\n", q.Name, q.Value, q.Range, q.Doc)
+		}
+		fmt.Fprint(w, "\nIts row loss over all candidates:\n\n")
+	}
 	fmt.Fprintf(w, "%s: %s\n\n", c.Name, c.Doc)
 	order := c.Order + " in the scores, " + c.MapOrder + " in the prediction map"
 	if c.MapOrder == losses.NoOrder.String() {

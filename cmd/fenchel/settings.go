@@ -37,7 +37,7 @@ var settings = []setting{
 	{flag: "temperature", path: "model.temperature", kind: "number", usage: "divides the scores before any loss; 0.2 for cosine and 1 for dot unless given"},
 	{flag: "bias", path: "model.bias", kind: "bool", zero: true, usage: "train a bias per item"},
 	{flag: "init", path: "model.init", kind: "number", usage: "standard deviation of the first weights"},
-	{flag: "loss", path: "loss", kind: "loss", usage: "loss, such as softmax or softmax:smoothing=0.1; see fenchel losses", complete: completeSpecs("loss")},
+	{flag: "loss", path: "loss", kind: "loss", usage: "loss, such as softmax:smoothing=0.1, or composition, such as sampled-softmax:n=64; see fenchel losses", complete: completeSpecs("loss", "composition")},
 	{flag: "candidates", path: "candidates", kind: "text", usage: "classes that a row is scored against in training", complete: completeSpecs("candidates")},
 	{flag: "solver", path: "train.solver", kind: "text", usage: "how a step is made", complete: completeSpecs("solver")},
 	{flag: "epochs", path: "train.epochs", kind: "n", usage: "passes over the data"},
