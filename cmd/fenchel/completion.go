@@ -13,12 +13,14 @@ func completeSpecs(kinds ...string) cobra.CompletionFunc {
 	return func(_ *cobra.Command, _ []string, toComplete string) ([]string, cobra.ShellCompDirective) {
 		name, settings, named := strings.Cut(toComplete, ":")
 		var match []string
+		seen := map[string]bool{} // a composition may have the name of its loss
 		for _, kind := range kinds {
 			r, err := registryOf(kind)
 			must(err)
 			for _, e := range r.entries() {
 				switch {
-				case !named && strings.HasPrefix(e.Name, toComplete):
+				case !named && strings.HasPrefix(e.Name, toComplete) && !seen[e.Name]:
+					seen[e.Name] = true
 					match = append(match, cobra.CompletionWithDesc(e.Name, e.Doc))
 				case named && e.Name == name:
 					return completeParams(e.Params, name+":", settings)

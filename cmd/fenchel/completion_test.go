@@ -8,6 +8,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
+
+	"github.com/fenchel-ml/fenchel/losses"
 )
 
 // completions returns what a shell would offer for the last of args, and the
@@ -34,7 +36,6 @@ func TestCompletionOffersRegisteredNames(t *testing.T) {
 	for line, kind := range map[string]string{
 		"train --format":         "format",
 		"train --model":          "model",
-		"train --loss":           "loss",
 		"train --candidates":     "candidates",
 		"train --solver":         "solver",
 		"train --optimizer":      "optimizer",
@@ -43,7 +44,6 @@ func TestCompletionOffersRegisteredNames(t *testing.T) {
 		"train --monitor":        "metric",
 		"eval --metrics":         "metric",
 		"check --loss":           "loss",
-		"losses":                 "loss",
 		"data describe --format": "format",
 	} {
 		r, err := registryOf(kind)
@@ -58,6 +58,11 @@ func TestCompletionOffersRegisteredNames(t *testing.T) {
 		}
 		got, _ := completions(t, append(strings.Fields(line), "")...)
 		require.Equal(t, want, got, line)
+	}
+	for _, line := range []string{"train --loss", "losses"} {
+		got, _ := completions(t, append(strings.Fields(line), "")...)
+		slices.Sort(got)
+		require.Equal(t, losses.AllNames(), got, line)
 	}
 	got, _ := completions(t, "list", "")
 	require.Equal(t, kinds(), got)

@@ -86,3 +86,21 @@ func TestLossCard(t *testing.T) {
 	require.Contains(t, string(text), `"margin":null`)
 	require.Contains(t, string(text), `"smoothness_at_1000":0.002`)
 }
+
+// TestCardOfEveryComposition says what it stands for and what minimises it.
+func TestCardOfEveryComposition(t *testing.T) {
+	for _, c := range losses.Compositions() {
+		code, out, stderr := execute(t, "losses", c.Name)
+		require.Equal(t, exitOK, code, stderr)
+		require.Contains(t, out, c.Minimiser)
+		require.Contains(t, out, "--candidates "+c.Candidates)
+		code, out, stderr = execute(t, "losses", c.Name, "--json")
+		require.Equal(t, exitOK, code, stderr)
+		var card struct {
+			Composition struct{ Name, Candidates, Minimiser string }
+		}
+		require.NoError(t, json.Unmarshal([]byte(out), &card))
+		require.Equal(t, c.Name, card.Composition.Name)
+		require.Equal(t, c.Minimiser, card.Composition.Minimiser)
+	}
+}
