@@ -247,7 +247,7 @@ func fenchelYoungRef(l Regulariser[float64], z []float64, t Target[float64]) flo
 	// θ = e^u from where the rest, which is θ⟨p(0) − t, z⟩, is below rounding.
 	const from = -45.0
 	f := func(u float64) float64 { return math.Exp(u) * r.at(math.Exp(u)) }
-	const levels = 14
+	const levels = 11
 	var row [levels]float64
 	h := -from
 	row[0] = h / 2 * (f(from) + f(0))

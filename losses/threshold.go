@@ -28,7 +28,7 @@ func above[T Float](c, z []T, m, a float64) []T {
 func threshold[T Float](c []T, m, a, q float64) float64 {
 	lo, hi := -1.0, -math.Pow(float64(len(c)), -1/q)
 	if q < 1 {
-		for range 64 { // halves an interval of length < 1 below rounding
+		for range 54 { // halves an interval of length < 1 to rounding
 			mid := lo + (hi-lo)/2
 			var f float64
 			for _, s := range c {

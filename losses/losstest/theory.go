@@ -342,7 +342,7 @@ func (r *rig) minima(rng *rand.Rand, risk func([]float64) float64, k int) [][]fl
 		v := risk(z)
 		trial := make([]float64, k)
 		step := 0.25
-		for sweep := 0; step > 1e-9 && sweep < 2000; sweep++ {
+		for sweep := 0; step > 1e-9 && sweep < 500; sweep++ {
 			moved := false
 			for set := 1; set < 1<<k; set++ {
 				for _, sign := range []float64{1, -1} {
