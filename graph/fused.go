@@ -51,8 +51,13 @@ type fusedGrad struct {
 	few  kernel.RowGrad
 }
 
+// keepBytes is the memory that a fused loss with a gradient may take for scores,
+// which the backward pass then need not compute again: a quarter of the work.
+const keepBytes = 128 << 20
+
 func (g *fusedGrad) ask(i int, sole bool) {
 	g.want[i] = true
+	g.ws.Budget = keepBytes
 	g.rows[i] = sole && i > 0
 }
 

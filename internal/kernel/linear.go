@@ -169,6 +169,12 @@ const (
 // min(B·C/12, 2²³) at most and a few per row once scores have spread; losses of
 // moments add 4 MiB of Gram matrices, or 8 of them.
 type Workspace struct {
+	// Budget is how many bytes of scores a Forward may keep for what follows it: a
+	// pass that reads them is cheaper than one that computes them again. The scores
+	// of all rows, padded to a multiple of 64, and classes are kept, or none. They
+	// change no bit of a result.
+	Budget int
+
 	x               *Linear
 	dp              int // D rounded up to 16
 	panels, chunks  int
@@ -191,6 +197,8 @@ type Workspace struct {
 	gram            gramState
 	split           splitState
 	sumW            []float64
+	kept            []float32 // scores, tile by tile, if have
+	have            bool
 }
 
 // entry is one target: a class of a row, its weight and its scaled score.
@@ -211,7 +219,7 @@ func (ws *Workspace) Sparse() bool { return ws.sparse }
 
 // Bytes returns the memory that the Workspace holds.
 func (ws *Workspace) Bytes() int {
-	n := 4*(cap(ws.ht)+cap(ws.hp)+cap(ws.dh)+cap(ws.stateF)+cap(ws.params)+cap(ws.ptr)+cap(ws.up)) + 8*cap(ws.stateD) +
+	n := 4*(cap(ws.kept)+cap(ws.ht)+cap(ws.hp)+cap(ws.dh)+cap(ws.stateF)+cap(ws.params)+cap(ws.ptr)+cap(ws.up)) + 8*cap(ws.stateD) +
 		16*cap(ws.entries) + 16*cap(ws.cells) + cap(ws.live) + 8*cap(ws.sumW) + ws.threshold.bytes() + ws.gram.bytes() + ws.split.bytes()
 	for _, s := range [][][]float32{ws.tiles, ws.grads, ws.wb, ws.dwb} {
 		for _, x := range s {
@@ -223,7 +231,7 @@ func (ws *Workspace) Bytes() int {
 
 // prepare checks x and lays it out for scores multiplied by scale.
 func (ws *Workspace) prepare(x *Linear, loss []float32, scale float32) error {
-	ws.forward, ws.sparse = false, false
+	ws.forward, ws.sparse, ws.have = false, false, false
 	if err := Err(); err != nil {
 		return err
 	}
@@ -383,21 +391,37 @@ func (ws *Workspace) chunk(i int) (lo, hi int) {
 	return i * blocks / ws.chunks * blockClasses, min((i+1)*blocks/ws.chunks*blockClasses, ws.x.C)
 }
 
-// eachTile computes every tile of scores once, chunk by chunk in parallel, and
-// gives it to f; within a chunk tiles come in order. f may overwrite z.
-func (ws *Workspace) eachTile(f func(worker, chunk, panel, c0, n int, z []float32)) {
+// eachTile gives every tile of scores to f once, chunk by chunk in parallel;
+// within a chunk tiles come in order. f must not write to z. With keep the scores
+// are kept for later passes, where the budget allows.
+func (ws *Workspace) eachTile(keep bool, f func(worker, chunk, panel, c0, n int, z []float32)) {
+	size := ws.x.C * ws.panels * tileRows
+	if keep = keep && !ws.have && 4*size <= ws.Budget; keep {
+		ws.kept = grow(ws.kept, size)
+	}
 	Parallel(ws.chunks, func(worker, chunk int) {
 		ws.tiles[worker] = grow(ws.tiles[worker], tileClasses*tileRows)
-		z := ws.tiles[worker]
 		lo, hi := ws.chunk(chunk)
 		for c0 := lo; c0 < hi; c0 += tileClasses {
 			n := min(tileClasses, hi-c0)
 			for p := range ws.panels {
-				ws.scores(z, tileRows, c0, n, p)
+				z := ws.tiles[worker]
+				if keep || ws.have {
+					z = ws.tile(c0, n, p)
+				}
+				if !ws.have {
+					ws.scores(z, tileRows, c0, n, p)
+				}
 				f(worker, chunk, p, c0, n, z)
 			}
 		}
 	})
+	ws.have = ws.have || keep
+}
+
+// tile returns where the kept scores of the n classes from c0 of a panel lie.
+func (ws *Workspace) tile(c0, n, panel int) []float32 {
+	return ws.kept[(c0*ws.panels+n*panel)*tileRows:][:n*tileRows]
 }
 
 // backward computes the gradients from a map of scores to ∂L/∂z: mapTile
@@ -490,7 +514,14 @@ func (ws *Workspace) gradTiles(p []float32, ld, c0, n, panel int, mapTile func(z
 	for t := 0; t < n; t += tileClasses {
 		nt := min(tileClasses, n-t)
 		z := p[t*ld:]
-		ws.scores(z, ld, c0+t, nt, panel)
+		if ws.have {
+			kept := ws.tile(c0+t, nt, panel)
+			for c := range nt {
+				copy(z[c*ld:][:tileRows], kept[c*tileRows:])
+			}
+		} else {
+			ws.scores(z, ld, c0+t, nt, panel)
+		}
 		mapTile(z, ld, nt, panel)
 		if ws.classes < x.C {
 			for c := range nt {

@@ -408,3 +408,42 @@ func TestSoftmaxRefusesBadParameters(t *testing.T) {
 		require.ErrorContains(t, s.Forward(new(Workspace), &p.Linear, make([]float32, 2)), "the temperature is positive")
 	}
 }
+
+// TestBudget: scores that are kept give the bits of scores computed again, also in
+// a second Backward, and are taken from the last Forward.
+func TestBudget(t *testing.T) {
+	onPaths(t, func(t *testing.T) {
+		r := source(31)
+		losses := []Loss{Softmax{Tau: 0.7, Smoothing: 0.1}, Entmax{Alpha: 1.5}, Entmax{Alpha: 2}}
+		kept := make([]Workspace, len(losses)) // one for all problems
+		for _, cfg := range []problemConfig{
+			{b: 1, c: 5, d: 3, sd: 1},
+			{b: 130, c: 500, d: 20, sd: 0.05, bias: true, padding: true},
+			{b: 70, c: 301, d: 16, sd: 0.05, masked: true, positives: 3},
+			{b: 64, c: 2000, d: 8, sd: 3},
+		} {
+			p := newProblem(r, cfg)
+			for i, l := range losses {
+				run := func(ws *Workspace) (all [][]float32) {
+					loss := make([]float32, p.B)
+					require.NoError(t, l.Forward(ws, &p.Linear, loss))
+					all = append(all, loss)
+					for range 2 {
+						g := Grad{H: make([]float32, p.B*p.D), W: make([]float32, p.C*p.D), Bias: make([]float32, p.C)}
+						require.NoError(t, l.Backward(ws, &p.Linear, p.g, &g))
+						all = append(all, g.H, g.W, g.Bias)
+					}
+					return all
+				}
+				var none Workspace
+				kept[i].Budget = 1 << 30
+				require.Equal(t, run(&none), run(&kept[i]), "%v %v", cfg, l)
+				require.Zero(t, none.kept)
+			}
+		}
+		// Each loss kept some, or the test shows nothing.
+		for i := range losses {
+			require.NotZero(t, kept[i].kept, "%v", losses[i])
+		}
+	})
+}

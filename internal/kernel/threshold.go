@@ -461,7 +461,7 @@ func (h hinge) foldPass(ws *Workspace) (converged bool) {
 			}
 		}
 	}
-	ws.eachTile(func(_, chunk, panel, c0, n int, z []float32) {
+	ws.eachTile(true, func(_, chunk, panel, c0, n int, z []float32) {
 		ws.capture(z, c0, panel)
 		tau := s.tau[panel*tileRows:][:tileRows]
 		tileHingeSum(z, tileRows, n, tau, part(chunk, panel, 0), part(chunk, panel, 1), part(chunk, panel, 2), float32(h.q-1))
@@ -528,7 +528,7 @@ func (h hinge) filter(ws *Workspace, limit int) bool {
 	}
 	found := make([]int, ws.chunks)
 	chunkLimit := max(limit/ws.chunks*4, tileClasses*tileRows)
-	ws.eachTile(func(worker, chunk, panel, c0, n int, z []float32) {
+	ws.eachTile(false, func(worker, chunk, panel, c0, n int, z []float32) {
 		if found[chunk] > chunkLimit {
 			return
 		}

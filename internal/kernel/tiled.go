@@ -26,7 +26,7 @@ type Tiled interface {
 	Start(p []float32, r int, t RowTarget)
 	// Init sets st to the summary of no class.
 	Init(st State, p []float32)
-	// Fold adds n classes of stride 64 to st. It may overwrite z.
+	// Fold adds n classes of stride 64 to st. It must not write to z.
 	Fold(st State, p, z []float32, n int)
 	// Merge adds the summary src to dst; the classes of src follow those of dst.
 	Merge(dst, src State)
@@ -100,7 +100,7 @@ func (l streamed) Forward(ws *Workspace, x *Linear, loss []float32) error {
 			l.Init(l.state(ws, c, p), ws.panelParams(p, np))
 		}
 	}
-	ws.eachTile(func(_, chunk, panel, c0, n int, z []float32) {
+	ws.eachTile(true, func(_, chunk, panel, c0, n int, z []float32) {
 		ws.capture(z, c0, panel)
 		l.Fold(l.state(ws, chunk, panel), ws.panelParams(panel, np), z, n)
 	})
