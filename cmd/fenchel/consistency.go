@@ -83,6 +83,9 @@ func printConsistency(w io.Writer, rs []consistency.Result) {
 		if r.Undecided > 0 {
 			notes = append(notes, fmt.Sprintf("%s: %d draws undecided: no search reached a stationary point", r.Loss, r.Undecided))
 		}
+		if r.Far > 0 {
+			notes = append(notes, fmt.Sprintf("%s: the risk of %d draws falls towards infinity; their order is that within ±50", r.Loss, r.Far))
+		}
 		t.add(r.Loss, r.Scores.Draws, r.Scores.Top1, r.Scores.TopH, r.Scores.Full, byMap, declared, seen, verdict)
 	}
 	t.print(w, "")

@@ -107,6 +107,7 @@ func (t *Tally) add(u Tally) {
 type Result struct {
 	Loss      string  `json:"loss"`
 	Undecided int     `json:"undecided"` // draws whose search did not reach a stationary point
+	Far       int     `json:"far"`       // decided draws whose risk falls towards infinity: the order is that within ±50
 	Scores    Tally   `json:"by_scores"`
 	Map       *Tally  `json:"by_map,omitempty"` // nil where the loss has no map
 	Families  []Tally `json:"families"`         // by scores, in the order of Families
@@ -160,6 +161,9 @@ func measure(ctx context.Context, b losses.Bound, seed uint64, truths []Truth) (
 			res.Undecided++
 			continue
 		}
+		if minima[0].Far {
+			res.Far++
+		}
 		worst := grade{order: losses.OrderStrict, top1: true, topH: true}
 		worstMap := worst
 		for _, m := range minima {
@@ -206,7 +210,7 @@ func minimise(ctx context.Context, b losses.Bound, th losses.Theory, truth Truth
 	}
 	if smooth {
 		limit := stationary * max(1, th.Smoothness(r.Len()))
-		ends = slices.DeleteFunc(ends, func(m risk.Minimum) bool { return !(m.Slope <= limit) && !r.Bounded() })
+		ends = slices.DeleteFunc(ends, func(m risk.Minimum) bool { return !(m.Slope <= limit) && !r.Bounded() && !m.Far })
 		if len(ends) == 0 {
 			return nil, nil
 		}

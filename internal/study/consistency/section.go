@@ -12,8 +12,8 @@ func Section(c Config, rs []Result) report.Section {
 	c = c.Filled()
 	table := report.Table{
 		Title: "Share of truths whose minimisers are in order",
-		Head:  []string{"loss", "declared order", "top-1", "top-half", "whole order", "whole order by map", "undecided", "verdict"},
-		Note:  "Top-half: the leading ⌈K/2⌉ classes are the likeliest ones. Ties count as wrong, and where several minimisers were found all must be in order. By map: the order of the probabilities p(z*).",
+		Head:  []string{"loss", "declared order", "top-1", "top-half", "whole order", "whole order by map", "undecided", "no minimum", "verdict"},
+		Note:  "Top-half: the leading ⌈K/2⌉ classes are the likeliest ones. Ties count as wrong, and where several minimisers were found all must be in order. By map: the order of the probabilities p(z*). Undecided: truths at which no search reached a stationary point. No minimum: truths at which the risk falls towards infinity, and the order is that of the least risk within ±50.",
 	}
 	bars := plot.Bars{
 		Title: "Truths ordered by minimising each loss", Value: plot.Axis{Label: "share in the true order, by scores", Min: 0, Max: 1},
@@ -52,7 +52,7 @@ func Section(c Config, rs []Result) report.Section {
 		}
 		table.Rows = append(table.Rows, []string{
 			r.Loss, declared, share(r.Scores.Top1, r.Scores.Draws), share(r.Scores.TopH, r.Scores.Draws),
-			share(r.Scores.Full, r.Scores.Draws), byMap, fmt.Sprint(r.Undecided), verdict,
+			share(r.Scores.Full, r.Scores.Draws), byMap, fmt.Sprint(r.Undecided), fmt.Sprint(r.Far), verdict,
 		})
 		if r.Scores.Full == r.Scores.Draws {
 			continue // nothing to see, or nothing decided

@@ -27,6 +27,7 @@ type Minimum struct {
 	Z     []float64
 	Value float64
 	Slope float64 // ‖∂f/∂z‖ over the coordinates that the domain leaves free; NaN for a search without gradients
+	Far   bool    // f falls towards infinity: Z is the least within ±50
 }
 
 // sameValue is the excess over the least value found up to which an end of a
@@ -56,9 +57,13 @@ func Minima(ctx context.Context, f Objective, s Settings) ([]Minimum, error) {
 		if !bounded {
 			bfgs(f, m.Z)
 			step = 0.01 // what is left is the way along a kink
+			m.Far = slices.ContainsFunc(m.Z, func(x float64) bool { return math.Abs(x) >= far })
 		}
-		if bounded || !s.Smooth {
+		if bounded || m.Far || !s.Smooth {
 			pattern(f, m.Z, s.Lo, s.Hi, step)
+		}
+		if !bounded { // a pattern search may get there too
+			m.Far = slices.ContainsFunc(m.Z, func(x float64) bool { return math.Abs(x) >= far })
 		}
 		g := make([]float64, len(m.Z))
 		m.Value = f.Value(g, m.Z)
