@@ -191,6 +191,10 @@ func entmaxTheory(alpha, lambda float64) Theory {
 			}
 			return z
 		},
+		// ∇² = (diag u − uuᵀ/Σu)/λ with u = t^{2−α}
+		Condition: func(t []float64) float64 {
+			return spread(t, func(ti float64) float64 { return math.Pow(ti, 2-alpha) })
+		},
 		Calibrated: true,
 		Margin:     lambda / (alpha - 1),
 		Support:    "the classes within 1/(α−1) of the top that pass the threshold, and the target",

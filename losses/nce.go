@@ -32,6 +32,7 @@ func init() {
 					}
 					return z
 				},
+				Condition:  func(t []float64) float64 { return spread(t, bernoulli) },
 				Calibrated: true,
 				Margin:     math.Inf(1),
 				Support:    "dense, never 0",

@@ -144,6 +144,12 @@ func rgTheory(a, b float64) Theory {
 			}
 			return z
 		},
+		Condition: func([]float64) float64 { // a/K across 1, (a−b)/K along it
+			if a == b {
+				return 1
+			}
+			return max(a, a-b) / min(a, a-b)
+		},
 		Calibrated: true,
 		Margin:     math.Inf(1),
 		Support:    "dense; depends on Σz, Σz² and the target's score alone",
@@ -156,7 +162,7 @@ func rgTheory(a, b float64) Theory {
 		// A linear loss: nothing holds the scores of the frequent classes back.
 		th.Props |= Simplex // p = 1/K
 		th.MapOrder, th.PopulationOrder = OrderWeak, OrderWeak
-		th.ZeroOne, th.Calibrated, th.Link = false, false, nil
+		th.ZeroOne, th.Calibrated, th.Link, th.Condition = false, false, nil, nil
 	}
 	return th
 }

@@ -157,6 +157,9 @@ func softmaxTheory(tau, eps float64) Theory {
 			}
 			return z
 		},
+		Condition: func(t []float64) float64 {
+			return spread(t, func(ti float64) float64 { return (1-eps)*ti + eps/float64(len(t)) })
+		},
 		Calibrated: eps == 0,
 		Margin:     math.Inf(1),
 		Support:    "dense, never 0",

@@ -24,6 +24,7 @@ func init() {
 				PopulationOrder: OrderStrict,
 				ZeroOne:         true,
 				Link:            slices.Clone[[]float64],
+				Condition:       func([]float64) float64 { return 1 },
 				Calibrated:      true,
 				Margin:          math.Inf(1),
 				Support:         "dense",

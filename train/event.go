@@ -16,6 +16,8 @@ type Started struct {
 	Parameters   int // trained numbers
 	Steps        int // of an epoch
 	Epoch, Step  int // where the run starts: 0, 0 unless it is resumed
+
+	Trained *Trained // what is trained: between events its weights are those of the moment
 }
 
 // Stepped follows each step.

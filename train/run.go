@@ -106,7 +106,7 @@ func execute(ctx context.Context, dir string, cfg Config, set *data.Dataset, obs
 	}
 	obs(&Started{
 		Config: c, Users: set.Users, Items: set.Items, Pairs: set.Train.Len(), Parameters: trained.Parameters(),
-		Steps: r.solver.steps(), Epoch: r.Epoch, Step: r.Step,
+		Steps: r.solver.steps(), Epoch: r.Epoch, Step: r.Step, Trained: trained,
 	})
 	return r.loop(ctx)
 }
