@@ -114,7 +114,7 @@ func TestCompletionOfParameters(t *testing.T) {
 	require.Equal(t, "6", directive, "no space after the =, no files")
 	got, _ := completions(t, "train", "--metrics", "recall@20,nd")
 	require.Equal(t, []string{"recall@20,ndcg@"}, got)
-	got, directive = completions(t, "train", "--data", "de")
+	got, _ = completions(t, "train", "--data", "de")
 	require.Equal(t, []string{"demo"}, got)
 	got, directive = completions(t, "train", "--data", "./x")
 	require.Empty(t, got)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -73,10 +74,8 @@ func completeSourceThenPath(cmd *cobra.Command, args []string, toComplete string
 // wantWritable returns a usage error unless flag names a format that can be
 // written.
 func wantWritable(flag, format string) error {
-	for _, name := range writable() {
-		if name == format {
-			return nil
-		}
+	if slices.Contains(writable(), format) {
+		return nil
 	}
 	if format == "" {
 		return usagef("%s: name the format to write; the choices are %s", flag, strings.Join(writable(), ", "))

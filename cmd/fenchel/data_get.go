@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -47,11 +48,11 @@ Sets:
 }
 
 func setDocs() string {
-	text := ""
+	var text strings.Builder
 	for _, p := range data.PublicSets() {
-		text += fmt.Sprintf("  %s\n      %s\n", p.Name, p.Doc)
+		text.WriteString(fmt.Sprintf("  %s\n      %s\n", p.Name, p.Doc))
 	}
-	return text
+	return text.String()
 }
 
 func runGet(ctx context.Context, s streams, set *data.Public, dir string) error {

@@ -98,26 +98,3 @@ func TestOutputThatCannotBeWrittenFailsTheRun(t *testing.T) {
 	require.Equal(t, exitFailed, code)
 	require.Equal(t, "fenchel: cannot write the output: disk is full\n", e.String())
 }
-
-func TestCompletionKnowsTheRegistries(t *testing.T) {
-	for line, want := range map[string]string{
-		"losses sparse":                 "sparsemax",
-		"train --loss softm":            "softmax",
-		"train --model m":               "mf",
-		"train --optimizer a":           "adagrad",
-		"train --set train.ep":          "train.epochs",
-		"data describe --format nosuch": "",
-		"data describe --format rec":    "recbole",
-		"data describe --split leave-o": "leave-one-out:seed=1",
-		"check --loss al":               "all",
-		"eval RUN --split v":            "valid",
-	} {
-		code, out, _ := execute(t, append([]string{"__complete"}, strings.Fields(line)...)...)
-		require.Equal(t, exitOK, code)
-		first, _, _ := strings.Cut(out, "\n")
-		if want == "" {
-			want = ":4" // no completion, and no file names either
-		}
-		require.Equal(t, want, first, line)
-	}
-}
