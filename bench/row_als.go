@@ -14,7 +14,7 @@ func init() {
 		return contestant{name: name, peer: "implicit", work: "als", variant: variant, other: other, env: []string{"OPENBLAS_NUM_THREADS=1", "MKL_NUM_THREADS=1"}}
 	}
 	rows = append(rows, &row{
-		order: 10, name: "als", doc: "one sweep of alternating least squares (iALS) on Gowalla, 29,858 users, 40,981 items, 0.8 million pairs, d=64",
+		order: 11, name: "als", doc: "one sweep of alternating least squares (iALS) on Gowalla, 29,858 users, 40,981 items, 0.8 million pairs, d=64",
 		prepare:   alsInputs,
 		tolerance: 1e-3,
 		contestants: []contestant{

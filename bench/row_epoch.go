@@ -14,7 +14,7 @@ func init() {
 		return contestant{name: name, peer: "torch", work: "epoch", env: env}
 	}
 	rows = append(rows, &row{
-		order: 11, name: "epoch", doc: "first epoch of matrix factorisation on Gowalla under user-wise softmax of cosines/0.2, batches of 128 users, Adam, d=64",
+		order: 12, name: "epoch", doc: "first epoch of matrix factorisation on Gowalla under user-wise softmax of cosines/0.2, batches of 128 users, Adam, d=64",
 		prepare:     epochInputs,
 		tolerance:   1e-3,
 		contestants: []contestant{{name: "fenchel", work: "epoch"}, torch("torch tuned", tuned...), torch("torch default")},

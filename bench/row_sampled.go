@@ -15,7 +15,7 @@ func init() {
 		return contestant{name: name, peer: "torch", work: "sampled", env: env}
 	}
 	rows = append(rows, &row{
-		order: 8, name: "sampled", doc: "step of sampled softmax, B=1024, 256 negatives per row, table 1,000,000 × 64, Adagrad",
+		order: 9, name: "sampled", doc: "step of sampled softmax, B=1024, 256 negatives per row, table 1,000,000 × 64, Adagrad",
 		prepare:     sampledInputs,
 		tolerance:   1e-4,
 		contestants: []contestant{{name: "fenchel", work: "sampled"}, torch("torch sparse tuned", tuned...), torch("torch sparse default")},

@@ -14,7 +14,7 @@ func init() {
 		return contestant{name: name, peer: "torch", work: "topk", env: env}
 	}
 	rows = append(rows, &row{
-		order: 9, name: "top-100", doc: "the 100 best of 1,000,000 items for 1024 users, d=64",
+		order: 10, name: "top-100", doc: "the 100 best of 1,000,000 items for 1024 users, d=64",
 		prepare: func(_ settings, dir string) (job, error) {
 			j := job{B: 1024, C: 1_000_000, D: 64, K: 100}
 			rng := rand.New(rand.NewPCG(2024, 9))

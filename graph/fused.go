@@ -53,7 +53,7 @@ type fusedGrad struct {
 
 // keepBytes is the memory that a fused loss with a gradient may take for scores,
 // which the backward pass then need not compute again: a quarter of the work.
-const keepBytes = 128 << 20
+const keepBytes = 256 << 20
 
 func (g *fusedGrad) ask(i int, sole bool) {
 	g.want[i] = true

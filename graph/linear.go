@@ -34,7 +34,7 @@ const chunks = 16
 // At float32 a loss with a Fused form takes that: tiles of scores that stay in
 // cache, and, where the gradient of W is asked for by a Param alone and the loss
 // finds it sparse, only its rows that are not zero; see [Gradient]. With a
-// gradient, scores of up to 128 MiB in all are kept for it; more are computed
+// gradient, scores of up to 256 MiB in all are kept for it; more are computed
 // again. Else, and at float64, the op works through blocks of rows whose scores and gradients fit in
 // 32 MiB, at least one row. The gradient then recomputes the scores block by
 // block, unless the whole batch is one block, which the forward pass keeps.
