@@ -111,6 +111,7 @@ func runTrain(ctx context.Context, s streams, cfg train.Config, out, board strin
 		}
 	}
 	if res == nil { // nothing was reached
+		os.Remove(out) // succeeds on an empty folder alone
 		return err
 	}
 	// A run that failed on the way has a result too: what it kept.

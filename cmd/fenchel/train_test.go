@@ -211,6 +211,7 @@ func TestTrainErrors(t *testing.T) {
 		{"below a file", exitFailed, with(small, "--out", "file/run"), []string{"--out: ", "file: not a directory", "name a folder that can be made"}},
 		{"somebody's folder", exitFailed, with(small, "--out", "other"), []string{"other is no run folder and not empty; choose another"}},
 		{"run that ended", exitFailed, with(small, "--out", "done"), []string{"done holds a run that has ended; choose another folder"}},
+		{"nothing to watch", exitFailed, with(small, "--split", "ratio:1,0,0", "--patience", "2"), []string{"train.patience needs a valid split"}},
 		{"run of another loss", exitFailed, with(small, "--out", "done", "--loss", "sparsemax"), []string{"another configuration", "sparsemax"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -225,7 +226,9 @@ func TestTrainErrors(t *testing.T) {
 	}
 	require.Equal(t, before, readFile(t, "done/weights.bin"))
 	require.Equal(t, "mine\n", string(readFile(t, "other/notes.txt")))
-	require.NoDirExists(t, "runs")
+	left, err := filepath.Glob("runs/*")
+	require.NoError(t, err)
+	require.Empty(t, left, "a run that never began leaves no folder")
 }
 
 // TestTrainOnATerminal holds that lines stay readable between drawings of the
