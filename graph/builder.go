@@ -21,6 +21,7 @@ type Builder[T Float] struct {
 	names   map[string]bool
 	params  gorgonia.Nodes
 	targets []*TargetData[T]
+	plan    bool
 	errs    []error
 }
 
@@ -29,12 +30,27 @@ func NewBuilder[T Float]() *Builder[T] {
 	return &Builder[T]{g: gorgonia.NewGraph(), names: map[string]bool{}}
 }
 
+// NewPlan returns an empty Builder of graphs that are compiled to ask for their
+// size, by [Program.Bytes], and never run: what Params hold is not read, and may
+// be absent.
+func NewPlan[T Float]() *Builder[T] {
+	b := NewBuilder[T]()
+	b.plan = true
+	return b
+}
+
+// Plan reports whether NewPlan made b.
+func (b *Builder[T]) Plan() bool { return b.plan }
+
 // Graph returns the graph, for ops of one's own.
 func (b *Builder[T]) Graph() *gorgonia.ExprGraph { return b.g }
 
 // Param returns a leaf that Train differentiates, over data, which is not
 // copied and which a run never modifies. Several graphs may share data.
 func (b *Builder[T]) Param(name string, data []T, shape ...int) *gorgonia.Node {
+	if b.plan {
+		data = nil
+	}
 	n := leaf(b, name, data, shape)
 	if n != nil {
 		b.params = append(b.params, n)
@@ -96,12 +112,27 @@ func leaf[T Float, E float32 | float64 | int32](b *Builder[T], name string, data
 		return fail("a scalar leaf is not supported; use shape 1")
 	case size(shape) < 1:
 		return fail("shape %v is empty", shape)
-	case size(shape) != len(data):
+	case size(shape) != len(data) && !b.plan:
 		return fail("%d elements for shape %v", len(data), shape)
 	}
 	b.names[name] = true
+	if b.plan && data == nil {
+		return gorgonia.NewTensor(b.g, dtypeOf[E](), len(shape), gorgonia.WithShape(slices.Clone(shape)...), gorgonia.WithName(name))
+	}
 	v := tensor.New(tensor.WithShape(slices.Clone(shape)...), tensor.WithBacking(data))
 	return gorgonia.NewTensor(b.g, v.Dtype(), len(shape), gorgonia.WithShape(slices.Clone(shape)...), gorgonia.WithName(name), gorgonia.WithValue(v))
+}
+
+// dtypeOf returns the dtype of a leaf's elements.
+func dtypeOf[E float32 | float64 | int32]() tensor.Dtype {
+	var zero E
+	switch any(zero).(type) {
+	case float32:
+		return tensor.Float32
+	case float64:
+		return tensor.Float64
+	}
+	return tensor.Int32
 }
 
 // size is the number of elements of a shape, −1 if an axis is not positive.

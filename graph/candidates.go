@@ -107,12 +107,14 @@ func (c Classes) scores(name string, shape tensor.Shape, l layout, index ...node
 	s32 := &scoreState[float32]{layout: l, unit: c.Unit, b: b, d: d, classes: classes, n: n, m: shape.TotalSize()}
 	s64 := &scoreState[float64]{layout: l, unit: c.Unit, b: b, d: d, classes: classes, n: n, m: shape.TotalSize()}
 	return apply(spec{name: name, shape: shape, f32: s32.forward, f64: s64.forward,
+		scratch: either(c.H, s32.scratch, s64.scratch),
 		diff: func(in gorgonia.Nodes, out, g node) (gorgonia.Nodes, error) {
 			g32, g64 := &scoreGrad[float32]{scoreState: s32}, &scoreGrad[float64]{scoreState: s64}
 			var e Expr
 			// As in LinearLoss one op does the work, and its value is a token that
 			// orders the ops which hand out what it left behind.
-			work := e.N(apply(spec{name: name + " gradient", shape: tensor.Shape{1}, f32: g32.backward, f64: g64.backward},
+			work := e.N(apply(spec{name: name + " gradient", shape: tensor.Shape{1}, f32: g32.backward, f64: g64.backward,
+				scratch: either(c.H, g32.scratch, g64.scratch)},
 				append(slices.Clone(in), out, g)...))
 			grads := make(gorgonia.Nodes, len(in))
 			grads[0] = e.N(apply(spec{name: name + " dH", shape: in[0].Shape(),
@@ -136,6 +138,34 @@ type scoreState[T Float] struct {
 	inv              []T     // [M], [K] if shared: 1/‖w‖ if unit
 	w                []T     // [K,d] the rows that are shared, divided by their norm if unit
 	starts           []int32 // [B+1] bounds of each row's scores; pairs only
+}
+
+// rows returns the most rows of W that a run reads.
+func (s *scoreState[T]) rows() int {
+	if s.layout == shared {
+		return s.m / s.b
+	}
+	return s.m
+}
+
+// scratch is what forward makes.
+func (s *scoreState[T]) scratch() int64 {
+	n := s.rows()
+	if s.layout == shared {
+		n += s.rows() * s.d
+	}
+	return bytesOf[T](n) + 4*int64(s.b+1)
+}
+
+// scratch is what backward makes: dH, the rows of dW, each read once at most, and
+// their order.
+func (g *scoreGrad[T]) scratch() int64 {
+	rows := min(g.rows(), g.classes)
+	n := g.b*g.d + g.m + rows*(g.d+1)
+	if g.layout == shared {
+		n += g.rows() * g.d
+	}
+	return bytesOf[T](n) + 24*int64(g.m)
 }
 
 // ids returns the class of each score; of shared ones, of each column.

@@ -16,9 +16,10 @@ func newFusedState(l kernel.Loss, b, c, d, n int) *fusedState {
 }
 
 func (s *fusedState) linear() linear[float32] {
-	return linear[float32]{s.forward, func() linearDerivative[float32] {
+	scratch := func() int64 { return kernel.WorkspaceBytes(s.loss, s.x.B, s.x.C, s.x.D) }
+	return linear[float32]{s.forward, scratch, func() linearDerivative[float32] {
 		g := &fusedGrad{fusedState: s}
-		return linearDerivative[float32]{g.ask, g.backward, g.hand}
+		return linearDerivative[float32]{g.ask, g.backward, g.scratch, g.hand}
 	}}
 }
 
@@ -59,6 +60,18 @@ func (g *fusedGrad) ask(i int, sole bool) {
 	g.want[i] = true
 	g.ws.Budget = keepBytes
 	g.rows[i] = sole && i > 0
+}
+
+// scratch is what backward makes beside the workspace: the gradients asked for, as
+// if dense.
+func (g *fusedGrad) scratch() int64 {
+	n := 0
+	for i, m := range [...]int{g.x.B * g.x.D, g.x.C * g.x.D, g.x.C} {
+		if g.want[i] {
+			n += m
+		}
+	}
+	return bytesOf[float32](n)
 }
 
 func (g *fusedGrad) backward(_ []float32, in []any) error {

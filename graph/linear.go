@@ -77,12 +77,14 @@ func LinearLoss(l Rows, lin Linear, t *Targets) (*gorgonia.Node, error) {
 		l32 = newFusedState(l.Fused, b, c, d, n).linear()
 	}
 	return apply(spec{name: name, shape: tensor.Shape{b}, fixed: t.fixed(n), f32: l32.forward, f64: l64.forward,
+		scratch: either(lin.H, l32.scratch, l64.scratch),
 		diff: func(in gorgonia.Nodes, out, g node) (gorgonia.Nodes, error) {
 			g32, g64 := l32.derivative(), l64.derivative()
 			var e Expr
 			// One op does the work; its value is a token that orders the ops which
 			// hand out what it left behind. out orders it after the forward op.
-			work := e.N(apply(spec{name: name + " gradient", shape: tensor.Shape{1}, f32: g32.backward, f64: g64.backward},
+			work := e.N(apply(spec{name: name + " gradient", shape: tensor.Shape{1}, f32: g32.backward, f64: g64.backward,
+				scratch: either(lin.H, g32.scratch, g64.scratch)},
 				append(slices.Clone(in), out, g)...))
 			grads := make(gorgonia.Nodes, len(in))
 			for i := range n {
@@ -95,10 +97,25 @@ func LinearLoss(l Rows, lin Linear, t *Targets) (*gorgonia.Node, error) {
 		}}, in...)
 }
 
+// either returns the scratch of the op at the precision of n.
+func either(n node, f32, f64 func() int64) func() int64 {
+	if n.Dtype() == tensor.Float32 {
+		return f32
+	}
+	return f64
+}
+
+// bytesOf returns the size of n elements.
+func bytesOf[T Float](n int) int64 {
+	var zero T
+	return int64(n) * int64(unsafe.Sizeof(zero))
+}
+
 // A linear is an implementation of LinearLoss at one precision: its forward op,
 // and any number of derivatives.
 type linear[T Float] struct {
 	forward    body[T]
+	scratch    func() int64
 	derivative func() linearDerivative[T]
 }
 
@@ -107,6 +124,7 @@ type linear[T Float] struct {
 type linearDerivative[T Float] struct {
 	ask      func(i int, sole bool)
 	backward body[T]
+	scratch  func() int64
 	hand     func(i int) (dense []T, rows Gradient[T])
 }
 
@@ -132,10 +150,19 @@ func newLinearState[T Float](row Row[T], b, c, d, n int) *linearState[T] {
 }
 
 func (s *linearState[T]) linear() linear[T] {
-	return linear[T]{s.forward, func() linearDerivative[T] {
+	return linear[T]{s.forward, s.scratch, func() linearDerivative[T] {
 		g := &linearGrad[T]{linearState: s}
-		return linearDerivative[T]{g.ask, g.backward, g.hand}
+		return linearDerivative[T]{g.ask, g.backward, g.scratch, g.hand}
 	}}
+}
+
+// scratch is what forward makes.
+func (s *linearState[T]) scratch() int64 {
+	n := s.rows*s.c + workers()*(s.row.WorkLen(s.c)+s.c)
+	if s.need {
+		n += s.rows * s.c
+	}
+	return bytesOf[T](n)
 }
 
 // forward stores the losses in dst.
@@ -222,6 +249,18 @@ type linearGrad[T Float] struct {
 func (g *linearGrad[T]) ask(i int, _ bool) { g.want[i], g.need = true, true }
 
 func (g *linearGrad[T]) hand(i int) ([]T, Gradient[T]) { return g.grad[i], Gradient[T]{} }
+
+// scratch is what backward makes.
+func (g *linearGrad[T]) scratch() int64 {
+	size := chunk(g.c)
+	n := g.b + ((g.c+size-1)/size+1)*g.rows*g.d
+	for i, m := range [...]int{g.b * g.d, g.c * g.d, g.c} {
+		if g.want[i] {
+			n += m
+		}
+	}
+	return bytesOf[T](n)
+}
 
 func (g *linearGrad[T]) backward(_ []T, in []any) error {
 	size := chunk(g.c)

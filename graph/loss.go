@@ -28,6 +28,7 @@ func Loss(l Rows, z *gorgonia.Node, t *Targets) (*gorgonia.Node, error) {
 	}
 	s32, s64 := &lossState[float32]{row: l.F32, k: k}, &lossState[float64]{row: l.F64, k: k}
 	return apply(spec{name: name, shape: tensor.Shape{b}, fixed: t.fixed(1), f32: s32.forward, f64: s64.forward,
+		scratch: either(z, s32.scratch(b), s64.scratch(b)),
 		diff: func(in gorgonia.Nodes, out, g node) (gorgonia.Nodes, error) {
 			var e Expr
 			// out is an input only to run this op after the forward one, which leaves
@@ -46,6 +47,17 @@ type lossState[T Float] struct {
 	view view[T]
 	dz   []T // [B,K] if need
 	work scratch[T]
+}
+
+// scratch returns what forward makes for b rows.
+func (s *lossState[T]) scratch(b int) func() int64 {
+	return func() int64 {
+		n := workers() * (s.row.WorkLen(s.k) + s.k)
+		if s.need {
+			n += b * s.k
+		}
+		return bytesOf[T](n)
+	}
 }
 
 func (s *lossState[T]) forward(dst []T, in []any) error {

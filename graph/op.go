@@ -45,6 +45,10 @@ type op struct {
 	// value but Program.Grad.
 	live func(sole bool)
 
+	// scratch, if set, returns the bytes that the op keeps beside its output, once
+	// live has been called for all nodes.
+	scratch func() int64
+
 	// What a node hands out for another op, in place of a body.
 	hand32 hand[float32]
 	hand64 hand[float64]
@@ -124,6 +128,7 @@ type spec struct {
 	fixed    []int // inputs without a derivative; index-valued inputs have none anyway
 	constant bool  // no input has a derivative
 	live     func(sole bool)
+	scratch  func() int64
 	dtype    *tensor.Dtype // of the output where no input is Float
 	hand32   hand[float32] // in place of f32 and f64
 	hand64   hand[float64]
@@ -149,7 +154,7 @@ func apply(s spec, in ...*gorgonia.Node) (*gorgonia.Node, error) {
 }
 
 func applyOnce(s spec, in ...*gorgonia.Node) (*gorgonia.Node, error) {
-	o := &op{name: s.name, shape: s.shape, i32: s.i32, diff: s.diff, live: s.live, hand32: s.hand32, hand64: s.hand64,
+	o := &op{name: s.name, shape: s.shape, i32: s.i32, diff: s.diff, live: s.live, scratch: s.scratch, hand32: s.hand32, hand64: s.hand64,
 		id: opIDs.Add(1), wrt: make([]bool, len(in)), in: make([]any, len(in))}
 	known := false
 	for i, n := range in {

@@ -45,6 +45,8 @@ type Program[T Float] struct {
 	params gorgonia.Nodes
 	grads  []node
 	data   []*TargetData[T] // of the graph's targets
+	nodes  gorgonia.Nodes   // that the machine computes
+	plan   bool
 	ran    bool
 }
 
@@ -65,7 +67,7 @@ func (b *Builder[T]) Train(cost *gorgonia.Node) (*Program[T], error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Program[T]{train: true, cost: cost, params: b.params, grads: grads, data: b.targets}
+	p := &Program[T]{train: true, cost: cost, params: b.params, grads: grads, data: b.targets, plan: b.plan}
 	if err := p.compile(append(gorgonia.Nodes{cost}, grads...)); err != nil {
 		return nil, err
 	}
@@ -81,7 +83,7 @@ func (b *Builder[T]) Eval(outs ...*gorgonia.Node) (*Program[T], error) {
 	if err := Verify(outs...); err != nil {
 		return nil, err
 	}
-	p := &Program[T]{data: b.targets}
+	p := &Program[T]{data: b.targets, plan: b.plan}
 	if err := p.compile(outs); err != nil {
 		return nil, err
 	}
@@ -148,6 +150,8 @@ func (p *Program[T]) compile(wanted gorgonia.Nodes) error {
 		}
 		if n.Op() == nil {
 			leaves = append(leaves, n)
+		} else {
+			p.nodes = append(p.nodes, n)
 		}
 	}
 	g := roots[0].Graph()
@@ -163,8 +167,11 @@ func (p *Program[T]) compile(wanted gorgonia.Nodes) error {
 // outputs are undefined and the Program may be run again. A cost that is NaN or
 // infinite is a value, not an error.
 func (p *Program[T]) Run() error {
-	if p.vm == nil {
+	switch {
+	case p.vm == nil:
 		return errors.New("graph: run: the program is closed")
+	case p.plan:
+		return errors.New("graph: run: the program is a plan; see NewPlan")
 	}
 	p.ran = false
 	for _, d := range p.data {
@@ -188,6 +195,24 @@ func cause(err error) error {
 		return errors.New(own)
 	}
 	return err
+}
+
+// Bytes estimates the memory that the Program holds once it has run, its leaves
+// apart: the value of each node, and what ops keep beside it, gradients above all.
+// What an op makes of the data is counted at its largest: a row-sparse gradient of
+// W that the loss may also find dense counts as dense.
+func (p *Program[T]) Bytes() int64 {
+	total := int64(0)
+	for _, n := range p.nodes {
+		o, own := n.Op().(*op)
+		if !own || o.hand32 == nil && o.hand64 == nil { // a hand's memory is another's
+			total += int64(n.Shape().TotalSize()) * int64(n.Dtype().Size())
+		}
+		if own && o.scratch != nil {
+			total += o.scratch()
+		}
+	}
+	return total
 }
 
 // Cost returns the cost of the last Run of a Program made by Train.

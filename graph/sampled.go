@@ -97,6 +97,7 @@ func SampledLoss(l Rows, s Sampled, t *Targets) (*gorgonia.Node, error) {
 	s32 := newSampledState(l.F32, s, b, n, k, len(in))
 	s64 := newSampledState(l.F64, s, b, n, k, len(in))
 	return apply(spec{name: name, shape: tensor.Shape{b}, fixed: fixed, f32: s32.forward, f64: s64.forward,
+		scratch: func() int64 { return bytesOf[float64](n + b*k) }, // at most, of gradients
 		diff: func(in gorgonia.Nodes, out, g node) (gorgonia.Nodes, error) {
 			g32, g64 := &sampledGrad[float32]{sampledState: s32}, &sampledGrad[float64]{sampledState: s64}
 			var e Expr

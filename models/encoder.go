@@ -29,7 +29,10 @@ func Bind(b *graph.Builder[float32], m Model, rows int) *Leaves {
 			l.data, l.ids = append(l.data, nil), append(l.ids, nil)
 			continue
 		}
-		x := make([]float32, rows*in.PerUser*t.Dim)
+		var x []float32
+		if !b.Plan() {
+			x = make([]float32, rows*in.PerUser*t.Dim)
+		}
 		l.nodes = append(l.nodes, b.Param(t.Name, x, rows*in.PerUser, t.Dim))
 		l.data = append(l.data, x)
 		l.ids = append(l.ids, make([]int32, 0, rows*in.PerUser))

@@ -263,7 +263,7 @@ func TestSampledParams(t *testing.T) {
 	require.NoError(t, err)
 	b, err = ParseHead("sampled")
 	require.NoError(t, err)
-	_, err = b.New(HeadSetting{Setting: Setting{set, 5, 0.5, 7}, Score: Cosine, Temperature: 1, Loss: l})
+	_, err = b.New(HeadSetting{Setting: Setting{Set: set, Dim: 5, Init: 0.5, Seed: 7}, Score: Cosine, Temperature: 1, Loss: l})
 	require.ErrorContains(t, err, "use correction=none")
 	for text, want := range map[string]string{
 		"classes:k=91":           "91 groups of 90 classes",
@@ -272,7 +272,7 @@ func TestSampledParams(t *testing.T) {
 	} {
 		b, err := ParseHead(text)
 		require.NoError(t, err)
-		_, err = b.New(HeadSetting{Setting: Setting{set, 5, 0.5, 7}, Score: Dot, Temperature: 1})
+		_, err = b.New(HeadSetting{Setting: Setting{Set: set, Dim: 5, Init: 0.5, Seed: 7}, Score: Dot, Temperature: 1})
 		require.ErrorContains(t, err, want)
 	}
 }

@@ -59,11 +59,18 @@ type Setting struct {
 	Dim  int     // d ≥ 1
 	Init float64 // standard deviation of the first weights
 	Seed uint64
+
+	// Plan asks for the sizes of tables alone: NewTable leaves their Data nil. What
+	// is made with it is attached to graph.NewPlan's graphs and never used.
+	Plan bool
 }
 
 // NewTable returns a table of weights drawn from N(0, Init²). The numbers depend
 // on Seed, name and shape alone, so that one more table changes no other.
 func (s Setting) NewTable(name string, rows, dim int) *Table {
+	if s.Plan {
+		return &Table{Name: name, Rows: rows, Dim: dim}
+	}
 	h := fnv.New64a()
 	h.Write([]byte(name)) // a hash never fails
 	rng := rand.New(rand.NewPCG(s.Seed, h.Sum64()))

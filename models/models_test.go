@@ -144,7 +144,7 @@ func headSettings(set *data.Dataset) (all []HeadSetting) {
 	for _, score := range Scores() {
 		for _, tau := range []float64{1, 0.2} {
 			for _, bias := range []bool{false, true} {
-				all = append(all, HeadSetting{Setting: Setting{set, 5, 0.5, 7}, Score: score, Temperature: tau, Bias: bias})
+				all = append(all, HeadSetting{Setting: Setting{Set: set, Dim: 5, Init: 0.5, Seed: 7}, Score: score, Temperature: tau, Bias: bias})
 			}
 		}
 	}
@@ -327,13 +327,13 @@ func TestErrors(t *testing.T) {
 	require.ErrorContains(t, err, "all")
 	b, err := ParseHead("all")
 	require.NoError(t, err)
-	_, err = b.New(HeadSetting{Setting: Setting{set, 5, 0.5, 7}, Score: "cos", Temperature: 1})
+	_, err = b.New(HeadSetting{Setting: Setting{Set: set, Dim: 5, Init: 0.5, Seed: 7}, Score: "cos", Temperature: 1})
 	require.ErrorContains(t, err, "cosine, dot")
-	_, err = b.New(HeadSetting{Setting: Setting{set, 5, 0.5, 7}, Score: Dot, Temperature: math.NaN()})
+	_, err = b.New(HeadSetting{Setting: Setting{Set: set, Dim: 5, Init: 0.5, Seed: 7}, Score: Dot, Temperature: math.NaN()})
 	require.ErrorContains(t, err, "not above 0")
 	m, err := Parse("mf")
 	require.NoError(t, err)
-	mf, err := m.New(Setting{set, 5, 0.5, 7})
+	mf, err := m.New(Setting{Set: set, Dim: 5, Init: 0.5, Seed: 7})
 	require.NoError(t, err)
 	e, err := NewEncoder(mf, 4)
 	require.NoError(t, err)

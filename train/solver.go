@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/losses/param"
 	"github.com/fenchel-ml/fenchel/train/weights"
 )
@@ -20,6 +21,9 @@ type SolverSpec struct {
 	// fields that the solver reads or does not take; given is what the user wrote.
 	fill  func(c *Config)
 	check func(given, filled Config, fault func(path string, err error))
+
+	// memory returns what the solver will hold beside the weights of a plan.
+	memory func(v param.Values, plan *Trained, set *data.Dataset) ([]MemoryPart, error)
 
 	new func(v param.Values, r *run) (solver, error)
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 
+	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/losses/param"
 	"github.com/fenchel-ml/fenchel/models"
@@ -31,8 +33,9 @@ func init() {
 			{Name: "variant", Doc: "exact; code: the quadratic term as the authors' published program has it", Words: param.OneOf("exact", "code"), DefaultWord: "exact"},
 			// a and reg: the best of a few on valid of MovieLens-1M, d = 64.
 		}, regParams(0.07)...),
-		fill:  func(c *Config) { fillALS(c, "rg2") },
-		check: func(given, c Config, fault func(string, error)) { checkALS("als", given, c, fault) },
+		fill:   func(c *Config) { fillALS(c, "rg2") },
+		check:  func(given, c Config, fault func(string, error)) { checkALS("als", given, c, fault) },
+		memory: alsMemory,
 		new: func(v param.Values, r *run) (solver, error) {
 			loss, err := losses.Parse(r.trained.Config.Loss)
 			if err != nil {
@@ -53,12 +56,28 @@ func init() {
 			{Name: "alpha", Doc: "α₀: weight of the squares of all scores", Default: 0.25, Min: 1e-9, Max: 1e6},
 			// alpha and reg: as for als.
 		}, regParams(0.008)...),
-		fill:  func(c *Config) { fillALS(c, "") },
-		check: func(given, c Config, fault func(string, error)) { checkALS("ials", given, c, fault) },
+		fill:   func(c *Config) { fillALS(c, "") },
+		check:  func(given, c Config, fault func(string, error)) { checkALS("ials", given, c, fault) },
+		memory: alsMemory,
 		new: func(v param.Values, r *run) (solver, error) {
 			return newALS(als.IALS(v.Num("alpha")), v, r), nil
 		},
 	})
+}
+
+// alsMemory counts what package als holds: the factors in float64, the side under
+// way in float32 unless systems are float64, the interactions by class, and each
+// processor's system.
+func alsMemory(v param.Values, plan *Trained, set *data.Dataset) ([]MemoryPart, error) {
+	d := int64(plan.Config.Model.Dim)
+	users, classes := int64(set.Users), int64(set.Items)
+	factors := 8 * d * (users + classes)
+	sweep := int64(runtime.GOMAXPROCS(0)) * 12 * (d*d + 512*d)
+	if v.Word("precision") == "float32" {
+		sweep += 4 * d * max(users, classes)
+	}
+	byClass := 4*int64(set.Train.Len()) + 8*(users+2*classes)
+	return []MemoryPart{{"factors", factors}, {"systems", sweep}, {"interactions by class", byClass}}, nil
 }
 
 func fillALS(c *Config, loss string) {

@@ -38,8 +38,9 @@ func init() {
 			set(&c.Train.Optimizer, optimizer)
 			set(&c.Train.Schedule, "constant")
 		},
-		check: checkGradient,
-		new:   newGradient,
+		check:  checkGradient,
+		memory: gradientMemory,
+		new:    newGradient,
 	})
 }
 
@@ -62,14 +63,6 @@ type gradient struct {
 
 func newGradient(_ param.Values, r *run) (solver, error) {
 	c := r.trained.Config
-	rows, err := data.ParseRows(c.Train.Rows)
-	if err != nil {
-		return nil, err
-	}
-	loss, err := losses.Resolve(c.Loss, r.set.Items)
-	if err != nil {
-		return nil, err
-	}
 	opt, err := optim.Parse(c.Train.Optimizer)
 	if err != nil {
 		return nil, err
@@ -78,29 +71,70 @@ func newGradient(_ param.Values, r *run) (solver, error) {
 	if g.schedule, err = optim.ParseSchedule(c.Train.Schedule); err != nil {
 		return nil, err
 	}
-	if g.batches, err = data.NewBatches(r.set.Train, rows, c.Train.Batch, c.Train.Seed); err != nil {
-		return nil, err
-	}
-	b := graph.NewBuilder[float32]()
-	g.leaves = models.Bind(b, r.trained.Model, g.batches.MaxRows())
-	h, err := r.trained.Model.Encode(g.leaves.Nodes())
-	if err != nil {
-		return nil, err
-	}
-	if g.side, err = r.trained.Head.Attach(b, h, loss.Loss, g.batches.MaxPos()); err != nil {
-		return nil, err
-	}
-	cost, err := graph.MeanRows(g.side.Loss(), g.side.Targets())
-	if err != nil {
-		return nil, err
-	}
-	if g.program, err = b.Train(cost); err != nil {
+	if err := g.compile(graph.NewBuilder[float32](), r.set); err != nil {
 		return nil, err
 	}
 	for _, t := range r.trained.Tables() {
 		g.updaters = append(g.updaters, &normed{Updater: opt.For(t), table: t})
 	}
 	return g, nil
+}
+
+// compile makes the batches and the graph of a step.
+func (g *gradient) compile(b *graph.Builder[float32], set *data.Dataset) error {
+	c := g.trained.Config
+	rows, err := data.ParseRows(c.Train.Rows)
+	if err != nil {
+		return err
+	}
+	loss, err := losses.Resolve(c.Loss, set.Items)
+	if err != nil {
+		return err
+	}
+	if g.batches, err = data.NewBatches(set.Train, rows, c.Train.Batch, c.Train.Seed); err != nil {
+		return err
+	}
+	g.leaves = models.Bind(b, g.trained.Model, g.batches.MaxRows())
+	h, err := g.trained.Model.Encode(g.leaves.Nodes())
+	if err != nil {
+		return err
+	}
+	if g.side, err = g.trained.Head.Attach(b, h, loss.Loss, g.batches.MaxPos()); err != nil {
+		return err
+	}
+	cost, err := graph.MeanRows(g.side.Loss(), g.side.Targets())
+	if err != nil {
+		return err
+	}
+	g.program, err = b.Train(cost)
+	return err
+}
+
+// gradientMemory compiles the graph without data and asks it.
+func gradientMemory(_ param.Values, plan *Trained, set *data.Dataset) ([]MemoryPart, error) {
+	c := plan.Config
+	opt, err := optim.Parse(c.Train.Optimizer)
+	if err != nil {
+		return nil, err
+	}
+	var state, leaves int64
+	for _, t := range plan.Tables() {
+		state += 4 * opt.StateLen(t.Rows, t.Dim)
+	}
+	g := &gradient{trained: plan}
+	if err := g.compile(graph.NewPlan[float32](), set); err != nil {
+		return nil, err
+	}
+	defer g.program.Close()
+	for _, in := range plan.Model.Inputs() { // the rows of a batch, and their gradients summed by id
+		leaves += 2 * 4 * int64(g.batches.MaxRows()*in.PerUser) * int64(in.Table.Dim)
+	}
+	// Users and positives of each row, and those of an epoch in its order.
+	batches := int64(8*g.batches.Rows()) + 16*int64(g.batches.MaxPos())
+	if c.Train.Rows == data.ByPair.String() {
+		batches += 4 * int64(set.Train.Len())
+	}
+	return []MemoryPart{{"optimizer state", state}, {"graph and gradients", g.program.Bytes() + leaves}, {"batches", batches}}, nil
 }
 
 func (g *gradient) steps() int { return g.batches.Len() }

@@ -20,13 +20,16 @@ type Trained struct {
 }
 
 // New returns the model and head of cfg for a dataset, with fresh weights.
-func New(cfg Config, set *data.Dataset) (*Trained, error) {
+func New(cfg Config, set *data.Dataset) (*Trained, error) { return newTrained(cfg, set, false) }
+
+// newTrained is New; a plan's tables have sizes and no data.
+func newTrained(cfg Config, set *data.Dataset, plan bool) (*Trained, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
 	t := &Trained{Config: cfg.Filled(), users: set.Users, items: set.Items}
 	c := t.Config.Model
-	setting := models.Setting{Set: set, Dim: c.Dim, Init: c.Init, Seed: t.Config.Train.Seed}
+	setting := models.Setting{Set: set, Dim: c.Dim, Init: c.Init, Seed: t.Config.Train.Seed, Plan: plan}
 	model, err := models.Parse(c.Name)
 	if err != nil {
 		return nil, err
@@ -75,7 +78,7 @@ func (t *Trained) Tables() []*models.Table {
 func (t *Trained) Parameters() int {
 	n := 0
 	for _, table := range t.Tables() {
-		n += len(table.Data)
+		n += table.Rows * table.Dim
 	}
 	return n
 }

@@ -19,6 +19,7 @@ var allowed = map[string]string{
 	"internal/arch":   "",
 	"internal/check":  "",
 	"internal/kernel": "",
+	"internal/memory": "",
 	"internal/plot":   "",
 	"internal/report": "internal/plot",
 	"graph":           "internal/kernel internal/check",

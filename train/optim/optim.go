@@ -115,6 +115,23 @@ func Parse(text string) (Bound, error) {
 // String returns the canonical spec text: Parse(b.String()) equals b.
 func (b Bound) String() string { return param.SpecText(b.Spec.Name, b.Spec.Params, b.Values) }
 
+// StateLen returns the numbers that an updater keeps of a table of that shape,
+// without making them: a rule's state is taken to be linear in rows and in columns,
+// as it is where rows do not depend on each other.
+func (b Bound) StateLen(rows, dim int) int64 {
+	count := func(rows, dim int) (n int64) {
+		for _, s := range b.Spec.New(b.Values, rows, dim).Slots() {
+			n += int64(len(s.Data))
+		}
+		return n
+	}
+	wide := func(rows int) int64 { // at dim columns
+		one := count(rows, 1)
+		return one + (count(rows, 2)-one)*int64(dim-1)
+	}
+	return wide(1) + (wide(2)-wide(1))*int64(rows-1)
+}
+
 // An Updater moves one table. It is a graph.Updater; make it with Bound.For.
 // It is not safe for concurrent use.
 type Updater struct {

@@ -387,3 +387,21 @@ func TestRegisterPanics(t *testing.T) {
 		RegisterSchedule(s)
 	})
 }
+
+// TestStateLen holds what is said of the state against what is made.
+func TestStateLen(t *testing.T) {
+	for _, spec := range All() {
+		vs, err := param.Probes(spec.Params)
+		require.NoError(t, err)
+		for _, v := range vs {
+			b := Bound{spec, v}
+			for _, shape := range [][2]int{{1, 1}, {1, 7}, {5, 1}, {13, 6}} {
+				want := int64(0)
+				for _, s := range b.For(graph.NewTable[float32]("w", shape[0], shape[1])).Slots() {
+					want += int64(len(s.Data))
+				}
+				require.Equal(t, want, b.StateLen(shape[0], shape[1]), "%s %v", b, shape)
+			}
+		}
+	}
+}

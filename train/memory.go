@@ -1,0 +1,115 @@
+package train
+
+import (
+	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/models"
+	"github.com/fenchel-ml/fenchel/train/metric"
+)
+
+// A MemoryPart is what a run holds for one purpose.
+type MemoryPart struct {
+	Name  string `json:"name"`
+	Bytes int64  `json:"bytes"`
+}
+
+// Memory is what a run holds at its fullest, by purpose; the first part, the data,
+// is held before it starts.
+type Memory []MemoryPart
+
+// Total returns the sum of the parts.
+func (m Memory) Total() (n int64) {
+	for _, p := range m {
+		n += p.Bytes
+	}
+	return n
+}
+
+// Estimate returns what a run of cfg on set will hold, without making its tables:
+// it counts the sizes of tables, of optimizer state, and of every value of the
+// compiled graph. Live memory alone is counted: the garbage that the collector
+// lets lie comes on top, as GOGC and GOMEMLIMIT say. Not counted are what a sampler
+// or a tree keeps of its own (numbers per class, some per class and dimension),
+// and files being read.
+func Estimate(cfg Config, set *data.Dataset) (Memory, error) {
+	plan, err := newTrained(cfg, set, true)
+	if err != nil {
+		return nil, err
+	}
+	c := plan.Config
+	weights := 4 * int64(plan.Parameters())
+	m := Memory{{"data", dataBytes(set)}, {"weights", weights}, {"weights kept to fall back to", weights}}
+	s, err := parseSolver(c.Train.Solver)
+	if err != nil {
+		return nil, err
+	}
+	parts, err := s.Spec.memory(s.Values, plan, set)
+	if err != nil {
+		return nil, err
+	}
+	m = append(m, parts...)
+	evaluation, err := plan.evaluationBytes(set)
+	return append(m, MemoryPart{"evaluation", evaluation}), err
+}
+
+func dataBytes(set *data.Dataset) (n int64) {
+	for _, part := range set.Parts() {
+		n += 8 * int64(set.Users+1)
+		n += 4*int64(len(part.Item())) + 4*int64(len(part.Value())) + 8*int64(len(part.Time()))
+	}
+	for _, ids := range [][]string{set.UserIDs, set.ItemIDs} {
+		for _, id := range ids {
+			n += 16 + int64(len(id)) // a string's header
+		}
+	}
+	return n
+}
+
+// evaluationBytes counts a ranker's copy of the class side, what a chunk of users
+// takes on its way, and the metrics of users that the run's history keeps.
+func (t *Trained) evaluationBytes(set *data.Dataset) (n int64, err error) {
+	ats, err := metric.ParseAll(t.Config.Eval.Metrics)
+	if err != nil {
+		return 0, err
+	}
+	most := 0
+	for i, part := range []*data.Interactions{set.Valid, set.Test} {
+		users, times := 0, 1
+		for u := range set.Users {
+			if len(part.Of(u)) > 0 {
+				users++
+			}
+		}
+		if i == 0 {
+			times = (t.Config.Train.Epochs + t.Config.Eval.Every - 1) / t.Config.Eval.Every
+		}
+		n += int64(times) * int64(users) * int64(8*len(ats)+4)
+		most = max(most, users)
+	}
+	if most == 0 {
+		return n, nil
+	}
+	for _, table := range t.Head.Tables() {
+		n += 4 * int64(table.Rows) * int64(table.Dim)
+	}
+	k := min(metric.MaxK(ats), set.Items)
+	size := chunk(most, k)
+	n += int64(size)*int64(2*4*t.Model.Dim()) + 64*int64(size)*int64(k)
+
+	b := graph.NewPlan[float32]()
+	rows := min(size, 1024)
+	leaves := models.Bind(b, t.Model, rows)
+	h, err := t.Model.Encode(leaves.Nodes())
+	if err != nil {
+		return 0, err
+	}
+	p, err := b.Eval(h)
+	if err != nil {
+		return 0, err
+	}
+	defer p.Close()
+	for _, in := range t.Model.Inputs() {
+		n += 4 * int64(rows*in.PerUser) * int64(in.Table.Dim)
+	}
+	return n + p.Bytes(), nil
+}
