@@ -1,6 +1,8 @@
 package train
 
 import (
+	"fmt"
+
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/models"
@@ -25,6 +27,9 @@ func (m Memory) Total() (n int64) {
 	return n
 }
 
+// maxParameters keeps sums of bytes far from 2⁶³.
+const maxParameters = 1e13
+
 // Estimate returns what a run of cfg on set will hold, without making its tables:
 // it counts the sizes of tables, of optimizer state, and of every value of the
 // compiled graph. Live memory alone is counted: the garbage that the collector
@@ -37,6 +42,13 @@ func Estimate(cfg Config, set *data.Dataset) (Memory, error) {
 		return nil, err
 	}
 	c := plan.Config
+	numbers := 0.0
+	for _, t := range plan.Tables() {
+		numbers += float64(t.Rows) * float64(t.Dim)
+	}
+	if numbers > maxParameters {
+		return nil, fmt.Errorf("train: the model has %.2g parameters, more than the %.0g that can be counted; lower model.dim", numbers, maxParameters)
+	}
 	weights := 4 * int64(plan.Parameters())
 	m := Memory{{"data", dataBytes(set)}, {"weights", weights}, {"weights kept to fall back to", weights}}
 	s, err := parseSolver(c.Train.Solver)

@@ -77,6 +77,10 @@ func TestEstimateMakesNothing(t *testing.T) {
 	// Weights, their kept copy and two moments, at the least.
 	require.Greater(t, m.Total(), int64(4*4)*1e9*int64(set.Users+set.Items))
 
+	require.NoError(t, cfg.Set("model.dim", "1000000000000000000"))
+	_, err = Estimate(cfg, set)
+	require.ErrorContains(t, err, "lower model.dim")
+
 	cfg = Config{Loss: "nosuch"}
 	_, err = Estimate(cfg, set)
 	require.ErrorContains(t, err, `unknown loss`)

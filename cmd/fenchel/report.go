@@ -16,9 +16,10 @@ import (
 // A reporter tells of a run while it runs: a head on standard output, and on
 // standard error a line per epoch, with a bar under it on a terminal.
 type reporter struct {
-	s     streams
-	set   *data.Dataset
-	quiet bool // no head: standard output is JSON
+	s      streams
+	set    *data.Dataset
+	memory budget
+	quiet  bool // no head: standard output is JSON
 
 	epochs int
 	bar    *progressbar.ProgressBar
@@ -32,7 +33,7 @@ func (r *reporter) observe(e train.Event) {
 	case *train.Started:
 		r.epochs = e.Config.Train.Epochs
 		if !r.quiet {
-			printHead(r.s.out, e, r.set)
+			printHead(r.s.out, e, r.set, r.memory)
 		}
 		if r.s.terminal {
 			r.bar = progressbar.NewOptions(r.epochs*e.Steps,
@@ -58,7 +59,7 @@ func (r *reporter) clear() {
 	}
 }
 
-func printHead(w io.Writer, e *train.Started, set *data.Dataset) {
+func printHead(w io.Writer, e *train.Started, set *data.Dataset, memory budget) {
 	c := e.Config
 	line := func(name, format string, args ...any) {
 		fmt.Fprintf(w, "%-6s  %s\n", name, fmt.Sprintf(format, args...))
@@ -85,6 +86,7 @@ func printHead(w io.Writer, e *train.Started, set *data.Dataset) {
 		how = fmt.Sprintf("%s, schedule %s, batches of %d rows by %s", c.Train.Optimizer, c.Train.Schedule, c.Train.Batch, c.Train.Rows)
 	}
 	line("train", "%s; %d epochs of %d steps; seed %d", how, c.Train.Epochs, e.Steps, c.Train.Seed)
+	line("memory", "%s", memory)
 	if e.Epoch > 0 || e.Step > 0 {
 		line("resume", "after epoch %d, step %d", e.Epoch, e.Step)
 	}

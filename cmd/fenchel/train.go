@@ -19,10 +19,9 @@ func init() { commands = append(commands, newTrain) }
 
 func newTrain(s streams) *cobra.Command {
 	var (
-		flags  *configFlags
-		out    string
-		board  string
-		asJSON bool
+		flags *configFlags
+		out   string
+		c     trainFlags
 	)
 	cmd := &cobra.Command{
 		Use:   "train",
@@ -34,6 +33,11 @@ trains matrix factorisation with full softmax on the generated set "demo".
 Settings come from --config, then --set, then the flags below; the later wins.
 On a generated set, whose truth is known, the best attainable value of each metric
 stands beside the reached one: what ranking by the truth would get.
+
+Before it starts the run's memory is estimated; where more is needed than the system
+or the process's control group leaves, it is refused, and changes that would fit are
+named. --force runs it all the same. Off Linux what is available is not known, and
+nothing is refused.
 
 Ctrl-C ends the run after the step under way and keeps what was reached; the same
 command with the run's folder as --out goes on from there to the same bits.
@@ -49,13 +53,15 @@ Paths of --set, beside ` + ratePath + `, which is the lr of train.optimizer:
 			if cmd.Flags().Changed("out") && out == "" {
 				return usagef(`--out: "" is no folder; leave the flag out for a new one under %s`, runsFolder)
 			}
-			return runTrain(cmd.Context(), s, cfg, out, board, asJSON)
+			return runTrain(cmd.Context(), s, cfg, out, c)
 		},
 	}
 	flags = addConfigFlags(cmd)
 	cmd.Flags().StringVar(&out, "out", "", "run folder: new, empty, or that of an interrupted run (default a new one under "+runsFolder+")")
-	cmd.Flags().StringVar(&board, "tensorboard", "", "folder to write TensorBoard event files into, in a folder named as the run's")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the result as JSON")
+	cmd.Flags().StringVar(&c.board, "tensorboard", "", "folder to write TensorBoard event files into, in a folder named as the run's")
+	cmd.Flags().BoolVar(&c.dryRun, "dry-run", false, "print what the run would hold in memory, and do not run")
+	cmd.Flags().BoolVar(&c.force, "force", false, "run even where the estimated memory is not available")
+	cmd.Flags().BoolVar(&c.asJSON, "json", false, "print the result as JSON")
 	must(cmd.MarkFlagDirname("out"))
 	must(cmd.MarkFlagDirname("tensorboard"))
 	return cmd
@@ -80,20 +86,41 @@ func pathDocs() string {
 	return strings.TrimPrefix(b.String(), "\n")
 }
 
-func runTrain(ctx context.Context, s streams, cfg train.Config, out, board string, asJSON bool) error {
+// trainFlags are what train takes beside a configuration and a folder.
+type trainFlags struct {
+	board                 string
+	dryRun, force, asJSON bool
+}
+
+func runTrain(ctx context.Context, s streams, cfg train.Config, out string, c trainFlags) error {
 	set, err := data.Load(cfg.Data.Config())
 	if err != nil {
 		return fmt.Errorf("--data: %w", err)
 	}
+	b, err := budgetOf(cfg, set)
+	if err != nil {
+		return err
+	}
+	refusal := b.refuse(cfg, set)
+	if c.dryRun {
+		if err := b.print(s, c.asJSON); err != nil {
+			return err
+		}
+		return refusal // with --force too: it is what was asked about
+	}
+	if refusal != nil && !c.force {
+		return refusal
+	}
+	b.limitGarbage()
 	out, err = runFolder(out, cfg, set)
 	if err != nil {
 		return fmt.Errorf("--out: %w", err)
 	}
-	r := &reporter{s: s, set: set, quiet: asJSON}
+	r := &reporter{s: s, set: set, memory: b, quiet: c.asJSON}
 	observe := train.Observer(r.observe)
 	var events *tensorboard.Writer
-	if board != "" {
-		if events, err = tensorboard.Create(filepath.Join(board, filepath.Base(filepath.Clean(out)))); err != nil {
+	if c.board != "" {
+		if events, err = tensorboard.Create(filepath.Join(c.board, filepath.Base(filepath.Clean(out)))); err != nil {
 			return fmt.Errorf("--tensorboard: %w", err)
 		}
 		observe = func(e train.Event) {
@@ -117,7 +144,7 @@ func runTrain(ctx context.Context, s streams, cfg train.Config, out, board strin
 	// A run that failed on the way has a result too: what it kept.
 	rep, repErr := newRunReport(out, set, res)
 	if err = errors.Join(err, repErr); repErr == nil {
-		if asJSON {
+		if c.asJSON {
 			err = errors.Join(err, printJSON(s.out, rep))
 		} else {
 			rep.print(s.out)
