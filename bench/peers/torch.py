@@ -113,7 +113,9 @@ def epoch(job):
     for lo, hi in zip(bounds, bounds[1:]):
         count = ptr[lo + 1 : hi + 1] - ptr[lo:hi]
         row = torch.repeat_interleave(torch.arange(hi - lo), count)
-        batches.append((users[lo:hi], row, item[ptr[lo] : ptr[hi]], (1.0 / count)[row]))
+        # Places in the flat scores: gather differentiates twice as fast as an index pair.
+        place = row * job["c"] + item[ptr[lo] : ptr[hi]]
+        batches.append((users[lo:hi], place, (1.0 / count)[row]))
 
     def run():
         u = floats(job, "user", job["u"], job["d"]).requires_grad_(True)
@@ -121,11 +123,11 @@ def epoch(job):
         optimizer = torch.optim.Adam([u, w], lr=0.01, fused=True)
         total = 0.0
         start = time.perf_counter()
-        for ids, row, positive, weight in batches:
+        for ids, place, weight in batches:
             optimizer.zero_grad(set_to_none=True)
             h = F.normalize(F.embedding(ids, u), dim=1) / 0.2
             z = h @ F.normalize(w, dim=1).t()
-            cost = (torch.logsumexp(z, 1).sum() - (weight * z[row, positive]).sum()) / len(ids)
+            cost = (torch.logsumexp(z, 1).sum() - (weight * z.view(-1).gather(0, place)).sum()) / len(ids)
             cost.backward()
             optimizer.step()
             total += cost.item() * len(ids)
