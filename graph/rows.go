@@ -314,7 +314,9 @@ func L2Normalize(x *gorgonia.Node) (*gorgonia.Node, error) {
 func norm[T Float](x []T) T { return T(max(math.Sqrt(float64(kernel.SumSquares(x))), normFloor)) }
 
 func normalize[T Float](dst []T, i int, x []T, _ []any) {
-	divBy(dst[i*len(x):(i+1)*len(x)], x, norm(x))
+	row := dst[i*len(x) : (i+1)*len(x)]
+	clear(row)
+	kernel.Axpy(1/norm(x), x, row)
 }
 
 // normalizeGrad returns (I − x̂x̂ᵀ)g/‖x‖ in one pass: normalisation of a class
@@ -340,9 +342,9 @@ func normalizeBack[T Float](dst []T, i int, x []T, in []any) {
 	d, g := dst[i*len(x):(i+1)*len(x)], vec[T](in[1])[i*len(x):(i+1)*len(x)]
 	n := norm(x)
 	along := kernel.Dot(g, x) / (n * n)
-	for k, v := range x {
-		d[k] = (g[k] - along*v) / n
-	}
+	clear(d)
+	kernel.Axpy(1/n, g, d)
+	kernel.Axpy(-along/n, x, d)
 }
 
 // rowNorm returns max(‖row‖₂, 1e-12) [B].
