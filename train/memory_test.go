@@ -7,6 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/models"
 )
 
 // live returns the bytes of the heap that are in use.
@@ -84,4 +86,33 @@ func TestEstimateMakesNothing(t *testing.T) {
 	cfg = Config{Loss: "nosuch"}
 	_, err = Estimate(cfg, set)
 	require.ErrorContains(t, err, `unknown loss`)
+}
+
+// TestEstimateOfEveryHead holds, for each head, the graph that is planned against
+// the one that runs: the same sizes.
+func TestEstimateOfEveryHead(t *testing.T) {
+	set := small(t)
+	require.NotEmpty(t, models.Heads())
+	for _, h := range models.Heads() {
+		for _, loss := range []string{"softmax", "sparsemax"} {
+			cfg := Config{Candidates: h.Name, Loss: loss, Model: ModelConfig{Dim: 6, Bias: true}}
+			m, err := Estimate(cfg, set)
+			require.NoError(t, err, "%s %s", h.Name, loss)
+			trained, err := New(cfg, set)
+			require.NoError(t, err)
+			real := &gradient{trained: trained}
+			require.NoError(t, real.compile(graph.NewBuilder[float32](), set))
+			planned, err := newTrained(cfg, set, true)
+			require.NoError(t, err)
+			plan := &gradient{trained: planned}
+			require.NoError(t, plan.compile(graph.NewPlan[float32](), set))
+			require.Equal(t, real.program.Bytes(), plan.program.Bytes(), h.Name)
+			require.Positive(t, plan.program.Bytes())
+			require.ErrorContains(t, plan.program.Run(), "the program is a plan")
+			require.Equal(t, int64(4*trained.Parameters()), m[1].Bytes)
+			require.Equal(t, trained.Parameters(), planned.Parameters())
+			require.NoError(t, real.program.Close())
+			require.NoError(t, plan.program.Close())
+		}
+	}
 }
