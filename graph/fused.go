@@ -16,7 +16,7 @@ func newFusedState(l kernel.Loss, b, c, d, n int) *fusedState {
 }
 
 func (s *fusedState) linear() linear[float32] {
-	scratch := func() int64 { return kernel.WorkspaceBytes(s.loss, s.x.B, s.x.C, s.x.D) }
+	scratch := func() int64 { return kernel.WorkspaceBytes(s.loss, s.x.B, s.x.C, s.x.D, s.ws.Budget) }
 	return linear[float32]{s.forward, scratch, func() linearDerivative[float32] {
 		g := &fusedGrad{fusedState: s}
 		return linearDerivative[float32]{g.ask, g.backward, g.scratch, g.hand}

@@ -424,10 +424,13 @@ func (ws *Workspace) tile(c0, n, panel int) []float32 {
 	return ws.kept[(c0*ws.panels+n*panel)*tileRows:][:n*tileRows]
 }
 
-// backward computes the gradients from a map of scores to ∂L/∂z: mapTile
-// replaces n × 64 scores of a panel (stride ld) by their gradients, before the
-// share of the targets, and target returns what is added at a target.
-func (ws *Workspace) backward(out *Grad, mapTile func(z []float32, ld, n, panel int), target func(e *entry) float32) {
+// A tileMap stores in p (stride ldp) what n × 64 scores z (stride ldz) of a panel
+// map to; p may be z.
+type tileMap func(p []float32, ldp int, z []float32, ldz, n, panel int)
+
+// backward computes the gradients from a map of scores to ∂L/∂z, before the share
+// of the targets; target returns what is added at a target.
+func (ws *Workspace) backward(out *Grad, mapTile tileMap, target func(e *entry) float32) {
 	if out.H != nil {
 		ws.dh = grow(ws.dh, ws.chunks*ws.panels*tileRows*ws.dp)
 	}
@@ -451,7 +454,7 @@ func (ws *Workspace) addChunks(dh []float32) {
 	})
 }
 
-func (ws *Workspace) backwardChunk(worker, chunk int, out *Grad, mapTile func(z []float32, ld, n, panel int), target func(e *entry) float32) {
+func (ws *Workspace) backwardChunk(worker, chunk int, out *Grad, mapTile tileMap, target func(e *entry) float32) {
 	x, dp := ws.x, ws.dp
 	rows := ws.panels * tileRows
 	ld := min(blockRows, rows)
@@ -509,20 +512,17 @@ func (ws *Workspace) backwardChunk(worker, chunk int, out *Grad, mapTile func(z 
 }
 
 // gradTiles fills p with ∂L/∂z of n classes from c0 for a panel.
-func (ws *Workspace) gradTiles(p []float32, ld, c0, n, panel int, mapTile func(z []float32, ld, n, panel int), target func(e *entry) float32) {
+func (ws *Workspace) gradTiles(p []float32, ld, c0, n, panel int, mapTile tileMap, target func(e *entry) float32) {
 	x := ws.x
 	for t := 0; t < n; t += tileClasses {
 		nt := min(tileClasses, n-t)
 		z := p[t*ld:]
 		if ws.have {
-			kept := ws.tile(c0+t, nt, panel)
-			for c := range nt {
-				copy(z[c*ld:][:tileRows], kept[c*tileRows:])
-			}
+			mapTile(z, ld, ws.tile(c0+t, nt, panel), tileRows, nt, panel)
 		} else {
 			ws.scores(z, ld, c0+t, nt, panel)
+			mapTile(z, ld, z, ld, nt, panel)
 		}
-		mapTile(z, ld, nt, panel)
 		if ws.classes < x.C {
 			for c := range nt {
 				if x.masked(c0 + t + c) {

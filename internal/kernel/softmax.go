@@ -114,14 +114,14 @@ func (s Softmax) Solve(st State, p []float32, r int, t RowTarget) float64 {
 }
 
 // Map stores g·(p − ε/C)/τ.
-func (s Softmax) Map(z []float32, ld, n int, p, g []float32) {
+func (s Softmax) Map(dst []float32, ldd int, z []float32, ldz, n int, p, g []float32) {
 	var scale, u [tileRows]float32
 	for r, v := range g {
 		if scale[r] = v / s.Tau; v != 0 {
 			u[r] = scale[r] * p[tileRows+r]
 		}
 	}
-	tileExpMap(z, ld, z, ld, n, p[:tileRows], scale[:], u[:])
+	tileExpMap(dst, ldd, z, ldz, n, p[:tileRows], scale[:], u[:])
 }
 
 // Target returns −g·(1−ε)·w/τ.

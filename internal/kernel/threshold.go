@@ -657,8 +657,8 @@ func (h hinge) backward(ws *Workspace, x *Linear, g []float32, out *Grad) error 
 		h.backwardRows(ws, out, target)
 		return nil
 	}
-	ws.backward(out, func(z []float32, ld, n, panel int) {
-		tileHingeMap(z, ld, z, ld, n, s.tau[panel*tileRows:][:tileRows], s.scale[panel*tileRows:][:tileRows], float32(h.e))
+	ws.backward(out, func(p []float32, ldp int, z []float32, ldz, n, panel int) {
+		tileHingeMap(p, ldp, z, ldz, n, s.tau[panel*tileRows:][:tileRows], s.scale[panel*tileRows:][:tileRows], float32(h.e))
 	}, target)
 	return nil
 }

@@ -33,10 +33,10 @@ type Tiled interface {
 	// Solve returns the loss of row r, in the loss's own unit, and sets its
 	// parameters for Map and Target.
 	Solve(st State, p []float32, r int, t RowTarget) float64
-	// Map replaces n classes of scores, of stride ld, by g·∂ℓ/∂z, as if the row had
-	// no target. z is in the units of the layer here: the factor Scale is Map's.
-	// Where g is 0 it must store 0.
-	Map(z []float32, ld, n int, p, g []float32)
+	// Map stores in dst, of stride ldd, g·∂ℓ/∂z of n classes of scores z, of stride
+	// ldz, as if the row had no target; dst may be z. The gradient is by z in the
+	// units of the layer: the factor Scale is Map's. Where g is 0 it must store 0.
+	Map(dst []float32, ldd int, z []float32, ldz, n int, p, g []float32)
 	// Target returns what a target of weight w and scaled score z adds to g·∂ℓ/∂z.
 	Target(p []float32, r int, g, w, z float32) float32
 }
@@ -194,8 +194,8 @@ func (l streamed) Backward(ws *Workspace, x *Linear, g []float32, out *Grad) err
 		return err
 	}
 	_, _, np := l.Widths()
-	ws.backward(out, func(z []float32, ld, n, panel int) {
-		l.Map(z, ld, n, ws.panelParams(panel, np), ws.up[panel*tileRows:][:tileRows])
+	ws.backward(out, func(p []float32, ldp int, z []float32, ldz, n, panel int) {
+		l.Map(p, ldp, z, ldz, n, ws.panelParams(panel, np), ws.up[panel*tileRows:][:tileRows])
 	}, func(e *entry) float32 {
 		panel, r := int(e.row)/tileRows, int(e.row)%tileRows
 		return l.Target(ws.panelParams(panel, np), r, ws.up[e.row], e.weight, e.z)
