@@ -381,6 +381,15 @@ func TestOddInputs(t *testing.T) {
 	}
 }
 
+// TestPointWithoutError: a NaN half-width draws no bar, and leaves the point.
+func TestPointWithoutError(t *testing.T) {
+	plain, err := SVG(Scatter{Points: []Point{{Label: "a", X: 1, Y: 2}, {Label: "b", X: 3, Y: 4}}})
+	require.NoError(t, err)
+	nan, err := SVG(Scatter{Points: []Point{{Label: "a", X: 1, Y: 2, XErr: math.NaN(), YErr: math.NaN()}, {Label: "b", X: 3, Y: 4, XErr: math.NaN()}}})
+	require.NoError(t, err)
+	require.Equal(t, string(plain), string(nan))
+}
+
 func TestGapsInterruptTheLine(t *testing.T) {
 	lines := func(y ...float64) (paths, marks int) {
 		svg, err := SVG(Lines{Series: []Series{{Y: y}}})

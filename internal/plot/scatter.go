@@ -57,13 +57,15 @@ func (s Scatter) compose() (*sheet, error) {
 		if !s.X.draws(p.X) || !s.Y.draws(p.Y) {
 			continue
 		}
-		for _, k := range []float64{0, -1, 1} {
-			if k == 0 || p.XErr > 0 {
-				ex.add(p.X + k*p.XErr)
-			}
-			if k == 0 || p.YErr > 0 {
-				ey.add(p.Y + k*p.YErr)
-			}
+		ex.add(p.X)
+		ey.add(p.Y)
+		if p.XErr > 0 { // not NaN, which must not take the point with it
+			ex.add(p.X - p.XErr)
+			ex.add(p.X + p.XErr)
+		}
+		if p.YErr > 0 {
+			ey.add(p.Y - p.YErr)
+			ey.add(p.Y + p.YErr)
 		}
 	}
 	if !ex.any {

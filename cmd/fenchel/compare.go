@@ -1,0 +1,272 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/internal/report"
+	"github.com/fenchel-ml/fenchel/internal/study/compare"
+)
+
+func init() { commands = append(commands, newCompare) }
+
+// compareServe is the hidden first argument of a run's process.
+const compareServe = "serve-run"
+
+// varied are the flags of a single run that a comparison has its own for.
+var varied = map[string]string{"loss": "--losses", "candidates": "--losses LOSS@CANDIDATES", "seed": "--seeds", "model": "--models", rateFlag: "--tune lr=RATE"}
+
+func newCompare(s streams) *cobra.Command {
+	var (
+		flags           *configFlags
+		c               compare.Config
+		losses, tune    []string
+		seeds, markdown string
+		out             outputFlags
+	)
+	groups := ""
+	for _, g := range compare.Groups() {
+		groups += fmt.Sprintf("  %-8s  %s\n", g[0], g[1])
+	}
+	cmd := &cobra.Command{
+		Use:   "compare",
+		Short: "Train losses side by side, and say which differences are more than chance",
+		Long: `compare trains every loss of a list at every seed, on the same split and budget,
+each run in a process of its own. It prints one table: metrics as mean ± standard
+deviation over seeds, the difference from the baseline with a bootstrap interval
+paired over users, seconds per epoch, seconds to 95 % of the best, and peak memory.
+The report adds courses, quality against cost, recall by popularity, and what
+theory says of each loss, beside where the experiment disagrees.
+
+--losses takes losses with commas between, each LOSS or LOSS@CANDIDATES, and may be
+repeated. These names stand for several:
+
+` + groups + `
+--tune NAME=V1,V2 tries values on the valid split with the first seed, and may be
+repeated for a grid; one value sets it. NAME is temperature (a loss of cosines has
+its own), reg, a parameter of the optimizer such as lr, or a path such as model.dim.
+
+Runs are kept in the folder runs of --out. Started again, the same command takes
+those that have ended and goes on with the rest. Ctrl-C ends the runs after the
+step under way and reports what was reached. A run whose training became NaN is
+reported in its row; the others go on.`,
+		Args: arguments(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			for name, use := range varied {
+				if cmd.Flags().Changed(name) {
+					return usagef("--%s: a comparison varies it; use %s", name, use)
+				}
+			}
+			var err error
+			if c.Base, err = flags.config(); err != nil {
+				return err
+			}
+			for _, text := range losses {
+				c.Losses = append(c.Losses, compare.ParseLosses(text)...)
+			}
+			if c.Seeds, err = parseSeeds(seeds); err != nil {
+				return usagef("--seeds: %w", err)
+			}
+			for _, text := range tune {
+				axis, err := compare.ParseAxis(text)
+				if err != nil {
+					return usagef("--tune: %w", err)
+				}
+				c.Tune = append(c.Tune, axis)
+			}
+			if out.dir == "" {
+				if cmd.Flags().Changed("out") {
+					return usagef(`--out: "" is no folder; leave the flag out for one under %s`, runsFolder)
+				}
+				out.dir = filepath.Join(runsFolder, "compare-"+fileName(filepath.Base(c.Base.Filled().Data.Source)))
+			}
+			c.Dir = filepath.Join(out.dir, "runs")
+			self, err := os.Executable()
+			if err != nil {
+				return err
+			}
+			c.Runner = compare.Child(self, cmd.Name(), compareServe)
+			if err := c.Validate(); err != nil {
+				return usageError{err}
+			}
+			return runCompare(cmd, s, c, out, markdown)
+		},
+	}
+	flags = addConfigFlags(cmd)
+	for name := range varied {
+		must(cmd.Flags().MarkHidden(name))
+	}
+	f := cmd.Flags()
+	f.StringArrayVar(&losses, "losses", nil, "losses with commas between, each LOSS or LOSS@CANDIDATES, or exact, sampled, all; may be repeated")
+	f.StringVar(&seeds, "seeds", "0-2", "seeds, such as 0,1,5 or 0-2")
+	f.StringArrayVar(&c.Models, "models", nil, "model; may be repeated (default mf)")
+	f.StringVar(&c.Baseline, "baseline", "", "entry of --losses that the others are held against (default softmax, else the first)")
+	f.StringArrayVar(&tune, "tune", nil, "setting and values to choose from on valid, such as lr=0.003,0.01; may be repeated")
+	f.IntVar(&c.Budget.Steps, "steps", 0, "budget of each run in steps, instead of --epochs")
+	f.Float64Var(&c.Budget.Seconds, "seconds", 0, "budget of each run in seconds of training, instead of --epochs")
+	f.IntVar(&c.Parallel, "parallel", 1, "runs at a time; more share the machine, and their seconds say less")
+	f.IntVar(&c.Resamples, "resamples", 2000, "resamples of the bootstrap")
+	f.Uint64Var(&c.BootstrapSeed, "bootstrap-seed", 0, "seed of the bootstrap")
+	f.StringVar(&markdown, "markdown", "", "file to write the table to, as Markdown")
+	out.add(cmd)
+	f.Lookup("out").Usage = "folder of the runs, " + report.HTMLFile + " and " + report.JSONFile + " (default one under " + runsFolder + ", by the data's name)"
+	must(cmd.MarkFlagFilename("markdown", "md"))
+	must(cmd.RegisterFlagCompletionFunc("losses", completeSpecs("loss", "composition")))
+	must(cmd.RegisterFlagCompletionFunc("models", completeSpecs("model")))
+	cmd.AddCommand(&cobra.Command{
+		Use: compareServe, Hidden: true, Args: arguments(0, 0),
+		Short: "Execute one run of a comparison, which is read from standard input",
+		RunE:  func(cmd *cobra.Command, _ []string) error { return compare.Serve(cmd.Context(), s.in, s.out) },
+	})
+	return cmd
+}
+
+// parseSeeds reads "0,1,5" and "0-2".
+func parseSeeds(text string) (seeds []uint64, err error) {
+	for part := range strings.SplitSeq(text, ",") {
+		low, high, isRange := strings.Cut(strings.TrimSpace(part), "-")
+		if !isRange {
+			high = low
+		}
+		a, errA := strconv.ParseUint(low, 10, 64)
+		b, errB := strconv.ParseUint(high, 10, 64)
+		if errA != nil || errB != nil || b < a || b-a >= 1000 {
+			return nil, fmt.Errorf("%q is neither a number nor a short range such as 0-2", part)
+		}
+		for n := range b - a + 1 {
+			seeds = append(seeds, a+n)
+		}
+	}
+	return seeds, nil
+}
+
+func runCompare(cmd *cobra.Command, s streams, c compare.Config, out outputFlags, markdown string) error {
+	set, err := data.Load(c.Base.Data.Config())
+	if err != nil {
+		return fmt.Errorf("--data: %w", err)
+	}
+	if _, err := runFolder(out.dir, c.Base, set); err != nil {
+		return fmt.Errorf("--out: %w", err)
+	}
+	watch := &compareWatch{s: s}
+	res, err := compare.Run(cmd.Context(), c, set, watch.observe)
+	watch.clear()
+	if err != nil {
+		return err
+	}
+	page := report.Report{
+		Title: "Comparison of losses on " + set.Name,
+		Facts: []report.Fact{
+			{Name: "data", Value: fmt.Sprintf("%s: %d users, %d items, %d train interactions", set.Name, set.Users, set.Items, set.Train.Len())},
+			{Name: "split", Value: fmt.Sprintf("%s, hash %.12s", set.Split, res.Split)},
+			{Name: "budget", Value: res.Budget + " a run"},
+			{Name: "training", Value: fmt.Sprintf("%.0f s in runs, %.0f s in tuning", res.TrainSeconds, res.TuneSeconds)},
+		},
+		Sections: []report.Section{res.Section()},
+	}
+	if markdown != "" {
+		if err := report.WriteFile(markdown, res.Markdown("fenchel "+strings.Join(os.Args[1:], " "))); err != nil {
+			return fmt.Errorf("--markdown: %w", err)
+		}
+	}
+	if err := out.emit(s, page, func(w io.Writer) { printCompare(w, res) }); err != nil {
+		return err
+	}
+	failed := 0
+	for i := range res.Rows {
+		failed += len(res.Rows[i].Failed)
+	}
+	switch {
+	case res.Interrupted:
+		return cmd.Context().Err()
+	case failed > 0:
+		return fmt.Errorf("%d of %d runs failed; the notes say how", failed, len(res.Rows)*len(res.Seeds))
+	}
+	return nil
+}
+
+func printCompare(w io.Writer, res *compare.Result) {
+	brief := res.Table(true)
+	t := newTable(brief.Head...)
+	for i, h := range t.head {
+		t.head[i] = strings.ToUpper(h)
+	}
+	for _, row := range brief.Rows {
+		cells := make([]any, len(row))
+		for i, c := range row {
+			cells[i] = c
+		}
+		t.add(cells...)
+	}
+	t.print(w, "")
+	fmt.Fprintln(w)
+	for _, n := range res.Notes() {
+		fmt.Fprintln(w, n)
+	}
+}
+
+// A compareWatch tells of a comparison on standard error: a line per run, and on a
+// terminal the epoch under way below it.
+type compareWatch struct {
+	s       streams
+	started time.Time
+	width   int // of the line to be drawn over
+}
+
+func (c *compareWatch) observe(e compare.Event) {
+	switch e := e.(type) {
+	case *compare.Planned:
+		what := "runs"
+		if e.Tuning {
+			what = "tuning runs"
+		}
+		c.started = time.Now()
+		fmt.Fprintf(c.s.err, "%d %s to do, %d done before\n", e.Runs, what, e.Recalled)
+	case *compare.Progressed:
+		if !c.s.terminal {
+			return
+		}
+		of := ""
+		if e.Epochs > 0 {
+			of = "/" + strconv.Itoa(e.Epochs)
+		}
+		c.clear()
+		line := fmt.Sprintf("%s seed %d: epoch %d%s, %s %.4f, %.1f s", e.Name, e.Seed, e.Epoch, of, e.Metric, e.Value, e.Seconds)
+		c.width = len(line)
+		fmt.Fprint(c.s.err, line)
+	case *compare.Ended:
+		c.clear()
+		fmt.Fprintf(c.s.err, "%*d/%d  %s seed %d: ", len(strconv.Itoa(e.Runs)), e.Done, e.Runs, e.Name, e.Seed)
+		switch {
+		case e.Err != nil:
+			fmt.Fprint(c.s.err, "failed: ", e.Err)
+		case e.Outcome.Failed != "":
+			fmt.Fprint(c.s.err, "failed: ", e.Outcome.Failed)
+		default:
+			values := e.Outcome.Test
+			if values == nil {
+				values = e.Outcome.Valid
+			}
+			fmt.Fprintf(c.s.err, "%s %.4f, %.1f s", values[0].Name, values[0].Value, e.Outcome.Seconds)
+		}
+		if left := e.Runs - e.Done; left > 0 {
+			fmt.Fprintf(c.s.err, "; about %s left", (time.Since(c.started) / time.Duration(e.Done) * time.Duration(left)).Round(time.Second))
+		}
+		fmt.Fprintln(c.s.err)
+	}
+}
+
+func (c *compareWatch) clear() {
+	if c.width > 0 {
+		fmt.Fprintf(c.s.err, "\r%s\r", strings.Repeat(" ", c.width))
+		c.width = 0
+	}
+}
