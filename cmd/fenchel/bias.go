@@ -11,8 +11,8 @@ import (
 
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/internal/plot"
+	"github.com/fenchel-ml/fenchel/internal/study/bias"
 	"github.com/fenchel-ml/fenchel/train"
-	"github.com/fenchel-ml/fenchel/train/bias"
 )
 
 func init() { commands = append(commands, newBias) }
