@@ -22,6 +22,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/fenchel-ml/fenchel/internal/kernel"
@@ -82,7 +83,7 @@ func main() {
 		}
 		return
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	ok, err := measure(ctx, s, chosen, *out)
 	if err != nil {
@@ -156,16 +157,16 @@ func measure(ctx context.Context, s settings, chosen []*row, out string) (ok boo
 		fmt.Fprintf(os.Stderr, "%s: %s\n", r.name, r.doc)
 		m, err := r.measure(ctx, s)
 		if err != nil {
+			fmt.Print(rep.markdown())
 			return false, fmt.Errorf("%s: %w", r.name, err)
 		}
 		rep.rows = append(rep.rows, m)
-	}
-	text := rep.markdown()
-	fmt.Print(text)
-	if out != "" {
-		if err := os.WriteFile(out, []byte(text), 0o644); err != nil {
-			return false, err
+		if out != "" { // after every row: a run takes long, and may be interrupted
+			if err := os.WriteFile(out, []byte(rep.markdown()), 0o644); err != nil {
+				return false, err
+			}
 		}
 	}
+	fmt.Print(rep.markdown())
 	return rep.ok(), nil
 }
