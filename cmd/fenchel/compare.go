@@ -113,6 +113,7 @@ reported in its row; the others go on.`,
 	f.IntVar(&c.Budget.Steps, "steps", 0, "budget of each run in steps, instead of --epochs")
 	f.Float64Var(&c.Budget.Seconds, "seconds", 0, "budget of each run in seconds of training, instead of --epochs")
 	f.IntVar(&c.Parallel, "parallel", 1, "runs at a time; more share the machine, and their seconds say less")
+	f.BoolVar(&c.Force, "force", false, "run even where the estimated memory is not available")
 	f.IntVar(&c.Resamples, "resamples", 2000, "resamples of the bootstrap")
 	f.Uint64Var(&c.BootstrapSeed, "bootstrap-seed", 0, "seed of the bootstrap")
 	f.StringVar(&markdown, "markdown", "", "file to write the table to, as Markdown")

@@ -59,6 +59,9 @@ type Config struct {
 	// its own. It changes no other number.
 	Parallel int
 
+	// Force runs even where Parallel runs at a time need more memory than there is.
+	Force bool
+
 	// Resamples of the bootstrap; 0: 2000. Seed of its draws is BootstrapSeed.
 	Resamples     int
 	BootstrapSeed uint64

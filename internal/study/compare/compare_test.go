@@ -292,6 +292,24 @@ func TestBuckets(t *testing.T) {
 	}
 }
 
+// TestMemory: what cannot fit is refused with what would, and forced on request.
+func TestMemory(t *testing.T) {
+	c, set := small(t, "softmax")
+	one, err := train.Estimate(c.Base, set)
+	require.NoError(t, err)
+	defer func(f func() (int64, string, bool)) { available = f }(available)
+	available = func() (int64, string, bool) { return 5 * one.Total() / 2, "a test", true }
+	c.Parallel = 3
+	_, err = Run(t.Context(), c, set, nil)
+	require.ErrorContains(t, err, "parallel 2 would fit")
+	for _, change := range []func(*Config){func(c *Config) { c.Parallel = 2 }, func(c *Config) { c.Force = true }} {
+		d := c
+		change(&d)
+		_, err = Run(t.Context(), d, set, nil)
+		require.NoError(t, err)
+	}
+}
+
 func TestGroups(t *testing.T) {
 	exact, sampled, all := expand([]string{"exact"}), expand([]string{"sampled"}), expand([]string{"all"})
 	require.Contains(t, exact, "softmax")

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/internal/memory"
 	"github.com/fenchel-ml/fenchel/internal/report"
 	"github.com/fenchel-ml/fenchel/train"
 )
@@ -181,6 +182,9 @@ func Run(ctx context.Context, c Config, set *data.Dataset, obs Observer) (*Resul
 	for _, v := range variants {
 		p.grids = append(p.grids, c.grid(v))
 	}
+	if err := p.fits(); err != nil {
+		return nil, err
+	}
 	var trials []*task
 	for i, grid := range p.grids {
 		for point := range grid {
@@ -211,6 +215,44 @@ func Run(ctx context.Context, c Config, set *data.Dataset, obs Observer) (*Resul
 		return nil, err
 	}
 	return p.result(ctx, trials, runs)
+}
+
+// available is what runs may take; tests put another in its place.
+var available = memory.Available
+
+// fits returns an error where the largest run, Parallel times at once, is
+// estimated to need more memory than there is.
+func (p *comparison) fits() error {
+	have, source, known := available()
+	if !known || p.Force {
+		return nil
+	}
+	var most int64
+	name := ""
+	for i, v := range p.variants {
+		for point := range p.grids[i] {
+			cfg := p.task(i, point, p.Seeds[0]).job.Config
+			if p.Budget.limited() {
+				cfg.Train.Epochs = p.Base.Filled().Train.Epochs // not the number that a budget cuts short: each epoch's scores are counted
+			}
+			m, err := train.Estimate(cfg, p.set)
+			if err != nil {
+				continue // the run will say it, in its row
+			}
+			if n := m.Total(); n > most {
+				most, name = n, v.Name
+			}
+		}
+	}
+	if need := most * int64(p.Parallel); need > have {
+		advice := "a smaller model or batch"
+		if n := have / most; n > 0 {
+			advice = fmt.Sprintf("parallel %d", n)
+		}
+		return fmt.Errorf("compare: %d runs at a time, of which %s needs about %d MiB, are estimated to need %d MiB, and %d MiB are available (%s); %s would fit",
+			p.Parallel, name, most>>20, need>>20, have>>20, source, advice)
+	}
+	return nil
 }
 
 func (p *comparison) task(variant, point int, seed uint64) *task {

@@ -181,14 +181,15 @@ func (r *Result) Section() report.Section {
 	table := r.Table(false)
 	table.Title = "All losses"
 	table.Note = strings.Join(r.Notes(), " ")
-	blocks := []report.Block{report.Text(fmt.Sprintf(
-		"Every loss is trained on the train split of %s and measured on %s, all with the same split, budget and seeds. Theory ranks losses by what their minimiser does to the order of the classes when scores are free and data unlimited; here encodings have low rank and data are few, so the two need not agree. Where they do not:", r.Data, r.Reported))}
+	blocks := []report.Block{
+		report.Text(fmt.Sprintf("Every loss is trained on the train split of %s and measured on %s, all with the same split, budget and seeds.", r.Data, r.Reported)),
+		table,
+	}
 	if v := r.verdicts(); len(v) > 0 {
-		blocks = append(blocks, v)
+		blocks = append(blocks, report.Text("Theory ranks losses by what their minimiser does to the order of the classes when scores are free and data unlimited. Here encodings have low rank, data are few and training ends early, so the two need not agree. A loss declared to keep the order strictly is held against each whose order is declared weaker; a difference counts where its interval leaves 0 out. Each interval is of 95 % by itself: of many, some leave 0 out by chance."), v)
 	} else {
 		blocks = append(blocks, report.Text("The comparison has no pair of a loss that keeps the order strictly and one that does not, so it says nothing of theory's order."))
 	}
-	blocks = append(blocks, table)
 	blocks = append(blocks, r.courses()...)
 	blocks = append(blocks, r.tradeoff()...)
 	blocks = append(blocks, r.popularity()...)
@@ -304,10 +305,15 @@ func (r *Result) popularity() []report.Block {
 		if row.Done == 0 {
 			continue
 		}
-		bars.Groups = append(bars.Groups, row.Name)
+		drawn := len(bars.Groups) < few-1 || row.Baseline == i // the best and the baseline; all are in the table
+		if drawn {
+			bars.Groups = append(bars.Groups, row.Name)
+		}
 		cells := []string{row.Name}
 		for b, s := range row.Buckets {
-			bars.Series[b].Values = append(bars.Series[b].Values, float64(s.Mean))
+			if drawn {
+				bars.Series[b].Values = append(bars.Series[b].Values, float64(s.Mean))
+			}
 			cells = append(cells, s.text(4))
 		}
 		table.Rows = append(table.Rows, cells)
@@ -317,7 +323,7 @@ func (r *Result) popularity() []report.Block {
 	}
 	_, k, _ := strings.Cut(r.Metrics[0], "@")
 	table.Note = fmt.Sprintf("Each bucket holds about a third of the train interactions, head the most popular items. Of each user's relevant items in the bucket on %s, the share among the user's first %s; mean over the users that have any.", r.Reported, k)
-	return []report.Block{report.Figure{Figure: bars, Caption: table.Note}, table}
+	return []report.Block{report.Figure{Figure: bars, Caption: "The best losses and the baseline; the table has all."}, table}
 }
 
 // trials is the table of what was tuned.

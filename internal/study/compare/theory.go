@@ -72,16 +72,14 @@ func (r *Result) verdicts() report.Verdicts {
 			v.Kind = report.Open
 			v.Text = fmt.Sprintf("%s keeps the order strictly; from %d of %d losses of a weaker order nothing tells it apart", row.Name, len(level), n)
 		}
-		var parts []string
-		for _, g := range []struct {
-			word string
-			list []string
-		}{{"below", below}, {"undecided", level}, {"above", above}} {
-			if len(g.list) > 0 {
-				parts = append(parts, g.word+" "+strings.Join(g.list, ", "))
-			}
+		// The differences that decided; the others are counted.
+		decided, rest := above, fmt.Sprintf("undecided: %d", len(level))
+		if len(below) > 0 {
+			decided, rest = below, fmt.Sprintf("above: %d, undecided: %d", len(above), len(level))
+		} else if len(level) > 0 {
+			decided, rest = level, fmt.Sprintf("above: %d", len(above))
 		}
-		v.Detail = r.Metrics[0] + " on " + r.Reported + ": " + strings.Join(parts, "; ")
+		v.Detail = fmt.Sprintf("%s on %s: %s; %s", r.Metrics[0], r.Reported, strings.Join(decided, ", "), rest)
 		all = append(all, v)
 	}
 	return all
