@@ -109,6 +109,7 @@ func TestChoose(t *testing.T) {
 		require.NotEmpty(t, r.targets, r.name)
 		names[r.name] = true
 		for _, c := range r.contestants {
+			require.NotContains(t, c.name, ",", "-contestants could not name it")
 			if c.peer == "" {
 				require.Contains(t, works, c.work, "%s: %s", r.name, c.name)
 			}

@@ -19,8 +19,8 @@ func init() {
 		tolerance: 1e-3,
 		contestants: []contestant{
 			{name: "fenchel", work: "als"},
-			peer("implicit, exact", "exact", false),
-			peer("implicit, 3 steps of conjugate gradients", "cg", true),
+			peer("implicit exact", "exact", false),
+			peer("implicit cg", "cg", true),
 		},
 		targets: []target{secondsAtMost(0.6, 0.25)},
 	})
