@@ -18,7 +18,7 @@ func newConsistency(s streams) *cobra.Command {
 		c   = consistency.Config{}.Filled()
 		out outputFlags
 	)
-	c.Losses = nil
+	c.Losses, c.Compositions = nil, nil
 	cmd := &cobra.Command{
 		Use:   "consistency",
 		Short: "Hold the order of each loss's minimiser against the truth and the theory",
@@ -33,7 +33,10 @@ minimisers, by scores and by the probabilities that the loss's map makes of them
 Truths are of three families: dirichlet, zipf, and adversarial, which holds the
 counter-examples of the literature and variations of them. What is seen stands
 beside what the loss declares: "agrees", "disagrees", or "not shown" where more is
-declared to fail than these draws show.`,
+declared to fail than these draws show.
+
+Compositions are measured over ` + fmt.Sprint(consistency.SampledDraws) + ` draws of a sampler, by exact enumeration: once with a
+proposal q drawn beside each truth ("any q"), once with q uniform.`,
 		Args: arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := c.Validate(); err != nil {
@@ -50,12 +53,14 @@ declared to fail than these draws show.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringArrayVar(&c.Losses, "loss", nil, "loss or spec text; may be repeated; all losses unless given")
+	f.StringArrayVar(&c.Losses, "loss", nil, "loss over all classes; may be repeated")
+	f.StringArrayVar(&c.Compositions, "composition", nil, "loss over sampled candidates; may be repeated; without --loss and --composition all of both")
 	f.IntVar(&c.Classes, "classes", c.Classes, "classes of the dirichlet and zipf truths")
 	f.IntVar(&c.Draws, "draws", c.Draws, "truths of each family")
 	f.Uint64Var(&c.Seed, "seed", c.Seed, "seed of the truths and of the starts of searches")
 	out.add(cmd)
 	must(cmd.RegisterFlagCompletionFunc("loss", completeSpecs("loss")))
+	must(cmd.RegisterFlagCompletionFunc("composition", complete(consistency.Sampled)))
 	return cmd
 }
 
@@ -67,7 +72,10 @@ func printConsistency(w io.Writer, rs []consistency.Result) {
 		if r.Map != nil {
 			byMap = fmt.Sprint(r.Map.Full)
 		}
-		declared, seen, verdict := none, none, "undecided"
+		declared, seen, verdict := none, none, none
+		if r.Scores.Draws == 0 {
+			verdict = "undecided"
+		}
 		for _, c := range r.Claims {
 			if c.What == consistency.OrderOfScores {
 				declared, seen = c.Declared, c.Observed

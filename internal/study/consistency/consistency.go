@@ -28,20 +28,38 @@ import (
 
 // Config says what to measure.
 type Config struct {
-	Losses  []string // spec texts; empty: every registered loss at its default
-	Classes int      // K of dirichlet and zipf truths; 0: 5
-	Draws   int      // truths of each family; 0: 20
+	Losses []string // spec texts of losses over all classes
+
+	// Compositions are texts of losses over sampled candidates. Where both lists are
+	// empty every registered loss and composition is measured, at its default.
+	Compositions []string
+
+	Classes int // K of dirichlet and zipf truths; 0: 5
+	Draws   int // truths of each family; 0: 10
 	Seed    uint64
 }
 
 // Filled returns c with the defaults written out.
 func (c Config) Filled() Config {
-	if len(c.Losses) == 0 {
-		c.Losses = losses.Names()
+	if len(c.Losses)+len(c.Compositions) == 0 {
+		c.Losses, c.Compositions = losses.Names(), Sampled()
 	}
 	c.Classes = cmp.Or(c.Classes, 5)
-	c.Draws = cmp.Or(c.Draws, 20)
+	c.Draws = cmp.Or(c.Draws, 10)
 	return c
+}
+
+// Sampled returns the names of the compositions over a sampler. Hierarchical ones
+// are not among them: their scores are not those of classes, and their leaf
+// probabilities can be any truth.
+func Sampled() []string {
+	var names []string
+	for _, c := range losses.Compositions() {
+		if strings.HasPrefix(c.Candidates, "sampled") {
+			names = append(names, c.Name)
+		}
+	}
+	return names
 }
 
 // maxClasses is where K different probabilities still can be minGap apart.
@@ -53,6 +71,11 @@ func (c Config) Validate() error {
 	var faults []error
 	for _, text := range c.Losses {
 		if _, err := losses.Parse(text); err != nil {
+			faults = append(faults, err)
+		}
+	}
+	for _, text := range c.Compositions {
+		if _, err := subjects(text); err != nil {
 			faults = append(faults, err)
 		}
 	}
@@ -115,23 +138,35 @@ type Result struct {
 }
 
 // Run measures every loss, as many at a time as there are processors. Results
-// are in the order of c.Losses and do not depend on how many run at a time.
+// are in the order of c.Losses and then of c.Compositions, each of which has two,
+// and do not depend on how many run at a time.
 func Run(ctx context.Context, c Config) ([]Result, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
 	c = c.Filled()
 	truths := Truths(c.Seed, c.Classes, c.Draws)
-	results := make([]Result, len(c.Losses))
+	var all []subject
+	for _, text := range c.Losses {
+		b, err := losses.Parse(text)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, exact(b))
+	}
+	for _, text := range c.Compositions {
+		pair, err := subjects(text)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, pair...)
+	}
+	results := make([]Result, len(all))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(runtime.GOMAXPROCS(0))
-	for i, text := range c.Losses {
-		g.Go(func() error {
-			b, err := losses.Parse(text)
-			if err != nil {
-				return err
-			}
-			results[i], err = measure(ctx, b, c.Seed, truths)
+	for i, s := range all {
+		g.Go(func() (err error) {
+			results[i], err = measure(ctx, s, c.Seed, truths)
 			return err
 		})
 	}
@@ -145,15 +180,14 @@ func Run(ctx context.Context, c Config) ([]Result, error) {
 // point, relative to the steepest the risk can be curved.
 const stationary = 1e-6
 
-func measure(ctx context.Context, b losses.Bound, seed uint64, truths []Truth) (Result, error) {
-	th := b.Theory()
-	res := Result{Loss: b.String(), Families: make([]Tally, len(Families()))}
-	if b.Spec.Predict != nil {
+func measure(ctx context.Context, s subject, seed uint64, truths []Truth) (Result, error) {
+	res := Result{Loss: s.name, Families: make([]Tally, len(Families()))}
+	if s.predict != nil {
 		res.Map = &Tally{}
 	}
 	o := observed{worstScores: losses.OrderStrict, worstMap: losses.OrderStrict}
 	for n, truth := range truths {
-		minima, err := minimise(ctx, b, th, truth, seed+uint64(n))
+		minima, err := minimise(ctx, s, truth, seed+uint64(n))
 		if err != nil {
 			return Result{}, err
 		}
@@ -170,7 +204,7 @@ func measure(ctx context.Context, b losses.Bound, seed uint64, truths []Truth) (
 			worst.meet(gradeOf(truth.T, m.Z, tieScores))
 			if res.Map != nil {
 				p := make([]float64, len(m.Z))
-				b.Predict(p, m.Z)
+				s.predict(p, m.Z)
 				worstMap.meet(gradeOf(truth.T, p, tieMap))
 				o.miscalibration(truth, m.Z, p)
 			}
@@ -183,13 +217,14 @@ func measure(ctx context.Context, b losses.Bound, seed uint64, truths []Truth) (
 		}
 		o.see(truth, minima[0].Z, worst, worstMap)
 	}
-	res.Claims = claims(th, res, o)
+	res.Claims = s.claims(res, o)
 	return res, nil
 }
 
 // minimise returns the minimisers found, or nil if no search ended at one.
-func minimise(ctx context.Context, b losses.Bound, th losses.Theory, truth Truth, seed uint64) ([]risk.Minimum, error) {
-	r := risk.New(b, truth.T)
+func minimise(ctx context.Context, s subject, truth Truth, seed uint64) ([]risk.Minimum, error) {
+	r := s.risk(truth)
+	lo, hi := s.domain.Bounds()
 	rng := rand.New(rand.NewPCG(seed, 0x737461727473)) // "starts"
 	// A search that starts in the reverse of the true order shows a flat set of
 	// minimisers, which one that starts in order would not leave.
@@ -198,19 +233,19 @@ func minimise(ctx context.Context, b losses.Bound, th losses.Theory, truth Truth
 		reversed[i] = -t
 	}
 	n := 6
-	smooth := !math.IsInf(th.Smoothness(r.Len()), 1)
-	if smooth && th.Props.Has(losses.Convex) {
+	smooth := !math.IsInf(s.beta(r.Len()), 1)
+	if smooth && s.convex {
 		n = 3 // minimisers of a smooth convex risk differ by a shift at most
 	}
 	ends, err := risk.Minima(ctx, r, risk.Settings{
-		Lo: r.Lo, Hi: r.Hi, Smooth: smooth, Starts: risk.Starts(rng, r.Lo, r.Hi, r.Len(), n, reversed),
+		Lo: lo, Hi: hi, Smooth: smooth, Starts: risk.Starts(rng, lo, hi, r.Len(), n, reversed),
 	})
 	if err != nil {
 		return nil, err
 	}
 	if smooth {
-		limit := stationary * max(1, th.Smoothness(r.Len()))
-		ends = slices.DeleteFunc(ends, func(m risk.Minimum) bool { return !(m.Slope <= limit) && !r.Bounded() && !m.Far })
+		limit := stationary * max(1, s.beta(r.Len()))
+		ends = slices.DeleteFunc(ends, func(m risk.Minimum) bool { return !(m.Slope <= limit) && math.IsInf(hi, 1) && !m.Far })
 		if len(ends) == 0 {
 			return nil, nil
 		}
@@ -329,7 +364,8 @@ func vector(v []float64) string {
 	return s.String() + ")"
 }
 
-func claims(th losses.Theory, res Result, o observed) []Claim {
+// exactClaims holds the theory of a loss against the draws.
+func exactClaims(th losses.Theory, res Result, o observed) []Claim {
 	if res.Scores.Draws == 0 {
 		return nil
 	}

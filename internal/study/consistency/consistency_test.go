@@ -12,7 +12,7 @@ import (
 // TestDeclarations holds every registered loss's declarations against the draws:
 // none may be broken.
 func TestDeclarations(t *testing.T) {
-	rs, err := Run(t.Context(), Config{Draws: 6, Seed: 1})
+	rs, err := Run(t.Context(), Config{Losses: losses.Names(), Draws: 6, Seed: 1})
 	require.NoError(t, err)
 	require.Len(t, rs, len(losses.Names()))
 	for _, r := range rs {
@@ -28,6 +28,31 @@ func TestDeclarations(t *testing.T) {
 		for _, c := range r.Claims {
 			require.NotEqual(t, Disagrees, c.Outcome, "%s: %+v", r.Loss, c)
 		}
+	}
+}
+
+// TestCompositions holds the declared orders of compositions over a sampler,
+// under any proposal and under a uniform one, against the draws.
+func TestCompositions(t *testing.T) {
+	c := Config{Compositions: []string{"sampled-softmax", "nce", "neg", "bpr", "infonce", "gbce", "sampled-softmax:correction=importance"}, Draws: 4, Seed: 2}
+	rs, err := Run(t.Context(), c)
+	require.NoError(t, err)
+	require.Len(t, rs, 2*len(c.Compositions))
+	for i, r := range rs {
+		require.Zero(t, r.Undecided, r.Loss)
+		require.Nil(t, r.Map)
+		if strings.Contains(r.Loss, "importance") {
+			require.Empty(t, r.Claims, "what is declared is of the usual correction")
+			if i%2 == 0 {
+				require.Less(t, r.Scores.Full, r.Scores.Draws, "two draws leave importance weights biased")
+			}
+			continue
+		}
+		require.Len(t, r.Claims, 1)
+		require.Equal(t, Agrees, r.Claims[0].Outcome, "%s: %+v", r.Loss, r.Claims[0])
+	}
+	for _, text := range []string{"softmax", "hsm", "nope"} {
+		require.Error(t, Config{Compositions: []string{text}}.Validate(), text)
 	}
 }
 
@@ -50,7 +75,7 @@ func TestFalseDeclarations(t *testing.T) {
 			return th
 		}
 		b.Spec = &spec
-		r, err := measure(t.Context(), b, 1, truths)
+		r, err := measure(t.Context(), exact(b), 1, truths)
 		require.NoError(t, err)
 		return r
 	}
@@ -93,7 +118,7 @@ func TestCounterExamples(t *testing.T) {
 		{"hinge", Truth{T: []float64{0.7, 0.2, 0.1}}, losses.OrderWeak, true}, // a majority
 	} {
 		b := bound(t, c.loss)
-		minima, err := minimise(t.Context(), b, b.Theory(), c.truth, 1)
+		minima, err := minimise(t.Context(), exact(b), c.truth, 1)
 		require.NoError(t, err)
 		require.NotEmpty(t, minima)
 		worst := grade{losses.OrderStrict, true, true}

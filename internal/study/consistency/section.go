@@ -33,7 +33,10 @@ func Section(c Config, rs []Result) report.Section {
 		if r.Map != nil {
 			byMap = share(r.Map.Full, r.Map.Draws)
 		}
-		declared, verdict := "-", "agrees"
+		declared, verdict := "-", "-"
+		if len(r.Claims) > 0 {
+			verdict = "agrees"
+		}
 		for _, cl := range r.Claims {
 			if cl.What == OrderOfScores {
 				declared = cl.Declared
@@ -47,7 +50,7 @@ func Section(c Config, rs []Result) report.Section {
 				Text: fmt.Sprintf("%s: %s: declared %s, observed %s", r.Loss, cl.What, cl.Declared, cl.Observed),
 			})
 		}
-		if len(r.Claims) == 0 {
+		if r.Scores.Draws == 0 {
 			verdict = "undecided"
 		}
 		table.Rows = append(table.Rows, []string{
@@ -63,7 +66,7 @@ func Section(c Config, rs []Result) report.Section {
 		}
 	}
 	blocks := []report.Block{
-		report.Text(fmt.Sprintf("Does minimising the loss rank the classes by their true probability? Of each family of truths (Dirichlet and Zipf over %d classes; adversarial: counter-examples of the literature and variations, over 3 or 4) %d are drawn, the conditional risk E ℓ(z, y) is minimised over free scores z, and the order of the minimisers is held against the truth and against what the loss declares.", c.Classes, c.Draws)),
+		report.Text(fmt.Sprintf("Does minimising the loss rank the classes by their true probability? Of each family of truths (Dirichlet and Zipf over %d classes; adversarial: counter-examples of the literature and variations, over 3 or 4) %d are drawn, the conditional risk E ℓ(z, y) is minimised over free scores z, and the order of the minimisers is held against the truth and against what the loss declares. Compositions are measured over %d draws of a sampler, by exact enumeration of the draws: once with a proposal q drawn beside each truth, once with q uniform.", c.Classes, c.Draws, SampledDraws)),
 		verdicts,
 		table,
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/internal/check"
 	"github.com/fenchel-ml/fenchel/internal/study/risk"
 	"github.com/fenchel-ml/fenchel/losses"
@@ -64,6 +65,56 @@ func TestMinimaMeetLinks(t *testing.T) {
 			"%s: the search reaches %.12g, the closed form %.12g", spec.Name, minima[0].Value, r.Value(nil, link(truth)))
 	}
 	require.NotZero(t, n)
+}
+
+// TestSampled holds the risk over draws against a plain sum over all ordered
+// draws, and its gradient against central differences.
+func TestSampled(t *testing.T) {
+	truth, q := []float64{0.5, 0.3, 0.2}, []float64{0.2, 0.3, 0.5}
+	z := []float64{0.3, -0.7, 1.1}
+	for _, text := range []string{"softmax:tau=0.5", "nce", "bpr"} {
+		b, err := losses.Parse(text)
+		require.NoError(t, err)
+		for _, correction := range []graph.Correction{graph.Uncorrected, graph.CorrectLogQ, graph.CorrectImportance} {
+			for _, drop := range []bool{false, true} {
+				r := risk.NewSampled(b, truth, q, 2, correction, drop)
+				var want float64
+				for y, ty := range truth {
+					for i, qi := range q {
+						for j, qj := range q {
+							var kept []int
+							for _, d := range []int{i, j} {
+								if d != y || !drop && correction != graph.CorrectImportance {
+									kept = append(kept, d)
+								}
+							}
+							k := max(1, float64(len(kept)))
+							row := []float64{z[y]}
+							if correction == graph.CorrectLogQ {
+								row[0] -= b.Unit() * math.Log(k*q[y])
+							}
+							for _, d := range kept {
+								s := z[d]
+								switch correction {
+								case graph.CorrectLogQ:
+									s -= b.Unit() * math.Log(k*q[d])
+								case graph.CorrectImportance:
+									s -= b.Unit() * math.Log(k*q[d]/(1-q[y]))
+								}
+								row = append(row, s)
+							}
+							want += ty * qi * qj * b.Ref(row, losses.Target[float64]{Pos: []int32{0}, Weight: []float64{1}})
+						}
+					}
+				}
+				g, diff := make([]float64, 3), make([]float64, 3)
+				require.InDelta(t, want, r.Value(g, z), 1e-12, "%s correction=%d drop=%v", text, correction, drop)
+				check.CentralDifference(diff, func(z []float64) float64 { return r.Value(nil, z) }, z, 1e-6)
+				worst, at := check.Worst(g, diff, 1)
+				require.LessOrEqual(t, worst, 1e-8, "%s correction=%d drop=%v: entry %d", text, correction, drop, at)
+			}
+		}
+	}
 }
 
 // bowl is (z₀−3)² + |z₁| on which a search has to end on a kink.
