@@ -14,6 +14,7 @@ import (
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/internal/report"
 	"github.com/fenchel-ml/fenchel/internal/study/compare"
+	"github.com/fenchel-ml/fenchel/train"
 )
 
 func init() { commands = append(commands, newCompare) }
@@ -26,15 +27,16 @@ var varied = map[string]string{"loss": "--losses", "candidates": "--losses LOSS@
 
 func newCompare(s streams) *cobra.Command {
 	var (
-		flags           *configFlags
-		c               compare.Config
-		losses, tune    []string
-		seeds, markdown string
-		out             outputFlags
+		flags        *configFlags
+		c            compare.Config
+		losses, tune []string
+		seeds        = textValue{text: "0-2", kind: "n"}
+		markdown     string
+		out          outputFlags
 	)
-	groups := ""
+	var groups strings.Builder
 	for _, g := range compare.Groups() {
-		groups += fmt.Sprintf("  %-8s  %s\n", g[0], g[1])
+		fmt.Fprintf(&groups, "  %-8s  %s\n", g[0], g[1])
 	}
 	cmd := &cobra.Command{
 		Use:   "compare",
@@ -49,7 +51,7 @@ theory says of each loss, beside where the experiment disagrees.
 --losses takes losses with commas between, each LOSS or LOSS@CANDIDATES, and may be
 repeated. These names stand for several:
 
-` + groups + `
+` + groups.String() + `
 --tune NAME=V1,V2 tries values on the valid split with the first seed, and may be
 repeated for a grid; one value sets it. NAME is temperature (a loss of cosines has
 its own), reg, a parameter of the optimizer such as lr, or a path such as model.dim.
@@ -72,7 +74,7 @@ reported in its row; the others go on.`,
 			for _, text := range losses {
 				c.Losses = append(c.Losses, compare.ParseLosses(text)...)
 			}
-			if c.Seeds, err = parseSeeds(seeds); err != nil {
+			if c.Seeds, err = parseSeeds(seeds.text); err != nil {
 				return usagef("--seeds: %w", err)
 			}
 			for _, text := range tune {
@@ -106,7 +108,7 @@ reported in its row; the others go on.`,
 	}
 	f := cmd.Flags()
 	f.StringArrayVar(&losses, "losses", nil, "losses with commas between, each LOSS or LOSS@CANDIDATES, or exact, sampled, all; may be repeated")
-	f.StringVar(&seeds, "seeds", "0-2", "seeds, such as 0,1,5 or 0-2")
+	f.Var(&seeds, "seeds", "seeds, such as 0,1,5 or 0-2")
 	f.StringArrayVar(&c.Models, "models", nil, "model; may be repeated (default mf)")
 	f.StringVar(&c.Baseline, "baseline", "", "entry of --losses that the others are held against (default softmax, else the first)")
 	f.StringArrayVar(&tune, "tune", nil, "setting and values to choose from on valid, such as lr=0.003,0.01; may be repeated")
@@ -121,6 +123,16 @@ reported in its row; the others go on.`,
 	f.Lookup("out").Usage = "folder of the runs, " + report.HTMLFile + " and " + report.JSONFile + " (default one under " + runsFolder + ", by the data's name)"
 	must(cmd.MarkFlagFilename("markdown", "md"))
 	must(cmd.RegisterFlagCompletionFunc("losses", completeSpecs("loss", "composition")))
+	must(cmd.RegisterFlagCompletionFunc("baseline", completeSpecs("loss", "composition")))
+	must(cmd.RegisterFlagCompletionFunc("tune", complete(func() []string {
+		names := []string{"temperature=", "reg=", "lr=", "l2=", "decay="}
+		for _, path := range train.Paths() {
+			if strings.HasPrefix(path, "model.") || strings.HasPrefix(path, "train.") && path != "train.seed" {
+				names = append(names, path+"=")
+			}
+		}
+		return names
+	})))
 	must(cmd.RegisterFlagCompletionFunc("models", completeSpecs("model")))
 	cmd.AddCommand(&cobra.Command{
 		Use: compareServe, Hidden: true, Args: arguments(0, 0),

@@ -178,7 +178,11 @@ func (c Config) variants() ([]Variant, error) {
 	var faults []error
 	for _, model := range c.Models {
 		for _, entry := range expand(c.Losses) {
-			loss, candidates, _ := strings.Cut(entry, "@")
+			loss, candidates, over := strings.Cut(entry, "@")
+			if over && candidates == "" {
+				faults = append(faults, fmt.Errorf("losses: %q names no candidates after @", entry))
+				continue
+			}
 			v := Variant{Entry: entry, Loss: loss, Candidates: candidates, Model: model, Name: entry, given: candidates}
 			if len(c.Models) > 1 {
 				v.Name += " " + model
@@ -303,6 +307,13 @@ func (c Config) with(v Variant, point []Setting, seed uint64) (train.Config, err
 	if c.Budget.limited() {
 		cfg.Train.Epochs = math.MaxInt32 // the budget ends the run
 	}
+	if t := c.Base.Model.Temperature; t != 0 && temperatureOf(v.resolved.Loss, v.Loss) != "model" {
+		// A loss of cosines has its own; scores divided by another are no cosines.
+		cfg.Model.Temperature = 0
+		if s := (Setting{"temperature", fmt.Sprint(t)}); s.suits(v) {
+			point = append([]Setting{s}, point...)
+		}
+	}
 	for _, s := range point {
 		if err := apply(&cfg, v, s); err != nil {
 			return cfg, fmt.Errorf("tune: %s: %w", s.Name, err)
@@ -320,7 +331,7 @@ func apply(cfg *train.Config, v Variant, s Setting) error {
 		if err != nil {
 			return err
 		}
-		switch at := temperatureOf(v.resolved.Loss, v.Loss); at {
+		switch at := temperatureOf(v.resolved.Loss, v.Loss); at { // none: it stays
 		case "model":
 			cfg.Model.Temperature = x
 		case "tau":
@@ -394,12 +405,18 @@ func (c Config) Validate() error {
 	if c.Budget.limited() && c.Base.Train.Epochs != 0 {
 		fault("budget: epochs, steps and seconds exclude each other")
 	}
+	if c.Base.Model.Name != "" && len(c.Models) > 0 {
+		fault("models: base has one too; leave it out")
+	}
 	c = c.Filled()
 	variants, err := c.variants()
 	if err != nil {
 		faults = append(faults, err)
 	} else if len(variants) == 0 {
 		fault("losses: none; name losses, or one of exact, sampled, all")
+	}
+	if sorted := slices.Sorted(slices.Values(c.Models)); len(slices.Compact(sorted)) != len(c.Models) {
+		fault("models: one is given twice")
 	}
 	if len(c.Seeds) > maxSeeds {
 		fault("seeds: %d of them, want at most %d", len(c.Seeds), maxSeeds)

@@ -321,8 +321,10 @@ func TestGroups(t *testing.T) {
 	}
 	c, _ := small(t, "all", "bpr@all", "softmax@sampled:n=4,sampler=popularity")
 	require.NoError(t, c.Validate())
+	c = c.Filled()
 	vs, err := c.variants()
 	require.NoError(t, err)
+	require.Greater(t, len(vs), 4)
 	for _, v := range vs {
 		require.NotEmpty(t, v.Candidates)
 		cfg, err := c.with(v, nil, 0)
@@ -343,11 +345,33 @@ func TestParse(t *testing.T) {
 	}
 }
 
+// TestBaseTemperature: a temperature for all goes to a loss of cosines as its own.
+func TestBaseTemperature(t *testing.T) {
+	c, _ := small(t, "softmax", "cosine", "arcface", "ccl@all", "am-softmax:scale=4")
+	c.Base.Model.Temperature = 0.5
+	require.NoError(t, c.Validate())
+	c = c.Filled()
+	vs, err := c.variants()
+	require.NoError(t, err)
+	require.Greater(t, len(vs), 4)
+	for i, want := range []struct {
+		loss        string
+		temperature float64
+	}{{"softmax", 0.5}, {"cosine:tau=0.5", 1}, {"arcface:scale=2", 1}, {"ccl", 1}, {"am-softmax:scale=4", 1}} {
+		cfg, err := c.with(vs[i], nil, 0)
+		require.NoError(t, err)
+		require.Equal(t, want.loss, cfg.Loss)
+		require.InDelta(t, want.temperature, cfg.Model.Temperature, 0)
+	}
+}
+
 func TestValidate(t *testing.T) {
 	for want, change := range map[string]func(*Config){
 		"none; name losses":          func(c *Config) { c.Losses = nil },
 		"unknown loss \"sofmax\"":    func(c *Config) { c.Losses = []string{"sofmax"} },
 		"unknown candidates":         func(c *Config) { c.Losses = []string{"softmax@some"} },
+		"names no candidates":        func(c *Config) { c.Losses = []string{"softmax@"} },
+		"models: one is given twice": func(c *Config) { c.Models = []string{"mf", "mf"} },
 		"what a comparison varies":   func(c *Config) { c.Base.Loss = "rg2" },
 		"given twice":                func(c *Config) { c.Seeds = []uint64{1, 1} },
 		"is not compared":            func(c *Config) { c.Baseline = "hinge" },

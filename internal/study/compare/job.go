@@ -63,7 +63,7 @@ type Outcome struct {
 	Epochs          float64       `json:"epochs"` // a budget may end within one
 	Steps           int           `json:"steps"`
 	Seconds         float64       `json:"seconds"`           // of training, without evaluation
-	SecondsPerEpoch report.Number `json:"seconds_per_epoch"` // median of the whole epochs; null without one
+	SecondsPerEpoch report.Number `json:"seconds_per_epoch"` // median of the whole epochs; of less than one, in proportion
 	Curve           []Point       `json:"curve"`
 	Valid           []train.Value `json:"valid,omitempty"`
 	Test            []train.Value `json:"test,omitempty"`
@@ -249,6 +249,9 @@ func (r *runner) fill(o *Outcome, res *train.Result) {
 		o.Steps = r.steps
 		o.Epochs = float64(r.steps) / float64(max(1, r.perEpoch))
 		o.Seconds = max(o.Seconds, r.spent)
+		if len(epochs) == 0 {
+			o.SecondsPerEpoch = report.Number(o.Seconds / o.Epochs)
+		}
 	}
 }
 
