@@ -264,11 +264,15 @@ func (c *compareWatch) observe(e compare.Event) {
 		case e.Outcome.Failed != "":
 			fmt.Fprint(c.s.err, "failed: ", e.Outcome.Failed)
 		default:
-			values := e.Outcome.Test
-			if values == nil {
-				values = e.Outcome.Valid
+			for _, x := range []struct {
+				split  string
+				values []train.Value
+			}{{"valid", e.Outcome.Valid}, {"test", e.Outcome.Test}} {
+				if len(x.values) > 0 {
+					fmt.Fprintf(c.s.err, "%s %s %.4f, ", x.values[0].Name, x.split, x.values[0].Value)
+				}
 			}
-			fmt.Fprintf(c.s.err, "%s %.4f, %.1f s", values[0].Name, values[0].Value, e.Outcome.Seconds)
+			fmt.Fprintf(c.s.err, "%.1f s", e.Outcome.Seconds)
 		}
 		if left := e.Runs - e.Done; left > 0 {
 			fmt.Fprintf(c.s.err, "; about %s left", (time.Since(c.started) / time.Duration(e.Done) * time.Duration(left)).Round(time.Second))
