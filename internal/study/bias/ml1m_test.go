@@ -15,7 +15,7 @@ import (
 // below logq below no correction, better proposals below worse ones, pairwise and
 // unnormalised losses far off.
 func TestOrderOnMovieLens(t *testing.T) {
-	const dir = "../../../shared/data/ml-1m"
+	const dir = "../../../../shared/data/ml-1m"
 	if _, err := os.Stat(dir); err != nil {
 		t.Skipf("no data: %v", err)
 	}
