@@ -57,3 +57,14 @@ type Rows struct {
 	F64   Row[float64]
 	Fused kernel.Loss
 }
+
+// A ManyRow is a Row that can set several positives against the same negatives
+// at a cost of their sum, where one after the other would cost the product.
+type ManyRow[T Float] interface {
+	Row[T]
+
+	// Many returns Σ_i weight_i ℓ((pos_i, neg), label 0) and stores its gradient in
+	// dpos and dneg, which are as long as pos and neg. neg may be empty, or masked as
+	// in Row; pos is finite. Otherwise as Row; it needs no scratch.
+	Many(dpos, dneg, pos, neg, weight []T) T
+}

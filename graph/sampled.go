@@ -7,6 +7,8 @@ import (
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
+
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
 // A Correction says what a sampled loss subtracts from scores for how often
@@ -50,8 +52,9 @@ type Sampled struct {
 // SampledLoss returns the losses [B] of candidates sampled for each row: the
 // mean over the row's positives y, by the weights of t, of the loss l of the
 // candidates (y, draws of the row) with y the label. A positive that keeps no
-// draw is alone. No more than O(K) of a goroutine's memory holds candidates.
-// Any upstream gradient; not differentiable again.
+// draw is alone. No more than O(K) of a goroutine's memory holds candidates. A
+// row of m positives costs O(m + K) where hits are kept and l is a [ManyRow], else
+// O(m K). Any upstream gradient; not differentiable again.
 func SampledLoss(l Rows, s Sampled, t *Targets) (*gorgonia.Node, error) {
 	name := "sampled loss " + l.Text
 	if err := wantDims(name, "the scores of draws", s.Neg, 2); err != nil {
@@ -141,8 +144,11 @@ type sampledState[T Float] struct {
 	unit  T
 	first Target[T] // the label of candidates: their first
 
+	many ManyRow[T] // row, where it is one
+
 	need       bool // some Program wants a gradient
 	view       view[T]
+	now        sampledIn[T]
 	dpos, dneg []T // [N], [B,K] if need
 	work       scratch[T]
 }
@@ -151,7 +157,8 @@ func newSampledState[T Float](row Row[T], s Sampled, b, n, k, in int) *sampledSt
 	if s.Unit == 0 {
 		s.Unit = 1
 	}
-	return &sampledState[T]{row: row, b: b, n: n, k: k, c: s.Classes, in: in, correction: s.Correction, unit: T(s.Unit),
+	many, _ := row.(ManyRow[T])
+	return &sampledState[T]{row: row, many: many, b: b, n: n, k: k, c: s.Classes, in: in, correction: s.Correction, unit: T(s.Unit),
 		first: Target[T]{Pos: []int32{0}, Weight: []T{1}},
 		drop:  s.DropHits || s.Correction == CorrectImportance, from: s.From != nil,
 		sharedIDs:  s.IDs.Dims() == 1,
@@ -166,84 +173,135 @@ func of[E any](x []E, shared bool, i, k int) []E {
 	return x[i*k : (i+1)*k]
 }
 
+// sampledIn is what a run reads.
+type sampledIn[T Float] struct {
+	pos, neg, posLogQ, logQ []T
+	ids, from               []int32
+}
+
+func (s *sampledState[T]) read(in []any) *sampledIn[T] {
+	x := &s.now
+	x.pos, x.neg, x.ids = vec[T](in[0]), vec[T](in[1]), in[2].([]int32)
+	at := 3
+	if s.correction != Uncorrected {
+		x.posLogQ, x.logQ = vec[T](in[3]), vec[T](in[4])
+		at = 5
+	}
+	if s.from {
+		x.from = in[at].([]int32)
+	}
+	return x
+}
+
 func (s *sampledState[T]) forward(dst []T, in []any) error {
 	s.view.read(in[s.in:])
 	if err := s.view.check(s.b, s.c); err != nil {
 		return err
 	}
-	if s.need && s.dpos == nil {
-		s.dpos, s.dneg = make([]T, s.n), make([]T, s.b*s.k)
-	}
-	pos, neg, ids := vec[T](in[0]), vec[T](in[1]), in[2].([]int32)
-	var posLogQ, logQ []T
-	at := 3
-	if s.correction != Uncorrected {
-		posLogQ, logQ = vec[T](in[3]), vec[T](in[4])
-		at = 5
-	}
-	var from []int32
-	if s.from {
-		from = in[at].([]int32)
-	}
+	x := s.read(in)
 	if s.need {
+		if s.dpos == nil {
+			s.dpos, s.dneg = make([]T, s.n), make([]T, s.b*s.k)
+		}
 		clear(s.dpos)
 	}
-	k := s.k
-	size := s.row.WorkLen(k + 1)
-	s.work.grow(size + 2*(k+1)) // a row's scratch, its candidates and their gradient
-	return parallel(s.b, costMath*s.n*(k+1), func(worker, lo, hi int) error {
+	most := 0 // positives of a row
+	for i := range s.b {
+		most = max(most, len(s.view.row(i).Pos))
+	}
+	// A row's scratch, its candidates and their gradient, its positives and theirs.
+	s.work.grow(s.row.WorkLen(s.k+1) + 2*(s.k+1) + 2*most)
+	cost := costMath * s.n * (s.k + 1)
+	if s.many != nil {
+		cost = costMath * (s.n + s.b*s.k)
+	}
+	return parallel(s.b, cost, func(worker, lo, hi int) error {
 		w := s.work.of(worker)
-		z, dz := w[size:size+k+1], w[size+k+1:size+2*(k+1)]
 		for i := lo; i < hi; i++ {
-			t := s.view.row(i)
-			dst[i] = 0
 			if s.need {
-				clear(s.dneg[i*k : (i+1)*k])
+				clear(s.dneg[i*s.k : (i+1)*s.k])
 			}
+			t := s.view.row(i)
 			p := i // the place of the row's first positive in pos
 			if s.view.label == nil {
 				p = int(s.view.ptr[i])
 			}
-			rowIDs := of(ids, s.sharedIDs, i, k)
-			for j, y := range t.Pos {
-				z[0] = pos[p+j]
-				copy(z[1:], neg[i*k:(i+1)*k])
-				kept := 0
-				for m, id := range rowIDs {
-					switch {
-					case id < 0, from != nil && from[m] == int32(i), s.drop && id == y:
-						z[1+m] = T(math.Inf(-1))
-					default:
-						kept++
-					}
-				}
-				if s.correction != Uncorrected && kept > 0 {
-					shift := T(math.Log(float64(kept)))
-					lq := of(logQ, s.sharedLogQ, i, k)
-					if s.correction == CorrectLogQ {
-						z[0] -= s.unit * (posLogQ[p+j] + shift)
-					} else {
-						// log(k q/(1−q_y)); a proposal that knows only y has none left.
-						shift -= T(math.Log1p(-min(math.Exp(float64(posLogQ[p+j])), 1-1e-12)))
-					}
-					for m := range lq {
-						z[1+m] -= s.unit * (lq[m] + shift)
-					}
-				}
-				weight := t.Weight[j]
-				dst[i] += weight * s.row.Row(dz, z, s.first, w[:size])
-				if !s.need {
-					continue
-				}
-				s.dpos[p+j] = weight * dz[0]
-				sum := s.dneg[i*k : (i+1)*k]
-				for m, d := range dz[1:] {
-					sum[m] += weight * d
-				}
+			switch {
+			case len(t.Pos) == 0:
+				dst[i] = 0
+			case len(t.Pos) > 1 && s.many != nil && !s.drop:
+				dst[i] = s.together(x, w, t, i, p)
+			default:
+				dst[i] = s.oneByOne(x, w, t, i, p)
 			}
 		}
 		return nil
 	})
+}
+
+// candidates stores in z [K] the corrected scores of row i's draws, masked where
+// they are left out for positive y, and returns the corrected score of the
+// positive at p.
+func (s *sampledState[T]) candidates(z []T, x *sampledIn[T], i, p int, y int32) T {
+	copy(z, x.neg[i*s.k:(i+1)*s.k])
+	kept := 0
+	for m, id := range of(x.ids, s.sharedIDs, i, s.k) {
+		if id < 0 || x.from != nil && x.from[m] == int32(i) || s.drop && id == y {
+			z[m] = T(math.Inf(-1))
+		} else {
+			kept++
+		}
+	}
+	at := x.pos[p]
+	if s.correction == Uncorrected || kept == 0 {
+		return at
+	}
+	shift := T(math.Log(float64(kept)))
+	if s.correction == CorrectLogQ {
+		at -= s.unit * (x.posLogQ[p] + shift)
+	} else {
+		// log(k q/(1−q_y)); a proposal that knows only y has none left.
+		shift -= T(math.Log1p(-min(math.Exp(float64(x.posLogQ[p])), 1-1e-12)))
+	}
+	for m, lq := range of(x.logQ, s.sharedLogQ, i, s.k) {
+		z[m] -= s.unit * (lq + shift)
+	}
+	return at
+}
+
+// oneByOne evaluates the positives of row i, which start at p, each alone.
+func (s *sampledState[T]) oneByOne(x *sampledIn[T], w []T, t Target[T], i, p int) T {
+	work := s.row.WorkLen(s.k + 1)
+	z, dz := w[work:work+s.k+1], w[work+s.k+1:work+2*(s.k+1)]
+	var loss T
+	for j, y := range t.Pos {
+		z[0] = s.candidates(z[1:], x, i, p+j, y)
+		loss += t.Weight[j] * s.row.Row(dz, z, s.first, w[:work])
+		if s.need {
+			s.dpos[p+j] = t.Weight[j] * dz[0]
+			kernel.Axpy(t.Weight[j], dz[1:], s.dneg[i*s.k:(i+1)*s.k])
+		}
+	}
+	return loss
+}
+
+// together evaluates them at once: with hits kept they have the same negatives.
+func (s *sampledState[T]) together(x *sampledIn[T], w []T, t Target[T], i, p int) T {
+	m := len(t.Pos)
+	z, dz, o, do := w[:s.k], w[s.k:2*s.k], w[2*s.k:2*s.k+m], w[2*s.k+m:2*s.k+2*m]
+	o[0] = s.candidates(z, x, i, p, -1)
+	for j := 1; j < m; j++ {
+		o[j] = x.pos[p+j]
+		if s.correction == CorrectLogQ {
+			o[j] += o[0] - x.pos[p] + s.unit*(x.posLogQ[p]-x.posLogQ[p+j])
+		}
+	}
+	loss := s.many.Many(do, dz, o, z, t.Weight)
+	if s.need {
+		copy(s.dpos[p:p+m], do)
+		copy(s.dneg[i*s.k:(i+1)*s.k], dz)
+	}
+	return loss
 }
 
 // sampledGrad is one application of the derivative.

@@ -81,7 +81,31 @@ func (d sampledData) loss(row Row[float64], row_, at int, y int32, c Correction,
 // TestSampledLoss holds values against the definition and gradients against
 // central differences, for every correction, with hits and without.
 func TestSampledLoss(t *testing.T) {
-	l := testRows(0.7)
+	for _, l := range []Rows{testRows(0.7), {Text: "many", F32: testMany[float32]{testSoftmax[float32]{0.7}}, F64: testMany[float64]{testSoftmax[float64]{0.7}}}} {
+		testSampledLoss(t, l)
+	}
+}
+
+// testMany takes several positives one after the other.
+type testMany[T Float] struct{ testSoftmax[T] }
+
+func (l testMany[T]) Many(dpos, dneg, pos, neg, weight []T) T {
+	z := append([]T{0}, neg...)
+	dz := make([]T, len(z))
+	clear(dneg)
+	var loss T
+	for i, s := range pos {
+		z[0] = s
+		loss += weight[i] * l.Row(dz, z, Target[T]{Pos: []int32{0}, Weight: []T{1}}, make([]T, l.WorkLen(len(z))))
+		dpos[i] = weight[i] * dz[0]
+		for j, d := range dz[1:] {
+			dneg[j] += weight[i] * d
+		}
+	}
+	return loss
+}
+
+func testSampledLoss(t *testing.T, l Rows) {
 	for _, shared := range []bool{false, true} {
 		for _, from := range []bool{false, true} {
 			for c := Uncorrected; c <= CorrectImportance; c++ {

@@ -1,12 +1,25 @@
 package losses
 
+import (
+	"fmt"
+	"math"
+)
+
 func init() {
 	RegisterComposition(Composition{
 		Name:   "nce",
 		Doc:    "logistic regression of the positive against draws, every score less log(nq)",
 		Source: "Gutmann & Hyvärinen 2012, JMLR 13, 307-361; Mnih & Teh 2012, arXiv:1206.6426",
 		Loss:   "nce", Candidates: "sampled:n=64,sampler=popularity,beta=1,correction=logq,hits=keep",
-		Minimiser:    "log t + log Z₀, for any q and any number of draws: scores are normalised",
+		// Scores of a fresh model are about 0: e^s/C starts as the uniform distribution,
+		// where s = log t would be far below what bounded scores reach.
+		Bind: func(_ Values, classes, _ int) string {
+			if classes == 0 {
+				return ""
+			}
+			return fmt.Sprintf("log-z=%.4g", math.Log(float64(classes)))
+		},
+		Minimiser:    "log t + log Z₀, for any q and any number of draws: scores are normalised; log-z is the log of the number of classes unless given",
 		Order:        OrderStrict,
 		OrderUniform: OrderStrict,
 		Link:         func(_ Values, t, _ []float64, _ int) []float64 { return logs(t) },

@@ -21,9 +21,9 @@ type Composition struct {
 	Loss       string // text of the loss of one row
 	Candidates string // text of the head that chooses a row's candidates
 
-	// Params are of the composition itself; Bind, which goes with them, returns the
-	// settings of the loss that they stand for among classes classes (0: not known
-	// yet) with that number of draws.
+	// Params are of the composition itself. Bind returns the settings of the loss that
+	// follow from them, from the number of classes (0: not known yet) and from that
+	// of draws; what the text says itself stands. Nil where nothing follows.
 	Params []Param
 	Bind   func(v Values, classes, draws int) string
 
@@ -52,8 +52,8 @@ func RegisterComposition(c Composition) {
 	switch {
 	case c.Doc == "" || c.Source == "" || c.Loss == "" || c.Candidates == "" || c.Minimiser == "":
 		fault = errors.New("lacks one of Doc, Source, Loss, Candidates and Minimiser")
-	case (len(c.Params) == 0) != (c.Bind == nil):
-		fault = errors.New("has one of Params and Bind without the other")
+	case len(c.Params) > 0 && c.Bind == nil:
+		fault = errors.New("has Params that nothing reads")
 	}
 	compositions.Add(c.Name, c.Params, c, fault)
 }
@@ -148,10 +148,9 @@ func (c *Composition) resolve(settings string, classes int) (Resolved, error) {
 		}
 		for _, part := range split(c.Bind(r.Values, classes, draws)) {
 			key, _, _ := strings.Cut(part, "=")
-			if seen[key] {
-				return Resolved{}, fmt.Errorf("losses: %s: parameter %q follows from %s", c.Name, key, c.Params[0].Name)
+			if !seen[key] {
+				loss = override(loss, key, part)
 			}
-			loss = override(loss, key, part)
 		}
 	}
 	if r.Loss, err = Parse(join(lossName, loss)); err != nil {

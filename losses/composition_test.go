@@ -42,6 +42,11 @@ func TestResolve(t *testing.T) {
 		require.NoError(t, err)
 		require.InDelta(t, c.beta, r.Loss.Values.Num("beta"), 1e-12, c.text)
 	}
+	for text, want := range map[string]string{"nce": "nce:log-z=4.605", "nce:log-z=0": "nce", "gbce:beta=0.5": "gbce:beta=0.5"} {
+		r, err := losses.Resolve(text, 100)
+		require.NoError(t, err)
+		require.Equal(t, want, r.Loss.String())
+	}
 	for text, want := range map[string]string{
 		"sofmax":                  "the choices are adaptive-softmax, am-softmax",
 		"softmax:n=4":             `no parameter "n"`,

@@ -84,3 +84,23 @@ func (l nce[T]) Row(dz, z []T, t Target[T], work []T) T {
 	}
 	return bce[T]{}.Row(dz, work[:len(z)], t, nil)
 }
+
+// Many implements graph.ManyRow: negatives count once, at the weights' sum.
+func (l nce[T]) Many(dpos, dneg, pos, neg, weight []T) T {
+	var loss, mass float64
+	for i, s := range pos {
+		w, d := float64(weight[i]), float64(s)-l.logZ
+		mass += w
+		loss += w * softplus(-d)
+		dpos[i] = T(-w * sigmoid(-d))
+	}
+	for j, s := range neg {
+		d := float64(s) - l.logZ
+		loss += mass * softplus(d) // 0 at a mask
+		dneg[j] = T(mass * sigmoid(d))
+	}
+	if math.IsInf(loss, 1) {
+		return nan[T]()
+	}
+	return T(loss)
+}

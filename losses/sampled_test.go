@@ -416,3 +416,54 @@ func TestGoldenExpectations(t *testing.T) {
 	}
 	require.Equal(t, 2, n)
 }
+
+// TestMany holds the losses that take several positives at once against one row
+// for each, masks, extremes and an empty list of negatives included.
+func TestMany(t *testing.T) {
+	found := 0
+	for _, spec := range losses.All() {
+		for _, b := range spec.Probes() {
+			many, ok := b.Rows.F64.(graph.ManyRow[float64])
+			many32, ok32 := b.Rows.F32.(graph.ManyRow[float32])
+			require.Equal(t, ok, ok32)
+			if !ok {
+				continue
+			}
+			found++
+			inf := math.Inf(-1)
+			for _, neg := range [][]float64{{}, {inf}, {0.3}, {0.3, inf, -2, 1.5}, {30, -40, 31, 0}, {-800, -900}} {
+				pos, weight := []float64{0.5, -3, 29, 60, -750}, []float64{0.1, 0.2, 0.3, 0.25, 0.15}
+				wantPos, wantNeg, want := make([]float64, 5), make([]float64, len(neg)), 0.0
+				for i := range pos {
+					loss, dz := rowOf(b, append([]float64{pos[i]}, neg...))
+					want += weight[i] * loss
+					wantPos[i] = weight[i] * dz[0]
+					for j := range neg {
+						wantNeg[j] += weight[i] * dz[1+j]
+					}
+				}
+				dpos, dneg := []float64{7, 7, 7, 7, 7}, make([]float64, len(neg))
+				near(t, many.Many(dpos, dneg, pos, neg, weight), want, 1e-12, 1e-12, b.String())
+				for i := range dpos {
+					near(t, dpos[i], wantPos[i], 1e-12, 1e-14, b.String()+" dpos")
+				}
+				for j := range dneg {
+					near(t, dneg[j], wantNeg[j], 1e-12, 1e-14, b.String()+" dneg")
+				}
+				n32, p32, w32 := make([]float32, len(neg)), make([]float32, 5), make([]float32, 5)
+				for j := range neg {
+					n32[j] = float32(neg[j])
+				}
+				for i := range pos {
+					p32[i], w32[i] = float32(pos[i]), float32(weight[i])
+				}
+				near(t, float64(many32.Many(make([]float32, 5), make([]float32, len(neg)), p32, n32, w32)), want, 1e-5, 1e-5, b.String())
+			}
+			for _, bad := range []float64{math.NaN(), math.Inf(1)} {
+				loss := many.Many(make([]float64, 1), make([]float64, 2), []float64{1}, []float64{0, bad}, []float64{1})
+				require.True(t, math.IsNaN(loss), "%s: negative %g gives %g", b, bad, loss)
+			}
+		}
+	}
+	require.GreaterOrEqual(t, found, 2)
+}

@@ -22,8 +22,12 @@ func init() {
 		Theory: func(v Values) Theory { return softmaxTheory(v.Num("tau"), v.Num("smoothing")) },
 		New: func(v Values) graph.Rows {
 			tau, eps := v.Num("tau"), v.Num("smoothing")
-			return graph.Rows{F32: softmax[float32]{1 / tau, eps}, F64: softmax[float64]{1 / tau, eps},
+			rows := graph.Rows{F32: softmax[float32]{1 / tau, eps}, F64: softmax[float64]{1 / tau, eps},
 				Fused: kernel.Softmax{Tau: float32(tau), Smoothing: float32(eps)}}
+			if eps > 0 {
+				rows.F32, rows.F64 = smoothed[float32]{softmax[float32]{1 / tau, eps}}, smoothed[float64]{softmax[float64]{1 / tau, eps}}
+			}
+			return rows
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			return softmaxNode(1/v.Num("tau"), v.Num("smoothing"), z, t)
@@ -91,6 +95,53 @@ func (l softmax[T]) Row(dz, z []T, t Target[T], _ []T) T {
 	dz[at] = T((short - rest/sum) * l.inv) // p = 1 − rest/sum
 	return T(loss)
 }
+
+// Many implements graph.ManyRow, without smoothing: with the weights' sum M, τ = 1 and S = Σ e^{n_j}
+// over the negatives,
+//
+//	Σ_i w_i [log(e^{x_i} + S) − x_i],   ∂/∂x_i = −w_i S/(e^{x_i}+S),   ∂/∂n_j = e^{n_j} Σ_i w_i/(e^{x_i}+S)
+func (l softmax[T]) Many(dpos, dneg, pos, neg, weight []T) T {
+	m := math.Inf(-1)
+	for _, s := range neg {
+		m = max(m, float64(s)) // NaN stays
+	}
+	if math.IsInf(m, -1) { // the positives are alone: no loss
+		clear(dpos)
+		clear(dneg)
+		return 0
+	}
+	if m != m || math.IsInf(m, 1) {
+		return nan[T]()
+	}
+	var sum float64 // S/e^m ≥ 1
+	for j, s := range neg {
+		e := math.Exp((float64(s) - m) * l.inv)
+		dneg[j] = T(e)
+		sum += e
+	}
+	logSum := math.Log(sum)
+	var loss, share float64
+	for i, s := range pos {
+		w, lead := float64(weight[i]), (float64(s)-m)*l.inv-logSum // log of e^x/S
+		loss += w * softplus(-lead)
+		miss := sigmoid(-lead) // S/(e^x+S)
+		dpos[i] = T(-w * miss * l.inv)
+		share += w * miss
+	}
+	share *= l.inv / sum
+	for j, e := range dneg {
+		dneg[j] = T(float64(e) * share)
+	}
+	return T(loss)
+}
+
+// smoothed is a softmax with label smoothing, whose target touches every
+// candidate: it has no Many.
+type smoothed[T Float] struct{ all softmax[T] }
+
+func (l smoothed[T]) WorkLen(k int) int { return l.all.WorkLen(k) }
+
+func (l smoothed[T]) Row(dz, z []T, t Target[T], work []T) T { return l.all.Row(dz, z, t, work) }
 
 // softmaxNode states log Σ e^{z/τ} − ⟨z/τ, t'⟩.
 func softmaxNode(inv, eps float64, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {

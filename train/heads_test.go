@@ -47,11 +47,11 @@ func TestEveryLossTrainsWithEveryScheme(t *testing.T) {
 // which ranks 20 of 120 items, a sixth.
 func TestCompositionsLearn(t *testing.T) {
 	if testing.Short() {
-		t.Skip("trains ten epochs of each composition")
+		t.Skip("trains eight epochs of each composition")
 	}
-	set := load(t, "demo:users=400,items=120,per-user=24")
+	set := load(t, "demo:users=200,items=120,per-user=24")
 	for _, comp := range losses.Compositions() {
-		c := quick("{model: {dim: 16}, train: {epochs: 10, rows: pair, batch: 128, optimizer: 'adam:lr=0.02'}}")
+		c := quick("{model: {dim: 16}, train: {epochs: 8, rows: pair, batch: 64, optimizer: 'adam:lr=0.02'}}")
 		c.Loss = comp.Name
 		got, err := Run(t.Context(), c, set, nil)
 		require.NoError(t, err, comp.Name)

@@ -42,7 +42,7 @@ loss or composition, or LOSS over CANDIDATES, such as
 sampled softmax with each correction over static and adaptive samplers, and the
 losses that stand in for softmax.
 
-The scores of nce are taken less their own log-sum-exp, as those of a normalised
+The scores of nce are shifted until log Σ e^s = log Z₀, as those of a normalised
 model; --raw leaves them.
 
 ± is one standard error of Monte Carlo, exact where all draws were enumerated or

@@ -199,8 +199,8 @@ type Options struct {
 	Repeats int    // Monte Carlo repetitions of a query, a multiple of 10; default 1000
 	Seed    uint64 // of the draws
 
-	// Raw leaves the scores of a corrected nce as they are. Default: log Σ e^s is
-	// subtracted, which softmax does not see and without which noise-contrastive
+	// Raw leaves the scores of a corrected nce as they are. Default: they are shifted
+	// to log Σ e^s = log Z₀, which softmax does not see and without which noise-contrastive
 	// estimation is biased by as much as the scores are off their normalisation.
 	Raw bool
 
@@ -278,7 +278,7 @@ func Measure(ctx context.Context, p *Problem, e *Estimator, o Options) (*Result,
 		p.scores(s, h)
 		g := p.fullGradient(reference, s, y)
 		if e.Loss.Spec.Name == "nce" && e.correction == graph.CorrectLogQ && !o.Raw {
-			shift(s, -logSumExp(s))
+			shift(s, e.Loss.Values.Num("log-z")-logSumExp(s))
 		}
 		size := dot(g, g)
 		if !(size > 0) {
