@@ -115,8 +115,22 @@ var (
 	page   = template.Must(template.New("page").Parse(pageText))
 	blocks = template.Must(template.New("blocks").Funcs(template.FuncMap{
 		"paragraphs": func(t Text) []string { return strings.Split(strings.TrimSpace(string(t)), "\n\n") },
+		"pieces":     pieces,
 	}).Parse(blocksText))
 )
+
+// pieces cuts a text where a line may end: after the punctuation of specs.
+func pieces(s string) []string {
+	var all []string
+	start := 0
+	for i, r := range s {
+		if strings.ContainsRune(":,=@", r) {
+			all = append(all, s[start:i+1])
+			start = i + 1
+		}
+	}
+	return append(all, s[start:])
+}
 
 func render(name string, data any) (template.HTML, error) {
 	var b bytes.Buffer

@@ -128,18 +128,20 @@ func (t *Tally) add(u Tally) {
 
 // A Result is what was found of one loss.
 type Result struct {
-	Loss      string  `json:"loss"`
-	Undecided int     `json:"undecided"` // draws whose search did not reach a stationary point
-	Far       int     `json:"far"`       // decided draws whose risk falls towards infinity: the order is that within ±50
-	Scores    Tally   `json:"by_scores"`
-	Map       *Tally  `json:"by_map,omitempty"` // nil where the loss has no map
-	Families  []Tally `json:"families"`         // by scores, in the order of Families
-	Claims    []Claim `json:"claims"`
+	Loss        string  `json:"loss"`
+	Composition bool    `json:"composition"`
+	Undecided   int     `json:"undecided"` // draws whose search did not reach a stationary point
+	Far         int     `json:"far"`       // decided draws whose risk falls towards infinity: the order is that within ±50
+	Scores      Tally   `json:"by_scores"`
+	Map         *Tally  `json:"by_map,omitempty"` // nil where the loss has no map
+	Families    []Tally `json:"families"`         // by scores, in the order of Families
+	Claims      []Claim `json:"claims"`
 }
 
 // Run measures every loss, as many at a time as there are processors. Results
 // are in the order of c.Losses and then of c.Compositions, each of which has two,
-// and do not depend on how many run at a time.
+// and do not depend on how many run at a time. If ctx ends, those that are done are
+// returned with its error.
 func Run(ctx context.Context, c Config) ([]Result, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -171,7 +173,7 @@ func Run(ctx context.Context, c Config) ([]Result, error) {
 		})
 	}
 	if err := g.Wait(); err != nil {
-		return nil, err
+		return slices.DeleteFunc(results, func(r Result) bool { return r.Loss == "" }), err
 	}
 	return results, nil
 }
@@ -181,7 +183,7 @@ func Run(ctx context.Context, c Config) ([]Result, error) {
 const stationary = 1e-6
 
 func measure(ctx context.Context, s subject, seed uint64, truths []Truth) (Result, error) {
-	res := Result{Loss: s.name, Families: make([]Tally, len(Families()))}
+	res := Result{Loss: s.name, Composition: s.composition, Families: make([]Tally, len(Families()))}
 	if s.predict != nil {
 		res.Map = &Tally{}
 	}

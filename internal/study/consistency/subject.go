@@ -12,13 +12,14 @@ import (
 
 // A subject is a risk to minimise, and what is declared of its minimisers.
 type subject struct {
-	name    string
-	domain  losses.Domain
-	convex  bool
-	beta    func(k int) float64 // smoothness of the risk, or a bound
-	risk    func(t Truth) risk.Objective
-	predict func(p, z []float64) bool // nil without a map
-	claims  func(res Result, o observed) []Claim
+	name        string
+	composition bool
+	domain      losses.Domain
+	convex      bool
+	beta        func(k int) float64 // smoothness of the risk, or a bound
+	risk        func(t Truth) risk.Objective
+	predict     func(p, z []float64) bool // nil without a map
+	claims      func(res Result, o observed) []Claim
 }
 
 // exact is a loss over all classes.
@@ -73,7 +74,7 @@ func subjects(text string) ([]subject, error) {
 	asUsual := usualHead.Values.Word("correction") == head.Values.Word("correction") && usualHead.Values.Word("hits") == head.Values.Word("hits")
 	one := func(name string, declared losses.Order, uniform bool) subject {
 		return subject{
-			name: name, domain: r.Loss.Spec.Domain, convex: th.Props.Has(losses.Convex),
+			name: name, composition: true, domain: r.Loss.Spec.Domain, convex: th.Props.Has(losses.Convex),
 			beta: func(int) float64 { return th.Smoothness(SampledDraws + 1) },
 			risk: func(t Truth) risk.Objective {
 				b := r.Loss

@@ -66,7 +66,7 @@ func Verdicts(ds []Descent) report.Verdicts {
 func descentTable(ds []Descent) report.Table {
 	t := report.Table{
 		Title: "Iterations of gradient descent in the table",
-		Head:  []string{"loss", "C", "β", "κ declared", "κ measured", "β/λ", "iterations", "predicted", "excess"},
+		Head:  []string{"loss", "C", "β", "κ declared", "κ measured", "β/λ", "iterations", "predicted"},
 		Note:  "κ: largest over least curvature of the risk at its minimiser. λ: the least one. Predicted: what β/λ gives if all excess lay in the slowest direction. A loss without a finite β, without convexity or without a minimiser has no row.",
 	}
 	for _, d := range ds {
@@ -79,7 +79,7 @@ func descentTable(ds []Descent) report.Table {
 		}
 		t.Rows = append(t.Rows, []string{
 			d.Loss, fmt.Sprint(d.Classes), short(d.Beta), short(d.Declared), short(d.Measured), short(d.Slowest), iterations,
-			strconv.Itoa(int(math.Ceil(float64(d.Predicted)))), short(d.Excess),
+			strconv.Itoa(int(math.Ceil(float64(d.Predicted)))),
 		})
 	}
 	return t
