@@ -353,8 +353,12 @@ func (h hinge) lossOf(t []entry, s hingeSums) float32 {
 }
 
 // newton returns the step of Newton's method on (n·f)^(1/q) = 1; NaN for sums that
-// hold one.
+// hold one, and where nothing is above τ, as in a sample without the label that
+// leads: there is no slope to follow.
 func (h hinge) newton(n, f, g float64) float64 {
+	if !(g > 0) {
+		return math.NaN()
+	}
 	if h.q == 1 {
 		return (f - 1/n) / g
 	}

@@ -143,6 +143,31 @@ func TestThresholdLossesMatchFloat64(t *testing.T) {
 	require.Less(t, sparse, runs, "the dense path never ran")
 }
 
+// TestThresholdLabelBeyondSample has a label that leads every class of the sample,
+// from outside of it, by more than the margin: no sampled score is above the first
+// bound. Beside it are rows whose scores nearly tie, which need full passes.
+func TestThresholdLabelBeyondSample(t *testing.T) {
+	var ws Workspace
+	for _, ties := range []int{0, 60} {
+		for _, l := range thresholdCases() {
+			p := newProblem(source(17), problemConfig{b: 2 + ties, c: 1500, d: 2, sd: 1})
+			p.W[2*1400] = 30
+			for j := range p.C {
+				p.W[2*j+1] *= 1e-3
+			}
+			for i := range p.B {
+				copy(p.H[2*i:], []float32{0, 1})
+				p.Label[i] = int32(i)
+			}
+			for i := range 2 { // the second row's label does not lead
+				copy(p.H[2*i:], []float32{0.5, 0})
+			}
+			p.Label[0] = 1400
+			requireLoss(t, &ws, l.loss, p, l.row, 2e-5, fmt.Sprintf("%T%v beside %d ties", l.loss, l.loss, ties))
+		}
+	}
+}
+
 func TestThresholdSameBitsAtAnyGOMAXPROCS(t *testing.T) {
 	onPaths(t, func(t *testing.T) {
 		for _, sd := range []float64{0.05, 5} {
