@@ -2,7 +2,6 @@ package losses
 
 import (
 	"errors"
-	"fmt"
 	"math"
 
 	"gorgonia.org/gorgonia"
@@ -155,14 +154,9 @@ func (b Bound) Predict(p, z []float64) bool {
 // "softmax:tau=0.2,smoothing=0.1". Parameters left out take their default. The
 // error names what is wrong and lists the choices.
 func Parse(text string) (Bound, error) {
-	name, settings := param.CutSpec(text)
-	s, err := Lookup(name)
+	s, v, err := registry.Parse(text)
 	if err != nil {
 		return Bound{}, err
-	}
-	v, err := param.Parse(s.Params, settings)
-	if err != nil {
-		return Bound{}, fmt.Errorf("losses: %s: %w", s.Name, err)
 	}
 	return s.Bind(v), nil
 }

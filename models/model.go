@@ -2,7 +2,6 @@ package models
 
 import (
 	"errors"
-	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
 
@@ -118,14 +117,9 @@ type Bound struct {
 // followed by a colon and comma-separated parameters. The error names what is
 // wrong and lists the choices.
 func Parse(text string) (Bound, error) {
-	name, settings := param.CutSpec(text)
-	s, err := registry.Lookup(name)
+	s, v, err := registry.Parse(text)
 	if err != nil {
 		return Bound{}, err
-	}
-	v, err := param.Parse(s.Params, settings)
-	if err != nil {
-		return Bound{}, fmt.Errorf("models: %s: %w", s.Name, err)
 	}
 	return Bound{s, v}, nil
 }

@@ -14,12 +14,13 @@ type Registry[T any] struct {
 	pkg, kind string
 	mu        sync.RWMutex
 	specs     map[string]*T
+	params    map[string][]Param
 }
 
 // NewRegistry returns an empty registry of package pkg; kind is the word that
 // errors use for its entries, e.g. "sampler".
 func NewRegistry[T any](pkg, kind string) *Registry[T] {
-	return &Registry[T]{pkg: pkg, kind: kind, specs: map[string]*T{}}
+	return &Registry[T]{pkg: pkg, kind: kind, specs: map[string]*T{}, params: map[string][]Param{}}
 }
 
 // Add registers s under name with parameters ps. It panics if the name is
@@ -40,7 +41,7 @@ func (r *Registry[T]) Add(name string, ps []Param, s T, fault error) {
 	if _, dup := r.specs[name]; dup {
 		panic(fmt.Sprintf("%s: duplicate name %q", r.pkg, name))
 	}
-	r.specs[name] = &s
+	r.specs[name], r.params[name] = &s, ps
 }
 
 // Names returns the registered names, sorted.
@@ -71,6 +72,25 @@ func (r *Registry[T]) Lookup(name string) (*T, error) {
 		return nil, fmt.Errorf("%s: unknown %s %q; the choices are %s", r.pkg, r.kind, name, strings.Join(r.Names(), ", "))
 	}
 	return s, nil
+}
+
+// Parse returns what a spec text denotes: a registered name, alone or followed by a
+// colon and comma-separated parameters, with the settings of all its parameters.
+// The error names what is wrong and lists the choices.
+func (r *Registry[T]) Parse(text string) (*T, Values, error) {
+	name, settings := CutSpec(text)
+	s, err := r.Lookup(name)
+	if err != nil {
+		return nil, Values{}, err
+	}
+	r.mu.RLock()
+	ps := r.params[name]
+	r.mu.RUnlock()
+	v, err := Parse(ps, settings)
+	if err != nil {
+		return nil, Values{}, fmt.Errorf("%s: %s: %w", r.pkg, name, err)
+	}
+	return s, v, nil
 }
 
 // SpecText joins a name and the settings that differ from their default:

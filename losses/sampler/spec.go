@@ -171,14 +171,9 @@ type Bound struct {
 // followed by a colon and comma-separated parameters. Parameters left out take
 // their default. The error names what is wrong and lists the choices.
 func Parse(text string) (Bound, error) {
-	name, settings := param.CutSpec(text)
-	s, err := Lookup(name)
+	s, v, err := registry.Parse(text)
 	if err != nil {
 		return Bound{}, err
-	}
-	v, err := param.Parse(s.Params, settings)
-	if err != nil {
-		return Bound{}, fmt.Errorf("sampler: %s: %w", s.Name, err)
 	}
 	return Bound{s, v}, nil
 }
