@@ -2,7 +2,6 @@ package models
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"gorgonia.org/gorgonia"
@@ -84,6 +83,17 @@ type HeadSetting struct {
 	Loss losses.Bound
 }
 
+// newBias returns the biases [rows,1], all 0, of a head that has them, else nil.
+func (s HeadSetting) newBias(name string, rows int) *Table {
+	switch {
+	case !s.Bias:
+		return nil
+	case s.Plan:
+		return &Table{Name: name, Rows: rows, Dim: 1}
+	}
+	return graph.NewTable[float32](name, rows, 1)
+}
+
 // A HeadSpec describes a kind of head. All fields but Params and More are
 // required.
 type HeadSpec struct {
@@ -117,44 +127,16 @@ type BoundHead struct {
 // ParseHead returns the head that text denotes. The error names what is wrong
 // and lists the choices.
 func ParseHead(text string) (BoundHead, error) {
-	name, settings := param.CutSpec(text)
-	s, err := heads.Lookup(name)
+	s, ps, v, err := heads.ParseMore(text, func(s *HeadSpec, own param.Values) ([]param.Param, error) {
+		if s.More == nil {
+			return nil, nil
+		}
+		return s.More(own)
+	})
 	if err != nil {
 		return BoundHead{}, err
 	}
-	ps := s.Params
-	if s.More != nil {
-		// What is not in Params may be in More: a first reading takes Params alone.
-		known, err := param.Parse(ps, own(ps, settings))
-		if err != nil {
-			return BoundHead{}, fmt.Errorf("models: %s: %w", s.Name, err)
-		}
-		more, err := s.More(known)
-		if err != nil {
-			return BoundHead{}, fmt.Errorf("models: %s: %w", s.Name, err)
-		}
-		ps = append(slices.Clone(ps), more...)
-		if err := param.Validate(ps); err != nil {
-			return BoundHead{}, fmt.Errorf("models: %s: %w", s.Name, err)
-		}
-	}
-	v, err := param.Parse(ps, settings)
-	if err != nil {
-		return BoundHead{}, fmt.Errorf("models: %s: %w", s.Name, err)
-	}
 	return BoundHead{s, ps, v}, nil
-}
-
-// own returns the settings that are of ps.
-func own(ps []param.Param, settings string) string {
-	var keep []string
-	for part := range strings.SplitSeq(settings, ",") {
-		key, _, _ := strings.Cut(part, "=")
-		if slices.ContainsFunc(ps, func(p param.Param) bool { return p.Name == strings.TrimSpace(key) }) {
-			keep = append(keep, part)
-		}
-	}
-	return strings.Join(keep, ",")
 }
 
 // String returns the canonical spec text: ParseHead(b.String()) equals b.

@@ -48,9 +48,9 @@ func newAdaptive(v param.Values, s HeadSetting) (Head, error) {
 	if err != nil {
 		return nil, fmt.Errorf("models: adaptive: %w", err)
 	}
-	h := &adaptiveHead{score: s.Score, tau: s.Temperature, rule: s.Loss, layout: layout, head: s.NewTable("head", layout.Head(), s.Dim)}
-	if s.Bias {
-		h.bias = graph.NewTable[float32]("head-bias", layout.Head(), 1)
+	h := &adaptiveHead{
+		score: s.Score, tau: s.Temperature, rule: s.Loss, layout: layout,
+		head: s.NewTable("head", layout.Head(), s.Dim), bias: s.newBias("head-bias", layout.Head()),
 	}
 	for i := range layout.Clusters() {
 		d := layout.Dim(i, s.Dim, v.Num("div"))
@@ -72,11 +72,7 @@ type adaptiveHead struct {
 }
 
 func (h *adaptiveHead) Tables() []*Table {
-	t := []*Table{h.head}
-	if h.bias != nil {
-		t = append(t, h.bias)
-	}
-	return append(append(t, h.project...), h.tail...)
+	return slices.Concat(present(h.head, h.bias), h.project, h.tail)
 }
 
 func (h *adaptiveHead) Attach(b *graph.Builder[float32], x *gorgonia.Node, l losses.Bound, positions int) (Side, error) {

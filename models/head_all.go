@@ -26,11 +26,10 @@ func init() {
 }
 
 func newAll(s HeadSetting) (*all, error) {
-	a := &all{score: s.Score, tau: s.Temperature, w: s.NewTable("class", s.Set.Items, s.Dim)}
-	if s.Bias {
-		a.bias = graph.NewTable[float32]("class-bias", s.Set.Items, 1)
-	}
-	return a, nil
+	return &all{
+		score: s.Score, tau: s.Temperature,
+		w: s.NewTable("class", s.Set.Items, s.Dim), bias: s.newBias("class-bias", s.Set.Items),
+	}, nil
 }
 
 type all struct {
@@ -40,11 +39,11 @@ type all struct {
 	bias  *Table // [C,1] or nil
 }
 
-func (a *all) Tables() []*Table {
-	if a.bias == nil {
-		return []*Table{a.w}
-	}
-	return []*Table{a.w, a.bias}
+func (a *all) Tables() []*Table { return present(a.w, a.bias) }
+
+// present returns the tables that are not nil: a head may have no bias.
+func present(tables ...*Table) []*Table {
+	return slices.DeleteFunc(tables, func(t *Table) bool { return t == nil })
 }
 
 func (a *all) Attach(b *graph.Builder[float32], h *gorgonia.Node, l losses.Bound, positions int) (Side, error) {

@@ -35,11 +35,10 @@ func init() {
 			if err != nil {
 				return nil, err
 			}
-			h := &classesHead{all: base, rule: s.Loss, part: p, group: s.NewTable("group", p.Groups(), s.Dim)}
-			if s.Bias {
-				h.groupBias = graph.NewTable[float32]("group-bias", p.Groups(), 1)
-			}
-			return h, nil
+			return &classesHead{
+				all: base, rule: s.Loss, part: p,
+				group: s.NewTable("group", p.Groups(), s.Dim), groupBias: s.newBias("group-bias", p.Groups()),
+			}, nil
 		},
 	})
 }
@@ -52,13 +51,7 @@ type classesHead struct {
 	groupBias *Table // [K,1] or nil
 }
 
-func (h *classesHead) Tables() []*Table {
-	t := append(h.all.Tables(), h.group)
-	if h.groupBias != nil {
-		t = append(t, h.groupBias)
-	}
-	return t
-}
+func (h *classesHead) Tables() []*Table { return present(h.w, h.bias, h.group, h.groupBias) }
 
 func (h *classesHead) Attach(b *graph.Builder[float32], x *gorgonia.Node, l losses.Bound, positions int) (Side, error) {
 	return attachClasses(h, newSite(b), x, l, positions)

@@ -34,11 +34,10 @@ func init() {
 			if t.Nodes() == 0 {
 				return nil, fmt.Errorf("models: tree: one class makes no decision")
 			}
-			h := &treeHead{score: s.Score, tau: s.Temperature, rule: s.Loss, tree: t, w: s.NewTable("node", t.Nodes(), s.Dim)}
-			if s.Bias {
-				h.bias = graph.NewTable[float32]("node-bias", t.Nodes(), 1)
-			}
-			return h, nil
+			return &treeHead{
+				score: s.Score, tau: s.Temperature, rule: s.Loss, tree: t,
+				w: s.NewTable("node", t.Nodes(), s.Dim), bias: s.newBias("node-bias", t.Nodes()),
+			}, nil
 		},
 	})
 }
@@ -52,12 +51,7 @@ type treeHead struct {
 	bias  *Table // [C−1,1] or nil
 }
 
-func (h *treeHead) Tables() []*Table {
-	if h.bias == nil {
-		return []*Table{h.w}
-	}
-	return []*Table{h.w, h.bias}
-}
+func (h *treeHead) Tables() []*Table { return present(h.w, h.bias) }
 
 func (h *treeHead) Attach(b *graph.Builder[float32], x *gorgonia.Node, l losses.Bound, positions int) (Side, error) {
 	return attachTree(h, newSite(b), x, l, positions)

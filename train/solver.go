@@ -3,7 +3,6 @@ package train
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 
@@ -73,14 +72,9 @@ type boundSolver struct {
 }
 
 func parseSolver(text string) (boundSolver, error) {
-	name, settings := param.CutSpec(text)
-	s, err := solvers.Lookup(name)
+	s, v, err := solvers.Parse(text)
 	if err != nil {
 		return boundSolver{}, err
-	}
-	v, err := param.Parse(s.Params, settings)
-	if err != nil {
-		return boundSolver{}, fmt.Errorf("train: solver %s: %w", s.Name, err)
 	}
 	return boundSolver{s, v}, nil
 }

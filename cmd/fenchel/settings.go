@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/losses/param"
 	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/train"
 	"github.com/fenchel-ml/fenchel/train/metric"
@@ -196,14 +197,7 @@ func withRate(optimizer, rate string) (string, error) {
 	if optimizer == "" {
 		return "", errors.New("the solver has no learning rate")
 	}
-	name, rest, _ := strings.Cut(optimizer, ":")
-	params := []string{rateFlag + "=" + rate}
-	for p := range strings.SplitSeq(rest, ",") {
-		if key, _, _ := strings.Cut(p, "="); strings.TrimSpace(key) != rateFlag && key != "" {
-			params = append(params, p)
-		}
-	}
-	text := name + ":" + strings.Join(params, ",")
+	text := param.With(optimizer, rateFlag, rate)
 	_, err := optim.Parse(text)
 	return text, err
 }

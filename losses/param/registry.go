@@ -78,19 +78,58 @@ func (r *Registry[T]) Lookup(name string) (*T, error) {
 // colon and comma-separated parameters, with the settings of all its parameters.
 // The error names what is wrong and lists the choices.
 func (r *Registry[T]) Parse(text string) (*T, Values, error) {
+	s, _, v, err := r.ParseMore(text, func(*T, Values) ([]Param, error) { return nil, nil })
+	return s, v, err
+}
+
+// ParseMore is Parse of a thing whose settings may call for further parameters, as
+// the name of a sampler calls for that sampler's: more returns them from the settings
+// of those that it was registered with. All that the settings are of come back in
+// declared order.
+func (r *Registry[T]) ParseMore(text string, more func(s *T, own Values) ([]Param, error)) (*T, []Param, Values, error) {
 	name, settings := CutSpec(text)
 	s, err := r.Lookup(name)
 	if err != nil {
-		return nil, Values{}, err
+		return nil, nil, Values{}, err
 	}
 	r.mu.RLock()
 	ps := r.params[name]
 	r.mu.RUnlock()
-	v, err := Parse(ps, settings)
+	ps, v, err := parseMore(ps, settings, func(own Values) ([]Param, error) { return more(s, own) })
 	if err != nil {
-		return nil, Values{}, fmt.Errorf("%s: %s: %w", r.pkg, name, err)
+		return nil, nil, Values{}, fmt.Errorf("%s: %s: %w", r.pkg, name, err)
 	}
-	return s, v, nil
+	return s, ps, v, nil
+}
+
+func parseMore(ps []Param, settings string, more func(own Values) ([]Param, error)) ([]Param, Values, error) {
+	// What ps lacks may be among the further ones: a first reading takes ps alone.
+	v, err := Parse(ps, only(ps, settings))
+	if err != nil {
+		return nil, Values{}, err
+	}
+	further, err := more(v)
+	if err != nil {
+		return nil, Values{}, err
+	}
+	ps = slices.Concat(ps, further)
+	if err := Validate(ps); err != nil {
+		return nil, Values{}, err
+	}
+	v, err = Parse(ps, settings)
+	return ps, v, err
+}
+
+// only returns the settings that are of ps.
+func only(ps []Param, settings string) string {
+	var keep []string
+	for part := range strings.SplitSeq(settings, ",") {
+		key, _, _ := strings.Cut(part, "=")
+		if slices.ContainsFunc(ps, func(p Param) bool { return p.Name == strings.TrimSpace(key) }) {
+			keep = append(keep, part)
+		}
+	}
+	return strings.Join(keep, ",")
 }
 
 // SpecText joins a name and the settings that differ from their default:
@@ -106,4 +145,17 @@ func SpecText(name string, ps []Param, v Values) string {
 func CutSpec(text string) (name, settings string) {
 	name, settings, _ = strings.Cut(text, ":")
 	return strings.TrimSpace(name), settings
+}
+
+// With returns the spec text with one setting, in front of the others that it has.
+// It does not parse: what the text denotes may be registered anywhere.
+func With(text, name, value string) string {
+	head, settings := CutSpec(text)
+	parts := []string{name + "=" + value}
+	for part := range strings.SplitSeq(settings, ",") {
+		if key, _, _ := strings.Cut(part, "="); strings.TrimSpace(part) != "" && strings.TrimSpace(key) != name {
+			parts = append(parts, part)
+		}
+	}
+	return head + ":" + strings.Join(parts, ",")
 }

@@ -41,3 +41,56 @@ func TestSpecText(t *testing.T) {
 	require.Equal(t, "yak", name)
 	require.Empty(t, settings)
 }
+
+// Settings may call for parameters that the thing was not registered with.
+func TestParseMore(t *testing.T) {
+	type thing struct{ doc string }
+	r := NewRegistry[thing]("zoo", "animal")
+	r.Add("yak", list, thing{"big"}, nil)
+	calf := Param{Name: "age", Doc: "months", Default: 1, Min: 0, Max: 12}
+	more := func(s *thing, own Values) ([]Param, error) {
+		require.Equal(t, "big", s.doc)
+		switch own.Word("form") {
+		case "a":
+			return []Param{calf}, nil
+		case "c":
+			return []Param{list[0]}, nil
+		}
+		return nil, errors.New("no such form yet")
+	}
+	s, ps, v, err := r.ParseMore("yak: age=3, form=a,n=7", more)
+	require.NoError(t, err)
+	require.Equal(t, "big", s.doc)
+	require.Equal(t, "yak:n=7,form=a,age=3", SpecText("yak", ps, v))
+	require.Len(t, list, 3, "the declaration stands")
+	for text, want := range map[string]string{
+		"gnu":               `zoo: unknown animal "gnu"; the choices are yak`,
+		"yak:n=0,form=a":    `zoo: yak: n=0 is outside [1, 100]`,
+		"yak:form=a,age=13": `zoo: yak: age=13 is outside [0, 12]`,
+		"yak:form=a,era=13": `zoo: yak: no parameter "era"; the choices are tau, n, form, age`,
+		"yak:form=a,n":      `zoo: yak: "n" is not name=value`,
+		"yak:age=3":         `zoo: yak: no such form yet`,
+		"yak:form=c":        `zoo: yak: duplicate parameter "tau"`,
+	} {
+		_, _, _, err := r.ParseMore(text, more)
+		require.EqualError(t, err, want, text)
+	}
+	_, v, err = r.Parse("yak:n=7")
+	require.NoError(t, err)
+	require.Equal(t, 7, v.Int("n"))
+	_, _, err = r.Parse("yak:age=3")
+	require.EqualError(t, err, `zoo: yak: no parameter "age"; the choices are tau, n, form`)
+}
+
+func TestWith(t *testing.T) {
+	for text, want := range map[string]string{
+		"yak":                  "yak:n=7",
+		"yak:":                 "yak:n=7",
+		"yak:n=3":              "yak:n=7",
+		"yak: n = 3 ,form=a":   "yak:n=7,form=a",
+		"yak:form=a,tau=1":     "yak:n=7,form=a,tau=1",
+		"yak:n=3,form=a,nn=3,": "yak:n=7,form=a,nn=3",
+	} {
+		require.Equal(t, want, With(text, "n", "7"), text)
+	}
+}

@@ -2,7 +2,6 @@ package optim
 
 import (
 	"errors"
-	"fmt"
 	"math"
 
 	"github.com/fenchel-ml/fenchel/losses/param"
@@ -49,14 +48,9 @@ type Schedule struct {
 // ParseSchedule returns the schedule that text denotes. The error names what is
 // wrong and lists the choices.
 func ParseSchedule(text string) (Schedule, error) {
-	name, settings := param.CutSpec(text)
-	s, err := schedules.Lookup(name)
+	s, v, err := schedules.Parse(text)
 	if err != nil {
 		return Schedule{}, err
-	}
-	v, err := param.Parse(s.Params, settings)
-	if err != nil {
-		return Schedule{}, fmt.Errorf("optim: schedule %s: %w", s.Name, err)
 	}
 	return Schedule{s, v}, nil
 }

@@ -335,12 +335,12 @@ func apply(cfg *train.Config, v Variant, s Setting) error {
 		case "model":
 			cfg.Model.Temperature = x
 		case "tau":
-			cfg.Loss = override(cfg.Loss, at, s.Value)
+			cfg.Loss = param.With(cfg.Loss, at, s.Value)
 		case "scale":
-			cfg.Loss = override(cfg.Loss, at, fmt.Sprint(1/x))
+			cfg.Loss = param.With(cfg.Loss, at, fmt.Sprint(1/x))
 		}
 	case s.Name == "reg" && solverHas(solver, "reg"):
-		cfg.Train.Solver = override(filled.Train.Solver, "reg", s.Value)
+		cfg.Train.Solver = param.With(filled.Train.Solver, "reg", s.Value)
 	case slices.Contains(train.Paths(), s.Name):
 		group, _, _ := strings.Cut(s.Name, ".")
 		if s.Name == "train.seed" || group != "model" && group != "train" {
@@ -358,7 +358,7 @@ func apply(cfg *train.Config, v Variant, s Setting) error {
 		if strings.Contains(name, ".") {
 			return fmt.Errorf("unknown setting; the choices are temperature, reg, a parameter of the optimizer, %s", strings.Join(train.Paths(), ", "))
 		}
-		cfg.Train.Optimizer = override(filled.Train.Optimizer, name, s.Value)
+		cfg.Train.Optimizer = param.With(filled.Train.Optimizer, name, s.Value)
 	}
 	return nil
 }
@@ -367,18 +367,6 @@ func solverHas(solver, name string) bool {
 	return slices.ContainsFunc(train.Solvers(), func(s *train.SolverSpec) bool {
 		return s.Name == solver && slices.ContainsFunc(s.Params, func(p param.Param) bool { return p.Name == name })
 	})
-}
-
-// override sets one parameter of a spec text.
-func override(text, name, value string) string {
-	head, settings := param.CutSpec(text)
-	parts := []string{name + "=" + value}
-	for p := range strings.SplitSeq(settings, ",") {
-		if key, _, _ := strings.Cut(p, "="); strings.TrimSpace(key) != name && key != "" {
-			parts = append(parts, p)
-		}
-	}
-	return head + ":" + strings.Join(parts, ",")
 }
 
 func positive(text string) (float64, error) {

@@ -12,6 +12,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"github.com/fenchel-ml/fenchel/internal/kernel"
 	"github.com/fenchel-ml/fenchel/internal/report"
 	"github.com/fenchel-ml/fenchel/losses"
+	"github.com/fenchel-ml/fenchel/losses/param"
 	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/train"
 )
@@ -255,7 +257,7 @@ func (c Config) step(ctx context.Context, text string, sampled bool, p Point) (S
 		return Sample{}, err
 	}
 	if sampled {
-		text = withDraws(text, p.Draws)
+		text = param.With(text, "n", strconv.Itoa(p.Draws))
 	}
 	cfg := train.Config{
 		Loss:  text,
@@ -305,18 +307,6 @@ func liveHeap() int64 {
 	}
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
-}
-
-// withDraws returns text with n draws.
-func withDraws(text string, n int) string {
-	name, settings, _ := strings.Cut(text, ":")
-	var parts []string
-	for part := range strings.SplitSeq(settings, ",") {
-		if part != "" && !strings.HasPrefix(strings.TrimSpace(part), "n=") {
-			parts = append(parts, part)
-		}
-	}
-	return name + ":" + strings.Join(append(parts, fmt.Sprintf("n=%d", n)), ",")
 }
 
 // syntheticSet returns interactions for so many steps: items are log-uniform, so

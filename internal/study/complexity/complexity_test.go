@@ -64,8 +64,6 @@ func TestDeclared(t *testing.T) {
 		require.Equal(t, want.formula, formula, text)
 		require.InDelta(t, want.cost, cost(p), 1e-6, text)
 	}
-	require.Equal(t, "bpr:weights=softmax,n=7", withDraws("bpr:n=3,weights=softmax", 7))
-	require.Equal(t, "bpr:n=7", withDraws("bpr", 7))
 }
 
 func TestVerdicts(t *testing.T) {
