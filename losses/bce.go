@@ -17,26 +17,7 @@ func init() {
 			{Name: "labels", Doc: "truth of a positive with target weight t: t itself, or 1 (multi-hot)", Words: OneOf("weight", "hot"), DefaultWord: "weight"},
 		},
 		Theory: func(v Values) Theory {
-			th := Theory{
-				Props:           NonNegative | FenchelYoungForm | Convex,
-				Smoothness:      Constant(0.25), // at scores 0
-				Tight:           0.999,
-				MapOrder:        OrderStrict,
-				PopulationOrder: OrderStrict,
-				ZeroOne:         true,
-				Link: func(t []float64) []float64 {
-					z := make([]float64, len(t))
-					for i, ti := range t {
-						z[i] = math.Log(ti / (1 - ti))
-					}
-					return z
-				},
-				Condition:  func(t []float64) float64 { return spread(t, bernoulli) },
-				Calibrated: true,
-				Margin:     math.Inf(1),
-				Support:    "dense, never 0",
-				Cost:       "O(K)",
-			}
+			th := oneVsAllTheory(0)
 			if v.Word("labels") == "hot" {
 				th.Props &^= FenchelYoungForm // the gradient does not follow the weights
 			}
@@ -57,19 +38,13 @@ func init() {
 				e.N(graph.RowDot(truth, z)))), e.Err
 		},
 		Ref: func(v Values, z []float64, t Target[float64]) float64 {
-			truth := make([]float64, len(z))
-			for i, k := range t.Pos {
-				truth[k] = t.Weight[i]
-				if v.Word("labels") == "hot" {
+			truth := dense(t, len(z))
+			if v.Word("labels") == "hot" {
+				for _, k := range t.Pos {
 					truth[k] = 1
 				}
 			}
-			var loss float64 // −t log σ(z) − (1−t) log(1−σ(z)), with log σ(x) = min(x,0) − log(1+e^{−|x|})
-			for j, s := range z {
-				tail := math.Log(1 + math.Exp(-math.Abs(s)))
-				loss -= truth[j]*(min(s, 0)-tail) + (1-truth[j])*(min(-s, 0)-tail)
-			}
-			return loss
+			return oneVsAllRef(z, truth, 1)
 		},
 		Predict: func(_ Values, p, z []float64) {
 			for j, s := range z {
@@ -77,6 +52,42 @@ func init() {
 			}
 		},
 	})
+}
+
+// oneVsAllTheory is that of Σ_j softplus(D_j) − ⟨D, t⟩ with D = z − shift, whose
+// minimiser has σ(D) = t.
+func oneVsAllTheory(shift float64) Theory {
+	return Theory{
+		Props:           NonNegative | FenchelYoungForm | Convex,
+		Smoothness:      Constant(0.25), // at D = 0
+		Tight:           0.999,
+		MapOrder:        OrderStrict,
+		PopulationOrder: OrderStrict,
+		ZeroOne:         true,
+		Link: func(t []float64) []float64 {
+			z := make([]float64, len(t))
+			for i, ti := range t {
+				z[i] = shift + math.Log(ti/(1-ti))
+			}
+			return z
+		},
+		Condition:  func(t []float64) float64 { return spread(t, bernoulli) },
+		Calibrated: true,
+		Margin:     math.Inf(1),
+		Support:    "dense, never 0",
+		Cost:       "O(K)",
+	}
+}
+
+// oneVsAllRef returns −Σ_j [β t_j log σ(z_j) + (1−t_j) log(1−σ(z_j))] of truths t,
+// with log σ(x) = min(x,0) − log(1+e^{−|x|}).
+func oneVsAllRef(z, t []float64, beta float64) float64 {
+	var loss float64
+	for j, s := range z {
+		tail := math.Log(1 + math.Exp(-math.Abs(s)))
+		loss -= t[j]*beta*(min(s, 0)-tail) + (1-t[j])*(min(-s, 0)-tail)
+	}
+	return loss
 }
 
 // bce is the one-vs-all loss over the candidates that are not masked.

@@ -224,6 +224,15 @@ func (r *ray[T]) integrate(lo, hi, whole, tol float64, depth int) float64 {
 	return r.integrate(lo, mid, a.sum, tol, depth-1) + r.integrate(mid, hi, b.sum, tol, depth-1)
 }
 
+// dense returns the target as a distribution over k candidates.
+func dense(t Target[float64], k int) []float64 {
+	truth := make([]float64, k)
+	for i, y := range t.Pos {
+		truth[y] = t.Weight[i]
+	}
+	return truth
+}
+
 // fenchelYoungRef is Ω*(z) + Ω(t) − ⟨z,t⟩ term by term or, without Ω, the
 // integral along the ray by Romberg's rule on the logarithm of θ, where the map
 // changes slowly at scores of any size.
@@ -232,16 +241,14 @@ func fenchelYoungRef(l Regulariser[float64], z []float64, t Target[float64]) flo
 	p, work := make([]float64, k), make([]float64, l.workLen(k))
 	if l.Omega != nil {
 		l.Map(p, z, work)
-		truth := make([]float64, k)
 		var conjugate, at float64
 		for i, y := range t.Pos {
-			truth[y] = t.Weight[i]
 			at += t.Weight[i] * z[y]
 		}
 		for j, s := range z {
 			conjugate += p[j] * s
 		}
-		return conjugate - l.Omega(p) + l.Omega(truth) - at
+		return conjugate - l.Omega(p) + l.Omega(dense(t, k)) - at
 	}
 	r := &ray[float64]{reg: l, x: make([]float64, k), p: p, z: z, work: work, t: t}
 	// θ = e^u from where the rest, which is θ⟨p(0) − t, z⟩, is below rounding.

@@ -17,26 +17,11 @@ func init() {
 			{Name: "beta", Doc: "power β; of k negatives of C classes and calibration t it is r(t(1−1/r)+1/r), r = k/(C−1)", Default: 1, Min: 1e-6, Max: 1, Probe: []float64{0.7}},
 		},
 		Theory: func(v Values) Theory {
-			beta := v.Num("beta")
-			return Theory{
-				Props:           NonNegative | Convex,
-				Smoothness:      func(k int) float64 { return 1 / float64(4*k) }, // at scores 0
-				Tight:           0.999,
-				MapOrder:        OrderStrict,
-				PopulationOrder: OrderStrict,
-				ZeroOne:         true,
-				Link: func(t []float64) []float64 {
-					z := make([]float64, len(t))
-					for i, ti := range t {
-						z[i] = math.Log(beta * ti / (1 - ti))
-					}
-					return z
-				},
-				Calibrated: true,
-				Margin:     math.Inf(1),
-				Support:    "dense, never 0",
-				Cost:       "O(K)",
-			}
+			th := oneVsAllTheory(math.Log(v.Num("beta")))
+			th.Props &^= FenchelYoungForm                                   // the gradient is no map of z less the truth
+			th.Smoothness = func(k int) float64 { return 1 / float64(4*k) } // at scores 0
+			th.Condition = nil
+			return th
 		},
 		New: func(v Values) graph.Rows {
 			return graph.Rows{F32: gbce[float32]{v.Num("beta")}, F64: gbce[float64]{v.Num("beta")}}
@@ -52,16 +37,7 @@ func init() {
 			return e.N(graph.Div(sum, e.N(graph.RowCount(z)))), e.Err
 		},
 		Ref: func(v Values, z []float64, t Target[float64]) float64 {
-			truth := make([]float64, len(z))
-			for i, k := range t.Pos {
-				truth[k] = t.Weight[i]
-			}
-			var loss float64 // −tβ log σ(z) − (1−t) log(1−σ(z))
-			for j, s := range z {
-				tail := math.Log(1 + math.Exp(-math.Abs(s)))
-				loss -= truth[j]*v.Num("beta")*(min(s, 0)-tail) + (1-truth[j])*(min(-s, 0)-tail)
-			}
-			return loss / float64(len(z))
+			return oneVsAllRef(z, dense(t, len(z)), v.Num("beta")) / float64(len(z))
 		},
 		// The minimiser has σ(z)/(1−σ(z)) = βt/(1−t).
 		Predict: func(v Values, p, z []float64) {

@@ -17,27 +17,9 @@ func init() {
 			{Name: "log-z", Doc: "log of the normaliser Z₀ of e^z, subtracted from each score", Default: 0, Min: -100, Max: 100, Probe: []float64{2}},
 		},
 		Theory: func(v Values) Theory {
-			shift := v.Num("log-z")
-			return Theory{
-				Props:           NonNegative | FenchelYoungForm | Convex,
-				Smoothness:      Constant(0.25), // at scores log Z₀
-				Tight:           0.99,
-				MapOrder:        OrderStrict,
-				PopulationOrder: OrderStrict,
-				ZeroOne:         true,
-				Link: func(t []float64) []float64 {
-					z := make([]float64, len(t))
-					for i, ti := range t {
-						z[i] = shift + math.Log(ti/(1-ti))
-					}
-					return z
-				},
-				Condition:  func(t []float64) float64 { return spread(t, bernoulli) },
-				Calibrated: true,
-				Margin:     math.Inf(1),
-				Support:    "dense, never 0",
-				Cost:       "O(K)",
-			}
+			th := oneVsAllTheory(v.Num("log-z"))
+			th.Tight = 0.99
+			return th
 		},
 		New: func(v Values) graph.Rows {
 			return graph.Rows{F32: nce[float32]{v.Num("log-z")}, F64: nce[float64]{v.Num("log-z")}}
@@ -48,17 +30,11 @@ func init() {
 			return e.N(graph.Sub(e.N(graph.RowSum(e.N(graph.Softplus(d)))), e.N(graph.Dot(d, t)))), e.Err
 		},
 		Ref: func(v Values, z []float64, t Target[float64]) float64 {
-			truth := make([]float64, len(z))
-			for i, k := range t.Pos {
-				truth[k] = t.Weight[i]
-			}
-			var loss float64 // −t log σ(D) − (1−t) log σ(−D)
+			d := make([]float64, len(z))
 			for j, s := range z {
-				d := s - v.Num("log-z")
-				tail := math.Log(1 + math.Exp(-math.Abs(d)))
-				loss -= truth[j]*(min(d, 0)-tail) + (1-truth[j])*(min(-d, 0)-tail)
+				d[j] = s - v.Num("log-z")
 			}
-			return loss
+			return oneVsAllRef(d, dense(t, len(z)), 1)
 		},
 		Predict: func(v Values, p, z []float64) {
 			for j, s := range z {
