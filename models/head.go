@@ -10,6 +10,7 @@ import (
 	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/losses/param"
+	"github.com/fenchel-ml/fenchel/losses/sampler"
 )
 
 // A Head is the class side: it scores candidate classes for a loss in training,
@@ -45,7 +46,18 @@ type Side interface {
 	// Apply hands the gradients of the last run to the tables' updaters, one step
 	// each.
 	Apply(p *graph.Program[float32], updater func(*Table) graph.Updater[float32]) error
+
+	// Past returns what the next step depends on beside the tables and what Set
+	// takes: what a sampler has seen or built. It is not copied, has the same names in
+	// the same order every time, and is empty where there is nothing of the kind.
+	// Resume puts it back in another process; the slices are the side's from then on,
+	// and the error names what does not fit.
+	Past() []Slot
+	Resume(past []Slot) error
 }
+
+// A Slot is a named part of what a side keeps of earlier steps.
+type Slot = sampler.Slot
 
 // A Ranker ranks all classes. It is a snapshot of the weights. It uses all
 // processors itself and is not safe for concurrent use.

@@ -227,3 +227,33 @@ func (s *sampledSide[T]) Apply(p *graph.Program[float32], updater func(*Table) g
 	}
 	return nil
 }
+
+// Past returns the sampler's past and, where there are any, the class vectors of
+// norm 1.
+func (s *sampledSide[T]) Past() []Slot {
+	past := s.head.sampler.Past()
+	if s.unit != nil {
+		n := 0
+		if s.fresh {
+			n = len(s.unit)
+		}
+		past = append(past, Slot{Name: "unit", Data: s.unit[:n]})
+	}
+	return past
+}
+
+func (s *sampledSide[T]) Resume(past []Slot) error {
+	if s.unit != nil {
+		last := len(past) - 1
+		if last < 0 || past[last].Name != "unit" {
+			return fmt.Errorf("models: sampled: the past to resume from lacks unit, the class vectors of norm 1")
+		}
+		unit, ok := past[last].Data.([]float32)
+		if !ok || len(unit) != 0 && len(unit) != len(s.unit) {
+			return fmt.Errorf("models: sampled: the past's unit has %d numbers, want %d", len(unit), len(s.unit))
+		}
+		copy(s.unit, unit)
+		s.fresh, past = len(unit) > 0, past[:last]
+	}
+	return s.head.sampler.Resume(past)
+}

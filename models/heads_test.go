@@ -307,6 +307,44 @@ func TestAdaptiveProposalSeesTheScores(t *testing.T) {
 	}
 }
 
+// TestPast: what a side keeps has one list of names, before the first step and after,
+// and another past than that is an error.
+func TestPast(t *testing.T) {
+	set := demo(t)
+	setting := HeadSetting{Setting: Setting{Set: set, Dim: 5, Init: 0.5, Seed: 7}, Score: Cosine, Temperature: 0.5}
+	for scheme, names := range map[string][]string{
+		"all": nil, "tree": nil, "sampled": nil,
+		"sampled:n=3,sampler=in-batch":  {"in-batch/clock", "in-batch/gap", "in-batch/last"},
+		"sampled:n=3,sampler=dns":       {"unit"},
+		"sampled:n=3,sampler=quadratic": {"quadratic/sum", "unit"},
+	} {
+		b := graph.NewBuilder[float32]()
+		side, err := newHead(t, scheme, setting).Attach(b, b.Param("h", make([]float32, 4*5), 4, 5), softmax, 8)
+		require.NoError(t, err)
+		past := side.Past()
+		require.NoError(t, side.Resume(past), "of a run that has done no step")
+		require.NoError(t, side.Set(0, testBatch))
+		for _, past := range [][]Slot{past, side.Past()} {
+			var got []string
+			for _, s := range past {
+				got = append(got, s.Name)
+			}
+			require.Equal(t, names, got, scheme)
+		}
+		past = side.Past()
+		require.NoError(t, side.Resume(past))
+		require.ErrorContains(t, side.Resume(append([]Slot{{Name: "x", Data: []float32{1}}}, past...)), "x", scheme)
+		if names != nil {
+			require.ErrorContains(t, side.Resume(past[:len(past)-1]), "past", scheme)
+		}
+		if unit := len(past) - 1; unit >= 0 && past[unit].Name == "unit" {
+			require.Len(t, past[unit].Data, set.Items*5)
+			past[unit].Data = make([]float32, 7)
+			require.ErrorContains(t, side.Resume(past), "unit has 7 numbers, want ", scheme)
+		}
+	}
+}
+
 // TestSelectTop holds it against a full sort.
 func TestSelectTop(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))

@@ -1,6 +1,8 @@
 package models
 
 import (
+	"fmt"
+
 	"gorgonia.org/gorgonia"
 
 	"github.com/fenchel-ml/fenchel/data"
@@ -69,6 +71,15 @@ func (s *site[T]) Apply(p *graph.Program[float32], updater func(*Table) graph.Up
 		if err := updater(t).Update(t, p.Grad(s.leaves[i])); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+func (s *site[T]) Past() []Slot { return nil }
+
+func (s *site[T]) Resume(past []Slot) error {
+	if len(past) > 0 {
+		return fmt.Errorf("models: %s and %d more to resume from, of a head that keeps nothing of earlier steps", past[0].Name, len(past)-1)
 	}
 	return nil
 }

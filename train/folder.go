@@ -48,12 +48,17 @@ type weightsMeta struct {
 	Split  string // hash
 }
 
-// checkpointMeta goes with checkpoint.bin.
+// checkpointMeta goes with checkpoint.bin. Its arrays are named table/… (weights),
+// kept/… (those to fall back to), state/… (solver.arrays) and past/… (solver.past).
 type checkpointMeta struct {
 	weightsMeta
+	Version  int // checkpointVersion when it was written
 	Progress progress
 	Counts   []float64
 }
+
+// checkpointVersion is that of the checkpoints written here: 0 had no past/….
+const checkpointVersion = 1
 
 func (r *run) path(file string) string { return filepath.Join(r.dir, file) }
 
@@ -104,14 +109,37 @@ func (r *run) openFolder() error {
 	if m.Split != r.hash {
 		return fmt.Errorf("train: %s holds a run on other data: split %.12s there, %.12s here", r.dir, m.Split, r.hash)
 	}
-	for _, a := range r.checkpointArrays() {
+	switch past := r.solver.past(); {
+	case m.Version > checkpointVersion:
+		return fmt.Errorf("train: %s is of version %d, and this program knows those up to %d: go on with the program that wrote it, or choose another folder",
+			r.path(CheckpointFile), m.Version, checkpointVersion)
+	case m.Version == 0 && len(past) > 0:
+		return fmt.Errorf("train: %s is of a version that did not save what candidates %q keeps of earlier steps (%s), so the run cannot go on to the same weights; choose another folder",
+			r.path(CheckpointFile), r.trained.Config.Candidates, past[0].Name)
+	}
+	for _, a := range r.fixedArrays() {
 		if err := f.Read(a); err != nil {
 			return err
 		}
 	}
+	var past []weights.Array
+	for _, name := range f.Names() {
+		if !strings.HasPrefix(name, pastPrefix) {
+			continue
+		}
+		a, err := f.Load(name)
+		if err != nil {
+			return err
+		}
+		a.Name = strings.TrimPrefix(name, pastPrefix)
+		past = append(past, a)
+	}
 	r.progress = m.Progress
-	return r.solver.restored(m.Counts)
+	return r.solver.restored(m.Counts, past)
 }
+
+// pastPrefix begins the names of the solver's past.
+const pastPrefix = "past/"
 
 // difference names the settings in which two configurations differ.
 func difference(a, b Config) string {
@@ -124,7 +152,8 @@ func difference(a, b Config) string {
 	return strings.Join(parts, "; ")
 }
 
-func (r *run) checkpointArrays() []weights.Array {
+// fixedArrays returns what a checkpoint holds beside the solver's past, not copied.
+func (r *run) fixedArrays() []weights.Array {
 	tables := r.trained.Tables()
 	all := tableArrays("table/", tables)
 	for i, t := range tables {
@@ -138,10 +167,15 @@ func (r *run) checkpointArrays() []weights.Array {
 }
 
 func (r *run) saveCheckpoint() error {
-	m := checkpointMeta{weightsMeta{r.trained.Config.String(), r.hash}, r.progress, r.solver.counts()}
+	m := checkpointMeta{weightsMeta{r.trained.Config.String(), r.hash}, checkpointVersion, r.progress, r.solver.counts()}
 	m.Progress.Seconds = r.seconds()
 	r.lastSave = time.Now()
-	return wrap(weights.Write(r.path(CheckpointFile), m, r.checkpointArrays()))
+	all := r.fixedArrays()
+	for _, a := range r.solver.past() {
+		a.Name = pastPrefix + a.Name
+		all = append(all, a)
+	}
+	return wrap(weights.Write(r.path(CheckpointFile), m, all))
 }
 
 // saveEpoch is called between epochs.

@@ -16,8 +16,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/losses/param"
+	"github.com/fenchel-ml/fenchel/losses/sampler"
 	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/train/metric"
+	"github.com/fenchel-ml/fenchel/train/weights"
 )
 
 func load(t *testing.T, source string) *data.Dataset {
@@ -315,45 +318,137 @@ func stopAt(t *testing.T, epoch, step int) (context.Context, Observer) {
 func TestResume(t *testing.T) {
 	set := small(t)
 	for name, text := range solverConfigs {
-		t.Run(name, func(t *testing.T) {
-			c := quick(text)
-			whole := filepath.Join(t.TempDir(), "whole")
-			want, err := RunDir(t.Context(), whole, c, set, nil)
-			require.NoError(t, err)
+		t.Run(name, func(t *testing.T) { resumes(t, quick(text), set) })
+	}
+}
+
+// TestResumeEveryScheme: so does one with any head and any sampler, whose summaries,
+// estimates and stale class vectors are those of steps before the interruption.
+func TestResumeEveryScheme(t *testing.T) {
+	set := small(t)
+	schemes := []string{}
+	for _, h := range models.Heads() {
+		if h.Name != "sampled" {
+			schemes = append(schemes, h.Name)
+		}
+	}
+	for _, s := range sampler.All() {
+		text := "sampled:n=8,sampler=" + s.Name
+		if s.Props.Has(sampler.Refreshes) {
+			text += ",refresh=7" // of 20 steps, and between two of the stops
+		}
+		if slices.ContainsFunc(s.Params, func(p param.Param) bool { return p.Name == "features" }) {
+			text += ",features=8" // a tree of more than one leaf
+		}
+		schemes = append(schemes, text)
+	}
+	for _, candidates := range schemes {
+		for _, score := range models.Scores() {
+			t.Run(candidates+"/"+string(score), func(t *testing.T) {
+				// Momentum moves classes without a gradient.
+				c := quick("{train: {optimizer: 'adam:lr=0.05,mode=dense'}}")
+				c.Candidates, c.Model.Score = candidates, string(score)
+				resumes(t, c, set)
+			})
+		}
+	}
+}
+
+// resumes holds a run that is interrupted thrice against one that is not.
+func resumes(t *testing.T, c Config, set *data.Dataset) {
+	whole := filepath.Join(t.TempDir(), "whole")
+	want, err := RunDir(t.Context(), whole, c, set, nil)
+	require.NoError(t, err)
+	dir := filepath.Join(t.TempDir(), "run")
+	steps := 5
+	if strings.HasPrefix(c.Train.Solver, "als") || strings.HasPrefix(c.Train.Solver, "ials") {
+		steps = 1
+	}
+	for _, at := range [][2]int{{0, 0}, {1, steps / 2}, {2, steps - 1}} {
+		ctx, obs := stopAt(t, at[0], at[1])
+		res, err := RunDir(ctx, dir, c, set, obs)
+		require.NoError(t, err)
+		require.True(t, res.Interrupted)
+		reached, err := Open(dir, set)
+		require.NoError(t, err)
+		require.Equal(t, tables(res.Trained), tables(reached), "what was reached is saved")
+	}
+	got, err := RunDir(t.Context(), dir, c, set, nil)
+	require.NoError(t, err)
+	require.False(t, got.Interrupted)
+	require.Equal(t, tables(want.Trained), tables(got.Trained))
+	require.Len(t, got.History, len(want.History))
+	for i, e := range want.History {
+		a, b := *e, *got.History[i]
+		a.Seconds, b.Seconds = 0, 0
+		require.Equal(t, lines(t, a), lines(t, b))
+	}
+	require.Equal(t, want.BestEpoch, got.BestEpoch)
+	require.Equal(t, want.Test.Values, got.Test.Values)
+	for _, file := range []string{ConfigFile, WeightsFile} {
+		x, err := os.ReadFile(filepath.Join(whole, file))
+		require.NoError(t, err)
+		y, err := os.ReadFile(filepath.Join(dir, file))
+		require.NoError(t, err)
+		require.True(t, bytes.Equal(x, y), file)
+	}
+	require.NoFileExists(t, filepath.Join(dir, CheckpointFile))
+}
+
+// TestCheckpointVersion: a checkpoint of version 0, which has no past, is gone on
+// from where there is none to have, and refused where there is; so is one of a later
+// version.
+func TestCheckpointVersion(t *testing.T) {
+	set := small(t)
+	for candidates, refused := range map[string]string{
+		"all":                                 "",
+		"sampled:sampler=popularity":          "",
+		"sampled:sampler=in-batch,freq=count": "",
+		"sampled:sampler=in-batch":            `keeps of earlier steps (in-batch/clock)`,
+		"sampled:n=8,sampler=midx":            `keeps of earlier steps (midx/c1)`,
+		"sampled:n=8,sampler=dns":             `keeps of earlier steps (unit)`,
+	} {
+		t.Run(candidates, func(t *testing.T) {
+			c := quick("{train: {epochs: 2}}")
+			c.Candidates = candidates
 			dir := filepath.Join(t.TempDir(), "run")
-			steps := 5
-			if strings.HasPrefix(c.Train.Solver, "als") || strings.HasPrefix(c.Train.Solver, "ials") {
-				steps = 1
-			}
-			for _, at := range [][2]int{{0, 0}, {1, steps / 2}, {2, steps - 1}} {
-				ctx, obs := stopAt(t, at[0], at[1])
-				res, err := RunDir(ctx, dir, c, set, obs)
-				require.NoError(t, err)
-				require.True(t, res.Interrupted)
-				reached, err := Open(dir, set)
-				require.NoError(t, err)
-				require.Equal(t, tables(res.Trained), tables(reached), "what was reached is saved")
-			}
-			got, err := RunDir(t.Context(), dir, c, set, nil)
+			want, err := Run(t.Context(), c, set, nil)
 			require.NoError(t, err)
-			require.False(t, got.Interrupted)
+			ctx, obs := stopAt(t, 0, 2)
+			_, err = RunDir(ctx, dir, c, set, obs)
+			require.NoError(t, err)
+
+			path := filepath.Join(dir, CheckpointFile)
+			rewrite := func(version int) {
+				f, err := weights.Open(path)
+				require.NoError(t, err)
+				defer f.Close()
+				var m checkpointMeta
+				require.NoError(t, f.Meta(&m))
+				require.Contains(t, []int{checkpointVersion, checkpointVersion + 1}, m.Version)
+				var arrays []weights.Array
+				for _, name := range f.Names() {
+					if !strings.HasPrefix(name, pastPrefix) {
+						a, err := f.Load(name)
+						require.NoError(t, err)
+						arrays = append(arrays, a)
+					}
+				}
+				m.Version = version
+				require.NoError(t, weights.Write(path, m, arrays))
+			}
+			rewrite(checkpointVersion + 1)
+			_, err = RunDir(t.Context(), dir, c, set, nil)
+			require.ErrorContains(t, err, path+" is of version 2, and this program knows those up to 1")
+			rewrite(0)
+			got, err := RunDir(t.Context(), dir, c, set, nil)
+			if refused != "" {
+				require.ErrorContains(t, err, path+" is of a version that did not save what candidates")
+				require.ErrorContains(t, err, refused)
+				return
+			}
+			require.NoError(t, err)
 			require.Equal(t, tables(want.Trained), tables(got.Trained))
-			require.Len(t, got.History, len(want.History))
-			for i, e := range want.History {
-				a, b := *e, *got.History[i]
-				a.Seconds, b.Seconds = 0, 0
-				require.Equal(t, lines(t, a), lines(t, b))
-			}
-			require.Equal(t, want.BestEpoch, got.BestEpoch)
-			require.Equal(t, want.Test.Values, got.Test.Values)
-			for _, file := range []string{ConfigFile, WeightsFile} {
-				x, err := os.ReadFile(filepath.Join(whole, file))
-				require.NoError(t, err)
-				y, err := os.ReadFile(filepath.Join(dir, file))
-				require.NoError(t, err)
-				require.True(t, bytes.Equal(x, y), file)
-			}
-			require.NoFileExists(t, filepath.Join(dir, CheckpointFile))
 		})
 	}
 }

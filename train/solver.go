@@ -38,11 +38,14 @@ type solver interface {
 	step(ctx context.Context, e, i int) (outcome, error)
 
 	// arrays returns the state beside the tables, not copied: what a checkpoint
-	// saves and restores. counts, as many every time, are saved with it; restored
-	// tells the solver that arrays were written into and what counts were saved.
+	// saves and restores. counts, as many every time, are saved with it, and past,
+	// whose arrays may change their lengths from step to step but not their names;
+	// restored tells the solver that arrays were written into, and what counts and
+	// past were saved.
 	arrays() []weights.Array
 	counts() []float64
-	restored(counts []float64) error
+	past() []weights.Array
+	restored(counts []float64, past []weights.Array) error
 
 	close() error
 }

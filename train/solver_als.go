@@ -157,16 +157,18 @@ func (a *alsSolver) step(ctx context.Context, _, _ int) (outcome, error) {
 
 func (a *alsSolver) arrays() []weights.Array {
 	return []weights.Array{
-		{Name: "als/user", Shape: []int{len(a.User)}, Data: a.User},
-		{Name: "als/class", Shape: []int{len(a.Class)}, Data: a.Class},
+		weights.Vector("als/user", a.User),
+		weights.Vector("als/class", a.Class),
 	}
 }
 
 func (a *alsSolver) counts() []float64 { return []float64{a.Value()} }
 
-func (a *alsSolver) restored(counts []float64) error {
-	if len(counts) != 1 {
-		return fmt.Errorf("train: %d numbers for the state of als", len(counts))
+func (a *alsSolver) past() []weights.Array { return nil }
+
+func (a *alsSolver) restored(counts []float64, past []weights.Array) error {
+	if len(counts) != 1 || len(past) != 0 {
+		return fmt.Errorf("train: %d numbers and %d arrays for the state of als, want 1 and 0", len(counts), len(past))
 	}
 	a.Resume(counts[0])
 	return nil

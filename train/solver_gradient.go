@@ -213,7 +213,7 @@ func (g *gradient) updater(t *models.Table) graph.Updater[float32] {
 func (g *gradient) arrays() (all []weights.Array) {
 	for _, u := range g.updaters {
 		for _, s := range u.Slots() {
-			all = append(all, weights.Array{Name: u.table.Name + "/" + s.Name, Shape: []int{len(s.Data)}, Data: s.Data})
+			all = append(all, weights.Vector(u.table.Name+"/"+s.Name, s.Data))
 		}
 	}
 	return all
@@ -226,14 +226,25 @@ func (g *gradient) counts() (all []float64) {
 	return all
 }
 
-func (g *gradient) restored(counts []float64) error {
+func (g *gradient) past() (all []weights.Array) {
+	for _, s := range g.side.Past() {
+		all = append(all, weights.Vector(s.Name, s.Data))
+	}
+	return all
+}
+
+func (g *gradient) restored(counts []float64, past []weights.Array) error {
 	if len(counts) != len(g.updaters) {
 		return fmt.Errorf("train: %d step counts for %d tables", len(counts), len(g.updaters))
 	}
 	for i, u := range g.updaters {
 		u.Resume(int64(counts[i]))
 	}
-	return nil
+	slots := make([]models.Slot, len(past))
+	for i, a := range past {
+		slots[i] = models.Slot{Name: a.Name, Data: a.Data}
+	}
+	return g.side.Resume(slots)
 }
 
 func (g *gradient) close() error {

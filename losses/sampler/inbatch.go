@@ -115,6 +115,32 @@ func (f *frequency) Observe(positives []int32) {
 	}
 }
 
+// Past implements Resumer: the batches observed and their mean size, the gaps, the
+// last steps.
+func (f *frequency) Past() []Slot {
+	if !f.stream {
+		return nil
+	}
+	return []Slot{{"clock", []float64{float64(f.step), f.size}}, {"gap", f.gap}, {"last", f.last}}
+}
+
+// Resume implements Resumer.
+func (f *frequency) Resume(past []Slot) error {
+	if !f.stream {
+		return nil
+	}
+	clock, err := entries[float64](past[0], 2)
+	if err != nil {
+		return err
+	}
+	if f.gap, err = entries[float64](past[1], f.c); err != nil {
+		return err
+	}
+	f.last, err = entries[int64](past[2], f.c)
+	f.step, f.size = int64(clock[0]), clock[1] // exact up to 2⁵³ steps
+	return err
+}
+
 // at returns the estimate of f_i, in (0, 1].
 func (f *frequency) at(i int) float64 {
 	if !f.stream || f.gap[i] == 0 {

@@ -89,6 +89,20 @@ func (t *kernelTree) Refresh(W []float32) error {
 	return nil
 }
 
+// Past implements Resumer: the sums.
+func (t *kernelTree) Past() []Slot { return []Slot{{"sum", t.sum}} }
+
+// Resume implements Resumer.
+func (t *kernelTree) Resume(past []Slot) error {
+	t.sum = nil
+	if len(past[0].Data.([]float32)) == 0 { // never refreshed
+		return nil
+	}
+	sum, err := entries[float32](past[0], 2*t.leaves*t.width())
+	t.sum = sum
+	return err
+}
+
 // Scratch: φ(h) [D], h1 [d], the constant [1], running sums of a leaf.
 func (t *kernelTree) Scratch(int) (int, int) { return t.width() + t.d + 1 + t.leaf, 0 }
 

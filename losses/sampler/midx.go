@@ -1,6 +1,7 @@
 package sampler
 
 import (
+	"fmt"
 	"math"
 	"math/bits"
 
@@ -25,6 +26,9 @@ func init() {
 			m := &midx{
 				every: every(v.Int("refresh")), c: c.C, d: c.D, seed: c.Seed,
 				k: min(v.Int("codewords"), c.C), residual: v.Word("code") == "residual",
+			}
+			if !m.residual {
+				m.lo2 = m.width1()
 			}
 			if v.Word("cell") == "popularity" {
 				if err := needCounts(c); err != nil {
@@ -75,12 +79,9 @@ const iterations = 10
 func (m *midx) Refresh(W []float32) error {
 	var rng Stream
 	rng.Seed(m.seed, 0, 0)
-	n, d1 := m.c, m.d
+	n, d1 := m.c, m.width1()
 	x1, x2 := W, W
-	m.lo2 = 0
 	if !m.residual { // columns of W in two halves
-		d1 = m.d / 2
-		m.lo2 = d1
 		x1, x2 = make([]float32, n*d1), make([]float32, n*(m.d-d1))
 		for i := range n {
 			row := W[i*m.d : (i+1)*m.d]
@@ -100,6 +101,49 @@ func (m *midx) Refresh(W []float32) error {
 		}
 	}
 	m.c2 = m.codebook(b, x2, n, len(x2)/n, &rng)
+	m.index(a, b)
+	return nil
+}
+
+// width1 returns the width of the first codebook: d, or the half of product codes.
+func (m *midx) width1() int {
+	if m.residual {
+		return m.d
+	}
+	return m.d / 2
+}
+
+// Past implements Resumer: the codebooks and the codes, which the cells follow from.
+func (m *midx) Past() []Slot { return []Slot{{"c1", m.c1}, {"c2", m.c2}, {"a", m.a}, {"b", m.b}} }
+
+// Resume implements Resumer.
+func (m *midx) Resume(past []Slot) error {
+	if len(past[2].Data.([]int32)) == 0 { // never refreshed
+		m.c1, m.c2, m.a, m.b = nil, nil, nil, nil
+		return nil
+	}
+	d1 := m.width1()
+	d2 := m.d - m.lo2
+	var err error
+	if m.c1, err = entries[float32](past[0], m.k*d1); err != nil {
+		return err
+	}
+	if m.c2, err = entries[float32](past[1], m.k*d2); err != nil {
+		return err
+	}
+	a, err := entries[int32](past[2], m.c)
+	if err != nil {
+		return err
+	}
+	b, err := entries[int32](past[3], m.c)
+	if err != nil {
+		return err
+	}
+	for i := range a {
+		if a[i] < 0 || int(a[i]) >= m.k || b[i] < 0 || int(b[i]) >= m.k {
+			return fmt.Errorf("class %d has codes %d and %d, outside [0, %d)", i, a[i], b[i], m.k)
+		}
+	}
 	m.index(a, b)
 	return nil
 }

@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"reflect"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -55,8 +58,31 @@ type State struct {
 	Ops int64
 }
 
+// A Slot is a named part of what a sampler keeps of earlier steps.
+type Slot struct {
+	Name string
+	Data any // []float32, []float64, []int32 or []int64
+}
+
+// A Resumer keeps something of earlier steps that its draws depend on: an Observer
+// or a Refresher. A checkpoint saves it beside the weights, so that a resumed run
+// draws what an uninterrupted one does.
+type Resumer interface {
+	// Past returns what is kept, not copied, by the same names in the same order
+	// every time. Data is empty where there is none yet.
+	Past() []Slot
+
+	// Resume puts back what Past returned, in another process, of the same
+	// distribution at the same settings; the slices are the Resumer's from then on.
+	// The slots have Past's names and types in its order. The error is of a length or
+	// a value that cannot be; the Resumer is then undefined.
+	Resume(past []Slot) error
+}
+
 // An Observer learns from the batches that pass.
 type Observer interface {
+	Resumer
+
 	// Observe takes the positives of the next batch, −1 for none.
 	Observe(positives []int32)
 }
@@ -65,6 +91,8 @@ type Observer interface {
 // refreshes W moves and the summary does not: the sampler stays exact, because
 // log q is that of the summary it draws from, and its q only fits W less well.
 type Refresher interface {
+	Resumer
+
 	// Refresh rebuilds the summary from W [C,d]. After an error the old summary,
 	// if any, stands.
 	Refresh(W []float32) error
@@ -84,6 +112,7 @@ type Sampler struct {
 	proposal  Proposal
 	observer  Observer
 	refresher Refresher
+	resumer   Resumer // the observer, the refresher or nil
 	workers   int
 	built     bool // Refresh has succeeded
 }
@@ -384,6 +413,65 @@ func (s *Sampler) Refresh(step uint64, W []float32) (bool, error) {
 	}
 	s.built = true
 	return true, nil
+}
+
+// Past returns what the sampler keeps of earlier steps beside the class table, not
+// copied; see [Resumer]. Names begin with the sampler's. It is empty where draws
+// depend on the batch and the table of the moment alone.
+func (s *Sampler) Past() []Slot {
+	if s.resumer == nil {
+		return nil
+	}
+	past := slices.Clone(s.resumer.Past())
+	for i := range past {
+		past[i].Name = s.Bound.Spec.Name + "/" + past[i].Name
+	}
+	return past
+}
+
+// Resume puts back what Past returned of a sampler with the same Bound and Config:
+// from then on this one draws as that one would have. The slices are the sampler's
+// from then on. The error names what does not fit; the sampler is then undefined.
+func (s *Sampler) Resume(past []Slot) error {
+	want := s.Past()
+	if !slices.EqualFunc(past, want, func(a, b Slot) bool {
+		return a.Name == b.Name && reflect.TypeOf(a.Data) == reflect.TypeOf(b.Data)
+	}) {
+		return s.errorf("its past is %s, not %s", describe(want), describe(past))
+	}
+	if s.resumer == nil {
+		return nil
+	}
+	past = slices.Clone(past)
+	for i := range past {
+		past[i].Name = want[i].Name[len(s.Bound.Spec.Name)+1:]
+	}
+	if err := s.resumer.Resume(past); err != nil {
+		return s.errorf("its past: %w", err)
+	}
+	s.built = s.refresher != nil && slices.ContainsFunc(s.resumer.Past(), func(p Slot) bool { return reflect.ValueOf(p.Data).Len() > 0 })
+	return nil
+}
+
+// describe names slots with their types.
+func describe(past []Slot) string {
+	if len(past) == 0 {
+		return "nothing"
+	}
+	parts := make([]string, len(past))
+	for i, p := range past {
+		parts[i] = fmt.Sprintf("%s %T", p.Name, p.Data)
+	}
+	return strings.Join(parts, ", ")
+}
+
+// entries returns the data of a slot that must have n entries.
+func entries[T float32 | float64 | int32 | int64](s Slot, n int) ([]T, error) {
+	x := s.Data.([]T) // Sampler.Resume has held the types against Past's
+	if len(x) != n {
+		return nil, fmt.Errorf("%s has %d entries, want %d", s.Name, len(x), n)
+	}
+	return x, nil
 }
 
 func (s *Sampler) errorf(format string, args ...any) error {

@@ -213,7 +213,9 @@ func (b Bound) New(c Config) (*Sampler, error) {
 	var observes, refreshes bool
 	s.observer, observes = p.(Observer)
 	s.refresher, refreshes = p.(Refresher)
-	if observes != b.Spec.Props.Has(Observes) || refreshes != b.Spec.Props.Has(Refreshes) {
+	var resumes bool
+	s.resumer, resumes = p.(Resumer)
+	if resumes != (observes || refreshes) || observes != b.Spec.Props.Has(Observes) || refreshes != b.Spec.Props.Has(Refreshes) {
 		panic(fmt.Sprintf("sampler: %s declares %v but its methods differ", b, b.Spec.Props.Names()))
 	}
 	return s, nil

@@ -9,7 +9,7 @@
 //	{"meta": …, "size": bytes of the file,
 //	 "arrays": [{"name", "dtype", "shape", "offset", "bytes", "crc32c"}, …]}
 //
-// with dtype "float32" or "float64". CRC-32C is the checksum of RFC 3720.
+// with dtype "float32", "float64", "int32" or "int64". CRC-32C is the checksum of RFC 3720.
 package weights
 
 import (
@@ -23,6 +23,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"unsafe"
@@ -36,12 +37,21 @@ const (
 	maxManifest = 1 << 26
 )
 
-// An Array is a named array. Data is []float32 or []float64; its length is the
-// product of Shape.
+// An Array is a named array. Data is []float32, []float64, []int32 or []int64; its
+// length is the product of Shape.
 type Array struct {
 	Name  string
 	Shape []int
 	Data  any
+}
+
+// Vector returns the array of all of data, of the types of [Array].
+func Vector(name string, data any) Array {
+	a := Array{Name: name, Data: data}
+	if v := reflect.ValueOf(data); v.Kind() == reflect.Slice { // else Write says so
+		a.Shape = []int{v.Len()}
+	}
+	return a
 }
 
 type entry struct {
@@ -69,13 +79,33 @@ func raw(data any) (b []byte, dtype string, n int, err error) {
 		return little(x, 4), "float32", len(x), nil
 	case []float64:
 		return little(x, 8), "float64", len(x), nil
+	case []int32:
+		return little(x, 4), "int32", len(x), nil
+	case []int64:
+		return little(x, 8), "int64", len(x), nil
 	}
-	return nil, "", 0, fmt.Errorf("weights: cannot write %T; the choices are []float32, []float64", data)
+	return nil, "", 0, fmt.Errorf("weights: cannot write %T; the choices are []float32, []float64, []int32, []int64", data)
+}
+
+// blank returns n zeros of a dtype, nil of one that there is not, and the bytes of
+// one of them.
+func blank(dtype string, n int) (data any, size int) {
+	switch dtype {
+	case "float32":
+		return make([]float32, n), 4
+	case "float64":
+		return make([]float64, n), 8
+	case "int32":
+		return make([]int32, n), 4
+	case "int64":
+		return make([]int64, n), 8
+	}
+	return nil, 0
 }
 
 var littleEndian = binary.NativeEndian.Uint16([]byte{1, 0}) == 1
 
-func little[T float32 | float64](x []T, size int) []byte {
+func little[T float32 | float64 | int32 | int64](x []T, size int) []byte {
 	if len(x) == 0 {
 		return nil
 	}
@@ -270,7 +300,7 @@ func (c *File) open() error {
 		return fmt.Errorf("truncated or corrupt: %d bytes, the manifest says %d", info.Size(), c.m.Size)
 	}
 	for _, e := range c.m.Arrays {
-		size := map[string]int{"float32": 4, "float64": 8}[e.DType]
+		_, size := blank(e.DType, 0)
 		n := product(e.Shape)
 		if size == 0 || n < 0 || int64(n)*int64(size) != e.Bytes || e.Offset < 16 || e.Offset > c.m.Size-e.Bytes {
 			return fmt.Errorf("corrupt manifest: array %q of %s%v at %d, %d bytes", e.Name, e.DType, e.Shape, e.Offset, e.Bytes)
@@ -296,15 +326,33 @@ func (c *File) Names() []string {
 	return names
 }
 
+// Load returns the array of that name, of whatever type and shape it has.
+func (c *File) Load(name string) (Array, error) {
+	e, err := c.entry(name)
+	if err != nil {
+		return Array{}, err
+	}
+	a := Array{Name: name, Shape: slices.Clone(e.Shape)}
+	a.Data, _ = blank(e.DType, product(e.Shape))
+	return a, c.Read(a)
+}
+
+func (c *File) entry(name string) (entry, error) {
+	i := slices.IndexFunc(c.m.Arrays, func(e entry) bool { return e.Name == name })
+	if i < 0 {
+		return entry{}, fmt.Errorf("weights: %s: no array %q; it has %s", c.path, name, strings.Join(c.Names(), ", "))
+	}
+	return c.m.Arrays[i], nil
+}
+
 // Read fills a.Data with the array named a.Name, which must have a's type and
 // shape, and checks its checksum. On an error the content of a.Data is
 // undefined.
 func (c *File) Read(a Array) error {
-	i := slices.IndexFunc(c.m.Arrays, func(e entry) bool { return e.Name == a.Name })
-	if i < 0 {
-		return fmt.Errorf("weights: %s: no array %q; it has %s", c.path, a.Name, strings.Join(c.Names(), ", "))
+	e, err := c.entry(a.Name)
+	if err != nil {
+		return err
 	}
-	e := c.m.Arrays[i]
 	b, dtype, n, err := raw(a.Data)
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -27,6 +28,8 @@ func sample() []Array {
 		{"user", []int{7, 3}, a},
 		{"empty", []int{0, 5}, []float32{}},
 		{"scalar", []int{}, []float64{math.Pi}},
+		{"codes", []int{2}, []int32{-7, math.MaxInt32}},
+		{"steps", []int{3}, []int64{math.MinInt64, 0, 1 << 62}},
 	}
 }
 
@@ -39,7 +42,7 @@ func TestRoundTrip(t *testing.T) {
 	var m meta
 	require.NoError(t, f.Meta(&m))
 	require.Equal(t, meta{3, "x"}, m)
-	require.Equal(t, []string{"user", "empty", "scalar"}, f.Names())
+	require.Equal(t, []string{"user", "empty", "scalar", "codes", "steps"}, f.Names())
 	for _, want := range sample() {
 		var got Array
 		switch d := want.Data.(type) {
@@ -47,11 +50,20 @@ func TestRoundTrip(t *testing.T) {
 			got = Array{want.Name, want.Shape, make([]float32, len(d))}
 		case []float64:
 			got = Array{want.Name, want.Shape, make([]float64, len(d))}
+		case []int32:
+			got = Array{want.Name, want.Shape, make([]int32, len(d))}
+		case []int64:
+			got = Array{want.Name, want.Shape, make([]int64, len(d))}
 		}
 		require.NoError(t, f.Read(got))
 		require.Equal(t, want, got)
+		got, err := f.Load(want.Name)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
 	}
-	require.ErrorContains(t, f.Read(Array{"item", []int{1}, make([]float32, 1)}), `no array "item"; it has user, empty, scalar`)
+	_, err = f.Load("item")
+	require.ErrorContains(t, err, `no array "item"`)
+	require.ErrorContains(t, f.Read(Array{"item", []int{1}, make([]float32, 1)}), `no array "item"; it has user, empty, scalar, codes, steps`)
 	require.ErrorContains(t, f.Read(Array{"user", []int{3, 7}, make([]float32, 21)}), "is float32[7 3], want float32[3 7]")
 	require.ErrorContains(t, f.Read(Array{"user", []int{7, 3}, make([]float64, 21)}), "want float64")
 }
@@ -97,7 +109,15 @@ func TestDamage(t *testing.T) {
 			return err
 		}
 		defer f.Close()
-		return errors.Join(f.Read(Array{"user", []int{7, 3}, make([]float32, 21)}), f.Read(Array{"scalar", []int{}, make([]float64, 1)}))
+		errs := []error{f.Read(Array{"user", []int{7, 3}, make([]float32, 21)}), f.Read(Array{"scalar", []int{}, make([]float64, 1)})}
+		for _, a := range sample() {
+			got, err := f.Load(a.Name)
+			if err == nil && reflect.TypeOf(got.Data) != reflect.TypeOf(a.Data) {
+				err = errors.New("another type")
+			}
+			errs = append(errs, err)
+		}
+		return errors.Join(errs...)
 	}
 	require.NoError(t, load(whole))
 	for i := range whole {
@@ -120,6 +140,8 @@ func TestWriteErrors(t *testing.T) {
 	path := filepath.Join(dir, "w.bin")
 	require.ErrorContains(t, Write(path, nil, []Array{{"a", []int{2}, []float32{1}}}), "its shape [2] says otherwise")
 	require.ErrorContains(t, Write(path, nil, []Array{{"a", []int{1}, []int{1}}}), "cannot write []int")
+	require.ErrorContains(t, Write(path, nil, []Array{Vector("a", 3)}), "cannot write int")
+	require.Equal(t, Array{"a", []int{2}, []int32{1, 2}}, Vector("a", []int32{1, 2}))
 	require.ErrorContains(t, Write(path, nil, []Array{{"a", []int{1}, []float32{1}}, {"a", []int{1}, []float32{1}}}), "two arrays")
 	require.ErrorContains(t, Write(path, func() {}, nil), "unsupported")
 	require.Error(t, Write(filepath.Join(dir, "missing", "w.bin"), nil, nil))
