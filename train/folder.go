@@ -68,6 +68,11 @@ func (r *run) openFolder() error {
 	if err := os.MkdirAll(r.dir, 0o755); err != nil {
 		return fmt.Errorf("train: %w", err)
 	}
+	for _, file := range []string{ConfigFile, MetricsFile, WeightsFile, CheckpointFile} {
+		if err := weights.Clean(r.path(file)); err != nil {
+			return fmt.Errorf("train: %w", err)
+		}
+	}
 	here := r.trained.Config.String()
 	text, err := os.ReadFile(r.path(ConfigFile))
 	if errors.Is(err, fs.ErrNotExist) {

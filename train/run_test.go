@@ -459,6 +459,21 @@ func lines(t *testing.T, x any) string {
 	return string(b)
 }
 
+// TestKilledWrite: what a write that was killed left in the folder goes when the run
+// is taken up.
+func TestKilledWrite(t *testing.T) {
+	set := small(t)
+	dir := filepath.Join(t.TempDir(), "run")
+	ctx, obs := stopAt(t, 0, 2)
+	_, err := RunDir(ctx, dir, quick(""), set, obs)
+	require.NoError(t, err)
+	litter := filepath.Join(dir, "."+CheckpointFile+".4711")
+	require.NoError(t, os.WriteFile(litter, []byte("half a"), 0o600))
+	_, err = RunDir(t.Context(), dir, quick(""), set, nil)
+	require.NoError(t, err)
+	require.NoFileExists(t, litter)
+}
+
 // TestInterruptAtOnce: a context that is cancelled before the first step gives
 // the first weights, and no error.
 func TestInterruptAtOnce(t *testing.T) {

@@ -40,7 +40,9 @@ named. --force runs it all the same. Off Linux what is available is not known, a
 nothing is refused.
 
 Ctrl-C ends the run after the step under way and keeps what was reached; the same
-command with the run's folder as --out goes on from there to the same bits.
+command with the run's folder as --out goes on from there to the same bits. A second
+Ctrl-C ends it at once: what stays is the last checkpoint, which is written every
+minute between epochs.
 
 Paths of --set, beside ` + ratePath + `, which is the lr of train.optimizer:
 ` + pathDocs(),

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -267,9 +269,63 @@ func TestInterruptKeepsWhatWasReached(t *testing.T) {
 	require.Contains(t, out.String(), "recall@20")
 	require.Contains(t, out.String(), "interrupted, and measured after its last whole epoch")
 	require.Contains(t, out.String(), "go on with: fenchel train --config "+dir)
+	require.FileExists(t, filepath.Join(dir, "run", train.CheckpointFile))
 
 	// What was reached is a model like any other.
 	code, scores, stderr := execute(t, "eval", filepath.Join(dir, "run"))
 	require.Equal(t, exitOK, code, stderr)
 	require.Contains(t, scores, "recall@20")
+}
+
+// TestSecondInterrupt: the first interrupt waits for the step under way, which here
+// waits for ever, for somebody to read its progress; the second ends the program at
+// once. What is in the folder is whole, and the same command takes it up.
+func TestSecondInterrupt(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	args := []string{"train", "--data", "demo:users=60,items=50,per-user=10", "--dim", "4", "--batch", "60", "--epochs", "1000000", "--out", dir}
+	cmd := process(t, args...)
+	unread, stderr, err := os.Pipe()
+	require.NoError(t, err)
+	defer unread.Close()
+	cmd.Stderr = stderr
+	require.NoError(t, cmd.Start())
+	require.NoError(t, stderr.Close())
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	var before []byte
+	require.Eventually(t, func() bool {
+		now, _ := os.ReadFile(filepath.Join(dir, train.MetricsFile))
+		full := len(now) > 0 && bytes.Equal(now, before)
+		before = now
+		return full
+	}, 30*time.Second, 300*time.Millisecond, "the pipe fills up")
+
+	require.NoError(t, cmd.Process.Signal(os.Interrupt))
+	select {
+	case err := <-ended:
+		require.Fail(t, "the first interrupt did not wait for the step", "%v", err)
+	case <-time.After(300 * time.Millisecond):
+	}
+	require.NoError(t, cmd.Process.Signal(os.Interrupt))
+	select {
+	case <-ended:
+	case <-time.After(10 * time.Second):
+		require.NoError(t, cmd.Process.Kill())
+		require.Fail(t, "the second interrupt did not end the program")
+	}
+	require.Equal(t, syscall.SIGINT, cmd.ProcessState.Sys().(syscall.WaitStatus).Signal(), cmd.ProcessState.String())
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	for _, e := range entries {
+		require.Contains(t, []string{train.ConfigFile, train.MetricsFile}, e.Name(), "it came to no checkpoint")
+	}
+	for line := range bytes.Lines(readFile(t, filepath.Join(dir, train.MetricsFile))) {
+		require.True(t, json.Valid(line), string(line))
+	}
+
+	ctx, cancel := context.WithCancel(t.Context())
+	defer time.AfterFunc(300*time.Millisecond, cancel).Stop()
+	code, _, again := executeContext(ctx, args...)
+	require.Equal(t, exitInterrupted, code, again)
+	require.FileExists(t, filepath.Join(dir, train.CheckpointFile))
 }

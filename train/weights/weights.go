@@ -237,6 +237,28 @@ func WriteFile(path string, write func(w io.Writer) error) (err error) {
 	return d.Close()
 }
 
+// Clean removes what writes to path left beside it that a crash or a kill cut short.
+// No write to path may be under way.
+func Clean(path string) error {
+	dir, base := filepath.Split(path)
+	if dir == "" {
+		dir = "."
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		// WriteFile's names: os.CreateTemp puts digits behind the point.
+		if tail, ok := strings.CutPrefix(e.Name(), "."+base+"."); ok && strings.Trim(tail, "0123456789") == "" && e.Type().IsRegular() {
+			if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 func roundUp(n int64) int64 { return (n + align - 1) / align * align }
 
 // product returns the number of entries of a shape, or −1 if it is no shape.

@@ -156,4 +156,24 @@ func TestWriteErrors(t *testing.T) {
 	all, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	require.Len(t, all, 1)
+
+	// A killed one leaves litter, which Clean takes away and nothing else.
+	var litter string
+	require.ErrorIs(t, WriteFile(path, func(io.Writer) error {
+		found, err := filepath.Glob(filepath.Join(dir, ".*"))
+		require.NoError(t, err)
+		require.Len(t, found, 1)
+		litter = found[0]
+		return stop
+	}), stop)
+	others := []string{".w.bin.old", ".x.bin.123", "w.bin.123"}
+	for _, name := range append(others, filepath.Base(litter)) {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), nil, 0o600))
+	}
+	require.NoError(t, Clean(path))
+	require.NoFileExists(t, litter)
+	for _, name := range append(others, "w.bin") {
+		require.FileExists(t, filepath.Join(dir, name))
+	}
+	require.Error(t, Clean(filepath.Join(dir, "missing", "w.bin")))
 }
