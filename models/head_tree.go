@@ -3,6 +3,7 @@ package models
 import (
 	"fmt"
 	"math"
+	"os"
 
 	"gorgonia.org/gorgonia"
 
@@ -24,22 +25,54 @@ func init() {
 		Doc:    "a binary tree of classes: the row loss of each decision on the path; ranks by the product of their probabilities",
 		Source: "Morin & Bengio 2005, Hierarchical probabilistic neural network language model; Huffman codes: Mikolov et al. 2013, arXiv:1310.4546",
 		Params: []param.Param{
-			{Name: "kind", Doc: "the tree", Words: tree.Names, DefaultWord: "huffman"},
+			{Name: "kind", Doc: "the tree", Words: tree.Names, DefaultWord: kindOfTree},
+			{Name: "file", Doc: "file of a tree of your own in place of kind: of each class a line with its id, a tab and its path from the root, such as 0110", Free: true},
 		},
-		New: func(v param.Values, s HeadSetting) (Head, error) {
-			t, err := tree.New(v.Word("kind"), s.Set.Items, counts(s.Set))
-			if err != nil {
-				return nil, err
-			}
-			if t.Nodes() == 0 {
-				return nil, fmt.Errorf("models: tree: one class makes no decision")
-			}
-			return &treeHead{
-				score: s.Score, tau: s.Temperature, rule: s.Loss, tree: t,
-				w: s.NewTable("node", t.Nodes(), s.Dim), bias: s.newBias("node-bias", t.Nodes()),
-			}, nil
-		},
+		New: newTree,
 	})
+}
+
+// kindOfTree is the default: the frequent classes, which most positives are, have
+// few decisions.
+const kindOfTree = "huffman"
+
+func newTree(v param.Values, s HeadSetting) (Head, error) {
+	kind, file := v.Word("kind"), v.Word("file")
+	if file != "" && kind != kindOfTree {
+		return nil, fmt.Errorf("models: tree: kind=%s and file=%s are two trees; give one", kind, file)
+	}
+	var t *tree.Tree
+	var err error
+	if file == "" {
+		t, err = tree.New(kind, s.Set.Items, counts(s.Set))
+	} else {
+		t, err = readTree(file, s)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("models: %w", err)
+	}
+	if t.Nodes() == 0 {
+		return nil, fmt.Errorf("models: tree: one class makes no decision")
+	}
+	nodes := "node"
+	if file != "" {
+		// A run's weights are of one tree: of what the file holds later they have another
+		// name, and are not taken for its own.
+		nodes = fmt.Sprintf("node-%016x", t.Sum64())
+	}
+	return &treeHead{
+		score: s.Score, tau: s.Temperature, rule: s.Loss, tree: t,
+		w: s.NewTable(nodes, t.Nodes(), s.Dim), bias: s.newBias("node-bias", t.Nodes()),
+	}, nil
+}
+
+func readTree(file string, s HeadSetting) (*tree.Tree, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, fmt.Errorf("tree: %w", err)
+	}
+	defer f.Close() // it was read alone
+	return tree.Read(f, file, s.Set.Items, s.Set.ItemName)
 }
 
 type treeHead struct {

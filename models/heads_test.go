@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -402,4 +404,46 @@ func TestUserTree(t *testing.T) {
 	require.NoError(t, newHead(t, "tree:kind=comb", s).Ranker().Rank(tops, make([]float32, 5), func(int) []int32 { return nil }, 2))
 	require.InDelta(t, math.Log(0.5), tops[0].Scores[0], 1e-6)
 	require.Equal(t, []int32{0, 1}, tops[0].IDs)
+}
+
+// TestTreeFile: a tree from a file is that tree, and each wrong use is an error.
+func TestTreeFile(t *testing.T) {
+	set := demo(t)
+	s := HeadSetting{Setting: Setting{Set: set, Dim: 5, Init: 0.5, Seed: 7}, Score: Dot, Temperature: 1}
+	file := filepath.Join(t.TempDir(), "tree.tsv")
+	write := func(swap bool) {
+		var b strings.Builder
+		for i := range set.Items { // each node splits one class off
+			y := i
+			if swap && i < 2 {
+				y = 1 - i
+			}
+			fmt.Fprintf(&b, "%s\t%s%s\n", set.ItemName(y), strings.Repeat("1", i), "0"[min(1, i/(set.Items-1)):])
+		}
+		require.NoError(t, os.WriteFile(file, []byte(b.String()), 0o600))
+	}
+	write(false)
+	h := newHead(t, "tree:file="+file, s)
+	tops := make([]Top, 1)
+	require.NoError(t, h.Ranker().Rank(tops, make([]float32, 5), func(int) []int32 { return nil }, 2))
+	require.Equal(t, []int32{0, 1}, tops[0].IDs)
+	require.InDeltaSlice(t, []float64{math.Log(0.5), math.Log(0.25)}, []float64{float64(tops[0].Scores[0]), float64(tops[0].Scores[1])}, 1e-6)
+	require.Equal(t, h.Tables()[0].Name, newHead(t, "tree:file="+file, s).Tables()[0].Name)
+	write(true)
+	require.NotEqual(t, h.Tables()[0].Name, newHead(t, "tree:file="+file, s).Tables()[0].Name, "weights are those of one tree")
+
+	for text, want := range map[string]string{
+		"tree:file=" + file + ",kind=balanced": "are two trees; give one",
+		"tree:file=" + file + "x":              "models: tree: open " + file + "x",
+	} {
+		b, err := ParseHead(text)
+		require.NoError(t, err)
+		_, err = b.New(s)
+		require.ErrorContains(t, err, want)
+	}
+	require.NoError(t, os.WriteFile(file, []byte("0\t0\nx\t1\n"), 0o600))
+	b, err := ParseHead("tree:file=" + file)
+	require.NoError(t, err)
+	_, err = b.New(s)
+	require.EqualError(t, err, "models: tree: "+file+`:2: there is no class "x"`)
 }

@@ -86,10 +86,9 @@ func newEntry(name, doc, source string, ps []param.Param) entry {
 	e := entry{Name: name, Doc: doc, Source: source, Params: []entryParam{}}
 	for _, p := range ps {
 		q := entryParam{Name: p.Name, Doc: p.Doc, Default: p.Default}
-		if p.Words != nil {
-			q.Default, q.Words = p.DefaultWord, p.Words()
-		} else {
-			q.Range = rangeText(p.Min, p.Max)
+		q.Words, q.Range = choices(p)
+		if p.IsWord() {
+			q.Default = p.DefaultWord
 		}
 		e.Params = append(e.Params, q)
 	}

@@ -123,10 +123,11 @@ func cardParams(ps []losses.Param, v losses.Values) []cardParam {
 	cs := []cardParam{}
 	for _, p := range ps {
 		q := cardParam{Name: p.Name, Doc: p.Doc}
-		if p.Words != nil {
-			q.Value, q.Default, q.Words = v.Word(p.Name), p.DefaultWord, p.Words()
+		q.Words, q.Range = choices(p)
+		if p.IsWord() {
+			q.Value, q.Default = v.Word(p.Name), p.DefaultWord
 		} else {
-			q.Value, q.Default, q.Range = v.Num(p.Name), p.Default, rangeText(p.Min, p.Max)
+			q.Value, q.Default = v.Num(p.Name), p.Default
 		}
 		cs = append(cs, q)
 	}
@@ -234,6 +235,18 @@ func (c card) print(w io.Writer) {
 		t.add(p.Name, p.Value, p.Default, within, p.Doc)
 	}
 	t.print(w, "  ")
+}
+
+// choices returns the words that a parameter takes, or else the range of what it
+// takes.
+func choices(p losses.Param) (words []string, within string) {
+	switch {
+	case p.Words != nil:
+		return p.Words(), ""
+	case p.Free:
+		return nil, "text without a comma"
+	}
+	return nil, rangeText(p.Min, p.Max)
 }
 
 func rangeText(low, high float64) string {

@@ -11,7 +11,8 @@ import (
 	"strings"
 )
 
-// A Param is one knob: a number, or, where Words is set, a word.
+// A Param is one knob: a number, or, where Words is set, a word, or, where Free is,
+// a text.
 type Param struct {
 	Name     string
 	Doc      string
@@ -21,8 +22,12 @@ type Param struct {
 	Probe    []float64 // further numbers that tests run at
 
 	Words       func() []string // the choices of a word, e.g. OneOf("none", "logq")
-	DefaultWord string
+	Free        bool            // any word, such as the name of a file; a comma ends it
+	DefaultWord string          // of a free one "" is no setting at all
 }
+
+// IsWord reports whether the knob is set to a word or text, not to a number.
+func (p Param) IsWord() bool { return p.Words != nil || p.Free }
 
 // OneOf returns the fixed list of choices of a word parameter.
 func OneOf(words ...string) func() []string { return func() []string { return words } }
@@ -30,6 +35,12 @@ func OneOf(words ...string) func() []string { return func() []string { return wo
 func (p Param) validate() error {
 	if p.Name == "" || strings.ContainsAny(p.Name, ":=, ") || p.Doc == "" {
 		return fmt.Errorf("parameter %q: malformed name or no Doc", p.Name)
+	}
+	if p.Free {
+		if p.Words != nil || strings.Contains(p.DefaultWord, ",") {
+			return fmt.Errorf("parameter %q is free and has Words, or a comma in its default", p.Name)
+		}
+		return nil
 	}
 	if p.Words != nil {
 		// Words may range over a registry that fills later: checked when parsed.
@@ -87,6 +98,9 @@ func (p Param) probes() []string {
 		}
 		return texts
 	}
+	if p.Free {
+		return nil // any text is a setting, and none is known to be one that works
+	}
 	for _, x := range p.Probe {
 		texts = append(texts, formatNumber(x))
 	}
@@ -112,7 +126,7 @@ func (v Values) Num(name string) float64 {
 // Int returns a whole number. It panics if no such number is declared.
 func (v Values) Int(name string) int { return int(v.Num(name)) }
 
-// Word returns a word. It panics if no such word is declared.
+// Word returns a word or a free text. It panics if no such word is declared.
 func (v Values) Word(name string) string {
 	w, ok := v.word[name]
 	if !ok {
@@ -125,7 +139,7 @@ func (v Values) Word(name string) string {
 func (v Values) Text(ps []Param) string {
 	var parts []string
 	for _, p := range ps {
-		if p.Words != nil {
+		if p.IsWord() {
 			if w := v.word[p.Name]; w != p.DefaultWord {
 				parts = append(parts, p.Name+"="+w)
 			}
@@ -142,7 +156,7 @@ func (v Values) Text(ps []Param) string {
 func Parse(ps []Param, text string) (Values, error) {
 	v := Values{num: map[string]float64{}, word: map[string]string{}}
 	for _, p := range ps {
-		if p.Words != nil {
+		if p.IsWord() {
 			v.word[p.Name] = p.DefaultWord
 		} else {
 			v.num[p.Name] = p.Default
@@ -171,6 +185,8 @@ func Parse(ps []Param, text string) (Values, error) {
 			if words := p.Words(); !slices.Contains(words, val) {
 				return Values{}, fmt.Errorf("%s=%q is not one of %s", key, val, strings.Join(words, ", "))
 			}
+		}
+		if p.IsWord() {
 			v.word[key] = val
 			continue
 		}

@@ -63,6 +63,33 @@ func TestParseErrors(t *testing.T) {
 	require.EqualError(t, err, `no parameter "x"; the choices are none: it takes no parameters`)
 }
 
+// A free text is any but one with a comma.
+func TestFree(t *testing.T) {
+	ps := append([]Param{{Name: "file", Doc: "path", Free: true}}, list...)
+	require.NoError(t, Validate(ps))
+	v, err := Parse(ps, "n=7, file=/a b/c:d=e.tsv ")
+	require.NoError(t, err)
+	require.Equal(t, "/a b/c:d=e.tsv", v.Word("file"))
+	require.Equal(t, "file=/a b/c:d=e.tsv,n=7", v.Text(ps))
+	v, err = Parse(ps, "n=7")
+	require.NoError(t, err)
+	require.Equal(t, "", v.Word("file"))
+	require.Equal(t, "n=7", v.Text(ps))
+	_, err = Parse(ps, "file=a,b")
+	require.EqualError(t, err, `"b" is not name=value`)
+	_, err = Parse(ps, "file=")
+	require.EqualError(t, err, `"file=" is not name=value`)
+	vs, err := Probes(ps[:1])
+	require.NoError(t, err)
+	require.Len(t, vs, 1)
+	for _, p := range []Param{
+		{Name: "file", Doc: "path", Free: true, DefaultWord: "a,b"},
+		{Name: "file", Doc: "path", Free: true, Words: OneOf("a"), DefaultWord: "a"},
+	} {
+		require.Error(t, Validate([]Param{p}))
+	}
+}
+
 func TestProbes(t *testing.T) {
 	vs, err := Probes(list)
 	require.NoError(t, err)

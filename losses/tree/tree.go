@@ -1,8 +1,10 @@
 package tree
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"math"
 
 	"github.com/fenchel-ml/fenchel/losses/param"
@@ -137,6 +139,18 @@ func (t *Tree) Nodes() int { return t.c - 1 }
 
 // Depth returns the length of the longest path.
 func (t *Tree) Depth() int { return t.most }
+
+// Sum64 returns a hash of the tree, by FNV-1a: two trees that are not the same have
+// the same one as good as never.
+func (t *Tree) Sum64() uint64 {
+	h := fnv.New64a()
+	var b [4]byte
+	for _, to := range t.child {
+		binary.LittleEndian.PutUint32(b[:], uint32(to))
+		h.Write(b[:]) // a hash never fails
+	}
+	return h.Sum64()
+}
 
 // Len returns the length of the path to class y.
 func (t *Tree) Len(y int) int { return int(t.length[y]) }

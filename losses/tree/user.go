@@ -46,6 +46,9 @@ func FromParents(parent []int32) (*Tree, error) {
 	return t, nil
 }
 
+// unset is a child that is not known yet; no class, whose ids end below.
+const unset = int32(-1 << 31)
+
 // FromPaths makes the tree in which the path of class y goes through the nodes
 // node[y], from the root on, with the bits bit[y]. Node ids are those given, each
 // in [0, C−1). The error names the first class whose path does not fit.
@@ -54,7 +57,6 @@ func FromPaths(node [][]int32, bit [][]uint8) (*Tree, error) {
 	if c == 0 || len(bit) != c {
 		return nil, fmt.Errorf("tree: %d paths and %d lists of bits; one of each for at least one class", c, len(bit))
 	}
-	const unset = int32(-1 << 31) // no class: ids end below
 	child := make([]int32, 2*(c-1))
 	for i := range child {
 		child[i] = unset
