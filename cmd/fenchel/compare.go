@@ -67,16 +67,11 @@ reported in its row; the others go on.`,
 					return usagef("--%s: a comparison varies it; use %s", name, use)
 				}
 			}
-			var err error
-			if c.Base, err = flags.config(); err != nil {
+			given, err := comparisonOf(cmd, flags, losses, seeds.text, &out)
+			if err != nil {
 				return err
 			}
-			for _, text := range losses {
-				c.Losses = append(c.Losses, compare.ParseLosses(text)...)
-			}
-			if c.Seeds, err = parseSeeds(seeds.text); err != nil {
-				return usagef("--seeds: %w", err)
-			}
+			c.Base, c.Losses, c.Seeds, c.Dir, c.Runner = given.Base, given.Losses, given.Seeds, given.Dir, given.Runner
 			for _, text := range tune {
 				axis, err := compare.ParseAxis(text)
 				if err != nil {
@@ -84,18 +79,6 @@ reported in its row; the others go on.`,
 				}
 				c.Tune = append(c.Tune, axis)
 			}
-			if out.dir == "" {
-				if cmd.Flags().Changed("out") {
-					return usagef(`--out: "" is no folder; leave the flag out for one under %s`, runsFolder)
-				}
-				out.dir = filepath.Join(runsFolder, "compare-"+fileName(filepath.Base(c.Base.Filled().Data.Source)))
-			}
-			c.Dir = filepath.Join(out.dir, "runs")
-			self, err := os.Executable()
-			if err != nil {
-				return err
-			}
-			c.Runner = compare.Child(self, cmd.Name(), compareServe)
 			if err := c.Validate(); err != nil {
 				return usageError{err}
 			}
@@ -140,6 +123,34 @@ reported in its row; the others go on.`,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return compare.Serve(cmd.Context(), s.in, s.out) },
 	})
 	return cmd
+}
+
+// comparisonOf returns what the flags of a command that compares losses say: Base,
+// Losses, Seeds, Dir and Runner, a process for each run. Without a folder in out it
+// is one under runsFolder, named by the command and the data.
+func comparisonOf(cmd *cobra.Command, flags *configFlags, losses []string, seeds string, out *outputFlags) (c compare.Config, err error) {
+	if c.Base, err = flags.config(); err != nil {
+		return c, err
+	}
+	for _, text := range losses {
+		c.Losses = append(c.Losses, compare.ParseLosses(text)...)
+	}
+	if c.Seeds, err = parseSeeds(seeds); err != nil {
+		return c, usagef("--seeds: %w", err)
+	}
+	if out.dir == "" {
+		if cmd.Flags().Changed("out") {
+			return c, usagef(`--out: "" is no folder; leave the flag out for one under %s`, runsFolder)
+		}
+		out.dir = filepath.Join(runsFolder, cmd.Name()+"-"+fileName(filepath.Base(c.Base.Filled().Data.Source)))
+	}
+	c.Dir = filepath.Join(out.dir, "runs")
+	self, err := os.Executable()
+	if err != nil {
+		return c, err
+	}
+	c.Runner = compare.Child(self, "compare", compareServe)
+	return c, nil
 }
 
 // parseSeeds reads "0,1,5" and "0-2".

@@ -3,15 +3,12 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/internal/report"
-	"github.com/fenchel-ml/fenchel/internal/study/compare"
 	"github.com/fenchel-ml/fenchel/internal/study/whole"
 )
 
@@ -43,29 +40,11 @@ those of train.`,
 					return usagef("--%s: the studies vary it", name)
 				}
 			}
-			var err error
-			if c.Base, err = flags.config(); err != nil {
-				return err
-			}
-			c.Losses = nil
-			for _, text := range texts {
-				c.Losses = append(c.Losses, compare.ParseLosses(text)...)
-			}
-			if c.Seeds, err = parseSeeds(seeds.text); err != nil {
-				return usagef("--seeds: %w", err)
-			}
-			if out.dir == "" {
-				if cmd.Flags().Changed("out") {
-					return usagef(`--out: "" is no folder; leave the flag out for one under %s`, runsFolder)
-				}
-				out.dir = filepath.Join(runsFolder, "study-"+fileName(filepath.Base(c.Base.Filled().Data.Source)))
-			}
-			c.Dir = filepath.Join(out.dir, "runs")
-			self, err := os.Executable()
+			given, err := comparisonOf(cmd, flags, texts, seeds.text, &out)
 			if err != nil {
 				return err
 			}
-			c.Runner = compare.Child(self, "compare", compareServe)
+			c.Base, c.Losses, c.Seeds, c.Dir, c.Runner = given.Base, given.Losses, given.Seeds, given.Dir, given.Runner
 			if err := c.Validate(); err != nil {
 				return usageError{err}
 			}
