@@ -6,17 +6,18 @@ import "github.com/fenchel-ml/fenchel/internal/kernel"
 type fusedState struct {
 	loss kernel.Loss
 	n    int // inputs before the targets
+	most int // targets
 	x    kernel.Linear
 	ws   kernel.Workspace
 	view view[float32]
 }
 
-func newFusedState(l kernel.Loss, b, c, d, n int) *fusedState {
-	return &fusedState{loss: l, n: n, x: kernel.Linear{B: b, C: c, D: d}}
+func newFusedState(l kernel.Loss, b, c, d, n, targets int) *fusedState {
+	return &fusedState{loss: l, n: n, most: targets, x: kernel.Linear{B: b, C: c, D: d}}
 }
 
 func (s *fusedState) linear() linear[float32] {
-	scratch := func() int64 { return kernel.WorkspaceBytes(s.loss, s.x.B, s.x.C, s.x.D, s.ws.Budget) }
+	scratch := func() int64 { return kernel.WorkspaceBytes(s.loss, s.x.B, s.x.C, s.x.D, s.most, s.ws.Budget) }
 	return linear[float32]{s.forward, scratch, func() linearDerivative[float32] {
 		g := &fusedGrad{fusedState: s}
 		return linearDerivative[float32]{g.ask, g.backward, g.scratch, g.hand}

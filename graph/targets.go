@@ -129,6 +129,14 @@ func (t *Targets) leaves() []node {
 	return []node{t.ptr, t.pos, t.weight}
 }
 
+// most returns how many targets there can be in all.
+func (t *Targets) most() int {
+	if t.label != nil {
+		return t.Rows
+	}
+	return t.pos.Shape()[0]
+}
+
 // fixed lists the inputs n, n+1, … that leaves takes: none has a derivative.
 func (t *Targets) fixed(n int) []int {
 	f := []int{}

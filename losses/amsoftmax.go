@@ -22,7 +22,7 @@ func init() {
 		New: func(v Values) graph.Rows {
 			m := v.Num("margin")
 			lower := func(c float64) (a, da float64) { return c - m, 1 }
-			return graph.Rows{F32: margined[float32]{v.Num("scale"), lower}, F64: margined[float64]{v.Num("scale"), lower}}
+			return marginedRows(v.Num("scale"), lower)
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			return marginNode(v.Num("scale"), func(e *graph.Expr, c *gorgonia.Node) *gorgonia.Node {

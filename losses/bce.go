@@ -6,6 +6,7 @@ import (
 	"gorgonia.org/gorgonia"
 
 	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
 func init() {
@@ -25,7 +26,7 @@ func init() {
 		},
 		New: func(v Values) graph.Rows {
 			hot := v.Word("labels") == "hot"
-			return graph.Rows{F32: bce[float32]{hot}, F64: bce[float64]{hot}}
+			return graph.Rows{F32: bce[float32]{hot}, F64: bce[float64]{hot}, Fused: kernel.Stream(kernel.Logistic{Beta: 1, Hot: hot})}
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			var e graph.Expr

@@ -7,6 +7,7 @@ import (
 	"gorgonia.org/gorgonia"
 
 	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
 func init() {
@@ -48,7 +49,7 @@ func init() {
 			if v.Word("weights") == "softmax" {
 				return graph.Rows{F32: contrast[float32](wbpr[float32]), F64: contrast[float64](wbpr[float64])}
 			}
-			return graph.Rows{F32: contrast[float32](bpr[float32]), F64: contrast[float64](bpr[float64])}
+			return graph.Rows{F32: contrast[float32](bpr[float32]), F64: contrast[float64](bpr[float64]), Fused: kernel.Stream(kernel.Pairwise{})}
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			return contrastNode(z, t, func(e *graph.Expr, z, x, s, some *gorgonia.Node) *gorgonia.Node {

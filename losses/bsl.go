@@ -6,6 +6,7 @@ import (
 	"gorgonia.org/gorgonia"
 
 	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
 func init() {
@@ -46,7 +47,13 @@ func init() {
 // With τ₁ = τ₂ = τ it is sl, ℓ = log Σ_j e^{(z_j−z_y)/τ}: the cross-entropy is
 // log1p(e^ℓ).
 func bslRows(t1, t2 float64) graph.Rows {
-	return graph.Rows{F32: bslContrast[float32](t1, t2), F64: bslContrast[float64](t1, t2)}
+	return graph.Rows{F32: bslContrast[float32](t1, t2), F64: bslContrast[float64](t1, t2),
+		Fused: kernel.Stream(kernel.Rivals{Tau: t2, Value: func(rivals, label float64) (v, byRivals, byLabel float64) {
+			if math.IsInf(rivals, -1) {
+				return 0, 0, 0
+			}
+			return t2 / t1 * (rivals - label), t2 / t1, -t2 / t1
+		}})}
 }
 
 func bslContrast[T Float](t1, t2 float64) contrast[T] {

@@ -6,6 +6,7 @@ import (
 	"gorgonia.org/gorgonia"
 
 	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
 func init() {
@@ -41,7 +42,7 @@ func init() {
 		},
 		New: func(v Values) graph.Rows {
 			m, w := v.Num("margin"), v.Num("weight")
-			return graph.Rows{F32: ccl[float32]{m, w}, F64: ccl[float64]{m, w}}
+			return graph.Rows{F32: ccl[float32]{m, w}, F64: ccl[float64]{m, w}, Fused: kernel.Stream(kernel.Contrastive{Margin: m, Weight: w})}
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			var e graph.Expr

@@ -4,6 +4,7 @@ import (
 	"gorgonia.org/gorgonia"
 
 	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
 // The cosine softmax is softmax with the temperature that cosines call for.
@@ -22,8 +23,8 @@ func init() {
 			return th
 		},
 		New: func(v Values) graph.Rows {
-			inv := 1 / v.Num("tau")
-			return graph.Rows{F32: softmax[float32]{inv, 0}, F64: softmax[float64]{inv, 0}}
+			tau := v.Num("tau")
+			return graph.Rows{F32: softmax[float32]{1 / tau, 0}, F64: softmax[float64]{1 / tau, 0}, Fused: kernel.Softmax{Tau: float32(tau)}}
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			return softmaxNode(1/v.Num("tau"), 0, z, t)

@@ -19,12 +19,7 @@ func init() {
 		},
 		Theory: func(v Values) Theory { return entmaxTheory(v.Num("alpha"), 1) },
 		New: func(v Values) graph.Rows {
-			alpha := v.Num("alpha")
-			rows := graph.Rows{F32: entmax[float32]{alpha, 1}, F64: entmax[float64]{alpha, 1}}
-			if alpha <= 2 { // beyond, the gradient has no bound that the kernel could filter by
-				rows.Fused = kernel.Entmax{Alpha: alpha}
-			}
-			return rows
+			return entmaxRows(v.Num("alpha"), 1)
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			return entmaxNode(v.Num("alpha"), 1, z, t)
@@ -45,6 +40,15 @@ func init() {
 // its terms grow with the scores unless the loss does. λ = 1 is entmax, λ = α
 // Tsallis' normalisation.
 type entmax[T Float] struct{ alpha, lambda float64 }
+
+// entmaxRows returns the loss at both precisions and, up to α = 2, fused.
+func entmaxRows(alpha, lambda float64) graph.Rows {
+	rows := graph.Rows{F32: entmax[float32]{alpha, lambda}, F64: entmax[float64]{alpha, lambda}}
+	if alpha <= 2 { // beyond, the gradient has no bound that the kernel could filter by
+		rows.Fused = kernel.Entmax{Alpha: alpha, Lambda: lambda}
+	}
+	return rows
+}
 
 func (entmax[T]) WorkLen(k int) int { return k }
 

@@ -6,6 +6,7 @@ import (
 	"gorgonia.org/gorgonia"
 
 	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
 func init() {
@@ -24,7 +25,8 @@ func init() {
 			return th
 		},
 		New: func(v Values) graph.Rows {
-			return graph.Rows{F32: gbce[float32]{v.Num("beta")}, F64: gbce[float64]{v.Num("beta")}}
+			beta := v.Num("beta")
+			return graph.Rows{F32: gbce[float32]{beta}, F64: gbce[float64]{beta}, Fused: kernel.Stream(kernel.Logistic{Beta: beta, Mean: true})}
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			var e graph.Expr

@@ -6,6 +6,7 @@ import (
 	"gorgonia.org/gorgonia"
 
 	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
 func init() {
@@ -27,7 +28,8 @@ func init() {
 			}
 		},
 		New: func(v Values) graph.Rows {
-			return graph.Rows{F32: hinge[float32]{v.Num("margin")}, F64: hinge[float64]{v.Num("margin")}}
+			m := v.Num("margin")
+			return graph.Rows{F32: hinge[float32]{m}, F64: hinge[float64]{m}, Fused: kernel.CrammerSinger{Margin: m}}
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			return graph.EachPositive(z, t, func(z *gorgonia.Node, y *graph.Targets) (*gorgonia.Node, error) {

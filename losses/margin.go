@@ -6,6 +6,7 @@ import (
 	"gorgonia.org/gorgonia"
 
 	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
 // margined is the softmax cross-entropy of scaled cosines in which the label's
@@ -19,6 +20,17 @@ import (
 type margined[T Float] struct {
 	scale float64
 	lower func(c float64) (a, da float64)
+}
+
+// marginedRows returns the loss at both precisions and fused.
+func marginedRows(scale float64, lower func(c float64) (a, da float64)) graph.Rows {
+	return graph.Rows{F32: margined[float32]{scale, lower}, F64: margined[float64]{scale, lower},
+		Fused: kernel.Stream(kernel.Rivals{Tau: 1 / scale, Value: func(rivals, label float64) (v, byRivals, byLabel float64) {
+			a, da := lower(label / scale)
+			lag := rivals - scale*a
+			miss := sigmoid(lag)
+			return softplus(lag), miss, -miss * da
+		}})}
 }
 
 func (margined[T]) WorkLen(int) int { return 0 }

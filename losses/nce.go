@@ -6,6 +6,7 @@ import (
 	"gorgonia.org/gorgonia"
 
 	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
 func init() {
@@ -22,7 +23,8 @@ func init() {
 			return th
 		},
 		New: func(v Values) graph.Rows {
-			return graph.Rows{F32: nce[float32]{v.Num("log-z")}, F64: nce[float64]{v.Num("log-z")}}
+			shift := v.Num("log-z")
+			return graph.Rows{F32: nce[float32]{shift}, F64: nce[float64]{shift}, Fused: kernel.Stream(kernel.Logistic{Shift: shift, Beta: 1})}
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			var e graph.Expr

@@ -7,6 +7,7 @@ import (
 	"gorgonia.org/gorgonia"
 
 	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
 func init() {
@@ -25,7 +26,9 @@ func init() {
 				Cost:            "O(K)",
 			}
 		},
-		New: func(Values) graph.Rows { return graph.Rows{F32: perceptron[float32]{}, F64: perceptron[float64]{}} },
+		New: func(Values) graph.Rows {
+			return graph.Rows{F32: perceptron[float32]{}, F64: perceptron[float64]{}, Fused: kernel.Perceptron{}}
+		},
 		Node: func(_ Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			var e graph.Expr
 			return e.N(graph.Sub(e.N(graph.RowMax(z)), e.N(graph.Dot(z, t)))), e.Err

@@ -8,6 +8,7 @@ import (
 	"gorgonia.org/gorgonia"
 
 	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
 func init() {
@@ -20,8 +21,8 @@ func init() {
 		},
 		Theory: func(v Values) Theory { return rankmaxTheory(v.Num("margin")) },
 		New: func(v Values) graph.Rows {
-			// Not fused: the kernel would take a row of scores for each positive.
-			return graph.Rows{F32: rankmax[float32]{v.Num("margin")}, F64: rankmax[float64]{v.Num("margin")}}
+			m := v.Num("margin")
+			return graph.Rows{F32: rankmax[float32]{m}, F64: rankmax[float64]{m}, Fused: kernel.Stream(kernel.Rankmax{Margin: m})}
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			return graph.EachPositive(z, t, func(z *gorgonia.Node, y *graph.Targets) (*gorgonia.Node, error) {

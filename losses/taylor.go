@@ -24,8 +24,8 @@ func init() {
 		New: func(v Values) graph.Rows {
 			n := taylorOrder(v)
 			fd := func(s float64) (f, df float64) { return taylorPolynomial(n, s), taylorPolynomial(n-1, s) }
-			rows := graph.Rows{F32: ratio[float32]{fd}, F64: ratio[float64]{fd}}
-			if n == 2 { // beyond, Σz and Σz² do not say all
+			rows := graph.Rows{F32: ratio[float32]{fd}, F64: ratio[float64]{fd}, Fused: kernel.Stream(kernel.Taylor{Order: n})}
+			if n == 2 { // Σz and Σz² say all
 				rows.Fused = kernel.Taylor2{}
 			}
 			return rows

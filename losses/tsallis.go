@@ -20,7 +20,7 @@ func init() {
 		Theory: func(v Values) Theory { return entmaxTheory(v.Num("alpha"), v.Num("alpha")) },
 		New: func(v Values) graph.Rows {
 			a := v.Num("alpha")
-			return graph.Rows{F32: entmax[float32]{a, a}, F64: entmax[float64]{a, a}}
+			return entmaxRows(a, a)
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			return entmaxNode(v.Num("alpha"), v.Num("alpha"), z, t)

@@ -146,9 +146,9 @@ func (l ZLoss) solve(n, _, variance float64, t []entry, c []float32) (v, a, b fl
 	for k, e := range t {
 		w, z := float64(e.weight), float64(e.z)/sd
 		u := l.A * (l.B - z)
-		v += w * (max(u, 0) + math.Log1p(math.Exp(-math.Abs(u)))) / l.A
+		v += w * softplus(u) / l.A
 		// g is minus the derivative by z; that of z is (e_k − 1/n)/σ − z(s−μ)/(nσ²).
-		g := w / (1 + math.Exp(-u))
+		g := w * sigmoid(u)
 		a += g / (n * sd)
 		b += g * z / (n * sd * sd)
 		c[k] = float32(-g / sd)

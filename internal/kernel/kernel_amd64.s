@@ -3035,6 +3035,729 @@ DATA iota16<>+56(SB)/4, $0x0000000e
 DATA iota16<>+60(SB)/4, $0x0000000f
 GLOBL iota16<>(SB), RODATA|NOPTR, $64
 
+// func tileSoftplusSum512(z *float32, ldz int, n int, m *float32, prod *float32, s *float32)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·tileSoftplusSum512(SB), NOSPLIT, $0-48
+	MOVQ z+0(FP), AX
+	MOVQ ldz+8(FP), CX
+	SHLQ $0x02, CX
+	MOVQ n+16(FP), DX
+	MOVQ m+24(FP), BX
+	MOVQ prod+32(FP), SI
+	MOVQ s+40(FP), DI
+	MOVQ $0x00000001, R8
+
+strip:
+	MOVQ    AX, R10
+	VMOVUPS (BX), Z0
+	VMOVUPS 64(BX), Z1
+	VMOVUPS 128(BX), Z2
+	VMOVUPS 192(BX), Z3
+	VMOVUPS (SI), Z4
+	VMOVUPS 64(SI), Z5
+	VMOVUPS 128(SI), Z6
+	VMOVUPS 192(SI), Z7
+	VMOVUPS (DI), Z8
+	VMOVUPS 64(DI), Z9
+	VMOVUPS 128(DI), Z10
+	VMOVUPS 192(DI), Z11
+	MOVQ    DX, R9
+	TESTQ   R9, R9
+	JZ      stripEnd
+
+class:
+	VMOVUPS          (R10), Z13
+	VSUBPS           Z0, Z13, Z13
+	VPXORD           Z14, Z14, Z14
+	VMAXPS           Z13, Z14, Z14
+	VADDPS           Z14, Z8, Z8
+	VORPS.BCST       const512_80000000<>+0(SB), Z13, Z13
+	VREDUCEPS        $0x09, Z13, Z14
+	VBROADCASTSS     const512_395a4aaa<>+0(SB), Z12
+	VFMADD213PS.BCST const512_3aa65bd8<>+0(SB), Z14, Z12
+	VFMADD213PS.BCST const512_3c1e243e<>+0(SB), Z14, Z12
+	VFMADD213PS.BCST const512_3d634fcc<>+0(SB), Z14, Z12
+	VFMADD213PS.BCST const512_3e75fe1f<>+0(SB), Z14, Z12
+	VFMADD213PS.BCST const512_3f317218<>+0(SB), Z14, Z12
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z14, Z12
+	VSCALEFPS        Z13, Z12, Z12
+	VADDPS           Z12, Z4, Z14
+	VFMADD213PS      Z14, Z12, Z4
+	VMOVUPS          64(R10), Z13
+	VSUBPS           Z1, Z13, Z13
+	VPXORD           Z15, Z15, Z15
+	VMAXPS           Z13, Z15, Z15
+	VADDPS           Z15, Z9, Z9
+	VORPS.BCST       const512_80000000<>+0(SB), Z13, Z13
+	VREDUCEPS        $0x09, Z13, Z15
+	VBROADCASTSS     const512_395a4aaa<>+0(SB), Z12
+	VFMADD213PS.BCST const512_3aa65bd8<>+0(SB), Z15, Z12
+	VFMADD213PS.BCST const512_3c1e243e<>+0(SB), Z15, Z12
+	VFMADD213PS.BCST const512_3d634fcc<>+0(SB), Z15, Z12
+	VFMADD213PS.BCST const512_3e75fe1f<>+0(SB), Z15, Z12
+	VFMADD213PS.BCST const512_3f317218<>+0(SB), Z15, Z12
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z15, Z12
+	VSCALEFPS        Z13, Z12, Z12
+	VADDPS           Z12, Z5, Z15
+	VFMADD213PS      Z15, Z12, Z5
+	VMOVUPS          128(R10), Z13
+	VSUBPS           Z2, Z13, Z13
+	VPXORD           Z16, Z16, Z16
+	VMAXPS           Z13, Z16, Z16
+	VADDPS           Z16, Z10, Z10
+	VORPS.BCST       const512_80000000<>+0(SB), Z13, Z13
+	VREDUCEPS        $0x09, Z13, Z16
+	VBROADCASTSS     const512_395a4aaa<>+0(SB), Z12
+	VFMADD213PS.BCST const512_3aa65bd8<>+0(SB), Z16, Z12
+	VFMADD213PS.BCST const512_3c1e243e<>+0(SB), Z16, Z12
+	VFMADD213PS.BCST const512_3d634fcc<>+0(SB), Z16, Z12
+	VFMADD213PS.BCST const512_3e75fe1f<>+0(SB), Z16, Z12
+	VFMADD213PS.BCST const512_3f317218<>+0(SB), Z16, Z12
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z16, Z12
+	VSCALEFPS        Z13, Z12, Z12
+	VADDPS           Z12, Z6, Z16
+	VFMADD213PS      Z16, Z12, Z6
+	VMOVUPS          192(R10), Z13
+	VSUBPS           Z3, Z13, Z13
+	VPXORD           Z17, Z17, Z17
+	VMAXPS           Z13, Z17, Z17
+	VADDPS           Z17, Z11, Z11
+	VORPS.BCST       const512_80000000<>+0(SB), Z13, Z13
+	VREDUCEPS        $0x09, Z13, Z17
+	VBROADCASTSS     const512_395a4aaa<>+0(SB), Z12
+	VFMADD213PS.BCST const512_3aa65bd8<>+0(SB), Z17, Z12
+	VFMADD213PS.BCST const512_3c1e243e<>+0(SB), Z17, Z12
+	VFMADD213PS.BCST const512_3d634fcc<>+0(SB), Z17, Z12
+	VFMADD213PS.BCST const512_3e75fe1f<>+0(SB), Z17, Z12
+	VFMADD213PS.BCST const512_3f317218<>+0(SB), Z17, Z12
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z17, Z12
+	VSCALEFPS        Z13, Z12, Z12
+	VADDPS           Z12, Z7, Z17
+	VFMADD213PS      Z17, Z12, Z7
+	ADDQ             CX, R10
+	DECQ             R9
+	JNZ              class
+
+stripEnd:
+	VMOVUPS Z4, (SI)
+	VMOVUPS Z5, 64(SI)
+	VMOVUPS Z6, 128(SI)
+	VMOVUPS Z7, 192(SI)
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	VMOVUPS Z10, 128(DI)
+	VMOVUPS Z11, 192(DI)
+	ADDQ    $+256, AX
+	ADDQ    $+256, BX
+	ADDQ    $+256, SI
+	ADDQ    $+256, DI
+	DECQ    R8
+	JNZ     strip
+	VZEROUPPER
+	RET
+
+DATA const512_80000000<>+0(SB)/4, $0x80000000
+GLOBL const512_80000000<>(SB), RODATA|NOPTR, $4
+
+// func tileSigmoidMap512(p *float32, ldp int, z *float32, ldz int, n int, m *float32, scale *float32)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·tileSigmoidMap512(SB), NOSPLIT, $0-56
+	MOVQ p+0(FP), AX
+	MOVQ ldp+8(FP), CX
+	SHLQ $0x02, CX
+	MOVQ z+16(FP), DX
+	MOVQ ldz+24(FP), BX
+	SHLQ $0x02, BX
+	MOVQ n+32(FP), SI
+	MOVQ m+40(FP), DI
+	MOVQ scale+48(FP), R8
+	MOVQ $0x00000001, R9
+
+strip:
+	MOVQ    AX, R11
+	MOVQ    DX, R12
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS 128(DI), Z2
+	VMOVUPS 192(DI), Z3
+	VMOVUPS (R8), Z4
+	VMOVUPS 64(R8), Z5
+	VMOVUPS 128(R8), Z6
+	VMOVUPS 192(R8), Z7
+	MOVQ    SI, R10
+	TESTQ   R10, R10
+	JZ      stripEnd
+
+class:
+	VMOVUPS          (R12), Z9
+	VSUBPS           Z9, Z0, Z9
+	VREDUCEPS        $0x09, Z9, Z10
+	VBROADCASTSS     const512_395a4aaa<>+0(SB), Z8
+	VFMADD213PS.BCST const512_3aa65bd8<>+0(SB), Z10, Z8
+	VFMADD213PS.BCST const512_3c1e243e<>+0(SB), Z10, Z8
+	VFMADD213PS.BCST const512_3d634fcc<>+0(SB), Z10, Z8
+	VFMADD213PS.BCST const512_3e75fe1f<>+0(SB), Z10, Z8
+	VFMADD213PS.BCST const512_3f317218<>+0(SB), Z10, Z8
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z10, Z8
+	VSCALEFPS        Z9, Z8, Z8
+	VADDPS.BCST      const512_3f800000<>+0(SB), Z8, Z8
+	VDIVPS           Z8, Z4, Z8
+	VMOVUPS          Z8, (R11)
+	VMOVUPS          64(R12), Z9
+	VSUBPS           Z9, Z1, Z9
+	VREDUCEPS        $0x09, Z9, Z10
+	VBROADCASTSS     const512_395a4aaa<>+0(SB), Z8
+	VFMADD213PS.BCST const512_3aa65bd8<>+0(SB), Z10, Z8
+	VFMADD213PS.BCST const512_3c1e243e<>+0(SB), Z10, Z8
+	VFMADD213PS.BCST const512_3d634fcc<>+0(SB), Z10, Z8
+	VFMADD213PS.BCST const512_3e75fe1f<>+0(SB), Z10, Z8
+	VFMADD213PS.BCST const512_3f317218<>+0(SB), Z10, Z8
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z10, Z8
+	VSCALEFPS        Z9, Z8, Z8
+	VADDPS.BCST      const512_3f800000<>+0(SB), Z8, Z8
+	VDIVPS           Z8, Z5, Z8
+	VMOVUPS          Z8, 64(R11)
+	VMOVUPS          128(R12), Z9
+	VSUBPS           Z9, Z2, Z9
+	VREDUCEPS        $0x09, Z9, Z10
+	VBROADCASTSS     const512_395a4aaa<>+0(SB), Z8
+	VFMADD213PS.BCST const512_3aa65bd8<>+0(SB), Z10, Z8
+	VFMADD213PS.BCST const512_3c1e243e<>+0(SB), Z10, Z8
+	VFMADD213PS.BCST const512_3d634fcc<>+0(SB), Z10, Z8
+	VFMADD213PS.BCST const512_3e75fe1f<>+0(SB), Z10, Z8
+	VFMADD213PS.BCST const512_3f317218<>+0(SB), Z10, Z8
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z10, Z8
+	VSCALEFPS        Z9, Z8, Z8
+	VADDPS.BCST      const512_3f800000<>+0(SB), Z8, Z8
+	VDIVPS           Z8, Z6, Z8
+	VMOVUPS          Z8, 128(R11)
+	VMOVUPS          192(R12), Z9
+	VSUBPS           Z9, Z3, Z9
+	VREDUCEPS        $0x09, Z9, Z10
+	VBROADCASTSS     const512_395a4aaa<>+0(SB), Z8
+	VFMADD213PS.BCST const512_3aa65bd8<>+0(SB), Z10, Z8
+	VFMADD213PS.BCST const512_3c1e243e<>+0(SB), Z10, Z8
+	VFMADD213PS.BCST const512_3d634fcc<>+0(SB), Z10, Z8
+	VFMADD213PS.BCST const512_3e75fe1f<>+0(SB), Z10, Z8
+	VFMADD213PS.BCST const512_3f317218<>+0(SB), Z10, Z8
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z10, Z8
+	VSCALEFPS        Z9, Z8, Z8
+	VADDPS.BCST      const512_3f800000<>+0(SB), Z8, Z8
+	VDIVPS           Z8, Z7, Z8
+	VMOVUPS          Z8, 192(R11)
+	ADDQ             CX, R11
+	ADDQ             BX, R12
+	DECQ             R10
+	JNZ              class
+
+stripEnd:
+	ADDQ $+256, AX
+	ADDQ $+256, DX
+	ADDQ $+256, DI
+	ADDQ $+256, R8
+	DECQ R9
+	JNZ  strip
+	VZEROUPPER
+	RET
+
+// func tileTaylorSum4x512(z *float32, ldz int, n int, s *float32)
+// Requires: AVX, AVX512F
+TEXT ·tileTaylorSum4x512(SB), NOSPLIT, $0-32
+	MOVQ z+0(FP), AX
+	MOVQ ldz+8(FP), CX
+	SHLQ $0x02, CX
+	MOVQ n+16(FP), DX
+	MOVQ s+24(FP), BX
+	MOVQ $0x00000001, SI
+
+strip:
+	MOVQ    AX, R8
+	VMOVUPS (BX), Z0
+	VMOVUPS 64(BX), Z1
+	VMOVUPS 128(BX), Z2
+	VMOVUPS 192(BX), Z3
+	MOVQ    DX, DI
+	TESTQ   DI, DI
+	JZ      stripEnd
+
+class:
+	VMOVUPS          (R8), Z4
+	VBROADCASTSS     const512_3d2aaaab<>+0(SB), Z5
+	VFMADD213PS.BCST const512_3e2aaaab<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f000000<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z4, Z5
+	VBROADCASTSS     const512_ff800000<>+0(SB), Z6
+	VCMPPS           $0x04, Z6, Z4, K1
+	VMOVAPS.Z        Z5, K1, Z5
+	VADDPS           Z5, Z0, Z0
+	VMOVUPS          64(R8), Z4
+	VBROADCASTSS     const512_3d2aaaab<>+0(SB), Z5
+	VFMADD213PS.BCST const512_3e2aaaab<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f000000<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z4, Z5
+	VBROADCASTSS     const512_ff800000<>+0(SB), Z6
+	VCMPPS           $0x04, Z6, Z4, K1
+	VMOVAPS.Z        Z5, K1, Z5
+	VADDPS           Z5, Z1, Z1
+	VMOVUPS          128(R8), Z4
+	VBROADCASTSS     const512_3d2aaaab<>+0(SB), Z5
+	VFMADD213PS.BCST const512_3e2aaaab<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f000000<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z4, Z5
+	VBROADCASTSS     const512_ff800000<>+0(SB), Z6
+	VCMPPS           $0x04, Z6, Z4, K1
+	VMOVAPS.Z        Z5, K1, Z5
+	VADDPS           Z5, Z2, Z2
+	VMOVUPS          192(R8), Z4
+	VBROADCASTSS     const512_3d2aaaab<>+0(SB), Z5
+	VFMADD213PS.BCST const512_3e2aaaab<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f000000<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z4, Z5
+	VBROADCASTSS     const512_ff800000<>+0(SB), Z6
+	VCMPPS           $0x04, Z6, Z4, K1
+	VMOVAPS.Z        Z5, K1, Z5
+	VADDPS           Z5, Z3, Z3
+	ADDQ             CX, R8
+	DECQ             DI
+	JNZ              class
+
+stripEnd:
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	VMOVUPS Z2, 128(BX)
+	VMOVUPS Z3, 192(BX)
+	ADDQ    $+256, AX
+	ADDQ    $+256, BX
+	DECQ    SI
+	JNZ     strip
+	VZEROUPPER
+	RET
+
+DATA const512_3d2aaaab<>+0(SB)/4, $0x3d2aaaab
+GLOBL const512_3d2aaaab<>(SB), RODATA|NOPTR, $4
+
+DATA const512_3e2aaaab<>+0(SB)/4, $0x3e2aaaab
+GLOBL const512_3e2aaaab<>(SB), RODATA|NOPTR, $4
+
+// func tileTaylorMap3x512(p *float32, ldp int, z *float32, ldz int, n int, scale *float32)
+// Requires: AVX, AVX512F
+TEXT ·tileTaylorMap3x512(SB), NOSPLIT, $0-48
+	MOVQ p+0(FP), AX
+	MOVQ ldp+8(FP), CX
+	SHLQ $0x02, CX
+	MOVQ z+16(FP), DX
+	MOVQ ldz+24(FP), BX
+	SHLQ $0x02, BX
+	MOVQ n+32(FP), SI
+	MOVQ scale+40(FP), DI
+	MOVQ $0x00000001, R8
+
+strip:
+	MOVQ    AX, R10
+	MOVQ    DX, R11
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS 128(DI), Z2
+	VMOVUPS 192(DI), Z3
+	MOVQ    SI, R9
+	TESTQ   R9, R9
+	JZ      stripEnd
+
+class:
+	VMOVUPS          (R11), Z4
+	VBROADCASTSS     const512_3e2aaaab<>+0(SB), Z5
+	VFMADD213PS.BCST const512_3f000000<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z4, Z5
+	VMULPS           Z0, Z5, Z5
+	VMOVUPS          Z5, (R10)
+	VMOVUPS          64(R11), Z4
+	VBROADCASTSS     const512_3e2aaaab<>+0(SB), Z5
+	VFMADD213PS.BCST const512_3f000000<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z4, Z5
+	VMULPS           Z1, Z5, Z5
+	VMOVUPS          Z5, 64(R10)
+	VMOVUPS          128(R11), Z4
+	VBROADCASTSS     const512_3e2aaaab<>+0(SB), Z5
+	VFMADD213PS.BCST const512_3f000000<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z4, Z5
+	VMULPS           Z2, Z5, Z5
+	VMOVUPS          Z5, 128(R10)
+	VMOVUPS          192(R11), Z4
+	VBROADCASTSS     const512_3e2aaaab<>+0(SB), Z5
+	VFMADD213PS.BCST const512_3f000000<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z4, Z5
+	VMULPS           Z3, Z5, Z5
+	VMOVUPS          Z5, 192(R10)
+	ADDQ             CX, R10
+	ADDQ             BX, R11
+	DECQ             R9
+	JNZ              class
+
+stripEnd:
+	ADDQ $+256, AX
+	ADDQ $+256, DX
+	ADDQ $+256, DI
+	DECQ R8
+	JNZ  strip
+	VZEROUPPER
+	RET
+
+// func tileTaylorSum6x512(z *float32, ldz int, n int, s *float32)
+// Requires: AVX, AVX512F
+TEXT ·tileTaylorSum6x512(SB), NOSPLIT, $0-32
+	MOVQ z+0(FP), AX
+	MOVQ ldz+8(FP), CX
+	SHLQ $0x02, CX
+	MOVQ n+16(FP), DX
+	MOVQ s+24(FP), BX
+	MOVQ $0x00000001, SI
+
+strip:
+	MOVQ    AX, R8
+	VMOVUPS (BX), Z0
+	VMOVUPS 64(BX), Z1
+	VMOVUPS 128(BX), Z2
+	VMOVUPS 192(BX), Z3
+	MOVQ    DX, DI
+	TESTQ   DI, DI
+	JZ      stripEnd
+
+class:
+	VMOVUPS          (R8), Z4
+	VBROADCASTSS     const512_3ab60b61<>+0(SB), Z5
+	VFMADD213PS.BCST const512_3c088889<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3d2aaaab<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3e2aaaab<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f000000<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z4, Z5
+	VBROADCASTSS     const512_ff800000<>+0(SB), Z6
+	VCMPPS           $0x04, Z6, Z4, K1
+	VMOVAPS.Z        Z5, K1, Z5
+	VADDPS           Z5, Z0, Z0
+	VMOVUPS          64(R8), Z4
+	VBROADCASTSS     const512_3ab60b61<>+0(SB), Z5
+	VFMADD213PS.BCST const512_3c088889<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3d2aaaab<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3e2aaaab<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f000000<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z4, Z5
+	VBROADCASTSS     const512_ff800000<>+0(SB), Z6
+	VCMPPS           $0x04, Z6, Z4, K1
+	VMOVAPS.Z        Z5, K1, Z5
+	VADDPS           Z5, Z1, Z1
+	VMOVUPS          128(R8), Z4
+	VBROADCASTSS     const512_3ab60b61<>+0(SB), Z5
+	VFMADD213PS.BCST const512_3c088889<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3d2aaaab<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3e2aaaab<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f000000<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z4, Z5
+	VBROADCASTSS     const512_ff800000<>+0(SB), Z6
+	VCMPPS           $0x04, Z6, Z4, K1
+	VMOVAPS.Z        Z5, K1, Z5
+	VADDPS           Z5, Z2, Z2
+	VMOVUPS          192(R8), Z4
+	VBROADCASTSS     const512_3ab60b61<>+0(SB), Z5
+	VFMADD213PS.BCST const512_3c088889<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3d2aaaab<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3e2aaaab<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f000000<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z4, Z5
+	VBROADCASTSS     const512_ff800000<>+0(SB), Z6
+	VCMPPS           $0x04, Z6, Z4, K1
+	VMOVAPS.Z        Z5, K1, Z5
+	VADDPS           Z5, Z3, Z3
+	ADDQ             CX, R8
+	DECQ             DI
+	JNZ              class
+
+stripEnd:
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	VMOVUPS Z2, 128(BX)
+	VMOVUPS Z3, 192(BX)
+	ADDQ    $+256, AX
+	ADDQ    $+256, BX
+	DECQ    SI
+	JNZ     strip
+	VZEROUPPER
+	RET
+
+DATA const512_3ab60b61<>+0(SB)/4, $0x3ab60b61
+GLOBL const512_3ab60b61<>(SB), RODATA|NOPTR, $4
+
+DATA const512_3c088889<>+0(SB)/4, $0x3c088889
+GLOBL const512_3c088889<>(SB), RODATA|NOPTR, $4
+
+// func tileTaylorMap5x512(p *float32, ldp int, z *float32, ldz int, n int, scale *float32)
+// Requires: AVX, AVX512F
+TEXT ·tileTaylorMap5x512(SB), NOSPLIT, $0-48
+	MOVQ p+0(FP), AX
+	MOVQ ldp+8(FP), CX
+	SHLQ $0x02, CX
+	MOVQ z+16(FP), DX
+	MOVQ ldz+24(FP), BX
+	SHLQ $0x02, BX
+	MOVQ n+32(FP), SI
+	MOVQ scale+40(FP), DI
+	MOVQ $0x00000001, R8
+
+strip:
+	MOVQ    AX, R10
+	MOVQ    DX, R11
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS 128(DI), Z2
+	VMOVUPS 192(DI), Z3
+	MOVQ    SI, R9
+	TESTQ   R9, R9
+	JZ      stripEnd
+
+class:
+	VMOVUPS          (R11), Z4
+	VBROADCASTSS     const512_3c088889<>+0(SB), Z5
+	VFMADD213PS.BCST const512_3d2aaaab<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3e2aaaab<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f000000<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z4, Z5
+	VMULPS           Z0, Z5, Z5
+	VMOVUPS          Z5, (R10)
+	VMOVUPS          64(R11), Z4
+	VBROADCASTSS     const512_3c088889<>+0(SB), Z5
+	VFMADD213PS.BCST const512_3d2aaaab<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3e2aaaab<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f000000<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z4, Z5
+	VMULPS           Z1, Z5, Z5
+	VMOVUPS          Z5, 64(R10)
+	VMOVUPS          128(R11), Z4
+	VBROADCASTSS     const512_3c088889<>+0(SB), Z5
+	VFMADD213PS.BCST const512_3d2aaaab<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3e2aaaab<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f000000<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z4, Z5
+	VMULPS           Z2, Z5, Z5
+	VMOVUPS          Z5, 128(R10)
+	VMOVUPS          192(R11), Z4
+	VBROADCASTSS     const512_3c088889<>+0(SB), Z5
+	VFMADD213PS.BCST const512_3d2aaaab<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3e2aaaab<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f000000<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z4, Z5
+	VMULPS           Z3, Z5, Z5
+	VMOVUPS          Z5, 192(R10)
+	ADDQ             CX, R10
+	ADDQ             BX, R11
+	DECQ             R9
+	JNZ              class
+
+stripEnd:
+	ADDQ $+256, AX
+	ADDQ $+256, DX
+	ADDQ $+256, DI
+	DECQ R8
+	JNZ  strip
+	VZEROUPPER
+	RET
+
+// func tileTaylorSum8x512(z *float32, ldz int, n int, s *float32)
+// Requires: AVX, AVX512F
+TEXT ·tileTaylorSum8x512(SB), NOSPLIT, $0-32
+	MOVQ z+0(FP), AX
+	MOVQ ldz+8(FP), CX
+	SHLQ $0x02, CX
+	MOVQ n+16(FP), DX
+	MOVQ s+24(FP), BX
+	MOVQ $0x00000001, SI
+
+strip:
+	MOVQ    AX, R8
+	VMOVUPS (BX), Z0
+	VMOVUPS 64(BX), Z1
+	VMOVUPS 128(BX), Z2
+	VMOVUPS 192(BX), Z3
+	MOVQ    DX, DI
+	TESTQ   DI, DI
+	JZ      stripEnd
+
+class:
+	VMOVUPS          (R8), Z4
+	VBROADCASTSS     const512_37d00d01<>+0(SB), Z5
+	VFMADD213PS.BCST const512_39500d01<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3ab60b61<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3c088889<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3d2aaaab<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3e2aaaab<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f000000<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z4, Z5
+	VBROADCASTSS     const512_ff800000<>+0(SB), Z6
+	VCMPPS           $0x04, Z6, Z4, K1
+	VMOVAPS.Z        Z5, K1, Z5
+	VADDPS           Z5, Z0, Z0
+	VMOVUPS          64(R8), Z4
+	VBROADCASTSS     const512_37d00d01<>+0(SB), Z5
+	VFMADD213PS.BCST const512_39500d01<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3ab60b61<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3c088889<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3d2aaaab<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3e2aaaab<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f000000<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z4, Z5
+	VBROADCASTSS     const512_ff800000<>+0(SB), Z6
+	VCMPPS           $0x04, Z6, Z4, K1
+	VMOVAPS.Z        Z5, K1, Z5
+	VADDPS           Z5, Z1, Z1
+	VMOVUPS          128(R8), Z4
+	VBROADCASTSS     const512_37d00d01<>+0(SB), Z5
+	VFMADD213PS.BCST const512_39500d01<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3ab60b61<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3c088889<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3d2aaaab<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3e2aaaab<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f000000<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z4, Z5
+	VBROADCASTSS     const512_ff800000<>+0(SB), Z6
+	VCMPPS           $0x04, Z6, Z4, K1
+	VMOVAPS.Z        Z5, K1, Z5
+	VADDPS           Z5, Z2, Z2
+	VMOVUPS          192(R8), Z4
+	VBROADCASTSS     const512_37d00d01<>+0(SB), Z5
+	VFMADD213PS.BCST const512_39500d01<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3ab60b61<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3c088889<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3d2aaaab<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3e2aaaab<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f000000<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z4, Z5
+	VBROADCASTSS     const512_ff800000<>+0(SB), Z6
+	VCMPPS           $0x04, Z6, Z4, K1
+	VMOVAPS.Z        Z5, K1, Z5
+	VADDPS           Z5, Z3, Z3
+	ADDQ             CX, R8
+	DECQ             DI
+	JNZ              class
+
+stripEnd:
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	VMOVUPS Z2, 128(BX)
+	VMOVUPS Z3, 192(BX)
+	ADDQ    $+256, AX
+	ADDQ    $+256, BX
+	DECQ    SI
+	JNZ     strip
+	VZEROUPPER
+	RET
+
+DATA const512_37d00d01<>+0(SB)/4, $0x37d00d01
+GLOBL const512_37d00d01<>(SB), RODATA|NOPTR, $4
+
+DATA const512_39500d01<>+0(SB)/4, $0x39500d01
+GLOBL const512_39500d01<>(SB), RODATA|NOPTR, $4
+
+// func tileTaylorMap7x512(p *float32, ldp int, z *float32, ldz int, n int, scale *float32)
+// Requires: AVX, AVX512F
+TEXT ·tileTaylorMap7x512(SB), NOSPLIT, $0-48
+	MOVQ p+0(FP), AX
+	MOVQ ldp+8(FP), CX
+	SHLQ $0x02, CX
+	MOVQ z+16(FP), DX
+	MOVQ ldz+24(FP), BX
+	SHLQ $0x02, BX
+	MOVQ n+32(FP), SI
+	MOVQ scale+40(FP), DI
+	MOVQ $0x00000001, R8
+
+strip:
+	MOVQ    AX, R10
+	MOVQ    DX, R11
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS 128(DI), Z2
+	VMOVUPS 192(DI), Z3
+	MOVQ    SI, R9
+	TESTQ   R9, R9
+	JZ      stripEnd
+
+class:
+	VMOVUPS          (R11), Z4
+	VBROADCASTSS     const512_39500d01<>+0(SB), Z5
+	VFMADD213PS.BCST const512_3ab60b61<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3c088889<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3d2aaaab<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3e2aaaab<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f000000<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z4, Z5
+	VMULPS           Z0, Z5, Z5
+	VMOVUPS          Z5, (R10)
+	VMOVUPS          64(R11), Z4
+	VBROADCASTSS     const512_39500d01<>+0(SB), Z5
+	VFMADD213PS.BCST const512_3ab60b61<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3c088889<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3d2aaaab<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3e2aaaab<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f000000<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z4, Z5
+	VMULPS           Z1, Z5, Z5
+	VMOVUPS          Z5, 64(R10)
+	VMOVUPS          128(R11), Z4
+	VBROADCASTSS     const512_39500d01<>+0(SB), Z5
+	VFMADD213PS.BCST const512_3ab60b61<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3c088889<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3d2aaaab<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3e2aaaab<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f000000<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z4, Z5
+	VMULPS           Z2, Z5, Z5
+	VMOVUPS          Z5, 128(R10)
+	VMOVUPS          192(R11), Z4
+	VBROADCASTSS     const512_39500d01<>+0(SB), Z5
+	VFMADD213PS.BCST const512_3ab60b61<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3c088889<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3d2aaaab<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3e2aaaab<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f000000<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z4, Z5
+	VMULPS           Z3, Z5, Z5
+	VMOVUPS          Z5, 192(R10)
+	ADDQ             CX, R10
+	ADDQ             BX, R11
+	DECQ             R9
+	JNZ              class
+
+stripEnd:
+	ADDQ $+256, AX
+	ADDQ $+256, DX
+	ADDQ $+256, DI
+	DECQ R8
+	JNZ  strip
+	VZEROUPPER
+	RET
+
 // func probe512(n int)
 // Requires: AVX, AVX512F
 TEXT ·probe512(SB), NOSPLIT, $0-8
@@ -5918,6 +6641,598 @@ skip7:
 
 done:
 	MOVQ R9, ret+56(FP)
+	VZEROUPPER
+	RET
+
+// func tileSoftplusSum256(z *float32, ldz int, n int, m *float32, prod *float32, s *float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·tileSoftplusSum256(SB), NOSPLIT, $0-48
+	MOVQ z+0(FP), AX
+	MOVQ ldz+8(FP), CX
+	SHLQ $0x02, CX
+	MOVQ n+16(FP), DX
+	MOVQ m+24(FP), BX
+	MOVQ prod+32(FP), SI
+	MOVQ s+40(FP), DI
+	MOVQ $0x00000004, R8
+
+strip:
+	MOVQ    AX, R10
+	VMOVUPS (BX), Y0
+	VMOVUPS 32(BX), Y1
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	VMOVUPS (DI), Y4
+	VMOVUPS 32(DI), Y5
+	MOVQ    DX, R9
+	TESTQ   R9, R9
+	JZ      stripEnd
+
+class:
+	VMOVUPS      (R10), Y7
+	VSUBPS       Y0, Y7, Y7
+	VXORPS       Y8, Y8, Y8
+	VMAXPS       Y7, Y8, Y8
+	VADDPS       Y8, Y4, Y4
+	VORPS        const256_80000000<>+0(SB), Y7, Y7
+	VBROADCASTSS const256_c2fe0000<>+0(SB), Y8
+	VMAXPS       Y7, Y8, Y7
+	VBROADCASTSS const256_43000000<>+0(SB), Y8
+	VMINPS       Y7, Y8, Y7
+	VROUNDPS     $0x09, Y7, Y8
+	VSUBPS       Y8, Y7, Y7
+	VBROADCASTSS const256_395a4aaa<>+0(SB), Y6
+	VFMADD213PS  const256_3aa65bd8<>+0(SB), Y7, Y6
+	VFMADD213PS  const256_3c1e243e<>+0(SB), Y7, Y6
+	VFMADD213PS  const256_3d634fcc<>+0(SB), Y7, Y6
+	VFMADD213PS  const256_3e75fe1f<>+0(SB), Y7, Y6
+	VFMADD213PS  const256_3f317218<>+0(SB), Y7, Y6
+	VFMADD213PS  const256_3f800000<>+0(SB), Y7, Y6
+	VBROADCASTSS const256_c2fc0000<>+0(SB), Y7
+	VCMPPS       $0x01, Y7, Y8, Y7
+	VCVTPS2DQ    Y8, Y8
+	VPSLLD       $0x17, Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VANDNPS      Y6, Y7, Y6
+	VADDPS       Y6, Y2, Y8
+	VFMADD213PS  Y8, Y6, Y2
+	VMOVUPS      32(R10), Y7
+	VSUBPS       Y1, Y7, Y7
+	VXORPS       Y8, Y8, Y8
+	VMAXPS       Y7, Y8, Y8
+	VADDPS       Y8, Y5, Y5
+	VORPS        const256_80000000<>+0(SB), Y7, Y7
+	VBROADCASTSS const256_c2fe0000<>+0(SB), Y8
+	VMAXPS       Y7, Y8, Y7
+	VBROADCASTSS const256_43000000<>+0(SB), Y8
+	VMINPS       Y7, Y8, Y7
+	VROUNDPS     $0x09, Y7, Y8
+	VSUBPS       Y8, Y7, Y7
+	VBROADCASTSS const256_395a4aaa<>+0(SB), Y6
+	VFMADD213PS  const256_3aa65bd8<>+0(SB), Y7, Y6
+	VFMADD213PS  const256_3c1e243e<>+0(SB), Y7, Y6
+	VFMADD213PS  const256_3d634fcc<>+0(SB), Y7, Y6
+	VFMADD213PS  const256_3e75fe1f<>+0(SB), Y7, Y6
+	VFMADD213PS  const256_3f317218<>+0(SB), Y7, Y6
+	VFMADD213PS  const256_3f800000<>+0(SB), Y7, Y6
+	VBROADCASTSS const256_c2fc0000<>+0(SB), Y7
+	VCMPPS       $0x01, Y7, Y8, Y7
+	VCVTPS2DQ    Y8, Y8
+	VPSLLD       $0x17, Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VANDNPS      Y6, Y7, Y6
+	VADDPS       Y6, Y3, Y8
+	VFMADD213PS  Y8, Y6, Y3
+	ADDQ         CX, R10
+	DECQ         R9
+	JNZ          class
+
+stripEnd:
+	VMOVUPS Y2, (SI)
+	VMOVUPS Y3, 32(SI)
+	VMOVUPS Y4, (DI)
+	VMOVUPS Y5, 32(DI)
+	ADDQ    $+64, AX
+	ADDQ    $+64, BX
+	ADDQ    $+64, SI
+	ADDQ    $+64, DI
+	DECQ    R8
+	JNZ     strip
+	VZEROUPPER
+	RET
+
+DATA const256_80000000<>+0(SB)/4, $0x80000000
+DATA const256_80000000<>+4(SB)/4, $0x80000000
+DATA const256_80000000<>+8(SB)/4, $0x80000000
+DATA const256_80000000<>+12(SB)/4, $0x80000000
+DATA const256_80000000<>+16(SB)/4, $0x80000000
+DATA const256_80000000<>+20(SB)/4, $0x80000000
+DATA const256_80000000<>+24(SB)/4, $0x80000000
+DATA const256_80000000<>+28(SB)/4, $0x80000000
+GLOBL const256_80000000<>(SB), RODATA|NOPTR, $32
+
+// func tileSigmoidMap256(p *float32, ldp int, z *float32, ldz int, n int, m *float32, scale *float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·tileSigmoidMap256(SB), NOSPLIT, $0-56
+	MOVQ p+0(FP), AX
+	MOVQ ldp+8(FP), CX
+	SHLQ $0x02, CX
+	MOVQ z+16(FP), DX
+	MOVQ ldz+24(FP), BX
+	SHLQ $0x02, BX
+	MOVQ n+32(FP), SI
+	MOVQ m+40(FP), DI
+	MOVQ scale+48(FP), R8
+	MOVQ $0x00000004, R9
+
+strip:
+	MOVQ    AX, R11
+	MOVQ    DX, R12
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	VMOVUPS (R8), Y2
+	VMOVUPS 32(R8), Y3
+	MOVQ    SI, R10
+	TESTQ   R10, R10
+	JZ      stripEnd
+
+class:
+	VMOVUPS      (R12), Y5
+	VSUBPS       Y5, Y0, Y5
+	VBROADCASTSS const256_c2fe0000<>+0(SB), Y6
+	VMAXPS       Y5, Y6, Y5
+	VBROADCASTSS const256_43000000<>+0(SB), Y6
+	VMINPS       Y5, Y6, Y5
+	VROUNDPS     $0x09, Y5, Y6
+	VSUBPS       Y6, Y5, Y5
+	VBROADCASTSS const256_395a4aaa<>+0(SB), Y4
+	VFMADD213PS  const256_3aa65bd8<>+0(SB), Y5, Y4
+	VFMADD213PS  const256_3c1e243e<>+0(SB), Y5, Y4
+	VFMADD213PS  const256_3d634fcc<>+0(SB), Y5, Y4
+	VFMADD213PS  const256_3e75fe1f<>+0(SB), Y5, Y4
+	VFMADD213PS  const256_3f317218<>+0(SB), Y5, Y4
+	VFMADD213PS  const256_3f800000<>+0(SB), Y5, Y4
+	VBROADCASTSS const256_c2fc0000<>+0(SB), Y5
+	VCMPPS       $0x01, Y5, Y6, Y5
+	VCVTPS2DQ    Y6, Y6
+	VPSLLD       $0x17, Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VANDNPS      Y4, Y5, Y4
+	VADDPS       const256_3f800000<>+0(SB), Y4, Y4
+	VDIVPS       Y4, Y2, Y4
+	VMOVUPS      Y4, (R11)
+	VMOVUPS      32(R12), Y5
+	VSUBPS       Y5, Y1, Y5
+	VBROADCASTSS const256_c2fe0000<>+0(SB), Y6
+	VMAXPS       Y5, Y6, Y5
+	VBROADCASTSS const256_43000000<>+0(SB), Y6
+	VMINPS       Y5, Y6, Y5
+	VROUNDPS     $0x09, Y5, Y6
+	VSUBPS       Y6, Y5, Y5
+	VBROADCASTSS const256_395a4aaa<>+0(SB), Y4
+	VFMADD213PS  const256_3aa65bd8<>+0(SB), Y5, Y4
+	VFMADD213PS  const256_3c1e243e<>+0(SB), Y5, Y4
+	VFMADD213PS  const256_3d634fcc<>+0(SB), Y5, Y4
+	VFMADD213PS  const256_3e75fe1f<>+0(SB), Y5, Y4
+	VFMADD213PS  const256_3f317218<>+0(SB), Y5, Y4
+	VFMADD213PS  const256_3f800000<>+0(SB), Y5, Y4
+	VBROADCASTSS const256_c2fc0000<>+0(SB), Y5
+	VCMPPS       $0x01, Y5, Y6, Y5
+	VCVTPS2DQ    Y6, Y6
+	VPSLLD       $0x17, Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VANDNPS      Y4, Y5, Y4
+	VADDPS       const256_3f800000<>+0(SB), Y4, Y4
+	VDIVPS       Y4, Y3, Y4
+	VMOVUPS      Y4, 32(R11)
+	ADDQ         CX, R11
+	ADDQ         BX, R12
+	DECQ         R10
+	JNZ          class
+
+stripEnd:
+	ADDQ $+64, AX
+	ADDQ $+64, DX
+	ADDQ $+64, DI
+	ADDQ $+64, R8
+	DECQ R9
+	JNZ  strip
+	VZEROUPPER
+	RET
+
+// func tileTaylorSum4x256(z *float32, ldz int, n int, s *float32)
+// Requires: AVX, FMA3
+TEXT ·tileTaylorSum4x256(SB), NOSPLIT, $0-32
+	MOVQ z+0(FP), AX
+	MOVQ ldz+8(FP), CX
+	SHLQ $0x02, CX
+	MOVQ n+16(FP), DX
+	MOVQ s+24(FP), BX
+	MOVQ $0x00000004, SI
+
+strip:
+	MOVQ    AX, R8
+	VMOVUPS (BX), Y0
+	VMOVUPS 32(BX), Y1
+	MOVQ    DX, DI
+	TESTQ   DI, DI
+	JZ      stripEnd
+
+class:
+	VMOVUPS      (R8), Y2
+	VBROADCASTSS const256_3d2aaaab<>+0(SB), Y3
+	VFMADD213PS  const256_3e2aaaab<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3f000000<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3f800000<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3f800000<>+0(SB), Y2, Y3
+	VBROADCASTSS const256_ff800000<>+0(SB), Y4
+	VCMPPS       $0x04, Y4, Y2, Y4
+	VANDPS       Y4, Y3, Y3
+	VADDPS       Y3, Y0, Y0
+	VMOVUPS      32(R8), Y2
+	VBROADCASTSS const256_3d2aaaab<>+0(SB), Y3
+	VFMADD213PS  const256_3e2aaaab<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3f000000<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3f800000<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3f800000<>+0(SB), Y2, Y3
+	VBROADCASTSS const256_ff800000<>+0(SB), Y4
+	VCMPPS       $0x04, Y4, Y2, Y4
+	VANDPS       Y4, Y3, Y3
+	VADDPS       Y3, Y1, Y1
+	ADDQ         CX, R8
+	DECQ         DI
+	JNZ          class
+
+stripEnd:
+	VMOVUPS Y0, (BX)
+	VMOVUPS Y1, 32(BX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, BX
+	DECQ    SI
+	JNZ     strip
+	VZEROUPPER
+	RET
+
+DATA const256_3d2aaaab<>+0(SB)/4, $0x3d2aaaab
+DATA const256_3d2aaaab<>+4(SB)/4, $0x3d2aaaab
+DATA const256_3d2aaaab<>+8(SB)/4, $0x3d2aaaab
+DATA const256_3d2aaaab<>+12(SB)/4, $0x3d2aaaab
+DATA const256_3d2aaaab<>+16(SB)/4, $0x3d2aaaab
+DATA const256_3d2aaaab<>+20(SB)/4, $0x3d2aaaab
+DATA const256_3d2aaaab<>+24(SB)/4, $0x3d2aaaab
+DATA const256_3d2aaaab<>+28(SB)/4, $0x3d2aaaab
+GLOBL const256_3d2aaaab<>(SB), RODATA|NOPTR, $32
+
+DATA const256_3e2aaaab<>+0(SB)/4, $0x3e2aaaab
+DATA const256_3e2aaaab<>+4(SB)/4, $0x3e2aaaab
+DATA const256_3e2aaaab<>+8(SB)/4, $0x3e2aaaab
+DATA const256_3e2aaaab<>+12(SB)/4, $0x3e2aaaab
+DATA const256_3e2aaaab<>+16(SB)/4, $0x3e2aaaab
+DATA const256_3e2aaaab<>+20(SB)/4, $0x3e2aaaab
+DATA const256_3e2aaaab<>+24(SB)/4, $0x3e2aaaab
+DATA const256_3e2aaaab<>+28(SB)/4, $0x3e2aaaab
+GLOBL const256_3e2aaaab<>(SB), RODATA|NOPTR, $32
+
+// func tileTaylorMap3x256(p *float32, ldp int, z *float32, ldz int, n int, scale *float32)
+// Requires: AVX, FMA3
+TEXT ·tileTaylorMap3x256(SB), NOSPLIT, $0-48
+	MOVQ p+0(FP), AX
+	MOVQ ldp+8(FP), CX
+	SHLQ $0x02, CX
+	MOVQ z+16(FP), DX
+	MOVQ ldz+24(FP), BX
+	SHLQ $0x02, BX
+	MOVQ n+32(FP), SI
+	MOVQ scale+40(FP), DI
+	MOVQ $0x00000004, R8
+
+strip:
+	MOVQ    AX, R10
+	MOVQ    DX, R11
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	MOVQ    SI, R9
+	TESTQ   R9, R9
+	JZ      stripEnd
+
+class:
+	VMOVUPS      (R11), Y2
+	VBROADCASTSS const256_3e2aaaab<>+0(SB), Y3
+	VFMADD213PS  const256_3f000000<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3f800000<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3f800000<>+0(SB), Y2, Y3
+	VMULPS       Y0, Y3, Y3
+	VMOVUPS      Y3, (R10)
+	VMOVUPS      32(R11), Y2
+	VBROADCASTSS const256_3e2aaaab<>+0(SB), Y3
+	VFMADD213PS  const256_3f000000<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3f800000<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3f800000<>+0(SB), Y2, Y3
+	VMULPS       Y1, Y3, Y3
+	VMOVUPS      Y3, 32(R10)
+	ADDQ         CX, R10
+	ADDQ         BX, R11
+	DECQ         R9
+	JNZ          class
+
+stripEnd:
+	ADDQ $+64, AX
+	ADDQ $+64, DX
+	ADDQ $+64, DI
+	DECQ R8
+	JNZ  strip
+	VZEROUPPER
+	RET
+
+// func tileTaylorSum6x256(z *float32, ldz int, n int, s *float32)
+// Requires: AVX, FMA3
+TEXT ·tileTaylorSum6x256(SB), NOSPLIT, $0-32
+	MOVQ z+0(FP), AX
+	MOVQ ldz+8(FP), CX
+	SHLQ $0x02, CX
+	MOVQ n+16(FP), DX
+	MOVQ s+24(FP), BX
+	MOVQ $0x00000004, SI
+
+strip:
+	MOVQ    AX, R8
+	VMOVUPS (BX), Y0
+	VMOVUPS 32(BX), Y1
+	MOVQ    DX, DI
+	TESTQ   DI, DI
+	JZ      stripEnd
+
+class:
+	VMOVUPS      (R8), Y2
+	VBROADCASTSS const256_3ab60b61<>+0(SB), Y3
+	VFMADD213PS  const256_3c088889<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3d2aaaab<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3e2aaaab<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3f000000<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3f800000<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3f800000<>+0(SB), Y2, Y3
+	VBROADCASTSS const256_ff800000<>+0(SB), Y4
+	VCMPPS       $0x04, Y4, Y2, Y4
+	VANDPS       Y4, Y3, Y3
+	VADDPS       Y3, Y0, Y0
+	VMOVUPS      32(R8), Y2
+	VBROADCASTSS const256_3ab60b61<>+0(SB), Y3
+	VFMADD213PS  const256_3c088889<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3d2aaaab<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3e2aaaab<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3f000000<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3f800000<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3f800000<>+0(SB), Y2, Y3
+	VBROADCASTSS const256_ff800000<>+0(SB), Y4
+	VCMPPS       $0x04, Y4, Y2, Y4
+	VANDPS       Y4, Y3, Y3
+	VADDPS       Y3, Y1, Y1
+	ADDQ         CX, R8
+	DECQ         DI
+	JNZ          class
+
+stripEnd:
+	VMOVUPS Y0, (BX)
+	VMOVUPS Y1, 32(BX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, BX
+	DECQ    SI
+	JNZ     strip
+	VZEROUPPER
+	RET
+
+DATA const256_3ab60b61<>+0(SB)/4, $0x3ab60b61
+DATA const256_3ab60b61<>+4(SB)/4, $0x3ab60b61
+DATA const256_3ab60b61<>+8(SB)/4, $0x3ab60b61
+DATA const256_3ab60b61<>+12(SB)/4, $0x3ab60b61
+DATA const256_3ab60b61<>+16(SB)/4, $0x3ab60b61
+DATA const256_3ab60b61<>+20(SB)/4, $0x3ab60b61
+DATA const256_3ab60b61<>+24(SB)/4, $0x3ab60b61
+DATA const256_3ab60b61<>+28(SB)/4, $0x3ab60b61
+GLOBL const256_3ab60b61<>(SB), RODATA|NOPTR, $32
+
+DATA const256_3c088889<>+0(SB)/4, $0x3c088889
+DATA const256_3c088889<>+4(SB)/4, $0x3c088889
+DATA const256_3c088889<>+8(SB)/4, $0x3c088889
+DATA const256_3c088889<>+12(SB)/4, $0x3c088889
+DATA const256_3c088889<>+16(SB)/4, $0x3c088889
+DATA const256_3c088889<>+20(SB)/4, $0x3c088889
+DATA const256_3c088889<>+24(SB)/4, $0x3c088889
+DATA const256_3c088889<>+28(SB)/4, $0x3c088889
+GLOBL const256_3c088889<>(SB), RODATA|NOPTR, $32
+
+// func tileTaylorMap5x256(p *float32, ldp int, z *float32, ldz int, n int, scale *float32)
+// Requires: AVX, FMA3
+TEXT ·tileTaylorMap5x256(SB), NOSPLIT, $0-48
+	MOVQ p+0(FP), AX
+	MOVQ ldp+8(FP), CX
+	SHLQ $0x02, CX
+	MOVQ z+16(FP), DX
+	MOVQ ldz+24(FP), BX
+	SHLQ $0x02, BX
+	MOVQ n+32(FP), SI
+	MOVQ scale+40(FP), DI
+	MOVQ $0x00000004, R8
+
+strip:
+	MOVQ    AX, R10
+	MOVQ    DX, R11
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	MOVQ    SI, R9
+	TESTQ   R9, R9
+	JZ      stripEnd
+
+class:
+	VMOVUPS      (R11), Y2
+	VBROADCASTSS const256_3c088889<>+0(SB), Y3
+	VFMADD213PS  const256_3d2aaaab<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3e2aaaab<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3f000000<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3f800000<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3f800000<>+0(SB), Y2, Y3
+	VMULPS       Y0, Y3, Y3
+	VMOVUPS      Y3, (R10)
+	VMOVUPS      32(R11), Y2
+	VBROADCASTSS const256_3c088889<>+0(SB), Y3
+	VFMADD213PS  const256_3d2aaaab<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3e2aaaab<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3f000000<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3f800000<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3f800000<>+0(SB), Y2, Y3
+	VMULPS       Y1, Y3, Y3
+	VMOVUPS      Y3, 32(R10)
+	ADDQ         CX, R10
+	ADDQ         BX, R11
+	DECQ         R9
+	JNZ          class
+
+stripEnd:
+	ADDQ $+64, AX
+	ADDQ $+64, DX
+	ADDQ $+64, DI
+	DECQ R8
+	JNZ  strip
+	VZEROUPPER
+	RET
+
+// func tileTaylorSum8x256(z *float32, ldz int, n int, s *float32)
+// Requires: AVX, FMA3
+TEXT ·tileTaylorSum8x256(SB), NOSPLIT, $0-32
+	MOVQ z+0(FP), AX
+	MOVQ ldz+8(FP), CX
+	SHLQ $0x02, CX
+	MOVQ n+16(FP), DX
+	MOVQ s+24(FP), BX
+	MOVQ $0x00000004, SI
+
+strip:
+	MOVQ    AX, R8
+	VMOVUPS (BX), Y0
+	VMOVUPS 32(BX), Y1
+	MOVQ    DX, DI
+	TESTQ   DI, DI
+	JZ      stripEnd
+
+class:
+	VMOVUPS      (R8), Y2
+	VBROADCASTSS const256_37d00d01<>+0(SB), Y3
+	VFMADD213PS  const256_39500d01<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3ab60b61<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3c088889<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3d2aaaab<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3e2aaaab<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3f000000<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3f800000<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3f800000<>+0(SB), Y2, Y3
+	VBROADCASTSS const256_ff800000<>+0(SB), Y4
+	VCMPPS       $0x04, Y4, Y2, Y4
+	VANDPS       Y4, Y3, Y3
+	VADDPS       Y3, Y0, Y0
+	VMOVUPS      32(R8), Y2
+	VBROADCASTSS const256_37d00d01<>+0(SB), Y3
+	VFMADD213PS  const256_39500d01<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3ab60b61<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3c088889<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3d2aaaab<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3e2aaaab<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3f000000<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3f800000<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3f800000<>+0(SB), Y2, Y3
+	VBROADCASTSS const256_ff800000<>+0(SB), Y4
+	VCMPPS       $0x04, Y4, Y2, Y4
+	VANDPS       Y4, Y3, Y3
+	VADDPS       Y3, Y1, Y1
+	ADDQ         CX, R8
+	DECQ         DI
+	JNZ          class
+
+stripEnd:
+	VMOVUPS Y0, (BX)
+	VMOVUPS Y1, 32(BX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, BX
+	DECQ    SI
+	JNZ     strip
+	VZEROUPPER
+	RET
+
+DATA const256_37d00d01<>+0(SB)/4, $0x37d00d01
+DATA const256_37d00d01<>+4(SB)/4, $0x37d00d01
+DATA const256_37d00d01<>+8(SB)/4, $0x37d00d01
+DATA const256_37d00d01<>+12(SB)/4, $0x37d00d01
+DATA const256_37d00d01<>+16(SB)/4, $0x37d00d01
+DATA const256_37d00d01<>+20(SB)/4, $0x37d00d01
+DATA const256_37d00d01<>+24(SB)/4, $0x37d00d01
+DATA const256_37d00d01<>+28(SB)/4, $0x37d00d01
+GLOBL const256_37d00d01<>(SB), RODATA|NOPTR, $32
+
+DATA const256_39500d01<>+0(SB)/4, $0x39500d01
+DATA const256_39500d01<>+4(SB)/4, $0x39500d01
+DATA const256_39500d01<>+8(SB)/4, $0x39500d01
+DATA const256_39500d01<>+12(SB)/4, $0x39500d01
+DATA const256_39500d01<>+16(SB)/4, $0x39500d01
+DATA const256_39500d01<>+20(SB)/4, $0x39500d01
+DATA const256_39500d01<>+24(SB)/4, $0x39500d01
+DATA const256_39500d01<>+28(SB)/4, $0x39500d01
+GLOBL const256_39500d01<>(SB), RODATA|NOPTR, $32
+
+// func tileTaylorMap7x256(p *float32, ldp int, z *float32, ldz int, n int, scale *float32)
+// Requires: AVX, FMA3
+TEXT ·tileTaylorMap7x256(SB), NOSPLIT, $0-48
+	MOVQ p+0(FP), AX
+	MOVQ ldp+8(FP), CX
+	SHLQ $0x02, CX
+	MOVQ z+16(FP), DX
+	MOVQ ldz+24(FP), BX
+	SHLQ $0x02, BX
+	MOVQ n+32(FP), SI
+	MOVQ scale+40(FP), DI
+	MOVQ $0x00000004, R8
+
+strip:
+	MOVQ    AX, R10
+	MOVQ    DX, R11
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	MOVQ    SI, R9
+	TESTQ   R9, R9
+	JZ      stripEnd
+
+class:
+	VMOVUPS      (R11), Y2
+	VBROADCASTSS const256_39500d01<>+0(SB), Y3
+	VFMADD213PS  const256_3ab60b61<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3c088889<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3d2aaaab<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3e2aaaab<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3f000000<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3f800000<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3f800000<>+0(SB), Y2, Y3
+	VMULPS       Y0, Y3, Y3
+	VMOVUPS      Y3, (R10)
+	VMOVUPS      32(R11), Y2
+	VBROADCASTSS const256_39500d01<>+0(SB), Y3
+	VFMADD213PS  const256_3ab60b61<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3c088889<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3d2aaaab<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3e2aaaab<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3f000000<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3f800000<>+0(SB), Y2, Y3
+	VFMADD213PS  const256_3f800000<>+0(SB), Y2, Y3
+	VMULPS       Y1, Y3, Y3
+	VMOVUPS      Y3, 32(R10)
+	ADDQ         CX, R10
+	ADDQ         BX, R11
+	DECQ         R9
+	JNZ          class
+
+stripEnd:
+	ADDQ $+64, AX
+	ADDQ $+64, DX
+	ADDQ $+64, DI
+	DECQ R8
+	JNZ  strip
 	VZEROUPPER
 	RET
 

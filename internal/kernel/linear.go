@@ -167,7 +167,9 @@ const (
 // floats are about 2 MiB (and 8 at least), and 0.3 MB for each processor. Losses
 // with a threshold add about 28 bytes for each candidate, of which there are
 // min(B·C/12, 2²³) at most and a few per row once scores have spread; losses of
-// moments add 4 MiB of Gram matrices, or 8 of them.
+// moments add 4 MiB of Gram matrices, or 8 of them. A [Tiled] loss adds its summary,
+// some 8 to 16 bytes for each chunk and row; one with Each that for as many problems
+// as any of 64 rows has.
 type Workspace struct {
 	// Budget is how many bytes of scores a Forward may keep for what follows it: a
 	// pass that reads them is cheaper than one that computes them again. The scores
@@ -194,17 +196,20 @@ type Workspace struct {
 	up              []float32 // [panels·64]: upstream gradient, 0 beyond B
 	sparse, forward bool
 	threshold       thresholdState
+	few             fewState
+	best            bestState
 	gram            gramState
-	split           splitState
+	slots           slotState
 	sumW            []float64
 	kept            []float32 // scores, tile by tile, if have
 	have            bool
 }
 
-// entry is one target: a class of a row, its weight and its scaled score.
+// entry is one target: a class of a row, its weight, its scaled score and, of a
+// Tiled loss, ∂ℓ/∂z there.
 type entry struct {
-	row, class int32
-	weight, z  float32
+	row, class      int32
+	weight, z, grad float32
 }
 
 // cell is an entry filed under the tile it lies in.
@@ -220,7 +225,7 @@ func (ws *Workspace) Sparse() bool { return ws.sparse }
 // Bytes returns the memory that the Workspace holds.
 func (ws *Workspace) Bytes() int {
 	n := 4*(cap(ws.kept)+cap(ws.ht)+cap(ws.hp)+cap(ws.dh)+cap(ws.stateF)+cap(ws.params)+cap(ws.ptr)+cap(ws.up)) + 8*cap(ws.stateD) +
-		16*cap(ws.entries) + 16*cap(ws.cells) + cap(ws.live) + 8*cap(ws.sumW) + ws.threshold.bytes() + ws.gram.bytes() + ws.split.bytes()
+		20*cap(ws.entries) + 16*cap(ws.cells) + cap(ws.live) + 8*cap(ws.sumW) + ws.threshold.bytes() + ws.few.bytes() + ws.best.bytes() + ws.gram.bytes() + ws.slots.bytes()
 	for _, s := range [][][]float32{ws.tiles, ws.grads, ws.wb, ws.dwb} {
 		for _, x := range s {
 			n += 4 * cap(x)
@@ -262,12 +267,12 @@ func (ws *Workspace) prepare(x *Linear, loss []float32, scale float32) error {
 // staff makes room for the scratch of every worker; GOMAXPROCS may have changed.
 func (ws *Workspace) staff() {
 	n := Workers()
-	for _, s := range []*[][]float32{&ws.tiles, &ws.grads, &ws.wb, &ws.dwb, &ws.gram.w, &ws.gram.dw,
+	for _, s := range []*[][]float32{&ws.tiles, &ws.grads, &ws.wb, &ws.dwb, &ws.slots.tile, &ws.gram.w, &ws.gram.dw,
 		&ws.threshold.sample, &ws.threshold.rows, &ws.threshold.val} {
 		*s = enough(*s, n)
 	}
-	t := &ws.threshold
-	t.idx, t.unsorted, t.counts = enough(t.idx, n), enough(t.unsorted, n), enough(t.counts, n)
+	ws.threshold.idx = enough(ws.threshold.idx, n)
+	ws.few.unsorted, ws.few.counts = enough(ws.few.unsorted, n), enough(ws.few.counts, n)
 }
 
 // enough returns s with n elements or more.
@@ -392,7 +397,7 @@ func (ws *Workspace) chunk(i int) (lo, hi int) {
 }
 
 // eachTile gives every tile of scores to f once, chunk by chunk in parallel;
-// within a chunk tiles come in order. f must not write to z. With keep the scores
+// within a chunk tiles come in order. f leaves z as it was. With keep the scores
 // are kept for later passes, where the budget allows.
 func (ws *Workspace) eachTile(keep bool, f func(worker, chunk, panel, c0, n int, z []float32)) {
 	size := ws.x.C * ws.panels * tileRows
@@ -424,18 +429,18 @@ func (ws *Workspace) tile(c0, n, panel int) []float32 {
 	return ws.kept[(c0*ws.panels+n*panel)*tileRows:][:n*tileRows]
 }
 
-// A tileMap stores in p (stride ldp) what n × 64 scores z (stride ldz) of a panel
-// map to; p may be z.
-type tileMap func(p []float32, ldp int, z []float32, ldz, n, panel int)
+// A tileMap stores in p (stride ldp) ∂L/∂z of the n classes from c0 and a panel,
+// whose scores z have stride ldz; p may be z. What it stores at masked classes
+// does not matter.
+type tileMap func(worker, chunk, panel, c0, n int, p []float32, ldp int, z []float32, ldz int)
 
-// backward computes the gradients from a map of scores to ∂L/∂z, before the share
-// of the targets; target returns what is added at a target.
-func (ws *Workspace) backward(out *Grad, mapTile tileMap, target func(e *entry) float32) {
+// backward computes the gradients from a map of scores to ∂L/∂z.
+func (ws *Workspace) backward(out *Grad, mapTile tileMap) {
 	if out.H != nil {
 		ws.dh = grow(ws.dh, ws.chunks*ws.panels*tileRows*ws.dp)
 	}
 	Parallel(ws.chunks, func(worker, chunk int) {
-		ws.backwardChunk(worker, chunk, out, mapTile, target)
+		ws.backwardChunk(worker, chunk, out, mapTile)
 	})
 	if out.H != nil {
 		ws.addChunks(out.H)
@@ -454,7 +459,7 @@ func (ws *Workspace) addChunks(dh []float32) {
 	})
 }
 
-func (ws *Workspace) backwardChunk(worker, chunk int, out *Grad, mapTile tileMap, target func(e *entry) float32) {
+func (ws *Workspace) backwardChunk(worker, chunk int, out *Grad, mapTile tileMap) {
 	x, dp := ws.x, ws.dp
 	rows := ws.panels * tileRows
 	ld := min(blockRows, rows)
@@ -485,7 +490,7 @@ func (ws *Workspace) backwardChunk(worker, chunk int, out *Grad, mapTile tileMap
 		for b0 := 0; b0 < x.B; b0 += blockRows {
 			nb := min(blockRows, x.B-b0)
 			for r := 0; r < nb; r += tileRows {
-				ws.gradTiles(p[r:], ld, c0, n, (b0+r)/tileRows, mapTile, target)
+				ws.gradTiles(worker, chunk, p[r:], ld, c0, n, (b0+r)/tileRows, mapTile)
 			}
 			if out.W != nil {
 				gemmBlock(p, ld, 1, n, nb, ws.hp[b0*dp:], dp, dw, dp, dp, b0 > 0)
@@ -512,27 +517,23 @@ func (ws *Workspace) backwardChunk(worker, chunk int, out *Grad, mapTile tileMap
 }
 
 // gradTiles fills p with ∂L/∂z of n classes from c0 for a panel.
-func (ws *Workspace) gradTiles(p []float32, ld, c0, n, panel int, mapTile tileMap, target func(e *entry) float32) {
+func (ws *Workspace) gradTiles(worker, chunk int, p []float32, ld, c0, n, panel int, mapTile tileMap) {
 	x := ws.x
 	for t := 0; t < n; t += tileClasses {
 		nt := min(tileClasses, n-t)
-		z := p[t*ld:]
+		dst := p[t*ld:]
 		if ws.have {
-			mapTile(z, ld, ws.tile(c0+t, nt, panel), tileRows, nt, panel)
+			mapTile(worker, chunk, panel, c0+t, nt, dst, ld, ws.tile(c0+t, nt, panel), tileRows)
 		} else {
-			ws.scores(z, ld, c0+t, nt, panel)
-			mapTile(z, ld, z, ld, nt, panel)
+			ws.scores(dst, ld, c0+t, nt, panel)
+			mapTile(worker, chunk, panel, c0+t, nt, dst, ld, dst, ld)
 		}
 		if ws.classes < x.C {
 			for c := range nt {
 				if x.masked(c0 + t + c) {
-					clear(z[c*ld:][:tileRows])
+					clear(dst[c*ld:][:tileRows])
 				}
 			}
-		}
-		for _, at := range ws.inCell(c0+t, panel) {
-			e := &ws.entries[at.entry]
-			z[(int(e.class)-c0-t)*ld+int(e.row)%tileRows] += target(e)
 		}
 	}
 }

@@ -377,7 +377,7 @@ func BenchmarkSoftmax(b *testing.B) {
 
 // TestNoRows has nothing to train on: gradients are zero, not what was there.
 func TestNoRows(t *testing.T) {
-	for _, l := range []Loss{Softmax{Tau: 1}, Entmax{1.5}, Rankmax{1}, RG{1, 0}} {
+	for _, l := range []Loss{Softmax{Tau: 1}, Entmax{Alpha: 1.5}, Stream(Rankmax{1}), CrammerSinger{1}, RG{1, 0}} {
 		p := &problem{Linear: Linear{C: 5, D: 3, W: make([]float32, 15), Label: []int32{}}}
 		loss, out := p.outputs()
 		var ws Workspace
@@ -391,7 +391,7 @@ func TestNoRows(t *testing.T) {
 // TestMoreProcessorsInBackward grows the scratch between the passes.
 func TestMoreProcessorsInBackward(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
-	for _, l := range []Loss{Softmax{Tau: 1}, Entmax{1.5}, RG{1, 0}} {
+	for _, l := range []Loss{Softmax{Tau: 1}, Entmax{Alpha: 1.5}, RG{1, 0}} {
 		p := newProblem(source(16), problemConfig{b: 40, c: 3000, d: 8, sd: 1})
 		loss, out := p.outputs()
 		var ws Workspace
@@ -414,7 +414,7 @@ func TestSoftmaxRefusesBadParameters(t *testing.T) {
 func TestBudget(t *testing.T) {
 	onPaths(t, func(t *testing.T) {
 		r := source(31)
-		losses := []Loss{Softmax{Tau: 0.7, Smoothing: 0.1}, Entmax{Alpha: 1.5}, Entmax{Alpha: 2}}
+		losses := []Loss{Softmax{Tau: 0.7, Smoothing: 0.1}, Entmax{Alpha: 1.5}, Entmax{Alpha: 2}, Stream(Pairwise{})}
 		kept := make([]Workspace, len(losses)) // one for all problems
 		for _, cfg := range []problemConfig{
 			{b: 1, c: 5, d: 3, sd: 1},

@@ -322,6 +322,78 @@ func tileHingeMap(p []float32, ldp int, z []float32, ldz, n int, tau, g []float3
 	}
 }
 
+func tileSoftplusSum(z []float32, ldz, n int, m, prod, s []float32) {
+	tileOK(z, ldz, n)
+	m, prod, s = m[:tileRows], prod[:tileRows], s[:tileRows]
+	switch active {
+	case pathAVX512:
+		tileSoftplusSum512(ptr(z), ldz, n, ptr(m), ptr(prod), ptr(s))
+	case pathAVX2:
+		tileSoftplusSum256(ptr(z), ldz, n, ptr(m), ptr(prod), ptr(s))
+	default:
+		tileSoftplusSumGo(z, ldz, n, m, prod, s)
+	}
+}
+
+func tileSigmoidMap(p []float32, ldp int, z []float32, ldz, n int, m, g []float32) {
+	tileOK(z, ldz, n)
+	tileOK(p, ldp, n)
+	m, g = m[:tileRows], g[:tileRows]
+	switch active {
+	case pathAVX512:
+		tileSigmoidMap512(ptr(p), ldp, ptr(z), ldz, n, ptr(m), ptr(g))
+	case pathAVX2:
+		tileSigmoidMap256(ptr(p), ldp, ptr(z), ldz, n, ptr(m), ptr(g))
+	default:
+		tileSigmoidMapGo(p, ldp, z, ldz, n, m, g)
+	}
+}
+
+// tileTaylorSum takes the orders 4, 6 and 8, of which there is assembly.
+func tileTaylorSum(z []float32, ldz, n, order int, s []float32) {
+	tileOK(z, ldz, n)
+	s = s[:tileRows]
+	switch {
+	case active == pathAVX512 && order == 4:
+		tileTaylorSum4x512(ptr(z), ldz, n, ptr(s))
+	case active == pathAVX512 && order == 6:
+		tileTaylorSum6x512(ptr(z), ldz, n, ptr(s))
+	case active == pathAVX512 && order == 8:
+		tileTaylorSum8x512(ptr(z), ldz, n, ptr(s))
+	case active == pathAVX2 && order == 4:
+		tileTaylorSum4x256(ptr(z), ldz, n, ptr(s))
+	case active == pathAVX2 && order == 6:
+		tileTaylorSum6x256(ptr(z), ldz, n, ptr(s))
+	case active == pathAVX2 && order == 8:
+		tileTaylorSum8x256(ptr(z), ldz, n, ptr(s))
+	default:
+		tileTaylorSumGo(z, ldz, n, order, s)
+	}
+}
+
+// tileTaylorMap takes the orders 3, 5 and 7, of which there is assembly.
+func tileTaylorMap(p []float32, ldp int, z []float32, ldz, n, order int, g []float32) {
+	tileOK(z, ldz, n)
+	tileOK(p, ldp, n)
+	g = g[:tileRows]
+	switch {
+	case active == pathAVX512 && order == 3:
+		tileTaylorMap3x512(ptr(p), ldp, ptr(z), ldz, n, ptr(g))
+	case active == pathAVX512 && order == 5:
+		tileTaylorMap5x512(ptr(p), ldp, ptr(z), ldz, n, ptr(g))
+	case active == pathAVX512 && order == 7:
+		tileTaylorMap7x512(ptr(p), ldp, ptr(z), ldz, n, ptr(g))
+	case active == pathAVX2 && order == 3:
+		tileTaylorMap3x256(ptr(p), ldp, ptr(z), ldz, n, ptr(g))
+	case active == pathAVX2 && order == 5:
+		tileTaylorMap5x256(ptr(p), ldp, ptr(z), ldz, n, ptr(g))
+	case active == pathAVX2 && order == 7:
+		tileTaylorMap7x256(ptr(p), ldp, ptr(z), ldz, n, ptr(g))
+	default:
+		tileTaylorMapGo(p, ldp, z, ldz, n, order, g)
+	}
+}
+
 // tileFilter needs room for n·64 entries and 16 more in val and idx.
 func tileFilter(z []float32, ldz, n int, thr, val []float32, idx []uint32, base int) int {
 	tileOK(z, ldz, n)

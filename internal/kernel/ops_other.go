@@ -26,6 +26,18 @@ func tileHingeSum(z []float32, ldz, n int, tau, f, g, h []float32, e float32) {
 func tileHingeMap(p []float32, ldp int, z []float32, ldz, n int, tau, g []float32, e float32) {
 	tileHingeMapGo(p, ldp, z, ldz, n, tau, g, e)
 }
+func tileSoftplusSum(z []float32, ldz, n int, m, prod, s []float32) {
+	tileSoftplusSumGo(z, ldz, n, m, prod, s)
+}
+func tileSigmoidMap(p []float32, ldp int, z []float32, ldz, n int, m, g []float32) {
+	tileSigmoidMapGo(p, ldp, z, ldz, n, m, g)
+}
+func tileTaylorSum(z []float32, ldz, n, order int, s []float32) {
+	tileTaylorSumGo(z, ldz, n, order, s)
+}
+func tileTaylorMap(p []float32, ldp int, z []float32, ldz, n, order int, g []float32) {
+	tileTaylorMapGo(p, ldp, z, ldz, n, order, g)
+}
 func tileFilter(z []float32, ldz, n int, thr, val []float32, idx []uint32, base int) int {
 	return tileFilterGo(z, ldz, n, thr, val, idx, base)
 }

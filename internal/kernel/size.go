@@ -1,21 +1,31 @@
 package kernel
 
 // WorkspaceBytes estimates what a [Workspace] holds after a Forward and a Backward
-// of l at these sizes, with that Budget: the sum that its comment states.
-func WorkspaceBytes(l Loss, b, c, d, budget int) int64 {
+// of l at these sizes, with that Budget and that many targets in all: the sum that its
+// comment states. Of targets that are problems of their own it takes twice the mean
+// number in a row for the largest.
+func WorkspaceBytes(l Loss, b, c, d, targets, budget int) int64 {
 	panels, dp := ceil(max(b, 1), tileRows), ceil(d, 16)*16
 	rows := panels * tileRows
 	chunks := min(ceil(c, blockClasses), max(minChunk, min(maxChunk, chunkBytes/(4*rows*dp))))
 	n := 4*int64(rows)*int64(d) + 4*int64(b)*int64(dp) + 4*int64(chunks)*int64(rows)*int64(dp) +
 		int64(Workers())*(300<<10)
+	if s, ok := l.(streamed); ok {
+		f, sums, p := s.Widths()
+		slots := 1
+		if s.Each() && targets > b {
+			slots = ceil(2*targets, max(b, 1))
+		}
+		n += int64(slots) * int64(rows) * (int64(chunks)*int64(4*f+8*sums+4) + int64(4*p+4))
+	}
 	switch l.(type) {
-	case Softmax, Entmax, Normmax, Rankmax:
+	case Softmax, streamed, Entmax, Normmax:
 		if kept := 4 * int64(rows) * int64(c); kept <= int64(budget) {
 			n += kept
 		}
 	}
 	switch l.(type) {
-	case Entmax, Normmax, Rankmax:
+	case Entmax, Normmax:
 		n += 28 * int64(min(b*c/12, 1<<23))
 	case RG, Squared, Taylor2, Spherical, ZLoss:
 		n += max(gramBytes, 8*4*int64(dp)*int64(dp))

@@ -255,6 +255,62 @@ func tileHingeMapPowx512(p *float32, ldp int, z *float32, ldz int, n int, tau *f
 //go:noescape
 func tileFilter512(z *float32, ldz int, n int, thr *float32, val *float32, idx *uint32, base uint32) int
 
+// tileSoftplusSum512 takes x = z−m: it multiplies prod+1 by the 1 + 2^−|x| of the classes, without the rounding of the 1, and adds Σ max(x, 0) to s:
+//
+//	for c := range n { for r := range 64 { x := z[c*ldz+r] - m[r]; e := exp2(-abs(x)); prod[r] = prod[r]*e + (prod[r] + e); s[r] += max(x, 0) } }
+//
+//go:noescape
+func tileSoftplusSum512(z *float32, ldz int, n int, m *float32, prod *float32, s *float32)
+
+// tileSigmoidMap512 stores scale/(1 + 2^(m−z)); p may be z:
+//
+//	for c := range n { for r := range 64 { p[c*ldp+r] = scale[r] / (1 + exp2(m[r]-z[c*ldz+r])) } }
+//
+//go:noescape
+func tileSigmoidMap512(p *float32, ldp int, z *float32, ldz int, n int, m *float32, scale *float32)
+
+// tileTaylorSum4x512 adds Σ f(z) over the classes that are not −Inf to s, f(x) = Σ_{k≤4} x^k/k!:
+//
+//	for c := range n { for r := range 64 { if z[c*ldz+r] != -Inf { s[r] += f(z[c*ldz+r]) } } }
+//
+//go:noescape
+func tileTaylorSum4x512(z *float32, ldz int, n int, s *float32)
+
+// tileTaylorMap3x512 stores scale·f(z), f(x) = Σ_{k≤3} x^k/k!; p may be z:
+//
+//	for c := range n { for r := range 64 { p[c*ldp+r] = scale[r] * f(z[c*ldz+r]) } }
+//
+//go:noescape
+func tileTaylorMap3x512(p *float32, ldp int, z *float32, ldz int, n int, scale *float32)
+
+// tileTaylorSum6x512 adds Σ f(z) over the classes that are not −Inf to s, f(x) = Σ_{k≤6} x^k/k!:
+//
+//	for c := range n { for r := range 64 { if z[c*ldz+r] != -Inf { s[r] += f(z[c*ldz+r]) } } }
+//
+//go:noescape
+func tileTaylorSum6x512(z *float32, ldz int, n int, s *float32)
+
+// tileTaylorMap5x512 stores scale·f(z), f(x) = Σ_{k≤5} x^k/k!; p may be z:
+//
+//	for c := range n { for r := range 64 { p[c*ldp+r] = scale[r] * f(z[c*ldz+r]) } }
+//
+//go:noescape
+func tileTaylorMap5x512(p *float32, ldp int, z *float32, ldz int, n int, scale *float32)
+
+// tileTaylorSum8x512 adds Σ f(z) over the classes that are not −Inf to s, f(x) = Σ_{k≤8} x^k/k!:
+//
+//	for c := range n { for r := range 64 { if z[c*ldz+r] != -Inf { s[r] += f(z[c*ldz+r]) } } }
+//
+//go:noescape
+func tileTaylorSum8x512(z *float32, ldz int, n int, s *float32)
+
+// tileTaylorMap7x512 stores scale·f(z), f(x) = Σ_{k≤7} x^k/k!; p may be z:
+//
+//	for c := range n { for r := range 64 { p[c*ldp+r] = scale[r] * f(z[c*ldz+r]) } }
+//
+//go:noescape
+func tileTaylorMap7x512(p *float32, ldp int, z *float32, ldz int, n int, scale *float32)
+
 // probe512 does chains·lanes fused multiply-adds n ≥ 1 times, 24 chains at 512 bits and 12 at 256:
 //
 //	for range n { for c := range chains { acc[c] += x * y } } // fused
@@ -480,6 +536,62 @@ func tileHingeMapPowx256(p *float32, ldp int, z *float32, ldz int, n int, tau *f
 //
 //go:noescape
 func tileFilter256(z *float32, ldz int, n int, thr *float32, val *float32, idx *uint32, base uint32) int
+
+// tileSoftplusSum256 takes x = z−m: it multiplies prod+1 by the 1 + 2^−|x| of the classes, without the rounding of the 1, and adds Σ max(x, 0) to s:
+//
+//	for c := range n { for r := range 64 { x := z[c*ldz+r] - m[r]; e := exp2(-abs(x)); prod[r] = prod[r]*e + (prod[r] + e); s[r] += max(x, 0) } }
+//
+//go:noescape
+func tileSoftplusSum256(z *float32, ldz int, n int, m *float32, prod *float32, s *float32)
+
+// tileSigmoidMap256 stores scale/(1 + 2^(m−z)); p may be z:
+//
+//	for c := range n { for r := range 64 { p[c*ldp+r] = scale[r] / (1 + exp2(m[r]-z[c*ldz+r])) } }
+//
+//go:noescape
+func tileSigmoidMap256(p *float32, ldp int, z *float32, ldz int, n int, m *float32, scale *float32)
+
+// tileTaylorSum4x256 adds Σ f(z) over the classes that are not −Inf to s, f(x) = Σ_{k≤4} x^k/k!:
+//
+//	for c := range n { for r := range 64 { if z[c*ldz+r] != -Inf { s[r] += f(z[c*ldz+r]) } } }
+//
+//go:noescape
+func tileTaylorSum4x256(z *float32, ldz int, n int, s *float32)
+
+// tileTaylorMap3x256 stores scale·f(z), f(x) = Σ_{k≤3} x^k/k!; p may be z:
+//
+//	for c := range n { for r := range 64 { p[c*ldp+r] = scale[r] * f(z[c*ldz+r]) } }
+//
+//go:noescape
+func tileTaylorMap3x256(p *float32, ldp int, z *float32, ldz int, n int, scale *float32)
+
+// tileTaylorSum6x256 adds Σ f(z) over the classes that are not −Inf to s, f(x) = Σ_{k≤6} x^k/k!:
+//
+//	for c := range n { for r := range 64 { if z[c*ldz+r] != -Inf { s[r] += f(z[c*ldz+r]) } } }
+//
+//go:noescape
+func tileTaylorSum6x256(z *float32, ldz int, n int, s *float32)
+
+// tileTaylorMap5x256 stores scale·f(z), f(x) = Σ_{k≤5} x^k/k!; p may be z:
+//
+//	for c := range n { for r := range 64 { p[c*ldp+r] = scale[r] * f(z[c*ldz+r]) } }
+//
+//go:noescape
+func tileTaylorMap5x256(p *float32, ldp int, z *float32, ldz int, n int, scale *float32)
+
+// tileTaylorSum8x256 adds Σ f(z) over the classes that are not −Inf to s, f(x) = Σ_{k≤8} x^k/k!:
+//
+//	for c := range n { for r := range 64 { if z[c*ldz+r] != -Inf { s[r] += f(z[c*ldz+r]) } } }
+//
+//go:noescape
+func tileTaylorSum8x256(z *float32, ldz int, n int, s *float32)
+
+// tileTaylorMap7x256 stores scale·f(z), f(x) = Σ_{k≤7} x^k/k!; p may be z:
+//
+//	for c := range n { for r := range 64 { p[c*ldp+r] = scale[r] * f(z[c*ldz+r]) } }
+//
+//go:noescape
+func tileTaylorMap7x256(p *float32, ldp int, z *float32, ldz int, n int, scale *float32)
 
 // probe256 does chains·lanes fused multiply-adds n ≥ 1 times, 24 chains at 512 bits and 12 at 256:
 //

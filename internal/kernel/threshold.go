@@ -7,7 +7,7 @@ import (
 
 // Losses whose map cuts scores at a threshold, in units z = scale·score:
 //
-//	x_j = [z_j − τ]_+,  Σ x_j^q = 1 (or τ given),  p_j = x_j^e / Σ x^e
+//	x_j = [z_j − τ]_+,  Σ x_j^q = 1,  p_j = x_j^e / Σ x^e,  ∂ℓ/∂z = p − t
 //
 // Three facts make them cheap over many classes. The threshold of a subset of the
 // classes is a lower bound of τ, so a sample gives one. Nothing below a lower bound
@@ -18,17 +18,19 @@ import (
 //
 // So Forward solves a sample; while the sample says that too many scores lie above
 // the bound it folds a full pass and takes a Newton step, the first one from an
-// estimate; then it filters. If the
-// bound has converged and still too many scores lie above it, or the filter keeps
-// more than it should, the gradient is computed densely, as that of softmax.
+// estimate; then it filters. If the bound has converged and still too many scores
+// lie above it, or the filter keeps more than it should, the gradient is computed
+// densely, as that of softmax.
 
 // Entmax is the α-entmax loss fused with the linear layer; α = 2 is sparsemax:
 //
-//	ℓ = ⟨z, p−t⟩ − Ω(p) + Ω(t),  Ω(p) = (Σ p^α − 1)/(α(α−1)),  p = [(α−1)z − τ]_+^(1/(α−1))
+//	ℓ = ⟨z, p−t⟩ − λΩ(p) + λΩ(t),  Ω(p) = (Σ p^α − 1)/(α(α−1)),  p = [(α−1)z/λ − τ]_+^(1/(α−1))
 //
-// ∂ℓ/∂z = p − t. Source: Peters, Niculae and Martins, arXiv:1905.05702, eq. 6–8.
+// ∂ℓ/∂z = p − t. Source: Peters, Niculae and Martins, arXiv:1905.05702, eq. 6–8;
+// λ = α is Tsallis' entropy.
 type Entmax struct {
-	Alpha float64 // in (1,2]
+	Alpha  float64 // in (1,2]
+	Lambda float64 // λ > 0; 0 is 1
 }
 
 // Normmax is the α-normmax loss, of Ω = ‖p‖_α on the simplex, fused with the
@@ -41,65 +43,46 @@ type Normmax struct {
 	Alpha float64 // > 1
 }
 
-// Rankmax is the Rankmax loss fused with the linear layer, the mean over the
-// targets y of a row, by their weights, of
-//
-//	ℓ = log Σ_j [z_j − z_y + δ]_+/δ
-//
-// ∂ℓ/∂z_j = 1[z_j > z_y−δ]/Z for j ≠ y, Z = Σ [z_j − z_y + δ]_+, and at y what makes
-// the sum 0. A row of several targets costs as much as that many rows. Source:
-// Kong, Krichene, Mayoraz, Rendle and Zhang, NeurIPS 2020.
-type Rankmax struct {
-	Margin float64 // δ > 0
-}
-
 // hinge is the common form.
 type hinge struct {
 	scale float64
 	q, e  float64
-	// given is the distance of τ below the label's score, for a loss whose threshold
-	// is not solved for; 0 otherwise.
-	given float64
 	// value returns ℓ.
 	value func(t []entry, s hingeSums) float64
-	// atTarget returns what a target of weight w adds to ∂ℓ/∂z.
-	atTarget func(w float64, s hingeSums) float64
 }
 
-// hingeSums are f = Σ x^q, g = Σ x^(q−1) and r = Σ x^(q+1) at τ, with q = 1 where
-// τ is given.
+// hingeSums are f = Σ x^q, g = Σ x^(q−1) and r = Σ x^(q+1) at τ.
 type hingeSums struct{ tau, f, g, r float64 }
 
 // norm returns Σ x^e.
 func (h hinge) norm(s hingeSums) float64 {
-	switch h.e {
-	case h.q:
-		return s.f
-	case 0: // rankmax divides by Σ x
+	if h.e == h.q {
 		return s.f
 	}
 	return s.g
 }
 
 func (l Entmax) hinge() (hinge, error) {
-	a := l.Alpha
-	if !(a > 1 && a <= 2) {
-		return hinge{}, fmt.Errorf("kernel: entmax with α = %v; α is in (1,2]", a)
+	a, lambda := l.Alpha, l.Lambda
+	if lambda == 0 {
+		lambda = 1
+	}
+	if !(a > 1 && a <= 2 && lambda > 0 && !math.IsInf(lambda, 1)) {
+		return hinge{}, fmt.Errorf("kernel: entmax with α = %v and λ = %v; α is in (1,2], and λ positive and finite", a, l.Lambda)
 	}
 	q := 1 / (a - 1)
 	return hinge{
-		scale: a - 1, q: q, e: q,
+		scale: (a - 1) / lambda, q: q, e: q,
 		value: func(t []entry, s hingeSums) float64 {
 			// With x_k = z_k − τ, signed, Σ(p−t) = 0 and p^α = x·p:
-			// α(α−1)·ℓ = (α−1)·Σxp − α·Σ t_k x_k + Σ t_k^α.
+			// α(α−1)·ℓ/λ = (α−1)·Σxp − α·Σ t_k x_k + Σ t_k^α.
 			v := (a - 1) * s.r
 			for _, e := range t {
 				w := float64(e.weight)
 				v += math.Pow(w, a) - a*w*(float64(e.z)-s.tau)
 			}
-			return v / (a * (a - 1))
+			return lambda * v / (a * (a - 1))
 		},
-		atTarget: func(w float64, _ hingeSums) float64 { return -w },
 	}, nil
 }
 
@@ -119,20 +102,6 @@ func (l Normmax) hinge() (hinge, error) {
 			}
 			return v + math.Pow(norm, 1/a)
 		},
-		atTarget: func(w float64, _ hingeSums) float64 { return -w },
-	}, nil
-}
-
-func (l Rankmax) hinge() (hinge, error) {
-	d := l.Margin
-	if !(d > 0 && !math.IsInf(d, 1)) {
-		return hinge{}, fmt.Errorf("kernel: rankmax with margin %v; the margin is positive and finite", d)
-	}
-	return hinge{
-		scale: 1, q: 1, e: 0, given: d,
-		value: func(_ []entry, s hingeSums) float64 { return math.Log(s.f / d) },
-		// The map gave the label 1/Z, and the other m entries as much each.
-		atTarget: func(_ float64, s hingeSums) float64 { return -s.g / s.f },
 	}, nil
 }
 
@@ -172,24 +141,6 @@ func (l Normmax) Backward(ws *Workspace, x *Linear, g []float32, out *Grad) erro
 	return h.backward(ws, x, g, out)
 }
 
-// Forward is that of [Loss].
-func (l Rankmax) Forward(ws *Workspace, x *Linear, loss []float32) error {
-	h, err := l.hinge()
-	if err != nil {
-		return err
-	}
-	return eachTarget{h}.forward(ws, x, loss)
-}
-
-// Backward is that of [Loss].
-func (l Rankmax) Backward(ws *Workspace, x *Linear, g []float32, out *Grad) error {
-	h, err := l.hinge()
-	if err != nil {
-		return err
-	}
-	return eachTarget{h}.backward(ws, x, g, out)
-}
-
 // floor is below every score, and finite.
 const floor = -0x1p100
 
@@ -225,11 +176,7 @@ type thresholdState struct {
 	val    [][]float32  // [worker]: hits of a tile
 	idx    [][]uint32
 	rows   [][]float32 // [worker]: candidates of a panel, by row
-	nz     [][]nonzero // [chunk]
-	// [worker]
-	unsorted [][]nonzero
-	counts   [][]int32
-	scale    []float32 // [panels·64]: upstream gradient over Σ x^e
+	scale  []float32   // [panels·64]: upstream gradient over Σ x^e
 }
 
 // candidates are the scores of a chunk and a panel above the bound, in the order
@@ -237,12 +184,6 @@ type thresholdState struct {
 type candidates struct {
 	val []float32
 	idx []uint32 // class·64 + row
-}
-
-// nonzero is an entry of ∂L/∂z.
-type nonzero struct {
-	class, row int32
-	v          float32
 }
 
 func (s *thresholdState) bytes() int {
@@ -258,12 +199,6 @@ func (s *thresholdState) bytes() int {
 	for _, c := range s.lists {
 		n += 4*cap(c.val) + 4*cap(c.idx)
 	}
-	for _, z := range append(s.nz[:len(s.nz):len(s.nz)], s.unsorted...) {
-		n += 12 * cap(z)
-	}
-	for _, x := range s.counts {
-		n += 4 * cap(x)
-	}
 	return n
 }
 
@@ -274,19 +209,11 @@ func (h hinge) forward(ws *Workspace, x *Linear, loss []float32) error {
 	s := &ws.threshold
 	rows := ws.panels * tileRows
 	s.tau, s.low, s.sums, s.count = grow(s.tau, rows), grow(s.low, rows), grow(s.sums, rows), grow(s.count, rows)
-	// Target scores, and τ where it is given; +Inf where there is no row keeps all
-	// scores out.
-	ws.params = grow(ws.params, rows)
-	ws.start(1, func(p []float32, r int, t RowTarget) {
-		p[r] = float32(math.Inf(-1))
-		if h.given > 0 {
-			p[r] = t.entries[0].z - float32(h.given)
-		}
-	})
-	copy(s.tau, ws.params)
-	if h.given == 0 {
-		h.solveSample(ws, false)
+	for i := range s.tau {
+		s.tau[i] = float32(math.Inf(1)) // where there is no row, it keeps all scores out
 	}
+	ws.scoreTargets()
+	h.solveSample(ws, false)
 	budget := min(float64(x.B)*float64(x.C)/candidateShare, maxCandidates)
 	converged := false
 	for fold := 0; ; fold++ {
@@ -300,7 +227,7 @@ func (h hinge) forward(ws *Workspace, x *Linear, loss []float32) error {
 			h.values(ws, loss)
 			break
 		}
-		if fold == 0 && h.given == 0 {
+		if fold == 0 {
 			// No bound any more; but the first step of Newton's method on a convex
 			// function leads to one from either side.
 			h.solveSample(ws, true)
@@ -336,9 +263,9 @@ func (ws *Workspace) sampleScores(worker, panel int) (z []float32, classes int) 
 }
 
 // bound returns τ lowered by more than rounding can have raised it; τ itself where
-// it is given, or where there is no row.
-func (h hinge) bound(tau float32) float32 {
-	if h.given > 0 || tau > math.MaxFloat32 {
+// there is no row.
+func bound(tau float32) float32 {
+	if tau > math.MaxFloat32 {
 		return tau
 	}
 	return tau - boundSlack*(1+float32(math.Abs(float64(tau))))
@@ -431,7 +358,7 @@ func (h hinge) startSample(ws *Workspace, panel int, z []float32, classes int, t
 func (h hinge) expected(ws *Workspace) float64 {
 	s := &ws.threshold
 	for i, v := range s.tau {
-		s.low[i] = h.bound(v)
+		s.low[i] = bound(v)
 	}
 	Parallel(ws.panels, func(worker, panel int) {
 		z, n := ws.sampleScores(worker, panel)
@@ -447,8 +374,7 @@ func (h hinge) expected(ws *Workspace) float64 {
 const foldWidth = 4 // numbers of a row in a full pass: f, g, r, maximum
 
 // foldPass sums over all classes at the bound and takes a Newton step; it reports
-// whether every row had converged, or τ is given: the sums are then those of the
-// threshold.
+// whether every row had converged: the sums are then those of the threshold.
 func (h hinge) foldPass(ws *Workspace) (converged bool) {
 	s := &ws.threshold
 	width := foldWidth * tileRows
@@ -466,7 +392,7 @@ func (h hinge) foldPass(ws *Workspace) (converged bool) {
 		}
 	}
 	ws.eachTile(true, func(_, chunk, panel, c0, n int, z []float32) {
-		ws.capture(z, c0, panel)
+		ws.capture(z, c0, ws.inCell(c0, panel))
 		tau := s.tau[panel*tileRows:][:tileRows]
 		tileHingeSum(z, tileRows, n, tau, part(chunk, panel, 0), part(chunk, panel, 1), part(chunk, panel, 2), float32(h.q-1))
 		tileMax(z, tileRows, n, part(chunk, panel, 3))
@@ -484,9 +410,6 @@ func (h hinge) foldPass(ws *Workspace) (converged bool) {
 			m = max(m, float64(part(chunk, i/tileRows, 3)[r]))
 		}
 		s.sums[i] = t
-		if h.given > 0 {
-			continue
-		}
 		// The bound max − 1 also serves where a large power overflowed.
 		next := m - 1
 		if step := h.newton(1, t.f, t.g); t.tau+step > next {
@@ -536,7 +459,7 @@ func (h hinge) filter(ws *Workspace, limit int) bool {
 		if found[chunk] > chunkLimit {
 			return
 		}
-		ws.capture(z, c0, panel)
+		ws.capture(z, c0, ws.inCell(c0, panel))
 		s.val[worker], s.idx[worker] = grow(s.val[worker], tileClasses*tileRows+16), grow(s.idx[worker], tileClasses*tileRows+16)
 		val, idx := s.val[worker], s.idx[worker]
 		k := tileFilter(z, tileRows, n, s.low[panel*tileRows:][:tileRows], val, idx, c0)
@@ -602,14 +525,10 @@ func (h hinge) solveCandidates(ws *Workspace, loss []float32) {
 }
 
 // solveRow returns τ and its sums for the scores z of one row, which is padded
-// with −Inf to a multiple of 64; bound is below τ, or τ itself where it is given.
-// z is overwritten.
+// with −Inf to a multiple of 64; bound is below τ. z is overwritten.
 func (h hinge) solveRow(z []float32, bound float32) hingeSums {
 	m := float64(maximum(z))
-	base := float64(bound)
-	if h.given == 0 {
-		base = max(base, m-1)
-	}
+	base := max(float64(bound), m-1)
 	// Differences to the bound are exact or nearly so, and small.
 	b := float32(base)
 	for i := range z {
@@ -624,7 +543,7 @@ func (h hinge) solveRow(z []float32, bound float32) hingeSums {
 		tileHingeSum(z, tileRows, len(z)/tileRows, at[:], f[:], g[:], r[:], float32(h.q-1))
 		t := hingeSums{tau: float64(b) + tau, f: sum64(f[:]), g: sum64(g[:]), r: sum64(r[:])}
 		step := h.newton(1, t.f, t.g)
-		if h.given > 0 || it == 50 || !(step > 1e-7) {
+		if it == 50 || !(step > 1e-7) {
 			if m > math.MaxFloat32 { // +Inf among the scores
 				t.f = math.NaN()
 			}
@@ -654,95 +573,24 @@ func (h hinge) backward(ws *Workspace, x *Linear, g []float32, out *Grad) error 
 			s.scale[i] = float32(float64(ws.up[i]) / h.norm(s.sums[i]))
 		}
 	}
-	target := func(e *entry) float32 {
-		return ws.up[e.row] * float32(h.atTarget(float64(e.weight), s.sums[e.row]))
-	}
 	if ws.sparse {
-		h.backwardRows(ws, out, target)
+		ws.backwardRows(out, func(e *entry) float32 { return -ws.up[e.row] * e.weight },
+			func(chunk int, nz []nonzero) []nonzero { return h.nonzeros(ws, chunk, nz) })
 		return nil
 	}
-	ws.backward(out, func(p []float32, ldp int, z []float32, ldz, n, panel int) {
+	ws.backward(out, func(_, _, panel, c0, n int, p []float32, ldp int, z []float32, ldz int) {
 		tileHingeMap(p, ldp, z, ldz, n, s.tau[panel*tileRows:][:tileRows], s.scale[panel*tileRows:][:tileRows], float32(h.e))
-	}, target)
+		for _, c := range ws.inCell(c0, panel) {
+			e := &ws.entries[c.entry]
+			p[(int(e.class)-c0)*ldp+int(e.row)%tileRows] -= ws.up[e.row] * e.weight
+		}
+	})
 	return nil
 }
 
-// backwardRows computes the gradients from the candidates alone.
-func (h hinge) backwardRows(ws *Workspace, out *Grad, target func(e *entry) float32) {
-	x, s, dp := ws.x, &ws.threshold, ws.dp
-	rows := ws.panels * tileRows
-	s.nz = enough(s.nz, ws.chunks)
-	ids := make([]int, ws.chunks+1)
-	Parallel(ws.chunks, func(worker, chunk int) {
-		h.nonzeros(ws, worker, chunk, target)
-		last := int32(-1)
-		for _, e := range s.nz[chunk] {
-			if e.class != last {
-				last = e.class
-				ids[chunk+1]++
-			}
-		}
-	})
-	for chunk := range ws.chunks {
-		ids[chunk+1] += ids[chunk]
-	}
-	if r := out.Rows; r != nil {
-		n := ids[ws.chunks]
-		r.ID, r.Val, r.Bias = grow(r.ID, n), grow(r.Val, n*x.D), grow(r.Bias, n)
-	}
-	if out.H != nil {
-		ws.dh = grow(ws.dh, ws.chunks*rows*dp)
-	}
-	Parallel(ws.chunks, func(_, chunk int) {
-		lo, hi := ws.chunk(chunk)
-		if out.W != nil {
-			clear(out.W[lo*x.D : hi*x.D])
-		}
-		if out.Bias != nil {
-			clear(out.Bias[lo:hi])
-		}
-		var dh []float32
-		if out.H != nil {
-			dh = ws.dh[chunk*rows*dp:][:rows*dp]
-			clear(dh)
-		}
-		at, last := ids[chunk]-1, int32(-1)
-		for _, e := range s.nz[chunk] {
-			c, i := int(e.class), int(e.row)
-			if e.class != last {
-				last = e.class
-				at++
-				if r := out.Rows; r != nil {
-					r.ID[at], r.Bias[at] = e.class, 0
-					clear(r.Val[at*x.D:][:x.D])
-				}
-			}
-			if out.H != nil {
-				axpy(e.v, x.W[c*x.D:][:x.D], dh[i*dp:][:x.D])
-			}
-			h := ws.hp[i*dp:][:x.D]
-			if out.W != nil {
-				axpy(e.v, h, out.W[c*x.D:][:x.D])
-			}
-			if out.Bias != nil {
-				out.Bias[c] += e.v
-			}
-			if r := out.Rows; r != nil {
-				axpy(e.v, h, r.Val[at*x.D:][:x.D])
-				r.Bias[at] += e.v
-			}
-		}
-	})
-	if out.H != nil {
-		ws.addChunks(out.H)
-	}
-}
-
-// nonzeros lists the entries of ∂L/∂z of a chunk by class; a target that is a
-// candidate too has two.
-func (h hinge) nonzeros(ws *Workspace, worker, chunk int, target func(e *entry) float32) {
+// nonzeros appends the entries of ∂L/∂z of the candidates of a chunk to nz.
+func (h hinge) nonzeros(ws *Workspace, chunk int, nz []nonzero) []nonzero {
 	s := &ws.threshold
-	nz := s.unsorted[worker][:0]
 	for panel := range ws.panels {
 		l := &s.lists[chunk*ws.panels+panel]
 		for k, id := range l.idx {
@@ -756,42 +604,12 @@ func (h hinge) nonzeros(ws *Workspace, worker, chunk int, target func(e *entry) 
 	for k := range nz {
 		nz[k].v *= s.scale[nz[k].row]
 	}
-	lo, hi := ws.chunk(chunk)
-	for c0 := lo; c0 < hi; c0 += tileClasses {
-		for panel := range ws.panels {
-			for _, at := range ws.inCell(c0, panel) {
-				e := &ws.entries[at.entry]
-				nz = append(nz, nonzero{e.class, e.row, target(e)})
-			}
-		}
-	}
-	// A counting sort by class; within a class the order above stays.
-	s.counts[worker] = grow(s.counts[worker], hi-lo+1)
-	start := s.counts[worker]
-	clear(start)
-	for _, e := range nz {
-		start[int(e.class)-lo+1]++
-	}
-	for c := range hi - lo {
-		start[c+1] += start[c]
-	}
-	sorted := grow(s.nz[chunk], len(nz))
-	for _, e := range nz {
-		at := &start[int(e.class)-lo]
-		sorted[*at] = e
-		*at++
-	}
-	s.unsorted[worker], s.nz[chunk] = nz, sorted
+	return nz
 }
 
 // power raises the values to e, a strip at a time.
 func (h hinge) power(nz []nonzero) {
 	switch h.e {
-	case 0:
-		for k := range nz {
-			nz[k].v = 1
-		}
-		return
 	case 1:
 		return
 	case 2:

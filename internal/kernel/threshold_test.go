@@ -61,6 +61,18 @@ func entmaxRow(a float64) func(dz, z, t []float64) float64 {
 	}
 }
 
+// tsallisRow is λ times entmax at scores over λ = α.
+func tsallisRow(a float64) func(dz, z, t []float64) float64 {
+	entmax := entmaxRow(a)
+	return func(dz, z, t []float64) float64 {
+		s := make([]float64, len(z))
+		for j, v := range z {
+			s[j] = v / a
+		}
+		return a * entmax(dz, s, t)
+	}
+}
+
 func normmaxRow(a float64) func(dz, z, t []float64) float64 {
 	return func(dz, z, t []float64) float64 {
 		q := a / (a - 1)
@@ -80,46 +92,20 @@ func normmaxRow(a float64) func(dz, z, t []float64) float64 {
 	}
 }
 
-func rankmaxRow(delta float64) func(dz, z, t []float64) float64 {
-	return func(dz, z, t []float64) (l float64) {
-		clear(dz)
-		for y, w := range t {
-			if w == 0 {
-				continue
-			}
-			var s, n float64
-			for _, v := range z {
-				if h := v - z[y] + delta; h > 0 {
-					s += h
-					n++
-				}
-			}
-			for j, v := range z {
-				if v-z[y]+delta > 0 {
-					dz[j] += w / s
-				}
-			}
-			dz[y] -= w * n / s
-			l += w * math.Log(s/delta)
-		}
-		return l
-	}
-}
-
-type thresholdCase struct {
+// A lossCase is a fused loss with that of one row in float64.
+type lossCase struct {
 	loss Loss
 	row  func(dz, z, t []float64) float64
 }
 
-func thresholdCases() []thresholdCase {
-	cs := []thresholdCase{
+func thresholdCases() []lossCase {
+	cs := []lossCase{
 		{Normmax{2}, normmaxRow(2)}, {Normmax{1.3}, normmaxRow(1.3)}, {Normmax{4}, normmaxRow(4)},
-		{Rankmax{1}, rankmaxRow(1)}, {Rankmax{0.3}, rankmaxRow(0.3)},
 	}
 	for _, a := range []float64{2, 1.5, 1.25, 1.7, 1.05} {
-		cs = append(cs, thresholdCase{Entmax{a}, entmaxRow(a)})
+		cs = append(cs, lossCase{Entmax{Alpha: a}, entmaxRow(a)})
 	}
-	return cs
+	return append(cs, lossCase{Entmax{Alpha: 1.5, Lambda: 1.5}, tsallisRow(1.5)})
 }
 
 func TestThresholdLossesMatchFloat64(t *testing.T) {
@@ -171,7 +157,7 @@ func TestThresholdLabelBeyondSample(t *testing.T) {
 func TestThresholdSameBitsAtAnyGOMAXPROCS(t *testing.T) {
 	onPaths(t, func(t *testing.T) {
 		for _, sd := range []float64{0.05, 5} {
-			for _, l := range []Loss{Entmax{1.5}, Entmax{2}, Normmax{2}, Rankmax{1}} {
+			for _, l := range []Loss{Entmax{Alpha: 1.5}, Entmax{Alpha: 2}, Normmax{2}} {
 				sameBits(t, l, newProblem(source(12), problemConfig{b: 100, c: 4000, d: 12, sd: sd, bias: true}))
 			}
 		}
@@ -181,11 +167,10 @@ func TestThresholdSameBitsAtAnyGOMAXPROCS(t *testing.T) {
 func TestThresholdRefusesBadParameters(t *testing.T) {
 	p := newProblem(source(13), problemConfig{b: 3, c: 5, d: 2, sd: 1, positives: 3})
 	for want, l := range map[string]Loss{
-		"α is in (1,2]":       Entmax{1},
-		"entmax with α = 2.5": Entmax{2.5},
-		"entmax with α = NaN": Entmax{math.NaN()},
+		"α is in (1,2]":       Entmax{Alpha: 1},
+		"entmax with α = 2.5": Entmax{Alpha: 2.5},
+		"entmax with α = NaN": Entmax{Alpha: math.NaN()},
 		"above 1 and finite":  Normmax{1},
-		"margin is positive":  Rankmax{0},
 	} {
 		require.ErrorContains(t, l.Forward(new(Workspace), &p.Linear, make([]float32, 3)), want)
 	}
@@ -218,9 +203,9 @@ func BenchmarkThreshold(b *testing.B) {
 		sd   float64
 	}{
 		{"softmax", Softmax{Tau: 1}, 2.4},
-		{"sparsemax/trained", Entmax{2}, 2.4}, {"entmax1.5/trained", Entmax{1.5}, 2.4}, {"entmax1.25/trained", Entmax{1.25}, 2.4},
-		{"sparsemax/fresh", Entmax{2}, 0.08}, {"entmax1.5/fresh", Entmax{1.5}, 0.08}, {"entmax1.25/fresh", Entmax{1.25}, 0.08},
-		{"entmax1.5/between", Entmax{1.5}, 0.4}, {"normmax2/fresh", Normmax{2}, 0.08}, {"rankmax/fresh", Rankmax{1}, 0.08}, {"rankmax/trained", Rankmax{1}, 2.4},
+		{"sparsemax/trained", Entmax{Alpha: 2}, 2.4}, {"entmax1.5/trained", Entmax{Alpha: 1.5}, 2.4}, {"entmax1.25/trained", Entmax{Alpha: 1.25}, 2.4},
+		{"sparsemax/fresh", Entmax{Alpha: 2}, 0.08}, {"entmax1.5/fresh", Entmax{Alpha: 1.5}, 0.08}, {"entmax1.25/fresh", Entmax{Alpha: 1.25}, 0.08},
+		{"entmax1.5/between", Entmax{Alpha: 1.5}, 0.4}, {"normmax2/fresh", Normmax{2}, 0.08},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			p := newProblem(source(15), problemConfig{b: 256, c: 100_000, d: 64, sd: c.sd})

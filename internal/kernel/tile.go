@@ -1,5 +1,7 @@
 package kernel
 
+import "math"
+
 // A tile is n classes × 64 rows of scores, class-major: z[c*ldz+r] is the score
 // of class c for row r. Rows of the batch lie along the lanes, so reductions over
 // classes are vertical and need no shuffles; H is packed to suit, and W is read as
@@ -30,6 +32,55 @@ func tileExpMapGo(p []float32, ldp int, z []float32, ldz, n int, l, g, u []float
 		row := p[c*ldp:][:tileRows]
 		for r, x := range z[c*ldz:][:tileRows] {
 			row[r] = g[r]*exp2One(x-l[r]) - u[r]
+		}
+	}
+}
+
+func tileSoftplusSumGo(z []float32, ldz, n int, m, prod, s []float32) {
+	for c := range n {
+		for r, x := range z[c*ldz:][:tileRows] {
+			x -= m[r]
+			e := exp2One(min(x, -x))
+			prod[r] = prod[r]*e + (prod[r] + e)
+			s[r] += max(x, 0)
+		}
+	}
+}
+
+func tileSigmoidMapGo(p []float32, ldp int, z []float32, ldz, n int, m, g []float32) {
+	for c := range n {
+		row := p[c*ldp:][:tileRows]
+		for r, x := range z[c*ldz:][:tileRows] {
+			row[r] = g[r] / (1 + exp2One(m[r]-x))
+		}
+	}
+}
+
+// taylorOf returns Σ_{k≤n} x^k/k! by Horner's rule.
+func taylorOf[T Float](n int, x T) T {
+	f := T(1)
+	for k := n; k >= 1; k-- {
+		f = 1 + f*x/T(k)
+	}
+	return f
+}
+
+func tileTaylorSumGo(z []float32, ldz, n, order int, s []float32) {
+	low := float32(math.Inf(-1))
+	for c := range n {
+		for r, x := range z[c*ldz:][:tileRows] {
+			if x != low {
+				s[r] += taylorOf(order, x)
+			}
+		}
+	}
+}
+
+func tileTaylorMapGo(p []float32, ldp int, z []float32, ldz, n, order int, g []float32) {
+	for c := range n {
+		row := p[c*ldp:][:tileRows]
+		for r, x := range z[c*ldz:][:tileRows] {
+			row[r] = g[r] * taylorOf(order, x)
 		}
 	}
 }

@@ -63,6 +63,20 @@ func TestTileReductionsMatchTheirDefinition(t *testing.T) {
 		tileExpSumGo(z.x, ldz, n, m.x, want.x)
 		requireSame(t, want, s, 3e-6, 1e-6, fmt.Sprintf("tileExpSum, %d", n))
 
+		q, want := rowVector(3, 1, offset), rowVector(3, 1, offset)
+		positive, wantPositive := rowVector(4, 1, offset), rowVector(4, 1, offset)
+		tileSoftplusSum(z.x, ldz, n, m.x, q.x, positive.x)
+		tileSoftplusSumGo(z.x, ldz, n, m.x, want.x, wantPositive.x)
+		requireSame(t, want, q, 5e-6, 1e-5, fmt.Sprintf("tileSoftplusSum, %d, product", n))
+		requireSame(t, wantPositive, positive, 3e-6, 1e-6, fmt.Sprintf("tileSoftplusSum, %d, sum", n))
+
+		for _, order := range []int{4, 6, 8} {
+			s, want := rowVector(2, 1, offset), rowVector(2, 1, offset)
+			tileTaylorSum(z.x, ldz, n, order, s.x)
+			tileTaylorSumGo(z.x, ldz, n, order, want.x)
+			requireSame(t, want, s, 3e-6, 1e-5, fmt.Sprintf("tileTaylorSum, %d, order %d", n, order))
+		}
+
 		for _, e := range []float32{0, 1, 0.5, 3} {
 			for _, tau := range []guarded{m, rowVector(5, 1, offset)} { // nothing above it; about half
 				var got, want [3]guarded
@@ -93,6 +107,14 @@ func TestTileMapsMatchTheirDefinition(t *testing.T) {
 			requireNear(t, want.x[c*ldz:][:tileRows], inPlace.x[c*ldz:][:tileRows], 2e-6, 1e-6, "tileExpMap in place, %d", n)
 		}
 		inPlace.requireIntact(t, "in place")
+		tileSigmoidMap(p.x, ldz, z.x, ldz, n, l.x, g.x)
+		tileSigmoidMapGo(want.x, ldz, z.x, ldz, n, l.x, g.x)
+		requireSame(t, want, p, 3e-6, 1e-37, fmt.Sprintf("tileSigmoidMap, %d", n))
+		for _, order := range []int{3, 5, 7} {
+			tileTaylorMap(p.x, ldz, z.x, ldz, n, order, g.x)
+			tileTaylorMapGo(want.x, ldz, z.x, ldz, n, order, g.x)
+			requireSame(t, want, p, 3e-6, 1e-5, fmt.Sprintf("tileTaylorMap, %d, order %d", n, order))
+		}
 		for _, e := range []float32{0, 1, 2, 0.5, 3} {
 			tileHingeMap(p.x, ldz, z.x, ldz, n, l.x, g.x, e)
 			tileHingeMapGo(want.x, ldz, z.x, ldz, n, l.x, g.x, e)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
@@ -77,6 +78,12 @@ func tiles(v isa) {
 		tileHingeMap(v, e)
 	}
 	tileFilter(v, nv)
+	tileSoftplusSum(v, nv)
+	tileSigmoidMap(v, nv)
+	for _, n := range []int{4, 6, 8} {
+		tileTaylorSum(v, nv, n)
+		tileTaylorMap(v, nv, n-1)
+	}
 }
 
 func tileMax(v isa, nv int) {
@@ -136,6 +143,123 @@ func tileExpMap(v isa, nv int) {
 				v.exp2(e, t, r)
 				VFMSUB213PS(uv[j], gv[j], e)
 				VMOVUPS(e, at(cur[0], j*v.bytes()))
+			}
+		}, nothing)
+	ret()
+}
+
+func tileSoftplusSum(v isa, nv int) {
+	v.text("tileSoftplusSum", "(z *float32, ldz, n int, m, prod, s *float32)",
+		"takes x = z−m: it multiplies prod+1 by the 1 + 2^−|x| of the classes, without the rounding of the 1, and adds Σ max(x, 0) to s:", "",
+		"\tfor c := range n { for r := range 64 { x := z[c*ldz+r] - m[r]; e := exp2(-abs(x)); prod[r] = prod[r]*e + (prod[r] + e); s[r] += max(x, 0) } }")
+	z, ldz, n, m, q, s := ptr("z"), stride("ldz"), ptr("n"), ptr("m"), ptr("prod"), ptr("s")
+	mv, qv, sv := v.regs(nv), v.regs(nv), v.regs(nv)
+	v.columns(nv, n, []GPVirtual{z}, []GPVirtual{ldz}, []GPVirtual{m, q, s},
+		func([]GPVirtual) { v.loads(m, mv); v.loads(q, qv); v.loads(s, sv) },
+		func(cur []GPVirtual) {
+			for j := range mv {
+				e, t, r := v.reg(), v.reg(), v.reg()
+				VMOVUPS(at(cur[0], j*v.bytes()), t)
+				VSUBPS(mv[j], t, t)
+				v.zero(r)
+				VMAXPS(t, r, r) // t where it is NaN
+				VADDPS(r, sv[j], sv[j])
+				v.negAbs(t)
+				v.exp2(e, t, r)
+				VADDPS(e, qv[j], r)
+				VFMADD213PS(r, e, qv[j])
+			}
+		},
+		func([]GPVirtual) { v.stores(qv, q); v.stores(sv, s) })
+	ret()
+}
+
+// negAbs stores −|x| in x.
+func (v isa) negAbs(x VecVirtual) {
+	if v.bits == 512 {
+		VORPS_BCST(v.bitsMem(1<<31), x, x)
+	} else {
+		VORPS(v.bitsMem(1<<31), x, x)
+	}
+}
+
+func tileSigmoidMap(v isa, nv int) {
+	v.text("tileSigmoidMap", "(p *float32, ldp int, z *float32, ldz, n int, m, scale *float32)",
+		"stores scale/(1 + 2^(m−z)); p may be z:", "",
+		"\tfor c := range n { for r := range 64 { p[c*ldp+r] = scale[r] / (1 + exp2(m[r]-z[c*ldz+r])) } }")
+	p, ldp, z, ldz, n := ptr("p"), stride("ldp"), ptr("z"), stride("ldz"), ptr("n")
+	m, g := ptr("m"), ptr("scale")
+	mv, gv := v.regs(nv), v.regs(nv)
+	v.columns(nv, n, []GPVirtual{p, z}, []GPVirtual{ldp, ldz}, []GPVirtual{m, g},
+		func([]GPVirtual) { v.loads(m, mv); v.loads(g, gv) },
+		func(cur []GPVirtual) {
+			for j := range mv {
+				e, t, r := v.reg(), v.reg(), v.reg()
+				VMOVUPS(at(cur[1], j*v.bytes()), t)
+				VSUBPS(t, mv[j], t)
+				v.exp2(e, t, r)
+				v.addc(1, e, e)
+				VDIVPS(e, gv[j], e)
+				VMOVUPS(e, at(cur[0], j*v.bytes()))
+			}
+		}, nothing)
+	ret()
+}
+
+// taylor returns the coefficients 1/k! of the exponential's Taylor polynomial.
+func taylor(n int) []float64 {
+	c := []float64{1}
+	for k := 1; k <= n; k++ {
+		c = append(c, c[k-1]/float64(k))
+	}
+	return c
+}
+
+func tileTaylorSum(v isa, nv, order int) {
+	v.text(fmt.Sprintf("tileTaylorSum%dx", order), "(z *float32, ldz, n int, s *float32)",
+		fmt.Sprintf("adds Σ f(z) over the classes that are not −Inf to s, f(x) = Σ_{k≤%d} x^k/k!:", order), "",
+		"\tfor c := range n { for r := range 64 { if z[c*ldz+r] != -Inf { s[r] += f(z[c*ldz+r]) } } }")
+	z, ldz, n, s := ptr("z"), stride("ldz"), ptr("n"), ptr("s")
+	sv := v.regs(nv)
+	v.columns(nv, n, []GPVirtual{z}, []GPVirtual{ldz}, []GPVirtual{s},
+		func([]GPVirtual) { v.loads(s, sv) },
+		func(cur []GPVirtual) {
+			for j := range sv {
+				x, y, low := v.reg(), v.reg(), v.reg()
+				VMOVUPS(at(cur[0], j*v.bytes()), x)
+				v.horner(taylor(order), x, y)
+				v.set(math.Inf(-1), low)
+				const notEqual = 4 // and NaN
+				if v.bits == 512 {
+					k := K()
+					VCMPPS(U8(notEqual), low, x, k)
+					v.keep(mask{k: k}, y)
+				} else {
+					VCMPPS(U8(notEqual), low, x, low)
+					v.keep(mask{y: low}, y)
+				}
+				VADDPS(y, sv[j], sv[j])
+			}
+		},
+		func([]GPVirtual) { v.stores(sv, s) })
+	ret()
+}
+
+func tileTaylorMap(v isa, nv, order int) {
+	v.text(fmt.Sprintf("tileTaylorMap%dx", order), "(p *float32, ldp int, z *float32, ldz, n int, scale *float32)",
+		fmt.Sprintf("stores scale·f(z), f(x) = Σ_{k≤%d} x^k/k!; p may be z:", order), "",
+		"\tfor c := range n { for r := range 64 { p[c*ldp+r] = scale[r] * f(z[c*ldz+r]) } }")
+	p, ldp, z, ldz, n, g := ptr("p"), stride("ldp"), ptr("z"), stride("ldz"), ptr("n"), ptr("scale")
+	gv := v.regs(nv)
+	v.columns(nv, n, []GPVirtual{p, z}, []GPVirtual{ldp, ldz}, []GPVirtual{g},
+		func([]GPVirtual) { v.loads(g, gv) },
+		func(cur []GPVirtual) {
+			for j := range gv {
+				x, y := v.reg(), v.reg()
+				VMOVUPS(at(cur[1], j*v.bytes()), x)
+				v.horner(taylor(order), x, y)
+				VMULPS(gv[j], y, y)
+				VMOVUPS(y, at(cur[0], j*v.bytes()))
 			}
 		}, nothing)
 	ret()

@@ -1,0 +1,129 @@
+package kernel
+
+// fewState is what a loss whose gradient touches few classes keeps in a Workspace.
+type fewState struct {
+	nz       [][]nonzero // [chunk]
+	unsorted [][]nonzero // [worker]
+	counts   [][]int32   // [worker]
+}
+
+// nonzero is an entry of ∂L/∂z.
+type nonzero struct {
+	class, row int32
+	v          float32
+}
+
+func (s *fewState) bytes() (n int) {
+	for _, z := range append(s.nz[:len(s.nz):len(s.nz)], s.unsorted...) {
+		n += 12 * cap(z)
+	}
+	for _, x := range s.counts {
+		n += 4 * cap(x)
+	}
+	return n
+}
+
+// backwardRows computes the gradients where few entries of ∂L/∂z are not zero: what
+// target returns at the targets, and what list appends for each chunk. An entry may
+// come more than once.
+func (ws *Workspace) backwardRows(out *Grad, target func(e *entry) float32, list func(chunk int, nz []nonzero) []nonzero) {
+	x, s, dp := ws.x, &ws.few, ws.dp
+	rows := ws.panels * tileRows
+	s.nz = enough(s.nz, ws.chunks)
+	ids := make([]int, ws.chunks+1)
+	Parallel(ws.chunks, func(worker, chunk int) {
+		ws.sortNonzeros(worker, chunk, target, list)
+		last := int32(-1)
+		for _, e := range s.nz[chunk] {
+			if e.class != last {
+				last = e.class
+				ids[chunk+1]++
+			}
+		}
+	})
+	for chunk := range ws.chunks {
+		ids[chunk+1] += ids[chunk]
+	}
+	if r := out.Rows; r != nil {
+		n := ids[ws.chunks]
+		r.ID, r.Val, r.Bias = grow(r.ID, n), grow(r.Val, n*x.D), grow(r.Bias, n)
+	}
+	if out.H != nil {
+		ws.dh = grow(ws.dh, ws.chunks*rows*dp)
+	}
+	Parallel(ws.chunks, func(_, chunk int) {
+		lo, hi := ws.chunk(chunk)
+		if out.W != nil {
+			clear(out.W[lo*x.D : hi*x.D])
+		}
+		if out.Bias != nil {
+			clear(out.Bias[lo:hi])
+		}
+		var dh []float32
+		if out.H != nil {
+			dh = ws.dh[chunk*rows*dp:][:rows*dp]
+			clear(dh)
+		}
+		at, last := ids[chunk]-1, int32(-1)
+		for _, e := range s.nz[chunk] {
+			c, i := int(e.class), int(e.row)
+			if e.class != last {
+				last = e.class
+				at++
+				if r := out.Rows; r != nil {
+					r.ID[at], r.Bias[at] = e.class, 0
+					clear(r.Val[at*x.D:][:x.D])
+				}
+			}
+			if out.H != nil {
+				axpy(e.v, x.W[c*x.D:][:x.D], dh[i*dp:][:x.D])
+			}
+			h := ws.hp[i*dp:][:x.D]
+			if out.W != nil {
+				axpy(e.v, h, out.W[c*x.D:][:x.D])
+			}
+			if out.Bias != nil {
+				out.Bias[c] += e.v
+			}
+			if r := out.Rows; r != nil {
+				axpy(e.v, h, r.Val[at*x.D:][:x.D])
+				r.Bias[at] += e.v
+			}
+		}
+	})
+	if out.H != nil {
+		ws.addChunks(out.H)
+	}
+}
+
+// sortNonzeros lists the entries of ∂L/∂z of a chunk by class.
+func (ws *Workspace) sortNonzeros(worker, chunk int, target func(e *entry) float32, list func(chunk int, nz []nonzero) []nonzero) {
+	s := &ws.few
+	nz := list(chunk, s.unsorted[worker][:0])
+	lo, hi := ws.chunk(chunk)
+	for c0 := lo; c0 < hi; c0 += tileClasses {
+		for panel := range ws.panels {
+			for _, at := range ws.inCell(c0, panel) {
+				e := &ws.entries[at.entry]
+				nz = append(nz, nonzero{e.class, e.row, target(e)})
+			}
+		}
+	}
+	// A counting sort by class; within a class the order above stays.
+	s.counts[worker] = grow(s.counts[worker], hi-lo+1)
+	start := s.counts[worker]
+	clear(start)
+	for _, e := range nz {
+		start[int(e.class)-lo+1]++
+	}
+	for c := range hi - lo {
+		start[c+1] += start[c]
+	}
+	sorted := grow(s.nz[chunk], len(nz))
+	for _, e := range nz {
+		at := &start[int(e.class)-lo]
+		sorted[*at] = e
+		*at++
+	}
+	s.unsorted[worker], s.nz[chunk] = nz, sorted
+}

@@ -1,0 +1,145 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+)
+
+// Losses of the hinges Σ_j [z_j − τ]_+ over the classes that are no target, at a
+// threshold that is given before the scores are known.
+
+// Contrastive draws targets to the score 1 and the n other classes below a margin:
+//
+//	ℓ = Σ_k t_k (1 − z_k) + (w/n) Σ_j [z_j − m]_+
+//	∂ℓ/∂z = −t at the targets, (w/n) 1[z_j > m] elsewhere
+//
+// Source: Mao, Zhu, Wang, Dai, Dong, Xiao and He, arXiv:2109.12613, eq. 2.
+type Contrastive struct {
+	Margin, Weight float64 // m, and w ≥ 0
+}
+
+// Valid reports parameters outside of their range.
+func (l Contrastive) Valid() error {
+	if math.IsNaN(l.Margin) || math.IsInf(l.Margin, 0) || !(l.Weight >= 0 && !math.IsInf(l.Weight, 1)) {
+		return fmt.Errorf("kernel: contrastive loss with margin %v and weight %v; both are finite, and the weight is not negative", l.Margin, l.Weight)
+	}
+	return nil
+}
+
+// Scale returns 1.
+func (l Contrastive) Scale() float32 { return 1 }
+
+// Widths: the summary is the sum, the parameters are the threshold and w/n.
+func (l Contrastive) Widths() (f, d, p int) { return 0, 1, 2 }
+
+// Each is false: the targets share one sum.
+func (l Contrastive) Each() bool { return false }
+
+// Start sets both parameters.
+func (l Contrastive) Start(p []float32, r int, t RowTarget) {
+	p[r], p[tileRows+r] = float32(l.Margin), float32(l.Weight/float64(max(t.Classes-t.Len(), 1)))
+}
+
+// Init sets the empty sum.
+func (l Contrastive) Init(st State, _ []float32) { clear(st.D) }
+
+// Fold adds the tile.
+func (l Contrastive) Fold(st State, p, z []float32, n int) { foldHinge(st, p, z, n) }
+
+// Merge adds the sums.
+func (l Contrastive) Merge(dst, src State) { axpyGo(1, src.D, dst.D) }
+
+// Solve returns ℓ.
+func (l Contrastive) Solve(st State, _ []float32, r int, t RowTarget) float64 {
+	sum := st.D[r]
+	v := (sum + (sum - sum)) * l.Weight / float64(max(t.Classes-t.Len(), 1))
+	for k := range t.Len() {
+		w, z := t.At(k)
+		v += float64(w) * (1 - float64(z))
+		v += float64(z - z) // NaN of an infinite score
+		t.Set(k, -float64(w))
+	}
+	return v
+}
+
+// Map stores g·(w/n)·1[z > m].
+func (l Contrastive) Map(dst []float32, ldd int, z []float32, ldz, n int, p, g []float32) {
+	mapStep(dst, ldd, z, ldz, n, p, g)
+}
+
+// Rankmax is the Rankmax loss, the mean over the targets y of a row, by their
+// weights, of
+//
+//	ℓ = log1p(S/δ),  S = Σ_{j≠y} [z_j − z_y + δ]_+,  ∂ℓ/∂z_j = 1[z_j > z_y−δ]/(S + δ)
+//
+// and the entry of y makes the sum 0. Source: Kong, Krichene, Mayoraz, Rendle and
+// Zhang, NeurIPS 2020.
+type Rankmax struct {
+	Margin float64 // δ > 0
+}
+
+// Valid reports a margin outside of its range.
+func (l Rankmax) Valid() error {
+	if !(l.Margin > 0 && !math.IsInf(l.Margin, 1)) {
+		return fmt.Errorf("kernel: rankmax with margin %v; the margin is positive and finite", l.Margin)
+	}
+	return nil
+}
+
+// Scale returns 1.
+func (l Rankmax) Scale() float32 { return 1 }
+
+// Widths: the summary is S, the parameters are the threshold and 1/(S+δ).
+func (l Rankmax) Widths() (f, d, p int) { return 0, 1, 2 }
+
+// Each is true.
+func (l Rankmax) Each() bool { return true }
+
+// Balanced is true.
+func (l Rankmax) Balanced() bool { return true }
+
+// Start sets the threshold.
+func (l Rankmax) Start(p []float32, r int, t RowTarget) {
+	_, z := t.At(0)
+	p[r] = z - float32(l.Margin)
+}
+
+// Init sets the empty sum.
+func (l Rankmax) Init(st State, _ []float32) { clear(st.D) }
+
+// Fold adds the tile.
+func (l Rankmax) Fold(st State, p, z []float32, n int) { foldHinge(st, p, z, n) }
+
+// Merge adds the sums.
+func (l Rankmax) Merge(dst, src State) { axpyGo(1, src.D, dst.D) }
+
+// Solve returns ℓ.
+func (l Rankmax) Solve(st State, p []float32, r int, t RowTarget) float64 {
+	_, z := t.At(0)
+	s := st.D[r] + float64(z-z)
+	p[tileRows+r] = float32(1 / (s + l.Margin))
+	return math.Log1p((s + (s - s)) / l.Margin)
+}
+
+// Map stores g·1[z > z_y−δ]/(S+δ).
+func (l Rankmax) Map(dst []float32, ldd int, z []float32, ldz, n int, p, g []float32) {
+	mapStep(dst, ldd, z, ldz, n, p, g)
+}
+
+// foldHinge adds Σ [z − p]_+ of the first parameter p to the sum in D.
+func foldHinge(st State, p, z []float32, n int) {
+	var f, unused, unused2 [tileRows]float32
+	tileHingeSum(z, tileRows, n, p[:tileRows], f[:], unused[:], unused2[:], 0)
+	addTo(st.D, f[:])
+}
+
+// mapStep stores g·p'·1[z > p], p and p' the first two parameters.
+func mapStep(dst []float32, ldd int, z []float32, ldz, n int, p, g []float32) {
+	var scale [tileRows]float32
+	for r, v := range g {
+		if v != 0 {
+			scale[r] = v * p[tileRows+r]
+		}
+	}
+	tileHingeMap(dst, ldd, z, ldz, n, p[:tileRows], scale[:], 0)
+}

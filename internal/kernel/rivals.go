@@ -1,0 +1,133 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+)
+
+// Rivals is the mean over the targets y of a row, by their weights, of a loss of
+// the label's score and of the log-sum-exp of all other classes:
+//
+//	ℓ = V(λ_y, z_y/τ),  λ_y = log Σ_{j≠y} e^{z_j/τ}
+//	∂ℓ/∂z_j = (∂V/∂λ)·e^{z_j/τ − λ_y}/τ,  ∂ℓ/∂z_y = (∂V/∂z)/τ
+//
+// The targets share one sum, so several cost as much as one. The cross-entropy is
+// V = softplus(λ − z).
+type Rivals struct {
+	Tau float64 // temperature, > 0
+
+	// Value returns V and its derivatives. It does not fall with rivals. Rivals is −Inf
+	// where there is no other class, and then its derivative is 0. It is NaN where
+	// either argument is.
+	Value func(rivals, label float64) (v, byRivals, byLabel float64)
+}
+
+// Valid reports a temperature outside of its range.
+func (l Rivals) Valid() error {
+	if !(l.Tau > 0 && l.Tau <= math.MaxFloat32) {
+		return fmt.Errorf("kernel: log-sum-exp with temperature %v; it is positive and finite", l.Tau)
+	}
+	return nil
+}
+
+// Scale returns log₂e/τ: an exponential is 2^z.
+func (l Rivals) Scale() float32 { return float32(math.Log2E / l.Tau) }
+
+// Widths: a reference and a sum; the parameter is log₂ of what 2^z is divided by.
+func (l Rivals) Widths() (f, d, p int) { return 1, 1, 1 }
+
+// Each is false: the sums of the targets differ by each other's terms only.
+func (l Rivals) Each() bool { return false }
+
+// Start leaves the reference to the first tile: the label may be far above the
+// others, whose sum keeps its digits.
+func (l Rivals) Start(p []float32, r int, _ RowTarget) { p[r] = floor }
+
+// Init sets the empty sum.
+func (l Rivals) Init(st State, p []float32) { initExp(st, p) }
+
+// Fold adds the tile to the sums.
+func (l Rivals) Fold(st State, _, z []float32, n int) { foldExp(st, z, n) }
+
+// Merge brings both sums to the larger reference.
+func (l Rivals) Merge(dst, src State) { mergeExp(dst, src) }
+
+// Solve returns ℓ.
+func (l Rivals) Solve(st State, p []float32, r int, t RowTarget) (loss float64) {
+	n := t.Len()
+	score := func(k int) float64 { _, z := t.At(k); return float64(z) }
+	rest := float64(st.F[r]) + math.Log2(st.D[r]) // of the classes that are no target
+	all := newLogSum(n, rest, score)
+	// The divisor's inverse is Σ_y w_y (∂V/∂λ) 2^(−λ_y).
+	for k := range n {
+		w, z := t.At(k)
+		others := all.without(k, rest, score)
+		v, byRivals, byLabel := l.Value(others*math.Ln2, float64(z)*math.Ln2)
+		loss += float64(w)*v + float64(z-z) // NaN of an infinite score
+		t.Set(k, float64(w)*byLabel/l.Tau)
+		t.work[k] = math.Inf(-1)
+		if byRivals != 0 {
+			t.work[k] = math.Log2(float64(w)*byRivals) - others
+		}
+	}
+	term := func(k int) float64 { return t.work[k] }
+	share := newLogSum(n, math.Inf(-1), term)
+	p[r] = float32(-share.value())
+	if n > 1 {
+		for k := range n { // what the other targets give a target
+			own := float64(t.entries[k].grad)
+			t.Set(k, own+math.Exp2(share.without(k, math.Inf(-1), term)+score(k))/l.Tau)
+		}
+	}
+	return loss
+}
+
+// A logSum is log₂ of 2^rest + Σ_k 2^(x_k) over n terms, as 2^top·sum.
+type logSum struct {
+	n        int
+	top, sum float64
+}
+
+func newLogSum(n int, rest float64, x func(k int) float64) logSum {
+	return logSumBut(n, -1, rest, x)
+}
+
+// logSumBut leaves one term out.
+func logSumBut(n, but int, rest float64, x func(k int) float64) logSum {
+	s := logSum{n: n, top: rest}
+	for k := range n {
+		if k != but {
+			s.top = max(s.top, x(k)) // NaN stays
+		}
+	}
+	if math.IsInf(s.top, -1) { // there is no term
+		return s
+	}
+	s.sum = math.Exp2(rest - s.top)
+	for k := range n {
+		if k != but {
+			s.sum += math.Exp2(x(k) - s.top)
+		}
+	}
+	return s
+}
+
+func (s logSum) value() float64 { return s.top + math.Log2(s.sum) }
+
+// without returns the value without the k-th term: by subtraction, unless the term
+// is more than half of the sum.
+func (s logSum) without(k int, rest float64, x func(k int) float64) float64 {
+	if own := math.Exp2(x(k) - s.top); own <= s.sum/2 {
+		return s.top + math.Log2(s.sum-own)
+	}
+	return logSumBut(s.n, k, rest, x).value()
+}
+
+// Map stores g·∂ℓ/∂z.
+func (l Rivals) Map(dst []float32, ldd int, z []float32, ldz, n int, p, g []float32) {
+	var scale, zero [tileRows]float32
+	for r, v := range g {
+		scale[r] = v / float32(l.Tau)
+	}
+	tileExpMap(dst, ldd, z, ldz, n, p, scale[:], zero[:])
+}

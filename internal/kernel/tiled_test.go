@@ -1,0 +1,293 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func rankmaxRow(delta float64) func(dz, z, t []float64) float64 {
+	return func(dz, z, t []float64) (l float64) {
+		clear(dz)
+		for y, w := range t {
+			if w == 0 {
+				continue
+			}
+			var s, n float64
+			for _, v := range z {
+				if h := v - z[y] + delta; h > 0 {
+					s += h
+					n++
+				}
+			}
+			for j, v := range z {
+				if v-z[y]+delta > 0 {
+					dz[j] += w / s
+				}
+			}
+			dz[y] -= w * n / s
+			l += w * math.Log(s/delta)
+		}
+		return l
+	}
+}
+
+// eachRow is the mean over the targets, by their weights, of a loss of the label y:
+// one returns it and stores ∂ℓ/∂z.
+func eachRow(one func(dz, z []float64, y int) float64) func(dz, z, t []float64) float64 {
+	return func(dz, z, t []float64) (l float64) {
+		clear(dz)
+		d := make([]float64, len(z))
+		for y, w := range t {
+			if w == 0 {
+				continue
+			}
+			clear(d)
+			l += w * one(d, z, y)
+			for j, v := range d {
+				dz[j] += w * v
+			}
+		}
+		return l
+	}
+}
+
+// rivalsRow takes log-sum-exps term by term.
+func rivalsRow(l Rivals) func(dz, z, t []float64) float64 {
+	return eachRow(func(dz, z []float64, y int) float64 {
+		m := math.Inf(-1)
+		for j, v := range z {
+			if j != y {
+				m = max(m, v/l.Tau)
+			}
+		}
+		sum := 0.0
+		for j, v := range z {
+			if j != y {
+				dz[j] = math.Exp(v/l.Tau - m)
+				sum += dz[j]
+			}
+		}
+		v, byRivals, byLabel := l.Value(m+math.Log(sum), z[y]/l.Tau)
+		if len(z) == 1 {
+			v, byRivals, byLabel = l.Value(math.Inf(-1), z[y]/l.Tau)
+			sum = 1
+		}
+		Scale(byRivals/sum/l.Tau, dz)
+		dz[y] = byLabel / l.Tau
+		return v
+	})
+}
+
+func crossEntropy(rivals, label float64) (v, byRivals, byLabel float64) {
+	p := sigmoid(rivals - label)
+	return softplus(rivals - label), p, -p
+}
+
+// lead is the loss whose label is no part of the sum.
+func lead(rivals, label float64) (v, byRivals, byLabel float64) {
+	if math.IsInf(rivals, -1) {
+		return 0, 0, 0
+	}
+	return 0.5 * (2*rivals - label), 1, -0.5
+}
+
+func logisticRow(l Logistic) func(dz, z, t []float64) float64 {
+	return func(dz, z, t []float64) (v float64) {
+		n := 1.0
+		if l.Mean {
+			n = float64(len(z))
+		}
+		for j, s := range z {
+			x, w := s-l.Shift, t[j]
+			if l.Hot && w > 0 {
+				w = 1
+			}
+			v += (l.Beta*w*softplus(-x) + (1-w)*softplus(x)) / n
+			dz[j] = ((1-w)*sigmoid(x) - l.Beta*w*sigmoid(-x)) / n
+		}
+		return v
+	}
+}
+
+func pairwiseRow() func(dz, z, t []float64) float64 {
+	return eachRow(func(dz, z []float64, y int) (v float64) {
+		n := float64(max(len(z)-1, 1))
+		for j, s := range z {
+			if j != y {
+				v += softplus(s-z[y]) / n
+				dz[j] = sigmoid(s-z[y]) / n
+				dz[y] -= dz[j]
+			}
+		}
+		return v
+	})
+}
+
+func taylorRow(order int) func(dz, z, t []float64) float64 {
+	return func(dz, z, t []float64) (l float64) {
+		var sum float64
+		for _, v := range z {
+			sum += taylorOf(order, v)
+		}
+		for j, v := range z {
+			f, df := taylorOf(order, v), taylorOf(order-1, v)
+			dz[j] = df/sum - t[j]*df/f
+			l -= t[j] * math.Log(f/sum)
+		}
+		return l
+	}
+}
+
+func contrastiveRow(l Contrastive) func(dz, z, t []float64) float64 {
+	return func(dz, z, t []float64) (v float64) {
+		n := 0.0
+		for _, w := range t {
+			if w == 0 {
+				n++
+			}
+		}
+		for j, s := range z {
+			switch {
+			case t[j] > 0:
+				v += t[j] * (1 - s)
+				dz[j] = -t[j]
+			case s > l.Margin:
+				v += l.Weight / n * (s - l.Margin)
+				dz[j] = l.Weight / n
+			}
+		}
+		return v
+	}
+}
+
+func perceptronRow(dz, z, t []float64) float64 {
+	m := slices.Max(z)
+	for j, w := range t {
+		dz[j] = -w
+	}
+	dz[slices.Index(z, m)]++
+	var l float64
+	for j, w := range t {
+		l += w * (m - z[j])
+	}
+	return l
+}
+
+func crammerSingerRow(margin float64) func(dz, z, t []float64) float64 {
+	return eachRow(func(dz, z []float64, y int) float64 {
+		at := -1
+		for j, s := range z {
+			if j != y && (at < 0 || s > z[at]) {
+				at = j
+			}
+		}
+		if at < 0 || z[at]+margin <= z[y] {
+			return 0
+		}
+		dz[at], dz[y] = 1, -1
+		return z[at] + margin - z[y]
+	})
+}
+
+func tiledCases() []lossCase {
+	var cs []lossCase
+	for _, l := range []Rivals{{1, crossEntropy}, {0.4, lead}} {
+		cs = append(cs, lossCase{Stream(l), rivalsRow(l)})
+	}
+	for _, l := range []Logistic{{Beta: 1}, {Shift: 2, Beta: 1}, {Beta: 0.3, Mean: true}, {Beta: 1, Hot: true}} {
+		cs = append(cs, lossCase{Stream(l), logisticRow(l)})
+	}
+	for _, order := range []int{4, 6, 8} {
+		cs = append(cs, lossCase{Stream(Taylor{order}), taylorRow(order)})
+	}
+	for _, l := range []Contrastive{{0.2, 10}, {-1, 1}} {
+		cs = append(cs, lossCase{Stream(l), contrastiveRow(l)})
+	}
+	return append(cs,
+		lossCase{Stream(Pairwise{}), pairwiseRow()},
+		lossCase{Stream(Rankmax{1}), rankmaxRow(1)}, lossCase{Stream(Rankmax{0.3}), rankmaxRow(0.3)},
+		lossCase{Perceptron{}, perceptronRow}, lossCase{CrammerSinger{1}, crammerSingerRow(1)})
+}
+
+func TestTiledLossesMatchFloat64(t *testing.T) {
+	r := source(41)
+	var ws Workspace // one for all: nothing may be left over
+	for _, cfg := range shapes {
+		for _, l := range tiledCases() {
+			requireLoss(t, &ws, l.loss, newProblem(r, cfg), l.row, 2e-5, fmt.Sprintf("%T%+v %v", l.loss, l.loss, cfg))
+		}
+	}
+}
+
+func TestTiledSameBitsAtAnyGOMAXPROCS(t *testing.T) {
+	onPaths(t, func(t *testing.T) {
+		for _, l := range tiledCases() {
+			sameBits(t, l.loss, newProblem(source(42), problemConfig{b: 100, c: 3000, d: 12, sd: 1, bias: true, positives: 3}))
+		}
+	})
+}
+
+// TestTiledNaN: NaN and +Inf give NaN, as a score of a target and elsewhere, and
+// leave padding alone.
+func TestTiledNaN(t *testing.T) {
+	onPaths(t, func(t *testing.T) {
+		for _, bad := range []float32{nan, inf} {
+			for _, at := range []int{5, 600} {
+				for _, l := range tiledCases() {
+					p := newProblem(source(14), problemConfig{b: 2, c: 700, d: 1, sd: 1})
+					p.H = []float32{1, 1}
+					p.W[at] = bad
+					p.Label = []int32{5, -1}
+					loss := []float32{0, 7}
+					var ws Workspace
+					require.NoError(t, l.loss.Forward(&ws, &p.Linear, loss))
+					require.True(t, loss[0] != loss[0], "%+v: %v at %d gives %v", l.loss, bad, at, loss[0])
+					require.Zero(t, loss[1])
+				}
+			}
+		}
+	})
+}
+
+// TestTiledLeadingLabel: what a label far ahead leaves to the others keeps its
+// digits, in the loss and in the gradient.
+func TestTiledLeadingLabel(t *testing.T) {
+	onPaths(t, func(t *testing.T) {
+		x := &Linear{B: 1, C: 3, D: 1, H: []float32{1}, W: []float32{40, 0, -1}, Label: []int32{0}}
+		want := math.Exp(-40) + math.Exp(-41)
+		for _, l := range []Loss{Softmax{Tau: 1}, Stream(Rivals{1, crossEntropy})} {
+			var ws Workspace
+			loss, dw := make([]float32, 1), make([]float32, 3)
+			require.NoError(t, l.Forward(&ws, x, loss))
+			require.NoError(t, l.Backward(&ws, x, []float32{1}, &Grad{W: dw}))
+			require.InEpsilon(t, want, loss[0], 1e-5)
+			require.InEpsilon(t, -want, dw[0], 1e-5)
+		}
+		l := Stream(Rivals{1, lead})
+		for _, ahead := range []float32{40, 400, 4000} { // the sum keeps its digits below any label
+			x.W[0] = ahead
+			var ws Workspace
+			loss := make([]float32, 1)
+			require.NoError(t, l.Forward(&ws, x, loss))
+			require.InEpsilon(t, math.Log(1+math.Exp(-1))-float64(ahead)/2, loss[0], 1e-6)
+		}
+	})
+}
+
+func TestTiledRefusesBadParameters(t *testing.T) {
+	p := newProblem(source(17), problemConfig{b: 2, c: 3, d: 2, sd: 1})
+	for want, l := range map[string]Loss{
+		"log-sum-exp with temperature 0": Stream(Rivals{}),
+		"β is positive":                  Stream(Logistic{}),
+		"of order 3":                     Stream(Taylor{3}),
+		"weight is not negative":         Stream(Contrastive{0, -1}),
+		"rankmax with margin 0":          Stream(Rankmax{}),
+		"hinge with margin 0":            CrammerSinger{},
+	} {
+		require.ErrorContains(t, l.Forward(new(Workspace), &p.Linear, make([]float32, 2)), want)
+	}
+}
