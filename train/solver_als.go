@@ -65,14 +65,14 @@ func init() {
 	})
 }
 
-// alsMemory counts what package als holds: the factors in float64, the side under
-// way in float32 unless systems are float64, the interactions by class, and each
-// processor's system.
+// alsMemory counts what package als holds: the factors in float64, the fixed side in
+// float32 unless systems are float64, the interactions by class, each processor's
+// system, and the 64 matrices that are summed for what all systems share.
 func alsMemory(v param.Values, plan *Trained, set *data.Dataset) ([]MemoryPart, error) {
 	d := int64(plan.Config.Model.Dim)
 	users, classes := int64(set.Users), int64(set.Items)
 	factors := 8 * d * (users + classes)
-	sweep := int64(runtime.GOMAXPROCS(0)) * 12 * (d*d + 512*d)
+	sweep := int64(runtime.GOMAXPROCS(0))*8*(d*d+512*d) + 64*8*d*d
 	if v.Word("precision") == "float32" {
 		sweep += 4 * d * max(users, classes)
 	}

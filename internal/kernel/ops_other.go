@@ -44,13 +44,27 @@ func tileFilter(z []float32, ldz, n int, thr, val []float32, idx []uint32, base 
 
 func probe(int) (chains, lanes int) { return 0, 0 }
 
-func gatherDot(out, h, tab []float32, ids []int32)     { gatherDotGo(out, h, tab, ids) }
+func gatherDot[T Float](out, h, tab []T, ids []int32)  { gatherDotGo(out, h, tab, ids) }
 func gatherAxpy(acc, coef, tab []float32, ids []int32) { gatherAxpyGo(acc, coef, tab, ids) }
 func adagrad(w, s, g []float32, lr, eps float32)       { adagradGo(w, s, g, lr, eps) }
 func adam(w, m, v, g []float32, lr, eps, b1, b2 float32) {
 	adamGo(w, m, v, g, lr, eps, b1, b2)
 }
-func cholPanel(a []float32, ld, rows, width int, inv []float32) {
-	cholPanelGo(a, ld, rows, width, inv)
+func ridgeLanes(bool) int { return 8 }
+func gatherGram(lanes int, c []float32, ldc, width int, tab []float32, ld int, ids []int32, add bool) {
+	gatherGramGo(lanes, c, ldc, width, tab, ld, ids, add)
 }
-func prefetchRow([]float32) {}
+func gram(lanes int, c []float32, ldc, width int, a, b []float32, ld, n int, add bool) {
+	gramGo(lanes, c, ldc, width, a, b, ld, n, add)
+}
+func gramDouble(c []float64, ldc, width int, a, b []float64, ld, n int, add bool) {
+	gramGo(8, c, ldc, width, a, b, ld, n, add)
+}
+func gatherT(lanes int, dst []float32, ldd int, tab []float32, ld, width int, scale []float32, ids []int32) {
+	gatherTGo(lanes, dst, ldd, tab, ld, width, scale, ids)
+}
+func ldlPanel(lanes int, a []float32, lda, width int, r, inv, b []float32) {
+	ldlPanelGo(lanes, a, lda, width, r, inv, b)
+}
+func ldlBack(_ int, a []float32, lda, n int, inv, b []float32) { ldlBackGo(a, lda, n, inv, b) }
+func prefetchRow([]float32)                                    {}

@@ -9,13 +9,7 @@ import (
 func GatherDot[T Float](out, h, tab []T, ids []int32) {
 	d := len(h)
 	checkIDs("GatherDot", len(out), d, len(tab), ids)
-	if o32, ok := f32(out); ok {
-		h32, _ := f32(h)
-		tab32, _ := f32(tab)
-		gatherDot(o32, h32, tab32, ids)
-		return
-	}
-	gatherDotGo(out, h, tab, ids)
+	gatherDot(out, h, tab, ids)
 }
 
 func gatherDotGo[T Float](out, h, tab []T, ids []int32) {

@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"fmt"
 	"math"
 	"runtime"
 	"testing"
@@ -29,6 +28,25 @@ func TestGatherKernelsMatchTheirDefinition(t *testing.T) {
 				gatherDotGo(want, h.x, tab.x, ids)
 				requireNear(t, want, out.x, 1e-5, 1e-5, "GatherDot, d=%d, n=%d", d, n)
 				out.requireIntact(t, "out")
+				wide := func(x []float32) []float64 { // among NaNs
+					y := make([]float64, len(x)+2*guardBand)
+					for i := range y {
+						y[i] = math.NaN()
+					}
+					y = y[guardBand+offset%8:][:len(x)]
+					for i, v := range x {
+						y[i] = float64(v)
+					}
+					return y
+				}
+				all := wide(out.x)
+				out64, want64 := all[:n:n], make([]float64, n)
+				GatherDot(out64, wide(h.x), wide(tab.x), ids)
+				gatherDotGo(want64, wide(h.x), wide(tab.x), ids)
+				for i, w := range want64 {
+					require.InDelta(t, w, out64[i], 1e-12, "GatherDot of float64, d=%d, n=%d", d, n)
+				}
+				require.True(t, math.IsNaN(all[:n+1][n]))
 				coef := normal(r, n, 1)
 				acc := guard(h.x, offset)
 				wantAcc := append([]float32(nil), h.x...)
@@ -126,55 +144,4 @@ func TestScatterAdd(t *testing.T) {
 	tab := []float32{0, 0, 1, 1}
 	ScatterAdd(tab, []float32{1, 2, 3, 4, 5, 6}, 2, []int32{1, 0, 1})
 	require.Equal(t, []float32{3, 4, 7, 9}, tab)
-}
-
-func TestSPD(t *testing.T) {
-	onPaths(t, func(t *testing.T) {
-		r := source(23)
-		for n := 1; n < 100; n += 1 + n/20 {
-			y := normal(r, (n+3)*n, 1)
-			a, b := make([]float32, n*n), normal(r, n, 1)
-			GemmTN(a, y, y, n, n, n+3, false)
-			for i := range n {
-				a[i*n+i] += 1
-			}
-			x := make([]float32, n)
-			s := NewSPD(n)
-			require.NoError(t, s.Solve(x, a, b))
-			got := make([]float32, n)
-			for i := range got {
-				got[i] = Dot(a[i*n:][:n], x)
-			}
-			requireNear(t, b, got, 2e-3, 2e-3, "A·x, n=%d", n)
-			// Only the upper triangle is read, and the solver can be used again.
-			for i := range n {
-				for j := range i {
-					a[i*n+j] = nan
-				}
-			}
-			require.NoError(t, s.Solve(b, a, b))
-			require.Equal(t, x, b)
-			a[(n/2)*n+n/2] = -1
-			require.ErrorContains(t, s.Solve(x, a, b), "not positive definite")
-		}
-	})
-}
-
-func BenchmarkSPD(b *testing.B) {
-	for _, name := range Paths() {
-		for _, n := range []int{64, 128} {
-			b.Run(fmt.Sprintf("%d/%s", n, name), func(b *testing.B) {
-				restore, err := Use(name)
-				require.NoError(b, err)
-				defer restore()
-				a, x, y, s := make([]float32, n*n), make([]float32, n), normal(source(24), n, 1), NewSPD(n)
-				for i := range n {
-					a[i*n+i] = 2
-				}
-				for b.Loop() {
-					require.NoError(b, s.Solve(x, a, y))
-				}
-			})
-		}
-	}
 }

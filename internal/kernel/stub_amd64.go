@@ -350,19 +350,84 @@ func adagrad512(w *float32, s *float32, grad *float32, n int, lr float32, eps fl
 //go:noescape
 func adam512(w *float32, m *float32, s *float32, grad *float32, n int, lr float32, eps float32, beta1 float32, beta2 float32)
 
-// cholPanel512 factors the first rows of a positive definite matrix, width a multiple of 16: row k becomes that of U in A = UᵀU, and inv 1/U[k][k]:
+// gram512 is the product AᵀB that is known to be symmetric, or adds it where add is 1, in blocks of 16 at and right of the diagonal; width is a positive multiple of that:
 //
-//	for k := range rows {
-//		inv[k] = 1 / sqrt(a[k*ld+k])
-//		for j := range width { a[k*ld+j] *= inv[k] } // left of the diagonal: whatever is there
-//		for i := k + 1; i < rows; i++ {
-//			u := a[k*ld+i]
-//			for j := range width { a[i*ld+j] -= u * a[k*ld+j] }
+//	for i := range width {
+//		for j := i/16*16; j < width; j++ {
+//			s := 0 or c[i*ldc+j] where add is 1
+//			for k := range n { s += a[k*ld+i] * b[k*ld+j] } // fused
+//			c[i*ldc+j] = s
 //		}
 //	}
 //
 //go:noescape
-func cholPanel512(a *float32, ld int, rows int, width int, inv *float32)
+func gram512(c *float32, ldc int, width int, a *float32, b *float32, ld int, n int, add int)
+
+// gatherGram512 is the product of rows of a table with themselves, or adds it where add is 1, in blocks of 16 at and right of the diagonal; width is a positive multiple of that:
+//
+//	for i := range width {
+//		for j := i/16*16; j < width; j++ {
+//			s := 0 or c[i*ldc+j] where add is 1
+//			for k := range n { s += tab[idx[k]*ld+i] * tab[idx[k]*ld+j] } // fused
+//			c[i*ldc+j] = s
+//		}
+//	}
+//
+//go:noescape
+func gatherGram512(c *float32, ldc int, width int, tab *float32, ld int, idx *int32, n int, add int)
+
+// gatherT512 stores rows of a table, times a scale for each column, as columns; width is a positive multiple of the lanes, n positive and less than 1+lanes:
+//
+//	for j := range width {
+//		for i := range lanes { dst[j*ldd+i] = i < n ? tab[idx[i]*ld+j] * scale[j] : 0 }
+//	}
+//
+//go:noescape
+func gatherT512(dst *float32, ldd int, tab *float32, ld int, width int, scale *float32, idx *int32, n int)
+
+// ldlPanel512 eliminates the first rows, one for each lane, of a symmetric matrix and its right side; width is a positive multiple of the lanes. Rows of N go where A was, those of R = −DN where the matrix is not eliminated yet right of the block, −1/D to inv; b becomes its forward substitution. In its first block N holds its transpose left of the diagonal:
+//
+//	for k := range lanes {
+//		inv[k] = -1 / a[k*lda+k]
+//		for j := range width { r[k*lda+j] = a[k*lda+j]; a[k*lda+j] *= j < k ? inv[j] : inv[k] }
+//		for i := k+1; i < lanes; i++ {
+//			for j := k+1; j < width; j++ { a[i*lda+j] += r[k*lda+i] * a[k*lda+j] } // fused
+//		}
+//		for j := k+1; j < width; j++ { b[j] += b[k] * a[k*lda+j] } // fused
+//	}
+//
+//go:noescape
+func ldlPanel512(a *float32, lda int, width int, r *float32, inv *float32, b *float32)
+
+// ldlBack512 solves N·x = D⁻¹b backwards, in b, with what ldlPanel made; n is a positive multiple of the lanes:
+//
+//	for k := n-1; k >= 0; k-- {
+//		b[k] *= -inv[k]
+//		for j := k+1; j < n; j++ { b[k] += a[k*lda+j] * b[j] } // fused
+//	}
+//
+//go:noescape
+func ldlBack512(a *float32, lda int, n int, inv *float32, b *float32)
+
+// gatherDot512d stores the products of h with rows of tab:
+//
+//	for i := range n { out[i] = dot(h[:d], tab[idx[i]*d:]) }
+//
+//go:noescape
+func gatherDot512d(out *float64, h *float64, tab *float64, d int, idx *int32, n int)
+
+// gram512d is the product AᵀB that is known to be symmetric, or adds it where add is 1, in blocks of 8 at and right of the diagonal; width is a positive multiple of that:
+//
+//	for i := range width {
+//		for j := i/8*8; j < width; j++ {
+//			s := 0 or c[i*ldc+j] where add is 1
+//			for k := range n { s += a[k*ld+i] * b[k*ld+j] } // fused
+//			c[i*ldc+j] = s
+//		}
+//	}
+//
+//go:noescape
+func gram512d(c *float64, ldc int, width int, a *float64, b *float64, ld int, n int, add int)
 
 // gemm6x16x256 is gemmGo for nr a multiple of 6 and 16 columns:
 //
@@ -632,19 +697,84 @@ func adagrad256(w *float32, s *float32, grad *float32, n int, lr float32, eps fl
 //go:noescape
 func adam256(w *float32, m *float32, s *float32, grad *float32, n int, lr float32, eps float32, beta1 float32, beta2 float32)
 
-// cholPanel256 factors the first rows of a positive definite matrix, width a multiple of 16: row k becomes that of U in A = UᵀU, and inv 1/U[k][k]:
+// gram256 is the product AᵀB that is known to be symmetric, or adds it where add is 1, in blocks of 8 at and right of the diagonal; width is a positive multiple of that:
 //
-//	for k := range rows {
-//		inv[k] = 1 / sqrt(a[k*ld+k])
-//		for j := range width { a[k*ld+j] *= inv[k] } // left of the diagonal: whatever is there
-//		for i := k + 1; i < rows; i++ {
-//			u := a[k*ld+i]
-//			for j := range width { a[i*ld+j] -= u * a[k*ld+j] }
+//	for i := range width {
+//		for j := i/8*8; j < width; j++ {
+//			s := 0 or c[i*ldc+j] where add is 1
+//			for k := range n { s += a[k*ld+i] * b[k*ld+j] } // fused
+//			c[i*ldc+j] = s
 //		}
 //	}
 //
 //go:noescape
-func cholPanel256(a *float32, ld int, rows int, width int, inv *float32)
+func gram256(c *float32, ldc int, width int, a *float32, b *float32, ld int, n int, add int)
+
+// gatherGram256 is the product of rows of a table with themselves, or adds it where add is 1, in blocks of 8 at and right of the diagonal; width is a positive multiple of that:
+//
+//	for i := range width {
+//		for j := i/8*8; j < width; j++ {
+//			s := 0 or c[i*ldc+j] where add is 1
+//			for k := range n { s += tab[idx[k]*ld+i] * tab[idx[k]*ld+j] } // fused
+//			c[i*ldc+j] = s
+//		}
+//	}
+//
+//go:noescape
+func gatherGram256(c *float32, ldc int, width int, tab *float32, ld int, idx *int32, n int, add int)
+
+// gatherT256 stores rows of a table, times a scale for each column, as columns; width is a positive multiple of the lanes, n positive and less than 1+lanes:
+//
+//	for j := range width {
+//		for i := range lanes { dst[j*ldd+i] = i < n ? tab[idx[i]*ld+j] * scale[j] : 0 }
+//	}
+//
+//go:noescape
+func gatherT256(dst *float32, ldd int, tab *float32, ld int, width int, scale *float32, idx *int32, n int)
+
+// ldlPanel256 eliminates the first rows, one for each lane, of a symmetric matrix and its right side; width is a positive multiple of the lanes. Rows of N go where A was, those of R = −DN where the matrix is not eliminated yet right of the block, −1/D to inv; b becomes its forward substitution. In its first block N holds its transpose left of the diagonal:
+//
+//	for k := range lanes {
+//		inv[k] = -1 / a[k*lda+k]
+//		for j := range width { r[k*lda+j] = a[k*lda+j]; a[k*lda+j] *= j < k ? inv[j] : inv[k] }
+//		for i := k+1; i < lanes; i++ {
+//			for j := k+1; j < width; j++ { a[i*lda+j] += r[k*lda+i] * a[k*lda+j] } // fused
+//		}
+//		for j := k+1; j < width; j++ { b[j] += b[k] * a[k*lda+j] } // fused
+//	}
+//
+//go:noescape
+func ldlPanel256(a *float32, lda int, width int, r *float32, inv *float32, b *float32)
+
+// ldlBack256 solves N·x = D⁻¹b backwards, in b, with what ldlPanel made; n is a positive multiple of the lanes:
+//
+//	for k := n-1; k >= 0; k-- {
+//		b[k] *= -inv[k]
+//		for j := k+1; j < n; j++ { b[k] += a[k*lda+j] * b[j] } // fused
+//	}
+//
+//go:noescape
+func ldlBack256(a *float32, lda int, n int, inv *float32, b *float32)
+
+// gatherDot256d stores the products of h with rows of tab:
+//
+//	for i := range n { out[i] = dot(h[:d], tab[idx[i]*d:]) }
+//
+//go:noescape
+func gatherDot256d(out *float64, h *float64, tab *float64, d int, idx *int32, n int)
+
+// gram256d is the product AᵀB that is known to be symmetric, or adds it where add is 1, in blocks of 4 at and right of the diagonal; width is a positive multiple of that:
+//
+//	for i := range width {
+//		for j := i/4*4; j < width; j++ {
+//			s := 0 or c[i*ldc+j] where add is 1
+//			for k := range n { s += a[k*ld+i] * b[k*ld+j] } // fused
+//			c[i*ldc+j] = s
+//		}
+//	}
+//
+//go:noescape
+func gram256d(c *float64, ldc int, width int, a *float64, b *float64, ld int, n int, add int)
 
 // prefetch asks for the cache lines of n > 0 floats; it changes nothing.
 //

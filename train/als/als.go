@@ -28,6 +28,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 	"math"
 	"math/rand/v2"
 	"runtime"
@@ -39,8 +40,6 @@ import (
 	"gonum.org/v1/gonum/blas/blas64"
 	"gonum.org/v1/gonum/lapack/lapack64"
 	"gonum.org/v1/gonum/mat"
-
-	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
 // Positives are the positives of each row, in compressed rows: row i has
@@ -96,7 +95,7 @@ type Config struct {
 	Init      float64 // standard deviation of the first factors
 	Seed      uint64
 
-	// Float64 sets up and solves the systems in float64, some ten times slower than
+	// Float64 sets up and solves the systems in float64, some twenty times slower than
 	// in float32. The objective and what is shared by all systems are float64 in
 	// either case, and so are the systems of classes that couple (β > 0).
 	Float64 bool
@@ -115,9 +114,11 @@ type Solver struct {
 	cfg     Config
 	users   Positives
 	classes Positives
-	omega   []float64 // ω_u
-	total   float64   // Σ_u ω_u
-	value   float64   // objective after the last sweep; the largest number before the first
+	omega   []float64    // ω_u
+	total   float64      // Σ_u ω_u
+	lambda  [2][]float64 // λ_u, λ_j
+	table   []float32    // scratch: the fixed side in float32
+	value   float64      // objective after the last sweep; the largest number before the first
 }
 
 // New returns a solver for positives users [U] over classes classes, with
@@ -131,6 +132,12 @@ func New(cfg Config, users Positives, classes int) *Solver {
 			s.omega[u] *= users.weight(u)
 		}
 		s.total += s.omega[u]
+	}
+	for side, f := range []func(int) float64{s.regUser, s.regClass} {
+		s.lambda[side] = make([]float64, []int{users.rows(), classes}[side])
+		for i := range s.lambda[side] {
+			s.lambda[side][i] = f(i)
+		}
 	}
 	rng := rand.New(rand.NewPCG(cfg.Seed, 0xa15))
 	s.User = make([]float64, users.rows()*cfg.Dim)
@@ -172,10 +179,11 @@ func (s *Solver) Sweep(ctx context.Context) (float64, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	if err := s.solveClasses(); err != nil {
+	users := s.gram(s.User, s.omega)
+	if err := s.solveClasses(users); err != nil {
 		return 0, err
 	}
-	value, scale := s.objective()
+	value, scale := s.objective(users)
 	// Rounding moves a sum by some ε times the sum of its terms' sizes. A float32
 	// solution is off by some 1e-6 of itself, at a minimum: the objective feels the
 	// square of that.
@@ -215,91 +223,82 @@ func (s *Solver) regClass(j int) float64 {
 	return s.cfg.Lambda * math.Pow(o.square*s.total+o.positive*s.classes.weight(j), s.cfg.Nu)
 }
 
-// A side is the fixed side of a half-sweep as the systems of the other read it.
+// A side is a half-sweep: the rows to solve for, and the fixed side as their systems
+// read it. That of row i is
+//
+//	[w_i·gram + c Σ_j f_jf_jᵀ + λ_iI]·x = r Σ_j f_j − s·w_i·sum,  j over its positives.
 type side struct {
-	f    []float64 // [n,d]
-	gram []float64 // [d,d], what all systems share, before a row's weight
-	sum  []float64 // [d], Σ_i w_i f_i
+	name   string    // of a row
+	x      []float64 // [rows,d], the solutions
+	rows   Positives
+	lambda []float64 // [rows]
+	weight []float64 // [rows], w; nil is 1
 
-	f32, gram32 []float32 // nil for systems in float64
+	f []float64 // [n,d]
+	moments
 }
 
-func (x *side) narrow() {
-	x.f32, x.gram32 = make([]float32, len(x.f)), make([]float32, len(x.gram))
-	for i, v := range x.f {
-		x.f32[i] = float32(v)
+// moments are Σ_i w_i f_if_iᵀ [d,d] and Σ_i w_i f_i [d] over the rows of a side.
+type moments struct {
+	gram []float64
+	sum  []float64
+}
+
+func (x *side) w(i int) float64 {
+	if x.weight == nil {
+		return 1
 	}
-	for i, v := range x.gram {
-		x.gram32[i] = float32(v)
-	}
+	return x.weight[i]
+}
+
+// zero reports whether the right side of row i is 0; then 0 is its solution, even
+// where its matrix is singular.
+func (x *side) zero(i int, o Objective) bool {
+	return x.rows.count(i) == 0 && (o.linear == 0 || x.w(i) == 0)
 }
 
 // solveUsers sets every p_u to its minimiser
 //
 //	[ω_u(κQᵀQ − (β/C)q̄q̄ᵀ) + c Q_PᵀQ_P + λ_uI]⁻¹ [r Σ_P q − sω_u q̄],  q̄ = Σ_j q_j.
 func (s *Solver) solveUsers() error {
-	d, o, classes := s.cfg.Dim, s.cfg.Objective, s.classes.rows()
-	x := &side{f: s.Class}
-	x.gram, x.sum = s.gram(s.Class, nil)
+	d, o := s.cfg.Dim, s.cfg.Objective
+	x := &side{name: "user", x: s.User, rows: s.users, lambda: s.lambda[0], weight: s.omega, f: s.Class, moments: s.gram(s.Class, nil)}
+	size := trace(x.gram, d)
 	for a := range d {
 		for b := range d {
-			x.gram[a*d+b] = o.square*x.gram[a*d+b] - o.beta/float64(classes)*x.sum[a]*x.sum[b]
+			x.gram[a*d+b] = o.square*x.gram[a*d+b] - o.beta/float64(s.classes.rows())*x.sum[a]*x.sum[b]
 		}
 	}
-	if !s.cfg.Float64 {
-		x.narrow()
+	if s.cfg.Float64 {
+		return s.each(x, nil)
 	}
-	return s.each(s.users.rows(), func(u int, w *work) error {
-		p := s.User[u*d : (u+1)*d]
-		if s.users.count(u) == 0 && (o.byCount || o.linear == 0) {
-			clear(p) // the right side is 0, and 0 solves it even where λ_u is 0 too
-			return nil
-		}
-		w.system(x, s.omega[u], s.regUser(u), o.positive, s.users.of(u))
-		for a := range d {
-			w.rhs[a] = o.reward*w.sum[a] - o.linear*s.omega[u]*x.sum[a]
-		}
-		if err := w.solve(p, x); err != nil {
-			return fmt.Errorf("user %d: %w", u, err)
-		}
-		return nil
-	})
+	return s.solveRotated(x, size)
 }
 
 // solveClasses sets all q_j to their joint minimiser. With G = Σ_uω_u p_up_uᵀ,
 // B_j = κG + cΣ_{u∋j}p_up_uᵀ + λ_jI and c_j = rΣ_{u∋j}p_u − sΣ_uω_u p_u it is
 // q_j = B_j⁻¹c_j for β = 0. For β > 0 the classes couple through ρ = Σ_j q_j:
-// (I − (β/C)(ΣB_j⁻¹)G) ρ = ΣB_j⁻¹c_j, then q_j = B_j⁻¹(c_j + (β/C)Gρ).
-func (s *Solver) solveClasses() error {
+// (I − (β/C)(ΣB_j⁻¹)G) ρ = ΣB_j⁻¹c_j, then q_j = B_j⁻¹(c_j + (β/C)Gρ). users are the
+// moments of the users at ω.
+func (s *Solver) solveClasses(users moments) error {
 	d, o, classes := s.cfg.Dim, s.cfg.Objective, s.classes.rows()
-	x := &side{f: s.User}
-	x.gram, x.sum = s.gram(s.User, s.omega)
-	if !s.cfg.Float64 && o.beta == 0 {
-		x.narrow()
-	}
-	solve := func(j int, w *work, shift []float64) error {
-		w.system(x, o.square, s.regClass(j), o.positive, s.classes.of(j))
-		for a := range d {
-			w.rhs[a] = o.reward*w.sum[a] - o.linear*x.sum[a]
-			if shift != nil {
-				w.rhs[a] += shift[a]
-			}
-		}
-		if err := w.solve(s.Class[j*d:(j+1)*d], x); err != nil {
-			return fmt.Errorf("class %d: %w", j, err)
-		}
-		return nil
-	}
+	x := &side{name: "class", x: s.Class, rows: s.classes, lambda: s.lambda[1], f: s.User}
+	x.gram, x.sum = slices.Clone(users.gram), users.sum
+	blas64.Implementation().Dscal(d*d, o.square, x.gram, 1)
 	if o.beta == 0 {
-		return s.each(classes, func(j int, w *work) error { return solve(j, w, nil) })
+		if s.cfg.Float64 {
+			return s.each(x, nil)
+		}
+		return s.solveRotated(x, trace(users.gram, d))
 	}
 
 	// Sums over classes go part by part, the parts then in order.
-	inverses, firsts := make([][]float64, parts(classes)), make([][]float64, parts(classes))
-	err := s.eachPart(classes, func(part, lo, hi int, w *work) error {
+	size := matrixRows(classes)
+	inverses, firsts := make([][]float64, parts(classes, size)), make([][]float64, parts(classes, size))
+	err := eachPart(classes, size, s.newWork, func(part, lo, hi int, w *work) error {
 		inv, first := make([]float64, d*d), make([]float64, d)
 		for j := lo; j < hi; j++ {
-			if err := solve(j, w, nil); err != nil {
+			if err := w.solve(x, j, o, nil); err != nil {
 				return err
 			}
 			w.addInverse(inv)
@@ -314,7 +313,7 @@ func (s *Solver) solveClasses() error {
 		return err
 	}
 	inverse, first := addAll(inverses), addAll(firsts)
-	g := mat.NewDense(d, d, x.gram)
+	g := mat.NewDense(d, d, users.gram)
 	var lhs mat.Dense
 	lhs.Mul(mat.NewDense(d, d, inverse), g)
 	lhs.Scale(-o.beta/float64(classes), &lhs)
@@ -327,89 +326,104 @@ func (s *Solver) solveClasses() error {
 	}
 	shift.MulVec(g, &rho)
 	shift.ScaleVec(o.beta/float64(classes), &shift)
-	return s.each(classes, func(j int, w *work) error { return solve(j, w, shift.RawVector().Data) })
+	return s.each(x, shift.RawVector().Data)
 }
 
-// objective returns the objective and the sum of the sizes of its terms.
-func (s *Solver) objective() (value, scale float64) {
-	d, o, classes := s.cfg.Dim, s.cfg.Objective, s.classes.rows()
-	gram, sum := s.gram(s.Class, nil)
-	users := s.users.rows()
-	values, scales := make([]float64, parts(users)), make([]float64, parts(users))
-	_ = s.eachPart(users, func(part, lo, hi int, w *work) error {
+// objective returns the objective and the sum of the sizes of its terms, or a bound
+// of it; user are the moments of the users at ω. With G = Σ_uω_u p_up_uᵀ the sums
+// over all pairs are κ/2·⟨G, QᵀQ⟩, s·⟨Σ_uω_u p_u, q̄⟩ and β/2C·q̄ᵀGq̄.
+func (s *Solver) objective(user moments) (value, scale float64) {
+	d, o, classes, users := s.cfg.Dim, s.cfg.Objective, s.classes.rows(), s.users.rows()
+	add := func(x, size float64) {
+		value += x
+		scale += size
+	}
+	class := s.gram(s.Class, nil)
+	squares, all := dot(user.gram, class.gram), 0.0
+	for a, v := range class.sum {
+		all += v * dot(user.gram[a*d:(a+1)*d], class.sum)
+	}
+	add(o.square/2*squares, o.square/2*squares)
+	add(-o.beta/(2*float64(classes))*all, o.beta/(2*float64(classes))*all)
+	// |Σ ω_u p_u·q̄| ≤ √(Σω_u · Σω_u(p_u·q̄)²)
+	add(o.linear*dot(user.sum, class.sum), o.linear*math.Sqrt(s.total*max(all, 0)))
+
+	values, scales := make([]float64, parts(users, partRows)), make([]float64, parts(users, partRows))
+	_ = eachPart(users, partRows, func() []float64 { return make([]float64, 256) }, func(part, lo, hi int, z []float64) error {
 		for u := lo; u < hi; u++ {
 			p := s.User[u*d : (u+1)*d]
-			all := dot(p, sum)
-			squares := 0.0
-			for a := range d {
-				squares += p[a] * dot(gram[a*d:(a+1)*d], p)
-			}
-			add := func(x float64) {
-				values[part] += x
-				scales[part] += math.Abs(x)
-			}
-			add(s.omega[u] * o.linear * all)
-			add(s.omega[u] * o.square / 2 * squares)
-			add(-s.omega[u] * o.beta / (2 * float64(classes)) * all * all)
-			add(s.regUser(u) / 2 * dot(p, p))
-			add(o.constant * s.users.weight(u))
-			for _, j := range s.users.of(u) {
-				z := dot(p, s.Class[int(j)*d:int(j+1)*d])
-				add(o.positive / 2 * z * z)
-				add(-o.reward * z)
+			norm := s.lambda[0][u] / 2 * dot(p, p)
+			values[part] += norm + o.constant*s.users.weight(u)
+			scales[part] += norm + o.constant*s.users.weight(u)
+			for some := range slices.Chunk(s.users.of(u), len(z)) {
+				kernel.GatherDot(z[:len(some)], p, s.Class, some)
+				for _, x := range z[:len(some)] {
+					square := o.positive / 2 * x * x
+					values[part] += square - o.reward*x
+					scales[part] += square + math.Abs(o.reward*x)
+				}
 			}
 		}
 		return nil
 	})
 	for i := range values {
-		value += values[i]
-		scale += scales[i]
+		add(values[i], scales[i])
 	}
 	for j := range classes {
 		q := s.Class[j*d : (j+1)*d]
-		x := s.regClass(j) / 2 * dot(q, q)
-		value += x
-		scale += x
+		norm := s.lambda[1][j] / 2 * dot(q, q)
+		add(norm, norm)
 	}
 	return value, scale
 }
 
-func dot(a, b []float64) float64 {
-	sum := 0.0
-	for i, x := range a {
-		sum += float64(x * b[i])
-	}
-	return sum
-}
+func dot(a, b []float64) float64 { return kernel.Dot(a, b) }
 
-// gram returns Σ_i w_i f_if_iᵀ [d,d] and Σ_i w_i f_i [d] over the rows of f; nil
-// w is all ones.
-func (s *Solver) gram(f, w []float64) (gram, sum []float64) {
+// gram returns the moments of the rows f at weights w; nil w is all ones.
+func (s *Solver) gram(f, w []float64) moments {
 	d := s.cfg.Dim
+	ld := kernel.Stride(d)
 	n := len(f) / d
-	grams, sums := make([][]float64, parts(n)), make([][]float64, parts(n))
-	_ = s.eachPart(n, func(part, lo, hi int, _ *work) error {
-		g, sm := make([]float64, d*d), make([]float64, d)
-		for i := lo; i < hi; i++ {
-			x, wi := f[i*d:(i+1)*d], 1.0
+	size := matrixRows(n)
+	grams, sums := make([][]float64, parts(n, size)), make([][]float64, parts(n, size))
+	type scratch struct{ rows, weighted []float64 } // [some,ld], zero beyond d
+	some := max(4, 2048/ld)                         // rows that the first-level cache holds
+	_ = eachPart(n, size, func() scratch {
+		return scratch{make([]float64, some*ld), make([]float64, some*ld)}
+	}, func(part, lo, hi int, x scratch) error {
+		g, sm := make([]float64, ld*ld), make([]float64, d)
+		for ; lo < hi; lo += some {
+			m := min(some, hi-lo)
+			for i := range m {
+				row, weighted := f[(lo+i)*d:][:d], x.rows[i*ld:][:d]
+				copy(weighted, row)
+				if w != nil {
+					weighted = x.weighted[i*ld:][:d]
+					for a, v := range row {
+						weighted[a] = w[lo+i] * v
+					}
+				}
+				for a, v := range weighted {
+					sm[a] += v
+				}
+			}
+			a := x.rows
 			if w != nil {
-				wi = w[i]
+				a = x.weighted
 			}
-			for a, xa := range x {
-				blas64.Implementation().Daxpy(d-a, wi*xa, x[a:], 1, g[a*d+a:], 1)
-				sm[a] += wi * xa
-			}
+			kernel.Gram(g, a[:m*ld], x.rows[:m*ld], ld)
 		}
 		grams[part], sums[part] = g, sm
 		return nil
 	})
-	gram, sum = addAll(grams), addAll(sums)
+	wide, gram := addAll(grams), make([]float64, d*d)
 	for a := range d {
-		for b := range a {
-			gram[a*d+b] = gram[b*d+a]
+		for b := a; b < d; b++ {
+			gram[a*d+b] = wide[a*ld+b]
+			gram[b*d+a] = wide[a*ld+b]
 		}
 	}
-	return gram, sum
+	return moments{gram, addAll(sums)}
 }
 
 // addAll returns the sum of xs, which it overwrites, in order.
@@ -426,13 +440,19 @@ func addAll(xs [][]float64) []float64 {
 // it is part of the result's bits: it must not depend on the machine.
 const partRows = 256
 
-func parts(n int) int { return max(1, (n+partRows-1)/partRows) }
+// sumParts bounds the parts that each have a matrix of their own, and so their memory.
+const sumParts = 64
 
-// each calls f for every row of n.
-func (s *Solver) each(n int, f func(i int, w *work) error) error {
-	return s.eachPart(n, func(_, lo, hi int, w *work) error {
+func parts(n, size int) int { return max(1, (n+size-1)/size) }
+
+// matrixRows is the number of rows of a part that has a matrix of its own.
+func matrixRows(n int) int { return max(partRows, (n+sumParts-1)/sumParts) }
+
+// each solves in float64 for every row of x.
+func (s *Solver) each(x *side, shift []float64) error {
+	return eachPart(len(x.lambda), partRows, s.newWork, func(_, lo, hi int, w *work) error {
 		for i := lo; i < hi; i++ {
-			if err := f(i, w); err != nil {
+			if err := w.solve(x, i, s.cfg.Objective, shift); err != nil {
 				return err
 			}
 		}
@@ -440,22 +460,22 @@ func (s *Solver) each(n int, f func(i int, w *work) error) error {
 	})
 }
 
-// eachPart calls f for every part of n rows, on all processors, and returns the
-// error of the first part that has one.
-func (s *Solver) eachPart(n int, f func(part, lo, hi int, w *work) error) error {
-	errs := make([]error, parts(n))
+// eachPart calls f for every part of size rows of n, on all processors, each with a
+// scratch of its own, and returns the error of the first part that has one.
+func eachPart[W any](n, size int, scratch func() W, f func(part, lo, hi int, w W) error) error {
+	errs := make([]error, parts(n, size))
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), len(errs)) {
 		wg.Go(func() {
-			w := newWork(s.cfg.Dim)
+			w := scratch()
 			for {
 				part := int(next.Add(1)) - 1
 				if part >= len(errs) {
 					return
 				}
-				lo := part * partRows
-				errs[part] = f(part, lo, min(lo+partRows, n), w)
+				lo := part * size
+				errs[part] = f(part, lo, min(lo+size, n), w)
 			}
 		})
 	}
@@ -468,80 +488,20 @@ func (s *Solver) eachPart(n int, f func(part, lo, hi int, w *work) error) error 
 	return nil
 }
 
-// work is the scratch of one goroutine: a d×d system and its solution, in the
-// precision of the side.
+// work is the scratch of one goroutine for systems in float64.
 type work struct {
 	d    int
 	a    []float64 // [d,d], upper triangle: the system, then its Cholesky factor
 	rhs  []float64 // [d]
-	sum  []float64 // [d], Σ of the positives' factors
 	rows []float64 // [≤ gatherRows, d], positives' factors side by side
-
-	a32, rhs32, rows32 []float32
-	spd                *kernel.SPD
 }
 
 // gatherRows bounds the scratch of a row with very many positives.
 const gatherRows = 512
 
-func newWork(d int) *work {
-	return &work{
-		d: d, a: make([]float64, d*d), rhs: make([]float64, d), sum: make([]float64, d), rows: make([]float64, gatherRows*d),
-		a32: make([]float32, d*d), rhs32: make([]float32, d), rows32: make([]float32, gatherRows*d), spd: kernel.NewSPD(d),
-	}
-}
-
-// system sets the matrix to weight·gram + c Σ_j f_jf_jᵀ + reg·I and sum to Σ_j f_j
-// over the positives j of a row.
-func (w *work) system(x *side, weight, reg, c float64, positives []int32) {
-	d := w.d
-	clear(w.sum)
-	if x.f32 != nil {
-		copy(w.a32, x.gram32)
-		kernel.Scale(float32(weight), w.a32)
-		for a := range d {
-			w.a32[a*d+a] += float32(reg)
-		}
-		sum := w.rhs32
-		clear(sum)
-		for block := range slices.Chunk(positives, gatherRows) {
-			rows := w.rows32[:len(block)*d]
-			for i, j := range block {
-				row := x.f32[int(j)*d : int(j+1)*d]
-				copy(rows[i*d:], row)
-				kernel.Axpy(1, row, sum)
-			}
-			if c != 1 {
-				kernel.Scale(float32(math.Sqrt(c)), rows)
-			}
-			if c != 0 {
-				kernel.GemmTN(w.a32, rows, rows, d, d, len(block), true)
-			}
-		}
-		for a, v := range sum {
-			w.sum[a] = float64(v)
-		}
-		return
-	}
-	for i, g := range x.gram {
-		w.a[i] = weight * g
-	}
-	for a := range d {
-		w.a[a*d+a] += reg
-	}
-	for block := range slices.Chunk(positives, gatherRows) {
-		for i, j := range block {
-			row := x.f[int(j)*d : int(j+1)*d]
-			copy(w.rows[i*d:], row)
-			for a, v := range row {
-				w.sum[a] += v
-			}
-		}
-		if c != 0 {
-			blas64.Syrk(blas.Trans, c,
-				blas64.General{Rows: len(block), Cols: d, Stride: d, Data: w.rows}, 1, w.symmetric())
-		}
-	}
+func (s *Solver) newWork() *work {
+	d := s.cfg.Dim
+	return &work{d: d, a: make([]float64, d*d), rhs: make([]float64, d), rows: make([]float64, gatherRows*d)}
 }
 
 func (w *work) symmetric() blas64.Symmetric {
@@ -550,32 +510,51 @@ func (w *work) symmetric() blas64.Symmetric {
 
 var errDefinite = errors.New("its system is not positive definite; raise reg")
 
-// solve stores the solution for rhs in dst. In float64 it leaves the factor of a
-// in a.
-func (w *work) solve(dst []float64, x *side) error {
-	if x.f32 != nil {
-		for a, v := range w.rhs {
-			w.rhs32[a] = float32(v)
-		}
-		if err := w.spd.Solve(w.rhs32, w.a32, w.rhs32); err != nil {
-			return errDefinite
-		}
-		for a, v := range w.rhs32 {
-			dst[a] = float64(v)
-		}
+// solve solves for row i in float64, with shift added to its right side, and leaves
+// the factor of its matrix in a.
+func (w *work) solve(x *side, i int, o Objective, shift []float64) error {
+	d := w.d
+	dst := x.x[i*d : (i+1)*d]
+	if x.zero(i, o) {
+		clear(dst)
 		return nil
+	}
+	for k, g := range x.gram {
+		w.a[k] = x.w(i) * g
+	}
+	for k := range d {
+		w.a[k*d+k] += x.lambda[i]
+	}
+	clear(w.rhs)
+	for block := range slices.Chunk(x.rows.of(i), gatherRows) {
+		for k, j := range block {
+			row := x.f[int(j)*d : int(j+1)*d]
+			copy(w.rows[k*d:], row)
+			for l, v := range row {
+				w.rhs[l] += v
+			}
+		}
+		if o.positive != 0 {
+			blas64.Syrk(blas.Trans, o.positive,
+				blas64.General{Rows: len(block), Cols: d, Stride: d, Data: w.rows}, 1, w.symmetric())
+		}
+	}
+	for k := range d {
+		w.rhs[k] = o.reward*w.rhs[k] - o.linear*x.w(i)*x.sum[k]
+		if shift != nil {
+			w.rhs[k] += shift[k]
+		}
 	}
 	t, ok := lapack64.Potrf(w.symmetric())
 	if !ok {
-		return errDefinite
+		return fmt.Errorf("%s %d: %w", x.name, i, errDefinite)
 	}
-	lapack64.Potrs(t, blas64.General{Rows: w.d, Cols: 1, Stride: 1, Data: w.rhs})
+	lapack64.Potrs(t, blas64.General{Rows: d, Cols: 1, Stride: 1, Data: w.rhs})
 	copy(dst, w.rhs)
 	return nil
 }
 
-// addInverse adds a⁻¹ to sum [d,d] after a solve in float64, and spends the
-// factor.
+// addInverse adds a⁻¹ to sum [d,d] after a solve, and spends the factor.
 func (w *work) addInverse(sum []float64) {
 	d := w.d
 	// The factor's diagonal is positive after a solve: this cannot fail.

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"math/bits"
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
@@ -16,11 +17,61 @@ import (
 // Operands are in Go's order: sources first, destination last. Of a Go
 // VMAXPS(a, b, dst), a is returned when either is NaN, so data goes first and
 // the constant second wherever a NaN must survive.
-type isa struct{ bits int }
+type isa struct {
+	bits   int
+	double bool // lanes are float64: of few kernels only
+}
 
-func (v isa) suffix() string { return fmt.Sprint(v.bits) }
-func (v isa) bytes() int     { return v.bits / 8 }
-func (v isa) lanes() int     { return v.bits / 32 }
+func (v isa) suffix() string {
+	if v.double {
+		return fmt.Sprintf("%dd", v.bits)
+	}
+	return fmt.Sprint(v.bits)
+}
+func (v isa) bytes() int { return v.bits / 8 }
+func (v isa) lanes() int { return v.bytes() / v.size() }
+
+// float is the type of a lane, size its bytes.
+func (v isa) float() string { return fmt.Sprintf("float%d", 8*v.size()) }
+
+func (v isa) size() int {
+	if v.double {
+		return 8
+	}
+	return 4
+}
+
+// stride loads a parameter that counts floats and turns it into bytes.
+func (v isa) stride(name string) GPVirtual {
+	r := ptr(name)
+	SHLQ(U8(bits.Len(uint(v.size()))-1), r)
+	return r
+}
+
+// broadcast, fma and add are the instructions for the type of a lane.
+func (v isa) broadcast(m Mem, dst VecVirtual) {
+	if v.double {
+		VBROADCASTSD(m, dst)
+	} else {
+		VBROADCASTSS(m, dst)
+	}
+}
+
+func (v isa) fma(x, y, dst Op) {
+	if v.double {
+		VFMADD231PD(x, y, dst)
+	} else {
+		VFMADD231PS(x, y, dst)
+	}
+}
+
+func (v isa) add(x, y, dst Op) {
+	if v.double {
+		VADDPD(x, y, dst)
+	} else {
+		VADDPS(x, y, dst)
+	}
+}
 
 func (v isa) reg() VecVirtual {
 	if v.bits == 512 {
@@ -39,7 +90,7 @@ func (v isa) regs(n int) []VecVirtual {
 
 func (v isa) zero(r VecVirtual) {
 	if v.bits == 512 {
-		VPXORD(r, r, r)
+		VPSUBD(r, r, r) // avo knows that it reads nothing; it does not of VPXORD
 	} else {
 		VXORPS(r, r, r)
 	}
@@ -144,14 +195,19 @@ func (v isa) tail(n GPVirtual) mask {
 	LEAQ(tailTable, p)
 	MOVQ(n, nn)
 	NEGQ(nn)
-	VMOVUPS(Mem{Base: p, Index: nn, Scale: 4, Disp: 32}, y)
+	VMOVUPS(Mem{Base: p, Index: nn, Scale: uint8(v.size()), Disp: 32}, y)
 	return mask{y: y}
 }
 
 func (v isa) loadTail(m Mem, k mask, r VecVirtual) {
-	if v.bits == 512 {
+	switch {
+	case v.bits == 512 && v.double:
+		VMOVUPD_Z(m, k.k, r)
+	case v.bits == 512:
 		VMOVUPS_Z(m, k.k, r)
-	} else {
+	case v.double:
+		VMASKMOVPD(m, k.y, r)
+	default:
 		VMASKMOVPS(m, k.y, r)
 	}
 }
@@ -200,11 +256,16 @@ func (v isa) hsum(r VecVirtual) VecVirtual {
 	if v.bits == 512 {
 		y = YMM()
 		VEXTRACTF64X4(U8(1), r, y)
-		VADDPS(y, r.AsY(), y)
+		v.add(y, r.AsY(), y)
 	}
 	x, t := XMM(), XMM()
 	VEXTRACTF128(U8(1), y.AsY(), x)
-	VADDPS(x, y.AsX(), x)
+	v.add(x, y.AsX(), x)
+	if v.double {
+		VPERMILPD(U8(1), x, t)
+		VADDPD(t, x, x)
+		return x
+	}
 	VPERMILPS(U8(0x4e), x, t)
 	VADDPS(t, x, x)
 	VPERMILPS(U8(0xb1), x, t)

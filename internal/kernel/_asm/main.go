@@ -18,13 +18,17 @@ func main() {
 		}
 		DATA(4*i, U32(x))
 	}
-	for _, v := range []isa{{512}, {256}} {
+	for _, v := range []isa{{bits: 512}, {bits: 256}} {
 		gemms(v)
 		vectors(v)
 		functions(v)
 		tiles(v)
 		probes(v)
 		rowKernels(v)
+		spdKernels(v)
+		double := isa{bits: v.bits, double: true}
+		gatherDot(double)
+		gram(double, false)
 	}
 	prefetch()
 	Generate()

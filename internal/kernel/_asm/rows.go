@@ -14,7 +14,6 @@ func rowKernels(v isa) {
 	gatherAxpy(v)
 	adagrad(v)
 	adam(v)
-	cholPanel(v)
 }
 
 // fetch asks for the cache lines of the d floats (bytes in len) at p.
@@ -41,14 +40,12 @@ func fetchAhead(idx, left, tab, width GPVirtual) {
 }
 
 func gatherDot(v isa) {
-	v.text("gatherDot", "(out, h, tab *float32, d int, idx *int32, n int)",
+	v.text("gatherDot", "(out, h, tab *"+v.float()+", d int, idx *int32, n int)",
 		"stores the products of h with rows of tab:", "",
 		"\tfor i := range n { out[i] = dot(h[:d], tab[idx[i]*d:]) }")
 	out, h, tab, d := ptr("out"), ptr("h"), ptr("tab"), ptr("d")
 	idx, n := ptr("idx"), ptr("n")
-	width := GP64()
-	MOVQ(d, width)
-	SHLQ(U8(2), width)
+	width := v.stride("d")
 	// The tail of d is the same for every row, so its mask is made once; with no
 	// tail it is never used.
 	rest := GP64()
@@ -75,7 +72,7 @@ func gatherDot(v isa) {
 	for j, a := range acc {
 		x := v.reg()
 		VMOVUPS(at(row, j*v.bytes()), x)
-		VFMADD231PS(at(hp, j*v.bytes()), x, a)
+		v.fma(at(hp, j*v.bytes()), x, a)
 	}
 	ADDQ(I32(4*v.bytes()), row)
 	ADDQ(I32(4*v.bytes()), hp)
@@ -86,7 +83,7 @@ func gatherDot(v isa) {
 	JLT(LabelRef("tail"))
 	x := v.reg()
 	VMOVUPS(at(row, 0), x)
-	VFMADD231PS(at(hp, 0), x, acc[0])
+	v.fma(at(hp, 0), x, acc[0])
 	ADDQ(U8(v.bytes()), row)
 	ADDQ(U8(v.bytes()), hp)
 	SUBQ(U8(v.lanes()), left)
@@ -97,13 +94,17 @@ func gatherDot(v isa) {
 	y := v.reg()
 	v.loadTail(at(row, 0), k, x)
 	v.loadTail(at(hp, 0), k, y)
-	VFMADD231PS(x, y, acc[1])
+	v.fma(x, y, acc[1])
 	Label("sum")
-	VADDPS(acc[1], acc[0], acc[0])
-	VADDPS(acc[3], acc[2], acc[2])
-	VADDPS(acc[2], acc[0], acc[0])
-	VMOVSS(v.hsum(acc[0]), at(out, 0))
-	ADDQ(U8(4), out)
+	v.add(acc[1], acc[0], acc[0])
+	v.add(acc[3], acc[2], acc[2])
+	v.add(acc[2], acc[0], acc[0])
+	if v.double {
+		VMOVSD(v.hsum(acc[0]), at(out, 0))
+	} else {
+		VMOVSS(v.hsum(acc[0]), at(out, 0))
+	}
+	ADDQ(U8(v.size()), out)
 	ADDQ(U8(4), idx)
 	DECQ(n)
 	JMP(LabelRef("row"))
@@ -250,71 +251,6 @@ func adam(v isa) {
 		VSUBPS(mv, wv, wv)
 		st(wv, at(w, 0))
 	})
-	ret()
-}
-
-// cholPanel eliminates a few rows; the trailing matrix is left to the matrix
-// kernel.
-func cholPanel(v isa) {
-	v.text("cholPanel", "(a *float32, ld, rows, width int, inv *float32)",
-		"factors the first rows of a positive definite matrix, width a multiple of 16: row k becomes that of U in A = UᵀU, and inv 1/U[k][k]:", "",
-		"\tfor k := range rows {",
-		"\t\tinv[k] = 1 / sqrt(a[k*ld+k])",
-		"\t\tfor j := range width { a[k*ld+j] *= inv[k] } // left of the diagonal: whatever is there",
-		"\t\tfor i := k + 1; i < rows; i++ {",
-		"\t\t\tu := a[k*ld+i]",
-		"\t\t\tfor j := range width { a[i*ld+j] -= u * a[k*ld+j] }",
-		"\t\t}",
-		"\t}")
-	a, ld := ptr("a"), stride("ld")
-	rows, width, inv := ptr("rows"), ptr("width"), ptr("inv")
-	SHLQ(U8(2), width)
-	k, i, rk, ri, j := GP64(), GP64(), GP64(), GP64(), GP64()
-	XORQ(k, k)
-	MOVQ(a, rk)
-	one, s := XMM(), XMM()
-	VMOVSS(v.mem(1), one)
-	Label("pivot")
-	CMPQ(k, rows)
-	JGE(LabelRef("done"))
-	VMOVSS(Mem{Base: rk, Index: k, Scale: 4}, s)
-	VSQRTSS(s, s, s)
-	VDIVSS(s, one, s)
-	VMOVSS(s, Mem{Base: inv, Index: k, Scale: 4})
-	sv := v.reg()
-	VBROADCASTSS(s, sv)
-	XORQ(j, j)
-	Label("scale")
-	x := v.reg()
-	VMULPS(Mem{Base: rk, Index: j, Scale: 1}, sv, x)
-	VMOVUPS(x, Mem{Base: rk, Index: j, Scale: 1})
-	ADDQ(U8(v.bytes()), j)
-	CMPQ(j, width)
-	JLT(LabelRef("scale"))
-	MOVQ(k, i)
-	MOVQ(rk, ri)
-	Label("row")
-	INCQ(i)
-	CMPQ(i, rows)
-	JGE(LabelRef("next"))
-	ADDQ(ld, ri)
-	u := v.reg()
-	VBROADCASTSS(Mem{Base: rk, Index: i, Scale: 4}, u)
-	XORQ(j, j)
-	Label("column")
-	y := v.reg()
-	VMOVUPS(Mem{Base: ri, Index: j, Scale: 1}, y)
-	VFNMADD231PS(Mem{Base: rk, Index: j, Scale: 1}, u, y)
-	VMOVUPS(y, Mem{Base: ri, Index: j, Scale: 1})
-	ADDQ(U8(v.bytes()), j)
-	CMPQ(j, width)
-	JLT(LabelRef("column"))
-	JMP(LabelRef("row"))
-	Label("next")
-	ADDQ(ld, rk)
-	INCQ(k)
-	JMP(LabelRef("pivot"))
-	Label("done")
 	ret()
 }
 
