@@ -47,7 +47,7 @@ func init() {
 		},
 		New: func(v Values) graph.Rows {
 			if v.Word("weights") == "softmax" {
-				return graph.Rows{F32: contrast[float32](wbpr[float32]), F64: contrast[float64](wbpr[float64])}
+				return graph.Rows{F32: contrast[float32](wbpr[float32]), F64: contrast[float64](wbpr[float64]), Fused: kernel.Stream(kernel.Weighted{})}
 			}
 			return graph.Rows{F32: contrast[float32](bpr[float32]), F64: contrast[float64](bpr[float64]), Fused: kernel.Stream(kernel.Pairwise{})}
 		},

@@ -6,6 +6,7 @@ import (
 	"gorgonia.org/gorgonia"
 
 	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
 func init() {
@@ -21,7 +22,9 @@ func init() {
 		Domain: Cosines,
 		Theory: func(v Values) Theory { return pslTheory(surrogates[v.Word("act")], v.Num("tau"), v.Num("tau-star")) },
 		New: func(v Values) graph.Rows {
-			return graph.Rows{F32: psl[float32](v), F64: psl[float64](v)}
+			phi := map[string]kernel.Phi{"tanh": kernel.Tanh, "relu": kernel.Relu, "atan": kernel.Atan}[v.Word("act")]
+			return graph.Rows{F32: psl[float32](v), F64: psl[float64](v),
+				Fused: kernel.Stream(kernel.Surrogate{Phi: phi, Tau: v.Num("tau"), Power: 1 / v.Num("tau-star"), Floor: pslFloor})}
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			return contrastNode(z, t, func(e *graph.Expr, _, x, s, some *gorgonia.Node) *gorgonia.Node {

@@ -127,6 +127,73 @@ func pairwiseRow() func(dz, z, t []float64) float64 {
 	})
 }
 
+func surrogateRow(l Surrogate) func(dz, z, t []float64) float64 {
+	phi := func(x float64) (phi, slope float64) {
+		switch l.Phi {
+		case Tanh:
+			phi, slope = 1+math.Tanh(x), 1-math.Tanh(x)
+		case Relu:
+			phi, slope = 1+x, 1/(1+x)
+		default:
+			phi = 1 + math.Atan(x)
+			slope = 1 / ((1 + x*x) * phi)
+		}
+		if phi <= l.Floor {
+			return l.Floor, 0
+		}
+		return phi, slope
+	}
+	return eachRow(func(dz, z []float64, y int) float64 {
+		if len(z) == 1 {
+			return 0
+		}
+		var sum, own float64
+		for j, s := range z {
+			if j != y {
+				v, _ := phi((s - z[y]) / l.Tau)
+				sum += math.Pow(v, l.Power)
+			}
+		}
+		for j, s := range z {
+			if j != y {
+				v, slope := phi((s - z[y]) / l.Tau)
+				dz[j] = math.Pow(v, l.Power) / sum * slope * l.Power / l.Tau
+				own += dz[j]
+			}
+		}
+		dz[y] = -own
+		return math.Log(sum)
+	})
+}
+
+func weightedRow() func(dz, z, t []float64) float64 {
+	return eachRow(func(dz, z []float64, y int) (v float64) {
+		if len(z) == 1 {
+			return 0
+		}
+		m := slices.Max(z)
+		var sum, own float64
+		for j, s := range z {
+			if j != y {
+				sum += math.Exp(s - m)
+			}
+		}
+		for j, s := range z {
+			if j != y {
+				v += math.Exp(s-m) / sum * softplus(s-z[y])
+			}
+		}
+		for j, s := range z {
+			if j != y {
+				dz[j] = math.Exp(s-m) / sum * (sigmoid(s-z[y]) + softplus(s-z[y]) - v)
+				own += math.Exp(s-m) / sum * sigmoid(s-z[y])
+			}
+		}
+		dz[y] = -own
+		return v
+	})
+}
+
 func taylorRow(order int) func(dz, z, t []float64) float64 {
 	return func(dz, z, t []float64) (l float64) {
 		var sum float64
@@ -207,7 +274,11 @@ func tiledCases() []lossCase {
 	for _, l := range []Contrastive{{0.2, 10}, {-1, 1}} {
 		cs = append(cs, lossCase{Stream(l), contrastiveRow(l)})
 	}
+	for _, l := range []Surrogate{{Tanh, 2, 1.5, 1e-6}, {Relu, 2, 3, 1e-2}, {Atan, 3, 0.7, 1e-6}} {
+		cs = append(cs, lossCase{Stream(l), surrogateRow(l)})
+	}
 	return append(cs,
+		lossCase{Stream(Weighted{}), weightedRow()},
 		lossCase{Stream(Pairwise{}), pairwiseRow()},
 		lossCase{Stream(Rankmax{1}), rankmaxRow(1)}, lossCase{Stream(Rankmax{0.3}), rankmaxRow(0.3)},
 		lossCase{Perceptron{}, perceptronRow}, lossCase{CrammerSinger{1}, crammerSingerRow(1)})
@@ -221,6 +292,15 @@ func TestTiledLossesMatchFloat64(t *testing.T) {
 			requireLoss(t, &ws, l.loss, newProblem(r, cfg), l.row, 2e-5, fmt.Sprintf("%T%+v %v", l.loss, l.loss, cfg))
 		}
 	}
+}
+
+func TestAtan(t *testing.T) {
+	for i := -4000; i <= 4000; i++ {
+		x := float32(i) / 400
+		require.InDelta(t, math.Atan(float64(x)), atan(x), 3e-7, "%v", x)
+	}
+	require.Equal(t, float32(math.Pi/2), atan(inf))
+	require.True(t, atan(nan) != atan(nan))
 }
 
 func TestTiledSameBitsAtAnyGOMAXPROCS(t *testing.T) {
@@ -286,6 +366,8 @@ func TestTiledRefusesBadParameters(t *testing.T) {
 		"of order 3":                     Stream(Taylor{3}),
 		"weight is not negative":         Stream(Contrastive{0, -1}),
 		"rankmax with margin 0":          Stream(Rankmax{}),
+		"surrogate softmax with τ = 0":   Stream(Surrogate{Power: 1, Floor: 1}),
+		"no surrogate 3":                 Stream(Surrogate{3, 1, 1, 1}),
 		"hinge with margin 0":            CrammerSinger{},
 	} {
 		require.ErrorContains(t, l.Forward(new(Workspace), &p.Linear, make([]float32, 2)), want)
