@@ -7,6 +7,7 @@ import (
 	"gorgonia.org/gorgonia"
 
 	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
 func init() {
@@ -26,7 +27,7 @@ func init() {
 			return slAtKTheory(v.Num("tau"), v.Num("tau-w"), v.Int("k"))
 		},
 		New: func(v Values) graph.Rows {
-			return graph.Rows{F32: slAtK[float32](v), F64: slAtK[float64](v)}
+			return graph.Rows{F32: slAtK[float32](v), F64: slAtK[float64](v), Fused: slAtKFused(v)}
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			return contrastNode(z, t, func(e *graph.Expr, z, x, s, some *gorgonia.Node) *gorgonia.Node {
@@ -89,6 +90,32 @@ func slAtK[T Float](v Values) contrast[T] {
 		}
 		return w * sl
 	}
+}
+
+// slAtKFused is the same fused with the linear layer; nil for so large a K that the
+// best K of all rows would take more memory than a few rows of scores.
+func slAtKFused(v Values) kernel.Loss {
+	tau, tauW, k := v.Num("tau"), v.Num("tau-w"), v.Int("k")
+	value := func(rivals, label, beta float64) (l, byRivals, byLabel, byBeta float64) { // scores over τ
+		if math.IsInf(rivals, -1) {
+			return 0, 0, 0, 0
+		}
+		x := tau * (label - beta) / tauW
+		w := sigmoid(x)
+		slope := (rivals - label) * w * sigmoid(-x) * tau / tauW
+		return w * (rivals - label), w, slope - w, -slope
+	}
+	switch {
+	case k == 0:
+		beta := v.Num("beta") / tau
+		return kernel.Stream(kernel.Rivals{Tau: tau, Value: func(rivals, label float64) (l, byRivals, byLabel float64) {
+			l, byRivals, byLabel, _ = value(rivals, label, beta)
+			return l, byRivals, byLabel
+		}})
+	case k <= 1000:
+		return kernel.KthRivals{K: k, Tau: tau, Value: value}
+	}
+	return nil
 }
 
 // kth returns the first place of the k-th largest score of z that is not masked,

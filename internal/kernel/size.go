@@ -10,6 +10,11 @@ func WorkspaceBytes(l Loss, b, c, d, targets, budget int) int64 {
 	chunks := min(ceil(c, blockClasses), max(minChunk, min(maxChunk, chunkBytes/(4*rows*dp))))
 	n := 4*int64(rows)*int64(d) + 4*int64(b)*int64(dp) + 4*int64(chunks)*int64(rows)*int64(dp) +
 		int64(Workers())*(300<<10)
+	if s, ok := l.(KthRivals); ok {
+		k := min(s.K, c)
+		n += 4*int64(rows)*int64(d) + int64(b)*int64(k)*8*(rankChunks+1) + int64(Workers())*rankRows*int64(limit(k))*8
+		l = Stream(s.rivals())
+	}
 	if s, ok := l.(streamed); ok {
 		f, sums, p := s.Widths()
 		slots := 1

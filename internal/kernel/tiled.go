@@ -419,16 +419,21 @@ func (l streamed) balanceTargets(ws *Workspace, out *Grad) {
 	}
 	for i := range x.B {
 		for k, e := range ws.targets(i) {
-			v := -s.sum[(s.first[i/tileRows]+k)*tileRows+i%tileRows]
-			if out.H != nil {
-				axpy(v, x.W[int(e.class)*x.D:][:x.D], out.H[i*x.D:][:x.D])
-			}
-			if out.W != nil {
-				axpy(v, ws.hp[i*ws.dp:][:x.D], out.W[int(e.class)*x.D:][:x.D])
-			}
-			if out.Bias != nil {
-				out.Bias[e.class] += v
-			}
+			ws.addEntry(out, i, int(e.class), -s.sum[(s.first[i/tileRows]+k)*tileRows+i%tileRows])
 		}
+	}
+}
+
+// addEntry adds what the entry v of ∂L/∂z adds to the gradients.
+func (ws *Workspace) addEntry(out *Grad, row, class int, v float32) {
+	d := ws.x.D
+	if out.H != nil {
+		axpy(v, ws.x.W[class*d:][:d], out.H[row*d:][:d])
+	}
+	if out.W != nil {
+		axpy(v, ws.hp[row*ws.dp:][:d], out.W[class*d:][:d])
+	}
+	if out.Bias != nil {
+		out.Bias[class] += v
 	}
 }

@@ -127,6 +127,42 @@ func pairwiseRow() func(dz, z, t []float64) float64 {
 	})
 }
 
+// kthLead is a loss that weighs lead by the label's distance from the K-th score.
+func kthLead(rivals, label, kth float64) (v, byRivals, byLabel, byKth float64) {
+	if math.IsInf(rivals, -1) {
+		return 0, 0, 0, 0
+	}
+	w := sigmoid(label - kth)
+	slope := (rivals - label) * w * (1 - w)
+	return w * (rivals - label), w, slope - w, -slope
+}
+
+func kthRow(l KthRivals) func(dz, z, t []float64) float64 {
+	return func(dz, z, t []float64) float64 {
+		down := slices.Clone(z)
+		slices.Sort(down)
+		kth := down[max(len(z)-l.K, 0)]
+		var byKth float64
+		v := eachRow(func(dz, z []float64, y int) float64 {
+			var g float64
+			v := rivalsRow(Rivals{l.Tau, func(rivals, label float64) (v, byRivals, byLabel float64) {
+				v, byRivals, byLabel, g = l.Value(rivals, label, kth/l.Tau)
+				return v, byRivals, byLabel
+			}})(dz, z, oneHot(len(z), y))
+			byKth += t[y] * g / l.Tau
+			return v
+		})(dz, z, t)
+		dz[slices.Index(z, kth)] += byKth
+		return v
+	}
+}
+
+func oneHot(n, y int) []float64 {
+	t := make([]float64, n)
+	t[y] = 1
+	return t
+}
+
 func surrogateRow(l Surrogate) func(dz, z, t []float64) float64 {
 	phi := func(x float64) (phi, slope float64) {
 		switch l.Phi {
@@ -274,8 +310,11 @@ func tiledCases() []lossCase {
 	for _, l := range []Contrastive{{0.2, 10}, {-1, 1}} {
 		cs = append(cs, lossCase{Stream(l), contrastiveRow(l)})
 	}
-	for _, l := range []Surrogate{{Tanh, 2, 1.5, 1e-6}, {Relu, 2, 3, 1e-2}, {Atan, 3, 0.7, 1e-6}} {
+	for _, l := range []Surrogate{{Tanh, 2, 1.5, 1e-6}, {Relu, 2, 3, 1e-3}, {Atan, 3, 3, 1e-3}} {
 		cs = append(cs, lossCase{Stream(l), surrogateRow(l)})
+	}
+	for _, l := range []KthRivals{{3, 1, kthLead}, {500, 0.7, kthLead}} {
+		cs = append(cs, lossCase{l, kthRow(l)})
 	}
 	return append(cs,
 		lossCase{Stream(Weighted{}), weightedRow()},
@@ -369,6 +408,7 @@ func TestTiledRefusesBadParameters(t *testing.T) {
 		"surrogate softmax with τ = 0":   Stream(Surrogate{Power: 1, Floor: 1}),
 		"no surrogate 3":                 Stream(Surrogate{3, 1, 1, 1}),
 		"hinge with margin 0":            CrammerSinger{},
+		"the 0-th largest score":         KthRivals{Tau: 1},
 	} {
 		require.ErrorContains(t, l.Forward(new(Workspace), &p.Linear, make([]float32, 2)), want)
 	}

@@ -26,6 +26,15 @@ type rankWorker struct {
 	all         []uint64
 }
 
+// bytes returns the memory that r holds.
+func (r *Ranker) bytes() int {
+	n := r.ws.Bytes() + 8*cap(r.found) + 4*cap(r.count)
+	for _, w := range r.workers {
+		n += 4*(cap(w.z)+cap(w.val)+cap(w.thr)+cap(w.idx)) + 8*(cap(w.keys)+cap(w.n)+cap(w.all))
+	}
+	return n
+}
+
 // A task of TopK is a group of rows and a chunk of classes. Each chunk fills the
 // lists of its rows anew, at some k·log(classes/k) candidates a row, so chunks are
 // few and long; groups are small where rows are few, so that there are enough tasks.
