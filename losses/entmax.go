@@ -41,13 +41,10 @@ func init() {
 // Tsallis' normalisation.
 type entmax[T Float] struct{ alpha, lambda float64 }
 
-// entmaxRows returns the loss at both precisions and, up to α = 2, fused.
+// entmaxRows returns the loss at both precisions and fused.
 func entmaxRows(alpha, lambda float64) graph.Rows {
-	rows := graph.Rows{F32: entmax[float32]{alpha, lambda}, F64: entmax[float64]{alpha, lambda}}
-	if alpha <= 2 { // beyond, the gradient has no bound that the kernel could filter by
-		rows.Fused = kernel.Entmax{Alpha: alpha, Lambda: lambda}
-	}
-	return rows
+	return graph.Rows{F32: entmax[float32]{alpha, lambda}, F64: entmax[float64]{alpha, lambda},
+		Fused: kernel.Entmax{Alpha: alpha, Lambda: lambda}}
 }
 
 func (entmax[T]) WorkLen(k int) int { return k }

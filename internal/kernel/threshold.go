@@ -21,6 +21,10 @@ import (
 // estimate; then it filters. If the bound has converged and still too many scores
 // lie above it, or the filter keeps more than it should, the gradient is computed
 // densely, as that of softmax.
+//
+// For q < 1 the function is not convex: thresholds are bisected, in float32, and what
+// is left of Σ x^q − 1 is shared out. The support is smaller than for any q ≥ 1, so
+// full passes, some 20 of them, are for scores that tie.
 
 // Entmax is the α-entmax loss fused with the linear layer; α = 2 is sparsemax:
 //
@@ -29,7 +33,7 @@ import (
 // ∂ℓ/∂z = p − t. Source: Peters, Niculae and Martins, arXiv:1905.05702, eq. 6–8;
 // λ = α is Tsallis' entropy.
 type Entmax struct {
-	Alpha  float64 // in (1,2]
+	Alpha  float64 // > 1
 	Lambda float64 // λ > 0; 0 is 1
 }
 
@@ -67,8 +71,8 @@ func (l Entmax) hinge() (hinge, error) {
 	if lambda == 0 {
 		lambda = 1
 	}
-	if !(a > 1 && a <= 2 && lambda > 0 && !math.IsInf(lambda, 1)) {
-		return hinge{}, fmt.Errorf("kernel: entmax with α = %v and λ = %v; α is in (1,2], and λ positive and finite", a, l.Lambda)
+	if !(a > 1 && lambda > 0) || math.IsInf(a+lambda, 1) {
+		return hinge{}, fmt.Errorf("kernel: entmax with α = %v and λ = %v; α is above 1, λ is positive, and both are finite", a, l.Lambda)
 	}
 	q := 1 / (a - 1)
 	return hinge{
@@ -76,7 +80,7 @@ func (l Entmax) hinge() (hinge, error) {
 		value: func(t []entry, s hingeSums) float64 {
 			// With x_k = z_k − τ, signed, Σ(p−t) = 0 and p^α = x·p:
 			// α(α−1)·ℓ/λ = (α−1)·Σxp − α·Σ t_k x_k + Σ t_k^α.
-			v := (a - 1) * s.r
+			v := (a - 1) * s.r // stationary in τ: what Σp lacks of 1 counts in second order
 			for _, e := range t {
 				w := float64(e.weight)
 				v += math.Pow(w, a) - a*w*(float64(e.z)-s.tau)
@@ -161,12 +165,14 @@ const (
 	// scores and sums can have raised it.
 	boundSlack = 4e-6
 
-	maxFolds = 12 // full passes before the dense path takes what there is
+	maxFolds    = 12 // full passes before the dense path takes what there is
+	maxBisected = 40 // of q < 1: halvings of an interval of length 1
 )
 
 // thresholdState is what a threshold loss keeps in a Workspace.
 type thresholdState struct {
 	tau    []float32    // [panels·64]: a lower bound, and at last the threshold
+	high   []float32    // [panels·64]: of q < 1, an upper bound
 	low    []float32    // [panels·64]: the bound of the filter
 	sums   []hingeSums  // [panels·64]
 	sample [][]float32  // [worker]: sampled scores of a panel, class-major
@@ -187,7 +193,7 @@ type candidates struct {
 }
 
 func (s *thresholdState) bytes() int {
-	n := 4*(cap(s.tau)+cap(s.low)+cap(s.fold)+cap(s.scale)) + 8*cap(s.count) + 32*cap(s.sums)
+	n := 4*(cap(s.tau)+cap(s.high)+cap(s.low)+cap(s.fold)+cap(s.scale)) + 8*cap(s.count) + 32*cap(s.sums)
 	for _, x := range [][][]float32{s.sample, s.rows, s.val} {
 		for _, y := range x {
 			n += 4 * cap(y)
@@ -209,25 +215,28 @@ func (h hinge) forward(ws *Workspace, x *Linear, loss []float32) error {
 	s := &ws.threshold
 	rows := ws.panels * tileRows
 	s.tau, s.low, s.sums, s.count = grow(s.tau, rows), grow(s.low, rows), grow(s.sums, rows), grow(s.count, rows)
+	s.high = grow(s.high, rows)
 	for i := range s.tau {
 		s.tau[i] = float32(math.Inf(1)) // where there is no row, it keeps all scores out
+		s.high[i] = s.tau[i]
 	}
+	clear(s.sums)
 	ws.scoreTargets()
 	h.solveSample(ws, false)
 	budget := min(float64(x.B)*float64(x.C)/candidateShare, maxCandidates)
 	converged := false
 	for fold := 0; ; fold++ {
-		few := h.expected(ws) <= budget
+		few := (fold == 0 || h.q >= 1) && h.expected(ws) <= budget
 		if few && h.filter(ws, int(2*budget)) {
 			h.solveCandidates(ws, loss)
 			ws.sparse = true
 			break
 		}
-		if converged || fold == maxFolds {
+		if converged || fold == maxFolds && h.q >= 1 || fold == maxBisected {
 			h.values(ws, loss)
 			break
 		}
-		if fold == 0 {
+		if fold == 0 && h.q >= 1 {
 			// No bound any more; but the first step of Newton's method on a convex
 			// function leads to one from either side.
 			h.solveSample(ws, true)
@@ -314,6 +323,10 @@ func (h hinge) solveSample(ws *Workspace, estimate bool) {
 		if !estimate {
 			h.startSample(ws, panel, z, classes, tau, live)
 		}
+		if h.q < 1 {
+			h.bisectSample(z, classes, tau, live)
+			return
+		}
 		for again, it := true, 0; again && it < 20; it++ {
 			again = false
 			var f, g, unused [tileRows]float32
@@ -333,6 +346,35 @@ func (h hinge) solveSample(ws *Workspace, estimate bool) {
 		}
 	})
 }
+
+// bisectSample raises tau from the first bound to the threshold of the sample.
+func (h hinge) bisectSample(z []float32, classes int, tau []float32, live [tileRows]bool) {
+	var high, mid [tileRows]float32
+	for r, v := range tau {
+		high[r] = v + 1
+	}
+	for range maxBisected {
+		for r := range mid {
+			mid[r] = float32(math.Inf(1))
+			if live[r] {
+				mid[r] = middle(tau[r], high[r])
+			}
+		}
+		var f, unused, unused2 [tileRows]float32
+		tileHingeSum(z, tileRows, classes, mid[:], f[:], unused[:], unused2[:], float32(h.q-1))
+		for r, v := range mid {
+			switch {
+			case !live[r]:
+			case f[r] >= 1:
+				tau[r] = v
+			default:
+				high[r] = v
+			}
+		}
+	}
+}
+
+func middle(lo, hi float32) float32 { return lo + (hi-lo)/2 }
 
 // startSample sets the first bound: Σ x^q ≥ 1 at max − 1. The targets are classes
 // too, and never masked.
@@ -409,6 +451,12 @@ func (h hinge) foldPass(ws *Workspace) (converged bool) {
 			t.r += float64(part(chunk, i/tileRows, 2)[r])
 			m = max(m, float64(part(chunk, i/tileRows, 3)[r]))
 		}
+		if h.q < 1 {
+			if !h.bisect(s, i, t, float32(m)) {
+				converged = false
+			}
+			continue
+		}
 		s.sums[i] = t
 		// The bound max − 1 also serves where a large power overflowed.
 		next := m - 1
@@ -429,6 +477,24 @@ func (h hinge) foldPass(ws *Workspace) (converged bool) {
 		converged = false
 	}
 	return converged
+}
+
+// bisect takes the sums of row i at its tau, which its maximum m is above, and sets the
+// next tau; it reports whether there is none. The sums that stay are those of the
+// largest tau at which they reached 1.
+func (h hinge) bisect(s *thresholdState, i int, t hingeSums, m float32) (settled bool) {
+	if !(t.f < 1) || s.sums[i] == (hingeSums{}) { // NaN stays
+		s.sums[i] = t
+	}
+	if s.high[i] > math.MaxFloat32 { // the first pass
+		s.high[i] = m
+	}
+	if t.f < 1 {
+		s.high[i] = float32(t.tau)
+	}
+	lo := float32(s.sums[i].tau)
+	s.tau[i] = middle(lo, s.high[i])
+	return t.f != t.f || s.tau[i] == lo || s.tau[i] == s.high[i]
 }
 
 // values stores the losses of the dense path.
@@ -529,6 +595,9 @@ func (h hinge) solveCandidates(ws *Workspace, loss []float32) {
 func (h hinge) solveRow(z []float32, bound float32) hingeSums {
 	m := float64(maximum(z))
 	base := max(float64(bound), m-1)
+	if h.q < 1 {
+		return h.bisectRow(z, float32(base), float32(m))
+	}
 	// Differences to the bound are exact or nearly so, and small.
 	b := float32(base)
 	for i := range z {
@@ -550,6 +619,30 @@ func (h hinge) solveRow(z []float32, bound float32) hingeSums {
 			return t
 		}
 		tau = float64(at[0]) + step
+	}
+}
+
+// bisectRow is solveRow for q < 1, between bounds: τ is a float32 at which the sum is
+// 1 or more, the largest.
+func (h hinge) bisectRow(z []float32, lo, hi float32) (t hingeSums) {
+	for mid := lo; ; {
+		var at, f, g, r [tileRows]float32
+		for i := range at {
+			at[i] = mid
+		}
+		tileHingeSum(z, tileRows, len(z)/tileRows, at[:], f[:], g[:], r[:], float32(h.q-1))
+		if sum := sum64(f[:]); !(sum < 1) || mid == lo {
+			t, lo = hingeSums{tau: float64(mid), f: sum, g: sum64(g[:]), r: sum64(r[:])}, mid
+		} else {
+			hi = mid
+		}
+		mid = middle(lo, hi)
+		if !(mid > lo && mid < hi) {
+			if hi > math.MaxFloat32 { // +Inf among the scores
+				t.f = math.NaN()
+			}
+			return t
+		}
 	}
 }
 

@@ -154,10 +154,48 @@ func TestThresholdLabelBeyondSample(t *testing.T) {
 	}
 }
 
+// TestConcaveThresholdsMatchFloat64: for α > 2 a probability is a root of a
+// difference of scores, so that a rounding of scores is a large part of a small
+// one; the loss is as exact as any.
+func TestConcaveThresholdsMatchFloat64(t *testing.T) {
+	r := source(18)
+	var ws Workspace
+	sparse, runs := 0, 0
+	check := func(p *problem, alpha float64, what string) {
+		l := Entmax{Alpha: alpha}
+		wantLoss, _, _, _ := p.reference(entmaxRow(alpha))
+		sparse += requireLoss(t, &ws, l, p, entmaxRow(alpha), 5e-3, what)
+		runs += len(Paths())
+		loss := make([]float32, p.B)
+		require.NoError(t, l.Forward(&ws, &p.Linear, loss))
+		for i, v := range loss {
+			require.Truef(t, near(float64(v), wantLoss[i], 2e-5, 2e-5), "%s: row %d is %v, want %v", what, i, v, wantLoss[i])
+		}
+	}
+	for _, alpha := range []float64{2.5, 3, 4} {
+		for _, cfg := range shapes {
+			if cfg.d > 1 {
+				check(newProblem(r, cfg), alpha, fmt.Sprintf("α=%v %v", alpha, cfg))
+			}
+		}
+		// All scores of a row tie, at 0 and elsewhere: full passes.
+		p := newProblem(r, problemConfig{b: 40, c: 2000, d: 2, sd: 1})
+		for j := range p.C {
+			p.W[2*j], p.W[2*j+1] = 1, 0
+		}
+		for i := range p.B {
+			p.H[2*i] = float32(i%3) * 1.7
+		}
+		check(p, alpha, fmt.Sprintf("α=%v, ties", alpha))
+	}
+	require.Positive(t, sparse)
+	require.Less(t, sparse, runs, "the dense path never ran")
+}
+
 func TestThresholdSameBitsAtAnyGOMAXPROCS(t *testing.T) {
 	onPaths(t, func(t *testing.T) {
 		for _, sd := range []float64{0.05, 5} {
-			for _, l := range []Loss{Entmax{Alpha: 1.5}, Entmax{Alpha: 2}, Normmax{2}} {
+			for _, l := range []Loss{Entmax{Alpha: 1.5}, Entmax{Alpha: 2}, Entmax{Alpha: 3}, Normmax{2}} {
 				sameBits(t, l, newProblem(source(12), problemConfig{b: 100, c: 4000, d: 12, sd: sd, bias: true}))
 			}
 		}
@@ -167,10 +205,10 @@ func TestThresholdSameBitsAtAnyGOMAXPROCS(t *testing.T) {
 func TestThresholdRefusesBadParameters(t *testing.T) {
 	p := newProblem(source(13), problemConfig{b: 3, c: 5, d: 2, sd: 1, positives: 3})
 	for want, l := range map[string]Loss{
-		"α is in (1,2]":       Entmax{Alpha: 1},
-		"entmax with α = 2.5": Entmax{Alpha: 2.5},
-		"entmax with α = NaN": Entmax{Alpha: math.NaN()},
-		"above 1 and finite":  Normmax{1},
+		"α is above 1":         Entmax{Alpha: 1},
+		"entmax with α = +Inf": Entmax{Alpha: math.Inf(1)},
+		"entmax with α = NaN":  Entmax{Alpha: math.NaN()},
+		"above 1 and finite":   Normmax{1},
 	} {
 		require.ErrorContains(t, l.Forward(new(Workspace), &p.Linear, make([]float32, 3)), want)
 	}
@@ -180,7 +218,7 @@ func TestThresholdNaN(t *testing.T) {
 	onPaths(t, func(t *testing.T) {
 		for _, bad := range []float32{nan, inf} {
 			for _, at := range []int{0, 2500} { // inside the sample and out of it
-				for _, l := range thresholdCases() {
+				for _, l := range append(thresholdCases(), lossCase{Entmax{Alpha: 3}, entmaxRow(3)}) {
 					p := newProblem(source(14), problemConfig{b: 2, c: 3000, d: 1, sd: 1})
 					p.H = []float32{1, 1}
 					p.W[at] = bad

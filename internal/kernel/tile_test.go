@@ -77,7 +77,7 @@ func TestTileReductionsMatchTheirDefinition(t *testing.T) {
 			requireSame(t, want, s, 3e-6, 1e-5, fmt.Sprintf("tileTaylorSum, %d, order %d", n, order))
 		}
 
-		for _, e := range []float32{0, 1, 0.5, 3} {
+		for _, e := range []float32{0, 1, 0.5, 3, -0.5} {
 			for _, tau := range []guarded{m, rowVector(5, 1, offset)} { // nothing above it; about half
 				var got, want [3]guarded
 				for k := range got {
