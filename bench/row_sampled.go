@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"math/rand/v2"
 
 	"github.com/fenchel-ml/fenchel/graph"
@@ -39,9 +38,8 @@ func sampledInputs(_ settings, dir string) (job, error) {
 // sampledWork is a step: scores of the sampled classes, the loss, its gradients,
 // and the update of the rows that were read.
 func sampledWork(j job) (func() (float64, float64, error), error) {
-	k := 1 + j.S
 	h, errH := readFloats(j, "h", j.B*j.D)
-	ids, errI := readInts(j, "ids", j.N*j.B*k)
+	ids, errI := readInts(j, "ids", j.N*j.B*(1+j.S))
 	w, errW := readFloats(j, "w", j.C*j.D)
 	table := &graph.Table[float32]{Name: "class", Rows: j.C, Dim: j.D, Data: w}
 	loss, errL := losses.Parse(j.Loss)
@@ -52,15 +50,14 @@ func sampledWork(j job) (func() (float64, float64, error), error) {
 	update := opt.For(table)
 	b := graph.NewBuilder[float32]()
 	hn, wn := b.Param("H", h, j.B, j.D), b.Param("W", table.Data, j.C, j.D)
-	in, place := b.IndexMatrix("ids", j.B, k)
-	label, _ := b.Indices("label", j.B) // zeros: the positive is first
-	var e graph.Expr
-	z := e.N(graph.RowScores(graph.Classes{H: hn, W: wn}, in))
+	draws, drawn := b.IndexMatrix("draws", j.B, j.S)
+	label, positive := b.Indices("label", j.B)
 	t, err := graph.LabelTargets(label)
-	if err := errors.Join(e.Err, err); err != nil {
+	if err != nil {
 		return nil, err
 	}
-	cost := e.N(graph.MeanRows(e.N(graph.Loss(loss.Rows, z, t)), t))
+	var e graph.Expr
+	cost := e.N(graph.MeanRows(e.N(graph.SampledLinearLoss(loss.Rows, graph.Classes{H: hn, W: wn}, graph.Sampled{IDs: draws}, t)), t))
 	if e.Err != nil {
 		return nil, e.Err
 	}
@@ -70,15 +67,16 @@ func sampledWork(j job) (func() (float64, float64, error), error) {
 	}
 	step := 0
 	return timed(func() (float64, error) {
-		copy(place, ids[step%j.N*j.B*k:])
+		batch := ids[step%j.N*j.B*(1+j.S):]
 		step++
+		for i := range positive {
+			row := batch[i*(1+j.S):][:1+j.S]
+			positive[i] = row[0]
+			copy(drawn[i*j.S:], row[1:])
+		}
 		if err := p.Run(); err != nil {
 			return 0, err
 		}
-		g := p.Grad(wn)
-		if g.Rows == nil {
-			return 0, fmt.Errorf("the gradient of the table is not by rows")
-		}
-		return float64(p.Cost()), update.Update(table, g)
+		return float64(p.Cost()), p.Step(wn, table, update)
 	}), nil
 }

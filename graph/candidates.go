@@ -157,15 +157,16 @@ func (s *scoreState[T]) scratch() int64 {
 	return bytesOf[T](n) + 4*int64(s.b+1)
 }
 
-// scratch is what backward makes: dH, the rows of dW, each read once at most, and
-// their order.
+// scratch is what backward makes: dH, H again, and for each score where its class
+// comes in the order of classes. Rows of dW that somebody asks for all at once are
+// counted too.
 func (g *scoreGrad[T]) scratch() int64 {
 	rows := min(g.rows(), g.classes)
-	n := g.b*g.d + g.m + rows*(g.d+1)
+	n := 2*g.b*g.d + 2*g.m + rows*(g.d+1)
 	if g.layout == shared {
 		n += g.rows() * g.d
 	}
-	return bytesOf[T](n) + 24*int64(g.m)
+	return bytesOf[T](n) + 32*int64(g.m)
 }
 
 // ids returns the class of each score; of shared ones, of each column.
@@ -325,103 +326,128 @@ type scoreGrad[T Float] struct {
 	*scoreState[T]
 	want [3]bool // which of H, W, Bias a Program asks for
 	dh   []T
-	out  [3]Gradient[T] // of W and Bias; [0] is unused
+	out  [3]RowSums[T] // of W and Bias; [0] is unused
 
-	t      []T // [K,B] upstream; shared only
-	dw     []T // [K,d] by column; shared only
-	coef   []T // upstream over norms; pairs and ownIDs, if unit
-	order  []uint64
-	spare  []uint64
-	starts []int32 // where in order each unique id starts
-	at     []int32 // the row of each score; pairs and ownIDs
+	// Copies, and by column of shared ids [K,B], [K,d] and [K]: RowSums are read
+	// when the machine may have given away the memory of nodes.
+	h, ones     []T
+	t, dw, dsum []T
+
+	coef  []T     // upstream over norms; pairs and ownIDs, if unit
+	at    []int32 // the row of each score; pairs and ownIDs
+	order termOrder[T]
+}
+
+// termOrder files the terms of a row-sparse gradient by the row that they add to.
+type termOrder[T Float] struct {
+	kernel.Order
+	src  []int32
+	coef []T
+}
+
+// file files terms by ids, all below n, of which negative ones are left out: term i
+// adds coef[i], times up of that row if up is not nil, times row at[i] of a matrix.
+func (o *termOrder[T]) file(ids []int32, n int, at []int32, coef, up []T) {
+	o.File(ids, n)
+	o.src, o.coef = resize(o.src, len(o.Place)), resize(o.coef, len(o.Place))
+	_ = parallel(len(o.Place), 4*len(o.Place), func(_, lo, hi int) error { // cannot fail
+		for i, place := range o.Place[lo:hi] {
+			row, c := at[place], coef[place]
+			if up != nil {
+				c *= up[row]
+			}
+			o.src[lo+i], o.coef[lo+i] = row, c
+		}
+		return nil
+	})
+}
+
+// part returns the terms, of rows of from.
+func (o *termOrder[T]) part(from []T) rowPart[T] {
+	return rowPart[T]{ptr: o.Ptr, src: o.src, coef: o.coef, from: from}
+}
+
+// ones returns a column of n ones: the matrix of a sum of coefficients.
+func ones[T Float](n int) []T {
+	x := make([]T, n)
+	for i := range x {
+		x[i] = 1
+	}
+	return x
 }
 
 func (g *scoreGrad[T]) backward(_ []T, in []any) error {
 	h, w, ids := vec[T](in[0]), vec[T](in[1]), g.ids(in)
-	z, up := vec[T](in[len(in)-2]), vec[T](in[len(in)-1])
-	d := g.d
+	up := vec[T](in[len(in)-1])
 	if g.want[0] && g.dh == nil {
-		g.dh = make([]T, g.b*d)
-	}
-	if g.want[1] || g.want[2] {
-		g.sort(ids)
+		g.dh = make([]T, g.b*g.d)
 	}
 	if g.layout == shared {
-		return g.backwardShared(h, up, ids)
+		return g.backwardShared(h, w, up, ids)
 	}
 	if g.want[0] {
-		coef := up
-		if g.unit {
-			g.coef = resize(g.coef, len(ids))
-			coef = g.coef
-		}
-		err := parallel(g.b, 2*g.m*d, func(_, from, to int) error {
-			for i := from; i < to; i++ {
-				row := g.dh[i*d : (i+1)*d]
-				clear(row)
-				lo, hi := g.bounds(i)
-				for a, b := range runs(ids, lo, hi) {
-					if g.unit {
-						for j := a; j < b; j++ {
-							coef[j] = up[j] * g.inv[j]
-						}
-					}
-					kernel.GatherAxpy(row, coef[a:b], w, ids[a:b])
-				}
-			}
-			return nil
-		})
-		if err != nil {
+		if err := g.byRow(w, up, ids); err != nil {
 			return err
 		}
 	}
-	g.place()
-	var bias []T
-	if g.n == 3 {
-		bias = vec[T](in[2])
+	if g.layout == pairs {
+		ids = ids[:g.starts[g.b]]
 	}
-	return parallel(len(g.starts)-1, 2*g.m*d, func(_, from, to int) error {
-		for r := from; r < to; r++ {
-			lo, hi := g.starts[r], g.starts[r+1]
-			id := int(g.order[lo] >> 32)
-			var sum, along T
-			var acc []T
-			if g.want[1] {
-				acc = g.out[1].Data[r*d : (r+1)*d]
-				clear(acc)
+	if g.ones == nil {
+		g.ones = ones[T](g.b)
+	}
+	if !g.want[1] && !g.want[2] {
+		return nil
+	}
+	g.place()
+	g.order.file(ids, g.classes, g.at, up, nil)
+	if g.want[1] {
+		// A row without gradient may hold anything, padding above all.
+		g.h = append(g.h[:0], h...)
+		for i := range g.b {
+			lo, hi := g.bounds(i)
+			if !slices.ContainsFunc(up[lo:hi], func(u T) bool { return u != 0 }) {
+				clear(g.h[i*g.d : (i+1)*g.d])
 			}
-			for _, key := range g.order[lo:hi] {
-				j := int(uint32(key))
-				u := up[j]
-				sum += u
-				if u == 0 || !g.want[1] {
-					continue
-				}
+		}
+		part := g.order.part(g.h)
+		if g.unit {
+			part.unit = w
+		}
+		g.out[1].set(g.order.Row, g.d, part)
+	}
+	if g.want[2] {
+		g.out[2].set(g.order.Row, 1, g.order.part(g.ones))
+	}
+	return nil
+}
+
+// byRow computes dh where each row has scores of its own.
+func (g *scoreGrad[T]) byRow(w, up []T, ids []int32) error {
+	coef, d := up, g.d
+	if g.unit {
+		g.coef = resize(g.coef, len(ids))
+		coef = g.coef
+	}
+	return parallel(g.b, 2*g.m*d, func(_, from, to int) error {
+		for i := from; i < to; i++ {
+			row := g.dh[i*d : (i+1)*d]
+			clear(row)
+			lo, hi := g.bounds(i)
+			for a, b := range runs(ids, lo, hi) {
 				if g.unit {
-					cos := z[j]
-					if bias != nil {
-						cos -= bias[id]
+					for j := a; j < b; j++ {
+						coef[j] = up[j] * g.inv[j]
 					}
-					along += u * cos
 				}
-				i := int(g.at[j])
-				kernel.Axpy(u, h[i*d:(i+1)*d], acc)
-			}
-			if g.want[1] && g.unit {
-				// As for shared ids, with along = ⟨acc, ŵ⟩.
-				inv := g.inv[uint32(g.order[lo])]
-				kernel.Axpy(-along*inv, w[id*d:(id+1)*d], acc)
-				kernel.Scale(inv, acc)
-			}
-			if g.want[2] {
-				g.out[2].Data[r] = sum
+				kernel.GatherAxpy(row, coef[a:b], w, ids[a:b])
 			}
 		}
 		return nil
 	})
 }
 
-func (g *scoreGrad[T]) backwardShared(h, up []T, ids []int32) error {
+func (g *scoreGrad[T]) backwardShared(h, w, up []T, ids []int32) error {
 	d, k := g.d, len(ids)
 	if g.want[0] {
 		// Empty places have w = 0 here, and gradient 0 from whatever read their −Inf.
@@ -433,8 +459,11 @@ func (g *scoreGrad[T]) backwardShared(h, up []T, ids []int32) error {
 			return err
 		}
 	}
+	if !g.want[1] && !g.want[2] {
+		return nil
+	}
 	if g.t == nil {
-		g.t = make([]T, g.m)
+		g.t, g.dsum = make([]T, g.m), make([]T, k)
 	}
 	if g.want[1] && g.dw == nil {
 		g.dw = make([]T, k*d)
@@ -444,81 +473,30 @@ func (g *scoreGrad[T]) backwardShared(h, up []T, ids []int32) error {
 			for i := range g.b {
 				g.t[j*g.b+i] = up[i*k+j]
 			}
+			g.dsum[j] = kernel.Sum(g.t[j*g.b : (j+1)*g.b])
 		}
 		if !g.want[1] {
 			return nil
 		}
 		kernel.GemmNN(g.dw[from*d:to*d], g.t[from*g.b:to*g.b], h, to-from, d, g.b, false)
-		if !g.unit {
-			return nil
-		}
-		for j := from; j < to; j++ {
-			// g.w holds ŵ = w/‖w‖: ∂/∂w = (acc − ⟨acc, ŵ⟩ŵ)/‖w‖. At the floor of the
-			// norm, which is w = 0, the second term is 0 too.
-			acc, unit := g.dw[j*d:(j+1)*d], g.w[j*d:(j+1)*d]
-			kernel.Axpy(-kernel.Dot(acc, unit), unit, acc)
-			kernel.Scale(g.inv[j], acc)
-		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	for r := range len(g.starts) - 1 {
-		for i, key := range g.order[g.starts[r]:g.starts[r+1]] {
-			j := int(uint32(key))
-			if g.want[1] {
-				row := g.out[1].Data[r*d : (r+1)*d]
-				if i == 0 {
-					clear(row)
-				}
-				kernel.Axpy(1, g.dw[j*d:(j+1)*d], row)
-			}
-			if g.want[2] {
-				if i == 0 {
-					g.out[2].Data[r] = 0
-				}
-				g.out[2].Data[r] += kernel.Sum(g.t[j*g.b : (j+1)*g.b])
-			}
+	g.order.File(ids, g.classes)
+	part := rowPart[T]{ptr: g.order.Ptr, src: g.order.Place, from: g.dw}
+	if g.want[1] {
+		if g.unit {
+			part.unit = w
 		}
+		g.out[1].set(g.order.Row, d, part)
+	}
+	if g.want[2] {
+		part.from, part.unit = g.dsum, nil
+		g.out[2].set(g.order.Row, 1, part)
 	}
 	return nil
-}
-
-// sort leaves in order the places of ids by id and then by place, in starts the
-// bounds of equal ids, and makes room for their rows in out.
-func (g *scoreGrad[T]) sort(ids []int32) {
-	n := len(ids)
-	if g.layout == pairs {
-		n = int(g.scoreState.starts[g.b])
-	}
-	g.order = g.order[:0]
-	for j, id := range ids[:n] {
-		if id >= 0 {
-			g.order = append(g.order, uint64(id)<<32|uint64(j))
-		}
-	}
-	g.order, g.spare = radixSort(g.order, g.spare, g.classes)
-	g.starts = g.starts[:0]
-	for i := 1; i < 3; i++ {
-		g.out[i].Rows = g.out[i].Rows[:0]
-	}
-	for j, key := range g.order {
-		if id := key >> 32; j == 0 || id != g.order[j-1]>>32 {
-			g.starts = append(g.starts, int32(j))
-			for i := 1; i < 3; i++ {
-				if g.want[i] {
-					g.out[i].Rows = append(g.out[i].Rows, int32(id))
-				}
-			}
-		}
-	}
-	g.starts = append(g.starts, int32(len(g.order)))
-	for i, width := range []int{0, g.d, 1} {
-		if i > 0 && g.want[i] {
-			g.out[i].Data = resize(g.out[i].Data, len(g.out[i].Rows)*width)
-		}
-	}
 }
 
 // place fills at.
@@ -540,30 +518,4 @@ func resize[E any](s []E, n int) []E {
 		return make([]E, n, n+n/4) // unique ids vary from step to step
 	}
 	return s[:n]
-}
-
-// radixSort sorts keys by their upper half, which is below n, and keeps the
-// order of equal ones. It returns the sorted keys and the slice that is left.
-func radixSort(keys, spare []uint64, n int) (sorted, left []uint64) {
-	const bits = 11
-	spare = resize(spare, len(keys))
-	var count [1 << bits]int
-	for shift := 32; (n-1)>>(shift-32) > 0; shift += bits {
-		clear(count[:])
-		for _, k := range keys {
-			count[k>>shift&(1<<bits-1)]++
-		}
-		sum := 0
-		for i, c := range count {
-			count[i] = sum
-			sum += c
-		}
-		for _, k := range keys {
-			at := &count[k>>shift&(1<<bits-1)]
-			spare[*at] = k
-			*at++
-		}
-		keys, spare = spare, keys
-	}
-	return keys, spare
 }

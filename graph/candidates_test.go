@@ -352,20 +352,3 @@ func TestCandidateFaults(t *testing.T) {
 	copy(r, []int32{0, 1, 2})
 	require.ErrorContains(t, pp.Run(), "row 2 at place 2")
 }
-
-// TestRadixSort holds it against a stable sort.
-func TestRadixSort(t *testing.T) {
-	rng := rand.New(rand.NewPCG(9, 10))
-	for _, classes := range []int{1, 2, 2048, 2049, 1 << 22, math.MaxInt32} {
-		var spare []uint64
-		for _, n := range []int{0, 1, 2, 1000, 10} {
-			keys := make([]uint64, n)
-			for i := range keys {
-				keys[i] = uint64(rng.IntN(classes))<<32 | uint64(i)
-			}
-			want := slices.Sorted(slices.Values(keys))
-			keys, spare = radixSort(keys, spare, classes)
-			require.True(t, slices.Equal(want, keys), "%d keys below %d", n, classes)
-		}
-	}
-}

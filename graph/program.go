@@ -244,24 +244,48 @@ func (p *Program[T]) Value(n *gorgonia.Node) []T {
 
 // Grad returns the gradient of the cost with respect to param after a Run.
 func (p *Program[T]) Grad(param *gorgonia.Node) Gradient[T] {
-	for i, n := range p.params {
-		if n != param {
-			continue
-		}
-		if r := rowsOf(p.grads[i]); r != nil {
-			p.Value(p.grads[i]) // panics without a run
-			return gradientOf[T](r).sparse()
-		}
-		if root := p.roots[p.grads[i]]; p.ran {
-			if h := handOf[T](root); h != nil {
-				if dense, rows := h(); dense == nil {
-					return rows.sparse()
-				}
-			}
-		}
-		return Gradient[T]{Data: p.Value(p.grads[i])}
+	n := p.gradNode(param)
+	if r := rowsOf(n); r != nil {
+		s := sumsOf[T](r)
+		return Gradient[T]{Rows: s.Rows, Data: s.all()}
 	}
-	panic("graph: Grad of a node that is no parameter of the program")
+	if h := handOf[T](p.roots[n]); h != nil {
+		if dense, rows := h(); dense == nil {
+			return rows.sparse()
+		}
+	}
+	return Gradient[T]{Data: p.Value(n)}
+}
+
+// Step has u move t, which holds the data of param, along the gradient of the cost
+// with respect to param after a Run: u.Update(t, p.Grad(param)), but a [SumUpdater]
+// adds up the rows of a row-sparse gradient itself. What Grad returns of param is
+// undefined from then on until the next Run.
+func (p *Program[T]) Step(param *gorgonia.Node, t *Table[T], u Updater[T]) error {
+	if r := rowsOf(p.gradNode(param)); r != nil {
+		return t.move(u, sumsOf[T](r))
+	}
+	return u.Update(t, p.Grad(param))
+}
+
+// GradRows returns the rows of Grad(param) without adding them up: nil means dense.
+func (p *Program[T]) GradRows(param *gorgonia.Node) []int32 {
+	if r := rowsOf(p.gradNode(param)); r != nil {
+		return sumsOf[T](r).Rows
+	}
+	return p.Grad(param).Rows
+}
+
+// gradNode returns the node of the gradient with respect to param after a Run.
+func (p *Program[T]) gradNode(param *gorgonia.Node) node {
+	i := slices.Index(p.params, param)
+	if i < 0 || !p.train {
+		panic("graph: Grad of a node that is no parameter of the program")
+	}
+	if !p.ran {
+		panic("graph: Grad without a successful Run")
+	}
+	return p.grads[i]
 }
 
 // Close frees the machine. A closed Program does not run.

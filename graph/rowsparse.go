@@ -9,23 +9,168 @@ import (
 	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
-// A row-sparse gradient is a node whose value is a token of shape [1]; the rows
-// and their data are with its op, where Program.Grad reads them. Grad adds such
-// nodes up, to each other and to dense ones, and makes dense what must pass
-// through a node.
+// RowSums are the rows of a row-sparse gradient that are not zero, each a sum
+// that is taken when it is asked for: an updater that adds a row up where it moves
+// it spares the memory, and the traffic, of all of them.
+//
+// They are borrowed: valid until the next Run of their Program, and as long as
+// the parameter has the value of the run in the rows that are still to be read.
+type RowSums[T Float] struct {
+	Rows []int32 // unique and ascending
+	Dim  int
+
+	parts []rowPart[T] // those with unit first
+	data  []T          // all of them, once they were asked for
+	ready bool         // data are
+}
+
+// A rowPart is what one op adds to the rows of a gradient: to row i the rows
+// src[o] of from [·,Dim], each times coef[o], for ptr[i] ≤ o < ptr[i+1].
+type rowPart[T Float] struct {
+	ptr  []int32
+	src  []int32
+	coef []T // nil is 1 everywhere
+	from []T
+
+	// unit, if set, is the matrix of the parameter: what is added is then the
+	// gradient of the rows divided by max(‖row‖₂, 1e-12).
+	unit []T
+}
+
+// Sum stores rows lo to hi, numbers of s.Rows, in dst [hi−lo,Dim]. It may be
+// called on several goroutines.
+func (s *RowSums[T]) Sum(dst []T, lo, hi int) {
+	d := s.Dim
+	dst = dst[:(hi-lo)*d]
+	if s.ready {
+		copy(dst, s.data[lo*d:hi*d])
+		return
+	}
+	clear(dst)
+	for i, p := range s.parts {
+		kernel.AddRows(dst, d, p.ptr[lo:hi+1], p.src, p.coef, p.from)
+		if p.unit == nil || i+1 < len(s.parts) && s.parts[i+1].unit != nil {
+			continue
+		}
+		for r, id := range s.Rows[lo:hi] {
+			throughNorm(dst[r*d:][:d], p.unit[int(id)*d:][:d])
+		}
+	}
+}
+
+// throughNorm replaces the gradient g of w/max(‖w‖₂, 1e-12) by that of w.
+func throughNorm[T Float](g, w []T) {
+	// (g − ⟨g, ŵ⟩ŵ)/‖w‖. At the floor of the norm, which is w = 0, the second
+	// term is 0 too.
+	inv := invNorm(w)
+	kernel.Axpy(-inv*inv*kernel.Dot(g, w), w, g)
+	kernel.Scale(inv, g)
+}
+
+// all returns every row, summed once.
+func (s *RowSums[T]) all() []T {
+	if !s.ready {
+		s.data = resize(s.data, len(s.Rows)*s.Dim)
+		_ = parallel(len(s.Rows), s.terms()*s.Dim, func(_, lo, hi int) error { // cannot fail
+			s.Sum(s.data[lo*s.Dim:hi*s.Dim], lo, hi)
+			return nil
+		})
+		s.ready = true
+	}
+	return s.data
+}
+
+// terms returns how many rows of matrices the sums add up.
+func (s *RowSums[T]) terms() int {
+	n := 0
+	for _, p := range s.parts {
+		n += len(p.src)
+	}
+	return n
+}
+
+// set makes s the sums of one op.
+func (s *RowSums[T]) set(rows []int32, dim int, p rowPart[T]) {
+	if rows == nil {
+		rows = []int32{} // nil would mean dense
+	}
+	s.Rows, s.Dim, s.ready = rows, dim, false
+	s.parts = append(s.parts[:0], p)
+}
+
+// merge makes s the sum of a and b.
+func (s *RowSums[T]) merge(a, b *RowSums[T]) {
+	s.Dim, s.ready = a.Dim, false
+	if s.Rows == nil {
+		s.Rows = []int32{}
+	}
+	s.Rows = s.Rows[:0]
+	parts := slices.Concat(a.parts, b.parts)
+	for len(s.parts) < len(parts) {
+		s.parts = append(s.parts, rowPart[T]{})
+	}
+	s.parts = s.parts[:len(parts)]
+	for k, p := range parts {
+		p.ptr = s.parts[k].ptr[:0]
+		s.parts[k] = p
+	}
+	i, j := 0, 0
+	for i < len(a.Rows) || j < len(b.Rows) {
+		id := a.rowOr(i)
+		id = min(id, b.rowOr(j))
+		s.Rows = append(s.Rows, int32(id))
+		for k := range parts {
+			at := i
+			if k >= len(a.parts) {
+				at = j
+			}
+			s.parts[k].ptr = append(s.parts[k].ptr, parts[k].ptr[at])
+		}
+		if a.rowOr(i) == id {
+			i++
+		}
+		if b.rowOr(j) == id {
+			j++
+		}
+	}
+	for k, p := range parts {
+		s.parts[k].ptr = append(s.parts[k].ptr, p.ptr[len(p.ptr)-1])
+	}
+	slices.SortStableFunc(s.parts, func(p, q rowPart[T]) int {
+		switch {
+		case p.unit != nil && q.unit == nil:
+			return -1
+		case p.unit == nil && q.unit != nil:
+			return 1
+		}
+		return 0
+	})
+}
+
+// rowOr returns row i, or what is beyond any where there is none.
+func (s *RowSums[T]) rowOr(i int) int64 {
+	if i < len(s.Rows) {
+		return int64(s.Rows[i])
+	}
+	return 1 << 32
+}
+
+// A row-sparse gradient is a node whose value is a token of shape [1]; its rows
+// are with its op, where Program reads them. Grad adds such nodes up, to each
+// other and to dense ones, and makes dense what must pass through a node.
 type rowSparse struct {
-	g32 *Gradient[float32]
-	g64 *Gradient[float64]
+	s32 *RowSums[float32]
+	s64 *RowSums[float64]
 }
 
 // rowsNode is the node of a row-sparse gradient that its body, run after in,
-// leaves in *g32 or *g64.
-func rowsNode(name string, g32 *Gradient[float32], g64 *Gradient[float64], live func(bool), f32 body[float32], f64 body[float64], in ...node) (node, error) {
+// leaves in *s32 or *s64.
+func rowsNode(name string, s32 *RowSums[float32], s64 *RowSums[float64], live func(bool), f32 body[float32], f64 body[float64], in ...node) (node, error) {
 	n, err := apply(spec{name: name, shape: tensor.Shape{1}, f32: f32, f64: f64, live: live, constant: true}, in...)
 	if err != nil {
 		return nil, err
 	}
-	n.Op().(*op).rows = &rowSparse{g32, g64}
+	n.Op().(*op).rows = &rowSparse{s32, s64}
 	return n, nil
 }
 
@@ -37,44 +182,25 @@ func rowsOf(n node) *rowSparse {
 	return nil
 }
 
-// gradientOf returns the data of r at precision T.
-func gradientOf[T Float](r *rowSparse) *Gradient[T] {
-	if g, ok := any(r.g32).(*Gradient[T]); ok {
-		return g
+// sumsOf returns the rows of r at precision T.
+func sumsOf[T Float](r *rowSparse) *RowSums[T] {
+	if s, ok := any(r.s32).(*RowSums[T]); ok {
+		return s
 	}
-	return any(r.g64).(*Gradient[T])
+	return any(r.s64).(*RowSums[T])
 }
 
-// mergeRows returns a + b, both row-sparse with rows of that width.
-func mergeRows(a, b node, width int) (node, error) {
+// mergeRows returns a + b, both row-sparse with rows of one width.
+func mergeRows(a, b node) (node, error) {
 	ra, rb := rowsOf(a), rowsOf(b)
-	var g32 Gradient[float32]
-	var g64 Gradient[float64]
-	return rowsNode("merge rows", &g32, &g64, nil,
-		mergeBody(ra.g32, rb.g32, &g32, width), mergeBody(ra.g64, rb.g64, &g64, width), a, b)
+	var s32 RowSums[float32]
+	var s64 RowSums[float64]
+	return rowsNode("merge rows", &s32, &s64, nil, mergeBody(ra.s32, rb.s32, &s32), mergeBody(ra.s64, rb.s64, &s64), a, b)
 }
 
-func mergeBody[T Float](a, b, to *Gradient[T], width int) body[T] {
+func mergeBody[T Float](a, b, to *RowSums[T]) body[T] {
 	return func([]T, []any) error {
-		to.Rows, to.Data = to.Rows[:0], to.Data[:0]
-		i, j := 0, 0
-		for i < len(a.Rows) || j < len(b.Rows) {
-			switch {
-			case j == len(b.Rows) || i < len(a.Rows) && a.Rows[i] < b.Rows[j]:
-				to.Rows = append(to.Rows, a.Rows[i])
-				to.Data = append(to.Data, a.Data[i*width:(i+1)*width]...)
-				i++
-			case i == len(a.Rows) || b.Rows[j] < a.Rows[i]:
-				to.Rows = append(to.Rows, b.Rows[j])
-				to.Data = append(to.Data, b.Data[j*width:(j+1)*width]...)
-				j++
-			default:
-				to.Rows = append(to.Rows, a.Rows[i])
-				to.Data = append(to.Data, a.Data[i*width:(i+1)*width]...)
-				kernel.Axpy(1, b.Data[j*width:(j+1)*width], to.Data[len(to.Data)-width:])
-				i, j = i+1, j+1
-			}
-		}
+		to.merge(a, b)
 		return nil
 	}
 }
@@ -82,23 +208,24 @@ func mergeBody[T Float](a, b, to *Gradient[T], width int) body[T] {
 // denseRows returns the row-sparse gradient g of a node of that shape as a
 // matrix, added to dense where that is not nil.
 func denseRows(g, dense node, shape tensor.Shape) (node, error) {
-	r, width := rowsOf(g), shape.TotalSize()/shape[0]
+	r := rowsOf(g)
 	in := []node{g}
 	if dense != nil {
 		in = append(in, dense)
 	}
-	return apply(spec{name: "dense rows", shape: shape, f32: denseRowsBody(r.g32, width), f64: denseRowsBody(r.g64, width)}, in...)
+	return apply(spec{name: "dense rows", shape: shape, f32: denseRowsBody(r.s32), f64: denseRowsBody(r.s64)}, in...)
 }
 
-func denseRowsBody[T Float](g *Gradient[T], width int) body[T] {
+func denseRowsBody[T Float](s *RowSums[T]) body[T] {
 	return func(dst []T, in []any) error {
 		if len(in) > 1 {
 			copy(dst, vec[T](in[1]))
 		} else {
 			clear(dst)
 		}
-		for i, id := range g.Rows {
-			kernel.Axpy(1, g.Data[i*width:(i+1)*width], dst[int(id)*width:(int(id)+1)*width])
+		data, d := s.all(), s.Dim
+		for i, id := range s.Rows {
+			kernel.Axpy(1, data[i*d:(i+1)*d], dst[int(id)*d:(int(id)+1)*d])
 		}
 		return nil
 	}
@@ -107,7 +234,6 @@ func denseRowsBody[T Float](g *Gradient[T], width int) body[T] {
 // sumRows adds up gradients of n of which at least one is row-sparse: to a
 // row-sparse one if all are and n is a leaf, else to a dense one.
 func sumRows(n node, terms gorgonia.Nodes) (node, error) {
-	width := n.Shape().TotalSize() / n.Shape()[0]
 	var sparse node
 	var dense gorgonia.Nodes
 	var e Expr
@@ -118,7 +244,7 @@ func sumRows(n node, terms gorgonia.Nodes) (node, error) {
 		case sparse == nil:
 			sparse = t
 		default:
-			sparse = e.N(mergeRows(sparse, t, width))
+			sparse = e.N(mergeRows(sparse, t))
 		}
 	}
 	if e.Err != nil || len(dense) == 0 && n.Op() == nil {

@@ -32,7 +32,7 @@ const (
 	CorrectImportance
 )
 
-// A Sampled is a batch of scores of positives and of draws.
+// A Sampled is a batch of positives and of draws.
 type Sampled struct {
 	Pos *gorgonia.Node // [N] scores of the targets' positions, in their order; N is the targets' capacity
 	Neg *gorgonia.Node // [B,K] scores of the draws
@@ -64,41 +64,18 @@ func SampledLoss(l Rows, s Sampled, t *Targets) (*gorgonia.Node, error) {
 	if err := t.valid(name, b); err != nil {
 		return nil, err
 	}
-	if l.F32 == nil || l.F64 == nil {
-		return nil, fmt.Errorf("graph: %s: no analytic form", name)
+	n := t.capacity()
+	if s.Pos == nil || !s.Pos.Shape().Eq(tensor.Shape{n}) {
+		return nil, fmt.Errorf("graph: %s: scores of positives are %v; want %v", name, shapeOf(s.Pos), tensor.Shape{n})
 	}
-	n := b
-	if t.label == nil {
-		n = t.pos.Shape()[0]
+	leaves, err := s.leaves(l, name, b, k, n)
+	if err != nil {
+		return nil, err
 	}
-	own := tensor.Shape{b, k}
-	all := []struct {
-		what   string
-		n      node
-		shapes []tensor.Shape
-		needed bool
-	}{
-		{"scores of positives", s.Pos, []tensor.Shape{{n}}, true},
-		{"classes of draws", s.IDs, []tensor.Shape{own, {k}}, true},
-		{"log q of positives", s.PosLogQ, []tensor.Shape{{n}}, s.Correction != Uncorrected},
-		{"log q of draws", s.LogQ, []tensor.Shape{own, {k}}, s.Correction != Uncorrected},
-		{"rows of draws", s.From, []tensor.Shape{{k}}, s.From != nil},
-	}
-	in := []node{s.Pos, s.Neg}
-	for i, a := range all {
-		if !a.needed {
-			continue
-		}
-		if a.n == nil || !slices.ContainsFunc(a.shapes, a.n.Shape().Eq) {
-			return nil, fmt.Errorf("graph: %s: %s are %v; want %v", name, a.what, shapeOf(a.n), a.shapes)
-		}
-		if i > 0 {
-			in = append(in, a.n)
-		}
-	}
+	in := append([]node{s.Pos, s.Neg}, leaves...)
 	fixed := fixedAfter(2, len(in)-2+len(t.leaves()))
-	s32 := newSampledState(l.F32, s, b, n, k, len(in))
-	s64 := newSampledState(l.F64, s, b, n, k, len(in))
+	s32 := &sampledState[float32]{sampledRows: newSampledRows(l.F32, s, b, n, k, len(leaves))}
+	s64 := &sampledState[float64]{sampledRows: newSampledRows(l.F64, s, b, n, k, len(leaves))}
 	return apply(spec{name: name, shape: tensor.Shape{b}, fixed: fixed, f32: s32.forward, f64: s64.forward,
 		scratch: func() int64 { return bytesOf[float64](n + b*k) }, // at most, of gradients
 		diff: func(in gorgonia.Nodes, out, g node) (gorgonia.Nodes, error) {
@@ -130,11 +107,42 @@ func shapeOf(n node) any {
 	return n.Shape()
 }
 
-// sampledState passes the gradients from the forward op to the gradient ops.
-type sampledState[T Float] struct {
+// leaves returns the index nodes and log q that a loss l over n positives and k
+// draws for each of b rows reads, in a fixed order.
+func (s Sampled) leaves(l Rows, name string, b, k, n int) ([]node, error) {
+	if l.F32 == nil || l.F64 == nil {
+		return nil, fmt.Errorf("graph: %s: no analytic form", name)
+	}
+	own := tensor.Shape{b, k}
+	var in []node
+	for _, a := range []struct {
+		what   string
+		n      node
+		shapes []tensor.Shape
+		needed bool
+	}{
+		{"classes of draws", s.IDs, []tensor.Shape{own, {k}}, true},
+		{"log q of positives", s.PosLogQ, []tensor.Shape{{n}}, s.Correction != Uncorrected},
+		{"log q of draws", s.LogQ, []tensor.Shape{own, {k}}, s.Correction != Uncorrected},
+		{"rows of draws", s.From, []tensor.Shape{{k}}, s.From != nil},
+	} {
+		if !a.needed {
+			continue
+		}
+		if a.n == nil || !slices.ContainsFunc(a.shapes, a.n.Shape().Eq) {
+			return nil, fmt.Errorf("graph: %s: %s are %v; want %v", name, a.what, shapeOf(a.n), a.shapes)
+		}
+		in = append(in, a.n)
+	}
+	return in, nil
+}
+
+// sampledRows evaluates rows of candidates: a positive and its draws.
+type sampledRows[T Float] struct {
 	row        Row[T]
+	many       ManyRow[T] // row, where it is one
 	b, n, k, c int
-	in         int // inputs before the targets
+	leaves     int // inputs before the targets'
 	correction Correction
 	drop       bool
 	from       bool // there are rows of draws
@@ -144,21 +152,17 @@ type sampledState[T Float] struct {
 	unit  T
 	first Target[T] // the label of candidates: their first
 
-	many ManyRow[T] // row, where it is one
-
-	need       bool // some Program wants a gradient
-	view       view[T]
-	now        sampledIn[T]
-	dpos, dneg []T // [N], [B,K] if need
-	work       scratch[T]
+	view view[T]
+	now  sampledIn[T]
+	work scratch[T]
 }
 
-func newSampledState[T Float](row Row[T], s Sampled, b, n, k, in int) *sampledState[T] {
+func newSampledRows[T Float](row Row[T], s Sampled, b, n, k, leaves int) sampledRows[T] {
 	if s.Unit == 0 {
 		s.Unit = 1
 	}
 	many, _ := row.(ManyRow[T])
-	return &sampledState[T]{row: row, many: many, b: b, n: n, k: k, c: s.Classes, in: in, correction: s.Correction, unit: T(s.Unit),
+	return sampledRows[T]{row: row, many: many, b: b, n: n, k: k, c: s.Classes, leaves: leaves, correction: s.Correction, unit: T(s.Unit),
 		first: Target[T]{Pos: []int32{0}, Weight: []T{1}},
 		drop:  s.DropHits || s.Correction == CorrectImportance, from: s.From != nil,
 		sharedIDs:  s.IDs.Dims() == 1,
@@ -173,77 +177,79 @@ func of[E any](x []E, shared bool, i, k int) []E {
 	return x[i*k : (i+1)*k]
 }
 
-// sampledIn is what a run reads.
+// sampledIn is what a run reads beside scores.
 type sampledIn[T Float] struct {
-	pos, neg, posLogQ, logQ []T
-	ids, from               []int32
+	posLogQ, logQ []T
+	ids, from     []int32
 }
 
-func (s *sampledState[T]) read(in []any) *sampledIn[T] {
+// read points s at its leaves and the targets'.
+func (s *sampledRows[T]) read(in []any) error {
 	x := &s.now
-	x.pos, x.neg, x.ids = vec[T](in[0]), vec[T](in[1]), in[2].([]int32)
-	at := 3
+	x.ids = in[0].([]int32)
 	if s.correction != Uncorrected {
-		x.posLogQ, x.logQ = vec[T](in[3]), vec[T](in[4])
-		at = 5
+		x.posLogQ, x.logQ = vec[T](in[1]), vec[T](in[2])
 	}
 	if s.from {
-		x.from = in[at].([]int32)
+		x.from = in[s.leaves-1].([]int32)
 	}
-	return x
+	s.view.read(in[s.leaves:])
+	return s.view.check(s.b, s.c)
 }
 
-func (s *sampledState[T]) forward(dst []T, in []any) error {
-	s.view.read(in[s.in:])
-	if err := s.view.check(s.b, s.c); err != nil {
-		return err
-	}
-	x := s.read(in)
-	if s.need {
-		if s.dpos == nil {
-			s.dpos, s.dneg = make([]T, s.n), make([]T, s.b*s.k)
-		}
-		clear(s.dpos)
-	}
+// each calls f for the rows on several goroutines, in which w is scratch: extra
+// elements for f and the rest for eval. d is the work of a candidate beside its loss.
+func (s *sampledRows[T]) each(extra, d int, f func(i int, w []T) T, dst []T) error {
 	most := 0 // positives of a row
 	for i := range s.b {
 		most = max(most, len(s.view.row(i).Pos))
 	}
 	// A row's scratch, its candidates and their gradient, its positives and theirs.
-	s.work.grow(s.row.WorkLen(s.k+1) + 2*(s.k+1) + 2*most)
-	cost := costMath * s.n * (s.k + 1)
+	s.work.grow(extra*(s.k+most) + s.row.WorkLen(s.k+1) + 2*(s.k+1) + 2*most)
+	cost := (costMath + d) * s.n * (s.k + 1)
 	if s.many != nil {
-		cost = costMath * (s.n + s.b*s.k)
+		cost = (costMath + d) * (s.n + s.b*s.k)
 	}
 	return parallel(s.b, cost, func(worker, lo, hi int) error {
-		w := s.work.of(worker)
 		for i := lo; i < hi; i++ {
-			if s.need {
-				clear(s.dneg[i*s.k : (i+1)*s.k])
-			}
-			t := s.view.row(i)
-			p := i // the place of the row's first positive in pos
-			if s.view.label == nil {
-				p = int(s.view.ptr[i])
-			}
-			switch {
-			case len(t.Pos) == 0:
-				dst[i] = 0
-			case len(t.Pos) > 1 && s.many != nil && !s.drop:
-				dst[i] = s.together(x, w, t, i, p)
-			default:
-				dst[i] = s.oneByOne(x, w, t, i, p)
-			}
+			dst[i] = f(i, s.work.of(worker))
 		}
 		return nil
 	})
 }
 
+// sampledRow is a row's scores and, where somebody wants it, room for their
+// gradient.
+type sampledRow[T Float] struct {
+	pos, neg   []T // scores of positives and of draws
+	dpos, dneg []T // nil, or 0
+}
+
+// eval returns the loss of row i, with target t.
+func (s *sampledRows[T]) eval(r sampledRow[T], i int, t Target[T], w []T) T {
+	switch {
+	case len(t.Pos) == 0:
+		return 0
+	case len(t.Pos) > 1 && s.many != nil && !s.drop:
+		return s.together(r, i, t, w)
+	}
+	return s.oneByOne(r, i, t, w)
+}
+
+// start returns the place of row i's first positive among all.
+func (s *sampledRows[T]) start(i int) int {
+	if s.view.label != nil {
+		return i
+	}
+	return int(s.view.ptr[i])
+}
+
 // candidates stores in z [K] the corrected scores of row i's draws, masked where
 // they are left out for positive y, and returns the corrected score of the
-// positive at p.
-func (s *sampledState[T]) candidates(z []T, x *sampledIn[T], i, p int, y int32) T {
-	copy(z, x.neg[i*s.k:(i+1)*s.k])
+// positive number j of the row.
+func (s *sampledRows[T]) candidates(z []T, r sampledRow[T], i, j int, y int32) T {
+	x := &s.now
+	copy(z, r.neg)
 	kept := 0
 	for m, id := range of(x.ids, s.sharedIDs, i, s.k) {
 		if id < 0 || x.from != nil && x.from[m] == int32(i) || s.drop && id == y {
@@ -252,56 +258,87 @@ func (s *sampledState[T]) candidates(z []T, x *sampledIn[T], i, p int, y int32) 
 			kept++
 		}
 	}
-	at := x.pos[p]
+	score := r.pos[j]
 	if s.correction == Uncorrected || kept == 0 {
-		return at
+		return score
 	}
+	posLogQ := x.posLogQ[s.start(i)+j]
 	shift := T(math.Log(float64(kept)))
 	if s.correction == CorrectLogQ {
-		at -= s.unit * (x.posLogQ[p] + shift)
+		score -= s.unit * (posLogQ + shift)
 	} else {
 		// log(k q/(1−q_y)); a proposal that knows only y has none left.
-		shift -= T(math.Log1p(-min(math.Exp(float64(x.posLogQ[p])), 1-1e-12)))
+		shift -= T(math.Log1p(-min(math.Exp(float64(posLogQ)), 1-1e-12)))
 	}
 	for m, lq := range of(x.logQ, s.sharedLogQ, i, s.k) {
 		z[m] -= s.unit * (lq + shift)
 	}
-	return at
+	return score
 }
 
-// oneByOne evaluates the positives of row i, which start at p, each alone.
-func (s *sampledState[T]) oneByOne(x *sampledIn[T], w []T, t Target[T], i, p int) T {
+// oneByOne evaluates the positives of row i, each alone.
+func (s *sampledRows[T]) oneByOne(r sampledRow[T], i int, t Target[T], w []T) T {
 	work := s.row.WorkLen(s.k + 1)
 	z, dz := w[work:work+s.k+1], w[work+s.k+1:work+2*(s.k+1)]
 	var loss T
 	for j, y := range t.Pos {
-		z[0] = s.candidates(z[1:], x, i, p+j, y)
+		z[0] = s.candidates(z[1:], r, i, j, y)
 		loss += t.Weight[j] * s.row.Row(dz, z, s.first, w[:work])
-		if s.need {
-			s.dpos[p+j] = t.Weight[j] * dz[0]
-			kernel.Axpy(t.Weight[j], dz[1:], s.dneg[i*s.k:(i+1)*s.k])
+		if r.dpos != nil {
+			r.dpos[j] = t.Weight[j] * dz[0]
+			kernel.Axpy(t.Weight[j], dz[1:], r.dneg)
 		}
 	}
 	return loss
 }
 
 // together evaluates them at once: with hits kept they have the same negatives.
-func (s *sampledState[T]) together(x *sampledIn[T], w []T, t Target[T], i, p int) T {
-	m := len(t.Pos)
+func (s *sampledRows[T]) together(r sampledRow[T], i int, t Target[T], w []T) T {
+	m, p := len(t.Pos), s.start(i)
 	z, dz, o, do := w[:s.k], w[s.k:2*s.k], w[2*s.k:2*s.k+m], w[2*s.k+m:2*s.k+2*m]
-	o[0] = s.candidates(z, x, i, p, -1)
+	o[0] = s.candidates(z, r, i, 0, -1)
 	for j := 1; j < m; j++ {
-		o[j] = x.pos[p+j]
+		o[j] = r.pos[j]
 		if s.correction == CorrectLogQ {
-			o[j] += o[0] - x.pos[p] + s.unit*(x.posLogQ[p]-x.posLogQ[p+j])
+			o[j] += o[0] - r.pos[0] + s.unit*(s.now.posLogQ[p]-s.now.posLogQ[p+j])
 		}
 	}
 	loss := s.many.Many(do, dz, o, z, t.Weight)
-	if s.need {
-		copy(s.dpos[p:p+m], do)
-		copy(s.dneg[i*s.k:(i+1)*s.k], dz)
+	if r.dpos != nil {
+		copy(r.dpos, do)
+		copy(r.dneg, dz)
 	}
 	return loss
+}
+
+// sampledState passes the gradients from the forward op to the gradient ops.
+type sampledState[T Float] struct {
+	sampledRows[T]
+	need       bool // some Program wants a gradient
+	dpos, dneg []T  // [N], [B,K] if need
+}
+
+func (s *sampledState[T]) forward(dst []T, in []any) error {
+	if err := s.read(in[2:]); err != nil {
+		return err
+	}
+	pos, neg := vec[T](in[0]), vec[T](in[1])
+	if s.need {
+		if s.dpos == nil {
+			s.dpos, s.dneg = make([]T, s.n), make([]T, s.b*s.k)
+		}
+		clear(s.dpos)
+	}
+	return s.each(0, 0, func(i int, w []T) T {
+		t := s.view.row(i)
+		p := s.start(i)
+		r := sampledRow[T]{pos: pos[p : p+len(t.Pos)], neg: neg[i*s.k : (i+1)*s.k]}
+		if s.need {
+			r.dpos, r.dneg = s.dpos[p:p+len(t.Pos)], s.dneg[i*s.k:(i+1)*s.k]
+			clear(r.dneg)
+		}
+		return s.eval(r, i, t, w)
+	}, dst)
 }
 
 // sampledGrad is one application of the derivative.
@@ -312,12 +349,9 @@ func (s *sampledGrad[T]) positives(dst []T, in []any) error {
 	g := vec[T](in[1])
 	clear(dst)
 	for i, u := range g {
-		lo, hi := i, i+1
-		if s.view.label == nil {
-			lo, hi = int(s.view.ptr[i]), int(s.view.ptr[i+1])
-		}
-		for j := lo; j < hi; j++ {
-			dst[j] = u * s.dpos[j]
+		p := s.start(i)
+		for j := range s.view.row(i).Pos {
+			dst[p+j] = u * s.dpos[p+j]
 		}
 	}
 	return nil

@@ -16,12 +16,8 @@ type Table[T Float] struct {
 	Rows, Dim int
 	Data      []T // [Rows,Dim]
 
-	// Of Apply: ids with the place they came from, the unique ones, where each of
-	// these starts among the keys, and their sums.
-	keys, spare []uint64
-	unique      []int32
-	starts      []int32
-	sums        []T
+	order kernel.Order // of Apply
+	sums  RowSums[T]
 }
 
 // NewTable returns a table of zeros.
@@ -70,6 +66,21 @@ type Updater[T Float] interface {
 	Update(t *Table[T], g Gradient[T]) error
 }
 
+// A SumUpdater is an Updater that can add up the rows of a row-sparse gradient as
+// it moves them. The result is that of Update.
+type SumUpdater[T Float] interface {
+	Updater[T]
+	UpdateSums(t *Table[T], s *RowSums[T]) error
+}
+
+// move hands u the gradient s.
+func (t *Table[T]) move(u Updater[T], s *RowSums[T]) error {
+	if su, ok := u.(SumUpdater[T]); ok {
+		return su.UpdateSums(t, s)
+	}
+	return u.Update(t, Gradient[T]{Rows: s.Rows, Data: s.all()})
+}
+
 // Apply hands u the gradient grads [len(ids),Dim] of the gathered rows ids:
 // unique rows, ascending, each the sum over its occurrences in the order of the
 // batch. Negative ids are left out.
@@ -80,37 +91,7 @@ func (t *Table[T]) Apply(u Updater[T], ids []int32, grads []T) error {
 	if err := t.check(ids); err != nil {
 		return err
 	}
-	t.keys = t.keys[:0]
-	for i, id := range ids {
-		if id >= 0 {
-			t.keys = append(t.keys, uint64(id)<<32|uint64(i))
-		}
-	}
-	t.keys, t.spare = radixSort(t.keys, t.spare, t.Rows) // by id, then by place
-	if t.unique == nil {
-		t.unique = []int32{} // nil rows would mean dense
-	}
-	t.unique, t.starts = t.unique[:0], t.starts[:0]
-	for i, key := range t.keys {
-		if id := int32(key >> 32); i == 0 || id != t.unique[len(t.unique)-1] {
-			t.unique, t.starts = append(t.unique, id), append(t.starts, int32(i))
-		}
-	}
-	t.starts = append(t.starts, int32(len(t.keys)))
-	t.sums = resize(t.sums, len(t.unique)*t.Dim)
-	err := parallel(len(t.unique), len(t.keys)*t.Dim, func(_, lo, hi int) error {
-		for i := lo; i < hi; i++ {
-			sum := t.sums[i*t.Dim : (i+1)*t.Dim]
-			clear(sum)
-			for _, key := range t.keys[t.starts[i]:t.starts[i+1]] {
-				at := int(uint32(key))
-				kernel.Axpy(1, grads[at*t.Dim:(at+1)*t.Dim], sum)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	return u.Update(t, Gradient[T]{Rows: t.unique, Data: t.sums})
+	t.order.File(ids, t.Rows)
+	t.sums.set(t.order.Row, t.Dim, rowPart[T]{ptr: t.order.Ptr, src: t.order.Place, from: grads})
+	return t.move(u, &t.sums)
 }

@@ -129,8 +129,8 @@ func (t *Targets) leaves() []node {
 	return []node{t.ptr, t.pos, t.weight}
 }
 
-// most returns how many targets there can be in all.
-func (t *Targets) most() int {
+// capacity returns how many positions there is room for.
+func (t *Targets) capacity() int {
 	if t.label != nil {
 		return t.Rows
 	}
@@ -412,17 +412,12 @@ func EachPositive(z *gorgonia.Node, t *Targets, hard func(z *gorgonia.Node, t *T
 	if t.label != nil { // one position a row already
 		return hard(z, t)
 	}
-	n := t.pos.Shape()[0]
-	rows, err := apply(spec{name: "positive rows", shape: tensor.Shape{n}, i32: positiveRows(b)}, t.ptr)
-	if err != nil {
-		return nil, err
-	}
-	label, err := apply(spec{name: "positive labels", shape: tensor.Shape{n}, i32: positiveLabels(b, k), fixed: []int{2}}, t.leaves()...)
+	rows, label, err := t.positives(k)
 	if err != nil {
 		return nil, err
 	}
 	var e Expr
-	loss := e.N(hard(e.N(gatherRows(z, rows)), &Targets{Rows: n, label: label}))
+	loss := e.N(hard(e.N(gatherRows(z, rows)), &Targets{Rows: t.capacity(), label: label}))
 	if e.Err != nil {
 		return nil, e.Err
 	}
@@ -430,6 +425,25 @@ func EachPositive(z *gorgonia.Node, t *Targets, hard func(z *gorgonia.Node, t *T
 		return nil, err
 	}
 	return average(loss, t)
+}
+
+// positives returns two Int32 nodes [N]: the row and the position of each of the
+// targets' positions among k candidates, −1 beyond the last.
+func (t *Targets) positives(k int) (rows, label node, err error) {
+	shape := tensor.Shape{t.capacity()}
+	if t.label != nil {
+		rows, err = apply(spec{name: "positive rows", shape: shape, i32: func(dst []int32, _ []any) error {
+			for i := range dst {
+				dst[i] = int32(i)
+			}
+			return nil
+		}}, t.label)
+		return rows, t.label, err
+	}
+	var e Expr
+	rows = e.N(apply(spec{name: "positive rows", shape: shape, i32: positiveRows(t.Rows)}, t.ptr))
+	label = e.N(apply(spec{name: "positive labels", shape: shape, i32: positiveLabels(t.Rows, k), fixed: []int{2}}, t.leaves()...))
+	return rows, label, e.Err
 }
 
 // positiveRows stores the row of each position, −1 beyond the last.

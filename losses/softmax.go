@@ -57,21 +57,10 @@ func (l softmax[T]) Row(dz, z []T, t Target[T], _ []T) T {
 	}
 	// Leaving the largest term, which is 1, out of the sum keeps log1p(rest) and
 	// the gradient at the peak exact when every other term is below rounding.
-	rest := 0.0
-	for j, s := range z {
-		if j == at {
-			continue
-		}
-		e := math.Exp((float64(s) - m) * l.inv) // 0 at a mask
-		dz[j] = T(e)
-		rest += e
-	}
+	rest := exps(dz, z, m, l.inv, at)
 	sum := 1 + rest
 	loss := math.Log1p(rest)
-	scale := l.inv / sum
-	for j, e := range dz {
-		dz[j] = T(float64(e) * scale)
-	}
+	kernel.Scale(T(l.inv/sum), dz)
 	uniform := 0.0 // ε/K
 	if l.eps > 0 {
 		uniform = l.eps / float64(finite(z))
@@ -113,12 +102,7 @@ func (l softmax[T]) Many(dpos, dneg, pos, neg, weight []T) T {
 	if m != m || math.IsInf(m, 1) {
 		return nan[T]()
 	}
-	var sum float64 // S/e^m ≥ 1
-	for j, s := range neg {
-		e := math.Exp((float64(s) - m) * l.inv)
-		dneg[j] = T(e)
-		sum += e
-	}
+	sum := exps(dneg, neg, m, l.inv, -1) // S/e^m ≥ 1
 	logSum := math.Log(sum)
 	var loss, share float64
 	for i, s := range pos {
@@ -128,10 +112,7 @@ func (l softmax[T]) Many(dpos, dneg, pos, neg, weight []T) T {
 		dpos[i] = T(-w * miss * l.inv)
 		share += w * miss
 	}
-	share *= l.inv / sum
-	for j, e := range dneg {
-		dneg[j] = T(float64(e) * share)
-	}
+	kernel.Scale(T(share*l.inv/sum), dneg)
 	return T(loss)
 }
 

@@ -69,15 +69,14 @@ func (l *Leaves) Gather(users []int32) error {
 // tables' updaters, one step each.
 func (l *Leaves) Apply(p *graph.Program[float32], updater func(*Table) graph.Updater[float32]) error {
 	for i, in := range l.inputs {
-		g := p.Grad(l.nodes[i])
 		u := updater(in.Table)
 		var err error
 		if in.PerUser == 0 {
-			err = u.Update(in.Table, g)
+			err = p.Step(l.nodes[i], in.Table, u)
 		} else {
 			// Rows of padding come last and are left out: a zero gradient is a step too.
 			n := len(l.ids[i])
-			err = in.Table.Apply(u, l.ids[i], g.Data[:n*in.Table.Dim])
+			err = in.Table.Apply(u, l.ids[i], p.Grad(l.nodes[i]).Data[:n*in.Table.Dim])
 		}
 		if err != nil {
 			return err

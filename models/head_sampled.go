@@ -93,10 +93,9 @@ type sampledSide[T graph.Float] struct {
 	draws *sampler.Draws
 	batch sampler.Batch
 
-	rows, ids []int32 // of the positives
-	h         []float32
-	unit      []float32 // [C,d] class vectors of norm 1, of an adaptive sampler under cosine scores
-	fresh     bool      // unit is that of the class table
+	h     []float32
+	unit  []float32 // [C,d] class vectors of norm 1, of an adaptive sampler under cosine scores
+	fresh bool      // unit is that of the class table
 }
 
 // unitEvery is the number of steps after which unit is computed anew: an
@@ -123,15 +122,12 @@ func attachSampled[T graph.Float](h *sampled, at site[T], x *gorgonia.Node, l lo
 	}
 	c := graph.Classes{H: x, W: s.matrix(h.w), Bias: s.vector(h.bias), Unit: h.score == Cosine}
 	s.targets, s.data = s.b.Targets("target", b, positions)
-	rows, r := s.b.Indices("target.row", positions)
-	ids, id := s.b.Indices("target.class", positions)
-	s.rows, s.ids = r, id
 
 	shape := []int{b, k}
 	if h.shared {
 		shape = shape[1:]
 	}
-	in := graph.Sampled{Correction: h.correction, DropHits: h.drop, Classes: h.w.Rows, Unit: l.Unit()}
+	in := graph.Sampled{Correction: h.correction, DropHits: h.drop, Unit: l.Unit()}
 	var e graph.Expr
 	in.IDs = e.N(graph.Draw(x, s.draw, shape...))
 	if h.correction != graph.Uncorrected {
@@ -144,9 +140,7 @@ func attachSampled[T graph.Float](h *sampled, at site[T], x *gorgonia.Node, l lo
 			return nil
 		}, k))
 	}
-	in.Pos = e.N(graph.PairScores(c, rows, ids))
-	in.Neg = e.N(graph.RowScores(c, in.IDs))
-	s.loss = e.N(graph.SampledLoss(l.Rows, in, s.targets))
+	s.loss = e.N(graph.SampledLinearLoss(l.Rows, c, in, s.targets))
 	return s, e.Err
 }
 
@@ -187,20 +181,12 @@ func (s *sampledSide[T]) Set(step int, batch *data.Batch) error {
 	if err := s.setTargets(batch); err != nil {
 		return err
 	}
-	for i := range s.rows {
-		s.rows[i], s.ids[i] = -1, -1
-	}
 	b := &s.batch
 	b.Step, b.Pos = uint64(step), append(b.Pos[:0], batch.Pos...)
 	n := len(batch.Users)
 	copy(b.Ptr, batch.Ptr)
 	for i := n; i < len(b.Ptr); i++ {
 		b.Ptr[i] = batch.Ptr[n] // padding rows
-	}
-	for i := range n {
-		for j := batch.Ptr[i]; j < batch.Ptr[i+1]; j++ {
-			s.rows[j], s.ids[j] = int32(i), batch.Pos[j]
-		}
 	}
 	if s.unit != nil && (!s.fresh || step%unitEvery == 0) {
 		copy(s.unit, s.head.w.Data)
@@ -220,7 +206,7 @@ func (s *sampledSide[T]) Apply(p *graph.Program[float32], updater func(*Table) g
 		return err
 	}
 	w := s.head.w
-	for _, id := range p.Grad(s.leaves[slices.Index(s.tables, w)]).Rows {
+	for _, id := range p.GradRows(s.leaves[slices.Index(s.tables, w)]) {
 		row := s.unit[int(id)*w.Dim : (int(id)+1)*w.Dim]
 		copy(row, w.Row(id))
 		normalize(row, w.Dim)

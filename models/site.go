@@ -68,7 +68,7 @@ func (s *site[T]) setTargets(batch *data.Batch) error {
 
 func (s *site[T]) Apply(p *graph.Program[float32], updater func(*Table) graph.Updater[float32]) error {
 	for i, t := range s.tables {
-		if err := updater(t).Update(t, p.Grad(s.leaves[i])); err != nil {
+		if err := p.Step(s.leaves[i], t, updater(t)); err != nil {
 			return err
 		}
 	}

@@ -10,7 +10,8 @@ import torch.nn.functional as F
 
 
 def version():
-    return f"PyTorch {torch.__version__}, CPU capability {torch.backends.cpu.get_cpu_capability()}"
+    capability = getattr(torch.backends.cpu, "get_cpu_capability", lambda: "unknown") if hasattr(torch.backends, "cpu") else lambda: "unknown"
+    return f"PyTorch {torch.__version__}, CPU capability {capability()}"
 
 
 def floats(job, name, *shape):
@@ -45,10 +46,13 @@ def softmax(job):
     def chunked(h, w, y):
         return F.linear_cross_entropy(h, w, y, options=torch.nn.LinearCrossEntropyOptions())
 
-    if job["variant"] == "chunked" and not hasattr(F, "linear_cross_entropy"):
-        raise ImportError("this PyTorch has no linear_cross_entropy")
-    variants = {"plain": plain, "compiled": torch.compile(plain), "chunked": chunked}
-    return linear(job, variants[job["variant"]])
+    needs = {"compiled": (torch, "compile"), "chunked": (F, "linear_cross_entropy")}
+    module, name = needs.get(job["variant"], (torch, "tensor"))
+    if not hasattr(module, name):
+        raise ImportError(f"this PyTorch has no {name}")
+    if job["variant"] == "compiled":
+        return linear(job, torch.compile(plain))
+    return linear(job, {"plain": plain, "chunked": chunked}[job["variant"]])
 
 
 def entmax(job):

@@ -4047,71 +4047,218 @@ done:
 	VZEROUPPER
 	RET
 
-// func adagrad512(w *float32, s *float32, grad *float32, n int, lr float32, eps float32)
-// Requires: AVX, AVX512F, BMI2, SSE
-TEXT ·adagrad512(SB), NOSPLIT, $0-40
-	MOVSS        lr+32(FP), X0
+// func addRows512(dst *float32, coef *float32, from *float32, d int, ptr *int32, src *int32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·addRows512(SB), NOSPLIT, $0-56
+	MOVQ    dst+0(FP), AX
+	MOVQ    coef+8(FP), CX
+	MOVQ    from+16(FP), DX
+	MOVQ    d+24(FP), BX
+	MOVQ    BX, SI
+	ANDQ    $0x0f, SI
+	MOVL    $0x00000001, DI
+	SHLXL   SI, DI, DI
+	DECL    DI
+	KMOVW   DI, K1
+	SHLQ    $0x02, BX
+	MOVQ    ptr+32(FP), SI
+	MOVQ    src+40(FP), DI
+	MOVQ    n+48(FP), R8
+	MOVLQSX (SI), R10
+
+row:
+	TESTQ   R8, R8
+	JZ      done
+	MOVQ    R10, R9
+	MOVLQSX 4(SI), R10
+	MOVQ    BX, R13
+
+four:
+	CMPQ    R13, $+256
+	JLT     one
+	VMOVUPS (AX), Z0
+	VMOVUPS 64(AX), Z1
+	VMOVUPS 128(AX), Z2
+	VMOVUPS 192(AX), Z3
+	MOVQ    R9, R11
+
+terms4:
+	CMPQ         R11, R10
+	JGE          terms4End
+	VBROADCASTSS (CX)(R11*4), Z4
+	MOVLQSX      (DI)(R11*4), R12
+	IMULQ        BX, R12
+	VFMADD231PS  (DX)(R12*1), Z4, Z0
+	VFMADD231PS  64(DX)(R12*1), Z4, Z1
+	VFMADD231PS  128(DX)(R12*1), Z4, Z2
+	VFMADD231PS  192(DX)(R12*1), Z4, Z3
+	INCQ         R11
+	JMP          terms4
+
+terms4End:
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
+	ADDQ    $+256, AX
+	ADDQ    $+256, DX
+	SUBQ    $+256, R13
+	JMP     four
+
+one:
+	CMPQ    R13, $+64
+	JLT     tail
+	VMOVUPS (AX), Z0
+	MOVQ    R9, R11
+
+terms1:
+	CMPQ         R11, R10
+	JGE          terms1End
+	VBROADCASTSS (CX)(R11*4), Z1
+	MOVLQSX      (DI)(R11*4), R12
+	IMULQ        BX, R12
+	VFMADD231PS  (DX)(R12*1), Z1, Z0
+	INCQ         R11
+	JMP          terms1
+
+terms1End:
+	VMOVUPS Z0, (AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, DX
+	SUBQ    $+64, R13
+	JMP     one
+
+tail:
+	TESTQ     R13, R13
+	JZ        next
+	VMOVUPS.Z (AX), K1, Z0
+	MOVQ      R9, R11
+
+termsTail:
+	CMPQ         R11, R10
+	JGE          termsTailEnd
+	VBROADCASTSS (CX)(R11*4), Z1
+	MOVLQSX      (DI)(R11*4), R12
+	IMULQ        BX, R12
+	VMOVUPS.Z    (DX)(R12*1), K1, Z2
+	VFMADD231PS  Z2, Z1, Z0
+	INCQ         R11
+	JMP          termsTail
+
+termsTailEnd:
+	VMOVUPS Z0, K1, (AX)
+	ADDQ    R13, AX
+
+next:
+	SUBQ BX, DX
+	ADDQ R13, DX
+	ADDQ $0x04, SI
+	DECQ R8
+	JMP  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func adagrad512(w *float32, s *float32, grad *float32, d int, idx *int32, n int, left int, lr float32, eps float32)
+// Requires: AVX, AVX512F, BMI2, MMX+, SSE
+TEXT ·adagrad512(SB), NOSPLIT, $0-64
+	MOVSS        lr+56(FP), X0
 	VBROADCASTSS X0, Z0
-	MOVSS        eps+36(FP), X1
+	MOVSS        eps+60(FP), X1
 	VBROADCASTSS X1, Z1
 	MOVQ         w+0(FP), AX
 	MOVQ         s+8(FP), CX
 	MOVQ         grad+16(FP), DX
-	MOVQ         n+24(FP), BX
+	MOVQ         d+24(FP), BX
+	MOVQ         idx+32(FP), SI
+	MOVQ         n+40(FP), DI
+	MOVQ         left+48(FP), R8
+	MOVQ         BX, R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R10
+	ANDQ         $0x0f, R10
+	MOVL         $0x00000001, R11
+	SHLXL        R10, R11, R11
+	DECL         R11
+	KMOVW        R11, K1
+
+row:
+	TESTQ   DI, DI
+	JZ      done
+	CMPQ    R8, $0x09
+	JLT     fetched
+	MOVLQSX 32(SI), R10
+	IMULQ   R9, R10
+	LEAQ    (R10)(R9*1), R11
+
+fetch:
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 (CX)(R10*1)
+	ADDQ       $0x40, R10
+	CMPQ       R10, R11
+	JLT        fetch
+
+fetched:
+	MOVLQSX (SI), R10
+	IMULQ   R9, R10
+	MOVQ    BX, R11
 
 loop:
-	CMPQ        BX, $0x10
+	CMPQ        R11, $0x10
 	JLT         tail
 	VMOVUPS     (DX), Z4
-	VMOVUPS     (CX), Z3
-	VMOVUPS     (AX), Z2
+	VMOVUPS     (CX)(R10*1), Z3
+	VMOVUPS     (AX)(R10*1), Z2
 	VFMADD231PS Z4, Z4, Z3
-	VMOVUPS     Z3, (CX)
+	VMOVUPS     Z3, (CX)(R10*1)
 	VSQRTPS     Z3, Z3
 	VADDPS      Z1, Z3, Z3
 	VMULPS      Z0, Z4, Z4
 	VDIVPS      Z3, Z4, Z4
 	VSUBPS      Z4, Z2, Z2
-	VMOVUPS     Z2, (AX)
-	ADDQ        $0x40, AX
-	ADDQ        $0x40, CX
+	VMOVUPS     Z2, (AX)(R10*1)
+	ADDQ        $0x40, R10
 	ADDQ        $0x40, DX
-	SUBQ        $0x10, BX
+	SUBQ        $0x10, R11
 	JMP         loop
 
 tail:
-	TESTQ       BX, BX
-	JZ          end
-	MOVL        $0x00000001, SI
-	SHLXL       BX, SI, SI
-	DECL        SI
-	KMOVW       SI, K1
+	TESTQ       R11, R11
+	JZ          next
 	VMOVUPS.Z   (DX), K1, Z4
-	VMOVUPS.Z   (CX), K1, Z3
-	VMOVUPS.Z   (AX), K1, Z2
+	VMOVUPS.Z   (CX)(R10*1), K1, Z3
+	VMOVUPS.Z   (AX)(R10*1), K1, Z2
 	VFMADD231PS Z4, Z4, Z3
-	VMOVUPS     Z3, K1, (CX)
+	VMOVUPS     Z3, K1, (CX)(R10*1)
 	VSQRTPS     Z3, Z3
 	VADDPS      Z1, Z3, Z3
 	VMULPS      Z0, Z4, Z4
 	VDIVPS      Z3, Z4, Z4
 	VSUBPS      Z4, Z2, Z2
-	VMOVUPS     Z2, K1, (AX)
+	VMOVUPS     Z2, K1, (AX)(R10*1)
+	LEAQ        (DX)(R11*4), DX
 
-end:
+next:
+	ADDQ $0x04, SI
+	DECQ R8
+	DECQ DI
+	JMP  row
+
+done:
 	VZEROUPPER
 	RET
 
-// func adam512(w *float32, m *float32, s *float32, grad *float32, n int, lr float32, eps float32, beta1 float32, beta2 float32)
-// Requires: AVX, AVX512F, BMI2, SSE
-TEXT ·adam512(SB), NOSPLIT, $0-56
-	MOVSS        lr+40(FP), X0
+// func adam512(w *float32, m *float32, s *float32, grad *float32, d int, idx *int32, n int, left int, lr float32, eps float32, beta1 float32, beta2 float32)
+// Requires: AVX, AVX512F, BMI2, MMX+, SSE
+TEXT ·adam512(SB), NOSPLIT, $0-80
+	MOVSS        lr+64(FP), X0
 	VBROADCASTSS X0, Z0
-	MOVSS        eps+44(FP), X1
+	MOVSS        eps+68(FP), X1
 	VBROADCASTSS X1, Z1
-	MOVSS        beta1+48(FP), X2
+	MOVSS        beta1+72(FP), X2
 	VBROADCASTSS X2, Z2
-	MOVSS        beta2+52(FP), X3
+	MOVSS        beta2+76(FP), X3
 	VBROADCASTSS X3, Z3
 	VBROADCASTSS const512_3f800000<>+0(SB), Z4
 	VSUBPS       Z3, Z4, Z5
@@ -4120,61 +4267,95 @@ TEXT ·adam512(SB), NOSPLIT, $0-56
 	MOVQ         m+8(FP), CX
 	MOVQ         s+16(FP), DX
 	MOVQ         grad+24(FP), BX
-	MOVQ         n+32(FP), SI
+	MOVQ         d+32(FP), SI
+	MOVQ         idx+40(FP), DI
+	MOVQ         n+48(FP), R8
+	MOVQ         left+56(FP), R9
+	MOVQ         SI, R10
+	SHLQ         $0x02, R10
+	MOVQ         SI, R11
+	ANDQ         $0x0f, R11
+	MOVL         $0x00000001, R12
+	SHLXL        R11, R12, R12
+	DECL         R12
+	KMOVW        R12, K1
+
+row:
+	TESTQ   R8, R8
+	JZ      done
+	CMPQ    R9, $0x09
+	JLT     fetched
+	MOVLQSX 32(DI), R11
+	IMULQ   R10, R11
+	LEAQ    (R11)(R10*1), R12
+
+fetch:
+	PREFETCHT0 (AX)(R11*1)
+	PREFETCHT0 (CX)(R11*1)
+	PREFETCHT0 (DX)(R11*1)
+	ADDQ       $0x40, R11
+	CMPQ       R11, R12
+	JLT        fetch
+
+fetched:
+	MOVLQSX (DI), R11
+	IMULQ   R10, R11
+	MOVQ    SI, R12
 
 loop:
-	CMPQ        SI, $0x10
+	CMPQ        R12, $0x10
 	JLT         tail
 	VMOVUPS     (BX), Z9
-	VMOVUPS     (CX), Z7
-	VMOVUPS     (DX), Z8
-	VMOVUPS     (AX), Z6
+	VMOVUPS     (CX)(R11*1), Z7
+	VMOVUPS     (DX)(R11*1), Z8
+	VMOVUPS     (AX)(R11*1), Z6
 	VMULPS      Z9, Z4, Z10
 	VFMADD213PS Z10, Z2, Z7
 	VMULPS      Z9, Z9, Z9
 	VMULPS      Z9, Z5, Z10
 	VFMADD213PS Z10, Z3, Z8
-	VMOVUPS     Z7, (CX)
-	VMOVUPS     Z8, (DX)
+	VMOVUPS     Z7, (CX)(R11*1)
+	VMOVUPS     Z8, (DX)(R11*1)
 	VSQRTPS     Z8, Z8
 	VADDPS      Z1, Z8, Z8
 	VMULPS      Z0, Z7, Z7
 	VDIVPS      Z8, Z7, Z7
 	VSUBPS      Z7, Z6, Z6
-	VMOVUPS     Z6, (AX)
-	ADDQ        $0x40, AX
-	ADDQ        $0x40, CX
-	ADDQ        $0x40, DX
+	VMOVUPS     Z6, (AX)(R11*1)
+	ADDQ        $0x40, R11
 	ADDQ        $0x40, BX
-	SUBQ        $0x10, SI
+	SUBQ        $0x10, R12
 	JMP         loop
 
 tail:
-	TESTQ       SI, SI
-	JZ          end
-	MOVL        $0x00000001, DI
-	SHLXL       SI, DI, DI
-	DECL        DI
-	KMOVW       DI, K1
+	TESTQ       R12, R12
+	JZ          next
 	VMOVUPS.Z   (BX), K1, Z9
-	VMOVUPS.Z   (CX), K1, Z7
-	VMOVUPS.Z   (DX), K1, Z8
-	VMOVUPS.Z   (AX), K1, Z6
-	VMULPS      Z9, Z4, Z4
-	VFMADD213PS Z4, Z2, Z7
+	VMOVUPS.Z   (CX)(R11*1), K1, Z7
+	VMOVUPS.Z   (DX)(R11*1), K1, Z8
+	VMOVUPS.Z   (AX)(R11*1), K1, Z6
+	VMULPS      Z9, Z4, Z10
+	VFMADD213PS Z10, Z2, Z7
 	VMULPS      Z9, Z9, Z9
-	VMULPS      Z9, Z5, Z4
-	VFMADD213PS Z4, Z3, Z8
-	VMOVUPS     Z7, K1, (CX)
-	VMOVUPS     Z8, K1, (DX)
+	VMULPS      Z9, Z5, Z10
+	VFMADD213PS Z10, Z3, Z8
+	VMOVUPS     Z7, K1, (CX)(R11*1)
+	VMOVUPS     Z8, K1, (DX)(R11*1)
 	VSQRTPS     Z8, Z8
 	VADDPS      Z1, Z8, Z8
 	VMULPS      Z0, Z7, Z7
 	VDIVPS      Z8, Z7, Z7
 	VSUBPS      Z7, Z6, Z6
-	VMOVUPS     Z6, K1, (AX)
+	VMOVUPS     Z6, K1, (AX)(R11*1)
+	LEAQ        (BX)(R12*4), BX
 
-end:
+next:
+	ADDQ $0x04, DI
+	DECQ R9
+	DECQ R8
+	JMP  row
+
+done:
 	VZEROUPPER
 	RET
 
@@ -10358,70 +10539,216 @@ done:
 	VZEROUPPER
 	RET
 
-// func adagrad256(w *float32, s *float32, grad *float32, n int, lr float32, eps float32)
-// Requires: AVX, AVX2, FMA3, SSE
-TEXT ·adagrad256(SB), NOSPLIT, $0-40
-	MOVSS        lr+32(FP), X0
+// func addRows256(dst *float32, coef *float32, from *float32, d int, ptr *int32, src *int32, n int)
+// Requires: AVX, FMA3
+TEXT ·addRows256(SB), NOSPLIT, $0-56
+	MOVQ    dst+0(FP), AX
+	MOVQ    coef+8(FP), CX
+	MOVQ    from+16(FP), DX
+	MOVQ    d+24(FP), BX
+	MOVQ    BX, SI
+	ANDQ    $0x07, SI
+	LEAQ    tailTable<>+0(SB), DI
+	NEGQ    SI
+	VMOVUPS 32(DI)(SI*4), Y0
+	SHLQ    $0x02, BX
+	MOVQ    ptr+32(FP), SI
+	MOVQ    src+40(FP), DI
+	MOVQ    n+48(FP), R8
+	MOVLQSX (SI), R10
+
+row:
+	TESTQ   R8, R8
+	JZ      done
+	MOVQ    R10, R9
+	MOVLQSX 4(SI), R10
+	MOVQ    BX, R13
+
+four:
+	CMPQ    R13, $+128
+	JLT     one
+	VMOVUPS (AX), Y1
+	VMOVUPS 32(AX), Y2
+	VMOVUPS 64(AX), Y3
+	VMOVUPS 96(AX), Y4
+	MOVQ    R9, R11
+
+terms4:
+	CMPQ         R11, R10
+	JGE          terms4End
+	VBROADCASTSS (CX)(R11*4), Y5
+	MOVLQSX      (DI)(R11*4), R12
+	IMULQ        BX, R12
+	VFMADD231PS  (DX)(R12*1), Y5, Y1
+	VFMADD231PS  32(DX)(R12*1), Y5, Y2
+	VFMADD231PS  64(DX)(R12*1), Y5, Y3
+	VFMADD231PS  96(DX)(R12*1), Y5, Y4
+	INCQ         R11
+	JMP          terms4
+
+terms4End:
+	VMOVUPS Y1, (AX)
+	VMOVUPS Y2, 32(AX)
+	VMOVUPS Y3, 64(AX)
+	VMOVUPS Y4, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, DX
+	SUBQ    $+128, R13
+	JMP     four
+
+one:
+	CMPQ    R13, $+32
+	JLT     tail
+	VMOVUPS (AX), Y1
+	MOVQ    R9, R11
+
+terms1:
+	CMPQ         R11, R10
+	JGE          terms1End
+	VBROADCASTSS (CX)(R11*4), Y2
+	MOVLQSX      (DI)(R11*4), R12
+	IMULQ        BX, R12
+	VFMADD231PS  (DX)(R12*1), Y2, Y1
+	INCQ         R11
+	JMP          terms1
+
+terms1End:
+	VMOVUPS Y1, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, DX
+	SUBQ    $+32, R13
+	JMP     one
+
+tail:
+	TESTQ      R13, R13
+	JZ         next
+	VMASKMOVPS (AX), Y0, Y1
+	MOVQ       R9, R11
+
+termsTail:
+	CMPQ         R11, R10
+	JGE          termsTailEnd
+	VBROADCASTSS (CX)(R11*4), Y2
+	MOVLQSX      (DI)(R11*4), R12
+	IMULQ        BX, R12
+	VMASKMOVPS   (DX)(R12*1), Y0, Y3
+	VFMADD231PS  Y3, Y2, Y1
+	INCQ         R11
+	JMP          termsTail
+
+termsTailEnd:
+	VMASKMOVPS Y1, Y0, (AX)
+	ADDQ       R13, AX
+
+next:
+	SUBQ BX, DX
+	ADDQ R13, DX
+	ADDQ $0x04, SI
+	DECQ R8
+	JMP  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func adagrad256(w *float32, s *float32, grad *float32, d int, idx *int32, n int, left int, lr float32, eps float32)
+// Requires: AVX, AVX2, FMA3, MMX+, SSE
+TEXT ·adagrad256(SB), NOSPLIT, $0-64
+	MOVSS        lr+56(FP), X0
 	VBROADCASTSS X0, Y0
-	MOVSS        eps+36(FP), X1
+	MOVSS        eps+60(FP), X1
 	VBROADCASTSS X1, Y1
 	MOVQ         w+0(FP), AX
 	MOVQ         s+8(FP), CX
 	MOVQ         grad+16(FP), DX
-	MOVQ         n+24(FP), BX
+	MOVQ         d+24(FP), BX
+	MOVQ         idx+32(FP), SI
+	MOVQ         n+40(FP), DI
+	MOVQ         left+48(FP), R8
+	MOVQ         BX, R9
+	SHLQ         $0x02, R9
+	MOVQ         BX, R10
+	ANDQ         $0x07, R10
+	LEAQ         tailTable<>+0(SB), R11
+	NEGQ         R10
+	VMOVUPS      32(R11)(R10*4), Y2
+
+row:
+	TESTQ   DI, DI
+	JZ      done
+	CMPQ    R8, $0x09
+	JLT     fetched
+	MOVLQSX 32(SI), R10
+	IMULQ   R9, R10
+	LEAQ    (R10)(R9*1), R11
+
+fetch:
+	PREFETCHT0 (AX)(R10*1)
+	PREFETCHT0 (CX)(R10*1)
+	ADDQ       $0x40, R10
+	CMPQ       R10, R11
+	JLT        fetch
+
+fetched:
+	MOVLQSX (SI), R10
+	IMULQ   R9, R10
+	MOVQ    BX, R11
 
 loop:
-	CMPQ        BX, $0x08
+	CMPQ        R11, $0x08
 	JLT         tail
-	VMOVUPS     (DX), Y4
-	VMOVUPS     (CX), Y3
-	VMOVUPS     (AX), Y2
-	VFMADD231PS Y4, Y4, Y3
-	VMOVUPS     Y3, (CX)
-	VSQRTPS     Y3, Y3
-	VADDPS      Y1, Y3, Y3
-	VMULPS      Y0, Y4, Y4
-	VDIVPS      Y3, Y4, Y4
-	VSUBPS      Y4, Y2, Y2
-	VMOVUPS     Y2, (AX)
-	ADDQ        $0x20, AX
-	ADDQ        $0x20, CX
-	ADDQ        $0x20, DX
-	SUBQ        $0x08, BX
-	JMP         loop
-
-tail:
-	TESTQ       BX, BX
-	JZ          end
-	LEAQ        tailTable<>+0(SB), SI
-	NEGQ        BX
-	VMOVUPS     32(SI)(BX*4), Y2
-	VMASKMOVPS  (DX), Y2, Y5
-	VMASKMOVPS  (CX), Y2, Y4
-	VMASKMOVPS  (AX), Y2, Y3
+	VMOVUPS     (DX), Y5
+	VMOVUPS     (CX)(R10*1), Y4
+	VMOVUPS     (AX)(R10*1), Y3
 	VFMADD231PS Y5, Y5, Y4
-	VMASKMOVPS  Y4, Y2, (CX)
+	VMOVUPS     Y4, (CX)(R10*1)
 	VSQRTPS     Y4, Y4
 	VADDPS      Y1, Y4, Y4
 	VMULPS      Y0, Y5, Y5
 	VDIVPS      Y4, Y5, Y5
 	VSUBPS      Y5, Y3, Y3
-	VMASKMOVPS  Y3, Y2, (AX)
+	VMOVUPS     Y3, (AX)(R10*1)
+	ADDQ        $0x20, R10
+	ADDQ        $0x20, DX
+	SUBQ        $0x08, R11
+	JMP         loop
 
-end:
+tail:
+	TESTQ       R11, R11
+	JZ          next
+	VMASKMOVPS  (DX), Y2, Y5
+	VMASKMOVPS  (CX)(R10*1), Y2, Y4
+	VMASKMOVPS  (AX)(R10*1), Y2, Y3
+	VFMADD231PS Y5, Y5, Y4
+	VMASKMOVPS  Y4, Y2, (CX)(R10*1)
+	VSQRTPS     Y4, Y4
+	VADDPS      Y1, Y4, Y4
+	VMULPS      Y0, Y5, Y5
+	VDIVPS      Y4, Y5, Y5
+	VSUBPS      Y5, Y3, Y3
+	VMASKMOVPS  Y3, Y2, (AX)(R10*1)
+	LEAQ        (DX)(R11*4), DX
+
+next:
+	ADDQ $0x04, SI
+	DECQ R8
+	DECQ DI
+	JMP  row
+
+done:
 	VZEROUPPER
 	RET
 
-// func adam256(w *float32, m *float32, s *float32, grad *float32, n int, lr float32, eps float32, beta1 float32, beta2 float32)
-// Requires: AVX, AVX2, FMA3, SSE
-TEXT ·adam256(SB), NOSPLIT, $0-56
-	MOVSS        lr+40(FP), X0
+// func adam256(w *float32, m *float32, s *float32, grad *float32, d int, idx *int32, n int, left int, lr float32, eps float32, beta1 float32, beta2 float32)
+// Requires: AVX, AVX2, FMA3, MMX+, SSE
+TEXT ·adam256(SB), NOSPLIT, $0-80
+	MOVSS        lr+64(FP), X0
 	VBROADCASTSS X0, Y0
-	MOVSS        eps+44(FP), X1
+	MOVSS        eps+68(FP), X1
 	VBROADCASTSS X1, Y1
-	MOVSS        beta1+48(FP), X2
+	MOVSS        beta1+72(FP), X2
 	VBROADCASTSS X2, Y2
-	MOVSS        beta2+52(FP), X3
+	MOVSS        beta2+76(FP), X3
 	VBROADCASTSS X3, Y3
 	VBROADCASTSS const256_3f800000<>+0(SB), Y4
 	VSUBPS       Y3, Y4, Y5
@@ -10430,60 +10757,94 @@ TEXT ·adam256(SB), NOSPLIT, $0-56
 	MOVQ         m+8(FP), CX
 	MOVQ         s+16(FP), DX
 	MOVQ         grad+24(FP), BX
-	MOVQ         n+32(FP), SI
+	MOVQ         d+32(FP), SI
+	MOVQ         idx+40(FP), DI
+	MOVQ         n+48(FP), R8
+	MOVQ         left+56(FP), R9
+	MOVQ         SI, R10
+	SHLQ         $0x02, R10
+	MOVQ         SI, R11
+	ANDQ         $0x07, R11
+	LEAQ         tailTable<>+0(SB), R12
+	NEGQ         R11
+	VMOVUPS      32(R12)(R11*4), Y6
+
+row:
+	TESTQ   R8, R8
+	JZ      done
+	CMPQ    R9, $0x09
+	JLT     fetched
+	MOVLQSX 32(DI), R11
+	IMULQ   R10, R11
+	LEAQ    (R11)(R10*1), R12
+
+fetch:
+	PREFETCHT0 (AX)(R11*1)
+	PREFETCHT0 (CX)(R11*1)
+	PREFETCHT0 (DX)(R11*1)
+	ADDQ       $0x40, R11
+	CMPQ       R11, R12
+	JLT        fetch
+
+fetched:
+	MOVLQSX (DI), R11
+	IMULQ   R10, R11
+	MOVQ    SI, R12
 
 loop:
-	CMPQ        SI, $0x08
+	CMPQ        R12, $0x08
 	JLT         tail
-	VMOVUPS     (BX), Y9
-	VMOVUPS     (CX), Y7
-	VMOVUPS     (DX), Y8
-	VMOVUPS     (AX), Y6
-	VMULPS      Y9, Y4, Y10
-	VFMADD213PS Y10, Y2, Y7
-	VMULPS      Y9, Y9, Y9
-	VMULPS      Y9, Y5, Y10
-	VFMADD213PS Y10, Y3, Y8
-	VMOVUPS     Y7, (CX)
-	VMOVUPS     Y8, (DX)
-	VSQRTPS     Y8, Y8
-	VADDPS      Y1, Y8, Y8
-	VMULPS      Y0, Y7, Y7
-	VDIVPS      Y8, Y7, Y7
-	VSUBPS      Y7, Y6, Y6
-	VMOVUPS     Y6, (AX)
-	ADDQ        $0x20, AX
-	ADDQ        $0x20, CX
-	ADDQ        $0x20, DX
-	ADDQ        $0x20, BX
-	SUBQ        $0x08, SI
-	JMP         loop
-
-tail:
-	TESTQ       SI, SI
-	JZ          end
-	LEAQ        tailTable<>+0(SB), DI
-	NEGQ        SI
-	VMOVUPS     32(DI)(SI*4), Y6
-	VMASKMOVPS  (BX), Y6, Y10
-	VMASKMOVPS  (CX), Y6, Y8
-	VMASKMOVPS  (DX), Y6, Y9
-	VMASKMOVPS  (AX), Y6, Y7
-	VMULPS      Y10, Y4, Y4
-	VFMADD213PS Y4, Y2, Y8
+	VMOVUPS     (BX), Y10
+	VMOVUPS     (CX)(R11*1), Y8
+	VMOVUPS     (DX)(R11*1), Y9
+	VMOVUPS     (AX)(R11*1), Y7
+	VMULPS      Y10, Y4, Y11
+	VFMADD213PS Y11, Y2, Y8
 	VMULPS      Y10, Y10, Y10
-	VMULPS      Y10, Y5, Y4
-	VFMADD213PS Y4, Y3, Y9
-	VMASKMOVPS  Y8, Y6, (CX)
-	VMASKMOVPS  Y9, Y6, (DX)
+	VMULPS      Y10, Y5, Y11
+	VFMADD213PS Y11, Y3, Y9
+	VMOVUPS     Y8, (CX)(R11*1)
+	VMOVUPS     Y9, (DX)(R11*1)
 	VSQRTPS     Y9, Y9
 	VADDPS      Y1, Y9, Y9
 	VMULPS      Y0, Y8, Y8
 	VDIVPS      Y9, Y8, Y8
 	VSUBPS      Y8, Y7, Y7
-	VMASKMOVPS  Y7, Y6, (AX)
+	VMOVUPS     Y7, (AX)(R11*1)
+	ADDQ        $0x20, R11
+	ADDQ        $0x20, BX
+	SUBQ        $0x08, R12
+	JMP         loop
 
-end:
+tail:
+	TESTQ       R12, R12
+	JZ          next
+	VMASKMOVPS  (BX), Y6, Y10
+	VMASKMOVPS  (CX)(R11*1), Y6, Y8
+	VMASKMOVPS  (DX)(R11*1), Y6, Y9
+	VMASKMOVPS  (AX)(R11*1), Y6, Y7
+	VMULPS      Y10, Y4, Y11
+	VFMADD213PS Y11, Y2, Y8
+	VMULPS      Y10, Y10, Y10
+	VMULPS      Y10, Y5, Y11
+	VFMADD213PS Y11, Y3, Y9
+	VMASKMOVPS  Y8, Y6, (CX)(R11*1)
+	VMASKMOVPS  Y9, Y6, (DX)(R11*1)
+	VSQRTPS     Y9, Y9
+	VADDPS      Y1, Y9, Y9
+	VMULPS      Y0, Y8, Y8
+	VDIVPS      Y9, Y8, Y8
+	VSUBPS      Y8, Y7, Y7
+	VMASKMOVPS  Y7, Y6, (AX)(R11*1)
+	LEAQ        (BX)(R12*4), BX
+
+next:
+	ADDQ $0x04, DI
+	DECQ R9
+	DECQ R8
+	JMP  row
+
+done:
 	VZEROUPPER
 	RET
 

@@ -470,35 +470,60 @@ func gatherAxpy(acc, coef, tab []float32, ids []int32) {
 	}
 }
 
-func adagrad(w, s, g []float32, lr, eps float32) {
-	w, s = w[:len(g)], s[:len(g)]
-	for active != pathGo && len(g) > vectorPiece {
-		adagrad(w[:vectorPiece], s[:vectorPiece], g[:vectorPiece], lr, eps)
-		g, w, s = g[vectorPiece:], w[vectorPiece:], s[vectorPiece:]
+func addRows(dst []float32, d int, bounds, src []int32, coef, from []float32) {
+	if active == pathGo || d == 0 || coef == nil {
+		addRowsGo(dst, d, bounds, src, coef, from)
+		return
 	}
-	switch active {
-	case pathAVX512:
-		adagrad512(ptr(w), ptr(s), ptr(g), len(g), lr, eps)
-	case pathAVX2:
-		adagrad256(ptr(w), ptr(s), ptr(g), len(g), lr, eps)
-	default:
-		adagradGo(w, s, g, lr, eps)
+	most := gatherFloats / d // terms of a call
+	for u, n := 0, len(bounds)-1; u < n; {
+		lo, few := int(bounds[u]), 0
+		for u+few < n && int(bounds[u+few+1])-lo <= most {
+			few++
+		}
+		switch {
+		case few == 0:
+			few = 1
+			hi := bounds[u+1]
+			gatherAxpy(dst[u*d:][:d], coef[lo:hi], from, src[lo:hi])
+		case active == pathAVX512:
+			addRows512(ptr(dst[u*d:]), ptr(coef), ptr(from), d, ptr(bounds[u:]), ptr(src), few)
+		default:
+			addRows256(ptr(dst[u*d:]), ptr(coef), ptr(from), d, ptr(bounds[u:]), ptr(src), few)
+		}
+		u += few
 	}
 }
 
-func adam(w, m, v, g []float32, lr, eps, b1, b2 float32) {
-	w, m, v = w[:len(g)], m[:len(g)], v[:len(g)]
-	for active != pathGo && len(g) > vectorPiece {
-		adam(w[:vectorPiece], m[:vectorPiece], v[:vectorPiece], g[:vectorPiece], lr, eps, b1, b2)
-		g, w, m, v = g[vectorPiece:], w[vectorPiece:], m[vectorPiece:], v[vectorPiece:]
+func adagrad(w, s, g []float32, d int, ids []int32, n int, lr, eps float32) {
+	if active == pathGo {
+		adagradGo(w, s, g, d, ids[:n], lr, eps)
+		return
 	}
-	switch active {
-	case pathAVX512:
-		adam512(ptr(w), ptr(m), ptr(v), ptr(g), len(g), lr, eps, b1, b2)
-	case pathAVX2:
-		adam256(ptr(w), ptr(m), ptr(v), ptr(g), len(g), lr, eps, b1, b2)
-	default:
-		adamGo(w, m, v, g, lr, eps, b1, b2)
+	for i := 0; i < n; {
+		few := min(max(1, vectorPiece/d), n-i)
+		if active == pathAVX512 {
+			adagrad512(ptr(w), ptr(s), ptr(g[i*d:]), d, ptr(ids[i:]), few, len(ids)-i, lr, eps)
+		} else {
+			adagrad256(ptr(w), ptr(s), ptr(g[i*d:]), d, ptr(ids[i:]), few, len(ids)-i, lr, eps)
+		}
+		i += few
+	}
+}
+
+func adam(w, m, v, g []float32, d int, ids []int32, n int, lr, eps, b1, b2 float32) {
+	if active == pathGo {
+		adamGo(w, m, v, g, d, ids[:n], lr, eps, b1, b2)
+		return
+	}
+	for i := 0; i < n; {
+		few := min(max(1, vectorPiece/d), n-i)
+		if active == pathAVX512 {
+			adam512(ptr(w), ptr(m), ptr(v), ptr(g[i*d:]), d, ptr(ids[i:]), few, len(ids)-i, lr, eps, b1, b2)
+		} else {
+			adam256(ptr(w), ptr(m), ptr(v), ptr(g[i*d:]), d, ptr(ids[i:]), few, len(ids)-i, lr, eps, b1, b2)
+		}
+		i += few
 	}
 }
 

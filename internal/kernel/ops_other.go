@@ -46,9 +46,14 @@ func probe(int) (chains, lanes int) { return 0, 0 }
 
 func gatherDot[T Float](out, h, tab []T, ids []int32)  { gatherDotGo(out, h, tab, ids) }
 func gatherAxpy(acc, coef, tab []float32, ids []int32) { gatherAxpyGo(acc, coef, tab, ids) }
-func adagrad(w, s, g []float32, lr, eps float32)       { adagradGo(w, s, g, lr, eps) }
-func adam(w, m, v, g []float32, lr, eps, b1, b2 float32) {
-	adamGo(w, m, v, g, lr, eps, b1, b2)
+func addRows(dst []float32, d int, bounds, src []int32, coef, from []float32) {
+	addRowsGo(dst, d, bounds, src, coef, from)
+}
+func adagrad(w, s, g []float32, d int, ids []int32, n int, lr, eps float32) {
+	adagradGo(w, s, g, d, ids[:n], lr, eps)
+}
+func adam(w, m, v, g []float32, d int, ids []int32, n int, lr, eps, b1, b2 float32) {
+	adamGo(w, m, v, g, d, ids[:n], lr, eps, b1, b2)
 }
 func ridgeLanes(bool) int { return 8 }
 func gatherGram(lanes int, c []float32, ldc, width int, tab []float32, ld int, ids []int32, add bool) {

@@ -1,8 +1,10 @@
 package kernel
 
 import (
+	"maps"
 	"math"
 	"runtime"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -74,12 +76,15 @@ func TestOptimizerKernelsMatchTheirDefinition(t *testing.T) {
 			}
 			w, s, m := guard(w0, offset), guard(s0, (offset+1)%16), guard(m0, (offset+2)%16)
 			wantW, wantS, wantM := guard(w0, 0), guard(s0, 0), guard(m0, 0)
-			Adagrad(w.x, s.x, g, 0.1, 1e-8)
-			adagradGo(wantW.x, wantS.x, g, 0.1, 1e-8)
+			if n == 0 {
+				return
+			}
+			Adagrad(w.x, s.x, g, n, []int32{0}, 0.1, 1e-8)
+			adagradGo(wantW.x, wantS.x, g, n, []int32{0}, 0.1, 1e-8)
 			requireSame(t, wantW, w, 1e-6, 1e-6, "Adagrad w")
 			requireSame(t, wantS, s, 1e-6, 1e-6, "Adagrad s")
 			root := math.Sqrt(1 - math.Pow(0.999, 3))
-			Adam(w.x, m.x, s.x, g, float32(0.1*root/(1-math.Pow(0.9, 3))), float32(1e-8*root), 0.9, 0.999)
+			Adam(w.x, m.x, s.x, g, n, []int32{0}, float32(0.1*root/(1-math.Pow(0.9, 3))), float32(1e-8*root), 0.9, 0.999)
 			for i, x := range g { // the textbook form, in float64
 				mi := 0.9*float64(wantM.x[i]) + 0.1*float64(x)
 				vi := 0.999*float64(wantS.x[i]) + 0.001*float64(x)*float64(x)
@@ -93,55 +98,114 @@ func TestOptimizerKernelsMatchTheirDefinition(t *testing.T) {
 	})
 }
 
-func TestOccurrences(t *testing.T) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+// TestOptimizerKernelsMoveRows moves scattered rows, and no others, to the bits of
+// rows that are moved alone.
+func TestOptimizerKernelsMoveRows(t *testing.T) {
+	const rows, n = 40, 23
 	onPaths(t, func(t *testing.T) {
-		r := source(22)
-		for _, n := range []int{0, 1, 5000} {
-			for _, rows := range []int{1, 900, 70_000} {
-				const d, b = 6, 40
-				src := normal(r, b*d, 1)
-				ids, from, coef := make([]int32, n), make([]int32, n), normal(r, n, 1)
-				for i := range ids {
-					ids[i], from[i] = int32(r.IntN(rows)), int32(r.IntN(b))
-				}
-				want := map[int][]float64{}
-				for i, id := range ids {
-					if want[int(id)] == nil {
-						want[int(id)] = make([]float64, d)
-					}
-					for k := range d {
-						want[int(id)][k] += float64(coef[i]) * float64(src[int(from[i])*d+k])
+		r := source(26)
+		for d := 1; d < 150; d++ {
+			g, ids := normal(r, n*d, 1), make([]int32, n+9)
+			for i, id := range r.Perm(rows)[:n+9] {
+				ids[i] = int32(id)
+			}
+			tables := func() (x [3]guarded) {
+				r := source(27)
+				for i := range x {
+					x[i] = guard(normal(r, rows*d, 1), (d+i)%16)
+					for k, v := range x[i].x {
+						x[i].x[k] = v * v
 					}
 				}
-				var o Occurrences
-				o.Group(ids, from, coef)
-				require.Len(t, o.Row, len(want))
-				var first []float32
-				for _, procs := range []int{1, 4} {
-					runtime.GOMAXPROCS(procs)
-					tab := make([]float32, rows*d)
-					o.Each(d, src, [][]float32{tab}, func(row int, grad []float32) { Axpy(1, grad, tab[row*d:][:d]) })
-					if first == nil {
-						first = tab
+				return x
+			}
+			one := []int32{0}
+			for _, adam := range []bool{false, true} {
+				got, want := tables(), tables()
+				move := func(x [3]guarded, lo, hi int, g []float32, ids []int32) {
+					if adam {
+						Adam(x[0].x[lo:hi], x[1].x[lo:hi], x[2].x[lo:hi], g, d, ids, 0.1, 1e-8, 0.9, 0.999)
+					} else {
+						Adagrad(x[0].x[lo:hi], x[1].x[lo:hi], g, d, ids, 0.1, 1e-8)
 					}
-					require.Equal(t, first, tab)
 				}
-				for k, row := range o.Row {
-					if k > 0 {
-						require.Less(t, o.Row[k-1], row)
-					}
-					for j, w := range want[int(row)] {
-						require.InDelta(t, w, first[int(row)*d+j], 2e-4)
-					}
+				move(got, 0, rows*d, g, ids)
+				for i, id := range ids[:n] {
+					move(want, int(id)*d, (int(id)+1)*d, g[i*d:(i+1)*d], one)
+				}
+				for i := range got {
+					got[i].requireIntact(t, "table")
+					require.Equalf(t, want[i].x, got[i].x, "table %d, d=%d, adam %v", i, d, adam)
 				}
 			}
 		}
 	})
+	require.PanicsWithValue(t, "kernel: Adagrad: row 3 of a table of 3", func() {
+		Adagrad(make([]float32, 6), make([]float32, 6), make([]float32, 2), 2, []int32{1, 3}, 1, 0)
+	})
+	require.Panics(t, func() { Adagrad(make([]float32, 6), make([]float32, 6), make([]float32, 4), 2, []int32{1}, 1, 0) })
 }
 
-func TestScatterAdd(t *testing.T) {
-	tab := []float32{0, 0, 1, 1}
-	ScatterAdd(tab, []float32{1, 2, 3, 4, 5, 6}, 2, []int32{1, 0, 1})
-	require.Equal(t, []float32{3, 4, 7, 9}, tab)
+func TestAddRows(t *testing.T) {
+	onPaths(t, func(t *testing.T) {
+		r := source(22)
+		for d := range 150 {
+			const rows = 30
+			from := guard(normal(r, rows*d, 1), d%16)
+			ptr := []int32{2, 3, 3, 8, 20}
+			src, coef := make([]int32, 25), normal(r, 25, 1)
+			for i := range src {
+				src[i] = int32(r.IntN(rows))
+			}
+			src[7] = rows - 1
+			start := normal(r, 4*d, 1)
+			for _, c := range [][]float32{coef, nil} {
+				dst, want := guard(start, (d+3)%16), slices.Clone(start)
+				AddRows(dst.x, d, ptr, src, c, from.x)
+				addRowsGo(want, d, ptr, src, c, from.x)
+				requireNear(t, want, dst.x, 1e-5, 1e-5, "AddRows, d=%d, coef %v", d, c != nil)
+				dst.requireIntact(t, "dst")
+			}
+		}
+	})
+	require.PanicsWithValue(t, "kernel: AddRows: row 3 of a table of 3", func() {
+		AddRows(make([]float32, 2), 2, []int32{0, 1}, []int32{3}, nil, make([]float32, 6))
+	})
+	require.Panics(t, func() {
+		AddRows(make([]float32, 2), 2, []int32{0, 1}, []int32{0}, make([]float32, 2), make([]float32, 6))
+	})
+}
+
+// TestOrder holds an order against a stable sort, with one goroutine and several.
+func TestOrder(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	r := source(25)
+	var o Order
+	for _, n := range []int{1, 2, 2048, 2049, 1 << 22, math.MaxInt32} {
+		for _, length := range []int{0, 1, 2, 1000, 3*orderPart + 5, 10} {
+			ids := make([]int32, length)
+			for i := range ids {
+				ids[i] = int32(r.IntN(n))
+				if r.IntN(5) == 0 {
+					ids[i] = -1 - int32(r.IntN(3))
+				}
+			}
+			want := map[int32][]int32{}
+			for i, id := range ids {
+				if id >= 0 {
+					want[id] = append(want[id], int32(i))
+				}
+			}
+			for _, procs := range []int{1, 4} {
+				runtime.GOMAXPROCS(procs)
+				o.File(ids, n)
+				require.Equal(t, slices.Sorted(maps.Keys(want)), slices.Clip(append([]int32(nil), o.Row...)))
+				require.Len(t, o.Ptr, len(o.Row)+1)
+				require.Zero(t, o.Ptr[0])
+				for u, id := range o.Row {
+					require.Equal(t, want[id], o.Place[o.Ptr[u]:o.Ptr[u+1]])
+				}
+			}
+		}
+	}
 }

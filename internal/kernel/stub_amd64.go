@@ -332,23 +332,40 @@ func gatherDot512(out *float32, h *float32, tab *float32, d int, idx *int32, n i
 //go:noescape
 func gatherAxpy512(acc *float32, coef *float32, tab *float32, d int, idx *int32, n int)
 
-// adagrad512 is a step of Adagrad:
+// addRows512 adds rows of from, each times its coefficient, to the n rows of dst:
 //
-//	for i := range n { s[i] += grad[i]*grad[i]; w[i] -= lr * grad[i] / (sqrt(s[i]) + eps) }
-//
-//go:noescape
-func adagrad512(w *float32, s *float32, grad *float32, n int, lr float32, eps float32)
-
-// adam512 is a step of Adam whose bias corrections are in lr and eps:
-//
-//	for i := range n {
-//		m[i] = beta1*m[i] + (1-beta1)*grad[i]
-//		s[i] = beta2*s[i] + (1-beta2)*grad[i]*grad[i]
-//		w[i] -= lr * m[i] / (sqrt(s[i]) + eps)
+//	for u := range n {
+//		for o := ptr[u]; o < ptr[u+1]; o++ {
+//			for j := range d { dst[u*d+j] += coef[o] * from[src[o]*d+j] } // fused
+//		}
 //	}
 //
 //go:noescape
-func adam512(w *float32, m *float32, s *float32, grad *float32, n int, lr float32, eps float32, beta1 float32, beta2 float32)
+func addRows512(dst *float32, coef *float32, from *float32, d int, ptr *int32, src *int32, n int)
+
+// adagrad512 is a step of Adagrad on rows idx[:n] of w and s; idx[:left] will follow:
+//
+//	for i := range n {
+//		w, s, grad := w[idx[i]*d:], s[idx[i]*d:], grad[i*d:]
+//		for j := range d { s[j] += grad[j]*grad[j]; w[j] -= lr * grad[j] / (sqrt(s[j]) + eps) }
+//	}
+//
+//go:noescape
+func adagrad512(w *float32, s *float32, grad *float32, d int, idx *int32, n int, left int, lr float32, eps float32)
+
+// adam512 is a step of Adam, whose bias corrections are in lr and eps, on rows idx[:n] of w, m and s; idx[:left] will follow:
+//
+//	for i := range n {
+//		w, m, s, grad := w[idx[i]*d:], m[idx[i]*d:], s[idx[i]*d:], grad[i*d:]
+//		for j := range d {
+//			m[j] = beta1*m[j] + (1-beta1)*grad[j]
+//			s[j] = beta2*s[j] + (1-beta2)*grad[j]*grad[j]
+//			w[j] -= lr * m[j] / (sqrt(s[j]) + eps)
+//		}
+//	}
+//
+//go:noescape
+func adam512(w *float32, m *float32, s *float32, grad *float32, d int, idx *int32, n int, left int, lr float32, eps float32, beta1 float32, beta2 float32)
 
 // gram512 is the product AᵀB that is known to be symmetric, or adds it where add is 1, in blocks of 16 at and right of the diagonal; width is a positive multiple of that:
 //
@@ -679,23 +696,40 @@ func gatherDot256(out *float32, h *float32, tab *float32, d int, idx *int32, n i
 //go:noescape
 func gatherAxpy256(acc *float32, coef *float32, tab *float32, d int, idx *int32, n int)
 
-// adagrad256 is a step of Adagrad:
+// addRows256 adds rows of from, each times its coefficient, to the n rows of dst:
 //
-//	for i := range n { s[i] += grad[i]*grad[i]; w[i] -= lr * grad[i] / (sqrt(s[i]) + eps) }
-//
-//go:noescape
-func adagrad256(w *float32, s *float32, grad *float32, n int, lr float32, eps float32)
-
-// adam256 is a step of Adam whose bias corrections are in lr and eps:
-//
-//	for i := range n {
-//		m[i] = beta1*m[i] + (1-beta1)*grad[i]
-//		s[i] = beta2*s[i] + (1-beta2)*grad[i]*grad[i]
-//		w[i] -= lr * m[i] / (sqrt(s[i]) + eps)
+//	for u := range n {
+//		for o := ptr[u]; o < ptr[u+1]; o++ {
+//			for j := range d { dst[u*d+j] += coef[o] * from[src[o]*d+j] } // fused
+//		}
 //	}
 //
 //go:noescape
-func adam256(w *float32, m *float32, s *float32, grad *float32, n int, lr float32, eps float32, beta1 float32, beta2 float32)
+func addRows256(dst *float32, coef *float32, from *float32, d int, ptr *int32, src *int32, n int)
+
+// adagrad256 is a step of Adagrad on rows idx[:n] of w and s; idx[:left] will follow:
+//
+//	for i := range n {
+//		w, s, grad := w[idx[i]*d:], s[idx[i]*d:], grad[i*d:]
+//		for j := range d { s[j] += grad[j]*grad[j]; w[j] -= lr * grad[j] / (sqrt(s[j]) + eps) }
+//	}
+//
+//go:noescape
+func adagrad256(w *float32, s *float32, grad *float32, d int, idx *int32, n int, left int, lr float32, eps float32)
+
+// adam256 is a step of Adam, whose bias corrections are in lr and eps, on rows idx[:n] of w, m and s; idx[:left] will follow:
+//
+//	for i := range n {
+//		w, m, s, grad := w[idx[i]*d:], m[idx[i]*d:], s[idx[i]*d:], grad[i*d:]
+//		for j := range d {
+//			m[j] = beta1*m[j] + (1-beta1)*grad[j]
+//			s[j] = beta2*s[j] + (1-beta2)*grad[j]*grad[j]
+//			w[j] -= lr * m[j] / (sqrt(s[j]) + eps)
+//		}
+//	}
+//
+//go:noescape
+func adam256(w *float32, m *float32, s *float32, grad *float32, d int, idx *int32, n int, left int, lr float32, eps float32, beta1 float32, beta2 float32)
 
 // gram256 is the product AᵀB that is known to be symmetric, or adds it where add is 1, in blocks of 8 at and right of the diagonal; width is a positive multiple of that:
 //

@@ -245,11 +245,11 @@ func TestLongVectors(t *testing.T) {
 		Axpy(2, x, y)
 		require.Equal(t, []float32{3, 3.5, 2.5}, []float32{y[0], y[1<<16], y[n-1]})
 		clear(dst)
-		Adagrad(y, dst, x, 1, 0)
+		Adagrad(y, dst, x, n, []int32{0}, 1, 0)
 		require.InDelta(t, 1.5, y[n-1], 1e-6)
 		clear(dst)
 		// With the corrections of step 1 the step is 1 whatever the gradient.
-		Adam(y, dst, make([]float32, n), x, float32(math.Sqrt(0.001)/0.1), 0, 0.9, 0.999)
+		Adam(y, dst, make([]float32, n), x, n, []int32{0}, float32(math.Sqrt(0.001)/0.1), 0, 0.9, 0.999)
 		require.InDelta(t, 0.5, y[n-1], 1e-4)
 	})
 }

@@ -36,7 +36,11 @@ type adagrad struct {
 func (s *adagrad) Begin(_ int64, rate float64) { s.rate = float32(rate) }
 
 func (s *adagrad) Move(at int, w, g []float32) {
-	kernel.Adagrad(w, s.a[at:][:len(w)], g, s.rate, s.eps)
+	kernel.Adagrad(w, s.a[at:][:len(w)], g, len(w), only, s.rate, s.eps)
+}
+
+func (s *adagrad) MoveRows(w []float32, dim int, rows []int32, g []float32) {
+	kernel.Adagrad(w, s.a, g, dim, rows, s.rate, s.eps)
 }
 
 func (s *adagrad) Slots() []Slot { return []Slot{{"square-sum", s.a}} }

@@ -52,7 +52,11 @@ func (a *adam) Begin(t int64, rate float64) {
 }
 
 func (a *adam) Move(at int, w, g []float32) {
-	kernel.Adam(w, a.m[at:][:len(w)], a.v[at:][:len(w)], g, a.rate, a.floor, a.beta1, a.beta2)
+	kernel.Adam(w, a.m[at:][:len(w)], a.v[at:][:len(w)], g, len(w), only, a.rate, a.floor, a.beta1, a.beta2)
+}
+
+func (a *adam) MoveRows(w []float32, dim int, rows []int32, g []float32) {
+	kernel.Adam(w, a.m, a.v, g, dim, rows, a.rate, a.floor, a.beta1, a.beta2)
 }
 
 func (a *adam) Slots() []Slot { return []Slot{{"mean", a.m}, {"square", a.v}} }

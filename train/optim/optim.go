@@ -51,6 +51,19 @@ type Rule interface {
 	Slots() []Slot
 }
 
+// A RowRule is a Rule that moves scattered rows faster than one by one.
+type RowRule interface {
+	Rule
+
+	// MoveRows moves rows of the table w [·,dim] along their gradient g [n,dim], n ≤
+	// len(rows), to the same bits as Move would. What follows in rows is moved next,
+	// and may be fetched from memory.
+	MoveRows(w []float32, dim int, rows []int32, g []float32)
+}
+
+// only is the rows of a table of one row.
+var only = []int32{0}
+
 // A Slot is a named part of an updater's state.
 type Slot struct {
 	Name string
@@ -138,8 +151,8 @@ type Updater struct {
 	step      int64
 	factor    float64
 
-	zero []float32   // gradient of rows without one, mode=dense
-	rows [][]float32 // the table and the state of each weight: what a row's move reads
+	zero   []float32   // gradient of rows without one, mode=dense
+	perRow [][]float32 // the table and the state of each weight: what a row's move reads
 }
 
 // For returns a fresh updater of table t.
@@ -152,10 +165,10 @@ func (b Bound) For(t *graph.Table[float32]) *Updater {
 	if u.dense {
 		u.zero = make([]float32, blockRows(t.Dim)*t.Dim)
 	}
-	u.rows = append(u.rows, t.Data)
+	u.perRow = append(u.perRow, t.Data)
 	for _, s := range u.rule.Slots() {
 		if len(s.Data) == len(t.Data) {
-			u.rows = append(u.rows, s.Data)
+			u.perRow = append(u.perRow, s.Data)
 		}
 	}
 	return u
@@ -182,81 +195,73 @@ const grain = 1 << 15
 // Update does one step. Rows of g are unique; g is not modified. A dense g, or
 // an empty one, is a step too.
 func (u *Updater) Update(t *graph.Table[float32], g graph.Gradient[float32]) error {
-	if t != u.table {
-		return fmt.Errorf("optim: the updater of table %q was given table %q", u.table.Name, t.Name)
+	if err := u.owns(t); err != nil {
+		return err
 	}
-	d := t.Dim
-	n := len(g.Rows)
+	d, n := t.Dim, len(g.Rows)
 	if g.Rows == nil {
 		n = t.Rows
 	}
 	if len(g.Data) != n*d {
 		return fmt.Errorf("optim: table %q: %d gradient entries for %d rows of width %d", t.Name, len(g.Data), n, d)
 	}
-	for i, r := range g.Rows {
-		if r < 0 || int(r) >= t.Rows || i > 0 && r <= g.Rows[i-1] {
+	if g.Rows != nil {
+		return u.rows(t, g.Rows, func(_ []float32, lo, hi int) []float32 { return g.Data[lo*d : hi*d] })
+	}
+	m := u.begin()
+	parallel(t.Rows, d, func(lo, hi int, s scratch) {
+		for r := lo; r < hi; r += s.rows {
+			m.move(r, g.Data[r*d:min(r+s.rows, hi)*d], s.work)
+		}
+	})
+	return nil
+}
+
+// UpdateSums is Update by rows that are added up here, each just before it moves.
+func (u *Updater) UpdateSums(t *graph.Table[float32], sums *graph.RowSums[float32]) error {
+	if err := u.owns(t); err != nil {
+		return err
+	}
+	if sums.Dim != t.Dim {
+		return fmt.Errorf("optim: table %q: gradient rows of width %d, want %d", t.Name, sums.Dim, t.Dim)
+	}
+	return u.rows(t, sums.Rows, func(grad []float32, lo, hi int) []float32 {
+		sums.Sum(grad, lo, hi)
+		return grad[:(hi-lo)*t.Dim]
+	})
+}
+
+// rows does one step along a gradient of rows: gradient returns those with the
+// numbers lo to hi, in the memory that it is given or in its own.
+func (u *Updater) rows(t *graph.Table[float32], rows []int32, gradient func(room []float32, lo, hi int) []float32) error {
+	for i, r := range rows {
+		if r < 0 || int(r) >= t.Rows || i > 0 && r <= rows[i-1] {
 			return fmt.Errorf("optim: table %q: gradient rows are not ascending in [0,%d)", t.Name, t.Rows)
 		}
 	}
-	u.step++
-	rate := u.lr * u.factor
-	u.rule.Begin(u.step, rate)
-	keep := float32(1 - rate*u.decay)
-
-	// move moves the rows from r on along grad.
-	move := func(r int, grad, scratch []float32) {
-		w := t.Data[r*d:][:len(grad)]
-		if u.l2 != 0 {
-			l2 := float32(u.l2)
-			scratch = scratch[:len(grad)]
-			for k, gk := range grad {
-				scratch[k] = gk + float32(l2*w[k])
-			}
-			grad = scratch
-		}
-		if u.decay != 0 {
-			for k := range w {
-				w[k] *= keep
-			}
-		}
-		u.rule.Move(r*d, w, grad)
-	}
-	block := blockRows(d)
-	if g.Rows == nil {
-		parallel(t.Rows, d, func(lo, hi int, scratch []float32) {
-			for r := lo; r < hi; r += block {
-				move(r, g.Data[r*d:min(r+block, hi)*d], scratch)
-			}
-		})
-		return nil
-	}
+	m := u.begin()
+	n, d := len(rows), t.Dim
 	if !u.dense {
-		parallel(n, d, func(lo, hi int, scratch []float32) {
-			for i := lo; i < hi; i++ {
-				// The processor foresees neither which row comes next nor its state.
-				if i+ahead < hi {
-					next := int(g.Rows[i+ahead]) * d
-					for _, x := range u.rows {
-						kernel.Prefetch(x[next : next+d])
-					}
-				}
-				move(int(g.Rows[i]), g.Data[i*d:(i+1)*d], scratch)
+		parallel(n, d, func(lo, hi int, s scratch) {
+			for i := lo; i < hi; i += s.few {
+				j := min(i+s.few, hi)
+				m.moveRows(rows[i:min(j+s.few, hi)], gradient(s.grad, i, j), s.work)
 			}
 		})
 		return nil
 	}
-	parallel(t.Rows, d, func(lo, hi int, scratch []float32) {
-		i, _ := slices.BinarySearch(g.Rows, int32(lo))
+	parallel(t.Rows, d, func(lo, hi int, s scratch) {
+		i, _ := slices.BinarySearch(rows, int32(lo))
 		for r := lo; r < hi; {
 			next := hi // the next row with a gradient
 			if i < n {
-				next = min(hi, int(g.Rows[i]))
+				next = min(hi, int(rows[i]))
 			}
-			for ; r < next; r += block {
-				move(r, u.zero[:min(block, next-r)*d], scratch)
+			for ; r < next; r += s.rows {
+				m.move(r, u.zero[:min(s.rows, next-r)*d], s.work)
 			}
 			if r = next; r < hi {
-				move(r, g.Data[i*d:(i+1)*d], scratch)
+				m.move(r, gradient(s.grad, i, i+1), s.work)
 				r++
 				i++
 			}
@@ -265,26 +270,100 @@ func (u *Updater) Update(t *graph.Table[float32], g graph.Gradient[float32]) err
 	return nil
 }
 
-// ahead is how many rows before its move a row is fetched from memory.
-const ahead = 8
+// A mover moves rows in one step.
+type mover struct {
+	*Updater
+	keep, l2 float32
+}
 
-// blockRows returns how many rows of width d move at once: a few thousand
-// weights, which stay in cache from one pass to the next.
+// begin starts a step.
+func (u *Updater) begin() mover {
+	u.step++
+	rate := u.lr * u.factor
+	u.rule.Begin(u.step, rate)
+	return mover{u, float32(1 - rate*u.decay), float32(u.l2)}
+}
+
+// owns returns an error unless t is u's table.
+func (u *Updater) owns(t *graph.Table[float32]) error {
+	if t != u.table {
+		return fmt.Errorf("optim: the updater of table %q was given table %q", u.table.Name, t.Name)
+	}
+	return nil
+}
+
+// move moves the rows from r on along grad.
+func (m *mover) move(r int, grad, work []float32) {
+	at := r * m.table.Dim
+	w := m.table.Data[at:][:len(grad)]
+	if m.l2 != 0 || m.decay != 0 {
+		grad = m.regularize(work[:len(grad)], w, grad)
+	}
+	m.rule.Move(at, w, grad)
+}
+
+// regularize scales w by decay, and returns the gradient with that of l2, stored
+// in work; grad is left as it is.
+func (m *mover) regularize(work, w, grad []float32) []float32 {
+	if m.l2 != 0 {
+		for k, gk := range grad {
+			work[k] = gk + float32(m.l2*w[k])
+		}
+		grad = work
+	}
+	if m.decay != 0 {
+		for k := range w {
+			w[k] *= m.keep
+		}
+	}
+	return grad
+}
+
+// moveRows moves rows along grad [n,d], n ≤ len(rows); the others are moved next.
+func (m *mover) moveRows(rows []int32, grad, work []float32) {
+	d := m.table.Dim
+	n := len(grad) / d
+	rule, ok := m.rule.(RowRule)
+	if ok && m.l2 == 0 && m.decay == 0 {
+		rule.MoveRows(m.table.Data, d, rows, grad)
+		return
+	}
+	// The processor foresees neither which row comes next nor its state.
+	for _, r := range rows[n:] {
+		for _, x := range m.perRow {
+			kernel.Prefetch(x[int(r)*d:][:d])
+		}
+	}
+	for i, r := range rows[:n] {
+		m.move(int(r), grad[i*d:(i+1)*d], work)
+	}
+}
+
+// blockRows returns how many consecutive rows of width d move at once: a few
+// thousand weights, which stay in cache from one pass to the next.
 func blockRows(d int) int { return max(1, 4096/d) }
 
-// parallel calls f on consecutive parts of n rows of width d, each with scratch
-// for a block of rows.
-func parallel(n, d int, f func(lo, hi int, scratch []float32)) {
+// A scratch is the memory of one goroutine.
+type scratch struct {
+	rows, few  int       // how many rows work and grad take
+	work, grad []float32 // few: rows elsewhere in memory, which are fetched while as many before move
+}
+
+// parallel calls f on consecutive parts of n rows of width d.
+func parallel(n, d int, f func(lo, hi int, s scratch)) {
 	workers := min(runtime.GOMAXPROCS(0), n*d/grain+1)
-	scratch := make([]float32, workers*blockRows(d)*d)
-	of := func(i int) []float32 { return scratch[i*blockRows(d)*d : (i+1)*blockRows(d)*d] }
+	rows := blockRows(d)
+	few := max(1, rows/4)
+	part := func(i int) {
+		f(i*n/workers, (i+1)*n/workers, scratch{rows, few, make([]float32, rows*d), make([]float32, few*d)})
+	}
 	if workers == 1 {
-		f(0, n, of(0))
+		part(0)
 		return
 	}
 	var wg sync.WaitGroup
 	for i := range workers {
-		wg.Go(func() { f(i*n/workers, (i+1)*n/workers, of(i)) })
+		wg.Go(func() { part(i) })
 	}
 	wg.Wait()
 }

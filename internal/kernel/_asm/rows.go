@@ -12,6 +12,7 @@ const ahead = 8
 func rowKernels(v isa) {
 	gatherDot(v)
 	gatherAxpy(v)
+	addRows(v)
 	adagrad(v)
 	adam(v)
 }
@@ -192,6 +193,95 @@ func gatherAxpy(v isa) {
 	ret()
 }
 
+// addRows keeps strips of four vectors of a sum in registers over its terms.
+func addRows(v isa) {
+	v.text("addRows", "(dst, coef, from *float32, d int, ptr, src *int32, n int)",
+		"adds rows of from, each times its coefficient, to the n rows of dst:", "",
+		"\tfor u := range n {",
+		"\t\tfor o := ptr[u]; o < ptr[u+1]; o++ {",
+		"\t\t\tfor j := range d { dst[u*d+j] += coef[o] * from[src[o]*d+j] } // fused",
+		"\t\t}",
+		"\t}")
+	dst, coef, from := ptr("dst"), ptr("coef"), ptr("from")
+	width, rest := ptr("d"), GP64()
+	MOVQ(width, rest)
+	ANDQ(U8(v.lanes()-1), rest)
+	k := v.tail(rest) // of no tail it is never used
+	SHLQ(U8(2), width)
+	bounds, src, n := ptr("ptr"), ptr("src"), ptr("n")
+	first, end, at, row, left := GP64(), GP64(), GP64(), GP64(), GP64()
+	MOVLQSX(Mem{Base: bounds}, end)
+	Label("row")
+	TESTQ(n, n)
+	JZ(LabelRef("done"))
+	MOVQ(end, first)
+	MOVLQSX(Mem{Base: bounds, Disp: 4}, end)
+	MOVQ(width, left)
+	strip := func(name string, nv int, k *mask) {
+		ld, st := func(m Mem, r VecVirtual) { VMOVUPS(m, r) }, func(r VecVirtual, m Mem) { VMOVUPS(r, m) }
+		if k != nil {
+			ld, st = func(m Mem, r VecVirtual) { v.loadTail(m, *k, r) }, func(r VecVirtual, m Mem) { v.storeTail(r, *k, m) }
+		}
+		acc, c := v.regs(nv), v.reg()
+		for j, a := range acc {
+			ld(Mem{Base: dst, Disp: j * v.bytes()}, a)
+		}
+		MOVQ(first, at)
+		Label(name)
+		CMPQ(at, end)
+		JGE(LabelRef(name + "End"))
+		VBROADCASTSS(Mem{Base: coef, Index: at, Scale: 4}, c)
+		MOVLQSX(Mem{Base: src, Index: at, Scale: 4}, row)
+		IMULQ(width, row)
+		for j, a := range acc {
+			m := Mem{Base: from, Index: row, Scale: 1, Disp: j * v.bytes()}
+			if k == nil {
+				VFMADD231PS(m, c, a)
+				continue
+			}
+			x := v.reg()
+			ld(m, x)
+			VFMADD231PS(x, c, a)
+		}
+		INCQ(at)
+		JMP(LabelRef(name))
+		Label(name + "End")
+		for j, a := range acc {
+			st(a, Mem{Base: dst, Disp: j * v.bytes()})
+		}
+	}
+	step := func(bytes int) {
+		ADDQ(I32(bytes), dst)
+		ADDQ(I32(bytes), from)
+		SUBQ(I32(bytes), left)
+	}
+	Label("four")
+	CMPQ(left, I32(4*v.bytes()))
+	JLT(LabelRef("one"))
+	strip("terms4", 4, nil)
+	step(4 * v.bytes())
+	JMP(LabelRef("four"))
+	Label("one")
+	CMPQ(left, I32(v.bytes()))
+	JLT(LabelRef("tail"))
+	strip("terms1", 1, nil)
+	step(v.bytes())
+	JMP(LabelRef("one"))
+	Label("tail")
+	TESTQ(left, left)
+	JZ(LabelRef("next"))
+	strip("termsTail", 1, &k)
+	ADDQ(left, dst)
+	Label("next")
+	SUBQ(width, from) // back by what the strips went forward
+	ADDQ(left, from)
+	ADDQ(U8(4), bounds)
+	DECQ(n)
+	JMP(LabelRef("row"))
+	Label("done")
+	ret()
+}
+
 // ratio stores lr·num/(√s + eps) in num; s is overwritten.
 func (v isa) ratio(lr, eps, num, s VecVirtual) {
 	VSQRTPS(s, s)
@@ -200,58 +290,122 @@ func (v isa) ratio(lr, eps, num, s VecVirtual) {
 	VDIVPS(s, num, num)
 }
 
-func adagrad(v isa) {
-	v.text("adagrad", "(w, s, grad *float32, n int, lr, eps float32)",
-		"is a step of Adagrad:", "",
-		"\tfor i := range n { s[i] += grad[i]*grad[i]; w[i] -= lr * grad[i] / (sqrt(s[i]) + eps) }")
-	lr, eps := v.param("lr"), v.param("eps")
-	w, s, g, n := ptr("w"), ptr("s"), ptr("grad"), ptr("n")
-	v.each(n, []GPVirtual{w, s, g}, func(ld loadFunc, st storeFunc, _ *mask) {
-		wv, sv, gv := v.reg(), v.reg(), v.reg()
-		ld(at(g, 0), gv)
-		ld(at(s, 0), sv)
-		ld(at(w, 0), wv)
-		VFMADD231PS(gv, gv, sv)
-		st(sv, at(s, 0))
-		v.ratio(lr, eps, gv, sv)
-		VSUBPS(gv, wv, wv)
-		st(wv, at(w, 0))
-	})
+// eachRow writes the loop over the rows idx[:n] of tables, and the same number of
+// consecutive rows of grad, all of d floats: body gets the places of one vector of
+// grad and of each table. Rows of all tables are fetched ahead; idx goes on for
+// left ≥ n entries.
+func (v isa) eachRow(tables []GPVirtual, body func(grad Mem, table []Mem, ld loadFunc, st storeFunc)) {
+	g, d, idx, n, left := ptr("grad"), ptr("d"), ptr("idx"), ptr("n"), ptr("left")
+	width, rest := GP64(), GP64()
+	MOVQ(d, width)
+	SHLQ(U8(2), width)
+	MOVQ(d, rest)
+	ANDQ(U8(v.lanes()-1), rest)
+	k := v.tail(rest) // of no tail it is never used
+	Label("row")
+	TESTQ(n, n)
+	JZ(LabelRef("done"))
+	CMPQ(left, U8(ahead+1))
+	JLT(LabelRef("fetched"))
+	p, end := GP64(), GP64()
+	MOVLQSX(Mem{Base: idx, Disp: 4 * ahead}, p)
+	IMULQ(width, p)
+	LEAQ(Mem{Base: p, Index: width, Scale: 1}, end)
+	Label("fetch")
+	for _, t := range tables {
+		PREFETCHT0(Mem{Base: t, Index: p, Scale: 1})
+	}
+	ADDQ(U8(64), p)
+	CMPQ(p, end)
+	JLT(LabelRef("fetch"))
+	Label("fetched")
+	row, count := GP64(), GP64()
+	MOVLQSX(at(idx, 0), row)
+	IMULQ(width, row)
+	MOVQ(d, count)
+	at := make([]Mem, len(tables))
+	for i, t := range tables {
+		at[i] = Mem{Base: t, Index: row, Scale: 1}
+	}
+	grad := Mem{Base: g}
+	Label("loop")
+	CMPQ(count, U8(v.lanes()))
+	JLT(LabelRef("tail"))
+	body(grad, at, func(m Mem, r VecVirtual) { VMOVUPS(m, r) }, func(r VecVirtual, m Mem) { VMOVUPS(r, m) })
+	ADDQ(U8(v.bytes()), row)
+	ADDQ(U8(v.bytes()), g)
+	SUBQ(U8(v.lanes()), count)
+	JMP(LabelRef("loop"))
+	Label("tail")
+	TESTQ(count, count)
+	JZ(LabelRef("next"))
+	body(grad, at, func(m Mem, r VecVirtual) { v.loadTail(m, k, r) }, func(r VecVirtual, m Mem) { v.storeTail(r, k, m) })
+	LEAQ(Mem{Base: g, Index: count, Scale: 4}, g)
+	Label("next")
+	ADDQ(U8(4), idx)
+	DECQ(left)
+	DECQ(n)
+	JMP(LabelRef("row"))
+	Label("done")
 	ret()
 }
 
-func adam(v isa) {
-	v.text("adam", "(w, m, s, grad *float32, n int, lr, eps, beta1, beta2 float32)",
-		"is a step of Adam whose bias corrections are in lr and eps:", "",
+func adagrad(v isa) {
+	v.text("adagrad", "(w, s, grad *float32, d int, idx *int32, n, left int, lr, eps float32)",
+		"is a step of Adagrad on rows idx[:n] of w and s; idx[:left] will follow:", "",
 		"\tfor i := range n {",
-		"\t\tm[i] = beta1*m[i] + (1-beta1)*grad[i]",
-		"\t\ts[i] = beta2*s[i] + (1-beta2)*grad[i]*grad[i]",
-		"\t\tw[i] -= lr * m[i] / (sqrt(s[i]) + eps)",
+		"\t\tw, s, grad := w[idx[i]*d:], s[idx[i]*d:], grad[i*d:]",
+		"\t\tfor j := range d { s[j] += grad[j]*grad[j]; w[j] -= lr * grad[j] / (sqrt(s[j]) + eps) }",
+		"\t}")
+	lr, eps := v.param("lr"), v.param("eps")
+	w, s := ptr("w"), ptr("s")
+	v.eachRow([]GPVirtual{w, s}, func(grad Mem, table []Mem, ld loadFunc, st storeFunc) {
+		wv, sv, gv := v.reg(), v.reg(), v.reg()
+		ld(grad, gv)
+		ld(table[1], sv)
+		ld(table[0], wv)
+		VFMADD231PS(gv, gv, sv)
+		st(sv, table[1])
+		v.ratio(lr, eps, gv, sv)
+		VSUBPS(gv, wv, wv)
+		st(wv, table[0])
+	})
+}
+
+func adam(v isa) {
+	v.text("adam", "(w, m, s, grad *float32, d int, idx *int32, n, left int, lr, eps, beta1, beta2 float32)",
+		"is a step of Adam, whose bias corrections are in lr and eps, on rows idx[:n] of w, m and s; idx[:left] will follow:", "",
+		"\tfor i := range n {",
+		"\t\tw, m, s, grad := w[idx[i]*d:], m[idx[i]*d:], s[idx[i]*d:], grad[i*d:]",
+		"\t\tfor j := range d {",
+		"\t\t\tm[j] = beta1*m[j] + (1-beta1)*grad[j]",
+		"\t\t\ts[j] = beta2*s[j] + (1-beta2)*grad[j]*grad[j]",
+		"\t\t\tw[j] -= lr * m[j] / (sqrt(s[j]) + eps)",
+		"\t\t}",
 		"\t}")
 	lr, eps, b1, b2 := v.param("lr"), v.param("eps"), v.param("beta1"), v.param("beta2")
 	c1, c2 := v.reg(), v.reg()
 	v.set(1, c1)
 	VSUBPS(b2, c1, c2)
 	VSUBPS(b1, c1, c1)
-	w, m, s, g, n := ptr("w"), ptr("m"), ptr("s"), ptr("grad"), ptr("n")
-	v.each(n, []GPVirtual{w, m, s, g}, func(ld loadFunc, st storeFunc, _ *mask) {
+	w, m, s := ptr("w"), ptr("m"), ptr("s")
+	v.eachRow([]GPVirtual{w, m, s}, func(grad Mem, table []Mem, ld loadFunc, st storeFunc) {
 		wv, mv, sv, gv, t := v.reg(), v.reg(), v.reg(), v.reg(), v.reg()
-		ld(at(g, 0), gv)
-		ld(at(m, 0), mv)
-		ld(at(s, 0), sv)
-		ld(at(w, 0), wv)
+		ld(grad, gv)
+		ld(table[1], mv)
+		ld(table[2], sv)
+		ld(table[0], wv)
 		VMULPS(gv, c1, t)
 		VFMADD213PS(t, b1, mv) // m·β₁ + (1−β₁)·g
 		VMULPS(gv, gv, gv)
 		VMULPS(gv, c2, t)
 		VFMADD213PS(t, b2, sv)
-		st(mv, at(m, 0))
-		st(sv, at(s, 0))
+		st(mv, table[1])
+		st(sv, table[2])
 		v.ratio(lr, eps, mv, sv)
 		VSUBPS(mv, wv, wv)
-		st(wv, at(w, 0))
+		st(wv, table[0])
 	})
-	ret()
 }
 
 // prefetch fetches the rows of a table that are needed later.

@@ -1,0 +1,262 @@
+package graph
+
+import (
+	"fmt"
+	"math"
+
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/fenchel-ml/fenchel/internal/kernel"
+)
+
+// SampledLinearLoss returns [SampledLoss] of the scores of c for the targets'
+// positions, which are classes, and for the draws s.IDs; s.Pos, s.Neg and s.Classes
+// are not read. The gradients by W and Bias are row-sparse, as those of [RowScores].
+//
+// With draws of each row's own, a row's candidates are read from memory once: their
+// scores, the loss and the gradient by H are made while they are in cache. Nothing
+// of the size of K vectors is stored: memory is about 40 bytes for each candidate,
+// and rows of padding are not read at all.
+func SampledLinearLoss(l Rows, c Classes, s Sampled, t *Targets) (*gorgonia.Node, error) {
+	name := "sampled linear loss " + l.Text
+	if err := c.valid(name); err != nil {
+		return nil, err
+	}
+	b, d, classes := c.H.Shape()[0], c.H.Shape()[1], c.W.Shape()[0]
+	if err := t.valid(name, b); err != nil {
+		return nil, err
+	}
+	s.Classes = classes
+	if s.IDs != nil && s.IDs.Dims() == 1 {
+		rows, ids, err := t.positives(classes)
+		if err != nil {
+			return nil, err
+		}
+		var e Expr
+		s.Pos = e.N(PairScores(c, rows, ids))
+		s.Neg = e.N(RowScores(c, s.IDs))
+		return e.N(SampledLoss(l, s, t)), e.Err
+	}
+	if err := wantDims(name, "the classes of draws", s.IDs, 2); err != nil {
+		return nil, err
+	}
+	k, n := s.IDs.Shape()[1], t.capacity()
+	if n+b*k > math.MaxInt32 {
+		return nil, fmt.Errorf("graph: %s: %d positives and %d×%d draws are more than 2³¹ candidates", name, n, b, k)
+	}
+	leaves, err := s.leaves(l, name, b, k, n)
+	if err != nil {
+		return nil, err
+	}
+	in := []node{c.H, c.W}
+	if c.Bias != nil {
+		in = append(in, c.Bias)
+	}
+	own := len(in)
+	in = append(append(in, leaves...), t.leaves()...)
+	s32 := &sampledLinear[float32]{sampledRows: newSampledRows(l.F32, s, b, n, k, len(leaves)), d: d, own: own, norm: c.Unit}
+	s64 := &sampledLinear[float64]{sampledRows: newSampledRows(l.F64, s, b, n, k, len(leaves)), d: d, own: own, norm: c.Unit}
+	return apply(spec{name: name, shape: tensor.Shape{b}, fixed: fixedAfter(own, len(in)-own), f32: s32.forward, f64: s64.forward,
+		scratch: either(c.H, s32.scratch, s64.scratch),
+		diff: func(in gorgonia.Nodes, out, g node) (gorgonia.Nodes, error) {
+			g32, g64 := &sampledLinearGrad[float32]{sampledLinear: s32}, &sampledLinearGrad[float64]{sampledLinear: s64}
+			var e Expr
+			// As in LinearLoss one op does the work; out orders it after the forward op.
+			work := e.N(apply(spec{name: name + " gradient", shape: tensor.Shape{1}, f32: g32.backward, f64: g64.backward,
+				scratch: either(c.H, g32.scratch, g64.scratch)}, in[0], in[1], out, g))
+			grads := make(gorgonia.Nodes, len(in))
+			grads[0] = e.N(apply(spec{name: name + " dH", shape: in[0].Shape(),
+				hand32: func() ([]float32, Gradient[float32]) { return g32.dh, Gradient[float32]{} },
+				hand64: func() ([]float64, Gradient[float64]) { return g64.dh, Gradient[float64]{} },
+				live:   func(bool) { g32.ask(0); g64.ask(0) }}, work))
+			for i := 1; i < own; i++ {
+				grads[i] = e.N(rowsNode(name+[]string{"", " dW", " dBias"}[i], &g32.out[i], &g64.out[i],
+					func(bool) { g32.ask(i); g64.ask(i) }, left[float32], left[float64], work))
+			}
+			return e.grads(grads...)
+		}}, in...)
+}
+
+// sampledLinear is what the forward op and the gradient ops of a node share.
+type sampledLinear[T Float] struct {
+	sampledRows[T]
+	d    int
+	own  int  // inputs that are H, W, Bias
+	norm bool // of classes is 1
+
+	need, needH bool // some Program wants a gradient, that of H
+
+	// Of candidates, the N positives before the B·K draws: class, −1 where there is
+	// none, row, and ∂ℓ/∂z; and Σ ∂ℓ/∂z ∂z/∂h [B,d]. Only if need.
+	class, at []int32
+	dz        []T
+	dh        []T
+}
+
+func (s *sampledLinear[T]) scratch() int64 {
+	if !s.need {
+		return 0
+	}
+	return 8*int64(s.n+s.b*s.k) + bytesOf[T](s.n+s.b*(s.k+s.d))
+}
+
+func (s *sampledLinear[T]) forward(dst []T, in []any) error {
+	if err := s.read(in[s.own:]); err != nil {
+		return err
+	}
+	for j, id := range s.now.ids {
+		if id < -1 || int(id) >= s.c {
+			return fmt.Errorf("id %d at place %d is outside [0,%d)", id, j, s.c)
+		}
+	}
+	h, w := vec[T](in[0]), vec[T](in[1])
+	var bias []T
+	if s.own == 3 {
+		bias = vec[T](in[2])
+	}
+	if s.need {
+		if s.class == nil {
+			total := s.n + s.b*s.k
+			s.class, s.at, s.dz, s.dh = make([]int32, total), make([]int32, total), make([]T, total), make([]T, s.b*s.d)
+		}
+		for j := range s.n {
+			s.class[j] = -1
+		}
+	}
+	return s.each(2, s.d, func(i int, room []T) T {
+		t := s.view.row(i)
+		m, p := len(t.Pos), s.start(i)
+		x, ids := h[i*s.d:(i+1)*s.d], s.now.ids[i*s.k:(i+1)*s.k]
+		if s.need {
+			s.list(i, p, t.Pos, ids)
+		}
+		if m == 0 {
+			return 0
+		}
+		z, inv, room := room[:m+s.k], room[m+s.k:2*(m+s.k)], room[2*(m+s.k):]
+		s.scores(z[:m], inv[:m], x, w, bias, t.Pos)
+		s.scores(z[m:], inv[m:], x, w, bias, ids)
+		r := sampledRow[T]{pos: z[:m], neg: z[m:]}
+		if !s.need {
+			return s.eval(r, i, t, room)
+		}
+		r.dpos, r.dneg = s.dz[p:p+m], s.dz[s.n+i*s.k:s.n+(i+1)*s.k]
+		clear(r.dneg)
+		loss := s.eval(r, i, t, room)
+		if s.needH {
+			dh := s.dh[i*s.d : (i+1)*s.d]
+			clear(dh)
+			s.back(dh, r.dpos, inv[:m], z[:m], w, t.Pos)
+			s.back(dh, r.dneg, inv[m:], z[m:], w, ids)
+		}
+		return loss
+	}, dst)
+}
+
+// list files the candidates of row i, whose positives start at p.
+func (s *sampledLinear[T]) list(i, p int, pos, ids []int32) {
+	draws := s.n + i*s.k
+	if len(pos) == 0 {
+		for j := range ids {
+			s.class[draws+j] = -1
+		}
+		if s.needH {
+			clear(s.dh[i*s.d : (i+1)*s.d])
+		}
+		return
+	}
+	copy(s.class[p:], pos)
+	copy(s.class[draws:], ids)
+	for j := range pos {
+		s.at[p+j] = int32(i)
+	}
+	for j := range ids {
+		s.at[draws+j] = int32(i)
+	}
+}
+
+// scores stores in z the scores of the classes ids with x [d], and in inv the
+// inverse norms of these if s.norm.
+func (s *sampledLinear[T]) scores(z, inv, x, w, bias []T, ids []int32) {
+	for a, b := range runs(ids, 0, len(ids)) {
+		kernel.GatherDot(z[a:b], x, w, ids[a:b])
+	}
+	for j, id := range ids {
+		if id < 0 {
+			z[j] = T(math.Inf(-1))
+			continue
+		}
+		if s.norm {
+			inv[j] = invNorm(w[int(id)*s.d:][:s.d])
+			z[j] *= inv[j]
+		}
+		if bias != nil {
+			z[j] += bias[id]
+		}
+	}
+}
+
+// back adds Σ dz_j w_j, divided by the norm of w_j if s.norm, to dh; work is
+// overwritten.
+func (s *sampledLinear[T]) back(dh, dz, inv, work, w []T, ids []int32) {
+	if s.norm {
+		for j, v := range dz {
+			work[j] = v * inv[j]
+		}
+		dz = work
+	}
+	for a, b := range runs(ids, 0, len(ids)) {
+		kernel.GatherAxpy(dh, dz[a:b], w, ids[a:b])
+	}
+}
+
+// sampledLinearGrad is one application of the derivative.
+type sampledLinearGrad[T Float] struct {
+	*sampledLinear[T]
+	want  [3]bool
+	dh    []T
+	h     []T // a copy, as in scoreGrad
+	ones  []T // [B]
+	order termOrder[T]
+	out   [3]RowSums[T] // of W and Bias; [0] is unused
+}
+
+func (g *sampledLinearGrad[T]) ask(i int) {
+	g.want[i], g.need = true, true
+	g.needH = g.needH || i == 0
+}
+
+func (g *sampledLinearGrad[T]) scratch() int64 {
+	total := g.n + g.b*g.k
+	return 24*int64(total) + bytesOf[T](2*g.b*g.d+total)
+}
+
+func (g *sampledLinearGrad[T]) backward(_ []T, in []any) error {
+	h, w, up, d := vec[T](in[0]), vec[T](in[1]), vec[T](in[3]), g.d
+	if g.want[0] {
+		g.dh = append(g.dh[:0], g.sampledLinear.dh...)
+		for i, u := range up {
+			kernel.Scale(u, g.dh[i*d:(i+1)*d])
+		}
+	}
+	if !g.want[1] && !g.want[2] {
+		return nil
+	}
+	if g.ones == nil {
+		g.ones = ones[T](g.b)
+	}
+	g.order.file(g.class, g.c, g.at, g.dz, up)
+	if g.want[1] {
+		g.h = append(g.h[:0], h...)
+		part := g.order.part(g.h)
+		if g.norm {
+			part.unit = w
+		}
+		g.out[1].set(g.order.Row, d, part)
+	}
+	if g.want[2] {
+		g.out[2].set(g.order.Row, 1, g.order.part(g.ones))
+	}
+	return nil
+}
