@@ -5,13 +5,9 @@ import (
 	"fmt"
 	"iter"
 	"math"
-	"runtime"
-	"slices"
-	"sync"
 
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/graph"
-	"github.com/fenchel-ml/fenchel/internal/kernel"
 	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/losses/param"
 	"github.com/fenchel-ml/fenchel/models"
@@ -53,7 +49,7 @@ type gradient struct {
 	leaves   *models.Leaves
 	side     models.Side
 	program  *graph.Program[float32]
-	updaters []*normed // as Trained.Tables
+	updaters []*optim.Updater // as Trained.Tables
 
 	// Batches of the current epoch, pulled one by one: the next is number at.
 	epoch, at int
@@ -75,7 +71,7 @@ func newGradient(_ param.Values, r *run) (solver, error) {
 		return nil, err
 	}
 	for _, t := range r.trained.Tables() {
-		g.updaters = append(g.updaters, &normed{Updater: opt.For(t), table: t})
+		g.updaters = append(g.updaters, opt.For(t))
 	}
 	return g, nil
 }
@@ -182,7 +178,6 @@ func (g *gradient) step(_ context.Context, e, i int) (outcome, error) {
 	factor := g.schedule.Factor(number, g.steps(), g.trained.Config.Train.Epochs)
 	for _, u := range g.updaters {
 		u.SetFactor(factor)
-		u.square = 0
 	}
 	if err := g.leaves.Apply(g.program, g.updater); err != nil {
 		return o, err
@@ -192,7 +187,7 @@ func (g *gradient) step(_ context.Context, e, i int) (outcome, error) {
 	}
 	square := 0.0
 	for _, u := range g.updaters {
-		square += u.square
+		square += u.Square()
 	}
 	o.gradNorm = math.Sqrt(square)
 	if math.IsNaN(square) || math.IsInf(square, 0) {
@@ -203,7 +198,7 @@ func (g *gradient) step(_ context.Context, e, i int) (outcome, error) {
 
 func (g *gradient) updater(t *models.Table) graph.Updater[float32] {
 	for _, u := range g.updaters {
-		if u.table == t {
+		if u.Table() == t {
 			return u
 		}
 	}
@@ -213,7 +208,7 @@ func (g *gradient) updater(t *models.Table) graph.Updater[float32] {
 func (g *gradient) arrays() (all []weights.Array) {
 	for _, u := range g.updaters {
 		for _, s := range u.Slots() {
-			all = append(all, weights.Vector(u.table.Name+"/"+s.Name, s.Data))
+			all = append(all, weights.Vector(u.Table().Name+"/"+s.Name, s.Data))
 		}
 	}
 	return all
@@ -252,47 +247,4 @@ func (g *gradient) close() error {
 		g.stop()
 	}
 	return g.program.Close()
-}
-
-// normed is an updater that also sums the squares of its gradient.
-type normed struct {
-	*optim.Updater
-	table  *models.Table
-	square float64
-}
-
-func (n *normed) Update(t *models.Table, g graph.Gradient[float32]) error {
-	n.square += sumSquares(g.Data)
-	return n.Updater.Update(t, g)
-}
-
-// squareBlock is the number of entries that are summed together, and squareRun
-// how many of them in float32; the blocks' sums are then added in order, so the
-// bits do not depend on the threads.
-const (
-	squareBlock = 1 << 16
-	squareRun   = 1 << 10
-)
-
-func sumSquares(x []float32) float64 {
-	blocks := (len(x) + squareBlock - 1) / squareBlock
-	sums := make([]float64, blocks)
-	workers := min(blocks, runtime.GOMAXPROCS(0))
-	var wg sync.WaitGroup
-	for w := range workers {
-		wg.Go(func() {
-			for b := w; b < blocks; b += workers {
-				block := x[b*squareBlock : min((b+1)*squareBlock, len(x))]
-				for run := range slices.Chunk(block, squareRun) {
-					sums[b] += float64(kernel.SumSquares(run))
-				}
-			}
-		})
-	}
-	wg.Wait()
-	total := 0.0
-	for _, s := range sums {
-		total += s
-	}
-	return total
 }

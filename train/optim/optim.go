@@ -151,6 +151,9 @@ type Updater struct {
 	step      int64
 	factor    float64
 
+	square  float64
+	squares []float64 // of blocks of rows
+
 	zero   []float32   // gradient of rows without one, mode=dense
 	perRow [][]float32 // the table and the state of each weight: what a row's move reads
 }
@@ -174,12 +177,19 @@ func (b Bound) For(t *graph.Table[float32]) *Updater {
 	return u
 }
 
+// Table returns the table that u moves.
+func (u *Updater) Table() *graph.Table[float32] { return u.table }
+
 // SetFactor sets what the schedule multiplies the learning rate by from the
 // next step on.
 func (u *Updater) SetFactor(f float64) { u.factor = f }
 
 // Steps returns the number of steps done.
 func (u *Updater) Steps() int64 { return u.step }
+
+// Square returns the sum of the squares of the last step's gradient, without what
+// l2 and decay add. Its bits do not depend on GOMAXPROCS.
+func (u *Updater) Square() float64 { return u.square }
 
 // Resume sets the number of steps done, as a checkpoint had it, beside what the
 // caller writes into Slots.
@@ -209,10 +219,10 @@ func (u *Updater) Update(t *graph.Table[float32], g graph.Gradient[float32]) err
 		return u.rows(t, g.Rows, func(_ []float32, lo, hi int) []float32 { return g.Data[lo*d : hi*d] })
 	}
 	m := u.begin()
-	parallel(t.Rows, d, func(lo, hi int, s scratch) {
-		for r := lo; r < hi; r += s.rows {
-			m.move(r, g.Data[r*d:min(r+s.rows, hi)*d], s.work)
-		}
+	u.blocks(t.Rows, blockRows(d), func(lo, hi int, s scratch) float64 {
+		grad := g.Data[lo*d : hi*d]
+		m.move(lo, grad, s.work)
+		return float64(kernel.SumSquares(grad))
 	})
 	return nil
 }
@@ -239,33 +249,35 @@ func (u *Updater) rows(t *graph.Table[float32], rows []int32, gradient func(room
 			return fmt.Errorf("optim: table %q: gradient rows are not ascending in [0,%d)", t.Name, t.Rows)
 		}
 	}
-	m := u.begin()
-	n, d := len(rows), t.Dim
+	m, n, d := u.begin(), len(rows), t.Dim
 	if !u.dense {
-		parallel(n, d, func(lo, hi int, s scratch) {
-			for i := lo; i < hi; i += s.few {
-				j := min(i+s.few, hi)
-				m.moveRows(rows[i:min(j+s.few, hi)], gradient(s.grad, i, j), s.work)
-			}
+		few := fewRows(d)
+		u.blocks(n, few, func(lo, hi int, s scratch) float64 {
+			grad := gradient(s.grad, lo, hi)
+			m.moveRows(rows[lo:min(hi+few, n)], grad, s.work)
+			return float64(kernel.SumSquares(grad))
 		})
 		return nil
 	}
-	parallel(t.Rows, d, func(lo, hi int, s scratch) {
+	u.blocks(t.Rows, blockRows(d), func(lo, hi int, s scratch) (square float64) {
 		i, _ := slices.BinarySearch(rows, int32(lo))
 		for r := lo; r < hi; {
 			next := hi // the next row with a gradient
 			if i < n {
 				next = min(hi, int(rows[i]))
 			}
-			for ; r < next; r += s.rows {
-				m.move(r, u.zero[:min(s.rows, next-r)*d], s.work)
+			if next > r {
+				m.move(r, u.zero[:(next-r)*d], s.work)
 			}
 			if r = next; r < hi {
-				m.move(r, gradient(s.grad, i, i+1), s.work)
+				grad := gradient(s.grad, i, i+1)
+				m.move(r, grad, s.work)
+				square += float64(kernel.SumSquares(grad))
 				r++
 				i++
 			}
 		}
+		return square
 	})
 	return nil
 }
@@ -343,27 +355,41 @@ func (m *mover) moveRows(rows []int32, grad, work []float32) {
 // thousand weights, which stay in cache from one pass to the next.
 func blockRows(d int) int { return max(1, 4096/d) }
 
+// fewRows returns how many scattered rows do: while they move, as many are fetched
+// from memory.
+func fewRows(d int) int { return max(1, 1024/d) }
+
 // A scratch is the memory of one goroutine.
 type scratch struct {
-	rows, few  int       // how many rows work and grad take
-	work, grad []float32 // few: rows elsewhere in memory, which are fetched while as many before move
+	work []float32 // blockRows rows
+	grad []float32 // fewRows rows
 }
 
-// parallel calls f on consecutive parts of n rows of width d.
-func parallel(n, d int, f func(lo, hi int, s scratch)) {
-	workers := min(runtime.GOMAXPROCS(0), n*d/grain+1)
-	rows := blockRows(d)
-	few := max(1, rows/4)
-	part := func(i int) {
-		f(i*n/workers, (i+1)*n/workers, scratch{rows, few, make([]float32, rows*d), make([]float32, few*d)})
+// blocks calls f for n rows of the table in blocks of size, on several goroutines,
+// and adds up what it returns: the square of the gradient. Blocks and the order of
+// the sum do not depend on the goroutines.
+func (u *Updater) blocks(n, size int, f func(lo, hi int, s scratch) float64) {
+	d := u.table.Dim
+	count := (n + size - 1) / size
+	if cap(u.squares) < count {
+		u.squares = make([]float64, count)
 	}
-	if workers == 1 {
-		part(0)
-		return
+	squares := u.squares[:count]
+	workers := max(1, min(runtime.GOMAXPROCS(0), n*d/grain+1, count))
+	part := func(w int) {
+		s := scratch{make([]float32, blockRows(d)*d), make([]float32, fewRows(d)*d)}
+		for b := w * count / workers; b < (w+1)*count/workers; b++ {
+			squares[b] = f(b*size, min((b+1)*size, n), s)
+		}
 	}
 	var wg sync.WaitGroup
-	for i := range workers {
-		wg.Go(func() { part(i) })
+	for w := 1; w < workers; w++ {
+		wg.Go(func() { part(w) })
 	}
+	part(0)
 	wg.Wait()
+	u.square = 0
+	for _, s := range squares {
+		u.square += s
+	}
 }

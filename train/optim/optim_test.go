@@ -405,3 +405,48 @@ func TestStateLen(t *testing.T) {
 		}
 	}
 }
+
+// TestSums: an updater that adds rows up itself gives the bits of one that gets
+// them, and both the norm of the gradient, whatever GOMAXPROCS.
+func TestSums(t *testing.T) {
+	const rows, dim, n = 3000, 33, 20000
+	settings(t, func(t *testing.T, b Bound) {
+		run := func(procs int, u func(*Updater) graph.Updater[float32]) (w []float32, squares []float64) {
+			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
+			table := newTable(rows, dim, 1)
+			updater := b.For(table)
+			rng := rand.New(rand.NewPCG(9, 10))
+			for range 3 {
+				ids, grads := make([]int32, n), make([]float32, n*dim)
+				for i := range ids {
+					ids[i] = int32(rng.IntN(2*rows)/2) * 3 % rows
+				}
+				for i := range grads {
+					grads[i] = float32(rng.NormFloat64())
+				}
+				require.NoError(t, table.Apply(u(updater), ids, grads))
+				sums := make([]float64, rows*dim)
+				for i, id := range ids {
+					for k := range dim {
+						sums[int(id)*dim+k] += float64(grads[i*dim+k])
+					}
+				}
+				want := 0.0
+				for _, x := range sums {
+					want += x * x
+				}
+				require.InEpsilon(t, want, updater.Square(), 1e-5)
+				squares = append(squares, updater.Square())
+			}
+			return table.Data, squares
+		}
+		whole := func(u *Updater) graph.Updater[float32] { return struct{ graph.Updater[float32] }{u} }
+		sums := func(u *Updater) graph.Updater[float32] { return u }
+		want, squares := run(1, whole)
+		for _, procs := range []int{1, 2, 4} {
+			w, s := run(procs, sums)
+			require.Equal(t, want, w)
+			require.Equal(t, squares, s)
+		}
+	})
+}
