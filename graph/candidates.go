@@ -333,8 +333,7 @@ type scoreGrad[T Float] struct {
 	h, ones     []T
 	t, dw, dsum []T
 
-	coef  []T     // upstream over norms; pairs and ownIDs, if unit
-	at    []int32 // the row of each score; pairs and ownIDs
+	coef  []T // upstream over norms; pairs and ownIDs, if unit
 	order termOrder[T]
 }
 
@@ -345,18 +344,27 @@ type termOrder[T Float] struct {
 	coef []T
 }
 
-// file files terms by ids, all below n, of which negative ones are left out: term i
-// adds coef[i], times up of that row if up is not nil, times row at[i] of a matrix.
-func (o *termOrder[T]) file(ids []int32, n int, at []int32, coef, up []T) {
+// file files terms by ids, all below n, of which negative ones are left out. Term i
+// adds coef[i], times up of its row if up is not nil, times a row of another matrix:
+// at[i] for the first terms, and for the others, k to a row, one after the other.
+func (o *termOrder[T]) file(ids []int32, n int, at []int32, k int, coef, up []T) {
 	o.File(ids, n)
 	o.src, o.coef = resize(o.src, len(o.Place)), resize(o.coef, len(o.Place))
+	first := uint32(len(at))
 	_ = parallel(len(o.Place), 4*len(o.Place), func(_, lo, hi int) error { // cannot fail
+		src, to := o.src[lo:hi], o.coef[lo:hi]
 		for i, place := range o.Place[lo:hi] {
-			row, c := at[place], coef[place]
+			var row int32
+			if uint32(place) < first {
+				row = at[place]
+			} else {
+				row = int32((uint32(place) - first) / uint32(k))
+			}
+			c := coef[place]
 			if up != nil {
 				c *= up[row]
 			}
-			o.src[lo+i], o.coef[lo+i] = row, c
+			src[i], to[i] = row, c
 		}
 		return nil
 	})
@@ -399,8 +407,11 @@ func (g *scoreGrad[T]) backward(_ []T, in []any) error {
 	if !g.want[1] && !g.want[2] {
 		return nil
 	}
-	g.place()
-	g.order.file(ids, g.classes, g.at, up, nil)
+	var at []int32
+	if g.layout == pairs {
+		at = in[g.n].([]int32)[:len(ids)]
+	}
+	g.order.file(ids, g.classes, at, max(g.m/g.b, 1), up, nil)
 	if g.want[1] {
 		// A row without gradient may hold anything, padding above all.
 		g.h = append(g.h[:0], h...)
@@ -497,19 +508,6 @@ func (g *scoreGrad[T]) backwardShared(h, w, up []T, ids []int32) error {
 		g.out[2].set(g.order.Row, 1, part)
 	}
 	return nil
-}
-
-// place fills at.
-func (g *scoreGrad[T]) place() {
-	if g.at == nil {
-		g.at = make([]int32, g.m)
-	}
-	for i := range g.b {
-		lo, hi := g.bounds(i)
-		for j := lo; j < hi; j++ {
-			g.at[j] = int32(i)
-		}
-	}
 }
 
 // resize returns s with length n; the content is lost where it must grow.

@@ -88,17 +88,19 @@ type sampledLinear[T Float] struct {
 	need, needH bool // some Program wants a gradient, that of H
 
 	// Of candidates, the N positives before the B·K draws: class, −1 where there is
-	// none, row, and ∂ℓ/∂z; and Σ ∂ℓ/∂z ∂z/∂h [B,d]. Only if need.
-	class, at []int32
-	dz        []T
-	dh        []T
+	// none, and ∂ℓ/∂z; the rows of the positives; and Σ ∂ℓ/∂z ∂z/∂h [B,d]. Only if
+	// need.
+	class []int32
+	dz    []T
+	at    []int32
+	dh    []T
 }
 
 func (s *sampledLinear[T]) scratch() int64 {
 	if !s.need {
 		return 0
 	}
-	return 8*int64(s.n+s.b*s.k) + bytesOf[T](s.n+s.b*(s.k+s.d))
+	return 4*int64(2*s.n+s.b*s.k) + bytesOf[T](s.n+s.b*(s.k+s.d))
 }
 
 func (s *sampledLinear[T]) forward(dst []T, in []any) error {
@@ -118,7 +120,7 @@ func (s *sampledLinear[T]) forward(dst []T, in []any) error {
 	if s.need {
 		if s.class == nil {
 			total := s.n + s.b*s.k
-			s.class, s.at, s.dz, s.dh = make([]int32, total), make([]int32, total), make([]T, total), make([]T, s.b*s.d)
+			s.class, s.at, s.dz, s.dh = make([]int32, total), make([]int32, s.n), make([]T, total), make([]T, s.b*s.d)
 		}
 		for j := range s.n {
 			s.class[j] = -1
@@ -170,9 +172,6 @@ func (s *sampledLinear[T]) list(i, p int, pos, ids []int32) {
 	copy(s.class[draws:], ids)
 	for j := range pos {
 		s.at[p+j] = int32(i)
-	}
-	for j := range ids {
-		s.at[draws+j] = int32(i)
 	}
 }
 
@@ -246,7 +245,7 @@ func (g *sampledLinearGrad[T]) backward(_ []T, in []any) error {
 	if g.ones == nil {
 		g.ones = ones[T](g.b)
 	}
-	g.order.file(g.class, g.c, g.at, g.dz, up)
+	g.order.file(g.class, g.c, g.at, g.k, g.dz, up)
 	if g.want[1] {
 		g.h = append(g.h[:0], h...)
 		part := g.order.part(g.h)

@@ -3840,15 +3840,15 @@ TEXT ·gatherDot512(SB), NOSPLIT, $0-48
 row:
 	TESTQ   DI, DI
 	JZ      done
-	CMPQ    DI, $0x09
+	CMPQ    DI, $0x11
 	JLT     fetched
-	MOVLQSX 32(SI), R9
+	MOVLQSX 64(SI), R9
 	IMULQ   R8, R9
 	ADDQ    DX, R9
 	MOVQ    R8, R10
 
 fetch:
-	PREFETCHT0 (R9)
+	PREFETCHT1 (R9)
 	ADDQ       $0x40, R9
 	SUBQ       $0x40, R10
 	JG         fetch
@@ -3942,15 +3942,15 @@ four:
 rows4:
 	TESTQ   R8, R8
 	JZ      rows4End
-	CMPQ    R8, $0x09
+	CMPQ    R8, $0x11
 	JLT     fetched
-	MOVLQSX 32(SI), R9
+	MOVLQSX 64(SI), R9
 	IMULQ   BX, R9
 	ADDQ    CX, R9
 	MOVQ    BX, R10
 
 fetch:
-	PREFETCHT0 (R9)
+	PREFETCHT1 (R9)
 	ADDQ       $0x40, R9
 	SUBQ       $0x40, R10
 	JG         fetch
@@ -4186,15 +4186,15 @@ TEXT ·adagrad512(SB), NOSPLIT, $0-64
 row:
 	TESTQ   DI, DI
 	JZ      done
-	CMPQ    R8, $0x09
+	CMPQ    R8, $0x11
 	JLT     fetched
-	MOVLQSX 32(SI), R10
+	MOVLQSX 64(SI), R10
 	IMULQ   R9, R10
 	LEAQ    (R10)(R9*1), R11
 
 fetch:
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (CX)(R10*1)
+	PREFETCHT1 (AX)(R10*1)
+	PREFETCHT1 (CX)(R10*1)
 	ADDQ       $0x40, R10
 	CMPQ       R10, R11
 	JLT        fetch
@@ -4283,16 +4283,16 @@ TEXT ·adam512(SB), NOSPLIT, $0-80
 row:
 	TESTQ   R8, R8
 	JZ      done
-	CMPQ    R9, $0x09
+	CMPQ    R9, $0x11
 	JLT     fetched
-	MOVLQSX 32(DI), R11
+	MOVLQSX 64(DI), R11
 	IMULQ   R10, R11
 	LEAQ    (R11)(R10*1), R12
 
 fetch:
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 (CX)(R11*1)
-	PREFETCHT0 (DX)(R11*1)
+	PREFETCHT1 (AX)(R11*1)
+	PREFETCHT1 (CX)(R11*1)
+	PREFETCHT1 (DX)(R11*1)
 	ADDQ       $0x40, R11
 	CMPQ       R11, R12
 	JLT        fetch
@@ -6687,15 +6687,15 @@ TEXT ·gatherDot512d(SB), NOSPLIT, $0-48
 row:
 	TESTQ   DI, DI
 	JZ      done
-	CMPQ    DI, $0x09
+	CMPQ    DI, $0x11
 	JLT     fetched
-	MOVLQSX 32(SI), R9
+	MOVLQSX 64(SI), R9
 	IMULQ   R8, R9
 	ADDQ    DX, R9
 	MOVQ    R8, R10
 
 fetch:
-	PREFETCHT0 (R9)
+	PREFETCHT1 (R9)
 	ADDQ       $0x40, R9
 	SUBQ       $0x40, R10
 	JG         fetch
@@ -10335,15 +10335,15 @@ TEXT ·gatherDot256(SB), NOSPLIT, $0-48
 row:
 	TESTQ   DI, DI
 	JZ      done
-	CMPQ    DI, $0x09
+	CMPQ    DI, $0x11
 	JLT     fetched
-	MOVLQSX 32(SI), R9
+	MOVLQSX 64(SI), R9
 	IMULQ   R8, R9
 	ADDQ    DX, R9
 	MOVQ    R8, R10
 
 fetch:
-	PREFETCHT0 (R9)
+	PREFETCHT1 (R9)
 	ADDQ       $0x40, R9
 	SUBQ       $0x40, R10
 	JG         fetch
@@ -10435,15 +10435,15 @@ four:
 rows4:
 	TESTQ   R8, R8
 	JZ      rows4End
-	CMPQ    R8, $0x09
+	CMPQ    R8, $0x11
 	JLT     fetched
-	MOVLQSX 32(SI), R9
+	MOVLQSX 64(SI), R9
 	IMULQ   BX, R9
 	ADDQ    CX, R9
 	MOVQ    BX, R10
 
 fetch:
-	PREFETCHT0 (R9)
+	PREFETCHT1 (R9)
 	ADDQ       $0x40, R9
 	SUBQ       $0x40, R10
 	JG         fetch
@@ -10676,15 +10676,15 @@ TEXT ·adagrad256(SB), NOSPLIT, $0-64
 row:
 	TESTQ   DI, DI
 	JZ      done
-	CMPQ    R8, $0x09
+	CMPQ    R8, $0x11
 	JLT     fetched
-	MOVLQSX 32(SI), R10
+	MOVLQSX 64(SI), R10
 	IMULQ   R9, R10
 	LEAQ    (R10)(R9*1), R11
 
 fetch:
-	PREFETCHT0 (AX)(R10*1)
-	PREFETCHT0 (CX)(R10*1)
+	PREFETCHT1 (AX)(R10*1)
+	PREFETCHT1 (CX)(R10*1)
 	ADDQ       $0x40, R10
 	CMPQ       R10, R11
 	JLT        fetch
@@ -10772,16 +10772,16 @@ TEXT ·adam256(SB), NOSPLIT, $0-80
 row:
 	TESTQ   R8, R8
 	JZ      done
-	CMPQ    R9, $0x09
+	CMPQ    R9, $0x11
 	JLT     fetched
-	MOVLQSX 32(DI), R11
+	MOVLQSX 64(DI), R11
 	IMULQ   R10, R11
 	LEAQ    (R11)(R10*1), R12
 
 fetch:
-	PREFETCHT0 (AX)(R11*1)
-	PREFETCHT0 (CX)(R11*1)
-	PREFETCHT0 (DX)(R11*1)
+	PREFETCHT1 (AX)(R11*1)
+	PREFETCHT1 (CX)(R11*1)
+	PREFETCHT1 (DX)(R11*1)
 	ADDQ       $0x40, R11
 	CMPQ       R11, R12
 	JLT        fetch
@@ -12161,15 +12161,15 @@ TEXT ·gatherDot256d(SB), NOSPLIT, $0-48
 row:
 	TESTQ   DI, DI
 	JZ      done
-	CMPQ    DI, $0x09
+	CMPQ    DI, $0x11
 	JLT     fetched
-	MOVLQSX 32(SI), R9
+	MOVLQSX 64(SI), R9
 	IMULQ   R8, R9
 	ADDQ    DX, R9
 	MOVQ    R8, R10
 
 fetch:
-	PREFETCHT0 (R9)
+	PREFETCHT1 (R9)
 	ADDQ       $0x40, R9
 	SUBQ       $0x40, R10
 	JG         fetch
@@ -12510,7 +12510,7 @@ TEXT ·prefetch(SB), NOSPLIT, $0-16
 	SHLQ $0x02, CX
 
 fetch:
-	PREFETCHT0 (AX)
+	PREFETCHT1 (AX)
 	ADDQ       $0x40, AX
 	SUBQ       $0x40, CX
 	JG         fetch

@@ -1,6 +1,9 @@
 package kernel
 
-import "math/bits"
+import (
+	"math"
+	"math/bits"
+)
 
 // An Order lists the places of a list of ids by id: Row[u] is at the places
 // Place[Ptr[u]:Ptr[u+1]], which ascend.
@@ -79,27 +82,37 @@ func (o *Order) File(ids []int32, n int) {
 		o.keys, o.spare = o.spare, o.keys
 	}
 
-	first := func(i int) bool { return i == 0 || o.keys[i]>>32 != o.keys[i-1]>>32 }
+	before := func(i int) uint64 { // the id before key i, or none
+		if i == 0 {
+			return math.MaxUint64
+		}
+		return o.keys[i-1] >> 32
+	}
 	unique := o.counts[:parts]
 	orderParts(total, func(q, lo, hi int) {
-		unique[q] = 0
-		for i := lo; i < hi; i++ {
-			if first(i) {
-				unique[q]++
+		n, last := 0, before(lo)
+		for _, k := range o.keys[lo:hi] {
+			id := k >> 32
+			if id != last {
+				n++
 			}
+			last = id
 		}
+		unique[q] = n
 	})
 	rows := starts(unique)
 	o.Row, o.Ptr, o.Place = grow(o.Row, rows), grow(o.Ptr, rows+1), grow(o.Place, total)
 	orderParts(total, func(q, lo, hi int) {
-		u := unique[q]
-		for i := lo; i < hi; i++ {
-			k := o.keys[i]
-			if first(i) {
-				o.Row[u], o.Ptr[u] = int32(k>>32), int32(i)
+		u, last := unique[q], before(lo)
+		place := o.Place[lo:hi]
+		for i, k := range o.keys[lo:hi] {
+			id := k >> 32
+			if id != last {
+				o.Row[u], o.Ptr[u] = int32(id), int32(lo+i)
 				u++
 			}
-			o.Place[i] = int32(uint32(k))
+			last = id
+			place[i] = int32(uint32(k))
 		}
 	})
 	o.Ptr[rows] = int32(total)

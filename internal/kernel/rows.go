@@ -3,6 +3,7 @@ package kernel
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // GatherDot stores in out[i] the product of h [d] with row ids[i] of tab [·,d].
@@ -47,13 +48,14 @@ func checkIDs(name string, n, d, size int, ids []int32) {
 	if d == 0 {
 		return
 	}
-	rows := uint32(min(size/d, math.MaxInt32))
-	top := uint32(0)
+	rows := int64(min(size/d, math.MaxInt32))
+	bad := int64(0)
 	for _, id := range ids {
-		top = max(top, uint32(id))
+		bad |= rows - 1 - int64(uint32(id)) // negative where id is not a row
 	}
-	if len(ids) > 0 && top >= rows {
-		panic(fmt.Sprintf("kernel: %s: row %d of a table of %d", name, int32(top), rows))
+	if bad < 0 {
+		i := slices.IndexFunc(ids, func(id int32) bool { return int64(uint32(id)) >= rows })
+		panic(fmt.Sprintf("kernel: %s: row %d of a table of %d", name, ids[i], rows))
 	}
 }
 
@@ -136,8 +138,8 @@ func adamGo(w, m, v, g []float32, d int, ids []int32, lr, eps, beta1, beta2 floa
 	}
 }
 
-// moved returns how many rows of ids the gradient g has, and panics unless ids are
-// rows of all tables.
+// moved returns how many rows the gradient g has, and panics unless as many of ids
+// are rows of all tables.
 func moved(name string, g []float32, d int, ids []int32, tables ...[]float32) int {
 	if d < 1 || len(g)%d != 0 || len(g)/d > len(ids) {
 		panic("kernel: " + name + ": lengths differ")
@@ -146,8 +148,9 @@ func moved(name string, g []float32, d int, ids []int32, tables ...[]float32) in
 	for _, t := range tables {
 		size = min(size, len(t))
 	}
-	checkIDs(name, len(ids), d, size, ids)
-	return len(g) / d
+	n := len(g) / d
+	checkIDs(name, n, d, size, ids[:n])
+	return n
 }
 
 func sqrt(x float32) float32 { return float32(math.Sqrt(float64(x))) }
