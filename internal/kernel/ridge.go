@@ -15,7 +15,7 @@ import (
 // matrix in place of diag(v) is made diagonal by an orthogonal basis in which the
 // table is, which costs a product of matrices for all systems.
 //
-// Where n is well below d it solves for n unknowns in place of d:
+// Where n is below d, by an eighth at least, it solves for n unknowns in place of d:
 //
 //	x = diag(v)⁻¹(b + Fᵀβ),  (I + c·F·diag(v)⁻¹Fᵀ)·β = r·1 − c·F·diag(v)⁻¹b
 //
@@ -39,7 +39,7 @@ func Stride(d int) int { return ceil(d, 16) * 16 }
 // NewRidge returns a solver for d ≥ 1 unknowns.
 func NewRidge(d int) *Ridge {
 	ld := Stride(d)
-	s := &Ridge{d: d, ld: ld, dual: d * 3 / 4}
+	s := &Ridge{d: d, ld: ld, dual: d * 7 / 8}
 	s.a, s.f, s.r = make([]float32, ld*ld), make([]float32, ld*ld), make([]float32, maxLanes*ld)
 	s.inv, s.rhs, s.coef = make([]float32, ld), make([]float32, ld), make([]float32, ld)
 	return s

@@ -95,7 +95,7 @@ func TestRidge(t *testing.T) {
 	onPaths(t, func(t *testing.T) {
 		for d := 1; d < 131; d += 1 + d/12 {
 			s := NewRidge(d)
-			for _, n := range []int{0, 1, 2, 7, 8, 9, 15, 16, 17, 30, 33, d * 3 / 4, d*3/4 + 1, 2 * d, 500} {
+			for _, n := range []int{0, 1, 2, 7, 8, 9, 15, 16, 17, 30, 33, d * 7 / 8, d*7/8 + 1, 2 * d, 500} {
 				p := newRidgeProblem(uint64(d*1000+n), d, n)
 				p.require(t, s, "whole")
 				p.b = nil
@@ -104,7 +104,7 @@ func TestRidge(t *testing.T) {
 					s.dual = dual
 					p.require(t, s, fmt.Sprint("dual up to ", dual))
 				}
-				s.dual = d * 3 / 4
+				s.dual = d * 7 / 8
 				p.c = 0
 				p.require(t, s, "without squares")
 			}
@@ -280,26 +280,28 @@ func TestGramOfFloat64(t *testing.T) {
 }
 
 // BenchmarkRidge has the mean numbers of positives of Gowalla's classes and users,
-// and one that is solved for d unknowns.
+// and more, each solved for n unknowns and for d.
 func BenchmarkRidge(b *testing.B) {
 	for _, name := range Paths() {
 		for _, d := range []int{64, 128} {
-			for _, n := range []int{8, 16, 20, 27, 40, 100} {
-				b.Run(fmt.Sprintf("%d/%d/%s", d, n, name), func(b *testing.B) {
-					restore, err := Use(name)
-					require.NoError(b, err)
-					defer restore()
-					p, s := newRidgeProblem(1, d, n), NewRidge(d)
-					p.b = nil
-					if testing.Verbose() {
-						s.dual = -1
+			for _, n := range []int{8, 20, 27, d / 2, d * 5 / 8, d * 3 / 4, d * 7 / 8, d, 4 * d} {
+				for way, dual := range map[string]int{"n": d, "d": -1} {
+					if n > d && dual == d {
+						continue
 					}
-					for b.Loop() {
-						if err := p.run(s); err != nil {
-							b.Fatal(err)
+					b.Run(fmt.Sprintf("d=%d/n=%d/for %s/%s", d, n, way, name), func(b *testing.B) {
+						restore, err := Use(name)
+						require.NoError(b, err)
+						defer restore()
+						p, s := newRidgeProblem(1, d, n), NewRidge(d)
+						p.b, s.dual = nil, dual
+						for b.Loop() {
+							if err := p.run(s); err != nil {
+								b.Fatal(err)
+							}
 						}
-					}
-				})
+					})
+				}
 			}
 		}
 	}

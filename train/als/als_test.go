@@ -212,8 +212,8 @@ func TestPrecision(t *testing.T) {
 		if strings.HasSuffix(name, "64") {
 			continue
 		}
-		cfg := Config{Dim: 20, Objective: objective(300), Lambda: 0.05, Nu: 1, Init: 0.1, Seed: 3}
-		single := New(cfg, random(700, 300), 300) // rows with more positives than are gathered at once
+		cfg := Config{Dim: 40, Objective: objective(300), Lambda: 0.05, Nu: 1, Init: 0.1, Seed: 3}
+		single := New(cfg, random(700, 300), 300) // rows with fewer positives than Dim, and with many more
 		cfg.Float64 = true
 		double := New(cfg, random(700, 300), 300)
 		for range 2 {
