@@ -265,7 +265,7 @@ func TestRise(t *testing.T) {
 	s.User[5] = math.NaN()
 	s.Class[5] = math.NaN()
 	_, err = s.Sweep(t.Context())
-	require.ErrorContains(t, err, "not positive definite")
+	require.ErrorContains(t, err, "not finite")
 }
 
 func TestCancel(t *testing.T) {
@@ -274,6 +274,37 @@ func TestCancel(t *testing.T) {
 	cancel()
 	_, err := s.Sweep(ctx)
 	require.ErrorIs(t, err, context.Canceled)
+}
+
+// TestSpectrum: users beside classes whose directions differ in size by 10⁴ are those
+// of float64. Of a direction that no class has, nothing can be said without
+// regularisation.
+func TestSpectrum(t *testing.T) {
+	const d, classes = 24, 200
+	cfg := Config{Dim: d, Objective: RG(0, 0.1, classes, false), Lambda: 1e-9, Init: 1}
+	single := New(cfg, random(100, classes), classes)
+	for j := range classes {
+		for k := range d {
+			single.Class[j*d+k] *= math.Pow(10, -4*float64(k)/d)
+		}
+	}
+	cfg.Float64 = true
+	double := New(cfg, random(100, classes), classes)
+	copy(double.Class, single.Class)
+	require.NoError(t, single.solveUsers())
+	require.NoError(t, double.solveUsers())
+	for u := range 100 {
+		for j := range classes {
+			q := single.Class[j*d : (j+1)*d]
+			want := dot(double.User[u*d:(u+1)*d], q)
+			require.InDelta(t, want, dot(single.User[u*d:(u+1)*d], q), 1e-3, "score of user %d and class %d", u, j)
+		}
+	}
+
+	for seed := range uint64(20) { // rounding falls on either side of 0
+		s := New(Config{Dim: 6, Objective: RG(0, 0, 4, false), Init: 0.1, Seed: seed}, random(30, 4), 4)
+		require.ErrorContains(t, s.solveUsers(), "not positive definite; raise reg")
+	}
 }
 
 // TestSingular: without regularisation RG×_1 has a flat direction, and says so
