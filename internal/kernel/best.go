@@ -111,7 +111,7 @@ func bestBackward(ws *Workspace, x *Linear, g []float32, out *Grad) error {
 		return err
 	}
 	s := &ws.best
-	ws.backwardRows(out, func(e *entry) float32 { return ws.up[e.row] * e.grad },
+	ws.backwardRows(out, func(at int32) float32 { e := &ws.entries[at]; return ws.up[e.row] * e.grad },
 		func(chunk int, nz []nonzero) []nonzero {
 			lo, hi := ws.chunk(chunk)
 			for i, c := range s.rival {

@@ -24,9 +24,9 @@ func (s *fewState) bytes() (n int) {
 }
 
 // backwardRows computes the gradients where few entries of ∂L/∂z are not zero: what
-// target returns at the targets, and what list appends for each chunk. An entry may
-// come more than once.
-func (ws *Workspace) backwardRows(out *Grad, target func(e *entry) float32, list func(chunk int, nz []nonzero) []nonzero) {
+// target returns at the targets, by their place in entries, and what list appends for
+// each chunk. An entry may come more than once.
+func (ws *Workspace) backwardRows(out *Grad, target func(at int32) float32, list func(chunk int, nz []nonzero) []nonzero) {
 	x, s, dp := ws.x, &ws.few, ws.dp
 	rows := ws.panels * tileRows
 	s.nz = enough(s.nz, ws.chunks)
@@ -97,7 +97,7 @@ func (ws *Workspace) backwardRows(out *Grad, target func(e *entry) float32, list
 }
 
 // sortNonzeros lists the entries of ∂L/∂z of a chunk by class.
-func (ws *Workspace) sortNonzeros(worker, chunk int, target func(e *entry) float32, list func(chunk int, nz []nonzero) []nonzero) {
+func (ws *Workspace) sortNonzeros(worker, chunk int, target func(at int32) float32, list func(chunk int, nz []nonzero) []nonzero) {
 	s := &ws.few
 	nz := list(chunk, s.unsorted[worker][:0])
 	lo, hi := ws.chunk(chunk)
@@ -105,7 +105,7 @@ func (ws *Workspace) sortNonzeros(worker, chunk int, target func(e *entry) float
 		for panel := range ws.panels {
 			for _, at := range ws.inCell(c0, panel) {
 				e := &ws.entries[at.entry]
-				nz = append(nz, nonzero{e.class, e.row, target(e)})
+				nz = append(nz, nonzero{e.class, e.row, target(at.entry)})
 			}
 		}
 	}

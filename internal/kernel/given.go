@@ -6,7 +6,119 @@ import (
 )
 
 // Losses of the hinges Σ_j [z_j − τ]_+ over the classes that are no target, at a
-// threshold that is given before the scores are known.
+// threshold that is given before the scores are known. The first of a problem's
+// parameters is τ, the second ∂ℓ/∂z above it. Where few scores are above, the sparse
+// path of the losses with a threshold serves them, too.
+
+// A stepped loss is a Tiled of this kind.
+type stepped interface{ isStepped() }
+
+func (Contrastive) isStepped() {}
+
+func (Rankmax) isStepped() {}
+
+// foldFew sums the hinges over the scores above the least threshold of their row, and
+// reports false where they are too many.
+func (l streamed) foldFew(ws *Workspace) bool {
+	if _, ok := l.Tiled.(stepped); !ok {
+		return false
+	}
+	s := &ws.threshold
+	_, _, np := l.Widths()
+	s.low = grow(s.low, ws.panels*tileRows)
+	for i := range s.low {
+		s.low[i] = float32(math.Inf(1))
+		lo, hi := ws.slotRange(i / tileRows)
+		for slot := lo; slot < hi; slot++ {
+			s.low[i] = min(s.low[i], ws.slotParams(slot, np)[i%tileRows])
+		}
+	}
+	budget := ws.candidateBudget()
+	if !(ws.expectedAbove() <= budget && ws.filter(int(2*budget))) {
+		return false
+	}
+	l.eachCandidate(ws, func(i int, class int32, z float32) {
+		l.eachStep(ws, i, class, z, func(slot int, d float32) {
+			l.state(ws, 0, slot).D[i%tileRows] += float64(d)
+		})
+	})
+	return true
+}
+
+// eachCandidate calls f with the scores above the bounds of the filter, panel by panel
+// in parallel; those of a row come in the order of their classes.
+func (l streamed) eachCandidate(ws *Workspace, f func(i int, class int32, z float32)) {
+	Parallel(ws.panels, func(_, panel int) {
+		for chunk := range ws.chunks {
+			c := &ws.threshold.lists[chunk*ws.panels+panel]
+			for k, id := range c.idx {
+				if i := panel*tileRows + int(id%tileRows); i < ws.x.B {
+					f(i, int32(id/tileRows), c.val[k])
+				}
+			}
+		}
+	})
+}
+
+// eachStep calls f with every problem of row i whose threshold the score z of a class,
+// no target of it, is above, and by how much. NaN is above any.
+func (l streamed) eachStep(ws *Workspace, i int, class int32, z float32, f func(slot int, d float32)) {
+	_, _, np := l.Widths()
+	t := ws.targets(i)
+	if !l.Each() {
+		for _, e := range t {
+			if e.class == class {
+				return
+			}
+		}
+	}
+	lo, hi := ws.slotRange(i / tileRows)
+	for slot := lo; slot < min(hi, lo+len(t)); slot++ {
+		if d := z - ws.slotParams(slot, np)[i%tileRows]; !(d <= 0) && (!l.Each() || t[slot-lo].class != class) {
+			f(slot, d)
+		}
+	}
+}
+
+// backwardFew computes the gradients from the candidates of foldFew alone.
+func (l streamed) backwardFew(ws *Workspace, out *Grad, balance bool) {
+	_, _, np := l.Widths()
+	s := &ws.slots
+	step := func(slot, r int) float32 { return s.up[slot*tileRows+r] * ws.slotParams(slot, np)[tileRows+r] }
+	if balance {
+		s.sum = grow(s.sum, s.first[ws.panels]*tileRows)
+		clear(s.sum)
+		l.eachCandidate(ws, func(i int, class int32, z float32) {
+			l.eachStep(ws, i, class, z, func(slot int, _ float32) {
+				s.sum[slot*tileRows+i%tileRows] += step(slot, i%tileRows)
+			})
+		})
+	}
+	ws.backwardRows(out, func(at int32) float32 {
+		e := &ws.entries[at]
+		if balance {
+			slot := s.first[e.row/tileRows] + int(at-ws.ptr[e.row])
+			return -s.sum[slot*tileRows+int(e.row)%tileRows]
+		}
+		return ws.up[e.row] * e.grad
+	}, func(chunk int, nz []nonzero) []nonzero {
+		for panel := range ws.panels {
+			c := &ws.threshold.lists[chunk*ws.panels+panel]
+			for k, id := range c.idx {
+				i := panel*tileRows + int(id%tileRows)
+				if i >= ws.x.B {
+					continue
+				}
+				var v float32
+				l.eachStep(ws, i, int32(id/tileRows), c.val[k], func(slot int, _ float32) { v += step(slot, i%tileRows) })
+				if v != 0 {
+					nz = append(nz, nonzero{int32(id / tileRows), int32(i), v})
+				}
+			}
+		}
+		return nz
+	})
+}
 
 // Contrastive draws targets to the score 1 and the n other classes below a margin:
 //

@@ -21,6 +21,9 @@ func WorkspaceBytes(l Loss, b, c, d, targets, budget int) int64 {
 		if s.Each() && targets > b {
 			slots = ceil(2*targets, max(b, 1))
 		}
+		if _, ok := s.Tiled.(stepped); ok {
+			n += candidateBytes(b, c)
+		}
 		n += int64(slots) * int64(rows) * (int64(chunks)*int64(4*f+8*sums+4) + int64(4*p+4))
 	}
 	switch l.(type) {
@@ -31,9 +34,12 @@ func WorkspaceBytes(l Loss, b, c, d, targets, budget int) int64 {
 	}
 	switch l.(type) {
 	case Entmax, Normmax:
-		n += 28 * int64(min(b*c/12, 1<<23))
+		n += candidateBytes(b, c)
 	case RG, Squared, Taylor2, Spherical, ZLoss:
 		n += max(gramBytes, 8*4*int64(dp)*int64(dp))
 	}
 	return n
 }
+
+// candidateBytes is what the most candidates take.
+func candidateBytes(b, c int) int64 { return 28 * int64(min(b*c/12, 1<<23)) }

@@ -214,7 +214,7 @@ func (h hinge) forward(ws *Workspace, x *Linear, loss []float32) error {
 	}
 	s := &ws.threshold
 	rows := ws.panels * tileRows
-	s.tau, s.low, s.sums, s.count = grow(s.tau, rows), grow(s.low, rows), grow(s.sums, rows), grow(s.count, rows)
+	s.tau, s.low, s.sums = grow(s.tau, rows), grow(s.low, rows), grow(s.sums, rows)
 	s.high = grow(s.high, rows)
 	for i := range s.tau {
 		s.tau[i] = float32(math.Inf(1)) // where there is no row, it keeps all scores out
@@ -223,11 +223,14 @@ func (h hinge) forward(ws *Workspace, x *Linear, loss []float32) error {
 	clear(s.sums)
 	ws.scoreTargets()
 	h.solveSample(ws, false)
-	budget := min(float64(x.B)*float64(x.C)/candidateShare, maxCandidates)
+	budget := ws.candidateBudget()
 	converged := false
 	for fold := 0; ; fold++ {
-		few := (fold == 0 || h.q >= 1) && h.expected(ws) <= budget
-		if few && h.filter(ws, int(2*budget)) {
+		for i, v := range s.tau {
+			s.low[i] = bound(v)
+		}
+		few := (fold == 0 || h.q >= 1) && ws.expectedAbove() <= budget
+		if few && ws.filter(int(2*budget)) {
 			h.solveCandidates(ws, loss)
 			ws.sparse = true
 			break
@@ -395,13 +398,16 @@ func (h hinge) startSample(ws *Workspace, panel int, z []float32, classes int, t
 	}
 }
 
-// expected sets the bounds of the filter and estimates, from the sample, how many
-// scores lie above them.
-func (h hinge) expected(ws *Workspace) float64 {
+// candidateBudget returns up to how many candidates the sparse path is to have.
+func (ws *Workspace) candidateBudget() float64 {
+	return min(float64(ws.x.B)*float64(ws.x.C)/candidateShare, maxCandidates)
+}
+
+// expectedAbove estimates, from the sample, how many scores lie above the bounds of
+// the filter.
+func (ws *Workspace) expectedAbove() float64 {
 	s := &ws.threshold
-	for i, v := range s.tau {
-		s.low[i] = bound(v)
-	}
+	s.count = grow(s.count, ws.panels*tileRows)
 	Parallel(ws.panels, func(worker, panel int) {
 		z, n := ws.sampleScores(worker, panel)
 		var f, g, r [tileRows]float32
@@ -512,7 +518,7 @@ func (h hinge) values(ws *Workspace, loss []float32) {
 // filter lists the scores above the bounds. It gives up, and reports false, where
 // they are more than limit, or a chunk alone has too many: what one chunk holds,
 // not what others have found by then, decides.
-func (h hinge) filter(ws *Workspace, limit int) bool {
+func (ws *Workspace) filter(limit int) bool {
 	s := &ws.threshold
 	s.lists = enough(s.lists, ws.chunks*ws.panels)
 	lists := s.lists[:ws.chunks*ws.panels]
@@ -667,7 +673,7 @@ func (h hinge) backward(ws *Workspace, x *Linear, g []float32, out *Grad) error 
 		}
 	}
 	if ws.sparse {
-		ws.backwardRows(out, func(e *entry) float32 { return -ws.up[e.row] * e.weight },
+		ws.backwardRows(out, func(at int32) float32 { e := &ws.entries[at]; return -ws.up[e.row] * e.weight },
 			func(chunk int, nz []nonzero) []nonzero { return h.nonzeros(ws, chunk, nz) })
 		return nil
 	}

@@ -212,22 +212,9 @@ func (l streamed) Forward(ws *Workspace, x *Linear, loss []float32) error {
 			l.Init(l.state(ws, c, s), ws.slotParams(s, np))
 		}
 	}
-	ws.eachTile(true, func(_, chunk, panel, c0, n int, z []float32) {
-		cells := ws.inCell(c0, panel)
-		ws.capture(z, c0, cells)
-		lo, hi := ws.slotRange(panel)
-		for s := lo; s < hi; s++ {
-			ws.hide(z, c0, cells, l.nth(s-lo))
-			l.Fold(l.state(ws, chunk, s), ws.slotParams(s, np), z, n)
-			ws.show(z, c0, cells)
-		}
-	})
-	Parallel(slots, func(_, s int) {
-		st := l.state(ws, 0, s)
-		for c := 1; c < ws.chunks; c++ {
-			l.Merge(st, l.state(ws, c, s))
-		}
-	})
+	if ws.sparse = l.foldFew(ws); !ws.sparse {
+		l.fold(ws)
+	}
 	clear(loss)
 	l.problems(ws, func(slot, r int, t RowTarget) {
 		i := int(t.entries[0].row)
@@ -239,6 +226,27 @@ func (l streamed) Forward(ws *Workspace, x *Linear, loss []float32) error {
 	})
 	ws.forward = true
 	return nil
+}
+
+// fold folds all tiles and merges the summaries in those of the first chunk.
+func (l streamed) fold(ws *Workspace) {
+	_, _, np := l.Widths()
+	ws.eachTile(true, func(_, chunk, panel, c0, n int, z []float32) {
+		cells := ws.inCell(c0, panel)
+		ws.capture(z, c0, cells)
+		lo, hi := ws.slotRange(panel)
+		for s := lo; s < hi; s++ {
+			ws.hide(z, c0, cells, l.nth(s-lo))
+			l.Fold(l.state(ws, chunk, s), ws.slotParams(s, np), z, n)
+			ws.show(z, c0, cells)
+		}
+	})
+	Parallel(ws.slots.first[ws.panels], func(_, s int) {
+		st := l.state(ws, 0, s)
+		for c := 1; c < ws.chunks; c++ {
+			l.Merge(st, l.state(ws, c, s))
+		}
+	})
 }
 
 // problems calls f with every problem, panel by panel in parallel; those of a row
@@ -352,6 +360,10 @@ func (l streamed) Backward(ws *Workspace, x *Linear, g []float32, out *Grad) err
 	})
 	b, ok := l.Tiled.(balanced)
 	balance := ok && b.Balanced()
+	if ws.sparse {
+		l.backwardFew(ws, out, balance)
+		return nil
+	}
 	if balance {
 		s.sum = grow(s.sum, ws.chunks*slots*tileRows)
 		clear(s.sum)

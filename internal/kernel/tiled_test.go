@@ -331,6 +331,36 @@ func TestTiledLossesMatchFloat64(t *testing.T) {
 			requireLoss(t, &ws, l.loss, newProblem(r, cfg), l.row, 2e-5, fmt.Sprintf("%T%+v %v", l.loss, l.loss, cfg))
 		}
 	}
+	// Few classes lie above these thresholds.
+	sparse := 0
+	for _, cfg := range []problemConfig{
+		{b: 70, c: 2000, d: 16, sd: 1, bias: true, padding: true}, {b: 20, c: 3000, d: 17, sd: 1, masked: true, positives: 4},
+	} {
+		p := newProblem(r, cfg)
+		ahead := func(i int, c int32) { // rows and their targets have a direction of their own
+			p.H[i*p.D], p.W[int(c)*p.D] = 3, 3
+		}
+		for i := range p.B {
+			if p.Label != nil && p.Label[i] >= 0 {
+				ahead(i, p.Label[i])
+			} else if p.Label == nil && p.Ptr[i+1] > p.Ptr[i] {
+				for _, c := range p.Pos[p.Ptr[i]:p.Ptr[i+1]] {
+					ahead(i, c)
+				}
+			}
+		}
+		for c := range p.C {
+			if p.W[c*p.D] != 3 {
+				p.W[c*p.D] = 0
+			}
+		}
+		for _, l := range []lossCase{
+			{Stream(Rankmax{0.5}), rankmaxRow(0.5)}, {Stream(Contrastive{2.5, 10}), contrastiveRow(Contrastive{2.5, 10})},
+		} {
+			sparse += requireLoss(t, &ws, l.loss, p, l.row, 2e-5, fmt.Sprintf("%+v ahead, %v", l.loss, cfg))
+		}
+	}
+	require.Equal(t, 4*len(Paths()), sparse)
 }
 
 func TestAtan(t *testing.T) {
