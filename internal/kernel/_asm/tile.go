@@ -153,7 +153,8 @@ func tileSoftplusSum(v isa, nv int) {
 		"takes x = z−m: it multiplies prod+1 by the 1 + 2^−|x| of the classes, without the rounding of the 1, and adds Σ max(x, 0) to s:", "",
 		"\tfor c := range n { for r := range 64 { x := z[c*ldz+r] - m[r]; e := exp2(-abs(x)); prod[r] = prod[r]*e + (prod[r] + e); s[r] += max(x, 0) } }")
 	z, ldz, n, m, q, s := ptr("z"), stride("ldz"), ptr("n"), ptr("m"), ptr("prod"), ptr("s")
-	mv, qv, sv := v.regs(nv), v.regs(nv), v.regs(nv)
+	mv, qv, sv, zero := v.regs(nv), v.regs(nv), v.regs(nv), v.reg()
+	v.zero(zero)
 	v.columns(nv, n, []GPVirtual{z}, []GPVirtual{ldz}, []GPVirtual{m, q, s},
 		func([]GPVirtual) { v.loads(m, mv); v.loads(q, qv); v.loads(s, sv) },
 		func(cur []GPVirtual) {
@@ -161,8 +162,7 @@ func tileSoftplusSum(v isa, nv int) {
 				e, t, r := v.reg(), v.reg(), v.reg()
 				VMOVUPS(at(cur[0], j*v.bytes()), t)
 				VSUBPS(mv[j], t, t)
-				v.zero(r)
-				VMAXPS(t, r, r) // t where it is NaN
+				VMAXPS(t, zero, r) // t where it is NaN
 				VADDPS(r, sv[j], sv[j])
 				v.negAbs(t)
 				v.exp2(e, t, r)
