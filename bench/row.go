@@ -27,6 +27,10 @@ type row struct {
 	contestants []contestant
 	targets     []target
 
+	// repeat is how many times a run does short work, one after the other; its time
+	// is the mean. 0 is 1.
+	repeat int
+
 	// tolerance is the largest relative difference between the values that
 	// contestants report.
 	tolerance float64
@@ -59,6 +63,7 @@ type job struct {
 	S       int    `json:"s"` // negatives of a row
 	N       int    `json:"n"` // batches
 	U       int    `json:"u"` // users
+	Repeat  int    `json:"repeat"`
 	Data    string `json:"data"`
 
 	outBytes int64   // of the results that every contestant holds: gradients
@@ -133,7 +138,7 @@ func (r *row) measure(ctx context.Context, s settings) (m *measured, err error) 
 	if err != nil {
 		return nil, err
 	}
-	m.job.Dir, m.job.Threads = dir, s.threads
+	m.job.Dir, m.job.Threads, m.job.Repeat = dir, s.threads, max(r.repeat, 1)
 	m.load[0] = loadAverage()
 
 	var running []*process

@@ -17,6 +17,7 @@ func init() {
 		order: 9, name: "sampled", doc: "step of sampled softmax, B=1024, 256 negatives per row, table 1,000,000 × 64, Adagrad",
 		prepare:     sampledInputs,
 		tolerance:   1e-4,
+		repeat:      5,
 		contestants: []contestant{{name: "fenchel", work: "sampled"}, torch("torch sparse tuned", tuned...), torch("torch sparse default")},
 		targets:     []target{faster("fenchel", "torch sparse tuned", 7, 10)},
 	})

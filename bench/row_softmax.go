@@ -45,7 +45,7 @@ func init() {
 		},
 		&row{
 			order: 3, name: "softmax-small", doc: "softmax forward and backward, B=128, C=10,000, d=32",
-			prepare: linearInputs(128, 10_000, 32, 1, 0.4), tolerance: 1e-4, contestants: common,
+			prepare: linearInputs(128, 10_000, 32, 1, 0.4), tolerance: 1e-4, contestants: common, repeat: 50,
 			targets: []target{faster("fenchel", "torch tuned", 3, 4)},
 		},
 		&row{

@@ -11,6 +11,7 @@ func init() {
 			name:  r.name + "-100k", doc: r.loss + " forward and backward at scores of deviation 2.4, B=256, C=100,000, d=64",
 			prepare:   withLoss(r.loss, linearInputs(256, 100_000, 64, 1, 0.3)),
 			tolerance: 1e-4,
+			repeat:    3,
 			contestants: []contestant{
 				{name: "fenchel", work: "linear"}, softmax,
 				torch("entmax package k=100", r.name+" k=100", 0), torch("entmax package sort", r.name, 2),
@@ -29,6 +30,7 @@ func init() {
 			order: 7 + i, name: r.name, doc: "entmax:alpha=1.5 forward and backward " + r.doc + ", B=256, C=100,000, d=64",
 			prepare:   withLoss("entmax:alpha=1.5", linearInputs(256, 100_000, 64, 0.1, r.sdW)),
 			tolerance: 1e-4,
+			repeat:    3,
 			contestants: []contestant{
 				{name: "fenchel", work: "linear"}, softmax, torch("entmax package sort", "entmax", 2),
 			},

@@ -62,16 +62,7 @@ func serve(in io.Reader, out io.Writer) error {
 	for lines.Scan() {
 		switch lines.Text() {
 		case "run":
-			before := cpuSeconds()
-			seconds, value, err := run()
-			r := reply{Seconds: seconds, CPU: cpuSeconds() - before, Value: value}
-			switch {
-			case err != nil:
-				r = reply{Error: err.Error()}
-			case math.IsNaN(value) || math.IsInf(value, 0):
-				r = reply{Error: fmt.Sprintf("the value is %v", value)}
-			}
-			if err := enc.Encode(r); err != nil {
+			if err := enc.Encode(repeat(run, j.Repeat)); err != nil {
 				return err
 			}
 		case "stop":
@@ -82,6 +73,25 @@ func serve(in io.Reader, out io.Writer) error {
 		}
 	}
 	return lines.Err()
+}
+
+// repeat does the work n times. The reply has the mean time, and the last value.
+func repeat(run func() (float64, float64, error), n int) reply {
+	var r reply
+	before := cpuSeconds()
+	for range n {
+		seconds, value, err := run()
+		switch {
+		case err != nil:
+			return reply{Error: err.Error()}
+		case math.IsNaN(value) || math.IsInf(value, 0):
+			return reply{Error: fmt.Sprintf("the value is %v", value)}
+		}
+		r.Seconds += seconds / float64(n)
+		r.Value = value
+	}
+	r.CPU = (cpuSeconds() - before) / float64(n)
+	return r
 }
 
 func newWork(j job) (func() (float64, float64, error), error) {

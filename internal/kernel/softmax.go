@@ -148,8 +148,11 @@ func foldExp(st State, z []float32, n int) {
 func mergeExp(dst, src State) {
 	for r := range dst.F[:tileRows] {
 		a, b := float64(dst.F[r]), float64(src.F[r])
-		m := max(a, b)
-		dst.D[r] = dst.D[r]*math.Exp2(a-m) + src.D[r]*math.Exp2(b-m)
-		dst.F[r] = float32(m)
+		if a > b {
+			dst.D[r] += src.D[r] * math.Exp2(b-a)
+			continue
+		}
+		dst.D[r] = dst.D[r]*math.Exp2(a-b) + src.D[r]
+		dst.F[r] = src.F[r]
 	}
 }
