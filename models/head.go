@@ -28,7 +28,7 @@ type Head interface {
 	// under l. A head may be attached to many graphs.
 	Attach(b *graph.Builder[float32], h *gorgonia.Node, l losses.Bound, positions int) (Side, error)
 
-	// Ranker returns what ranks by the weights of the moment.
+	// Ranker returns what ranks by the weights, until they change.
 	Ranker() Ranker
 }
 
@@ -59,8 +59,9 @@ type Side interface {
 // A Slot is a named part of what a side keeps of earlier steps.
 type Slot = sampler.Slot
 
-// A Ranker ranks all classes. It is a snapshot of the weights. It uses all
-// processors itself and is not safe for concurrent use.
+// A Ranker ranks all classes. It may read the weights where they are: they must not
+// change while it is in use. It uses all processors itself and is not safe for
+// concurrent use.
 type Ranker interface {
 	// Rank stores in tops[i] the k ≥ 1 best classes for encoding i of h [n,d],
 	// n = len(tops), by score descending, ties by lower id, without the classes

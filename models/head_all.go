@@ -66,13 +66,9 @@ func attachAll[T graph.Float](a *all, at site[T], h *gorgonia.Node, l losses.Bou
 func (s *allSide[T]) Set(_ int, batch *data.Batch) error { return s.setTargets(batch) }
 
 func (a *all) Ranker() Ranker {
-	r := &linearRanker{d: a.w.Dim, tau: a.tau, cosine: a.score == Cosine, w: make([]float32, len(a.w.Data))}
-	copy(r.w, a.w.Data)
-	if r.cosine {
-		normalize(r.w, r.d)
-	}
+	r := &linearRanker{d: a.w.Dim, tau: a.tau, cosine: a.score == Cosine, w: vectors(a.w, a.score)}
 	if a.bias != nil {
-		r.bias = append([]float32(nil), a.bias.Data...)
+		r.bias = a.bias.Data
 	}
 	return r
 }

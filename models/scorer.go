@@ -9,8 +9,8 @@ import (
 	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
-// A scorer computes all scores ⟨h, w_j⟩/τ + b_j of a snapshot of a table, with h
-// and w_j of norm 1 if cosine. It is safe for concurrent use.
+// A scorer computes all scores ⟨h, w_j⟩/τ + b_j of a table, with h and w_j of norm 1
+// if cosine. It is safe for concurrent use.
 type scorer struct {
 	d      int
 	w      []float32 // [n,d]
@@ -20,14 +20,22 @@ type scorer struct {
 }
 
 func newScorer(w, bias *Table, score Score, tau float64) scorer {
-	s := scorer{d: w.Dim, w: append([]float32(nil), w.Data...), scale: float32(1 / tau), cosine: score == Cosine}
-	if s.cosine {
-		normalize(s.w, s.d)
-	}
+	s := scorer{d: w.Dim, w: vectors(w, score), scale: float32(1 / tau), cosine: score == Cosine}
 	if bias != nil {
-		s.bias = append([]float32(nil), bias.Data...)
+		s.bias = bias.Data
 	}
 	return s
+}
+
+// vectors returns the rows of w as scores take them: where they are, or a copy of
+// norm 1.
+func vectors(w *Table, score Score) []float32 {
+	if score != Cosine {
+		return w.Data
+	}
+	x := slices.Clone(w.Data)
+	normalize(x, w.Dim)
+	return x
 }
 
 // row stores the scores of encoding h [d] in z [n].

@@ -77,8 +77,8 @@ func dataBytes(set *data.Dataset) (n int64) {
 	return n
 }
 
-// evaluationBytes counts a ranker's copy of the class side, what a chunk of users
-// takes on its way, and the metrics of users that the run's history keeps.
+// evaluationBytes counts a ranker's copy of the class side, of norm 1 where scores
+// are cosines, what a chunk of users takes on its way, and the metrics of users that the run's history keeps.
 func (t *Trained) evaluationBytes(set *data.Dataset) (n int64, err error) {
 	ats, err := metric.ParseAll(t.Config.Eval.Metrics)
 	if err != nil {
@@ -101,8 +101,10 @@ func (t *Trained) evaluationBytes(set *data.Dataset) (n int64, err error) {
 	if most == 0 {
 		return n, nil
 	}
-	for _, table := range t.Head.Tables() {
-		n += 4 * int64(table.Rows) * int64(table.Dim)
+	if t.Config.Model.Score == string(models.Cosine) {
+		for _, table := range t.Head.Tables() {
+			n += 4 * int64(table.Rows) * int64(table.Dim)
+		}
 	}
 	k := min(metric.MaxK(ats), set.Items)
 	size := chunk(most, k)

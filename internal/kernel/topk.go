@@ -13,8 +13,9 @@ import (
 // to 8 chunks of classes; the zero value is ready, for one goroutine at a time.
 type Ranker struct {
 	ws      Workspace
-	found   []uint64 // [chunks][B][k]
-	count   []int32  // [chunks][B]
+	found   []uint64  // [chunks][B][k]
+	count   []int32   // [chunks][B]
+	bound   []float32 // [B] a score that k classes of the first chunk reach, or −Inf
 	workers []rankWorker
 }
 
@@ -28,16 +29,17 @@ type rankWorker struct {
 
 // bytes returns the memory that r holds.
 func (r *Ranker) bytes() int {
-	n := r.ws.Bytes() + 8*cap(r.found) + 4*cap(r.count)
+	n := r.ws.Bytes() + 8*cap(r.found) + 4*(cap(r.count)+cap(r.bound))
 	for _, w := range r.workers {
 		n += 4*(cap(w.z)+cap(w.val)+cap(w.thr)+cap(w.idx)) + 8*(cap(w.keys)+cap(w.n)+cap(w.all))
 	}
 	return n
 }
 
-// A task of TopK is a group of rows and a chunk of classes. Each chunk fills the
-// lists of its rows anew, at some k·log(classes/k) candidates a row, so chunks are
-// few and long; groups are small where rows are few, so that there are enough tasks.
+// A task of TopK is a group of rows and a chunk of classes. The first chunk, a short
+// one, fills lists from nothing, at some k·log(classes/k) candidates a row; where
+// there are enough groups to share it, the others start from the bound that it found.
+// Groups are small where rows are few, so that there are enough tasks.
 const (
 	rankRows    = 256
 	rankClasses = 1 << 16
@@ -75,17 +77,32 @@ func (r *Ranker) TopK(ids []int32, scores []float32, x *Linear, k int, seen func
 	chunks, size := rankCut(x.B, x.C)
 	groups := ceil(x.B, size)
 	r.found, r.count = grow(r.found, chunks*x.B*k), grow(r.count, chunks*x.B)
+	r.bound = grow(r.bound, x.B)
+	for i := range r.bound {
+		r.bound[i] = float32(math.Inf(-1))
+	}
 	r.workers = enough(r.workers, Workers())
-	Parallel(chunks*groups, func(worker, task int) {
-		chunk, group := task%chunks, task/chunks
+	scan := func(worker, chunk, group int) {
 		lo, hi := chunk*blocks/chunks*blockClasses, min((chunk+1)*blocks/chunks*blockClasses, x.C)
 		b0, b1 := cut(group, size, x.B)
 		w := &r.workers[worker]
-		w.scan(ws, k, lo, hi, b0, b1, seen)
+		w.scan(ws, k, lo, hi, r.bound[b0:b1], b0, seen)
 		for i := b0; i < b1; i++ {
 			at := chunk*x.B + i
-			r.count[at] = int32(copy(r.found[at*k:][:k], w.best(i-b0, k)))
+			best := w.best(i-b0, k)
+			r.count[at] = int32(copy(r.found[at*k:][:k], best))
+			if chunk == 0 && len(best) == k {
+				r.bound[i] = keyScore(slices.Min(best))
+			}
 		}
+	}
+	first := 0
+	if groups >= Workers() {
+		first = 1
+		Parallel(groups, func(worker, group int) { scan(worker, 0, group) })
+	}
+	Parallel((chunks-first)*groups, func(worker, task int) {
+		scan(worker, first+task%(chunks-first), task/(chunks-first))
 	})
 	Parallel(x.B, func(worker, i int) {
 		w := &r.workers[worker]
@@ -140,19 +157,19 @@ func keyScore(k uint64) float32 {
 // there are keys, and is needed once in limit−k.
 func limit(k int) int { return 2*k + 64 }
 
-// scan keeps the k best of the classes lo … hi for the rows b0 … b1, and some more.
-func (w *rankWorker) scan(ws *Workspace, k, lo, hi, b0, b1 int, seen func(i int) []int32) {
+// scan keeps the k best of the classes lo … hi, and some more, for the rows from b0
+// on, where they are above the rows' bounds.
+func (w *rankWorker) scan(ws *Workspace, k, lo, hi int, bound []float32, b0 int, seen func(i int) []int32) {
+	b1 := b0 + len(bound)
 	const hits = tileClasses*tileRows + 16
 	w.z, w.val, w.idx = grow(w.z, tileClasses*tileRows), grow(w.val, hits), grow(w.idx, hits)
 	w.thr, w.n = grow(w.thr, rankRows), grow(w.n, rankRows)
 	w.keys = grow(w.keys, rankRows*limit(k))
 	clear(w.n)
 	for r := range w.thr {
-		w.thr[r] = float32(math.Inf(-1))
-		if b0+r >= b1 {
-			w.thr[r] = float32(math.Inf(1)) // no row
-		}
+		w.thr[r] = float32(math.Inf(1)) // no row
 	}
+	copy(w.thr, bound)
 	for c0 := lo; c0 < hi; c0 += tileClasses {
 		n := min(tileClasses, hi-c0)
 		for p := b0; p < b1; p += tileRows {
