@@ -8,10 +8,11 @@ import "golang.org/x/sys/cpu"
 // the operating system saves their registers.
 func detect() path {
 	x := cpu.X86
+	avx2 := x.HasAVX2 && x.HasFMA && x.HasBMI1 // which small systems take on either path
 	switch {
-	case x.HasAVX512F && x.HasAVX512DQ && x.HasAVX512BW && x.HasAVX512VL && x.HasBMI2 && x.HasPOPCNT:
+	case avx2 && x.HasAVX512F && x.HasAVX512DQ && x.HasAVX512BW && x.HasAVX512VL && x.HasBMI2 && x.HasPOPCNT:
 		return pathAVX512
-	case x.HasAVX2 && x.HasFMA && x.HasBMI1:
+	case avx2:
 		return pathAVX2
 	}
 	return pathGo

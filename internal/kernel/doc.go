@@ -4,14 +4,15 @@
 //
 // # Paths
 //
-// Float32 work runs on one of three paths: "avx512" (AVX-512 F, DQ, BW, VL),
-// "avx2" (AVX2 with FMA and BMI1) or "go". The best that the processor and the
-// operating system support is chosen at start; the environment variable
-// FENCHEL_KERNEL forces one of the three names. A name that is unknown or not
-// supported here is an error, reported by [Err] and by every driver of this
+// Float32 work runs on one of three paths: "avx512" (AVX-512 F, DQ, BW, VL, beside
+// what follows), "avx2" (AVX2 with FMA and BMI1) or "go". The best that the
+// processor and the operating system support is chosen at start; the environment
+// variable FENCHEL_KERNEL forces one of the three names. A name that is unknown or
+// not supported here is an error, reported by [Err] and by every driver of this
 // package that returns an error; nothing falls back in silence. Builds with the
 // tag purego, and all builds for other processors than amd64, have the path "go"
-// alone. Float64 work is always Go: it serves the checking of gradients.
+// alone. Float64 work is Go, for it serves the checking of gradients; but [Gram] and
+// [GatherDot], which alternating least squares needs in float64, have paths too.
 //
 // The assembly is written by the generator in _asm, a module of its own. The doc
 // comment of an assembly function is the Go loop that defines it; that loop is

@@ -28,7 +28,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"github.com/fenchel-ml/fenchel/internal/kernel"
 	"math"
 	"math/rand/v2"
 	"runtime"
@@ -40,6 +39,8 @@ import (
 	"gonum.org/v1/gonum/blas/blas64"
 	"gonum.org/v1/gonum/lapack/lapack64"
 	"gonum.org/v1/gonum/mat"
+
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
 // Positives are the positives of each row, in compressed rows: row i has
