@@ -98,7 +98,8 @@ type Config struct {
 
 	// Float64 sets up and solves the systems in float64, some twenty times slower than
 	// in float32. The objective and what is shared by all systems are float64 in
-	// either case, and so are the systems of classes that couple (β > 0).
+	// either case, and so is how classes couple: for β > 0 and c > 0 that takes their
+	// systems in float64 once.
 	Float64 bool
 
 	// userReg and itemReg, if positive, are λ_u and λ_j themselves: what golden
@@ -273,26 +274,45 @@ func (s *Solver) solveUsers() error {
 	if s.cfg.Float64 {
 		return s.each(x, nil)
 	}
-	return s.solveRotated(x, size)
+	r, err := s.rotate(x, size)
+	if err != nil {
+		return err
+	}
+	return r.solve(nil)
 }
 
 // solveClasses sets all q_j to their joint minimiser. With G = Σ_uω_u p_up_uᵀ,
 // B_j = κG + cΣ_{u∋j}p_up_uᵀ + λ_jI and c_j = rΣ_{u∋j}p_u − sΣ_uω_u p_u it is
 // q_j = B_j⁻¹c_j for β = 0. For β > 0 the classes couple through ρ = Σ_j q_j:
-// (I − (β/C)(ΣB_j⁻¹)G) ρ = ΣB_j⁻¹c_j, then q_j = B_j⁻¹(c_j + (β/C)Gρ). users are the
-// moments of the users at ω.
+// (I − (β/C)(ΣB_j⁻¹)G) ρ = ΣB_j⁻¹c_j, then q_j = B_j⁻¹(c_j + (β/C)Gρ). Where c = 0
+// all B_j are one matrix and, with r = s and ω_u = m_u/C, Σc_j = 0, so ρ = 0: no
+// coupling. users are the moments of the users at ω.
 func (s *Solver) solveClasses(users moments) error {
-	d, o, classes := s.cfg.Dim, s.cfg.Objective, s.classes.rows()
+	d, o := s.cfg.Dim, s.cfg.Objective
 	x := &side{name: "class", x: s.Class, rows: s.classes, lambda: s.lambda[1], f: s.User}
 	x.gram, x.sum = slices.Clone(users.gram), users.sum
 	blas64.Implementation().Dscal(d*d, o.square, x.gram, 1)
-	if o.beta == 0 {
-		if s.cfg.Float64 {
-			return s.each(x, nil)
+	var shift []float64
+	if o.beta > 0 && o.positive > 0 {
+		var err error
+		if shift, err = s.coupling(x, users.gram); err != nil {
+			return err
 		}
-		return s.solveRotated(x, trace(users.gram, d))
 	}
+	if s.cfg.Float64 {
+		return s.each(x, shift)
+	}
+	r, err := s.rotate(x, trace(users.gram, d))
+	if err != nil {
+		return err
+	}
+	return r.solve(shift)
+}
 
+// coupling returns (β/C)Gρ. With a step of β near 1 and little regularisation the
+// matrix before ρ is a small difference, so it is found in float64.
+func (s *Solver) coupling(x *side, g []float64) ([]float64, error) {
+	d, o, classes := s.cfg.Dim, s.cfg.Objective, len(x.lambda)
 	// Sums over classes go part by part, the parts then in order.
 	size := matrixRows(classes)
 	inverses, firsts := make([][]float64, parts(classes, size)), make([][]float64, parts(classes, size))
@@ -304,30 +324,29 @@ func (s *Solver) solveClasses(users moments) error {
 			}
 			w.addInverse(inv)
 			for a := range d {
-				first[a] += s.Class[j*d+a]
+				first[a] += x.x[j*d+a]
 			}
 		}
 		inverses[part], firsts[part] = inv, first
 		return nil
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	inverse, first := addAll(inverses), addAll(firsts)
-	g := mat.NewDense(d, d, users.gram)
+	gram := mat.NewDense(d, d, g)
 	var lhs mat.Dense
-	lhs.Mul(mat.NewDense(d, d, inverse), g)
+	lhs.Mul(mat.NewDense(d, d, addAll(inverses)), gram)
 	lhs.Scale(-o.beta/float64(classes), &lhs)
 	for a := range d {
 		lhs.Set(a, a, lhs.At(a, a)+1)
 	}
 	var rho, shift mat.VecDense
-	if err := rho.SolveVec(&lhs, mat.NewVecDense(d, first)); err != nil {
-		return fmt.Errorf("als: the coupling of the classes cannot be solved: %w; raise reg", err)
+	if err := rho.SolveVec(&lhs, mat.NewVecDense(d, addAll(firsts))); err != nil {
+		return nil, fmt.Errorf("als: the coupling of the classes cannot be solved: %w; raise reg", err)
 	}
-	shift.MulVec(g, &rho)
+	shift.MulVec(gram, &rho)
 	shift.ScaleVec(o.beta/float64(classes), &shift)
-	return s.each(x, shift.RawVector().Data)
+	return shift.RawVector().Data, nil
 }
 
 // objective returns the objective and the sum of the sizes of its terms, or a bound

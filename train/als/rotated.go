@@ -60,62 +60,92 @@ func (s *Solver) newRotatedWork() *rotatedWork {
 	}
 }
 
-// solveRotated solves for every row of x. size is the trace of its gram before
-// anything was subtracted.
-func (s *Solver) solveRotated(x *side, size float64) error {
-	d, ld, o := s.cfg.Dim, kernel.Stride(s.cfg.Dim), s.cfg.Objective
+// A rotated side is one in the basis of the eigenvectors of its gram.
+type rotated struct {
+	*side
+	s       *Solver
+	values  []float64 // [d], of gram
+	vectors *mat.Dense
+	sum     []float64 // [d], in the basis
+	table   []float32 // [n,ld], f in the basis
+	back    []float32 // [ld,d], out of the basis
+}
+
+// rotate puts a side into its basis; size is the trace of its gram before anything
+// was subtracted. It is good until the next call.
+func (s *Solver) rotate(x *side, size float64) (*rotated, error) {
+	d, ld := s.cfg.Dim, kernel.Stride(s.cfg.Dim)
 	values, vectors, err := eigen(x.gram, d, size)
 	if err != nil {
-		return err
-	}
-	into, back := make([]float32, d*ld), make([]float32, ld*d) // padded with zeros
-	sum := make([]float64, d)
-	for a := range d {
-		for k := range d {
-			q := vectors.At(a, k)
-			into[a*ld+k], back[k*d+a] = float32(q), float32(q)
-			sum[k] += q * x.sum[a]
-		}
+		return nil, err
 	}
 	n := len(x.f) / d
 	if len(s.table) < n*ld {
 		s.table = make([]float32, n*ld)
 	}
-	table := s.table[:n*ld]
+	r := &rotated{side: x, s: s, values: values, vectors: vectors, table: s.table[:n*ld], back: make([]float32, ld*d)}
+	r.sum = r.into(x.sum)
+	into := make([]float32, d*ld) // columns beyond d are 0, as rows of back are
+	for a := range d {
+		for k := range d {
+			q := float32(vectors.At(a, k))
+			into[a*ld+k], r.back[k*d+a] = q, q
+		}
+	}
 	_ = eachPart(n, partRows, s.newRotatedWork, func(_, lo, hi int, w *rotatedWork) error {
 		for i, v := range x.f[lo*d : hi*d] {
 			w.y[i] = float32(v)
 		}
-		kernel.GemmNN(table[lo*ld:hi*ld], w.y, into, hi-lo, ld, d, false)
+		kernel.GemmNN(r.table[lo*ld:hi*ld], w.y, into, hi-lo, ld, d, false)
 		return nil
 	})
-	return eachPart(len(x.lambda), partRows, s.newRotatedWork, func(_, lo, hi int, w *rotatedWork) error {
+	return r, nil
+}
+
+// into returns a vector [d] in the basis.
+func (r *rotated) into(x []float64) []float64 {
+	var y mat.VecDense
+	y.MulVec(r.vectors.T(), mat.NewVecDense(len(x), x))
+	return y.RawVector().Data
+}
+
+// solve solves for every row, with shift [d], if any, added to its right side.
+func (r *rotated) solve(shift []float64) error {
+	d, ld, o := r.s.cfg.Dim, kernel.Stride(r.s.cfg.Dim), r.s.cfg.Objective
+	if shift != nil {
+		shift = r.into(shift)
+	}
+	return eachPart(len(r.lambda), partRows, r.s.newRotatedWork, func(_, lo, hi int, w *rotatedWork) error {
 		b := w.b
-		if o.linear == 0 {
+		if o.linear == 0 && shift == nil {
 			b = nil
 		}
 		for i := lo; i < hi; i++ {
 			dst := w.x[(i-lo)*ld:][:ld]
-			if x.zero(i, o) {
+			if r.zero(i, o) {
 				clear(dst)
 				continue
 			}
-			weight, lambda := x.w(i), x.lambda[i]
-			for k, v := range values {
+			weight, lambda := r.w(i), r.lambda[i]
+			for k, v := range r.values {
 				w.v[k] = float32(weight*v + lambda)
 			}
 			if b != nil {
-				for k, v := range sum {
-					b[k] = float32(-o.linear * weight * v)
+				for k, v := range r.sum {
+					v *= -o.linear * weight
+					if shift != nil {
+						v += shift[k]
+					}
+					b[k] = float32(v)
 				}
 			}
-			if err := w.ridge.Solve(dst, w.v, b, float32(o.positive), float32(o.reward), table, x.rows.of(i)); err != nil {
-				return fmt.Errorf("%s %d: %w", x.name, i, errDefinite)
+			if err := w.ridge.Solve(dst, w.v, b, float32(o.positive), float32(o.reward), r.table, r.rows.of(i)); err != nil {
+				return fmt.Errorf("%s %d: %w", r.name, i, errDefinite)
 			}
 		}
-		kernel.GemmNN(w.y, w.x, back, hi-lo, d, ld, false)
-		for i := range x.x[lo*d : hi*d] {
-			x.x[lo*d+i] = float64(w.y[i])
+		kernel.GemmNN(w.y, w.x, r.back, hi-lo, d, ld, false)
+		for i := range r.x[lo*d : hi*d] {
+			r.x[lo*d+i] = float64(w.y[i])
 		}
 		return nil
 	})
