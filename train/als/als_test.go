@@ -141,8 +141,8 @@ func written(s *Solver) float64 {
 }
 
 // TestSweep: the fast objective is the written one; every sweep lowers it; each
-// half-sweep is stationary (no coordinate can be moved to a lower value); the
-// bits are the same at any GOMAXPROCS.
+// half-sweep is stationary (neither a coordinate nor one of all classes can be moved
+// to a lower value); the bits are the same at any GOMAXPROCS.
 func TestSweep(t *testing.T) {
 	users := 600 // three parts
 	if testing.Short() {
@@ -189,6 +189,18 @@ func TestSweep(t *testing.T) {
 				}
 			}
 			stationary(s.Class)
+			// And so are all of them moved at once: they couple for β > 0.
+			base := written(s)
+			for k := range 4 {
+				for _, h := range []float64{1e-2, -1e-2} {
+					at := slices.Clone(s.Class)
+					for i := k; i < len(s.Class); i += 4 {
+						s.Class[i] += h
+					}
+					require.GreaterOrEqual(t, written(s), base-1e-10*math.Abs(base), "all classes, coordinate %d", k)
+					s.Class = at
+				}
+			}
 			require.NoError(t, s.solveUsers())
 			stationary(s.User)
 			require.Equal(t, make([]float64, 4), s.User[:4], "a user without positives is at the origin")
