@@ -273,29 +273,29 @@ func (Weighted) Fold(st State, p, z []float32, n int) {
 	addTo(st.D[tileRows:], sum[:])
 }
 
-// softplusStrip stores softplus(x) and σ(x), x = ln2·(z − p), of n classes.
+// softplusStrip stores softplus(x) and σ(x) = e^(x − softplus(x)), x = ln2·(z − p), of
+// n classes. It does not branch on the sign of x, which no processor can predict.
 func softplusStrip(s, sigma *strip, p, z []float32, ldz, n int) {
 	size := n * tileRows
+	var e strip
 	for c := range n {
 		at := c * tileRows
 		for r, v := range z[c*ldz:][:tileRows] {
 			x := (v - p[r]) * math.Ln2
-			s[at+r], sigma[at+r] = max(x, 0), min(x, -x)
+			sigma[at+r] = x
+			e[at+r] = math.Float32frombits(math.Float32bits(x) | 1<<31)
 		}
 	}
-	var e strip
-	exp(e[:size], sigma[:size], 0)
+	exp(e[:size], e[:size], 0)
 	for i, v := range e[:size] {
-		sigma[i] = v / (1 + v)
-		if s[i] > 0 {
-			sigma[i] = 1 / (1 + v)
-		}
 		e[i] = 1 + v
 	}
 	logs(e[:size], e[:size])
-	for i, v := range e[:size] {
-		s[i] += v
+	for i, x := range sigma[:size] {
+		s[i] = max(x, 0) + e[i]
+		sigma[i] = x - s[i]
 	}
+	exp(sigma[:size], sigma[:size], 0)
 }
 
 // Merge brings both sums to the larger reference.
