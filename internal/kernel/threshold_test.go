@@ -187,6 +187,13 @@ func TestConcaveThresholdsMatchFloat64(t *testing.T) {
 			p.H[2*i] = float32(i%3) * 1.7
 		}
 		check(p, alpha, fmt.Sprintf("α=%v, ties", alpha))
+		for j := range p.C { // nearly
+			p.W[2*j+1] = 1e-3 * float32(r.NormFloat64())
+		}
+		for i := range p.B {
+			p.H[2*i+1] = 1
+		}
+		check(p, alpha, fmt.Sprintf("α=%v, near ties", alpha))
 	}
 	require.Positive(t, sparse)
 	require.Less(t, sparse, runs, "the dense path never ran")

@@ -372,6 +372,42 @@ func TestAtan(t *testing.T) {
 	require.True(t, atan(nan) != atan(nan))
 }
 
+// TestTiledRisingScores: a sum of exponentials leaves its reference behind, tile by
+// tile.
+func TestTiledRisingScores(t *testing.T) {
+	p := newProblem(source(43), problemConfig{b: 2, c: 768, d: 1, sd: 1}) // 4 chunks of 2 tiles
+	p.H, p.Label = []float32{1, 0.5}, []int32{3, 0}
+	for c := range p.W {
+		p.W[c] = float32(c) / 2
+	}
+	for _, l := range []lossCase{
+		{Softmax{Tau: 1}, softmaxRow(1, 0)}, {Stream(Rivals{1, crossEntropy}), rivalsRow(Rivals{1, crossEntropy})}, {Stream(Weighted{}), weightedRow()},
+	} {
+		// Gradients are differences of numbers of some 380.
+		requireLoss(t, new(Workspace), l.loss, p, l.row, 1e-4, fmt.Sprintf("%+v", l.loss))
+	}
+}
+
+// TestBestOfTies: of equal scores the lowest class is the best, whether it is a target
+// or not, in whatever tile it lies.
+func TestBestOfTies(t *testing.T) {
+	for _, targets := range [][]int32{{5, 600}, {300, 600}, {0, 1}, {698, 699}} {
+		p := newProblem(source(44), problemConfig{b: 3, c: 700, d: 2, sd: 1})
+		p.Label, p.Ptr = nil, []int32{0}
+		for range p.B {
+			p.Pos, p.Weight = append(p.Pos, targets...), append(p.Weight, 0.25, 0.75)
+			p.Ptr = append(p.Ptr, int32(len(p.Pos)))
+		}
+		copy(p.H, []float32{1, 0, 0, 1, 0, 0})
+		for c := range p.C {
+			p.W[2*c], p.W[2*c+1] = 1, float32(c%300/100)
+		}
+		for _, l := range []lossCase{{Perceptron{}, perceptronRow}, {CrammerSinger{1}, crammerSingerRow(1)}} {
+			requireLoss(t, new(Workspace), l.loss, p, l.row, 1e-6, fmt.Sprintf("%+v, targets %v", l.loss, targets))
+		}
+	}
+}
+
 func TestTiledSameBitsAtAnyGOMAXPROCS(t *testing.T) {
 	onPaths(t, func(t *testing.T) {
 		for _, l := range tiledCases() {
@@ -418,11 +454,14 @@ func TestTiledLeadingLabel(t *testing.T) {
 		}
 		l := Stream(Rivals{1, lead})
 		for _, ahead := range []float32{40, 400, 4000} { // the sum keeps its digits below any label
-			x.W[0] = ahead
 			var ws Workspace
 			loss := make([]float32, 1)
+			x.W = []float32{ahead, 0, -1}
 			require.NoError(t, l.Forward(&ws, x, loss))
 			require.InEpsilon(t, math.Log(1+math.Exp(-1))-float64(ahead)/2, loss[0], 1e-6)
+			x.W = []float32{1, -ahead, -ahead - 1}
+			require.NoError(t, l.Forward(&ws, x, loss))
+			require.InEpsilon(t, math.Log(1+math.Exp(-1))-float64(ahead)-0.5, loss[0], 1e-6)
 		}
 	})
 }
