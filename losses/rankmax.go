@@ -22,7 +22,7 @@ func init() {
 		Theory: func(v Values) Theory { return rankmaxTheory(v.Num("margin")) },
 		New: func(v Values) graph.Rows {
 			m := v.Num("margin")
-			return graph.Rows{F32: rankmax[float32]{m}, F64: rankmax[float64]{m}, Fused: kernel.Stream(kernel.Rankmax{Margin: m})}
+			return graph.Rows{F32: rankmax[float32]{m}, F64: rankmax[float64]{m}, Fused: kernel.Rankmax{Margin: m}}
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			return graph.EachPositive(z, t, func(z *gorgonia.Node, y *graph.Targets) (*gorgonia.Node, error) {

@@ -15,7 +15,7 @@ type stepped interface{ isStepped() }
 
 func (Contrastive) isStepped() {}
 
-func (Rankmax) isStepped() {}
+func (rankmaxEach) isStepped() {}
 
 // foldFew sums the hinges over the scores above the least threshold of their row, and
 // reports false where they are too many.
@@ -176,65 +176,6 @@ func (l Contrastive) Solve(st State, _ []float32, r int, t RowTarget) float64 {
 
 // Map stores g·(w/n)·1[z > m].
 func (l Contrastive) Map(dst []float32, ldd int, z []float32, ldz, n int, p, g []float32) {
-	mapStep(dst, ldd, z, ldz, n, p, g)
-}
-
-// Rankmax is the Rankmax loss, the mean over the targets y of a row, by their
-// weights, of
-//
-//	ℓ = log1p(S/δ),  S = Σ_{j≠y} [z_j − z_y + δ]_+,  ∂ℓ/∂z_j = 1[z_j > z_y−δ]/(S + δ)
-//
-// and the entry of y makes the sum 0. Source: Kong, Krichene, Mayoraz, Rendle and
-// Zhang, NeurIPS 2020.
-type Rankmax struct {
-	Margin float64 // δ > 0
-}
-
-// Valid reports a margin outside of its range.
-func (l Rankmax) Valid() error {
-	if !(l.Margin > 0 && !math.IsInf(l.Margin, 1)) {
-		return fmt.Errorf("kernel: rankmax with margin %v; the margin is positive and finite", l.Margin)
-	}
-	return nil
-}
-
-// Scale returns 1.
-func (l Rankmax) Scale() float32 { return 1 }
-
-// Widths: the summary is S, the parameters are the threshold and 1/(S+δ).
-func (l Rankmax) Widths() (f, d, p int) { return 0, 1, 2 }
-
-// Each is true.
-func (l Rankmax) Each() bool { return true }
-
-// Balanced is true.
-func (l Rankmax) Balanced() bool { return true }
-
-// Start sets the threshold.
-func (l Rankmax) Start(p []float32, r int, t RowTarget) {
-	_, z := t.At(0)
-	p[r] = z - float32(l.Margin)
-}
-
-// Init sets the empty sum.
-func (l Rankmax) Init(st State, _ []float32) { clear(st.D) }
-
-// Fold adds the tile.
-func (l Rankmax) Fold(st State, p, z []float32, n int) { foldHinge(st, p, z, n) }
-
-// Merge adds the sums.
-func (l Rankmax) Merge(dst, src State) { axpyGo(1, src.D, dst.D) }
-
-// Solve returns ℓ.
-func (l Rankmax) Solve(st State, p []float32, r int, t RowTarget) float64 {
-	_, z := t.At(0)
-	s := st.D[r] + float64(z-z)
-	p[tileRows+r] = float32(1 / (s + l.Margin))
-	return math.Log1p((s + (s - s)) / l.Margin)
-}
-
-// Map stores g·1[z > z_y−δ]/(S+δ).
-func (l Rankmax) Map(dst []float32, ldd int, z []float32, ldz, n int, p, g []float32) {
 	mapStep(dst, ldd, z, ldz, n, p, g)
 }
 

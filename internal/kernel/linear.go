@@ -199,6 +199,7 @@ type Workspace struct {
 	few             fewState
 	best            bestState
 	kth             kthState
+	edges           edgeState
 	gram            gramState
 	slots           slotState
 	sumW            []float64
@@ -226,7 +227,7 @@ func (ws *Workspace) Sparse() bool { return ws.sparse }
 // Bytes returns the memory that the Workspace holds.
 func (ws *Workspace) Bytes() int {
 	n := 4*(cap(ws.kept)+cap(ws.ht)+cap(ws.hp)+cap(ws.dh)+cap(ws.stateF)+cap(ws.params)+cap(ws.ptr)+cap(ws.up)) + 8*cap(ws.stateD) +
-		20*cap(ws.entries) + 16*cap(ws.cells) + cap(ws.live) + 8*cap(ws.sumW) + ws.threshold.bytes() + ws.few.bytes() + ws.best.bytes() + ws.kth.bytes() + ws.gram.bytes() + ws.slots.bytes()
+		20*cap(ws.entries) + 16*cap(ws.cells) + cap(ws.live) + 8*cap(ws.sumW) + ws.threshold.bytes() + ws.few.bytes() + ws.best.bytes() + ws.kth.bytes() + ws.edges.bytes() + ws.gram.bytes() + ws.slots.bytes()
 	for _, s := range [][][]float32{ws.tiles, ws.grads, ws.wb, ws.dwb} {
 		for _, x := range s {
 			n += 4 * cap(x)

@@ -15,6 +15,13 @@ func WorkspaceBytes(l Loss, b, c, d, targets, budget int) int64 {
 		n += 4*int64(rows)*int64(d) + int64(b)*int64(k)*8*(rankChunks+1) + int64(Workers())*rankRows*int64(limit(k))*8
 		l = Stream(s.rivals())
 	}
+	if r, ok := l.(Rankmax); ok {
+		if 2*targets > rankmaxMost*b {
+			n += int64(targets) * int64(12+12*chunks)
+			targets = 0
+		}
+		l = Stream(rankmaxEach(r))
+	}
 	if s, ok := l.(streamed); ok {
 		f, sums, p := s.Widths()
 		slots := 1

@@ -319,7 +319,7 @@ func tiledCases() []lossCase {
 	return append(cs,
 		lossCase{Stream(Weighted{}), weightedRow()},
 		lossCase{Stream(Pairwise{}), pairwiseRow()},
-		lossCase{Stream(Rankmax{1}), rankmaxRow(1)}, lossCase{Stream(Rankmax{0.3}), rankmaxRow(0.3)},
+		lossCase{Rankmax{1}, rankmaxRow(1)}, lossCase{Rankmax{0.3}, rankmaxRow(0.3)},
 		lossCase{Perceptron{}, perceptronRow}, lossCase{CrammerSinger{1}, crammerSingerRow(1)})
 }
 
@@ -327,6 +327,13 @@ func TestTiledLossesMatchFloat64(t *testing.T) {
 	r := source(41)
 	var ws Workspace // one for all: nothing may be left over
 	for _, cfg := range shapes {
+		for _, l := range tiledCases() {
+			requireLoss(t, &ws, l.loss, newProblem(r, cfg), l.row, 2e-5, fmt.Sprintf("%T%+v %v", l.loss, l.loss, cfg))
+		}
+	}
+	for _, cfg := range []problemConfig{
+		{b: 70, c: 300, d: 16, sd: 1, bias: true, masked: true, padding: true, positives: 200}, {b: 5, c: 700, d: 9, sd: 3, positives: 300},
+	} {
 		for _, l := range tiledCases() {
 			requireLoss(t, &ws, l.loss, newProblem(r, cfg), l.row, 2e-5, fmt.Sprintf("%T%+v %v", l.loss, l.loss, cfg))
 		}
@@ -355,7 +362,7 @@ func TestTiledLossesMatchFloat64(t *testing.T) {
 			}
 		}
 		for _, l := range []lossCase{
-			{Stream(Rankmax{0.5}), rankmaxRow(0.5)}, {Stream(Contrastive{2.5, 10}), contrastiveRow(Contrastive{2.5, 10})},
+			{Rankmax{0.5}, rankmaxRow(0.5)}, {Stream(Contrastive{2.5, 10}), contrastiveRow(Contrastive{2.5, 10})},
 		} {
 			sparse += requireLoss(t, &ws, l.loss, p, l.row, 2e-5, fmt.Sprintf("%+v ahead, %v", l.loss, cfg))
 		}
@@ -412,6 +419,7 @@ func TestTiledSameBitsAtAnyGOMAXPROCS(t *testing.T) {
 	onPaths(t, func(t *testing.T) {
 		for _, l := range tiledCases() {
 			sameBits(t, l.loss, newProblem(source(42), problemConfig{b: 100, c: 3000, d: 12, sd: 1, bias: true, positives: 3}))
+			sameBits(t, l.loss, newProblem(source(42), problemConfig{b: 30, c: 600, d: 12, sd: 1, positives: 200}))
 		}
 	})
 }
@@ -431,6 +439,13 @@ func TestTiledNaN(t *testing.T) {
 					var ws Workspace
 					require.NoError(t, l.loss.Forward(&ws, &p.Linear, loss))
 					require.True(t, loss[0] != loss[0], "%+v: %v at %d gives %v", l.loss, bad, at, loss[0])
+					require.Zero(t, loss[1])
+					p.Label, p.Ptr = nil, []int32{0, 100, 100}
+					for k := range int32(100) {
+						p.Pos, p.Weight = append(p.Pos, 5+k), append(p.Weight, 1./100)
+					}
+					require.NoError(t, l.loss.Forward(&ws, &p.Linear, loss))
+					require.True(t, loss[0] != loss[0], "%+v: %v at %d among 100 targets gives %v", l.loss, bad, at, loss[0])
 					require.Zero(t, loss[1])
 				}
 			}
@@ -473,7 +488,7 @@ func TestTiledRefusesBadParameters(t *testing.T) {
 		"β is positive":                  Stream(Logistic{}),
 		"of order 3":                     Stream(Taylor{3}),
 		"weight is not negative":         Stream(Contrastive{0, -1}),
-		"rankmax with margin 0":          Stream(Rankmax{}),
+		"rankmax with margin 0":          Rankmax{},
 		"surrogate softmax with τ = 0":   Stream(Surrogate{Power: 1, Floor: 1}),
 		"no surrogate 3":                 Stream(Surrogate{3, 1, 1, 1}),
 		"hinge with margin 0":            CrammerSinger{},
