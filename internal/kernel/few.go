@@ -104,8 +104,8 @@ func (ws *Workspace) sortNonzeros(worker, chunk int, target func(at int32) float
 	for c0 := lo; c0 < hi; c0 += tileClasses {
 		for panel := range ws.panels {
 			for _, at := range ws.inCell(c0, panel) {
-				e := &ws.entries[at.entry]
-				nz = append(nz, nonzero{e.class, e.row, target(at.entry)})
+				e := &ws.entries[at]
+				nz = append(nz, nonzero{e.class, e.row, target(at)})
 			}
 		}
 	}

@@ -402,8 +402,8 @@ func (ws *Workspace) gramRows(worker, chunk int, out *Grad) {
 		for t := c0; t < c0+n; t += tileClasses {
 			for panel := range ws.panels {
 				for _, at := range ws.inCell(t, panel) {
-					y := &ws.entries[at.entry]
-					v := ws.up[y.row] * s.c[at.entry]
+					y := &ws.entries[at]
+					v := ws.up[y.row] * s.c[at]
 					if out.W != nil {
 						axpy(v, ws.hp[int(y.row)*ws.dp:][:x.D], out.W[int(y.class)*x.D:][:x.D])
 					}

@@ -184,7 +184,8 @@ type Workspace struct {
 	ht              []float32 // [panels][D][64]: H scaled, rows of the batch along the lanes
 	hp              []float32 // [B][dp]: H padded, padding rows zero
 	entries         []entry
-	cells           []cell  // entries by tile, in order
+	cells           []int32 // places in entries, by class tile and in order
+	tileStart       []int32 // [tiles+1]: cells before those of a tile of classes
 	ptr             []int32 // [B+1]: entries of each row
 	live            []bool  // rows that are not padding
 	classes         int     // that are not masked
@@ -214,12 +215,6 @@ type entry struct {
 	weight, z, grad float32
 }
 
-// cell is an entry filed under the tile it lies in.
-type cell struct {
-	tile  uint64
-	entry int32
-}
-
 // Sparse reports whether the last Forward found a gradient with few rows, so
 // that Backward can fill Grad.Rows.
 func (ws *Workspace) Sparse() bool { return ws.sparse }
@@ -227,7 +222,7 @@ func (ws *Workspace) Sparse() bool { return ws.sparse }
 // Bytes returns the memory that the Workspace holds.
 func (ws *Workspace) Bytes() int {
 	n := 4*(cap(ws.kept)+cap(ws.ht)+cap(ws.hp)+cap(ws.dh)+cap(ws.stateF)+cap(ws.params)+cap(ws.ptr)+cap(ws.up)) + 8*cap(ws.stateD) +
-		20*cap(ws.entries) + 16*cap(ws.cells) + cap(ws.live) + 8*cap(ws.sumW) + ws.threshold.bytes() + ws.few.bytes() + ws.best.bytes() + ws.kth.bytes() + ws.edges.bytes() + ws.gram.bytes() + ws.slots.bytes()
+		20*cap(ws.entries) + 4*cap(ws.cells) + 4*cap(ws.tileStart) + cap(ws.live) + 8*cap(ws.sumW) + ws.threshold.bytes() + ws.few.bytes() + ws.best.bytes() + ws.kth.bytes() + ws.edges.bytes() + ws.gram.bytes() + ws.slots.bytes()
 	for _, s := range [][][]float32{ws.tiles, ws.grads, ws.wb, ws.dwb} {
 		for _, x := range s {
 			n += 4 * cap(x)
@@ -307,30 +302,33 @@ func (ws *Workspace) file() {
 		ws.live[i] = int(ws.ptr[i]) < len(ws.entries)
 	}
 	ws.ptr[x.B] = int32(len(ws.entries))
-	ws.cells = grow(ws.cells, len(ws.entries))
+	// A counting sort by class tile; in a tile the order of the rows stays.
+	tiles := ceil(x.C, tileClasses)
+	ws.cells, ws.tileStart = grow(ws.cells, len(ws.entries)), grow(ws.tileStart, tiles+2)
+	start := ws.tileStart
+	clear(start)
+	for _, e := range ws.entries {
+		start[e.class/tileClasses+2]++
+	}
+	for t := range tiles {
+		start[t+2] += start[t+1]
+	}
 	for i, e := range ws.entries {
-		ws.cells[i] = cell{ws.cellOf(int(e.class), int(e.row)), int32(i)}
+		at := &start[e.class/tileClasses+1]
+		ws.cells[*at] = int32(i)
+		*at++
 	}
-	slices.SortFunc(ws.cells, func(a, b cell) int {
-		return cmp.Or(cmp.Compare(a.tile, b.tile), cmp.Compare(a.entry, b.entry))
-	})
 }
 
-// cellOf numbers the tiles, classes first.
-func (ws *Workspace) cellOf(class, row int) uint64 {
-	return uint64(class/tileClasses)*uint64(ws.panels) + uint64(row/tileRows)
-}
-
-// inCell returns the entries of the tile that starts at class c0 of a panel.
-func (ws *Workspace) inCell(c0, panel int) []cell {
-	id := ws.cellOf(c0, panel*tileRows)
-	byTile := func(c cell, id uint64) int { return cmp.Compare(c.tile, id) }
-	lo, _ := slices.BinarySearchFunc(ws.cells, id, byTile)
-	hi := lo
-	for hi < len(ws.cells) && ws.cells[hi].tile == id {
-		hi++
-	}
-	return ws.cells[lo:hi]
+// inCell returns the places of the entries of the tile that starts at class c0 of a
+// panel.
+func (ws *Workspace) inCell(c0, panel int) []int32 {
+	t := c0 / tileClasses
+	cells := ws.cells[ws.tileStart[t]:ws.tileStart[t+1]]
+	byRow := func(at int32, row int) int { return cmp.Compare(int(ws.entries[at].row), row) }
+	lo, _ := slices.BinarySearchFunc(cells, panel*tileRows, byRow)
+	hi, _ := slices.BinarySearchFunc(cells[lo:], (panel+1)*tileRows, byRow)
+	return cells[lo : lo+hi]
 }
 
 func (ws *Workspace) targets(i int) []entry { return ws.entries[ws.ptr[i]:ws.ptr[i+1]] }

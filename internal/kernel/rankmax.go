@@ -174,7 +174,7 @@ func (l Rankmax) backwardMany(ws *Workspace, x *Linear, g []float32, out *Grad) 
 			}
 		}
 		for _, c := range ws.inCell(c0, panel) {
-			e := &ws.entries[c.entry]
+			e := &ws.entries[c]
 			p[(int(e.class)-c0)*ldp+int(e.row)%tileRows] += ws.up[e.row] * e.grad
 		}
 	})

@@ -70,7 +70,8 @@ func (s Softmax) Solve(st State, p []float32, r int, t RowTarget) float64 {
 	sum := rest
 	for k := range t.Len() {
 		_, z := t.At(k)
-		sum += math.Exp2(float64(z) - top)
+		t.work[k] = math.Exp2(float64(z) - top)
+		sum += t.work[k]
 	}
 	lse := top + math.Log2(sum)
 	eps := float64(s.Smoothing)
@@ -82,7 +83,7 @@ func (s Softmax) Solve(st State, p []float32, r int, t RowTarget) float64 {
 	for k := range t.Len() {
 		w, z := t.At(k)
 		l += float64(w) * (lse - float64(z))
-		t.Set(k, (math.Exp2(float64(z)-lse)-(1-eps)*float64(w)-share)/float64(s.Tau))
+		t.Set(k, (t.work[k]/sum-(1-eps)*float64(w)-share)/float64(s.Tau))
 	}
 	if t.Len() == 1 { // log1p keeps the digits of the others
 		_, z := t.At(0)

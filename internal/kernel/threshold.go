@@ -680,7 +680,7 @@ func (h hinge) backward(ws *Workspace, x *Linear, g []float32, out *Grad) error 
 	ws.backward(out, func(_, _, panel, c0, n int, p []float32, ldp int, z []float32, ldz int) {
 		tileHingeMap(p, ldp, z, ldz, n, s.tau[panel*tileRows:][:tileRows], s.scale[panel*tileRows:][:tileRows], float32(h.e))
 		for _, c := range ws.inCell(c0, panel) {
-			e := &ws.entries[c.entry]
+			e := &ws.entries[c]
 			p[(int(e.class)-c0)*ldp+int(e.row)%tileRows] -= ws.up[e.row] * e.weight
 		}
 	})

@@ -279,26 +279,26 @@ func (e *entry) at(c0 int) int { return (int(e.class)-c0)*tileRows + int(e.row)%
 
 // capture takes the scores of targets from their tile, so that they carry the same
 // rounding as the sums over all classes.
-func (ws *Workspace) capture(z []float32, c0 int, cells []cell) {
+func (ws *Workspace) capture(z []float32, c0 int, cells []int32) {
 	for _, c := range cells {
-		e := &ws.entries[c.entry]
+		e := &ws.entries[c]
 		e.z = z[e.at(c0)]
 	}
 }
 
 // hide takes the k-th target of every row out of a tile, or all for k = −1, and show
 // puts them back.
-func (ws *Workspace) hide(z []float32, c0 int, cells []cell, k int) {
+func (ws *Workspace) hide(z []float32, c0 int, cells []int32, k int) {
 	for _, c := range cells {
-		if ws.isNth(c.entry, k) {
-			z[ws.entries[c.entry].at(c0)] = float32(math.Inf(-1))
+		if ws.isNth(c, k) {
+			z[ws.entries[c].at(c0)] = float32(math.Inf(-1))
 		}
 	}
 }
 
-func (ws *Workspace) show(z []float32, c0 int, cells []cell) {
+func (ws *Workspace) show(z []float32, c0 int, cells []int32) {
 	for _, c := range cells {
-		e := &ws.entries[c.entry]
+		e := &ws.entries[c]
 		z[e.at(c0)] = e.z
 	}
 }
@@ -402,7 +402,7 @@ func (l streamed) mapTile(ws *Workspace, balance bool, worker, chunk, panel, c0,
 		}
 		l.Map(dst, ldd, z, ldz, n, ws.slotParams(slot, np), up)
 		for _, c := range cells {
-			if e := &ws.entries[c.entry]; ws.isNth(c.entry, l.nth(slot-lo)) {
+			if e := &ws.entries[c]; ws.isNth(c, l.nth(slot-lo)) {
 				r := int(e.row) % tileRows
 				dst[(int(e.class)-c0)*ldd+r] = up[r] * e.grad
 			}

@@ -332,7 +332,7 @@ func TestTiledLossesMatchFloat64(t *testing.T) {
 		}
 	}
 	for _, cfg := range []problemConfig{
-		{b: 70, c: 300, d: 16, sd: 1, bias: true, masked: true, padding: true, positives: 200}, {b: 5, c: 700, d: 9, sd: 3, positives: 300},
+		{b: 70, c: 160, d: 16, sd: 1, bias: true, masked: true, padding: true, positives: 106}, {b: 5, c: 400, d: 9, sd: 3, positives: 150},
 	} {
 		for _, l := range tiledCases() {
 			requireLoss(t, &ws, l.loss, newProblem(r, cfg), l.row, 2e-5, fmt.Sprintf("%T%+v %v", l.loss, l.loss, cfg))
@@ -419,7 +419,7 @@ func TestTiledSameBitsAtAnyGOMAXPROCS(t *testing.T) {
 	onPaths(t, func(t *testing.T) {
 		for _, l := range tiledCases() {
 			sameBits(t, l.loss, newProblem(source(42), problemConfig{b: 100, c: 3000, d: 12, sd: 1, bias: true, positives: 3}))
-			sameBits(t, l.loss, newProblem(source(42), problemConfig{b: 30, c: 600, d: 12, sd: 1, positives: 200}))
+			sameBits(t, l.loss, newProblem(source(42), problemConfig{b: 20, c: 400, d: 12, sd: 1, positives: 120}))
 		}
 	})
 }
