@@ -113,6 +113,9 @@ func (m *measured) table(b *strings.Builder) {
 	fmt.Fprintf(b, " · load %.2f before, %.2f after", m.load[0], m.load[1])
 	if m.peak > 0 {
 		fmt.Fprintf(b, " · FMA peak %.0f GF/s", m.peak/1e9)
+		if m.job.flops > 0 { // of four products, of which scores that are kept spare one
+			fmt.Fprintf(b, ", at which three matrix products take %s ms", number(1e3*0.75*m.job.flops/m.peak))
+		}
 	}
 	fmt.Fprintf(b, "\n\n| contestant | runs | min ms | median ms | CPU ms | min : %[1]s | median : %[1]s | CPU : %[1]s | extra MB | peak MB |\n|---|---|---|---|---|---|---|---|---|---|\n", m.results[0].name)
 	base := m.of(m.results[0].name)
