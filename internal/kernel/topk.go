@@ -82,6 +82,10 @@ func (r *Ranker) TopK(ids []int32, scores []float32, x *Linear, k int, seen func
 		r.bound[i] = float32(math.Inf(-1))
 	}
 	r.workers = enough(r.workers, Workers())
+	first := 0 // chunks before the others
+	if groups >= Workers() {
+		first = 1
+	}
 	scan := func(worker, chunk, group int) {
 		lo, hi := chunk*blocks/chunks*blockClasses, min((chunk+1)*blocks/chunks*blockClasses, x.C)
 		b0, b1 := cut(group, size, x.B)
@@ -91,16 +95,12 @@ func (r *Ranker) TopK(ids []int32, scores []float32, x *Linear, k int, seen func
 			at := chunk*x.B + i
 			best := w.best(i-b0, k)
 			r.count[at] = int32(copy(r.found[at*k:][:k], best))
-			if chunk == 0 && len(best) == k {
+			if chunk < first && len(best) == k {
 				r.bound[i] = keyScore(slices.Min(best))
 			}
 		}
 	}
-	first := 0
-	if groups >= Workers() {
-		first = 1
-		Parallel(groups, func(worker, group int) { scan(worker, 0, group) })
-	}
+	Parallel(first*groups, func(worker, group int) { scan(worker, 0, group) })
 	Parallel((chunks-first)*groups, func(worker, task int) {
 		scan(worker, first+task%(chunks-first), task/(chunks-first))
 	})
