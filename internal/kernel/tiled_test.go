@@ -341,7 +341,7 @@ func TestTiledLossesMatchFloat64(t *testing.T) {
 	// Few classes lie above these thresholds.
 	sparse := 0
 	for _, cfg := range []problemConfig{
-		{b: 70, c: 2000, d: 16, sd: 1, bias: true, padding: true}, {b: 20, c: 3000, d: 17, sd: 1, masked: true, positives: 4},
+		{b: 20, c: 3000, d: 16, sd: 1, bias: true, padding: true}, {b: 20, c: 3000, d: 17, sd: 1, masked: true, positives: 4},
 	} {
 		p := newProblem(r, cfg)
 		ahead := func(i int, c int32) { // rows and their targets have a direction of their own
@@ -362,7 +362,7 @@ func TestTiledLossesMatchFloat64(t *testing.T) {
 			}
 		}
 		for _, l := range []lossCase{
-			{Rankmax{0.5}, rankmaxRow(0.5)}, {Stream(Contrastive{2.5, 10}), contrastiveRow(Contrastive{2.5, 10})},
+			{Rankmax{0.5}, rankmaxRow(0.5)}, {Stream(Contrastive{4, 10}), contrastiveRow(Contrastive{4, 10})},
 		} {
 			sparse += requireLoss(t, &ws, l.loss, p, l.row, 2e-5, fmt.Sprintf("%+v ahead, %v", l.loss, cfg))
 		}
