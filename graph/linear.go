@@ -31,11 +31,11 @@ const chunks = 16
 // analytic form l: Loss(l, H·Wᵀ + 1·Biasᵀ, t) without the [B,C] matrix of
 // scores.
 //
-// At float32 a loss with a Fused form, as every registered one has, takes that:
-// tiles of scores that stay in cache, and, where the gradient of W is asked for by
-// a Param alone and the loss finds it sparse, only its rows that are not zero; see
-// [Gradient]. With a gradient, scores of up to 256 MiB in all are kept for it; more
-// are computed again.
+// At float32 a loss with a Fused form, as every registered one has (sl-at-k up to
+// k=1000), takes that: tiles of scores that stay in cache, and, where the gradient
+// of W is asked for by a Param alone and the loss finds it sparse, only its rows
+// that are not zero; see [Gradient]. With a gradient, scores of up to 256 MiB in all
+// are kept for it; more are computed again.
 //
 // Else, and at float64, the op works through blocks of rows whose scores and
 // gradients fit in 32 MiB, at least one row. The gradient then recomputes the scores

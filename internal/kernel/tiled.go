@@ -17,7 +17,8 @@ import "math"
 // A loss that is the mean over its targets, by their weights, of a loss of one
 // label may be stated as that, by Each: then every target of a row is a problem of
 // its own, in which the others are classes like any. Problems of a row share its
-// scores, not their summaries.
+// scores, not their summaries; 64 rows cost as many maps as the row of most targets
+// has.
 //
 // Everything is laid out for 64 rows at once: the k-th number of row r lies at
 // k·64+r, and the score of class c for row r at z[c·ld+r]. Scores are those of the
