@@ -77,6 +77,24 @@ func TestTopKMatchesASort(t *testing.T) {
 	})
 }
 
+// TestTopKOfFewRows: several goroutines scan chunks of one group of rows, which the
+// race detector watches.
+func TestTopKOfFewRows(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	x := newProblem(source(32), problemConfig{b: 3, c: 2*rankClasses + 9, d: 2, sd: 1}).Linear
+	var ranker Ranker
+	top := func(procs int) []int32 {
+		runtime.GOMAXPROCS(procs)
+		ids := make([]int32, 3*5)
+		require.NoError(t, ranker.TopK(ids, nil, &x, 5, nil))
+		return ids
+	}
+	want := top(1)
+	for range 5 {
+		require.Equal(t, want, top(4))
+	}
+}
+
 func TestTopKLeavesOutNaN(t *testing.T) {
 	onPaths(t, func(t *testing.T) {
 		x := &Linear{B: 1, C: 4, D: 1, H: []float32{1}, W: []float32{nan, 1, -inf, inf}}
