@@ -75,6 +75,11 @@ func (c Classes) valid(name string) error {
 	if c.H.Shape()[1] != c.W.Shape()[1] {
 		return fmt.Errorf("graph: %s: H is %v and W is %v; want [B,d] and [C,d]", name, c.H.Shape(), c.W.Shape())
 	}
+	for _, n := range []node{c.H, c.W, c.Bias} {
+		if n != nil && n.Dtype() == tensor.Int32 {
+			return fmt.Errorf("graph: %s: %s is Int32; want floating-point", name, describe(n))
+		}
+	}
 	if c.Bias != nil && !slices.Equal(c.Bias.Shape(), c.W.Shape()[:1]) {
 		return fmt.Errorf("graph: %s: W is %v and the bias is %v; want [C,d] and [C]", name, c.W.Shape(), c.Bias.Shape())
 	}
@@ -157,16 +162,16 @@ func (s *scoreState[T]) scratch() int64 {
 	return bytesOf[T](n) + 4*int64(s.b+1)
 }
 
-// scratch is what backward makes: dH, H again, and for each score where its class
-// comes in the order of classes. Rows of dW that somebody asks for all at once are
-// counted too.
+// scratch is what backward makes: dH, the order of classes and what it adds up.
 func (g *scoreGrad[T]) scratch() int64 {
-	rows := min(g.rows(), g.classes)
-	n := 2*g.b*g.d + 2*g.m + rows*(g.d+1)
 	if g.layout == shared {
-		n += g.rows() * g.d
+		return orderBytes(g.rows(), g.classes) + bytesOf[T](g.b*g.d+g.m+g.rows()*(g.d+1))
 	}
-	return bytesOf[T](n) + 32*int64(g.m)
+	terms := termBytes[T](g.m, g.classes) + bytesOf[T](2*g.b*g.d+g.b)
+	if g.unit {
+		terms += bytesOf[T](g.m)
+	}
+	return terms
 }
 
 // ids returns the class of each score; of shared ones, of each column.
@@ -342,6 +347,14 @@ type termOrder[T Float] struct {
 	kernel.Order
 	src  []int32
 	coef []T
+}
+
+// orderBytes returns the memory of the order of n ids below classes.
+func orderBytes(n, classes int) int64 { return 20*int64(n) + 8*int64(min(n, classes)) }
+
+// termBytes returns that of a termOrder.
+func termBytes[T Float](n, classes int) int64 {
+	return orderBytes(n, classes) + 4*int64(n) + bytesOf[T](n)
 }
 
 // file files terms by ids, all below n, of which negative ones are left out. Term i

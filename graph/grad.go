@@ -17,14 +17,27 @@ import (
 // gorgonia.Grad, called twice in one graph, silently returns the first
 // gradients for shared nodes; do not mix the two.
 //
-// The gradient of a leaf whose rows alone are read, as by [RowScores], is a
-// token that [Program.Grad] resolves to the rows.
+// Each gradient has the shape of its node, also where few rows are not zero, as by
+// [RowScores]: a Program made by Train spares the others.
 func Grad(cost *gorgonia.Node, wrt ...*gorgonia.Node) (gorgonia.Nodes, error) {
-	return reverse(cost, wrt, false)
+	grads, err := reverse(cost, wrt, false)
+	var e Expr
+	for i, g := range grads {
+		if rowsOf(g) != nil {
+			grads[i] = e.N(denseRows(g, wrt[i], nil))
+		}
+	}
+	if err == nil {
+		err = e.Err
+	}
+	if err != nil {
+		return nil, err
+	}
+	return grads, nil
 }
 
-// reverse is Grad; if partial, each of wrt counts as independent of the others,
-// although one may be computed from another.
+// reverse is Grad, but the gradient of a leaf may be row-sparse; if partial, each of
+// wrt counts as independent of the others, although one may be computed from another.
 func reverse(cost node, wrt []node, partial bool) (gorgonia.Nodes, error) {
 	if err := wantDims("grad", "cost", cost, 0); err != nil {
 		return nil, err

@@ -63,7 +63,7 @@ func (b *Builder[T]) Train(cost *gorgonia.Node) (*Program[T], error) {
 	if err := Verify(cost); err != nil {
 		return nil, err
 	}
-	grads, err := Grad(cost, b.params...)
+	grads, err := reverse(cost, b.params, false)
 	if err != nil {
 		return nil, err
 	}
@@ -200,7 +200,8 @@ func cause(err error) error {
 // Bytes estimates the memory that the Program holds once it has run, its leaves
 // apart: the value of each node, and what ops keep beside it, gradients above all.
 // What an op makes of the data is counted at its largest: a row-sparse gradient of
-// W that the loss may also find dense counts as dense.
+// W that the loss may also find dense counts as dense. The rows that Grad adds up come
+// on top; Step with a [SumUpdater] makes none.
 func (p *Program[T]) Bytes() int64 {
 	total := int64(0)
 	for _, n := range p.nodes {

@@ -166,7 +166,7 @@ type rowSparse struct {
 // rowsNode is the node of a row-sparse gradient that its body, run after in,
 // leaves in *s32 or *s64.
 func rowsNode(name string, s32 *RowSums[float32], s64 *RowSums[float64], live func(bool), f32 body[float32], f64 body[float64], in ...node) (node, error) {
-	n, err := apply(spec{name: name, shape: tensor.Shape{1}, f32: f32, f64: f64, live: live, constant: true}, in...)
+	n, err := apply(spec{name: name, shape: tensor.Shape{1}, f32: f32, f64: f64, live: live}, in...)
 	if err != nil {
 		return nil, err
 	}
@@ -205,21 +205,21 @@ func mergeBody[T Float](a, b, to *RowSums[T]) body[T] {
 	}
 }
 
-// denseRows returns the row-sparse gradient g of a node of that shape as a
-// matrix, added to dense where that is not nil.
-func denseRows(g, dense node, shape tensor.Shape) (node, error) {
+// denseRows returns the row-sparse gradient g of n as a matrix, added to dense where
+// that is not nil.
+func denseRows(g, n, dense node) (node, error) {
 	r := rowsOf(g)
-	in := []node{g}
+	in := []node{g, n} // sums may read n, whose memory a stock op may take before them
 	if dense != nil {
 		in = append(in, dense)
 	}
-	return apply(spec{name: "dense rows", shape: shape, f32: denseRowsBody(r.s32), f64: denseRowsBody(r.s64)}, in...)
+	return apply(spec{name: "dense rows", shape: slices.Clone(n.Shape()), f32: denseRowsBody(r.s32), f64: denseRowsBody(r.s64)}, in...)
 }
 
 func denseRowsBody[T Float](s *RowSums[T]) body[T] {
 	return func(dst []T, in []any) error {
-		if len(in) > 1 {
-			copy(dst, vec[T](in[1]))
+		if len(in) > 2 {
+			copy(dst, vec[T](in[2]))
 		} else {
 			clear(dst)
 		}
@@ -254,5 +254,5 @@ func sumRows(n node, terms gorgonia.Nodes) (node, error) {
 	if len(dense) > 0 {
 		rest = e.N(sumTerms(n, dense))
 	}
-	return e.N(denseRows(sparse, rest, slices.Clone(n.Shape()))), e.Err
+	return e.N(denseRows(sparse, n, rest)), e.Err
 }

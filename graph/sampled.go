@@ -120,17 +120,21 @@ func (s Sampled) leaves(l Rows, name string, b, k, n int) ([]node, error) {
 		n      node
 		shapes []tensor.Shape
 		needed bool
+		kind   string
 	}{
-		{"classes of draws", s.IDs, []tensor.Shape{own, {k}}, true},
-		{"log q of positives", s.PosLogQ, []tensor.Shape{{n}}, s.Correction != Uncorrected},
-		{"log q of draws", s.LogQ, []tensor.Shape{own, {k}}, s.Correction != Uncorrected},
-		{"rows of draws", s.From, []tensor.Shape{{k}}, s.From != nil},
+		{"classes of draws", s.IDs, []tensor.Shape{own, {k}}, true, "Int32"},
+		{"log q of positives", s.PosLogQ, []tensor.Shape{{n}}, s.Correction != Uncorrected, "floating-point"},
+		{"log q of draws", s.LogQ, []tensor.Shape{own, {k}}, s.Correction != Uncorrected, "floating-point"},
+		{"rows of draws", s.From, []tensor.Shape{{k}}, s.From != nil, "Int32"},
 	} {
 		if !a.needed {
 			continue
 		}
 		if a.n == nil || !slices.ContainsFunc(a.shapes, a.n.Shape().Eq) {
 			return nil, fmt.Errorf("graph: %s: %s are %v; want %v", name, a.what, shapeOf(a.n), a.shapes)
+		}
+		if (a.n.Dtype() == tensor.Int32) != (a.kind == "Int32") {
+			return nil, fmt.Errorf("graph: %s: %s are %v; want %s", name, a.what, a.n.Dtype(), a.kind)
 		}
 		in = append(in, a.n)
 	}
@@ -245,8 +249,8 @@ func (s *sampledRows[T]) start(i int) int {
 }
 
 // candidates stores in z [K] the corrected scores of row i's draws, masked where
-// they are left out for positive y, and returns the corrected score of the
-// positive number j of the row.
+// they are left out for positive y, the number j of the row, and returns log k, −Inf
+// if none is kept.
 func (s *sampledRows[T]) candidates(z []T, r sampledRow[T], i, j int, y int32) T {
 	x := &s.now
 	copy(z, r.neg)
@@ -258,22 +262,28 @@ func (s *sampledRows[T]) candidates(z []T, r sampledRow[T], i, j int, y int32) T
 			kept++
 		}
 	}
-	score := r.pos[j]
+	logK := T(math.Log(float64(kept)))
 	if s.correction == Uncorrected || kept == 0 {
-		return score
+		return logK
 	}
-	posLogQ := x.posLogQ[s.start(i)+j]
-	shift := T(math.Log(float64(kept)))
-	if s.correction == CorrectLogQ {
-		score -= s.unit * (posLogQ + shift)
-	} else {
+	shift := logK
+	if s.correction == CorrectImportance {
 		// log(k q/(1−q_y)); a proposal that knows only y has none left.
-		shift -= T(math.Log1p(-min(math.Exp(float64(posLogQ)), 1-1e-12)))
+		shift -= T(math.Log1p(-min(math.Exp(float64(x.posLogQ[s.start(i)+j])), 1-1e-12)))
 	}
 	for m, lq := range of(x.logQ, s.sharedLogQ, i, s.k) {
 		z[m] -= s.unit * (lq + shift)
 	}
-	return score
+	return logK
+}
+
+// positive returns the corrected score of the positive number j of row i, whose draws
+// that are kept are logK as candidates returns it: none leave the score as it is.
+func (s *sampledRows[T]) positive(r sampledRow[T], i, j int, logK T) T {
+	if s.correction != CorrectLogQ || math.IsInf(float64(logK), -1) {
+		return r.pos[j]
+	}
+	return r.pos[j] - s.unit*(s.now.posLogQ[s.start(i)+j]+logK)
 }
 
 // oneByOne evaluates the positives of row i, each alone.
@@ -282,7 +292,7 @@ func (s *sampledRows[T]) oneByOne(r sampledRow[T], i int, t Target[T], w []T) T 
 	z, dz := w[work:work+s.k+1], w[work+s.k+1:work+2*(s.k+1)]
 	var loss T
 	for j, y := range t.Pos {
-		z[0] = s.candidates(z[1:], r, i, j, y)
+		z[0] = s.positive(r, i, j, s.candidates(z[1:], r, i, j, y))
 		loss += t.Weight[j] * s.row.Row(dz, z, s.first, w[:work])
 		if r.dpos != nil {
 			r.dpos[j] = t.Weight[j] * dz[0]
@@ -294,14 +304,11 @@ func (s *sampledRows[T]) oneByOne(r sampledRow[T], i int, t Target[T], w []T) T 
 
 // together evaluates them at once: with hits kept they have the same negatives.
 func (s *sampledRows[T]) together(r sampledRow[T], i int, t Target[T], w []T) T {
-	m, p := len(t.Pos), s.start(i)
+	m := len(t.Pos)
 	z, dz, o, do := w[:s.k], w[s.k:2*s.k], w[2*s.k:2*s.k+m], w[2*s.k+m:2*s.k+2*m]
-	o[0] = s.candidates(z, r, i, 0, -1)
-	for j := 1; j < m; j++ {
-		o[j] = r.pos[j]
-		if s.correction == CorrectLogQ {
-			o[j] += o[0] - r.pos[0] + s.unit*(s.now.posLogQ[p]-s.now.posLogQ[p+j])
-		}
+	logK := s.candidates(z, r, i, 0, -1)
+	for j := range o {
+		o[j] = s.positive(r, i, j, logK)
 	}
 	loss := s.many.Many(do, dz, o, z, t.Weight)
 	if r.dpos != nil {

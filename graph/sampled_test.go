@@ -265,3 +265,54 @@ func TestSampledFaults(t *testing.T) {
 	_, err = RaggedLoss(testRows(0.7), none, ids, tg)
 	require.ErrorContains(t, err, "z is nil")
 }
+
+// testLogistic sums log(1+e^∓z): unlike a softmax, it sees what all scores gain.
+type testLogistic[T Float] struct{}
+
+func (testLogistic[T]) WorkLen(int) int { return 0 }
+
+func (l testLogistic[T]) Row(dz, z []T, _ Target[T], _ []T) T {
+	return l.Many(dz[:1], dz[1:], z[:1], z[1:], []T{1})
+}
+
+func (testLogistic[T]) Many(dpos, dneg, pos, neg, weight []T) T {
+	var loss, mass float64
+	for i, s := range pos {
+		w := float64(weight[i])
+		mass += w
+		loss += w * math.Log1p(math.Exp(-float64(s)))
+		dpos[i] = T(-w / (1 + math.Exp(float64(s))))
+	}
+	for j, s := range neg {
+		loss += mass * math.Log1p(math.Exp(float64(s)))
+		dneg[j] = T(mass / (1 + math.Exp(-float64(s))))
+	}
+	return T(loss)
+}
+
+// TestSampledLossAlone: positives that keep no draw are alone, with the scores that
+// they have, also where they are taken together.
+func TestSampledLossAlone(t *testing.T) {
+	b := NewBuilder[float64]()
+	scores := []float64{1, -2, 0.5}
+	tg, data := b.Targets("t", 1, 3)
+	require.NoError(t, data.Append([]int32{1, 2, 5}, nil))
+	ids, id := b.IndexMatrix("ids", 1, 2)
+	copy(id, []int32{-1, -1})
+	s := Sampled{Pos: b.Param("pos", scores, 3), Neg: b.Param("neg", []float64{1, 2}, 1, 2), IDs: ids, Correction: CorrectLogQ, Classes: 9}
+	s.LogQ, _ = b.Input("logq", 1, 2)
+	var logQ []float64
+	s.PosLogQ, logQ = b.Input("poslogq", 3)
+	copy(logQ, []float64{-1, -2, -3})
+	loss, err := SampledLoss(Rows{Text: "logistic", F32: testLogistic[float32]{}, F64: testLogistic[float64]{}}, s, tg)
+	require.NoError(t, err)
+	p, err := b.Eval(loss)
+	require.NoError(t, err)
+	defer p.Close()
+	require.NoError(t, p.Run())
+	want := 0.0
+	for _, z := range scores {
+		want += math.Log1p(math.Exp(-z)) / 3
+	}
+	require.InDelta(t, want, p.Value(loss)[0], 1e-12)
+}

@@ -227,8 +227,7 @@ func (g *sampledLinearGrad[T]) ask(i int) {
 }
 
 func (g *sampledLinearGrad[T]) scratch() int64 {
-	total := g.n + g.b*g.k
-	return 24*int64(total) + bytesOf[T](2*g.b*g.d+total)
+	return termBytes[T](g.n+g.b*g.k, g.c) + bytesOf[T](2*g.b*g.d+g.b)
 }
 
 func (g *sampledLinearGrad[T]) backward(_ []T, in []any) error {

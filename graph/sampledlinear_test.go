@@ -308,7 +308,163 @@ func TestSampledLinearFaults(t *testing.T) {
 	require.ErrorContains(t, err, "no analytic form")
 	_, err = SampledLinearLoss(testRows(1), c, Sampled{IDs: ids, Correction: CorrectLogQ}, tg)
 	require.ErrorContains(t, err, "log q of positives")
+	floats, _ := b.Input("floats", 2, 4)
+	_, err = SampledLinearLoss(testRows(1), c, Sampled{IDs: floats}, tg)
+	require.ErrorContains(t, err, "classes of draws are float64; want Int32")
+	posLogQ, _ := b.Input("poslogq", 2)
+	_, err = SampledLinearLoss(testRows(1), c, Sampled{IDs: ids, PosLogQ: posLogQ, LogQ: ids, Correction: CorrectLogQ}, tg)
+	require.ErrorContains(t, err, "log q of draws are int32; want floating-point")
+	ints, _ := b.IndexMatrix("ints", 4, 3)
+	_, err = SampledLinearLoss(testRows(1), Classes{H: c.H, W: ints}, Sampled{IDs: ids}, tg)
+	require.ErrorContains(t, err, `leaf "ints" is Int32`)
 	c.W = b.Param("wide", make([]float64, 16), 4, 4)
 	_, err = SampledLinearLoss(testRows(1), c, Sampled{IDs: ids}, tg)
 	require.ErrorContains(t, err, "want [B,d] and [C,d]")
+}
+
+// TestSampledLinearLossBytes holds what a Program says that it holds against the heap.
+// Two rows in five of the batch or of draws are empty, and count as full.
+func TestSampledLinearLossBytes(t *testing.T) {
+	heap := func() int64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.GC() // what finalizers let go in the first
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	for _, shared := range []bool{false, true} {
+		g := newSampledLinearGraph[float32](t, sampledLinearCase{shared: shared, unit: true, bias: true}, 256, 512, 64, 20000, false)
+		p, err := g.b.Train(g.cost)
+		require.NoError(t, err)
+		before := heap()
+		require.NoError(t, p.Run())
+		got := heap() - before
+		require.LessOrEqual(t, got, p.Bytes()*11/10)
+		require.GreaterOrEqual(t, got, p.Bytes()*6/10)
+		require.NoError(t, p.Close())
+		runtime.KeepAlive(g)
+	}
+}
+
+// sharedParams are parameters that several losses share.
+type sharedParams struct {
+	b          *Builder[float64]
+	h, w, bias *gorgonia.Node
+	ids, few   *gorgonia.Node
+	targets    *Targets
+	normal     func(n int) []float64
+}
+
+func newSharedParams(t *testing.T) *sharedParams {
+	rng := rand.New(rand.NewPCG(23, 24))
+	s := &sharedParams{b: NewBuilder[float64](), normal: func(n int) []float64 {
+		x := make([]float64, n)
+		for i := range x {
+			x[i] = rng.NormFloat64()
+		}
+		return x
+	}}
+	s.h, s.w, s.bias = s.b.Param("h", s.normal(12), 4, 3), s.b.Param("w", s.normal(24), 8, 3), s.b.Param("bias", s.normal(8), 8)
+	var id []int32
+	s.ids, id = s.b.IndexMatrix("ids", 4, 4)
+	for i := range id {
+		id[i] = int32(rng.IntN(6)) - 1
+	}
+	s.few, id = s.b.Indices("few", 3)
+	copy(id, []int32{7, -1, 7})
+	var data *TargetData[float64]
+	s.targets, data = s.b.Targets("t", 4, 5)
+	require.NoError(t, data.Set([]Target[float64]{{Pos: []int32{1, 6}}, {Pos: []int32{3}}, {}, {Pos: []int32{1}}}))
+	return s
+}
+
+// TestSumsOfSeveralOps adds up the gradients of a parameter that is used in several
+// ways, dense and by rows, with their norm and without.
+func TestSumsOfSeveralOps(t *testing.T) {
+	for bits := 1; bits < 1<<6; bits++ {
+		if bits == 1<<5 {
+			continue // h is not used
+		}
+		s := newSharedParams(t)
+		l := testRows(1)
+		cost, err := Sum(s.bias)
+		require.NoError(t, err)
+		e := Expr{}
+		for i, loss := range []func() (*gorgonia.Node, error){
+			func() (*gorgonia.Node, error) {
+				return SampledLinearLoss(l, Classes{H: s.h, W: s.w, Bias: s.bias, Unit: true}, Sampled{IDs: s.ids}, s.targets)
+			},
+			func() (*gorgonia.Node, error) {
+				return SampledLinearLoss(l, Classes{H: s.h, W: s.w}, Sampled{IDs: s.ids}, s.targets)
+			},
+			func() (*gorgonia.Node, error) {
+				return SampledLinearLoss(l, Classes{H: s.h, W: s.w, Unit: true}, Sampled{IDs: s.few}, s.targets)
+			},
+			func() (*gorgonia.Node, error) {
+				return SampledLinearLoss(l, Classes{H: s.h, W: s.w, Bias: s.bias}, Sampled{IDs: s.few}, s.targets)
+			},
+			func() (*gorgonia.Node, error) { return LinearLoss(l, Linear{H: s.h, W: s.w}, s.targets) },
+			func() (*gorgonia.Node, error) { return Square(s.w) },
+		} {
+			if bits>>i&1 != 0 {
+				cost = e.N(Add(cost, e.N(Sum(e.N(loss())))))
+			}
+		}
+		require.NoError(t, e.Err)
+		p, err := s.b.Train(cost)
+		require.NoError(t, err)
+		_, err = CheckGradient(p, GradientCheck{Probes: 20})
+		require.NoErrorf(t, err, "%06b", bits)
+		require.Equal(t, bits < 1<<4, p.GradRows(s.w) != nil)
+		require.NoError(t, p.Close())
+	}
+}
+
+// TestTrapRowsOfANode: the norms of rows of a node are read when its gradient is made
+// dense, and a stock op that is the last to read the node writes into it.
+func TestTrapRowsOfANode(t *testing.T) {
+	for _, first := range []bool{false, true} {
+		s := newSharedParams(t)
+		x := s.b.Param("x", s.normal(24), 8, 3)
+		var e Expr
+		w := e.N(Scale(s.w, 1.3))
+		prod := e.N(gorgonia.HadamardProd(w, x))
+		if first {
+			prod = e.N(gorgonia.HadamardProd(x, w))
+		}
+		other := e.N(gorgonia.Sum(e.N(gorgonia.HadamardProd(prod, e.N(gorgonia.Sigmoid(x))))))
+		loss := e.N(SampledLinearLoss(testRows(1), Classes{H: s.h, W: w, Bias: s.bias, Unit: true}, Sampled{IDs: s.ids}, s.targets))
+		cost := e.N(Add(other, e.N(Sum(loss))))
+		require.NoError(t, e.Err)
+		p, err := s.b.Train(cost)
+		require.NoError(t, err)
+		_, err = CheckGradient(p, GradientCheck{Probes: 100})
+		require.NoError(t, err)
+		require.NoError(t, p.Close())
+	}
+}
+
+// TestGradOfRows: Grad gives the gradient of a leaf of which rows are read as a
+// matrix, and says that it has no derivative.
+func TestGradOfRows(t *testing.T) {
+	g := newSampledLinearGraph[float64](t, sampledLinearCase{unit: true, bias: true}, 6, 5, 3, 9, false)
+	grads, err := Grad(g.cost, g.params...)
+	require.NoError(t, err)
+	eval, err := g.b.Eval(grads...)
+	require.NoError(t, err)
+	defer eval.Close()
+	require.NoError(t, eval.Run())
+	_, want := g.results(t)
+	for i, n := range g.params {
+		require.Equal(t, n.Shape(), grads[i].Shape())
+		worst, at := check.Worst(eval.Value(grads[i]), spread2(want[i], n), 1)
+		require.Truef(t, worst <= 1e-12, "gradient %d, entry %d", i, at)
+	}
+	for _, grad := range grads {
+		var e Expr
+		cost := e.N(Add(g.cost, e.N(Sum(e.N(Square(grad))))))
+		require.NoError(t, e.Err)
+		_, err = g.b.Train(cost)
+		require.ErrorContains(t, err, "no derivative; for second derivatives compose the loss from nodes")
+	}
 }
