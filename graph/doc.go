@@ -4,9 +4,11 @@
 // A [Builder] collects the leaves of a graph. Losses and models are composed of
 // the differentiable primitives here, or of Gorgonia's nodes; [Loss] and
 // [LinearLoss] put an analytic form in their place, the latter without the [B,C]
-// matrix of scores, and [RowScores] reads few rows of a class table. [Grad] is
-// symbolic differentiation, and may be applied again. A [Program] compiles a
-// graph once and runs it for many steps; a [Table] keeps rows outside the graph.
+// matrix of scores; [RowScores] reads few rows of a class table, and
+// [SampledLinearLoss] also takes the loss of what was drawn. [Grad] is symbolic
+// differentiation, and may be applied again. A [Program] compiles a graph once and
+// runs it for many steps; a [Table] keeps rows outside the graph, and [Program.Step]
+// moves those of them that have a gradient.
 //
 // Letters: B rows of a batch, K candidates of a row, C classes, d hidden
 // width; h is [B,d], W is [C,d], scores z are [B,K].

@@ -2,6 +2,7 @@ package models
 
 import (
 	"fmt"
+	"slices"
 
 	"gorgonia.org/gorgonia"
 
@@ -75,8 +76,16 @@ func (l *Leaves) Apply(p *graph.Program[float32], updater func(*Table) graph.Upd
 			err = p.Step(l.nodes[i], in.Table, u)
 		} else {
 			// Rows of padding come last and are left out: a zero gradient is a step too.
-			n := len(l.ids[i])
-			err = in.Table.Apply(u, l.ids[i], p.Grad(l.nodes[i]).Data[:n*in.Table.Dim])
+			ids, g := l.ids[i], p.Grad(l.nodes[i])
+			if g.Rows != nil { // the model reads few of the rows
+				n, _ := slices.BinarySearch(g.Rows, int32(len(ids)))
+				read := make([]int32, n)
+				for j, r := range g.Rows[:n] {
+					read[j] = ids[r]
+				}
+				ids = read
+			}
+			err = in.Table.Apply(u, ids, g.Data[:len(ids)*in.Table.Dim])
 		}
 		if err != nil {
 			return err

@@ -348,3 +348,43 @@ func TestNewTable(t *testing.T) {
 	}
 	require.InDelta(t, 0.3, math.Sqrt(square/5000), 0.01)
 }
+
+// TestLeavesReadByRows: a model may read few of the rows that were gathered for it.
+func TestLeavesReadByRows(t *testing.T) {
+	table := graph.NewTable[float32]("item", 10, 2)
+	m := lookup{table}
+	b := graph.NewBuilder[float32]()
+	leaves := Bind(b, m, 3)
+	ids, id := b.Indices("ids", 3)
+	copy(id, []int32{1, 4, 1}) // 4 is of the row of padding
+	h := b.Param("h", []float32{2, 3}, 1, 2)
+	var e graph.Expr
+	cost := e.N(graph.Sum(e.N(graph.RowScores(graph.Classes{H: h, W: leaves.Nodes()[0]}, ids))))
+	require.NoError(t, e.Err)
+	p, err := b.Train(cost)
+	require.NoError(t, err)
+	defer p.Close()
+	require.NoError(t, leaves.Gather([]int32{7, 5}))
+	require.NoError(t, p.Run())
+	var got graph.Gradient[float32]
+	require.NoError(t, leaves.Apply(p, func(*Table) graph.Updater[float32] {
+		return recorder{func(g graph.Gradient[float32]) { got = g }}
+	}))
+	require.Equal(t, graph.Gradient[float32]{Rows: []int32{8}, Data: []float32{4, 6}}, got) // the second row of user 7
+}
+
+// lookup gathers the rows u and u+1 of user u.
+type lookup struct{ t *Table }
+
+func (m lookup) Dim() int { return m.t.Dim }
+
+func (m lookup) Inputs() []Input {
+	return []Input{{Table: m.t, PerUser: 2, Rows: func(dst, users []int32) []int32 {
+		for _, u := range users {
+			dst = append(dst, u, u+1)
+		}
+		return dst
+	}}}
+}
+
+func (m lookup) Encode(leaves []*gorgonia.Node) (*gorgonia.Node, error) { return leaves[0], nil }

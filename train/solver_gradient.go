@@ -122,8 +122,8 @@ func gradientMemory(_ param.Values, plan *Trained, set *data.Dataset) ([]MemoryP
 		return nil, err
 	}
 	defer g.program.Close()
-	for _, in := range plan.Model.Inputs() { // the rows of a batch, and their gradients summed by id
-		leaves += 2 * 4 * int64(g.batches.MaxRows()*in.PerUser) * int64(in.Table.Dim)
+	for _, in := range plan.Model.Inputs() { // the rows of a batch, and the order of their ids
+		leaves += int64(g.batches.MaxRows()*in.PerUser) * int64(4*in.Table.Dim+28)
 	}
 	// Users and positives of each row, and those of an epoch in its order.
 	batches := int64(8*g.batches.Rows()) + 16*int64(g.batches.MaxPos())

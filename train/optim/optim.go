@@ -156,6 +156,7 @@ type Updater struct {
 
 	zero   []float32   // gradient of rows without one, mode=dense
 	perRow [][]float32 // the table and the state of each weight: what a row's move reads
+	room   []scratch   // of goroutines
 }
 
 // For returns a fresh updater of table t.
@@ -376,8 +377,11 @@ func (u *Updater) blocks(n, size int, f func(lo, hi int, s scratch) float64) {
 	}
 	squares := u.squares[:count]
 	workers := max(1, min(runtime.GOMAXPROCS(0), n*d/grain+1, count))
+	for len(u.room) < workers {
+		u.room = append(u.room, scratch{make([]float32, blockRows(d)*d), make([]float32, fewRows(d)*d)})
+	}
 	part := func(w int) {
-		s := scratch{make([]float32, blockRows(d)*d), make([]float32, fewRows(d)*d)}
+		s := u.room[w]
 		for b := w * count / workers; b < (w+1)*count/workers; b++ {
 			squares[b] = f(b*size, min((b+1)*size, n), s)
 		}

@@ -450,3 +450,24 @@ func TestSums(t *testing.T) {
 		}
 	})
 }
+
+// TestAllocations: a step takes no memory that grows with its rows or with the table.
+func TestAllocations(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
+	const rows, dim = 4000, 64
+	b, err := Parse("adagrad")
+	require.NoError(t, err)
+	u := b.For(newTable(rows, dim, 1))
+	g := gradient{Rows: []int32{}, Data: make([]float32, rows/2*dim)}
+	for r := range int32(rows / 2) {
+		g.Rows = append(g.Rows, 2*r)
+	}
+	require.NoError(t, u.Update(u.Table(), g))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range 20 {
+		require.NoError(t, u.Update(u.Table(), g))
+	}
+	runtime.ReadMemStats(&after)
+	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(20*4<<10), "bytes in 20 steps")
+}
