@@ -3,8 +3,8 @@ package graph
 import (
 	"fmt"
 	"runtime"
-	"sync"
-	"sync/atomic"
+
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
 // parts is how many pieces parallel work is cut into. It is a constant, so that
@@ -38,23 +38,7 @@ func parallel(n, cost int, f func(worker, lo, hi int) error) error {
 		}()
 		failed[i] = f(worker, i*size, min((i+1)*size, n))
 	}
-	threads := min(workers(), pieces, 1+cost/grain)
-	if threads == 1 {
-		for i := range pieces {
-			piece(0, i)
-		}
-	} else {
-		var next atomic.Int64
-		var wg sync.WaitGroup
-		for w := range threads {
-			wg.Go(func() {
-				for i := int(next.Add(1)) - 1; i < pieces; i = int(next.Add(1)) - 1 {
-					piece(w, i)
-				}
-			})
-		}
-		wg.Wait()
-	}
+	kernel.Spread(min(workers(), 1+cost/grain), pieces, piece)
 	for _, err := range failed[:pieces] {
 		if err != nil {
 			return err

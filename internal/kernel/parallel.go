@@ -13,8 +13,11 @@ import (
 // Which worker runs which task, and when, is not determined: a task writes only
 // what is its own, and results that are to be added are added after Parallel, in
 // the order of the tasks.
-func Parallel(tasks int, f func(worker, task int)) {
-	workers := min(Workers(), tasks)
+func Parallel(tasks int, f func(worker, task int)) { Spread(Workers(), tasks, f) }
+
+// Spread is Parallel on up to that many goroutines.
+func Spread(workers, tasks int, f func(worker, task int)) {
+	workers = min(workers, tasks)
 	if workers <= 1 {
 		for t := range tasks {
 			f(0, t)
@@ -35,6 +38,9 @@ func Parallel(tasks int, f func(worker, task int)) {
 	for w := 1; w < workers; w++ {
 		wg.Go(func() { run(w) })
 	}
+	// The scheduler keeps the goroutine that was started last for this processor for
+	// some time, some 30 µs, before another may take it. That shall not be a worker.
+	wg.Go(func() {})
 	run(0)
 	wg.Wait()
 }

@@ -25,9 +25,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"runtime"
 	"slices"
-	"sync"
 
 	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/internal/kernel"
@@ -358,7 +356,7 @@ func blockRows(d int) int { return max(1, 4096/d) }
 
 // fewRows returns how many scattered rows do: while they move, as many are fetched
 // from memory.
-func fewRows(d int) int { return max(1, 1024/d) }
+func fewRows(d int) int { return max(1, 2048/d) }
 
 // A scratch is the memory of one goroutine.
 type scratch struct {
@@ -376,22 +374,16 @@ func (u *Updater) blocks(n, size int, f func(lo, hi int, s scratch) float64) {
 		u.squares = make([]float64, count)
 	}
 	squares := u.squares[:count]
-	workers := max(1, min(runtime.GOMAXPROCS(0), n*d/grain+1, count))
+	workers := max(1, min(kernel.Workers(), n*d/grain+1))
 	for len(u.room) < workers {
 		u.room = append(u.room, scratch{make([]float32, blockRows(d)*d), make([]float32, fewRows(d)*d)})
 	}
-	part := func(w int) {
-		s := u.room[w]
-		for b := w * count / workers; b < (w+1)*count/workers; b++ {
-			squares[b] = f(b*size, min((b+1)*size, n), s)
+	parts := min(count, 64)
+	kernel.Spread(workers, parts, func(w, part int) {
+		for b := part * count / parts; b < (part+1)*count/parts; b++ {
+			squares[b] = f(b*size, min((b+1)*size, n), u.room[w])
 		}
-	}
-	var wg sync.WaitGroup
-	for w := 1; w < workers; w++ {
-		wg.Go(func() { part(w) })
-	}
-	part(0)
-	wg.Wait()
+	})
 	u.square = 0
 	for _, s := range squares {
 		u.square += s
