@@ -107,6 +107,13 @@ def topk(job):
     return run
 
 
+def adam(tables):
+    try:
+        return torch.optim.Adam(tables, lr=0.01, fused=True)
+    except RuntimeError:  # older versions have it on other devices only
+        return torch.optim.Adam(tables, lr=0.01)
+
+
 def epoch(job):
     """Matrix factorisation, cosines / 0.2, the mean over users of log-sum-exp less the mean score
     of the user's items; dense gradients, fused Adam. Batches are laid out beforehand."""
@@ -123,7 +130,7 @@ def epoch(job):
     def run():
         u = floats(job, "user", job["u"], job["d"]).requires_grad_(True)
         w = floats(job, "class", job["c"], job["d"]).requires_grad_(True)
-        optimizer = torch.optim.Adam([u, w], lr=0.01, fused=True)
+        optimizer = adam([u, w])
         total = 0.0
         start = time.perf_counter()
         for ids, place, weight in batches:
