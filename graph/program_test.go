@@ -517,7 +517,7 @@ func TestDropout(t *testing.T) {
 	}
 }
 
-// TestHessianVectorProducts: a second Grad gives J of losses.md §2 times a
+// TestHessianVectorProducts: a second Grad gives the Hessian in the scores times a
 // vector, for the maps whose J has a closed form.
 func TestHessianVectorProducts(t *testing.T) {
 	const B, K = 4, 9
