@@ -518,7 +518,7 @@ func TestDropout(t *testing.T) {
 }
 
 // TestHessianVectorProducts: a second Grad gives the Hessian in the scores times a
-// vector, for the maps whose J has a closed form.
+// vector, for the maps whose Jacobian has a closed form.
 func TestHessianVectorProducts(t *testing.T) {
 	const B, K = 4, 9
 	type jacobian func(p, v []float64) []float64
