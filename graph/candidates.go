@@ -121,15 +121,7 @@ func (c Classes) scores(name string, shape tensor.Shape, l layout, index ...node
 			work := e.N(apply(spec{name: name + " gradient", shape: tensor.Shape{1}, f32: g32.backward, f64: g64.backward,
 				scratch: either(c.H, g32.scratch, g64.scratch)},
 				append(slices.Clone(in), out, g)...))
-			grads := make(gorgonia.Nodes, len(in))
-			grads[0] = e.N(apply(spec{name: name + " dH", shape: in[0].Shape(),
-				hand32: func() ([]float32, Gradient[float32]) { return g32.dh, Gradient[float32]{} },
-				hand64: func() ([]float64, Gradient[float64]) { return g64.dh, Gradient[float64]{} },
-				live:   func(bool) { g32.want[0], g64.want[0] = true, true }}, work))
-			for i := 1; i < n; i++ {
-				grads[i] = e.N(rowsNode(name+[]string{"", " dW", " dBias"}[i], &g32.out[i], &g64.out[i],
-					func(bool) { g32.want[i], g64.want[i] = true, true }, left[float32], left[float64], work))
-			}
+			grads := classNodes(&e, name, in, n, work, &g32.classGrads, &g64.classGrads, func(int) {})
 			return e.grads(grads...)
 		}}, append(in, index...)...)
 }
@@ -329,17 +321,60 @@ func (s *scoreState[T]) forwardShared(dst, h, w, bias []T, ids []int32) error {
 // scoreGrad is one application of the derivative.
 type scoreGrad[T Float] struct {
 	*scoreState[T]
-	want [3]bool // which of H, W, Bias a Program asks for
+	classGrads[T]
+	t, dw, dsum []T // by column of shared ids: [K,B], [K,d] and [K]
+	coef        []T // upstream over norms; pairs and ownIDs, if unit
+}
+
+// classGrads are the gradients by the H, W and Bias of Classes that an op leaves for
+// the nodes which hand them out.
+type classGrads[T Float] struct {
+	want [3]bool // which of them a Program asks for
 	dh   []T
 	out  [3]RowSums[T] // of W and Bias; [0] is unused
 
-	// Copies, and by column of shared ids [K,B], [K,d] and [K]: RowSums are read
-	// when the machine may have given away the memory of nodes.
-	h, ones     []T
-	t, dw, dsum []T
-
-	coef  []T // upstream over norms; pairs and ownIDs, if unit
 	order termOrder[T]
+
+	// Copies: RowSums are read when the machine may have given away the memory of
+	// nodes.
+	h, ones []T
+}
+
+// classNodes returns the gradients by in, of which the first n are the nodes of
+// Classes: nodes that hand out what the op of work leaves in c32 or c64. ask is told
+// when a Program keeps number i.
+func classNodes(e *Expr, name string, in gorgonia.Nodes, n int, work node, c32 *classGrads[float32], c64 *classGrads[float64], ask func(i int)) gorgonia.Nodes {
+	live := func(i int) func(bool) {
+		return func(bool) {
+			c32.want[i], c64.want[i] = true, true
+			ask(i)
+		}
+	}
+	grads := make(gorgonia.Nodes, len(in))
+	grads[0] = e.N(apply(spec{name: name + " dH", shape: in[0].Shape(), live: live(0),
+		hand32: func() ([]float32, Gradient[float32]) { return c32.dh, Gradient[float32]{} },
+		hand64: func() ([]float64, Gradient[float64]) { return c64.dh, Gradient[float64]{} }}, work))
+	for i := 1; i < n; i++ {
+		grads[i] = e.N(rowsNode(name+[]string{"", " dW", " dBias"}[i], &c32.out[i], &c64.out[i], live(i), left[float32], left[float64], work))
+	}
+	return grads
+}
+
+// sums leaves the terms that are filed in c.order, of rows of h [·,d]; unit is W
+// where scores are of rows of norm 1, else nil.
+func (c *classGrads[T]) sums(h []T, d int, unit []T) {
+	if c.want[1] {
+		c.h = append(c.h[:0], h...)
+		part := c.order.part(c.h)
+		part.unit = unit
+		c.out[1].set(c.order.Row, d, part)
+	}
+	if c.want[2] {
+		if c.ones == nil {
+			c.ones = ones[T](len(h) / d)
+		}
+		c.out[2].set(c.order.Row, 1, c.order.part(c.ones))
+	}
 }
 
 // termOrder files the terms of a row-sparse gradient by the row that they add to.
@@ -414,9 +449,6 @@ func (g *scoreGrad[T]) backward(_ []T, in []any) error {
 	if g.layout == pairs {
 		ids = ids[:g.starts[g.b]]
 	}
-	if g.ones == nil {
-		g.ones = ones[T](g.b)
-	}
 	if !g.want[1] && !g.want[2] {
 		return nil
 	}
@@ -425,23 +457,23 @@ func (g *scoreGrad[T]) backward(_ []T, in []any) error {
 		at = in[g.n].([]int32)[:len(ids)]
 	}
 	g.order.file(ids, g.classes, at, max(g.m/g.b, 1), up, nil)
+	g.sums(h, g.d, g.table(w))
 	if g.want[1] {
 		// A row without gradient may hold anything, padding above all.
-		g.h = append(g.h[:0], h...)
 		for i := range g.b {
 			lo, hi := g.bounds(i)
 			if !slices.ContainsFunc(up[lo:hi], func(u T) bool { return u != 0 }) {
 				clear(g.h[i*g.d : (i+1)*g.d])
 			}
 		}
-		part := g.order.part(g.h)
-		if g.unit {
-			part.unit = w
-		}
-		g.out[1].set(g.order.Row, g.d, part)
 	}
-	if g.want[2] {
-		g.out[2].set(g.order.Row, 1, g.order.part(g.ones))
+	return nil
+}
+
+// table returns w where its rows count as of norm 1, else nil.
+func (s *scoreState[T]) table(w []T) []T {
+	if s.unit {
+		return w
 	}
 	return nil
 }
@@ -509,11 +541,8 @@ func (g *scoreGrad[T]) backwardShared(h, w, up []T, ids []int32) error {
 		return err
 	}
 	g.order.File(ids, g.classes)
-	part := rowPart[T]{ptr: g.order.Ptr, src: g.order.Place, from: g.dw}
+	part := rowPart[T]{ptr: g.order.Ptr, src: g.order.Place, from: g.dw, unit: g.table(w)}
 	if g.want[1] {
-		if g.unit {
-			part.unit = w
-		}
 		g.out[1].set(g.order.Row, d, part)
 	}
 	if g.want[2] {

@@ -116,8 +116,7 @@ func (s *RowSums[T]) merge(a, b *RowSums[T]) {
 	}
 	i, j := 0, 0
 	for i < len(a.Rows) || j < len(b.Rows) {
-		id := a.rowOr(i)
-		id = min(id, b.rowOr(j))
+		id := min(a.rowOr(i), b.rowOr(j))
 		s.Rows = append(s.Rows, int32(id))
 		for k := range parts {
 			at := i

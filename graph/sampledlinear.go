@@ -65,15 +65,7 @@ func SampledLinearLoss(l Rows, c Classes, s Sampled, t *Targets) (*gorgonia.Node
 			// As in LinearLoss one op does the work; out orders it after the forward op.
 			work := e.N(apply(spec{name: name + " gradient", shape: tensor.Shape{1}, f32: g32.backward, f64: g64.backward,
 				scratch: either(c.H, g32.scratch, g64.scratch)}, in[0], in[1], out, g))
-			grads := make(gorgonia.Nodes, len(in))
-			grads[0] = e.N(apply(spec{name: name + " dH", shape: in[0].Shape(),
-				hand32: func() ([]float32, Gradient[float32]) { return g32.dh, Gradient[float32]{} },
-				hand64: func() ([]float64, Gradient[float64]) { return g64.dh, Gradient[float64]{} },
-				live:   func(bool) { g32.ask(0); g64.ask(0) }}, work))
-			for i := 1; i < own; i++ {
-				grads[i] = e.N(rowsNode(name+[]string{"", " dW", " dBias"}[i], &g32.out[i], &g64.out[i],
-					func(bool) { g32.ask(i); g64.ask(i) }, left[float32], left[float64], work))
-			}
+			grads := classNodes(&e, name, in, own, work, &g32.classGrads, &g64.classGrads, func(i int) { s32.ask(i); s64.ask(i) })
 			return e.grads(grads...)
 		}}, in...)
 }
@@ -210,20 +202,16 @@ func (s *sampledLinear[T]) back(dh, dz, inv, work, w []T, ids []int32) {
 	}
 }
 
+// ask tells that a Program keeps gradient i, of H, W or Bias.
+func (s *sampledLinear[T]) ask(i int) {
+	s.need = true
+	s.needH = s.needH || i == 0
+}
+
 // sampledLinearGrad is one application of the derivative.
 type sampledLinearGrad[T Float] struct {
 	*sampledLinear[T]
-	want  [3]bool
-	dh    []T
-	h     []T // a copy, as in scoreGrad
-	ones  []T // [B]
-	order termOrder[T]
-	out   [3]RowSums[T] // of W and Bias; [0] is unused
-}
-
-func (g *sampledLinearGrad[T]) ask(i int) {
-	g.want[i], g.need = true, true
-	g.needH = g.needH || i == 0
+	classGrads[T]
 }
 
 func (g *sampledLinearGrad[T]) scratch() int64 {
@@ -233,28 +221,18 @@ func (g *sampledLinearGrad[T]) scratch() int64 {
 func (g *sampledLinearGrad[T]) backward(_ []T, in []any) error {
 	h, w, up, d := vec[T](in[0]), vec[T](in[1]), vec[T](in[3]), g.d
 	if g.want[0] {
-		g.dh = append(g.dh[:0], g.sampledLinear.dh...)
+		g.classGrads.dh = append(g.classGrads.dh[:0], g.sampledLinear.dh...)
 		for i, u := range up {
-			kernel.Scale(u, g.dh[i*d:(i+1)*d])
+			kernel.Scale(u, g.classGrads.dh[i*d:(i+1)*d])
 		}
 	}
 	if !g.want[1] && !g.want[2] {
 		return nil
 	}
-	if g.ones == nil {
-		g.ones = ones[T](g.b)
+	if !g.norm {
+		w = nil
 	}
 	g.order.file(g.class, g.c, g.at, g.k, g.dz, up)
-	if g.want[1] {
-		g.h = append(g.h[:0], h...)
-		part := g.order.part(g.h)
-		if g.norm {
-			part.unit = w
-		}
-		g.out[1].set(g.order.Row, d, part)
-	}
-	if g.want[2] {
-		g.out[2].set(g.order.Row, 1, g.order.part(g.ones))
-	}
+	g.sums(h, d, w)
 	return nil
 }

@@ -66,11 +66,7 @@ func attachAll[T graph.Float](a *all, at site[T], h *gorgonia.Node, l losses.Bou
 func (s *allSide[T]) Set(_ int, batch *data.Batch) error { return s.setTargets(batch) }
 
 func (a *all) Ranker() Ranker {
-	r := &linearRanker{d: a.w.Dim, tau: a.tau, cosine: a.score == Cosine, w: vectors(a.w, a.score)}
-	if a.bias != nil {
-		r.bias = a.bias.Data
-	}
-	return r
+	return &linearRanker{scorer: newScorer(a.w, a.bias, a.score, a.tau)}
 }
 
 // normalize divides each row of x [n,d] by max(‖row‖, 1e-12).
@@ -88,15 +84,9 @@ func normalize(x []float32, d int) {
 	})
 }
 
-// linearRanker ranks by z_j = ⟨h, w_j⟩/τ + b_j, with h and w_j of norm 1 if
-// cosine.
+// linearRanker ranks by the scores of all classes.
 type linearRanker struct {
-	d      int
-	w      []float32 // [C,d]
-	bias   []float32 // [C] or nil
-	tau    float64
-	cosine bool
-
+	scorer
 	kernel kernel.Ranker
 	h      []float32 // [n,d]
 	ids    []int32   // [n,k]
@@ -105,19 +95,11 @@ type linearRanker struct {
 
 func (r *linearRanker) Rank(tops []Top, h []float32, skip func(i int) []int32, k int) error {
 	n, d, classes := len(tops), r.d, len(r.w)/r.d
-	if len(h) != n*d {
-		return fmt.Errorf("models: %d encodings of width %d have %d numbers", n, d, len(h))
+	if err := fits(n, d, h); err != nil {
+		return err
 	}
 	r.h = append(r.h[:0], h...)
-	if r.cosine {
-		normalize(r.h, d)
-	}
-	if r.tau != 1 {
-		scale := float32(1 / r.tau)
-		for i := range r.h {
-			r.h[i] *= scale
-		}
-	}
+	r.encode(r.h)
 	k = min(k, classes)
 	r.ids, r.scores = slices.Grow(r.ids[:0], n*k)[:n*k], slices.Grow(r.scores[:0], n*k)[:n*k]
 	x := &kernel.Linear{B: n, C: classes, D: d, H: r.h, W: r.w, Bias: r.bias}

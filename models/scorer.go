@@ -38,15 +38,20 @@ func vectors(w *Table, score Score) []float32 {
 	return x
 }
 
-// row stores the scores of encoding h [d] in z [n].
-func (s *scorer) row(z, h []float32) {
-	x := append([]float32(nil), h...)
+// encode makes of encodings x [·,d] what scores are products with.
+func (s *scorer) encode(x []float32) {
 	if s.cosine {
 		normalize(x, s.d)
 	}
 	for i := range x {
 		x[i] *= s.scale
 	}
+}
+
+// row stores the scores of encoding h [d] in z [n].
+func (s *scorer) row(z, h []float32) {
+	x := slices.Clone(h)
+	s.encode(x)
 	for j := range z {
 		z[j] = kernel.Dot(x, s.w[j*s.d:(j+1)*s.d])
 		if s.bias != nil {

@@ -286,12 +286,7 @@ func ldlPanel(v isa) {
 	ap, rp := GP64(), GP64()
 	z, t, minv, zero := v.regs(n), v.reg(), v.reg(), v.reg()
 	MOVQ(a, ap)
-	for i := range z {
-		VMOVUPS(at(ap, 0), z[i])
-		if i+1 < n {
-			ADDQ(lda, ap)
-		}
-	}
+	loadRows(ap, lda, z)
 	VMOVUPS(at(b, 0), t)
 	one := XMM()
 	VMOVSS(v.mem(-1), one)
@@ -357,12 +352,7 @@ func ldlPanel(v isa) {
 	ADDQ(U8(v.bytes()), bj)
 	y, u := v.regs(n), v.reg()
 	MOVQ(aj, ap)
-	for i := range y {
-		VMOVUPS(at(ap, 0), y[i])
-		if i+1 < n {
-			ADDQ(lda, ap)
-		}
-	}
+	loadRows(ap, lda, y)
 	VMOVUPS(at(bj, 0), u)
 	MOVQ(aj, ap)
 	MOVQ(rj, rp)
@@ -482,4 +472,14 @@ func ldlBack(v isa) {
 	SUBQ(U8(v.bytes()), left)
 	JG(LabelRef("block"))
 	ret()
+}
+
+// loadRows loads a vector of each row from p on, which ends at the last of them.
+func loadRows(p, stride GPVirtual, rows []VecVirtual) {
+	for i, r := range rows {
+		if i > 0 {
+			ADDQ(stride, p)
+		}
+		VMOVUPS(at(p, 0), r)
+	}
 }
