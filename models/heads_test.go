@@ -316,9 +316,10 @@ func TestPast(t *testing.T) {
 	setting := HeadSetting{Setting: Setting{Set: set, Dim: 5, Init: 0.5, Seed: 7}, Score: Cosine, Temperature: 0.5}
 	for scheme, names := range map[string][]string{
 		"all": nil, "tree": nil, "sampled": nil,
-		"sampled:n=3,sampler=in-batch":  {"in-batch/clock", "in-batch/gap", "in-batch/last"},
-		"sampled:n=3,sampler=dns":       {"unit"},
-		"sampled:n=3,sampler=quadratic": {"quadratic/sum", "unit"},
+		"sampled:n=3,sampler=in-batch":             nil, // a set's counts are known
+		"sampled:n=3,sampler=in-batch,freq=stream": {"in-batch/clock", "in-batch/gap", "in-batch/last", "in-batch/seen"},
+		"sampled:n=3,sampler=dns":                  {"unit"},
+		"sampled:n=3,sampler=quadratic":            {"quadratic/sum", "unit"},
 	} {
 		b := graph.NewBuilder[float32]()
 		side, err := newHead(t, scheme, setting).Attach(b, b.Param("h", make([]float32, 4*5), 4, 5), softmax, 8)

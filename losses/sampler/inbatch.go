@@ -1,6 +1,7 @@
 package sampler
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/fenchel-ml/fenchel/losses/param"
@@ -9,12 +10,12 @@ import (
 func init() {
 	Register(Spec{
 		Name:   "in-batch",
-		Doc:    "the positives of the batch's other rows, with their estimated frequency",
+		Doc:    "the positives of the batch's other rows, with their frequency among positives",
 		Source: "Yi et al. 2019, Sampling-bias-corrected neural modeling for large corpus item recommendations, alg. 2",
 		Params: frequencyParams,
 		Props:  InBatch | Observes,
 		Growth: GrowthConstant,
-		Cost:   "O(1) a draw, 16 bytes a class",
+		Cost:   "O(1) a draw; freq=stream keeps 28 bytes a class",
 		New: func(c Config, v param.Values) (Proposal, error) {
 			f, err := newFrequency(c, v)
 			return &inBatch{f}, err
@@ -25,27 +26,33 @@ func init() {
 var frequencyParams = []param.Param{
 	{
 		Name:        "freq",
-		Doc:         "what estimates a class's frequency: stream (gaps between the batches that hold it) or count",
-		Words:       param.OneOf("stream", "count"),
-		DefaultWord: "stream",
+		Doc:         "a class's frequency among positives: count (of the training set), stream (from the batches that pass), or auto (count where counts are known, else stream)",
+		Words:       param.OneOf("auto", "count", "stream"),
+		DefaultWord: "auto",
 	},
 	{
 		// The gaps are geometric, their variance about Δ²; the moving average
 		// keeps α/(2−α) of it: a relative error near 7 % at 0.01.
-		Name: "alpha", Doc: "rate α of the moving average of the gaps; its relative error is near √(α/2)",
+		Name: "alpha", Doc: "of stream: rate α of the moving average of the gaps; its relative error is near √(α/2)",
 		Default: 0.01, Min: 1e-6, Max: 1, Probe: []float64{0.1},
 	},
 }
 
-// A frequency estimates f_i, the share of class i among positives.
-//
-// stream: Δ_i, the mean gap in steps between batches that hold i, follows
-// Δ_i ← (1−α)Δ_i + α(t − last_i); a batch of P positives holds i with
-// probability 1/Δ_i = 1 − (1−f_i)^P, which is solved for f_i. Yi et al. use
-// 1/Δ_i itself, which is P·f_i while P·f_i ≪ 1 and saturates for the head.
+// A frequency is f_i, the share of class i among positives. It is the law of one
+// draw: the positives of a batch are handed round as often as they occur, be its
+// rows pairs, of one positive each, or users, with all of theirs, so that a class
+// is count_i in Σ count of them, and Σ f = 1. A row leaves out its own positives, each
+// once: f is that of all rows, and for those classes off by one part in count_i.
 //
 // count: f_i = count_i/Σ count, where a class that never occurred counts as one
 // that occurred once.
+//
+// stream: f_i = 1/Δ_i, with Δ_i the mean number of positives from one that is i to
+// the next. Of m that are i in a batch each is a gap of 1/m of the positives since
+// the last batch with i; Δ_i is the moving average of the gaps at rate α, and at
+// first their mean, in which 1/prior counts as one. Yi et al. count the batches
+// between those that hold i, which says how often a batch has i at all: of a class
+// that most batches have several times that is far below f.
 type frequency struct {
 	c      int
 	counts []float64 // may be nil: all alike
@@ -53,20 +60,29 @@ type frequency struct {
 	stream bool
 	alpha  float64
 
-	step int64     // batches observed
-	size float64   // mean positives of a batch, by the same moving average
-	gap  []float64 // Δ_i; 0 until i is first seen
-	last []int64   // step of the last batch with i
+	// Of stream. The clock is the number of positives observed.
+	clock []int64   // [1]
+	gap   []float64 // [C] Δ_i; 0 until i is first seen
+	last  []int64   // [C] the clock after the last batch with i
+	seen  []int64   // [C] gaps in Δ_i
+	times []int32   // [C] m of the batch at hand; 0 between batches
 }
 
 func newFrequency(c Config, v param.Values) (frequency, error) {
-	f := frequency{c: c.C, counts: c.Counts, stream: v.Word("freq") == "stream", alpha: v.Num("alpha")}
-	if !f.stream {
+	f := frequency{c: c.C, counts: c.Counts, alpha: v.Num("alpha")}
+	switch v.Word("freq") {
+	case "auto":
+		f.stream = c.Counts == nil
+	case "stream":
+		f.stream = true
+	default:
 		if err := needCounts(c); err != nil {
 			return f, err
 		}
-	} else {
-		f.gap, f.last = make([]float64, c.C), make([]int64, c.C)
+	}
+	if f.stream {
+		f.clock, f.gap, f.last = make([]int64, 1), make([]float64, c.C), make([]int64, c.C)
+		f.seen, f.times = make([]int64, c.C), make([]int32, c.C)
 	}
 	for i := range c.C {
 		f.sum += f.count(i)
@@ -89,68 +105,74 @@ func (f *frequency) Observe(positives []int32) {
 	if !f.stream {
 		return
 	}
-	f.step++
-	size := 0
 	for _, y := range positives {
 		if y >= 0 {
-			size++
+			f.times[y]++
+			f.clock[0]++
 		}
 	}
-	if size == 0 {
-		return
-	}
-	if f.size == 0 {
-		f.size = float64(size)
-	}
-	f.size += f.alpha * (float64(size) - f.size)
+	now := f.clock[0]
 	for _, y := range positives {
-		if y < 0 || f.last[y] == f.step { // none, or a second time in this batch
+		if y < 0 || f.times[y] == 0 { // none, or dealt with
 			continue
 		}
+		m := int64(f.times[y])
+		f.times[y] = 0
 		if f.gap[y] == 0 {
-			f.gap[y] = 1 / -math.Expm1(f.size*math.Log1p(-f.prior(int(y))))
+			f.gap[y], f.seen[y] = 1/f.prior(int(y)), 1
 		}
-		f.gap[y] += f.alpha * (float64(f.step-f.last[y]) - f.gap[y])
-		f.last[y] = f.step
+		// The share of m new gaps in a moving average, and in a mean: the larger is the
+		// mean's while there are fewer gaps than the moving average keeps.
+		share := max(-math.Expm1(float64(m)*math.Log1p(-f.alpha)), float64(m)/float64(f.seen[y]+m))
+		f.gap[y] += share * (float64(now-f.last[y])/float64(m) - f.gap[y])
+		f.last[y] = now
+		f.seen[y] += m
 	}
 }
 
-// Past implements Resumer: the batches observed and their mean size, the gaps, the
-// last steps.
+// Past implements Resumer: the positives observed, the gaps, where they ended and
+// how many there were.
 func (f *frequency) Past() []Slot {
 	if !f.stream {
 		return nil
 	}
-	return []Slot{{"clock", []float64{float64(f.step), f.size}}, {"gap", f.gap}, {"last", f.last}}
+	return []Slot{{"clock", f.clock}, {"gap", f.gap}, {"last", f.last}, {"seen", f.seen}}
 }
 
 // Resume implements Resumer.
-func (f *frequency) Resume(past []Slot) error {
+func (f *frequency) Resume(past []Slot) (err error) {
 	if !f.stream {
 		return nil
 	}
-	clock, err := entries[float64](past[0], 2)
-	if err != nil {
+	if f.clock, err = entries[int64](past[0], 1); err != nil {
 		return err
 	}
 	if f.gap, err = entries[float64](past[1], f.c); err != nil {
 		return err
 	}
-	f.last, err = entries[int64](past[2], f.c)
-	f.step, f.size = int64(clock[0]), clock[1] // exact up to 2⁵³ steps
-	return err
+	if f.last, err = entries[int64](past[2], f.c); err != nil {
+		return err
+	}
+	if f.seen, err = entries[int64](past[3], f.c); err != nil {
+		return err
+	}
+	for i, gap := range f.gap {
+		if !(gap >= 0) || math.IsInf(gap, 1) || f.last[i] < 0 || f.last[i] > f.clock[0] || f.seen[i] < 0 {
+			return fmt.Errorf("class %d has a gap of %g after %d of %d positives, %d times", i, gap, f.last[i], f.clock[0], f.seen[i])
+		}
+	}
+	return nil
 }
 
-// at returns the estimate of f_i, in (0, 1].
+// at returns f_i, in (0, 1].
 func (f *frequency) at(i int) float64 {
-	if !f.stream || f.gap[i] == 0 {
+	switch {
+	case !f.stream:
 		return f.prior(i)
+	case f.gap[i] == 0: // a gap of 1/prior, and the one since then, which is open
+		return 1 / (1/f.prior(i) + float64(f.clock[0]))
 	}
-	// Δ = 1 (in every batch) has no finite solution, and an average over 1/α gaps
-	// cannot tell a class that misses fewer batches than that from one that
-	// misses none: 1/Δ is bounded, and f of the very head is a lower bound.
-	inBatch := min(1/f.gap[i], 1-f.alpha/2)
-	return -math.Expm1(math.Log1p(-inBatch) / f.size)
+	return min(1/f.gap[i], 1)
 }
 
 // inBatch hands round the positives of the batch.

@@ -109,7 +109,7 @@ func TestGolden(t *testing.T) {
 			rtol := c.RTol
 			switch c.Loss {
 			case "sampler:log_uniform":
-				got = distribution(t, make1(t, "log-uniform", Config{C: in.C}), nil, nil)
+				got = distribution(t, make1(t, "log-uniform:rank=id", Config{C: in.C}), nil, nil)
 				want = c.Expect.Q
 			case "sampler:popularity": // with δ = 0, which only the constructor takes
 				p, err := newPopularity(in.Count, c.Params.Beta, 0)
@@ -168,11 +168,21 @@ func TestAliasReconstructs(t *testing.T) {
 	}
 }
 
+// Classes are ranked by count unless the text says that their ids are the ranks, and
+// without counts nothing else is taken for them.
 func TestRankByCount(t *testing.T) {
 	c := Config{C: 4, Counts: []float64{2, 9, 2, 5}}
-	byID := distribution(t, make1(t, "log-uniform", c), nil, nil)
-	byCount := distribution(t, make1(t, "log-uniform:rank=count", c), nil, nil)
-	require.Equal(t, []float64{byID[2], byID[0], byID[3], byID[1]}, byCount)
+	for _, name := range []string{"log-uniform", "log-uniform-unique"} {
+		byID := distribution(t, make1(t, name+":rank=id", c), nil, nil)
+		require.IsDecreasing(t, byID, name)
+		want := []float64{byID[2], byID[0], byID[3], byID[1]}
+		require.Equal(t, want, distribution(t, make1(t, name+":rank=count", c), nil, nil), name)
+		require.Equal(t, want, distribution(t, make1(t, name, c), nil, nil), name)
+		b, err := Parse(name)
+		require.NoError(t, err)
+		_, err = b.New(Config{C: 4})
+		require.ErrorContains(t, err, name+": rank=count needs the counts of the classes, and there are none; rank=id ")
+	}
 }
 
 // The expected count of TensorFlow's correction is the count: over many draws,
@@ -180,7 +190,7 @@ func TestRankByCount(t *testing.T) {
 // number of tries is fixed.
 func TestUniqueCounts(t *testing.T) {
 	const c, k, steps = 100, 10, 20000
-	s := make1(t, "log-uniform-unique", Config{C: c})
+	s := make1(t, "log-uniform-unique:rank=id", Config{C: c})
 	d, err := s.NewDraws(c, k, true)
 	require.NoError(t, err)
 	b := &Batch{Seed: 1, Pos: make([]int32, c)}
@@ -427,20 +437,129 @@ func TestStreamingFrequency(t *testing.T) {
 		s.Observe(b)
 	}
 	got := distribution(t, s, nil, nil)
-	want := slices.Clone(f)
-	most := -math.Expm1(math.Log(0.005/2) / (size - 1)) // of a class that misses α/2 of the batches
-	for i := range want {
-		want[i] = min(want[i], most)
-	}
-	require.Less(t, totalVariation(got, want), 0.03)
+	require.Less(t, totalVariation(got, f), 0.03)
 	for i := range c {
-		if f[i]*size < 1 { // all but the head, which is in almost every batch
-			require.InEpsilon(t, f[i], got[i], 0.4, "class %d", i)
+		require.InEpsilon(t, f[i], got[i], 0.4, "class %d", i)
+	}
+	// Counts are taken where there are any, and then nothing is kept of the batches.
+	for _, text := range []string{"in-batch", "in-batch:freq=count", "mixed:share=1"} {
+		byCount := make1(t, text, Config{C: 3, Counts: []float64{6, 0, 1}})
+		byCount.Observe(&Batch{Pos: []int32{1, 1, 1}})
+		got = distribution(t, byCount, nil, nil)
+		require.InDeltaSlice(t, []float64{0.75, 0.125, 0.125}, got, 1e-15, text)
+		require.Empty(t, byCount.Past())
+	}
+	count, err := Parse("in-batch:freq=count")
+	require.NoError(t, err)
+	_, err = count.New(Config{C: 3})
+	require.ErrorContains(t, err, "needs the counts")
+
+	// A class's gaps are of positives: 10 in 4 batches, of which class 1 is 5 and
+	// class 2, first seen last, is 1; the prior is a gap of 3.
+	s = make1(t, "in-batch:alpha=1e-6", Config{C: 3})
+	for _, pos := range [][]int32{{1, 1, 0}, {0, -1, -1}, {1, 1, 1}, {2, 0, 0}} {
+		s.Observe(&Batch{Pos: pos})
+	}
+	got = distribution(t, s, nil, nil)
+	require.InDeltaSlice(t, []float64{5.0 / 13, 6.0 / 10, 2.0 / 13}, got, 1e-12)
+	bad := s.Past()
+	bad[2].Data.([]int64)[1] = 11
+	require.ErrorContains(t, s.Resume(bad), "class 1 has a gap of ")
+}
+
+// zipfSet returns the classes of each user, distinct and Zipf-like, of users with few
+// and with many.
+func zipfSet(users, c int) [][]int32 {
+	w := make([]float64, c)
+	var z float64
+	for i := range w {
+		w[i] = 1 / float64(i+1)
+		z += w[i]
+	}
+	table := newAlias(w, z)
+	var rng Stream
+	rng.Seed(3, 0, 0)
+	set := make([][]int32, users)
+	for u := range set {
+		for n := 5 + rng.IntN(56); len(set[u]) < n; {
+			if y := table.draw(&rng); !slices.Contains(set[u], y) {
+				set[u] = append(set[u], y)
+			}
 		}
 	}
-	byCount := make1(t, "in-batch:freq=count", Config{C: 3, Counts: []float64{6, 0, 1}})
-	got = distribution(t, byCount, nil, nil)
-	require.InDeltaSlice(t, []float64{0.75, 0.125, 0.125}, got, 1e-15)
+	return set
+}
+
+// Over batches of a set's users, with all their positives, as over batches of its
+// pairs, q is the law of the draws: it sums to 1, and the draws that are a class,
+// each over its q, come to 1 in the mean, for classes that a batch has many times as
+// for others. It is so by counts and, without them, by what three epochs have shown.
+func TestFrequencyIsThatOfDraws(t *testing.T) {
+	const users, c, b, k = 800, 300, 64, 256
+	set := zipfSet(users, c)
+	counts := make([]float64, c)
+	var pairs [][]int32
+	for _, items := range set {
+		for _, y := range items {
+			counts[y]++
+			pairs = append(pairs, []int32{y})
+		}
+	}
+	for _, text := range []string{"in-batch", "mixed"} {
+		for how, config := range map[string]Config{"counts": {C: c, Counts: counts}, "batches": {C: c}} {
+			for of, rows := range map[string][][]int32{"users": set, "pairs": pairs} {
+				t.Run(text+" by "+how+" of "+of, func(t *testing.T) {
+					s := make1(t, text, config)
+					d, err := s.NewDraws(b, k, true)
+					require.NoError(t, err)
+					weight, batches := make([]float64, c), 0.0
+					batch := &Batch{Seed: 1}
+					for epoch := uint64(0); epoch < 3 || batches < 1600; epoch++ {
+						order := rand.New(rand.NewPCG(9, epoch)).Perm(len(rows))
+						for at := 0; at+b <= len(order); at += b {
+							batch.Pos, batch.Ptr = batch.Pos[:0], append(batch.Ptr[:0], 0)
+							for _, r := range order[at : at+b] {
+								batch.Pos = append(batch.Pos, rows[r]...)
+								batch.Ptr = append(batch.Ptr, int32(len(batch.Pos)))
+							}
+							batch.Step++
+							s.Observe(batch)
+							require.NoError(t, s.Draw(d, batch))
+							n := 0.0 // places that are not empty
+							for _, i := range d.IDs {
+								n += float64(min(i+1, 1))
+							}
+							for j, i := range d.IDs {
+								if epoch >= 3 && i >= 0 {
+									weight[i] += math.Exp(-float64(d.LogQ[j])) / n
+								}
+							}
+							if epoch >= 3 {
+								batches++
+							}
+						}
+						if epoch != 2 {
+							continue
+						}
+						var sum float64
+						for _, x := range distribution(t, s, nil, nil) {
+							sum += x
+						}
+						require.InDelta(t, 1, sum, 0.02)
+					}
+					var mean float64
+					for i := range weight {
+						weight[i] /= batches
+						mean += weight[i] / c
+					}
+					require.InDelta(t, 1, mean, 0.03)
+					for i, w := range weight[:10] { // the standard error is near 1 %
+						require.InDelta(t, 1, w, 0.05, "class %d", i)
+					}
+				})
+			}
+		}
+	}
 }
 
 // In-batch draws are the positives of other rows: From names them, Drop takes

@@ -2,6 +2,7 @@ package sampler
 
 import (
 	"cmp"
+	"fmt"
 	"math"
 	"slices"
 
@@ -16,7 +17,7 @@ func init() {
 		Params: []param.Param{rankParam},
 		Props:  Exact | FullSupport,
 		Growth: GrowthConstant,
-		Cost:   "O(1) a draw; rank=count keeps 2C ids",
+		Cost:   "O(1) a draw; rank=count keeps 8 bytes a class",
 		New: func(c Config, v param.Values) (Proposal, error) {
 			return newLogUniform(c, v)
 		},
@@ -26,9 +27,9 @@ func init() {
 // rankParam says what ranks the classes of a log-uniform sampler.
 var rankParam = param.Param{
 	Name:        "rank",
-	Doc:         "what ranks the classes: id (they are numbered by falling frequency already) or count",
-	Words:       param.OneOf("id", "count"),
-	DefaultWord: "id",
+	Doc:         "what ranks the classes: count, the most frequent first, or id, of classes that are numbered by falling frequency already",
+	Words:       param.OneOf("count", "id"),
+	DefaultWord: "count",
 }
 
 // logUniform is q_r = log((r+2)/(r+1)) / log(C+1) of the class of rank r.
@@ -46,7 +47,7 @@ func newLogUniform(c Config, v param.Values) (*logUniform, error) {
 		return l, nil
 	}
 	if err := needCounts(c); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("rank=count %w; rank=id takes classes that are numbered by falling frequency", err)
 	}
 	l.id, l.rank = make([]int32, c.C), make([]int32, c.C)
 	for i := range l.id {
