@@ -14,11 +14,7 @@ func init() {
 		Params: []Param{
 			{Name: "t", Doc: "calibration t: 0 leaves negative sampling's probabilities, 1 makes them those of all negatives", Default: 0.75, Min: 0, Max: 1},
 		},
-		Bind: func(v Values, classes, draws int) string {
-			r := 0.0 // the sampling rate
-			if classes > 1 {
-				r = min(float64(draws)/float64(classes-1), 1)
-			}
+		Bind: func(v Values, _ int, r float64) string {
 			return fmt.Sprintf("beta=%g", max(1-v.Num("t")*(1-r), 1e-6)) // r(t(1−1/r)+1/r)
 		},
 		Minimiser:    "log(βt/(nq)): in the order of t for uniform draws alone",

@@ -13,7 +13,7 @@ func init() {
 		Loss:   "nce", Candidates: "sampled:n=64,sampler=popularity,beta=1,correction=logq,hits=keep",
 		// Scores of a fresh model are about 0: e^s/C starts as the uniform distribution,
 		// where s = log t would be far below what bounded scores reach.
-		Bind: func(_ Values, classes, _ int) string {
+		Bind: func(_ Values, classes int, _ float64) string {
 			if classes == 0 {
 				return ""
 			}

@@ -10,55 +10,8 @@ import (
 
 	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/losses"
+	"github.com/fenchel-ml/fenchel/models"
 )
-
-// TestResolve deals settings out to the loss, the candidates and the
-// composition.
-func TestResolve(t *testing.T) {
-	for text, want := range map[string][2]string{
-		"softmax:tau=0.2":                    {"softmax:tau=0.2", ""},
-		"sampled-softmax":                    {"softmax", "sampled:n=512,sampler=uniform,correction=logq,hits=keep"},
-		"sampled-softmax:tau=0.2,n=8":        {"softmax:tau=0.2", "sampled:sampler=uniform,correction=logq,hits=keep,n=8"},
-		"nce: log-z=1, sampler=log-uniform ": {"nce:log-z=1", "sampled:n=64,correction=logq,hits=keep,sampler=log-uniform"},
-		"nce:beta=0.5":                       {"nce", "sampled:n=64,sampler=popularity,correction=logq,hits=keep,beta=0.5"},
-		"bpr:weights=softmax,n=4":            {"bpr:weights=softmax", "sampled:sampler=uniform,correction=none,hits=keep,per=row,n=4"},
-		"bpr:sampler=in-batch":               {"bpr", "sampled:n=1,correction=none,hits=keep,sampler=in-batch"},
-		"hsm:kind=balanced":                  {"softmax", "tree:kind=balanced"},
-		"class-softmax:k=7,tau=2":            {"softmax:tau=2", "classes:k=7"},
-		"adaptive-softmax":                   {"softmax", "adaptive"},
-	} {
-		r, err := losses.Resolve(text, 0)
-		require.NoError(t, err, text)
-		require.Equal(t, want, [2]string{r.Loss.String(), r.Candidates}, text)
-		require.Equal(t, want[1] == "", r.Composition == nil)
-	}
-	// β = r(t(1−1/r)+1/r) with r = k/(C−1).
-	for _, c := range []struct {
-		text    string
-		classes int
-		beta    float64
-	}{{"gbce:n=20", 201, 0.1 * (0.75*(1-10) + 10)}, {"gbce:n=20,t=0", 201, 1}, {"gbce:n=20,t=1", 201, 0.1}, {"gbce:n=20", 11, 1}, {"gbce", 0, 0.25}} {
-		r, err := losses.Resolve(c.text, c.classes)
-		require.NoError(t, err)
-		require.InDelta(t, c.beta, r.Loss.Values.Num("beta"), 1e-12, c.text)
-	}
-	for text, want := range map[string]string{"nce": "nce:log-z=4.605", "nce:log-z=0": "nce", "gbce:beta=0.5": "gbce:beta=0.5"} {
-		r, err := losses.Resolve(text, 100)
-		require.NoError(t, err)
-		require.Equal(t, want, r.Loss.String())
-	}
-	for text, want := range map[string]string{
-		"sofmax":                  "the choices are adaptive-softmax, am-softmax",
-		"softmax:n=4":             `no parameter "n"`,
-		"sampled-softmax:n":       `"n" is not name=value`,
-		"sampled-softmax:n=1,n=2": `parameter "n" is given twice`,
-		"sampled-softmax:tau=x":   `tau="x" is not a number`,
-		"gbce:t=2":                "t=2 is outside [0, 1]",
-	} {
-		_, err := losses.Resolve(text, 0)
-		require.ErrorContains(t, err, want, text)
-	}
-}
 
 // scheme reads what a composition's candidates say of corrections.
 func scheme(candidates string) (c graph.Correction, drop bool) {
@@ -102,7 +55,7 @@ func TestMinimisers(t *testing.T) {
 	draws := [][]float64{skewedDraws, {0.4, 0.1, 0.2, 0.3}, {0.7, 0.1, 0.1, 0.1}}
 	linked := 0
 	for _, comp := range losses.Compositions() {
-		r, err := losses.Resolve(comp.Name, 0)
+		r, err := models.Resolve(comp.Name, "", 0)
 		require.NoError(t, err)
 		if comp.Link == nil {
 			continue

@@ -107,8 +107,8 @@ func (s HeadSetting) newBias(name string, rows int) *Table {
 	return graph.NewTable[float32](name, rows, 1)
 }
 
-// A HeadSpec describes a kind of head. All fields but Params and More are
-// required.
+// A HeadSpec describes a kind of head. All fields but Params, More and
+// Draws are required.
 type HeadSpec struct {
 	Name, Doc, Source string
 	Params            []param.Param
@@ -116,6 +116,10 @@ type HeadSpec struct {
 	// More returns the further parameters that settings of Params call for: those of
 	// what a word names. v holds Params alone.
 	More func(v param.Values) ([]param.Param, error)
+
+	// Draws returns how many candidates are drawn against a positive. Nil where none
+	// are: a decision has all its classes as candidates.
+	Draws func(v param.Values) int
 
 	New func(v param.Values, s HeadSetting) (Head, error)
 }
@@ -154,6 +158,25 @@ func ParseHead(text string) (BoundHead, error) {
 
 // String returns the canonical spec text: ParseHead(b.String()) equals b.
 func (b BoundHead) String() string { return param.SpecText(b.Spec.Name, b.Params, b.Values) }
+
+// draws returns how many candidates are drawn against a positive, 0 where all are
+// candidates.
+func (b BoundHead) draws() int {
+	if b.Spec.Draws == nil {
+		return 0
+	}
+	return b.Spec.Draws(b.Values)
+}
+
+// value returns the text of a parameter's value, "" of one that the head has not.
+func (b BoundHead) value(name string) string {
+	for _, p := range b.Params {
+		if p.Name == name {
+			return b.Values.Of(p)
+		}
+	}
+	return ""
+}
 
 // New returns the head with fresh weights.
 func (b BoundHead) New(s HeadSetting) (Head, error) {

@@ -28,8 +28,9 @@ func init() {
 				Words: param.OneOf("none", "logq", "importance"), DefaultWord: "logq"},
 			{Name: "hits", Doc: "draws that are the positive", Words: param.OneOf("keep", "drop"), DefaultWord: "keep"},
 		},
-		More: moreSampled,
-		New:  newSampled,
+		More:  moreSampled,
+		Draws: func(v param.Values) int { return v.Int("n") },
+		New:   newSampled,
 	})
 }
 

@@ -38,7 +38,8 @@ type Config struct {
 	Loss string `yaml:"loss,omitempty"`
 
 	// Candidates is a head's text: which classes a training row is scored against;
-	// default that of a composition, else "all".
+	// default that of a composition, else "all". What a composition's text sets of
+	// candidates goes to these; what they do not take is an error.
 	Candidates string `yaml:"candidates,omitempty"`
 
 	Train TrainConfig `yaml:"train,omitempty"`
@@ -158,9 +159,11 @@ func (c Config) Filled() Config {
 		s, _ = parseSolver("gradient")
 	}
 	s.Spec.fill(&c)
-	loss, err := losses.Resolve(c.Loss, 0)
-	if err == nil { // else Validate says so
-		set(&c.Candidates, loss.Candidates)
+	loss, err := models.Resolve(c.Loss, c.Candidates, 0)
+	if err == nil {
+		c.Candidates = loss.Candidates
+	} else { // Validate says so
+		loss, err = models.Resolve(c.Loss, "", 0)
 	}
 	set(&c.Candidates, "all")
 	switch models.Score(c.Model.Score) {
@@ -231,7 +234,11 @@ func (c Config) Validate() error {
 
 // checkGradient is the check of the fields that solver gradient reads.
 func checkGradient(_, c Config, fault func(path string, err error)) {
-	resolved, err := losses.Resolve(c.Loss, 0)
+	candidates := c.Candidates
+	if _, err := models.ParseHead(candidates); err != nil {
+		candidates = "" // what is wrong with them is said of them
+	}
+	resolved, err := models.Resolve(c.Loss, candidates, 0)
 	loss := resolved.Loss
 	fault("loss", err)
 	if err == nil && loss.Spec.Domain == losses.Cosines && (c.Model.Score != string(models.Cosine) || c.Model.Temperature != 1 || c.Model.Bias) {

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fenchel-ml/fenchel/losses"
+	"github.com/fenchel-ml/fenchel/models"
 )
 
 // TestEveryLossTrainsWithEveryScheme runs two epochs of each registered loss and
@@ -15,7 +16,7 @@ import (
 func TestEveryLossTrainsWithEveryScheme(t *testing.T) {
 	set := load(t, "demo:users=60,items=70,per-user=8")
 	for _, name := range losses.AllNames() {
-		r, err := losses.Resolve(name, set.Items)
+		r, err := models.Resolve(name, "", set.Items)
 		require.NoError(t, err)
 		schemes := []string{"all", "sampled:n=8", "sampled:n=8,sampler=in-batch", "tree", "classes", "adaptive", ""}
 		if testing.Short() {
@@ -93,6 +94,9 @@ func TestCompositionConfig(t *testing.T) {
 	require.Equal(t, "adam:lr=0.01", f.Train.Optimizer)
 	require.Equal(t, f, f.Filled())
 	c.Candidates = "all"
+	require.ErrorContains(t, c.Validate(), "n is a parameter of its candidates sampled, which are replaced by all")
+	c.Loss = "sampled-softmax"
+	require.NoError(t, c.Validate())
 	require.Equal(t, "all", c.Filled().Candidates)
 	require.Equal(t, "adam:lr=0.01,mode=dense", c.Filled().Train.Optimizer)
 	require.Equal(t, 1.0, Config{Loss: "ccl"}.Filled().Model.Temperature)

@@ -8,7 +8,6 @@ import (
 
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/graph"
-	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/losses/param"
 	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/train/optim"
@@ -28,7 +27,7 @@ func init() {
 			set(&c.Train.Rows, data.ByUser.String())
 			set(&c.Train.Batch, 128)
 			optimizer := "adam:lr=0.01" // a step costs what its candidates do
-			if r, err := losses.Resolve(c.Loss, 0); c.Candidates == "all" || c.Candidates == "" && err == nil && r.Candidates == "" {
+			if r, err := models.Resolve(c.Loss, c.Candidates, 0); err == nil && r.Head.Spec.Name == "all" {
 				optimizer = "adam:lr=0.01,mode=dense" // all classes move anyway
 			}
 			set(&c.Train.Optimizer, optimizer)
@@ -83,7 +82,7 @@ func (g *gradient) compile(b *graph.Builder[float32], set *data.Dataset) error {
 	if err != nil {
 		return err
 	}
-	loss, err := losses.Resolve(c.Loss, set.Items)
+	loss, err := models.Resolve(c.Loss, c.Candidates, set.Items)
 	if err != nil {
 		return err
 	}

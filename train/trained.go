@@ -5,7 +5,6 @@ import (
 	"math"
 
 	"github.com/fenchel-ml/fenchel/data"
-	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/train/weights"
 )
@@ -37,18 +36,18 @@ func newTrained(cfg Config, set *data.Dataset, plan bool) (*Trained, error) {
 	if t.Model, err = model.New(setting); err != nil {
 		return nil, err
 	}
-	head, err := models.ParseHead(t.Config.Candidates)
-	if err != nil {
-		return nil, err
-	}
 	setting.Dim = t.Model.Dim()
 	hs := models.HeadSetting{Setting: setting, Score: models.Score(c.Score), Temperature: c.Temperature, Bias: c.Bias}
-	if t.Config.Loss != "" { // ials has none
-		loss, err := losses.Resolve(t.Config.Loss, set.Items)
-		if err != nil {
-			return nil, err
-		}
-		hs.Loss = loss.Loss
+	var head models.BoundHead
+	if t.Config.Loss == "" { // ials has none
+		head, err = models.ParseHead(t.Config.Candidates)
+	} else {
+		var r models.Resolved
+		r, err = models.Resolve(t.Config.Loss, t.Config.Candidates, set.Items)
+		head, hs.Loss = r.Head, r.Loss
+	}
+	if err != nil {
+		return nil, err
 	}
 	t.Head, err = head.New(hs)
 	if err != nil {

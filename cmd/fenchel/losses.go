@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fenchel-ml/fenchel/losses"
-	"github.com/fenchel-ml/fenchel/losses/param"
+	"github.com/fenchel-ml/fenchel/models"
 )
 
 func init() { commands = append(commands, newLosses) }
@@ -28,6 +28,8 @@ spec text such as "softmax:tau=0.2", it prints the card of that loss: its
 parameters, its declared properties and what theory says of it. A composition is
 a loss with the candidates that it is meant for, under one name, such as
 sampled-softmax; its card says what it stands for and which scores minimise it.
+Its text sets parameters of either; where --candidates of another command names
+other candidates, they take those that were for candidates, or refuse them.
 
   smoothness  the largest curvature of the loss in its scores, here for 1000 candidates
   order       whether the scores that minimise the expected loss are ordered as the true
@@ -44,10 +46,10 @@ the other candidates, of one loss or of all, to a file .svg or .png.`,
 		ValidArgsFunction: completeSpecs("loss", "composition"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var shown []losses.Bound
-			var r losses.Resolved
+			var r models.Resolved
 			if len(args) > 0 {
 				var err error
-				if r, err = losses.Resolve(args[0], 0); err != nil {
+				if r, err = models.Resolve(args[0], "", 0); err != nil {
 					return usageError{err}
 				}
 				shown = []losses.Bound{r.Loss}
@@ -106,17 +108,24 @@ type composed struct {
 	Name       string      `json:"name"`
 	Doc        string      `json:"doc"`
 	Source     string      `json:"source"`
+	Line       []string    `json:"stands_for"` // flags that train the same
 	Candidates string      `json:"candidates"`
-	Minimiser  string      `json:"minimiser"`
+	Minimiser  string      `json:"minimiser"` // "" where none is declared of these candidates
 	Order      string      `json:"population_order"`
 	Uniform    string      `json:"population_order_uniform_draws"`
+	Bound      []string    `json:"set_by_run"` // parameters of the loss that the data set decides
 	Params     []cardParam `json:"params"`
 }
 
-func newComposed(r losses.Resolved) *composed {
+func newComposed(r models.Resolved) *composed {
 	c := r.Composition
-	return &composed{Name: c.Name, Doc: c.Doc, Source: c.Source, Candidates: r.Candidates, Minimiser: c.Minimiser,
-		Order: c.Order.String(), Uniform: c.OrderUniform.String(), Params: cardParams(c.Params, r.Values)}
+	loss, candidates := r.Line()
+	p := &composed{Name: c.Name, Doc: c.Doc, Source: c.Source, Line: []string{"--loss", loss, "--candidates", candidates}, Candidates: candidates,
+		Order: losses.NoOrder.String(), Uniform: losses.NoOrder.String(), Bound: r.Bound(), Params: cardParams(c.Params, r.Values)}
+	if r.Declared() {
+		p.Minimiser, p.Order, p.Uniform = c.Minimiser, c.Order.String(), c.OrderUniform.String()
+	}
+	return p
 }
 
 func cardParams(ps []losses.Param, v losses.Values) []cardParam {
@@ -175,12 +184,11 @@ func listLosses(w io.Writer, asJSON bool) error {
 	fmt.Fprintln(w)
 	t = newTable("COMPOSITION", "LOSS", "CANDIDATES", "ORDER", "UNIFORM", "WHAT IT IS")
 	for _, c := range losses.Compositions() {
-		r, err := losses.Resolve(c.Name, 0)
+		r, err := models.Resolve(c.Name, "", 0)
 		if err != nil {
 			return err
 		}
-		head, _ := param.CutSpec(r.Candidates)
-		t.add(c.Name, r.Loss.Spec.Name, head, c.Order, c.OrderUniform, c.Doc)
+		t.add(c.Name, r.Loss.Spec.Name, r.Head.Spec.Name, c.Order, c.OrderUniform, c.Doc)
 	}
 	t.print(w, "")
 	fmt.Fprintln(w, "\nfenchel losses NAME describes one; fenchel train --loss NAME trains it.")
@@ -190,7 +198,14 @@ func listLosses(w io.Writer, asJSON bool) error {
 func (c card) print(w io.Writer) {
 	if p := c.Composition; p != nil {
 		fmt.Fprintf(w, "%s: %s\n\n", p.Name, p.Doc)
-		facts := [][2]string{{"stands for", "--loss " + c.Spec + " --candidates " + p.Candidates}, {"source", p.Source}, {"minimiser", p.Minimiser}}
+		minimiser := p.Minimiser
+		if minimiser == "" {
+			minimiser = "not declared: correction or hits are not the composition's own"
+		}
+		facts := [][2]string{{"stands for", strings.Join(p.Line, " ")}, {"source", p.Source}, {"minimiser", minimiser}}
+		if len(p.Bound) > 0 {
+			facts = append(facts, [2]string{"set by run", strings.Join(p.Bound, ", ") + "; below as for no known number of classes"})
+		}
 		if p.Order != losses.NoOrder.String() {
 			facts = append(facts, [2]string{"order", p.Order + " in the scores for any draws, " + p.Uniform + " for uniform ones"})
 		}

@@ -8,9 +8,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/losses/param"
+	"github.com/fenchel-ml/fenchel/train"
 )
 
 func TestLossesListsTheRegistry(t *testing.T) {
@@ -102,5 +104,47 @@ func TestCardOfEveryComposition(t *testing.T) {
 		require.NoError(t, json.Unmarshal([]byte(out), &card))
 		require.Equal(t, c.Name, card.Composition.Name)
 		require.Equal(t, c.Minimiser, card.Composition.Minimiser)
+	}
+}
+
+// TestCompositionsAreTheirLines trains every composition by its name and by the line
+// that its card says it stands for: to the same bits.
+func TestCompositionsAreTheirLines(t *testing.T) {
+	set, err := data.Load(data.Config{Source: "demo:users=60,items=70,per-user=8"})
+	require.NoError(t, err)
+	bits := func(loss, candidates string) (all [][]float32) {
+		cfg := train.Config{Loss: loss, Candidates: candidates}
+		cfg.Model.Dim, cfg.Train.Epochs, cfg.Train.Batch, cfg.Train.Rows = 8, 2, 16, "pair"
+		got, err := train.Run(t.Context(), cfg, set, nil)
+		require.NoError(t, err, "%s over %s", loss, candidates)
+		for _, table := range got.Trained.Tables() {
+			all = append(all, table.Data)
+		}
+		return all
+	}
+	texts := []string{
+		"neg:n=3", "neg:log-z=1", "gbce:n=16", "gbce:t=0.5,n=9", "gbce:beta=0.3", "nce:log-z=1", "nce:sampler=uniform", "bpr:weights=softmax, n = 4",
+		"infonce:tau=0.5", "sampled-softmax:correction=importance,smoothing=0.1,n=9", "hsm:kind=balanced", "class-softmax:k=7,tau=2", "ccl:sampler=in-batch",
+	}
+	for _, c := range losses.Compositions() {
+		texts = append(texts, c.Name)
+	}
+	for _, text := range texts {
+		t.Run(text, func(t *testing.T) {
+			code, out, stderr := execute(t, "losses", text, "--json")
+			require.Equal(t, exitOK, code, stderr)
+			var card struct {
+				Composition struct {
+					Line []string `json:"stands_for"`
+				}
+			}
+			require.NoError(t, json.Unmarshal([]byte(out), &card))
+			line := card.Composition.Line
+			require.Len(t, line, 4)
+			require.Equal(t, []string{"--loss", "--candidates"}, []string{line[0], line[2]})
+			_, out, _ = execute(t, "losses", text)
+			require.Contains(t, out, "stands for  "+strings.Join(line, " ")+"\n")
+			require.Equal(t, bits(text, ""), bits(line[1], line[3]), "%v", line)
+		})
 	}
 }

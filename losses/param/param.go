@@ -139,15 +139,73 @@ func (v Values) Word(name string) string {
 func (v Values) Text(ps []Param) string {
 	var parts []string
 	for _, p := range ps {
-		if p.IsWord() {
-			if w := v.word[p.Name]; w != p.DefaultWord {
-				parts = append(parts, p.Name+"="+w)
-			}
-		} else if x := v.num[p.Name]; x != p.Default {
-			parts = append(parts, p.Name+"="+formatNumber(x))
+		if p.IsWord() && v.word[p.Name] != p.DefaultWord || !p.IsWord() && v.num[p.Name] != p.Default {
+			parts = append(parts, p.Name+"="+v.Of(p))
 		}
 	}
 	return strings.Join(parts, ",")
+}
+
+// Of returns the text of the value of one of the declared parameters, also where it
+// is the default.
+func (v Values) Of(p Param) string {
+	if p.IsWord() {
+		return v.Word(p.Name)
+	}
+	return formatNumber(v.Num(p.Name))
+}
+
+// A Setting is one name=value of a text.
+type Setting struct{ Name, Value string }
+
+// Settings reads "name=value,name=value" without a declaration to hold it against;
+// of the empty text there are none. Spaces around names and values are not theirs.
+// The error is of what is not name=value, or of a name that is given twice.
+func Settings(text string) ([]Setting, error) {
+	if strings.TrimSpace(text) == "" {
+		return nil, nil
+	}
+	var all []Setting
+	for part := range strings.SplitSeq(text, ",") {
+		key, val, ok := strings.Cut(part, "=")
+		s := Setting{strings.TrimSpace(key), strings.TrimSpace(val)}
+		if !ok || s.Name == "" || s.Value == "" {
+			return nil, fmt.Errorf("%q is not name=value", part)
+		}
+		if Has(all, s.Name) {
+			return nil, fmt.Errorf("parameter %q is given twice", s.Name)
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+// Has reports whether one of the settings is of that name.
+func Has(all []Setting, name string) bool {
+	return slices.ContainsFunc(all, func(s Setting) bool { return s.Name == name })
+}
+
+// Join returns the spec text of a name with settings.
+func Join(name string, settings []Setting) string {
+	parts := make([]string, len(settings))
+	for i, s := range settings {
+		parts[i] = s.Name + "=" + s.Value
+	}
+	if len(parts) == 0 {
+		return name
+	}
+	return name + ":" + strings.Join(parts, ",")
+}
+
+// An UnknownError is of a setting whose name no declared parameter has.
+type UnknownError struct {
+	Name   string
+	Params []Param // the choices
+}
+
+// Error names the setting and lists the choices.
+func (e *UnknownError) Error() string {
+	return fmt.Sprintf("no parameter %q; the choices are %s", e.Name, paramNames(e.Params))
 }
 
 // Parse reads "name=value,name=value"; parameters left out take their default,
@@ -162,24 +220,16 @@ func Parse(ps []Param, text string) (Values, error) {
 			v.num[p.Name] = p.Default
 		}
 	}
-	if strings.TrimSpace(text) == "" {
-		return v, nil
+	settings, err := Settings(text)
+	if err != nil {
+		return Values{}, err
 	}
-	var seen []string
-	for part := range strings.SplitSeq(text, ",") {
-		key, val, ok := strings.Cut(part, "=")
-		key, val = strings.TrimSpace(key), strings.TrimSpace(val)
-		if !ok || key == "" || val == "" {
-			return Values{}, fmt.Errorf("%q is not name=value", part)
-		}
+	for _, s := range settings {
+		key, val := s.Name, s.Value
 		i := slices.IndexFunc(ps, func(p Param) bool { return p.Name == key })
 		if i < 0 {
-			return Values{}, fmt.Errorf("no parameter %q; the choices are %s", key, paramNames(ps))
+			return Values{}, &UnknownError{key, ps}
 		}
-		if slices.Contains(seen, key) {
-			return Values{}, fmt.Errorf("parameter %q is given twice", key)
-		}
-		seen = append(seen, key)
 		p := ps[i]
 		if p.Words != nil {
 			if words := p.Words(); !slices.Contains(words, val) {

@@ -148,6 +148,19 @@ type Estimator struct {
 	correction graph.Correction
 	drop       bool
 	draws      int
+
+	resolved models.Resolved
+}
+
+// at returns the estimator of k draws: its loss may depend on them.
+func (e *Estimator) at(classes, k int) (*Estimator, error) {
+	if e.resolved.Composition == nil || !e.Sampled() {
+		return e, nil
+	}
+	at := *e
+	var err error
+	at.Loss, err = e.resolved.LossOf(classes, k)
+	return &at, err
 }
 
 // Parse returns the estimator that text denotes among classes classes: a loss, a
@@ -155,20 +168,17 @@ type Estimator struct {
 // "sparsemax over sampled:n=16,correction=none".
 func Parse(text string, classes int) (*Estimator, error) {
 	loss, candidates, chosen := strings.Cut(text, " over ")
-	r, err := losses.Resolve(strings.TrimSpace(loss), classes)
+	if chosen && strings.TrimSpace(candidates) == "" {
+		return nil, fmt.Errorf("bias: %q names no candidates after over", text)
+	}
+	r, err := models.Resolve(strings.TrimSpace(loss), candidates, classes)
 	if err != nil {
 		return nil, err
 	}
-	if chosen {
-		r.Candidates = strings.TrimSpace(candidates)
-	}
-	e := &Estimator{Text: text, Loss: r.Loss}
-	if r.Candidates == "" || r.Candidates == "all" {
+	e := &Estimator{Text: text, Loss: r.Loss, resolved: r}
+	head := r.Head
+	if head.Spec.Name == "all" {
 		return e, nil
-	}
-	head, err := models.ParseHead(r.Candidates)
-	if err != nil {
-		return nil, err
 	}
 	if head.Spec.Name != "sampled" {
 		return nil, fmt.Errorf("bias: %s: candidates %s are another model, not an estimate of the full loss; the choices are all and sampled", text, head.Spec.Name)
@@ -262,6 +272,9 @@ func Measure(ctx context.Context, p *Problem, e *Estimator, o Options) (*Result,
 			return nil, fmt.Errorf("bias: %d draws", k)
 		}
 		res.Draws = k
+		if e, err = e.at(p.C, k); err != nil {
+			return nil, err
+		}
 		if m, err = newMeasurer(p, e, k, o); err != nil {
 			return nil, err
 		}

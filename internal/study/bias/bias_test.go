@@ -271,6 +271,10 @@ func TestFaults(t *testing.T) {
 		"bpr:sampler=in-batch":             "draws from batches",
 		"softmax over everything":          "unknown candidates",
 		"sampled-softmax:sampler=uniforms": `is not one of`,
+		"bpr:weight=softmax over all":      `no parameter "weight"`,
+		"bpr:weight=softmax":               `no parameter "weight"`,
+		"bpr:n=4 over all":                 "replaced by all",
+		"bpr over ":                        "names no candidates",
 	} {
 		_, err := Parse(text, 10)
 		require.ErrorContains(t, err, want, text)
@@ -314,4 +318,25 @@ func TestTable(t *testing.T) {
 			require.Zero(t, r.Var)
 		}
 	}
+}
+
+// TestLossFollowsTheDraws: gbce's power is that of the draws that are measured, not of
+// those that its text has.
+func TestLossFollowsTheDraws(t *testing.T) {
+	p := scoreProblem(fiveScores, fiveCounts, 0)
+	measure := func(text string, draws int) Result {
+		e, err := Parse(text, p.C)
+		require.NoError(t, err)
+		r, err := Measure(t.Context(), p, e, Options{Draws: draws, Repeats: 20})
+		require.NoError(t, err)
+		r.Estimator, r.Theory, r.TheoryVar, r.BiasRatio, r.VarRatio = "", 0, 0, 0, 0 // texts, and NaN
+		return *r
+	}
+	want := measure("gbce:n=2", 0)
+	require.Equal(t, 2, want.Draws)
+	require.Equal(t, want, measure("gbce", 2))
+	require.Equal(t, want, measure("gbce: n = 2e0", 0))
+	require.Equal(t, want, measure("gbce over sampled:n=2,correction=none", 0))
+	require.Equal(t, want, measure("gbce:beta=0.625 over sampled:n=2,correction=none", 0)) // r = 2/4
+	require.NotEqual(t, want, measure("gbce:beta=0.5", 2))
 }

@@ -20,11 +20,13 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/losses/param"
+	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/train"
 )
 
@@ -115,7 +117,7 @@ func Groups() [][2]string {
 func expand(entries []string) (out []string) {
 	exact := func() {
 		for _, s := range losses.All() {
-			if r, err := losses.Resolve(s.Name, 0); err == nil && r.Composition == nil {
+			if _, err := losses.LookupComposition(s.Name); err != nil {
 				out = append(out, s.Name)
 			}
 		}
@@ -168,7 +170,7 @@ type Variant struct {
 	// Name is the entry, with the model where the comparison has several.
 	Name string `json:"name"`
 
-	resolved losses.Resolved
+	resolved models.Resolved
 	given    string // candidates as the entry has them, "" without
 }
 
@@ -179,25 +181,21 @@ func (c Config) variants() ([]Variant, error) {
 	for _, model := range c.Models {
 		for _, entry := range expand(c.Losses) {
 			loss, candidates, over := strings.Cut(entry, "@")
+			candidates = strings.TrimSpace(candidates)
 			if over && candidates == "" {
 				faults = append(faults, fmt.Errorf("losses: %q names no candidates after @", entry))
 				continue
 			}
-			v := Variant{Entry: entry, Loss: loss, Candidates: candidates, Model: model, Name: entry, given: candidates}
+			v := Variant{Entry: entry, Loss: loss, Model: model, Name: entry, given: candidates}
 			if len(c.Models) > 1 {
 				v.Name += " " + model
 			}
 			var err error
-			if v.resolved, err = losses.Resolve(loss, 0); err != nil {
+			if v.resolved, err = models.Resolve(loss, candidates, 0); err != nil {
 				faults = append(faults, fmt.Errorf("losses: %q: %w", entry, err))
 				continue
 			}
-			if v.Candidates == "" {
-				v.Candidates = v.resolved.Candidates
-			}
-			if v.Candidates == "" {
-				v.Candidates = "all"
-			}
+			v.Candidates = v.resolved.Candidates
 			if slices.ContainsFunc(all, func(w Variant) bool { return w.Name == v.Name }) {
 				continue // named twice, as by a group and alone: one of it is enough
 			}
@@ -249,7 +247,7 @@ type Setting struct {
 func (c Config) grid(v Variant) [][]Setting {
 	points := [][]Setting{nil}
 	for _, a := range c.Tune {
-		if a.Name == "temperature" && temperatureOf(v.resolved.Loss, v.Loss) == "" {
+		if a.Name == "temperature" && temperatureOf(v.resolved) == "" {
 			continue
 		}
 		var next [][]Setting
@@ -270,7 +268,7 @@ func (c Config) grid(v Variant) [][]Setting {
 // suits reports whether a loss takes the setting: a loss of cosines may take other
 // temperatures than those of the grid.
 func (s Setting) suits(v Variant) bool {
-	at := temperatureOf(v.resolved.Loss, v.Loss)
+	at := temperatureOf(v.resolved)
 	if s.Name != "temperature" || at == "model" {
 		return true
 	}
@@ -278,19 +276,18 @@ func (s Setting) suits(v Variant) bool {
 	if err := apply(&cfg, v, s); err != nil {
 		return true // no number: an error of every loss's
 	}
-	_, err := losses.Resolve(cfg.Loss, 0)
+	_, err := models.Resolve(cfg.Loss, v.given, 0)
 	return err == nil
 }
 
 // temperatureOf names where a loss's temperature is set: "model", the parameter
 // "tau" or "scale" of the loss, or "" where it is not to be changed.
-func temperatureOf(loss losses.Bound, text string) string {
-	if loss.Spec.Domain != losses.Cosines {
+func temperatureOf(r models.Resolved) string {
+	if r.Loss.Spec.Domain != losses.Cosines {
 		return "model"
 	}
-	_, settings := param.CutSpec(text)
 	for _, name := range []string{"tau", "scale"} {
-		if slices.ContainsFunc(loss.Spec.Params, func(p losses.Param) bool { return p.Name == name }) && !strings.Contains(","+settings, ","+name+"=") {
+		if slices.ContainsFunc(r.Loss.Spec.Params, func(p losses.Param) bool { return p.Name == name }) && !r.Sets(name) {
 			return name
 		}
 	}
@@ -301,13 +298,13 @@ func temperatureOf(loss losses.Bound, text string) string {
 func (c Config) with(v Variant, point []Setting, seed uint64) (train.Config, error) {
 	cfg := c.Base
 	cfg.Model.Name, cfg.Loss, cfg.Candidates, cfg.Train.Seed = v.Model, v.Loss, v.given, seed
-	if v.given == "" && v.resolved.Candidates == "" {
+	if v.given == "" && v.resolved.Composition == nil {
 		cfg.Candidates = "all"
 	}
 	if c.Budget.limited() {
 		cfg.Train.Epochs = math.MaxInt32 // the budget ends the run
 	}
-	if t := c.Base.Model.Temperature; t != 0 && temperatureOf(v.resolved.Loss, v.Loss) != "model" {
+	if t := c.Base.Model.Temperature; t != 0 && temperatureOf(v.resolved) != "model" {
 		// A loss of cosines has its own; scores divided by another are no cosines.
 		cfg.Model.Temperature = 0
 		if s := (Setting{"temperature", fmt.Sprint(t)}); s.suits(v) {
@@ -331,7 +328,7 @@ func apply(cfg *train.Config, v Variant, s Setting) error {
 		if err != nil {
 			return err
 		}
-		switch at := temperatureOf(v.resolved.Loss, v.Loss); at { // none: it stays
+		switch at := temperatureOf(v.resolved); at { // none: it stays
 		case "model":
 			cfg.Model.Temperature = x
 		case "tau":
@@ -370,8 +367,8 @@ func solverHas(solver, name string) bool {
 }
 
 func positive(text string) (float64, error) {
-	var x float64
-	if _, err := fmt.Sscan(text, &x); err != nil || !(x > 0) || math.IsInf(x, 0) {
+	x, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(x > 0) || math.IsInf(x, 0) {
 		return 0, fmt.Errorf("%q is not a number above 0", text)
 	}
 	return x, nil

@@ -35,7 +35,7 @@ func numbers(t *testing.T, r *Result) string {
 	t.Helper()
 	var rows []any
 	for _, row := range r.Rows {
-		row.Variant.resolved = losses.Resolved{}
+		row.Variant.resolved = models.Resolved{}
 		rows = append(rows, []any{row.Variant, row.Baseline, row.Settings, row.Done, row.Failed, row.Valid, row.Test, row.Buckets, row.Against})
 	}
 	text, err := json.Marshal(map[string]any{"rows": rows, "pairs": r.Pairs})
@@ -330,6 +330,40 @@ func TestGroups(t *testing.T) {
 		cfg, err := c.with(v, nil, 0)
 		require.NoError(t, err)
 		require.Equal(t, v.Candidates, cfg.Candidates, v.Name)
+	}
+}
+
+// TestEntriesAreRead: an entry is held against what takes its settings, whatever
+// candidates it has, and what is declared of it does not hang on its spelling.
+func TestEntriesAreRead(t *testing.T) {
+	for entry, want := range map[string]string{
+		"bpr:weight=softmax":     `no parameter "weight"`,
+		"bpr:weight=softmax@all": `no parameter "weight"`,
+		"bpr:n=4@all":            "replaced by all",
+		"softmax@everything":     `unknown candidates "everything"`,
+		"softmax@ ":              "names no candidates",
+	} {
+		c, _ := small(t, "softmax", entry)
+		require.ErrorContains(t, c.Validate(), want, entry)
+	}
+	c, _ := small(t, "infonce", "infonce: sampler = uniform", "infonce@sampled: correction = none, n = 512", "sampled-softmax:correction=none", "infonce@sampled", "ccl@ all ")
+	vs, err := c.Filled().variants()
+	require.NoError(t, err)
+	var orders []losses.Order
+	for _, v := range vs {
+		orders = append(orders, v.Order())
+	}
+	require.Equal(t, []losses.Order{losses.OrderStrict, losses.OrderStrict, losses.OrderStrict, losses.NoOrder, losses.NoOrder, losses.OrderWeak}, orders)
+
+	// A temperature of the text's own stays, also between spaces.
+	for text, want := range map[string]string{"psl": "tau", "psl: tau = 3": "", "softmax: tau = 0.3": "model", "am-softmax:margin=0.1": "scale", "am-softmax: scale = 9": ""} {
+		r, err := models.Resolve(text, "", 0)
+		require.NoError(t, err)
+		require.Equal(t, want, temperatureOf(r), text)
+	}
+	for _, text := range []string{"0.2x", "0.2 0.3", "-1", "Inf", "NaN", ""} {
+		_, err := positive(text)
+		require.Error(t, err, text)
 	}
 }
 

@@ -7,25 +7,12 @@ import (
 
 	"github.com/fenchel-ml/fenchel/internal/report"
 	"github.com/fenchel-ml/fenchel/losses"
-	"github.com/fenchel-ml/fenchel/losses/param"
 )
 
 // Order returns what is declared of the order of the scores that minimise the
 // variant's expected loss; NoOrder where nothing is: a loss over candidates that
 // no composition goes with.
-func (v Variant) Order() losses.Order {
-	head, settings := param.CutSpec(v.Candidates)
-	c := v.resolved.Composition
-	switch {
-	case head == "all":
-		return v.resolved.Loss.Theory().PopulationOrder
-	case c == nil || v.given != "" && v.given != v.resolved.Candidates:
-		return losses.NoOrder
-	case strings.Contains(","+settings+",", ",sampler=uniform,"):
-		return c.OrderUniform
-	}
-	return c.Order
-}
+func (v Variant) Order() losses.Order { return v.resolved.Order() }
 
 // verdicts holds the declared orders against the measured ones. A loss declared
 // strict should not score below one whose order is declared weaker; whether it
@@ -102,11 +89,13 @@ func (r *Row) card(items int) report.Card {
 	if o := r.Order(); o != losses.NoOrder {
 		order = o.String() + " in the scores"
 	}
-	if p := r.resolved.Composition; p != nil && r.Candidates != "all" {
+	if p := r.resolved.Composition; p != nil && r.resolved.Head.Spec.Name != "all" {
 		c.Lead = p.Doc
 		add("row loss", "%s", b)
 		add("candidates", "%s", r.Candidates)
-		add("minimiser", "%s", p.Minimiser)
+		if r.resolved.Declared() {
+			add("minimiser", "%s", p.Minimiser)
+		}
 		add("source", "%s", p.Source)
 	} else {
 		add("loss", "%s", b)

@@ -13,13 +13,11 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/internal/kernel"
 	"github.com/fenchel-ml/fenchel/internal/report"
-	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/losses/param"
 	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/train"
@@ -168,14 +166,14 @@ func Run(ctx context.Context, c Config) ([]Result, error) {
 // measure sweeps one loss. Sweeps go on in turn, so that a budget that runs out
 // shortens all of them.
 func (c Config) measure(ctx context.Context, text string, until time.Time) (Result, error) {
-	resolved, err := losses.Resolve(text, 0)
+	resolved, err := models.Resolve(text, "", 0)
 	if err != nil {
 		return Result{}, err
 	}
 	cost, name := costOf(resolved)
 	res := Result{Loss: text, Cost: name}
 	centre := c.centre()
-	sampled := strings.HasPrefix(resolved.Candidates, "sampled")
+	sampled := resolved.Head.Spec.Name == "sampled"
 	type sweep struct {
 		of    string
 		sizes []int
@@ -186,7 +184,7 @@ func (c Config) measure(ctx context.Context, text string, until time.Time) (Resu
 		{"d", c.Dims, func(p *Point) *int { return &p.Dim }},
 		{"B", c.Batches, func(p *Point) *int { return &p.Batch }},
 	}
-	if sampled && !strings.Contains(resolved.Candidates, "in-batch") {
+	if sampled && resolved.Head.Values.Word("sampler") != "in-batch" {
 		sweeps = append(sweeps, sweep{"n", c.Draws, func(p *Point) *int { return &p.Draws }})
 	}
 	longest := 0
@@ -344,22 +342,17 @@ func syntheticSet(p Point, steps int) (*data.Dataset, error) {
 
 // costOf returns the declared arithmetic of a step, up to a constant, and its
 // formula. NaN where the literature tabulates none.
-func costOf(r losses.Resolved) (cost func(p Point) float64, formula string) {
+func costOf(r models.Resolved) (cost func(p Point) float64, formula string) {
 	unknown := func(Point) float64 { return math.NaN() }
-	if r.Candidates == "" {
+	switch r.Head.Spec.Name {
+	case "all":
 		switch r.Loss.Rows.Fused.(type) {
 		case kernel.RG, kernel.Spherical, kernel.Taylor2, kernel.ZLoss:
 			return func(p Point) float64 { return float64(p.Batch+p.Classes) * float64(p.Dim) * float64(p.Dim) }, "B d² + C d²"
 		}
 		return func(p Point) float64 { return float64(p.Batch) * float64(p.Classes) * float64(p.Dim) }, "B C d"
-	}
-	head, err := models.ParseHead(r.Candidates)
-	if err != nil {
-		return unknown, ""
-	}
-	switch head.Spec.Name {
 	case "sampled":
-		switch name := head.Values.Word("sampler"); {
+		switch name := r.Head.Values.Word("sampler"); {
 		case name == "in-batch":
 			return func(p Point) float64 { return float64(p.Batch) * float64(p.Batch) * float64(p.Dim) }, "B² d"
 		case slices.Contains([]string{"uniform", "log-uniform", "popularity"}, name):

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fenchel-ml/fenchel/internal/report"
-	"github.com/fenchel-ml/fenchel/losses"
+	"github.com/fenchel-ml/fenchel/models"
 )
 
 func small(texts ...string) Config {
@@ -24,10 +24,10 @@ func TestRun(t *testing.T) {
 		require.Empty(t, r.Fault, r.Loss)
 		require.Equal(t, c.Losses[i], r.Loss)
 		require.False(t, r.Cut)
-		resolved, err := losses.Resolve(r.Loss, 0)
+		resolved, err := models.Resolve(r.Loss, "", 0)
 		require.NoError(t, err)
 		sweeps := 3
-		if resolved.Candidates != "" && r.Exponents[len(r.Exponents)-1].Of == "n" {
+		if resolved.Head.Spec.Name != "all" && r.Exponents[len(r.Exponents)-1].Of == "n" {
 			sweeps = 4
 		}
 		require.Len(t, r.Exponents, sweeps, r.Loss)
@@ -58,7 +58,7 @@ func TestDeclared(t *testing.T) {
 		"hsm":                              {"B d log C", 16 * 32 * 12},
 		"class-softmax":                    {"B d √C", 16 * 32 * 64},
 	} {
-		r, err := losses.Resolve(text, 0)
+		r, err := models.Resolve(text, "", 0)
 		require.NoError(t, err)
 		cost, formula := costOf(r)
 		require.Equal(t, want.formula, formula, text)

@@ -24,6 +24,7 @@ import (
 
 	"github.com/fenchel-ml/fenchel/internal/study/risk"
 	"github.com/fenchel-ml/fenchel/losses"
+	"github.com/fenchel-ml/fenchel/losses/param"
 )
 
 // Config says what to measure.
@@ -55,7 +56,7 @@ func (c Config) Filled() Config {
 func Sampled() []string {
 	var names []string
 	for _, c := range losses.Compositions() {
-		if strings.HasPrefix(c.Candidates, "sampled") {
+		if head, _ := param.CutSpec(c.Candidates); head == "sampled" {
 			names = append(names, c.Name)
 		}
 	}

@@ -1,11 +1,14 @@
 package consistency
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/internal/study/risk"
 	"github.com/fenchel-ml/fenchel/losses"
 )
 
@@ -186,4 +189,19 @@ func TestSection(t *testing.T) {
 	s := Section(c, rs)
 	require.Equal(t, "Consistency", s.Title)
 	require.True(t, strings.Contains(rs[1].Claims[0].Example, "t = ("))
+}
+
+// TestLossFollowsTheDraws: the loss of a composition is that of the draws and the
+// classes that the study has, not of those that the text has.
+func TestLossFollowsTheDraws(t *testing.T) {
+	truth := Truths(1, 6, 1)[0]
+	z := []float64{0.3, -0.2, 1, 0, -1, 0.5}
+	for _, text := range []string{"gbce", "gbce: n = 64"} {
+		both, err := subjects(text)
+		require.NoError(t, err)
+		r := 2.0 / 5
+		want := risk.NewSampled(bound(t, fmt.Sprintf("gbce:beta=%g", 1-0.75*(1-r))), truth.T, truth.Q, SampledDraws, graph.Uncorrected, false)
+		require.InDelta(t, want.Value(nil, z), both[0].risk(truth).Value(nil, z), 1e-12)
+	}
+	require.ErrorContains(t, Config{Compositions: []string{"bpr:weight=softmax"}}.Validate(), `no parameter "weight"`)
 }

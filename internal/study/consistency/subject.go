@@ -42,17 +42,14 @@ const SampledDraws = 2
 
 // subjects are a composition under any q and under uniform q.
 func subjects(text string) ([]subject, error) {
-	r, err := losses.Resolve(text, 0)
+	r, err := models.Resolve(text, "", 0)
 	if err != nil {
 		return nil, err
 	}
 	if r.Composition == nil {
 		return nil, fmt.Errorf("consistency: %s is no composition; the choices are %s", text, strings.Join(Sampled(), ", "))
 	}
-	head, err := models.ParseHead(r.Candidates)
-	if err != nil {
-		return nil, err
-	}
+	head := r.Head
 	if head.Spec.Name != "sampled" {
 		return nil, fmt.Errorf("consistency: %s has candidates %s, whose scores are not those of classes; the choices are %s", text, head.Spec.Name, strings.Join(Sampled(), ", "))
 	}
@@ -61,25 +58,14 @@ func subjects(text string) ([]subject, error) {
 	}[head.Values.Word("correction")]
 	drop := head.Values.Word("hits") == "drop"
 	th := r.Loss.Theory()
-	// What a composition declares is of its own candidates: other corrections than
-	// the usual have an order of their own, which is not declared.
-	usual, err := losses.Resolve(r.Composition.Name, 0)
-	if err != nil {
-		return nil, err
-	}
-	usualHead, err := models.ParseHead(usual.Candidates)
-	if err != nil {
-		return nil, err
-	}
-	asUsual := usualHead.Values.Word("correction") == head.Values.Word("correction") && usualHead.Values.Word("hits") == head.Values.Word("hits")
 	one := func(name string, declared losses.Order, uniform bool) subject {
 		return subject{
 			name: name, composition: true, domain: r.Loss.Spec.Domain, convex: th.Props.Has(losses.Convex),
 			beta: func(int) float64 { return th.Smoothness(SampledDraws + 1) },
 			risk: func(t Truth) risk.Objective {
-				b := r.Loss
-				if sized, err := losses.Resolve(text, len(t.T)); err == nil { // text resolved before
-					b = sized.Loss
+				b, err := r.LossOf(len(t.T), SampledDraws)
+				if err != nil { // of settings that were bound before
+					panic("consistency: " + err.Error())
 				}
 				q := t.Q
 				if uniform {
@@ -91,7 +77,7 @@ func subjects(text string) ([]subject, error) {
 				return risk.NewSampled(b, t.T, q, SampledDraws, correction, drop)
 			},
 			claims: func(res Result, o observed) []Claim {
-				if declared == losses.NoOrder || !asUsual || res.Scores.Draws == 0 {
+				if declared == losses.NoOrder || !r.Declared() || res.Scores.Draws == 0 {
 					return nil
 				}
 				return []Claim{orderClaim(OrderOfScores, declared, o.worstScores, o.orderAt)}

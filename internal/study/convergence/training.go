@@ -80,8 +80,8 @@ func Train(ctx context.Context, cfg train.Config, set *data.Dataset, texts []str
 // sampleRows users of the train set; NaN where the head does not score all
 // classes by one table.
 func support(t *train.Trained, set *data.Dataset, b losses.Bound) (float64, error) {
-	if t.Config.Candidates != "all" {
-		return math.NaN(), nil
+	if head, err := models.ParseHead(t.Config.Candidates); err != nil || head.Spec.Name != "all" {
+		return math.NaN(), err
 	}
 	var users []int32
 	for i := range sampleRows {

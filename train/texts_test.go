@@ -1,0 +1,52 @@
+package train
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fenchel-ml/fenchel/losses"
+)
+
+// TestEqualSettingsTrainAlike: a setting trains the same bits by any spelling and
+// from either text.
+func TestEqualSettingsTrainAlike(t *testing.T) {
+	set := small(t)
+	for _, same := range [][][2]string{
+		{{"gbce:n=16", ""}, {"gbce:n=1.6e1", ""}, {"gbce: n = 16 ", ""}, {"gbce:n=16.0", ""}, {"gbce:n=+16", ""},
+			{"gbce", "sampled:n=16,correction=none"}, {"gbce", "sampled: correction = none, n = 1.6e1"}, {"gbce:n=16", "sampled:correction=none"}},
+		{{"nce", ""}, {"nce:sampler=popularity", ""}, {"nce: n = 6.4e1", ""}, {"nce:beta=1,sampler=popularity", ""}, {"nce:sampler=popularity,beta=1", ""}},
+		{{"bpr:per=row,sampler=popularity", ""}, {"bpr:sampler=popularity,per=row", ""}},
+		{{"softmax", ""}, {"softmax", " all "}, {"softmax", "all:"}, {"softmax:tau=1.0", "all"}},
+	} {
+		var want [][]float32
+		for _, texts := range same {
+			c := quick("{train: {epochs: 2}}")
+			c.Loss, c.Candidates = texts[0], texts[1]
+			got, err := Run(t.Context(), c, set, nil)
+			require.NoError(t, err, texts)
+			if want == nil {
+				want = tables(got.Trained)
+			}
+			require.Equal(t, want, tables(got.Trained), "%q is not %q", texts, same[0])
+		}
+	}
+}
+
+// TestUnknownSettings: a composition's text is held against what takes it, also where
+// its candidates are replaced.
+func TestUnknownSettings(t *testing.T) {
+	for _, candidates := range []string{"", "all", "sampled:n=4,correction=none", "tree"} {
+		for _, comp := range losses.Compositions() {
+			err := Config{Loss: comp.Name + ":weigt=1", Candidates: candidates}.Validate()
+			require.ErrorContains(t, err, `loss: models: `+comp.Name+`: no parameter "weigt"; the choices are `)
+			require.Equal(t, 1, strings.Count(err.Error(), "weigt"), "%v", err)
+		}
+	}
+	require.ErrorContains(t, Config{Loss: "bpr:n=4", Candidates: "all"}.Validate(), "replaced by all")
+	err := Config{Loss: "ccl:wight=1", Candidates: "everything"}.Validate()
+	require.ErrorContains(t, err, `no parameter "wight"`)
+	require.ErrorContains(t, err, `unknown candidates "everything"`)
+	require.NotContains(t, err.Error(), "cosines")
+}
