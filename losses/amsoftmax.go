@@ -47,7 +47,6 @@ func marginTheory(scale, margin float64) Theory {
 		PopulationOrder: OrderStrict,
 		ZeroOne:         true,
 		Margin:          math.Inf(1),
-		Support:         "dense, never 0",
 		Cost:            "O(K)",
 	}
 	if margin == 0 {

@@ -27,7 +27,6 @@ func init() {
 				// cosines of unlike classes meet at 1, or at the jump.
 				PopulationOrder: OrderWeak,
 				Margin:          math.Inf(1),
-				Support:         "dense, never 0",
 				Cost:            "O(K)",
 			}
 		},

@@ -75,7 +75,6 @@ func oneVsAllTheory(shift float64) Theory {
 		Condition:  func(t []float64) float64 { return spread(t, bernoulli) },
 		Calibrated: true,
 		Margin:     math.Inf(1),
-		Support:    "dense, never 0",
 		Cost:       "O(K)",
 	}
 }

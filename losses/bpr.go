@@ -31,7 +31,6 @@ func init() {
 				Link:            logs,
 				Calibrated:      true,
 				Margin:          math.Inf(1),
-				Support:         "dense, never 0",
 				Cost:            "O(K) a positive",
 			}
 			if v.Word("weights") == "softmax" {
@@ -42,6 +41,7 @@ func init() {
 				th.Tight = 0
 				th.Link = nil
 				th.Calibrated = false
+				th.Support.Of = ButSigns // a negative's loss below the mean is one whose weight is to grow
 			}
 			return th
 		},

@@ -111,7 +111,6 @@ func bslTheory(t1, t2 float64) Theory {
 		PopulationOrder: OrderWeak, // a class with t > ½ runs off, and the others tie
 		ZeroOne:         true,
 		Margin:          math.Inf(1),
-		Support:         "dense, never 0",
 		Cost:            "O(K) a positive",
 	}
 }

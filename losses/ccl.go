@@ -36,7 +36,7 @@ func init() {
 					return z
 				},
 				Margin:  math.Inf(1),
-				Support: "the positives, and the negatives above the margin",
+				Support: Support{AboveScore, m},
 				Cost:    "O(K)",
 			}
 		},

@@ -198,7 +198,7 @@ func entmaxTheory(alpha, lambda float64) Theory {
 		},
 		Calibrated: true,
 		Margin:     lambda / (alpha - 1),
-		Support:    "the classes within 1/(α−1) of the top that pass the threshold, and the target",
+		Support:    Support{NearTop, lambda / (alpha - 1)},
 		Cost:       "O(K) expected",
 	}
 	if alpha > 2 {

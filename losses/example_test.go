@@ -51,5 +51,5 @@ func ExampleBound_Theory() {
 	}
 	// Output:
 	// softmax: smoothness 0.5, order strict, margin +Inf, gradient dense, never 0
-	// sparsemax: smoothness 1, order strict, margin 1, gradient the classes within 1/(α−1) of the top that pass the threshold, and the target
+	// sparsemax: smoothness 1, order strict, margin 1, gradient the classes less than 1 below the top that pass the threshold, and the target
 }

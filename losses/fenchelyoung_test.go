@@ -67,7 +67,7 @@ func init() {
 				Props:      losses.NonNegative | losses.ShiftInvariant | losses.FenchelYoungForm | losses.Simplex | losses.Convex | losses.SparseGradient,
 				Smoothness: losses.Constant(1 / tau), Tight: 0.999,
 				MapOrder: losses.OrderWeak, PopulationOrder: losses.OrderStrict, ZeroOne: true, Calibrated: true,
-				Margin: tau, Support: "the support", Cost: "O(K) a step",
+				Margin: tau, Support: losses.Support{Of: losses.NearTop, Reach: tau}, Cost: "O(K) a step",
 			}
 		},
 		F32: gini[float32], F64: gini[float64],
@@ -79,7 +79,7 @@ func init() {
 				Props:      losses.FenchelYoungForm | losses.Convex,
 				Smoothness: losses.Constant(0.25), Tight: 0.999,
 				MapOrder: losses.OrderStrict, PopulationOrder: losses.OrderStrict, ZeroOne: true, Calibrated: true,
-				Margin: math.Inf(1), Support: "dense", Cost: "dozens of maps",
+				Margin: math.Inf(1), Cost: "dozens of maps",
 			}
 		},
 		F32: logistic[float32], F64: logistic[float64],

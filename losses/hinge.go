@@ -23,7 +23,7 @@ func init() {
 				Smoothness:      Constant(math.Inf(1)), // the gradient jumps where the best rival changes
 				PopulationOrder: OrderWeak,             // t = (.4, .35, .25): equal scores are optimal
 				Margin:          v.Num("margin"),
-				Support:         "the best rival and the target",
+				Support:         Support{BestRival, v.Num("margin")},
 				Cost:            "O(K)",
 			}
 		},

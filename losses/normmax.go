@@ -128,7 +128,7 @@ func normmaxTheory(alpha float64) Theory {
 		},
 		Calibrated: true,
 		Margin:     1,
-		Support:    "the classes within 1 of the top that pass the threshold, and the target",
+		Support:    Support{NearTop, 1},
 		Cost:       "O(K) expected",
 	}
 	switch {

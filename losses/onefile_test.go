@@ -33,7 +33,7 @@ func init() {
 				Props:           NonNegative | ShiftInvariant | Convex | SparseGradient,
 				Smoothness:      Constant(math.Inf(1)),
 				PopulationOrder: OrderWeak,
-				Support:         "two classes a positive", Cost: "O(K)",
+				Support:         Support{Of: BestRival}, Cost: "O(K)",
 			}
 		},
 		New: func(Values) graph.Rows { return graph.Rows{F32: toy[float32]{}, F64: toy[float64]{}} },

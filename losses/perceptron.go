@@ -22,7 +22,7 @@ func init() {
 				MapOrder:        OrderWeak,
 				PopulationOrder: OrderWeak,
 				Link:            func(t []float64) []float64 { return make([]float64, len(t)) },
-				Support:         "the best class and the target",
+				Support:         Support{BestRival, 0},
 				Cost:            "O(K)",
 			}
 		},

@@ -154,7 +154,6 @@ func pslTheory(surrogate func(x float64) (phi, slope float64), tau, star float64
 		PopulationOrder: OrderWeak,                              // scores end at the bounds of cosines, and tie there
 		ZeroOne:         true,
 		Margin:          math.Inf(1),
-		Support:         "dense, never 0",
 		Cost:            "O(K) a positive, two powers each",
 	}
 }

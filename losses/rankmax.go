@@ -167,7 +167,7 @@ func rankmaxTheory(delta float64) Theory {
 		PopulationOrder: OrderWeak,             // t = (.5, .26, .24) has z* = (1, 0, 0)
 		ZeroOne:         true,
 		Margin:          delta,
-		Support:         "the classes less than δ below the target, and the target",
+		Support:         Support{NearLabel, delta},
 		Cost:            "O(K), or O(K log m) with m positives",
 	}
 }

@@ -152,8 +152,8 @@ func rgTheory(a, b float64) Theory {
 		},
 		Calibrated: true,
 		Margin:     math.Inf(1),
-		Support:    "dense; depends on Σz, Σz² and the target's score alone",
-		Cost:       "O(K), or O(d²) through WᵀW",
+		Support:    Support{Of: ButSigns},
+		Cost:       "O(K), or O(d²) through WᵀW: Σz, Σz² and the target's score decide",
 	}
 	if a == b {
 		th.Props |= ShiftInvariant
@@ -162,6 +162,7 @@ func rgTheory(a, b float64) Theory {
 		// A linear loss: nothing holds the scores of the frequent classes back.
 		th.Props |= Simplex // p = 1/K
 		th.MapOrder, th.PopulationOrder = OrderWeak, OrderWeak
+		th.Support.Of = Everywhere // (1 + 0)/K
 		th.ZeroOne, th.Calibrated, th.Link, th.Condition = false, false, nil, nil
 	}
 	return th

@@ -161,11 +161,12 @@ func slAtKTheory(tau, tauW float64, k int) Theory {
 		// K-th place in its stead.
 		ZeroOne: k == 0 || tauW >= 2,
 		Margin:  math.Inf(1),
-		Support: "dense, never 0",
+		Support: Support{Of: ButSigns}, // a higher K-th place lowers the weight
 		Cost:    "O(K) a positive",
 	}
 	if k == 0 {
 		th.Props = 0
+		th.Support.Of = Everywhere
 		// H = w H_SL + ∇w ∇SLᵀ + ∇SL ∇wᵀ + SL ∇²w with ‖∇SL‖ ≤ √2/τ, |SL| ≤ 2/τ + ln n,
 		// w' ≤ 1/(4τ_w) and |w''| ≤ 1/(6√3 τ_w²).
 		th.Smoothness = func(k int) float64 {

@@ -194,8 +194,10 @@ func softmaxTheory(tau, eps float64) Theory {
 		},
 		Calibrated: eps == 0,
 		Margin:     math.Inf(1),
-		Support:    "dense, never 0",
 		Cost:       "O(K)",
+	}
+	if eps > 0 {
+		th.Support.Of = ButSigns // p_j = ε/K
 	}
 	return th
 }

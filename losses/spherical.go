@@ -60,7 +60,7 @@ func sphericalTheory(eps float64) Theory {
 		},
 		Calibrated: true,
 		Margin:     math.Inf(1),
-		Support:    "dense; depends on Σz² and the target's score alone",
-		Cost:       "O(K), or O(d²) through WᵀW",
+		Support:    Support{Of: ButSigns},
+		Cost:       "O(K), or O(d²) through WᵀW: Σz² and the target's score decide",
 	}
 }

@@ -27,7 +27,7 @@ func init() {
 				Condition:       func([]float64) float64 { return 1 },
 				Calibrated:      true,
 				Margin:          math.Inf(1),
-				Support:         "dense",
+				Support:         Support{Of: ButSigns},
 				Cost:            "O(K)",
 			}
 		},

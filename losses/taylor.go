@@ -96,7 +96,7 @@ func taylorTheory(n int) Theory {
 		},
 		Calibrated: true,
 		Margin:     math.Inf(1),
-		Support:    "dense",
+		Support:    Support{Of: ButSigns},
 		Cost:       "O(nK)",
 	}
 	if n == 2 {
@@ -104,8 +104,7 @@ func taylorTheory(n int) Theory {
 		// [−2, ¼].
 		th.Smoothness = func(k int) float64 { return 2 + 1/(4*float64(k)) }
 		th.Tight = 0.8
-		th.Support = "dense; depends on Σz, Σz² and the target's score alone"
-		th.Cost = "O(K), or O(d²) through WᵀW"
+		th.Cost = "O(K), or O(d²) through WᵀW: Σz, Σz² and the target's score decide"
 		return th
 	}
 	// sup f''/f + sup |(log f)''|, maxima found on a grid of step 1e-3, rounded up.

@@ -1,6 +1,7 @@
 package losses
 
 import (
+	"fmt"
 	"math"
 	"strings"
 )
@@ -67,7 +68,7 @@ func (o Order) String() string {
 }
 
 // Theory is what the literature tabulates of a loss at one setting of its
-// parameters. Every entry but Support and Cost is tested.
+// parameters. Every entry but Cost is tested.
 type Theory struct {
 	Props Props
 
@@ -111,9 +112,53 @@ type Theory struct {
 	// +Inf where there is none.
 	Margin float64
 
-	// Support describes which gradient entries can be non-zero, and Cost the
-	// arithmetic of one row beside the scores, e.g. "dense", "O(K)".
-	Support, Cost string
+	Support Support
+
+	// Cost describes the arithmetic of one row beside the scores, e.g. "O(K)".
+	Cost string
+}
+
+// A Support says which classes but the target have a gradient other than 0 in a row
+// with one label y.
+type Support struct {
+	Of    SupportOf
+	Reach float64 // a distance of scores, or a score; see SupportOf
+}
+
+// A SupportOf says what decides whether a class has a gradient. All but NearTop decide
+// it for certain.
+type SupportOf int
+
+// The kinds.
+const (
+	Everywhere SupportOf = iota // nothing: every class has, at any scores
+	ButSigns                    // nothing, but that a gradient passes through 0 where its sign changes
+	NearTop                     // z_j > max z − Reach, and what else has: a class that lies lower has p_j = 0
+	NearLabel                   // z_j > z_y − Reach
+	AboveScore                  // z_j > Reach
+	BestRival                   // j is the first best of the classes but y, and z_j > z_y − Reach
+)
+
+// String describes the support, e.g. "dense, never 0".
+func (s Support) String() string {
+	switch s.Of {
+	case Everywhere:
+		return "dense, never 0"
+	case ButSigns:
+		return "dense, 0 only where it changes its sign"
+	case NearTop:
+		return fmt.Sprintf("the classes less than %.4g below the top that pass the threshold, and the target", s.Reach)
+	case NearLabel:
+		return fmt.Sprintf("the classes less than %.4g below the target, and the target", s.Reach)
+	case AboveScore:
+		return fmt.Sprintf("the target, and the other classes above %.4g", s.Reach)
+	case BestRival:
+		if s.Reach == 0 {
+			return "the best rival where it is above the target, and the target"
+		}
+		return fmt.Sprintf("the best rival where it is less than %.4g below the target, and the target", s.Reach)
+	}
+	return fmt.Sprintf("Support(%d, %g)", s.Of, s.Reach)
 }
 
 // Constant returns a Smoothness that does not depend on K.

@@ -25,8 +25,8 @@ func init() {
 				PopulationOrder: OrderStrict,
 				ZeroOne:         true,
 				Margin:          math.Inf(1),
-				Support:         "dense; depends on Σz, Σz² and the target's score alone",
-				Cost:            "O(K), or O(d²) through WᵀW",
+				Support:         Support{Of: ButSigns},
+				Cost:            "O(K), or O(d²) through WᵀW: Σz, Σz² and the target's score decide",
 			}
 		},
 		New: func(v Values) graph.Rows {

@@ -162,7 +162,7 @@ func newCard(b losses.Bound) card {
 		MapOrder:   th.MapOrder.String(), Order: th.PopulationOrder.String(),
 		Calibrated: th.Calibrated,
 		Margin:     number(th.Margin),
-		Support:    th.Support, Cost: th.Cost,
+		Support:    th.Support.String(), Cost: th.Cost,
 	}
 	return c
 }

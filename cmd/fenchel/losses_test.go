@@ -56,7 +56,7 @@ func TestLossCard(t *testing.T) {
 				Props:      losses.NonNegative | losses.Convex,
 				Smoothness: func(k int) float64 { return 1 / v.Num("tau") / float64(k) },
 				MapOrder:   losses.OrderWeak, PopulationOrder: losses.OrderStrict, Calibrated: true,
-				Margin: math.Inf(1), Support: "dense", Cost: "O(K)",
+				Margin: math.Inf(1), Support: losses.Support{Of: losses.NearTop, Reach: 2}, Cost: "O(K)",
 			}
 		},
 		New: func(losses.Values) graph.Rows { return graph.Rows{} },
@@ -76,7 +76,7 @@ func TestLossCard(t *testing.T) {
   calibrated  yes
   smoothness  0.002 at 1000 candidates
   margin      none
-  gradient    dense
+  gradient    the classes less than 2 below the top that pass the threshold, and the target
   cost        O(K) a row, beside the scores
 
   PARAMETER  VALUE  DEFAULT  RANGE         WHAT IT IS

@@ -112,7 +112,6 @@ func polyTheory(eps float64) losses.Theory {
 		ZeroOne:         true,
 		Calibrated:      eps == 0,
 		Margin:          math.Inf(1),
-		Support:         "dense",
 		Cost:            "O(K)",
 	}
 	if eps <= 1 {

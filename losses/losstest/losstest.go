@@ -50,6 +50,7 @@ func Run(t *testing.T, spec *losses.Spec) {
 			t.Run("permutation", r.permutation)
 			t.Run("props", r.props)
 			t.Run("margin", r.margin)
+			t.Run("support", r.support)
 			t.Run("map", r.predict)
 			if i > 0 && testing.Short() {
 				return // the searches of the default setting stand for the others

@@ -3,6 +3,7 @@ package losstest
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -162,6 +163,101 @@ func (r *rig) fenchelYoung(z []float64, rng *rand.Rand) float64 {
 		}
 	}
 	return c
+}
+
+// support holds which classes have a gradient, at the declared number and on both
+// sides of it. Rows have one label.
+func (r *rig) support(t *testing.T) {
+	sp := r.theory.Support
+	require.Equalf(t, r.theory.Props.Has(losses.SparseGradient), sp.Of != losses.Everywhere && sp.Of != losses.ButSigns,
+		"%s is declared %q", losses.SparseGradient, sp)
+	rng := rand.New(rand.NewPCG(12, 1))
+	in, out, signs := 0, 0, [2]int{}
+	see := func(z []float64, y int) {
+		top, rival := math.Inf(-1), -1 // the largest score, the first best class but y
+		for j, s := range z {
+			top = max(top, s)
+			if j != y && (rival < 0 || s > z[rival]) {
+				rival = j
+			}
+		}
+		_, dz := r.row(z, label(y))
+		_, dz32 := r.row32(z, label(y))
+		for j, g := range dz {
+			if j == y {
+				continue
+			}
+			var has, certain bool
+			if g != 0 {
+				signs[int(math.Copysign(0.5, g)+0.5)]++
+			}
+			switch sp.Of {
+			case losses.Everywhere:
+				has, certain = true, true
+			case losses.ButSigns:
+				has = true
+			case losses.NearTop:
+				has = z[j] > top-sp.Reach
+			case losses.NearLabel:
+				has, certain = z[j] > z[y]-sp.Reach, true
+			case losses.AboveScore:
+				has, certain = z[j] > sp.Reach, true
+			case losses.BestRival:
+				has, certain = j == rival && z[j] > z[y]-sp.Reach, true
+			}
+			switch {
+			case !has:
+				out++
+				require.Zerof(t, g, "z=%v, label %d: class %d has a gradient; declared is %s", z, y, j, sp)
+				require.Zerof(t, dz32[j], "z=%v, label %d: class %d has a gradient at float32; declared is %s", z, y, j, sp)
+			case certain:
+				in++
+				require.NotZerof(t, g, "z=%v, label %d: class %d has no gradient; declared is %s", z, y, j, sp)
+			}
+		}
+	}
+	// Scores of the size at which the declared number decides, and far below the top
+	// as well, as far as no float64 vanishes.
+	scale := 1.0
+	if sp.Of != losses.AboveScore {
+		scale = max(scale, sp.Reach)
+	}
+	for _, k := range []int{2, 3, 7, 33} {
+		for range 40 {
+			z, y := r.scores(rng, k, min(scale, 1)), rng.IntN(k)
+			if !r.bounded() {
+				z = r.scores(rng, k, scale)
+			}
+			see(z, y)
+			z = slices.Clone(z)
+			z[(y+1)%k] = r.clip(slices.Max(z) - 10 - sp.Reach)
+			see(z, y)
+		}
+	}
+	switch sp.Of {
+	case losses.Everywhere:
+		require.Zerof(t, signs[0]*signs[1], "gradients of both signs, %v: 0 is between them", signs)
+	case losses.ButSigns:
+		require.NotZerof(t, signs[0]*signs[1], "no gradient changes its sign, %v: the support is everywhere", signs)
+	default:
+		require.NotZerof(t, out, "nothing is out of reach of %s", sp)
+		// A thousandth of the reach decides.
+		at := func(distance float64) float64 {
+			z := []float64{0.25, 0.25 - distance}
+			if sp.Of == losses.AboveScore {
+				z[1] = sp.Reach + 1e-3 - distance
+			}
+			_, dz := r.row(z, label(0))
+			return dz[1]
+		}
+		edge := max(sp.Reach, 1e-3)
+		inside, outside := sp.Reach-1e-3*edge, sp.Reach+1e-3*edge
+		if sp.Of == losses.AboveScore {
+			inside, outside = 0, 2e-3
+		}
+		require.NotZerof(t, at(inside), "a class just within reach of %s has no gradient", sp)
+		require.Zerof(t, at(outside), "a class just out of reach of %s has a gradient", sp)
+	}
 }
 
 // margin holds that the label's lead makes the loss 0 from Margin on and not

@@ -310,7 +310,7 @@ func HardLabel(ctx context.Context, c TabularConfig) ([]Hard, error) {
 }
 
 func hard(b losses.Bound, th losses.Theory, beta float64) Hard {
-	h := Hard{Loss: b.String(), Zero: -1, Slope: report.Number(math.NaN()), Margin: report.Number(th.Margin), Support: th.Support}
+	h := Hard{Loss: b.String(), Zero: -1, Slope: report.Number(math.NaN()), Margin: report.Number(th.Margin), Support: th.Support.String()}
 	z, g := make([]float64, HardClasses), make([]float64, HardClasses)
 	target := losses.Target[float64]{Pos: []int32{0}, Weight: []float64{1}}
 	work := make([]float64, b.Rows.F64.WorkLen(HardClasses))
