@@ -119,3 +119,31 @@ func TestValidate(t *testing.T) {
 	}
 	require.EqualError(t, Validate([]Param{number, number}), `duplicate parameter "x"`)
 }
+
+// Settings are read without a declaration, and Join writes them so that Parse reads
+// the same.
+func TestSettings(t *testing.T) {
+	all, err := Settings(" n = 1e1,form=c ")
+	require.NoError(t, err)
+	require.Equal(t, []Setting{{"n", "1e1"}, {"form", "c"}}, all)
+	require.True(t, Has(all, "n"))
+	require.False(t, Has(all, "1e1"))
+	require.Equal(t, "yak:n=1e1,form=c", Join("yak", all))
+	require.Equal(t, "yak", Join("yak", nil))
+	all, err = Settings(" ")
+	require.NoError(t, err)
+	require.Empty(t, all)
+	for text, want := range map[string]string{"n": `"n" is not name=value`, "n=1, n=2": `parameter "n" is given twice`, "n=1,": `"" is not name=value`} {
+		_, err := Settings(text)
+		require.EqualError(t, err, want)
+	}
+	v, err := Parse(list, "n=1e1")
+	require.NoError(t, err)
+	for i, want := range []string{"1", "10", "b"} {
+		require.Equal(t, want, v.Of(list[i]))
+	}
+	var unknown *UnknownError
+	_, err = Parse(list, "N=1")
+	require.ErrorAs(t, err, &unknown)
+	require.Equal(t, "N", unknown.Name)
+}
