@@ -3,11 +3,10 @@ package data
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -21,9 +20,11 @@ type Format struct {
 	Doc     string // one line: what a line of the file looks like
 	Example string // a small valid file; tests and fuzzing start from it
 
-	// Sniff reports whether line, the first line of a file that is not blank,
-	// can only be of this format.
-	Sniff func(line []byte) bool
+	// Sniff reports whether lines may be of this format: the first lines of a file
+	// that are not blank, at least one and at most a thousand, without their ends. A
+	// file is of the format that alone says yes, and refused where several do. A
+	// format that never says yes is chosen by its name alone.
+	Sniff func(lines [][]byte) bool
 
 	// Read passes every interaction of in to out. Its errors come from in or
 	// carry the line by in.Errorf.
@@ -115,6 +116,8 @@ type Input struct {
 	r    *bufio.Reader
 	scan *bufio.Scanner
 	line int
+	text []byte // of the current line
+	err  error  // of a line that Next refused
 }
 
 // newInput wraps r, which is plain or gzip.
@@ -134,19 +137,41 @@ func newInput(file string, r io.Reader) (*Input, error) {
 	return &Input{file: file, r: b}, nil
 }
 
-// firstLine returns the first line that is not blank, or its beginning where it
-// is longer than the buffer, without consuming anything; nil where the file is
-// blank.
-func (in *Input) firstLine() ([]byte, error) {
+// sampleLines is how many lines recognition looks at, as far as they fit into the
+// buffer: lines that could be mistaken for another format are short.
+const sampleLines = 1000
+
+// sample returns the first lines that are not blank, without consuming anything;
+// none where the file is blank. The last one is the beginning of a line only where
+// it is the first too. They are valid until the input is read. Files that are no
+// text, and lines that no format has, are errors.
+func (in *Input) sample() (lines [][]byte, err error) {
 	head, err := in.r.Peek(in.r.Size())
-	line, _, whole := bytes.Cut(bytes.TrimLeft(head, "\r\n\t "), []byte("\n"))
-	switch line = bytes.TrimRight(line, "\r "); {
-	case err != nil && err != io.EOF && !whole:
-		return nil, in.fault(1, err)
-	case len(line) == 0 && err == nil:
-		return nil, in.fault(1, fmt.Errorf("the first %d bytes are blank", len(head)))
+	if what := foreign(head); what != "" {
+		return nil, in.fault(1, fmt.Errorf("no known format: %s", what))
 	}
-	return line, nil
+	// Before LF came to be the one end of lines, CR was that of some systems.
+	if text := bytes.TrimRight(head, "\r\t "); bytes.IndexByte(text, '\r') >= 0 && bytes.IndexByte(head, '\n') < 0 {
+		return nil, in.fault(1, errors.New(`the lines end in CR alone; end them in LF, as by tr '\r' '\n'`))
+	}
+	for rest := head; len(rest) > 0 && len(lines) < sampleLines; {
+		var line []byte
+		var ended bool
+		line, rest, ended = bytes.Cut(rest, []byte("\n"))
+		if !ended && err != io.EOF && (err != nil || len(lines) > 0) {
+			break // the line goes on beyond what was read
+		}
+		if line = bytes.TrimRight(line, "\r "); len(bytes.TrimSpace(line)) > 0 {
+			lines = append(lines, line)
+		}
+	}
+	switch {
+	case len(lines) > 0 || err == io.EOF:
+		return lines, nil
+	case err != nil:
+		return nil, in.fault(1, err)
+	}
+	return nil, in.fault(1, fmt.Errorf("the first %d bytes are blank", len(head)))
 }
 
 // Read implements io.Reader.
@@ -159,9 +184,14 @@ func (in *Input) Next() bool {
 		in.scan = bufio.NewScanner(in.r)
 		in.scan.Buffer(make([]byte, 0, 1<<16), maxLine)
 	}
-	for in.scan.Scan() {
+	for in.err == nil && in.scan.Scan() {
 		in.line++
-		if len(bytes.TrimSpace(in.scan.Bytes())) > 0 {
+		in.text = bytes.TrimRight(in.scan.Bytes(), "\r")
+		if bytes.IndexByte(in.text, '\r') >= 0 {
+			in.err = in.Errorf("%q holds a CR, which ends a line only before LF", shorten(in.text))
+			return false
+		}
+		if len(bytes.TrimSpace(in.text)) > 0 {
 			return true
 		}
 	}
@@ -170,10 +200,13 @@ func (in *Input) Next() bool {
 
 // Line returns the current line without its end (LF or CRLF). It is valid until
 // Next.
-func (in *Input) Line() []byte { return in.scan.Bytes() }
+func (in *Input) Line() []byte { return in.text }
 
 // Err returns why Next ended, nil at the end of the file.
 func (in *Input) Err() error {
+	if in.err != nil {
+		return in.err
+	}
 	if err := in.scan.Err(); err != nil {
 		return in.fault(in.line+1, err)
 	}
@@ -199,60 +232,18 @@ func (in *Input) fault(line int, err error) error {
 	return &LineError{in.file, line, err}
 }
 
-// readInto reads one file into out and returns the format it took; name chooses
-// the format, "" by content. Blank files are an empty set.
-func readInto(path, name string, out *Collector) (format *Format, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("data: %w", err)
-	}
-	defer f.Close()
-	return readFrom(filepath.ToSlash(path), f, name, out)
-}
-
+// readFrom reads the text r of one file into out and returns the format it took;
+// name chooses the format, "" by content. Of a blank file it is nil.
 func readFrom(file string, r io.Reader, name string, out *Collector) (*Format, error) {
 	in, err := newInput(file, r)
 	if err != nil {
 		return nil, err
 	}
-	line, err := in.firstLine()
-	if err != nil || len(line) == 0 {
+	format, err := recognise([]*Input{in}, name)
+	if format == nil || err != nil {
 		return nil, err
 	}
-	var format *Format
-	if name != "" {
-		if format, err = LookupFormat(name); err != nil {
-			return nil, err
-		}
-	} else if format, err = sniff(file, line); err != nil {
-		return nil, err
-	}
-	if err := format.Read(in, out); err != nil {
-		return nil, err
-	}
-	return format, nil
-}
-
-// sniff returns the one format that claims a file's first line.
-func sniff(file string, line []byte) (*Format, error) {
-	var claims []*Format
-	for _, f := range Formats() {
-		if f.Sniff(line) {
-			claims = append(claims, f)
-		}
-	}
-	switch len(claims) {
-	case 1:
-		return claims[0], nil
-	case 0:
-		var kinds []string
-		for _, f := range Formats() {
-			kinds = append(kinds, fmt.Sprintf("%s (%s)", f.Name, f.Doc))
-		}
-		return nil, &LineError{file, 1, fmt.Errorf("no known format begins with %q; the choices are %s",
-			shorten(line), strings.Join(kinds, "; "))}
-	}
-	return nil, &LineError{file, 1, fmt.Errorf("%q may be any of %s; name the format", shorten(line), formatNames(claims))}
+	return format, format.Read(in, out)
 }
 
 // shorten cuts what an error quotes of a file.

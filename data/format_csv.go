@@ -22,8 +22,9 @@ func init() {
 		Doc:     "header `user_id,item_id[,rating][,timestamp]` in any order, between commas, tabs or semicolons",
 		Example: "user_id,item_id,rating,timestamp\n7,\"a \"\"b\"\"\",4.5,1400000000\n7,c,3,1400000001\nx,c,1,1400000002\n",
 		Ext:     ".csv",
-		Sniff: func(line []byte) bool {
+		Sniff: func(lines [][]byte) bool {
 			// A header is names, and no name is a number; RecBole's names have types.
+			line := lines[0]
 			comma := delimiter(line)
 			if comma == 0 || isInterHeader(line) {
 				return false
@@ -78,11 +79,15 @@ func columns(header []string) (at [numColumns]int, err error) {
 			}
 		}
 	}
+	var faults []string
 	for c, what := range []string{columnUser: "user", columnItem: "item"} {
 		if at[c] < 0 {
-			return at, fmt.Errorf("no %s column among %q; it is known by the names %s (case and punctuation aside)",
-				what, header, strings.Join(columnNames[c], ", "))
+			faults = append(faults, fmt.Sprintf("no %s column among %q; it is known by the names %s (case and punctuation aside)",
+				what, header, strings.Join(columnNames[c], ", ")))
 		}
+	}
+	if faults != nil {
+		return at, fmt.Errorf("%s; rename them in the header", strings.Join(faults, "; and "))
 	}
 	return at, nil
 }
@@ -99,13 +104,16 @@ func delimiter(line []byte) rune {
 }
 
 func readCSV(in *Input, out *Collector) error {
-	first, err := in.firstLine()
+	lines, err := in.sample()
 	if err != nil {
 		return err
 	}
-	comma := delimiter(first)
+	if len(lines) == 0 {
+		return nil
+	}
+	comma := delimiter(lines[0])
 	if comma == 0 {
-		return in.ErrorAt(1, fmt.Errorf("no comma, tab or semicolon in the header %q", shorten(first)))
+		return in.ErrorAt(1, fmt.Errorf("no comma, tab or semicolon in the header %q", shorten(lines[0])))
 	}
 	r := csv.NewReader(in)
 	r.Comma, r.ReuseRecord, r.TrimLeadingSpace = comma, true, comma != '\t'
@@ -187,7 +195,8 @@ func parseTime(field []byte) (int64, error) {
 			return t.Unix(), nil
 		}
 	}
-	return 0, fmt.Errorf("time %q is neither a number nor a date such as 2006-01-02 15:04:05", shorten(field))
+	return 0, fmt.Errorf("time %q is neither a number nor a date such as 2006-01-02 15:04:05; "+
+		"write it so, or rename the column to read the set without times", shorten(field))
 }
 
 func writeCSV(w *bufio.Writer, d *Dataset, x *Interactions) error {

@@ -9,39 +9,71 @@ import (
 
 // The format of the LightGCN and NGCF repositories: one line per user, "user
 // item item …", ids are row numbers from 0. A line of a user alone is a user
-// without items; a user may have several lines.
+// without items; a user may have several lines. The files of CiteULike have the
+// same lines but for their first number, which is how many follow: there the place
+// of a line is its user.
 func init() {
 	Register(Format{
 		Name:    "lightgcn",
 		Doc:     "one line per user, `user item item …`, row numbers from 0",
 		Example: "0 1 2\n1 0\n2\n",
 		Ext:     ".txt",
-		Sniff: func(line []byte) bool {
-			fields := bytes.Fields(line)
-			for _, f := range fields {
-				if _, err := strconv.ParseInt(string(f), 10, 64); err != nil {
+		Sniff: func(lines [][]byte) bool {
+			// The first line decides, so that a fault of a later one is named when it is
+			// read; of lines of three or four fields all have a say, for they may be columns.
+			if !columnsOf(lines[:1]).whole {
+				return false
+			}
+			s := columnsOf(lines)
+			switch {
+			case isUData(lines[0]): // columns, unless every line is another user and no time is seen
+				return len(lines) > 1 && s.whole && s.width == 4 && s.distinct && !s.times
+			case s.width == 3 || s.width == 4:
+				return s.whole && !s.times
+			}
+			return true
+		},
+		Read:  func(in *Input, out *Collector) error { return readLists(in, out, false) },
+		Write: writeLightGCN,
+	})
+	Register(Format{
+		Name:    "count-first",
+		Doc:     "one line per user in order, `count item item …` (CiteULike), row numbers from 0",
+		Example: "2 1 2\n1 0\n0\n",
+		Sniff: func(lines [][]byte) bool {
+			most := 0
+			for _, line := range lines {
+				s := columnsOf([][]byte{line})
+				begin, _ := cutField(line)
+				if count, err := rowNumber(begin); !s.whole || err != nil || int(count) != s.width-1 {
 					return false
 				}
+				most = max(most, s.width-1)
 			}
-			return len(fields) > 0 && !isUData(line)
+			return most > 1 // lines of at most one item are another format's pairs
 		},
-		Read:  readLightGCN,
-		Write: writeLightGCN,
+		Read: func(in *Input, out *Collector) error { return readLists(in, out, true) },
 	})
 }
 
-func readLightGCN(in *Input, out *Collector) error {
-	for in.Next() {
-		line := in.Line()
-		user, rest := cutField(line)
-		u, err := rowNumber(user)
+// readLists reads lines of a row number, which is the user or, where counted, how
+// many items follow, and of items.
+func readLists(in *Input, out *Collector, counted bool) error {
+	for line := int32(0); in.Next(); line++ {
+		head, rest := cutField(in.Line())
+		u, err := rowNumber(head)
+		want := u
 		if err == nil {
+			if counted {
+				u = line
+			}
 			err = out.AddUser(u)
 		}
 		if err != nil {
 			return in.Errorf("user: %w", err)
 		}
-		for {
+		found := int32(0)
+		for ; ; found++ {
 			var item []byte
 			if item, rest = cutField(rest); len(item) == 0 {
 				break
@@ -54,6 +86,9 @@ func readLightGCN(in *Input, out *Collector) error {
 				return in.Errorf("item: %w", err)
 			}
 		}
+		if counted && found != want {
+			return in.Errorf("%d items follow the count %d", found, want)
+		}
 	}
 	return in.Err()
 }
@@ -61,8 +96,8 @@ func readLightGCN(in *Input, out *Collector) error {
 // cutField returns the first field of line, empty where there is none, and what
 // follows it. (bytes.Fields would allocate a slice a line.)
 func cutField(line []byte) (field, rest []byte) {
-	line = bytes.TrimLeft(line, " \t\r")
-	if end := bytes.IndexAny(line, " \t\r"); end >= 0 {
+	line = bytes.TrimLeft(line, " \t")
+	if end := bytes.IndexAny(line, " \t"); end >= 0 {
 		return line[:end], line[end:]
 	}
 	return line, nil

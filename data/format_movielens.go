@@ -3,78 +3,106 @@ package data
 import (
 	"bytes"
 	"strconv"
-	"strings"
 )
 
-// The two headerless formats of GroupLens: ratings.dat of MovieLens-1M and -10M,
-// "user::item::rating::timestamp", and u.data of MovieLens-100k, the same four
-// columns between tabs.
+// The headerless formats, whose columns are known by their place: ratings.dat of
+// MovieLens-1M and -10M between "::", u.data of MovieLens-100k between tabs, and
+// columns between any blanks.
 func init() {
 	Register(Format{
 		Name:    "movielens-dat",
 		Doc:     "`user::item::rating::timestamp`, no header",
 		Example: "1::1193::5::978300760\n1::661::3::978302109\n2::1193::4::978298413\n",
-		Sniff:   func(line []byte) bool { return bytes.Count(line, []byte("::")) >= 1 },
-		Read:    func(in *Input, out *Collector) error { return readColumns(in, out, "::") },
+		Sniff:   func(lines [][]byte) bool { return bytes.Contains(lines[0], []byte("::")) },
+		Read:    func(in *Input, out *Collector) error { return readColumns(in, out, "::", columnValue) },
 	})
 	Register(Format{
 		Name:    "movielens-udata",
 		Doc:     "`user item rating timestamp` between tabs, no header",
 		Example: "196\t242\t3\t881250949\n186\t302\t3\t891717742\n196\t377\t1\t878887116\n",
-		Sniff:   isUData,
-		Read:    func(in *Input, out *Collector) error { return readColumns(in, out, "\t") },
+		Sniff:   func(lines [][]byte) bool { return isUData(lines[0]) },
+		Read:    func(in *Input, out *Collector) error { return readColumns(in, out, "\t", columnValue) },
+	})
+	Register(Format{
+		Name:    "triples",
+		Doc:     "`user item [rating [timestamp]]` between spaces or tabs, no header",
+		Example: "7 12 4.5\n7 15 3\n9 12 1\n",
+		Sniff: func(lines [][]byte) bool {
+			s := columnsOf(lines)
+			return s.ids && s.numbers && s.width >= 2 && s.width <= 4 && !(s.width == 3 && s.times) && !isUData(lines[0])
+		},
+		Read: func(in *Input, out *Collector) error { return readColumns(in, out, "", columnValue) },
+	})
+	Register(Format{
+		Name:    "triples-time",
+		Doc:     "`user item timestamp` between spaces or tabs, no header",
+		Example: "7 12 881250949\n7 15 891717742\n9 12 878887116\n",
+		Sniff: func(lines [][]byte) bool {
+			s := columnsOf(lines)
+			return s.whole && s.width == 3
+		},
+		Read: func(in *Input, out *Collector) error { return readColumns(in, out, "", columnTime) },
 	})
 }
 
 // isUData reports four numbers between tabs.
 func isUData(line []byte) bool {
-	fields := strings.Split(string(line), "\t")
+	fields := bytes.Split(bytes.TrimRight(line, " \t"), []byte("\t"))
 	for _, f := range fields {
-		if _, err := strconv.ParseFloat(f, 64); err != nil {
+		if _, err := strconv.ParseFloat(string(f), 64); err != nil {
 			return false
 		}
 	}
 	return len(fields) == 4
 }
 
-// readColumns reads lines of user, item and, on every line or on none, rating
-// and timestamp.
-func readColumns(in *Input, out *Collector, sep string) error {
-	want := 0
+// readColumns reads lines of as many columns as the first, between sep or, where
+// that is "", between blanks: user, item, and perhaps a third, which is columnValue
+// or columnTime, and after a value a time. Blanks at the end of a line are no column.
+func readColumns(in *Input, out *Collector, sep string, third int) error {
+	between, want := strconv.Quote(sep), 0
+	if sep == "" {
+		between = "blanks"
+	}
 	fields := make([][]byte, 0, 5)
 	for in.Next() {
 		// Split by hand: at most five fields, no allocation.
 		fields = fields[:0]
-		rest, more := in.Line(), true
-		for more && len(fields) < 5 {
+		for rest := bytes.TrimRight(in.Line(), " \t"); rest != nil && len(fields) < 5; {
 			var f []byte
-			f, rest, more = bytes.Cut(rest, []byte(sep))
+			if sep == "" {
+				f, rest = cutField(rest)
+			} else {
+				f, rest, _ = bytes.Cut(rest, []byte(sep)) // rest is nil after the last
+			}
 			fields = append(fields, bytes.TrimSpace(f))
 		}
 		if want == 0 {
 			want = len(fields)
-			if want < 2 || want > 4 {
-				return in.Errorf("%d columns between %q, want user, item and perhaps rating and timestamp", want, sep)
+			switch {
+			case third == columnTime && want != 3:
+				return in.Errorf("%d columns between %s, want user, item and timestamp", want, between)
+			case want < 2 || want > 4:
+				return in.Errorf("%d columns between %s, want user, item and perhaps rating and timestamp", want, between)
 			}
-			out.Has(want >= 3, want == 4)
+			out.Has(want >= 3 && third == columnValue, want == 4 || third == columnTime)
 		}
 		if len(fields) != want {
-			return in.Errorf("%d columns between %q where the first line has %d", len(fields), sep, want)
+			return in.Errorf("%d columns between %s where the first line has %d", len(fields), between, want)
 		}
 		var value float32
 		var time int64
 		var err error
-		if want >= 3 {
-			if value, err = parseValue(fields[2]); err != nil {
-				return in.Errorf("%w", err)
-			}
+		if want >= 3 && third == columnValue {
+			value, err = parseValue(fields[2])
 		}
-		if want == 4 {
-			if time, err = parseTime(fields[3]); err != nil {
-				return in.Errorf("%w", err)
-			}
+		if err == nil && (want == 4 || third == columnTime) {
+			time, err = parseTime(fields[want-1])
 		}
-		if err := out.Add(fields[0], fields[1], value, time); err != nil {
+		if err == nil {
+			err = out.Add(fields[0], fields[1], value, time)
+		}
+		if err != nil {
 			return in.Errorf("%w", err)
 		}
 	}

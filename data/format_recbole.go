@@ -13,7 +13,7 @@ func init() {
 		Name:    "recbole",
 		Doc:     "RecBole's .inter: header `user_id:token item_id:token …` between tabs",
 		Example: "user_id:token\titem_id:token\trating:float\ttimestamp:float\n196\t242\t3\t881250949\n186\t302\t3\t891717742\n186\t242\t1\t891717743\n",
-		Sniff:   isInterHeader,
+		Sniff:   func(lines [][]byte) bool { return isInterHeader(lines[0]) },
 		Read:    readRecBole,
 	})
 }

@@ -209,33 +209,42 @@ func shortList(names []string) string {
 }
 
 // openFiles reads up to three files into one dataset of three sets.
-func openFiles(files [3]string, formatName string) (*Dataset, error) {
-	ids := newIDTables()
-	var parts [3]*Collector
-	var format *Format
-	for p, path := range files {
-		parts[p] = &Collector{ids: ids}
+func openFiles(paths [3]string, formatName string) (d *Dataset, err error) {
+	var inputs [3]*Input
+	var present []*Input
+	for p, path := range paths {
 		if path == "" {
 			continue
 		}
-		f, err := readInto(path, formatName, parts[p])
+		f, err := os.Open(path)
 		if err != nil {
+			return nil, fmt.Errorf("data: %w", err)
+		}
+		defer f.Close() // read only: nothing is lost with an error
+		if inputs[p], err = newInput(filepath.ToSlash(path), f); err != nil {
 			return nil, err
 		}
-		if p == 0 && len(parts[p].item) == 0 {
-			return nil, fmt.Errorf("data: %s holds no interactions", path)
-		}
-		if f == nil { // a blank file
-			continue
-		}
-		if format != nil && f != format {
-			return nil, fmt.Errorf("data: %s is %s and %s is %s; the files of a set must be of one format", files[0], format.Name, path, f.Name)
-		}
-		format = f
+		present = append(present, inputs[p])
 	}
-	d, err := build(ids, parts)
+	format, err := recognise(present, formatName)
 	if err != nil {
-		return nil, fmt.Errorf("data: %s: %w", files[0], err)
+		return nil, err
+	}
+	ids := newIDTables()
+	var parts [3]*Collector
+	for p, in := range inputs {
+		parts[p] = &Collector{ids: ids}
+		if in != nil && format != nil {
+			if err := format.Read(in, parts[p]); err != nil {
+				return nil, err
+			}
+		}
+		if p == 0 && len(parts[p].item) == 0 {
+			return nil, fmt.Errorf("data: %s holds no interactions", paths[p])
+		}
+	}
+	if d, err = build(ids, parts); err != nil {
+		return nil, fmt.Errorf("data: %s: %w", paths[0], err)
 	}
 	d.Format = format.Name
 	return d, nil

@@ -35,13 +35,23 @@ func openText(t *testing.T, text string) (*Dataset, error) {
 	return Open(filepath.Join(write(t, map[string]string{"set.txt": text}), "set.txt"), "")
 }
 
-// Every registered format: its example is recognised as itself alone, and reads
-// the same with CRLF, with a byte order mark, with blank lines and compressed.
+// Every registered format: its example is recognised as itself, alone or, where that
+// is refused, among the choices; and it reads the same with CRLF, with a byte order
+// mark, with blank lines and compressed.
 func TestFormatsOnTheirExamples(t *testing.T) {
 	require.NotEmpty(t, Formats())
 	for _, f := range Formats() {
 		t.Run(f.Name, func(t *testing.T) {
-			want, err := openText(t, f.Example)
+			name := ""
+			if _, err := openText(t, f.Example); err != nil {
+				require.ErrorContains(t, err, "choose one: ")
+				require.ErrorContains(t, err, "--format "+f.Name+" (")
+				name = f.Name
+			}
+			open := func(t *testing.T, text string) (*Dataset, error) {
+				return Open(filepath.Join(write(t, map[string]string{"set.txt": text}), "set.txt"), name)
+			}
+			want, err := open(t, f.Example)
 			require.NoError(t, err)
 			require.Equal(t, f.Name, want.Format)
 			require.Empty(t, want.Notes)
@@ -54,7 +64,7 @@ func TestFormatsOnTheirExamples(t *testing.T) {
 				"gzip":        gz(t, f.Example),
 				"gzip twice":  gz(t, f.Example[:9]) + gz(t, f.Example[9:]), // RFC 1952 §2.2: members concatenate
 			} {
-				got, err := openText(t, text)
+				got, err := open(t, text)
 				require.NoError(t, err, name)
 				require.Equal(t, want, got, name)
 			}
@@ -64,7 +74,7 @@ func TestFormatsOnTheirExamples(t *testing.T) {
 			// Cut in the trailer, where all text is there, and in the first line.
 			whole := gz(t, f.Example)
 			for _, cut := range []int{len(whole) - 3, 16} {
-				_, err = openText(t, whole[:cut])
+				_, err = open(t, whole[:cut])
 				require.ErrorIs(t, err, io.ErrUnexpectedEOF, f.Name)
 				require.ErrorContains(t, err, "the compressed file is cut short")
 			}
@@ -100,7 +110,7 @@ func TestLineErrors(t *testing.T) {
 		"user_id:token\titem_id:token\n1\t2\n1\n":      `:3: 1 columns where the header has 2`,
 		"user_id:token\titem_id:token\n1\t2\t3\n":      `:2: 3 columns where the header has 2`,
 		"user_id:token\trating:float\n1\t2\n":          `:1: no item column among ["user_id" "rating"]`,
-		"<html>\n":                                     `:1: no known format begins with "<html>"; the choices are csv (`,
+		"<html>\n":                                     `:1: no known format begins with "<html>"; the choices are count-first (`,
 		"1,2,3\n":                                      `:1: no known format begins with "1,2,3"`,
 		"PK\x03\x04":                                   `:1: no known format`,
 		"\x1f\x8b":                                     "gzip header",

@@ -1,0 +1,208 @@
+package data
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// recognise returns the format of the files of one set: the one called name, or,
+// without a name, the only one that the first lines of every file may be of. Blank
+// files may be of any; nil where all are blank. It consumes nothing.
+func recognise(files []*Input, name string) (*Format, error) {
+	var named *Format
+	if name != "" {
+		var err error
+		if named, err = LookupFormat(name); err != nil {
+			return nil, err
+		}
+	}
+	var first, doubtful *Input
+	var common []*Format // claimed by every file so far
+	pairs := true
+	for _, in := range files {
+		lines, err := in.sample()
+		if err != nil {
+			return nil, err
+		}
+		if len(lines) == 0 {
+			continue
+		}
+		if named != nil {
+			return named, nil
+		}
+		claims, err := claims(in, lines)
+		if err != nil {
+			return nil, err
+		}
+		pairs = pairs && pairsAlone(lines)
+		if len(claims) > 1 && doubtful == nil {
+			doubtful = in
+		}
+		if first == nil {
+			first, common = in, claims
+			continue
+		}
+		both := slices.DeleteFunc(slices.Clone(common), func(f *Format) bool { return !slices.Contains(claims, f) })
+		if len(both) == 0 {
+			return nil, fmt.Errorf("data: %s is %s and %s is %s; the files of a set must be of one format",
+				first.file, common[0].Name, in.file, claims[0].Name)
+		}
+		common = both
+	}
+	switch {
+	case len(common) == 0:
+		return nil, nil
+	case len(common) == 1 || pairs: // a line of two ids is one user and one item to all who claim it
+		return common[0], nil
+	}
+	var ways []string
+	for _, f := range common {
+		ways = append(ways, fmt.Sprintf("--format %s (%s)", f.Name, f.Doc))
+	}
+	lines, err := doubtful.sample()
+	if err != nil {
+		return nil, err
+	}
+	last := len(ways) - 1
+	return nil, doubtful.fault(1, fmt.Errorf("%q and the lines after it can be read in %d ways; choose one: %s or %s; data convert and data split call the flag --from",
+		shorten(lines[0]), len(ways), strings.Join(ways[:last], ", "), ways[last]))
+}
+
+// claims returns the formats that the first lines of a file may be of, at least
+// one, sorted by name.
+func claims(in *Input, lines [][]byte) (all []*Format, err error) {
+	for _, f := range Formats() {
+		if f.Sniff(lines) {
+			all = append(all, f)
+		}
+	}
+	if looksLikeLibSVM(lines) {
+		all = nil // the header of such a file is a line of whole numbers
+	}
+	if len(all) > 0 {
+		return all, nil
+	}
+	why := ""
+	comma := delimiter(lines[0])
+	switch {
+	case looksLikeLibSVM(lines):
+		why = "it looks like the XMC or libsvm format (labels, then feature:value), whose points have features and are no interactions"
+	case comma == ',' || comma == ';':
+		why = fmt.Sprintf("numbers between %q are no header; put a header line such as user_id,item_id,rating,timestamp before them", comma)
+	default:
+		var kinds []string
+		for _, f := range Formats() {
+			kinds = append(kinds, fmt.Sprintf("%s (%s)", f.Name, f.Doc))
+		}
+		why = "the choices are " + strings.Join(kinds, "; ")
+	}
+	return nil, in.fault(1, fmt.Errorf("no known format begins with %q; %s", shorten(lines[0]), why))
+}
+
+// magics are the first bytes of files that are no text, as their formats define
+// them, and what to say of such a file.
+var magics = []struct {
+	at          int // offset
+	magic, what string
+}{
+	{0, "\x28\xb5\x2f\xfd", "the file is compressed with zstd: unpack it first"}, // RFC 8878 §3.1.1
+	{4, "1AY&SY", "the file is compressed with bzip2: unpack it first"},
+	{0, "\xfd7zXZ\x00", "the file is compressed with xz: unpack it first"},
+	{0, "\x04\x22\x4d\x18", "the file is compressed with lz4: unpack it first"},
+	{0, "\x1f\x9d", "the file is compressed with compress: unpack it first"},
+	{0, "\x1f\x8b", "the file is compressed with gzip, twice: unpack it first"}, // once is unwrapped already
+	{0, "7z\xbc\xaf\x27\x1c", "the file is a 7z archive: unpack it first"},
+	{0, "PK\x03\x04", "the file is a zip archive: unpack it first (NumPy's .npz and spreadsheets are such archives too)"},
+	{257, "ustar\x00", "the file is a tar archive: unpack it first"},
+	{257, "ustar  \x00", "the file is a tar archive: unpack it first"},
+	{0, "PAR1\x15", "the file is Parquet: export it as CSV first"},
+	{0, "ARROW1", "the file is Arrow: export it as CSV first"},
+	{0, "SQLite format 3\x00", "the file is an SQLite database: export the table as CSV first"},
+	{0, "\x93NUMPY", "the file is a NumPy array: export it as CSV first"},
+	{0, "\x89HDF\r\n\x1a\n", "the file is HDF5: export it as CSV first"},
+	{0, "\xff\xfe", "the text is UTF-16: convert it to UTF-8, as by iconv -f UTF-16 -t UTF-8"},
+	{0, "\xfe\xff", "the text is UTF-16: convert it to UTF-8, as by iconv -f UTF-16 -t UTF-8"},
+}
+
+// foreign says what the file that begins with head is, if it is no UTF-8 text of a
+// kind that is known.
+func foreign(head []byte) string {
+	for _, m := range magics {
+		if len(head) > m.at && bytes.HasPrefix(head[m.at:], []byte(m.magic)) {
+			return m.what
+		}
+	}
+	return ""
+}
+
+// looksLikeLibSVM reports whether every line is labels, perhaps none, and then
+// feature:value between spaces, after a header of three counts or without one.
+func looksLikeLibSVM(lines [][]byte) bool {
+	if s := columnsOf(lines[:1]); s.width == 3 && s.whole {
+		lines = lines[1:]
+	}
+	for _, line := range lines {
+		fields := bytes.Fields(line)
+		if _, _, isPair := bytes.Cut(fields[0], []byte(":")); !isPair {
+			fields = fields[1:] // the labels
+		}
+		if len(fields) == 0 {
+			return false
+		}
+		for _, f := range fields {
+			feature, value, _ := bytes.Cut(f, []byte(":"))
+			_, notWhole := strconv.ParseUint(string(feature), 10, 64)
+			_, notNumber := strconv.ParseFloat(string(value), 64)
+			if notWhole != nil || notNumber != nil {
+				return false
+			}
+		}
+	}
+	return len(lines) > 0
+}
+
+// leastTime is a number that can be a time, in seconds since 1970 or finer, and
+// hardly a row or a rating: 3 March 1973.
+const leastTime = 1e8
+
+// A shape is what lines of fields between spaces and tabs have in common.
+type shape struct {
+	width    int  // fields of every line; 0 where lines differ
+	numbers  bool // every field is a number
+	ids      bool // the first two fields of every line are whole numbers
+	whole    bool // every field is a whole number
+	times    bool // the last field of every line is at least leastTime
+	distinct bool // no two lines begin alike
+}
+
+func columnsOf(lines [][]byte) shape {
+	s := shape{numbers: true, ids: true, whole: true, times: true, distinct: true}
+	begins := map[string]bool{}
+	for n, line := range lines {
+		fields := bytes.Fields(line)
+		if n == 0 {
+			s.width = len(fields)
+		} else if len(fields) != s.width {
+			s.width = 0
+		}
+		last := 0.0
+		for k, f := range fields {
+			_, notWhole := strconv.ParseInt(string(f), 10, 64)
+			x, notNumber := strconv.ParseFloat(string(f), 64)
+			s.whole = s.whole && notWhole == nil
+			s.ids = s.ids && (notWhole == nil || k >= 2)
+			s.numbers = s.numbers && notNumber == nil
+			last = x
+		}
+		s.times = s.times && last >= leastTime
+		s.distinct = s.distinct && !begins[string(fields[0])]
+		begins[string(fields[0])] = true
+	}
+	return s
+}
+
+// pairsAlone reports whether every line is two fields.
+func pairsAlone(lines [][]byte) bool { return columnsOf(lines).width == 2 }
