@@ -19,6 +19,7 @@ type Collector struct {
 	value               []float32
 	time                []int64
 	withValue, withTime bool
+	notes               []string
 }
 
 // idTables numbers the users and items of a dataset.
@@ -46,6 +47,11 @@ func newIDTables() *idTables {
 // Has declares which of value and time the file has. A reader calls it once,
 // before Add; the default is neither.
 func (c *Collector) Has(value, time bool) { c.withValue, c.withTime = value, time }
+
+// Note keeps what a reader of the dataset should know of this file.
+func (c *Collector) Note(format string, args ...any) {
+	c.notes = append(c.notes, fmt.Sprintf(format, args...))
+}
 
 // Add adds an interaction by the file's own ids, which must not be empty; value
 // and time count only where Has declared them. It copies the ids.

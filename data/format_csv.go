@@ -14,8 +14,10 @@ import (
 	"time"
 )
 
-// CSV and TSV with a header (RFC 4180 quoting; comma, tab or semicolon): columns
-// are found by their usual names, other columns are ignored.
+// CSV and TSV with a header: columns are found by their usual names, other columns
+// are ignored. Between commas and semicolons texts are quoted as in RFC 4180; between
+// tabs a quote is a character like others, as in the text/tab-separated-values of
+// IANA.
 func init() {
 	Register(Format{
 		Name:    "csv",
@@ -115,56 +117,168 @@ func readCSV(in *Input, out *Collector) error {
 	if comma == 0 {
 		return in.ErrorAt(1, fmt.Errorf("no comma, tab or semicolon in the header %q", shorten(lines[0])))
 	}
-	r := csv.NewReader(in)
-	r.Comma, r.ReuseRecord, r.TrimLeadingSpace = comma, true, comma != '\t'
+	if comma == '\t' {
+		return readTabs(in, out, func(header []byte) ([]string, error) { return strings.Split(string(header), "\t"), nil })
+	}
+	guard := &quoteGuard{in: in, line: 1}
+	r := csv.NewReader(guard)
+	r.Comma, r.ReuseRecord, r.TrimLeadingSpace = comma, true, true
 	header, err := r.Read()
 	if err != nil {
-		return csvError(in, 0, err)
+		return guard.explain(0, err)
 	}
 	line, _ := r.FieldPos(0)
 	at, err := columns(slices.Clone(header))
 	if err != nil {
 		return in.ErrorAt(line, err)
 	}
-	hasValue, hasTime := at[columnValue] >= 0, at[columnTime] >= 0
-	out.Has(hasValue, hasTime)
-	var user, item []byte
+	add := adder(out, at)
+	fields := make([][]byte, len(header))
 	for {
 		rec, err := r.Read()
 		if err == io.EOF {
+			if guard.count > 0 {
+				out.Note("%s of several lines, the first of lines %d to %d (a quote that is not closed takes in the lines after it)",
+					plural(guard.count, "quoted text"), guard.from, guard.to)
+			}
 			return nil
 		}
 		if err != nil {
-			return csvError(in, line, err)
+			return guard.explain(line, err)
 		}
 		line, _ = r.FieldPos(0)
-		var value float32
-		var when int64
-		if hasValue {
-			value, err = parseValue([]byte(rec[at[columnValue]]))
+		for k, text := range rec {
+			fields[k] = append(fields[k][:0], text...)
 		}
-		if err == nil && hasTime {
-			when, err = parseTime([]byte(rec[at[columnTime]]))
-		}
-		if err == nil {
-			user = append(user[:0], strings.TrimSpace(rec[at[columnUser]])...)
-			item = append(item[:0], strings.TrimSpace(rec[at[columnItem]])...)
-			err = out.Add(user, item, value, when)
-		}
-		if err != nil {
+		if err := add(fields); err != nil {
 			return in.ErrorAt(line, err)
 		}
 	}
 }
 
-// csvError puts an error of the csv package in the form file:line; line is where
-// it came after, if the package does not say.
-func csvError(in *Input, line int, err error) error {
-	var parse *csv.ParseError
-	if errors.As(err, &parse) {
-		return in.ErrorAt(parse.Line, parse.Err)
+// adder returns a function that adds a record whose columns lie at these places.
+func adder(out *Collector, at [numColumns]int) func(fields [][]byte) error {
+	hasValue, hasTime := at[columnValue] >= 0, at[columnTime] >= 0
+	out.Has(hasValue, hasTime)
+	return func(fields [][]byte) (err error) {
+		var value float32
+		var when int64
+		if hasValue {
+			value, err = parseValue(fields[at[columnValue]])
+		}
+		if err == nil && hasTime {
+			when, err = parseTime(fields[at[columnTime]])
+		}
+		if err != nil {
+			return err
+		}
+		return out.Add(bytes.TrimSpace(fields[at[columnUser]]), bytes.TrimSpace(fields[at[columnItem]]), value, when)
 	}
-	return in.ErrorAt(line+1, err)
+}
+
+// readTabs reads a header, of which names makes the columns' names, and records,
+// both between tabs and without quoting.
+func readTabs(in *Input, out *Collector, names func(header []byte) ([]string, error)) error {
+	if !in.Next() {
+		return in.Err()
+	}
+	header, err := names(in.Line())
+	if err != nil {
+		return in.Errorf("%w", err)
+	}
+	at, err := columns(header)
+	if err != nil {
+		return in.Errorf("%w", err)
+	}
+	add := adder(out, at)
+	fields := make([][]byte, len(header))
+	for in.Next() {
+		rest, n, more := in.Line(), 0, true
+		for more && n < len(fields) {
+			fields[n], rest, more = bytes.Cut(rest, []byte("\t"))
+			n++
+		}
+		if n < len(fields) || more {
+			return in.Errorf("%d columns where the header has %d", bytes.Count(in.Line(), []byte("\t"))+1, len(fields))
+		}
+		if err := add(fields); err != nil {
+			return in.Errorf("%w", err)
+		}
+	}
+	return in.Err()
+}
+
+// The bounds of a quoted text. Reviews are the longest that files of interactions
+// hold; a quote that was never meant to open one takes in all of a file.
+const (
+	maxQuoted      = 1 << 20 // bytes
+	maxQuotedLines = 1000
+)
+
+// A quoteGuard passes a CSV file on and watches its quotes: it ends in an error where
+// a quoted text exceeds its bounds, and counts those of several lines. It takes every
+// quote for the begin or the end of a quoted text, or half of a pair within one; a
+// quote elsewhere is an error of the CSV reader, which comes first.
+type quoteGuard struct {
+	in    *Input
+	line  int  // of the next byte, from 1
+	open  int  // line where the quoted text under way began, 0 where there is none
+	bytes int  // since then
+	shut  bool // the last byte was a quote that ends it, unless another follows
+
+	count    int // quoted texts of several lines
+	from, to int // lines of the first of them
+}
+
+func (g *quoteGuard) Read(p []byte) (n int, err error) {
+	n, err = g.in.Read(p)
+	for k, c := range p[:n] {
+		g.bytes++
+		if g.shut && c != '"' {
+			g.end()
+		}
+		switch {
+		case c == '\n':
+			g.line++
+		case c == '"' && g.open == 0:
+			g.open, g.bytes = g.line, 0
+		case c == '"':
+			g.shut = !g.shut
+		}
+		if g.open > 0 && (g.bytes > maxQuoted || g.line-g.open > maxQuotedLines) {
+			return k, g.in.ErrorAt(g.open, fmt.Errorf("the quote that opens here is not closed within %d lines and %d bytes", maxQuotedLines, maxQuoted))
+		}
+	}
+	if err == io.EOF && g.shut {
+		g.end()
+	}
+	return n, err
+}
+
+// end notes that the quoted text under way is over.
+func (g *quoteGuard) end() {
+	if g.line > g.open {
+		if g.count++; g.count == 1 {
+			g.from, g.to = g.open, g.line
+		}
+	}
+	g.open, g.shut = 0, false
+}
+
+// explain puts an error of the csv package in the form file:line; line is where it
+// came after, if the package does not say.
+func (g *quoteGuard) explain(line int, err error) error {
+	var parse *csv.ParseError
+	var mine *LineError
+	switch {
+	case errors.As(err, &mine):
+		return err
+	case !errors.As(err, &parse):
+		return g.in.ErrorAt(line+1, err)
+	case parse.Err == csv.ErrQuote && g.open > 0:
+		return g.in.ErrorAt(g.open, fmt.Errorf("%w: the quote that opens here is not closed", parse.Err))
+	}
+	return g.in.ErrorAt(parse.Line, parse.Err)
 }
 
 // parseValue reads a rating.

@@ -1,7 +1,7 @@
 package data
 
 import (
-	"bytes"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -31,48 +31,15 @@ func isInterHeader(line []byte) bool {
 }
 
 func readRecBole(in *Input, out *Collector) error {
-	if !in.Next() {
-		return in.Err()
-	}
-	if !isInterHeader(in.Line()) {
-		return in.Errorf("header %q: every column must be name:type with a type among %s",
-			shorten(in.Line()), strings.Join(interTypes, ", "))
-	}
-	var names []string
-	for col := range strings.SplitSeq(string(in.Line()), "\t") {
-		name, _, _ := strings.Cut(col, ":")
-		names = append(names, name)
-	}
-	at, err := columns(names)
-	if err != nil {
-		return in.Errorf("%w", err)
-	}
-	hasValue, hasTime := at[columnValue] >= 0, at[columnTime] >= 0
-	out.Has(hasValue, hasTime)
-	fields := make([][]byte, len(names))
-	for in.Next() {
-		rest, n, more := in.Line(), 0, true
-		for more && n < len(fields) {
-			fields[n], rest, more = bytes.Cut(rest, []byte("\t"))
-			n++
+	return readTabs(in, out, func(header []byte) (names []string, err error) {
+		if !isInterHeader(header) {
+			return nil, fmt.Errorf("header %q: every column must be name:type with a type among %s",
+				shorten(header), strings.Join(interTypes, ", "))
 		}
-		if n < len(fields) || more {
-			return in.Errorf("%d columns where the header has %d", bytes.Count(in.Line(), []byte("\t"))+1, len(fields))
+		for col := range strings.SplitSeq(string(header), "\t") {
+			name, _, _ := strings.Cut(col, ":")
+			names = append(names, name)
 		}
-		var value float32
-		var time int64
-		if hasValue {
-			value, err = parseValue(fields[at[columnValue]])
-		}
-		if err == nil && hasTime {
-			time, err = parseTime(fields[at[columnTime]])
-		}
-		if err == nil {
-			err = out.Add(bytes.TrimSpace(fields[at[columnUser]]), bytes.TrimSpace(fields[at[columnItem]]), value, time)
-		}
-		if err != nil {
-			return in.Errorf("%w", err)
-		}
-	}
-	return in.Err()
+		return names, nil
+	})
 }

@@ -270,6 +270,9 @@ func build(ids *idTables, parts [3]*Collector) (*Dataset, error) {
 	}
 	var sets [3]*Interactions
 	for p, c := range parts {
+		for _, note := range c.notes {
+			d.Notes = append(d.Notes, partNames[p]+": "+note)
+		}
 		ranks(c.user, userRank)
 		ranks(c.item, itemRank)
 		x, dups, err := FromPairs(d.Users, d.Items, c.user, c.item, c.value, c.time)

@@ -308,3 +308,32 @@ func FuzzOpen(f *testing.F) {
 		}
 	})
 }
+
+// A quote means nothing between tabs, and between commas it closes within a bound.
+func TestQuotes(t *testing.T) {
+	tabs, err := openText(t, "user_id\titem_id\ttitle\n1\t10\t\"Heroes\n1\t11\tLow\n2\t10\tLodger\n2\t12\t\"\n3\t\"11\"\tLow\n3\t12\tLodger\n")
+	require.NoError(t, err)
+	require.Equal(t, []string{"1: 10 11", "2: 10 12", `3: "11" 12`}, sets(tabs.Train, tabs))
+	require.Empty(t, tabs.Notes)
+	_, err = openText(t, "user_id\titem_id\ttitle\n1\t10\tLow\n1\t11\n")
+	require.ErrorContains(t, err, ":3: 2 columns where the header has 3")
+
+	// What a quote takes in beyond a line is said.
+	commas, err := openText(t, "user_id,item_id,title\n1,10,\"Heroes\n1,11,Low\n2,10,Lodger\n2,12 \"\"7\"\"\"\n3,11,\"Lo\nw\"\n3,12,Lodger\n")
+	require.NoError(t, err)
+	require.Equal(t, 3, commas.Train.Len())
+	require.Equal(t, []string{"train: 2 quoted texts of several lines, the first of lines 2 to 5 (a quote that is not closed takes in the lines after it)"}, commas.Notes)
+
+	for name, text := range map[string]string{
+		"lines":      "user_id;item_id;title\n1;10;Low\n1;11;\"Heroes\n" + strings.Repeat("2;10;Lodger\n", 2000) + "2;11;\"\n",
+		"characters": "user_id,item_id,title\n1,10,Low\n1,11,\"Heroes" + strings.Repeat("x", 2<<20) + "\"\n2,11,Low\n",
+		"end":        "user_id,item_id,title\n1,10,Low\n1,11,\"Heroes\n2,10,Lodger \"\"7\"\"\n2,11,Low\n",
+	} {
+		_, err = openText(t, text)
+		require.ErrorContains(t, err, "set.txt:3: ", name)
+		require.ErrorContains(t, err, "quote", name)
+	}
+	// A bare quote is the fault of its line, however far the next one is.
+	_, err = openText(t, "user_id,item_id,title\n1,10,7\" single\n"+strings.Repeat("2,10,Lodger\n", 5000))
+	require.ErrorContains(t, err, `set.txt:2: bare " in non-quoted-field`)
+}
