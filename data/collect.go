@@ -17,7 +17,9 @@ type Collector struct {
 	ids                 *idTables // shared by the files of one dataset
 	user, item          []int32
 	value               []float32
-	time                []int64
+	time                []int64 // in units of 10^−decimals
+	decimals            int
+	cut                 bool // times were finer than that
 	withValue, withTime bool
 	notes               []string
 }
@@ -55,7 +57,7 @@ func (c *Collector) Note(format string, args ...any) {
 
 // Add adds an interaction by the file's own ids, which must not be empty; value
 // and time count only where Has declared them. It copies the ids.
-func (c *Collector) Add(user, item []byte, value float32, time int64) error {
+func (c *Collector) Add(user, item []byte, value float32, time Moment) error {
 	c.ids.named = true
 	u, err := c.ids.user.number("user", user)
 	if err != nil {
@@ -85,12 +87,17 @@ func (c *Collector) AddIndex(user, item int32) error {
 	if err := c.ids.item.row("item", item); err != nil {
 		return err
 	}
-	return c.append(user, item, 0, 0)
+	return c.append(user, item, 0, Moment{})
 }
 
-func (c *Collector) append(u, i int32, value float32, time int64) error {
+func (c *Collector) append(u, i int32, value float32, time Moment) error {
 	if len(c.item) == math.MaxInt32 {
 		return fmt.Errorf("more than %d interactions", math.MaxInt32)
+	}
+	if c.withTime {
+		if err := c.appendTime(time); err != nil {
+			return err
+		}
 	}
 	c.user, c.item = append(c.user, u), append(c.item, i)
 	if c.withValue {
@@ -99,9 +106,32 @@ func (c *Collector) append(u, i int32, value float32, time int64) error {
 		}
 		c.value = append(c.value, value)
 	}
-	if c.withTime {
-		c.time = append(c.time, time)
+	return nil
+}
+
+// moment reads a time of this file.
+func (c *Collector) moment(field []byte) (Moment, error) {
+	m, cut, err := parseTime(field)
+	c.cut = c.cut || cut
+	return m, err
+}
+
+// appendTime keeps a time in the finest unit that the file has had so far.
+func (c *Collector) appendTime(m Moment) error {
+	if m.Decimals < 0 || m.Decimals > maxDecimals {
+		return fmt.Errorf("time with %d decimals, want 0 to %d", m.Decimals, maxDecimals)
 	}
+	if m.Decimals > c.decimals {
+		if !rescale(c.time, c.decimals, m.Decimals) {
+			return fmt.Errorf("time %v has %d decimals, with which times before it are out of range", m, m.Decimals)
+		}
+		c.decimals = m.Decimals
+	}
+	n, ok := m.in(c.decimals)
+	if !ok {
+		return fmt.Errorf("time %v is out of range with the %d decimals of times before it", m, c.decimals)
+	}
+	c.time = append(c.time, n)
 	return nil
 }
 

@@ -26,6 +26,10 @@ type Dataset struct {
 
 	Train, Valid, Test *Interactions
 
+	// TimeDecimals says that times count units of 10^−TimeDecimals of the source's
+	// unit: as many decimals, at most nine, as the finest of its times has.
+	TimeDecimals int
+
 	Filter string   // canonical text of the filters applied, "" without
 	Split  string   // canonical text of the split, "" before one is applied
 	Given  bool     // the source came with splits of its own

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // CSV and TSV with a header: columns are found by their usual names, other columns
@@ -162,12 +161,12 @@ func adder(out *Collector, at [numColumns]int) func(fields [][]byte) error {
 	out.Has(hasValue, hasTime)
 	return func(fields [][]byte) (err error) {
 		var value float32
-		var when int64
+		var when Moment
 		if hasValue {
 			value, err = parseValue(fields[at[columnValue]])
 		}
 		if err == nil && hasTime {
-			when, err = parseTime(fields[at[columnTime]])
+			when, err = out.moment(fields[at[columnTime]])
 		}
 		if err != nil {
 			return err
@@ -290,29 +289,6 @@ func parseValue(field []byte) (float32, error) {
 	return float32(x), nil
 }
 
-// timeLayouts are the dates that parseTime reads, taken as UTC without a zone.
-var timeLayouts = []string{time.RFC3339, "2006-01-02T15:04:05", time.DateTime, time.DateOnly}
-
-// parseTime reads a time: a number in any unit, cut to a whole one, or a date,
-// which becomes seconds since 1970.
-func parseTime(field []byte) (int64, error) {
-	text := string(bytes.TrimSpace(field))
-	if t, err := strconv.ParseInt(text, 10, 64); err == nil {
-		return t, nil
-	}
-	// RecBole writes times as floats; beyond 2⁵³ they would not be whole.
-	if t, err := strconv.ParseFloat(text, 64); err == nil && math.Abs(t) <= 1<<53 {
-		return int64(math.Floor(t)), nil
-	}
-	for _, layout := range timeLayouts {
-		if t, err := time.Parse(layout, text); err == nil {
-			return t.Unix(), nil
-		}
-	}
-	return 0, fmt.Errorf("time %q is neither a number nor a date such as 2006-01-02 15:04:05; "+
-		"write it so, or rename the column to read the set without times", shorten(field))
-}
-
 func writeCSV(w *bufio.Writer, d *Dataset, x *Interactions) error {
 	c := csv.NewWriter(w)
 	rec := []string{"user_id", "item_id"}
@@ -332,7 +308,7 @@ func writeCSV(w *bufio.Writer, d *Dataset, x *Interactions) error {
 				rec = append(rec, strconv.FormatFloat(float64(x.Value()[p]), 'g', -1, 32))
 			}
 			if x.Time() != nil {
-				rec = append(rec, strconv.FormatInt(x.Time()[p], 10))
+				rec = append(rec, Moment{x.Time()[p], d.TimeDecimals}.String())
 			}
 			if err := c.Write(rec); err != nil {
 				return err

@@ -91,13 +91,13 @@ func readColumns(in *Input, out *Collector, sep string, third int) error {
 			return in.Errorf("%d columns between %s where the first line has %d", len(fields), between, want)
 		}
 		var value float32
-		var time int64
+		var time Moment
 		var err error
 		if want >= 3 && third == columnValue {
 			value, err = parseValue(fields[2])
 		}
 		if err == nil && (want == 4 || third == columnTime) {
-			time, err = parseTime(fields[want-1])
+			time, err = out.moment(fields[want-1])
 		}
 		if err == nil {
 			err = out.Add(fields[0], fields[1], value, time)

@@ -19,7 +19,7 @@ type Interactions struct {
 	ptr          []int     // [users+1]
 	item         []int32   // [n]
 	value        []float32 // [n] or nil
-	time         []int64   // [n] or nil, in the source's unit (seconds as a rule)
+	time         []int64   // [n] or nil, in any unit; see Dataset.TimeDecimals
 }
 
 // FromCSR returns the set with these compressed rows, after checking all of
@@ -185,7 +185,8 @@ func (x *Interactions) Item() []int32 { return x.item }
 // Value returns the values of all pairs, [Len()], or nil where there are none.
 func (x *Interactions) Value() []float32 { return x.value }
 
-// Time returns the times of all pairs, [Len()], or nil where there are none.
+// Time returns the times of all pairs, [Len()], in units of 10^−Dataset.TimeDecimals
+// of the source, or nil where there are none.
 func (x *Interactions) Time() []int64 { return x.time }
 
 // Has reports whether user u has item i. It panics unless u is in [0,Users()).

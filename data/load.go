@@ -3,6 +3,7 @@ package data
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -268,6 +269,9 @@ func build(ids *idTables, parts [3]*Collector) (*Dataset, error) {
 		userRank, d.UserIDs = ids.user.order()
 		itemRank, d.ItemIDs = ids.item.order()
 	}
+	if err := d.alignTimes(parts); err != nil {
+		return nil, err
+	}
 	var sets [3]*Interactions
 	for p, c := range parts {
 		for _, note := range c.notes {
@@ -295,6 +299,31 @@ func build(ids *idTables, parts [3]*Collector) (*Dataset, error) {
 	}
 	d.Train, d.Valid, d.Test = sets[0], sets[1], sets[2]
 	return d, nil
+}
+
+// alignTimes puts the times of all files into the finest unit of any.
+func (d *Dataset) alignTimes(parts [3]*Collector) error {
+	for _, c := range parts {
+		d.TimeDecimals = max(d.TimeDecimals, c.decimals)
+	}
+	least, most := math.Inf(1), math.Inf(-1)
+	for p, c := range parts {
+		if !rescale(c.time, c.decimals, d.TimeDecimals) {
+			return fmt.Errorf("times of %s are out of range with the %d decimals of another file", partNames[p], d.TimeDecimals)
+		}
+		if c.cut {
+			c.Note("times are cut to %d decimals", maxDecimals)
+		}
+		for _, n := range c.time {
+			x := float64(n) / math.Pow10(d.TimeDecimals)
+			least, most = min(least, x), max(most, x)
+		}
+	}
+	// Of any one unit all times since 1973 lie within a factor of a hundred.
+	if least >= leastTime && most > 100*least {
+		d.Notes = append(d.Notes, fmt.Sprintf("times run from %.0f to %.0f: they seem to be of several units, such as seconds and milliseconds, and out of order", least, most))
+	}
+	return nil
 }
 
 func plural(n int, what string) string {

@@ -185,17 +185,76 @@ func TestIDOrder(t *testing.T) {
 }
 
 func TestTimes(t *testing.T) {
-	for text, want := range map[string]int64{
-		"881250949": 881250949, "8.8125e8": 881250000, "12.7": 12, "-3": -3, " 5 ": 5, "1400000000123": 1400000000123,
-		"1970-01-02": 86400, "1970-01-01 00:01:00": 60, "1970-01-01T01:00:00+01:00": 0,
+	for text, want := range map[string]Moment{
+		"881250949": {N: 881250949}, "8.8125e8": {N: 881250000}, "12.7": {127, 1}, "-3": {N: -3}, " 5 ": {N: 5}, "1400000000123": {N: 1400000000123},
+		"1970-01-02": {N: 86400}, "1970-01-01 00:01:00": {N: 60}, "1970-01-01T01:00:00+01:00": {}, "1970-01-01 01:00:00.250+00:00": {360025, 2},
+		"1396867869.2771231": {13968678692771231, 7}, "1396867869.500": {13968678695, 1}, "881250949.0": {N: 881250949}, "-0.25": {-25, 2},
+		"1396867869123456789": {N: 1396867869123456789}, "1.396867869123456789e18": {N: 1396867869123456789}, "12e-2": {12, 2}, "0e300": {}, "+5.5": {55, 1},
+		"2014-04-07T10:51:09.900Z": {13968678699, 1}, "2014-04-07 10:51:09.000000001": {1396867869000000001, 9}, "1969-12-31T23:59:59.9Z": {-1, 1},
 	} {
-		got, err := parseTime([]byte(text))
+		got, cut, err := parseTime([]byte(text))
 		require.NoError(t, err, text)
+		require.False(t, cut, text)
+		require.Equal(t, want, got, text)
+		again, _, err := parseTime([]byte(got.String()))
+		require.NoError(t, err, text)
+		require.Equal(t, want, again, text)
+	}
+	for text, want := range map[string]Moment{"1.0000000019": {1000000001, 9}, "-1.0000000011": {-1000000002, 9}, "1e-12": {}, "-1e-12": {-1, 9}, "0.5000000000001": {5, 1}} {
+		got, cut, err := parseTime([]byte(text))
+		require.NoError(t, err, text)
+		require.True(t, cut, text)
 		require.Equal(t, want, got, text)
 	}
-	for _, text := range []string{"", "NaN", "Inf", "1e300", "1970-13-01"} {
-		_, err := parseTime([]byte(text))
+	for _, text := range []string{"", "NaN", "Inf", "1e300", "1970-13-01", "99999999999999999999", "1.5e", "-", ".", "1.2.3", "-+1.5", "0x1p3", "1_0.5", "9999-01-01 00:00:00.000000001"} {
+		_, _, err := parseTime([]byte(text))
 		require.Error(t, err, text)
+	}
+}
+
+// Times keep their order within a second, in the finest unit of the files of a set,
+// and are written as they were.
+func TestFineTimes(t *testing.T) {
+	const header = "user_id,item_id,timestamp\n"
+	d, err := openText(t, header+"1,10,2014-04-07T10:51:09.900Z\n1,11,2014-04-07T10:51:09.100Z\n1,12,2014-04-07T10:51:09.277Z\n1,13,2014-04-07T10:51:10Z\n")
+	require.NoError(t, err)
+	require.Equal(t, 3, d.TimeDecimals)
+	require.Equal(t, []int64{1396867869900, 1396867869100, 1396867869277, 1396867870000}, d.Train.Time())
+	require.Empty(t, d.Notes)
+	file := filepath.Join(t.TempDir(), "back.csv")
+	require.NoError(t, SaveFile(file, "csv", d))
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Equal(t, "user_id,item_id,timestamp\n1,10,1396867869.9\n1,11,1396867869.1\n1,12,1396867869.277\n1,13,1396867870\n", string(text))
+	back, err := Open(file, "")
+	require.NoError(t, err)
+	require.Equal(t, d.Train, back.Train)
+	require.Equal(t, d.TimeDecimals, back.TimeDecimals)
+
+	two, err := Open(write(t, map[string]string{"train.csv": header + "1,10,5\n1,11,6\n", "test.csv": header + "1,12,5.25\n"}), "")
+	require.NoError(t, err)
+	require.Equal(t, []int64{500, 600}, two.Train.Time())
+	require.Equal(t, []int64{525}, two.Test.Time())
+
+	for text, want := range map[string]string{
+		"1,10,9223372036854775807\n1,11,0.5\n": `:3: time 0.5 has 1 decimals, with which times before it are out of range`,
+		"1,10,0.5\n1,11,9223372036854775807\n": `:3: time 9223372036854775807 is out of range with the 1 decimals of times before it`,
+	} {
+		_, err := openText(t, header+text)
+		require.ErrorContains(t, err, want)
+	}
+	_, err = Open(write(t, map[string]string{"train.csv": header + "1,10,9223372036854775807\n", "test.csv": header + "1,11,0.5\n"}), "")
+	require.ErrorContains(t, err, "times of train are out of range with the 1 decimals of another file")
+
+	for text, want := range map[string]string{
+		"1,10,1.0000000001\n1,11,2\n":              "train: times are cut to 9 decimals",
+		"1,10,1396867869\n1,11,1396867869123\n":    "times run from 1396867869 to 1396867869123: they seem to be of several units",
+		"1,10,2014-04-07\n1,11,1396867869123456\n": "times run from 1396828800 to 1396867869123456: they seem to be of several units",
+	} {
+		d, err := openText(t, header+text)
+		require.NoError(t, err)
+		require.Len(t, d.Notes, 1)
+		require.Contains(t, d.Notes[0], want)
 	}
 }
 

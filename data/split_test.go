@@ -2,6 +2,7 @@ package data
 
 import (
 	"fmt"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -172,6 +173,18 @@ func TestLeaveOneOut(t *testing.T) {
 		last[test.Of(0)[0]] = true
 	}
 	require.Len(t, last, 5)
+}
+
+// The last pair is the last within a second too.
+func TestLeaveOneOutWithinASecond(t *testing.T) {
+	file := filepath.Join(write(t, map[string]string{"set.csv": "user_id,item_id,timestamp\n" +
+		"1,10,2014-04-07T10:51:09.900Z\n1,11,2014-04-07T10:51:09.100Z\n1,12,2014-04-07T10:51:09.277Z\n1,13,2014-04-07T10:51:09.500Z\n"}), "set.csv")
+	for seed := range 20 {
+		d, err := Load(Config{Source: file, Split: fmt.Sprintf("leave-one-out:seed=%d", seed)})
+		require.NoError(t, err)
+		require.Equal(t, "10", d.ItemName(int(d.Test.Of(0)[0])))
+		require.Equal(t, "13", d.ItemName(int(d.Valid.Of(0)[0])))
+	}
 }
 
 func TestTimeSplit(t *testing.T) {
