@@ -21,6 +21,7 @@ type Collector struct {
 	decimals            int
 	cut                 bool // times were finer than that
 	withValue, withTime bool
+	unordered           int // lines of several items that do not rise
 	notes               []string
 }
 

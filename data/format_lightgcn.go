@@ -72,7 +72,7 @@ func readLists(in *Input, out *Collector, counted bool) error {
 		if err != nil {
 			return in.Errorf("user: %w", err)
 		}
-		found := int32(0)
+		found, last, falls := int32(0), int32(0), false
 		for ; ; found++ {
 			var item []byte
 			if item, rest = cutField(rest); len(item) == 0 {
@@ -85,6 +85,10 @@ func readLists(in *Input, out *Collector, counted bool) error {
 			if err != nil {
 				return in.Errorf("item: %w", err)
 			}
+			falls, last = falls || i < last, i
+		}
+		if falls {
+			out.unordered++
 		}
 		if counted && found != want {
 			return in.Errorf("%d items follow the count %d", found, want)

@@ -272,6 +272,10 @@ func build(ids *idTables, parts [3]*Collector) (*Dataset, error) {
 	if err := d.alignTimes(parts); err != nil {
 		return nil, err
 	}
+	if n := parts[0].unordered; n > 0 {
+		parts[0].Note("the order of items within a line is dropped, and items do not rise in %s; "+
+			"where the order is that of time, give each pair a timestamp, as csv has it", plural(n, "line"))
+	}
 	var sets [3]*Interactions
 	for p, c := range parts {
 		for _, note := range c.notes {

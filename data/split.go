@@ -17,6 +17,10 @@ type Splitter interface {
 	// d. It depends on d's pairs and the Splitter alone, and modifies nothing.
 	Split(d *Dataset) (train, valid, test *Interactions, err error)
 
+	// Notes returns what a reader of the sets that Split made should know, such as
+	// how much of them the lot decided where times are to; nil as a rule.
+	Notes(train, valid, test *Interactions) []string
+
 	// String returns the canonical text; ParseSplit of it equals the Splitter.
 	String() string
 }
@@ -99,6 +103,7 @@ func ApplySplit(d *Dataset, s Splitter) (*Dataset, error) {
 	}
 	e := *d
 	e.Train, e.Valid, e.Test, e.Split = train, valid, test, s.String()
+	e.Notes = append(slices.Clone(d.Notes), s.Notes(train, valid, test)...)
 	return &e, nil
 }
 
@@ -181,6 +186,15 @@ func parseFinite(name, text string) (float64, error) {
 	return x, nil
 }
 
+// ties takes ties=lot, and says whether it was there.
+func (a *Args) ties() (lot bool, err error) {
+	text, ok := a.Take("ties")
+	if ok && text != "lot" {
+		return false, fmt.Errorf("ties=%s is no choice; the one choice is lot", text)
+	}
+	return ok, nil
+}
+
 // unused returns an error that names what was not taken.
 func (a *Args) unused() error {
 	if a.used < len(a.pos) {
@@ -227,6 +241,11 @@ func fractionText(f [3]float64) string {
 func partition(x *Interactions, part []uint8) (train, valid, test *Interactions) {
 	pick := func(k uint8) *Interactions { return x.Where(func(p int) bool { return part[p] == k }) }
 	return pick(0), pick(1), pick(2)
+}
+
+// span returns the earliest and the latest time of the pairs from lo up to hi.
+func (x *Interactions) span(lo, hi int) (least, most int64) {
+	return slices.Min(x.time[lo:hi]), slices.Max(x.time[lo:hi])
 }
 
 // userRand returns the random source of one user, so that a user's split does

@@ -56,3 +56,5 @@ func (g given) Split(d *Dataset) (train, valid, test *Interactions, err error) {
 	train, valid, _ = partition(d.Train, ratioParts(d.Train, [3]float64{1 - g.valid, g.valid, 0}, g.seed))
 	return train, valid, d.Test, nil
 }
+
+func (given) Notes(_, _, _ *Interactions) []string { return nil }

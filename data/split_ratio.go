@@ -39,6 +39,8 @@ func (r ratio) Split(d *Dataset) (train, valid, test *Interactions, err error) {
 	return train, valid, test, nil
 }
 
+func (ratio) Notes(_, _, _ *Interactions) []string { return nil }
+
 // ratioParts returns the part of each pair. Of a user's m pairs ⌊m·f+½⌋ go to
 // test and to valid, as long as one is left for train.
 func ratioParts(x *Interactions, frac [3]float64, seed uint64) []uint8 {

@@ -86,6 +86,8 @@ func TestParseSplitRefuses(t *testing.T) {
 		"leave-one-out:seed=1,seed=":  "neither a value nor name=value",
 		"leave-one-out:seed=1,seed=2": "seed is given twice",
 		"time:0.8,0.1,0.1,seed=1":     "no argument is called seed",
+		"leave-one-out:ties=first":    "ties=first is no choice; the one choice is lot",
+		"time:0.8,0.1,0.1,ties=x":     "ties=x is no choice",
 		"given:valid=1":               "valid=1 is outside (0,1)",
 		"given:valid=0":               "valid=0 is outside (0,1)",
 		"given:seed=2":                "no argument is called seed",
@@ -200,6 +202,76 @@ func TestTimeSplit(t *testing.T) {
 	require.ErrorContains(t, err, "no timestamps")
 	_, err = ApplySplit(oneUser(t, 3, []int64{1, 1, 1}), s)
 	require.ErrorContains(t, err, "leaves nothing to train on")
+}
+
+// What goes by time has times to go by, or is told that the lot decides.
+func TestSplitsWithoutTimes(t *testing.T) {
+	apply := func(text string, d *Dataset) (*Dataset, error) {
+		s, err := ParseSplit(text)
+		require.NoError(t, err)
+		return ApplySplit(d, s)
+	}
+	d := oneUser(t, 10, nil)
+	d.Notes = []string{"before"}
+	for _, text := range []string{"leave-one-out:seed=1", "time:0.8,0.1,0.1"} {
+		_, err := apply(text, d)
+		require.ErrorContains(t, err, "there are no timestamps", text)
+		require.ErrorContains(t, err, "add ties=lot", text)
+	}
+	e, err := apply("leave-one-out:seed=1,ties=lot", d)
+	require.NoError(t, err)
+	require.Equal(t, [3]int{8, 1, 1}, [3]int{e.Train.Len(), e.Valid.Len(), e.Test.Len()})
+	require.Equal(t, []string{"before", "leave-one-out: there are no timestamps; the last pairs of all 1 user fell by lot"}, e.Notes)
+	require.Equal(t, []string{"before"}, d.Notes)
+	e, err = apply("time:0.5,0.2,0.3,ties=lot", d)
+	require.NoError(t, err)
+	require.Equal(t, [3]int{5, 2, 3}, [3]int{e.Train.Len(), e.Valid.Len(), e.Test.Len()})
+	require.Equal(t, []string{"before", "time: there are no timestamps; all pairs fell by lot"}, e.Notes)
+	f, err := apply("time:0.5,0.2,0.3,ties=lot,seed=2", d)
+	require.NoError(t, err)
+	require.NotEqual(t, e.Hash(), f.Hash())
+
+	// A file of test without times leaves none to all.
+	_, err = Load(Config{Source: write(t, map[string]string{"train.csv": "user,item,time\na,x,1\na,y,2\n", "test.csv": "user,item\na,z\n"}), Split: "leave-one-out"})
+	require.ErrorContains(t, err, "there are no timestamps")
+}
+
+// Where times are equal the lot decides, and how often is said.
+func TestEqualTimesAreCounted(t *testing.T) {
+	// Users: the last two tie, the second and third last tie, none that matter tie, a
+	// pair of one moment, one pair alone.
+	x, err := FromCSR(5, 4, []int{0, 4, 8, 12, 14, 15}, []int32{0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 0}, nil,
+		[]int64{1, 2, 3, 3, 1, 2, 2, 3, 1, 1, 2, 3, 7, 7, 5})
+	require.NoError(t, err)
+	none, err := None(5, 4)
+	require.NoError(t, err)
+	d := &Dataset{Name: "ties", Users: 5, Items: 4, Train: x, Valid: none, Test: none}
+	for text, want := range map[string][]string{
+		"leave-one-out":                {"leave-one-out: of 3 of 4 users pairs have equal timestamps, and the lot told the last from the others"},
+		"leave-one-out:ties=lot":       {"leave-one-out: of 3 of 4 users pairs have equal timestamps, and the lot told the last from the others"},
+		"time:0.6,0.2,0.2":             nil,
+		"time:0.6,0.2,0.2,ties=lot":    {"time: the pairs of a moment that a cut falls on were divided by lot"},
+		"ratio:0.6,0.2,0.2":            nil,
+		"time:0.2,0,0.8,ties=lot":      {"time: the pairs of a moment that a cut falls on were divided by lot"},
+		"time:1,0,0,ties=lot,seed=812": nil,
+	} {
+		s, err := ParseSplit(text)
+		require.NoError(t, err)
+		e, err := ApplySplit(d, s)
+		require.NoError(t, err)
+		require.Equal(t, want, e.Notes, text)
+	}
+}
+
+// Lists keep neither the order of their items nor repeats, and say so.
+func TestListsDropTheirOrder(t *testing.T) {
+	d, err := openText(t, "1 5 3 9 1 5\n2 4 8 2 7\n3 1 4\n")
+	require.NoError(t, err)
+	require.Equal(t, []string{
+		"train: the order of items within a line is dropped, and items do not rise in 2 lines; where the order is that of time, give each pair a timestamp, as csv has it",
+		"dropped 1 duplicate in train",
+	}, d.Notes)
+	require.Contains(t, d.Describe().String(), "the order of items within a line is dropped")
 }
 
 func TestGivenSplit(t *testing.T) {

@@ -162,10 +162,10 @@ func TestConvert(t *testing.T) {
 
 func TestSplit(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "parts")
-	code, out, stderr := execute(t, "data", "split", "demo:users=60,items=50,per-user=10", dir, "--split", "leave-one-out:seed=3")
+	code, out, stderr := execute(t, "data", "split", "demo:users=60,items=50,per-user=10", dir, "--split", "leave-one-out:seed=3,ties=lot")
 	require.Equal(t, exitOK, code, stderr)
 	require.Equal(t, []string{"test.csv", "train.csv", "valid.csv"}, files(t, dir))
-	want, err := data.Load(data.Config{Source: "demo:users=60,items=50,per-user=10", Split: "leave-one-out:seed=3"})
+	want, err := data.Load(data.Config{Source: "demo:users=60,items=50,per-user=10", Split: "leave-one-out:seed=3,ties=lot"})
 	require.NoError(t, err)
 	require.Contains(t, out, fmt.Sprintf("split %s, hash %.12s\n", want.Split, want.Hash()))
 	got, err := data.Load(data.Config{Source: dir})
