@@ -12,7 +12,8 @@ import (
 // A Collector gathers what a [Format] reads from one file.
 //
 // A format either adds tokens (ids of any spelling, numbered at the end) or
-// indices (ids that are row numbers already), never both.
+// indices (ids that are row numbers already), never both. Row numbers that occur in
+// no file of the set leave the numbering, and the others move up in order.
 type Collector struct {
 	ids                 *idTables // shared by the files of one dataset
 	user, item          []int32
@@ -31,6 +32,11 @@ type idTables struct {
 	indexed    bool // some ids are row numbers
 	named      bool // some ids are tokens
 	lines      int  // row-numbered users and interactions read so far
+
+	// Users, by row number, of whom AddUser told alone. The last one waits for its
+	// interactions, so that a line of items costs nothing here; −1 where none waits.
+	alone   []int32
+	waiting int32
 }
 
 type idTable struct {
@@ -44,7 +50,7 @@ type idTable struct {
 const denseIDs = 1 << 21
 
 func newIDTables() *idTables {
-	return &idTables{user: idTable{index: map[string]int32{}, max: -1}, item: idTable{index: map[string]int32{}, max: -1}}
+	return &idTables{user: idTable{index: map[string]int32{}, max: -1}, item: idTable{index: map[string]int32{}, max: -1}, waiting: -1}
 }
 
 // Has declares which of value and time the file has. A reader calls it once,
@@ -75,7 +81,20 @@ func (c *Collector) Add(user, item []byte, value float32, time Moment) error {
 func (c *Collector) AddUser(user int32) error {
 	c.ids.indexed = true
 	c.ids.lines++
-	return c.ids.user.row("user", user)
+	if err := c.ids.user.row("user", user); err != nil {
+		return err
+	}
+	c.ids.endUser()
+	c.ids.waiting = user
+	return nil
+}
+
+// endUser ends the wait for interactions of the last user.
+func (t *idTables) endUser() {
+	if t.waiting >= 0 {
+		t.alone = append(t.alone, t.waiting)
+		t.waiting = -1
+	}
 }
 
 // AddIndex adds an interaction of row numbers.
@@ -87,6 +106,9 @@ func (c *Collector) AddIndex(user, item int32) error {
 	}
 	if err := c.ids.item.row("item", item); err != nil {
 		return err
+	}
+	if user == c.ids.waiting {
+		c.ids.waiting = -1
 	}
 	return c.append(user, item, 0, Moment{})
 }
@@ -217,6 +239,52 @@ func (t *idTable) order() (rank []int32, ids []string) {
 		ids = nil
 	}
 	return rank, ids
+}
+
+// occurring returns the rank of each of n row numbers among those that occur in
+// lists, and the numbers as texts; nil where all occur, so that they are the ranks.
+func occurring(n int, lists ...[]int32) (rank []int32, ids []string) {
+	seen := make([]bool, n)
+	count := 0
+	for _, rows := range lists {
+		for _, r := range rows {
+			if !seen[r] {
+				seen[r] = true
+				count++
+			}
+		}
+	}
+	if count == n {
+		return nil, nil
+	}
+	rank, ids = make([]int32, n), make([]string, 0, count)
+	// One text that all ids share: ten million of them are no objects of their own.
+	var text []byte
+	for r, ok := range seen {
+		if ok {
+			text = strconv.AppendInt(text, int64(r), 10)
+		}
+	}
+	shared, at := string(text), 0
+	for r, ok := range seen {
+		if !ok {
+			continue
+		}
+		rank[r] = int32(len(ids))
+		end := at + digits(r)
+		ids = append(ids, shared[at:end])
+		at = end
+	}
+	return rank, ids
+}
+
+// digits returns how many digits n ≥ 0 has.
+func digits(n int) int {
+	d := 1
+	for ; n >= 10; n /= 10 {
+		d++
+	}
+	return d
 }
 
 // ranks applies rank to ids in place; a nil rank leaves them.

@@ -21,7 +21,8 @@ type Dataset struct {
 	Users, Items int
 
 	// UserIDs and ItemIDs are the source's own ids by index; nil where the ids
-	// are the indices.
+	// are the indices. Each occurs in the source: a row number that no line has is
+	// neither a user nor an item.
 	UserIDs, ItemIDs []string
 
 	Train, Valid, Test *Interactions

@@ -8,8 +8,9 @@ import (
 )
 
 // The format of the LightGCN and NGCF repositories: one line per user, "user
-// item item …", ids are row numbers from 0. A line of a user alone is a user
-// without items; a user may have several lines. The files of CiteULike have the
+// item item …", ids are row numbers. Numbers that no line holds, such as 0 where a
+// publisher counts from 1, are neither users nor items. A line of a user alone is a
+// user without items; a user may have several lines. The files of CiteULike have the
 // same lines but for their first number, which is how many follow: there the place
 // of a line is its user.
 func init() {

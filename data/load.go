@@ -268,6 +268,16 @@ func build(ids *idTables, parts [3]*Collector) (*Dataset, error) {
 	if ids.named {
 		userRank, d.UserIDs = ids.user.order()
 		itemRank, d.ItemIDs = ids.item.order()
+	} else {
+		ids.endUser()
+		userRank, d.UserIDs = occurring(d.Users, ids.alone, parts[0].user, parts[1].user, parts[2].user)
+		itemRank, d.ItemIDs = occurring(d.Items, parts[0].item, parts[1].item, parts[2].item)
+		if d.UserIDs != nil {
+			d.Users = len(d.UserIDs)
+		}
+		if d.ItemIDs != nil {
+			d.Items = len(d.ItemIDs)
+		}
 	}
 	if err := d.alignTimes(parts); err != nil {
 		return nil, err

@@ -396,3 +396,37 @@ func TestQuotes(t *testing.T) {
 	_, err = openText(t, "user_id,item_id,title\n1,10,7\" single\n"+strings.Repeat("2,10,Lodger\n", 5000))
 	require.ErrorContains(t, err, `set.txt:2: bare " in non-quoted-field`)
 }
+
+// Row numbers that no line holds are no users and no items: those that occur keep
+// their numbers as names, and are numbered densely in order.
+func TestRowsThatOccurNowhere(t *testing.T) {
+	d, err := openText(t, "1 3\n1 1\n3 7\n3 3\n5\n")
+	require.NoError(t, err)
+	require.Equal(t, []string{"1", "3", "5"}, d.UserIDs)
+	require.Equal(t, []string{"1", "3", "7"}, d.ItemIDs)
+	require.Equal(t, [2]int{3, 3}, [2]int{d.Users, d.Items})
+	require.Equal(t, []string{"1: 1 3", "3: 3 7", "5:"}, sets(d.Train, d))
+	_, err = d.UserIndex("0")
+	require.ErrorContains(t, err, `no user "0"; ids run from "1" to "5"`)
+	_, err = d.ItemIndex("2")
+	require.ErrorContains(t, err, `no item "2"`)
+
+	// What occurs in one file occurs, in whichever.
+	e, err := Open(write(t, map[string]string{"train.txt": "0 0 2\n3 2 4\n", "valid.txt": "1\n", "test.txt": "2 1 3\n"}), "")
+	require.NoError(t, err)
+	require.Nil(t, e.UserIDs)
+	require.Nil(t, e.ItemIDs)
+	require.Equal(t, [2]int{4, 5}, [2]int{e.Users, e.Items})
+
+	// Saved and read again it is the same set, by ids and by rows.
+	for format, ids := range map[string][]string{"csv": {"1", "3"}, "lightgcn": nil} {
+		f, err := openText(t, "1 3\n1 1\n3 7\n3 3\n")
+		require.NoError(t, err)
+		file := filepath.Join(t.TempDir(), "set")
+		require.NoError(t, SaveFile(file, format, f))
+		back, err := Open(file, format)
+		require.NoError(t, err)
+		require.Equal(t, f.Hash(), back.Hash(), format)
+		require.Equal(t, ids, back.UserIDs, format)
+	}
+}

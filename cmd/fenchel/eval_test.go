@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -115,4 +116,26 @@ func TestPredict(t *testing.T) {
 	require.Len(t, all[0].Items, 3)
 	require.GreaterOrEqual(t, all[0].Items[0].Score, all[0].Items[1].Score)
 	require.GreaterOrEqual(t, all[0].Items[1].Score, all[0].Items[2].Score)
+}
+
+// TestPredictCountsWhatOccurs: in lists that count from 1 nobody is user 0, and item 0
+// is ranked for no one.
+func TestPredictCountsWhatOccurs(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "pairs.txt")
+	var text strings.Builder
+	for u := 1; u <= 9; u++ {
+		for k := range 3 {
+			fmt.Fprintf(&text, "%d %d\n", u, (u+k)%7+1)
+		}
+	}
+	require.NoError(t, os.WriteFile(file, []byte(text.String()), 0o644))
+	folder, out := trained(t, "train", "--data", file, "--split", "ratio:1,0,0", "--dim", "2", "--epochs", "1")
+	require.Contains(t, out, ": 9 users, 7 items; ")
+	code, out, stderr := execute(t, "predict", folder, "--users", "1,9", "--k", "20", "--with-seen")
+	require.Equal(t, exitOK, code, stderr)
+	require.Equal(t, 14, strings.Count(out, "\n"), "all seven items for either user")
+	require.NotRegexp(t, `(?m)^\d+\t\d+\t0\t`, out)
+	code, _, stderr = execute(t, "predict", folder, "--users", "0")
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, stderr, `no user "0"; ids run from "1" to "9"`)
 }
