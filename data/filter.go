@@ -13,8 +13,9 @@ import (
 // After it every user and item has an interaction: the others leave the
 // numbering, and the rest move up in order.
 type Filter struct {
-	// MinRating keeps the pairs of at least this value; 0 keeps all.
-	MinRating float64
+	// MinRating keeps the pairs of at least this value, which may be 0 or less; nil
+	// keeps all.
+	MinRating *float64
 
 	// Core keeps the largest subset in which every user and every item has at
 	// least Core pairs, over the three sets together; 0 keeps all.
@@ -24,8 +25,8 @@ type Filter struct {
 // Validate reports all faults.
 func (f Filter) Validate() error {
 	var faults []error
-	if math.IsNaN(f.MinRating) || math.IsInf(f.MinRating, 0) {
-		faults = append(faults, fmt.Errorf("data: minimum rating %g is not finite", f.MinRating))
+	if m := f.MinRating; m != nil && (math.IsNaN(*m) || math.IsInf(*m, 0)) {
+		faults = append(faults, fmt.Errorf("data: minimum rating %g is not finite", *m))
 	}
 	if f.Core < 0 {
 		faults = append(faults, fmt.Errorf("data: core %d is negative", f.Core))
@@ -37,8 +38,8 @@ func (f Filter) Validate() error {
 // zero Filter.
 func (f Filter) String() string {
 	var parts []string
-	if f.MinRating != 0 {
-		parts = append(parts, "min-rating="+strconv.FormatFloat(f.MinRating, 'g', -1, 64))
+	if f.MinRating != nil {
+		parts = append(parts, "min-rating="+strconv.FormatFloat(*f.MinRating, 'g', -1, 64))
 	}
 	if f.Core != 0 {
 		parts = append(parts, "core="+strconv.Itoa(f.Core))
@@ -60,12 +61,12 @@ func (f Filter) Apply(d *Dataset) (*Dataset, error) {
 		return nil, fmt.Errorf("data: filter %s: a generated set is not filtered", f)
 	}
 	sets := [3]*Interactions{d.Train, d.Valid, d.Test}
-	if f.MinRating != 0 {
+	if f.MinRating != nil {
 		for p, x := range sets {
 			if x.Len() > 0 && x.value == nil {
 				return nil, fmt.Errorf("data: filter %s: %s has no ratings in %s", f, d.Name, partNames[p])
 			}
-			sets[p] = x.Where(func(p int) bool { return float64(x.value[p]) >= f.MinRating })
+			sets[p] = x.Where(func(p int) bool { return float64(x.value[p]) >= *f.MinRating })
 		}
 	}
 	// Peel until nothing falls: dropping a user may undo an item, and back. Where

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -24,8 +25,8 @@ type Config struct {
 	Format string
 
 	// MinRating and Core are the filters, applied in this order before the split;
-	// see [Filter]. Default 0: none.
-	MinRating float64
+	// see [Filter]. Default nil and 0: none.
+	MinRating *float64
 	Core      int
 
 	// Split is a split's text; default "given" for a directory of splits,
@@ -72,6 +73,7 @@ func Load(c Config) (*Dataset, error) {
 	if d, err = (Filter{MinRating: c.MinRating, Core: c.Core}).Apply(d); err != nil {
 		return nil, err
 	}
+	d = d.noteValues()
 	text := c.Split
 	if text == "" {
 		text = DefaultSplit
@@ -84,6 +86,33 @@ func Load(c Config) (*Dataset, error) {
 		return nil, err
 	}
 	return ApplySplit(d, s)
+}
+
+// noteValues returns d with a note of how many of its pairs have a value of 0 or
+// less, which is often the publisher's word for no: they count like all others.
+func (d *Dataset) noteValues() *Dataset {
+	zeros, least := 0, math.Inf(1) // least: the smallest value above 0
+	for _, part := range d.Parts() {
+		for _, v := range part.Value() {
+			if v <= 0 {
+				zeros++
+			} else {
+				least = min(least, float64(v))
+			}
+		}
+	}
+	if zeros == 0 {
+		return d
+	}
+	e := *d
+	drop := "and no value is above 0"
+	if !math.IsInf(least, 1) {
+		text := strconv.FormatFloat(least, 'g', -1, 32)
+		drop = fmt.Sprintf("and a minimum rating of %s drops them (--min-rating %s)", text, text)
+	}
+	note := fmt.Sprintf("interactions of value 0 or less: %d; they count as positives, %s", zeros, drop)
+	e.Notes = append(slices.Clone(d.Notes), note)
+	return &e
 }
 
 // Open reads a source as it is: everything in Train, or, for a directory of

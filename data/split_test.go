@@ -2,7 +2,9 @@ package data
 
 import (
 	"fmt"
+	"math"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -359,7 +361,7 @@ func TestFilterMinRating(t *testing.T) {
 	none, err := None(3, 3)
 	require.NoError(t, err)
 	d := &Dataset{Name: "rated", Users: 3, Items: 3, Train: x, Valid: none, Test: none}
-	e, err := Filter{MinRating: 4}.Apply(d)
+	e, err := Filter{MinRating: new(4.0)}.Apply(d)
 	require.NoError(t, err)
 	require.Equal(t, "min-rating=4", e.Filter)
 	require.Equal(t, []string{"0", "2"}, e.UserIDs)
@@ -371,10 +373,39 @@ func TestFilterMinRating(t *testing.T) {
 	require.Equal(t, 1, u)
 	_, err = e.UserIndex("1")
 	require.ErrorContains(t, err, `no user "1"`)
-	_, err = Filter{MinRating: 6}.Apply(d)
+	_, err = Filter{MinRating: new(6.0)}.Apply(d)
 	require.ErrorContains(t, err, "min-rating=6 leaves nothing")
-	_, err = Filter{MinRating: 1}.Apply(oneUser(t, 2, nil))
+	_, err = Filter{MinRating: new(1.0)}.Apply(oneUser(t, 2, nil))
 	require.ErrorContains(t, err, "no ratings")
 	_, err = Filter{Core: -1}.Apply(d)
 	require.ErrorContains(t, err, "core -1 is negative")
+	_, err = Filter{MinRating: new(math.NaN())}.Apply(d)
+	require.ErrorContains(t, err, "minimum rating NaN is not finite")
+}
+
+// A minimum of 0 is a filter: it keeps 0 and drops what is below. What is at 0 or
+// below and stays is noted, with the way to drop it.
+func TestValuesOfZeroAndLess(t *testing.T) {
+	file := filepath.Join(write(t, map[string]string{"thumbs.csv": "user_id,item_id,rating\n1,10,1\n1,11,-1\n1,12,0\n2,10,-1\n2,11,2.5\n2,12,1\n"}), "thumbs.csv")
+	for name, want := range map[string]struct {
+		min    *float64
+		pairs  int
+		filter string
+		note   string
+	}{
+		"none":     {nil, 6, "", "interactions of value 0 or less: 3; they count as positives, and a minimum rating of 1 drops them (--min-rating 1)"},
+		"minus":    {new(-1.0), 6, "min-rating=-1", "interactions of value 0 or less: 3; they count as positives, and a minimum rating of 1 drops them (--min-rating 1)"},
+		"zero":     {new(0.0), 4, "min-rating=0", "interactions of value 0 or less: 1; they count as positives, and a minimum rating of 1 drops them (--min-rating 1)"},
+		"positive": {new(1.0), 3, "min-rating=1", ""},
+	} {
+		d, err := Load(Config{Source: file, MinRating: want.min})
+		require.NoError(t, err, name)
+		require.Equal(t, want.pairs, d.Train.Len()+d.Valid.Len()+d.Test.Len(), name)
+		require.Equal(t, want.filter, d.Filter, name)
+		notes := strings.Join(d.Notes, "\n")
+		require.Equal(t, want.note, notes, name)
+	}
+	none, err := Load(Config{Source: filepath.Join(write(t, map[string]string{"set.csv": "user,item,rating\na,x,0\nb,y,-3\n"}), "set.csv")})
+	require.NoError(t, err)
+	require.Equal(t, []string{"interactions of value 0 or less: 2; they count as positives, and no value is above 0"}, none.Notes)
 }

@@ -54,8 +54,8 @@ type DataConfig struct {
 	// Format is a registered format; default recognised by content.
 	Format string `yaml:"format,omitempty"`
 
-	// MinRating drops interactions rated lower; default 0: none.
-	MinRating float64 `yaml:"min_rating,omitempty"`
+	// MinRating drops interactions rated lower, 0 those below 0; default none.
+	MinRating *float64 `yaml:"min_rating,omitempty"`
 
 	// Core keeps users and items with at least so many interactions; default 0: all.
 	Core int `yaml:"core,omitempty"`
@@ -401,6 +401,9 @@ func (c *Config) Set(path, value string) error {
 		*p, err = strconv.ParseUint(value, 10, 64)
 	case *float64:
 		*p, err = strconv.ParseFloat(value, 64)
+	case **float64:
+		*p = new(float64)
+		**p, err = strconv.ParseFloat(value, 64)
 	case *bool:
 		*p, err = strconv.ParseBool(value)
 	case *[]string:
@@ -412,7 +415,11 @@ func (c *Config) Set(path, value string) error {
 		panic("train: config: no rule to set a " + v.Type().String())
 	}
 	if err != nil {
-		return fmt.Errorf("config: %s=%q is not a %s", path, value, v.Type())
+		kind := v.Type()
+		if kind.Kind() == reflect.Pointer {
+			kind = kind.Elem()
+		}
+		return fmt.Errorf("config: %s=%q is not a %s", path, value, kind)
 	}
 	return nil
 }
@@ -428,4 +435,13 @@ func (c *Config) field(path string) reflect.Value {
 }
 
 // get returns the text of the setting at one of Paths.
-func (c Config) get(path string) string { return fmt.Sprint(c.field(path).Interface()) }
+func (c Config) get(path string) string {
+	v := c.field(path)
+	if v.Kind() == reflect.Pointer { // a setting that may be absent
+		if v.IsNil() {
+			return ""
+		}
+		v = v.Elem()
+	}
+	return fmt.Sprint(v.Interface())
+}

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"math"
 	"strings"
 	"testing"
 
@@ -109,6 +110,27 @@ func TestValidateAll(t *testing.T) {
 	require.ErrorContains(t, Config{Loss: "rg2", Train: TrainConfig{Solver: "ials"}}.Validate(), "its own loss")
 	require.NoError(t, Config{Train: TrainConfig{Solver: "ials"}}.Validate())
 	require.NoError(t, Config{Loss: "rgx:beta=0.5", Train: TrainConfig{Solver: "als"}}.Validate())
+}
+
+// TestMinRatingOfZero: a minimum of 0 is another setting than none, in YAML, by Set
+// and in what a run records.
+func TestMinRatingOfZero(t *testing.T) {
+	none, err := Parse([]byte("data: {source: demo}"))
+	require.NoError(t, err)
+	require.Nil(t, none.Data.Config().MinRating)
+	zero, err := Parse([]byte("data: {source: demo, min_rating: 0}"))
+	require.NoError(t, err)
+	require.Equal(t, new(0.0), zero.Data.Config().MinRating)
+	again, err := Parse([]byte(zero.Filled().String()))
+	require.NoError(t, err)
+	require.Equal(t, zero.Filled(), again)
+	var set Config
+	require.NoError(t, set.Set("data.min_rating", "0"))
+	require.Equal(t, zero.Data.MinRating, set.Data.MinRating)
+	require.ErrorContains(t, set.Set("data.min_rating", "some"), `data.min_rating="some" is not a float64`)
+	require.Equal(t, `data.min_rating is "0" there, "" here`, difference(zero, none))
+	require.Empty(t, difference(zero.Filled(), again))
+	require.ErrorContains(t, Config{Data: DataConfig{MinRating: new(math.Inf(1))}}.Validate(), "minimum rating +Inf is not finite")
 }
 
 // TestSet sets every path from text, and the result is what the YAML says.

@@ -196,6 +196,9 @@ func runCompare(cmd *cobra.Command, s streams, c compare.Config, out outputFlags
 		},
 		Sections: []report.Section{res.Section()},
 	}
+	for _, note := range set.Notes {
+		page.Facts = append(page.Facts, report.Fact{Name: "note", Value: note})
+	}
 	if markdown != "" {
 		if err := report.WriteFile(markdown, res.Markdown("fenchel "+strings.Join(os.Args[1:], " "))); err != nil {
 			return fmt.Errorf("--markdown: %w", err)

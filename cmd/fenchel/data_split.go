@@ -36,7 +36,7 @@ Splits:
 	f.StringVar(&c.Format, "from", "", "format of SRC; default: recognised by content")
 	f.StringVar(&format, "format", "csv", "format to write")
 	f.BoolVar(&compress, "gzip", false, "compress the files")
-	f.Float64Var(&c.MinRating, "min-rating", 0, "keep the interactions of at least this rating; 0 keeps all")
+	f.Var(optionalFloat{&c.MinRating}, "min-rating", minRatingUsage)
 	f.IntVar(&c.Core, "core", 0, "keep the users and items with at least this many interactions; 0 keeps all")
 	must(cmd.RegisterFlagCompletionFunc("split", complete(splitExamples)))
 	must(cmd.RegisterFlagCompletionFunc("from", completeSpecs("format")))

@@ -2,8 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -38,6 +40,39 @@ items +4
 interactions +9 \(train 6, valid 1, test 2\)
 density +0\.750000
 `, out)
+}
+
+// TestMinRatingOfZero: 0 is a minimum like any other, and pairs at 0 or below are
+// told of, in describe, in split and at the head of a run.
+func TestMinRatingOfZero(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "thumbs.csv")
+	require.NoError(t, os.WriteFile(file, []byte("user_id,item_id,rating\n1,10,1\n1,11,-1\n1,12,1\n2,10,-1\n2,11,1\n2,12,1\n3,10,1\n3,11,1\n"), 0o644))
+	const note = "interactions of value 0 or less: 2; they count as positives, and a minimum rating of 1 drops them (--min-rating 1)\n"
+	for k, more := range [][]string{nil, {"--min-rating", "0"}} {
+		kept, told := "interactions  8 ", require.Contains
+		if more != nil {
+			kept, told = "interactions  6 ", require.NotContains
+		}
+		code, out, stderr := execute(t, append([]string{"data", "describe", file}, more...)...)
+		require.Equal(t, exitOK, code, stderr)
+		require.Contains(t, out, kept)
+		told(t, out, note)
+		parts := filepath.Join(dir, fmt.Sprint("parts", k))
+		code, out, stderr = execute(t, append([]string{"data", "split", file, parts, "--split", "ratio:1,0,0"}, more...)...)
+		require.Equal(t, exitOK, code, stderr)
+		told(t, out, note)
+		run := []string{"train", "--data", file, "--dim", "2", "--epochs", "1", "--split", "ratio:1,0,0", "--out", filepath.Join(dir, fmt.Sprint("run", k))}
+		code, out, stderr = execute(t, append(run, more...)...)
+		require.Equal(t, exitOK, code, stderr)
+		told(t, out, note)
+	}
+	code, out, stderr := execute(t, "train", "--data", file, "--dim", "2", "--epochs", "1", "--split", "ratio:1,0,0", "--out", filepath.Join(dir, "json"), "--json")
+	require.Equal(t, exitOK, code, stderr)
+	require.Contains(t, out, strings.TrimSpace(note))
+	code, _, stderr = execute(t, "data", "describe", file, "--min-rating", "some")
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, stderr, `"some" is not a number`)
 }
 
 func TestDescribeJSON(t *testing.T) {

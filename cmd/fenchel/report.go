@@ -190,12 +190,13 @@ type runReport struct {
 	Stopped     bool          `json:"stopped_early"`
 	Seconds     number        `json:"seconds"`
 	Splits      []splitScores `json:"splits"`
+	Notes       []string      `json:"notes,omitempty"` // of the data
 }
 
 func newRunReport(folder string, set *data.Dataset, res *train.Result) (runReport, error) {
 	r := runReport{
 		Folder: folder, Data: set.Name, Hash: set.Hash(), Epochs: res.Epochs, BestEpoch: res.BestEpoch,
-		Interrupted: res.Interrupted, Stopped: res.Stopped, Seconds: number(res.Seconds), Splits: []splitScores{},
+		Interrupted: res.Interrupted, Stopped: res.Stopped, Seconds: number(res.Seconds), Splits: []splitScores{}, Notes: set.Notes,
 	}
 	for _, scores := range []*train.Scores{res.Valid, res.Test} {
 		if scores == nil {

@@ -29,7 +29,7 @@ type setting struct {
 var settings = []setting{
 	{flag: "data", path: "data.source", kind: "path", usage: "file, directory of splits, or generated set such as demo:users=500", complete: completeSource},
 	{flag: "format", path: "data.format", kind: "name", usage: "format of the files; recognised by content unless given", complete: completeSpecs("format")},
-	{flag: "min-rating", path: "data.min_rating", kind: "number", zero: true, usage: "keep the interactions of at least this rating; 0 keeps all"},
+	{flag: "min-rating", path: "data.min_rating", kind: "number", zero: true, usage: minRatingUsage},
 	{flag: "core", path: "data.core", kind: "n", zero: true, usage: "keep the users and items with at least this many interactions; 0 keeps all"},
 	{flag: "split", path: "data.split", kind: "split", usage: "how to split; as the files say, else " + data.DefaultSplit + ", unless given", complete: complete(splitExamples)},
 	{flag: "model", path: "model.name", kind: "model", usage: "model", complete: completeSpecs("model")},

@@ -121,6 +121,9 @@ func Run(ctx context.Context, c Config, set *data.Dataset, tell func(Part)) (rep
 			{Name: "split", Value: fmt.Sprintf("%s, hash %.12s", set.Split, set.Hash())},
 		},
 	}
+	for _, note := range set.Notes {
+		r.Facts = append(r.Facts, report.Fact{Name: "note", Value: note})
+	}
 	var done []Part
 	left := 0.0
 	for _, p := range parts {
