@@ -16,7 +16,7 @@ import (
 // Train, Valid and Test are never nil; a set that the source or the split does
 // not have has Len() 0. The fields are read only.
 type Dataset struct {
-	Name         string // base name of the path, or the demo's text
+	Name         string // base name of the path, by EscapeID, or the demo's text
 	Format       string // registered format, or "demo"
 	Users, Items int
 

@@ -134,7 +134,7 @@ func Open(source, format string) (*Dataset, error) {
 		if err != nil {
 			return nil, err
 		}
-		d.Name = baseName(source)
+		d.Name = EscapeID(baseName(source))
 		return d, nil
 	}
 	files, given, err := findFiles(source)
@@ -149,7 +149,7 @@ func Open(source, format string) (*Dataset, error) {
 	if abs, err := filepath.Abs(source); err == nil { // names "." too
 		source = abs
 	}
-	d.Name = filepath.Base(source)
+	d.Name = EscapeID(filepath.Base(source))
 	for p, what := range partNames {
 		if given && files[p] == "" {
 			note := "no " + what + " file"

@@ -99,7 +99,7 @@ func gini(sorted []int) float64 {
 func (s Stats) String() string {
 	var b strings.Builder
 	line := func(name, format string, args ...any) {
-		fmt.Fprintf(&b, "%-13s %s\n", name, fmt.Sprintf(format, args...))
+		fmt.Fprintf(&b, "%-13s %s\n", name, EscapeText(fmt.Sprintf(format, args...)))
 	}
 	line("name", "%s", s.Name)
 	line("format", "%s", s.Format)

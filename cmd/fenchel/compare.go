@@ -274,9 +274,9 @@ func (c *compareWatch) observe(e compare.Event) {
 		fmt.Fprintf(c.s.err, "%*d/%d  %s seed %d: ", len(strconv.Itoa(e.Runs)), e.Done, e.Runs, e.Name, e.Seed)
 		switch {
 		case e.Err != nil:
-			fmt.Fprint(c.s.err, "failed: ", e.Err)
+			fmt.Fprint(c.s.err, "failed: ", data.EscapeText(e.Err.Error()))
 		case e.Outcome.Failed != "":
-			fmt.Fprint(c.s.err, "failed: ", e.Outcome.Failed)
+			fmt.Fprint(c.s.err, "failed: ", data.EscapeText(e.Outcome.Failed))
 		default:
 			for _, x := range []struct {
 				split  string

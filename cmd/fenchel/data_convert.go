@@ -141,9 +141,9 @@ func reportWritten(s streams, d *data.Dataset, dst, format string) error {
 		}
 	}
 	fmt.Fprintf(s.out, "%s: %d users, %d items; train %d, valid %d, test %d interactions\n",
-		dst, back.Users, back.Items, back.Train.Len(), back.Valid.Len(), back.Test.Len())
+		data.EscapeText(dst), back.Users, back.Items, back.Train.Len(), back.Valid.Len(), back.Test.Len())
 	for _, note := range d.Notes {
-		fmt.Fprintf(s.out, "note: %s\n", note)
+		fmt.Fprintf(s.out, "note: %s\n", data.EscapeText(note))
 	}
 	if len(lost) > 0 {
 		fmt.Fprintf(s.out, "note: %s does not keep %s\n", format, strings.Join(lost, " and "))

@@ -81,7 +81,7 @@ func runGet(ctx context.Context, s streams, set *data.Public, dir string) error 
 		return err
 	}
 	fmt.Fprintf(s.out, "archive  %s in %.1f s; its MD5 is the published one\nfolder   %s\n\ntrain on it with: fenchel train --data %s\n",
-		byteText(bytes), time.Since(start).Seconds(), dir, dir)
+		byteText(bytes), time.Since(start).Seconds(), data.EscapeText(dir), data.EscapeText(dir))
 	return nil
 }
 

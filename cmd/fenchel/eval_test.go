@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 )
@@ -138,4 +140,122 @@ func TestPredictCountsWhatOccurs(t *testing.T) {
 	code, _, stderr = execute(t, "predict", folder, "--users", "0")
 	require.Equal(t, exitFailed, code)
 	require.Contains(t, stderr, `no user "0"; ids run from "1" to "9"`)
+}
+
+// TestPredictNamesAnyID: whatever an id holds, its line has four columns and no control
+// character, and there is a way to ask for it.
+func TestPredictNamesAnyID(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "ids.csv")
+	users := []string{"Smith, John", `O'Neil "Al"`, "日本, 語", `back\slash`, "esc\x1b[31mred", "no\xffutf8", "\u202eltr", "nul\x00", "plain"}
+	items := []string{"Ünï côde", `a "b"`, "tab\there", "csi\u009b1m", `\t`}
+	var text strings.Builder
+	text.WriteString("user_id,item_id\n")
+	for _, u := range users {
+		for _, i := range items {
+			fmt.Fprintf(&text, "%s,%s\n", `"`+strings.ReplaceAll(u, `"`, `""`)+`"`, `"`+strings.ReplaceAll(i, `"`, `""`)+`"`)
+		}
+	}
+	require.NoError(t, os.WriteFile(file, []byte(text.String()), 0o644))
+	folder, _ := trained(t, "train", "--data", file, "--split", "ratio:1,0,0", "--dim", "2", "--epochs", "1")
+
+	// unescape undoes what predict prints of an id.
+	unescape := func(cell string) string {
+		id, err := strconv.Unquote(`"` + strings.ReplaceAll(cell, `"`, `\"`) + `"`)
+		require.NoError(t, err, cell)
+		return id
+	}
+	check := func(want []string, args ...string) {
+		t.Helper()
+		code, out, stderr := execute(t, append([]string{"predict", folder, "--with-seen", "--k", "5"}, args...)...)
+		require.Equal(t, exitOK, code, stderr)
+		var gotUsers, gotItems []string
+		for line := range strings.Lines(out) {
+			cells := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+			require.Len(t, cells, 4, "%q", line)
+			for _, cell := range cells {
+				require.True(t, utf8.ValidString(cell))
+				require.NotContains(t, cell, "\x1b")
+				require.Equal(t, -1, strings.IndexFunc(cell, func(r rune) bool { return !strconv.IsPrint(r) }), "%q", cell)
+			}
+			if cells[1] == "1" {
+				gotUsers = append(gotUsers, unescape(cells[0]))
+				gotItems = nil
+			}
+			gotItems = append(gotItems, unescape(cells[2]))
+		}
+		require.Equal(t, want, gotUsers)
+		require.ElementsMatch(t, items, gotItems)
+	}
+	var flags []string
+	for _, u := range users {
+		flags = append(flags, "--user", u)
+	}
+	check(users, flags...)
+	check([]string{"plain", `back\slash`, "Smith, John"}, "--users", `plain, back\slash`, "--user", "Smith, John")
+	list := filepath.Join(dir, "list.txt")
+	require.NoError(t, os.WriteFile(list, []byte("\xef\xbb\xbf"+strings.Join(users, "\n")+"\r\n\n"), 0o644))
+	check(users, "--users-from", list)
+	_, set, err := (&runSource{}).open(folder)
+	require.NoError(t, err)
+	check(set.UserIDs, "--all-users")
+
+	// JSON holds ids as they are, and nothing that a terminal obeys.
+	code, out, stderr := execute(t, "predict", folder, "--user", "esc\x1b[31mred", "--user", "\u202eltr", "--with-seen", "--json")
+	require.Equal(t, exitOK, code, stderr)
+	require.Equal(t, -1, strings.IndexFunc(out, func(r rune) bool { return r != '\n' && !strconv.IsPrint(r) }), "%q", out)
+	var all []prediction
+	require.NoError(t, json.Unmarshal([]byte(out), &all))
+	require.Equal(t, "esc\x1b[31mred", all[0].User)
+	require.Equal(t, "\u202eltr", all[1].User)
+	var ranked []string
+	for _, item := range all[0].Items {
+		ranked = append(ranked, item.Item)
+	}
+	require.ElementsMatch(t, items, ranked)
+
+	for _, c := range []struct {
+		code int
+		args []string
+		want string
+	}{
+		{exitFailed, []string{"--users", "Smith, John"}, `--users: data: no user "Smith"; ids run from`},
+		{exitFailed, []string{"--users", "Smith, John"}, "cuts at commas; name an id that holds one by --user ID, or in a file by --users-from"},
+		{exitFailed, []string{"--users", `O'Neil "Al",7`}, `no user "7"`},
+		{exitFailed, []string{"--user", " plain"}, `--user: data: no user " plain"`},
+		{exitFailed, []string{"--user", "x\x1b[31m"}, `no user "x\x1b[31m"`},
+		{exitFailed, []string{"--users-from", filepath.Join(dir, "none\x1b[31m")}, `none\x1b[31m: no such file`},
+		{exitFailed, []string{"--users-from", file}, `--users-from: ` + file + `:1: data: no user "user_id,item_id"`},
+		{exitFailed, []string{"--user", "no\xffutf8", "--json"}, `no JSON text can hold the id "no\xffutf8"`},
+		{exitUsage, []string{"--all-users", "--user", "plain"}, "--all-users: leave out"},
+		{exitUsage, []string{"--users", ""}, "--users: name at least one user"},
+	} {
+		code, out, stderr := execute(t, append([]string{"predict", folder}, c.args...)...)
+		require.Equal(t, c.code, code, "%q: %s", c.args, stderr)
+		require.Empty(t, out)
+		require.Contains(t, stderr, c.want, "%q", c.args)
+		require.NotContains(t, stderr, "\x1b", "%q", c.args)
+	}
+}
+
+// TestNamesOfFilesAreEscaped: a file's name may hold what an id may.
+func TestNamesOfFilesAreEscaped(t *testing.T) {
+	t.Chdir(t.TempDir())
+	const name = "red\x1b[31m\u202e.csv"
+	require.NoError(t, os.WriteFile(name, []byte("user,item\na,x\na,y\nb,x\n"), 0o644))
+	for _, args := range [][]string{
+		{"data", "describe", name}, {"data", "describe", name, "--json"},
+		{"data", "convert", name, "to\x1b[31m\u202e", "--format", "csv"},
+		{"data", "split", name, "parts\x1b[31m\u202e", "--split", "ratio:1,0,0"},
+		{"train", "--data", name, "--split", "ratio:1,0,0", "--dim", "2", "--epochs", "1", "--out", "run\x1b[31m\u202e"},
+		{"data", "describe", name + ".none"},
+		{"eval", "run\x1b[31m\u202e"},
+		{"\x1b[31m\u202e"},
+	} {
+		_, out, stderr := execute(t, args...)
+		for _, text := range []string{out, stderr} {
+			require.Equal(t, -1, strings.IndexFunc(text, func(r rune) bool { return r != '\n' && !strconv.IsPrint(r) }), "%q: %q", args, text)
+		}
+		require.Contains(t, out+stderr, `\u202e`, "%q", args)
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/internal/plot"
 	"github.com/fenchel-ml/fenchel/losses"
 )
@@ -52,7 +53,7 @@ func plotLosses(w io.Writer, file string, bs []losses.Bound) error {
 	if err := plot.Save(file, figure); err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "figure %s\n", file)
+	fmt.Fprintf(w, "figure %s\n", data.EscapeText(file))
 	return nil
 }
 

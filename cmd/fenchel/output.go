@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/internal/report"
 )
 
@@ -36,7 +37,7 @@ func (o outputFlags) emit(s streams, r report.Report, print func(w io.Writer)) e
 	}
 	print(s.out)
 	if o.dir != "" {
-		fmt.Fprintf(s.out, "\nreport %s\n", filepath.Join(o.dir, report.HTMLFile))
+		fmt.Fprintf(s.out, "\nreport %s\n", data.EscapeText(filepath.Join(o.dir, report.HTMLFile)))
 	}
 	return nil
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -18,7 +20,7 @@ func init() { commands = append(commands, newPredict) }
 func newPredict(s streams) *cobra.Command {
 	var (
 		c        runSource
-		users    []string
+		users    wantedUsers
 		k        int
 		withSeen bool
 		asJSON   bool
@@ -31,13 +33,19 @@ it ranks highest, with their scores. Users and items are named by the ids of the
 data set's files. Items that the data set knows of a user, in any split, are left
 out unless --with-seen.
 
-The output has one line per user and item: user, rank, item and score between tabs.`,
+--users cuts its text at commas, and leaves out blanks around an id. --user takes an
+id as it is, and so does each line of a file named by --users-from.
+
+The output has one line per user and item: user, rank, item and score between tabs.
+In ids a backslash is printed as two, and what is not printable, tabs and line ends
+among it, as the escape that a Go string has for it, such as \t. JSON has ids as they
+are.`,
 		Args: arguments(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			switch {
-			case len(users) == 0:
-				return usagef("--users: name at least one user, as in --users 1,2,3")
-			case k < 1:
+			if err := users.check(); err != nil {
+				return err
+			}
+			if k < 1 {
 				return usagef("--k: %d is below 1", k)
 			}
 			return runPredict(cmd.Context(), s, args[0], c, users, k, withSeen, asJSON)
@@ -45,33 +53,128 @@ The output has one line per user and item: user, rank, item and score between ta
 	}
 	c.addFlags(cmd)
 	f := cmd.Flags()
-	f.StringSliceVar(&users, "users", nil, "ids of the users")
+	f.StringArrayVar(&users.lists, "users", nil, "ids of users with commas between; may be repeated")
+	f.StringArrayVar(&users.ids, "user", nil, "id of one user, whatever it holds; may be repeated")
+	f.StringVar(&users.file, "users-from", "", "file of ids of users, one on each line; - is standard input")
+	f.BoolVar(&users.all, "all-users", false, "rank for every user of the data set")
+	must(cmd.RegisterFlagCompletionFunc("users-from", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return nil, cobra.ShellCompDirectiveDefault // files of any name
+	}))
 	f.IntVar(&k, "k", 10, "items of a user")
 	f.BoolVar(&withSeen, "with-seen", false, "rank the items too that the data set knows of the user")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
 
-func runPredict(ctx context.Context, s streams, folder string, c runSource, users []string, k int, withSeen, asJSON bool) error {
+// wantedUsers are the users that a command line names.
+type wantedUsers struct {
+	lists, ids []string
+	file       string
+	all        bool
+}
+
+func (w wantedUsers) check() error {
+	named := len(w.ids) > 0 || w.file != "" || strings.Join(w.lists, "") != ""
+	switch {
+	case w.all && named:
+		return usagef("--all-users: leave out the flags that name users")
+	case !w.all && !named:
+		return usagef("--users: name at least one user, as in --users 1,2,3, or take one of --user, --users-from, --all-users")
+	}
+	return nil
+}
+
+// rows returns the rows of the users in set, in the order of their naming.
+func (w wantedUsers) rows(s streams, set *data.Dataset) (rows []int, err error) {
+	if w.all {
+		for u := range set.Users {
+			rows = append(rows, u)
+		}
+		return rows, nil
+	}
+	for _, list := range w.lists {
+		for id := range strings.SplitSeq(list, ",") {
+			u, err := set.UserIndex(strings.TrimSpace(id))
+			if err != nil {
+				if strings.ContainsAny(list, `,"`) {
+					err = fmt.Errorf("%w; --users cuts at commas; name an id that holds one by --user ID, or in a file by --users-from", err)
+				}
+				return nil, fmt.Errorf("--users: %w", err)
+			}
+			rows = append(rows, u)
+		}
+	}
+	for _, id := range w.ids {
+		u, err := set.UserIndex(id)
+		if err != nil {
+			return nil, fmt.Errorf("--user: %w", err)
+		}
+		rows = append(rows, u)
+	}
+	if w.file == "" {
+		return rows, nil
+	}
+	var text []byte
+	if w.file == "-" {
+		text, err = io.ReadAll(s.in)
+	} else {
+		text, err = os.ReadFile(w.file)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--users-from: %w", err)
+	}
+	before := len(rows)
+	line := 0
+	for id := range strings.Lines(strings.TrimPrefix(string(text), "\ufeff")) {
+		line++
+		if id = strings.TrimSuffix(strings.TrimSuffix(id, "\n"), "\r"); id == "" {
+			continue
+		}
+		u, err := set.UserIndex(id)
+		if err != nil {
+			return nil, fmt.Errorf("--users-from: %s:%d: %w", w.file, line, err)
+		}
+		rows = append(rows, u)
+	}
+	if len(rows) == before {
+		return nil, fmt.Errorf("--users-from: %s names no user", w.file)
+	}
+	return rows, nil
+}
+
+func runPredict(ctx context.Context, s streams, folder string, c runSource, users wantedUsers, k int, withSeen, asJSON bool) error {
 	trained, set, err := c.open(folder)
 	if err != nil {
 		return err
 	}
-	rows := make([]int, len(users))
-	for i, id := range users {
-		if rows[i], err = set.UserIndex(strings.TrimSpace(id)); err != nil {
-			return fmt.Errorf("--users: %w", err)
-		}
+	rows, err := users.rows(s, set)
+	if err != nil {
+		return err
 	}
 	tops, err := trained.Predict(ctx, set, rows, k, withSeen)
 	if err != nil {
 		return err
 	}
-	if asJSON {
-		return printJSON(s.out, predictions(set, rows, tops))
+	all := predictions(set, rows, tops)
+	if !asJSON {
+		printPredictions(s.out, all)
+		return nil
 	}
-	printPredictions(s.out, predictions(set, rows, tops))
-	return nil
+	for _, p := range all {
+		for _, id := range append([]string{p.User}, itemsOf(p)...) {
+			if !utf8.ValidString(id) {
+				return fmt.Errorf("no JSON text can hold the id %q, which is not UTF-8; leave out --json", id)
+			}
+		}
+	}
+	return printJSON(s.out, all)
+}
+
+func itemsOf(p prediction) (ids []string) {
+	for _, item := range p.Items {
+		ids = append(ids, item.Item)
+	}
+	return ids
 }
 
 // A prediction is the ranking of one user.
@@ -99,7 +202,7 @@ func predictions(set *data.Dataset, users []int, tops []models.Top) []prediction
 func printPredictions(w io.Writer, all []prediction) {
 	for _, p := range all {
 		for r, item := range p.Items {
-			fmt.Fprintf(w, "%s\t%d\t%s\t%s\n", p.User, r+1, item.Item, strconv.FormatFloat(float64(item.Score), 'g', 6, 32))
+			fmt.Fprintf(w, "%s\t%d\t%s\t%s\n", data.EscapeID(p.User), r+1, data.EscapeID(item.Item), strconv.FormatFloat(float64(item.Score), 'g', 6, 32))
 		}
 	}
 }

@@ -62,7 +62,7 @@ func (r *reporter) clear() {
 func printHead(w io.Writer, e *train.Started, set *data.Dataset, memory budget) {
 	c := e.Config
 	line := func(name, format string, args ...any) {
-		fmt.Fprintf(w, "%-6s  %s\n", name, fmt.Sprintf(format, args...))
+		fmt.Fprintf(w, "%-6s  %s\n", name, data.EscapeText(fmt.Sprintf(format, args...)))
 	}
 	line("data", "%s: %d users, %d items; train %d, valid %d, test %d interactions",
 		set.Name, set.Users, set.Items, set.Train.Len(), set.Valid.Len(), set.Test.Len())
@@ -220,8 +220,9 @@ func (r runReport) print(w io.Writer) {
 	case r.Stopped:
 		fmt.Fprintf(w, "; stopped early with the weights of epoch %d", r.BestEpoch)
 	}
-	fmt.Fprintf(w, "\nrun folder %s\n", r.Folder)
+	folder := data.EscapeText(r.Folder)
+	fmt.Fprintf(w, "\nrun folder %s\n", folder)
 	if r.Interrupted {
-		fmt.Fprintf(w, "go on with: fenchel train --config %s/%s --out %s\n", r.Folder, train.ConfigFile, r.Folder)
+		fmt.Fprintf(w, "go on with: fenchel train --config %s/%s --out %s\n", folder, train.ConfigFile, folder)
 	}
 }

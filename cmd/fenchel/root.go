@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/fenchel-ml/fenchel/data"
 )
 
 // Exit statuses; see the package comment.
@@ -45,13 +47,13 @@ func run(ctx context.Context, s streams, args []string) int {
 	case err == nil:
 		return exitOK
 	case errors.As(err, &usage):
-		fmt.Fprintf(s.err, "fenchel: %v\nRun '%s --help' for usage.\n", err, cmd.CommandPath())
+		fmt.Fprintf(s.err, "fenchel: %s\nRun '%s --help' for usage.\n", data.EscapeText(err.Error()), cmd.CommandPath())
 		return exitUsage
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
 		fmt.Fprintln(s.err, "fenchel: interrupted")
 		return exitInterrupted
 	default:
-		fmt.Fprintf(s.err, "fenchel: %v\n", err)
+		fmt.Fprintf(s.err, "fenchel: %s\n", data.EscapeText(err.Error()))
 		return exitFailed
 	}
 }

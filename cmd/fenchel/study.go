@@ -80,7 +80,7 @@ func runStudy(cmd *cobra.Command, s streams, c whole.Config, out outputFlags) er
 	page, parts, err := whole.Run(cmd.Context(), c, set, func(p whole.Part) {
 		note := ""
 		if p.Note != "" {
-			note = "; " + p.Note
+			note = "; " + data.EscapeText(p.Note)
 		}
 		fmt.Fprintf(s.err, "%-18s %5.1f s of %.1f s%s\n", p.Name, p.Seconds, p.Allowed, note)
 	})
