@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash"
-	"slices"
 	"strconv"
 )
 
@@ -54,21 +53,22 @@ func nameOf(ids []string, i int) string {
 	return ids[i]
 }
 
-// UserIndex returns the user whose source id is id.
+// UserIndex returns the user whose source id is id, in constant time after the
+// first call. It is safe for concurrent use.
 func (d *Dataset) UserIndex(id string) (int, error) { return indexOf("user", d.UserIDs, d.Users, id) }
 
-// ItemIndex returns the item whose source id is id.
+// ItemIndex is UserIndex of items.
 func (d *Dataset) ItemIndex(id string) (int, error) { return indexOf("item", d.ItemIDs, d.Items, id) }
 
 func indexOf(what string, ids []string, n int, id string) (int, error) {
-	if ids != nil {
-		if i := slices.Index(ids, id); i >= 0 {
+	if len(ids) > 0 {
+		if i, ok := indexOfIDs(ids)[id]; ok {
 			return i, nil
 		}
 		return 0, fmt.Errorf("data: no %s %q; ids run from %q to %q", what, id, ids[0], ids[n-1])
 	}
 	i, err := strconv.Atoi(id)
-	if err != nil || i < 0 || i >= n {
+	if err != nil || i < 0 || i >= n || strconv.Itoa(i) != id { // one spelling each
 		return 0, fmt.Errorf("data: no %s %q; ids run from 0 to %d", what, id, n-1)
 	}
 	return i, nil
