@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // A Collector gathers what a [Format] reads from one file.
@@ -239,6 +240,51 @@ func (t *idTable) order() (rank []int32, ids []string) {
 		ids = nil
 	}
 	return rank, ids
+}
+
+// sameNumbers returns how many ids are another's number in another spelling, such as
+// 1.0 beside 1, and the first such pair. Ids are different from each other.
+func sameNumbers(ids []string) (n int, one, other string) {
+	odd := map[string]string{} // by its shortest spelling, a number that has another one
+	for _, id := range ids {
+		short, ok := shortNumber(id)
+		if !ok || short == id {
+			continue
+		}
+		if first, ok := odd[short]; !ok {
+			odd[short] = id
+		} else if n++; n == 1 {
+			one, other = first, id
+		}
+	}
+	if len(odd) == 0 {
+		return 0, "", ""
+	}
+	for _, id := range ids {
+		if first, ok := odd[id]; ok {
+			if n++; n == 1 {
+				one, other = id, first
+			}
+		}
+	}
+	return n, one, other
+}
+
+// shortNumber returns a decimal number without zeros that change nothing, and whether
+// it is one.
+func shortNumber(text string) (string, bool) {
+	whole, fraction, _ := strings.Cut(text, ".")
+	if whole == "" || strings.Trim(whole+fraction, "0123456789") != "" {
+		return "", false
+	}
+	whole, fraction = strings.TrimLeft(whole, "0"), strings.TrimRight(fraction, "0")
+	if whole == "" {
+		whole = "0"
+	}
+	if fraction != "" {
+		fraction = "." + fraction
+	}
+	return whole + fraction, true
 }
 
 // occurring returns the rank of each of n row numbers among those that occur in

@@ -297,6 +297,8 @@ func build(ids *idTables, parts [3]*Collector) (*Dataset, error) {
 	if ids.named {
 		userRank, d.UserIDs = ids.user.order()
 		itemRank, d.ItemIDs = ids.item.order()
+		d.noteNumbers("user", d.UserIDs)
+		d.noteNumbers("item", d.ItemIDs)
 	} else {
 		ids.endUser()
 		userRank, d.UserIDs = occurring(d.Users, ids.alone, parts[0].user, parts[1].user, parts[2].user)
@@ -342,6 +344,13 @@ func build(ids *idTables, parts [3]*Collector) (*Dataset, error) {
 	}
 	d.Train, d.Valid, d.Test = sets[0], sets[1], sets[2]
 	return d, nil
+}
+
+// noteNumbers notes ids that are one number in several spellings.
+func (d *Dataset) noteNumbers(what string, ids []string) {
+	if n, one, other := sameNumbers(ids); n > 0 {
+		d.Notes = append(d.Notes, fmt.Sprintf("%s ids that are the number of another: %d; %q and %q are two %ss", what, n, one, other, what))
+	}
 }
 
 // alignTimes puts the times of all files into the finest unit of any.

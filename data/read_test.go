@@ -430,3 +430,18 @@ func TestRowsThatOccurNowhere(t *testing.T) {
 		require.Equal(t, ids, back.UserIDs, format)
 	}
 }
+
+// Ids that are one number in two spellings are two, and told of: a table that a
+// program wrote with decimals does not meet the one that it wrote without.
+func TestIDsOfOneNumber(t *testing.T) {
+	const header = "user_id,item_id\n"
+	d, err := Open(write(t, map[string]string{"train.csv": header + "1.0,10\n2.0,10\n3,010\n", "valid.csv": header + "1,10\n", "test.csv": header + "2,10.50\n7.00,10.5\n07,1e1\n"}), "")
+	require.NoError(t, err)
+	require.Equal(t, []string{
+		`user ids that are the number of another: 3; "07" and "7.00" are two users`,
+		`item ids that are the number of another: 2; "10" and "010" are two items`,
+	}, d.Notes)
+	e, err := openText(t, header+"0001,A1\n0002,1A\n.5,-\n")
+	require.NoError(t, err)
+	require.Empty(t, e.Notes)
+}
