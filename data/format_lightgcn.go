@@ -16,7 +16,7 @@ import (
 func init() {
 	Register(Format{
 		Name:    "lightgcn",
-		Doc:     "one line per user, `user item item …`, row numbers from 0",
+		Doc:     "one line per user, `user item item …`, row numbers",
 		Example: "0 1 2\n1 0\n2\n",
 		Ext:     ".txt",
 		Sniff: func(lines [][]byte) bool {
@@ -39,7 +39,7 @@ func init() {
 	})
 	Register(Format{
 		Name:    "count-first",
-		Doc:     "one line per user in order, `count item item …` (CiteULike), row numbers from 0",
+		Doc:     "one line per user in order, `count item item …` (CiteULike), row numbers",
 		Example: "2 1 2\n1 0\n0\n",
 		Sniff: func(lines [][]byte) bool {
 			most := 0
