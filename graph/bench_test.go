@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 )
 
 // BenchmarkLinearLoss is one training step, forward and backward with dH, dW and
@@ -32,5 +34,21 @@ func BenchmarkStep(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		require.NoError(b, m.prog.Run())
+	}
+}
+
+// BenchmarkBuild is the time of a node in graphs of several sizes, on top of which
+// comes what Gorgonia takes to find a node by its ID.
+func BenchmarkBuild(b *testing.B) {
+	for _, n := range []int{1000, 4000, 16000} {
+		b.Run(fmt.Sprintf("nodes=%d", n), func(b *testing.B) {
+			for b.Loop() {
+				y := gorgonia.NewVector(gorgonia.NewGraph(), tensor.Float64, gorgonia.WithShape(3), gorgonia.WithName("x"))
+				for range n {
+					y = gorgonia.Must(Square(y))
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/node")
+		})
 	}
 }

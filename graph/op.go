@@ -5,7 +5,6 @@ import (
 	"hash"
 	"hash/fnv"
 	"math"
-	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -140,26 +139,23 @@ type spec struct {
 // another hash, and the first node stays behind unused.
 func apply(s spec, in ...*gorgonia.Node) (*gorgonia.Node, error) {
 	for {
-		n, err := applyOnce(s, in...)
+		o, n, err := applyOnce(s, in...)
 		if err != nil {
 			return nil, err
 		}
-		taken := slices.ContainsFunc(n.Graph().AllNodes(), func(other *gorgonia.Node) bool {
-			return other != n && other.Hashcode() == n.Hashcode()
-		})
-		if !taken {
+		if n.Op() == o && !bookOf(n.Graph()).taken(n) {
 			return n, nil
 		}
 	}
 }
 
-func applyOnce(s spec, in ...*gorgonia.Node) (*gorgonia.Node, error) {
+func applyOnce(s spec, in ...*gorgonia.Node) (*op, *gorgonia.Node, error) {
 	o := &op{name: s.name, shape: s.shape, i32: s.i32, diff: s.diff, live: s.live, scratch: s.scratch, hand32: s.hand32, hand64: s.hand64,
 		id: opIDs.Add(1), wrt: make([]bool, len(in)), in: make([]any, len(in))}
 	known := false
 	for i, n := range in {
 		if n == nil {
-			return nil, fmt.Errorf("graph: %s: operand %d is nil", s.name, i)
+			return nil, nil, fmt.Errorf("graph: %s: operand %d is nil", s.name, i)
 		}
 		dt := n.Dtype()
 		o.types = append(o.types, typeOf(dt, n.Shape()))
@@ -168,10 +164,10 @@ func applyOnce(s spec, in ...*gorgonia.Node) (*gorgonia.Node, error) {
 			continue
 		case tensor.Float32, tensor.Float64:
 		default:
-			return nil, fmt.Errorf("graph: %s: operand %d is %v; want Float32, Float64 or Int32", s.name, i, dt)
+			return nil, nil, fmt.Errorf("graph: %s: operand %d is %v; want Float32, Float64 or Int32", s.name, i, dt)
 		}
 		if known && dt != o.dtype {
-			return nil, fmt.Errorf("graph: %s: operand %d is %v, those before are %v", s.name, i, dt, o.dtype)
+			return nil, nil, fmt.Errorf("graph: %s: operand %d is %v, those before are %v", s.name, i, dt, o.dtype)
 		}
 		o.dtype, known = dt, true
 		o.wrt[i] = !s.constant
@@ -181,7 +177,7 @@ func applyOnce(s spec, in ...*gorgonia.Node) (*gorgonia.Node, error) {
 	}
 	if s.dtype != nil {
 		if known && o.dtype != *s.dtype {
-			return nil, fmt.Errorf("graph: %s: targets are %v; want %v", s.name, o.dtype, *s.dtype)
+			return nil, nil, fmt.Errorf("graph: %s: targets are %v; want %v", s.name, o.dtype, *s.dtype)
 		}
 		o.dtype = *s.dtype
 	}
@@ -198,13 +194,13 @@ func applyOnce(s spec, in ...*gorgonia.Node) (*gorgonia.Node, error) {
 	case o.dtype == tensor.Float64:
 		o.run = runFloat(o, s.f64)
 	default:
-		return nil, fmt.Errorf("graph: %s: no floating-point operand", s.name)
+		return nil, nil, fmt.Errorf("graph: %s: no floating-point operand", s.name)
 	}
 	n, err := gorgonia.ApplyOp(o, in...)
 	if err != nil {
-		return nil, fmt.Errorf("graph: %s: %w", s.name, err)
+		return nil, nil, fmt.Errorf("graph: %s: %w", s.name, err)
 	}
-	return n, nil
+	return o, n, nil
 }
 
 // runFloat adapts a body to Gorgonia's values.
