@@ -17,12 +17,11 @@ import (
 // Leaves take their data from slices that stay the caller's: what the caller
 // writes between runs is what the next run sees.
 type Builder[T Float] struct {
-	g       *gorgonia.ExprGraph
-	names   map[string]bool
-	params  gorgonia.Nodes
-	targets []*TargetData[T]
-	plan    bool
-	errs    []error
+	g      *gorgonia.ExprGraph
+	names  map[string]bool
+	params gorgonia.Nodes
+	plan   bool
+	errs   []error
 }
 
 // NewBuilder returns an empty Builder.
@@ -87,12 +86,29 @@ func (b *Builder[T]) Targets(name string, rows, capacity int) (*Targets, *Target
 	d := &TargetData[T]{name: name, ptr: make([]int32, rows+1), pos: make([]int32, capacity), weight: make([]T, capacity)}
 	t := &Targets{
 		Rows:   rows,
-		ptr:    leaf(b, name+".ptr", d.ptr, []int{rows + 1}),
+		ptr:    closed(b, d, leaf(b, name+".ptr", d.ptr, []int{rows + 1})),
 		pos:    leaf(b, name+".pos", d.pos, []int{capacity}),
 		weight: leaf(b, name+".weight", d.weight, []int{capacity}),
 	}
-	b.targets = append(b.targets, d)
 	return t, d
+}
+
+// closed returns the row pointers of d, those of the rows that were not given too,
+// as a run begins: an Append that wrote them would make a batch cost O(B²). ptr, the
+// leaf that holds them, is nil after a mistake.
+func closed[T Float](b *Builder[T], d *TargetData[T], ptr node) node {
+	if ptr == nil {
+		return nil
+	}
+	n, err := apply(spec{name: "row pointers", shape: ptr.Shape(), i32: func(dst []int32, in []any) error {
+		d.close()
+		copy(dst, in[0].([]int32))
+		return nil
+	}}, ptr)
+	if err != nil {
+		b.errs = append(b.errs, err)
+	}
+	return n
 }
 
 // leaf adds a named leaf over data. Gorgonia takes two leaves of one name and

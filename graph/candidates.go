@@ -115,11 +115,13 @@ func (c Classes) scores(name string, shape tensor.Shape, l layout, index ...node
 		scratch: either(c.H, s32.scratch, s64.scratch),
 		diff: func(in gorgonia.Nodes, out, g node) (gorgonia.Nodes, error) {
 			g32, g64 := &scoreGrad[float32]{scoreState: s32}, &scoreGrad[float64]{scoreState: s64}
+			wants := both(g32.wants, g64.wants)
+			wants(true)
 			var e Expr
 			// As in LinearLoss one op does the work, and its value is a token that
 			// orders the ops which hand out what it left behind.
 			work := e.N(apply(spec{name: name + " gradient", shape: tensor.Shape{1}, f32: g32.backward, f64: g64.backward,
-				scratch: either(c.H, g32.scratch, g64.scratch)},
+				wants: wants, scratch: either(c.H, g32.scratch, g64.scratch)},
 				append(slices.Clone(in), out, g)...))
 			grads := classNodes(&e, name, in, n, work, &g32.classGrads, &g64.classGrads, func(int) {})
 			return e.grads(grads...)
@@ -326,10 +328,12 @@ type scoreGrad[T Float] struct {
 	coef        []T // upstream over norms; pairs and ownIDs, if unit
 }
 
+func (g *scoreGrad[T]) wants(all bool) { g.want = [3]bool{all, all, all && g.n == 3} }
+
 // classGrads are the gradients by the H, W and Bias of Classes that an op leaves for
 // the nodes which hand them out.
 type classGrads[T Float] struct {
-	want [3]bool // which of them a Program asks for
+	want [3]bool // which of them are to be computed
 	dh   []T
 	out  [3]RowSums[T] // of W and Bias; [0] is unused
 

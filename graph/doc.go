@@ -29,9 +29,19 @@
 //     and carries a unique instance id in its hash, so that no two merge;
 //   - an op turns its own panics into errors, because a machine runs ops in a
 //     goroutine that callers cannot recover;
-//   - every op, gradient ops included, is an SDOp; gradients come from Grad, not
-//     from gorgonia.Grad; one pruned tape machine per Program; named leaves only;
-//     static shapes.
+//   - every op, gradient ops included, is an SDOp; a Program's gradients come from
+//     Grad, not from gorgonia.Grad; one pruned tape machine per Program; named leaves
+//     only; static shapes.
+//
+// # Machines of one's own
+//
+// Every node of this package may also stand in a graph that a caller made with
+// gorgonia.NewGraph, be differentiated by Grad or by gorgonia.Grad (once in a graph),
+// and run by a gorgonia.TapeMachine with or without BindDualValues. Such a machine
+// runs the whole graph: it computes all gradients, those nobody reads too, and as
+// matrices, where a Program spares memory and time. [Verify] looks for what Gorgonia
+// computes wrongly only if it is called, and [SetStep] tells [Dropout] the step. A
+// LispMachine cannot differentiate the nodes, which is an error of its run.
 //
 // Stock ops that work may be mixed in. One that panics, rather than returning an
 // error, ends the process: Gorgonia leaves no place to recover it.

@@ -10,6 +10,8 @@ type fusedState struct {
 	x    kernel.Linear
 	ws   kernel.Workspace
 	view view[float32]
+
+	derived bool
 }
 
 func newFusedState(l kernel.Loss, b, c, d, n, targets int) *fusedState {
@@ -18,10 +20,19 @@ func newFusedState(l kernel.Loss, b, c, d, n, targets int) *fusedState {
 
 func (s *fusedState) linear() linear[float32] {
 	scratch := func() int64 { return kernel.WorkspaceBytes(s.loss, s.x.B, s.x.C, s.x.D, s.most, s.ws.Budget) }
-	return linear[float32]{s.forward, scratch, func() linearDerivative[float32] {
+	return linear[float32]{s.forward, s.wants, scratch, func() linearDerivative[float32] {
+		s.derived = true
+		s.wants(true)
 		g := &fusedGrad{fusedState: s}
-		return linearDerivative[float32]{g.ask, g.backward, g.scratch, g.hand}
+		return linearDerivative[float32]{g.wants, g.ask, g.backward, g.scratch, g.hand}
 	}}
+}
+
+func (s *fusedState) wants(all bool) {
+	s.ws.Budget = 0
+	if all && s.derived {
+		s.ws.Budget = keepBytes
+	}
 }
 
 func (s *fusedState) forward(dst []float32, in []any) error {
@@ -46,7 +57,7 @@ func (s *fusedState) forward(dst []float32, in []any) error {
 // fusedGrad is one application of the derivative.
 type fusedGrad struct {
 	*fusedState
-	want [3]bool // gradients that a Program keeps: of H, W and Bias
+	want [3]bool // gradients to be computed: of H, W and Bias
 	rows [3]bool // of these, those that may be rows
 	grad [3][]float32
 	out  kernel.Grad // of the last run
@@ -56,6 +67,10 @@ type fusedGrad struct {
 // keepBytes is the memory that a fused loss with a gradient may take for scores,
 // which the backward pass then need not compute again: a quarter of the work.
 const keepBytes = 256 << 20
+
+func (g *fusedGrad) wants(all bool) {
+	g.want, g.rows = [3]bool{all, all, all && g.n == 3}, [3]bool{}
+}
 
 func (g *fusedGrad) ask(i int, sole bool) {
 	g.want[i] = true

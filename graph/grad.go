@@ -69,7 +69,7 @@ func reverse(cost node, wrt []node, partial bool) (gorgonia.Nodes, error) {
 			continue // a leaf, or a node asked for beyond which none is
 		}
 		in := children(n)
-		gs, err := n.Op().(gorgonia.SDOp).SymDiff(in, n, g)
+		gs, err := derive(n, in, g)
 		if err != nil {
 			return nil, fmt.Errorf("graph: grad: %s: %w", describe(n), err)
 		}
@@ -93,6 +93,14 @@ func reverse(cost node, wrt []node, partial bool) (gorgonia.Nodes, error) {
 		}
 	}
 	return out, nil
+}
+
+// derive returns the gradients of the operands of n, nil where it has none.
+func derive(n node, in gorgonia.Nodes, g node) (gorgonia.Nodes, error) {
+	if o, ok := n.Op().(*op); ok {
+		return o.derive(in, n, g)
+	}
+	return n.Op().(gorgonia.SDOp).SymDiff(in, n, g)
 }
 
 func oneBody[T Float](dst []T, _ []any) error {

@@ -82,14 +82,16 @@ func LinearLoss(l Rows, lin Linear, t *Targets) (*gorgonia.Node, error) {
 		l32 = newFusedState(l.Fused, b, c, d, n, t.capacity()).linear()
 	}
 	return apply(spec{name: name, shape: tensor.Shape{b}, fixed: t.fixed(n), f32: l32.forward, f64: l64.forward,
-		scratch: either(lin.H, l32.scratch, l64.scratch),
+		wants: both(l32.wants, l64.wants), scratch: either(lin.H, l32.scratch, l64.scratch),
 		diff: func(in gorgonia.Nodes, out, g node) (gorgonia.Nodes, error) {
 			g32, g64 := l32.derivative(), l64.derivative()
+			wants := both(g32.wants, g64.wants)
+			wants(true)
 			var e Expr
 			// One op does the work; its value is a token that orders the ops which
 			// hand out what it left behind. out orders it after the forward op.
 			work := e.N(apply(spec{name: name + " gradient", shape: tensor.Shape{1}, f32: g32.backward, f64: g64.backward,
-				scratch: either(lin.H, g32.scratch, g64.scratch)},
+				wants: wants, scratch: either(lin.H, g32.scratch, g64.scratch)},
 				append(slices.Clone(in), out, g)...))
 			grads := make(gorgonia.Nodes, len(in))
 			for i := range n {
@@ -110,6 +112,14 @@ func either(n node, f32, f64 func() int64) func() int64 {
 	return f64
 }
 
+// both calls f and g.
+func both(f, g func(all bool)) func(all bool) {
+	return func(all bool) {
+		f(all)
+		g(all)
+	}
+}
+
 // bytesOf returns the size of n elements.
 func bytesOf[T Float](n int) int64 {
 	var zero T
@@ -120,13 +130,15 @@ func bytesOf[T Float](n int) int64 {
 // and any number of derivatives.
 type linear[T Float] struct {
 	forward    body[T]
+	wants      func(all bool)
 	scratch    func() int64
 	derivative func() linearDerivative[T]
 }
 
 // A linearDerivative computes the gradients 0, 1 and 2, of H, W and Bias, that
-// were asked for before, and hands them out.
+// were asked for before or all, and hands them out.
 type linearDerivative[T Float] struct {
+	wants    func(all bool)
 	ask      func(i int, sole bool)
 	backward body[T]
 	scratch  func() int64
@@ -141,7 +153,7 @@ type linearState[T Float] struct {
 	n       int // inputs before the targets
 	rows    int // of a block
 
-	need bool // some Program wants a gradient
+	need need
 	view view[T]
 	z    []T // [rows,C]: scores
 	dz   []T // [rows,C]: ∂ℓ/∂z of the block that was done last
@@ -155,16 +167,17 @@ func newLinearState[T Float](row Row[T], b, c, d, n int) *linearState[T] {
 }
 
 func (s *linearState[T]) linear() linear[T] {
-	return linear[T]{s.forward, s.scratch, func() linearDerivative[T] {
+	return linear[T]{s.forward, s.need.wants, s.scratch, func() linearDerivative[T] {
+		s.need.derive()
 		g := &linearGrad[T]{linearState: s}
-		return linearDerivative[T]{g.ask, g.backward, g.scratch, g.hand}
+		return linearDerivative[T]{g.wants, g.ask, g.backward, g.scratch, g.hand}
 	}}
 }
 
 // scratch is what forward makes.
 func (s *linearState[T]) scratch() int64 {
 	n := s.rows*s.c + workers()*(s.row.WorkLen(s.c)+s.c)
-	if s.need {
+	if s.need.now {
 		n += s.rows * s.c
 	}
 	return bytesOf[T](n)
@@ -179,7 +192,7 @@ func (s *linearState[T]) forward(dst []T, in []any) error {
 	if s.z == nil {
 		s.z = make([]T, s.rows*s.c)
 	}
-	if s.need && s.dz == nil {
+	if s.need.now && s.dz == nil {
 		s.dz = make([]T, s.rows*s.c)
 	}
 	for lo := 0; lo < s.b; lo += s.rows {
@@ -201,7 +214,7 @@ func (s *linearState[T]) block(dst []T, in []any, lo, hi int) error {
 		wk := s.work.of(worker)
 		for i := from; i < to; i++ {
 			z, dz := s.z[i*c:(i+1)*c], wk[need:need+c]
-			if s.dz != nil {
+			if s.need.now {
 				dz = s.dz[i*c : (i+1)*c]
 			}
 			t := s.view.row(lo + i)
@@ -245,13 +258,15 @@ func chunk(c int) int { return max((c+chunks-1)/chunks, 256) }
 type linearGrad[T Float] struct {
 	*linearState[T]
 	grad   [3][]T  // dH, dW, dBias
-	want   [3]bool // which of them a Program keeps
+	want   [3]bool // which of them are to be computed
 	losses []T     // of the recomputation, unused
 	parts  []T     // [chunks,rows,d]: dH of each chunk
 	h      []T     // [rows,d]: H of the block, 0 in padding rows
 }
 
-func (g *linearGrad[T]) ask(i int, _ bool) { g.want[i], g.need = true, true }
+func (g *linearGrad[T]) wants(all bool) { g.want = [3]bool{all, all, all && g.n == 3} }
+
+func (g *linearGrad[T]) ask(i int, _ bool) { g.want[i], g.need.now = true, true }
 
 func (g *linearGrad[T]) hand(i int) ([]T, Gradient[T]) { return g.grad[i], Gradient[T]{} }
 

@@ -26,24 +26,36 @@ func Loss(l Rows, z *gorgonia.Node, t *Targets) (*gorgonia.Node, error) {
 	if l.F32 == nil || l.F64 == nil {
 		return nil, fmt.Errorf("graph: %s: no analytic form", name)
 	}
-	s32, s64 := &lossState[float32]{row: l.F32, k: k}, &lossState[float64]{row: l.F64, k: k}
-	return apply(spec{name: name, shape: tensor.Shape{b}, fixed: t.fixed(1), f32: s32.forward, f64: s64.forward,
+	var need need
+	s32, s64 := &lossState[float32]{row: l.F32, k: k, need: &need}, &lossState[float64]{row: l.F64, k: k, need: &need}
+	return apply(spec{name: name, shape: tensor.Shape{b}, fixed: t.fixed(1), f32: s32.forward, f64: s64.forward, wants: need.wants,
 		scratch: either(z, s32.scratch(b), s64.scratch(b)),
 		diff: func(in gorgonia.Nodes, out, g node) (gorgonia.Nodes, error) {
+			need.derive()
 			var e Expr
 			// out is an input only to run this op after the forward one, which leaves
 			// ∂ℓ/∂z behind.
 			dz := e.N(apply(spec{name: name + " gradient", shape: tensor.Shape{b, k}, f32: s32.backward, f64: s64.backward,
-				live: func(bool) { s32.need, s64.need = true, true }}, out, g))
+				live: need.live}, out, g))
 			return e.grads(append(gorgonia.Nodes{dz}, make(gorgonia.Nodes, len(in)-1)...)...)
 		}}, append([]node{z}, t.leaves()...)...)
 }
+
+// A need says whether a forward op is to leave gradients behind.
+type need struct{ derived, now bool }
+
+// derive tells that the op was differentiated.
+func (n *need) derive() { n.derived, n.now = true, true }
+
+// wants and live are those of ops.
+func (n *need) wants(all bool) { n.now = all && n.derived }
+func (n *need) live(bool)      { n.now = true }
 
 // lossState passes ∂ℓ/∂z from the forward op of a node to its gradient op.
 type lossState[T Float] struct {
 	row  Row[T]
 	k    int
-	need bool // some Program wants the gradient
+	need *need
 	view view[T]
 	dz   []T // [B,K] if need
 	work scratch[T]
@@ -53,7 +65,7 @@ type lossState[T Float] struct {
 func (s *lossState[T]) scratch(b int) func() int64 {
 	return func() int64 {
 		n := workers() * (s.row.WorkLen(s.k) + s.k)
-		if s.need {
+		if s.need.now {
 			n += b * s.k
 		}
 		return bytesOf[T](n)
@@ -66,7 +78,7 @@ func (s *lossState[T]) forward(dst []T, in []any) error {
 	if err := s.view.check(len(dst), k); err != nil {
 		return err
 	}
-	if s.need && s.dz == nil {
+	if s.need.now && s.dz == nil {
 		s.dz = make([]T, len(z))
 	}
 	need := s.row.WorkLen(k)
@@ -75,7 +87,7 @@ func (s *lossState[T]) forward(dst []T, in []any) error {
 		w := s.work.of(worker)
 		for i := lo; i < hi; i++ {
 			dz := w[need : need+k]
-			if s.need {
+			if s.need.now {
 				dz = s.dz[i*k : (i+1)*k]
 			}
 			if t := s.view.row(i); len(t.Pos) > 0 {

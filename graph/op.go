@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"errors"
 	"fmt"
 	"hash"
 	"hash/fnv"
@@ -39,21 +40,29 @@ type op struct {
 	// rows, if set, makes the op a row-sparse gradient; see rowSparse.
 	rows *rowSparse
 
-	// live, if set, runs when a Program keeps the node: ops that work for others
-	// learn by it what is really needed. sole says that nobody reads the node's
-	// value but Program.Grad.
+	// wants, if set, tells an op that works for others what to work for in the runs
+	// that follow: for all that was derived of it, as a machine that runs a whole graph
+	// needs, or for nothing but what live then asks for. All is the state outside of
+	// a Program's runs.
+	wants func(all bool)
+
+	// live, if set, runs before each run of a Program that keeps the node, once wants
+	// was called for all of its nodes. sole says that nobody reads the node's value but
+	// Program.Grad.
 	live func(sole bool)
 
-	// scratch, if set, returns the bytes that the op keeps beside its output, once
-	// live has been called for all nodes.
+	// scratch, if set, returns the bytes that the op keeps beside its output for what
+	// it is to work for.
 	scratch func() int64
 
 	// What a node hands out for another op, in place of a body.
 	hand32 hand[float32]
 	hand64 hand[float64]
 
-	// train is set by the Program before each run; only Dropout reads it.
-	train bool
+	// How the op runs: by the Program that runs, and nil outside of its runs, when own
+	// counts. Only Dropout reads it.
+	mode *mode
+	own  mode
 
 	id  uint64
 	run func(in []gorgonia.Value) (gorgonia.Value, error)
@@ -86,11 +95,52 @@ func (o *op) Hashcode() uint32 {
 
 func (o *op) InferShape(...gorgonia.DimSizer) (tensor.Shape, error) { return o.shape.Clone(), nil }
 
+// SymDiff is for gorgonia.Grad, which takes each gradient for a value of the shape
+// of its operand, and knows no row-sparse ones.
 func (o *op) SymDiff(in gorgonia.Nodes, out, grad *gorgonia.Node) (gorgonia.Nodes, error) {
+	grads, err := o.derive(in, out, grad)
+	var e Expr
+	for i, g := range grads {
+		if g != nil && rowsOf(g) != nil {
+			grads[i] = e.N(denseRows(g, in[i], nil))
+		}
+	}
+	return grads, errors.Join(err, e.Err)
+}
+
+// derive is SymDiff for Grad of this package.
+func (o *op) derive(in gorgonia.Nodes, out, grad node) (gorgonia.Nodes, error) {
 	if o.diff == nil {
 		return nil, fmt.Errorf("graph: %s has no derivative; for second derivatives compose the loss from nodes", o.name)
 	}
 	return o.diff(in, out, grad)
+}
+
+// DoDiff is for a LispMachine, which takes an op without it for a constant and its
+// gradient for 0.
+func (o *op) DoDiff(gorgonia.ExecutionContext, gorgonia.Nodes, *gorgonia.Node) error {
+	return fmt.Errorf("graph: %s: a LispMachine does not differentiate it; use Grad and a TapeMachine, or a Program", o.name)
+}
+
+// A mode is what a machine tells all ops of its graph.
+type mode struct {
+	train bool
+	step  int
+}
+
+// SetTraining is for gorgonia.NewTapeMachine, which tells all ops of its graph
+// whether it trains.
+func (o *op) SetTraining(train bool) error {
+	o.own.train = train
+	return nil
+}
+
+// now returns the mode of the machine that runs.
+func (o *op) now() mode {
+	if o.mode != nil {
+		return *o.mode
+	}
+	return o.own
 }
 
 // Do runs the op. A machine runs it in a goroutine of its own, where a panic
@@ -126,6 +176,7 @@ type spec struct {
 	diff     func(in gorgonia.Nodes, out, grad *gorgonia.Node) (gorgonia.Nodes, error)
 	fixed    []int // inputs without a derivative; index-valued inputs have none anyway
 	constant bool  // no input has a derivative
+	wants    func(all bool)
 	live     func(sole bool)
 	scratch  func() int64
 	dtype    *tensor.Dtype // of the output where no input is Float
@@ -150,7 +201,7 @@ func apply(s spec, in ...*gorgonia.Node) (*gorgonia.Node, error) {
 }
 
 func applyOnce(s spec, in ...*gorgonia.Node) (*op, *gorgonia.Node, error) {
-	o := &op{name: s.name, shape: s.shape, i32: s.i32, diff: s.diff, live: s.live, scratch: s.scratch, hand32: s.hand32, hand64: s.hand64,
+	o := &op{name: s.name, shape: s.shape, i32: s.i32, diff: s.diff, wants: s.wants, live: s.live, scratch: s.scratch, hand32: s.hand32, hand64: s.hand64,
 		id: opIDs.Add(1), wrt: make([]bool, len(in)), in: make([]any, len(in))}
 	known := false
 	for i, n := range in {

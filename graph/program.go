@@ -39,13 +39,13 @@ func (g Gradient[T]) sparse() Gradient[T] {
 type Program[T Float] struct {
 	vm     gorgonia.VM
 	ops    []*op
-	train  bool
+	live   []func() // what it asks of them
+	mode   mode
 	cost   node
 	roots  map[node]node // what was asked for → the node that holds it
 	params gorgonia.Nodes
 	grads  []node
-	data   []*TargetData[T] // of the graph's targets
-	nodes  gorgonia.Nodes   // that the machine computes
+	nodes  gorgonia.Nodes // that the machine computes
 	plan   bool
 	ran    bool
 }
@@ -67,7 +67,7 @@ func (b *Builder[T]) Train(cost *gorgonia.Node) (*Program[T], error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Program[T]{train: true, cost: cost, params: b.params, grads: grads, data: b.targets, plan: b.plan}
+	p := &Program[T]{mode: mode{train: true}, cost: cost, params: b.params, grads: grads, plan: b.plan}
 	if err := p.compile(append(gorgonia.Nodes{cost}, grads...)); err != nil {
 		return nil, err
 	}
@@ -83,7 +83,7 @@ func (b *Builder[T]) Eval(outs ...*gorgonia.Node) (*Program[T], error) {
 	if err := Verify(outs...); err != nil {
 		return nil, err
 	}
-	p := &Program[T]{data: b.targets, plan: b.plan}
+	p := &Program[T]{plan: b.plan}
 	if err := p.compile(outs); err != nil {
 		return nil, err
 	}
@@ -145,7 +145,8 @@ func (p *Program[T]) compile(wanted gorgonia.Nodes) error {
 		if o, ok := n.Op().(*op); ok {
 			p.ops = append(p.ops, o)
 			if o.live != nil {
-				o.live(slices.Contains(p.grads, n) && p.roots[n] == n && n != p.cost)
+				sole := slices.Contains(p.grads, n) && p.roots[n] == n && n != p.cost
+				p.live = append(p.live, func() { o.live(sole) })
 			}
 		}
 		if n.Op() == nil {
@@ -159,9 +160,22 @@ func (p *Program[T]) compile(wanted gorgonia.Nodes) error {
 	if err != nil {
 		return fmt.Errorf("graph: compile: %w", err)
 	}
+	own := map[*op]mode{} // which the new machine would set
+	for _, n := range g.AllNodes() {
+		if o, ok := n.Op().(*op); ok {
+			own[o] = o.own
+		}
+	}
 	p.vm = gorgonia.NewTapeMachine(g, gorgonia.WithPrecompiled(prog, locations))
+	for o, m := range own {
+		o.own = m
+	}
 	return nil
 }
+
+// SetStep says which step of a training the runs are that follow, 0 at first. Only
+// [Dropout] asks: runs of one step have the same masks.
+func (p *Program[T]) SetStep(step int) { p.mode.step = step }
 
 // Run computes the outputs from what the leaves hold. After an error the
 // outputs are undefined and the Program may be run again. A cost that is NaN or
@@ -174,18 +188,37 @@ func (p *Program[T]) Run() error {
 		return errors.New("graph: run: the program is a plan; see NewPlan")
 	}
 	p.ran = false
-	for _, d := range p.data {
-		d.close()
-	}
-	for _, o := range p.ops {
-		o.train = p.train
-	}
+	p.claim()
+	defer p.release()
 	p.vm.Reset()
 	if err := p.vm.RunAll(); err != nil {
 		return fmt.Errorf("graph: run: %w", cause(err))
 	}
 	p.ran = true
 	return nil
+}
+
+// claim has the ops work for this Program alone, until release.
+func (p *Program[T]) claim() {
+	for _, o := range p.ops {
+		o.mode = &p.mode
+		if o.wants != nil {
+			o.wants(false)
+		}
+	}
+	for _, live := range p.live {
+		live()
+	}
+}
+
+// release has them work for any machine.
+func (p *Program[T]) release() {
+	for _, o := range p.ops {
+		o.mode = nil
+		if o.wants != nil {
+			o.wants(true)
+		}
+	}
 }
 
 // cause strips the machine's frames, which print instructions and hide the
@@ -203,6 +236,8 @@ func cause(err error) error {
 // W that the loss may also find dense counts as dense. The rows that Grad adds up come
 // on top; Step with a [SumUpdater] makes none.
 func (p *Program[T]) Bytes() int64 {
+	p.claim()
+	defer p.release()
 	total := int64(0)
 	for _, n := range p.nodes {
 		o, own := n.Op().(*op)
@@ -280,7 +315,7 @@ func (p *Program[T]) GradRows(param *gorgonia.Node) []int32 {
 // gradNode returns the node of the gradient with respect to param after a Run.
 func (p *Program[T]) gradNode(param *gorgonia.Node) node {
 	i := slices.Index(p.params, param)
-	if i < 0 || !p.train {
+	if i < 0 || !p.mode.train {
 		panic("graph: Grad of a node that is no parameter of the program")
 	}
 	if !p.ran {

@@ -74,18 +74,19 @@ func SampledLoss(l Rows, s Sampled, t *Targets) (*gorgonia.Node, error) {
 	}
 	in := append([]node{s.Pos, s.Neg}, leaves...)
 	fixed := fixedAfter(2, len(in)-2+len(t.leaves()))
-	s32 := &sampledState[float32]{sampledRows: newSampledRows(l.F32, s, b, n, k, len(leaves))}
-	s64 := &sampledState[float64]{sampledRows: newSampledRows(l.F64, s, b, n, k, len(leaves))}
-	return apply(spec{name: name, shape: tensor.Shape{b}, fixed: fixed, f32: s32.forward, f64: s64.forward,
+	var need need
+	s32 := &sampledState[float32]{sampledRows: newSampledRows(l.F32, s, b, n, k, len(leaves)), need: &need}
+	s64 := &sampledState[float64]{sampledRows: newSampledRows(l.F64, s, b, n, k, len(leaves)), need: &need}
+	return apply(spec{name: name, shape: tensor.Shape{b}, fixed: fixed, f32: s32.forward, f64: s64.forward, wants: need.wants,
 		scratch: func() int64 { return bytesOf[float64](n + b*k) }, // at most, of gradients
 		diff: func(in gorgonia.Nodes, out, g node) (gorgonia.Nodes, error) {
 			g32, g64 := &sampledGrad[float32]{sampledState: s32}, &sampledGrad[float64]{sampledState: s64}
 			var e Expr
 			grads := make(gorgonia.Nodes, len(in))
-			ask := func(bool) { s32.need, s64.need = true, true }
+			need.derive()
 			// out orders these after the forward op, which leaves the gradients.
-			grads[0] = e.N(apply(spec{name: name + " dPos", shape: in[0].Shape(), f32: g32.positives, f64: g64.positives, live: ask}, out, g))
-			grads[1] = e.N(apply(spec{name: name + " dNeg", shape: in[1].Shape(), f32: g32.draws, f64: g64.draws, live: ask}, out, g))
+			grads[0] = e.N(apply(spec{name: name + " dPos", shape: in[0].Shape(), f32: g32.positives, f64: g64.positives, live: need.live}, out, g))
+			grads[1] = e.N(apply(spec{name: name + " dNeg", shape: in[1].Shape(), f32: g32.draws, f64: g64.draws, live: need.live}, out, g))
 			return e.grads(grads...)
 		}}, append(in, t.leaves()...)...)
 }
@@ -321,8 +322,8 @@ func (s *sampledRows[T]) together(r sampledRow[T], i int, t Target[T], w []T) T 
 // sampledState passes the gradients from the forward op to the gradient ops.
 type sampledState[T Float] struct {
 	sampledRows[T]
-	need       bool // some Program wants a gradient
-	dpos, dneg []T  // [N], [B,K] if need
+	need       *need
+	dpos, dneg []T // [N], [B,K] if need
 }
 
 func (s *sampledState[T]) forward(dst []T, in []any) error {
@@ -330,7 +331,7 @@ func (s *sampledState[T]) forward(dst []T, in []any) error {
 		return err
 	}
 	pos, neg := vec[T](in[0]), vec[T](in[1])
-	if s.need {
+	if s.need.now {
 		if s.dpos == nil {
 			s.dpos, s.dneg = make([]T, s.n), make([]T, s.b*s.k)
 		}
@@ -340,7 +341,7 @@ func (s *sampledState[T]) forward(dst []T, in []any) error {
 		t := s.view.row(i)
 		p := s.start(i)
 		r := sampledRow[T]{pos: pos[p : p+len(t.Pos)], neg: neg[i*s.k : (i+1)*s.k]}
-		if s.need {
+		if s.need.now {
 			r.dpos, r.dneg = s.dpos[p:p+len(t.Pos)], s.dneg[i*s.k:(i+1)*s.k]
 			clear(r.dneg)
 		}

@@ -55,17 +55,25 @@ func SampledLinearLoss(l Rows, c Classes, s Sampled, t *Targets) (*gorgonia.Node
 	}
 	own := len(in)
 	in = append(append(in, leaves...), t.leaves()...)
-	s32 := &sampledLinear[float32]{sampledRows: newSampledRows(l.F32, s, b, n, k, len(leaves)), d: d, own: own, norm: c.Unit}
-	s64 := &sampledLinear[float64]{sampledRows: newSampledRows(l.F64, s, b, n, k, len(leaves)), d: d, own: own, norm: c.Unit}
+	var need, needH need
+	s32 := &sampledLinear[float32]{sampledRows: newSampledRows(l.F32, s, b, n, k, len(leaves)), d: d, own: own, norm: c.Unit, need: &need, needH: &needH}
+	s64 := &sampledLinear[float64]{sampledRows: newSampledRows(l.F64, s, b, n, k, len(leaves)), d: d, own: own, norm: c.Unit, need: &need, needH: &needH}
 	return apply(spec{name: name, shape: tensor.Shape{b}, fixed: fixedAfter(own, len(in)-own), f32: s32.forward, f64: s64.forward,
-		scratch: either(c.H, s32.scratch, s64.scratch),
+		wants: both(need.wants, needH.wants), scratch: either(c.H, s32.scratch, s64.scratch),
 		diff: func(in gorgonia.Nodes, out, g node) (gorgonia.Nodes, error) {
 			g32, g64 := &sampledLinearGrad[float32]{sampledLinear: s32}, &sampledLinearGrad[float64]{sampledLinear: s64}
+			need.derive()
+			needH.derive()
+			wants := both(g32.wants, g64.wants)
+			wants(true)
 			var e Expr
 			// As in LinearLoss one op does the work; out orders it after the forward op.
 			work := e.N(apply(spec{name: name + " gradient", shape: tensor.Shape{1}, f32: g32.backward, f64: g64.backward,
-				scratch: either(c.H, g32.scratch, g64.scratch)}, in[0], in[1], out, g))
-			grads := classNodes(&e, name, in, own, work, &g32.classGrads, &g64.classGrads, func(i int) { s32.ask(i); s64.ask(i) })
+				wants: wants, scratch: either(c.H, g32.scratch, g64.scratch)}, in[0], in[1], out, g))
+			grads := classNodes(&e, name, in, own, work, &g32.classGrads, &g64.classGrads, func(i int) {
+				need.now = true
+				needH.now = needH.now || i == 0
+			})
 			return e.grads(grads...)
 		}}, in...)
 }
@@ -77,7 +85,7 @@ type sampledLinear[T Float] struct {
 	own  int  // inputs that are H, W, Bias
 	norm bool // of classes is 1
 
-	need, needH bool // some Program wants a gradient, that of H
+	need, needH *need // a gradient, that of H
 
 	// Of candidates, the N positives before the B·K draws: class, −1 where there is
 	// none, and ∂ℓ/∂z; the rows of the positives; and Σ ∂ℓ/∂z ∂z/∂h [B,d]. Only if
@@ -89,7 +97,7 @@ type sampledLinear[T Float] struct {
 }
 
 func (s *sampledLinear[T]) scratch() int64 {
-	if !s.need {
+	if !s.need.now {
 		return 0
 	}
 	return 4*int64(2*s.n+s.b*s.k) + bytesOf[T](s.n+s.b*(s.k+s.d))
@@ -109,7 +117,7 @@ func (s *sampledLinear[T]) forward(dst []T, in []any) error {
 	if s.own == 3 {
 		bias = vec[T](in[2])
 	}
-	if s.need {
+	if s.need.now {
 		if s.class == nil {
 			total := s.n + s.b*s.k
 			s.class, s.at, s.dz, s.dh = make([]int32, total), make([]int32, s.n), make([]T, total), make([]T, s.b*s.d)
@@ -122,7 +130,7 @@ func (s *sampledLinear[T]) forward(dst []T, in []any) error {
 		t := s.view.row(i)
 		m, p := len(t.Pos), s.start(i)
 		x, ids := h[i*s.d:(i+1)*s.d], s.now.ids[i*s.k:(i+1)*s.k]
-		if s.need {
+		if s.need.now {
 			s.list(i, p, t.Pos, ids)
 		}
 		if m == 0 {
@@ -132,13 +140,13 @@ func (s *sampledLinear[T]) forward(dst []T, in []any) error {
 		s.scores(z[:m], inv[:m], x, w, bias, t.Pos)
 		s.scores(z[m:], inv[m:], x, w, bias, ids)
 		r := sampledRow[T]{pos: z[:m], neg: z[m:]}
-		if !s.need {
+		if !s.need.now {
 			return s.eval(r, i, t, room)
 		}
 		r.dpos, r.dneg = s.dz[p:p+m], s.dz[s.n+i*s.k:s.n+(i+1)*s.k]
 		clear(r.dneg)
 		loss := s.eval(r, i, t, room)
-		if s.needH {
+		if s.needH.now {
 			dh := s.dh[i*s.d : (i+1)*s.d]
 			clear(dh)
 			s.back(dh, r.dpos, inv[:m], z[:m], w, t.Pos)
@@ -155,7 +163,7 @@ func (s *sampledLinear[T]) list(i, p int, pos, ids []int32) {
 		for j := range ids {
 			s.class[draws+j] = -1
 		}
-		if s.needH {
+		if s.needH.now {
 			clear(s.dh[i*s.d : (i+1)*s.d])
 		}
 		return
@@ -202,17 +210,13 @@ func (s *sampledLinear[T]) back(dh, dz, inv, work, w []T, ids []int32) {
 	}
 }
 
-// ask tells that a Program keeps gradient i, of H, W or Bias.
-func (s *sampledLinear[T]) ask(i int) {
-	s.need = true
-	s.needH = s.needH || i == 0
-}
-
 // sampledLinearGrad is one application of the derivative.
 type sampledLinearGrad[T Float] struct {
 	*sampledLinear[T]
 	classGrads[T]
 }
+
+func (g *sampledLinearGrad[T]) wants(all bool) { g.want = [3]bool{all, all, all && g.own == 3} }
 
 func (g *sampledLinearGrad[T]) scratch() int64 {
 	return termBytes[T](g.n+g.b*g.k, g.c) + bytesOf[T](2*g.b*g.d+g.b)

@@ -164,7 +164,7 @@ func maskDraw[T Float](o **op, p float64, rng *rand.Rand) body[T] {
 	return func(dst []T, _ []any) error {
 		for i := range dst {
 			dst[i] = 1
-			if (*o).train {
+			if (*o).now().train {
 				dst[i] = T(1 / (1 - p))
 				if rng.Float64() < p {
 					dst[i] = 0

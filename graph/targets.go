@@ -39,7 +39,7 @@ func LabelTargets(label *gorgonia.Node) (*Targets, error) {
 type TargetData[T Float] struct {
 	name   string
 	rows   int     // given so far
-	ptr    []int32 // [B+1]; beyond rows stale until close
+	ptr    []int32 // [B+1]; beyond rows stale until a run begins
 	pos    []int32
 	weight []T
 }
@@ -47,8 +47,7 @@ type TargetData[T Float] struct {
 // Reset makes all rows padding rows.
 func (d *TargetData[T]) Reset() { d.rows = 0 } // ptr[0] is 0 always
 
-// close makes the rows that were not given empty. Each run does so once for all
-// rows, because an Append that did would make a batch cost O(B²).
+// close makes the rows that were not given empty.
 func (d *TargetData[T]) close() {
 	end := d.ptr[d.rows]
 	for i := d.rows + 1; i < len(d.ptr); i++ {
