@@ -495,7 +495,8 @@ func TestDropout(t *testing.T) {
 		eval, err := b.Eval(y)
 		require.NoError(t, err)
 		var last []float64
-		for range 2 {
+		for step := range 2 {
+			train.SetStep(step)
 			require.NoError(t, train.Run())
 			g := slices.Clone(train.Grad(x).Data)
 			kept := 0

@@ -3,7 +3,6 @@ package graph
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 
 	"gorgonia.org/gorgonia"
@@ -132,44 +131,6 @@ func padBody[T Float](n, lo, m, width int) body[T] {
 		clear(dst)
 		for o := 0; o*w < len(x); o++ {
 			copy(dst[(o*n+lo)*width:], x[o*w:(o+1)*w])
-		}
-		return nil
-	}
-}
-
-// Dropout returns x with each element set to 0 with probability p, and the
-// others divided by 1−p; in a Program made by Eval it returns a copy of x. The
-// masks of successive runs are the successive draws of a generator that starts
-// at seed, so a graph built anew with one seed repeats them. 0 ≤ p < 1.
-func Dropout(x *gorgonia.Node, p float64, seed uint64) (*gorgonia.Node, error) {
-	if x == nil {
-		return nil, errors.New("graph: dropout: operand 0 is nil")
-	}
-	if !(p >= 0 && p < 1) {
-		return nil, fmt.Errorf("graph: dropout: p = %g; want 0 ≤ p < 1", p)
-	}
-	rng := rand.New(rand.NewPCG(seed, 0x6d61736b)) // "mask"
-	var o *op
-	mask, err := apply(spec{name: "dropmask", shape: x.Shape(), constant: true,
-		f32: maskDraw[float32](&o, p, rng), f64: maskDraw[float64](&o, p, rng)}, x)
-	if err != nil {
-		return nil, err
-	}
-	o = mask.Op().(*op)
-	return Mul(x, mask) // whose derivative reads the same mask
-}
-
-// maskDraw stores 1/(1−p) or 0, or 1 where the Program of o does not train.
-func maskDraw[T Float](o **op, p float64, rng *rand.Rand) body[T] {
-	return func(dst []T, _ []any) error {
-		for i := range dst {
-			dst[i] = 1
-			if (*o).now().train {
-				dst[i] = T(1 / (1 - p))
-				if rng.Float64() < p {
-					dst[i] = 0
-				}
-			}
 		}
 		return nil
 	}

@@ -167,6 +167,7 @@ func (g *gradient) step(_ context.Context, e, i int) (outcome, error) {
 	if err := g.side.Set(number, b); err != nil {
 		return outcome{}, err
 	}
+	g.program.SetStep(number)
 	if err := g.program.Run(); err != nil {
 		return outcome{}, err
 	}
