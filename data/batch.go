@@ -69,7 +69,7 @@ func NewBatches(x *Interactions, rows Rows, size int, seed uint64) (*Batches, er
 	if size < 1 {
 		return nil, fmt.Errorf("data: batches of %d rows, want at least 1", size)
 	}
-	if x.Len() == 0 {
+	if x == nil || x.Len() == 0 {
 		return nil, fmt.Errorf("data: no interactions to make batches of")
 	}
 	b := &Batches{x: x, rows: rows, size: size, seed: seed}

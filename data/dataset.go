@@ -13,7 +13,8 @@ import (
 // and items.
 //
 // Train, Valid and Test are never nil; a set that the source or the split does
-// not have has Len() 0. The fields are read only.
+// not have has Len() 0, as [None] makes one. The fields are read only, and the methods
+// are those of a dataset that Validate passes, as all that this package returns do.
 type Dataset struct {
 	Name         string // base name of the path, by EscapeID, or the demo's text
 	Format       string // registered format, or "demo"
@@ -86,7 +87,12 @@ type Part struct {
 }
 
 // All returns every pair of the three sets.
-func (d *Dataset) All() (*Interactions, error) { return union(d.Train, d.Valid, d.Test) }
+func (d *Dataset) All() (*Interactions, error) {
+	if err := d.Validate(); err != nil {
+		return nil, err
+	}
+	return union(d.Train, d.Valid, d.Test)
+}
 
 // Hash returns the split hash: SHA-256, in hex, of the numbers of users and
 // items and of the three sets' row pointers and items. Two datasets of one hash

@@ -54,6 +54,9 @@ func (f Filter) Apply(d *Dataset) (*Dataset, error) {
 	if err := f.Validate(); err != nil {
 		return nil, err
 	}
+	if err := d.Validate(); err != nil {
+		return nil, err
+	}
 	if f == (Filter{}) {
 		return d, nil
 	}

@@ -49,6 +49,9 @@ func SaveDir(dir, format string, compress bool, d *Dataset) error {
 	if err != nil {
 		return err
 	}
+	if err := d.Validate(); err != nil {
+		return err
+	}
 	return newDir(dir, func(tmp string) error {
 		for _, part := range d.Parts() {
 			if part.Len() == 0 {

@@ -94,15 +94,21 @@ func ParseSplit(text string) (Splitter, error) {
 // ApplySplit returns d with its interactions divided by s. It fails where
 // nothing is left to train on.
 func ApplySplit(d *Dataset, s Splitter) (*Dataset, error) {
+	if err := d.Validate(); err != nil {
+		return nil, err
+	}
 	train, valid, test, err := s.Split(d)
 	if err != nil {
 		return nil, fmt.Errorf("data: split %s of %s: %w", s, d.Name, err)
 	}
+	e := *d
+	e.Train, e.Valid, e.Test, e.Split = train, valid, test, s.String()
+	if err := e.Validate(); err != nil { // what a Splitter of the caller's returns
+		return nil, fmt.Errorf("data: split %s: %w", s, err)
+	}
 	if train.Len() == 0 {
 		return nil, fmt.Errorf("data: split %s of %s leaves nothing to train on", s, d.Name)
 	}
-	e := *d
-	e.Train, e.Valid, e.Test, e.Split = train, valid, test, s.String()
 	e.Notes = append(slices.Clone(d.Notes), s.Notes(train, valid, test)...)
 	return &e, nil
 }

@@ -45,6 +45,9 @@ func (g given) String() string {
 }
 
 func (g given) Split(d *Dataset) (train, valid, test *Interactions, err error) {
+	if err := d.Validate(); err != nil {
+		return nil, nil, nil, err
+	}
 	switch {
 	case !d.Given:
 		return nil, nil, nil, errors.New("the source has no splits of its own; use one of ratio, leave-one-out, time")

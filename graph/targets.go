@@ -87,7 +87,10 @@ func (d *TargetData[T]) SetLabels(y []int32) error {
 	d.Reset()
 	for i := range y {
 		row := y[i : i+1]
-		if y[i] < 0 {
+		switch {
+		case y[i] < -1:
+			return fmt.Errorf("graph: targets %q: row %d: label %d; want a class, or −1 for padding", d.name, i, y[i])
+		case y[i] == -1:
 			row = nil
 		}
 		if err := d.Append(row, nil); err != nil {

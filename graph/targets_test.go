@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -92,4 +93,69 @@ func TestTargetsOfTwoPrograms(t *testing.T) {
 		require.NoError(t, eval.Run())
 		require.Equal(t, c.want, eval.Value(mean)[0])
 	}
+}
+
+// TestBadTargets: a target that is none is an error of the call that gives it or of
+// the run, which names the row, in every op that reads targets.
+func TestBadTargets(t *testing.T) {
+	nan := math.NaN()
+	for name, c := range map[string]struct {
+		give func(d *TargetData[float64]) error
+		says string
+	}{
+		"label below -1":   {func(d *TargetData[float64]) error { return d.SetLabels([]int32{0, -4}) }, "row 1: label -4"},
+		"label too large":  {func(d *TargetData[float64]) error { return d.SetLabels([]int32{0, 3}) }, "row 1: position 3 outside [0,3)"},
+		"too many labels":  {func(d *TargetData[float64]) error { return d.SetLabels(make([]int32, 4)) }, "more than 3 rows"},
+		"negative":         {func(d *TargetData[float64]) error { return d.Set([]Target[float64]{{Pos: []int32{-1}}}) }, "row 0: position -1 outside"},
+		"not increasing":   {func(d *TargetData[float64]) error { return d.Set([]Target[float64]{{Pos: []int32{1, 0}}}) }, "row 0: position 0 after 1"},
+		"twice":            {func(d *TargetData[float64]) error { return d.Set([]Target[float64]{{Pos: []int32{1, 1}}}) }, "row 0: position 1 after 1"},
+		"too many":         {func(d *TargetData[float64]) error { return d.Set([]Target[float64]{{Pos: make([]int32, 7)}}) }, "exceed the capacity 6"},
+		"fewer weights":    {func(d *TargetData[float64]) error { return d.Append([]int32{0, 1}, []float64{1}) }, "2 positions with 1 weights"},
+		"weights alone":    {func(d *TargetData[float64]) error { return d.Append(nil, []float64{1}) }, "0 positions with 1 weights"},
+		"NaN":              {func(d *TargetData[float64]) error { return d.Append([]int32{0, 1}, []float64{nan, 1}) }, "row 0: position 0 has weight NaN"},
+		"infinite":         {func(d *TargetData[float64]) error { return d.Append([]int32{0}, []float64{inf}) }, "row 0: position 0 has weight +Inf"},
+		"negative weight":  {func(d *TargetData[float64]) error { return d.Append([]int32{0, 1}, []float64{2, -1}) }, "row 0: position 1 has weight -1"},
+		"weight of 0":      {func(d *TargetData[float64]) error { return d.Append([]int32{0, 1}, []float64{1, 0}) }, "row 0: position 1 has weight 0"},
+		"no distribution":  {func(d *TargetData[float64]) error { return d.Append([]int32{0, 1}, []float64{1, 1}) }, "row 0: the weights sum to 2"},
+		"of no Builder":    {func(*TargetData[float64]) error { return new(TargetData[float64]).SetLabels([]int32{0}) }, "more than 0 rows"},
+		"of no Builder, 0": {func(*TargetData[float64]) error { return new(TargetData[float64]).Append([]int32{0}, nil) }, "more than 0 rows"},
+	} {
+		for op, build := range map[string]func(z, h, w node, t *Targets) (node, error){
+			"Loss":       func(z, _, _ node, t *Targets) (node, error) { return Loss(testRows(1), z, t) },
+			"LinearLoss": func(_, h, w node, t *Targets) (node, error) { return LinearLoss(testRows(1), Linear{H: h, W: w}, t) },
+			"SampledLinearLoss": func(_, h, w node, t *Targets) (node, error) {
+				return SampledLinearLoss(testRows(1), Classes{H: h, W: w}, Sampled{IDs: zeroIDs(h)}, t)
+			},
+			"Dot":   func(z, _, _ node, t *Targets) (node, error) { return Dot(z, t) },
+			"Dense": func(z, _, _ node, t *Targets) (node, error) { return Dense(t, z) },
+			"EachPositive": func(z, _, _ node, t *Targets) (node, error) {
+				return EachPositive(z, t, func(z node, t *Targets) (node, error) { return Dot(z, t) })
+			},
+		} {
+			t.Run(name+"/"+op, func(t *testing.T) {
+				b := NewBuilder[float64]()
+				z, _ := b.Input("z", 3, 3)
+				h, _ := b.Input("h", 3, 2)
+				w, _ := b.Input("w", 3, 2)
+				tg, td := b.Targets("y", 3, 6)
+				out, err := build(z, h, w, tg)
+				require.NoError(t, err)
+				p, err := b.Eval(out)
+				require.NoError(t, err)
+				defer p.Close()
+				if err = c.give(td); err == nil {
+					err = p.Run()
+				}
+				require.ErrorContains(t, err, c.says)
+				require.NoError(t, td.SetLabels([]int32{2, -1, 0})) // and it goes on
+				require.NoError(t, p.Run())
+			})
+		}
+	}
+}
+
+// zeroIDs are draws of class 0 for each row of h.
+func zeroIDs(h node) node {
+	e := Expr{}
+	return e.N(Draw(h, func(dst []int32, _ []float64) error { clear(dst); return nil }, h.Shape()[0], 2))
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 
 	"github.com/fenchel-ml/fenchel/graph"
 )
@@ -43,6 +44,23 @@ func Bind(b *graph.Builder[float32], m Model, rows int) *Leaves {
 
 // Nodes returns the leaves, to pass to Encode.
 func (l *Leaves) Nodes() []*gorgonia.Node { return l.nodes }
+
+// Encode returns m.Encode of the leaves, which m was bound to, and an error where that
+// is no node [B,d].
+func (l *Leaves) Encode(m Model) (*gorgonia.Node, error) {
+	h, err := m.Encode(l.nodes)
+	if err != nil {
+		return nil, err
+	}
+	want := tensor.Shape{l.rows, m.Dim()}
+	if h == nil {
+		return nil, fmt.Errorf("models: Encode of a model gave neither a node %v nor an error", want)
+	}
+	if !h.Shape().Eq(want) || h.Dtype() != tensor.Float32 {
+		return nil, fmt.Errorf("models: Encode of a model gave a node of %v %v; want float32 %v", h.Dtype(), h.Shape(), want)
+	}
+	return h, nil
+}
 
 // Gather reads the rows of users, at most as many as Bind was told. Leaves of
 // the rows that remain keep what they hold.
@@ -108,7 +126,7 @@ func NewEncoder(m Model, rows int) (*Encoder, error) {
 	b := graph.NewBuilder[float32]()
 	e := &Encoder{leaves: Bind(b, m, rows), dim: m.Dim()}
 	var err error
-	if e.h, err = m.Encode(e.leaves.Nodes()); err != nil {
+	if e.h, err = e.leaves.Encode(m); err != nil {
 		return nil, err
 	}
 	if e.program, err = b.Eval(e.h); err != nil {

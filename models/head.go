@@ -2,6 +2,7 @@ package models
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"gorgonia.org/gorgonia"
@@ -190,5 +191,15 @@ func (b BoundHead) New(s HeadSetting) (Head, error) {
 	if !(s.Temperature > 0) {
 		return nil, fmt.Errorf("models: temperature %g is not above 0", s.Temperature)
 	}
-	return b.Spec.New(b.Values, s)
+	if err := s.validate(); err != nil {
+		return nil, err
+	}
+	h, err := b.Spec.New(b.Values, s)
+	if err != nil {
+		return nil, err
+	}
+	if h == nil || slices.Contains(h.Tables(), nil) {
+		return nil, fmt.Errorf("models: %s made no head, or one with a table that is nil, and no error", b)
+	}
+	return h, nil
 }

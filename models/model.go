@@ -2,6 +2,7 @@ package models
 
 import (
 	"errors"
+	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
 
@@ -62,6 +63,17 @@ type Setting struct {
 	// Plan asks for the sizes of tables alone: NewTable leaves their Data nil. What
 	// is made with it is attached to graph.NewPlan's graphs and never used.
 	Plan bool
+}
+
+// validate returns what is wrong with s.
+func (s Setting) validate() error {
+	if err := s.Set.Validate(); err != nil {
+		return err
+	}
+	if s.Dim < 1 {
+		return fmt.Errorf("models: width %d is below 1", s.Dim)
+	}
+	return nil
 }
 
 // NewTable returns a table of weights drawn from N(0, Init²). The numbers depend
@@ -127,5 +139,26 @@ func Parse(text string) (Bound, error) {
 // String returns the canonical spec text: Parse(b.String()) equals b.
 func (b Bound) String() string { return param.SpecText(b.Spec.Name, b.Spec.Params, b.Values) }
 
-// New returns the model with fresh weights.
-func (b Bound) New(s Setting) (Model, error) { return b.Spec.New(b.Values, s) }
+// New returns the model with fresh weights. The error is of the setting, or says what
+// a Spec's New gave that is no model.
+func (b Bound) New(s Setting) (Model, error) {
+	if err := s.validate(); err != nil {
+		return nil, err
+	}
+	m, err := b.Spec.New(b.Values, s)
+	if err != nil {
+		return nil, err
+	}
+	if m == nil {
+		return nil, fmt.Errorf("models: %s made no model and no error", b)
+	}
+	for i, in := range m.Inputs() {
+		switch {
+		case in.Table == nil:
+			return nil, fmt.Errorf("models: %s: input %d has no table", b, i)
+		case in.PerUser < 0 || (in.PerUser == 0) != (in.Rows == nil):
+			return nil, fmt.Errorf("models: %s: table %q: Rows reads %d rows of a user; want a function for 1 or more, nil for 0", b, in.Table.Name, in.PerUser)
+		}
+	}
+	return m, nil
+}

@@ -76,6 +76,9 @@ func (t *Trained) ranking(ctx context.Context, users []int32, skip func(u int32)
 	}
 	defer enc.Close()
 	ranker, d := t.Head.Ranker(), t.Model.Dim()
+	if ranker == nil {
+		return fmt.Errorf("train: candidates %s have no ranker", t.Config.Candidates)
+	}
 	h, tops, masks := make([]float32, size*d), make([]models.Top, size), make([][]int32, size)
 	for start := 0; start < len(users); start += size {
 		if err := ctx.Err(); err != nil {
@@ -131,6 +134,11 @@ func (t *Trained) Evaluate(ctx context.Context, set *data.Dataset, split string,
 	}
 	if len(ms) == 0 {
 		return nil, fmt.Errorf("train: no metric to evaluate")
+	}
+	for i, at := range ms {
+		if at.Metric == nil || at.K < 1 {
+			return nil, fmt.Errorf("train: metric %d has no name or a cut-off of %d, below 1; metric.Parse makes them", i, at.K)
+		}
 	}
 	s := &Scores{Split: split, PerUser: make([][]float64, len(ms))}
 	for u := range set.Users {

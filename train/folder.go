@@ -256,6 +256,9 @@ func LoadConfig(dir string) (Config, error) {
 // on: a dataset of another split hash is an error, because its evaluation would
 // count what was trained on.
 func Open(dir string, set *data.Dataset) (*Trained, error) {
+	if err := set.Validate(); err != nil {
+		return nil, err
+	}
 	cfg, err := LoadConfig(dir)
 	if err != nil {
 		return nil, err

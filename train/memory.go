@@ -113,7 +113,7 @@ func (t *Trained) evaluationBytes(set *data.Dataset) (n int64, err error) {
 	b := graph.NewPlan[float32]()
 	rows := min(size, 1024)
 	leaves := models.Bind(b, t.Model, rows)
-	h, err := t.Model.Encode(leaves.Nodes())
+	h, err := leaves.Encode(t.Model)
 	if err != nil {
 		return 0, err
 	}

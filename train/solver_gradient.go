@@ -90,12 +90,15 @@ func (g *gradient) compile(b *graph.Builder[float32], set *data.Dataset) error {
 		return err
 	}
 	g.leaves = models.Bind(b, g.trained.Model, g.batches.MaxRows())
-	h, err := g.trained.Model.Encode(g.leaves.Nodes())
+	h, err := g.leaves.Encode(g.trained.Model)
 	if err != nil {
 		return err
 	}
 	if g.side, err = g.trained.Head.Attach(b, h, loss.Loss, g.batches.MaxPos()); err != nil {
 		return err
+	}
+	if g.side == nil {
+		return fmt.Errorf("train: candidates %s attached no side and no error", c.Candidates)
 	}
 	cost, err := graph.MeanRows(g.side.Loss(), g.side.Targets())
 	if err != nil {

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -23,7 +24,7 @@ func New(cfg Config, set *data.Dataset) (*Trained, error) { return newTrained(cf
 
 // newTrained is New; a plan's tables have sizes and no data.
 func newTrained(cfg Config, set *data.Dataset, plan bool) (*Trained, error) {
-	if err := cfg.Validate(); err != nil {
+	if err := errors.Join(cfg.Validate(), set.Validate()); err != nil {
 		return nil, err
 	}
 	t := &Trained{Config: cfg.Filled(), users: set.Users, items: set.Items}
@@ -82,9 +83,12 @@ func (t *Trained) Parameters() int {
 	return n
 }
 
-// fits returns an error unless set has as many users and items as the model was
-// made for.
+// fits returns an error unless set is valid and has as many users and items as the
+// model was made for.
 func (t *Trained) fits(set *data.Dataset) error {
+	if err := set.Validate(); err != nil {
+		return err
+	}
 	if set.Users != t.users || set.Items != t.items {
 		return fmt.Errorf("train: the model was made for %d users and %d items, %s has %d and %d", t.users, t.items, set.Name, set.Users, set.Items)
 	}

@@ -53,6 +53,9 @@ func (p *Problem) scores(s, h []float64) {
 // each in the train set. The head must score classes by vectors of their own:
 // all, or sampled.
 func FromTrained(t *train.Trained, set *data.Dataset, queries int, seed uint64) (*Problem, error) {
+	if err := set.Validate(); err != nil {
+		return nil, err
+	}
 	head, err := models.ParseHead(t.Config.Candidates)
 	if err != nil {
 		return nil, err

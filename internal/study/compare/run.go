@@ -2,6 +2,7 @@ package compare
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -154,7 +155,7 @@ type comparison struct {
 // under way: the result then holds what was reached, and the error is nil. A run
 // that fails is reported in its row; the others go on.
 func Run(ctx context.Context, c Config, set *data.Dataset, obs Observer) (*Result, error) {
-	if err := c.Validate(); err != nil {
+	if err := errors.Join(c.Validate(), set.Validate()); err != nil {
 		return nil, err
 	}
 	c = c.Filled()

@@ -94,7 +94,7 @@ const reserve = 0.06
 // that fails or runs out of time is in the report as far as it came, with a note,
 // and the others go on. If ctx ends, the report holds what was reached.
 func Run(ctx context.Context, c Config, set *data.Dataset, tell func(Part)) (report.Report, []Part, error) {
-	if err := c.Validate(); err != nil {
+	if err := errors.Join(c.Validate(), set.Validate()); err != nil {
 		return report.Report{}, nil, err
 	}
 	c = c.Filled()

@@ -1,0 +1,45 @@
+package models
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fenchel-ml/fenchel/data"
+)
+
+// TestSettingsAreValidated: every model and head returns the error of a dataset that
+// was made wrongly by hand, and of a width that is none.
+func TestSettingsAreValidated(t *testing.T) {
+	makers := map[string]func(s Setting) error{}
+	for _, m := range All() {
+		b, err := Parse(m.Name)
+		require.NoError(t, err)
+		makers[m.Name] = func(s Setting) error { _, err := b.New(s); return err }
+	}
+	for _, h := range Heads() {
+		b, err := ParseHead(h.Name)
+		require.NoError(t, err)
+		makers[h.Name] = func(s Setting) error {
+			_, err := b.New(HeadSetting{Setting: s, Score: Dot, Temperature: 1})
+			return err
+		}
+	}
+	for name, make := range makers {
+		t.Run(name, func(t *testing.T) {
+			setting := func(spoil func(d *data.Dataset)) Setting {
+				d := *demo(t)
+				spoil(&d)
+				return Setting{Set: &d, Dim: 4, Init: 0.1}
+			}
+			require.NoError(t, make(setting(func(*data.Dataset) {})))
+			require.ErrorContains(t, make(setting(func(d *data.Dataset) { d.Train = nil })), "train is nil")
+			require.ErrorContains(t, make(setting(func(d *data.Dataset) { d.Items = 7 })), "train is of 60 users and 90 items")
+			require.ErrorContains(t, make(setting(func(d *data.Dataset) { d.ItemIDs = []string{"a"} })), "1 item ids for 90 items")
+			require.ErrorContains(t, make(Setting{Dim: 4}), "the dataset is nil")
+			s := setting(func(*data.Dataset) {})
+			s.Dim = 0
+			require.ErrorContains(t, make(s), "width 0 is below 1")
+		})
+	}
+}
