@@ -39,6 +39,7 @@ func topkWork(j job) (func() (float64, float64, error), error) {
 	set := &data.Dataset{Name: "top", Users: j.B, Items: j.C, Train: none, Valid: none, Test: none}
 	var cfg train.Config
 	cfg.Model.Score, cfg.Model.Dim = "dot", j.D
+	cfg.Eval.Items = train.AllItems // of a set without training pairs
 	t, err := train.New(cfg, set)
 	if err != nil {
 		return nil, err

@@ -140,6 +140,29 @@ type EvalConfig struct {
 	// Every is the number of epochs between evaluations on valid, which the last
 	// epoch always gets; default 1.
 	Every int `yaml:"every,omitempty"`
+
+	// Items says which items rankings hold: "warm", those with a pair in train, or
+	// "all", the others too, whose vectors are mostly as they were drawn; default
+	// "warm". A relevant item that is left out counts in a metric's denominator, as a
+	// miss: so values of the two compare.
+	Items string `yaml:"items,omitempty"`
+}
+
+// The choices of EvalConfig.Items.
+const (
+	WarmItems = "warm"
+	AllItems  = "all"
+)
+
+// ItemsChoices lists them.
+func ItemsChoices() []string { return []string{WarmItems, AllItems} }
+
+// CheckItems returns an error that lists the choices unless text is one.
+func CheckItems(text string) error {
+	if !slices.Contains(ItemsChoices(), text) {
+		return fmt.Errorf("unknown items %q; the choices are %s", text, strings.Join(ItemsChoices(), ", "))
+	}
+	return nil
 }
 
 // Filled returns c with the defaults written out: what a run records, so that a
@@ -150,6 +173,7 @@ func (c Config) Filled() Config {
 	set(&c.Model.Dim, 64)
 	set(&c.Train.Solver, "gradient")
 	set(&c.Eval.Every, 1)
+	set(&c.Eval.Items, WarmItems)
 	if len(c.Eval.Metrics) == 0 {
 		c.Eval.Metrics = []string{"recall@20", "ndcg@20"}
 	}
@@ -226,6 +250,7 @@ func (c Config) Validate() error {
 		check("train.monitor", err != nil || slices.Contains(ats, at), "%s is not among eval.metrics (%s)", c.Train.Monitor, strings.Join(c.Eval.Metrics, ", "))
 	}
 	check("eval.every", c.Eval.Every >= 1, "%d is below 1", c.Eval.Every)
+	fault("eval.items", CheckItems(c.Eval.Items))
 	if len(faults) == 0 {
 		return nil
 	}

@@ -35,6 +35,7 @@ train:
 eval:
   metrics: [ndcg@5, recall@10]
   every: 2
+  items: all
 `
 
 func TestConfigRoundTrip(t *testing.T) {
@@ -86,16 +87,16 @@ func TestValidateAll(t *testing.T) {
 		Model: ModelConfig{Name: "mlp", Dim: -1, Score: "cos", Temperature: -1, Init: -2},
 		Loss:  "softmx", Candidates: "some",
 		Train: TrainConfig{Epochs: -1, Rows: "users", Batch: -5, Optimizer: "adm", Schedule: "cos", Patience: -1, Monitor: "recall@7"},
-		Eval:  EvalConfig{Metrics: []string{"recall@20"}, Every: -1},
+		Eval:  EvalConfig{Metrics: []string{"recall@20"}, Every: -1, Items: "cold"},
 	}
 	err := c.Validate()
 	for _, path := range []string{
 		"data: ", "model.name: ", "model.dim: ", "model.score: ", "model.temperature: ", "model.init: ", "loss: ", "candidates: ", "train.epochs: ",
-		"train.rows: ", "train.batch: ", "train.optimizer: ", "train.schedule: ", "train.patience: ", "train.monitor: ", "eval.every: ",
+		"train.rows: ", "train.batch: ", "train.optimizer: ", "train.schedule: ", "train.patience: ", "train.monitor: ", "eval.every: ", "eval.items: ",
 	} {
 		require.ErrorContains(t, err, path)
 	}
-	require.Len(t, strings.Split(err.Error(), "\n"), 16)
+	require.Len(t, strings.Split(err.Error(), "\n"), 17)
 
 	require.ErrorContains(t, Config{Eval: EvalConfig{Metrics: []string{"recall"}}}.Validate(), "eval.metrics: ")
 	require.ErrorContains(t, Config{Train: TrainConfig{Solver: "newton"}}.Validate(), "als, gradient, ials")
@@ -144,7 +145,7 @@ func TestSet(t *testing.T) {
 		"loss": "sparsemax", "candidates": "all",
 		"train.solver": "gradient", "train.epochs": "3", "train.rows": "pair", "train.batch": "64", "train.optimizer": "adam:lr=0.05,mode=dense",
 		"train.schedule": "cosine:warmup=1", "train.patience": "2", "train.monitor": "ndcg@5", "train.seed": "12",
-		"eval.metrics": "ndcg@5, recall@10", "eval.every": "2",
+		"eval.metrics": "ndcg@5, recall@10", "eval.every": "2", "eval.items": "all",
 	}
 	var c Config
 	for _, path := range Paths() {

@@ -24,6 +24,11 @@ type Scores struct {
 	Users    int     `json:"users"`    // that have relevant items: the means are over them
 	Excluded int     `json:"excluded"` // that have none
 
+	// What no ranking holds, by EvalConfig.Items: so many items, and so many relevant
+	// pairs with them, which count as missed.
+	LeftOut      int `json:"left_out_items,omitempty"`
+	LeftOutPairs int `json:"left_out_pairs,omitempty"`
+
 	// PerUser[m][i] is metric m for user UserIndex[i], ascending: what a paired
 	// test between runs needs.
 	UserIndex []int32     `json:"-"`
@@ -63,13 +68,31 @@ func splitOf(set *data.Dataset, split string) (relevant *data.Interactions, mask
 }
 
 // chunk returns the number of users that are encoded and ranked together: it
-// bounds memory, to some 64 bytes for each of n users' k places, and changes no
-// number.
-func chunk(users, k int) int { return min(users, 4096, max(64, 1<<20/k)) }
+// bounds memory, to some 64 bytes for each of n users' k places and to 64 MiB for the
+// items that each leaves out as all do, and changes no number.
+func chunk(users, k, leftOut int) int {
+	return min(users, 4096, max(64, 1<<20/k), max(16, 1<<24/max(leftOut, 1)))
+}
 
-// ranking calls each(i, top) for users[i], in order.
-func (t *Trained) ranking(ctx context.Context, users []int32, skip func(u int32) []int32, k int, each func(i int, top models.Top)) error {
-	size := chunk(len(users), k)
+// LeftOut returns the items that no ranking on set holds, ascending; see
+// EvalConfig.Items.
+func (t *Trained) LeftOut(set *data.Dataset) ([]int32, error) {
+	if err := t.fits(set); err != nil {
+		return nil, err
+	}
+	if err := CheckItems(t.Config.Eval.Items); err != nil {
+		return nil, fmt.Errorf("train: eval.items: %w", err)
+	}
+	if t.Config.Eval.Items == AllItems {
+		return nil, nil
+	}
+	return set.ColdItems(), nil
+}
+
+// ranking calls each(i, top) for users[i], in order. Neither the items of skip nor
+// leftOut are in top.
+func (t *Trained) ranking(ctx context.Context, users []int32, skip func(u int32) []int32, leftOut []int32, k int, each func(i int, top models.Top)) error {
+	size := chunk(len(users), k, len(leftOut))
 	enc, err := models.NewEncoder(t.Model, min(size, 1024))
 	if err != nil {
 		return err
@@ -80,6 +103,7 @@ func (t *Trained) ranking(ctx context.Context, users []int32, skip func(u int32)
 		return fmt.Errorf("train: candidates %s have no ranker", t.Config.Candidates)
 	}
 	h, tops, masks := make([]float32, size*d), make([]models.Top, size), make([][]int32, size)
+	room := make([][]int32, size)
 	for start := 0; start < len(users); start += size {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -91,6 +115,10 @@ func (t *Trained) ranking(ctx context.Context, users []int32, skip func(u int32)
 		}
 		for i, u := range now {
 			masks[i] = skip(u)
+			if len(leftOut) > 0 {
+				room[i] = merge(room[i][:0], masks[i], leftOut)
+				masks[i] = room[i]
+			}
 		}
 		if err := ranker.Rank(tops[:n], h[:n*d], func(i int) []int32 { return masks[i] }, k); err != nil {
 			return err
@@ -100,6 +128,21 @@ func (t *Trained) ranking(ctx context.Context, users []int32, skip func(u int32)
 		}
 	}
 	return nil
+}
+
+// merge appends the union of two ascending lists to dst, ascending.
+func merge(dst, a, b []int32) []int32 {
+	for len(a) > 0 && len(b) > 0 {
+		switch {
+		case a[0] < b[0]:
+			dst, a = append(dst, a[0]), a[1:]
+		case b[0] < a[0]:
+			dst, b = append(dst, b[0]), b[1:]
+		default:
+			dst, a, b = append(dst, a[0]), a[1:], b[1:]
+		}
+	}
+	return append(append(dst, a...), b...)
 }
 
 // masker returns the union of a user's items in masks, ascending.
@@ -120,12 +163,15 @@ func masker(masks []*data.Interactions) func(u int32) []int32 {
 	}
 }
 
-// Evaluate ranks all items for every user of a split ("train", "valid" or
+// Evaluate ranks the items for every user of a split ("train", "valid" or
 // "test") and returns the means of ms over the users that have relevant items.
 // The items of the train set, and of valid when testing, are masked; evaluating
-// "train" masks nothing. The means are sums in user order, whatever the threads.
+// "train" masks nothing. Items without a pair in train are left out unless
+// Config.Eval.Items is "all"; they stay among the relevant ones, and so do users who
+// have no others. The means are sums in user order, whatever the threads.
 func (t *Trained) Evaluate(ctx context.Context, set *data.Dataset, split string, ms []metric.At) (*Scores, error) {
-	if err := t.fits(set); err != nil {
+	leftOut, err := t.LeftOut(set)
+	if err != nil {
 		return nil, err
 	}
 	relevant, masks, err := splitOf(set, split)
@@ -140,7 +186,11 @@ func (t *Trained) Evaluate(ctx context.Context, set *data.Dataset, split string,
 			return nil, fmt.Errorf("train: metric %d has no name or a cut-off of %d, below 1; metric.Parse makes them", i, at.K)
 		}
 	}
-	s := &Scores{Split: split, PerUser: make([][]float64, len(ms))}
+	s := &Scores{Split: split, PerUser: make([][]float64, len(ms)), LeftOut: len(leftOut)}
+	counts := relevant.ItemCounts()
+	for _, i := range leftOut {
+		s.LeftOutPairs += int(counts[i])
+	}
 	for u := range set.Users {
 		if len(relevant.Of(u)) > 0 {
 			s.UserIndex = append(s.UserIndex, int32(u))
@@ -153,7 +203,7 @@ func (t *Trained) Evaluate(ctx context.Context, set *data.Dataset, split string,
 	for m := range ms {
 		s.PerUser[m] = make([]float64, s.Users)
 	}
-	err = t.ranking(ctx, s.UserIndex, masker(masks), metric.MaxK(ms), func(i int, top models.Top) {
+	err = t.ranking(ctx, s.UserIndex, masker(masks), leftOut, metric.MaxK(ms), func(i int, top models.Top) {
 		rel := relevant.Of(int(s.UserIndex[i]))
 		hit := make([]bool, len(top.IDs))
 		for r, id := range top.IDs {
@@ -177,9 +227,11 @@ func (t *Trained) Evaluate(ctx context.Context, set *data.Dataset, split string,
 }
 
 // Predict returns the k best items for users. Unless withSeen, the items that
-// the dataset knows of a user, in any split, are masked.
+// the dataset knows of a user, in any split, are masked. Items without a pair in
+// train are left out unless Config.Eval.Items is "all".
 func (t *Trained) Predict(ctx context.Context, set *data.Dataset, users []int, k int, withSeen bool) ([]models.Top, error) {
-	if err := t.fits(set); err != nil {
+	leftOut, err := t.LeftOut(set)
+	if err != nil {
 		return nil, err
 	}
 	if k < 1 {
@@ -200,7 +252,7 @@ func (t *Trained) Predict(ctx context.Context, set *data.Dataset, users []int, k
 		masks = []*data.Interactions{set.Train, set.Valid, set.Test}
 	}
 	tops := make([]models.Top, len(ids))
-	err := t.ranking(ctx, ids, masker(masks), k, func(i int, top models.Top) { tops[i] = top })
+	err = t.ranking(ctx, ids, masker(masks), leftOut, k, func(i int, top models.Top) { tops[i] = top })
 	if err != nil {
 		return nil, err
 	}

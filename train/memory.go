@@ -106,9 +106,13 @@ func (t *Trained) evaluationBytes(set *data.Dataset) (n int64, err error) {
 			n += 4 * int64(table.Rows) * int64(table.Dim)
 		}
 	}
+	leftOut, err := t.LeftOut(set)
+	if err != nil {
+		return 0, err
+	}
 	k := min(metric.MaxK(ats), set.Items)
-	size := chunk(most, k)
-	n += int64(size)*int64(2*4*t.Model.Dim()) + 64*int64(size)*int64(k)
+	size := chunk(most, k, len(leftOut))
+	n += int64(size)*int64(2*4*t.Model.Dim()) + 64*int64(size)*int64(k) + 4*int64(size)*int64(len(leftOut))
 
 	b := graph.NewPlan[float32]()
 	rows := min(size, 1024)

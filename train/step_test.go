@@ -108,6 +108,10 @@ func TestEdges(t *testing.T) {
 				require.GreaterOrEqual(t, s.Values[1].Value, 0.3, "nothing masked: all are ranked")
 				tops, err := res.Trained.Predict(t.Context(), set, []int{0}, 10, false)
 				require.NoError(t, err)
+				require.Len(t, tops[0].IDs, c.items-len(x.Of(0))-len(set.ColdItems()))
+				res.Trained.Config.Eval.Items = AllItems
+				tops, err = res.Trained.Predict(t.Context(), set, []int{0}, 10, false)
+				require.NoError(t, err)
 				require.Len(t, tops[0].IDs, c.items-len(x.Of(0)))
 			})
 		}

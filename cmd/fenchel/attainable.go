@@ -8,9 +8,9 @@ import (
 )
 
 // attainable returns the means of ms on a split of a generated set under the
-// ranking by its truth, with the items masked that an evaluation masks: the best
-// that a model can expect to reach.
-func attainable(set *data.Dataset, split string, ms []metric.At) []float64 {
+// ranking by its truth, with the items masked that an evaluation masks, and those left
+// out that it leaves out: the best that a model can expect to reach.
+func attainable(set *data.Dataset, split string, ms []metric.At, leftOut []int32) []float64 {
 	relevant, masks := set.Valid, []*data.Interactions{set.Train}
 	if split == "test" {
 		relevant, masks = set.Test, []*data.Interactions{set.Train, set.Valid}
@@ -29,6 +29,9 @@ func attainable(set *data.Dataset, split string, ms []metric.At) []float64 {
 		users++
 		set.Truth.Scores(scores, u)
 		clear(masked)
+		for _, i := range leftOut {
+			masked[i] = true
+		}
 		for _, m := range masks {
 			for _, i := range m.Of(u) {
 				masked[i] = true

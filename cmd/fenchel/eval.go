@@ -18,6 +18,7 @@ func init() { commands = append(commands, newEval) }
 func newEval(s streams) *cobra.Command {
 	var (
 		c       runSource
+		items   rankedItems
 		splits  []string
 		metrics []string
 		asJSON  bool
@@ -28,7 +29,9 @@ func newEval(s streams) *cobra.Command {
 		Long: `eval loads the model of a run folder and its data, and prints metrics of a ranking
 of all items. Items of the train split, and of valid when measuring test, are
 masked; the means are over the users that have relevant items. The split "train"
-is measured without a mask.
+is measured without a mask. Items without a training pair, of which the model learned
+nothing, are left out unless --items all; where a user has such an item in the split,
+it counts as missed.
 
 Metrics:
 ` + metricDocs(),
@@ -52,10 +55,14 @@ Metrics:
 					return usagef("--metrics: want at least one")
 				}
 			}
-			return runEval(cmd.Context(), s, args[0], c, splits, ms, asJSON)
+			if err := items.validate(); err != nil {
+				return err
+			}
+			return runEval(cmd.Context(), s, args[0], c, items, splits, ms, asJSON)
 		},
 	}
 	c.addFlags(cmd)
+	items.addFlag(cmd)
 	f := cmd.Flags()
 	f.StringSliceVar(&splits, "split", nil, "splits to measure: train, valid, test (default valid and test, where they have interactions)")
 	f.StringSliceVar(&metrics, "metrics", nil, "metrics, such as recall@20,ndcg@20 (default those of the run)")
@@ -109,11 +116,37 @@ func (c *runSource) open(folder string) (*train.Trained, *data.Dataset, error) {
 	return trained, set, err
 }
 
-func runEval(ctx context.Context, s streams, folder string, c runSource, splits []string, ms []metric.At, asJSON bool) error {
+// rankedItems says which items a command ranks, "" as the run's settings do.
+type rankedItems string
+
+func (r *rankedItems) addFlag(cmd *cobra.Command) {
+	cmd.Flags().StringVar((*string)(r), itemsFlag, "", itemsUsage+" (default as the run was measured)")
+	must(cmd.RegisterFlagCompletionFunc(itemsFlag, complete(train.ItemsChoices)))
+}
+
+func (r rankedItems) validate() error {
+	if r == "" {
+		return nil
+	}
+	if err := train.CheckItems(string(r)); err != nil {
+		return usagef("--%s: %w", itemsFlag, err)
+	}
+	return nil
+}
+
+// of has a model rank them.
+func (r rankedItems) of(t *train.Trained) {
+	if r != "" {
+		t.Config.Eval.Items = string(r)
+	}
+}
+
+func runEval(ctx context.Context, s streams, folder string, c runSource, items rankedItems, splits []string, ms []metric.At, asJSON bool) error {
 	trained, set, err := c.open(folder)
 	if err != nil {
 		return err
 	}
+	items.of(trained)
 	if ms == nil {
 		if ms, err = metric.ParseAll(trained.Config.Eval.Metrics); err != nil {
 			return err

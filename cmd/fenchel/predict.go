@@ -21,6 +21,7 @@ func newPredict(s streams) *cobra.Command {
 	var (
 		c        runSource
 		users    wantedUsers
+		items    rankedItems
 		k        int
 		withSeen bool
 		asJSON   bool
@@ -31,7 +32,9 @@ func newPredict(s streams) *cobra.Command {
 		Long: `predict loads the model of a run folder and prints, for each user, the items that
 it ranks highest, with their scores. Users and items are named by the ids of the
 data set's files. Items that the data set knows of a user, in any split, are left
-out unless --with-seen.
+out unless --with-seen, and items without a training pair, of which the model learned
+nothing, unless --items all; how many those are, and which of the users have no
+training pair, is said on standard error.
 
 --users cuts its text at commas, and leaves out blanks around an id. --user takes an
 id as it is, and so does each line of a file named by --users-from.
@@ -48,10 +51,14 @@ are.`,
 			if k < 1 {
 				return usagef("--k: %d is below 1", k)
 			}
-			return runPredict(cmd.Context(), s, args[0], c, users, k, withSeen, asJSON)
+			if err := items.validate(); err != nil {
+				return err
+			}
+			return runPredict(cmd.Context(), s, args[0], c, items, users, k, withSeen, asJSON)
 		},
 	}
 	c.addFlags(cmd)
+	items.addFlag(cmd)
 	f := cmd.Flags()
 	f.StringArrayVar(&users.lists, "users", nil, "ids of users with commas between; may be repeated")
 	f.StringArrayVar(&users.ids, "user", nil, "id of one user, whatever it holds; may be repeated")
@@ -142,11 +149,12 @@ func (w wantedUsers) rows(s streams, set *data.Dataset) (rows []int, err error) 
 	return rows, nil
 }
 
-func runPredict(ctx context.Context, s streams, folder string, c runSource, users wantedUsers, k int, withSeen, asJSON bool) error {
+func runPredict(ctx context.Context, s streams, folder string, c runSource, items rankedItems, users wantedUsers, k int, withSeen, asJSON bool) error {
 	trained, set, err := c.open(folder)
 	if err != nil {
 		return err
 	}
+	items.of(trained)
 	rows, err := users.rows(s, set)
 	if err != nil {
 		return err
@@ -155,7 +163,12 @@ func runPredict(ctx context.Context, s streams, folder string, c runSource, user
 	if err != nil {
 		return err
 	}
-	all := predictions(set, rows, tops)
+	leftOut, err := trained.LeftOut(set)
+	if err != nil {
+		return err
+	}
+	all := predictions(set, rows, tops, len(leftOut))
+	printPredictionNotes(s.err, all, len(leftOut))
 	if !asJSON {
 		printPredictions(s.out, all)
 		return nil
@@ -179,8 +192,10 @@ func itemsOf(p prediction) (ids []string) {
 
 // A prediction is the ranking of one user.
 type prediction struct {
-	User  string       `json:"user"`
-	Items []rankedItem `json:"items"`
+	User          string       `json:"user"`
+	TrainingPairs int          `json:"training_pairs"` // 0: the model learned nothing of the user
+	LeftOut       int          `json:"left_out_items"` // without a training pair
+	Items         []rankedItem `json:"items"`
 }
 
 type rankedItem struct {
@@ -188,15 +203,27 @@ type rankedItem struct {
 	Score float32 `json:"score"`
 }
 
-func predictions(set *data.Dataset, users []int, tops []models.Top) []prediction {
+func predictions(set *data.Dataset, users []int, tops []models.Top, leftOut int) []prediction {
 	all := make([]prediction, len(users))
 	for i, u := range users {
-		all[i] = prediction{User: set.UserName(u), Items: []rankedItem{}}
+		all[i] = prediction{User: set.UserName(u), TrainingPairs: len(set.Train.Of(u)), LeftOut: leftOut, Items: []rankedItem{}}
 		for r, id := range tops[i].IDs {
 			all[i].Items = append(all[i].Items, rankedItem{set.ItemName(int(id)), tops[i].Scores[r]})
 		}
 	}
 	return all
+}
+
+// printPredictionNotes says what the rankings do not show.
+func printPredictionNotes(w io.Writer, all []prediction, leftOut int) {
+	if leftOut > 0 {
+		fmt.Fprintln(w, leftOutNote(leftOut))
+	}
+	for _, p := range all {
+		if p.TrainingPairs == 0 {
+			fmt.Fprintf(w, "user %q has no training pair: the model learned nothing of this user, and the ranking is no prediction\n", p.User)
+		}
+	}
 }
 
 func printPredictions(w io.Writer, all []prediction) {

@@ -110,10 +110,16 @@ func epochLine(e *train.EpochDone, epochs int) string {
 
 // splitScores are the metrics of one split, as reports print them.
 type splitScores struct {
-	Split    string       `json:"split"`
-	Users    int          `json:"users"`    // that the means are over
-	Excluded int          `json:"excluded"` // that have no relevant item
-	Values   []scoreValue `json:"values"`
+	Split    string `json:"split"`
+	Users    int    `json:"users"`    // that the means are over
+	Excluded int    `json:"excluded"` // that have no relevant item
+
+	// Items without a training pair that are left out, and the split's pairs with them,
+	// which count as missed.
+	LeftOut      int `json:"left_out_items"`
+	LeftOutPairs int `json:"left_out_pairs"`
+
+	Values []scoreValue `json:"values"`
 }
 
 type scoreValue struct {
@@ -124,7 +130,7 @@ type scoreValue struct {
 
 // scoresOf returns scores with what is attainable.
 func scoresOf(set *data.Dataset, scores *train.Scores) (splitScores, error) {
-	s := splitScores{Split: scores.Split, Users: scores.Users, Excluded: scores.Excluded}
+	s := splitScores{Split: scores.Split, Users: scores.Users, Excluded: scores.Excluded, LeftOut: scores.LeftOut, LeftOutPairs: scores.LeftOutPairs}
 	var names []string
 	for _, v := range scores.Values {
 		s.Values = append(s.Values, scoreValue{Name: v.Name, Value: v.Value})
@@ -137,7 +143,11 @@ func scoresOf(set *data.Dataset, scores *train.Scores) (splitScores, error) {
 	if err != nil {
 		return s, err
 	}
-	for i, x := range attainable(set, s.Split, ms) {
+	var leftOut []int32
+	if s.LeftOut > 0 {
+		leftOut = set.ColdItems()
+	}
+	for i, x := range attainable(set, s.Split, ms, leftOut) {
 		n := number(x)
 		s.Values[i].Attainable = &n
 	}
@@ -177,6 +187,21 @@ func printScores(w io.Writer, splits []splitScores) {
 	}
 	t.add(users...)
 	t.print(w, "")
+	if n := splits[0].LeftOut; n > 0 {
+		var pairs []string
+		for _, s := range splits {
+			pairs = append(pairs, fmt.Sprintf("%d of %s", s.LeftOutPairs, s.Split))
+		}
+		fmt.Fprintf(w, "\n%s; pairs with them count as missed: %s\n", leftOutNote(n), strings.Join(pairs, ", "))
+	}
+}
+
+// leftOutNote says how many items no ranking holds.
+func leftOutNote(n int) string {
+	if n == 1 {
+		return fmt.Sprintf("1 item without a training pair is left out (%s=%s ranks it)", itemsPath, train.AllItems)
+	}
+	return fmt.Sprintf("%d items without a training pair are left out (%s=%s ranks them)", n, itemsPath, train.AllItems)
 }
 
 // A runReport is what a run reached.

@@ -51,7 +51,15 @@ var settings = []setting{
 	{flag: "seed", path: "train.seed", kind: "n", zero: true, usage: "seed of first weights and of the order of batches"},
 	{flag: "metrics", path: "eval.metrics", kind: "list", usage: "metrics, with commas: " + strings.Join(metric.Names(), ", ") + ", each at a cut-off such as recall@20", complete: completeMetrics},
 	{flag: "every", path: "eval.every", kind: "n", usage: "epochs between evaluations on valid"},
+	{flag: itemsFlag, path: itemsPath, kind: "name", usage: itemsUsage, complete: complete(train.ItemsChoices)},
 }
+
+// Which items rankings hold has a flag where a model is trained and where it is used.
+const (
+	itemsFlag  = "items"
+	itemsPath  = "eval.items"
+	itemsUsage = "items that are ranked: " + train.WarmItems + " (those with a training pair) or " + train.AllItems
+)
 
 // The learning rate is a parameter within the text train.optimizer. It has a
 // flag and, for --set, a path of its own.

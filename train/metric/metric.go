@@ -4,8 +4,9 @@
 //
 // A metric looks at one user's full ranking of all classes: by score
 // descending, ties by lower id. Items whose score is masked (−Inf: those of the
-// train split, and of valid when testing) are not in the ranking. The relevant
-// items are those of the split under test. The value of a split is the mean over
+// train split, and of valid when testing) are not in the ranking, nor are, unless asked
+// for, those that have no pair in the train split. The relevant
+// items are those of the split under test, ranked or not. The value of a split is the mean over
 // the users that have at least one relevant item; the others are excluded and
 // counted.
 //

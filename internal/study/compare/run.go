@@ -61,8 +61,9 @@ type Result struct {
 	Reported    string   `json:"reported_split"` // test, or valid where there is no test
 	Users       int      `json:"users"`          // of the set
 	Items       int      `json:"items"`
-	Tested      int      `json:"users_reported"` // that the reported means are over
-	Metrics     []string `json:"metrics"`        // the first decides: tuning, order of rows, times
+	Tested      int      `json:"users_reported"`           // that the reported means are over
+	LeftOut     int      `json:"left_out_items,omitempty"` // without a training pair; pairs with them count as missed
+	Metrics     []string `json:"metrics"`                  // the first decides: tuning, order of rows, times
 	Seeds       []uint64 `json:"seeds"`
 	Budget      string   `json:"budget"`
 	Parallel    int      `json:"parallel"`
@@ -399,6 +400,9 @@ func (p *comparison) result(ctx context.Context, trials, runs []*task) (*Result,
 		if len(relevant.Of(u)) > 0 {
 			r.Tested++
 		}
+	}
+	if p.Base.Filled().Eval.Items == train.WarmItems {
+		r.LeftOut = len(p.set.ColdItems())
 	}
 	switch {
 	case p.Budget.Steps > 0:

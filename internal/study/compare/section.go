@@ -109,6 +109,9 @@ func (r *Result) Notes() []string {
 		fmt.Sprintf("Interval: the difference of %s on %s from the baseline, seeds averaged, by a paired bootstrap over %d users (%d resamples): what other users would show of these models, not what other seeds would.", r.Metrics[0], r.Reported, r.Tested, r.Resamples),
 		fmt.Sprintf("Times are seconds of training, without evaluation, to 95 %% of the best %s on valid: of the best loss (the mean over seeds; - where it does not get there), and of the run itself.", r.Metrics[0]),
 	}
+	if r.LeftOut > 0 {
+		notes = append(notes, fmt.Sprintf("%d items without a training pair are left out of the rankings (eval.items=all ranks them); pairs with them count as missed.", r.LeftOut))
+	}
 	measured, shared := false, 1
 	for i := range r.Rows {
 		measured = measured || r.Rows[i].Peak > 0
