@@ -98,6 +98,8 @@ type wrongSplit struct{ train, valid, test *Interactions }
 func (w wrongSplit) Split(*Dataset) (train, valid, test *Interactions, err error) {
 	return w.train, w.valid, w.test, nil
 }
+func (wrongSplit) Notes(train, valid, test *Interactions) []string { return nil }
+
 func (wrongSplit) String() string { return "wrong" }
 
 func TestWrongSplitter(t *testing.T) {
