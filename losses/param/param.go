@@ -4,6 +4,7 @@
 package param
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -18,7 +19,7 @@ type Param struct {
 	Doc      string
 	Default  float64   // of a number
 	Min, Max float64   // inclusive bounds of a number; Max may be +Inf
-	Integer  bool      // a number that must be whole
+	Integer  bool      // a number that must be whole; its bounds are finite
 	Probe    []float64 // further numbers that tests run at
 
 	Words       func() []string // the choices of a word, e.g. OneOf("none", "logq")
@@ -28,6 +29,9 @@ type Param struct {
 
 // IsWord reports whether the knob is set to a word or text, not to a number.
 func (p Param) IsWord() bool { return p.Words != nil || p.Free }
+
+// maxInteger bounds the bounds of whole numbers: up to 2⁵³ a float64 has each of them.
+const maxInteger int64 = 1 << 53
 
 // OneOf returns the fixed list of choices of a word parameter.
 func OneOf(words ...string) func() []string { return func() []string { return words } }
@@ -49,6 +53,9 @@ func (p Param) validate() error {
 		}
 		return nil
 	}
+	if p.Integer && !(float64(-maxInteger) <= p.Min && p.Max <= float64(maxInteger)) {
+		return fmt.Errorf("parameter %q is whole and its bounds [%g, %g] are not within ±%d", p.Name, p.Min, p.Max, maxInteger)
+	}
 	for _, x := range append([]float64{p.Default}, p.Probe...) {
 		if _, err := p.number(formatNumber(x)); err != nil {
 			return err
@@ -59,10 +66,46 @@ func (p Param) validate() error {
 
 func formatNumber(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
 
-func (p Param) number(text string) (float64, error) {
+// ErrNumber is the error of Real and Whole for a text that is no number of the kind.
+var ErrNumber = errors.New("not a number")
+
+// Real reads a finite number in decimal notation, such as "-0.5" or "1e-3": the one
+// rule for all texts of settings and flags. NaN, infinities, hexadecimal digits and
+// underscores are ErrNumber; a number beyond the largest float64 is strconv.ErrRange.
+func Real(text string) (float64, error) {
+	if strings.ContainsAny(text, "xX_nN") { // 0x1p4, 1_000, inf, nan
+		return 0, ErrNumber
+	}
 	x, err := strconv.ParseFloat(text, 64)
 	switch {
-	case err != nil || math.IsNaN(x):
+	case errors.Is(err, strconv.ErrRange):
+		return 0, strconv.ErrRange
+	case err != nil:
+		return 0, ErrNumber
+	}
+	return x, nil
+}
+
+// Whole reads a whole number in decimal digits with or without a sign; leading zeros
+// mean nothing, so that "010" is ten. Anything else is ErrNumber, and a number beyond
+// an int64 is strconv.ErrRange.
+func Whole(text string) (int64, error) {
+	n, err := strconv.ParseInt(text, 10, 64)
+	switch {
+	case errors.Is(err, strconv.ErrRange):
+		return 0, strconv.ErrRange
+	case err != nil:
+		return 0, ErrNumber
+	}
+	return n, nil
+}
+
+func (p Param) number(text string) (float64, error) {
+	x, err := Real(text)
+	switch {
+	case errors.Is(err, strconv.ErrRange):
+		return 0, fmt.Errorf("%s=%s is outside [%g, %g]", p.Name, text, p.Min, p.Max)
+	case err != nil:
 		return 0, fmt.Errorf("%s=%q is not a number", p.Name, text)
 	case p.Integer && x != math.Trunc(x):
 		return 0, fmt.Errorf("%s=%s is not a whole number", p.Name, text)

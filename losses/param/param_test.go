@@ -1,7 +1,9 @@
 package param
 
 import (
+	"fmt"
 	"math"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -111,6 +113,8 @@ func TestValidate(t *testing.T) {
 		func(p *Param) { p.Default = math.NaN() },
 		func(p *Param) { p.Probe = []float64{-1} },
 		func(p *Param) { p.Integer, p.Default = true, 0.5 },
+		func(p *Param) { p.Integer, p.Max = true, math.Inf(1) },
+		func(p *Param) { p.Integer, p.Min = true, -1e300 },
 		func(p *Param) { p.Words = OneOf("a") },
 	} {
 		p := number
@@ -146,4 +150,35 @@ func TestSettings(t *testing.T) {
 	_, err = Parse(list, "N=1")
 	require.ErrorAs(t, err, &unknown)
 	require.Equal(t, "N", unknown.Name)
+}
+
+// TestNumbers: a number is decimal and finite, and a whole one has base ten, whatever
+// its zeros in front; everything else is refused, not read as something else.
+func TestNumbers(t *testing.T) {
+	for text, want := range map[string]float64{"0.2": 0.2, "-1e-3": -1e-3, "+5": 5, "010": 10, ".5": 0.5, "1e300": 1e300} {
+		x, err := Real(text)
+		require.NoError(t, err, text)
+		require.InDelta(t, want, x, 0, text)
+	}
+	for _, text := range []string{"", " 1", "1 ", "NaN", "nan", "Inf", "-inf", "+Infinity", "0x10", "0X1p4", "0x1p-2", "1_000", "0x1_0p0", "1,5", "many"} {
+		_, err := Real(text)
+		require.ErrorIs(t, err, ErrNumber, "%q", text)
+		_, err = Parse([]Param{{Name: "x", Doc: "d", Min: math.Inf(-1), Max: math.Inf(1)}}, "x="+text)
+		if text != "" && text != " 1" && text != "1 " && text != "1,5" { // settings are trimmed, and a comma ends them
+			require.EqualError(t, err, fmt.Sprintf("x=%q is not a number", text))
+		}
+	}
+	_, err := Real("1e400")
+	require.ErrorIs(t, err, strconv.ErrRange)
+	for text, want := range map[string]int64{"0": 0, "010": 10, "-7": -7, "+20": 20, "9223372036854775807": math.MaxInt64} {
+		n, err := Whole(text)
+		require.NoError(t, err, text)
+		require.Equal(t, want, n, text)
+	}
+	for _, text := range []string{"", " 1", "2.7", "1e3", "0x10", "0b1", "0o7", "1_000", "NaN", "many"} {
+		_, err := Whole(text)
+		require.ErrorIs(t, err, ErrNumber, "%q", text)
+	}
+	_, err = Whole("9223372036854775808")
+	require.ErrorIs(t, err, strconv.ErrRange)
 }
