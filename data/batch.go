@@ -3,6 +3,7 @@ package data
 import (
 	"fmt"
 	"iter"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -63,11 +64,15 @@ type Batches struct {
 	batch  Batch
 }
 
+// MaxBatch is the largest size of batches: rows are numbered by int32, so no epoch has
+// more.
+const MaxBatch = math.MaxInt32
+
 // NewBatches returns batches of up to size rows over x. The order of each epoch
 // is a function of seed and the epoch's number alone.
 func NewBatches(x *Interactions, rows Rows, size int, seed uint64) (*Batches, error) {
-	if size < 1 {
-		return nil, fmt.Errorf("data: batches of %d rows, want at least 1", size)
+	if size < 1 || size > MaxBatch {
+		return nil, fmt.Errorf("data: batches of %d rows, want at least 1 and at most %d", size, MaxBatch)
 	}
 	if x == nil || x.Len() == 0 {
 		return nil, fmt.Errorf("data: no interactions to make batches of")
@@ -112,8 +117,8 @@ func NewBatches(x *Interactions, rows Rows, size int, seed uint64) (*Batches, er
 // Rows returns the number of rows of an epoch.
 func (b *Batches) Rows() int { return len(b.first) }
 
-// Len returns the number of batches of an epoch.
-func (b *Batches) Len() int { return (len(b.first) + b.size - 1) / b.size }
+// Len returns the number of batches of an epoch, at least 1.
+func (b *Batches) Len() int { return 1 + (len(b.first)-1)/b.size }
 
 // MaxRows returns the largest number of rows of a batch.
 func (b *Batches) MaxRows() int { return min(b.size, len(b.first)) }

@@ -1,6 +1,7 @@
 package data
 
 import (
+	"math"
 	"slices"
 	"testing"
 
@@ -143,5 +144,22 @@ func TestBatchesDoNotAllocate(t *testing.T) {
 			})
 		}
 		require.Equal(t, perEpoch(400), perEpoch(1), rows.String())
+	}
+}
+
+// TestBatchSize: a batch may be larger than an epoch, which is then one step, and sizes
+// that no count of rows reaches are refused, not wrapped around to an epoch of none.
+func TestBatchSize(t *testing.T) {
+	x, _, err := FromPairs(3, 2, []int32{0, 1, 1, 2}, []int32{0, 0, 1, 1}, nil, nil)
+	require.NoError(t, err)
+	for _, rows := range []Rows{ByUser, ByPair} {
+		b, err := NewBatches(x, rows, MaxBatch, 1)
+		require.NoError(t, err)
+		require.Equal(t, 1, b.Len())
+		require.Equal(t, b.Rows(), b.MaxRows())
+		for _, size := range []int{-1, 0, MaxBatch + 1, math.MaxInt} {
+			_, err := NewBatches(x, rows, size, 1)
+			require.ErrorContains(t, err, "at least 1 and at most 2147483647", "%d", size)
+		}
 	}
 }

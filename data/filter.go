@@ -22,14 +22,21 @@ type Filter struct {
 	Core int
 }
 
+// MaxCore is the largest Core: users and items are numbered by int32, so none has more
+// pairs.
+const MaxCore = math.MaxInt32
+
 // Validate reports all faults.
 func (f Filter) Validate() error {
 	var faults []error
 	if m := f.MinRating; m != nil && (math.IsNaN(*m) || math.IsInf(*m, 0)) {
 		faults = append(faults, fmt.Errorf("data: minimum rating %g is not finite", *m))
 	}
-	if f.Core < 0 {
+	switch {
+	case f.Core < 0:
 		faults = append(faults, fmt.Errorf("data: core %d is negative", f.Core))
+	case f.Core > MaxCore:
+		faults = append(faults, fmt.Errorf("data: core %d is above %d", f.Core, MaxCore))
 	}
 	return errors.Join(faults...)
 }

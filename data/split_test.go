@@ -379,6 +379,8 @@ func TestFilterMinRating(t *testing.T) {
 	require.ErrorContains(t, err, "no ratings")
 	_, err = Filter{Core: -1}.Apply(d)
 	require.ErrorContains(t, err, "core -1 is negative")
+	_, err = Filter{Core: 1 << 32}.Apply(d) // not 0
+	require.ErrorContains(t, err, "core 4294967296 is above 2147483647")
 	_, err = Filter{MinRating: new(math.NaN())}.Apply(d)
 	require.ErrorContains(t, err, "minimum rating NaN is not finite")
 }

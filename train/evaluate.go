@@ -13,7 +13,7 @@ import (
 
 // Value is the mean of a metric.
 type Value struct {
-	Name  string  `json:"name"` // e.g. recall@20
+	Name  string  `json:"name"` // canonical text, e.g. recall@20
 	Value float64 `json:"value"`
 }
 
@@ -35,9 +35,14 @@ type Scores struct {
 	PerUser   [][]float64 `json:"-"`
 }
 
-// Get returns the value of a metric by its text, and whether it was measured.
-func (s *Scores) Get(name string) (float64, bool) {
-	i := slices.IndexFunc(s.Values, func(v Value) bool { return v.Name == name })
+// Get returns the value of a metric by its text, in any spelling that metric.Parse
+// takes, and whether it was measured.
+func (s *Scores) Get(text string) (float64, bool) {
+	at, err := metric.Parse(text)
+	if err != nil {
+		return 0, false
+	}
+	i := slices.IndexFunc(s.Values, func(v Value) bool { return v.Name == at.String() })
 	if i < 0 {
 		return 0, false
 	}
@@ -203,7 +208,7 @@ func (t *Trained) Evaluate(ctx context.Context, set *data.Dataset, split string,
 	for m := range ms {
 		s.PerUser[m] = make([]float64, s.Users)
 	}
-	err = t.ranking(ctx, s.UserIndex, masker(masks), leftOut, metric.MaxK(ms), func(i int, top models.Top) {
+	err = t.ranking(ctx, s.UserIndex, masker(masks), leftOut, min(metric.MaxK(ms), set.Items), func(i int, top models.Top) {
 		rel := relevant.Of(int(s.UserIndex[i]))
 		hit := make([]bool, len(top.IDs))
 		for r, id := range top.IDs {
@@ -237,6 +242,7 @@ func (t *Trained) Predict(ctx context.Context, set *data.Dataset, users []int, k
 	if k < 1 {
 		return nil, fmt.Errorf("train: k=%d is below 1", k)
 	}
+	k = min(k, set.Items) // there are no more to rank
 	ids := make([]int32, len(users))
 	for i, u := range users {
 		if u < 0 || u >= set.Users {

@@ -15,7 +15,7 @@ func attainable(set *data.Dataset, split string, ms []metric.At, leftOut []int32
 	if split == "test" {
 		relevant, masks = set.Test, []*data.Interactions{set.Train, set.Valid}
 	}
-	k := metric.MaxK(ms)
+	k := min(metric.MaxK(ms), set.Items)
 	sums := make([]float64, len(ms))
 	scores := make([]float32, set.Items)
 	masked := make([]bool, set.Items)

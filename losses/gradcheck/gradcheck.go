@@ -30,9 +30,13 @@ const (
 	Tolerance32 = 1e-4
 )
 
+// MaxK is the largest K: all settings of a loss stand in one graph, each with arrays of
+// rows·K and width·K numbers at both precisions.
+const MaxK = 1 << 20
+
 // Config is the size of a check. Fields have no defaults.
 type Config struct {
-	K     int     // candidates of a row, ≥ 1
+	K     int     // candidates of a row, from 1 to MaxK
 	Scale float64 // standard deviation of the scores, > 0
 	Seed  uint64  // of scores, targets and upstream gradients
 }
@@ -40,8 +44,8 @@ type Config struct {
 // Validate reports all faults.
 func (c Config) Validate() error {
 	var faults []error
-	if c.K < 1 {
-		faults = append(faults, fmt.Errorf("gradcheck: K = %d; want at least 1", c.K))
+	if c.K < 1 || c.K > MaxK {
+		faults = append(faults, fmt.Errorf("gradcheck: K = %d; want at least 1 and at most %d", c.K, MaxK))
 	}
 	if !(c.Scale > 0) || math.IsInf(c.Scale, 0) {
 		faults = append(faults, fmt.Errorf("gradcheck: scale = %g; want a positive number", c.Scale))

@@ -17,6 +17,7 @@ package metric
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -66,16 +67,20 @@ func Names() []string { return registry.Names() }
 // the choices.
 func Lookup(name string) (*Metric, error) { return registry.Lookup(name) }
 
+// MaxCutoff is the largest K: classes are numbered by int32, so none ranks more.
+const MaxCutoff = math.MaxInt32
+
 // At is a metric at a cut-off, such as recall@20.
 type At struct {
 	*Metric
-	K int // ≥ 1
+	K int // from 1 to MaxCutoff
 }
 
-// String returns the text form: Parse(a.String()) equals a.
+// String returns the canonical text: Parse(a.String()) equals a.
 func (a At) String() string { return a.Name + "@" + strconv.Itoa(a.K) }
 
-// Parse reads "name@K". The error names what is wrong and lists the choices.
+// Parse reads "name@K"; see [param.Whole] for what K may look like. The error names
+// what is wrong and lists the choices.
 func Parse(text string) (At, error) {
 	name, cut, ok := strings.Cut(strings.TrimSpace(text), "@")
 	m, err := Lookup(name)
@@ -85,11 +90,11 @@ func Parse(text string) (At, error) {
 	if !ok {
 		return At{}, fmt.Errorf("metric: %q lacks its cut-off, as in %s@20", text, name)
 	}
-	k, err := strconv.Atoi(cut)
-	if err != nil || k < 1 {
-		return At{}, fmt.Errorf("metric: the cut-off of %q is not a whole number of at least 1", text)
+	k, err := param.Whole(cut)
+	if err != nil || k < 1 || k > MaxCutoff {
+		return At{}, fmt.Errorf("metric: the cut-off of %q is not a whole number of at least 1 and at most %d", text, MaxCutoff)
 	}
-	return At{m, k}, nil
+	return At{m, int(k)}, nil
 }
 
 // ParseAll reads several texts. A metric given twice is an error.

@@ -111,6 +111,17 @@ func TestParse(t *testing.T) {
 	}
 	_, err = ParseAll([]string{"recall@20", "recall@20"})
 	require.ErrorContains(t, err, "twice")
+	for _, text := range []string{"recall@020", "recall@+20", " recall@20 "} {
+		at, err := Parse(text)
+		require.NoError(t, err)
+		require.Equal(t, "recall@20", at.String(), "every spelling has one canonical text")
+	}
+	_, err = Parse("recall@2147483647")
+	require.NoError(t, err)
+	for _, text := range []string{"recall@2147483648", "recall@9223372036854775807", "recall@9223372036854775808", "recall@1e1", "recall@0x10", "recall@1_0"} {
+		_, err := Parse(text)
+		require.ErrorContains(t, err, "at least 1 and at most 2147483647", text)
+	}
 }
 
 func TestRegisterPanics(t *testing.T) {
