@@ -1,9 +1,9 @@
 package train
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
-	"math"
 	"reflect"
 	"slices"
 	"strconv"
@@ -15,6 +15,7 @@ import (
 
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/losses"
+	"github.com/fenchel-ml/fenchel/losses/param"
 	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/train/metric"
 	"github.com/fenchel-ml/fenchel/train/optim"
@@ -26,7 +27,9 @@ import (
 // same bits.
 //
 // Its text is YAML: groups data, model, train and eval, and the texts loss and
-// candidates.
+// candidates. Parse, and Set for flags, read every value by one rule; what they are
+// given is never taken for a default, so that "epochs: 0" is an error and no run of 40
+// epochs.
 type Config struct {
 	Data DataConfig `yaml:"data,omitempty"`
 
@@ -165,9 +168,13 @@ func CheckItems(text string) error {
 	return nil
 }
 
-// Filled returns c with the defaults written out: what a run records, so that a
-// later change of a default does not change what it reproduces.
+// Filled returns c with the defaults written out and every text in its canonical form,
+// the one that all spellings of a setting share ("softmax:tau=1.0" is "softmax"): what
+// a run records, so that a later change of a default does not change what it
+// reproduces, and what runs are compared by. A text that denotes nothing stays as it
+// is; Validate reports it.
 func (c Config) Filled() Config {
+	c = c.canonical() // defaults depend on what is given, not on how it is spelled
 	set(&c.Data.Source, "demo")
 	set(&c.Model.Name, "mf")
 	set(&c.Model.Dim, 64)
@@ -178,11 +185,14 @@ func (c Config) Filled() Config {
 		c.Eval.Metrics = []string{"recall@20", "ndcg@20"}
 	}
 	set(&c.Train.Monitor, c.Eval.Metrics[0])
-	s, err := parseSolver(c.Train.Solver)
-	if err != nil { // Validate says so; the rest is held against the default
-		s, _ = parseSolver("gradient")
+	solver, err := solvers.Lookup("gradient")
+	if err != nil { // a mistake of this package
+		panic("train: " + err.Error())
 	}
-	s.Spec.fill(&c)
+	if s, err := parseSolver(c.Train.Solver); err == nil { // else Validate says so; the rest is held against the default
+		solver = s.Spec
+	}
+	solver.fill(&c)
 	loss, err := models.Resolve(c.Loss, c.Candidates, 0)
 	if err == nil {
 		c.Candidates = loss.Candidates
@@ -199,7 +209,7 @@ func (c Config) Filled() Config {
 	case models.Dot:
 		set(&c.Model.Temperature, 1)
 	}
-	return c
+	return c.canonical()
 }
 
 // set gives a field its default.
@@ -228,20 +238,15 @@ func (c Config) Validate() error {
 	fault("data", c.Data.Config().Validate())
 	_, err := models.Parse(c.Model.Name)
 	fault("model.name", err)
-	check("model.dim", c.Model.Dim >= 1, "%d is below 1", c.Model.Dim)
 	check("model.score", slices.Contains(models.Scores(), models.Score(c.Model.Score)),
 		"unknown score %q; the choices are %v", c.Model.Score, models.Scores())
-	check("model.temperature", c.Model.Temperature > 0 && !math.IsInf(c.Model.Temperature, 0), "%g is not above 0", c.Model.Temperature)
-	check("model.init", c.Model.Init > 0 && !math.IsInf(c.Model.Init, 0), "%g is not above 0", c.Model.Init)
 	_, err = models.ParseHead(c.Candidates)
 	fault("candidates", err)
 	solver, err := parseSolver(c.Train.Solver)
 	fault("train.solver", err)
-	check("train.epochs", c.Train.Epochs >= 1, "%d is below 1", c.Train.Epochs)
 	if err == nil {
 		solver.Spec.check(given, c, fault)
 	}
-	check("train.patience", c.Train.Patience >= 0, "%d is below 0", c.Train.Patience)
 	ats, err := metric.ParseAll(c.Eval.Metrics)
 	fault("eval.metrics", err)
 	if err == nil {
@@ -249,8 +254,12 @@ func (c Config) Validate() error {
 		fault("train.monitor", err)
 		check("train.monitor", err != nil || slices.Contains(ats, at), "%s is not among eval.metrics (%s)", c.Train.Monitor, strings.Join(c.Eval.Metrics, ", "))
 	}
-	check("eval.every", c.Eval.Every >= 1, "%d is below 1", c.Eval.Every)
 	fault("eval.items", CheckItems(c.Eval.Items))
+	for _, path := range Paths() {
+		if b, ok := bounds[path]; ok && !strings.HasPrefix(path, "data.") { // package data has said those
+			fault(path, b.check(c.field(path)))
+		}
+	}
 	if len(faults) == 0 {
 		return nil
 	}
@@ -271,9 +280,6 @@ func checkGradient(_, c Config, fault func(path string, err error)) {
 	}
 	_, err = data.ParseRows(c.Train.Rows)
 	fault("train.rows", err)
-	if c.Train.Batch < 1 {
-		fault("train.batch", fmt.Errorf("%d is below 1", c.Train.Batch))
-	}
 	_, err = optim.Parse(c.Train.Optimizer)
 	fault("train.optimizer", err)
 	_, err = optim.ParseSchedule(c.Train.Schedule)
@@ -292,11 +298,13 @@ func (c Config) String() string {
 	return string(b)
 }
 
-// Parse reads YAML. An unknown key, a key given twice or a value of the wrong
-// kind is an error that names the line; Parse does not Validate.
+// Parse reads YAML, with or without a byte order mark. Every value is read as Set reads
+// its text: quotes change nothing, a sequence is a list. An unknown key, a key given
+// twice, a key without a value or a value that Set refuses is an error that names the
+// line; Parse does not Validate.
 func Parse(text []byte) (Config, error) {
 	var c Config
-	file, err := parser.ParseBytes(text, 0)
+	file, err := parser.ParseBytes(bytes.TrimPrefix(text, []byte("\ufeff")), 0)
 	if err != nil {
 		return Config{}, yamlError(err)
 	}
@@ -306,17 +314,8 @@ func Parse(text []byte) (Config, error) {
 	case n > 1:
 		return Config{}, fmt.Errorf("config: %d YAML documents, want one", n)
 	}
-	paths := map[int]string{}
-	if err := knownKeys(file.Docs[0].Body, reflect.TypeFor[Config](), "", paths); err != nil {
-		return Config{}, err
-	}
-	if err := yaml.Unmarshal(text, &c); err != nil {
-		var wrong *yaml.TypeError
-		if errors.As(err, &wrong) && wrong.Token != nil {
-			line := wrong.Token.Position.Line
-			return Config{}, fmt.Errorf("config: line %d: %s wants %s, not %q", line, paths[line], wrong.DstType, wrong.Token.Value)
-		}
-		return Config{}, yamlError(err)
+	if err := c.read(file.Docs[0].Body, reflect.TypeFor[Config](), "", map[string]ast.Node{}); err != nil {
+		return Config{}, fmt.Errorf("config: %w", err)
 	}
 	return c, nil
 }
@@ -330,9 +329,9 @@ func yamlError(err error) error {
 	return fmt.Errorf("config: %w", err)
 }
 
-// knownKeys holds the keys of a mapping against the fields of t, and notes which
-// setting each line's value is of.
-func knownKeys(n ast.Node, t reflect.Type, path string, paths map[int]string) error {
+// read sets what a mapping of the fields of t gives. Anchors are those of the nodes
+// before.
+func (c *Config) read(n ast.Node, t reflect.Type, path string, anchors map[string]ast.Node) error {
 	var values []*ast.MappingValueNode
 	switch m := n.(type) {
 	case *ast.MappingNode:
@@ -342,22 +341,87 @@ func knownKeys(n ast.Node, t reflect.Type, path string, paths map[int]string) er
 	case *ast.NullNode:
 		return nil // a group with nothing in it
 	default:
-		return fmt.Errorf("config: line %d: %s holds settings, not a %s", n.GetToken().Position.Line, quote(path), strings.ToLower(n.Type().String()))
+		return fmt.Errorf("line %d: %s holds settings, not a %s", n.GetToken().Position.Line, quote(path), strings.ToLower(n.Type().String()))
 	}
 	for _, v := range values {
 		key := v.Key.GetToken().Value
 		f, ok := fieldOf(t, key)
 		if !ok {
-			return fmt.Errorf("config: line %d: unknown key %q%s; the choices are %s",
+			return fmt.Errorf("line %d: unknown key %q%s; the choices are %s",
 				v.Key.GetToken().Position.Line, key, in(path), strings.Join(keysOf(t), ", "))
 		}
-		if f.Type.Kind() != reflect.Struct {
-			paths[v.Value.GetToken().Position.Line] = strings.TrimPrefix(path+"."+key, ".")
-		} else if err := knownKeys(v.Value, f.Type, key, paths); err != nil {
-			return err
+		if f.Type.Kind() == reflect.Struct {
+			if err := c.read(v.Value, f.Type, key, anchors); err != nil {
+				return err
+			}
+			continue
+		}
+		at := strings.TrimPrefix(path+"."+key, ".")
+		value := plain(v.Value, anchors)
+		texts, err := textsOf(value, anchors)
+		if err == nil {
+			_, isList := value.(*ast.SequenceNode)
+			err = c.set(at, texts, isList)
+		}
+		var wrong *wrongKind
+		if errors.As(err, &wrong) {
+			err = fmt.Errorf("%s wants %s, not %q", at, wrong.kind, wrong.text)
+		} else if errors.Is(err, errNoText) {
+			err = fmt.Errorf("%s: %w", at, err)
+		}
+		if err != nil {
+			return fmt.Errorf("line %d: %w", v.Value.GetToken().Position.Line, err)
 		}
 	}
 	return nil
+}
+
+// plain returns the node that an anchor marks or an alias stands for.
+func plain(n ast.Node, anchors map[string]ast.Node) ast.Node {
+	switch m := n.(type) {
+	case *ast.AnchorNode:
+		anchors[m.Name.GetToken().Value] = m.Value
+		return m.Value
+	case *ast.AliasNode:
+		if to, ok := anchors[m.Value.GetToken().Value]; ok {
+			return to
+		}
+	}
+	return n
+}
+
+// errNoText is the error of a node that has no text.
+var errNoText = errors.New("no value")
+
+// textsOf returns the text of a scalar as it is written, without its quotes, or those
+// of a sequence of scalars.
+func textsOf(n ast.Node, anchors map[string]ast.Node) (texts []string, err error) {
+	switch m := n.(type) {
+	case *ast.StringNode:
+		return []string{m.Value}, nil
+	case *ast.LiteralNode:
+		return []string{m.Value.Value}, nil
+	case *ast.BoolNode, *ast.IntegerNode, *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
+		return []string{n.GetToken().Value}, nil
+	case *ast.NullNode:
+		return nil, fmt.Errorf("it has %w; leave the key out for its default", errNoText)
+	case *ast.SequenceNode:
+		for _, v := range m.Values {
+			v = plain(v, anchors)
+			if _, nested := v.(*ast.SequenceNode); nested {
+				return nil, fmt.Errorf("a list in a list is %w", errNoText)
+			}
+			more, err := textsOf(v, anchors)
+			if err != nil {
+				return nil, err
+			}
+			texts = append(texts, more...)
+		}
+		return texts, nil
+	case *ast.AliasNode:
+		return nil, fmt.Errorf("no anchor stands before *%s, so it has %w", m.Value.GetToken().Value, errNoText)
+	}
+	return nil, fmt.Errorf("a %s is %w", strings.ToLower(n.Type().String()), errNoText)
 }
 
 func quote(path string) string {
@@ -409,60 +473,112 @@ func Paths() (paths []string) {
 	return paths
 }
 
-// Set gives the setting at path, such as "train.epochs", a value; a list is
-// written with commas. The error of an unknown path lists the choices.
+// Set gives the setting at path, such as "train.epochs", a value; a list is written
+// with commas. Numbers are decimal and finite (see package param), whole ones in base
+// ten whatever their leading zeros; "true", "false", "1" and "0" are truth values. A
+// value that a field cannot tell from its default, such as an empty text, or zero where
+// zero is no choice, is an error: c without it has the default. The error of an unknown
+// path lists the choices. Set does not Validate.
 func (c *Config) Set(path, value string) error {
 	if !slices.Contains(Paths(), path) {
 		return fmt.Errorf("config: unknown setting %q; the choices are %s", path, strings.Join(Paths(), ", "))
 	}
-	v := c.field(path)
-	var err error
-	switch p := v.Addr().Interface().(type) {
-	case *string:
-		*p = value
-	case *int:
-		*p, err = strconv.Atoi(value)
-	case *uint64:
-		*p, err = strconv.ParseUint(value, 10, 64)
-	case *float64:
-		*p, err = strconv.ParseFloat(value, 64)
-	case **float64:
-		*p = new(float64)
-		**p, err = strconv.ParseFloat(value, 64)
-	case *bool:
-		*p, err = strconv.ParseBool(value)
-	case *[]string:
-		*p = nil
-		for part := range strings.SplitSeq(value, ",") {
-			*p = append(*p, strings.TrimSpace(part))
-		}
-	default:
-		panic("train: config: no rule to set a " + v.Type().String())
-	}
-	if err != nil {
-		kind := v.Type()
-		if kind.Kind() == reflect.Pointer {
-			kind = kind.Elem()
-		}
-		return fmt.Errorf("config: %s=%q is not a %s", path, value, kind)
+	if err := c.set(path, []string{value}, false); err != nil {
+		return fmt.Errorf("config: %w", err)
 	}
 	return nil
+}
+
+// set is Set of one of Paths to texts: those of a list, or one that Set is given.
+func (c *Config) set(path string, texts []string, isList bool) error {
+	v := c.field(path)
+	if list, ok := v.Addr().Interface().(*[]string); ok {
+		if !isList {
+			texts = strings.Split(texts[0], ",")
+		}
+		*list = nil
+		for _, text := range texts {
+			if text = strings.TrimSpace(text); text == "" {
+				return fmt.Errorf("%s=%q has an empty entry", path, strings.Join(texts, ","))
+			}
+			*list = append(*list, text)
+		}
+		if len(*list) == 0 {
+			return fmt.Errorf("%s=[] is no choice; leave the setting out for its default", path)
+		}
+		return nil
+	}
+	if isList {
+		return fmt.Errorf("%s wants %s, not a list", path, kindOf(v))
+	}
+	text := texts[0]
+	switch err := readInto(v, text); {
+	case errors.Is(err, strconv.ErrRange):
+		return fmt.Errorf("%s=%q is out of range; want %s", path, text, bounds[path])
+	case err != nil:
+		return &wrongKind{path, text, kindOf(v)}
+	}
+	if v.IsZero() && v.Kind() != reflect.Bool && !bounds[path].holds(0) {
+		return fmt.Errorf("%s=%q is no choice; leave the setting out for its default", path, text)
+	}
+	return nil
+}
+
+// A wrongKind is the error of a text that is none of the kind of a setting.
+type wrongKind struct{ path, text, kind string }
+
+func (w *wrongKind) Error() string { return fmt.Sprintf("%s=%q is not a %s", w.path, w.text, w.kind) }
+
+func kindOf(v reflect.Value) string { return strings.TrimPrefix(v.Type().String(), "*") }
+
+// readInto is the one reader of values: it stores in v, a field of a Config, what text
+// says. An optional number is a pointer, so that a given zero differs from none.
+func readInto(v reflect.Value, text string) (err error) {
+	switch p := v.Addr().Interface().(type) {
+	case *string:
+		*p = text
+	case *int:
+		var n int64
+		if n, err = param.Whole(text); err == nil {
+			if *p = int(n); int64(*p) != n {
+				err = strconv.ErrRange
+			}
+		}
+	case *uint64:
+		if *p, err = strconv.ParseUint(text, 10, 64); errors.Is(err, strconv.ErrRange) {
+			err = strconv.ErrRange
+		}
+	case *float64:
+		*p, err = param.Real(text)
+	case **float64:
+		*p = new(float64)
+		**p, err = param.Real(text)
+	case *bool:
+		*p, err = strconv.ParseBool(text)
+	default:
+		panic("train: config: no rule to read a " + v.Type().String())
+	}
+	return err
 }
 
 // field returns the field at one of Paths.
 func (c *Config) field(path string) reflect.Value {
 	v := reflect.ValueOf(c).Elem()
 	for key := range strings.SplitSeq(path, ".") {
-		f, _ := fieldOf(v.Type(), key)
+		f, ok := fieldOf(v.Type(), key)
+		if !ok {
+			panic("train: config: no setting " + path)
+		}
 		v = v.FieldByIndex(f.Index)
 	}
 	return v
 }
 
-// get returns the text of the setting at one of Paths.
-func (c Config) get(path string) string {
+// get returns the text of the setting at one of Paths, "" of an optional one that is
+// not set.
+func (c *Config) get(path string) string {
 	v := c.field(path)
-	if v.Kind() == reflect.Pointer { // a setting that may be absent
+	if v.Kind() == reflect.Pointer {
 		if v.IsNil() {
 			return ""
 		}

@@ -1,11 +1,19 @@
 package train
 
 import (
+	"fmt"
 	"math"
+	"reflect"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fenchel-ml/fenchel/losses"
+	"github.com/fenchel-ml/fenchel/losses/param"
+	"github.com/fenchel-ml/fenchel/models"
 )
 
 const everything = `data:
@@ -175,4 +183,268 @@ func FuzzParse(f *testing.F) {
 		require.NoError(t, err)
 		require.Equal(t, c.Filled(), again.Filled())
 	})
+}
+
+// TestCanonical: all spellings of a setting are one text in a completed configuration.
+func TestCanonical(t *testing.T) {
+	for _, c := range []struct{ path, given, want string }{
+		{"data.source", "demo:users=3000,seed=1", "demo"},
+		{"data.source", "demo: items = 300 , users=0200", "demo:users=200,items=300"},
+		{"data.source", "./demo:users=3000", "./demo:users=3000"},
+		{"data.split", " ratio: 0.80, .1,0.1", "ratio:0.8,0.1,0.1,seed=1"},
+		{"data.split", "leave-one-out", "leave-one-out:seed=1"},
+		{"model.name", " mf:", "mf"},
+		{"loss", "softmax:tau=1.0", "softmax"},
+		{"loss", " softmax: smoothing=0.10 , tau=2e-1", "softmax:tau=0.2,smoothing=0.1"},
+		{"loss", "sampled-softmax:n=1e3", "sampled-softmax:n=1000"},
+		{"loss", "sampled-softmax: sampler=popularity, n = 1000,tau=1", "sampled-softmax:n=1000,sampler=popularity"},
+		{"loss", "sampled-softmax:sampler=popularity, beta=0.250", "sampled-softmax:sampler=popularity,beta=0.25"},
+		{"loss", "gbce:n=256,t=.75", "gbce"},
+		{"loss", "gbce:beta=0.25", "gbce:beta=0.25"}, // else it would follow from t and the draws
+		{"loss", "hsm:", "hsm"},
+		{"candidates", "all ", "all"},
+		{"candidates", "sampled: n=0512,sampler = uniform", "sampled"},
+		{"train.solver", "gradient:", "gradient"},
+		{"train.optimizer", "adam: mode=dense, lr=1e-2", "adam:lr=0.01,mode=dense"},
+		{"train.schedule", "cosine:warmup=1.0", "cosine:warmup=1"},
+		{"train.monitor", " recall@020", "recall@20"},
+		{"eval.metrics", "ndcg@+20,recall@020", "[ndcg@20 recall@20]"},
+	} {
+		var given Config
+		require.NoError(t, given.Set(c.path, c.given))
+		full := given.Filled()
+		require.Equal(t, c.want, full.get(c.path), "%s=%q", c.path, c.given)
+		require.Equal(t, full, full.Filled(), "it is canonical already")
+		if c.path != "train.monitor" {
+			require.NoError(t, given.Validate(), "%s=%q", c.path, c.given)
+		}
+		var want Config
+		require.NoError(t, want.Set(c.path, strings.ReplaceAll(strings.Trim(c.want, "[]"), " ", ",")))
+		require.Equal(t, want.Filled(), full, "the defaults are those of the canonical text")
+	}
+	// Texts that denote nothing stay for Validate to name.
+	c := Config{Loss: "softmx: tau=1", Candidates: "sampled:m=1", Eval: EvalConfig{Metrics: []string{"recal@020"}}}
+	require.Equal(t, "softmx: tau=1", c.Filled().Loss)
+	require.Equal(t, "sampled:m=1", c.Filled().Candidates)
+	require.Equal(t, []string{"recal@020"}, c.Filled().Eval.Metrics)
+	// What is completed shares nothing with what was given.
+	metrics := []string{"recall@020"}
+	Config{Eval: EvalConfig{Metrics: metrics}}.Filled()
+	require.Equal(t, "recall@020", metrics[0])
+}
+
+// TestCanonicalLosses: the canonical text of every loss and composition, at each setting
+// that tests probe, means what the text meant, and is its own.
+func TestCanonicalLosses(t *testing.T) {
+	n := 0
+	for _, name := range losses.AllNames() {
+		r, err := models.Resolve(name, "", 0)
+		require.NoError(t, err)
+		params := r.Loss.Spec.Params
+		if r.Composition != nil {
+			params = slices.Concat(r.Composition.Params, params, r.Head.Params)
+		}
+		for i, p := range params {
+			if p.Free || slices.ContainsFunc(params[:i], func(q param.Param) bool { return q.Name == p.Name }) {
+				continue
+			}
+			texts := []string{strconv.FormatFloat(p.Default, 'f', -1, 64)}
+			if p.IsWord() {
+				texts = p.Words()
+			}
+			for _, x := range p.Probe {
+				texts = append(texts, strconv.FormatFloat(x, 'f', -1, 64))
+			}
+			for _, value := range texts {
+				want, err := models.Resolve(name+":"+p.Name+"="+value, "", 100)
+				if err != nil {
+					continue // a word may call for other settings
+				}
+				if x, err := strconv.ParseFloat(value, 64); err == nil && !p.IsWord() {
+					value = strconv.FormatFloat(x, 'e', -1, 64)
+				}
+				text := name + ": " + p.Name + " = " + value
+				canonical := CanonicalLoss(text, "")
+				got, err := models.Resolve(canonical, "", 100)
+				require.NoError(t, err, "%s: %s", text, canonical)
+				require.Equal(t, want.Loss.String(), got.Loss.String(), "%s: %s", text, canonical)
+				require.Equal(t, want.Head.String(), got.Head.String(), "%s: %s", text, canonical)
+				require.Equal(t, want.Values, got.Values)
+				require.Equal(t, canonical, CanonicalLoss(canonical, ""), text)
+				require.NotContains(t, canonical, " ")
+				n++
+			}
+		}
+	}
+	require.Greater(t, n, 100)
+}
+
+// TestOneReader: a value means the same in a file, quoted or not, and given to Set.
+func TestOneReader(t *testing.T) {
+	for _, c := range []struct {
+		path, text string
+		want       any    // nil: an error
+		part       string // of the error
+	}{
+		{"train.epochs", "010", 10, ""},
+		{"train.epochs", "+7", 7, ""},
+		{"train.epochs", "0", nil, `train.epochs="0" is no choice`},
+		{"train.epochs", "00", nil, "is no choice"},
+		{"train.epochs", "2.7", nil, "2.7"},
+		{"train.epochs", "3.0", nil, "3.0"},
+		{"train.epochs", "1e1", nil, "1e1"},
+		{"train.epochs", "0x10", nil, "0x10"},
+		{"train.epochs", "0o10", nil, "0o10"},
+		{"train.epochs", "0b11", nil, "0b11"},
+		{"train.epochs", "1_000", nil, "1_000"},
+		{"train.epochs", "true", nil, "true"},
+		{"train.epochs", ".nan", nil, ".nan"},
+		{"train.epochs", "99999999999999999999", nil, "1 to 2147483647"},
+		{"train.patience", "0", 0, ""},
+		{"train.seed", "010", uint64(10), ""},
+		{"train.seed", "0", uint64(0), ""},
+		{"train.seed", "18446744073709551615", uint64(math.MaxUint64), ""},
+		{"train.seed", "18446744073709551616", nil, "0 to 18446744073709551615"},
+		{"train.seed", "-1", nil, "-1"},
+		{"train.seed", "0x10", nil, "0x10"},
+		{"model.temperature", "0", nil, `model.temperature="0" is no choice`},
+		{"model.temperature", "0.0", nil, "is no choice"},
+		{"model.temperature", "1e-400", nil, "is no choice"},
+		{"model.temperature", "1e400", nil, "above 0"},
+		{"model.temperature", "01e-1", 0.1, ""},
+		{"model.temperature", "NaN", nil, "NaN"},
+		{"model.temperature", ".nan", nil, ".nan"},
+		{"model.temperature", "Inf", nil, "Inf"},
+		{"model.temperature", ".inf", nil, ".inf"},
+		{"model.temperature", "0x1p-2", nil, "0x1p-2"},
+		{"model.temperature", "1_0.5", nil, "1_0.5"},
+		{"data.min_rating", "-0.5", -0.5, ""},
+		{"data.core", "0", 0, ""},
+		{"model.bias", "false", false, ""},
+		{"model.bias", "1", true, ""},
+		{"model.bias", "yes", nil, "yes"},
+		{"data.source", "010", "010", ""},
+		{"data.source", "1_000", "1_000", ""},
+		{"data.source", "1e3", "1e3", ""},
+		{"data.source", "true", "true", ""},
+		{"data.format", "", nil, `data.format="" is no choice`},
+		{"loss", "", nil, "is no choice"},
+		{"eval.metrics", "recall@5, ndcg@10", []string{"recall@5", "ndcg@10"}, ""},
+		{"eval.metrics", "recall@5,", nil, "empty entry"},
+	} {
+		group, key, grouped := strings.Cut(c.path, ".")
+		file := func(value string) (Config, error) {
+			if !grouped {
+				return Parse([]byte(group + ": " + value))
+			}
+			return Parse([]byte("# two lines\n" + group + ":\n  " + key + ": " + value + "\n"))
+		}
+		readers := map[string]func() (Config, error){
+			"set":    func() (x Config, err error) { err = x.Set(c.path, c.text); return x, err },
+			"single": func() (Config, error) { return file("'" + c.text + "'") },
+			"double": func() (Config, error) { return file(`"` + c.text + `"`) },
+			"anchor": func() (Config, error) { return file("&x '" + c.text + "'") },
+		}
+		if c.text != "" && !strings.HasSuffix(c.text, ",") {
+			readers["plain"] = func() (Config, error) { return file(c.text) }
+		}
+		for name, read := range readers {
+			got, err := read()
+			if c.want == nil {
+				require.Error(t, err, "%s: %s=%s", name, c.path, c.text)
+				require.ErrorContains(t, err, c.part, name)
+				require.ErrorContains(t, err, c.path, name)
+				if grouped && name != "set" {
+					require.ErrorContains(t, err, "line 3", name)
+				}
+				continue
+			}
+			require.NoError(t, err, "%s: %s=%s", name, c.path, c.text)
+			require.Equal(t, c.want, reflect.Indirect(got.field(c.path)).Interface(), "%s: %s=%s", name, c.path, c.text)
+		}
+	}
+	for text, want := range map[string]string{
+		"train:\n  epochs:\n":                       "line 2: train.epochs: it has no value; leave the key out",
+		"train: {epochs: null}":                     "line 1: train.epochs: it has no value",
+		"loss: ~":                                   "line 1: loss: it has no value",
+		"train: {epochs: [3]}":                      "train.epochs wants int, not a list",
+		"train: {epochs: {a: 3}}":                   "train.epochs: a mapping",
+		"loss: !!str softmax":                       "loss: a tag is no value",
+		"eval: {metrics: []}":                       "eval.metrics=[] is no choice",
+		"eval: {metrics: [recall@5, [ndcg@5]]}":     "a list in a list",
+		"eval: {metrics: [recall@5, ]}\nloss: \"\"": "line 2: loss=\"\" is no choice",
+		"loss: *nowhere":                            "nowhere",
+	} {
+		_, err := Parse([]byte(text))
+		require.ErrorContains(t, err, want, text)
+	}
+	c, err := Parse([]byte("eval: {metrics: [&a recall@020, ndcg@5]}\ntrain:\n  monitor: *a\n"))
+	require.NoError(t, err)
+	require.Equal(t, []string{"recall@020", "ndcg@5"}, c.Eval.Metrics)
+	require.Equal(t, "recall@020", c.Train.Monitor)
+	c, err = Parse([]byte("\ufeff" + everything))
+	require.NoError(t, err, "a byte order mark is no part of a key")
+	want, err := Parse([]byte(everything))
+	require.NoError(t, err)
+	require.Equal(t, want, c)
+
+	// An optional number: a given zero is not none.
+	var optional struct{ x *float64 }
+	v := reflect.ValueOf(&optional).Elem().Field(0)
+	v = reflect.NewAt(v.Type(), v.Addr().UnsafePointer()).Elem()
+	require.NoError(t, readInto(v, "0"))
+	require.NotNil(t, optional.x)
+	require.Zero(t, *optional.x)
+	require.Equal(t, "float64", kindOf(v))
+	require.ErrorIs(t, readInto(v, "many"), param.ErrNumber)
+}
+
+// TestBounds: each setting that is a number has a bound on both sides, and Validate
+// names it for a Config that no reader has seen.
+func TestBounds(t *testing.T) {
+	numbers := 0
+	for _, path := range Paths() {
+		var c Config
+		v := c.field(path)
+		b, ok := bounds[path]
+		if v.Kind() == reflect.Pointer { // optional
+			v.Set(reflect.New(v.Type().Elem()))
+			v = v.Elem()
+		}
+		switch v.Kind() {
+		case reflect.Int:
+			numbers++
+			require.True(t, ok && b.least >= 0 && b.most <= math.MaxInt32, "%s: %v", path, b)
+			for _, x := range []int64{int64(b.most) + 1, math.MaxInt64} {
+				v.SetInt(x)
+				require.ErrorContains(t, c.Validate(), strings.TrimPrefix(path, "data."), "%d", x)
+				require.ErrorContains(t, c.Validate(), fmt.Sprint(int64(b.most)), "%d", x)
+				var again Config
+				if err := again.Set(path, fmt.Sprint(x)); err == nil {
+					require.Error(t, again.Validate())
+				}
+			}
+			v.SetInt(int64(b.most))
+			require.NoError(t, c.Validate(), "%s: the bound itself", path)
+		case reflect.Float64:
+			numbers++
+			require.True(t, ok, path)
+			for _, x := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+				v.SetFloat(x)
+				require.Error(t, c.Validate(), "%s=%g", path, x)
+			}
+		case reflect.Uint64:
+			numbers++
+			require.True(t, ok, path)
+			v.SetUint(math.MaxUint64)
+			require.NoError(t, c.Validate())
+		default:
+			require.False(t, ok, "%s is no number", path)
+		}
+	}
+	require.Len(t, bounds, numbers, "no bound is of a setting that there is not")
+	for _, x := range []float64{-1, math.NaN()} {
+		require.ErrorContains(t, Config{Model: ModelConfig{Temperature: x}}.Validate(), "is not a finite number above 0")
+	}
+	require.ErrorContains(t, Config{Train: TrainConfig{Batch: math.MaxInt}}.Validate(), "train.batch: 9223372036854775807 is above 2147483647; want 1 to 2147483647")
 }

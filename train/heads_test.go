@@ -90,7 +90,7 @@ func TestCompositionConfig(t *testing.T) {
 	c := Config{Loss: "sampled-softmax:n=9,sampler=popularity"}
 	require.NoError(t, c.Validate())
 	f := c.Filled()
-	require.Equal(t, "sampled:correction=logq,hits=keep,n=9,sampler=popularity", f.Candidates)
+	require.Equal(t, "sampled:n=9,sampler=popularity", f.Candidates)
 	require.Equal(t, "adam:lr=0.01", f.Train.Optimizer)
 	require.Equal(t, f, f.Filled())
 	c.Candidates = "all"

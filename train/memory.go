@@ -95,6 +95,9 @@ func (t *Trained) evaluationBytes(set *data.Dataset) (n int64, err error) {
 		if i == 0 {
 			times = (t.Config.Train.Epochs + t.Config.Eval.Every - 1) / t.Config.Eval.Every
 		}
+		if float64(times)*float64(users)*float64(len(ats)) > maxParameters {
+			return 0, fmt.Errorf("train: %d evaluations of %d metrics for %d users are more than can be counted; raise eval.every or lower train.epochs", times, len(ats), users)
+		}
 		n += int64(times) * int64(users) * int64(8*len(ats)+4)
 		most = max(most, users)
 	}

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"math"
 	"runtime"
 	"testing"
 
@@ -81,6 +82,13 @@ func TestEstimateMakesNothing(t *testing.T) {
 
 	require.NoError(t, cfg.Set("model.dim", "1000000000000000000"))
 	_, err = Estimate(cfg, set)
+	require.ErrorContains(t, err, "model.dim: 1000000000000000000 is above 2147483647")
+	// Within the bounds of each setting sums could still wrap around to what fits.
+	cfg.Model.Dim = math.MaxInt32
+	_, err = Estimate(cfg, load(t, "demo:users=3000,items=3000,per-user=2"))
+	require.ErrorContains(t, err, "lower model.dim")
+	cfg.Train.Solver = "ials"
+	_, err = Estimate(cfg, load(t, "demo:users=3,items=9,per-user=2"))
 	require.ErrorContains(t, err, "lower model.dim")
 
 	cfg = Config{Loss: "nosuch"}

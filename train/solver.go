@@ -74,6 +74,9 @@ type boundSolver struct {
 	Values param.Values
 }
 
+// String returns the canonical text: parseSolver(b.String()) equals b.
+func (b boundSolver) String() string { return param.SpecText(b.Spec.Name, b.Spec.Params, b.Values) }
+
 func parseSolver(text string) (boundSolver, error) {
 	s, v, err := solvers.Parse(text)
 	if err != nil {

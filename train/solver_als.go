@@ -70,6 +70,9 @@ func init() {
 // system, and the 64 matrices that are summed for what all systems share.
 func alsMemory(v param.Values, plan *Trained, set *data.Dataset) ([]MemoryPart, error) {
 	d := int64(plan.Config.Model.Dim)
+	if float64(d)*float64(d) > maxParameters {
+		return nil, fmt.Errorf("train: systems of %d² numbers are more than can be counted; lower model.dim", d)
+	}
 	users, classes := int64(set.Users), int64(set.Items)
 	factors := 8 * d * (users + classes)
 	sweep := int64(runtime.GOMAXPROCS(0))*8*(d*d+512*d) + 64*8*d*d

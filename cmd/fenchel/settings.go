@@ -22,21 +22,20 @@ import (
 type setting struct {
 	flag, path, usage string
 	kind              string // what the help calls the value
-	zero              bool   // whether the zero value is a choice and not a word for the default
 	complete          cobra.CompletionFunc
 }
 
 var settings = []setting{
 	{flag: "data", path: "data.source", kind: "path", usage: "file, directory of splits, or generated set such as demo:users=500", complete: completeSource},
 	{flag: "format", path: "data.format", kind: "name", usage: "format of the files; recognised by content unless given", complete: completeSpecs("format")},
-	{flag: "min-rating", path: "data.min_rating", kind: "number", zero: true, usage: minRatingUsage},
-	{flag: "core", path: "data.core", kind: "n", zero: true, usage: "keep the users and items with at least this many interactions; 0 keeps all"},
+	{flag: "min-rating", path: "data.min_rating", kind: "number", usage: minRatingUsage},
+	{flag: "core", path: "data.core", kind: "n", usage: "keep the users and items with at least this many interactions; 0 keeps all"},
 	{flag: "split", path: "data.split", kind: "split", usage: "how to split; as the files say, else " + data.DefaultSplit + ", unless given", complete: complete(splitExamples)},
 	{flag: "model", path: "model.name", kind: "model", usage: "model", complete: completeSpecs("model")},
 	{flag: "dim", path: "model.dim", kind: "n", usage: "width of user and item vectors"},
 	{flag: "score", path: "model.score", kind: "name", usage: "how vectors meet: cosine or dot", complete: complete(namesOf(models.Scores, func(s models.Score) string { return string(s) }))},
 	{flag: "temperature", path: "model.temperature", kind: "number", usage: "divides the scores before any loss; 0.2 for cosine and 1 for dot unless given"},
-	{flag: "bias", path: "model.bias", kind: "bool", zero: true, usage: "train a bias per item"},
+	{flag: "bias", path: "model.bias", kind: "bool", usage: "train a bias per item"},
 	{flag: "init", path: "model.init", kind: "number", usage: "standard deviation of the first weights"},
 	{flag: "loss", path: "loss", kind: "loss", usage: "loss, such as softmax:smoothing=0.1, or composition, such as sampled-softmax:n=64; see fenchel losses", complete: completeSpecs("loss", "composition")},
 	{flag: "candidates", path: "candidates", kind: "text", usage: "classes that a row is scored against in training", complete: completeSpecs("candidates")},
@@ -46,9 +45,9 @@ var settings = []setting{
 	{flag: "batch", path: "train.batch", kind: "n", usage: "rows of a step"},
 	{flag: "optimizer", path: "train.optimizer", kind: "text", usage: "optimizer", complete: completeSpecs("optimizer")},
 	{flag: "schedule", path: "train.schedule", kind: "text", usage: "learning-rate schedule", complete: completeSpecs("schedule")},
-	{flag: "patience", path: "train.patience", kind: "n", zero: true, usage: "stop after so many evaluations without a better value and keep the best weights; 0 runs all epochs"},
+	{flag: "patience", path: "train.patience", kind: "n", usage: "stop after so many evaluations without a better value and keep the best weights; 0 runs all epochs"},
 	{flag: "monitor", path: "train.monitor", kind: "metric", usage: "metric that --patience watches", complete: completeMetrics},
-	{flag: "seed", path: "train.seed", kind: "n", zero: true, usage: "seed of first weights and of the order of batches"},
+	{flag: "seed", path: "train.seed", kind: "n", usage: "seed of first weights and of the order of batches"},
 	{flag: "metrics", path: "eval.metrics", kind: "list", usage: "metrics, with commas: " + strings.Join(metric.Names(), ", ") + ", each at a cut-off such as recall@20", complete: completeMetrics},
 	{flag: "every", path: "eval.every", kind: "n", usage: "epochs between evaluations on valid"},
 	{flag: itemsFlag, path: itemsPath, kind: "name", usage: itemsUsage, complete: complete(train.ItemsChoices)},
@@ -146,15 +145,15 @@ func (c *configFlags) config() (train.Config, error) {
 			return cfg, usagef("--config %s: %w", c.file, err)
 		}
 	}
-	rate := ""
+	rate, rated := "", false
 	for _, text := range c.sets {
 		path, value, ok := strings.Cut(text, "=")
 		if !ok {
 			return cfg, usagef("--set %s: want path=value", text)
 		}
 		if path = strings.TrimSpace(path); path == ratePath {
-			rate = value
-		} else if err := set(&cfg, path, value); err != nil {
+			rate, rated = value, true
+		} else if err := cfg.Set(path, value); err != nil {
 			return cfg, usagef("--set %s: %w", text, err)
 		}
 	}
@@ -162,14 +161,14 @@ func (c *configFlags) config() (train.Config, error) {
 		if !c.flags.Changed(s.flag) {
 			continue
 		}
-		if err := set(&cfg, s.path, c.flags.Lookup(s.flag).Value.String()); err != nil {
-			return cfg, usagef("--%s: %w", s.flag, err)
+		if err := cfg.Set(s.path, c.flags.Lookup(s.flag).Value.String()); err != nil {
+			return cfg, usageError{nameFlags(err)}
 		}
 	}
 	if c.flags.Changed(rateFlag) {
-		rate = c.flags.Lookup(rateFlag).Value.String()
+		rate, rated = c.flags.Lookup(rateFlag).Value.String(), true
 	}
-	if rate != "" { // last: it goes into whichever optimizer was chosen
+	if rated { // last: it goes into whichever optimizer was chosen
 		var err error
 		if cfg.Train.Optimizer, err = withRate(cfg.Filled().Train.Optimizer, rate); err != nil {
 			return cfg, usagef("--%s: %w", rateFlag, err)
@@ -179,25 +178,6 @@ func (c *configFlags) config() (train.Config, error) {
 		return cfg, usageError{nameFlags(err)}
 	}
 	return cfg, nil
-}
-
-// set gives the setting at path a value that was asked for.
-func set(cfg *train.Config, path, value string) error {
-	if err := cfg.Set(path, value); err != nil {
-		return err
-	}
-	// In a Config zero stands for the default, but who writes --epochs 0 means
-	// something else.
-	var alone train.Config
-	if err := alone.Set(path, value); err != nil {
-		return err
-	}
-	for _, s := range settings {
-		if s.path == path && !s.zero && alone.String() == "" {
-			return fmt.Errorf("%q is no choice; leave the setting out for its default", value)
-		}
-	}
-	return nil
 }
 
 // withRate returns an optimizer's text with another lr.
@@ -210,13 +190,16 @@ func withRate(optimizer, rate string) (string, error) {
 	return text, err
 }
 
-// nameFlags puts the flag's name where a fault names a path.
+// nameFlags puts the flag's name where a fault names a path, as in "train.epochs: -1 is
+// below 1" and in what Config.Set says, train.epochs="x" is not a int.
 func nameFlags(err error) error {
 	lines := strings.Split(strings.TrimPrefix(err.Error(), "config: "), "\n")
 	for i, line := range lines {
 		for _, s := range settings {
-			if rest, ok := strings.CutPrefix(line, s.path+": "); ok {
-				lines[i] = "--" + s.flag + ": " + rest
+			for _, end := range []string{": ", "="} {
+				if rest, ok := strings.CutPrefix(line, s.path+end); ok {
+					lines[i] = "--" + s.flag + ": " + rest
+				}
 			}
 		}
 	}

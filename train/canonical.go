@@ -1,0 +1,97 @@
+package train
+
+import (
+	"slices"
+
+	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/losses/param"
+	"github.com/fenchel-ml/fenchel/models"
+	"github.com/fenchel-ml/fenchel/train/metric"
+	"github.com/fenchel-ml/fenchel/train/optim"
+)
+
+// canonical returns c with each text that denotes something in the one spelling that
+// all texts of the same meaning share. The others, and those that have one spelling
+// alone, such as a path or a score, stay.
+func (c Config) canonical() Config {
+	spell(&c.Data.Source, data.ParseDemo) // anything but a demo text is a path
+	spell(&c.Data.Split, data.ParseSplit)
+	spell(&c.Model.Name, models.Parse)
+	c.Loss = CanonicalLoss(c.Loss, c.Candidates)
+	spell(&c.Candidates, models.ParseHead)
+	spell(&c.Train.Solver, parseSolver)
+	spell(&c.Train.Optimizer, optim.Parse)
+	spell(&c.Train.Schedule, optim.ParseSchedule)
+	spell(&c.Train.Monitor, metric.Parse)
+	c.Eval.Metrics = slices.Clone(c.Eval.Metrics)
+	for i := range c.Eval.Metrics {
+		spell(&c.Eval.Metrics[i], metric.Parse)
+	}
+	return c
+}
+
+// spell replaces a text by that of what it denotes.
+func spell[T interface{ String() string }](text *string, parse func(string) (T, error)) {
+	if *text == "" {
+		return
+	}
+	if x, err := parse(*text); err == nil {
+		*text = x.String()
+	}
+}
+
+// CanonicalLoss returns the canonical text of a loss or composition: its name and, in
+// declared order, the settings without which it would mean something else over its own
+// candidates. A text that denotes neither, or does not go with candidates, is returned
+// as it is; "" are its own.
+func CanonicalLoss(text, candidates string) string {
+	if _, err := models.Resolve(text, candidates, 0); err != nil {
+		return text
+	}
+	r, err := models.Resolve(text, "", 0)
+	if err != nil {
+		return text
+	}
+	if r.Composition == nil {
+		return r.Loss.String()
+	}
+	name, settings := param.CutSpec(text)
+	given, err := param.Settings(settings)
+	if err != nil { // Resolve has read them
+		return text
+	}
+	// A key belongs to the first that declares it, as in Resolve.
+	var parts []param.Setting
+	for _, of := range []struct {
+		params []param.Param
+		values param.Values
+	}{{r.Composition.Params, r.Values}, {r.Loss.Spec.Params, r.Loss.Values}, {r.Head.Params, r.Head.Values}} {
+		for _, p := range of.params {
+			if param.Has(given, p.Name) && !param.Has(parts, p.Name) {
+				parts = append(parts, param.Setting{Name: p.Name, Value: of.values.Of(p)})
+			}
+		}
+	}
+	for i := len(parts) - 1; i >= 0; i-- {
+		without := slices.Delete(slices.Clone(parts), i, i+1)
+		if sameLoss(param.Join(name, parts), param.Join(name, without)) {
+			parts = without
+		}
+	}
+	return param.Join(name, parts)
+}
+
+// sameLoss reports whether two texts of a composition denote the same, whatever the
+// number of classes, on which a composition may depend: one that is not known, and
+// another.
+func sameLoss(a, b string) bool {
+	for _, classes := range []int{0, 1000} {
+		x, errX := models.Resolve(a, "", classes)
+		y, errY := models.Resolve(b, "", classes)
+		if errX != nil || errY != nil || x.Loss.String() != y.Loss.String() || x.Head.String() != y.Head.String() ||
+			x.Values.Text(x.Composition.Params) != y.Values.Text(y.Composition.Params) {
+			return false
+		}
+	}
+	return true
+}
