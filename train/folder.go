@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/internal/lock"
 	"github.com/fenchel-ml/fenchel/train/weights"
 )
 
@@ -24,28 +25,116 @@ const (
 	MetricsFile    = "metrics.jsonl"  // one EpochDone a line
 	WeightsFile    = "weights.bin"    // what the run reached; see package weights
 	CheckpointFile = "checkpoint.bin" // what a run needs to go on; gone when it is finished
+	LockFile       = lock.File        // who is at work in the folder; gone when nobody is, unless it was killed
 )
 
 // saveEvery is the least time between two checkpoints of a run that is not
-// interrupted: what a crash can lose.
-const saveEvery = time.Minute
+// interrupted: what a crash can lose. Tests shorten it.
+var saveEvery = time.Minute
 
 // RunDir is Run in a run folder, which it makes: the configuration, the metrics
 // of each epoch, the weights and checkpoints are kept there. Where the folder
 // holds an unfinished run of the same configuration and data it is resumed, and
 // ends with the bits that it would have had uninterrupted. A folder that holds
 // anything else is an error.
-func RunDir(ctx context.Context, dir string, cfg Config, set *data.Dataset, obs Observer) (*Result, error) {
+//
+// The folder is the run's alone meanwhile: that another process, or another call, is
+// at work in it is an error that names it. The lock of a process that was killed is
+// none.
+func RunDir(ctx context.Context, dir string, cfg Config, set *data.Dataset, obs Observer) (res *Result, err error) {
+	r, err := newRun(cfg, set, obs)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, r.close()) }()
+	f, err := OpenFolder(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	return r.execute(ctx, f.dir)
+}
+
+// A Folder is a run folder that this process has for itself from OpenFolder to Close.
+// It is for who does more in it than RunDir, and not safe for concurrent use.
+type Folder struct {
+	dir  string
+	lock *lock.Lock
+}
+
+// OpenFolder makes the folder where there is none and locks it. Where another process
+// or another Folder has it, the error is a *lock.HeldError that names the holder.
+func OpenFolder(dir string) (*Folder, error) {
 	if dir == "" {
 		return nil, errors.New("train: the run folder has no name")
 	}
-	return execute(ctx, dir, cfg, set, obs)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, wrap(err)
+	}
+	l, err := lock.Take(dir)
+	if err != nil {
+		return nil, wrap(err)
+	}
+	return &Folder{dir, l}, nil
 }
+
+// Run is RunDir in the folder.
+func (f *Folder) Run(ctx context.Context, cfg Config, set *data.Dataset, obs Observer) (res *Result, err error) {
+	r, err := newRun(cfg, set, obs)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, r.close()) }()
+	return r.execute(ctx, f.dir)
+}
+
+// Ended reports whether the folder holds a run that cannot be gone on with.
+func (f *Folder) Ended() bool {
+	is := func(file string) bool {
+		_, err := os.Stat(filepath.Join(f.dir, file))
+		return err == nil
+	}
+	return is(WeightsFile) && !is(CheckpointFile)
+}
+
+// Clear removes the run that the folder holds. One that is cut short leaves a run that
+// has ended, or one that never came to a checkpoint.
+func (f *Folder) Clear() error {
+	return f.remove(CheckpointFile, WeightsFile, MetricsFile, ConfigFile)
+}
+
+// End makes the run in the folder one that has ended: it will not be gone on with.
+func (f *Folder) End() error { return f.remove(CheckpointFile) }
+
+func (f *Folder) remove(files ...string) error {
+	for _, file := range files {
+		if err := os.Remove(filepath.Join(f.dir, file)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return wrap(err)
+		}
+	}
+	return nil
+}
+
+// Close gives the folder up.
+func (f *Folder) Close() error { return wrap(f.lock.Release()) }
 
 // weightsMeta goes with weights.bin.
 type weightsMeta struct {
 	Config string // YAML, so that the file tells by itself what it is
 	Split  string // hash
+}
+
+// of returns an error unless what the file holds was made by the configuration that
+// lies beside it.
+func (m weightsMeta) of(file string, beside Config) error {
+	own, err := Parse([]byte(m.Config))
+	if err != nil {
+		return fmt.Errorf("train: %s: its own configuration: %w", file, err)
+	}
+	if diff := difference(own, beside, "in it", "in "+ConfigFile); diff != "" {
+		return fmt.Errorf("train: %s was not made by the %s beside it (%s)", file, ConfigFile, diff)
+	}
+	return nil
 }
 
 // checkpointMeta goes with checkpoint.bin. Its arrays are named table/… (weights),
@@ -62,12 +151,9 @@ const checkpointVersion = 1
 
 func (r *run) path(file string) string { return filepath.Join(r.dir, file) }
 
-// openFolder makes the folder of a new run, or takes up the run it holds.
+// openFolder begins a new run in the folder, or takes up the run it holds.
 func (r *run) openFolder() error {
 	r.hash = r.set.Hash()
-	if err := os.MkdirAll(r.dir, 0o755); err != nil {
-		return fmt.Errorf("train: %w", err)
-	}
 	for _, file := range []string{ConfigFile, MetricsFile, WeightsFile, CheckpointFile} {
 		if err := weights.Clean(r.path(file)); err != nil {
 			return fmt.Errorf("train: %w", err)
@@ -93,7 +179,7 @@ func (r *run) openFolder() error {
 	if err != nil {
 		return fmt.Errorf("train: %s: %w", r.path(ConfigFile), err)
 	}
-	if diff := difference(there, r.trained.Config); diff != "" {
+	if diff := difference(there, r.trained.Config, "there", "here"); diff != "" {
 		return fmt.Errorf("train: %s holds a run of another configuration (%s); choose another folder", r.dir, diff)
 	}
 	f, err := weights.Open(r.path(CheckpointFile))
@@ -109,6 +195,9 @@ func (r *run) openFolder() error {
 	defer f.Close()
 	var m checkpointMeta
 	if err := f.Meta(&m); err != nil {
+		return err
+	}
+	if err := m.of(r.path(CheckpointFile), there); err != nil {
 		return err
 	}
 	if m.Split != r.hash {
@@ -146,12 +235,14 @@ func (r *run) openFolder() error {
 // pastPrefix begins the names of the solver's past.
 const pastPrefix = "past/"
 
-// difference names the settings in which two configurations differ.
-func difference(a, b Config) string {
+// difference names the settings in which two configurations differ once their defaults
+// are written out and their texts canonical, with the places of the two.
+func difference(a, b Config, atA, atB string) string {
+	a, b = a.Filled(), b.Filled()
 	var parts []string
 	for _, path := range Paths() {
 		if x, y := a.get(path), b.get(path); x != y {
-			parts = append(parts, fmt.Sprintf("%s is %q there, %q here", path, x, y))
+			parts = append(parts, fmt.Sprintf("%s is %q %s, %q %s", path, x, atA, y, atB))
 		}
 	}
 	return strings.Join(parts, "; ")
@@ -254,7 +345,8 @@ func LoadConfig(dir string) (Config, error) {
 
 // Open returns what the run in a folder reached, on the dataset it was trained
 // on: a dataset of another split hash is an error, because its evaluation would
-// count what was trained on.
+// count what was trained on. So are weights that were made by another configuration
+// than the one beside them.
 func Open(dir string, set *data.Dataset) (*Trained, error) {
 	if err := set.Validate(); err != nil {
 		return nil, err
@@ -263,13 +355,17 @@ func Open(dir string, set *data.Dataset) (*Trained, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := weights.Open(filepath.Join(dir, WeightsFile))
+	path := filepath.Join(dir, WeightsFile)
+	f, err := weights.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("train: %w", err)
 	}
 	defer f.Close()
 	var m weightsMeta
 	if err := f.Meta(&m); err != nil {
+		return nil, err
+	}
+	if err := m.of(path, cfg); err != nil {
 		return nil, err
 	}
 	if hash := set.Hash(); m.Split != hash {

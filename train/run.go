@@ -17,8 +17,8 @@ type Result struct {
 
 	Epochs      int  // done, counting a resumed run's earlier ones
 	BestEpoch   int  // from 1: the best value of the monitored metric; 0 if none was measured
-	Interrupted bool // the context ended the run before its end; the weights are those of the moment
-	Stopped     bool // early stopping ended the run
+	Interrupted bool // the context ended the run before its end, its last evaluation included; the weights are those of the moment
+	Stopped     bool // early stopping ended the training
 
 	// Valid are the metrics of Trained's weights on valid, or, if the run was
 	// interrupted, the last that were measured. Test are those on test. Each is nil
@@ -35,8 +35,13 @@ type Result struct {
 // If the loss or a gradient becomes NaN or infinite the run stops with an error
 // that says where; the result beside it then holds the last good weights: of the
 // best epoch with Patience, else of the last epoch done, else the first ones.
-func Run(ctx context.Context, cfg Config, set *data.Dataset, obs Observer) (*Result, error) {
-	return execute(ctx, "", cfg, set, obs)
+func Run(ctx context.Context, cfg Config, set *data.Dataset, obs Observer) (res *Result, err error) {
+	r, err := newRun(cfg, set, obs)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, r.close()) }()
+	return r.execute(ctx, "")
 }
 
 // run is the state of a run.
@@ -71,7 +76,8 @@ type progress struct {
 	Seconds   float64
 }
 
-func execute(ctx context.Context, dir string, cfg Config, set *data.Dataset, obs Observer) (res *Result, err error) {
+// newRun returns a run at its first step; close ends it.
+func newRun(cfg Config, set *data.Dataset, obs Observer) (*run, error) {
 	trained, err := New(cfg, set)
 	if err != nil {
 		return nil, err
@@ -86,7 +92,7 @@ func execute(ctx context.Context, dir string, cfg Config, set *data.Dataset, obs
 	if c.Train.Patience > 0 && set.Valid.Len() == 0 {
 		return nil, fmt.Errorf("train: train.patience needs a valid split, and that of %s has no interactions", set.Name)
 	}
-	r := &run{set: set, obs: obs, trained: trained, dir: dir, started: time.Now()}
+	r := &run{set: set, obs: obs, trained: trained, started: time.Now()}
 	if r.ats, err = metric.ParseAll(c.Eval.Metrics); err != nil {
 		return nil, err
 	}
@@ -97,16 +103,23 @@ func execute(ctx context.Context, dir string, cfg Config, set *data.Dataset, obs
 	if r.solver, err = s.Spec.new(s.Values, r); err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, r.solver.close()) }()
 	r.keep()
-	if dir != "" {
+	return r, nil
+}
+
+func (r *run) close() error { return r.solver.close() }
+
+// execute runs r from where it stands: of a folder from where that says, if dir is not
+// "".
+func (r *run) execute(ctx context.Context, dir string) (*Result, error) {
+	if r.dir = dir; dir != "" {
 		if err := r.openFolder(); err != nil {
 			return nil, err
 		}
 	}
-	obs(&Started{
-		Config: c, Users: set.Users, Items: set.Items, Pairs: set.Train.Len(), Parameters: trained.Parameters(),
-		Steps: r.solver.steps(), Epoch: r.Epoch, Step: r.Step, Trained: trained,
+	r.obs(&Started{
+		Config: r.trained.Config, Users: r.set.Users, Items: r.set.Items, Pairs: r.set.Train.Len(), Parameters: r.trained.Parameters(),
+		Steps: r.solver.steps(), Epoch: r.Epoch, Step: r.Step, Trained: r.trained,
 	})
 	return r.loop(ctx)
 }
@@ -115,16 +128,18 @@ func execute(ctx context.Context, dir string, cfg Config, set *data.Dataset, obs
 func (r *run) loop(ctx context.Context) (*Result, error) {
 	c := r.trained.Config
 	r.lastSave = time.Now()
-	stopped := false
-	for r.Epoch < c.Train.Epochs && !stopped {
+	if r.solver.steps() < 1 {
+		return nil, fmt.Errorf("train: an epoch of %s has no step", r.set.Name)
+	}
+	for r.Epoch < c.Train.Epochs && !r.stopped() {
 		for r.Step < r.solver.steps() {
 			if ctx.Err() != nil {
-				return r.interrupted()
+				return r.interrupted(r.result())
 			}
 			start := time.Now()
 			o, err := r.solver.step(ctx, r.Epoch, r.Step)
 			if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-				return r.interrupted()
+				return r.interrupted(r.result())
 			}
 			var d *divergence
 			if errors.As(err, &d) {
@@ -148,16 +163,18 @@ func (r *run) loop(ctx context.Context) (*Result, error) {
 			var err error
 			if done.Valid, err = r.trained.Evaluate(ctx, r.set, "valid", r.ats); err != nil {
 				if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-					return r.interrupted() // the epoch's evaluation is the next thing to do
+					return r.interrupted(r.result()) // the epoch's evaluation is the next thing to do
 				}
 				return r.diverged(&divergence{err.Error()})
 			}
-			value, _ := done.Valid.Get(c.Train.Monitor)
+			value, ok := done.Valid.Get(c.Train.Monitor)
+			if !ok {
+				return nil, fmt.Errorf("train: train.monitor %s is not among what was measured (%s)", c.Train.Monitor, done.Valid)
+			}
 			if r.BestEpoch == 0 || value > r.Best {
 				r.Best, r.BestEpoch, r.Bad, done.Best = value, done.Epoch, 0, true
 			} else {
 				r.Bad++
-				stopped = c.Train.Patience > 0 && r.Bad >= c.Train.Patience
 			}
 		}
 		// Without Patience the last epoch is kept, with it the best. An epoch that is
@@ -178,21 +195,32 @@ func (r *run) loop(ctx context.Context) (*Result, error) {
 			}
 		}
 	}
-	return r.finish(ctx, stopped)
+	return r.finish(ctx)
 }
 
-// finish restores the best weights if asked to, and measures them.
-func (r *run) finish(ctx context.Context, stopped bool) (*Result, error) {
+// stopped reports whether early stopping has ended the run: a function of what a
+// checkpoint saves, so that a run that is taken up after its last epoch trains no
+// further.
+func (r *run) stopped() bool {
+	patience := r.trained.Config.Train.Patience
+	return patience > 0 && r.Bad >= patience
+}
+
+// finish restores the best weights if asked to, and measures them. What interrupts it
+// leaves it to be done again.
+func (r *run) finish(ctx context.Context) (*Result, error) {
 	res := r.result()
-	res.Stopped = stopped
+	res.Stopped = r.stopped()
 	if r.trained.Config.Train.Patience > 0 {
 		r.restore()
 		res.Valid = r.History[r.BestEpoch-1].Valid
 	}
 	if r.set.Test.Len() > 0 {
 		var err error
-		res.Test, err = r.trained.Evaluate(ctx, r.set, "test", r.ats)
-		if err != nil && !(ctx.Err() != nil && errors.Is(err, ctx.Err())) {
+		if res.Test, err = r.trained.Evaluate(ctx, r.set, "test", r.ats); err != nil {
+			if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+				return r.interrupted(res)
+			}
 			return nil, err
 		}
 	}
@@ -206,9 +234,8 @@ func (r *run) finish(ctx context.Context, stopped bool) (*Result, error) {
 	return res, nil
 }
 
-// interrupted ends the run where it stands.
-func (r *run) interrupted() (*Result, error) {
-	res := r.result()
+// interrupted ends the run where it stands, with res.
+func (r *run) interrupted(res *Result) (*Result, error) {
 	res.Interrupted = true
 	if r.dir != "" {
 		if err := errors.Join(r.saveCheckpoint(), r.saveFinal(false)); err != nil {

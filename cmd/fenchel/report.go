@@ -240,6 +240,8 @@ func (r runReport) print(w io.Writer) {
 	printScores(w, r.Splits)
 	fmt.Fprintf(w, "\n%d epochs in %.1f s", r.Epochs, float64(r.Seconds))
 	switch {
+	case r.Interrupted && r.Stopped:
+		fmt.Fprintf(w, "; stopped early with the weights of epoch %d, and interrupted before they were measured on test", r.BestEpoch)
 	case r.Interrupted:
 		fmt.Fprint(w, "; interrupted, and measured after its last whole epoch")
 	case r.Stopped:

@@ -317,7 +317,7 @@ func TestSecondInterrupt(t *testing.T) {
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	for _, e := range entries {
-		require.Contains(t, []string{train.ConfigFile, train.MetricsFile}, e.Name(), "it came to no checkpoint")
+		require.Contains(t, []string{train.ConfigFile, train.LockFile, train.MetricsFile}, e.Name(), "it came to no checkpoint")
 	}
 	for line := range bytes.Lines(readFile(t, filepath.Join(dir, train.MetricsFile))) {
 		require.True(t, json.Valid(line), string(line))

@@ -19,6 +19,7 @@ var allowed = map[string]string{
 	"internal/arch":   "",
 	"internal/check":  "",
 	"internal/kernel": "",
+	"internal/lock":   "",
 	"internal/memory": "",
 	"internal/plot":   "",
 	"internal/report": "internal/plot",
@@ -34,7 +35,7 @@ var allowed = map[string]string{
 	"data":   "",
 	"models": "data graph internal/kernel losses losses/param losses/sampler losses/tree",
 
-	"train":             "data graph internal/kernel losses losses/param models train/als train/metric train/optim train/weights",
+	"train":             "data graph internal/kernel internal/lock losses losses/param models train/als train/metric train/optim train/weights",
 	"train/als":         "internal/kernel",
 	"train/metric":      "losses/param",
 	"train/optim":       "graph internal/kernel losses/param",

@@ -62,6 +62,7 @@ func available(root fs.FS) (least int64, source string, ok bool) {
 			dir := path.Join(mount, group)
 			if most, found := number(root, path.Join(dir, limit)); found {
 				if used, found := number(root, path.Join(dir, usage)); found {
+					// A group that does not say what of its memory is cache counts all as used.
 					cache, _ := field(root, path.Join(dir, "memory.stat"), inactive)
 					take(most-used+cache, fmt.Sprintf("the limit of control group %s", group))
 				}

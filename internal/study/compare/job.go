@@ -133,20 +133,29 @@ func Execute(ctx context.Context, j Job, set *data.Dataset, progress func(Progre
 }
 
 // execute is Execute in a process whose peak memory is that of the run.
-func execute(ctx context.Context, j Job, set *data.Dataset, progress func(Progress), peak func() int64) (*Outcome, error) {
-	if j.Budget.Seconds > 0 || ended(j.folder()) {
+func execute(ctx context.Context, j Job, set *data.Dataset, progress func(Progress), peak func() int64) (o *Outcome, err error) {
+	folder, err := train.OpenFolder(j.folder())
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if e := folder.Close(); e != nil {
+			o, err = nil, errors.Join(err, e)
+		}
+	}()
+	if j.Budget.Seconds > 0 || folder.Ended() {
 		// Seconds cannot be resumed: what was used is not known. And a run that ended
 		// without an outcome was cut off in between; its weights alone are not enough.
-		if err := os.RemoveAll(j.folder()); err != nil {
-			return nil, fmt.Errorf("compare: %w", err)
+		if err := folder.Clear(); err != nil {
+			return nil, err
 		}
 	}
 	r := &runner{Job: j, progress: progress}
 	budget, stop := context.WithCancel(ctx)
 	defer stop()
 	r.stop = stop
-	res, err := train.RunDir(budget, j.folder(), j.Config, set, r.observe)
-	o := &Outcome{Key: j.key(), Config: j.Config, Text: j.Config.String(), Split: j.Split, Budget: j.Budget, Parallel: j.Parallel, Parameters: r.parameters}
+	res, err := folder.Run(budget, j.Config, set, r.observe)
+	o = &Outcome{Key: j.key(), Config: j.Config, Text: j.Config.String(), Split: j.Split, Budget: j.Budget, Parallel: j.Parallel, Parameters: r.parameters}
 	switch {
 	case res == nil:
 		return nil, err
@@ -171,19 +180,10 @@ func execute(ctx context.Context, j Job, set *data.Dataset, progress func(Progre
 		return nil, err
 	}
 	// What a budget ended would otherwise look as if it were to go on.
-	if err := os.Remove(filepath.Join(j.folder(), train.CheckpointFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("compare: %w", err)
+	if err := folder.End(); err != nil {
+		return nil, err
 	}
 	return o, nil
-}
-
-// ended reports whether a folder holds a run that cannot be resumed.
-func ended(dir string) bool {
-	is := func(file string) bool {
-		_, err := os.Stat(filepath.Join(dir, file))
-		return err == nil
-	}
-	return is(train.WeightsFile) && !is(train.CheckpointFile)
 }
 
 // runner watches a run and ends it at its budget.
@@ -221,8 +221,9 @@ func (r *runner) observe(e train.Event) {
 			p.Epochs = 0
 		}
 		if e.Valid != nil {
-			p.Metric = r.Config.Train.Monitor
-			p.Value, _ = e.Valid.Get(p.Metric)
+			if value, ok := e.Valid.Get(r.Config.Train.Monitor); ok { // the run has failed without
+				p.Metric, p.Value = r.Config.Train.Monitor, value
+			}
 		}
 		if r.progress != nil && p.Metric != "" {
 			r.progress(p)

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/internal/lock"
 	"github.com/fenchel-ml/fenchel/internal/memory"
 	"github.com/fenchel-ml/fenchel/internal/report"
 	"github.com/fenchel-ml/fenchel/train"
@@ -155,7 +156,10 @@ type comparison struct {
 // Run compares on set, the data of c.Base. Cancelling ctx ends it after the steps
 // under way: the result then holds what was reached, and the error is nil. A run
 // that fails is reported in its row; the others go on.
-func Run(ctx context.Context, c Config, set *data.Dataset, obs Observer) (*Result, error) {
+//
+// No other comparison can be at work in c.Dir meanwhile: the error names the process
+// of one that is.
+func Run(ctx context.Context, c Config, set *data.Dataset, obs Observer) (res *Result, err error) {
 	if err := errors.Join(c.Validate(), set.Validate()); err != nil {
 		return nil, err
 	}
@@ -173,6 +177,11 @@ func Run(ctx context.Context, c Config, set *data.Dataset, obs Observer) (*Resul
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("compare: %w", err)
 	}
+	l, err := lock.Take(c.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("compare: %w", err)
+	}
+	defer func() { err = errors.Join(err, l.Release()) }()
 	var mu sync.Mutex
 	p := &comparison{Config: c, set: set, hash: set.Hash(), variants: variants, best: make([]int, len(variants)), observe: func(e Event) {
 		if obs != nil {

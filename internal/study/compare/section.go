@@ -251,7 +251,7 @@ func (r *Result) courses() []report.Block {
 		if shown < few-1 || row.Baseline == i {
 			shown++
 			epochs.Series = append(epochs.Series, s)
-			s, _ = row.series(true)
+			s, _ = row.series(true) // as many points as by epochs: some
 			times.Series = append(times.Series, s)
 		} else {
 			hidden++
