@@ -38,6 +38,9 @@ type settings struct {
 	scratch string // directory of the inputs and the peers' scripts
 }
 
+// More rounds take days, and no machine has more threads.
+const maxRounds, maxThreads = 10000, 4096
+
 func main() {
 	if len(os.Args) > 1 && os.Args[1] == serveFlag {
 		if err := serve(os.Stdin, os.Stdout); err != nil {
@@ -66,10 +69,10 @@ func main() {
 	case err != nil:
 	case flag.NArg() > 0:
 		err = fmt.Errorf("unexpected argument %q", flag.Arg(0))
-	case s.rounds < 1:
-		err = fmt.Errorf("-rounds %d: want at least 1", s.rounds)
-	case s.threads < 1:
-		err = fmt.Errorf("-threads %d: want at least 1", s.threads)
+	case s.rounds < 1 || s.rounds > maxRounds:
+		err = fmt.Errorf("-rounds %d: want at least 1 and at most %d", s.rounds, maxRounds)
+	case s.threads < 1 || s.threads > maxThreads:
+		err = fmt.Errorf("-threads %d: want at least 1 and at most %d", s.threads, maxThreads)
 	default:
 		err = kernel.Err()
 	}

@@ -21,9 +21,9 @@ func newBias(s streams) *cobra.Command {
 	var (
 		c          runSource
 		estimators []string
-		draws      []int
-		queries    int
-		o          bias.Options
+		draws      = []int{64}
+		queries    = 40
+		o          = bias.Options{Repeats: 1000}
 		figure     string
 		fresh      bool
 		asJSON     bool
@@ -55,11 +55,6 @@ With --fresh the model is that of the run before its first step.`,
 			if ext := strings.ToLower(filepath.Ext(figure)); figure != "" && ext != ".svg" && ext != ".png" {
 				return usagef("--plot: %q ends neither in .svg nor in .png", figure)
 			}
-			for _, k := range draws {
-				if k < 1 {
-					return usagef("--draws: %d is below 1", k)
-				}
-			}
 			if len(estimators) == 0 {
 				estimators = bias.Table()
 			}
@@ -78,10 +73,10 @@ With --fresh the model is that of the run before its first step.`,
 	c.addFlags(cmd)
 	f := cmd.Flags()
 	f.StringArrayVar(&estimators, "estimator", nil, "loss or composition to measure; may be repeated (default a table of the usual ones)")
-	f.IntSliceVar(&draws, "draws", []int{64}, "draws of a sampled estimator, with commas")
-	f.IntVar(&queries, "queries", 40, "users to take the median over")
-	f.IntVar(&o.Repeats, "repeats", 1000, "Monte Carlo repetitions for each user, a multiple of 10")
-	f.Uint64Var(&o.Seed, "seed", 0, "seed of the users and of the draws")
+	addWholes(f, &draws, "draws", 1, bias.MaxDraws, "draws of a sampled estimator, with commas")
+	addWhole(f, &queries, "queries", 1, maxCount, "users to take the median over")
+	addWhole(f, &o.Repeats, "repeats", 1, bias.MaxRepeats, "Monte Carlo repetitions for each user, a multiple of 10")
+	addSeed(f, &o.Seed, "seed", "seed of the users and of the draws")
 	f.StringVar(&o.Reference, "reference", "softmax", "loss over all classes whose gradient is the truth")
 	f.BoolVar(&o.Raw, "raw", false, "leave the scores of nce as they are")
 	f.StringVar(&figure, "plot", "", "file .svg or .png for a figure of bias against variance, or of bias against draws if there are several")

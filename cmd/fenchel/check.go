@@ -18,7 +18,7 @@ import (
 func init() { commands = append(commands, newCheck) }
 
 func newCheck(s streams) *cobra.Command {
-	c := checkConfig{seed: 1}
+	c := checkConfig{seed: 1, ks: []int{1, 2, 1000}, scales: []float64{1, 10}}
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Hold each loss's gradients against each other",
@@ -45,9 +45,9 @@ is 1 if anything fails.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&c.loss, "loss", "all", `loss to check: a name, a spec text, or "all"`)
-	f.IntSliceVar(&c.ks, "k", []int{1, 2, 1000}, "numbers of candidates of a row")
-	f.Float64SliceVar(&c.scales, "scale", []float64{1, 10}, "standard deviations of the scores")
-	f.Uint64Var(&c.seed, "seed", c.seed, "seed of scores, targets and upstream gradients")
+	addWholes(f, &c.ks, "k", 0, gradcheck.MaxK, "numbers of candidates of a row")
+	addReals(f, &c.scales, "scale", "standard deviations of the scores")
+	addSeed(f, &c.seed, "seed", "seed of scores, targets and upstream gradients")
 	f.BoolVar(&c.asJSON, "json", false, "print JSON")
 	must(cmd.RegisterFlagCompletionFunc("loss", completeSpecs("loss")))
 	return cmd

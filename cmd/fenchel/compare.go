@@ -28,7 +28,7 @@ var varied = map[string]string{"loss": "--losses", "candidates": "--losses LOSS@
 func newCompare(s streams) *cobra.Command {
 	var (
 		flags        *configFlags
-		c            compare.Config
+		c            = compare.Config{Parallel: 1, Resamples: 2000}
 		losses, tune []string
 		seeds        = textValue{text: "0-2", kind: "n"}
 		markdown     string
@@ -95,12 +95,12 @@ reported in its row; the others go on.`,
 	f.StringArrayVar(&c.Models, "models", nil, "model; may be repeated (default mf)")
 	f.StringVar(&c.Baseline, "baseline", "", "entry of --losses that the others are held against (default softmax, else the first)")
 	f.StringArrayVar(&tune, "tune", nil, "setting and values to choose from on valid, such as lr=0.003,0.01; may be repeated")
-	f.IntVar(&c.Budget.Steps, "steps", 0, "budget of each run in steps, instead of --epochs")
-	f.Float64Var(&c.Budget.Seconds, "seconds", 0, "budget of each run in seconds of training, instead of --epochs")
-	f.IntVar(&c.Parallel, "parallel", 1, "runs at a time; more share the machine, and their seconds say less")
+	addWhole(f, &c.Budget.Steps, "steps", 1, compare.MaxSteps, "budget of each run in steps, instead of --epochs")
+	addReal(f, &c.Budget.Seconds, "seconds", positive, "budget of each run in seconds of training, instead of --epochs")
+	addWhole(f, &c.Parallel, "parallel", 1, compare.MaxParallel, "runs at a time; more share the machine, and their seconds say less")
 	f.BoolVar(&c.Force, "force", false, "run even where the estimated memory is not available")
-	f.IntVar(&c.Resamples, "resamples", 2000, "resamples of the bootstrap")
-	f.Uint64Var(&c.BootstrapSeed, "bootstrap-seed", 0, "seed of the bootstrap")
+	addWhole(f, &c.Resamples, "resamples", compare.MinResamples, compare.MaxResamples, "resamples of the bootstrap")
+	addSeed(f, &c.BootstrapSeed, "bootstrap-seed", "seed of the bootstrap")
 	f.StringVar(&markdown, "markdown", "", "file to write the table to, as Markdown")
 	out.add(cmd)
 	f.Lookup("out").Usage = "folder of the runs, " + report.HTMLFile + " and " + report.JSONFile + " (default one under " + runsFolder + ", by the data's name)"

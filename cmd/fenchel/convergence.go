@@ -71,17 +71,20 @@ The settings of train apply.`,
 				}
 			}
 			section := convergence.Section(c, ds, hs, traces)
-			return out.emit(s, report.Report{Title: "Convergence of losses", Sections: []report.Section{section}}, func(w io.Writer) {
+			if err := out.emit(s, report.Report{Title: "Convergence of losses", Sections: []report.Section{section}}, func(w io.Writer) {
 				printConvergence(w, ds, hs, traces)
-			})
+			}); err != nil {
+				return err
+			}
+			return ctx.Err() // interrupted, with what was recorded
 		},
 	}
 	flags = addConfigFlags(cmd)
 	f := cmd.Flags()
 	f.StringArrayVar(&c.Losses, "tabular-loss", nil, "loss of the table; may be repeated; all losses unless given")
-	f.IntSliceVar(&c.Classes, "classes", c.Classes, "sizes of the table")
-	f.Float64Var(&c.Excess, "excess", c.Excess, "excess risk at which descent is done")
-	f.IntVar(&c.Iterations, "iterations", c.Iterations, "the most to spend on one descent")
+	addWholes(f, &c.Classes, "classes", convergence.MinClasses, convergence.MaxClasses, "sizes of the table")
+	addReal(f, &c.Excess, "excess", positive, "excess risk at which descent is done")
+	addWhole(f, &c.Iterations, "iterations", 1, convergence.MaxIterations, "the most to spend on one descent")
 	f.BoolVar(&real, "train", false, "train with each --train-loss too")
 	f.StringArrayVar(&texts, "train-loss", []string{"softmax", "entmax", "sparsemax", "rg2", "bce"}, "loss to train with; may be repeated")
 	out.add(cmd)

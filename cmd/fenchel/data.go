@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -65,8 +64,8 @@ Splits:
 	f := cmd.Flags()
 	f.StringVar(&c.Format, "format", "", "format of the files; default: recognised by content")
 	f.StringVar(&c.Split, "split", "", "how to split; default: as the files say, else "+data.DefaultSplit)
-	f.Var(optionalFloat{&c.MinRating}, "min-rating", minRatingUsage)
-	f.IntVar(&c.Core, "core", 0, "keep the users and items with at least this many interactions; 0 keeps all")
+	addOptionalReal(f, &c.MinRating, "min-rating", minRatingUsage)
+	addWhole(f, &c.Core, "core", 0, data.MaxCore, "keep the users and items with at least this many interactions; 0 keeps all")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	must(cmd.RegisterFlagCompletionFunc("format", completeSpecs("format")))
 	must(cmd.RegisterFlagCompletionFunc("split", complete(splitExamples)))
@@ -74,27 +73,6 @@ Splits:
 }
 
 const minRatingUsage = "keep the interactions of at least this rating, which may be 0; all unless given"
-
-// optionalFloat is the flag of a number that may be absent: nil until it is given.
-type optionalFloat struct{ p **float64 }
-
-func (o optionalFloat) Type() string { return "number" }
-
-func (o optionalFloat) String() string {
-	if o.p == nil || *o.p == nil {
-		return ""
-	}
-	return strconv.FormatFloat(**o.p, 'g', -1, 64)
-}
-
-func (o optionalFloat) Set(text string) error {
-	x, err := strconv.ParseFloat(text, 64)
-	if err != nil {
-		return fmt.Errorf("%q is not a number", text)
-	}
-	*o.p = &x
-	return nil
-}
 
 // splitExamples are texts of splits, for completion.
 func splitExamples() []string {

@@ -99,7 +99,7 @@ func TestDescribeErrors(t *testing.T) {
 		{"broken line", []string{file}, exitFailed, []string{"broken.txt:2: "}},
 		{"format", []string{"--format", "nosuch", file}, exitUsage, []string{`unknown format "nosuch"; the choices are`, "lightgcn"}},
 		{"split", []string{"--split", "nosuch", file}, exitUsage, []string{`unknown split "nosuch"; the choices are`}},
-		{"core", []string{"--core", "-1", file}, exitUsage, []string{"core -1"}},
+		{"core", []string{"--core", "-1", file}, exitUsage, []string{"--core: -1 is below 0"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			code, out, stderr := execute(t, append([]string{"data", "describe"}, c.args...)...)

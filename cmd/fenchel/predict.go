@@ -13,6 +13,7 @@ import (
 
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/models"
+	"github.com/fenchel-ml/fenchel/train/metric"
 )
 
 func init() { commands = append(commands, newPredict) }
@@ -22,7 +23,7 @@ func newPredict(s streams) *cobra.Command {
 		c        runSource
 		users    wantedUsers
 		items    rankedItems
-		k        int
+		k        = 10
 		withSeen bool
 		asJSON   bool
 	)
@@ -48,9 +49,6 @@ are.`,
 			if err := users.check(); err != nil {
 				return err
 			}
-			if k < 1 {
-				return usagef("--k: %d is below 1", k)
-			}
 			if err := items.validate(); err != nil {
 				return err
 			}
@@ -67,7 +65,7 @@ are.`,
 	must(cmd.RegisterFlagCompletionFunc("users-from", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return nil, cobra.ShellCompDirectiveDefault // files of any name
 	}))
-	f.IntVar(&k, "k", 10, "items of a user")
+	addWhole(f, &k, "k", 1, metric.MaxCutoff, "items of a user")
 	f.BoolVar(&withSeen, "with-seen", false, "rank the items too that the data set knows of the user")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd

@@ -80,7 +80,7 @@ under every loss of the softmax family, chosen by name.
 	root.SetIn(s.in)
 	root.SetOut(s.out)
 	root.SetErr(s.err)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
 	for _, newCommand := range commands {
 		root.AddCommand(newCommand(s))
 	}

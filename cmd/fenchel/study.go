@@ -40,6 +40,9 @@ those of train.`,
 					return usagef("--%s: the studies vary it", name)
 				}
 			}
+			if c.Budget == 0 { // which is the default's in a whole.Config
+				return usagef("--budget: 0s is no time")
+			}
 			given, err := comparisonOf(cmd, flags, texts, seeds.text, &out)
 			if err != nil {
 				return err

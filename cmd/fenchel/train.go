@@ -40,9 +40,13 @@ named. --force runs it all the same. Off Linux what is available is not known, a
 nothing is refused.
 
 Ctrl-C ends the run after the step under way and keeps what was reached; the same
-command with the run's folder as --out goes on from there to the same bits. A second
-Ctrl-C ends it at once: what stays is the last checkpoint, which is written every
-minute between epochs.
+command with the run's folder as --out goes on from there to the same bits, from the
+last evaluation too. A second Ctrl-C ends it at once: what stays is the last
+checkpoint, which is written every minute between epochs. A folder in which another
+process is at work is refused; the lock of one that was killed is none.
+
+Values mean the same in a file, in --set and in flags: whole numbers are decimal, and
+a value that is given is never taken for the default.
 
 Paths of --set, beside ` + ratePath + `, which is the lr of train.optimizer:
 ` + pathDocs(),

@@ -243,6 +243,13 @@ type Result struct {
 // blocks is how many blocks of repetitions the error is estimated from.
 const blocks = 10
 
+// The bounds of Options. Candidates take as many draws as MaxDraws, and more repetitions
+// than MaxRepeats measure less than float64's digits.
+const (
+	MaxDraws   = 1 << 20
+	MaxRepeats = 1_000_000_000
+)
+
 // Measure returns the bias and variance of an estimator's gradient.
 func Measure(ctx context.Context, p *Problem, e *Estimator, o Options) (*Result, error) {
 	if o.Repeats == 0 {
@@ -258,8 +265,11 @@ func Measure(ctx context.Context, p *Problem, e *Estimator, o Options) (*Result,
 	if k == 0 {
 		k = e.draws
 	}
-	if o.Repeats < 2*blocks || o.Repeats%blocks != 0 {
-		return nil, fmt.Errorf("bias: %d repetitions are not a multiple of %d, at least %d", o.Repeats, blocks, 2*blocks)
+	if o.Repeats < 2*blocks || o.Repeats > MaxRepeats || o.Repeats%blocks != 0 {
+		return nil, fmt.Errorf("bias: %d repetitions are not a multiple of %d, at least %d and at most %d", o.Repeats, blocks, 2*blocks, MaxRepeats)
+	}
+	if k < 0 || k > MaxDraws {
+		return nil, fmt.Errorf("bias: %d draws are outside [1, %d]", k, MaxDraws)
 	}
 	if len(p.H) == 0 {
 		return nil, errors.New("bias: no queries")

@@ -20,7 +20,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/fenchel-ml/fenchel/data"
@@ -88,7 +87,11 @@ func (b Budget) limited() bool { return b.Steps > 0 || b.Seconds > 0 }
 // because its defaults depend on the loss.
 func (c Config) Filled() Config {
 	if len(c.Models) == 0 {
-		c.Models = []string{c.Base.Filled().Model.Name}
+		c.Models = []string{c.Base.Model.Name}
+	}
+	c.Models = slices.Clone(c.Models)
+	for i, model := range c.Models {
+		c.Models[i] = train.Config{Model: train.ModelConfig{Name: model}}.Filled().Model.Name
 	}
 	if len(c.Seeds) == 0 {
 		c.Seeds = []uint64{0, 1, 2}
@@ -170,8 +173,9 @@ type Variant struct {
 	// Name is the entry, with the model where the comparison has several.
 	Name string `json:"name"`
 
-	resolved models.Resolved
-	given    string // candidates as the entry has them, "" without
+	resolved  models.Resolved
+	canonical string // text of Loss
+	given     string // candidates as the entry has them, "" without
 }
 
 // variants returns the variants in order: of each model, all losses.
@@ -195,7 +199,8 @@ func (c Config) variants() ([]Variant, error) {
 				faults = append(faults, fmt.Errorf("losses: %q: %w", entry, err))
 				continue
 			}
-			v.Candidates = v.resolved.Candidates
+			filled := train.Config{Loss: loss, Candidates: candidates}.Filled()
+			v.Candidates, v.canonical = filled.Candidates, filled.Loss
 			if slices.ContainsFunc(all, func(w Variant) bool { return w.Name == v.Name }) {
 				continue // named twice, as by a group and alone: one of it is enough
 			}
@@ -367,17 +372,20 @@ func solverHas(solver, name string) bool {
 }
 
 func positive(text string) (float64, error) {
-	x, err := strconv.ParseFloat(text, 64)
-	if err != nil || !(x > 0) || math.IsInf(x, 0) {
+	x, err := param.Real(text)
+	if err != nil || !(x > 0) {
 		return 0, fmt.Errorf("%q is not a number above 0", text)
 	}
 	return x, nil
 }
 
-// maxSeeds and maxResamples bound what a slip of the keyboard can ask for.
+// These bound what a slip of the keyboard can ask for.
 const (
+	MaxParallel  = 1024 // runs at a time: far more than share a machine well
+	MaxSteps     = math.MaxInt32
+	MinResamples = 100
+	MaxResamples = 1_000_000
 	maxSeeds     = 1000
-	maxResamples = 1_000_000
 )
 
 // Validate reports all faults that show without the data.
@@ -409,11 +417,14 @@ func (c Config) Validate() error {
 	if sorted := slices.Sorted(slices.Values(c.Seeds)); len(slices.Compact(sorted)) != len(c.Seeds) {
 		fault("seeds: one is given twice")
 	}
-	if c.Parallel < 1 {
-		fault("parallel: %d is below 1", c.Parallel)
+	if c.Parallel < 1 || c.Parallel > MaxParallel {
+		fault("parallel: %d is outside [1, %d]", c.Parallel, MaxParallel)
 	}
-	if c.Resamples < 100 || c.Resamples > maxResamples {
-		fault("resamples: %d is outside [100, %d]", c.Resamples, maxResamples)
+	if c.Resamples < MinResamples || c.Resamples > MaxResamples {
+		fault("resamples: %d is outside [%d, %d]", c.Resamples, MinResamples, MaxResamples)
+	}
+	if c.Budget.Steps > MaxSteps {
+		fault("budget: %d steps are above %d", c.Budget.Steps, MaxSteps)
 	}
 	if c.Budget.Steps < 0 || !(c.Budget.Seconds >= 0) || math.IsInf(c.Budget.Seconds, 0) || c.Budget.Steps > 0 && c.Budget.Seconds > 0 {
 		fault("budget: %d steps, %g seconds; want one of them, above 0", c.Budget.Steps, c.Budget.Seconds)
@@ -457,8 +468,17 @@ func (c Config) Validate() error {
 // baselines returns for each variant the index of the one that it is held
 // against, of the same model; a baseline is its own.
 func (c Config) baselines(variants []Variant) ([]int, error) {
+	// The entry itself, else one that means the same.
 	find := func(entry, model string) int {
-		return slices.IndexFunc(variants, func(v Variant) bool { return v.Entry == entry && (model == "" || v.Model == model) })
+		loss, candidates, _ := strings.Cut(entry, "@")
+		same := train.Config{Loss: loss, Candidates: candidates}.Filled()
+		of := func(v Variant) bool { return model == "" || v.Model == model }
+		if i := slices.IndexFunc(variants, func(v Variant) bool { return v.Entry == entry && of(v) }); i >= 0 {
+			return i
+		}
+		return slices.IndexFunc(variants, func(v Variant) bool {
+			return v.canonical == same.Loss && v.Candidates == same.Candidates && of(v)
+		})
 	}
 	entry := c.Baseline
 	if entry == "" {

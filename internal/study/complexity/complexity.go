@@ -72,6 +72,17 @@ func (c Config) Filled() Config {
 	return c
 }
 
+// The bounds of the sizes: what a machine of our time can hold, one size at a time, and
+// of the steps: what can be waited for.
+const (
+	MinSize    = 2
+	MaxClasses = 10_000_000
+	MaxDim     = 4096
+	MaxBatch   = 65536
+	MaxDraws   = 1 << 20
+	MaxSteps   = 1_000_000
+)
+
 // Validate reports all faults.
 func (c Config) Validate() error {
 	c = c.Filled()
@@ -85,15 +96,18 @@ func (c Config) Validate() error {
 		name  string
 		sizes []int
 		most  int
-	}{{"classes", c.Classes, 10_000_000}, {"dims", c.Dims, 4096}, {"batches", c.Batches, 65536}, {"draws", c.Draws, 1 << 20}} {
+	}{{"classes", c.Classes, MaxClasses}, {"dims", c.Dims, MaxDim}, {"batches", c.Batches, MaxBatch}, {"draws", c.Draws, MaxDraws}} {
 		for _, n := range s.sizes {
-			if n < 2 || n > s.most {
-				faults = append(faults, fmt.Errorf("%s = %d is outside [2, %d]", s.name, n, s.most))
+			if n < MinSize || n > s.most {
+				faults = append(faults, fmt.Errorf("%s = %d is outside [%d, %d]", s.name, n, MinSize, s.most))
 			}
 		}
 	}
-	if c.Steps < 1 {
+	switch {
+	case c.Steps < 1:
 		faults = append(faults, fmt.Errorf("steps = %d is below 1", c.Steps))
+	case c.Steps > MaxSteps:
+		faults = append(faults, fmt.Errorf("steps = %d is above %d", c.Steps, MaxSteps))
 	}
 	if c.Budget < 0 {
 		faults = append(faults, fmt.Errorf("budget = %v is below 0", c.Budget))

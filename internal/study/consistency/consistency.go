@@ -63,8 +63,13 @@ func Sampled() []string {
 	return names
 }
 
-// maxClasses is where K different probabilities still can be minGap apart.
-const maxClasses = 12
+// The bounds of the sizes. MaxClasses is where K different probabilities still can be
+// minGap apart; more draws than MaxDraws show nothing more and take days.
+const (
+	MinClasses = 3
+	MaxClasses = 12
+	MaxDraws   = 10000
+)
 
 // Validate reports all faults.
 func (c Config) Validate() error {
@@ -80,11 +85,11 @@ func (c Config) Validate() error {
 			faults = append(faults, err)
 		}
 	}
-	if c.Classes < 3 || c.Classes > maxClasses {
-		faults = append(faults, fmt.Errorf("classes = %d is outside [3, %d]", c.Classes, maxClasses))
+	if c.Classes < MinClasses || c.Classes > MaxClasses {
+		faults = append(faults, fmt.Errorf("classes = %d is outside [%d, %d]", c.Classes, MinClasses, MaxClasses))
 	}
-	if c.Draws < 1 || c.Draws > 10000 {
-		faults = append(faults, fmt.Errorf("draws = %d is outside [1, 10000]", c.Draws))
+	if c.Draws < 1 || c.Draws > MaxDraws {
+		faults = append(faults, fmt.Errorf("draws = %d is outside [1, %d]", c.Draws, MaxDraws))
 	}
 	return errors.Join(faults...)
 }

@@ -55,6 +55,14 @@ func (c TabularConfig) Filled() TabularConfig {
 	return c
 }
 
+// The bounds of the sizes: the Hessian of MaxClasses scores is solved in full, and a
+// descent of more than MaxIterations takes hours.
+const (
+	MinClasses    = 2
+	MaxClasses    = 1000
+	MaxIterations = 1_000_000_000
+)
+
 // Validate reports all faults.
 func (c TabularConfig) Validate() error {
 	c = c.Filled()
@@ -65,15 +73,18 @@ func (c TabularConfig) Validate() error {
 		}
 	}
 	for _, k := range c.Classes {
-		if k < 2 || k > 1000 {
-			faults = append(faults, fmt.Errorf("classes = %d is outside [2, 1000]", k))
+		if k < MinClasses || k > MaxClasses {
+			faults = append(faults, fmt.Errorf("classes = %d is outside [%d, %d]", k, MinClasses, MaxClasses))
 		}
 	}
 	if !(c.Excess >= 1e-12 && c.Excess < 1) {
 		faults = append(faults, fmt.Errorf("excess = %g is outside [1e-12, 1)", c.Excess))
 	}
-	if c.Iterations < 1 {
+	switch {
+	case c.Iterations < 1:
 		faults = append(faults, fmt.Errorf("iterations = %d is below 1", c.Iterations))
+	case c.Iterations > MaxIterations:
+		faults = append(faults, fmt.Errorf("iterations = %d is above %d", c.Iterations, MaxIterations))
 	}
 	return errors.Join(faults...)
 }
