@@ -86,6 +86,7 @@ reported in its row; the others go on.`,
 		},
 	}
 	flags = addConfigFlags(cmd)
+	refuseRanks(cmd)
 	for name := range varied {
 		must(cmd.Flags().MarkHidden(name))
 	}

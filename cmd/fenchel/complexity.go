@@ -47,6 +47,7 @@ It measures one step at a time; run nothing beside it.`,
 			return cmd.Context().Err() // interrupted, with what was measured
 		},
 	}
+	refuseRanks(cmd)
 	f := cmd.Flags()
 	f.StringArrayVar(&c.Losses, "loss", nil, "loss or composition; may be repeated; one of each kind unless given")
 	addWholes(f, &c.Classes, "classes", complexity.MinSize, complexity.MaxClasses, "sizes of the sweep over C")

@@ -80,6 +80,7 @@ The settings of train apply.`,
 		},
 	}
 	flags = addConfigFlags(cmd)
+	refuseRanks(cmd)
 	f := cmd.Flags()
 	f.StringArrayVar(&c.Losses, "tabular-loss", nil, "loss of the table; may be repeated; all losses unless given")
 	addWholes(f, &c.Classes, "classes", convergence.MinClasses, convergence.MaxClasses, "sizes of the table")

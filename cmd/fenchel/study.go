@@ -55,6 +55,7 @@ those of train.`,
 		},
 	}
 	flags = addConfigFlags(cmd)
+	refuseRanks(cmd)
 	for name := range varied {
 		if name != "model" && name != rateFlag {
 			must(cmd.Flags().MarkHidden(name))

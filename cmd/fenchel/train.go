@@ -63,6 +63,7 @@ Paths of --set, beside ` + ratePath + `, which is the lr of train.optimizer:
 		},
 	}
 	flags = addConfigFlags(cmd)
+	refuseRanks(cmd)
 	cmd.Flags().StringVar(&out, "out", "", "run folder: new, empty, or that of an interrupted run (default a new one under "+runsFolder+")")
 	cmd.Flags().StringVar(&c.board, "tensorboard", "", "folder to write TensorBoard event files into, in a folder named as the run's")
 	cmd.Flags().BoolVar(&c.dryRun, "dry-run", false, "print what the run would hold in memory, and do not run")
