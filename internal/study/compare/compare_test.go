@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/internal/lock"
 	"github.com/fenchel-ml/fenchel/internal/report"
 	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/models"
@@ -424,4 +425,93 @@ func TestValidate(t *testing.T) {
 		change(&c)
 		require.ErrorContains(t, c.Validate(), want)
 	}
+}
+
+// TestSpellings: what is compared is what a text means: a baseline, a model and a
+// temperature are found however they are spelled, and two spellings are one run.
+func TestSpellings(t *testing.T) {
+	c, set := small(t, "softmax:tau=1.0", "softmax", "rg2@all ")
+	c.Baseline, c.Models = "rg2", []string{" mf:"}
+	require.NoError(t, c.Validate())
+	planned := 0
+	res, err := Run(t.Context(), c, set, func(e Event) {
+		if p, ok := e.(*Planned); ok {
+			planned += p.Runs
+		}
+	})
+	require.NoError(t, err)
+	require.Equal(t, 2*2, planned, "two losses at two seeds")
+	require.Len(t, res.Rows, 3)
+	for _, row := range res.Rows {
+		require.Equal(t, "rg2@all ", res.Rows[row.Baseline].Entry)
+		require.Equal(t, "mf", row.Model)
+		require.Equal(t, 2, row.Done)
+	}
+	c.Models = []string{"mf", "mf:"}
+	require.ErrorContains(t, c.Validate(), "models: one is given twice")
+	for _, baseline := range []string{"@all", "hinge", "softmax@sampled"} {
+		c, _ := small(t, "softmax:tau=1.0", "rg2")
+		c.Baseline = baseline
+		require.ErrorContains(t, c.Validate(), "is not compared", baseline)
+	}
+	// A temperature that the text gives stays, with spaces around it too.
+	c, _ = small(t, "cosine: tau = 0.3")
+	c.Tune = []Axis{{"temperature", []string{"0.1", "0.2"}}}
+	vs, err := c.Filled().variants()
+	require.NoError(t, err)
+	require.Len(t, c.grid(vs[0]), 1)
+}
+
+// TestBounds: numbers that no machine has are refused, not wrapped around.
+func TestBounds(t *testing.T) {
+	for want, change := range map[string]func(*Config){
+		"parallel: 9223372036854775807 is outside [1, 1024]":         func(c *Config) { c.Parallel = math.MaxInt },
+		"resamples: 9223372036854775807 is outside [100, 1000000]":   func(c *Config) { c.Resamples = math.MaxInt },
+		"budget: 9223372036854775807 steps are above 2147483647":     func(c *Config) { c.Base.Train.Epochs, c.Budget.Steps = 0, math.MaxInt },
+		"train.batch: 9223372036854775807 is above 2147483647; want": func(c *Config) { c.Base.Train.Batch = math.MaxInt },
+	} {
+		c, _ := small(t, "softmax")
+		change(&c)
+		require.ErrorContains(t, c.Validate(), want)
+	}
+}
+
+// TestHeld: a comparison whose folder another has does nothing; a run whose folder
+// another process has fails with a word, and the others go on.
+func TestHeld(t *testing.T) {
+	c, set := small(t, "softmax", "rg2")
+	require.NoError(t, os.MkdirAll(c.Dir, 0o755))
+	l, err := lock.Take(c.Dir)
+	require.NoError(t, err)
+	_, err = Run(t.Context(), c, set, nil)
+	require.ErrorContains(t, err, "compare: "+c.Dir+" is in use by process ")
+	require.NoError(t, l.Release())
+
+	vs, err := c.Filled().variants()
+	require.NoError(t, err)
+	cfg, err := c.with(vs[1], nil, 3)
+	require.NoError(t, err)
+	folder, err := train.OpenFolder(Job{Config: cfg, Split: set.Hash(), Dir: c.Dir}.folder())
+	require.NoError(t, err)
+	res, err := Run(t.Context(), c, set, nil)
+	require.NoError(t, err)
+	require.NoError(t, folder.Close())
+	for _, row := range res.Rows {
+		if row.Entry == "rg2" {
+			require.Len(t, row.Failed, 1)
+			require.Contains(t, row.Failed[0], "seed 3: train: ")
+			require.Contains(t, row.Failed[0], "is in use by process ")
+			require.Equal(t, 1, row.Done)
+		} else {
+			require.Equal(t, 2, row.Done)
+		}
+	}
+	// Started again, it does the one that is missing.
+	res, err = Run(t.Context(), c, set, func(e Event) {
+		if p, ok := e.(*Planned); ok {
+			require.Equal(t, 1, p.Runs)
+		}
+	})
+	require.NoError(t, err)
+	require.Equal(t, 2, res.Rows[1].Done)
 }
