@@ -406,6 +406,10 @@ func TestBounds(t *testing.T) {
 	for _, path := range Paths() {
 		var c Config
 		v := c.field(path)
+		if v.Kind() == reflect.Pointer { // optional
+			v.Set(reflect.New(v.Type().Elem()))
+			v = v.Elem()
+		}
 		b, ok := bounds[path]
 		if v.Kind() == reflect.Pointer { // optional
 			v.Set(reflect.New(v.Type().Elem()))
