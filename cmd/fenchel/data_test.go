@@ -72,7 +72,7 @@ func TestMinRatingOfZero(t *testing.T) {
 	require.Contains(t, out, strings.TrimSpace(note))
 	code, _, stderr = execute(t, "data", "describe", file, "--min-rating", "some")
 	require.Equal(t, exitUsage, code)
-	require.Contains(t, stderr, `"some" is not a number`)
+	require.Contains(t, stderr, `"some" is not a finite number`)
 }
 
 func TestDescribeJSON(t *testing.T) {

@@ -152,21 +152,21 @@ func addReal(f *pflag.FlagSet, p *float64, name string, in domain, usage string)
 // addOptionalReal adds a flag of a finite number that may be absent: nil until it is
 // given.
 func addOptionalReal(f *pflag.FlagSet, p **float64, name, usage string) {
-	f.Var(optionalReal{p}, name, usage)
+	f.Var(&optionalReal{p}, name, usage)
 }
 
 type optionalReal struct{ p **float64 }
 
-func (o optionalReal) Type() string { return "number" }
+func (o *optionalReal) Type() string { return "number" }
 
-func (o optionalReal) String() string {
+func (o *optionalReal) String() string {
 	if o.p == nil || *o.p == nil {
 		return ""
 	}
 	return strconv.FormatFloat(**o.p, 'g', -1, 64)
 }
 
-func (o optionalReal) Set(text string) error {
+func (o *optionalReal) Set(text string) error {
 	x, err := (&realValue{nil, anyReal}).read(text)
 	if err != nil {
 		return err

@@ -477,7 +477,7 @@ func (c Config) baselines(variants []Variant) ([]int, error) {
 			return i
 		}
 		return slices.IndexFunc(variants, func(v Variant) bool {
-			return v.canonical == train.CanonicalLoss(loss) && v.Candidates == same.Candidates && of(v)
+			return v.canonical == train.CanonicalLoss(loss, "") && v.Candidates == same.Candidates && of(v)
 		})
 	}
 	entry := c.Baseline
