@@ -451,6 +451,30 @@ func TestMarginsFromNone(t *testing.T) {
 	}
 }
 
+// A margin loss of several positives is the mean of the losses of each, also where one
+// leads the others by so much that its own share drowns theirs.
+func TestMarginIsTheMeanOverPositives(t *testing.T) {
+	z := []float64{0.9, 0.2, 0.1}
+	both := target{Pos: []int32{0, 1}, Weight: []float64{0.5, 0.5}}
+	for _, text := range []string{"am-softmax:scale=64,margin=0.8", "arcface:scale=64,margin=1", "am-softmax:scale=300,margin=0", "arcface"} {
+		b := bind(t, text)
+		got, dgot := row(b, z, both)
+		var want float64
+		dwant := make([]float64, len(z))
+		for _, y := range both.Pos {
+			loss, dz := row(b, z, hard(int(y)))
+			want += loss / 2
+			for j := range dz {
+				dwant[j] += dz[j] / 2
+			}
+		}
+		require.InEpsilon(t, want, got, 1e-14, text)
+		require.InDeltaSlice(t, dwant, dgot, 1e-13, text)
+	}
+	_, dz := row(bind(t, "am-softmax:scale=64,margin=0.8"), z, both)
+	require.InDelta(t, 0.053, dz[0], 0.0005)
+}
+
 func TestCurve(t *testing.T) {
 	points, err := bind(t, "sparsemax").Curve(2, 7, -3, 3)
 	require.NoError(t, err)

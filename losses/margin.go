@@ -52,10 +52,9 @@ func (l margined[T]) Row(dz, z []T, t Target[T], _ []T) T {
 	var loss, share float64 // share = Σ_y w_y/S_y
 	for i, y := range t.Pos {
 		r, lead := l.around(z, m, at, rest, int(y))
-		w := float64(t.Weight[i])
 		// log1p(R/e^lead), where R may underflow and e^lead overflow.
-		loss += w * softplus(math.Log(r)-lead)
-		share += w / (r + math.Exp(lead))
+		loss += float64(t.Weight[i]) * softplus(math.Log(r)-lead)
+		share += l.share(z, t, m, at, rest, i)
 	}
 	for j, c := range z {
 		dz[j] = T(l.scale * share * math.Exp(l.scale*(float64(c)-m)))
@@ -63,14 +62,25 @@ func (l margined[T]) Row(dz, z []T, t Target[T], _ []T) T {
 	for i, y := range t.Pos {
 		r, lead := l.around(z, m, at, rest, int(y))
 		_, da := l.lower(float64(z[y]))
-		w, sum := float64(t.Weight[i]), r+math.Exp(lead)
-		others := max(share-w/sum, 0) * math.Exp(l.scale*(float64(z[y])-m))
-		if len(t.Pos) == 1 {
-			others = 0 // share is w/sum, but for rounding
+		others := share - l.share(z, t, m, at, rest, i)
+		if others < share/2 { // the share of a label that leads drowns those of the others: add them alone
+			others = 0
+			for k := range t.Pos {
+				if k != i {
+					others += l.share(z, t, m, at, rest, k)
+				}
+			}
 		}
-		dz[y] = T(l.scale * (others - w*da*r/sum))
+		own := float64(t.Weight[i]) * da * r / (r + math.Exp(lead))
+		dz[y] = T(l.scale * (others*math.Exp(l.scale*(float64(z[y])-m)) - own))
 	}
 	return T(loss)
+}
+
+// share returns w_y/S_y of the i-th positive, relative to the peak.
+func (l margined[T]) share(z []T, t Target[T], m float64, at int, rest float64, i int) float64 {
+	r, lead := l.around(z, m, at, rest, int(t.Pos[i]))
+	return float64(t.Weight[i]) / (r + math.Exp(lead))
 }
 
 // around returns R_y and s·a(z_y), both relative to the peak m at position at.

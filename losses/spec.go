@@ -179,9 +179,15 @@ func (s *Spec) Defaults() Values {
 
 // Probes returns the loss at its default setting and at one further setting per
 // probe of each parameter: the settings that tests and checks run.
-func (s *Spec) Probes() []Bound {
-	vs, err := param.Probes(s.Params)
-	if err != nil { // Register validated the probes
+func (s *Spec) Probes() []Bound { return s.settings(param.Probes) }
+
+// Corners returns the loss at the ends of its parameters' ranges, in all
+// combinations: where a formula that is right in between loses its digits.
+func (s *Spec) Corners() []Bound { return s.settings(param.Corners) }
+
+func (s *Spec) settings(of func([]Param) ([]Values, error)) []Bound {
+	vs, err := of(s.Params)
+	if err != nil { // Register validated defaults and probes
 		panic("losses: " + err.Error())
 	}
 	bs := make([]Bound, len(vs))

@@ -153,9 +153,16 @@ func (l ZLoss) solve(n, _, variance float64, t []entry, c []float32) (v, a, b fl
 		b += g * z / (n * sd * sd)
 		c[k] = float32(-g / sd)
 	}
-	if n == 1 { // a + c is 0, but 1/σ is too large for rounding to see it
-		c[0] = 0
-		return v, 0, 0
+	if n <= 2 {
+		// Scores of two are one standard deviation from their mean, whatever they are: a,
+		// b and c cancel but for Variance, and 1/σ is too large for rounding to see it.
+		a, b = 0, 0
+		rest := (n - 1) * l.Variance / (sd * sd * sd)
+		for k, e := range t {
+			g := float64(e.weight) * sigmoid(l.A*(l.B-float64(e.z)/sd))
+			a += g * rest / 2
+			c[k] = float32(-g * rest)
+		}
 	}
 	return v, a, b
 }

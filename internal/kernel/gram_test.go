@@ -114,6 +114,28 @@ func TestGramSeesASmallSpread(t *testing.T) {
 	}
 }
 
+// TestZLossOfTwoClasses: of two scores the standardised ones are ±1, so that all of
+// the gradient but what Variance leaves cancels.
+func TestZLossOfTwoClasses(t *testing.T) {
+	for _, target := range []Linear{{Label: []int32{1}}, {Ptr: []int32{0, 2}, Pos: []int32{0, 1}, Weight: []float32{0.25, 0.75}}} {
+		x := target
+		x.B, x.C, x.D, x.H, x.W = 1, 2, 1, []float32{1}, []float32{1, 1.0625}
+		up := []float64{0, 1} // weights of the targets
+		if x.Weight != nil {
+			up = []float64{0.25, 0.75}
+		}
+		var ws Workspace
+		l := ZLoss{A: 1, B: 2, Variance: 1e-12}
+		require.NoError(t, l.Forward(&ws, &x, make([]float32, 1)))
+		bias := make([]float32, 2)
+		require.NoError(t, l.Backward(&ws, &x, []float32{1}, &Grad{Bias: bias}))
+		sd := 0.03125
+		want := 1e-12 / (2 * sd * sd * sd) * (up[0]*sigmoid(2+1) - up[1]*sigmoid(2-1)) // at class 1, less at class 0
+		require.InEpsilon(t, want, float64(bias[1]), 1e-4)
+		require.InEpsilon(t, -want, float64(bias[0]), 1e-4)
+	}
+}
+
 func TestGramSameBitsAtAnyGOMAXPROCS(t *testing.T) {
 	onPaths(t, func(t *testing.T) {
 		for _, l := range []Loss{RG{1, 0.5}, Squared{}, Taylor2{}, Spherical{0.1}, ZLoss{1, 1, 1e-12}} {

@@ -9,6 +9,7 @@
 package gradcheck
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -81,6 +82,19 @@ func (r Result) OK() bool {
 	return len(r.Entries) > 0 && !slices.ContainsFunc(r.Entries, func(e Entry) bool { return !e.OK() })
 }
 
+// AtCorner returns r with the tolerance of float32 that suits the ends of a loss's
+// parameters, Spec.Corners: scores over temperature reach hundreds there, and
+// exponentials of them lose a digit more.
+func (r Result) AtCorner() Result {
+	r.Entries = slices.Clone(r.Entries)
+	for i := range r.Entries {
+		if e := &r.Entries[i]; e.Bits == 32 {
+			e.Tolerance = 10 * Tolerance32
+		}
+	}
+	return r
+}
+
 // Worst returns the entry that comes closest to its tolerance, or exceeds it
 // most.
 func (r Result) Worst() Entry {
@@ -126,8 +140,9 @@ func Run(bounds []losses.Bound, c Config) ([]Result, error) {
 }
 
 const (
-	rows    = 5
+	rows    = 7
 	padding = 3 // the padding row: neither first nor last
+	led     = 5 // from this row on the highest score is far above the others
 	width   = 6 // d of the fused op's h [B,d]
 )
 
@@ -154,25 +169,28 @@ func newSample(b losses.Bound, c Config) *sample {
 		upstream: make([]float64, rows), z: make([]float64, rows*k)}
 	// On grids so coarse that every product and sum of h wᵀ + bias is a float32
 	// number: then both precisions, in whatever order an op adds, see the same
-	// scores, and what differs is the loss. |h| < 4 and |w| < 8·step·512 take
-	// 7 and 12 bits, six products 22 of the 24.
+	// scores, and what differs is the loss. |h| < 2 and |w| < 16·step·512 take
+	// 6 and 13 bits, six products 22 of the 24.
 	step := math.Exp2(math.Round(math.Log2(c.Scale))) / 512
 	grid(s.h, rng, 1/math.Sqrt(width), 1.0/32)
 	grid(s.w, rng, c.Scale, step)
 	grid(s.bias, rng, c.Scale/4, step)
+	s.lead(k/2, step)
 	s.multiply()
-	// Into the domain, with room for the steps of differences; a power of two
-	// keeps to a grid.
+	// Into the domain, with room for the steps of differences, and near its ends; a
+	// few quarters of a power of two keep to a grid.
 	if _, hi := b.Spec.Domain.Bounds(); !math.IsInf(hi, 0) {
 		top := 0.0
 		for _, z := range s.z {
 			top = max(top, math.Abs(z))
 		}
-		for ; top > 0.9*hi; top /= 2 {
-			scaleBy(s.w, 0.5)
-			scaleBy(s.bias, 0.5)
+		if room := 0.9 * hi / top; room < 1 {
+			power := math.Exp2(math.Floor(math.Log2(room)))
+			room = power / 4 * math.Floor(4*room/power)
+			scaleBy(s.w, room)
+			scaleBy(s.bias, room)
+			s.multiply()
 		}
-		s.multiply()
 	}
 	for i := range rows {
 		if i != padding {
@@ -183,8 +201,23 @@ func newSample(b losses.Bound, c Config) *sample {
 	return s
 }
 
+// lead makes the last rows of h the first unit vector and gives it a class, of which
+// the other rows of h see little: it leads these rows by several standard deviations.
+func (s *sample) lead(y int, step float64) {
+	s.w[y*width] = math.Round(10*s.c.Scale/step) * step
+	for i := range rows {
+		h := s.h[i*width : (i+1)*width]
+		h[0] = math.Round(8*h[0]) / 32
+		if i >= led {
+			clear(h)
+			h[0] = 1
+		}
+	}
+}
+
 // pick returns the target of row i: the highest score, the lowest, several
-// positives, none (padding), or any class.
+// positives, none (padding), any class, or, in rows that a class leads, the leader
+// with others far behind and others far behind alone.
 func (s *sample) pick(rng *rand.Rand, i int) losses.Target[float64] {
 	z := s.row(s.z, i)
 	label := func(y int) losses.Target[float64] {
@@ -203,8 +236,28 @@ func (s *sample) pick(rng *rand.Rand, i int) losses.Target[float64] {
 		pos := rng.Perm(len(z))[:3]
 		slices.Sort(pos)
 		return losses.Target[float64]{Pos: []int32{int32(pos[0]), int32(pos[1]), int32(pos[2])}, Weight: []float64{0.25, 0.625, 0.125}}
+	case i >= led && len(z) > 2:
+		down := s.order(i)
+		pos := []int32{int32(down[i-led]), int32(down[len(z)/2]), int32(down[len(z)-1])}
+		slices.Sort(pos)
+		pos = slices.Compact(pos)
+		weight := [][]float64{{1}, {0.3125, 0.6875}, {0.25, 0.625, 0.125}}[len(pos)-1]
+		return losses.Target[float64]{Pos: pos, Weight: weight}
+	case i == led && len(z) == 2:
+		return losses.Target[float64]{Pos: []int32{0, 1}, Weight: []float64{0.5, 0.5}}
 	}
 	return label(rng.IntN(len(z)))
+}
+
+// order returns the classes of row i by score, the highest first.
+func (s *sample) order(i int) []int {
+	z := s.row(s.z, i)
+	order := make([]int, len(z))
+	for j := range order {
+		order[j] = j
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(z[b], z[a]) })
+	return order
 }
 
 func argmax(z []float64, sign float64) int {
@@ -300,20 +353,7 @@ func (s *sample) probed(i int) []int {
 	for _, y := range s.target[i].Pos {
 		at = append(at, int(y))
 	}
-	order := make([]int, k)
-	for j := range order {
-		order[j] = j
-	}
-	z := s.row(s.z, i)
-	slices.SortStableFunc(order, func(a, b int) int {
-		switch {
-		case z[a] > z[b]:
-			return -1
-		case z[a] < z[b]:
-			return 1
-		}
-		return 0
-	})
+	order := s.order(i)
 	at = append(at, order[0], order[1], order[k/2])
 	slices.Sort(at)
 	return slices.Compact(at)

@@ -2,6 +2,7 @@ package gradcheck
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -26,12 +27,17 @@ func TestEveryLossPasses(t *testing.T) {
 	}
 	for _, spec := range losses.All() {
 		t.Run(spec.Name, func(t *testing.T) {
+			probes := len(spec.Probes())
+			bounds := append(spec.Probes(), spec.Corners()...)
 			for _, k := range ks {
-				results, err := Run(spec.Probes(), Config{K: k, Scale: 1, Seed: 7})
+				results, err := Run(bounds, Config{K: k, Scale: 1, Seed: 7})
 				require.NoError(t, err)
-				require.Len(t, results, len(spec.Probes()))
-				for _, r := range results {
+				require.Len(t, results, len(bounds))
+				for i, r := range results {
 					require.Len(t, r.Entries, 8)
+					if i >= probes {
+						r = r.AtCorner()
+					}
 					require.Truef(t, r.OK(), "%s at K = %d: %+v", r.Loss, k, r.Worst())
 				}
 			}
@@ -109,6 +115,56 @@ func TestEveryFaultIsFound(t *testing.T) {
 			require.False(t, results[0].OK())
 			require.False(t, results[0].Worst().OK())
 		})
+	}
+}
+
+// remainder is am-softmax whose other positives' share is a difference of sums, in
+// which the share of a label that leads drowns it.
+type remainder struct{ scale, margin float64 }
+
+func (remainder) WorkLen(int) int { return 0 }
+
+func (l remainder) Row(dz, z []float64, t graph.Target[float64], _ []float64) float64 {
+	m := slices.Max(z)
+	at := func(i int) (w, rivals, sum float64) {
+		y := int(t.Pos[i])
+		for j, c := range z {
+			if j != y {
+				rivals += math.Exp(l.scale * (c - m))
+			}
+		}
+		return t.Weight[i], rivals, rivals + math.Exp(l.scale*(z[y]-l.margin-m))
+	}
+	var loss, share float64
+	for i, y := range t.Pos {
+		w, _, sum := at(i)
+		loss += w * (math.Log(sum) - l.scale*(z[y]-l.margin-m))
+		share += w / sum
+	}
+	for j, c := range z {
+		dz[j] = l.scale * share * math.Exp(l.scale*(c-m))
+	}
+	for i, y := range t.Pos {
+		w, rivals, sum := at(i)
+		dz[y] = l.scale * (max(share-w/sum, 0)*math.Exp(l.scale*(z[y]-m)) - w*rivals/sum)
+	}
+	return loss
+}
+
+// TestALostRemainderIsFound: the rows hold positives so far apart that digits which
+// a difference of sums loses are missed.
+func TestALostRemainderIsFound(t *testing.T) {
+	right, err := losses.Parse("am-softmax:scale=64,margin=0.8")
+	require.NoError(t, err)
+	wrong := right
+	wrong.Rows.F64 = remainder{64, 0.8}
+	for _, k := range []int{2, 3, 9} {
+		for seed := range uint64(5) {
+			results, err := Run([]losses.Bound{right, wrong}, Config{K: k, Scale: 1, Seed: seed})
+			require.NoError(t, err)
+			require.Truef(t, results[0].OK(), "K = %d, seed %d: %+v", k, seed, results[0].Worst())
+			require.Falsef(t, results[1].OK(), "K = %d, seed %d: nothing is missed", k, seed)
+		}
 	}
 }
 

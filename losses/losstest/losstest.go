@@ -16,12 +16,14 @@ package losstest
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/fenchel-ml/fenchel/internal/check"
 	"github.com/fenchel-ml/fenchel/losses"
+	"github.com/fenchel-ml/fenchel/losses/gradcheck"
 )
 
 // Run checks the loss at each of its probed settings. A short run (go test
@@ -30,6 +32,7 @@ import (
 //
 //   - Row at float64 and float32, the graph of Node and Ref state one loss, and
 //     their gradients agree with each other and with central differences;
+//   - the same at the ends of the parameters' ranges, in all combinations;
 //   - the contract of graph.Row: masks equal deletion, NaN in gives NaN out, no
 //     allocation, no write outside dz and work, safe in parallel;
 //   - every declared fact holds and every undeclared one fails somewhere;
@@ -59,7 +62,21 @@ func Run(t *testing.T, spec *losses.Spec) {
 			t.Run("population", r.population)
 		})
 	}
+	t.Run("corners", func(t *testing.T) { corners(t, spec) })
 	t.Run("side-by-side", func(t *testing.T) { sideBySide(t, spec.Probes()) })
+}
+
+// corners holds that at the ends of the parameters' ranges, too, the statements of
+// the loss and their gradients agree.
+func corners(t *testing.T, spec *losses.Spec) {
+	for _, k := range []int{1, 2, 3, 7, 33} {
+		results, err := gradcheck.Run(spec.Corners(), gradcheck.Config{K: k, Scale: 1, Seed: 16})
+		require.NoError(t, err)
+		for _, r := range results {
+			r = r.AtCorner()
+			require.Truef(t, r.OK(), "%s at K=%d: %+v", r.Loss, k, r.Worst())
+		}
+	}
 }
 
 // A rig is one loss at one setting under test.
@@ -129,9 +146,25 @@ func soft(rng *rand.Rand, k int) losses.Target[float64] {
 	return losses.Target[float64]{Pos: []int32{int32(a), int32(b), int32(c)}, Weight: []float64{0.25, 0.625, 0.125}}
 }
 
+// behind is a target of the class y and two others, or of two others alone, of as
+// many as there are.
+func behind(rng *rand.Rand, k, y int, with bool) losses.Target[float64] {
+	var pos []int32
+	for _, j := range rng.Perm(k) {
+		if j != y && len(pos) < 2 {
+			pos = append(pos, int32(j))
+		}
+	}
+	if with {
+		pos = append(pos, int32(y))
+	}
+	slices.Sort(pos)
+	return losses.Target[float64]{Pos: pos, Weight: [][]float64{{1}, {0.3125, 0.6875}, {0.25, 0.625, 0.125}}[len(pos)-1]}
+}
+
 // each calls f on rows of every size and scale, with one label, several
-// positives, and the label in the lead; with ties there are rows of equal scores
-// too.
+// positives, the label in the lead, and positives far behind a leader that is one of
+// them or is not; with ties there are rows of equal scores too.
 func (r *rig) each(seed uint64, ks []int, ties bool, f func(s sample)) {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	for _, k := range ks {
@@ -141,6 +174,17 @@ func (r *rig) each(seed uint64, ks []int, ties bool, f func(s sample)) {
 			z, y := r.scores(rng, k, scale), rng.IntN(k)
 			z[y] = float64(float32(0.99 * r.clip(z[y]+3*scale))) // inside the domain: differences go both ways
 			f(sample{z, label(y), scale})
+			if k == 1 {
+				continue
+			}
+			z = slices.Clone(z)
+			for j := range z {
+				if j != y {
+					z[j] = -math.Abs(z[j])
+				}
+			}
+			f(sample{z, behind(rng, k, y, true), scale})
+			f(sample{z, behind(rng, k, y, false), scale})
 		}
 		if !ties {
 			continue

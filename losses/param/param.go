@@ -311,6 +311,42 @@ func Probes(ps []Param) ([]Values, error) {
 	return vs, nil
 }
 
+// Corners returns the settings at which every number is its least or its largest
+// (its default where it has no largest), in all combinations with each other and
+// with every word: where formulas that are right in between lose their digits. Free
+// texts stay at their default.
+func Corners(ps []Param) ([]Values, error) {
+	texts := [][]string{nil}
+	for _, p := range ps {
+		var ends []string
+		switch {
+		case p.Free:
+			continue
+		case p.Words != nil:
+			ends = p.Words()
+		case math.IsInf(p.Max, 1):
+			ends = []string{formatNumber(p.Min), formatNumber(p.Default)}
+		default:
+			ends = []string{formatNumber(p.Min), formatNumber(p.Max)}
+		}
+		var next [][]string
+		for _, text := range texts {
+			for _, end := range ends {
+				next = append(next, append(slices.Clone(text), p.Name+"="+end))
+			}
+		}
+		texts = next
+	}
+	vs := make([]Values, len(texts))
+	for i, text := range texts {
+		var err error
+		if vs[i], err = Parse(ps, strings.Join(text, ",")); err != nil {
+			return nil, err
+		}
+	}
+	return vs, nil
+}
+
 func paramNames(ps []Param) string {
 	if len(ps) == 0 {
 		return "none: it takes no parameters"

@@ -102,6 +102,22 @@ func TestProbes(t *testing.T) {
 	require.Equal(t, []string{"", "tau=0.2", "form=a", "form=c"}, texts)
 }
 
+func TestCorners(t *testing.T) {
+	vs, err := Corners(append(list, Param{Name: "file", Doc: "path", Free: true}))
+	require.NoError(t, err)
+	var texts []string
+	for _, v := range vs {
+		texts = append(texts, v.Text(list))
+	}
+	require.Equal(t, []string{ // tau has no largest value
+		"tau=1e-06,n=1,form=a", "tau=1e-06,n=1", "tau=1e-06,n=1,form=c", "tau=1e-06,n=100,form=a", "tau=1e-06,n=100", "tau=1e-06,n=100,form=c",
+		"n=1,form=a", "n=1", "n=1,form=c", "n=100,form=a", "n=100", "n=100,form=c",
+	}, texts)
+	vs, err = Corners(nil)
+	require.NoError(t, err)
+	require.Len(t, vs, 1)
+}
+
 func TestValidate(t *testing.T) {
 	require.NoError(t, Validate(list))
 	number := Param{Name: "x", Doc: "d", Default: 1, Min: 0, Max: 2}
