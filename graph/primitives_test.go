@@ -267,6 +267,24 @@ func TestPrimitivesAgainstCentralDifferences(t *testing.T) {
 	}
 }
 
+// TestDetach: the gradient of x·detach(x) is the detached value, not 2x.
+func TestDetach(t *testing.T) {
+	b := NewBuilder[float64]()
+	x := b.Param("x", []float64{3, -2, 0.5}, 3)
+	var e Expr
+	held := e.N(Detach(x))
+	cost := e.N(Sum(e.N(Mul(x, held))))
+	require.NoError(t, e.Err)
+	p, err := b.Train(cost)
+	require.NoError(t, err)
+	defer p.Close()
+	require.NoError(t, p.Run())
+	require.Equal(t, 13.25, p.Cost())
+	require.Equal(t, []float64{3, -2, 0.5}, p.Grad(x).Data)
+	_, err = Detach(nil)
+	require.ErrorContains(t, err, "detach")
+}
+
 func TestPrimitivesAtFloat32(t *testing.T) {
 	for _, p := range primitives() {
 		t.Run(p.name, func(t *testing.T) {

@@ -339,4 +339,10 @@ func Identity(x *gorgonia.Node) (*gorgonia.Node, error) {
 	return unaryOf("identity", x, 1, same[float32], same[float64], func(_ *Expr, _, _, g node) node { return g })
 }
 
+// Detach returns x as a constant: a copy that has no gradient. What a definition
+// detaches its gradient holds fixed.
+func Detach(x *gorgonia.Node) (*gorgonia.Node, error) {
+	return unaryOf("detach", x, 1, same[float32], same[float64], nil)
+}
+
 func same[T Float](dst, x []T) { copy(dst, x) }

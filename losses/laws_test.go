@@ -475,6 +475,44 @@ func TestMarginIsTheMeanOverPositives(t *testing.T) {
 	require.InDelta(t, 0.053, dz[0], 0.0005)
 }
 
+// The gradient of sl-at-k holds the threshold constant: by the K-th score, here of
+// class 1, it has no more than the softmax loss's part.
+func TestSLAtKHoldsTheThreshold(t *testing.T) {
+	const tau, tauW = 0.2, 3.0
+	b := bind(t, "sl-at-k:k=2")
+	z, y := []float64{0.8, 0.3, 0.1, -0.2}, 2
+	var sum float64
+	for j, c := range z {
+		if j != y {
+			sum += math.Exp((c - z[y]) / tau)
+		}
+	}
+	w := 1 / (1 + math.Exp(-(z[y]-z[1])/tauW))
+	want := make([]float64, len(z))
+	for j, c := range z {
+		want[j] = w * math.Exp((c-z[y])/tau) / (sum * tau)
+	}
+	want[y] = math.Log(sum)*w*(1-w)/tauW - w/tau
+
+	_, dz := row(b, z, hard(y))
+	require.InDeltaSlice(t, want, dz, 1e-14)
+	g := graph.NewBuilder[float64]()
+	zn := g.Param("z", z, 1, len(z))
+	tg, data := g.Targets("t", 1, 1)
+	require.NoError(t, data.Set([]target{hard(y)}))
+	loss, err := b.Node(zn, tg)
+	require.NoError(t, err)
+	cost, err := graph.Sum(loss)
+	require.NoError(t, err)
+	p, err := g.Train(cost)
+	require.NoError(t, err)
+	defer p.Close()
+	require.NoError(t, p.Run())
+	require.InDeltaSlice(t, want, p.Grad(zn).Data, 1e-14)
+	require.Equal(t, "sl-at-k:k=0,beta=0.3", b.Held(z).String())
+	require.Equal(t, "softmax", bind(t, "softmax").Held(z).String())
+}
+
 func TestCurve(t *testing.T) {
 	points, err := bind(t, "sparsemax").Curve(2, 7, -3, 3)
 	require.NoError(t, err)

@@ -13,12 +13,12 @@ import (
 func init() {
 	Register(Spec{
 		Name:   "sl-at-k",
-		Doc:    "softmax loss for the top K: sl, weighted by how surely the positive is above the K-th score; takes cosines",
+		Doc:    "softmax loss for the top K: sl, weighted by how surely the positive is above the K-th score, which the gradient holds constant; takes cosines",
 		Source: "Yang et al. 2025, Breaking the top-K barrier: advancing top-K ranking metrics optimization in recommender systems, KDD (SL@K), eq. 9",
 		Params: []Param{
 			{Name: "tau", Doc: "temperature τ of the softmax loss", Default: 0.2, Min: 0.01, Max: 100, Probe: []float64{0.5}},
 			{Name: "tau-w", Doc: "temperature τ_w of the weight; below about τ·SL the loss falls fastest where the positive falls below β, and nothing is learned", Default: 3, Min: 0.01, Max: 100, Probe: []float64{2}},
-			{Name: "k", Doc: "K: the threshold β is the K-th largest score of the row; 0 takes the constant beta", Default: 20, Min: 0, Max: 1e6, Integer: true, Probe: []float64{0, 2}},
+			{Name: "k", Doc: "K: the threshold β is the K-th largest score of the row, a constant to the gradient; 0 takes beta", Default: 20, Min: 0, Max: 1e6, Integer: true, Probe: []float64{0, 2}},
 			{Name: "beta", Doc: "threshold β where k is 0", Default: 0, Min: -1, Max: 1},
 		},
 		Domain: Cosines,
@@ -33,25 +33,32 @@ func init() {
 			return contrastNode(z, t, func(e *graph.Expr, z, x, s, some *gorgonia.Node) *gorgonia.Node {
 				lead := e.N(graph.Shift(s, -v.Num("beta")))
 				if k := v.Int("k"); k > 0 {
-					lead = e.N(graph.Sub(s, e.N(graph.RowKth(z, k))))
+					lead = e.N(graph.Sub(s, e.N(graph.Detach(e.N(graph.RowKth(z, k))))))
 				}
 				weight := e.N(graph.Sigmoid(e.N(graph.Scale(lead, 1/v.Num("tau-w")))))
 				return e.N(graph.Mul(weight, slNode(e, v.Num("tau"), x, s, some)))
 			})
 		},
 		Ref: func(v Values, z []float64, t Target[float64]) float64 {
-			beta := v.Num("beta")
-			if k := v.Int("k"); k > 0 {
-				down := slices.Clone(z)
-				slices.Sort(down)
-				slices.Reverse(down)
-				beta = down[min(k, len(down))-1]
-			}
+			beta := slAtKHold(v, z).Num("beta")
 			return contrastRef(z, t, func(s float64, negatives []float64) float64 {
 				return slRef(v.Num("tau"), s, negatives) / (1 + math.Exp(-(s-beta)/v.Num("tau-w")))
 			})
 		},
+		Hold: slAtKHold,
 	})
+}
+
+// slAtKHold returns v with the threshold of the row z as a constant.
+func slAtKHold(v Values, z []float64) Values {
+	k := v.Int("k")
+	if k == 0 {
+		return v
+	}
+	down := slices.Clone(z)
+	slices.Sort(down)
+	slices.Reverse(down)
+	return v.Set("k", 0).Set("beta", down[min(k, len(down))-1])
 }
 
 // slAtK is, with the softmax loss SL of sl.go and the threshold β, the K-th
@@ -59,17 +66,19 @@ func init() {
 //
 //	ℓ = σ((z_y − β)/τ_w) · SL(z/τ)
 //
-// The paper holds β fixed for some epochs, from all positives of a user and a
-// sample of negatives; here it is that of the row at hand and is differentiated
-// like every score. The weight is differentiated too, as in the IR-Benchmark
-// code. For τ_w → ∞ it is sl/2.
+// The gradient holds β constant and goes through SL and through the weight's z_y:
+//
+//	∂ℓ/∂z = σ(x) ∂SL/∂z + e_y SL σ(x) σ(−x)/τ_w,   x = (z_y − β)/τ_w
+//
+// Through β, descent would raise the K-th score, whatever class has it. The paper
+// stores β for some epochs, from all positives of a user and a sample of negatives;
+// here it is that of the row at hand. For τ_w → ∞ it is sl/2.
 func slAtK[T Float](v Values) contrast[T] {
 	tau, tauW, k, beta := v.Num("tau"), v.Num("tau-w"), v.Int("k"), v.Num("beta")
 	return func(dz, z []T, y int, weight float64, work []T) float64 {
-		beta, at := beta, -1
+		beta := beta
 		if k > 0 {
-			at = kth(z, k, work)
-			beta = float64(z[at])
+			beta = kth(z, k, work)
 		}
 		sl, sum := leads(z, y, tau, work)
 		if sum == 0 {
@@ -77,7 +86,7 @@ func slAtK[T Float](v Values) contrast[T] {
 		}
 		x := (float64(z[y]) - beta) / tauW
 		w := sigmoid(x)
-		slope := weight * sl * w * sigmoid(-x) / tauW // ∂ℓ/∂(z_y − β) by the weight
+		slope := weight * sl * w * sigmoid(-x) / tauW // ∂ℓ/∂z_y by the weight
 		scale := weight * w / (tau * sum)
 		for j := range z {
 			if j != y {
@@ -85,9 +94,6 @@ func slAtK[T Float](v Values) contrast[T] {
 			}
 		}
 		add(&dz[y], slope-weight*w/tau)
-		if at >= 0 {
-			add(&dz[at], -slope)
-		}
 		return w * sl
 	}
 }
@@ -96,21 +102,20 @@ func slAtK[T Float](v Values) contrast[T] {
 // best K of all rows would take more memory than a few rows of scores.
 func slAtKFused(v Values) kernel.Loss {
 	tau, tauW, k := v.Num("tau"), v.Num("tau-w"), v.Int("k")
-	value := func(rivals, label, beta float64) (l, byRivals, byLabel, byBeta float64) { // scores over τ
+	value := func(rivals, label, beta float64) (l, byRivals, byLabel float64) { // scores over τ
 		if math.IsInf(rivals, -1) {
-			return 0, 0, 0, 0
+			return 0, 0, 0
 		}
 		x := tau * (label - beta) / tauW
 		w := sigmoid(x)
 		slope := (rivals - label) * w * sigmoid(-x) * tau / tauW
-		return w * (rivals - label), w, slope - w, -slope
+		return w * (rivals - label), w, slope - w
 	}
 	switch {
 	case k == 0:
 		beta := v.Num("beta") / tau
 		return kernel.Stream(kernel.Rivals{Tau: tau, Value: func(rivals, label float64) (l, byRivals, byLabel float64) {
-			l, byRivals, byLabel, _ = value(rivals, label, beta)
-			return l, byRivals, byLabel
+			return value(rivals, label, beta)
 		}})
 	case k <= 1000:
 		return kernel.KthRivals{K: k, Tau: tau, Value: value}
@@ -118,9 +123,9 @@ func slAtKFused(v Values) kernel.Loss {
 	return nil
 }
 
-// kth returns the first place of the k-th largest score of z that is not masked,
-// of the least where there are fewer. It reorders work, as long as z.
-func kth[T Float](z []T, k int, work []T) int {
+// kth returns the k-th largest score of z that is not masked, the least where there
+// are fewer. It reorders work, as long as z.
+func kth[T Float](z []T, k int, work []T) float64 {
 	copy(work, z)
 	k = min(k, finite(z))
 	lo, hi := 0, len(work) // the k-th largest is in work[lo:hi]
@@ -149,29 +154,30 @@ func kth[T Float](z []T, k int, work []T) int {
 			lo, hi = k-1, k // equal ones all
 		}
 	}
-	return slices.Index(z, work[lo])
+	return float64(work[lo])
 }
 
 func slAtKTheory(tau, tauW float64, k int) Theory {
-	th := Theory{
-		Props:           ShiftInvariant,
-		Smoothness:      Constant(math.Inf(1)), // the gradient jumps where the K-th place changes hands
-		PopulationOrder: OrderWeak,             // as of sl
-		// A steep weight can do without the class that leads t, where others reach the
-		// K-th place in its stead.
-		ZeroOne: k == 0 || tauW >= 2,
-		Margin:  math.Inf(1),
-		Support: Support{Of: ButSigns}, // a higher K-th place lowers the weight
-		Cost:    "O(K) a positive",
+	// H = w H_SL + ∇w ∇SLᵀ + ∇SL ∇wᵀ + SL ∇²w with ‖∇SL‖ ≤ √2/τ, |SL| ≤ 2/τ + ln n,
+	// w' ≤ 1/(4τ_w) and |w''| ≤ 1/(6√3 τ_w²). Where β is a score, which moves no faster
+	// than the scores do, ∂/∂β of the gradient adds w' ∇SL and SL w'' once more.
+	cross, second := 2.0, 1.0
+	if k > 0 {
+		cross, second = 3, 2
 	}
-	if k == 0 {
-		th.Props = 0
-		th.Support.Of = Everywhere
-		// H = w H_SL + ∇w ∇SLᵀ + ∇SL ∇wᵀ + SL ∇²w with ‖∇SL‖ ≤ √2/τ, |SL| ≤ 2/τ + ln n,
-		// w' ≤ 1/(4τ_w) and |w''| ≤ 1/(6√3 τ_w²).
-		th.Smoothness = func(k int) float64 {
-			return 1/(2*tau*tau) + 2*math.Sqrt2/(4*tau*tauW) + (2/tau+math.Log(float64(k-1)))/(6*math.Sqrt(3)*tauW*tauW)
-		}
+	th := Theory{
+		Smoothness: func(k int) float64 {
+			return 1/(2*tau*tau) + cross*math.Sqrt2/(4*tau*tauW) + second*(2/tau+math.Log(float64(k-1)))/(6*math.Sqrt(3)*tauW*tauW)
+		},
+		PopulationOrder: OrderWeak, // as of sl
+		ZeroOne:         true,
+		Margin:          math.Inf(1),
+		Cost:            "O(K) a positive",
+	}
+	if tauW < 1.5 {
+		// A steep weight gives classes up that are far below β. Found by minimisation at τ
+		// of 0.1 to 1: at τ_w up to 0.5 the order of t may be reversed, and at 1 with τ = 1; from 1.5 on not.
+		th.PopulationOrder, th.ZeroOne = OrderNone, false
 	}
 	return th
 }

@@ -47,7 +47,7 @@ func (d Domain) Bounds() (lo, hi float64) {
 }
 
 // A Spec is everything that the command line, the plots, the benchmarks and the
-// tests know of a loss. All fields but Params, Domain, Unit and Predict are
+// tests know of a loss. All fields but Params, Domain, Unit, Hold and Predict are
 // required.
 type Spec struct {
 	Name   string  // registry key, lower case, e.g. "softmax"
@@ -74,6 +74,13 @@ type Spec struct {
 	// Ref returns the textbook value of one row of finite scores by another
 	// algorithm than New's.
 	Ref func(v Values, z []float64, t Target[float64]) float64
+
+	// Hold is set where the gradient holds a quantity of the scores constant, as a
+	// threshold that is stored between steps: it returns the setting whose loss has
+	// that quantity of z, finite scores, as a parameter. The two have one value at z,
+	// and the gradient at v is that of the returned setting. Nil where the gradient is
+	// that of the value.
+	Hold func(v Values, z []float64) Values
 
 	// Predict stores in p the probabilities p(z) that finite scores z stand for,
 	// as long as z and apart from it. Nil where the loss has no such map, or one
@@ -127,6 +134,15 @@ func (b Bound) Node(z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) 
 
 // Ref returns the textbook value of one row; see Spec.Ref.
 func (b Bound) Ref(z []float64, t Target[float64]) float64 { return b.Spec.Ref(b.Values, z, t) }
+
+// Held returns the loss whose value has at z the gradient of b's: b itself, unless
+// Spec.Hold says what is held constant.
+func (b Bound) Held(z []float64) Bound {
+	if b.Spec.Hold == nil {
+		return b
+	}
+	return b.Spec.Bind(b.Spec.Hold(b.Values, z))
+}
 
 // Unit returns the score that stands for a factor e of the odds; see Spec.Unit.
 func (b Bound) Unit() float64 {

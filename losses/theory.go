@@ -68,7 +68,9 @@ func (o Order) String() string {
 }
 
 // Theory is what the literature tabulates of a loss at one setting of its
-// parameters. Every entry but Cost is tested.
+// parameters. Every entry but Cost is tested. Of a loss with Spec.Hold,
+// Smoothness is the Lipschitz constant of its gradient, and what is said of minimisers
+// holds at whatever value is held constant.
 type Theory struct {
 	Props Props
 

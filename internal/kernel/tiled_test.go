@@ -128,13 +128,12 @@ func pairwiseRow() func(dz, z, t []float64) float64 {
 }
 
 // kthLead is a loss that weighs lead by the label's distance from the K-th score.
-func kthLead(rivals, label, kth float64) (v, byRivals, byLabel, byKth float64) {
+func kthLead(rivals, label, kth float64) (v, byRivals, byLabel float64) {
 	if math.IsInf(rivals, -1) {
-		return 0, 0, 0, 0
+		return 0, 0, 0
 	}
 	w := sigmoid(label - kth)
-	slope := (rivals - label) * w * (1 - w)
-	return w * (rivals - label), w, slope - w, -slope
+	return w * (rivals - label), w, (rivals-label)*w*(1-w) - w
 }
 
 func kthRow(l KthRivals) func(dz, z, t []float64) float64 {
@@ -142,25 +141,10 @@ func kthRow(l KthRivals) func(dz, z, t []float64) float64 {
 		down := slices.Clone(z)
 		slices.Sort(down)
 		kth := down[max(len(z)-l.K, 0)]
-		var byKth float64
-		v := eachRow(func(dz, z []float64, y int) float64 {
-			var g float64
-			v := rivalsRow(Rivals{l.Tau, func(rivals, label float64) (v, byRivals, byLabel float64) {
-				v, byRivals, byLabel, g = l.Value(rivals, label, kth/l.Tau)
-				return v, byRivals, byLabel
-			}})(dz, z, oneHot(len(z), y))
-			byKth += t[y] * g / l.Tau
-			return v
-		})(dz, z, t)
-		dz[slices.Index(z, kth)] += byKth
-		return v
+		return rivalsRow(Rivals{l.Tau, func(rivals, label float64) (v, byRivals, byLabel float64) {
+			return l.Value(rivals, label, kth/l.Tau)
+		}})(dz, z, t)
 	}
-}
-
-func oneHot(n, y int) []float64 {
-	t := make([]float64, n)
-	t[y] = 1
-	return t
 }
 
 func surrogateRow(l Surrogate) func(dz, z, t []float64) float64 {

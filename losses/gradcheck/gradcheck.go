@@ -112,10 +112,11 @@ func (r Result) Worst() Entry {
 // graph runs twice, and a second run that differs from the first in one bit is
 // an error.
 //
-// Rows have one label or several positives, one row is padding, and each row has
-// its own upstream gradient. Every candidate's entry is compared, but central
-// differences of Ref for many candidates are taken at the targets, the highest
-// scores and some others only.
+// Rows have one label or several positives, some far behind a class that leads, one
+// row is padding, and each row has its own upstream gradient. Every candidate's entry
+// is compared, but central differences of Ref for many candidates are taken at the
+// targets, the highest scores and some others only. Differences are of what
+// Bound.Held returns at the row.
 func Run(bounds []losses.Bound, c Config) ([]Result, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -316,9 +317,10 @@ func (s *sample) reference(b losses.Bound) []Entry {
 		z, dz, u := s.row(s.z, i), s.row(s.dz, i), s.upstream[i]
 		s.value[i] = b.Rows.F64.Row(dz, z, t, work)
 		value.see(b.Ref(z, t), s.value[i], 1, "ℓ[%d]", i)
+		held := b.Held(z)
 		for _, j := range s.probed(i) {
 			zj := z[j]
-			d := derivative(func(h float64) float64 { z[j] = zj + h; return b.Ref(z, t) }, dz[j])
+			d := derivative(func(h float64) float64 { z[j] = zj + h; return held.Ref(z, t) }, dz[j])
 			z[j] = zj
 			difference.see(d, dz[j], 1, "dz[%d,%d]", i, j)
 		}

@@ -239,7 +239,8 @@ func (r *rig) population(t *testing.T) {
 		}
 	}
 	ties, reversed, misled, miscalibrated := 0, 0, 0, 0
-	for _, truth := range truths {
+	for _, at := range r.held(truths) {
+		truth, r := at.truth, at.rig
 		k := len(truth)
 		risk := func(z []float64) (sum float64) {
 			for y, ty := range truth {
@@ -296,6 +297,40 @@ func (r *rig) population(t *testing.T) {
 	if r.Spec.Predict != nil {
 		require.Equalf(t, miscalibrated == 0, r.theory.Calibrated, "Calibrated: %d probabilities are off", miscalibrated)
 	}
+}
+
+// A setting of population: a truth, and the loss with what it holds constant held.
+type setting struct {
+	truth []float64
+	rig   *rig
+}
+
+// held returns the loss at every truth or, where Spec.Hold is declared, what it becomes
+// at several scores: where descent ends minimises the risk with what is held there, so
+// what is declared has to hold of them all.
+func (r *rig) held(truths [][]float64) []setting {
+	var all []setting
+	rng := rand.New(rand.NewPCG(17, 1))
+	for _, truth := range truths {
+		if r.Spec.Hold == nil {
+			all = append(all, setting{truth, r})
+			continue
+		}
+		for _, scale := range []float64{0, 0.3, 0.9, 0.9} {
+			z := r.scores(rng, len(truth), scale)
+			if scale == 0 && r.bounded() { // at the edges, too
+				for _, edge := range []float64{r.lo, r.hi} {
+					for j := range z {
+						z[j] = edge
+					}
+					all = append(all, setting{truth, &rig{Bound: r.Held(z), theory: r.theory, lo: r.lo, hi: r.hi}})
+				}
+				clear(z)
+			}
+			all = append(all, setting{truth, &rig{Bound: r.Held(z), theory: r.theory, lo: r.lo, hi: r.hi}})
+		}
+	}
+	return all
 }
 
 // apart returns a random distribution whose entries differ by 0.04 or more, or

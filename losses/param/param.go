@@ -6,6 +6,7 @@ package param
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -176,6 +177,15 @@ func (v Values) Word(name string) string {
 		panic(fmt.Sprintf("param: no word %q", name))
 	}
 	return w
+}
+
+// Set returns v with another number, which is not held against its declaration. It
+// panics if no such number is declared.
+func (v Values) Set(name string, x float64) Values {
+	v.Num(name)
+	v.num = maps.Clone(v.num)
+	v.num[name] = x
+	return v
 }
 
 // Text prints the parameters that differ from their default, in declared order.

@@ -72,7 +72,7 @@ func Section(c Config, rs []Result) report.Section {
 		}
 	}
 	blocks := []report.Block{
-		report.Text(fmt.Sprintf("Does minimising the loss rank the classes by their true probability? Of each family of truths (Dirichlet and Zipf over %d classes; adversarial: counter-examples of the literature and variations, over 3 or 4) there are %d draws; the conditional risk E ℓ(z, y) is minimised over free scores z, and the order of the minimisers is held against the truth and against what the loss declares. Compositions are measured over %d draws of a sampler, by exact enumeration of the draws: once with a proposal q drawn beside each truth, once with q uniform.", c.Classes, c.Draws, SampledDraws)),
+		report.Text(fmt.Sprintf("Does minimising the loss rank the classes by their true probability? Of each family of truths (Dirichlet and Zipf over %d classes; adversarial: counter-examples of the literature and variations, over 3 or 4) there are %d draws; the conditional risk E ℓ(z, y) is minimised over free scores z, and the order of the minimisers is held against the truth and against what the loss declares. What a loss's gradient holds constant is that of equal scores. Compositions are measured over %d draws of a sampler, by exact enumeration of the draws: once with a proposal q drawn beside each truth, once with q uniform.", c.Classes, c.Draws, SampledDraws)),
 		verdicts,
 		table,
 	}

@@ -33,8 +33,11 @@ type Risk struct {
 // A Fenchel–Young loss has ∂ℓ/∂z = c(p − t) for hard and soft targets alike, so
 // its risk is, up to a constant, the loss at the soft target: one row instead of
 // K. The constant makes Value's level arbitrary; differences are exact.
+//
+// What the loss's gradient holds constant (losses.Spec.Hold) is that of equal scores.
 func New(b losses.Bound, truth []float64) *Risk {
 	k := len(truth)
+	b = b.Held(make([]float64, k))
 	r := &Risk{
 		Theory: b.Theory(), row: b.Rows.F64, truth: truth,
 		pos: make([]int32, k), one: []float64{1}, dz: make([]float64, k), work: make([]float64, b.Rows.F64.WorkLen(k)),

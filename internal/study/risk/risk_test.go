@@ -20,8 +20,8 @@ func TestGradient(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	truth := []float64{0.45, 0.05, 0.3, 0.2}
 	for _, spec := range losses.All() {
-		b := spec.Bind(spec.Defaults())
-		r := risk.New(b, truth)
+		r := risk.New(spec.Bind(spec.Defaults()), truth)
+		b := spec.Bind(spec.Defaults()).Held(make([]float64, len(truth)))
 		level := math.NaN()
 		for range 5 {
 			z, g, want := make([]float64, 4), make([]float64, 4), make([]float64, 4)

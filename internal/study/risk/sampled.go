@@ -33,8 +33,10 @@ type Sampled struct {
 }
 
 // NewSampled returns that risk; truth and q are positive and sum to 1. It
-// enumerates binomial(K+n−1, n) multisets.
+// enumerates binomial(K+n−1, n) multisets. What the loss's gradient holds constant is
+// that of equal scores.
 func NewSampled(b losses.Bound, truth, q []float64, n int, correction graph.Correction, drop bool) *Sampled {
+	b = b.Held(make([]float64, n+1))
 	s := &Sampled{
 		row: b.Rows.F64, unit: b.Unit(), truth: truth, q: q, correction: correction,
 		drop: drop || correction == graph.CorrectImportance,
