@@ -35,7 +35,8 @@ type GradientError struct {
 // Where the two disagree, the one-sided slopes decide whether the cost has a
 // kink: if they are more than 1e-6 apart, of the largest entry, the gradient must
 // lie between them. Runs of the Program must depend on the parameters alone: Dropout is
-// seen at the step that the Program is at.
+// seen at the step that the Program is at, and of Detach a difference moves what the
+// gradient holds constant.
 func CheckGradient(p *Program[float64], c GradientCheck) ([]GradientError, error) {
 	if p.cost == nil {
 		return nil, errors.New("graph: check: the program has no cost")

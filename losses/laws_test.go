@@ -433,6 +433,38 @@ func TestSphericalFamily(t *testing.T) {
 	}
 }
 
+// What the Taylor softmax ranks by is a score of the same probability that is not below
+// the polynomial's least, also where that is flat and far down the falling branch.
+func TestTaylorRank(t *testing.T) {
+	for _, n := range []int{2, 4, 6, 8} {
+		b := bind(t, fmt.Sprintf("taylor:order=%d", n))
+		by, err := b.Rank()
+		require.NoError(t, err)
+		f := func(z float64) float64 { // as the loss's map gives it, against z = 0
+			p := make([]float64, 2)
+			require.True(t, b.Predict(p, []float64{z, 0}))
+			return p[0] / p[1]
+		}
+		bottom := by(-1e-300) // a score on the rising branch is its own
+		require.Equal(t, -1e-300, bottom)
+		for z := -float64(n); z < 0; z += 1e-3 {
+			if f(z) < f(bottom) {
+				bottom = z
+			}
+		}
+		last := math.Inf(-1)
+		for d := 1e-9; d < 1e6; d *= 1.1 {
+			z := bottom - 1e-3 - d
+			x := by(z)
+			require.Greater(t, x, bottom)
+			require.Greater(t, x, last)
+			require.InEpsilon(t, f(z), f(x), 1e-13, "order %d: %g for %g", n, x, z)
+			last = x
+			require.Equal(t, bottom+1e-3+d, by(bottom+1e-3+d))
+		}
+	}
+}
+
 // Without a margin am-softmax and arcface are the cosine softmax at τ = 1/scale.
 func TestMarginsFromNone(t *testing.T) {
 	rng := rand.New(rand.NewPCG(30, 1))

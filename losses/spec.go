@@ -2,6 +2,7 @@ package losses
 
 import (
 	"errors"
+	"fmt"
 	"math"
 
 	"gorgonia.org/gorgonia"
@@ -47,8 +48,8 @@ func (d Domain) Bounds() (lo, hi float64) {
 }
 
 // A Spec is everything that the command line, the plots, the benchmarks and the
-// tests know of a loss. All fields but Params, Domain, Unit, Hold and Predict are
-// required.
+// tests know of a loss. All fields but Params, Domain, Unit, Hold, Predict and Rank
+// are required.
 type Spec struct {
 	Name   string  // registry key, lower case, e.g. "softmax"
 	Doc    string  // one line: what it is
@@ -86,6 +87,12 @@ type Spec struct {
 	// as long as z and apart from it. Nil where the loss has no such map, or one
 	// that depends on the label.
 	Predict func(v Values, p, z []float64)
+
+	// Rank is required where Predict does not keep the order of scores (Theory.MapOrder
+	// none), and nil else: it returns the function f of one score by which classes
+	// rank, f(z_i) > f(z_j) where p_i > p_j. NaN stays NaN. f is safe for concurrent
+	// use.
+	Rank func(v Values) func(z float64) float64
 }
 
 var registry = param.NewRegistry[Spec]("losses", "loss")
@@ -163,6 +170,18 @@ func (b Bound) Predict(p, z []float64) bool {
 	}
 	b.Spec.Predict(b.Values, p, z)
 	return true
+}
+
+// Rank returns the function of a score by which classes rank, nil where scores do; see
+// Spec.Rank. A map that needs one and has none is an error.
+func (b Bound) Rank() (func(z float64) float64, error) {
+	if b.Spec.Rank != nil {
+		return b.Spec.Rank(b.Values), nil
+	}
+	if b.Theory().MapOrder == OrderNone {
+		return nil, fmt.Errorf("losses: %s: its probabilities are not in the order of its scores, and its Spec has no Rank", b)
+	}
+	return nil, nil
 }
 
 // Parse returns the loss that text denotes: a registered name, alone or

@@ -10,11 +10,11 @@ import (
 )
 
 // The spherical softmax is the ratio loss of f = z² + ε: it ignores the sign of
-// a score, so rank by its probabilities.
+// a score, so classes rank by its probabilities, which are in the order of |z|.
 func init() {
 	Register(Spec{
 		Name:   "spherical",
-		Doc:    "cross-entropy of the spherical softmax, p ∝ z² + ε; rank by p, since a score's sign does not count",
+		Doc:    "cross-entropy of the spherical softmax, p ∝ z² + ε; ranks by p, since a score's sign does not count",
 		Source: "Vincent, de Brébisson & Bouthillier 2015, arXiv:1412.7091, §2; de Brébisson & Vincent 2016, arXiv:1511.05042, eq. 2",
 		Params: []Param{
 			{Name: "eps", Doc: "ε, which keeps p positive", Default: 1e-3, Min: 1e-6, Max: 100, Probe: []float64{1}},
@@ -37,6 +37,7 @@ func init() {
 		Predict: func(v Values, p, z []float64) {
 			ratioMap(func(s float64) float64 { return s*s + v.Num("eps") }, p, z)
 		},
+		Rank: func(Values) func(z float64) float64 { return math.Abs },
 	})
 }
 

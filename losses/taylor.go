@@ -15,7 +15,7 @@ import (
 func init() {
 	Register(Spec{
 		Name:   "taylor",
-		Doc:    "cross-entropy of the Taylor softmax, p ∝ Σ_{k≤n} z^k/k!; rank by p, since it rises again at low scores",
+		Doc:    "cross-entropy of the Taylor softmax, p ∝ Σ_{k≤n} z^k/k!; ranks by p, since it rises again at low scores",
 		Source: "de Brébisson & Vincent 2016, arXiv:1511.05042, eq. 3; higher orders: Banerjee et al. 2020, arXiv:2011.11538, eq. 4",
 		Params: []Param{
 			{Name: "order", Doc: "n, even", Words: OneOf("2", "4", "6", "8"), DefaultWord: "2"},
@@ -53,6 +53,7 @@ func init() {
 		Predict: func(v Values, p, z []float64) {
 			ratioMap(func(s float64) float64 { return taylorPolynomial(taylorOrder(v), s) }, p, z)
 		},
+		Rank: func(v Values) func(z float64) float64 { return taylorRank(taylorOrder(v)) },
 	})
 }
 
@@ -75,6 +76,52 @@ func taylorPolynomial(n int, s float64) float64 {
 	return f
 }
 
+// taylorBottom returns where the polynomial of even order n is least: f' = 0.
+func taylorBottom(n int) float64 {
+	return bisect(-float64(n), 0, func(s float64) float64 { return taylorPolynomial(n-1, s) })
+}
+
+// taylorRank returns the function that leaves a score on the rising branch of f as it
+// is, and takes one on the falling branch to the score x on the rising branch with
+// f(x) = f(z).
+func taylorRank(n int) func(z float64) float64 {
+	bottom := taylorBottom(n)
+	inverse := [9]float64{0: 1} // 1/k!
+	for k := 1; k <= n; k++ {
+		inverse[k] = inverse[k-1] / float64(k)
+	}
+	return func(z float64) float64 {
+		if !(z < bottom) {
+			return z
+		}
+		x := 2*bottom - z
+		if n == 2 { // a parabola
+			return x
+		}
+		// f(x) − f(z) = (x−z) q(x), with the coefficients of q by Horner's rule. Newton's
+		// method on q knows x to rounding even where f is flat.
+		var q [8]float64
+		last := 0.0
+		for k := n; k >= 1; k-- {
+			last = inverse[k] + z*last
+			q[k-1] = last
+		}
+		for range 50 { // 3 or 4 are needed
+			var v, slope float64
+			for k := n - 1; k >= 0; k-- {
+				slope = slope*x + v
+				v = v*x + q[k]
+			}
+			step := v / slope
+			x -= step
+			if !(math.Abs(step) > 1e-8*math.Abs(x)) { // what is left is its square
+				break
+			}
+		}
+		return x
+	}
+}
+
 func taylorTheory(n int) Theory {
 	th := Theory{
 		Props:           NonNegative | Simplex,
@@ -82,7 +129,7 @@ func taylorTheory(n int) Theory {
 		PopulationOrder: OrderNone, // f takes each value above its least twice
 		Link: func(t []float64) []float64 {
 			// f = c·t on the rising branch, right of the f' = 0 at bottom.
-			bottom := bisect(-float64(n), 0, func(s float64) float64 { return taylorPolynomial(n-1, s) })
+			bottom := taylorBottom(n)
 			least := 1.0
 			for _, ti := range t {
 				least = min(least, ti)

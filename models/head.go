@@ -65,8 +65,10 @@ type Slot = sampler.Slot
 // concurrent use.
 type Ranker interface {
 	// Rank stores in tops[i] the k ≥ 1 best classes for encoding i of h [n,d],
-	// n = len(tops), by score descending, ties by lower id, without the classes
-	// skip(i), ascending unique ids; skip is called from several goroutines. tops[i]
+	// n = len(tops), in the order of the probabilities that the head's loss gives them
+	// (of their scores, which also part equal probabilities, where it gives none or
+	// keeps the scores' order), ties by lower id, without the classes skip(i),
+	// ascending unique ids; skip is called from several goroutines. tops[i]
 	// gets slices of its own. A score that is NaN or +Inf is an error: the model has
 	// diverged. What a row gets does not depend on the rows beside it, nor on the
 	// number of processors.
@@ -92,8 +94,9 @@ type HeadSetting struct {
 	Temperature float64 // τ > 0
 	Bias        bool    // train a bias per class, 0 at first
 
-	// Loss is what the head is trained under: trees rank by its prediction map. The
-	// zero Loss is softmax.
+	// Loss is what the head is trained under: classes rank by its prediction map, trees
+	// by that of their decisions, or by scores where it has none. The zero Loss is
+	// softmax.
 	Loss losses.Bound
 }
 

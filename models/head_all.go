@@ -26,17 +26,35 @@ func init() {
 }
 
 func newAll(s HeadSetting) (*all, error) {
+	by, err := rankBy(s.Loss)
+	if err != nil {
+		return nil, fmt.Errorf("models: %w", err)
+	}
 	return &all{
-		score: s.Score, tau: s.Temperature,
+		score: s.Score, tau: s.Temperature, by: by,
 		w: s.NewTable("class", s.Set.Items, s.Dim), bias: s.newBias("class-bias", s.Set.Items),
 	}, nil
+}
+
+// rankBy returns what classes rank by under l in place of their scores, nil where it
+// is the scores.
+func rankBy(l losses.Bound) (func(score float32) float32, error) {
+	if l.Spec == nil { // softmax
+		return nil, nil
+	}
+	f, err := l.Rank()
+	if f == nil {
+		return nil, err
+	}
+	return func(score float32) float32 { return float32(f(float64(score))) }, nil
 }
 
 type all struct {
 	score Score
 	tau   float64
-	w     *Table // [C,d]
-	bias  *Table // [C,1] or nil
+	by    func(score float32) float32 // nil: the score
+	w     *Table                      // [C,d]
+	bias  *Table                      // [C,1] or nil
 }
 
 func (a *all) Tables() []*Table { return present(a.w, a.bias) }
@@ -66,7 +84,7 @@ func attachAll[T graph.Float](a *all, at site[T], h *gorgonia.Node, l losses.Bou
 func (s *allSide[T]) Set(_ int, batch *data.Batch) error { return s.setTargets(batch) }
 
 func (a *all) Ranker() Ranker {
-	return &linearRanker{scorer: newScorer(a.w, a.bias, a.score, a.tau)}
+	return &linearRanker{scorer: newScorer(a.w, a.bias, a.score, a.tau), kernel: kernel.Ranker{By: a.by}}
 }
 
 // normalize divides each row of x [n,d] by max(‖row‖, 1e-12).
@@ -84,7 +102,8 @@ func normalize(x []float32, d int) {
 	})
 }
 
-// linearRanker ranks by the scores of all classes.
+// linearRanker ranks all classes by their scores, or by what the loss's map calls for
+// in their place.
 type linearRanker struct {
 	scorer
 	kernel kernel.Ranker

@@ -1,11 +1,13 @@
 package models
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -89,7 +91,8 @@ func attach(t *testing.T, head Head, b *graph.Builder[float64], h *gorgonia.Node
 func TestEveryLossWithEveryScheme(t *testing.T) {
 	set := demo(t)
 	for _, spec := range losses.All() {
-		l := spec.Bind(spec.Defaults())
+		// A difference moves what a gradient may hold constant: here it is a parameter.
+		l := spec.Bind(spec.Defaults()).Held(make([]float64, 4))
 		for _, scheme := range schemes(t) {
 			if testing.Short() && spec.Name != "softmax" && spec.Name != "sparsemax" {
 				continue
@@ -163,6 +166,82 @@ func TestHierarchiesNormalise(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestEveryLossRanksByItsMap: whatever the head, classes rank by the probabilities of
+// the loss; equal ones by score where the map keeps the order of scores, and else, with
+// no two alike here, never.
+func TestEveryLossRanksByItsMap(t *testing.T) {
+	set := demo(t)
+	reordered := 0
+	for _, spec := range losses.All() {
+		if spec.Predict == nil {
+			continue
+		}
+		for _, l := range spec.Probes() {
+			for _, text := range []string{"all", "sampled:n=4"} {
+				s, scheme := settingFor(set, l, text)
+				s.Init = 1
+				head := newHead(t, scheme, s)
+				h := Setting{Set: set, Dim: 5, Init: 1, Seed: 9}.NewTable("h", 1, 5).Data
+				tops := make([]Top, 1)
+				require.NoError(t, head.Ranker().Rank(tops, h, func(int) []int32 { return nil }, set.Items))
+				z, p := scores(s, h, head.Tables()), make([]float64, set.Items)
+				require.True(t, l.Predict(p, z))
+				byScore := make([]int32, set.Items)
+				for c := range byScore {
+					byScore[c] = int32(c)
+				}
+				slices.SortFunc(byScore, func(a, b int32) int { return cmp.Or(cmp.Compare(z[b], z[a]), cmp.Compare(a, b)) })
+				byP := slices.Clone(byScore)
+				slices.SortStableFunc(byP, func(a, b int32) int { return cmp.Compare(p[b], p[a]) })
+				require.Equal(t, byP, tops[0].IDs, "%s with %s", l, scheme)
+				if !slices.Equal(byP, byScore) {
+					require.Equal(t, losses.OrderNone, l.Theory().MapOrder, "%s", l)
+					reordered++
+				}
+			}
+			// The other heads rank by log p of their decisions, which the map of each makes.
+			for _, text := range []string{"tree", "classes:k=4", "adaptive"} {
+				s, _ := settingFor(set, l, text)
+				tops := make([]Top, 1)
+				require.NoError(t, newHead(t, text, s).Ranker().Rank(tops, []float32{1, 2, -3, 1, 0}, func(int) []int32 { return nil }, set.Items))
+				sum := 0.0
+				for _, logP := range tops[0].Scores {
+					sum += math.Exp(float64(logP))
+				}
+				require.InDelta(t, 1, sum, 1e-4, "%s with %s", l, text)
+			}
+		}
+	}
+	require.NotZero(t, reordered)
+}
+
+// TestTiesOfTheMapGoToTheLowerClass: the spherical softmax gives z and −z one
+// probability.
+func TestTiesOfTheMapGoToTheLowerClass(t *testing.T) {
+	l, err := losses.Parse("spherical")
+	require.NoError(t, err)
+	s := HeadSetting{Setting: Setting{Set: demo(t), Dim: 1, Init: 1, Seed: 7}, Score: Dot, Temperature: 1, Loss: l}
+	head := newHead(t, "all", s)
+	w := head.Tables()[0].Data
+	clear(w)
+	copy(w, []float32{0.5, -2, 1, 2, -1, -3})
+	tops := make([]Top, 1)
+	require.NoError(t, head.Ranker().Rank(tops, []float32{1}, func(int) []int32 { return nil }, 6))
+	require.Equal(t, []int32{5, 1, 3, 2, 4, 0}, tops[0].IDs)
+	require.Equal(t, []float32{3, 2, 2, 1, 1, 0.5}, tops[0].Scores)
+	w[80] = float32(math.Inf(-1))
+	require.ErrorContains(t, head.Ranker().Rank(tops, []float32{1}, func(int) []int32 { return nil }, 6), "diverged")
+
+	// A map that leaves the order of scores and says nothing of its own.
+	spec := *l.Spec
+	spec.Rank = nil
+	s.Loss = spec.Bind(l.Values)
+	b, err := ParseHead("all")
+	require.NoError(t, err)
+	_, err = b.New(s)
+	require.ErrorContains(t, err, "spherical: its probabilities are not in the order of its scores")
 }
 
 // TestSparseTreeRanksEverything: where decisions are certain, every class still

@@ -3,12 +3,14 @@ package train
 import (
 	"math"
 	"runtime"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/models"
+	"github.com/fenchel-ml/fenchel/train/metric"
 )
 
 // TestEveryLossTrainsWithEveryScheme runs two epochs of each registered loss and
@@ -80,6 +82,36 @@ func TestSampledRunSameBits(t *testing.T) {
 				want = tables(got.Trained)
 			}
 			require.Equal(t, want, tables(got.Trained), "%s at GOMAXPROCS=%d", candidates, procs)
+		}
+	}
+}
+
+// TestRankingFollowsTheLoss: what a trained model predicts, and what is measured of it,
+// ranks by the probabilities of the loss that its configuration names.
+func TestRankingFollowsTheLoss(t *testing.T) {
+	set := small(t)
+	for _, candidates := range []string{"all", "sampled:n=4"} {
+		for loss, first := range map[string]int32{"softmax": 5, "spherical": 7, "taylor": 7} {
+			trained, err := New(Config{Loss: loss, Candidates: candidates, Model: ModelConfig{Dim: 2, Score: "dot"}}, set)
+			require.NoError(t, err)
+			for _, table := range trained.Tables() {
+				clear(table.Data)
+			}
+			users, items := trained.Tables()[0], trained.Tables()[1]
+			for u := range set.Users {
+				users.Data[2*u] = 1
+			}
+			items.Data[2*5], items.Data[2*7] = 3, -9
+			tops, err := trained.Predict(t.Context(), set, []int{0}, 1, true)
+			require.NoError(t, err)
+			require.Equal(t, []int32{first}, tops[0].IDs, "%s over %s", loss, candidates)
+			at, err := metric.ParseAll([]string{"recall@1"})
+			require.NoError(t, err)
+			got, err := trained.Evaluate(t.Context(), set, "train", at)
+			require.NoError(t, err)
+			for i, u := range got.UserIndex {
+				require.Equal(t, slices.Contains(set.Train.Of(int(u)), first), got.PerUser[0][i] > 0, "%s over %s, user %d", loss, candidates, u)
+			}
 		}
 	}
 }

@@ -27,7 +27,7 @@ func newEval(s streams) *cobra.Command {
 		Use:   "eval RUN",
 		Short: "Measure a trained model",
 		Long: `eval loads the model of a run folder and its data, and prints metrics of a ranking
-of all items. Items of the train split, and of valid when measuring test, are
+of all items by the run's loss. Items of the train split, and of valid when measuring test, are
 masked; the means are over the users that have relevant items. The split "train"
 is measured without a mask. Items without a training pair, of which the model learned
 nothing, are left out unless --items all; where a user has such an item in the split,

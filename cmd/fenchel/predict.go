@@ -31,8 +31,8 @@ func newPredict(s streams) *cobra.Command {
 		Use:   "predict RUN --users ID,ID,…",
 		Short: "Print the best items of users",
 		Long: `predict loads the model of a run folder and prints, for each user, the items that
-it ranks highest, with their scores. Users and items are named by the ids of the
-data set's files. Items that the data set knows of a user, in any split, are left
+it ranks highest by the run's loss, with what they are ranked by. Users and items are
+named by the ids of the data set's files. Items that the data set knows of a user, in any split, are left
 out unless --with-seen, and items without a training pair, of which the model learned
 nothing, unless --items all; how many those are, and which of the users have no
 training pair, is said on standard error.
@@ -43,7 +43,13 @@ id as it is, and so does each line of a file named by --users-from.
 The output has one line per user and item: user, rank, item and score between tabs.
 In ids a backslash is printed as two, and what is not printable, tabs and line ends
 among it, as the escape that a Go string has for it, such as \t. JSON has ids as they
-are.`,
+are.
+
+The score is the product of encodings over the temperature, plus the bias. Where the
+loss does not give the higher score the higher probability, it is of the same
+probability and rises with it: the absolute score under spherical, and under taylor
+the score on the rising side of its polynomial. Candidates with several decisions
+(tree, classes, adaptive) have log-probabilities for scores.`,
 		Args: arguments(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := users.check(); err != nil {

@@ -12,6 +12,10 @@ import (
 // score so far. It holds the memory of its calls, about 8·B·k bytes for each of up
 // to 8 chunks of classes; the zero value is ready, for one goroutine at a time.
 type Ranker struct {
+	// By, if not nil, is what classes rank by in place of their score; a masked class
+	// stays one. NaN must stay NaN. It is called from several goroutines.
+	By func(score float32) float32
+
 	ws      Workspace
 	found   []uint64  // [chunks][B][k]
 	count   []int32   // [chunks][B]
@@ -56,7 +60,7 @@ func rankCut(b, c int) (chunks, group int) {
 }
 
 // TopK stores the k best classes of each row of x, best first, in ids [B,k], and
-// their scores in scores [B,k] unless that is nil. Ties go to the lower class. The
+// their scores, or what By makes of them, in scores [B,k] unless that is nil. Ties go to the lower class. The
 // targets of x are ignored; masked classes, classes in seen(i), which are in
 // increasing order, and NaN scores are left out. Where fewer than k remain, ids end
 // in −1 and scores in −Inf. A nil seen excludes nothing.
@@ -90,7 +94,7 @@ func (r *Ranker) TopK(ids []int32, scores []float32, x *Linear, k int, seen func
 		lo, hi := chunk*blocks/chunks*blockClasses, min((chunk+1)*blocks/chunks*blockClasses, x.C)
 		b0, b1 := cut(group, size, x.B)
 		w := &r.workers[worker]
-		w.scan(ws, k, lo, hi, r.bound[b0:b1], b0, seen)
+		w.scan(ws, r.By, k, lo, hi, r.bound[b0:b1], b0, seen)
 		for i := b0; i < b1; i++ {
 			at := chunk*x.B + i
 			best := w.best(i-b0, k)
@@ -159,7 +163,7 @@ func limit(k int) int { return 2*k + 64 }
 
 // scan keeps the k best of the classes lo … hi, and some more, for the rows from b0
 // on, where they are above the rows' bounds.
-func (w *rankWorker) scan(ws *Workspace, k, lo, hi int, bound []float32, b0 int, seen func(i int) []int32) {
+func (w *rankWorker) scan(ws *Workspace, by func(float32) float32, k, lo, hi int, bound []float32, b0 int, seen func(i int) []int32) {
 	b1 := b0 + len(bound)
 	const hits = tileClasses*tileRows + 16
 	w.z, w.val, w.idx = grow(w.z, tileClasses*tileRows), grow(w.val, hits), grow(w.idx, hits)
@@ -174,6 +178,17 @@ func (w *rankWorker) scan(ws *Workspace, k, lo, hi int, bound []float32, b0 int,
 		n := min(tileClasses, hi-c0)
 		for p := b0; p < b1; p += tileRows {
 			ws.scores(w.z, tileRows, c0, n, p/tileRows)
+			if by != nil {
+				for c := range n {
+					if ws.x.masked(c0 + c) {
+						continue
+					}
+					row := w.z[c*tileRows:][:tileRows]
+					for i, v := range row {
+						row[i] = by(v)
+					}
+				}
+			}
 			found := tileFilter(w.z, tileRows, n, w.thr[p-b0:], w.val, w.idx, c0)
 			for h, v := range w.val[:found] {
 				r, class := p-b0+int(w.idx[h]%tileRows), int32(w.idx[h]/tileRows)

@@ -77,6 +77,32 @@ func TestTopKMatchesASort(t *testing.T) {
 	})
 }
 
+// TestTopKBy: classes rank by what By makes of a score, masked ones stay out.
+func TestTopKBy(t *testing.T) {
+	abs := func(z float32) float32 { return float32(math.Abs(float64(z))) }
+	onPaths(t, func(t *testing.T) {
+		x := &Linear{B: 2, C: 6, D: 1, H: []float32{1, -2}, W: []float32{0.5, -2, 1, 2, nan, -3}, Bias: []float32{0, 0, -inf, 0, 0, 0}}
+		ids, scores := make([]int32, 2*5), make([]float32, 2*5)
+		ranker := Ranker{By: abs}
+		require.NoError(t, ranker.TopK(ids, scores, x, 5, func(i int) []int32 { return [][]int32{nil, {5}}[i] }))
+		require.Equal(t, []int32{5, 1, 3, 0, -1, 1, 3, 0, -1, -1}, ids)
+		require.Equal(t, []float32{3, 2, 2, 0.5, -inf, 4, 4, 1, -inf, -inf}, scores)
+
+		// Over several chunks it is the ranking of the absolute scores.
+		x = &newProblem(source(33), problemConfig{b: 3, c: 2*rankClasses + 9, d: 1, sd: 1}).Linear
+		got, want := make([]int32, 3*30), make([]int32, 3*30)
+		require.NoError(t, ranker.TopK(got, nil, x, 30, nil))
+		for i := range x.H {
+			x.H[i] = abs(x.H[i])
+		}
+		for i := range x.W {
+			x.W[i] = abs(x.W[i])
+		}
+		require.NoError(t, new(Ranker).TopK(want, nil, x, 30, nil))
+		require.Equal(t, want, got)
+	})
+}
+
 // TestTopKOfFewRows: several goroutines scan chunks of one group of rows, which the
 // race detector watches.
 func TestTopKOfFewRows(t *testing.T) {

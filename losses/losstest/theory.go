@@ -170,8 +170,15 @@ func norm(v []float64) float64 {
 	return math.Sqrt(s)
 }
 
-// predict holds MapOrder against sampled pairs of scores.
+// predict holds MapOrder against sampled pairs of scores, and Rank, which is declared
+// where scores are not in the order of probabilities and nowhere else, against these.
 func (r *rig) predict(t *testing.T) {
+	by, err := r.Rank()
+	require.NoError(t, err)
+	require.Equal(t, r.theory.MapOrder == losses.OrderNone, by != nil, "Rank is declared where MapOrder is none")
+	if by != nil {
+		require.True(t, math.IsNaN(by(math.NaN())), "Rank of NaN")
+	}
 	if r.Spec.Predict == nil {
 		require.Equal(t, losses.NoOrder, r.theory.MapOrder, "MapOrder is declared without Predict")
 		require.False(t, r.theory.Calibrated, "Calibrated is declared without Predict")
@@ -193,6 +200,9 @@ func (r *rig) predict(t *testing.T) {
 			require.True(t, r.Predict(p, z))
 			for i := range z {
 				for j := range z {
+					if by != nil && p[i] > p[j]*(1+1e-12) {
+						require.Greaterf(t, by(z[i]), by(z[j]), "Rank: p is %g at %g and %g at %g", p[i], z[i], p[j], z[j])
+					}
 					switch {
 					case z[i] <= z[j]:
 					case p[i] == p[j]:
