@@ -28,8 +28,8 @@ var blockBytes = 32 << 20
 const chunks = 16
 
 // LinearLoss returns the losses [B] of the scores of lin under targets t by the
-// analytic form l: Loss(l, H·Wᵀ + 1·Biasᵀ, t) without the [B,C] matrix of
-// scores.
+// analytic form l: Loss(l, H·Wᵀ + 1·Biasᵀ, t) without a node for the [B,C]
+// matrix of scores.
 //
 // At float32 a loss with a Fused form, as every registered one has (sl-at-k up to
 // k=1000), takes that: tiles of scores that stay in cache, and, where the gradient

@@ -15,7 +15,7 @@ import (
 )
 
 // all is the head over all classes: every class is a candidate of every row, by
-// the fused op that never holds the score matrix.
+// the fused op, which holds no more scores than graph.LinearLoss says.
 func init() {
 	RegisterHead(HeadSpec{
 		Name:   "all",

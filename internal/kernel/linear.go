@@ -9,7 +9,8 @@ import (
 )
 
 // A Linear is the input of a fused loss: rows H, classes W, and the target of
-// every row. Scores z = H·Wᵀ + 1·Biasᵀ [B,C] are never stored.
+// every row. Scores are z = H·Wᵀ + 1·Biasᵀ [B,C]; a Workspace stores them within its
+// Budget alone.
 //
 // Targets are either Label, one class a row and −1 for a padding row, or, where
 // Label is nil, compressed rows: row i has the classes Pos[Ptr[i]:Ptr[i+1]] with

@@ -8,7 +8,8 @@ import "math"
 // numbers of its row. So a row is folded, tile by tile, into a small summary;
 // summaries of disjoint classes are merged; the solution of a summary is a few
 // parameters; and these map each score to its gradient. The same functions serve
-// tiles in cache and goroutines, and no [B,C] matrix exists.
+// tiles in cache and goroutines, and need no [B,C] matrix; within its Budget a
+// Workspace keeps the scores for the second pass.
 //
 // The targets are no part of the summary or of the map: Solve adds what they are to
 // the loss and states its gradient there. So what a leading label leaves to the
