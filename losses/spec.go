@@ -58,7 +58,8 @@ type Spec struct {
 	Domain Domain  // of the scores
 
 	// Unit returns the score that stands for a factor e of a class's odds: the
-	// temperature, in whose units corrections of sampled scores are. Nil is 1.
+	// temperature of the loss, in whose units corrections of sampled scores are. Nil
+	// is 1. Where it is not 1 training divides scores by no other unless told to.
 	Unit func(v Values) float64
 
 	// Theory returns what holds of the loss at v, each entry tested.

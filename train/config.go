@@ -85,8 +85,10 @@ type ModelConfig struct {
 	// solvers als and ials.
 	Score string `yaml:"score,omitempty"`
 
-	// Temperature τ > 0 divides the scores before any loss; default 0.2 for cosine
-	// scores, 1 for dot and for the losses of cosines, which scale them themselves.
+	// Temperature τ > 0 divides the scores before any loss, whatever temperature the
+	// loss has beside it: the two multiply. Default 0.2 for cosine scores; 1 for dot,
+	// for the losses of cosines, which scale them themselves, and where Loss has a
+	// temperature of its own, as softmax:tau=0.1 has, which then is the only one.
 	Temperature float64 `yaml:"temperature,omitempty"`
 
 	// Bias trains a bias per class; default false.
@@ -202,7 +204,7 @@ func (c Config) Filled() Config {
 	set(&c.Candidates, "all")
 	switch models.Score(c.Model.Score) {
 	case models.Cosine:
-		if err == nil && loss.Loss.Spec.Domain == losses.Cosines {
+		if err == nil && (loss.Loss.Spec.Domain == losses.Cosines || loss.Loss.Unit() != 1) {
 			set(&c.Model.Temperature, 1)
 		}
 		set(&c.Model.Temperature, 0.2)

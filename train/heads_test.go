@@ -116,6 +116,40 @@ func TestRankingFollowsTheLoss(t *testing.T) {
 	}
 }
 
+// TestOneTemperature: a loss that is given a temperature is trained at that one; the
+// model's, where it is given, divides scores too.
+func TestOneTemperature(t *testing.T) {
+	for loss, want := range map[string]float64{
+		"softmax": 0.2, "softmax:tau=1": 0.2, "softmax:smoothing=0.1": 0.2, "sl": 0.2, "infonce": 0.2, "bpr": 0.2, "bsl:tau1=0.3": 0.2,
+		"softmax:tau=0.1": 1, "sl:tau=.2": 1, "bsl:tau2=0.2": 1, "infonce:tau=0.07": 1, "sampled-softmax:n=64,tau=0.5": 1, "hsm:tau=0.2": 1,
+		"cosine": 1, "sl-at-k": 1, "psl": 1,
+	} {
+		c := Config{Loss: loss}
+		require.Equal(t, want, c.Filled().Model.Temperature, loss)
+		require.Equal(t, c.Filled(), c.Filled().Filled(), loss)
+		c.Model.Score = "dot"
+		require.Equal(t, 1.0, c.Filled().Model.Temperature, loss)
+		c.Model.Score, c.Model.Temperature = "cosine", 0.5
+		require.Equal(t, 0.5, c.Filled().Model.Temperature, loss)
+	}
+	// The recorded configuration says it.
+	require.Contains(t, Config{Loss: "sl:tau=.2"}.Filled().String(), "temperature: 1")
+	// softmax at a temperature of its own trains as softmax at the model's.
+	set := small(t)
+	var want [][]float32
+	for _, text := range []string{"{loss: 'softmax:tau=0.25', candidates: all}", "{loss: softmax, model: {temperature: 0.25}}"} {
+		got, err := Run(t.Context(), quick(text), set, nil)
+		require.NoError(t, err)
+		if want == nil {
+			want = tables(got.Trained)
+			continue
+		}
+		for i, table := range tables(got.Trained) {
+			require.InDeltaSlice(t, want[i], table, 1e-3)
+		}
+	}
+}
+
 // TestCompositionConfig: a composition brings its candidates, which an explicit
 // setting replaces, and its optimizer touches no row that was not drawn.
 func TestCompositionConfig(t *testing.T) {
