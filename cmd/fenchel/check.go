@@ -35,7 +35,9 @@ that of its closed form at float64, entry by entry:
 An error is |got − want| / (1 + |want|), and for dh and dW relative to the largest
 |W| and |h| where that is above 1. The check passes within ` + fmt.Sprint(gradcheck.Tolerance64) + ` at float64 and
 ` + fmt.Sprint(gradcheck.Tolerance32) + ` at float32. All settings of a loss stand in one graph, which runs twice; rows have
-one label or several, one row is padding, and upstream gradients differ by row.
+one label or several, some far behind a class that leads, one row is padding, and
+upstream gradients differ by row. Differences hold constant what a loss declares that
+its gradient does.
 
 A loss's name checks it at its default and at every setting that its declaration
 probes; a spec text such as "softmax:tau=0.2" checks that setting. The exit status
