@@ -20,7 +20,7 @@ import (
 // Each gradient has the shape of its node, also where few rows are not zero, as by
 // [RowScores]: a Program made by Train spares the others.
 func Grad(cost *gorgonia.Node, wrt ...*gorgonia.Node) (gorgonia.Nodes, error) {
-	grads, err := reverse(cost, wrt, false)
+	grads, err := reverse(cost, wrt, false, true)
 	var e Expr
 	for i, g := range grads {
 		if rowsOf(g) != nil {
@@ -38,7 +38,9 @@ func Grad(cost *gorgonia.Node, wrt ...*gorgonia.Node) (gorgonia.Nodes, error) {
 
 // reverse is Grad, but the gradient of a leaf may be row-sparse; if partial, each of
 // wrt counts as independent of the others, although one may be computed from another.
-func reverse(cost node, wrt []node, partial bool) (gorgonia.Nodes, error) {
+// again asks for gradients that can be differentiated again, where that takes more
+// memory: row-sparse ones as matrices.
+func reverse(cost node, wrt []node, partial, again bool) (gorgonia.Nodes, error) {
 	if err := wantDims("grad", "cost", cost, 0); err != nil {
 		return nil, err
 	}
@@ -82,6 +84,11 @@ func reverse(cost node, wrt []node, partial bool) (gorgonia.Nodes, error) {
 			}
 			if gs[i] == nil {
 				return nil, fmt.Errorf("graph: grad: %s gives no gradient for operand %d", describe(n), i)
+			}
+			if r := rowsOf(gs[i]); again && r != nil && r.dense != nil {
+				if gs[i], err = r.dense(); err != nil {
+					return nil, err
+				}
 			}
 			terms[c] = append(terms[c], gs[i])
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 
 	"github.com/fenchel-ml/fenchel/internal/check"
 )
@@ -135,6 +136,26 @@ func primitives() []primitive {
 			return e.N(RowDot(e.N(Square(e.N(Unmask(x, 0)))), e.N(Dense(t, x)))), e.Err
 		}, 2, true},
 	}
+	read := func(f func(e *Expr, x, ids node) node) func(x, v node, _ *Targets) (node, error) {
+		return func(x, _ node, _ *Targets) (node, error) {
+			var e Expr
+			return f(&e, x, e.N(constantInts(x, 2, -1, 0, 2, 1, 0))), e.Err
+		}
+	}
+	ps = append(ps,
+		primitive{"lookup", same, read(func(e *Expr, x, ids node) node {
+			return e.N(Lookup(e.N(Square(x)), ids))
+		}), 2, false},
+		primitive{"lookup inside", same, read(func(e *Expr, x, ids node) node {
+			return e.N(Softmax(e.N(Lookup(e.N(Exp(x)), ids))))
+		}), 2, false},
+		primitive{"bag", same, read(func(e *Expr, x, ids node) node {
+			return e.N(Square(e.N(Bag(e.N(Square(x)), e.N(constantInts(x, 0, 3, 3, 5)), ids, nil))))
+		}), 2, false},
+		primitive{"bag values", same, read(func(e *Expr, x, ids node) node {
+			values := e.N(Reshape(e.N(Exp(e.N(Slice(x, 1, 0, 2)))), 6)) // as many as ids
+			return e.N(Square(e.N(Bag(x, e.N(constantInts(x, 0, 2, 5)), ids, values))))
+		}), 2, false})
 	for _, r := range []struct {
 		name string
 		f    func(x, v *gorgonia.Node) (*gorgonia.Node, error)
@@ -157,6 +178,15 @@ func primitives() []primitive {
 			primitive{fmt.Sprintf("normthreshold%g", alpha), same, one(func(x node) (node, error) { return NormThreshold(x, alpha) }), smooth, true})
 	}
 	return ps
+}
+
+// constantInts returns a node of these numbers in the graph of x.
+func constantInts(x node, numbers ...int32) (node, error) {
+	f := func(dst []int32) { copy(dst, numbers) }
+	if x.Dtype() == tensor.Float32 {
+		return Draw(x, func(dst []int32, _ []float32) error { f(dst); return nil }, len(numbers))
+	}
+	return Draw(x, func(dst []int32, _ []float64) error { f(dst); return nil }, len(numbers))
 }
 
 // matmulTwice multiplies x and exp x, transposed so that the shapes fit.

@@ -63,7 +63,7 @@ func (b *Builder[T]) Train(cost *gorgonia.Node) (*Program[T], error) {
 	if err := Verify(cost); err != nil {
 		return nil, err
 	}
-	grads, err := reverse(cost, b.params, false)
+	grads, err := reverse(cost, b.params, false, false)
 	if err != nil {
 		return nil, err
 	}

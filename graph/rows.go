@@ -332,7 +332,7 @@ func normalizeGrad(x, g node) (node, error) {
 		if e.Err != nil {
 			return nil
 		}
-		grads, err := reverse(inner, []node{x, g}, true) // g may depend on x
+		grads, err := reverse(inner, []node{x, g}, true, true) // g may depend on x
 		e.N(nil, err)
 		return grads
 	}, nil, x, g)

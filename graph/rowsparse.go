@@ -160,6 +160,10 @@ func (s *RowSums[T]) rowOr(i int) int64 {
 type rowSparse struct {
 	s32 *RowSums[float32]
 	s64 *RowSums[float64]
+
+	// dense, if set, returns the same gradient as a matrix that can be differentiated
+	// again.
+	dense func() (node, error)
 }
 
 // rowsNode is the node of a row-sparse gradient that its body, run after in,
@@ -169,7 +173,7 @@ func rowsNode(name string, s32 *RowSums[float32], s64 *RowSums[float64], live fu
 	if err != nil {
 		return nil, err
 	}
-	n.Op().(*op).rows = &rowSparse{s32, s64}
+	n.Op().(*op).rows = &rowSparse{s32: s32, s64: s64}
 	return n, nil
 }
 
