@@ -2,14 +2,14 @@ package data
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/klauspost/compress/gzip"
+
+	"github.com/fenchel-ml/fenchel/internal/fs"
 )
 
 // SaveFile writes the pairs of all sets of d to one file, compressed where path
@@ -25,16 +25,8 @@ func SaveFile(path, format string, d *Dataset) error {
 	if err != nil {
 		return err
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	err = fs.WriteFile(path, func(w io.Writer) error { return writeTo(w, f, d, all, strings.HasSuffix(path, ".gz")) })
 	if err != nil {
-		return fmt.Errorf("data: %w", err)
-	}
-	err = writeTo(tmp, f, d, all, strings.HasSuffix(path, ".gz"))
-	if err == nil {
-		err = os.Rename(tmp.Name(), path)
-	}
-	if err != nil {
-		os.Remove(tmp.Name()) // what matters is the error before
 		return fmt.Errorf("data: %w", err)
 	}
 	return nil
@@ -61,16 +53,20 @@ func SaveDir(dir, format string, compress bool, d *Dataset) error {
 			if compress {
 				name += ".gz"
 			}
-			file, err := os.Create(filepath.Join(tmp, name))
+			err := fs.WriteFile(filepath.Join(tmp, name), func(w io.Writer) error { return writeTo(w, f, d, part.Interactions, compress) })
 			if err != nil {
-				return err
-			}
-			if err := writeTo(file, f, d, part.Interactions, compress); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+func newDir(dir string, fill func(tmp string) error) error {
+	if err := fs.NewDir(dir, fill); err != nil {
+		return fmt.Errorf("data: %w", err)
+	}
+	return nil
 }
 
 // writable returns a format that can write; the error lists those.
@@ -91,54 +87,22 @@ func writable(name string) (*Format, error) {
 	return f, nil
 }
 
-// writeTo writes and closes file.
-func writeTo(file *os.File, f *Format, d *Dataset, x *Interactions, compress bool) (err error) {
-	defer func() { err = errors.Join(err, file.Close()) }()
-	var out io.Writer = file
-	var z *gzip.Writer
-	if compress {
-		z = gzip.NewWriter(file) // its header has no time: the same set, the same bytes
-		out = z
+// writeTo writes the pairs of x, with the ids of d.
+func writeTo(out io.Writer, f *Format, d *Dataset, x *Interactions, compress bool) error {
+	if !compress {
+		return writeText(out, f, d, x)
 	}
+	z := gzip.NewWriter(out) // its header has no time: the same set, the same bytes
+	if err := writeText(z, f, d, x); err != nil {
+		return err
+	}
+	return z.Close()
+}
+
+func writeText(out io.Writer, f *Format, d *Dataset, x *Interactions) error {
 	w := bufio.NewWriterSize(out, 1<<16)
 	if err := f.Write(w, d, x); err != nil {
 		return err
 	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	if z != nil {
-		if err := z.Close(); err != nil {
-			return err
-		}
-	}
-	if err := file.Chmod(0o644); err != nil { // a temporary file is the owner's alone
-		return err
-	}
-	return file.Sync() // a rename must not outlive its content in a crash
-}
-
-// newDir makes a directory by fill, in a temporary place beside it, and moves it
-// into place when fill succeeds.
-func newDir(dir string, fill func(tmp string) error) error {
-	dir = filepath.Clean(dir)
-	if _, err := os.Lstat(dir); err == nil {
-		return fmt.Errorf("data: %s exists; remove it or name another", dir)
-	}
-	tmp, err := os.MkdirTemp(filepath.Dir(dir), "."+filepath.Base(dir)+".*")
-	if err != nil {
-		return fmt.Errorf("data: %w", err)
-	}
-	err = fill(tmp)
-	if err == nil {
-		err = os.Chmod(tmp, 0o755)
-	}
-	if err == nil {
-		err = os.Rename(tmp, dir)
-	}
-	if err != nil {
-		os.RemoveAll(tmp) // what matters is the error before
-		return fmt.Errorf("data: %w", err)
-	}
-	return nil
+	return w.Flush()
 }

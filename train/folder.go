@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +13,7 @@ import (
 	"time"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/internal/fs"
 	"github.com/fenchel-ml/fenchel/internal/lock"
 	"github.com/fenchel-ml/fenchel/train/weights"
 )
@@ -108,7 +107,7 @@ func (f *Folder) End() error { return f.remove(CheckpointFile) }
 
 func (f *Folder) remove(files ...string) error {
 	for _, file := range files {
-		if err := os.Remove(filepath.Join(f.dir, file)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := os.Remove(filepath.Join(f.dir, file)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return wrap(err)
 		}
 	}
@@ -155,19 +154,19 @@ func (r *run) path(file string) string { return filepath.Join(r.dir, file) }
 func (r *run) openFolder() error {
 	r.hash = r.set.Hash()
 	for _, file := range []string{ConfigFile, MetricsFile, WeightsFile, CheckpointFile} {
-		if err := weights.Clean(r.path(file)); err != nil {
+		if err := fs.Clean(r.path(file)); err != nil {
 			return fmt.Errorf("train: %w", err)
 		}
 	}
 	here := r.trained.Config.String()
 	text, err := os.ReadFile(r.path(ConfigFile))
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, os.ErrNotExist) {
 		entries, err := os.ReadDir(r.dir)
 		if err != nil {
 			return fmt.Errorf("train: %w", err)
 		}
 		// Hidden files may be what a crash left of the first write.
-		if slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return !strings.HasPrefix(e.Name(), ".") }) {
+		if slices.ContainsFunc(entries, func(e os.DirEntry) bool { return !strings.HasPrefix(e.Name(), ".") }) {
 			return fmt.Errorf("train: %s is no run folder and not empty; choose another", r.dir)
 		}
 		return r.write(ConfigFile, []byte(here))
@@ -183,7 +182,7 @@ func (r *run) openFolder() error {
 		return fmt.Errorf("train: %s holds a run of another configuration (%s); choose another folder", r.dir, diff)
 	}
 	f, err := weights.Open(r.path(CheckpointFile))
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, os.ErrNotExist) {
 		if _, err := os.Stat(r.path(WeightsFile)); err == nil {
 			return fmt.Errorf("train: %s holds a run that has ended; choose another folder", r.dir)
 		}
@@ -297,7 +296,7 @@ func (r *run) saveFinal(finished bool) error {
 	if !finished {
 		return nil
 	}
-	if err := os.Remove(r.path(CheckpointFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Remove(r.path(CheckpointFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return wrap(err)
 	}
 	return nil
@@ -317,10 +316,7 @@ func (r *run) saveMetrics() error {
 }
 
 func (r *run) write(file string, b []byte) error {
-	return wrap(weights.WriteFile(r.path(file), func(w io.Writer) error {
-		_, err := w.Write(b)
-		return err
-	}))
+	return wrap(fs.WriteBytes(r.path(file), b))
 }
 
 func wrap(err error) error {

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/internal/fs"
 	"github.com/fenchel-ml/fenchel/internal/report"
 	"github.com/fenchel-ml/fenchel/internal/study/compare"
 	"github.com/fenchel-ml/fenchel/train"
@@ -202,7 +203,7 @@ func runCompare(cmd *cobra.Command, s streams, c compare.Config, out outputFlags
 		page.Facts = append(page.Facts, report.Fact{Name: "note", Value: note})
 	}
 	if markdown != "" {
-		if err := report.WriteFile(markdown, res.Markdown("fenchel "+strings.Join(os.Args[1:], " "))); err != nil {
+		if err := fs.WriteBytes(markdown, res.Markdown("fenchel "+strings.Join(os.Args[1:], " "))); err != nil {
 			return fmt.Errorf("--markdown: %w", err)
 		}
 	}

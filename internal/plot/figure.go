@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"image/color"
 	"image/png"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgimg"
+
+	"github.com/fenchel-ml/fenchel/internal/fs"
 )
 
 // Figure is one of this package's structs: Lines, Multiples, Scatter, Bars.
@@ -83,36 +84,10 @@ func Save(path string, f Figure) error {
 	if err != nil {
 		return err
 	}
-	if err := writeWhole(path, data); err != nil {
+	if err := fs.WriteBytes(path, data); err != nil {
 		return fmt.Errorf("plot: save %q: %w", path, err)
 	}
 	return nil
-}
-
-// writeWhole writes beside path and renames: a reader never sees half a file.
-func writeWhole(path string, data []byte) (err error) {
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".plot-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			// The first error is the one to report; these only clean up.
-			_ = tmp.Close()
-			_ = os.Remove(tmp.Name())
-		}
-	}()
-	if _, err = tmp.Write(data); err != nil {
-		return err
-	}
-	// CreateTemp makes private files; a figure is for everybody to read.
-	if err = tmp.Chmod(0o644); err != nil {
-		return err
-	}
-	if err = tmp.Close(); err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), path)
 }
 
 // faults collects everything wrong with one figure, so that one run shows all.

@@ -20,6 +20,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/fenchel-ml/fenchel/internal/fs"
 	"github.com/fenchel-ml/fenchel/internal/plot"
 )
 
@@ -276,34 +277,7 @@ func (r Report) Save(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
-	return errors.Join(WriteFile(filepath.Join(dir, HTMLFile), html), WriteFile(filepath.Join(dir, JSONFile), append(text, '\n')))
-}
-
-// WriteFile writes beside path and renames: a reader never sees half a file, and
-// a program that is cut off leaves the old one.
-func WriteFile(path string, data []byte) (err error) {
-	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	defer func() {
-		if err != nil {
-			// The first error is the one to report; these only clean up.
-			_ = tmp.Close()
-			_ = os.Remove(tmp.Name())
-			err = fmt.Errorf("write %s: %w", path, err)
-		}
-	}()
-	if _, err = tmp.Write(data); err != nil {
-		return err
-	}
-	if err = tmp.Chmod(0o644); err != nil { // CreateTemp makes private files
-		return err
-	}
-	if err = tmp.Close(); err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), path)
+	return errors.Join(fs.WriteBytes(filepath.Join(dir, HTMLFile), html), fs.WriteBytes(filepath.Join(dir, JSONFile), append(text, '\n')))
 }
 
 // Number is a float64 that JSON can hold: NaN and infinities are null.

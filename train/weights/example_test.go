@@ -16,7 +16,7 @@ func Example() {
 		log.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	path := filepath.Join(dir, "weights.bin")
+	path := filepath.Join(dir, "x.safetensors")
 	err = weights.Write(path, map[string]int{"epoch": 7}, []weights.Array{
 		{Name: "class", Shape: []int{2, 2}, Data: []float32{1, 2, 3, 4}},
 	})

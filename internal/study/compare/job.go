@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/internal/fs"
 	"github.com/fenchel-ml/fenchel/internal/report"
 	"github.com/fenchel-ml/fenchel/train"
 	"github.com/fenchel-ml/fenchel/train/metric"
@@ -109,7 +109,7 @@ type Runner func(ctx context.Context, j Job, set *data.Dataset, progress func(Pr
 // recall returns the outcome that an earlier attempt left, or nil.
 func recall(j Job) (*Outcome, error) {
 	text, err := os.ReadFile(j.file())
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
@@ -176,7 +176,7 @@ func execute(ctx context.Context, j Job, set *data.Dataset, progress func(Progre
 	if err != nil {
 		return nil, fmt.Errorf("compare: %w", err)
 	}
-	if err := report.WriteFile(j.file(), append(text, '\n')); err != nil {
+	if err := fs.WriteBytes(j.file(), append(text, '\n')); err != nil {
 		return nil, err
 	}
 	// What a budget ended would otherwise look as if it were to go on.
