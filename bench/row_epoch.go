@@ -48,19 +48,27 @@ func epochInputs(s settings, dir string) (job, error) {
 			return job{}, err
 		}
 	}
-	batches, err := data.NewBatches(set.Train, data.ByUser, c.Train.Batch, c.Train.Seed)
+	task, err := data.ParseTask("user")
+	if err != nil {
+		return job{}, err
+	}
+	examples, err := task.Train(set)
+	if err != nil {
+		return job{}, err
+	}
+	batches, err := data.NewBatches(examples, c.Train.Batch, c.Train.Seed)
 	if err != nil {
 		return job{}, err
 	}
 	var users, item []int32
 	bounds, ptr := []int32{0}, []int32{0}
 	for b := range batches.Epoch(0) {
-		users = append(users, b.Users...)
+		users = append(users, b.Rows...)
 		bounds = append(bounds, int32(len(users)))
-		for _, p := range b.Ptr[1:] {
+		for _, p := range b.Targets.Ptr[1:] {
 			ptr = append(ptr, int32(len(item))+p)
 		}
-		item = append(item, b.Pos...)
+		item = append(item, b.Targets.Class...)
 	}
 	ints := func(name string, x []int32) error {
 		return writeInts(dir, name, len(x), func(i int) int32 { return x[i] })

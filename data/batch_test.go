@@ -21,36 +21,37 @@ func TestEpoch(t *testing.T) {
 		p := drawPairs(t)
 		x, _, err := FromPairs(p.users, p.items, p.user, p.item, p.value, p.time)
 		require.NoError(t, err)
-		rows := Rows(rapid.IntRange(0, 1).Draw(t, "rows"))
+		task := rapid.SampledFrom([]string{"user", "pair"}).Draw(t, "task")
 		size := rapid.IntRange(1, 20).Draw(t, "size")
-		b, err := NewBatches(x, rows, size, 42)
+		examples := examplesOf(t, x, task)
+		b, err := NewBatches(examples, size, 42)
 		if x.Len() == 0 {
-			require.ErrorContains(t, err, "no interactions")
+			require.ErrorContains(t, err, "no examples")
 			return
 		}
 		require.NoError(t, err)
 		collect := func(b *Batches, epoch int) (seen []row) {
-			batches, total, left := 0, 0, b.Rows()
+			batches, total, left := 0, 0, examples.Len()
 			for batch := range b.Epoch(epoch) {
-				n := len(batch.Users)
+				n := len(batch.Rows)
 				require.Equal(t, min(size, left), n, "only the last batch is partial")
 				require.LessOrEqual(t, n, b.MaxRows())
-				require.LessOrEqual(t, len(batch.Pos), b.MaxPos())
-				require.Len(t, batch.Ptr, n+1)
-				require.Len(t, batch.Weight, len(batch.Pos))
-				require.EqualValues(t, 0, batch.Ptr[0])
-				require.EqualValues(t, len(batch.Pos), batch.Ptr[n])
-				for k, u := range batch.Users {
-					lo, hi := batch.Ptr[k], batch.Ptr[k+1]
+				require.LessOrEqual(t, len(batch.Targets.Class), b.MaxPos())
+				require.Len(t, batch.Targets.Ptr, n+1)
+				require.Len(t, batch.Targets.Weight, len(batch.Targets.Class))
+				require.EqualValues(t, 0, batch.Targets.Ptr[0])
+				require.EqualValues(t, len(batch.Targets.Class), batch.Targets.Ptr[n])
+				for k, u := range batch.Rows {
+					lo, hi := batch.Targets.Ptr[k], batch.Targets.Ptr[k+1]
 					require.Less(t, lo, hi)
 					sum := 0.0
 					for q := lo; q < hi; q++ {
-						require.True(t, q == lo || batch.Pos[q] > batch.Pos[q-1])
-						sum += float64(batch.Weight[q])
-						seen = append(seen, row{u, batch.Pos[q]})
+						require.True(t, q == lo || batch.Targets.Class[q] > batch.Targets.Class[q-1])
+						sum += float64(batch.Targets.Weight[q])
+						seen = append(seen, row{u, batch.Targets.Class[q]})
 					}
 					require.InDelta(t, 1, sum, 1e-6)
-					if rows == ByUser {
+					if task == "user" {
 						require.EqualValues(t, len(x.Of(int(u))), hi-lo)
 					} else {
 						require.EqualValues(t, 1, hi-lo)
@@ -59,12 +60,12 @@ func TestEpoch(t *testing.T) {
 				batches, total, left = batches+1, total+n, left-n
 			}
 			require.Equal(t, b.Len(), batches)
-			require.Equal(t, b.Rows(), total)
+			require.Equal(t, examples.Len(), total)
 			return seen
 		}
 		third := collect(b, 3)
 		other := collect(b, 4)
-		fresh, err := NewBatches(x, rows, size, 42)
+		fresh, err := NewBatches(examples, size, 42)
 		require.NoError(t, err)
 		require.Equal(t, other, collect(fresh, 4), "the order depends on which epochs ran before")
 		for _, seen := range [][]row{third, other} {
@@ -84,10 +85,10 @@ func TestEpoch(t *testing.T) {
 func TestEpochsAndSeedsDiffer(t *testing.T) {
 	d := oneUser(t, 50, nil)
 	order := func(seed uint64, epoch int) (items []int32) {
-		b, err := NewBatches(d.Train, ByPair, 7, seed)
+		b, err := NewBatches(examplesOf(t, d.Train, "pair"), 7, seed)
 		require.NoError(t, err)
 		for batch := range b.Epoch(epoch) {
-			items = append(items, batch.Pos...)
+			items = append(items, batch.Targets.Class...)
 		}
 		return items
 	}
@@ -100,13 +101,13 @@ func TestEpochsAndSeedsDiffer(t *testing.T) {
 func TestMaxPosIsTight(t *testing.T) {
 	x, err := FromCSR(4, 5, []int{0, 5, 6, 9, 9}, []int32{0, 1, 2, 3, 4, 0, 1, 2, 3}, nil, nil)
 	require.NoError(t, err)
-	b, err := NewBatches(x, ByUser, 2, 1)
+	b, err := NewBatches(examplesOf(t, x, "user"), 2, 1)
 	require.NoError(t, err)
-	require.Equal(t, [4]int{3, 2, 2, 8}, [4]int{b.Rows(), b.Len(), b.MaxRows(), b.MaxPos()})
+	require.Equal(t, [4]int{3, 2, 2, 8}, [4]int{b.Examples().Len(), b.Len(), b.MaxRows(), b.MaxPos()})
 	most := 0
 	for epoch := range 50 {
 		for batch := range b.Epoch(epoch) {
-			most = max(most, len(batch.Pos))
+			most = max(most, len(batch.Targets.Class))
 		}
 	}
 	require.Equal(t, 8, most)
@@ -114,26 +115,21 @@ func TestMaxPosIsTight(t *testing.T) {
 
 func TestBatchesRefuse(t *testing.T) {
 	d := oneUser(t, 3, nil)
-	_, err := NewBatches(d.Train, ByUser, 0, 1)
+	_, err := NewBatches(examplesOf(t, d.Train, "user"), 0, 1)
 	require.ErrorContains(t, err, "batches of 0 rows")
-	_, err = NewBatches(d.Train, Rows(9), 1, 1)
-	require.ErrorContains(t, err, "unknown rows Rows(9)")
-	_, err = ParseRows("item")
-	require.ErrorContains(t, err, "the choices are user, pair")
-	for _, r := range []Rows{ByUser, ByPair} {
-		back, err := ParseRows(r.String())
-		require.NoError(t, err)
-		require.Equal(t, r, back)
-	}
+	_, err = ParseTask("item")
+	require.ErrorContains(t, err, "the choices are pair, user")
+	_, err = ParseTask("user:n=1")
+	require.ErrorContains(t, err, "takes no parameters")
 }
 
 // An epoch allocates for itself, not for its batches.
 func TestBatchesDoNotAllocate(t *testing.T) {
 	d, err := Demo{Users: 400, Items: 200, PerUser: 10}.Generate()
 	require.NoError(t, err)
-	for _, rows := range []Rows{ByUser, ByPair} {
+	for _, task := range Tasks() {
 		perEpoch := func(size int) float64 {
-			b, err := NewBatches(d.Train, rows, size, 1)
+			b, err := NewBatches(examplesOf(t, d.Train, task.Name), size, 1)
 			require.NoError(t, err)
 			epoch := 0
 			return testing.AllocsPerRun(5, func() {
@@ -143,7 +139,7 @@ func TestBatchesDoNotAllocate(t *testing.T) {
 				epoch++
 			})
 		}
-		require.Equal(t, perEpoch(400), perEpoch(1), rows.String())
+		require.Equal(t, perEpoch(400), perEpoch(1), task.Name)
 	}
 }
 
@@ -152,14 +148,52 @@ func TestBatchesDoNotAllocate(t *testing.T) {
 func TestBatchSize(t *testing.T) {
 	x, _, err := FromPairs(3, 2, []int32{0, 1, 1, 2}, []int32{0, 0, 1, 1}, nil, nil)
 	require.NoError(t, err)
-	for _, rows := range []Rows{ByUser, ByPair} {
-		b, err := NewBatches(x, rows, MaxBatch, 1)
+	for _, task := range []string{"user", "pair"} {
+		examples := examplesOf(t, x, task)
+		b, err := NewBatches(examples, MaxBatch, 1)
 		require.NoError(t, err)
 		require.Equal(t, 1, b.Len())
-		require.Equal(t, b.Rows(), b.MaxRows())
+		require.Equal(t, examples.Len(), b.MaxRows())
 		for _, size := range []int{-1, 0, MaxBatch + 1, math.MaxInt} {
-			_, err := NewBatches(x, rows, size, 1)
+			_, err := NewBatches(examples, size, 1)
 			require.ErrorContains(t, err, "at least 1 and at most 2147483647", "%d", size)
 		}
 	}
+}
+
+// examplesOf returns the examples that a task makes of a train set, valid if there
+// are any.
+func examplesOf(t require.TestingT, x *Interactions, task string) *Examples {
+	s, err := ParseTask(task)
+	require.NoError(t, err)
+	e, err := s.Train(&Dataset{Users: x.Users(), Items: x.Items(), Train: x})
+	require.NoError(t, err)
+	if x.Len() > 0 {
+		require.NoError(t, e.Validate(x.Items()))
+	}
+	return e
+}
+
+// Weights of examples, and those of their targets, come with the batch.
+func TestBatchWeights(t *testing.T) {
+	e := &Examples{
+		Context: &Frame{Rows: 3, Fields: []Field{{Name: "user", Size: 3}}}, Row: []int32{2, 0, 2},
+		Targets: Targets{Ptr: []int32{0, 1, 3, 4}, Class: []int32{4, 0, 1, 2}, Weight: []float32{1, 0.25, 0.75, 1}},
+		Weight:  []float32{10, 20, 30},
+	}
+	require.NoError(t, e.Validate(5))
+	b, err := NewBatches(e, 2, 7)
+	require.NoError(t, err)
+	seen := map[float32]bool{}
+	for batch := range b.Epoch(0) {
+		for k, w := range batch.Weight {
+			i := int(w)/10 - 1
+			require.Equal(t, e.Row[i], batch.Rows[k])
+			require.Equal(t, e.Targets.Row(i), batch.Targets.Row(k))
+			lo, hi := batch.Targets.Ptr[k], batch.Targets.Ptr[k+1]
+			require.Equal(t, e.Targets.Weight[e.Targets.Ptr[i]:e.Targets.Ptr[i+1]], batch.Targets.Weight[lo:hi])
+			seen[w] = true
+		}
+	}
+	require.Len(t, seen, 3)
 }

@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash"
+	"math"
+	"slices"
 	"strconv"
 )
 
@@ -30,6 +32,10 @@ type Dataset struct {
 	// TimeDecimals says that times count units of 10^−TimeDecimals of the source's
 	// unit: as many decimals, at most nine, as the finest of its times has.
 	TimeDecimals int
+
+	// UserFields and ItemFields are features: fields of Contexts and Classes beside
+	// those that the interactions give, a row for each user and item.
+	UserFields, ItemFields []Field
 
 	Filter string   // canonical text of the filters applied, "" without
 	Split  string   // canonical text of the split, "" before one is applied
@@ -95,9 +101,9 @@ func (d *Dataset) All() (*Interactions, error) {
 }
 
 // Hash returns the split hash: SHA-256, in hex, of the numbers of users and
-// items and of the three sets' row pointers and items. Two datasets of one hash
-// train and evaluate alike, whatever files they came from; names, values and
-// times are no part of it.
+// items, of the three sets' row pointers and items, and of features, where there are
+// any. Two datasets of one hash train and evaluate alike, whatever files they came
+// from; names, values and times are no part of it.
 func (d *Dataset) Hash() string {
 	h := sha256.New()
 	// A version tag: a change of this encoding must not pass for a change of data.
@@ -114,6 +120,9 @@ func (d *Dataset) Hash() string {
 			}
 		}
 	}
+	for _, f := range slices.Concat(d.UserFields, d.ItemFields) {
+		w.field(&f)
+	}
 	h.Write(w.buf)
 	return hex.EncodeToString(h.Sum(nil))
 }
@@ -122,6 +131,24 @@ func (d *Dataset) Hash() string {
 type hashWriter struct {
 	h   hash.Hash
 	buf []byte
+}
+
+func (w *hashWriter) field(f *Field) {
+	w.put(uint64(len(f.Name)))
+	w.buf = append(w.buf, f.Name...)
+	for _, n := range []int{f.Size, len(f.Lo), len(f.ID), len(f.Value)} {
+		w.put(uint64(n))
+	}
+	for i := range f.Lo {
+		w.put(uint64(f.Lo[i]))
+		w.put(uint64(f.Hi[i]))
+	}
+	for _, id := range f.ID {
+		w.put(uint64(id))
+	}
+	for _, v := range f.Value {
+		w.put(uint64(math.Float32bits(v)))
+	}
 }
 
 func (w *hashWriter) put(x uint64) {

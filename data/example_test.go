@@ -12,12 +12,20 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	b, err := data.NewBatches(d.Train, data.ByUser, 32, 1)
+	task, err := data.ParseTask("user")
+	if err != nil {
+		log.Fatal(err)
+	}
+	examples, err := task.Train(d)
+	if err != nil {
+		log.Fatal(err)
+	}
+	b, err := data.NewBatches(examples, 32, 1)
 	if err != nil {
 		log.Fatal(err)
 	}
 	for batch := range b.Epoch(0) {
-		fmt.Println(len(batch.Users), "rows, as many targets as pointers say:", int(batch.Ptr[len(batch.Users)]) == len(batch.Pos))
+		fmt.Println(len(batch.Rows), "rows, as many targets as pointers say:", int(batch.Targets.Ptr[len(batch.Rows)]) == len(batch.Targets.Class))
 	}
 	// Output:
 	// 32 rows, as many targets as pointers say: true

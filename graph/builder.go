@@ -57,6 +57,15 @@ func (b *Builder[T]) Param(name string, data []T, shape ...int) *gorgonia.Node {
 	return n
 }
 
+// Constant returns a leaf over data that Train does not differentiate: weights that
+// stay as they are. data is not copied, and a run never modifies it.
+func (b *Builder[T]) Constant(name string, data []T, shape ...int) *gorgonia.Node {
+	if b.plan {
+		data = nil
+	}
+	return leaf(b, name, data, shape)
+}
+
 // Input returns a constant leaf and its backing slice, zero at first.
 func (b *Builder[T]) Input(name string, shape ...int) (*gorgonia.Node, []T) {
 	data := make([]T, max(size(shape), 0))
@@ -163,8 +172,8 @@ func size(shape []int) int {
 	return n
 }
 
-// err returns what went wrong so far.
-func (b *Builder[T]) err() error {
+// Err returns what went wrong so far: what Train and Eval would return.
+func (b *Builder[T]) Err() error {
 	if len(b.errs) == 0 {
 		return nil
 	}

@@ -52,23 +52,36 @@ func Example() {
 	// cost 0.5514
 }
 
-// A table's rows live outside the graph: a step reads some and moves some.
+// A graph reads a table as one leaf, of which a step moves the rows that were read.
 func ExampleTable() {
 	users := graph.NewTable[float32]("user", 4, 2)
 	copy(users.Row(2), []float32{1, 2})
-	batch := make([]float32, 3*2)
-	if err := users.Gather(batch, []int32{2, 0, -1}); err != nil { // −1 is a padding row
+	b := graph.NewBuilder[float32]()
+	leaf := b.Param(users.Name, users.Data, users.Rows, users.Dim)
+	ids, batch := b.Indices("ids", 3)
+	copy(batch, []int32{2, 0, -1}) // −1 is a row of padding
+	var e graph.Expr
+	h := e.N(graph.Lookup(leaf, ids))
+	cost := e.N(graph.Sum(e.N(graph.Square(h))))
+	if e.Err != nil {
+		log.Fatal(e.Err)
+	}
+	p, err := b.Train(cost)
+	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(batch)
-	// Rows that occur twice are summed before the updater sees them.
-	if err := users.Apply(descent{}, []int32{2, 2}, []float32{1, 0, 0, 1}); err != nil {
+	defer p.Close()
+	if err := p.Run(); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(p.Cost(), p.Grad(leaf).Rows)
+	if err := p.Step(leaf, users, descent{}); err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(users.Row(2))
 	// Output:
-	// [1 2 0 0 0 0]
-	// [0.5 1.5]
+	// 5 [0 2]
+	// [0 0]
 }
 
 // descent is w ← w − 0.5 g.

@@ -109,6 +109,10 @@ func primitives() []primitive {
 			var e Expr
 			return e.N(MeanRows(e.N(LogSumExp(x)), t)), e.Err
 		}, 2, true},
+		{"weighted mean", same, func(x, v node, t *Targets) (node, error) {
+			var e Expr
+			return e.N(WeightedMean(e.N(LogSumExp(x)), e.N(Exp(v)), t)), e.Err
+		}, 2, true},
 		{"each positive", same, func(x, _ node, t *Targets) (node, error) {
 			return EachPositive(x, t, func(z node, t *Targets) (node, error) {
 				var e Expr

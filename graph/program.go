@@ -92,7 +92,7 @@ func (b *Builder[T]) Eval(outs ...*gorgonia.Node) (*Program[T], error) {
 
 // ready returns what is wrong with the Builder or the nodes to compile.
 func (b *Builder[T]) ready(what string, outs ...node) error {
-	if err := b.err(); err != nil {
+	if err := b.Err(); err != nil {
 		return err
 	}
 	if len(outs) == 0 {

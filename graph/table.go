@@ -2,22 +2,24 @@ package graph
 
 import (
 	"fmt"
+	"hash/fnv"
+	"math"
+	"math/rand/v2"
 
 	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
-// A Table holds Rows vectors of Dim numbers outside any graph: embeddings of
-// users, items, words. A step gathers the rows it needs into a Param, and
-// applies the Param's gradient to those rows alone.
+// A Table holds Rows vectors of Dim numbers: embeddings of users, items, words; the
+// weights of a layer. A graph reads it as one leaf, and [Program.Step] moves it by
+// the gradient of all that was read.
 //
 // Not safe for concurrent use while a method that writes runs.
 type Table[T Float] struct {
 	Name      string
 	Rows, Dim int
-	Data      []T // [Rows,Dim]
-
-	order kernel.Order // of Apply
-	sums  RowSums[T]
+	Init      Init // of its first weights
+	Frozen    bool // training leaves it as it is
+	Data      []T  // [Rows,Dim]; nil until it is needed
 }
 
 // NewTable returns a table of zeros.
@@ -28,35 +30,67 @@ func NewTable[T Float](name string, rows, dim int) *Table[T] {
 // Row returns row id, which is the table's memory.
 func (t *Table[T]) Row(id int32) []T { return t.Data[int(id)*t.Dim : (int(id)+1)*t.Dim] }
 
-// Gather copies the rows ids, in order, to dst [len(ids),Dim]; a negative id
-// gives zeros (a padding row). An id beyond the table is an error.
-func (t *Table[T]) Gather(dst []T, ids []int32) error {
-	if len(dst) < len(ids)*t.Dim {
-		panic(fmt.Sprintf("graph: gather of %d rows of %d into %d elements", len(ids), t.Dim, len(dst)))
-	}
-	if err := t.check(ids); err != nil {
-		return err
-	}
-	return parallel(len(ids), len(ids)*t.Dim, func(_, lo, hi int) error {
-		for i := lo; i < hi; i++ {
-			row := dst[i*t.Dim : (i+1)*t.Dim]
-			if ids[i] < 0 {
-				clear(row)
-				continue
-			}
-			copy(row, t.Row(ids[i]))
-		}
-		return nil
-	})
+// An Init says what a table begins with. The zero Init is zeros.
+type Init struct {
+	kind  string
+	scale float64
 }
 
-func (t *Table[T]) check(ids []int32) error {
-	for i, id := range ids {
-		if int(id) >= t.Rows {
-			return fmt.Errorf("graph: table %s: id %d (number %d of the batch) outside [0,%d)", t.Name, id, i, t.Rows)
-		}
+// Normal draws every weight from N(0, deviation²).
+func Normal(deviation float64) Init { return Init{"normal", deviation} }
+
+// Xavier draws every weight of a layer from U(−a, a), a = √(6/(Rows+Dim)): Glorot &
+// Bengio 2010, Understanding the difficulty of training deep feedforward neural
+// networks, eq. 16.
+func Xavier() Init { return Init{kind: "xavier"} }
+
+// Constant makes every weight c.
+func Constant(c float64) Init { return Init{"constant", c} }
+
+// String returns the initialiser's name and, where it has one, its number.
+func (i Init) String() string {
+	switch i.kind {
+	case "":
+		return "constant 0"
+	case "xavier":
+		return i.kind
 	}
-	return nil
+	return fmt.Sprintf("%s %g", i.kind, i.scale)
+}
+
+// initRows is the number of rows of a cell: those that one stream of random numbers
+// fills.
+const initRows = 8192
+
+// Initialise makes the table's Data from its Init. The numbers of a cell of 8192 rows
+// depend on seed, name, the cell's number and Dim alone (with Xavier on Rows too):
+// one more table changes no other, and who holds some cells can make them alone.
+func (t *Table[T]) Initialise(seed uint64) {
+	t.Data = make([]T, t.Rows*t.Dim)
+	h := fnv.New64a()
+	h.Write([]byte(t.Name)) // a hash never fails
+	stream := h.Sum64()
+	cells := (t.Rows + initRows - 1) / initRows
+	kernel.Parallel(cells, func(_, cell int) {
+		// The golden ratio's multiples spread the cells over all streams.
+		rng := rand.New(rand.NewPCG(seed, stream+uint64(cell)*0x9e3779b97f4a7c15))
+		x := t.Data[cell*initRows*t.Dim : min((cell+1)*initRows, t.Rows)*t.Dim]
+		switch t.Init.kind {
+		case "normal":
+			for i := range x {
+				x[i] = T(t.Init.scale * rng.NormFloat64())
+			}
+		case "xavier":
+			a := math.Sqrt(6 / float64(t.Rows+t.Dim))
+			for i := range x {
+				x[i] = T(a * (2*rng.Float64() - 1))
+			}
+		case "constant":
+			for i := range x {
+				x[i] = T(t.Init.scale)
+			}
+		}
+	})
 }
 
 // An Updater is a row-sparse optimizer: it moves the rows g.Rows of t (all where
@@ -79,19 +113,4 @@ func (t *Table[T]) move(u Updater[T], s *RowSums[T]) error {
 		return su.UpdateSums(t, s)
 	}
 	return u.Update(t, Gradient[T]{Rows: s.Rows, Data: s.all()})
-}
-
-// Apply hands u the gradient grads [len(ids),Dim] of the gathered rows ids:
-// unique rows, ascending, each the sum over its occurrences in the order of the
-// batch. Negative ids are left out.
-func (t *Table[T]) Apply(u Updater[T], ids []int32, grads []T) error {
-	if len(grads) < len(ids)*t.Dim {
-		panic(fmt.Sprintf("graph: apply of %d elements as %d rows of %d", len(grads), len(ids), t.Dim))
-	}
-	if err := t.check(ids); err != nil {
-		return err
-	}
-	t.order.File(ids, t.Rows)
-	t.sums.set(t.order.Row, t.Dim, rowPart[T]{ptr: t.order.Ptr, src: t.order.Place, from: grads})
-	return t.move(u, &t.sums)
 }

@@ -1,66 +1,63 @@
 package graph
 
 import (
-	"math/rand/v2"
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
 
-// recorder is an Updater that keeps what it got.
-type recorder struct {
-	rows []int32
-	data []float32
-}
-
-func (r *recorder) Update(_ *Table[float32], g Gradient[float32]) error {
-	r.rows, r.data = append(r.rows[:0], g.Rows...), append(r.data[:0], g.Data...)
-	return nil
-}
-
-func TestTable(t *testing.T) {
-	tb := NewTable[float32]("items", 4, 2)
-	for i := range tb.Data {
-		tb.Data[i] = float32(i)
+func TestInitialise(t *testing.T) {
+	make1 := func(name string, rows, dim int, i Init, seed uint64) []float32 {
+		tb := &Table[float32]{Name: name, Rows: rows, Dim: dim, Init: i}
+		tb.Initialise(seed)
+		return tb.Data
 	}
-	dst := []float32{9, 9, 9, 9, 9, 9, 9, 9}
-	require.NoError(t, tb.Gather(dst, []int32{3, -1, 0, 3}))
-	require.Equal(t, []float32{6, 7, 0, 0, 0, 1, 6, 7}, dst)
-	require.ErrorContains(t, tb.Gather(dst, []int32{0, 4}), "table items: id 4 (number 1 of the batch) outside [0,4)")
-
-	var r recorder
-	require.NoError(t, tb.Apply(&r, []int32{3, -1, 0, 3}, []float32{1, 2, 100, 100, 3, 4, 5, 6}))
-	require.Equal(t, []int32{0, 3}, r.rows)
-	require.Equal(t, []float32{3, 4, 6, 8}, r.data)
-	require.NoError(t, tb.Apply(&r, []int32{-1}, []float32{1, 1}))
-	require.Empty(t, r.rows)
-	require.ErrorContains(t, tb.Apply(&r, []int32{7}, []float32{1, 1}), "id 7")
-	require.Panics(t, func() { _ = tb.Gather(dst[:1], []int32{0}) })
-	require.Panics(t, func() { _ = tb.Apply(&r, []int32{0}, nil) })
-}
-
-// TestTableAgainstDense sums many duplicates and compares with a dense sum.
-func TestTableAgainstDense(t *testing.T) {
-	const rows, dim, n = 50, 3, 4000
-	rng := rand.New(rand.NewPCG(1, 2))
-	tb := NewTable[float32]("t", rows, dim)
-	ids, grads := make([]int32, n), make([]float32, n*dim)
-	dense, seen := make([]float32, rows*dim), make([]bool, rows)
-	for i := range ids {
-		ids[i] = int32(rng.IntN(rows/2) * 2)
-		seen[ids[i]] = true
-		for j := range dim {
-			grads[i*dim+j] = float32(rng.NormFloat64())
-			dense[int(ids[i])*dim+j] += grads[i*dim+j]
+	deviation := func(x []float32) float64 {
+		square := 0.0
+		for _, v := range x {
+			square += float64(v) * float64(v)
 		}
+		return math.Sqrt(square / float64(len(x)))
 	}
-	var r recorder
-	require.NoError(t, tb.Apply(&r, ids, grads))
-	require.Len(t, r.rows, rows/2)
-	for i, id := range r.rows {
-		require.True(t, seen[id])
-		require.Equal(t, dense[int(id)*dim:(int(id)+1)*dim], r.data[i*dim:(i+1)*dim])
+	const rows, dim = 3*initRows + 100, 3
+	a := make1("a", rows, dim, Normal(0.3), 1)
+	require.InDelta(t, 0.3, deviation(a), 0.005)
+	require.NotEqual(t, a, make1("b", rows, dim, Normal(0.3), 1))
+	require.NotEqual(t, a, make1("a", rows, dim, Normal(0.3), 2))
+	// A cell depends on no other: a shorter table begins like a longer one.
+	require.Equal(t, a[:(initRows+7)*dim], make1("a", initRows+7, dim, Normal(0.3), 1))
+	for i := range 3 { // and none is another's copy
+		require.NotEqual(t, a[i*initRows*dim:i*initRows*dim+300], a[(i+1)*initRows*dim:(i+1)*initRows*dim+300])
 	}
-	// a few for the goroutines, none per row
-	require.LessOrEqual(t, testing.AllocsPerRun(5, func() { _ = tb.Apply(&r, ids, grads) }), 20.0)
+	x := make1("x", 200, 40, Xavier(), 1)
+	bound := math.Sqrt(6.0 / 240)
+	require.InDelta(t, bound/math.Sqrt(3), deviation(x), 0.005)
+	for _, v := range x {
+		require.LessOrEqual(t, math.Abs(float64(v)), bound)
+	}
+	require.Equal(t, []float32{2, 2, 2, 2}, make1("c", 2, 2, Constant(2), 1))
+	require.Equal(t, []float32{0, 0}, make1("z", 1, 2, Init{}, 1))
+	require.Equal(t, []string{"normal 0.3", "xavier", "constant 2", "constant 0"},
+		[]string{Normal(0.3).String(), Xavier().String(), Constant(2).String(), Init{}.String()})
+}
+
+// A leaf of Constant enters the graph and is not moved: it has no gradient.
+func TestConstant(t *testing.T) {
+	b := NewBuilder[float64]()
+	w := b.Param("w", []float64{1, 2}, 1, 2)
+	data := []float64{3, 4}
+	c := b.Constant("c", data, 1, 2)
+	var e Expr
+	p, err := b.Train(e.N(Sum(e.N(Mul(w, c)))))
+	require.NoError(t, e.Err)
+	require.NoError(t, err)
+	defer p.Close()
+	require.NoError(t, p.Run())
+	require.Equal(t, 11.0, p.Cost())
+	require.Equal(t, []float64{3, 4}, p.Grad(w).Data)
+	require.Panics(t, func() { p.Grad(c) })
+	data[0] = 5 // the caller's memory
+	require.NoError(t, p.Run())
+	require.Equal(t, 13.0, p.Cost())
 }

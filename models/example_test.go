@@ -5,6 +5,7 @@ import (
 	"log"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/models"
 )
 
@@ -32,7 +33,21 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	enc, err := models.NewEncoder(model, 1)
+	// The tables that a graph of both reads are those that exist.
+	softmax, err := losses.Parse("softmax")
+	if err != nil {
+		log.Fatal(err)
+	}
+	encoding, classes, err := models.Tables(model, head, softmax, set)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, t := range append(encoding, classes...) {
+		t.Initialise(1)
+		fmt.Println(t.Name, t.Rows, t.Dim, t.Init)
+	}
+
+	enc, err := models.NewEncoder(model, set.Contexts(), 1)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -41,13 +56,19 @@ func Example() {
 	if err := enc.Encode(h, []int32{3}); err != nil {
 		log.Fatal(err)
 	}
+	ranker, err := head.Ranker(model, set.Classes())
+	if err != nil {
+		log.Fatal(err)
+	}
 	tops := make([]models.Top, 1)
-	if err := head.Ranker().Rank(tops, h, func(int) []int32 { return set.Train.Of(3) }, 3); err != nil {
+	if err := ranker.Rank(tops, h, func(int) []int32 { return set.Train.Of(3) }, 3); err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println("has", set.Train.Of(3))
 	fmt.Println("best of the others", tops[0].IDs)
 	// Output:
+	// user 20 4 normal 0.1
+	// class 10 4 normal 0.1
 	// has [1 3 4 8]
 	// best of the others [9 5 7]
 }

@@ -2,7 +2,6 @@ package models
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"gorgonia.org/gorgonia"
@@ -14,23 +13,36 @@ import (
 	"github.com/fenchel-ml/fenchel/losses/sampler"
 )
 
-// A Head is the class side: it scores candidate classes for a loss in training,
-// and ranks all classes in evaluation.
-//
-// Its weights are its tables, with fixed shapes and names unique among
-// themselves and the model's; training writes their Data between steps and
-// nothing else does.
+// A Head is how classes meet encodings: it scores candidate classes for a loss in
+// training, and ranks all classes in evaluation. Heads all and sampled take the class
+// vectors of the model; the others have weights of their own in their place, tables
+// that they take into the graph as a model does.
 type Head interface {
-	// Tables returns the weights, the same in the same order every time.
-	Tables() []*Table
+	// Attach adds the class side of one training graph: from the encodings h [B,d] of
+	// m in g, of batches of up to B rows with up to positions target entries, to their
+	// losses under l. A head may be attached to many graphs.
+	Attach(g *Graph, m Model, h *gorgonia.Node, l losses.Bound, positions int) (Side, error)
 
-	// Attach adds the class side of one training graph: from encodings h [B,d] of
-	// batches of up to B rows with up to positions target entries to their losses
-	// under l. A head may be attached to many graphs.
-	Attach(b *graph.Builder[float32], h *gorgonia.Node, l losses.Bound, positions int) (Side, error)
+	// Ranker returns what ranks the classes of a frame by the weights, until they
+	// change.
+	Ranker(m Model, classes *data.Frame) (Ranker, error)
+}
 
-	// Ranker returns what ranks by the weights, until they change.
-	Ranker() Ranker
+// ClassScores are what a head ranks by that scores each class by a vector of its own:
+// z_j = ⟨h, W_j⟩/Temperature + Bias_j, with h of norm 1 if Cosine, as W then is.
+type ClassScores struct {
+	Dim         int
+	W           []float32 // [C,Dim]
+	Bias        []float32 // [C] or nil
+	Temperature float64
+	Cosine      bool
+}
+
+// Vectored is a Head that has such scores. They are read only, and may be the memory
+// of weights.
+type Vectored interface {
+	Head
+	ClassScores(m Model, classes *data.Frame) (*ClassScores, error)
 }
 
 // A Side is a head attached to one training graph. It is not safe for concurrent
@@ -44,9 +56,8 @@ type Side interface {
 	// training and decides what a head draws. Rows beyond the batch's are padding.
 	Set(step int, batch *data.Batch) error
 
-	// Apply hands the gradients of the last run to the tables' updaters, one step
-	// each.
-	Apply(p *graph.Program[float32], updater func(*Table) graph.Updater[float32]) error
+	// Moved tells that the tables have taken the step of the last run of p.
+	Moved(p *graph.Program[float32])
 
 	// Past returns what the next step depends on beside the tables and what Set
 	// takes: what a sampler has seen or built. It is not copied, has the same names in
@@ -87,6 +98,36 @@ const (
 // Scores lists the choices.
 func Scores() []Score { return []Score{Cosine, Dot} }
 
+// Tables returns the tables that a training graph of m and head reads: those that
+// encode contexts, and those that the class side reads beside them. Two of one name
+// are an error.
+func Tables(m Model, head Head, l losses.Bound, set *data.Dataset) (encoding, classes []*Table, err error) {
+	g := NewGraph(graph.NewPlan[float32](), set.Contexts(), 1, set.Classes())
+	h, err := Encode(g, m)
+	if err != nil {
+		return nil, nil, err
+	}
+	n := len(g.Tables())
+	side, err := head.Attach(g, m, h, l, 1)
+	if err == nil {
+		err = g.err()
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if side == nil {
+		return nil, nil, fmt.Errorf("models: %T attached no side and no error", head)
+	}
+	names := map[string]bool{}
+	for _, t := range g.Tables() {
+		if names[t.Name] {
+			return nil, nil, fmt.Errorf("models: two tables are named %q", t.Name)
+		}
+		names[t.Name] = true
+	}
+	return g.Tables()[:n:n], g.Tables()[n:], nil
+}
+
 // A HeadSetting is what every head is made with, beside the Setting.
 type HeadSetting struct {
 	Setting
@@ -102,13 +143,10 @@ type HeadSetting struct {
 
 // newBias returns the biases [rows,1], all 0, of a head that has them, else nil.
 func (s HeadSetting) newBias(name string, rows int) *Table {
-	switch {
-	case !s.Bias:
+	if !s.Bias {
 		return nil
-	case s.Plan:
-		return &Table{Name: name, Rows: rows, Dim: 1}
 	}
-	return graph.NewTable[float32](name, rows, 1)
+	return &Table{Name: name, Rows: rows, Dim: 1}
 }
 
 // A HeadSpec describes a kind of head. All fields but Params, More and
@@ -201,8 +239,8 @@ func (b BoundHead) New(s HeadSetting) (Head, error) {
 	if err != nil {
 		return nil, err
 	}
-	if h == nil || slices.Contains(h.Tables(), nil) {
-		return nil, fmt.Errorf("models: %s made no head, or one with a table that is nil, and no error", b)
+	if h == nil {
+		return nil, fmt.Errorf("models: %s made no head and no error", b)
 	}
 	return h, nil
 }

@@ -71,12 +71,10 @@ type adaptiveHead struct {
 	tail    []*Table // [C_i,d_i]
 }
 
-func (h *adaptiveHead) Tables() []*Table {
-	return slices.Concat(present(h.head, h.bias), h.project, h.tail)
-}
-
-func (h *adaptiveHead) Attach(b *graph.Builder[float32], x *gorgonia.Node, l losses.Bound, positions int) (Side, error) {
-	return attachAdaptive(h, newSite(b), x, l, positions)
+func (h *adaptiveHead) Attach(g *Graph, m Model, x *gorgonia.Node, l losses.Bound, positions int) (Side, error) {
+	return attach(g,
+		func(at site[float32]) (Side, error) { return attachAdaptive(h, at, m, x, l, positions) },
+		func(at site[float64]) (Side, error) { return attachAdaptive(h, at, m, x, l, positions) })
 }
 
 type adaptiveSide[T graph.Float] struct {
@@ -97,7 +95,7 @@ type place struct {
 	weight             float32
 }
 
-func attachAdaptive[T graph.Float](h *adaptiveHead, at site[T], x *gorgonia.Node, l losses.Bound, positions int) (*adaptiveSide[T], error) {
+func attachAdaptive[T graph.Float](h *adaptiveHead, at site[T], _ Model, x *gorgonia.Node, l losses.Bound, positions int) (*adaptiveSide[T], error) {
 	s := &adaptiveSide[T]{site: at, head: h}
 	b := x.Shape()[0]
 	s.targets, s.data = s.b.Targets("target", b, positions)
@@ -128,11 +126,11 @@ func (s *adaptiveSide[T]) Set(_ int, batch *data.Batch) error {
 		s.cluster[i].Reset()
 		clear(s.weights[i])
 	}
-	for row := range batch.Users {
+	for row := range batch.Rows {
 		s.places = s.places[:0]
-		for j := batch.Ptr[row]; j < batch.Ptr[row+1]; j++ {
-			p := place{weight: batch.Weight[j]}
-			p.head, p.cluster, p.pos = s.head.layout.Split(int(batch.Pos[j]))
+		for j := batch.Targets.Ptr[row]; j < batch.Targets.Ptr[row+1]; j++ {
+			p := place{weight: batch.Targets.Weight[j]}
+			p.head, p.cluster, p.pos = s.head.layout.Split(int(batch.Targets.Class[j]))
 			s.places = append(s.places, p)
 		}
 		slices.SortFunc(s.places, func(a, b place) int {
@@ -179,13 +177,13 @@ func (s *adaptiveSide[T]) append(data *graph.TargetData[T], cluster int, at func
 	return data.Append(s.pos, s.share)
 }
 
-func (h *adaptiveHead) Ranker() Ranker {
+func (h *adaptiveHead) Ranker(Model, *data.Frame) (Ranker, error) {
 	r := &adaptiveRanker{layout: h.layout, rule: h.rule, head: newScorer(h.head, h.bias, h.score, h.tau)}
 	for i := range h.tail {
 		r.project = append(r.project, newScorer(h.project[i], nil, Dot, 1))
 		r.tail = append(r.tail, newScorer(h.tail[i], nil, h.score, h.tau))
 	}
-	return r
+	return r, nil
 }
 
 // adaptiveRanker ranks by log p(y).

@@ -30,10 +30,7 @@ func newAll(s HeadSetting) (*all, error) {
 	if err != nil {
 		return nil, fmt.Errorf("models: %w", err)
 	}
-	return &all{
-		score: s.Score, tau: s.Temperature, by: by,
-		w: s.NewTable("class", s.Set.Items, s.Dim), bias: s.newBias("class-bias", s.Set.Items),
-	}, nil
+	return &all{score: s.Score, tau: s.Temperature, by: by, bias: s.newBias("class-bias", s.Set.Items)}, nil
 }
 
 // rankBy returns what classes rank by under l in place of their scores, nil where it
@@ -53,29 +50,23 @@ type all struct {
 	score Score
 	tau   float64
 	by    func(score float32) float32 // nil: the score
-	w     *Table                      // [C,d]
 	bias  *Table                      // [C,1] or nil
 }
 
-func (a *all) Tables() []*Table { return present(a.w, a.bias) }
-
-// present returns the tables that are not nil: a head may have no bias.
-func present(tables ...*Table) []*Table {
-	return slices.DeleteFunc(tables, func(t *Table) bool { return t == nil })
-}
-
-func (a *all) Attach(b *graph.Builder[float32], h *gorgonia.Node, l losses.Bound, positions int) (Side, error) {
-	return attachAll(a, newSite(b), h, l, positions)
+func (a *all) Attach(g *Graph, m Model, h *gorgonia.Node, l losses.Bound, positions int) (Side, error) {
+	return attach(g,
+		func(at site[float32]) (Side, error) { return attachAll(a, at, m, h, l, positions) },
+		func(at site[float64]) (Side, error) { return attachAll(a, at, m, h, l, positions) })
 }
 
 // allSide is a head over all classes in one graph.
 type allSide[T graph.Float] struct{ site[T] }
 
-func attachAll[T graph.Float](a *all, at site[T], h *gorgonia.Node, l losses.Bound, positions int) (*allSide[T], error) {
+func attachAll[T graph.Float](a *all, at site[T], m Model, h *gorgonia.Node, l losses.Bound, positions int) (*allSide[T], error) {
 	s := &allSide[T]{at}
 	rows := h.Shape()[0]
 	var e graph.Expr
-	lin := graph.Linear{H: e.N(tempered(h, a.score, a.tau)), W: e.N(unitRows(s.matrix(a.w), a.score)), Bias: s.vector(a.bias)}
+	lin := graph.Linear{H: e.N(tempered(h, a.score, a.tau)), W: e.N(unitRows(e.N(classes(s.Graph, m)), a.score)), Bias: s.vector(a.bias)}
 	s.targets, s.data = s.b.Targets("target", rows, positions)
 	s.loss = e.N(graph.LinearLoss(l.Rows, lin, s.targets))
 	return s, e.Err
@@ -83,8 +74,25 @@ func attachAll[T graph.Float](a *all, at site[T], h *gorgonia.Node, l losses.Bou
 
 func (s *allSide[T]) Set(_ int, batch *data.Batch) error { return s.setTargets(batch) }
 
-func (a *all) Ranker() Ranker {
-	return &linearRanker{scorer: newScorer(a.w, a.bias, a.score, a.tau), kernel: kernel.Ranker{By: a.by}}
+func (a *all) Ranker(m Model, frame *data.Frame) (Ranker, error) {
+	s, err := a.ClassScores(m, frame)
+	if err != nil {
+		return nil, err
+	}
+	return &linearRanker{scorer: scorer{d: s.Dim, w: s.W, bias: s.Bias, scale: float32(1 / s.Temperature), cosine: s.Cosine}, kernel: kernel.Ranker{By: a.by}}, nil
+}
+
+// ClassScores implements Vectored.
+func (a *all) ClassScores(m Model, frame *data.Frame) (*ClassScores, error) {
+	w, err := ClassVectors(m, frame)
+	if err != nil {
+		return nil, err
+	}
+	s := &ClassScores{Dim: m.Dim(), W: vectors(w, m.Dim(), a.score), Temperature: a.tau, Cosine: a.score == Cosine}
+	if a.bias != nil {
+		s.Bias = a.bias.Data
+	}
+	return s, nil
 }
 
 // normalize divides each row of x [n,d] by max(‖row‖, 1e-12).

@@ -31,12 +31,9 @@ func init() {
 			if err != nil {
 				return nil, fmt.Errorf("models: classes: %w", err)
 			}
-			base, err := newAll(s)
-			if err != nil {
-				return nil, err
-			}
 			return &classesHead{
-				all: base, rule: s.Loss, part: p,
+				score: s.Score, tau: s.Temperature, rule: s.Loss, part: p,
+				w: s.NewTable("class", s.Set.Items, s.Dim), bias: s.newBias("class-bias", s.Set.Items),
 				group: s.NewTable("group", p.Groups(), s.Dim), groupBias: s.newBias("group-bias", p.Groups()),
 			}, nil
 		},
@@ -44,17 +41,20 @@ func init() {
 }
 
 type classesHead struct {
-	*all
+	score     Score
+	tau       float64
 	rule      losses.Bound
 	part      *tree.Partition
+	w         *Table // [C,d]
+	bias      *Table // [C,1] or nil
 	group     *Table // [K,d]
 	groupBias *Table // [K,1] or nil
 }
 
-func (h *classesHead) Tables() []*Table { return present(h.w, h.bias, h.group, h.groupBias) }
-
-func (h *classesHead) Attach(b *graph.Builder[float32], x *gorgonia.Node, l losses.Bound, positions int) (Side, error) {
-	return attachClasses(h, newSite(b), x, l, positions)
+func (h *classesHead) Attach(g *Graph, m Model, x *gorgonia.Node, l losses.Bound, positions int) (Side, error) {
+	return attach(g,
+		func(at site[float32]) (Side, error) { return attachClasses(h, at, m, x, l, positions) },
+		func(at site[float64]) (Side, error) { return attachClasses(h, at, m, x, l, positions) })
 }
 
 // classesSide has a segment for each pair of a row and a group in which the row
@@ -73,7 +73,7 @@ type classesSide[T graph.Float] struct {
 	share        []T
 }
 
-func attachClasses[T graph.Float](h *classesHead, at site[T], x *gorgonia.Node, l losses.Bound, positions int) (*classesSide[T], error) {
+func attachClasses[T graph.Float](h *classesHead, at site[T], _ Model, x *gorgonia.Node, l losses.Bound, positions int) (*classesSide[T], error) {
 	s := &classesSide[T]{site: at, head: h}
 	b, widest := x.Shape()[0], 0
 	for g := range h.part.Groups() {
@@ -115,14 +115,14 @@ func (s *classesSide[T]) Set(_ int, batch *data.Batch) error {
 	s.groups.Reset()
 	s.inside.Reset()
 	seg, m := 0, 0
-	for i := range batch.Users {
-		lo, hi := int(batch.Ptr[i]), int(batch.Ptr[i+1])
+	for i := range batch.Rows {
+		lo, hi := int(batch.Targets.Ptr[i]), int(batch.Targets.Ptr[i+1])
 		s.order = s.order[:0]
 		for j := lo; j < hi; j++ {
 			s.order = append(s.order, int32(j))
 		}
 		slices.SortFunc(s.order, func(a, b int32) int { // by group, then by place in it
-			x, y := batch.Pos[a], batch.Pos[b]
+			x, y := batch.Targets.Class[a], batch.Targets.Class[b]
 			if p.Group[x] != p.Group[y] {
 				return int(p.Group[x] - p.Group[y])
 			}
@@ -131,13 +131,13 @@ func (s *classesSide[T]) Set(_ int, batch *data.Batch) error {
 		var groups []int32
 		var mass []T
 		for from := 0; from < len(s.order); {
-			g, to := p.Group[batch.Pos[s.order[from]]], from
+			g, to := p.Group[batch.Targets.Class[s.order[from]]], from
 			total := T(0)
 			s.pos, s.share = s.pos[:0], s.share[:0]
-			for ; to < len(s.order) && p.Group[batch.Pos[s.order[to]]] == g; to++ {
+			for ; to < len(s.order) && p.Group[batch.Targets.Class[s.order[to]]] == g; to++ {
 				j := s.order[to]
-				s.pos, s.share = append(s.pos, p.Pos[batch.Pos[j]]), append(s.share, T(batch.Weight[j]))
-				total += T(batch.Weight[j])
+				s.pos, s.share = append(s.pos, p.Pos[batch.Targets.Class[j]]), append(s.share, T(batch.Targets.Weight[j]))
+				total += T(batch.Targets.Weight[j])
 			}
 			for j := range s.share {
 				s.share[j] /= total
@@ -168,9 +168,9 @@ func (s *classesSide[T]) Set(_ int, batch *data.Batch) error {
 	return nil
 }
 
-func (h *classesHead) Ranker() Ranker {
+func (h *classesHead) Ranker(Model, *data.Frame) (Ranker, error) {
 	return &classesRanker{part: h.part, rule: h.rule,
-		upper: newScorer(h.group, h.groupBias, h.score, h.tau), lower: newScorer(h.w, h.bias, h.score, h.tau)}
+		upper: newScorer(h.group, h.groupBias, h.score, h.tau), lower: newScorer(h.w, h.bias, h.score, h.tau)}, nil
 }
 
 // classesRanker ranks by log p(y), in O(C d) a row.

@@ -2,7 +2,6 @@ package models
 
 import (
 	"fmt"
-	"slices"
 
 	"gorgonia.org/gorgonia"
 
@@ -82,8 +81,10 @@ type sampled struct {
 	seed       uint64
 }
 
-func (h *sampled) Attach(b *graph.Builder[float32], x *gorgonia.Node, l losses.Bound, positions int) (Side, error) {
-	return attachSampled(h, newSite(b), x, l, positions)
+func (h *sampled) Attach(g *Graph, m Model, x *gorgonia.Node, l losses.Bound, positions int) (Side, error) {
+	return attach(g,
+		func(at site[float32]) (Side, error) { return attachSampled(h, at, m, x, l, positions) },
+		func(at site[float64]) (Side, error) { return attachSampled(h, at, m, x, l, positions) })
 }
 
 // sampledSide is a sampled head in one graph. Draws are made in the run, by a
@@ -91,6 +92,7 @@ func (h *sampled) Attach(b *graph.Builder[float32], x *gorgonia.Node, l losses.B
 type sampledSide[T graph.Float] struct {
 	site[T]
 	head  *sampled
+	w     *Table // of the class vectors, where they are weights of their own
 	draws *sampler.Draws
 	batch sampler.Batch
 
@@ -104,24 +106,30 @@ type sampledSide[T graph.Float] struct {
 // the quality of the proposal: log q is that of unit, exactly.
 const unitEvery = 100
 
-func attachSampled[T graph.Float](h *sampled, at site[T], x *gorgonia.Node, l losses.Bound, positions int) (*sampledSide[T], error) {
-	s := &sampledSide[T]{site: at, head: h}
+func attachSampled[T graph.Float](h *sampled, at site[T], m Model, x *gorgonia.Node, l losses.Bound, positions int) (*sampledSide[T], error) {
+	w, err := classes(at.Graph, m)
+	if err != nil {
+		return nil, err
+	}
+	s := &sampledSide[T]{site: at, head: h, w: at.tableOf(w)}
 	b, k := x.Shape()[0], h.n
-	var err error
 	if s.draws, err = h.sampler.NewDraws(b, k, h.shared); err != nil {
 		return nil, err
 	}
 	s.batch = sampler.Batch{Seed: h.seed, Ptr: make([]int32, b+1), Pos: make([]int32, 0, positions)}
-	if h.sampler.Bound.Spec.Props.Has(sampler.Adaptive) {
+	if spec := h.sampler.Bound.Spec; spec.Props.Has(sampler.Adaptive) {
+		if s.w == nil {
+			return nil, fmt.Errorf("models: sampled: sampler %s draws by class vectors that are weights, and %T computes them: choose a sampler that does not adapt", spec.Name, m)
+		}
 		s.h = make([]float32, b*x.Shape()[1])
 		if h.score == Cosine {
-			s.unit = make([]float32, len(h.w.Data))
+			s.unit = make([]float32, len(s.w.Data))
 		}
 	}
 	if x, err = tempered(x, h.score, h.tau); err != nil {
 		return nil, err
 	}
-	c := graph.Classes{H: x, W: s.matrix(h.w), Bias: s.vector(h.bias), Unit: h.score == Cosine}
+	c := graph.Classes{H: x, W: w, Bias: s.vector(h.bias), Unit: h.score == Cosine}
 	s.targets, s.data = s.b.Targets("target", b, positions)
 
 	shape := []int{b, k}
@@ -175,7 +183,7 @@ func (s *sampledSide[T]) classes() []float32 {
 	if s.unit != nil {
 		return s.unit
 	}
-	return s.head.w.Data
+	return s.w.Data
 }
 
 func (s *sampledSide[T]) Set(step int, batch *data.Batch) error {
@@ -183,15 +191,15 @@ func (s *sampledSide[T]) Set(step int, batch *data.Batch) error {
 		return err
 	}
 	b := &s.batch
-	b.Step, b.Pos = uint64(step), append(b.Pos[:0], batch.Pos...)
-	n := len(batch.Users)
-	copy(b.Ptr, batch.Ptr)
+	b.Step, b.Pos = uint64(step), append(b.Pos[:0], batch.Targets.Class...)
+	n := len(batch.Rows)
+	copy(b.Ptr, batch.Targets.Ptr)
 	for i := n; i < len(b.Ptr); i++ {
-		b.Ptr[i] = batch.Ptr[n] // padding rows
+		b.Ptr[i] = batch.Targets.Ptr[n] // padding rows
 	}
 	if s.unit != nil && (!s.fresh || step%unitEvery == 0) {
-		copy(s.unit, s.head.w.Data)
-		normalize(s.unit, s.head.w.Dim)
+		copy(s.unit, s.w.Data)
+		normalize(s.unit, s.w.Dim)
 		s.fresh = true
 	}
 	s.head.sampler.Observe(b)
@@ -202,17 +210,16 @@ func (s *sampledSide[T]) Set(step int, batch *data.Batch) error {
 	return err
 }
 
-func (s *sampledSide[T]) Apply(p *graph.Program[float32], updater func(*Table) graph.Updater[float32]) error {
-	if err := s.site.Apply(p, updater); err != nil || s.unit == nil {
-		return err
+func (s *sampledSide[T]) Moved(p *graph.Program[float32]) {
+	if s.unit == nil {
+		return
 	}
-	w := s.head.w
-	for _, id := range p.GradRows(s.leaves[slices.Index(s.tables, w)]) {
+	w := s.w
+	for _, id := range p.GradRows(s.Node(w)) {
 		row := s.unit[int(id)*w.Dim : (int(id)+1)*w.Dim]
 		copy(row, w.Row(id))
 		normalize(row, w.Dim)
 	}
-	return nil
 }
 
 // Past returns the sampler's past and, where there are any, the class vectors of

@@ -84,10 +84,10 @@ type treeHead struct {
 	bias  *Table // [C−1,1] or nil
 }
 
-func (h *treeHead) Tables() []*Table { return present(h.w, h.bias) }
-
-func (h *treeHead) Attach(b *graph.Builder[float32], x *gorgonia.Node, l losses.Bound, positions int) (Side, error) {
-	return attachTree(h, newSite(b), x, l, positions)
+func (h *treeHead) Attach(g *Graph, m Model, x *gorgonia.Node, l losses.Bound, positions int) (Side, error) {
+	return attach(g,
+		func(at site[float32]) (Side, error) { return attachTree(h, at, m, x, l, positions) },
+		func(at site[float64]) (Side, error) { return attachTree(h, at, m, x, l, positions) })
 }
 
 type treeSide[T graph.Float] struct {
@@ -104,7 +104,7 @@ type treeSide[T graph.Float] struct {
 	round int32
 }
 
-func attachTree[T graph.Float](h *treeHead, at site[T], x *gorgonia.Node, l losses.Bound, positions int) (*treeSide[T], error) {
+func attachTree[T graph.Float](h *treeHead, at site[T], _ Model, x *gorgonia.Node, l losses.Bound, positions int) (*treeSide[T], error) {
 	s := &treeSide[T]{site: at, head: h}
 	b, depth := x.Shape()[0], h.tree.Depth()
 	m := positions * depth
@@ -131,10 +131,10 @@ func (s *treeSide[T]) Set(_ int, batch *data.Batch) error {
 		return err
 	}
 	m := 0
-	for i := range batch.Users {
+	for i := range batch.Rows {
 		s.round++
-		for j := batch.Ptr[i]; j < batch.Ptr[i+1]; j++ {
-			n := s.head.tree.Path(s.node, s.bit, int(batch.Pos[j]))
+		for j := batch.Targets.Ptr[i]; j < batch.Targets.Ptr[i+1]; j++ {
+			n := s.head.tree.Path(s.node, s.bit, int(batch.Targets.Class[j]))
 			for k := range n {
 				// A decision that several positives share is made once, at their weight.
 				key := 2*s.node[k] + int32(s.bit[k])
@@ -143,7 +143,7 @@ func (s *treeSide[T]) Set(_ int, batch *data.Batch) error {
 					s.rows[m], s.nodes[m], s.bits[m], s.weights[m] = int32(i), s.node[k], int32(s.bit[k]), 0
 					m++
 				}
-				s.weights[s.place[key]] += T(batch.Weight[j])
+				s.weights[s.place[key]] += T(batch.Targets.Weight[j])
 			}
 		}
 	}
@@ -153,10 +153,10 @@ func (s *treeSide[T]) Set(_ int, batch *data.Batch) error {
 	return nil
 }
 
-func (h *treeHead) Ranker() Ranker {
+func (h *treeHead) Ranker(Model, *data.Frame) (Ranker, error) {
 	r := &treeRanker{tree: h.tree, rule: h.rule}
 	r.scores = newScorer(h.w, h.bias, h.score, h.tau)
-	return r
+	return r, nil
 }
 
 // treeRanker ranks by log p(y), the sum over y's path, in O(C d) a row.

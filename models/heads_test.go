@@ -60,29 +60,44 @@ func settingFor(set *data.Dataset, l losses.Bound, scheme string) (HeadSetting, 
 	return s, scheme
 }
 
-var testBatch = &data.Batch{Users: []int32{4, 9, 2}, Ptr: []int32{0, 1, 4, 6}, Pos: []int32{7, 1, 8, 30, 0, 89}, Weight: []float32{1, .25, .5, .25, .5, .5}}
+var testBatch = &data.Batch{Rows: []int32{4, 9, 2}, Targets: data.Targets{
+	Ptr: []int32{0, 1, 4, 6}, Class: []int32{7, 1, 8, 30, 0, 89}, Weight: []float32{1, .25, .5, .25, .5, .5}}}
 
-// attach builds the float64 side of a head.
-func attach(t *testing.T, head Head, b *graph.Builder[float64], h *gorgonia.Node, l losses.Bound, positions int) Side {
-	at := site[float64]{b: b, values: func(t *Table) []float64 { return wide(t.Data) }}
-	var side Side
-	var err error
-	switch head := head.(type) {
-	case *all:
-		side, err = attachAll(head, at, h, l, positions)
-	case *sampled:
-		side, err = attachSampled(head, at, h, l, positions)
-	case *treeHead:
-		side, err = attachTree(head, at, h, l, positions)
-	case *classesHead:
-		side, err = attachClasses(head, at, h, l, positions)
-	case *adaptiveHead:
-		side, err = attachAdaptive(head, at, h, l, positions)
-	default:
-		require.FailNow(t, "a head without a float64 side", "%T", head)
-	}
+// given is a model whose encodings are what they are said to be: the h of a head's
+// test. Its classes are free.
+type given struct {
+	h *Table
+	FreeClasses
+}
+
+func (m given) Dim() int { return m.h.Dim }
+
+func (m given) Contexts(in *Inputs) (*gorgonia.Node, error) { return in.Table(m.h), nil }
+
+// newGiven returns given encodings of rows rows, and free classes of the setting.
+func newGiven(s Setting, rows int) given {
+	m := given{&Table{Name: "h", Rows: rows, Dim: s.Dim, Init: graph.Normal(1)}, NewFreeClasses(s)}
+	m.h.Initialise(9)
+	return m
+}
+
+// rankerOf returns what ranks by a new head.
+func rankerOf(t *testing.T, text string, s HeadSetting) Ranker {
+	head, m := newHead(t, text, s, 1)
+	r, err := head.Ranker(m, s.Set.Classes())
 	require.NoError(t, err)
-	return side
+	return r
+}
+
+// attached attaches a head to given encodings at float64.
+func attached(t *testing.T, head Head, m given, set *data.Dataset, l losses.Bound, positions int) (*graph.Builder[float64], Side) {
+	b := graph.NewBuilder[float64]()
+	g := NewCheck(b, set.Contexts(), m.h.Rows, set.Classes())
+	h, err := Encode(g, m)
+	require.NoError(t, err)
+	side, err := head.Attach(g, m, h, l, positions)
+	require.NoError(t, err)
+	return b, side
 }
 
 // TestEveryLossWithEveryScheme: the gradient of the mean loss by the encodings
@@ -99,11 +114,8 @@ func TestEveryLossWithEveryScheme(t *testing.T) {
 			}
 			s, text := settingFor(set, l, scheme)
 			t.Run(spec.Name+"/"+text, func(t *testing.T) {
-				head := newHead(t, text, s)
-				hd := wide(Setting{Set: set, Dim: 5, Init: 1, Seed: 9}.NewTable("h", 4, 5).Data)
-				b := graph.NewBuilder[float64]()
-				h := b.Param("h", hd, 4, 5)
-				side := attach(t, head, b, h, l, 8)
+				head, m := newHead(t, text, s, 4)
+				b, side := attached(t, head, m, set, l, 8)
 				cost, err := graph.MeanRows(side.Loss(), side.Targets())
 				require.NoError(t, err)
 				require.NoError(t, side.Set(3, testBatch))
@@ -125,19 +137,21 @@ func TestHierarchiesNormalise(t *testing.T) {
 	for _, text := range []string{"tree", "tree:kind=balanced", "classes", "classes:k=4", "adaptive", "adaptive:clusters=3,div=2"} {
 		for _, s := range headSettings(set) {
 			t.Run(text+"/"+s.name(), func(t *testing.T) {
-				head := newHead(t, text, s)
 				const rows = 90
-				hd := Setting{Set: set, Dim: 5, Init: 1, Seed: 9}.NewTable("h", rows, 5).Data
+				head, m := newHead(t, text, s, rows)
+				hd := m.h.Data
 				for i := range rows { // one encoding, each class in turn
 					copy(hd[i*5:], hd[:5])
 				}
 				b := graph.NewBuilder[float32]()
-				side, err := head.Attach(b, b.Param("h", hd, rows, 5), softmax, rows)
+				g := NewGraph(b, set.Contexts(), rows, set.Classes())
+				side, err := head.Attach(g, m, g.Contexts.Table(m.h), softmax, rows)
 				require.NoError(t, err)
-				batch := &data.Batch{Ptr: []int32{0}}
+				batch := &data.Batch{Targets: data.Targets{Ptr: []int32{0}}}
 				for i := range int32(rows) {
-					batch.Users, batch.Pos = append(batch.Users, i), append(batch.Pos, i)
-					batch.Ptr, batch.Weight = append(batch.Ptr, i+1), append(batch.Weight, 1)
+					x := &batch.Targets
+					batch.Rows, x.Class = append(batch.Rows, i), append(x.Class, i)
+					x.Ptr, x.Weight = append(x.Ptr, i+1), append(x.Weight, 1)
 				}
 				require.NoError(t, side.Set(0, batch))
 				eval, err := b.Eval(side.Loss())
@@ -146,7 +160,12 @@ func TestHierarchiesNormalise(t *testing.T) {
 				require.NoError(t, eval.Run())
 
 				tops := make([]Top, 1)
-				require.NoError(t, head.Ranker().Rank(tops, hd[:5], func(int) []int32 { return nil }, rows))
+				rank := func(h []float32, skip []int32, k int) error {
+					r, err := head.Ranker(m, set.Classes())
+					require.NoError(t, err)
+					return r.Rank(tops, h, func(int) []int32 { return skip }, k)
+				}
+				require.NoError(t, rank(hd[:5], nil, rows))
 				require.Len(t, tops[0].IDs, rows)
 				sum := 0.0
 				for r, id := range tops[0].IDs {
@@ -158,11 +177,11 @@ func TestHierarchiesNormalise(t *testing.T) {
 				}
 				require.InDelta(t, 1, sum, 1e-4)
 
-				require.NoError(t, head.Ranker().Rank(tops, hd[:5], func(int) []int32 { return tops[0].IDs[:1:1] }, 3))
+				require.NoError(t, rank(hd[:5], tops[0].IDs[:1:1], 3))
 				require.Len(t, tops[0].IDs, 3)
-				require.ErrorContains(t, head.Ranker().Rank(tops, hd[:4], func(int) []int32 { return nil }, 3), "1 encodings of width 5")
-				head.Tables()[0].Data[0] = float32(math.NaN())
-				require.ErrorContains(t, head.Ranker().Rank(tops, hd[:5], func(int) []int32 { return nil }, 3), "diverged")
+				require.ErrorContains(t, rank(hd[:4], nil, 3), "1 encodings of width 5")
+				g.Tables()[1].Data[0] = float32(math.NaN()) // the first of the head's
+				require.ErrorContains(t, rank(hd[:5], nil, 3), "diverged")
 			})
 		}
 	}
@@ -182,11 +201,12 @@ func TestEveryLossRanksByItsMap(t *testing.T) {
 			for _, text := range []string{"all", "sampled:n=4"} {
 				s, scheme := settingFor(set, l, text)
 				s.Init = 1
-				head := newHead(t, scheme, s)
-				h := Setting{Set: set, Dim: 5, Init: 1, Seed: 9}.NewTable("h", 1, 5).Data
+				head, m := newHead(t, scheme, s, 1)
+				ranker, err := head.Ranker(m, set.Classes())
+				require.NoError(t, err)
 				tops := make([]Top, 1)
-				require.NoError(t, head.Ranker().Rank(tops, h, func(int) []int32 { return nil }, set.Items))
-				z, p := scores(s, h, head.Tables()), make([]float64, set.Items)
+				require.NoError(t, ranker.Rank(tops, m.h.Data, func(int) []int32 { return nil }, set.Items))
+				z, p := scores(s, m.h.Data, classTables(m, head)), make([]float64, set.Items)
 				require.True(t, l.Predict(p, z))
 				byScore := make([]int32, set.Items)
 				for c := range byScore {
@@ -205,7 +225,7 @@ func TestEveryLossRanksByItsMap(t *testing.T) {
 			for _, text := range []string{"tree", "classes:k=4", "adaptive"} {
 				s, _ := settingFor(set, l, text)
 				tops := make([]Top, 1)
-				require.NoError(t, newHead(t, text, s).Ranker().Rank(tops, []float32{1, 2, -3, 1, 0}, func(int) []int32 { return nil }, set.Items))
+				require.NoError(t, rankerOf(t, text, s).Rank(tops, []float32{1, 2, -3, 1, 0}, func(int) []int32 { return nil }, set.Items))
 				sum := 0.0
 				for _, logP := range tops[0].Scores {
 					sum += math.Exp(float64(logP))
@@ -223,16 +243,18 @@ func TestTiesOfTheMapGoToTheLowerClass(t *testing.T) {
 	l, err := losses.Parse("spherical")
 	require.NoError(t, err)
 	s := HeadSetting{Setting: Setting{Set: demo(t), Dim: 1, Init: 1, Seed: 7}, Score: Dot, Temperature: 1, Loss: l}
-	head := newHead(t, "all", s)
-	w := head.Tables()[0].Data
+	head, m := newHead(t, "all", s, 1)
+	w := m.W.Data
 	clear(w)
 	copy(w, []float32{0.5, -2, 1, 2, -1, -3})
+	ranker, err := head.Ranker(m, s.Set.Classes())
+	require.NoError(t, err)
 	tops := make([]Top, 1)
-	require.NoError(t, head.Ranker().Rank(tops, []float32{1}, func(int) []int32 { return nil }, 6))
+	require.NoError(t, ranker.Rank(tops, []float32{1}, func(int) []int32 { return nil }, 6))
 	require.Equal(t, []int32{5, 1, 3, 2, 4, 0}, tops[0].IDs)
 	require.Equal(t, []float32{3, 2, 2, 1, 1, 0.5}, tops[0].Scores)
 	w[80] = float32(math.Inf(-1))
-	require.ErrorContains(t, head.Ranker().Rank(tops, []float32{1}, func(int) []int32 { return nil }, 6), "diverged")
+	require.ErrorContains(t, ranker.Rank(tops, []float32{1}, func(int) []int32 { return nil }, 6), "diverged")
 
 	// A map that leaves the order of scores and says nothing of its own.
 	spec := *l.Spec
@@ -254,7 +276,7 @@ func TestSparseTreeRanksEverything(t *testing.T) {
 		for _, text := range []string{"tree", "classes", "adaptive"} {
 			s := HeadSetting{Setting: Setting{Set: set, Dim: 5, Init: 3, Seed: 7}, Score: Dot, Temperature: 1, Loss: l}
 			tops := make([]Top, 1)
-			require.NoError(t, newHead(t, text, s).Ranker().Rank(tops, []float32{1, 2, -3, 1, 0}, func(int) []int32 { return nil }, 1000))
+			require.NoError(t, rankerOf(t, text, s).Rank(tops, []float32{1, 2, -3, 1, 0}, func(int) []int32 { return nil }, 1000))
 			require.Len(t, tops[0].IDs, set.Items)
 		}
 	}
@@ -270,11 +292,10 @@ func TestSampledEverySampler(t *testing.T) {
 				continue
 			}
 			t.Run(fmt.Sprintf("%s/%s", name, s.name()), func(t *testing.T) {
-				head := newHead(t, "sampled:n=6,sampler="+name, s)
-				hd := Setting{Set: set, Dim: 5, Init: 1, Seed: 9}.NewTable("h", 4, 5).Data
+				head, m := newHead(t, "sampled:n=6,sampler="+name, s, 4)
 				b := graph.NewBuilder[float32]()
-				h := b.Param("h", hd, 4, 5)
-				side, err := head.Attach(b, h, softmax, 8)
+				g := NewGraph(b, set.Contexts(), 4, set.Classes())
+				side, err := head.Attach(g, m, g.Contexts.Table(m.h), softmax, 8)
 				require.NoError(t, err)
 				cost, err := graph.MeanRows(side.Loss(), side.Targets())
 				require.NoError(t, err)
@@ -288,7 +309,10 @@ func TestSampledEverySampler(t *testing.T) {
 					require.NoError(t, p.Run())
 					require.False(t, math.IsNaN(float64(p.Cost())))
 					rows := 0
-					require.NoError(t, side.Apply(p, func(table *Table) graph.Updater[float32] {
+					require.NoError(t, g.Step(p, func(table *Table) graph.Updater[float32] {
+						if table == m.h {
+							return recorder{func(graph.Gradient[float32]) {}}
+						}
 						return recorder{func(g graph.Gradient[float32]) {
 							require.NotNil(t, g.Rows, table.Name)
 							rows = len(g.Rows)
@@ -299,6 +323,7 @@ func TestSampledEverySampler(t *testing.T) {
 							}
 						}}
 					}))
+					side.Moved(p)
 					require.LessOrEqual(t, rows, 6+4*6)
 					ids := side.(*sampledSide[float32]).draws.IDs
 					different = different || last != nil && fmt.Sprint(ids) != fmt.Sprint(last)
@@ -366,10 +391,11 @@ func TestAdaptiveProposalSeesTheScores(t *testing.T) {
 		if s.Bias { // proposals leave biases out
 			continue
 		}
-		head := newHead(t, "sampled:n=3,sampler=softmax-exact", s).(*sampled)
-		hd := Setting{Set: set, Dim: 5, Init: 1, Seed: 9}.NewTable("h", 4, 5).Data
+		head, m := newHead(t, "sampled:n=3,sampler=softmax-exact", s, 4)
+		hd := m.h.Data
 		b := graph.NewBuilder[float32]()
-		side, err := head.Attach(b, b.Param("h", hd, 4, 5), softmax, 8)
+		g := NewGraph(b, set.Contexts(), 4, set.Classes())
+		side, err := head.Attach(g, m, g.Contexts.Table(m.h), softmax, 8)
 		require.NoError(t, err)
 		require.NoError(t, side.Set(0, testBatch))
 		eval, err := b.Eval(side.Loss())
@@ -377,7 +403,7 @@ func TestAdaptiveProposalSeesTheScores(t *testing.T) {
 		require.NoError(t, eval.Run())
 		d := side.(*sampledSide[float32]).draws
 		for r := range 4 {
-			z, p := scores(s, hd[r*5:(r+1)*5], head.Tables()), make([]float64, set.Items)
+			z, p := scores(s, hd[r*5:(r+1)*5], g.Tables()[1:]), make([]float64, set.Items)
 			softmax.Predict(p, z)
 			ids, logQ := d.Row(r)
 			for j, id := range ids {
@@ -400,8 +426,9 @@ func TestPast(t *testing.T) {
 		"sampled:n=3,sampler=dns":                  {"unit"},
 		"sampled:n=3,sampler=quadratic":            {"quadratic/sum", "unit"},
 	} {
-		b := graph.NewBuilder[float32]()
-		side, err := newHead(t, scheme, setting).Attach(b, b.Param("h", make([]float32, 4*5), 4, 5), softmax, 8)
+		head, m := newHead(t, scheme, setting, 4)
+		g := NewGraph(graph.NewBuilder[float32](), set.Contexts(), 4, set.Classes())
+		side, err := head.Attach(g, m, g.Contexts.Table(m.h), softmax, 8)
 		require.NoError(t, err)
 		past := side.Past()
 		require.NoError(t, side.Resume(past), "of a run that has done no step")
@@ -481,7 +508,7 @@ func TestUserTree(t *testing.T) {
 		}})
 	s := HeadSetting{Setting: Setting{Set: demo(t), Dim: 5, Init: 0.5, Seed: 7}, Score: Dot, Temperature: 1}
 	tops := make([]Top, 1)
-	require.NoError(t, newHead(t, "tree:kind=comb", s).Ranker().Rank(tops, make([]float32, 5), func(int) []int32 { return nil }, 2))
+	require.NoError(t, rankerOf(t, "tree:kind=comb", s).Rank(tops, make([]float32, 5), func(int) []int32 { return nil }, 2))
 	require.InDelta(t, math.Log(0.5), tops[0].Scores[0], 1e-6)
 	require.Equal(t, []int32{0, 1}, tops[0].IDs)
 }
@@ -503,14 +530,18 @@ func TestTreeFile(t *testing.T) {
 		require.NoError(t, os.WriteFile(file, []byte(b.String()), 0o600))
 	}
 	write(false)
-	h := newHead(t, "tree:file="+file, s)
 	tops := make([]Top, 1)
-	require.NoError(t, h.Ranker().Rank(tops, make([]float32, 5), func(int) []int32 { return nil }, 2))
+	require.NoError(t, rankerOf(t, "tree:file="+file, s).Rank(tops, make([]float32, 5), func(int) []int32 { return nil }, 2))
 	require.Equal(t, []int32{0, 1}, tops[0].IDs)
 	require.InDeltaSlice(t, []float64{math.Log(0.5), math.Log(0.25)}, []float64{float64(tops[0].Scores[0]), float64(tops[0].Scores[1])}, 1e-6)
-	require.Equal(t, h.Tables()[0].Name, newHead(t, "tree:file="+file, s).Tables()[0].Name)
+	nodes := func() string {
+		head, _ := newHead(t, "tree:file="+file, s, 1)
+		return head.(*treeHead).w.Name
+	}
+	first := nodes()
+	require.Equal(t, first, nodes())
 	write(true)
-	require.NotEqual(t, h.Tables()[0].Name, newHead(t, "tree:file="+file, s).Tables()[0].Name, "weights are those of one tree")
+	require.NotEqual(t, first, nodes(), "weights are those of one tree")
 
 	for text, want := range map[string]string{
 		"tree:file=" + file + ",kind=balanced": "are two trees; give one",

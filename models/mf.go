@@ -3,6 +3,7 @@ package models
 import (
 	"gorgonia.org/gorgonia"
 
+	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/losses/param"
 )
 
@@ -15,17 +16,24 @@ func init() {
 		Doc:    "matrix factorisation: h is the user's own vector",
 		Source: "Koren, Bell, Volinsky: Matrix factorization techniques for recommender systems (2009)",
 		New: func(_ param.Values, s Setting) (Model, error) {
-			return mf{s.NewTable("user", s.Set.Users, s.Dim)}, nil
+			return mf{s.NewTable("user", s.Set.Users, s.Dim), NewFreeClasses(s)}, nil
 		},
 	})
 }
 
-type mf struct{ p *Table }
-
-func (m mf) Dim() int { return m.p.Dim }
-
-func (m mf) Inputs() []Input {
-	return []Input{{Table: m.p, PerUser: 1, Rows: func(dst, users []int32) []int32 { return append(dst, users...) }}}
+type mf struct {
+	user *Table // [U,d]
+	FreeClasses
 }
 
-func (m mf) Encode(leaves []*gorgonia.Node) (*gorgonia.Node, error) { return leaves[0], nil }
+func (m mf) Dim() int { return m.user.Dim }
+
+func (m mf) Contexts(in *Inputs) (*gorgonia.Node, error) {
+	ids, err := in.IDs("user")
+	if err != nil {
+		return nil, err
+	}
+	return graph.Lookup(in.Table(m.user), ids)
+}
+
+func (m mf) Factors() (users, classes *Table) { return m.user, m.W }

@@ -3,8 +3,6 @@ package models
 import (
 	"errors"
 	"fmt"
-	"hash/fnv"
-	"math/rand/v2"
 
 	"gorgonia.org/gorgonia"
 
@@ -13,44 +11,46 @@ import (
 	"github.com/fenchel-ml/fenchel/losses/param"
 )
 
-// Table is a matrix of trained weights outside the graph.
+// Table is a matrix of trained weights.
 type Table = graph.Table[float32]
 
-// An Input is one leaf that a Model's Encode reads.
-type Input struct {
-	Table *Table
-
-	// PerUser is the number of rows of Table that each user of the batch reads:
-	// the leaf is [B·PerUser, Table.Dim]. 0 means that the leaf is the whole table,
-	// [Table.Rows, Table.Dim], at a cost that grows with it.
-	PerUser int
-
-	// Rows appends to dst the rows that users read, PerUser for each, in order,
-	// each below Table.Rows; a negative one reads zeros and gets no gradient. It is
-	// nil iff PerUser is 0. It is safe for concurrent use.
-	Rows func(dst, users []int32) []int32
-}
-
-// A Model turns users into encodings.
+// A Model is both sides of a score: what encodes a context, and what stands for a
+// class. Its weights are Tables, named uniquely, which it takes into a graph by
+// [Inputs.Table]; a table may be read anywhere, also on both sides. Training writes
+// their Data between steps and nothing else does. All methods are safe for concurrent
+// use while nobody writes the tables.
 //
-// Its weights are the tables of its inputs, named uniquely, with fixed shapes;
-// training writes their Data between steps and nothing else does. No table is
-// the input of two, nor of the head. What a user is beside an id (a history,
-// features) the model takes from the dataset that it was made with. All methods
-// are safe for concurrent use while nobody writes the tables.
+// Contexts and Classes compose package graph's nodes over what they read of in, at
+// the precision of in's tables, keep no node, and may be called for many graphs.
 type Model interface {
-	// Dim returns d, the width of an encoding.
+	// Dim returns d, the width of encodings and of class vectors.
 	Dim() int
 
-	// Inputs returns what Encode reads, the same in the same order every time.
-	Inputs() []Input
+	// Contexts returns the encodings H [in.Rows(),d]. Row b depends on the row of in
+	// that it stands for, and on tables, alone.
+	Contexts(in *Inputs) (*gorgonia.Node, error)
 
-	// Encode adds the encodings H [B,d] to the graph of its leaves: one leaf per
-	// Input, in order, all of one precision, float32 or float64. It composes
-	// package graph's primitives, keeps no node, and may be called for many graphs
-	// and several B. Row b of H depends on the rows that user b reads and on whole
-	// tables alone. It may return a leaf itself.
-	Encode(leaves []*gorgonia.Node) (*gorgonia.Node, error)
+	// Classes returns the vectors W [in.Rows(),d] of the classes that in reads.
+	Classes(in *Inputs) (*gorgonia.Node, error)
+}
+
+// FreeClasses are class vectors that are weights of their own: a model embeds them.
+// They are the leaf of a table, of which a step on few classes touches few rows.
+type FreeClasses struct{ W *Table } // [C,d]
+
+// NewFreeClasses returns the table "class".
+func NewFreeClasses(s Setting) FreeClasses {
+	return FreeClasses{s.NewTable("class", s.Set.Items, s.Dim)}
+}
+
+// Classes implements Model.
+func (c FreeClasses) Classes(in *Inputs) (*gorgonia.Node, error) { return in.Table(c.W), nil }
+
+// Factored is a model whose scores are the products of two tables, which a solver may
+// find without a gradient.
+type Factored interface {
+	Model
+	Factors() (users, classes *Table)
 }
 
 // A Setting is what every model and head is made with.
@@ -59,10 +59,6 @@ type Setting struct {
 	Dim  int     // d ≥ 1
 	Init float64 // standard deviation of the first weights
 	Seed uint64
-
-	// Plan asks for the sizes of tables alone: NewTable leaves their Data nil. What
-	// is made with it is attached to graph.NewPlan's graphs and never used.
-	Plan bool
 }
 
 // validate returns what is wrong with s.
@@ -76,20 +72,10 @@ func (s Setting) validate() error {
 	return nil
 }
 
-// NewTable returns a table of weights drawn from N(0, Init²). The numbers depend
-// on Seed, name and shape alone, so that one more table changes no other.
+// NewTable returns a table of weights that begin as draws from N(0, Init²), made when
+// it is known that somebody reads them.
 func (s Setting) NewTable(name string, rows, dim int) *Table {
-	if s.Plan {
-		return &Table{Name: name, Rows: rows, Dim: dim}
-	}
-	h := fnv.New64a()
-	h.Write([]byte(name)) // a hash never fails
-	rng := rand.New(rand.NewPCG(s.Seed, h.Sum64()))
-	t := graph.NewTable[float32](name, rows, dim)
-	for i := range t.Data {
-		t.Data[i] = float32(s.Init * rng.NormFloat64())
-	}
-	return t
+	return &Table{Name: name, Rows: rows, Dim: dim, Init: graph.Normal(s.Init)}
 }
 
 // A Spec describes a kind of model. All fields but Params are required.
@@ -151,14 +137,6 @@ func (b Bound) New(s Setting) (Model, error) {
 	}
 	if m == nil {
 		return nil, fmt.Errorf("models: %s made no model and no error", b)
-	}
-	for i, in := range m.Inputs() {
-		switch {
-		case in.Table == nil:
-			return nil, fmt.Errorf("models: %s: input %d has no table", b, i)
-		case in.PerUser < 0 || (in.PerUser == 0) != (in.Rows == nil):
-			return nil, fmt.Errorf("models: %s: table %q: Rows reads %d rows of a user; want a function for 1 or more, nil for 0", b, in.Table.Name, in.PerUser)
-		}
 	}
 	return m, nil
 }

@@ -44,9 +44,23 @@ func each(t *testing.T, f func(t *testing.T, m Model)) {
 	}
 }
 
+// built makes the tables that a model reads of a set, as training would, and returns
+// them.
+func built(t *testing.T, m Model, set *data.Dataset) []*Table {
+	g := NewGraph(graph.NewPlan[float32](), set.Contexts(), 1, set.Classes())
+	_, err := Encode(g, m)
+	require.NoError(t, err)
+	_, err = classes(g, m)
+	require.NoError(t, err)
+	for _, table := range g.Tables() {
+		table.Initialise(7)
+	}
+	return g.Tables()
+}
+
 // encode returns the encodings of users with the Encoder's block of size rows.
-func encode(t *testing.T, m Model, rows int, users []int32) []float32 {
-	e, err := NewEncoder(m, rows)
+func encode(t *testing.T, m Model, contexts *data.Frame, rows int, users []int32) []float32 {
+	e, err := NewEncoder(m, contexts, rows)
 	require.NoError(t, err)
 	h := make([]float32, len(users)*m.Dim())
 	require.NoError(t, e.Encode(h, users))
@@ -54,80 +68,58 @@ func encode(t *testing.T, m Model, rows int, users []int32) []float32 {
 	return h
 }
 
-// TestModel holds every model to the contract: named tables, fresh weights from
-// the seed alone, an encoding that depends on its own user alone.
+// TestModel holds every model to the contract: named tables, a leaf each, an encoding
+// that depends on its own row alone.
 func TestModel(t *testing.T) {
+	set := demo(t)
 	each(t, func(t *testing.T, m Model) {
 		var names []string
-		for i, in := range m.Inputs() {
-			require.NotContains(t, names, in.Table.Name)
-			names = append(names, in.Table.Name)
-			require.Equal(t, in.PerUser == 0, in.Rows == nil)
-			require.Same(t, in.Table, m.Inputs()[i].Table)
-			require.Len(t, in.Table.Data, in.Table.Rows*in.Table.Dim)
+		for _, table := range built(t, m, set) {
+			require.NotContains(t, names, table.Name)
+			names = append(names, table.Name)
+			require.Len(t, table.Data, table.Rows*table.Dim)
 		}
 		users := []int32{3, 0, 59, 3, 17, 8, 9}
-		all := encode(t, m, 7, users)
-		require.Equal(t, all, encode(t, m, 3, users), "in blocks with a short last one")
-		require.Equal(t, all, encode(t, m, 64, users), "in a block that is not full")
+		all := encode(t, m, set.Contexts(), 7, users)
+		require.Equal(t, all, encode(t, m, set.Contexts(), 3, users), "in blocks with a short last one")
+		require.Equal(t, all, encode(t, m, set.Contexts(), 64, users), "in a block that is not full")
 		for i, u := range users {
-			require.Equal(t, all[i*m.Dim():(i+1)*m.Dim()], encode(t, m, 1, []int32{u}))
+			require.Equal(t, all[i*m.Dim():(i+1)*m.Dim()], encode(t, m, set.Contexts(), 1, []int32{u}))
 		}
 		require.NotEqual(t, all[:m.Dim()], all[m.Dim():2*m.Dim()], "users differ")
+		w, err := ClassVectors(m, set.Classes())
+		require.NoError(t, err)
+		require.Len(t, w, set.Items*m.Dim())
 	})
 }
 
-// TestModelGradient holds the symbolic gradient of Σ_bk c_bk h_bk through every
-// input against central differences, in float64.
+// TestModelGradient holds the symbolic gradient of Σ c∘h + Σ c'∘w by every table
+// against central differences, in float64.
 func TestModelGradient(t *testing.T) {
+	set := demo(t)
 	each(t, func(t *testing.T, m Model) {
-		users := []int32{3, 0, 59, 17}
-		build := func(data [][]float64) ([]float64, [][]float64) {
-			b := graph.NewBuilder[float64]()
-			var leaves []*gorgonia.Node
-			for i, in := range m.Inputs() {
-				rows := in.Table.Rows
-				if in.PerUser > 0 {
-					rows = in.PerUser * len(users)
-				}
-				leaves = append(leaves, b.Param(in.Table.Name, data[i], rows, in.Table.Dim))
-			}
-			h, err := m.Encode(leaves)
-			require.NoError(t, err)
-			c, cd := b.Input("c", len(users), m.Dim())
+		built(t, m, set)
+		b := graph.NewBuilder[float64]()
+		g := NewCheck(b, set.Contexts(), 5, set.Classes())
+		h, err := Encode(g, m)
+		require.NoError(t, err)
+		w, err := classes(g, m)
+		require.NoError(t, err)
+		var e graph.Expr
+		weigh := func(x *gorgonia.Node, name string) *gorgonia.Node {
+			c, cd := b.Input(name, x.Shape()...)
 			for i := range cd {
 				cd[i] = math.Sin(float64(i + 1))
 			}
-			z, err := graph.Mul(h, c)
-			require.NoError(t, err)
-			cost, err := graph.Sum(z)
-			require.NoError(t, err)
-			p, err := b.Train(cost)
-			require.NoError(t, err)
-			defer p.Close()
-			require.NoError(t, p.Run())
-			var grads [][]float64
-			for _, l := range leaves {
-				grads = append(grads, slices.Clone(p.Grad(l).Data))
-			}
-			return []float64{p.Cost()}, grads
+			return e.N(graph.Sum(e.N(graph.Mul(x, c))))
 		}
-		var leafs [][]float64
-		for _, in := range m.Inputs() {
-			x := in.Table.Data
-			if in.PerUser > 0 {
-				x = make([]float32, in.PerUser*len(users)*in.Table.Dim)
-				require.NoError(t, in.Table.Gather(x, in.Rows(nil, users)))
-			}
-			leafs = append(leafs, wide(x))
-		}
-		_, grads := build(leafs)
-		for i := range leafs {
-			num := make([]float64, len(leafs[i]))
-			check.CentralDifference(num, func([]float64) float64 { v, _ := build(leafs); return v[0] }, leafs[i], 1e-5)
-			worst, at := check.Worst(grads[i], num, 1)
-			require.LessOrEqual(t, worst, 1e-8, "input %d entry %d", i, at)
-		}
+		p, err := b.Train(e.N(graph.Add(weigh(h, "c"), weigh(w, "d"))))
+		require.NoError(t, e.Err)
+		require.NoError(t, err)
+		defer p.Close()
+		require.NoError(t, g.Contexts.Fill([]int32{3, 0, 59, 17})) // and a row of padding
+		_, err = graph.CheckGradient(p, graph.GradientCheck{})
+		require.NoError(t, err)
 	})
 }
 
@@ -153,19 +145,39 @@ func headSettings(set *data.Dataset) (all []HeadSetting) {
 
 func (s HeadSetting) name() string { return fmt.Sprintf("%s/%g/%v", s.Score, s.Temperature, s.Bias) }
 
-// newHead returns the head with biases that are not 0.
-func newHead(t *testing.T, text string, s HeadSetting) Head {
+// newHead returns the head, with weights and biases that are not 0, and a model of rows
+// given encodings for it.
+func newHead(t *testing.T, text string, s HeadSetting, rows int) (Head, given) {
 	b, err := ParseHead(text)
 	require.NoError(t, err)
-	h, err := b.New(s)
+	head, err := b.New(s)
+	require.NoError(t, err)
+	m := newGiven(s.Setting, rows)
+	l := s.Loss
+	if l.Spec == nil {
+		l = softmax
+	}
+	g := NewGraph(graph.NewPlan[float32](), s.Set.Contexts(), rows, s.Set.Classes())
+	_, err = head.Attach(g, m, g.Contexts.Table(m.h), l, 8)
 	require.NoError(t, err)
 	rng := rand.New(rand.NewPCG(3, 3))
-	for _, table := range h.Tables() {
+	for _, table := range g.Tables()[1:] {
+		table.Initialise(7)
 		for i := range table.Data {
 			table.Data[i] += float32(rng.NormFloat64())
 		}
 	}
-	return h
+	return head, m
+}
+
+// classTables are the tables of a head that scores by class vectors: these, and a
+// bias if it has one.
+func classTables(m given, head Head) []*Table {
+	h, ok := head.(*all)
+	if !ok {
+		h = head.(*sampled).all
+	}
+	return slices.DeleteFunc([]*Table{m.W, h.bias}, func(t *Table) bool { return t == nil })
 }
 
 // scores is the definition, in float64.
@@ -200,8 +212,9 @@ func TestRank(t *testing.T) {
 	set := demo(t)
 	for _, s := range headSettings(set) {
 		t.Run(s.name(), func(t *testing.T) {
-			head := newHead(t, "all", s)
-			ranker := head.Ranker()
+			head, m := newHead(t, "all", s, 4)
+			ranker, err := head.Ranker(m, set.Classes())
+			require.NoError(t, err)
 			rng := rand.New(rand.NewPCG(5, 5))
 			h := make([]float32, 70*5)
 			for i := range h {
@@ -212,7 +225,7 @@ func TestRank(t *testing.T) {
 			tops := make([]Top, 70)
 			require.NoError(t, ranker.Rank(tops, h, skip, 12))
 			for i, top := range tops {
-				z := scores(s, h[i*5:(i+1)*5], head.Tables())
+				z := scores(s, h[i*5:(i+1)*5], classTables(m, head))
 				require.Len(t, top.IDs, 12)
 				var order []int32
 				for c := range z {
@@ -249,15 +262,13 @@ func TestAttach(t *testing.T) {
 	set := demo(t)
 	l, err := losses.Parse("softmax")
 	require.NoError(t, err)
-	batch := &data.Batch{Users: []int32{4, 9, 2}, Ptr: []int32{0, 1, 4, 6}, Pos: []int32{7, 1, 8, 30, 0, 89}, Weight: []float32{1, .25, .5, .25, .5, .5}}
+	batch := testBatch
 	for _, s := range headSettings(set) {
 		t.Run(s.name(), func(t *testing.T) {
-			head := newHead(t, "all", s)
-			hd := Setting{Set: set, Dim: 5, Init: 1, Seed: 9}.NewTable("h", 4, 5).Data
-
+			head, m := newHead(t, "all", s, 4)
 			b := graph.NewBuilder[float32]()
-			h := b.Param("h", hd, 4, 5)
-			side, err := head.Attach(b, h, l, 6)
+			g := NewGraph(b, set.Contexts(), 4, set.Classes())
+			side, err := head.Attach(g, m, g.Contexts.Table(m.h), l, 6)
 			require.NoError(t, err)
 			cost, err := graph.MeanRows(side.Loss(), side.Targets())
 			require.NoError(t, err)
@@ -266,15 +277,15 @@ func TestAttach(t *testing.T) {
 			defer p.Close()
 			require.NoError(t, side.Set(0, batch))
 			require.NoError(t, p.Run())
-			got := map[string][]float64{"h": wide(p.Grad(h).Data)}
-			require.NoError(t, side.Apply(p, func(table *Table) graph.Updater[float32] {
+			got := map[string][]float64{}
+			require.NoError(t, g.Step(p, func(table *Table) graph.Updater[float32] {
 				return recorder{func(g graph.Gradient[float32]) { got[table.Name] = wide(g.Data) }}
 			}))
 
 			c := graph.NewBuilder[float64]()
 			var e graph.Expr
-			leaf := map[string]*gorgonia.Node{"h": c.Param("h", wide(hd), 4, 5)}
-			w := head.Tables()[0]
+			leaf := map[string]*gorgonia.Node{"h": c.Param("h", wide(m.h.Data), 4, 5)}
+			w := m.W
 			leaf["class"] = c.Param("class", wide(w.Data), w.Rows, 5)
 			x, y := leaf["h"], leaf["class"]
 			if s.Score == Cosine {
@@ -282,12 +293,13 @@ func TestAttach(t *testing.T) {
 			}
 			z := e.N(graph.Scale(e.N(graph.MatMul(x, y, false, true)), 1/s.Temperature))
 			if s.Bias {
-				leaf["class-bias"] = c.Param("class-bias", wide(head.Tables()[1].Data), w.Rows)
+				leaf["class-bias"] = c.Param("class-bias", wide(classTables(m, head)[1].Data), w.Rows)
 				z = e.N(graph.AddBias(z, leaf["class-bias"]))
 			}
 			targets, td := c.Targets("target", 4, 6)
-			for i := range batch.Users {
-				require.NoError(t, td.Append(batch.Pos[batch.Ptr[i]:batch.Ptr[i+1]], wide(batch.Weight[batch.Ptr[i]:batch.Ptr[i+1]])))
+			for i := range batch.Rows {
+				lo, hi := batch.Targets.Ptr[i], batch.Targets.Ptr[i+1]
+				require.NoError(t, td.Append(batch.Targets.Class[lo:hi], wide(batch.Targets.Weight[lo:hi])))
 			}
 			want := e.N(graph.MeanRows(e.N(l.Node(z, targets)), targets))
 			require.NoError(t, e.Err)
@@ -329,62 +341,13 @@ func TestErrors(t *testing.T) {
 	require.NoError(t, err)
 	mf, err := m.New(Setting{Set: set, Dim: 5, Init: 0.5, Seed: 7})
 	require.NoError(t, err)
-	e, err := NewEncoder(mf, 4)
+	built(t, mf, set)
+	e, err := NewEncoder(mf, set.Contexts(), 4)
 	require.NoError(t, err)
 	defer e.Close()
-	require.ErrorContains(t, e.Encode(make([]float32, 5), []int32{60}), "outside [0,60)")
+	require.ErrorContains(t, e.Encode(make([]float32, 5), []int32{60}), "row 60 is outside [0,60)")
+	_, err = NewEncoder(mf, nil, 4)
+	require.ErrorContains(t, err, "no frame of context rows")
+	_, err = NewEncoder(mf, set.Classes(), 4)
+	require.ErrorContains(t, err, `no field "user"; the choices are id`)
 }
-
-// TestNewTable: numbers depend on seed and name, and have the scale asked for.
-func TestNewTable(t *testing.T) {
-	s := Setting{Init: 0.3, Seed: 1}
-	a := s.NewTable("a", 100, 50)
-	require.Equal(t, a.Data, s.NewTable("a", 100, 50).Data)
-	require.NotEqual(t, a.Data, s.NewTable("b", 100, 50).Data)
-	require.NotEqual(t, a.Data, Setting{Init: 0.3, Seed: 2}.NewTable("a", 100, 50).Data)
-	square := 0.0
-	for _, x := range a.Data {
-		square += float64(x) * float64(x)
-	}
-	require.InDelta(t, 0.3, math.Sqrt(square/5000), 0.01)
-}
-
-// TestLeavesReadByRows: a model may read few of the rows that were gathered for it.
-func TestLeavesReadByRows(t *testing.T) {
-	table := graph.NewTable[float32]("item", 10, 2)
-	m := lookup{table}
-	b := graph.NewBuilder[float32]()
-	leaves := Bind(b, m, 3)
-	ids, id := b.Indices("ids", 3)
-	copy(id, []int32{1, 4, 1}) // 4 is of the row of padding
-	h := b.Param("h", []float32{2, 3}, 1, 2)
-	var e graph.Expr
-	cost := e.N(graph.Sum(e.N(graph.RowScores(graph.Classes{H: h, W: leaves.Nodes()[0]}, ids))))
-	require.NoError(t, e.Err)
-	p, err := b.Train(cost)
-	require.NoError(t, err)
-	defer p.Close()
-	require.NoError(t, leaves.Gather([]int32{7, 5}))
-	require.NoError(t, p.Run())
-	var got graph.Gradient[float32]
-	require.NoError(t, leaves.Apply(p, func(*Table) graph.Updater[float32] {
-		return recorder{func(g graph.Gradient[float32]) { got = g }}
-	}))
-	require.Equal(t, graph.Gradient[float32]{Rows: []int32{8}, Data: []float32{4, 6}}, got) // the second row of user 7
-}
-
-// lookup gathers the rows u and u+1 of user u.
-type lookup struct{ t *Table }
-
-func (m lookup) Dim() int { return m.t.Dim }
-
-func (m lookup) Inputs() []Input {
-	return []Input{{Table: m.t, PerUser: 2, Rows: func(dst, users []int32) []int32 {
-		for _, u := range users {
-			dst = append(dst, u, u+1)
-		}
-		return dst
-	}}}
-}
-
-func (m lookup) Encode(leaves []*gorgonia.Node) (*gorgonia.Node, error) { return leaves[0], nil }

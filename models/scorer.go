@@ -20,21 +20,21 @@ type scorer struct {
 }
 
 func newScorer(w, bias *Table, score Score, tau float64) scorer {
-	s := scorer{d: w.Dim, w: vectors(w, score), scale: float32(1 / tau), cosine: score == Cosine}
+	s := scorer{d: w.Dim, w: vectors(w.Data, w.Dim, score), scale: float32(1 / tau), cosine: score == Cosine}
 	if bias != nil {
 		s.bias = bias.Data
 	}
 	return s
 }
 
-// vectors returns the rows of w as scores take them: where they are, or a copy of
-// norm 1.
-func vectors(w *Table, score Score) []float32 {
+// vectors returns the rows of w [·,d] as scores take them: where they are, or a copy
+// of norm 1.
+func vectors(w []float32, d int, score Score) []float32 {
 	if score != Cosine {
-		return w.Data
+		return w
 	}
-	x := slices.Clone(w.Data)
-	normalize(x, w.Dim)
+	x := slices.Clone(w)
+	normalize(x, d)
 	return x
 }
 

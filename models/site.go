@@ -10,15 +10,11 @@ import (
 	"github.com/fenchel-ml/fenchel/losses"
 )
 
-// A site is what the sides of all heads share: the builder of one training
-// graph, the head's tables as leaves of it, targets and the loss. Training is at
-// float32; float64 sites exist to be checked.
+// A site is what the sides of all heads share: the graph they are attached to, targets
+// and the loss.
 type site[T graph.Float] struct {
-	b      *graph.Builder[T]
-	values func(*Table) []T // a table's data at precision T
-
-	tables []*Table
-	leaves []*gorgonia.Node
+	*Graph
+	b *graph.Builder[T]
 
 	loss    *gorgonia.Node
 	targets *graph.Targets
@@ -26,54 +22,38 @@ type site[T graph.Float] struct {
 	weight  []T // scratch
 }
 
-func newSite(b *graph.Builder[float32]) site[float32] {
-	return site[float32]{b: b, values: func(t *Table) []float32 { return t.Data }}
+// attach calls the function for the precision of g.
+func attach(g *Graph, f32 func(site[float32]) (Side, error), f64 func(site[float64]) (Side, error)) (Side, error) {
+	switch l := g.leaves.(type) {
+	case leavesOf[float32]:
+		return f32(site[float32]{Graph: g, b: l.b})
+	case leavesOf[float64]:
+		return f64(site[float64]{Graph: g, b: l.b})
+	}
+	return nil, fmt.Errorf("models: a graph of %T", g.leaves)
 }
 
 func (s *site[T]) Loss() *gorgonia.Node    { return s.loss }
 func (s *site[T]) Targets() *graph.Targets { return s.targets }
 
-// matrix adds t as a leaf [Rows,Dim].
-func (s *site[T]) matrix(t *Table) *gorgonia.Node {
-	n := s.b.Param(t.Name, s.values(t), t.Rows, t.Dim)
-	s.tables, s.leaves = append(s.tables, t), append(s.leaves, n)
-	return n
-}
-
-// vector adds t, whose Dim is 1, as a leaf [Rows]; a nil t is no leaf.
-func (s *site[T]) vector(t *Table) *gorgonia.Node {
-	if t == nil {
-		return nil
-	}
-	n := s.b.Param(t.Name, s.values(t), t.Rows)
-	s.tables, s.leaves = append(s.tables, t), append(s.leaves, n)
-	return n
-}
-
 // setTargets gives the rows of the batch their classes.
 func (s *site[T]) setTargets(batch *data.Batch) error {
 	s.data.Reset()
-	for i := range batch.Users {
-		lo, hi := batch.Ptr[i], batch.Ptr[i+1]
+	for i := range batch.Rows {
+		lo, hi := batch.Targets.Ptr[i], batch.Targets.Ptr[i+1]
 		s.weight = s.weight[:0]
-		for _, w := range batch.Weight[lo:hi] {
+		for _, w := range batch.Targets.Weight[lo:hi] {
 			s.weight = append(s.weight, T(w))
 		}
-		if err := s.data.Append(batch.Pos[lo:hi], s.weight); err != nil {
+		if err := s.data.Append(batch.Targets.Class[lo:hi], s.weight); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *site[T]) Apply(p *graph.Program[float32], updater func(*Table) graph.Updater[float32]) error {
-	for i, t := range s.tables {
-		if err := p.Step(s.leaves[i], t, updater(t)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+// Moved implements Side.
+func (s *site[T]) Moved(*graph.Program[float32]) {}
 
 func (s *site[T]) Past() []Slot { return nil }
 

@@ -280,7 +280,7 @@ func checkGradient(_, c Config, fault func(path string, err error)) {
 	if err == nil && loss.Spec.Domain == losses.Cosines && (c.Model.Score != string(models.Cosine) || c.Model.Temperature != 1 || c.Model.Bias) {
 		fault("loss", fmt.Errorf("%s takes cosines: set model.score to cosine, model.temperature to 1 and model.bias to false", loss.Spec.Name))
 	}
-	_, err = data.ParseRows(c.Train.Rows)
+	_, err = data.ParseTask(c.Train.Rows)
 	fault("train.rows", err)
 	_, err = optim.Parse(c.Train.Optimizer)
 	fault("train.optimizer", err)

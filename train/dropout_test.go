@@ -35,9 +35,9 @@ type droppedModel struct {
 // drawn, if not nil, is told what elements are dropped in each run.
 var drawn func(mask string)
 
-func (m droppedModel) Encode(leaves []*gorgonia.Node) (*gorgonia.Node, error) {
+func (m droppedModel) Contexts(in *models.Inputs) (*gorgonia.Node, error) {
 	var e graph.Expr
-	h := e.N(graph.Dropout(e.N(m.Model.Encode(leaves)), m.p, 5))
+	h := e.N(graph.Dropout(e.N(m.Model.Contexts(in)), m.p, 5))
 	if drawn == nil || e.Err != nil {
 		return h, e.Err
 	}

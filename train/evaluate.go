@@ -98,15 +98,19 @@ func (t *Trained) LeftOut(set *data.Dataset) ([]int32, error) {
 // leftOut are in top.
 func (t *Trained) ranking(ctx context.Context, users []int32, skip func(u int32) []int32, leftOut []int32, k int, each func(i int, top models.Top)) error {
 	size := chunk(len(users), k, len(leftOut))
-	enc, err := models.NewEncoder(t.Model, min(size, 1024))
+	enc, err := models.NewEncoder(t.Model, t.contexts, min(size, 1024))
 	if err != nil {
 		return err
 	}
 	defer enc.Close()
-	ranker, d := t.Head.Ranker(), t.Model.Dim()
+	ranker, err := t.Head.Ranker(t.Model, t.classes)
+	if err != nil {
+		return err
+	}
 	if ranker == nil {
 		return fmt.Errorf("train: candidates %s have no ranker", t.Config.Candidates)
 	}
+	d := t.Model.Dim()
 	h, tops, masks := make([]float32, size*d), make([]models.Top, size), make([][]int32, size)
 	room := make([][]int32, size)
 	for start := 0; start < len(users); start += size {

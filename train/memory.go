@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/fenchel-ml/fenchel/data"
-	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/train/metric"
 )
@@ -42,13 +41,6 @@ func Estimate(cfg Config, set *data.Dataset) (Memory, error) {
 		return nil, err
 	}
 	c := plan.Config
-	numbers := 0.0
-	for _, t := range plan.Tables() {
-		numbers += float64(t.Rows) * float64(t.Dim)
-	}
-	if numbers > maxParameters {
-		return nil, fmt.Errorf("train: the model has %.2g parameters, more than the %.0g that can be counted; lower model.dim", numbers, maxParameters)
-	}
 	weights := 4 * int64(plan.Parameters())
 	m := Memory{{"data", dataBytes(set)}, {"weights", weights}, {"weights kept to fall back to", weights}}
 	s, err := parseSolver(c.Train.Solver)
@@ -105,8 +97,12 @@ func (t *Trained) evaluationBytes(set *data.Dataset) (n int64, err error) {
 		return n, nil
 	}
 	if t.Config.Model.Score == string(models.Cosine) {
-		for _, table := range t.Head.Tables() {
-			n += 4 * int64(table.Rows) * int64(table.Dim)
+		if _, ok := t.Head.(models.Vectored); ok {
+			n += 4 * int64(set.Items) * int64(t.Model.Dim())
+		} else {
+			for _, table := range t.tables[t.encoding:] {
+				n += 4 * int64(table.Rows) * int64(table.Dim)
+			}
 		}
 	}
 	leftOut, err := t.LeftOut(set)
@@ -117,20 +113,6 @@ func (t *Trained) evaluationBytes(set *data.Dataset) (n int64, err error) {
 	size := chunk(most, k, len(leftOut))
 	n += int64(size)*int64(2*4*t.Model.Dim()) + 64*int64(size)*int64(k) + 4*int64(size)*int64(len(leftOut))
 
-	b := graph.NewPlan[float32]()
-	rows := min(size, 1024)
-	leaves := models.Bind(b, t.Model, rows)
-	h, err := leaves.Encode(t.Model)
-	if err != nil {
-		return 0, err
-	}
-	p, err := b.Eval(h)
-	if err != nil {
-		return 0, err
-	}
-	defer p.Close()
-	for _, in := range t.Model.Inputs() {
-		n += 4 * int64(rows*in.PerUser) * int64(in.Table.Dim)
-	}
-	return n + p.Bytes(), nil
+	encoder, err := models.EncoderBytes(t.Model, t.contexts, min(size, 1024))
+	return n + encoder, err
 }

@@ -136,7 +136,8 @@ func newALS(o als.Objective, v param.Values, r *run) solver {
 		Dim: c.Model.Dim, Objective: o, Lambda: v.Num("reg"), Nu: v.Num("nu"), Init: c.Model.Init, Seed: c.Train.Seed,
 		Float64: v.Word("precision") == "float64",
 	}, als.Positives{Ptr: r.set.Train.Ptr(), Col: r.set.Train.Item()}, r.set.Items)
-	return &alsSolver{s, r.trained.Model.Inputs()[0].Table, r.trained.Head.Tables()[0]}
+	user, class := r.trained.Model.(models.Factored).Factors() // checkALS held the model against it
+	return &alsSolver{s, user, class}
 }
 
 func (a *alsSolver) steps() int { return 1 }

@@ -6,6 +6,8 @@ import (
 	"iter"
 	"math"
 
+	"gorgonia.org/gorgonia"
+
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/losses/param"
@@ -24,7 +26,7 @@ func init() {
 			set(&c.Model.Score, string(models.Cosine))
 			set(&c.Model.Init, 0.1)
 			set(&c.Train.Epochs, 40)
-			set(&c.Train.Rows, data.ByUser.String())
+			set(&c.Train.Rows, "user")
 			set(&c.Train.Batch, 128)
 			optimizer := "adam:lr=0.01" // a step costs what its candidates do
 			if r, err := models.Resolve(c.Loss, c.Candidates, 0); err == nil && r.Head.Spec.Name == "all" {
@@ -40,15 +42,16 @@ func init() {
 }
 
 // gradient is the solver that steps along the gradient of a batch's mean loss:
-// gather rows, run the compiled graph, hand the gradients to the updaters.
+// fill the leaves, run the compiled graph, hand the gradients to the updaters.
 type gradient struct {
 	trained  *Trained
 	batches  *data.Batches
 	schedule optim.Schedule
-	leaves   *models.Leaves
+	graph    *models.Graph
 	side     models.Side
+	weight   []float32 // of the rows of a batch; nil where each has the same
 	program  *graph.Program[float32]
-	updaters []*optim.Updater // as Trained.Tables
+	updaters []*optim.Updater // of Trained.Tables that are not frozen, in order
 
 	// Batches of the current epoch, pulled one by one: the next is number at.
 	epoch, at int
@@ -70,7 +73,9 @@ func newGradient(_ param.Values, r *run) (solver, error) {
 		return nil, err
 	}
 	for _, t := range r.trained.Tables() {
-		g.updaters = append(g.updaters, opt.For(t))
+		if !t.Frozen {
+			g.updaters = append(g.updaters, opt.For(t))
+		}
 	}
 	return g, nil
 }
@@ -78,7 +83,11 @@ func newGradient(_ param.Values, r *run) (solver, error) {
 // compile makes the batches and the graph of a step.
 func (g *gradient) compile(b *graph.Builder[float32], set *data.Dataset) error {
 	c := g.trained.Config
-	rows, err := data.ParseRows(c.Train.Rows)
+	task, err := data.ParseTask(c.Train.Rows)
+	if err != nil {
+		return err
+	}
+	examples, err := task.Train(set)
 	if err != nil {
 		return err
 	}
@@ -86,21 +95,25 @@ func (g *gradient) compile(b *graph.Builder[float32], set *data.Dataset) error {
 	if err != nil {
 		return err
 	}
-	if g.batches, err = data.NewBatches(set.Train, rows, c.Train.Batch, c.Train.Seed); err != nil {
+	if g.batches, err = data.NewBatches(examples, c.Train.Batch, c.Train.Seed); err != nil {
 		return err
 	}
-	g.leaves = models.Bind(b, g.trained.Model, g.batches.MaxRows())
-	h, err := g.leaves.Encode(g.trained.Model)
+	g.graph = models.NewGraph(b, examples.Context, g.batches.MaxRows(), g.trained.classes)
+	h, err := models.Encode(g.graph, g.trained.Model)
 	if err != nil {
 		return err
 	}
-	if g.side, err = g.trained.Head.Attach(b, h, loss.Loss, g.batches.MaxPos()); err != nil {
+	if g.side, err = g.trained.Head.Attach(g.graph, g.trained.Model, h, loss.Loss, g.batches.MaxPos()); err != nil {
 		return err
 	}
 	if g.side == nil {
 		return fmt.Errorf("train: candidates %s attached no side and no error", c.Candidates)
 	}
-	cost, err := graph.MeanRows(g.side.Loss(), g.side.Targets())
+	var weight *gorgonia.Node
+	if examples.Weight != nil {
+		weight, g.weight = b.Input("weight", g.batches.MaxRows())
+	}
+	cost, err := graph.WeightedMean(g.side.Loss(), weight, g.side.Targets())
 	if err != nil {
 		return err
 	}
@@ -115,8 +128,11 @@ func gradientMemory(_ param.Values, plan *Trained, set *data.Dataset) ([]MemoryP
 	if err != nil {
 		return nil, err
 	}
-	var state, leaves int64
+	var state int64
 	for _, t := range plan.Tables() {
+		if t.Frozen {
+			continue
+		}
 		state += 4 * opt.StateLen(t.Rows, t.Dim)
 	}
 	g := &gradient{trained: plan}
@@ -124,15 +140,10 @@ func gradientMemory(_ param.Values, plan *Trained, set *data.Dataset) ([]MemoryP
 		return nil, err
 	}
 	defer g.program.Close()
-	for _, in := range plan.Model.Inputs() { // the rows of a batch, and the order of their ids
-		leaves += int64(g.batches.MaxRows()*in.PerUser) * int64(4*in.Table.Dim+28)
-	}
-	// Users and positives of each row, and those of an epoch in its order.
-	batches := int64(8*g.batches.Rows()) + 16*int64(g.batches.MaxPos())
-	if c.Train.Rows == data.ByPair.String() {
-		batches += 4 * int64(set.Train.Len())
-	}
-	return []MemoryPart{{"optimizer state", state}, {"graph and gradients", g.program.Bytes() + leaves}, {"batches", batches}}, nil
+	// Examples and their order, and what a batch holds.
+	x := g.batches.Examples()
+	batches := 8*int64(x.Len()) + 4*int64(len(x.Targets.Ptr)) + 8*int64(g.batches.MaxPos())
+	return []MemoryPart{{"optimizer state", state}, {"graph and gradients", g.program.Bytes()}, {"batches", batches}}, nil
 }
 
 func (g *gradient) steps() int { return g.batches.Len() }
@@ -164,9 +175,10 @@ func (g *gradient) step(_ context.Context, e, i int) (outcome, error) {
 		return outcome{}, err
 	}
 	number := e*g.steps() + i
-	if err := g.leaves.Gather(b.Users); err != nil {
+	if err := g.graph.Contexts.Fill(b.Rows); err != nil {
 		return outcome{}, err
 	}
+	copy(g.weight, b.Weight)
 	if err := g.side.Set(number, b); err != nil {
 		return outcome{}, err
 	}
@@ -174,7 +186,7 @@ func (g *gradient) step(_ context.Context, e, i int) (outcome, error) {
 	if err := g.program.Run(); err != nil {
 		return outcome{}, err
 	}
-	o := outcome{loss: float64(g.program.Cost()), rows: len(b.Users)}
+	o := outcome{loss: float64(g.program.Cost()), rows: len(b.Rows)}
 	if math.IsNaN(o.loss) || math.IsInf(o.loss, 0) {
 		return o, &divergence{fmt.Sprintf("the loss is %v", o.loss)}
 	}
@@ -182,12 +194,10 @@ func (g *gradient) step(_ context.Context, e, i int) (outcome, error) {
 	for _, u := range g.updaters {
 		u.SetFactor(factor)
 	}
-	if err := g.leaves.Apply(g.program, g.updater); err != nil {
+	if err := g.graph.Step(g.program, g.updater); err != nil {
 		return o, err
 	}
-	if err := g.side.Apply(g.program, g.updater); err != nil {
-		return o, err
-	}
+	g.side.Moved(g.program)
 	square := 0.0
 	for _, u := range g.updaters {
 		square += u.Square()
@@ -205,7 +215,7 @@ func (g *gradient) updater(t *models.Table) graph.Updater[float32] {
 			return u
 		}
 	}
-	panic("train: a gradient for a table that Inputs and Tables do not list")
+	panic("train: a gradient for a table that Tables does not list")
 }
 
 func (g *gradient) arrays() (all []weights.Array) {

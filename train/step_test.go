@@ -18,9 +18,10 @@ func TestStepMemory(t *testing.T) {
 		require.NoError(t, err)
 		none, err := data.None(64, items)
 		require.NoError(t, err)
-		tr, err := New(Config{Train: TrainConfig{Batch: 16}}, &data.Dataset{Users: 64, Items: items, Train: set, Valid: none, Test: none})
+		d := &data.Dataset{Users: 64, Items: items, Train: set, Valid: none, Test: none}
+		tr, err := New(Config{Train: TrainConfig{Batch: 16}}, d)
 		require.NoError(t, err)
-		s, err := newGradient(parsed(t, "gradient").Values, &run{set: &data.Dataset{Train: set}, trained: tr})
+		s, err := newGradient(parsed(t, "gradient").Values, &run{set: d, trained: tr})
 		require.NoError(t, err)
 		defer s.close()
 		epoch := func(e int) {

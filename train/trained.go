@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/train/weights"
 )
@@ -16,20 +17,23 @@ type Trained struct {
 	Model  models.Model
 	Head   models.Head
 
-	users, items int
+	contexts, classes *data.Frame
+	tables            []*models.Table // that Model and Head read
+	encoding          int             // how many of them, the first, encode contexts
+	users, items      int
 }
 
 // New returns the model and head of cfg for a dataset, with fresh weights.
 func New(cfg Config, set *data.Dataset) (*Trained, error) { return newTrained(cfg, set, false) }
 
-// newTrained is New; a plan's tables have sizes and no data.
+// newTrained is New; a plan's tables have shapes and no data.
 func newTrained(cfg Config, set *data.Dataset, plan bool) (*Trained, error) {
 	if err := errors.Join(cfg.Validate(), set.Validate()); err != nil {
 		return nil, err
 	}
-	t := &Trained{Config: cfg.Filled(), users: set.Users, items: set.Items}
+	t := &Trained{Config: cfg.Filled(), contexts: set.Contexts(), classes: set.Classes(), users: set.Users, items: set.Items}
 	c := t.Config.Model
-	setting := models.Setting{Set: set, Dim: c.Dim, Init: c.Init, Seed: t.Config.Train.Seed, Plan: plan}
+	setting := models.Setting{Set: set, Dim: c.Dim, Init: c.Init, Seed: t.Config.Train.Seed}
 	model, err := models.Parse(c.Name)
 	if err != nil {
 		return nil, err
@@ -54,24 +58,65 @@ func newTrained(cfg Config, set *data.Dataset, plan bool) (*Trained, error) {
 	if err != nil {
 		return nil, err
 	}
-	seen := map[*models.Table]bool{}
-	names := map[string]bool{}
-	for _, table := range t.Tables() {
-		if seen[table] || names[table.Name] {
-			return nil, fmt.Errorf("train: model %s with candidates %s has table %q twice", c.Name, t.Config.Candidates, table.Name)
+	if err := t.findTables(set, hs.Loss); err != nil {
+		return nil, err
+	}
+	if !plan {
+		for _, table := range t.tables {
+			table.Initialise(t.Config.Train.Seed)
 		}
-		seen[table], names[table.Name] = true, true
 	}
 	return t, nil
 }
 
-// Tables returns all trained weights: the model's, then the head's.
-func (t *Trained) Tables() []*models.Table {
-	var all []*models.Table
-	for _, in := range t.Model.Inputs() {
-		all = append(all, in.Table)
+// findTables asks which tables a training graph reads.
+func (t *Trained) findTables(set *data.Dataset, loss losses.Bound) (err error) {
+	if loss.Spec == nil { // the solver's own; tables do not depend on it
+		if loss, err = losses.Parse("softmax"); err != nil {
+			return err
+		}
 	}
-	return append(all, t.Head.Tables()...)
+	encoding, classes, err := models.Tables(t.Model, t.Head, loss, set)
+	if err != nil {
+		return fmt.Errorf("train: model %s with candidates %s: %w", t.Config.Model.Name, t.Config.Candidates, err)
+	}
+	t.tables, t.encoding = append(encoding, classes...), len(encoding)
+	return nil
+}
+
+// Tables returns all trained weights: each table that the model or the head reads,
+// once.
+func (t *Trained) Tables() []*models.Table { return t.tables }
+
+// Contexts returns the frame of the rows that the model encodes, and Classes that of
+// the classes that it ranks.
+func (t *Trained) Contexts() *data.Frame { return t.contexts }
+
+// Classes returns the frame of the classes.
+func (t *Trained) Classes() *data.Frame { return t.classes }
+
+// Encode returns the encodings [len(rows),d] of rows of Contexts.
+func (t *Trained) Encode(rows []int32) ([]float32, error) {
+	h := make([]float32, len(rows)*t.Model.Dim())
+	if len(rows) == 0 {
+		return h, nil
+	}
+	enc, err := models.NewEncoder(t.Model, t.contexts, min(len(rows), 1024))
+	if err != nil {
+		return nil, err
+	}
+	defer enc.Close()
+	return h, enc.Encode(h, rows)
+}
+
+// ClassScores returns what the model scores classes by, each by a vector of its own;
+// an error of candidates that do not.
+func (t *Trained) ClassScores() (*models.ClassScores, error) {
+	head, ok := t.Head.(models.Vectored)
+	if !ok {
+		return nil, fmt.Errorf("train: candidates %s score no class by a vector of its own; train with all or sampled", t.Config.Candidates)
+	}
+	return head.ClassScores(t.Model, t.classes)
 }
 
 // Parameters returns the number of trained numbers.

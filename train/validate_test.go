@@ -101,48 +101,40 @@ func init() {
 
 type wrongModel struct{ models.Model }
 
-func (m wrongModel) Inputs() []models.Input {
-	in := m.Model.Inputs()
-	switch absent {
-	case "table":
-		in[0].Table = nil
-	case "rows":
-		in[0].Rows = nil
-	}
-	return in
-}
-
-func (m wrongModel) Encode(leaves []*gorgonia.Node) (*gorgonia.Node, error) {
+func (m wrongModel) Contexts(in *models.Inputs) (*gorgonia.Node, error) {
+	h, err := m.Model.Contexts(in)
 	switch absent {
 	case "node":
 		return nil, nil
+	case "table":
+		return in.Table(nil), nil
 	case "width":
-		return graph.Slice(leaves[0], 1, 0, 2)
+		return graph.Slice(h, 1, 0, 2)
 	}
-	return m.Model.Encode(leaves)
+	return h, err
+}
+
+func (m wrongModel) Classes(in *models.Inputs) (*gorgonia.Node, error) {
+	if absent == "classes" {
+		return nil, nil
+	}
+	return m.Model.Classes(in)
 }
 
 type wrongHead struct{ models.Head }
 
-func (h wrongHead) Tables() []*models.Table {
-	if absent == "class table" {
-		return []*models.Table{nil}
-	}
-	return h.Head.Tables()
-}
-
-func (h wrongHead) Attach(b *graph.Builder[float32], x *gorgonia.Node, l losses.Bound, positions int) (models.Side, error) {
+func (h wrongHead) Attach(g *models.Graph, m models.Model, x *gorgonia.Node, l losses.Bound, positions int) (models.Side, error) {
 	if absent == "side" {
 		return nil, nil
 	}
-	return h.Head.Attach(b, x, l, positions)
+	return h.Head.Attach(g, m, x, l, positions)
 }
 
-func (h wrongHead) Ranker() models.Ranker {
+func (h wrongHead) Ranker(m models.Model, classes *data.Frame) (models.Ranker, error) {
 	if absent == "ranker" {
-		return nil
+		return nil, nil
 	}
-	return h.Head.Ranker()
+	return h.Head.Ranker(m, classes)
 }
 
 // TestWrongModels: what a user's model or head leaves out without an error is one.
@@ -151,16 +143,15 @@ func TestWrongModels(t *testing.T) {
 	c := quick("{train: {epochs: 1}, model: {name: wrong-model}, candidates: wrong-head}")
 	defer func() { absent = "" }()
 	for what, says := range map[string]string{
-		"":            "",
-		"model":       "wrong-model made no model and no error",
-		"table":       "wrong-model: input 0 has no table",
-		"rows":        `wrong-model: table "user": Rows reads 1 rows of a user; want a function`,
-		"node":        "Encode of a model gave neither a node (32, 8) nor an error",
-		"width":       "gave a node of float32 (32, 2); want float32 (32, 8)",
-		"head":        "wrong-head made no head",
-		"class table": "wrong-head made no head, or one with a table that is nil",
-		"side":        "candidates wrong-head attached no side and no error",
-		"ranker":      "candidates wrong-head have no ranker",
+		"":        "",
+		"model":   "wrong-model made no model and no error",
+		"table":   "a table is nil",
+		"node":    "wrongModel.Contexts returned no node",
+		"width":   "wrongModel.Contexts returned (1, 2); want [1,8]",
+		"classes": "wrongModel.Classes returned no node",
+		"head":    "wrong-head made no head and no error",
+		"side":    "wrongHead attached no side and no error",
+		"ranker":  "candidates wrong-head have no ranker",
 	} {
 		t.Run(what, func(t *testing.T) {
 			absent = what

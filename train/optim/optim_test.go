@@ -416,15 +416,25 @@ func TestSums(t *testing.T) {
 			table := newTable(rows, dim, 1)
 			updater := b.For(table)
 			rng := rand.New(rand.NewPCG(9, 10))
+			// Σ grads∘w[ids], whose gradient adds up the rows of grads.
+			gb := graph.NewBuilder[float32]()
+			leaf := gb.Param("w", table.Data, rows, dim)
+			idNode, ids := gb.Indices("ids", n)
+			gradNode, grads := gb.Input("grads", n, dim)
+			var e graph.Expr
+			p, err := gb.Train(e.N(graph.Sum(e.N(graph.Mul(e.N(graph.Lookup(leaf, idNode)), gradNode)))))
+			require.NoError(t, e.Err)
+			require.NoError(t, err)
+			defer p.Close()
 			for range 3 {
-				ids, grads := make([]int32, n), make([]float32, n*dim)
 				for i := range ids {
 					ids[i] = int32(rng.IntN(2*rows)/2) * 3 % rows
 				}
 				for i := range grads {
 					grads[i] = float32(rng.NormFloat64())
 				}
-				require.NoError(t, table.Apply(u(updater), ids, grads))
+				require.NoError(t, p.Run())
+				require.NoError(t, p.Step(leaf, table, u(updater)))
 				sums := make([]float64, rows*dim)
 				for i, id := range ids {
 					for k := range dim {

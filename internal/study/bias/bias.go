@@ -56,12 +56,9 @@ func FromTrained(t *train.Trained, set *data.Dataset, queries int, seed uint64) 
 	if err := set.Validate(); err != nil {
 		return nil, err
 	}
-	head, err := models.ParseHead(t.Config.Candidates)
+	class, err := t.ClassScores()
 	if err != nil {
-		return nil, err
-	}
-	if n := head.Spec.Name; n != "all" && n != "sampled" {
-		return nil, fmt.Errorf("bias: candidates %s score no class by a vector of its own; train with all or sampled", n)
+		return nil, fmt.Errorf("bias: %w", err)
 	}
 	var users []int32
 	for u := range set.Users {
@@ -75,40 +72,27 @@ func FromTrained(t *train.Trained, set *data.Dataset, queries int, seed uint64) 
 	rng := rand.New(rand.NewPCG(seed, 0))
 	rng.Shuffle(len(users), func(i, j int) { users[i], users[j] = users[j], users[i] })
 	users = users[:queries]
-	d := t.Model.Dim()
-	h := make([]float32, queries*d)
-	enc, err := models.NewEncoder(t.Model, queries)
+	d := class.Dim
+	h, err := t.Encode(users)
 	if err != nil {
 		return nil, err
 	}
-	defer enc.Close()
-	if err := enc.Encode(h, users); err != nil {
-		return nil, err
-	}
-	p := &Problem{C: set.Items, D: d, Counts: make([]float64, set.Items)}
+	p := &Problem{C: set.Items, D: d, W: wide(class.W), Counts: make([]float64, set.Items)}
 	for i, n := range set.Train.ItemCounts() {
 		p.Counts[i] = float64(n)
 	}
-	cosine := t.Config.Model.Score == string(models.Cosine)
-	for _, table := range t.Head.Tables() {
-		x := wide(table.Data)
-		if table.Dim == 1 && d != 1 || table.Name == "class-bias" {
-			p.Bias = x
-			continue
-		}
-		if cosine {
-			normalize(x, d)
-		}
-		p.W = x
+	if class.Bias != nil {
+		p.Bias = wide(class.Bias)
 	}
 	x := wide(h)
-	if cosine {
+	if class.Cosine {
+		normalize(p.W, d) // at float64
 		normalize(x, d)
 	}
 	for i, u := range users {
 		row := x[i*d : (i+1)*d]
 		for k := range row {
-			row[k] /= t.Config.Model.Temperature
+			row[k] /= class.Temperature
 		}
 		items := set.Train.Of(int(u))
 		p.H, p.Y = append(p.H, row), append(p.Y, int(items[rng.IntN(len(items))]))

@@ -225,10 +225,10 @@ func TestFromTrained(t *testing.T) {
 		cfg.Model.Dim = 6
 		tr, err := train.New(cfg, set)
 		require.NoError(t, err)
-		if tables := tr.Head.Tables(); len(tables) > 1 {
+		if tables := tr.Tables(); len(tables) > 2 { // the bias comes last
 			rng := rand.New(rand.NewPCG(1, 1))
-			for i := range tables[1].Data {
-				tables[1].Data[i] = float32(rng.NormFloat64())
+			for i := range tables[2].Data {
+				tables[2].Data[i] = float32(rng.NormFloat64())
 			}
 		}
 		p, err := FromTrained(tr, set, 60, 3)

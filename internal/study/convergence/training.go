@@ -96,14 +96,13 @@ func support(t *train.Trained, set *data.Dataset, b losses.Bound) (float64, erro
 	if len(users) == 0 {
 		return math.NaN(), nil
 	}
-	enc, err := models.NewEncoder(t.Model, len(users))
+	class, err := t.ClassScores()
 	if err != nil {
 		return 0, err
 	}
-	defer enc.Close()
-	d := t.Model.Dim()
-	h := make([]float32, len(users)*d)
-	if err := enc.Encode(h, users); err != nil {
+	d := class.Dim
+	h, err := t.Encode(users)
+	if err != nil {
 		return 0, err
 	}
 	classes := set.Items
@@ -111,7 +110,7 @@ func support(t *train.Trained, set *data.Dataset, b losses.Bound) (float64, erro
 	work := make([]float32, b.Rows.F32.WorkLen(classes))
 	count := 0
 	for i, u := range users {
-		scores(z, h[i*d:(i+1)*d], t)
+		scores(z, h[i*d:(i+1)*d], class)
 		pos := set.Train.Of(int(u))
 		weight := make([]float32, len(pos))
 		for j := range weight {
@@ -127,29 +126,21 @@ func support(t *train.Trained, set *data.Dataset, b losses.Bound) (float64, erro
 	return float64(count) / float64(len(users)), nil
 }
 
-// scores stores in z the scores of all classes for the encoding h, as the head
-// "all" defines them.
-func scores(z, h []float32, t *train.Trained) {
-	tables := t.Head.Tables()
-	w, d := tables[0].Data, len(h)
-	c := t.Config.Model
-	cosine := c.Score == string(models.Cosine)
+// scores stores in z the scores of all classes for the encoding h.
+func scores(z, h []float32, class *models.ClassScores) {
+	d := class.Dim
 	hNorm := 1.0
-	if cosine {
+	if class.Cosine {
 		hNorm = norm(h)
 	}
 	for j := range z {
-		row := w[j*d : (j+1)*d]
 		var s float64
-		for i, x := range h {
-			s += float64(x) * float64(row[i])
+		for i, x := range class.W[j*d : (j+1)*d] {
+			s += float64(h[i]) * float64(x)
 		}
-		if cosine {
-			s /= hNorm * norm(row)
-		}
-		s /= c.Temperature
-		if len(tables) > 1 { // the bias
-			s += float64(tables[1].Data[j])
+		s /= hNorm * class.Temperature
+		if class.Bias != nil {
+			s += float64(class.Bias[j])
 		}
 		z[j] = float32(s)
 	}

@@ -1,0 +1,319 @@
+package models
+
+import (
+	"errors"
+	"fmt"
+
+	"gorgonia.org/gorgonia"
+
+	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/graph"
+)
+
+// A Graph is one graph that a model and a head are built into: the leaves of their
+// tables, one each, and what the model reads of contexts and of classes. Training is
+// at float32; a float64 Graph exists to be checked. It is not safe for concurrent
+// use.
+type Graph struct {
+	Contexts *Inputs // of a batch
+	Classes  *Inputs // all of them
+
+	leaves leaves
+	tables []*Table
+	nodes  []*gorgonia.Node // of tables, as they are read
+	once   map[any]*gorgonia.Node
+	fault  error // of a table that is none, or too large
+}
+
+// maxNumbers is the most that a table can have: it keeps sums of bytes far from 2⁶³.
+const maxNumbers = 1e13
+
+// leaves makes leaves at the precision of a builder.
+type leaves interface {
+	table(t *Table, shape ...int) *gorgonia.Node
+	indices(name string, n int) (*gorgonia.Node, []int32)
+	floats(name string, n int) (*gorgonia.Node, func(lo int, values []float32))
+	plan() bool
+	err() error
+}
+
+// leavesOf are the leaves of a builder; values returns a table's data at precision T.
+type leavesOf[T graph.Float] struct {
+	b      *graph.Builder[T]
+	values func(*Table) []T
+}
+
+func (l leavesOf[T]) table(t *Table, shape ...int) *gorgonia.Node {
+	if t.Frozen {
+		return l.b.Constant(t.Name, l.values(t), shape...)
+	}
+	return l.b.Param(t.Name, l.values(t), shape...)
+}
+
+func (l leavesOf[T]) indices(name string, n int) (*gorgonia.Node, []int32) {
+	return l.b.Indices(name, n)
+}
+
+func (l leavesOf[T]) floats(name string, n int) (*gorgonia.Node, func(lo int, values []float32)) {
+	node, x := l.b.Input(name, n)
+	return node, func(lo int, values []float32) {
+		for i, v := range values {
+			x[lo+i] = T(v)
+		}
+	}
+}
+
+func (l leavesOf[T]) plan() bool { return l.b.Plan() }
+
+func (l leavesOf[T]) err() error { return l.b.Err() }
+
+// NewGraph returns the graph of b for batches of up to rows rows of contexts, and for
+// all rows of classes. Either frame may be nil where nothing reads it.
+func NewGraph(b *graph.Builder[float32], contexts *data.Frame, rows int, classes *data.Frame) *Graph {
+	return newGraph(b, func(t *Table) []float32 { return t.Data }, contexts, rows, classes)
+}
+
+// NewCheck is NewGraph at float64, over copies of the tables' data: what
+// [graph.CheckGradient] takes.
+func NewCheck(b *graph.Builder[float64], contexts *data.Frame, rows int, classes *data.Frame) *Graph {
+	wide := func(t *Table) []float64 {
+		x := make([]float64, len(t.Data))
+		for i, v := range t.Data {
+			x[i] = float64(v)
+		}
+		return x
+	}
+	return newGraph(b, wide, contexts, rows, classes)
+}
+
+func newGraph[T graph.Float](b *graph.Builder[T], values func(*Table) []T, contexts *data.Frame, rows int, classes *data.Frame) *Graph {
+	g := &Graph{leaves: leavesOf[T]{b, values}, once: map[any]*gorgonia.Node{}}
+	g.Contexts = &Inputs{g: g, name: "context", frame: contexts, rows: rows}
+	g.Classes = &Inputs{g: g, name: "class", frame: classes, whole: true}
+	if classes != nil {
+		g.Classes.rows = classes.Rows
+	}
+	return g
+}
+
+// Tables returns the tables that were read, in the order in which they were first.
+func (g *Graph) Tables() []*Table { return g.tables }
+
+// Node returns the leaf of a table, nil where nothing reads it.
+func (g *Graph) Node(t *Table) *gorgonia.Node {
+	for i, x := range g.tables {
+		if x == t {
+			return g.nodes[i]
+		}
+	}
+	return nil
+}
+
+// tableOf returns the table whose leaf n is, or nil.
+func (g *Graph) tableOf(n *gorgonia.Node) *Table {
+	for i, x := range g.nodes {
+		if x == n {
+			return g.tables[i]
+		}
+	}
+	return nil
+}
+
+// read returns the leaf of t, made at its first reader.
+func (g *Graph) read(t *Table, shape ...int) *gorgonia.Node {
+	if t == nil {
+		g.fault = errors.New("models: a table is nil")
+		return nil
+	}
+	if n := g.Node(t); n != nil {
+		return n
+	}
+	if x := float64(t.Rows) * float64(t.Dim); x > maxNumbers {
+		g.fault = fmt.Errorf("models: table %q has %.2g numbers, more than the %.0g that can be counted; lower model.dim", t.Name, x, maxNumbers)
+	}
+	if g.fault != nil {
+		return nil
+	}
+	n := g.leaves.table(t, shape...)
+	g.tables, g.nodes = append(g.tables, t), append(g.nodes, n)
+	return n
+}
+
+// err returns why leaves could not be made.
+func (g *Graph) err() error {
+	if g.fault != nil {
+		return g.fault
+	}
+	return g.leaves.err()
+}
+
+// matrix returns the leaf [Rows,Dim] of t.
+func (g *Graph) matrix(t *Table) *gorgonia.Node { return g.read(t, t.Rows, t.Dim) }
+
+// vector returns the leaf [Rows] of t, whose Dim is 1; nil of a nil t.
+func (g *Graph) vector(t *Table) *gorgonia.Node {
+	if t == nil {
+		return nil
+	}
+	return g.read(t, t.Rows)
+}
+
+// Step hands the gradients of the last run of p, a program of this graph, to the
+// tables' updaters, one step a table. Frozen tables have none.
+func (g *Graph) Step(p *graph.Program[float32], updater func(*Table) graph.Updater[float32]) error {
+	for i, t := range g.tables {
+		if t.Frozen {
+			continue
+		}
+		if err := p.Step(g.nodes[i], t, updater(t)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Inputs is how a model reads rows of a frame in one graph: those of a batch, whose
+// leaves are filled between runs, or all of them.
+type Inputs struct {
+	g     *Graph
+	name  string // begins the names of leaves
+	frame *data.Frame
+	rows  int
+	whole bool
+
+	names []string // of the fields that are read
+	nodes []fieldNodes
+	fill  []func(rows []int32)
+}
+
+// fieldNodes are the leaves of a field.
+type fieldNodes struct{ id, ptr, ids, values *gorgonia.Node }
+
+// Rows returns the number of rows: of a batch the largest.
+func (in *Inputs) Rows() int { return in.rows }
+
+// Table returns the leaf [Rows,Dim] of t: the same one however often it is asked for
+// in a graph, on either side. Training moves t by the sum of what its readers give.
+func (in *Inputs) Table(t *Table) *gorgonia.Node { return in.g.matrix(t) }
+
+// Once returns what f returned the first time that key was asked for in the graph,
+// on either side: what both sides share.
+func (in *Inputs) Once(key any, f func() (*gorgonia.Node, error)) (*gorgonia.Node, error) {
+	if n, ok := in.g.once[key]; ok {
+		return n, nil
+	}
+	n, err := f()
+	if err == nil {
+		in.g.once[key] = n
+	}
+	return n, err
+}
+
+// IDs returns the ids [Rows()], Int32, of a field that has one in each row, −1 in rows
+// of padding: what [graph.Lookup] takes.
+func (in *Inputs) IDs(field string) (*gorgonia.Node, error) {
+	f, nodes, err := in.field(field)
+	if err != nil || nodes.id != nil {
+		return nodes.id, err
+	}
+	if f.Lo != nil {
+		return nil, fmt.Errorf("models: field %q has any number of ids a row; read it by Bag", field)
+	}
+	n, ids := in.g.leaves.indices(in.name+"."+field, in.rows)
+	nodes.id = n
+	in.filled(func(rows []int32) {
+		for i := range ids {
+			ids[i] = -1
+			if i < len(rows) {
+				ids[i] = f.One(int(rows[i]))
+			}
+		}
+	})
+	return n, nil
+}
+
+// Bag returns the ids of a field as compressed rows: bounds [Rows()+1] and ids [N], both
+// Int32, and values [N], nil where the field has none: what [graph.Bag] takes. N is
+// what the fullest batch needs; rows of padding are empty.
+func (in *Inputs) Bag(field string) (ptr, ids, values *gorgonia.Node, err error) {
+	f, nodes, err := in.field(field)
+	if err != nil || nodes.ptr != nil {
+		return nodes.ptr, nodes.ids, nodes.values, err
+	}
+	if f.Lo == nil {
+		return nil, nil, nil, fmt.Errorf("models: field %q has one id a row; read it by IDs", field)
+	}
+	name := in.name + "." + field
+	room := max(f.Most(in.rows), 1) // a leaf is not empty
+	var bounds, all []int32
+	var setValues func(lo int, values []float32)
+	nodes.ptr, bounds = in.g.leaves.indices(name+".ptr", in.rows+1)
+	nodes.ids, all = in.g.leaves.indices(name+".ids", room)
+	if f.Value != nil {
+		nodes.values, setValues = in.g.leaves.floats(name+".values", room)
+	}
+	in.filled(func(rows []int32) {
+		at := 0
+		for i := range in.rows {
+			if i < len(rows) {
+				ids, values := f.Row(int(rows[i]))
+				if values != nil {
+					setValues(at, values)
+				}
+				at += copy(all[at:], ids)
+			}
+			bounds[i+1] = int32(at)
+		}
+	})
+	return nodes.ptr, nodes.ids, nodes.values, nil
+}
+
+// field returns a field of the frame and the leaves that there are of it.
+func (in *Inputs) field(name string) (*data.Field, *fieldNodes, error) {
+	if in.frame == nil {
+		return nil, &fieldNodes{}, fmt.Errorf("models: no frame of %s rows to read field %q of", in.name, name)
+	}
+	f, err := in.frame.Field(name)
+	if err != nil {
+		return nil, &fieldNodes{}, err
+	}
+	for i, n := range in.names {
+		if n == name {
+			return f, &in.nodes[i], nil
+		}
+	}
+	in.names, in.nodes = append(in.names, name), append(in.nodes, fieldNodes{})
+	return f, &in.nodes[len(in.nodes)-1], nil
+}
+
+// filled takes a field's filler. What is whole is filled at once, and never again.
+func (in *Inputs) filled(f func(rows []int32)) {
+	switch {
+	case in.g.leaves.plan():
+	case in.whole:
+		all := make([]int32, in.rows)
+		for i := range all {
+			all[i] = int32(i)
+		}
+		f(all)
+	default:
+		in.fill = append(in.fill, f)
+	}
+}
+
+// Fill gives the leaves of a batch the rows of its frame: at most Rows(), what is left
+// is padding.
+func (in *Inputs) Fill(rows []int32) error {
+	if len(rows) > in.rows {
+		return fmt.Errorf("models: %d rows in a batch of %d", len(rows), in.rows)
+	}
+	for _, r := range rows {
+		if r < 0 || int(r) >= in.frame.Rows {
+			return fmt.Errorf("models: row %d is outside [0,%d)", r, in.frame.Rows)
+		}
+	}
+	for _, f := range in.fill {
+		f(rows)
+	}
+	return nil
+}

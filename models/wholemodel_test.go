@@ -1,0 +1,259 @@
+package models
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/gorgonia"
+
+	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/losses"
+	"github.com/fenchel-ml/fenchel/losses/sampler"
+)
+
+// tied reads one table as history and as classes.
+type tied struct{ item *Table }
+
+func (m tied) Dim() int { return m.item.Dim }
+
+func (m tied) Contexts(in *Inputs) (*gorgonia.Node, error) {
+	ptr, ids, values, err := in.Bag("history")
+	if err != nil {
+		return nil, err
+	}
+	var e graph.Expr
+	return e.N(graph.Tanh(e.N(graph.Bag(in.Table(m.item), ptr, ids, values)))), e.Err
+}
+
+func (m tied) Classes(in *Inputs) (*gorgonia.Node, error) { return in.Table(m.item), nil }
+
+// tower computes a class vector from the class's own row and a bag of its features,
+// and encodes a user by a row and two layers.
+type tower struct{ user, hidden, id, feature, frozen *Table }
+
+func (m tower) Dim() int { return m.id.Dim }
+
+func (m tower) Contexts(in *Inputs) (*gorgonia.Node, error) {
+	ids, err := in.IDs("user")
+	var e graph.Expr
+	x := e.N(graph.MatMul(e.N(graph.Lookup(in.Table(m.user), ids)), in.Table(m.frozen), false, true))
+	return e.N(graph.MatMul(e.N(graph.Tanh(x)), in.Table(m.hidden), false, true)), joinErr(err, e.Err)
+}
+
+func (m tower) Classes(in *Inputs) (*gorgonia.Node, error) {
+	id, err := in.IDs("id")
+	if err != nil {
+		return nil, err
+	}
+	ptr, ids, values, err := in.Bag("genre")
+	if err != nil {
+		return nil, err
+	}
+	var e graph.Expr
+	own := e.N(graph.Lookup(in.Table(m.id), id))
+	return e.N(graph.Add(own, e.N(graph.Bag(in.Table(m.feature), ptr, ids, values)))), e.Err
+}
+
+func joinErr(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// featured returns the demo set with genres of items, of some none.
+func featured(t *testing.T) *data.Dataset {
+	set := demo(t)
+	f := data.Field{Name: "genre", Size: 6}
+	for i := range set.Items {
+		f.Lo = append(f.Lo, len(f.ID))
+		for g := range i % 4 {
+			f.ID, f.Value = append(f.ID, int32((i+2*g)%6)), append(f.Value, 1/float32(1+g))
+		}
+		f.Hi = append(f.Hi, len(f.ID))
+	}
+	set.ItemFields = []data.Field{f}
+	require.NoError(t, set.Classes().Validate())
+	return set
+}
+
+// wholes are models of which both sides are computed, or share a table.
+func wholes(set *data.Dataset) map[string]Model {
+	s := Setting{Set: set, Dim: 4, Init: 0.6, Seed: 7}
+	frozen := s.NewTable("frozen", 3, 2)
+	frozen.Frozen = true
+	return map[string]Model{
+		"tied":  tied{s.NewTable("item", set.Items, s.Dim)},
+		"tower": tower{s.NewTable("user", set.Users, 2), s.NewTable("hidden", s.Dim, 3), s.NewTable("id", set.Items, s.Dim), s.NewTable("genre", 6, s.Dim), frozen},
+	}
+}
+
+// TestWholeModelGradient: of a tied model and of a class tower, under every loss over
+// all classes and over drawn ones, with dot and cosine scores, the gradient of the
+// mean loss by every table is the central difference. What does not go together is
+// refused with a reason, and both are counted.
+func TestWholeModelGradient(t *testing.T) {
+	set := featured(t)
+	checked, refused := 0, 0
+	for name, m := range wholes(set) {
+		for _, spec := range losses.All() {
+			if testing.Short() && spec.Name != "softmax" && spec.Name != "sparsemax" && spec.Name != "arcface" {
+				continue
+			}
+			l := spec.Bind(spec.Defaults()).Held(make([]float64, 4))
+			for _, scheme := range []string{"all", "sampled:n=4", "sampled:n=4,per=row,correction=none,hits=drop", "sampled:n=4,sampler=dns"} {
+				for _, score := range Scores() {
+					s := HeadSetting{Setting: Setting{Set: set, Dim: 4, Init: 0.6, Seed: 7}, Score: score, Temperature: 0.7, Bias: true, Loss: l}
+					if spec.Domain == losses.Cosines {
+						s.Temperature, s.Bias = 1, false
+					}
+					ok := t.Run(strings.Join([]string{name, spec.Name, scheme, string(score)}, "/"), func(t *testing.T) {
+						if wholeModelGradient(t, set, m, scheme, s) {
+							checked++
+						} else {
+							refused++
+						}
+					})
+					require.True(t, ok)
+				}
+			}
+		}
+	}
+	require.Positive(t, checked)
+	require.Positive(t, refused)
+	if !testing.Short() {
+		n := len(losses.All())
+		require.Equal(t, 2*n*4*2, checked+refused)
+		require.Less(t, refused, checked/2)
+	}
+	t.Logf("%d checked, %d refused", checked, refused)
+}
+
+// wholeModelGradient reports false where the combination is refused.
+func wholeModelGradient(t *testing.T, set *data.Dataset, m Model, scheme string, s HeadSetting) bool {
+	b, err := ParseHead(scheme)
+	require.NoError(t, err)
+	head, err := b.New(s)
+	if err != nil {
+		require.ErrorContains(t, err, "takes cosines, and a corrected score is none")
+		return false
+	}
+	if s.Loss.Spec.Domain == losses.Cosines && s.Score == Dot {
+		return false // a configuration of the two is refused: see package train
+	}
+	encoding, classes, err := Tables(m, head, s.Loss, set)
+	if err != nil {
+		_, computed := m.(tower)
+		require.True(t, computed && strings.Contains(scheme, "dns"))
+		require.ErrorContains(t, err, "sampler dns draws by class vectors that are weights")
+		return false
+	}
+	for _, table := range append(encoding, classes...) {
+		table.Initialise(7)
+	}
+	const rows = 4
+	gb := graph.NewBuilder[float64]()
+	g := NewCheck(gb, set.Contexts(), rows, set.Classes())
+	h, err := Encode(g, m)
+	require.NoError(t, err)
+	side, err := head.Attach(g, m, h, s.Loss, 8)
+	require.NoError(t, err)
+	cost, err := graph.MeanRows(side.Loss(), side.Targets())
+	require.NoError(t, err)
+	require.NoError(t, g.Contexts.Fill(testBatch.Rows))
+	require.NoError(t, side.Set(3, testBatch))
+	p, err := gb.Train(cost)
+	require.NoError(t, err)
+	defer p.Close()
+	if h, ok := head.(*sampled); ok && h.sampler.Bound.Spec.Props.Has(sampler.Adaptive) {
+		// What it draws changes with the weights, and draws are not differentiated.
+		require.NoError(t, p.Run())
+		return true
+	}
+	report, err := graph.CheckGradient(p, graph.GradientCheck{Probes: 3})
+	require.NoError(t, err)
+	require.Equal(t, len(g.Tables())-frozen(g), len(report), "a gradient for each table that is not frozen")
+	return true
+}
+
+func frozen(g *Graph) (n int) {
+	for _, t := range g.Tables() {
+		if t.Frozen {
+			n++
+		}
+	}
+	return n
+}
+
+// TestOneLeafATable: however often a table is asked for, on either side, it is one
+// leaf, and so is what both sides share.
+func TestOneLeafATable(t *testing.T) {
+	set := featured(t)
+	for name, m := range wholes(set) {
+		g := NewGraph(graph.NewPlan[float32](), set.Contexts(), 3, set.Classes())
+		_, err := Encode(g, m)
+		require.NoError(t, err, name)
+		n := len(g.Tables())
+		_, err = classes(g, m)
+		require.NoError(t, err, name)
+		if name == "tied" {
+			require.Len(t, g.Tables(), 1)
+			require.Equal(t, 1, n)
+		} else {
+			require.Len(t, g.Tables(), 5)
+		}
+		for _, table := range g.Tables() {
+			require.Same(t, g.Contexts.Table(table), g.Classes.Table(table))
+		}
+		calls := 0
+		once := func() (*gorgonia.Node, error) { calls++; return graph.Square(g.Contexts.Table(g.Tables()[0])) }
+		x, err := g.Contexts.Once("square", once)
+		require.NoError(t, err)
+		y, err := g.Classes.Once("square", once)
+		require.NoError(t, err)
+		require.Same(t, x, y)
+		require.Equal(t, 1, calls)
+		// The leaves of a field too are made once.
+		if name == "tied" {
+			p1, i1, _, err := g.Contexts.Bag("history")
+			require.NoError(t, err)
+			p2, i2, _, err := g.Contexts.Bag("history")
+			require.NoError(t, err)
+			require.Same(t, p1, p2)
+			require.Same(t, i1, i2)
+			_, err = g.Contexts.IDs("history")
+			require.ErrorContains(t, err, "read it by Bag")
+			_, _, _, err = g.Contexts.Bag("user")
+			require.ErrorContains(t, err, "read it by IDs")
+		}
+	}
+}
+
+// TestEncodeRefuses: a model that returns no node, or one of another shape, is named.
+func TestEncodeRefuses(t *testing.T) {
+	set := demo(t)
+	m := wrong{tied{(Setting{Set: set, Dim: 4, Init: 1}).NewTable("item", set.Items, 4)}, nil}
+	_, err := EncoderBytes(m, set.Contexts(), 3)
+	require.ErrorContains(t, err, "models.wrong.Contexts returned no node")
+	m.shape = []int{2, 4}
+	_, err = NewEncoder(m, set.Contexts(), 3)
+	require.ErrorContains(t, err, `leaf "item": 0 elements for shape [90 4]`, "a table that was not made")
+	_, err = EncoderBytes(m, set.Contexts(), 3)
+	require.ErrorContains(t, err, "models.wrong.Contexts returned (2, 4); want [3,4]")
+}
+
+type wrong struct {
+	tied
+	shape []int
+}
+
+func (m wrong) Contexts(in *Inputs) (*gorgonia.Node, error) {
+	if m.shape == nil {
+		return nil, nil
+	}
+	return graph.Slice(in.Table(m.item), 0, 0, m.shape[0])
+}
