@@ -2,11 +2,12 @@
 //
 // [Load] turns a source (a file, a directory of given splits, or the generated
 // [Demo]) into a [Dataset]: three disjoint [Interactions] sets, train, valid and
-// test, over one numbering of users and items. [NewBatches] deals the train set
-// out to a training loop.
+// test, over one numbering of users and items. A [TaskSpec] makes [Examples] of it, rows
+// of a [Frame] of contexts with what followed, which [NewBatches] deals out to a
+// training loop.
 //
-// Formats and splits register themselves, one file each ([Register],
-// [RegisterSplit]); a program adds its own without touching this package.
+// Formats, splits and tasks register themselves, one file each ([Register],
+// [RegisterSplit], [RegisterTask]); a program adds its own without touching this package.
 //
 // Everything is deterministic: a random choice is a function of a seed written
 // in the split's text, the demo's text or the batcher's argument, never of the

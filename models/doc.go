@@ -1,12 +1,19 @@
-// Package models holds the two sides of a scored pair: encoders, one file each,
-// and heads, one file each.
+// Package models holds the two sides of a scored pair: models, one file each, and
+// heads, one file each.
 //
-// A [Model] turns a batch of B users into encodings H [B,d]. A [Head] is the
-// class side: in training it adds the scores of its candidates and the loss to a
-// graph, and in evaluation it ranks all classes for given encodings. Weights of
-// both live in tables outside the graph; a training step reads the rows it needs
-// and hands their gradients to an updater.
+// A [Model] is both sides: from the rows of a batch of contexts it makes encodings H
+// [B,d], and from classes vectors W [m,d]. It composes package graph's nodes over what
+// it reads of [Inputs]: fields of frames, and tables, each one leaf of a graph however
+// often and on whichever side it is read. A [Head] is how the two meet: in training it
+// adds the scores of its candidates and the loss to the graph, and in evaluation it
+// ranks all classes for given encodings.
 //
-// Both register themselves and are chosen by a spec text, as losses are; adding
-// one touches no existing file.
+//	contexts ─ Inputs ─ Model.Contexts → H [B,d] ┐
+//	classes ── Inputs ─ Model.Classes ─→ W [C,d] ┴ Head + loss → ℓ [B] → weighted mean
+//
+// The tables that exist are those that a graph of both reads: see [Tables]. A step
+// moves each once, by the sum of what its readers give.
+//
+// Models and heads register themselves and are chosen by a spec text, as losses are;
+// adding one touches no existing file.
 package models

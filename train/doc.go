@@ -4,7 +4,7 @@
 // [Run] takes a [Config] and a dataset and reports by events to an observer; the
 // package prints nothing. A step is
 //
-//	batch → gather rows → run the compiled graph → gradients → updaters
+//	batch → fill the leaves → run the compiled graph → gradients → updaters
 //
 // and the tables are the only thing it changes. [RunDir] does the same in a run
 // folder that reproduces and resumes the run. Subpackages: metric holds the
