@@ -124,6 +124,7 @@ func (d *Dataset) renumber(sets [3]*Interactions, userCount, itemCount []int32, 
 	userNew, userIDs, users := compact(userCount, d.UserIDs)
 	itemNew, itemIDs, items := compact(itemCount, d.ItemIDs)
 	e.Users, e.Items, e.UserIDs, e.ItemIDs = users, items, userIDs, itemIDs
+	e.UserFields, e.ItemFields = keepRows(d.UserFields, userCount), keepRows(d.ItemFields, itemCount)
 	for s, x := range sets {
 		ptr := make([]int, 1, users+1)
 		item := make([]int32, len(x.item))
@@ -143,6 +144,14 @@ func (d *Dataset) renumber(sets [3]*Interactions, userCount, itemCount []int32, 
 	}
 	e.Train, e.Valid, e.Test = sets[0], sets[1], sets[2]
 	return &e, nil
+}
+
+// keepRows returns fields of the rows whose count is not 0.
+func keepRows(fields []Field, count []int32) (kept []Field) {
+	for _, f := range fields {
+		kept = append(kept, f.keep(count))
+	}
+	return kept
 }
 
 // compact returns the new index of each old one, -1 where count is 0, and the

@@ -73,8 +73,11 @@ func Load(c Config) (*Dataset, error) {
 	if d, err = (Filter{MinRating: c.MinRating, Core: c.Core}).Apply(d); err != nil {
 		return nil, err
 	}
-	d = d.noteValues()
-	text := c.Split
+	return d.noteValues().split(c.Split)
+}
+
+// split divides d by a split's text, or by the default of its kind.
+func (d *Dataset) split(text string) (*Dataset, error) {
 	if text == "" {
 		text = DefaultSplit
 		if d.Given {

@@ -39,19 +39,24 @@ func parseTime(field []byte) (m Moment, cut bool, err error) {
 		if err != nil {
 			continue
 		}
-		whole := Moment{N: t.Unix()}
-		nanos, decimals := int64(t.Nanosecond()), maxDecimals
-		for ; decimals > 0 && nanos%10 == 0; decimals-- {
-			nanos /= 10
-		}
-		n, ok := whole.in(decimals)
-		if !ok {
-			return Moment{}, false, fmt.Errorf("time %q is out of range", shorten(field))
-		}
-		return Moment{n + nanos, decimals}, false, nil
+		m, err := momentOf(t)
+		return m, false, err
 	}
 	return Moment{}, false, fmt.Errorf("time %q is neither a number nor a date such as 2006-01-02 15:04:05; "+
 		"write it so, or rename the column to read the set without times", shorten(field))
+}
+
+// momentOf returns t in seconds since 1970, with as many decimals as it needs.
+func momentOf(t time.Time) (Moment, error) {
+	nanos, decimals := int64(t.Nanosecond()), maxDecimals
+	for ; decimals > 0 && nanos%10 == 0; decimals-- {
+		nanos /= 10
+	}
+	n, ok := Moment{N: t.Unix()}.in(decimals)
+	if !ok {
+		return Moment{}, fmt.Errorf("time %v is out of range", t)
+	}
+	return Moment{n + nanos, decimals}, nil
 }
 
 // parseDecimal reads a decimal number, such as "1.5e9", with no digit lost but those

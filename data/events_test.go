@@ -1,0 +1,89 @@
+package data
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func films() Events {
+	at := func(s int64) time.Time { return time.Unix(s, 5e8) }
+	return Events{
+		Name: "films",
+		Train: []Event{
+			{"ann", "Heat", 5, at(3)}, {"ann", "Alien", 4, at(1)}, {"bob", "Alien", 3, at(2)}, {"bob", "Up", 2, at(9)}, {"ann", "Up", 1, at(7)},
+		},
+		UserFeatures: []Feature{{Name: "age", Of: map[string]map[string]float32{"ann": {"age": 0.3}, "bob": {"age": 0.5}}}},
+		ItemFeatures: []Feature{{Name: "genre", Of: map[string]map[string]float32{
+			"Heat": {"crime": 1, "drama": 0.5}, "Alien": {"horror": 1}, "Brazil": {"satire": 1}}}},
+	}
+}
+
+func TestFromEvents(t *testing.T) {
+	d, err := FromEvents(films(), "leave-one-out:seed=1")
+	require.NoError(t, err)
+	require.Equal(t, []string{"ann", "bob"}, d.UserIDs)
+	require.Equal(t, []string{"Alien", "Heat", "Up"}, d.ItemIDs)
+	require.Equal(t, []int32{2}, d.Test.Of(0), "Up is ann's last, by time")
+	require.Equal(t, 1, d.TimeDecimals)
+	require.NotNil(t, d.Train.Value())
+	genre, err := d.Classes().Field("genre")
+	require.NoError(t, err)
+	require.Equal(t, 4, genre.Size, "ids are in order of their names: crime, drama, horror, satire")
+	ids, values := genre.Row(1)
+	require.Equal(t, []int32{0, 1}, ids)
+	require.Equal(t, []float32{1, 0.5}, values)
+	require.Zero(t, genre.Len(2), "nothing is said of Up")
+	age, err := d.Contexts().Field("age")
+	require.NoError(t, err)
+	_, values = age.Row(1)
+	require.Equal(t, []float32{0.5}, values)
+
+	// A filter takes the rows of features with it.
+	least := 3.0
+	f, err := Filter{MinRating: &least}.Apply(d)
+	require.NoError(t, err)
+	require.Equal(t, []string{"Alien", "Heat"}, f.ItemIDs)
+	require.NoError(t, f.Classes().Validate())
+	genre, err = f.Classes().Field("genre")
+	require.NoError(t, err)
+	ids, _ = genre.Row(1)
+	require.Equal(t, []int32{0, 1}, ids)
+
+	// Features are part of what a run is trained on.
+	plain := films()
+	plain.ItemFeatures = nil
+	p, err := FromEvents(plain, "leave-one-out:seed=1")
+	require.NoError(t, err)
+	require.NotEqual(t, p.Hash(), d.Hash())
+}
+
+func TestFromEventsGiven(t *testing.T) {
+	e := films()
+	e.Train, e.Test = e.Train[:3], e.Train[3:]
+	d, err := FromEvents(e, "")
+	require.NoError(t, err)
+	require.Equal(t, []int{3, 0, 2}, []int{d.Train.Len(), d.Valid.Len(), d.Test.Len()})
+	require.Equal(t, "given", d.Split)
+}
+
+func TestFromEventsRefuses(t *testing.T) {
+	for want, change := range map[string]func(e *Events){
+		"films has no train events":                               func(e *Events) { e.Train = nil },
+		"train event 1 of films: empty user id":                   func(e *Events) { e.Train[1].User = "" },
+		"train event 2 of films: it has no time, and others have": func(e *Events) { e.Train[2].Time = time.Time{} },
+		`feature "genre" has no ids`:                              func(e *Events) { e.ItemFeatures[0].Of = nil },
+		`field 1 is named "id", want a name of its own`:           func(e *Events) { e.ItemFeatures[0].Name = "id" },
+		`unknown split "by-lot"`:                                  func(e *Events) { e.Name = "by-lot" },
+	} {
+		e := films()
+		change(&e)
+		split := ""
+		if e.Name == "by-lot" {
+			split = "by-lot"
+		}
+		_, err := FromEvents(e, split)
+		require.ErrorContains(t, err, want)
+	}
+}
