@@ -62,7 +62,7 @@ func reverse(cost node, wrt []node, partial, again bool) (gorgonia.Nodes, error)
 		if !reaches[n] || len(terms[n]) == 0 {
 			continue
 		}
-		g, err := sumTerms(n, terms[n])
+		g, err := sumTerms(n, terms[n], again)
 		if err != nil {
 			return nil, err
 		}
@@ -117,9 +117,9 @@ func oneBody[T Float](dst []T, _ []any) error {
 
 // sumTerms adds up the gradient of n in the order in which its users gave it.
 // Gorgonia never compares the shape of a gradient with its node's.
-func sumTerms(n node, terms gorgonia.Nodes) (node, error) {
+func sumTerms(n node, terms gorgonia.Nodes, again bool) (node, error) {
 	if slices.ContainsFunc(terms, func(t node) bool { return rowsOf(t) != nil }) {
-		return sumRows(n, terms)
+		return sumRows(n, terms, again)
 	}
 	var sum node
 	for _, t := range terms {

@@ -11,13 +11,18 @@ import (
 
 // RowSums are the rows of a row-sparse gradient that are not zero, each a sum
 // that is taken when it is asked for: an updater that adds a row up where it moves
-// it spares the memory, and the traffic, of all of them.
+// it spares the memory, and the traffic, of all of them. Where the gradient has a
+// dense term too, as that of a table which is read by rows and by a matrix product,
+// they are all rows.
 //
 // They are borrowed: valid until the next Run of their Program, and as long as
 // the parameter has the value of the run in the rows that are still to be read.
 type RowSums[T Float] struct {
-	Rows []int32 // unique and ascending
+	Rows []int32 // unique and ascending; nil: all rows
 	Dim  int
+
+	dense []T     // a term of all rows; Rows is then nil
+	few   []int32 // the rows of parts, where that is so
 
 	parts []rowPart[T] // those with unit first
 	data  []T          // all of them, once they were asked for
@@ -46,13 +51,40 @@ func (s *RowSums[T]) Sum(dst []T, lo, hi int) {
 		copy(dst, s.data[lo*d:hi*d])
 		return
 	}
+	if s.dense != nil {
+		copy(dst, s.dense[lo*d:hi*d])
+		from, _ := slices.BinarySearch(s.few, int32(lo))
+		for i := from; i < len(s.few) && int(s.few[i]) < hi; i++ {
+			s.addTo(dst[(int(s.few[i])-lo)*d:][:d], i)
+		}
+		return
+	}
+	s.add(dst, s.Rows, lo, hi)
+}
+
+// addTo adds the sums of parts of row few[i] to row.
+func (s *RowSums[T]) addTo(row []T, i int) {
+	if s.parts[0].unit != nil { // what passes through a norm is added up apart
+		sum := make([]T, s.Dim)
+		s.add(sum, s.few, i, i+1)
+		kernel.Axpy(1, sum, row)
+		return
+	}
+	for _, p := range s.parts {
+		kernel.AddRows(row, s.Dim, p.ptr[i:i+2], p.src, p.coef, p.from)
+	}
+}
+
+// add stores the sums of parts of rows lo to hi, numbers of rows, in dst.
+func (s *RowSums[T]) add(dst []T, rows []int32, lo, hi int) {
+	d := s.Dim
 	clear(dst)
 	for i, p := range s.parts {
 		kernel.AddRows(dst, d, p.ptr[lo:hi+1], p.src, p.coef, p.from)
 		if p.unit == nil || i+1 < len(s.parts) && s.parts[i+1].unit != nil {
 			continue
 		}
-		for r, id := range s.Rows[lo:hi] {
+		for r, id := range rows[lo:hi] {
 			throughNorm(dst[r*d:][:d], p.unit[int(id)*d:][:d])
 		}
 	}
@@ -70,8 +102,12 @@ func throughNorm[T Float](g, w []T) {
 // all returns every row, summed once.
 func (s *RowSums[T]) all() []T {
 	if !s.ready {
-		s.data = resize(s.data, len(s.Rows)*s.Dim)
-		_ = parallel(len(s.Rows), s.terms()*s.Dim, func(_, lo, hi int) error { // cannot fail
+		n := len(s.Rows)
+		if s.dense != nil {
+			n = len(s.dense) / s.Dim
+		}
+		s.data = resize(s.data, n*s.Dim)
+		_ = parallel(n, (n+s.terms())*s.Dim, func(_, lo, hi int) error { // cannot fail
 			s.Sum(s.data[lo*s.Dim:hi*s.Dim], lo, hi)
 			return nil
 		})
@@ -96,6 +132,12 @@ func (s *RowSums[T]) set(rows []int32, dim int, p rowPart[T]) {
 	}
 	s.Rows, s.Dim, s.ready = rows, dim, false
 	s.parts = append(s.parts[:0], p)
+}
+
+// setDense makes s the sum of a and of a matrix.
+func (s *RowSums[T]) setDense(a *RowSums[T], dense []T) {
+	s.Rows, s.Dim, s.ready = nil, a.Dim, false
+	s.dense, s.few, s.parts = dense, a.Rows, a.parts
 }
 
 // merge makes s the sum of a and b.
@@ -234,9 +276,31 @@ func denseRowsBody[T Float](s *RowSums[T]) body[T] {
 	}
 }
 
+// withDense returns the sum of g, row-sparse, and of a matrix, without a copy of that.
+func withDense(g, dense node) (node, error) {
+	if _, own := dense.Op().(*op); !own { // whose memory another op may take before it is read
+		var err error
+		if dense, err = Identity(dense); err != nil {
+			return nil, err
+		}
+	}
+	r := rowsOf(g)
+	var s32 RowSums[float32]
+	var s64 RowSums[float64]
+	return rowsNode("dense and rows", &s32, &s64, nil, withDenseBody(r.s32, &s32), withDenseBody(r.s64, &s64), g, dense)
+}
+
+func withDenseBody[T Float](a, to *RowSums[T]) body[T] {
+	return func(_ []T, in []any) error {
+		to.setDense(a, vec[T](in[1]))
+		return nil
+	}
+}
+
 // sumRows adds up gradients of n of which at least one is row-sparse: to a
-// row-sparse one if all are and n is a leaf, else to a dense one.
-func sumRows(n node, terms gorgonia.Nodes) (node, error) {
+// row-sparse one if all are and n is a leaf, else to a dense one. again asks for one
+// that is a matrix where there is a dense term.
+func sumRows(n node, terms gorgonia.Nodes, again bool) (node, error) {
 	var sparse node
 	var dense gorgonia.Nodes
 	var e Expr
@@ -255,7 +319,10 @@ func sumRows(n node, terms gorgonia.Nodes) (node, error) {
 	}
 	var rest node
 	if len(dense) > 0 {
-		rest = e.N(sumTerms(n, dense))
+		rest = e.N(sumTerms(n, dense, again))
+	}
+	if !again && rest != nil && n.Op() == nil {
+		return e.N(withDense(sparse, rest)), e.Err
 	}
 	return e.N(denseRows(sparse, n, rest)), e.Err
 }

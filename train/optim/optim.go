@@ -234,10 +234,20 @@ func (u *Updater) UpdateSums(t *graph.Table[float32], sums *graph.RowSums[float3
 	if sums.Dim != t.Dim {
 		return fmt.Errorf("optim: table %q: gradient rows of width %d, want %d", t.Name, sums.Dim, t.Dim)
 	}
-	return u.rows(t, sums.Rows, func(grad []float32, lo, hi int) []float32 {
+	gradient := func(grad []float32, lo, hi int) []float32 {
 		sums.Sum(grad, lo, hi)
 		return grad[:(hi-lo)*t.Dim]
+	}
+	if sums.Rows != nil {
+		return u.rows(t, sums.Rows, gradient)
+	}
+	m := u.begin()
+	u.blocks(t.Rows, fewRows(t.Dim), func(lo, hi int, s scratch) float64 {
+		grad := gradient(s.grad, lo, hi)
+		m.move(lo, grad, s.work)
+		return float64(kernel.SumSquares(grad))
 	})
+	return nil
 }
 
 // rows does one step along a gradient of rows: gradient returns those with the

@@ -461,6 +461,41 @@ func TestSums(t *testing.T) {
 	})
 }
 
+// TestDenseAndRows: so does one of a gradient with a dense term and terms of few rows,
+// without a matrix of their sum.
+func TestDenseAndRows(t *testing.T) {
+	const rows, dim, n = 500, 33, 200
+	settings(t, func(t *testing.T, b Bound) {
+		run := func(wrap func(*Updater) graph.Updater[float32]) ([]float32, float64) {
+			table := newTable(rows, dim, 1)
+			u := b.For(table)
+			gb := graph.NewBuilder[float32]()
+			w := gb.Param("w", table.Data, rows, dim)
+			ids, id := gb.Indices("ids", n)
+			rng := rand.New(rand.NewPCG(2, 3))
+			for i := range id {
+				id[i] = int32(rng.IntN(rows/3) * 3)
+			}
+			var e graph.Expr
+			h := e.N(graph.Lookup(w, ids))
+			cost := e.N(graph.Sum(e.N(graph.Tanh(e.N(graph.MatMul(h, w, false, true))))))
+			p, err := gb.Train(cost)
+			require.NoError(t, e.Err)
+			require.NoError(t, err)
+			defer p.Close()
+			for range 3 {
+				require.NoError(t, p.Run())
+				require.NoError(t, p.Step(w, table, wrap(u)))
+			}
+			return table.Data, u.Square()
+		}
+		want, square := run(func(u *Updater) graph.Updater[float32] { return struct{ graph.Updater[float32] }{u} })
+		got, s := run(func(u *Updater) graph.Updater[float32] { return u })
+		require.Equal(t, want, got)
+		require.InEpsilon(t, square, s, 1e-5) // added up in blocks of another size
+	})
+}
+
 // TestAllocations: a step takes no memory that grows with its rows or with the table.
 func TestAllocations(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
