@@ -121,10 +121,6 @@ func (g *Graph) tableOf(n *gorgonia.Node) *Table {
 
 // read returns the leaf of t, made at its first reader.
 func (g *Graph) read(t *Table, shape ...int) *gorgonia.Node {
-	if t == nil {
-		g.fault = errors.New("models: a table is nil")
-		return nil
-	}
 	if n := g.Node(t); n != nil {
 		return n
 	}
@@ -148,7 +144,13 @@ func (g *Graph) err() error {
 }
 
 // matrix returns the leaf [Rows,Dim] of t.
-func (g *Graph) matrix(t *Table) *gorgonia.Node { return g.read(t, t.Rows, t.Dim) }
+func (g *Graph) matrix(t *Table) *gorgonia.Node {
+	if t == nil {
+		g.fault = errors.New("models: a table is nil")
+		return nil
+	}
+	return g.read(t, t.Rows, t.Dim)
+}
 
 // vector returns the leaf [Rows] of t, whose Dim is 1; nil of a nil t.
 func (g *Graph) vector(t *Table) *gorgonia.Node {

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -43,8 +44,13 @@ func (m droppedModel) Contexts(in *models.Inputs) (*gorgonia.Node, error) {
 	}
 	look := e.N(graph.Draw(h, func(_ []int32, h []float32) error {
 		var mask strings.Builder
-		for _, x := range h {
-			mask.WriteString(map[bool]string{false: "x", true: "."}[x == 0])
+		for row := range slices.Chunk(h, m.Dim()) {
+			if !slices.ContainsFunc(row, func(x float32) bool { return x != 0 }) {
+				continue // padding, as a rule
+			}
+			for _, x := range row {
+				mask.WriteString(map[bool]string{false: "x", true: "."}[x == 0])
+			}
 		}
 		drawn(mask.String())
 		return nil

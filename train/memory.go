@@ -41,6 +41,13 @@ func Estimate(cfg Config, set *data.Dataset) (Memory, error) {
 		return nil, err
 	}
 	c := plan.Config
+	numbers := 0.0
+	for _, t := range plan.Tables() {
+		numbers += float64(t.Rows) * float64(t.Dim)
+	}
+	if numbers > maxParameters {
+		return nil, fmt.Errorf("train: the model has %.2g parameters, more than the %.0g that can be counted; lower model.dim", numbers, maxParameters)
+	}
 	weights := 4 * int64(plan.Parameters())
 	m := Memory{{"data", dataBytes(set)}, {"weights", weights}, {"weights kept to fall back to", weights}}
 	s, err := parseSolver(c.Train.Solver)

@@ -33,7 +33,7 @@ var allowed = map[string]string{
 	"losses/gradcheck": "graph internal/check losses",
 	"losses/losstest":  "graph internal/check losses losses/gradcheck", // which runs at the ends of parameters
 
-	"data":   "internal/fs",
+	"data":   "internal/fs losses/param",
 	"models": "data graph internal/kernel losses losses/param losses/sampler losses/tree",
 
 	"train":             "data graph internal/fs internal/kernel internal/lock losses losses/param models train/als train/metric train/optim train/weights",
