@@ -20,11 +20,11 @@ import (
 
 // The files of a run folder. Each appears whole or not at all.
 const (
-	ConfigFile     = "config.yaml"    // reproduces the run
-	MetricsFile    = "metrics.jsonl"  // one EpochDone a line
-	WeightsFile    = "weights.bin"    // what the run reached; see package weights
-	CheckpointFile = "checkpoint.bin" // what a run needs to go on; gone when it is finished
-	LockFile       = lock.File        // who is at work in the folder; gone when nobody is, unless it was killed
+	ConfigFile     = "config.yaml"            // reproduces the run
+	MetricsFile    = "metrics.jsonl"          // one EpochDone a line
+	WeightsFile    = "weights.safetensors"    // what the run reached; see package weights
+	CheckpointFile = "checkpoint.safetensors" // what a run needs to go on; gone when it is finished
+	LockFile       = lock.File                // who is at work in the folder; gone when nobody is, unless it was killed
 )
 
 // saveEvery is the least time between two checkpoints of a run that is not
@@ -117,7 +117,7 @@ func (f *Folder) remove(files ...string) error {
 // Close gives the folder up.
 func (f *Folder) Close() error { return wrap(f.lock.Release()) }
 
-// weightsMeta goes with weights.bin.
+// weightsMeta goes with the weights.
 type weightsMeta struct {
 	Config string // YAML, so that the file tells by itself what it is
 	Split  string // hash
@@ -136,7 +136,7 @@ func (m weightsMeta) of(file string, beside Config) error {
 	return nil
 }
 
-// checkpointMeta goes with checkpoint.bin. Its arrays are named table/… (weights),
+// checkpointMeta goes with a checkpoint, whose arrays are named table/… (weights),
 // kept/… (those to fall back to), state/… (solver.arrays) and past/… (solver.past).
 type checkpointMeta struct {
 	weightsMeta
@@ -145,14 +145,31 @@ type checkpointMeta struct {
 	Counts   []float64
 }
 
-// checkpointVersion is that of the checkpoints written here: 0 had no past/….
-const checkpointVersion = 1
+// checkpointVersion is that of the checkpoints written here: those before 2 were files
+// of another format.
+const checkpointVersion = 2
+
+// formerFiles are what runs of earlier versions kept their weights in.
+var formerFiles = []string{"weights.bin", "checkpoint.bin"}
+
+// notFormer returns an error where the folder holds a run of an earlier version.
+func notFormer(dir string) error {
+	for _, file := range formerFiles {
+		if _, err := os.Stat(filepath.Join(dir, file)); err == nil {
+			return fmt.Errorf("train: %s holds a run of an earlier version, whose %s this one does not read: train it again in another folder", dir, file)
+		}
+	}
+	return nil
+}
 
 func (r *run) path(file string) string { return filepath.Join(r.dir, file) }
 
 // openFolder begins a new run in the folder, or takes up the run it holds.
 func (r *run) openFolder() error {
 	r.hash = r.set.Hash()
+	if err := notFormer(r.dir); err != nil {
+		return err
+	}
 	for _, file := range []string{ConfigFile, MetricsFile, WeightsFile, CheckpointFile} {
 		if err := fs.Clean(r.path(file)); err != nil {
 			return fmt.Errorf("train: %w", err)
@@ -202,13 +219,9 @@ func (r *run) openFolder() error {
 	if m.Split != r.hash {
 		return fmt.Errorf("train: %s holds a run on other data: split %.12s there, %.12s here", r.dir, m.Split, r.hash)
 	}
-	switch past := r.solver.past(); {
-	case m.Version > checkpointVersion:
-		return fmt.Errorf("train: %s is of version %d, and this program knows those up to %d: go on with the program that wrote it, or choose another folder",
+	if m.Version != checkpointVersion {
+		return fmt.Errorf("train: %s is of version %d, and this program reads version %d: go on with the program that wrote it, or choose another folder",
 			r.path(CheckpointFile), m.Version, checkpointVersion)
-	case m.Version == 0 && len(past) > 0:
-		return fmt.Errorf("train: %s is of a version that did not save what candidates %q keeps of earlier steps (%s), so the run cannot go on to the same weights; choose another folder",
-			r.path(CheckpointFile), r.trained.Config.Candidates, past[0].Name)
 	}
 	for _, a := range r.fixedArrays() {
 		if err := f.Read(a); err != nil {
@@ -331,6 +344,9 @@ func LoadConfig(dir string) (Config, error) {
 	text, err := os.ReadFile(filepath.Join(dir, ConfigFile))
 	if err != nil {
 		return Config{}, fmt.Errorf("train: %s is no run folder: %w", dir, err)
+	}
+	if err := notFormer(dir); err != nil {
+		return Config{}, err
 	}
 	c, err := Parse(text)
 	if err != nil {

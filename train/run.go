@@ -66,7 +66,7 @@ type progress struct {
 
 	// Sums of the epoch under way.
 	LossSum, GradSum float64
-	Rows             int
+	Weight           float64 // of the rows of LossSum
 	TrainSeconds     float64
 
 	History   []*EpochDone
@@ -149,14 +149,14 @@ func (r *run) loop(ctx context.Context) (*Result, error) {
 				return nil, err
 			}
 			r.TrainSeconds += time.Since(start).Seconds()
-			r.LossSum += o.loss * float64(o.rows)
-			r.Rows += o.rows
+			r.LossSum += o.loss * o.weight
+			r.Weight += o.weight
 			r.GradSum += o.gradNorm
 			r.obs(&Stepped{Epoch: r.Epoch, Step: r.Step, Loss: o.loss, GradNorm: o.gradNorm})
 			r.Step++
 		}
 		done := &EpochDone{
-			Epoch: r.Epoch + 1, Loss: r.LossSum / float64(r.Rows), GradNorm: r.GradSum / float64(r.solver.steps()),
+			Epoch: r.Epoch + 1, Loss: r.LossSum / r.Weight, GradNorm: r.GradSum / float64(r.solver.steps()),
 			Seconds: r.TrainSeconds,
 		}
 		if r.set.Valid.Len() > 0 && (done.Epoch%c.Eval.Every == 0 || done.Epoch == c.Train.Epochs) {
@@ -187,7 +187,7 @@ func (r *run) loop(ctx context.Context) (*Result, error) {
 		}
 		r.History = append(r.History, done)
 		r.Epoch++
-		r.Step, r.LossSum, r.GradSum, r.Rows, r.TrainSeconds = 0, 0, 0, 0, 0
+		r.Step, r.LossSum, r.GradSum, r.Weight, r.TrainSeconds = 0, 0, 0, 0, 0
 		r.obs(done)
 		if r.dir != "" {
 			if err := r.saveEpoch(); err != nil {

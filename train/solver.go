@@ -52,8 +52,8 @@ type solver interface {
 
 // outcome is what a step found.
 type outcome struct {
-	loss     float64 // mean over rows
-	rows     int
+	loss     float64 // weighted mean over rows
+	weight   float64 // of the rows together
 	gradNorm float64
 }
 

@@ -156,7 +156,7 @@ func (a *alsSolver) step(ctx context.Context, _, _ int) (outcome, error) {
 	for i, x := range a.Class {
 		a.class.Data[i] = float32(x)
 	}
-	return outcome{loss: value, rows: 1}, nil
+	return outcome{loss: value, weight: 1}, nil
 }
 
 func (a *alsSolver) arrays() []weights.Array {

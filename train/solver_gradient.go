@@ -186,7 +186,13 @@ func (g *gradient) step(_ context.Context, e, i int) (outcome, error) {
 	if err := g.program.Run(); err != nil {
 		return outcome{}, err
 	}
-	o := outcome{loss: float64(g.program.Cost()), rows: len(b.Rows)}
+	o := outcome{loss: float64(g.program.Cost()), weight: float64(len(b.Rows))}
+	if b.Weight != nil {
+		o.weight = 0
+		for _, w := range b.Weight {
+			o.weight += float64(w)
+		}
+	}
 	if math.IsNaN(o.loss) || math.IsInf(o.loss, 0) {
 		return o, &divergence{fmt.Sprintf("the loss is %v", o.loss)}
 	}

@@ -73,7 +73,7 @@ func TestCompare(t *testing.T) {
 	require.Error(t, cmd.Wait())
 	require.Equal(t, exitInterrupted, cmd.ProcessState.ExitCode(), e.String())
 	require.Contains(t, o.String(), "Interrupted")
-	checkpoints, err := filepath.Glob(filepath.Join(runs, "*", "checkpoint.bin"))
+	checkpoints, err := filepath.Glob(filepath.Join(runs, "*", "checkpoint.safetensors"))
 	require.NoError(t, err)
 	require.Len(t, checkpoints, 1)
 }

@@ -88,7 +88,7 @@ func TestInterruptInTheLastEvaluation(t *testing.T) {
 		return table
 	}
 	require.Equal(t, table(want), table(got))
-	require.Equal(t, readFile(t, "whole/weights.bin"), readFile(t, "run/weights.bin"))
+	require.Equal(t, readFile(t, "whole/weights.safetensors"), readFile(t, "run/weights.safetensors"))
 }
 
 // begun waits until a process has an epoch behind it in a run folder.

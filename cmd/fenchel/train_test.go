@@ -66,7 +66,7 @@ $`, stderr)
 	// So does a run from the first one's configuration.
 	code, _, stderr = execute(t, "train", "--config", "runs/demo-users-60-items-50-per-user-10-mf-softmax-1/config.yaml", "--out", "third")
 	require.Equal(t, exitOK, code, stderr)
-	require.Equal(t, readFile(t, "runs/demo-users-60-items-50-per-user-10-mf-softmax-1/weights.bin"), readFile(t, "third/weights.bin"))
+	require.Equal(t, readFile(t, "runs/demo-users-60-items-50-per-user-10-mf-softmax-1/weights.safetensors"), readFile(t, "third/weights.safetensors"))
 }
 
 func readFile(t *testing.T, path string) []byte {
@@ -200,7 +200,7 @@ func TestTrainErrors(t *testing.T) {
 	require.NoError(t, os.WriteFile("broken.yaml", []byte("train:\n  epoch: 3\n"), 0o644))
 	code, _, stderr := execute(t, with(small, "--out", "done")...)
 	require.Equal(t, exitOK, code, stderr)
-	before := readFile(t, "done/weights.bin")
+	before := readFile(t, "done/weights.safetensors")
 	for _, c := range []struct {
 		name string
 		code int
@@ -228,7 +228,7 @@ func TestTrainErrors(t *testing.T) {
 			require.NotContains(t, stderr, "goroutine")
 		})
 	}
-	require.Equal(t, before, readFile(t, "done/weights.bin"))
+	require.Equal(t, before, readFile(t, "done/weights.safetensors"))
 	require.Equal(t, "mine\n", string(readFile(t, "other/notes.txt")))
 	left, err := filepath.Glob("runs/*")
 	require.NoError(t, err)
