@@ -55,6 +55,19 @@ type Examples struct {
 // Len returns the number of examples.
 func (e *Examples) Len() int { return len(e.Row) }
 
+// First returns the first n examples as a batch of its own, all where there are fewer.
+func (e *Examples) First(n int) (*Batch, error) {
+	b, err := NewBatches(e, min(n, e.Len()), 0)
+	if err != nil {
+		return nil, err
+	}
+	order := make([]int32, b.MaxRows())
+	for i := range order {
+		order[i] = int32(i)
+	}
+	return b.fill(order), nil
+}
+
 // Validate returns what is wrong with examples over classes classes.
 func (e *Examples) Validate(classes int) error {
 	if e.Context == nil {

@@ -2,6 +2,7 @@ package data
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/fenchel-ml/fenchel/losses/param"
 )
@@ -35,6 +36,25 @@ func Tasks() []*TaskSpec { return tasks.All() }
 func ParseTask(text string) (*TaskSpec, error) {
 	s, _, err := tasks.Parse(text)
 	return s, err
+}
+
+// Examples returns the train set's examples as the task of that name makes them.
+func (d *Dataset) Examples(task string) (*Examples, error) {
+	s, err := ParseTask(task)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.Validate(); err != nil {
+		return nil, err
+	}
+	e, err := s.Train(d)
+	if err != nil {
+		return nil, fmt.Errorf("data: task %s: %w", task, err)
+	}
+	if e == nil || e.Context == nil || e.Targets.Rows() != e.Len() {
+		return nil, fmt.Errorf("data: task %s made no examples, or not a target for each, and no error", task)
+	}
+	return e, nil
 }
 
 // Contexts returns the frame of the users of d: the field "user" is the user,

@@ -172,6 +172,9 @@ func sigmoid(x float64) float64 {
 	return 1 / (1 + math.Exp(-x))
 }
 
+// Relu returns max(x, 0), with gradient 0 at and below the kink.
+func Relu(x *gorgonia.Node) (*gorgonia.Node, error) { return PosPow(x, 1) }
+
 // PosPow returns [x]₊^q: x^q where x > 0 and 0 elsewhere, for any q. q = 0 is
 // the indicator of x > 0, which has no gradient; q = 1 is the rectifier. The
 // derivative is q[x]₊^{q−1}, hence 0 at and below the kink.

@@ -38,7 +38,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	encoding, classes, err := models.Tables(model, head, softmax, set)
+	encoding, classes, err := models.Tables(model, head, softmax, set.Contexts(), set.Classes())
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -101,8 +101,8 @@ func Scores() []Score { return []Score{Cosine, Dot} }
 // Tables returns the tables that a training graph of m and head reads: those that
 // encode contexts, and those that the class side reads beside them. Two of one name
 // are an error.
-func Tables(m Model, head Head, l losses.Bound, set *data.Dataset) (encoding, classes []*Table, err error) {
-	g := NewGraph(graph.NewPlan[float32](), set.Contexts(), 1, set.Classes())
+func Tables(m Model, head Head, l losses.Bound, contexts, classFrame *data.Frame) (encoding, classes []*Table, err error) {
+	g := NewGraph(graph.NewPlan[float32](), contexts, 1, classFrame)
 	h, err := Encode(g, m)
 	if err != nil {
 		return nil, nil, err
@@ -218,6 +218,15 @@ func (b BoundHead) value(name string) string {
 		}
 	}
 	return ""
+}
+
+// NewHead returns the head that text denotes, as ParseHead and New do.
+func NewHead(text string, s HeadSetting) (Head, error) {
+	b, err := ParseHead(text)
+	if err != nil {
+		return nil, err
+	}
+	return b.New(s)
 }
 
 // New returns the head with fresh weights.

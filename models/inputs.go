@@ -198,6 +198,16 @@ func (in *Inputs) Rows() int { return in.rows }
 // in a graph, on either side. Training moves t by the sum of what its readers give.
 func (in *Inputs) Table(t *Table) *gorgonia.Node { return in.g.matrix(t) }
 
+// Vector returns the leaf [Rows] of a table whose Dim is 1, such as the biases of a layer.
+// Asked for as a vector and as a matrix, a table is what it was asked for first.
+func (in *Inputs) Vector(t *Table) *gorgonia.Node {
+	if t == nil || t.Dim != 1 {
+		in.g.fault = errors.New("models: a vector of a table that is nil, or has not one number a row")
+		return nil
+	}
+	return in.g.vector(t)
+}
+
 // Once returns what f returned the first time that key was asked for in the graph,
 // on either side: what both sides share.
 func (in *Inputs) Once(key any, f func() (*gorgonia.Node, error)) (*gorgonia.Node, error) {

@@ -145,7 +145,7 @@ func wholeModelGradient(t *testing.T, set *data.Dataset, m Model, scheme string,
 	if s.Loss.Spec.Domain == losses.Cosines && s.Score == Dot {
 		return false // a configuration of the two is refused: see package train
 	}
-	encoding, classes, err := Tables(m, head, s.Loss, set)
+	encoding, classes, err := Tables(m, head, s.Loss, set.Contexts(), set.Classes())
 	if err != nil {
 		_, computed := m.(tower)
 		require.True(t, computed && strings.Contains(scheme, "dns"))

@@ -98,45 +98,16 @@ func (t *Trained) LeftOut(set *data.Dataset) ([]int32, error) {
 // leftOut are in top.
 func (t *Trained) ranking(ctx context.Context, users []int32, skip func(u int32) []int32, leftOut []int32, k int, each func(i int, top models.Top)) error {
 	size := chunk(len(users), k, len(leftOut))
-	enc, err := models.NewEncoder(t.Model, t.contexts, min(size, 1024))
-	if err != nil {
-		return err
-	}
-	defer enc.Close()
-	ranker, err := t.Head.Ranker(t.Model, t.classes)
-	if err != nil {
-		return err
-	}
-	if ranker == nil {
-		return fmt.Errorf("train: candidates %s have no ranker", t.Config.Candidates)
-	}
-	d := t.Model.Dim()
-	h, tops, masks := make([]float32, size*d), make([]models.Top, size), make([][]int32, size)
 	room := make([][]int32, size)
-	for start := 0; start < len(users); start += size {
-		if err := ctx.Err(); err != nil {
-			return err
+	return t.rank(ctx, users, size, k, func(i int) []int32 {
+		mask := skip(users[i])
+		if len(leftOut) > 0 {
+			r := &room[i%size]
+			*r = merge((*r)[:0], mask, leftOut)
+			mask = *r
 		}
-		now := users[start:min(start+size, len(users))]
-		n := len(now)
-		if err := enc.Encode(h[:n*d], now); err != nil {
-			return err
-		}
-		for i, u := range now {
-			masks[i] = skip(u)
-			if len(leftOut) > 0 {
-				room[i] = merge(room[i][:0], masks[i], leftOut)
-				masks[i] = room[i]
-			}
-		}
-		if err := ranker.Rank(tops[:n], h[:n*d], func(i int) []int32 { return masks[i] }, k); err != nil {
-			return err
-		}
-		for i, top := range tops[:n] {
-			each(start+i, top)
-		}
-	}
-	return nil
+		return mask
+	}, each)
 }
 
 // merge appends the union of two ascending lists to dst, ascending.

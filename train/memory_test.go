@@ -108,12 +108,17 @@ func TestEstimateOfEveryHead(t *testing.T) {
 			require.NoError(t, err, "%s %s", h.Name, loss)
 			trained, err := New(cfg, set)
 			require.NoError(t, err)
-			real := &gradient{trained: trained}
-			require.NoError(t, real.compile(graph.NewBuilder[float32](), set))
+			compiled := func(tr *Trained, b *graph.Builder[float32]) *gradient {
+				x, err := trainingOf(tr, set)
+				require.NoError(t, err)
+				g := &gradient{training: x}
+				require.NoError(t, g.compile(b))
+				return g
+			}
+			real := compiled(trained, graph.NewBuilder[float32]())
 			planned, err := newTrained(cfg, set, true)
 			require.NoError(t, err)
-			plan := &gradient{trained: planned}
-			require.NoError(t, plan.compile(graph.NewPlan[float32](), set))
+			plan := compiled(planned, graph.NewPlan[float32]())
 			require.Equal(t, real.program.Bytes(), plan.program.Bytes(), h.Name)
 			require.Positive(t, plan.program.Bytes())
 			require.ErrorContains(t, plan.program.Run(), "the program is a plan")

@@ -10,6 +10,7 @@ import (
 
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/losses/param"
 	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/train/optim"
@@ -41,17 +42,48 @@ func init() {
 	})
 }
 
+// A training is what a gradient is taken of: objects, whoever named them.
+type training struct {
+	of        *Recommender
+	loss      losses.Bound
+	examples  *data.Examples
+	optimizer optim.Bound
+	schedule  optim.Schedule
+	size      int // rows of a step
+	epochs    int
+	seed      uint64
+}
+
+// trainingOf returns what a configuration names.
+func trainingOf(t *Trained, set *data.Dataset) (training, error) {
+	c := t.Config
+	x := training{of: t.Recommender, size: c.Train.Batch, epochs: c.Train.Epochs, seed: c.Train.Seed}
+	var err error
+	if x.examples, err = set.Examples(c.Train.Rows); err != nil {
+		return x, err
+	}
+	r, err := models.Resolve(c.Loss, c.Candidates, set.Items)
+	if err != nil {
+		return x, err
+	}
+	x.loss = r.Loss
+	if x.optimizer, err = optim.Parse(c.Train.Optimizer); err != nil {
+		return x, err
+	}
+	x.schedule, err = optim.ParseSchedule(c.Train.Schedule)
+	return x, err
+}
+
 // gradient is the solver that steps along the gradient of a batch's mean loss:
 // fill the leaves, run the compiled graph, hand the gradients to the updaters.
 type gradient struct {
-	trained  *Trained
+	training
 	batches  *data.Batches
-	schedule optim.Schedule
 	graph    *models.Graph
 	side     models.Side
 	weight   []float32 // of the rows of a batch; nil where each has the same
 	program  *graph.Program[float32]
-	updaters []*optim.Updater // of Trained.Tables that are not frozen, in order
+	updaters []*optim.Updater // of the tables that are not frozen, in order
 
 	// Batches of the current epoch, pulled one by one: the next is number at.
 	epoch, at int
@@ -60,57 +92,44 @@ type gradient struct {
 }
 
 func newGradient(_ param.Values, r *run) (solver, error) {
-	c := r.trained.Config
-	opt, err := optim.Parse(c.Train.Optimizer)
+	x, err := trainingOf(r.trained, r.set)
 	if err != nil {
 		return nil, err
 	}
-	g := &gradient{trained: r.trained, epoch: -1}
-	if g.schedule, err = optim.ParseSchedule(c.Train.Schedule); err != nil {
+	return newGradientOf(x)
+}
+
+func newGradientOf(x training) (*gradient, error) {
+	g := &gradient{training: x, epoch: -1}
+	if err := g.compile(graph.NewBuilder[float32]()); err != nil {
 		return nil, err
 	}
-	if err := g.compile(graph.NewBuilder[float32](), r.set); err != nil {
-		return nil, err
-	}
-	for _, t := range r.trained.Tables() {
+	for _, t := range x.of.tables {
 		if !t.Frozen {
-			g.updaters = append(g.updaters, opt.For(t))
+			g.updaters = append(g.updaters, x.optimizer.For(t))
 		}
 	}
 	return g, nil
 }
 
 // compile makes the batches and the graph of a step.
-func (g *gradient) compile(b *graph.Builder[float32], set *data.Dataset) error {
-	c := g.trained.Config
-	task, err := data.ParseTask(c.Train.Rows)
+func (g *gradient) compile(b *graph.Builder[float32]) (err error) {
+	if g.batches, err = data.NewBatches(g.examples, g.size, g.seed); err != nil {
+		return err
+	}
+	g.graph = models.NewGraph(b, g.examples.Context, g.batches.MaxRows(), g.of.classes)
+	h, err := models.Encode(g.graph, g.of.Model)
 	if err != nil {
 		return err
 	}
-	examples, err := task.Train(set)
-	if err != nil {
-		return err
-	}
-	loss, err := models.Resolve(c.Loss, c.Candidates, set.Items)
-	if err != nil {
-		return err
-	}
-	if g.batches, err = data.NewBatches(examples, c.Train.Batch, c.Train.Seed); err != nil {
-		return err
-	}
-	g.graph = models.NewGraph(b, examples.Context, g.batches.MaxRows(), g.trained.classes)
-	h, err := models.Encode(g.graph, g.trained.Model)
-	if err != nil {
-		return err
-	}
-	if g.side, err = g.trained.Head.Attach(g.graph, g.trained.Model, h, loss.Loss, g.batches.MaxPos()); err != nil {
+	if g.side, err = g.of.Head.Attach(g.graph, g.of.Model, h, g.loss, g.batches.MaxPos()); err != nil {
 		return err
 	}
 	if g.side == nil {
-		return fmt.Errorf("train: candidates %s attached no side and no error", c.Candidates)
+		return fmt.Errorf("train: %T attached no side and no error", g.of.Head)
 	}
 	var weight *gorgonia.Node
-	if examples.Weight != nil {
+	if g.examples.Weight != nil {
 		weight, g.weight = b.Input("weight", g.batches.MaxRows())
 	}
 	cost, err := graph.WeightedMean(g.side.Loss(), weight, g.side.Targets())
@@ -123,26 +142,23 @@ func (g *gradient) compile(b *graph.Builder[float32], set *data.Dataset) error {
 
 // gradientMemory compiles the graph without data and asks it.
 func gradientMemory(_ param.Values, plan *Trained, set *data.Dataset) ([]MemoryPart, error) {
-	c := plan.Config
-	opt, err := optim.Parse(c.Train.Optimizer)
+	x, err := trainingOf(plan, set)
 	if err != nil {
 		return nil, err
 	}
 	var state int64
-	for _, t := range plan.Tables() {
-		if t.Frozen {
-			continue
+	for _, t := range x.of.tables {
+		if !t.Frozen {
+			state += 4 * x.optimizer.StateLen(t.Rows, t.Dim)
 		}
-		state += 4 * opt.StateLen(t.Rows, t.Dim)
 	}
-	g := &gradient{trained: plan}
-	if err := g.compile(graph.NewPlan[float32](), set); err != nil {
+	g := &gradient{training: x}
+	if err := g.compile(graph.NewPlan[float32]()); err != nil {
 		return nil, err
 	}
 	defer g.program.Close()
 	// Examples and their order, and what a batch holds.
-	x := g.batches.Examples()
-	batches := 8*int64(x.Len()) + 4*int64(len(x.Targets.Ptr)) + 8*int64(g.batches.MaxPos())
+	batches := 8*int64(x.examples.Len()) + 4*int64(len(x.examples.Targets.Ptr)) + 8*int64(g.batches.MaxPos())
 	return []MemoryPart{{"optimizer state", state}, {"graph and gradients", g.program.Bytes()}, {"batches", batches}}, nil
 }
 
@@ -196,7 +212,7 @@ func (g *gradient) step(_ context.Context, e, i int) (outcome, error) {
 	if math.IsNaN(o.loss) || math.IsInf(o.loss, 0) {
 		return o, &divergence{fmt.Sprintf("the loss is %v", o.loss)}
 	}
-	factor := g.schedule.Factor(number, g.steps(), g.trained.Config.Train.Epochs)
+	factor := g.schedule.Factor(number, g.steps(), g.epochs)
 	for _, u := range g.updaters {
 		u.SetFactor(factor)
 	}

@@ -151,7 +151,7 @@ func TestWrongModels(t *testing.T) {
 		"classes": "wrongModel.Classes returned no node",
 		"head":    "wrong-head made no head and no error",
 		"side":    "wrongHead attached no side and no error",
-		"ranker":  "candidates wrong-head have no ranker",
+		"ranker":  "wrongHead has no ranker",
 	} {
 		t.Run(what, func(t *testing.T) {
 			absent = what

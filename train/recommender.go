@@ -1,0 +1,153 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/losses"
+	"github.com/fenchel-ml/fenchel/models"
+)
+
+// A Recommender is a model with its head and their weights: what ranks the classes of a
+// frame for rows of contexts.
+type Recommender struct {
+	Model models.Model
+	Head  models.Head
+
+	contexts, classes *data.Frame
+	tables            []*models.Table // that Model and Head read
+	encoding          int             // how many of them, the first, encode contexts
+}
+
+// newRecommender finds the tables of m and head, whose data stay as they are.
+func newRecommender(m models.Model, head models.Head, l losses.Bound, contexts, classes *data.Frame) (*Recommender, error) {
+	encoding, others, err := models.Tables(m, head, l, contexts, classes)
+	if err != nil {
+		return nil, err
+	}
+	return &Recommender{
+		Model: m, Head: head, contexts: contexts, classes: classes,
+		tables: append(encoding, others...), encoding: len(encoding),
+	}, nil
+}
+
+// initialise makes the data of tables that have none.
+func (t *Recommender) initialise(seed uint64) {
+	for _, table := range t.tables {
+		if table.Data == nil {
+			table.Initialise(seed)
+		}
+	}
+}
+
+// Tables returns all weights: each table that the model or the head reads, once.
+func (t *Recommender) Tables() []*models.Table { return t.tables }
+
+// Parameters returns the number of trained numbers.
+func (t *Recommender) Parameters() int {
+	n := 0
+	for _, table := range t.Tables() {
+		n += table.Rows * table.Dim
+	}
+	return n
+}
+
+// Contexts returns the frame of the rows that the model encodes.
+func (t *Recommender) Contexts() *data.Frame { return t.contexts }
+
+// Classes returns the frame of the classes that it ranks.
+func (t *Recommender) Classes() *data.Frame { return t.classes }
+
+// Encode returns the encodings [len(rows),d] of rows of Contexts.
+func (t *Recommender) Encode(rows []int32) ([]float32, error) {
+	h := make([]float32, len(rows)*t.Model.Dim())
+	if len(rows) == 0 {
+		return h, nil
+	}
+	enc, err := models.NewEncoder(t.Model, t.contexts, min(len(rows), 1024))
+	if err != nil {
+		return nil, err
+	}
+	defer enc.Close()
+	return h, enc.Encode(h, rows)
+}
+
+// ClassScores returns what the model scores classes by, each by a vector of its own;
+// an error of a head that has none.
+func (t *Recommender) ClassScores() (*models.ClassScores, error) {
+	head, ok := t.Head.(models.Vectored)
+	if !ok {
+		return nil, errors.New("no class is scored by a vector of its own; train with all or sampled")
+	}
+	return head.ClassScores(t.Model, t.classes)
+}
+
+// Rank returns the k best classes for each of rows of Contexts. skip returns those that
+// are left out of row i's, ascending; nil leaves none out.
+func (t *Recommender) Rank(ctx context.Context, rows []int32, k int, skip func(i int) []int32) ([]models.Top, error) {
+	if k < 1 {
+		return nil, fmt.Errorf("train: k=%d is below 1", k)
+	}
+	tops := make([]models.Top, len(rows))
+	if len(rows) == 0 {
+		return tops, nil
+	}
+	if skip == nil {
+		skip = func(int) []int32 { return nil }
+	}
+	return tops, t.rank(ctx, rows, chunk(len(rows), k, 0), min(k, t.classes.Rows), skip, func(i int, top models.Top) { tops[i] = top })
+}
+
+// rank calls each(i, top) for rows[i], in order, of which size are encoded and ranked
+// together. What skip returned is not used after the next size rows are begun.
+func (t *Recommender) rank(ctx context.Context, rows []int32, size, k int, skip func(i int) []int32, each func(i int, top models.Top)) error {
+	enc, err := models.NewEncoder(t.Model, t.contexts, min(size, 1024))
+	if err != nil {
+		return err
+	}
+	defer enc.Close()
+	ranker, err := t.Head.Ranker(t.Model, t.classes)
+	if err != nil {
+		return err
+	}
+	if ranker == nil {
+		return fmt.Errorf("train: %T has no ranker", t.Head)
+	}
+	d := t.Model.Dim()
+	h, tops, masks := make([]float32, size*d), make([]models.Top, size), make([][]int32, size)
+	for start := 0; start < len(rows); start += size {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		now := rows[start:min(start+size, len(rows))]
+		n := len(now)
+		if err := enc.Encode(h[:n*d], now); err != nil {
+			return err
+		}
+		for i := range now {
+			masks[i] = skip(start + i)
+		}
+		if err := ranker.Rank(tops[:n], h[:n*d], func(i int) []int32 { return masks[i] }, k); err != nil {
+			return err
+		}
+		for i, top := range tops[:n] {
+			each(start+i, top)
+		}
+	}
+	return nil
+}
+
+// finite returns an error that names the first weight that is not a number.
+func (t *Recommender) finite() error {
+	for _, table := range t.Tables() {
+		for i, w := range table.Data {
+			if math.IsNaN(float64(w)) || math.IsInf(float64(w), 0) {
+				return fmt.Errorf("table %s, row %d holds %v", table.Name, i/table.Dim, w)
+			}
+		}
+	}
+	return nil
+}
