@@ -37,6 +37,10 @@ type Dataset struct {
 	// those that the interactions give, a row for each user and item.
 	UserFields, ItemFields []Field
 
+	// Made is what Load was given to make the set; of one that no file holds its Source is
+	// MemorySource. It is zero where the set was made by hand.
+	Made Config
+
 	Filter string   // canonical text of the filters applied, "" without
 	Split  string   // canonical text of the split, "" before one is applied
 	Given  bool     // the source came with splits of its own

@@ -34,8 +34,8 @@ type Feature struct {
 	Of   map[string]map[string]float32
 }
 
-// memoryFormat is the Format of datasets that were never a file.
-const memoryFormat = "memory"
+// MemorySource is the Source, and the Format, of a dataset that was never a file.
+const MemorySource = "memory"
 
 // FromEvents returns the dataset of events in memory, split by the split's text; ""
 // is given where there are valid or test events, else DefaultSplit, as in [Load].
@@ -63,7 +63,7 @@ func FromEvents(e Events, split string) (*Dataset, error) {
 	if err != nil {
 		return nil, fmt.Errorf("data: %s: %w", e.Name, err)
 	}
-	d.Name, d.Format, d.Given = EscapeID(e.Name), memoryFormat, len(e.Valid)+len(e.Test) > 0
+	d.Name, d.Format, d.Given = EscapeID(e.Name), MemorySource, len(e.Valid)+len(e.Test) > 0
 	if d.UserFields, err = fields(e.UserFeatures, d.Users, d.UserName); err == nil {
 		d.ItemFields, err = fields(e.ItemFeatures, d.Items, d.ItemName)
 	}
@@ -73,7 +73,11 @@ func FromEvents(e Events, split string) (*Dataset, error) {
 	if err != nil {
 		return nil, fmt.Errorf("data: %s: %w", e.Name, err)
 	}
-	return d.noteValues().split(split)
+	if d, err = d.noteValues().split(split); err != nil {
+		return nil, err
+	}
+	d.Made = Config{Source: MemorySource, Split: d.Split}
+	return d, nil
 }
 
 // event adds x.

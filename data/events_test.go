@@ -40,6 +40,10 @@ func TestFromEvents(t *testing.T) {
 	_, values = age.Row(1)
 	require.Equal(t, []float32{0.5}, values)
 
+	require.Equal(t, Config{Source: MemorySource, Split: "leave-one-out:seed=1"}, d.Made)
+	_, err = Load(d.Made)
+	require.ErrorContains(t, err, "was in a program's memory")
+
 	// A filter takes the rows of features with it.
 	least := 3.0
 	f, err := Filter{MinRating: &least}.Apply(d)

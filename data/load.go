@@ -73,7 +73,11 @@ func Load(c Config) (*Dataset, error) {
 	if d, err = (Filter{MinRating: c.MinRating, Core: c.Core}).Apply(d); err != nil {
 		return nil, err
 	}
-	return d.noteValues().split(c.Split)
+	if d, err = d.noteValues().split(c.Split); err != nil {
+		return nil, err
+	}
+	d.Made = c
+	return d, nil
 }
 
 // split divides d by a split's text, or by the default of its kind.
@@ -121,6 +125,9 @@ func (d *Dataset) noteValues() *Dataset {
 // Open reads a source as it is: everything in Train, or, for a directory of
 // splits, each file in its set. format is "" to recognise it by content.
 func Open(source, format string) (*Dataset, error) {
+	if source == MemorySource {
+		return nil, errors.New("data: the set was in a program's memory: that program makes it again; a file of this name is ./" + MemorySource)
+	}
 	if isDemo(source) {
 		demo, err := ParseDemo(source)
 		if err != nil {

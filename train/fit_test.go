@@ -101,3 +101,27 @@ func TestFitRefuses(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 	require.ErrorContains(t, fit(FitOptions{Epochs: 3, Optimizer: "sgd:lr=1e300"}), "train: fit: ")
 }
+
+// TestSourceIsRecorded: a run whose configuration says nothing of data records how the
+// set was made, and does not call it the default.
+func TestSourceIsRecorded(t *testing.T) {
+	cfg := quick("{train: {epochs: 1}}")
+	memory, err := data.FromEvents(data.Events{Name: "two", Train: []data.Event{{User: "a", Item: "x"}, {User: "b", Item: "y"}}}, "ratio:1,0,0")
+	require.NoError(t, err)
+	byHand := *memory
+	byHand.Made = data.Config{}
+	for want, set := range map[string]*data.Dataset{
+		"memory": memory, "demo:users=150,items=120,per-user=12": small(t),
+	} {
+		tr, err := New(cfg, set)
+		require.NoError(t, err)
+		require.Equal(t, want, tr.Config.Data.Source)
+	}
+	tr, err := New(cfg, &byHand)
+	require.NoError(t, err)
+	require.Equal(t, data.MemorySource, tr.Config.Data.Source)
+	cfg.Data.Source = "elsewhere"
+	tr, err = New(cfg, memory)
+	require.NoError(t, err)
+	require.Equal(t, "elsewhere", tr.Config.Data.Source, "what is said stands")
+}

@@ -488,7 +488,9 @@ func TestFolder(t *testing.T) {
 	require.NoError(t, err)
 	c, err := LoadConfig(dir)
 	require.NoError(t, err)
-	require.Equal(t, quick("").Filled(), c)
+	want := quick("").Filled()
+	want.Data.Source = set.Name // of the set that it was given
+	require.Equal(t, want, c)
 	again, err := Run(t.Context(), c, set, nil)
 	require.NoError(t, err)
 	require.Equal(t, tables(res.Trained), tables(again.Trained))
@@ -528,10 +530,11 @@ func TestFolder(t *testing.T) {
 
 	// An interrupted run on other data is not taken up.
 	dir = filepath.Join(t.TempDir(), "run")
+	named := quick("{data: {source: somewhere}}") // the file may have changed
 	ctx, obs := stopAt(t, 1, 1)
-	_, err = RunDir(ctx, dir, quick(""), set, obs)
+	_, err = RunDir(ctx, dir, named, set, obs)
 	require.NoError(t, err)
-	_, err = RunDir(t.Context(), dir, quick(""), other, nil)
+	_, err = RunDir(t.Context(), dir, named, other, nil)
 	require.ErrorContains(t, err, "other data")
 	// A damaged checkpoint is noticed.
 	path := filepath.Join(dir, CheckpointFile)
@@ -539,7 +542,7 @@ func TestFolder(t *testing.T) {
 	require.NoError(t, err)
 	b[len(b)/2] ^= 1
 	require.NoError(t, os.WriteFile(path, b, 0o600))
-	_, err = RunDir(t.Context(), dir, quick(""), set, nil)
+	_, err = RunDir(t.Context(), dir, named, set, nil)
 	require.ErrorContains(t, err, "corrupt")
 }
 

@@ -26,6 +26,9 @@ func newTrained(cfg Config, set *data.Dataset, plan bool) (*Trained, error) {
 	if err := errors.Join(cfg.Validate(), set.Validate()); err != nil {
 		return nil, err
 	}
+	if cfg.Data == (DataConfig{}) {
+		cfg.Data = sourceOf(set)
+	}
 	t := &Trained{Config: cfg.Filled(), users: set.Users, items: set.Items}
 	c := t.Config.Model
 	setting := models.Setting{Set: set, Dim: c.Dim, Init: c.Init, Seed: t.Config.Train.Seed}
@@ -67,6 +70,19 @@ func newTrained(cfg Config, set *data.Dataset, plan bool) (*Trained, error) {
 		t.initialise(t.Config.Train.Seed)
 	}
 	return t, nil
+}
+
+// sourceOf returns what a run on set records where its configuration says nothing of
+// data: how the set was made.
+func sourceOf(set *data.Dataset) DataConfig {
+	m := set.Made
+	switch {
+	case m != (data.Config{}):
+		return DataConfig{Source: m.Source, Format: m.Format, MinRating: m.MinRating, Core: m.Core, Split: m.Split}
+	case set.Truth != nil: // a demo, whose name is its text
+		return DataConfig{Source: set.Name, Split: set.Split}
+	}
+	return DataConfig{Source: data.MemorySource, Split: set.Split}
 }
 
 // ClassScores returns what the model scores classes by, each by a vector of its own;
