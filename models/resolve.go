@@ -28,9 +28,31 @@ type Resolved struct {
 	own, ofLoss, ofHead []param.Setting // of those: the composition's, its loss's, its candidates'
 }
 
+// CutCandidates splits "LOSS@CANDIDATES" at the @, and says whether there is one. A file's
+// name in the loss's text may have one too: then the first @ behind which the name of a
+// head stands is taken.
+func CutCandidates(text string) (loss, candidates string, found bool) {
+	for at := 0; ; {
+		i := strings.Index(text[at:], "@")
+		if i < 0 {
+			break
+		}
+		at += i + 1
+		name, _ := param.CutSpec(text[at:])
+		if _, err := heads.Lookup(name); err == nil {
+			return text[:at-1], text[at:], true
+		}
+	}
+	if strings.Contains(text, "file=") {
+		return text, "", false
+	}
+	return strings.Cut(text, "@")
+}
+
 // Resolve returns what the text of a loss and that of candidates denote. loss names
 // a composition, or else a loss; where both have the name, the composition.
-// candidates is the text of a head; empty it is that of the composition, or "all" of
+// candidates is the text of a head; empty it is what follows an @ in the text of the
+// loss, as in "sparsemax@sampled:n=512", else that of the composition, or "all" of
 // a loss. classes is the number of classes where it is known, else 0: the loss of a
 // composition may depend on it, and on the draws of the head, whichever text the
 // head has.
@@ -42,6 +64,16 @@ type Resolved struct {
 // or their own text sets it to something else, that is an error: the candidates that
 // the setting was for are replaced.
 func Resolve(loss, candidates string, classes int) (Resolved, error) {
+	if before, after, found := CutCandidates(loss); found {
+		after = strings.TrimSpace(after)
+		switch {
+		case after == "":
+			return Resolved{}, fmt.Errorf("models: %q names no candidates after @", loss)
+		case strings.TrimSpace(candidates) != "" && !sameHead(after, candidates):
+			return Resolved{}, fmt.Errorf("models: candidates are said twice, in %q and as %s: say them once", loss, candidates)
+		}
+		loss, candidates = strings.TrimSpace(before), after
+	}
 	name, settings := param.CutSpec(loss)
 	c, err := losses.LookupComposition(name)
 	if err != nil {
@@ -58,6 +90,13 @@ func Resolve(loss, candidates string, classes int) (Resolved, error) {
 		return Resolved{}, fmt.Errorf("models: %s: %w", name, err)
 	}
 	return r, nil
+}
+
+// sameHead reports whether two texts denote the same head.
+func sameHead(a, b string) bool {
+	x, errX := ParseHead(a)
+	y, errY := ParseHead(b)
+	return errX == nil && errY == nil && x.String() == y.String()
 }
 
 func resolveLoss(loss, candidates string) (Resolved, error) {

@@ -162,3 +162,39 @@ func TestDeclaredOrder(t *testing.T) {
 		require.Equal(t, c.want.String(), r.Order().String(), "%+v", c)
 	}
 }
+
+// TestPairs: a loss and its candidates are one text with an @ between, or two.
+func TestPairs(t *testing.T) {
+	for text, want := range map[string][2]string{
+		"sparsemax@sampled:n=9":        {"sparsemax", "sampled:n=9"},
+		" entmax:alpha=1.3 @ sampled ": {"entmax:alpha=1.3", "sampled"},
+		"gbce@sampled:n=64":            {"gbce", "sampled:n=64"},
+		"softmax@tree:file=a@b.tsv":    {"softmax", "tree:file=a@b.tsv"},
+		"hsm:file=a@b.tsv":             {"hsm:file=a@b.tsv", ""},
+		"hsm:file=a@b.tsv@tree":        {"hsm:file=a@b.tsv", "tree"},
+		"softmax":                      {"softmax", ""},
+		"softmax@smpled:n=4":           {"softmax", "smpled:n=4"},
+	} {
+		loss, candidates, found := CutCandidates(text)
+		require.Equal(t, want, [2]string{strings.TrimSpace(loss), strings.TrimSpace(candidates)}, text)
+		require.Equal(t, want[1] != "", found, text)
+	}
+	one, err := Resolve("sparsemax@sampled:n=9", "", 100)
+	require.NoError(t, err)
+	two, err := Resolve("sparsemax", "sampled:n=9", 100)
+	require.NoError(t, err)
+	require.Equal(t, two.Head.String(), one.Head.String())
+	require.Equal(t, two.Loss.String(), one.Loss.String())
+	_, err = Resolve("sparsemax@sampled:n=9", "sampled: n=9e0", 100)
+	require.NoError(t, err, "said twice, and the same")
+	for text, want := range map[string]string{
+		"softmax@":           "names no candidates after @",
+		"softmax@smpled:n=4": `unknown candidates "smpled"; the choices are`,
+		"sofmax@all":         `unknown loss "sofmax"`,
+	} {
+		_, err := Resolve(text, "", 100)
+		require.ErrorContains(t, err, want, text)
+	}
+	_, err = Resolve("sparsemax@sampled:n=9", "all", 100)
+	require.ErrorContains(t, err, "candidates are said twice")
+}

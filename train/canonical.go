@@ -2,6 +2,7 @@ package train
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/losses/param"
@@ -17,6 +18,12 @@ func (c Config) canonical() Config {
 	spell(&c.Data.Source, data.ParseDemo) // anything but a demo text is a path
 	spell(&c.Data.Split, data.ParseSplit)
 	spell(&c.Model.Name, models.Parse)
+	if loss, candidates, found := models.CutCandidates(c.Loss); found {
+		// One notation of a pair; what cannot be one stays for Validate to name.
+		if _, err := models.Resolve(c.Loss, c.Candidates, 0); err == nil {
+			c.Loss, c.Candidates = strings.TrimSpace(loss), strings.TrimSpace(candidates)
+		}
+	}
 	c.Loss = CanonicalLoss(c.Loss, c.Candidates)
 	spell(&c.Candidates, models.ParseHead)
 	spell(&c.Train.Solver, parseSolver)

@@ -36,12 +36,13 @@ type Config struct {
 	Model ModelConfig `yaml:"model,omitempty"`
 
 	// Loss is the text of a loss, e.g. "entmax:alpha=1.3", or of a composition, e.g.
-	// "sampled-softmax:n=64"; default what the solver
-	// names: "softmax", "rg2" with solver als, none with ials, whose loss is its own.
+	// "sampled-softmax:n=64", either followed by @ and candidates, as in
+	// "sparsemax@sampled:n=64"; default what the solver names: "softmax", "rg2" with
+	// solver als, none with ials, whose loss is its own.
 	Loss string `yaml:"loss,omitempty"`
 
-	// Candidates is a head's text: which classes a training row is scored against;
-	// default that of a composition, else "all". What a composition's text sets of
+	// Candidates is a head's text: which classes a training row is scored against, in
+	// place of an @ in Loss; default that of a composition, else "all". What a composition's text sets of
 	// candidates goes to these; what they do not take is an error.
 	Candidates string `yaml:"candidates,omitempty"`
 

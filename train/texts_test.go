@@ -15,6 +15,7 @@ func TestEqualSettingsTrainAlike(t *testing.T) {
 	set := small(t)
 	for _, same := range [][][2]string{
 		{{"gbce:n=16", ""}, {"gbce:n=1.6e1", ""}, {"gbce: n = 16 ", ""}, {"gbce:n=16.0", ""}, {"gbce:n=+16", ""},
+			{"gbce@sampled:n=16,correction=none", ""}, {"gbce @ sampled:n=16,correction=none", "sampled:correction=none,n=16"},
 			{"gbce", "sampled:n=16,correction=none"}, {"gbce", "sampled: correction = none, n = 1.6e1"}, {"gbce:n=16", "sampled:correction=none"}},
 		{{"nce", ""}, {"nce:sampler=popularity", ""}, {"nce: n = 6.4e1", ""}, {"nce:beta=1,sampler=popularity", ""}, {"nce:sampler=popularity,beta=1", ""}},
 		{{"bpr:per=row,sampler=popularity", ""}, {"bpr:sampler=popularity,per=row", ""}},

@@ -37,8 +37,8 @@ items as positive, the squared bias ‖E ĝ − g‖² and the variance E‖ĝ �
 gradient by the encoding, over ‖g‖², medians over the users.
 
 g is the gradient of --reference over all classes. An estimator is the text of a
-loss or composition, or LOSS over CANDIDATES, such as
-"sparsemax over sampled:n=16,correction=none". Without --estimator the table has
+loss or composition, or LOSS@CANDIDATES, such as
+"sparsemax@sampled:n=16,correction=none". Without --estimator the table has
 sampled softmax with each correction over static and adaptive samplers, and the
 losses that stand in for softmax.
 

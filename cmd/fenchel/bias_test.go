@@ -22,7 +22,7 @@ func TestBias(t *testing.T) {
 	dir := biasRun(t)
 	figure := filepath.Join(t.TempDir(), "bias.svg")
 	code, out, stderr := execute(t, "bias", dir, "--queries", "5", "--repeats", "50", "--draws", "4,8",
-		"--estimator", "sampled-softmax:sampler=uniform", "--estimator", "rg2", "--estimator", "sparsemax over sampled:correction=none", "--plot", figure)
+		"--estimator", "sampled-softmax:sampler=uniform", "--estimator", "rg2", "--estimator", "sparsemax@sampled:correction=none", "--plot", figure)
 	require.Equal(t, exitOK, code, stderr)
 	require.Contains(t, out, "60 classes, d = 6; medians of 5 users")
 	require.Equal(t, 2, strings.Count(out, "\nsampled-softmax:sampler=uniform "))

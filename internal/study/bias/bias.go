@@ -7,7 +7,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
-	"strings"
 
 	"gorgonia.org/gorgonia"
 
@@ -152,13 +151,9 @@ func (e *Estimator) at(classes, k int) (*Estimator, error) {
 
 // Parse returns the estimator that text denotes among classes classes: a loss, a
 // composition, or either with candidates of its own, as in
-// "sparsemax over sampled:n=16,correction=none".
+// "sparsemax@sampled:n=16,correction=none".
 func Parse(text string, classes int) (*Estimator, error) {
-	loss, candidates, chosen := strings.Cut(text, " over ")
-	if chosen && strings.TrimSpace(candidates) == "" {
-		return nil, fmt.Errorf("bias: %q names no candidates after over", text)
-	}
-	r, err := models.Resolve(strings.TrimSpace(loss), candidates, classes)
+	r, err := models.Resolve(text, "", classes)
 	if err != nil {
 		return nil, err
 	}

@@ -188,7 +188,7 @@ func TestCorrectedGradientsConverge(t *testing.T) {
 // exact value.
 func TestMonteCarloAgreesWithEnumeration(t *testing.T) {
 	p := scoreProblem(fiveScores, fiveCounts, 0)
-	for _, text := range []string{"sampled-softmax:sampler=uniform", "neg:sampler=popularity", "sparsemax over sampled:correction=none,sampler=uniform"} {
+	for _, text := range []string{"sampled-softmax:sampler=uniform", "neg:sampler=popularity", "sparsemax@sampled:correction=none,sampler=uniform"} {
 		exact := measure(t, p, text, Options{Draws: 3})
 		mc := measure(t, p, text, Options{Draws: 3, Repeats: 20000, Enumerate: 1, Seed: 5})
 		require.True(t, exact.Exact)
@@ -269,12 +269,12 @@ func TestFaults(t *testing.T) {
 		"softmx":                           "unknown loss",
 		"hsm":                              "candidates tree are another model",
 		"bpr:sampler=in-batch":             "draws from batches",
-		"softmax over everything":          "unknown candidates",
+		"softmax@everything":               "unknown candidates",
 		"sampled-softmax:sampler=uniforms": `is not one of`,
 		"bpr:weight=softmax over all":      `no parameter "weight"`,
 		"bpr:weight=softmax":               `no parameter "weight"`,
-		"bpr:n=4 over all":                 "replaced by all",
-		"bpr over ":                        "names no candidates",
+		"bpr:n=4@all":                      "replaced by all",
+		"bpr@":                             "names no candidates",
 	} {
 		_, err := Parse(text, 10)
 		require.ErrorContains(t, err, want, text)
@@ -336,7 +336,7 @@ func TestLossFollowsTheDraws(t *testing.T) {
 	require.Equal(t, 2, want.Draws)
 	require.Equal(t, want, measure("gbce", 2))
 	require.Equal(t, want, measure("gbce: n = 2e0", 0))
-	require.Equal(t, want, measure("gbce over sampled:n=2,correction=none", 0))
-	require.Equal(t, want, measure("gbce:beta=0.625 over sampled:n=2,correction=none", 0)) // r = 2/4
+	require.Equal(t, want, measure("gbce@sampled:n=2,correction=none", 0))
+	require.Equal(t, want, measure("gbce:beta=0.625@sampled:n=2,correction=none", 0)) // r = 2/4
 	require.NotEqual(t, want, measure("gbce:beta=0.5", 2))
 }

@@ -184,18 +184,14 @@ func (c Config) variants() ([]Variant, error) {
 	var faults []error
 	for _, model := range c.Models {
 		for _, entry := range expand(c.Losses) {
-			loss, candidates, over := strings.Cut(entry, "@")
+			loss, candidates, _ := models.CutCandidates(entry)
 			candidates = strings.TrimSpace(candidates)
-			if over && candidates == "" {
-				faults = append(faults, fmt.Errorf("losses: %q names no candidates after @", entry))
-				continue
-			}
 			v := Variant{Entry: entry, Loss: loss, Model: model, Name: entry, given: candidates}
 			if len(c.Models) > 1 {
 				v.Name += " " + model
 			}
 			var err error
-			if v.resolved, err = models.Resolve(loss, candidates, 0); err != nil {
+			if v.resolved, err = models.Resolve(entry, "", 0); err != nil {
 				faults = append(faults, fmt.Errorf("losses: %q: %w", entry, err))
 				continue
 			}
@@ -470,7 +466,7 @@ func (c Config) Validate() error {
 func (c Config) baselines(variants []Variant) ([]int, error) {
 	// The entry itself, else one that means the same.
 	find := func(entry, model string) int {
-		loss, candidates, _ := strings.Cut(entry, "@")
+		loss, candidates, _ := models.CutCandidates(entry)
 		same := train.Config{Loss: loss, Candidates: candidates}.Filled()
 		of := func(v Variant) bool { return model == "" || v.Model == model }
 		if i := slices.IndexFunc(variants, func(v Variant) bool { return v.Entry == entry && of(v) }); i >= 0 {
