@@ -37,6 +37,17 @@ func checked(what string, m Model, in *Inputs, method func(*Inputs) (*gorgonia.N
 	return n, nil
 }
 
+// freeClasses returns the table that m gives as the vectors of all classes of a frame,
+// nil where it computes them.
+func freeClasses(m Model, frame *data.Frame) (*Table, error) {
+	g := NewGraph(graph.NewPlan[float32](), nil, 0, frame)
+	w, err := classes(g, m)
+	if err != nil {
+		return nil, err
+	}
+	return g.tableOf(w), nil
+}
+
 // An Encoder computes encodings outside training. It sees the tables' weights
 // of the moment. It is not safe for concurrent use.
 type Encoder struct {

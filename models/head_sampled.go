@@ -2,6 +2,7 @@ package models
 
 import (
 	"fmt"
+	"slices"
 
 	"gorgonia.org/gorgonia"
 
@@ -96,6 +97,8 @@ type sampledSide[T graph.Float] struct {
 	draws *sampler.Draws
 	batch sampler.Batch
 
+	unique []int32 // the classes that are positives or draws of the run, where the model computes vectors
+
 	h     []float32
 	unit  []float32 // [C,d] class vectors of norm 1, of an adaptive sampler under cosine scores
 	fresh bool      // unit is that of the class table
@@ -107,11 +110,11 @@ type sampledSide[T graph.Float] struct {
 const unitEvery = 100
 
 func attachSampled[T graph.Float](h *sampled, at site[T], m Model, x *gorgonia.Node, l losses.Bound, positions int) (*sampledSide[T], error) {
-	w, err := classes(at.Graph, m)
+	free, err := freeClasses(m, at.Classes.frame)
 	if err != nil {
 		return nil, err
 	}
-	s := &sampledSide[T]{site: at, head: h, w: at.tableOf(w)}
+	s := &sampledSide[T]{site: at, head: h, w: free}
 	b, k := x.Shape()[0], h.n
 	if s.draws, err = h.sampler.NewDraws(b, k, h.shared); err != nil {
 		return nil, err
@@ -129,7 +132,6 @@ func attachSampled[T graph.Float](h *sampled, at site[T], m Model, x *gorgonia.N
 	if x, err = tempered(x, h.score, h.tau); err != nil {
 		return nil, err
 	}
-	c := graph.Classes{H: x, W: w, Bias: s.vector(h.bias), Unit: h.score == Cosine}
 	s.targets, s.data = s.b.Targets("target", b, positions)
 
 	shape := []int{b, k}
@@ -149,8 +151,70 @@ func attachSampled[T graph.Float](h *sampled, at site[T], m Model, x *gorgonia.N
 			return nil
 		}, k))
 	}
+	if free == nil {
+		return s, s.computed(&e, m, x, l, in, positions)
+	}
+	c := graph.Classes{H: x, W: s.matrix(free), Bias: s.vector(h.bias), Unit: h.score == Cosine}
 	s.loss = e.N(graph.SampledLinearLoss(l.Rows, c, in, s.targets))
 	return s, e.Err
+}
+
+// computed makes the loss over class vectors that the model computes: of the classes that
+// are positives or draws, each once, whatever the number of classes.
+func (s *sampledSide[T]) computed(e *graph.Expr, m Model, x *gorgonia.Node, l losses.Bound, in graph.Sampled, positions int) error {
+	if e.Err != nil {
+		return e.Err
+	}
+	all := s.Classes
+	places := in.IDs.Shape().TotalSize()
+	most := min(all.rows, positions+places)
+	unique := e.N(graph.DrawInts(in.IDs, func(dst []int32) error {
+		s.unique = append(append(s.unique[:0], s.batch.Pos...), s.draws.IDs...)
+		slices.Sort(s.unique)
+		s.unique = slices.Compact(s.unique)
+		if len(s.unique) > 0 && s.unique[0] < 0 { // empty places
+			s.unique = s.unique[1:]
+		}
+		for i := copy(dst, s.unique); i < len(dst); i++ {
+			dst[i] = -1
+		}
+		return nil
+	}, most))
+	// The place of a class among them, −1 of an empty place.
+	place := func(dst, ids []int32) {
+		for i := range dst {
+			dst[i] = -1
+			if i < len(ids) && ids[i] >= 0 {
+				j, _ := slices.BinarySearch(s.unique, ids[i])
+				dst[i] = int32(j)
+			}
+		}
+	}
+	draws := e.N(graph.DrawInts(unique, func(dst []int32) error { place(dst, s.draws.IDs); return nil }, in.IDs.Shape()...))
+	pos := e.N(graph.DrawInts(unique, func(dst []int32) error { place(dst, s.batch.Pos); return nil }, positions))
+	rows := e.N(graph.DrawInts(unique, func(dst []int32) error {
+		for i := range dst {
+			dst[i] = -1
+		}
+		for r := range len(s.batch.Ptr) - 1 {
+			for j := s.batch.Ptr[r]; j < s.batch.Ptr[r+1]; j++ {
+				dst[j] = int32(r)
+			}
+		}
+		return nil
+	}, positions))
+	few := &Inputs{g: s.Graph, name: "drawn", frame: all.frame, rows: most, drawn: &drawn{unique, func() []int32 { return s.unique }}}
+	w, err := checked("Classes", m, few, m.Classes)
+	if err != nil {
+		return err
+	}
+	c := graph.Classes{H: x, W: w, Unit: s.head.score == Cosine}
+	if s.head.bias != nil {
+		c.Bias = e.N(graph.Reshape(e.N(graph.Lookup(s.matrix(s.head.bias), unique)), most))
+	}
+	in.Pos, in.Neg, in.Classes = e.N(graph.PairScores(c, rows, pos)), e.N(graph.RowScores(c, draws)), all.rows
+	s.loss = e.N(graph.SampledLoss(l.Rows, in, s.targets))
+	return e.Err
 }
 
 // widen copies src to the front of dst and clears the rest.

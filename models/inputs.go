@@ -33,6 +33,7 @@ type leaves interface {
 	table(t *Table, shape ...int) *gorgonia.Node
 	indices(name string, n int) (*gorgonia.Node, []int32)
 	floats(name string, n int) (*gorgonia.Node, func(lo int, values []float32))
+	hostFloats(after *gorgonia.Node, f func(dst []float32), n int) (*gorgonia.Node, error)
 	plan() bool
 	err() error
 }
@@ -61,6 +62,21 @@ func (l leavesOf[T]) floats(name string, n int) (*gorgonia.Node, func(lo int, va
 			x[lo+i] = T(v)
 		}
 	}
+}
+
+// hostFloats is a node of numbers that f makes after a node has run.
+func (l leavesOf[T]) hostFloats(after *gorgonia.Node, f func(dst []float32), n int) (*gorgonia.Node, error) {
+	var x []float32
+	return graph.DrawFloats(after, func(dst []T) error {
+		if x == nil {
+			x = make([]float32, n)
+		}
+		f(x)
+		for i, v := range x {
+			dst[i] = T(v)
+		}
+		return nil
+	}, n)
 }
 
 func (l leavesOf[T]) plan() bool { return l.b.Plan() }
@@ -175,17 +191,24 @@ func (g *Graph) Step(p *graph.Program[float32], updater func(*Table) graph.Updat
 }
 
 // Inputs is how a model reads rows of a frame in one graph: those of a batch, whose
-// leaves are filled between runs, or all of them.
+// leaves are filled between runs, all of them, or those that are drawn in the run.
 type Inputs struct {
 	g     *Graph
 	name  string // begins the names of leaves
 	frame *data.Frame
 	rows  int
 	whole bool
+	drawn *drawn // nil unless rows are drawn in the run
 
 	names []string // of the fields that are read
 	nodes []fieldNodes
 	fill  []func(rows []int32)
+}
+
+// drawn are rows that a node of the graph draws: read after it has run.
+type drawn struct {
+	node *gorgonia.Node // Int32 [rows]: the rows, −1 in places that are left
+	rows func() []int32 // those of the run
 }
 
 // fieldNodes are the leaves of a field.
@@ -231,16 +254,24 @@ func (in *Inputs) IDs(field string) (*gorgonia.Node, error) {
 	if f.Lo != nil {
 		return nil, fmt.Errorf("models: field %q has any number of ids a row; read it by Bag", field)
 	}
-	n, ids := in.g.leaves.indices(in.name+"."+field, in.rows)
-	nodes.id = n
-	in.filled(func(rows []int32) {
+	fill := func(ids, rows []int32) {
 		for i := range ids {
 			ids[i] = -1
 			if i < len(rows) {
 				ids[i] = f.One(int(rows[i]))
 			}
 		}
-	})
+	}
+	if d := in.drawn; d != nil {
+		nodes.id, err = graph.DrawInts(d.node, func(dst []int32) error {
+			fill(dst, d.rows())
+			return nil
+		}, in.rows)
+		return nodes.id, err
+	}
+	n, ids := in.g.leaves.indices(in.name+"."+field, in.rows)
+	nodes.id = n
+	in.filled(func(rows []int32) { fill(ids, rows) })
 	return n, nil
 }
 
@@ -255,8 +286,11 @@ func (in *Inputs) Bag(field string) (ptr, ids, values *gorgonia.Node, err error)
 	if f.Lo == nil {
 		return nil, nil, nil, fmt.Errorf("models: field %q has one id a row; read it by IDs", field)
 	}
-	name := in.name + "." + field
 	room := max(f.Most(in.rows), 1) // a leaf is not empty
+	if in.drawn != nil {
+		return in.drawnBag(f, nodes, room)
+	}
+	name := in.name + "." + field
 	var bounds, all []int32
 	var setValues func(lo int, values []float32)
 	nodes.ptr, bounds = in.g.leaves.indices(name+".ptr", in.rows+1)
@@ -278,6 +312,41 @@ func (in *Inputs) Bag(field string) (ptr, ids, values *gorgonia.Node, err error)
 		}
 	})
 	return nodes.ptr, nodes.ids, nodes.values, nil
+}
+
+// drawnBag is Bag of rows that are drawn in the run.
+func (in *Inputs) drawnBag(f *data.Field, nodes *fieldNodes, room int) (ptr, ids, values *gorgonia.Node, err error) {
+	d := in.drawn
+	var e graph.Expr
+	nodes.ptr = e.N(graph.DrawInts(d.node, func(dst []int32) error {
+		rows, at := d.rows(), int32(0)
+		dst[0] = 0
+		for i := range in.rows {
+			if i < len(rows) {
+				at += int32(f.Len(int(rows[i])))
+			}
+			dst[i+1] = at
+		}
+		return nil
+	}, in.rows+1))
+	nodes.ids = e.N(graph.DrawInts(d.node, func(dst []int32) error {
+		at := 0
+		for _, r := range d.rows() {
+			ids, _ := f.Row(int(r))
+			at += copy(dst[at:], ids)
+		}
+		return nil
+	}, room))
+	if f.Value != nil {
+		nodes.values = e.N(in.g.leaves.hostFloats(d.node, func(dst []float32) {
+			at := 0
+			for _, r := range d.rows() {
+				_, values := f.Row(int(r))
+				at += copy(dst[at:], values)
+			}
+		}, room))
+	}
+	return nodes.ptr, nodes.ids, nodes.values, e.Err
 }
 
 // field returns a field of the frame and the leaves that there are of it.

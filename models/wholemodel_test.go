@@ -257,3 +257,65 @@ func (m wrong) Contexts(in *Inputs) (*gorgonia.Node, error) {
 	}
 	return graph.Slice(in.Table(m.item), 0, 0, m.shape[0])
 }
+
+// towerAsFree has the classes that a tower computes as weights of their own.
+type towerAsFree struct {
+	tower
+	w *Table
+}
+
+func (m towerAsFree) Classes(in *Inputs) (*gorgonia.Node, error) { return in.Table(m.w), nil }
+
+// TestDrawnClasses: the loss over drawn classes whose vectors are computed is that over
+// the same vectors as a table, and no vector of another class is computed.
+func TestDrawnClasses(t *testing.T) {
+	set := featured(t)
+	m := wholes(set)["tower"].(tower)
+	for _, table := range built(t, m, set) {
+		table.Initialise(7)
+	}
+	w, err := ClassVectors(m, set.Classes())
+	require.NoError(t, err)
+	free := towerAsFree{m, &Table{Name: "free", Rows: set.Items, Dim: m.Dim(), Data: w}}
+	for _, scheme := range []string{"sampled:n=4", "sampled:n=40,per=row", "sampled:n=9,correction=importance", "sampled:n=5,sampler=in-batch", "sampled:n=5,correction=none,hits=drop"} {
+		for _, score := range Scores() {
+			s := HeadSetting{Setting: Setting{Set: set, Dim: 4, Init: 0.6, Seed: 7}, Score: score, Temperature: 0.7, Bias: true, Loss: softmax}
+			cost := func(m Model) float64 {
+				head, err := NewHead(scheme, s)
+				require.NoError(t, err)
+				_, others, err := Tables(m, head, softmax, set.Contexts(), set.Classes())
+				require.NoError(t, err)
+				for _, table := range others {
+					if table.Data == nil { // the bias
+						table.Initialise(1)
+						for i := range table.Data {
+							table.Data[i] = float32(i%7) / 10
+						}
+					}
+				}
+				b := graph.NewBuilder[float64]()
+				g := NewCheck(b, set.Contexts(), 4, set.Classes())
+				h, err := Encode(g, m)
+				require.NoError(t, err)
+				side, err := head.Attach(g, m, h, softmax, 8)
+				require.NoError(t, err)
+				c, err := graph.MeanRows(side.Loss(), side.Targets())
+				require.NoError(t, err)
+				require.NoError(t, g.Contexts.Fill(testBatch.Rows))
+				require.NoError(t, side.Set(3, testBatch))
+				p, err := b.Train(c)
+				require.NoError(t, err)
+				defer p.Close()
+				for range 2 { // a second run draws the same
+					require.NoError(t, p.Run())
+				}
+				if computed, ok := side.(*sampledSide[float64]); ok && computed.w == nil {
+					require.NotEmpty(t, computed.unique)
+					require.LessOrEqual(t, len(computed.unique), 6+len(computed.draws.IDs))
+				}
+				return p.Cost()
+			}
+			require.InDelta(t, cost(free), cost(m), 1e-6, "%s %s", scheme, score) // the table is float32
+		}
+	}
+}

@@ -271,7 +271,7 @@ func TestFaults(t *testing.T) {
 		"bpr:sampler=in-batch":             "draws from batches",
 		"softmax@everything":               "unknown candidates",
 		"sampled-softmax:sampler=uniforms": `is not one of`,
-		"bpr:weight=softmax over all":      `no parameter "weight"`,
+		"bpr:weight=softmax@all":           `no parameter "weight"`,
 		"bpr:weight=softmax":               `no parameter "weight"`,
 		"bpr:n=4@all":                      "replaced by all",
 		"bpr@":                             "names no candidates",
