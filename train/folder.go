@@ -32,7 +32,7 @@ const (
 var saveEvery = time.Minute
 
 // RunDir is Run in a run folder, which it makes: the configuration, the metrics
-// of each epoch, the weights and checkpoints are kept there. Where the folder
+// of each epoch, the weights, checkpoints and, at the end, the dataset are kept there. Where the folder
 // holds an unfinished run of the same configuration and data it is resumed, and
 // ends with the bits that it would have had uninterrupted. A folder that holds
 // anything else is an error.
@@ -51,7 +51,11 @@ func RunDir(ctx context.Context, dir string, cfg Config, set *data.Dataset, obs 
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	return r.execute(ctx, f.dir)
+	res, err = r.execute(ctx, f.dir)
+	if res != nil {
+		err = errors.Join(err, saveSet(filepath.Join(f.dir, SetFile), set))
+	}
+	return res, err
 }
 
 // A Folder is a run folder that this process has for itself from OpenFolder to Close.
@@ -99,7 +103,7 @@ func (f *Folder) Ended() bool {
 // Clear removes the run that the folder holds. One that is cut short leaves a run that
 // has ended, or one that never came to a checkpoint.
 func (f *Folder) Clear() error {
-	return f.remove(CheckpointFile, WeightsFile, MetricsFile, ConfigFile)
+	return f.remove(CheckpointFile, WeightsFile, SetFile, MetricsFile, ConfigFile)
 }
 
 // End makes the run in the folder one that has ended: it will not be gone on with.
@@ -170,7 +174,7 @@ func (r *run) openFolder() error {
 	if err := notFormer(r.dir); err != nil {
 		return err
 	}
-	for _, file := range []string{ConfigFile, MetricsFile, WeightsFile, CheckpointFile} {
+	for _, file := range []string{ConfigFile, MetricsFile, WeightsFile, CheckpointFile, SetFile} {
 		if err := fs.Clean(r.path(file)); err != nil {
 			return fmt.Errorf("train: %w", err)
 		}

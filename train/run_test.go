@@ -510,7 +510,7 @@ func TestFolder(t *testing.T) {
 	for _, e := range entries {
 		names = append(names, e.Name())
 	}
-	require.Equal(t, []string{ConfigFile, MetricsFile, WeightsFile}, names, "no litter")
+	require.Equal(t, []string{ConfigFile, MetricsFile, SetFile, WeightsFile}, names, "no litter")
 
 	_, err = RunDir(t.Context(), dir, quick(""), set, nil)
 	require.ErrorContains(t, err, "holds a run that has ended")

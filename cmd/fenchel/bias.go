@@ -58,7 +58,7 @@ With --fresh the model is that of the run before its first step.`,
 			if len(estimators) == 0 {
 				estimators = bias.Table()
 			}
-			trained, set, err := c.open(args[0])
+			trained, set, err := c.open(s, args[0])
 			if err != nil {
 				return err
 			}

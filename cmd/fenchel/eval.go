@@ -86,7 +86,7 @@ func metricDocs() string {
 type runSource struct{ data string }
 
 func (c *runSource) addFlags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&c.data, "data", "", "where the run's data are now (default where they were)")
+	cmd.Flags().StringVar(&c.data, "data", "", "where the run's data are now (default where they were, else as the run kept them)")
 	must(cmd.RegisterFlagCompletionFunc("data", completeSource))
 	cmd.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 		if len(args) > 0 {
@@ -96,8 +96,9 @@ func (c *runSource) addFlags(cmd *cobra.Command) {
 	}
 }
 
-// open loads what the run in a folder reached, and its data.
-func (c *runSource) open(folder string) (*train.Trained, *data.Dataset, error) {
+// open loads what the run in a folder reached, and its data: where the files are gone,
+// as the run kept them.
+func (c *runSource) open(s streams, folder string) (*train.Trained, *data.Dataset, error) {
 	cfg, err := train.LoadConfig(folder)
 	if err != nil {
 		return nil, nil, err
@@ -106,11 +107,16 @@ func (c *runSource) open(folder string) (*train.Trained, *data.Dataset, error) {
 		cfg.Data.Source = c.data
 	}
 	set, err := data.Load(cfg.Data.Config())
-	if err != nil {
-		if c.data == "" {
-			return nil, nil, fmt.Errorf("%w; say with --data where the run's data are now", err)
-		}
+	switch {
+	case err != nil && c.data != "":
 		return nil, nil, fmt.Errorf("--data: %w", err)
+	case err != nil: // the files may be gone; the run has kept what it was trained on
+		kept, keptErr := train.OpenSet(folder)
+		if keptErr != nil {
+			return nil, nil, fmt.Errorf("%w; say with --data where the run's data are now (and the run kept none: %w)", err, keptErr)
+		}
+		fmt.Fprintf(s.err, "%v: reading what the run kept of its data\n", err)
+		set = kept
 	}
 	trained, err := train.Open(folder, set)
 	return trained, set, err
@@ -142,7 +148,7 @@ func (r rankedItems) of(t *train.Trained) {
 }
 
 func runEval(ctx context.Context, s streams, folder string, c runSource, items rankedItems, splits []string, ms []metric.At, asJSON bool) error {
-	trained, set, err := c.open(folder)
+	trained, set, err := c.open(s, folder)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -11,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fenchel-ml/fenchel/train"
 )
 
 // trained makes a run folder.
@@ -80,11 +83,23 @@ func TestEvalErrors(t *testing.T) {
 	})
 	t.Run("moved data", func(t *testing.T) {
 		moved := filepath.Join(filepath.Dir(dir), "moved")
+		_, before, _ := execute(t, "eval", folder, "--json")
+		_, predicted, _ := execute(t, "predict", folder, "--users", "1,2")
+		require.NotEmpty(t, predicted)
 		require.NoError(t, os.Rename(dir, moved))
-		code, _, stderr := execute(t, "eval", folder)
+		code, out, stderr := execute(t, "eval", folder, "--json")
+		require.Equal(t, exitOK, code, stderr)
+		require.Contains(t, stderr, "reading what the run kept of its data")
+		require.Equal(t, before, out)
+		code, out, stderr = execute(t, "predict", folder, "--users", "1,2")
+		require.Equal(t, exitOK, code, stderr)
+		require.Equal(t, predicted, out)
+
+		require.NoError(t, os.Remove(filepath.Join(folder, train.SetFile)))
+		code, _, stderr = execute(t, "eval", folder)
 		require.Equal(t, exitFailed, code)
 		require.Contains(t, stderr, "say with --data where the run's data are now")
-		code, out, stderr := execute(t, "eval", folder, "--data", moved)
+		code, out, stderr = execute(t, "eval", folder, "--data", moved)
 		require.Equal(t, exitOK, code, stderr)
 		require.Contains(t, out, "recall@2 ")
 	})
@@ -196,7 +211,7 @@ func TestPredictNamesAnyID(t *testing.T) {
 	list := filepath.Join(dir, "list.txt")
 	require.NoError(t, os.WriteFile(list, []byte("\xef\xbb\xbf"+strings.Join(users, "\n")+"\r\n\n"), 0o644))
 	check(users, "--users-from", list)
-	_, set, err := (&runSource{}).open(folder)
+	_, set, err := (&runSource{}).open(streams{err: io.Discard}, folder)
 	require.NoError(t, err)
 	check(set.UserIDs, "--all-users")
 

@@ -154,7 +154,7 @@ func (w wantedUsers) rows(s streams, set *data.Dataset) (rows []int, err error) 
 }
 
 func runPredict(ctx context.Context, s streams, folder string, c runSource, items rankedItems, users wantedUsers, k int, withSeen, asJSON bool) error {
-	trained, set, err := c.open(folder)
+	trained, set, err := c.open(s, folder)
 	if err != nil {
 		return err
 	}

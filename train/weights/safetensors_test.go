@@ -42,7 +42,7 @@ func TestForeign(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, Array{"none", []int{3, 0}, []int64{}}, a)
 	_, err = f.Load("half")
-	require.ErrorContains(t, err, `array "half" is BF16; the choices are F32, F64, I32, I64`)
+	require.ErrorContains(t, err, `array "half" is BF16; the choices are F32, F64, I32, I64, U8`)
 	require.ErrorContains(t, f.Meta(new(int)), `lack "fenchel.meta"`)
 	_, err = openBytes(t, file(`{}`, 0))
 	require.NoError(t, err, "a file may hold nothing")

@@ -31,8 +31,8 @@ import (
 	"github.com/fenchel-ml/fenchel/internal/fs"
 )
 
-// An Array is a named array. Data is []float32, []float64, []int32 or []int64; its
-// length is the product of Shape.
+// An Array is a named array. Data is []float32, []float64, []int32, []int64 or []uint8;
+// its length is the product of Shape.
 type Array struct {
 	Name  string
 	Shape []int
@@ -60,8 +60,10 @@ func raw(data any) (b []byte, dtype string, err error) {
 		return little(x, 4), "I32", nil
 	case []int64:
 		return little(x, 8), "I64", nil
+	case []uint8:
+		return x, "U8", nil
 	}
-	return nil, "", fmt.Errorf("weights: cannot write %T; the choices are []float32, []float64, []int32, []int64", data)
+	return nil, "", fmt.Errorf("weights: cannot write %T; the choices are []float32, []float64, []int32, []int64, []uint8", data)
 }
 
 // blank returns n zeros of a dtype, nil of one that no Array has.
@@ -75,6 +77,8 @@ func blank(dtype string, n int64) any {
 		return make([]int32, n)
 	case "I64":
 		return make([]int64, n)
+	case "U8":
+		return make([]uint8, n)
 	}
 	return nil
 }
@@ -277,7 +281,7 @@ func (c *File) Load(name string) (Array, error) {
 	}
 	a := Array{Name: name, Shape: slices.Clone(e.Shape), Data: blank(e.DType, (e.End-e.Begin)/int64(dtypeBytes[e.DType]))}
 	if a.Data == nil {
-		return Array{}, fmt.Errorf("weights: %s: array %q is %s; the choices are F32, F64, I32, I64", c.path, name, e.DType)
+		return Array{}, fmt.Errorf("weights: %s: array %q is %s; the choices are F32, F64, I32, I64, U8", c.path, name, e.DType)
 	}
 	return a, c.Read(a)
 }

@@ -31,6 +31,7 @@ func sample() []Array {
 		{"scalar", []int{}, []float64{math.Pi}},
 		{"codes", []int{2}, []int32{-7, math.MaxInt32}},
 		{"steps", []int{3}, []int64{math.MinInt64, 0, 1 << 62}},
+		{"text", []int{5}, []uint8("a\x00\xff\nz")},
 	}
 }
 
@@ -43,7 +44,7 @@ func TestRoundTrip(t *testing.T) {
 	var m meta
 	require.NoError(t, f.Meta(&m))
 	require.Equal(t, meta{3, "x"}, m)
-	require.Equal(t, []string{"scalar", "steps", "user", "empty", "codes"}, f.Names(), "the widest first")
+	require.Equal(t, []string{"scalar", "steps", "user", "empty", "codes", "text"}, f.Names(), "the widest first")
 	for _, want := range sample() {
 		var got Array
 		switch d := want.Data.(type) {
@@ -55,6 +56,8 @@ func TestRoundTrip(t *testing.T) {
 			got = Array{want.Name, want.Shape, make([]int32, len(d))}
 		case []int64:
 			got = Array{want.Name, want.Shape, make([]int64, len(d))}
+		case []uint8:
+			got = Array{want.Name, want.Shape, make([]uint8, len(d))}
 		}
 		require.NoError(t, f.Read(got))
 		require.Equal(t, want, got)
@@ -64,7 +67,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 	_, err = f.Load("item")
 	require.ErrorContains(t, err, `no array "item"`)
-	require.ErrorContains(t, f.Read(Array{"item", []int{1}, make([]float32, 1)}), `no array "item"; it has scalar, steps, user, empty, codes`)
+	require.ErrorContains(t, f.Read(Array{"item", []int{1}, make([]float32, 1)}), `no array "item"; it has scalar, steps, user, empty, codes, text`)
 	require.ErrorContains(t, f.Read(Array{"user", []int{3, 7}, make([]float32, 21)}), "is F32[7 3], want F32[3 7]")
 	require.ErrorContains(t, f.Read(Array{"user", []int{7, 3}, make([]float64, 21)}), "want F64")
 }

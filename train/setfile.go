@@ -1,0 +1,206 @@
+package train
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/train/weights"
+)
+
+// SetFile is where RunDir keeps the dataset of its run: what a model is measured and
+// asked on where the files that it was trained on are gone.
+const SetFile = "set.safetensors"
+
+// setMeta goes with SetFile, whose arrays are the three sets in compressed rows
+// (train.ptr, train.item, …), the ids as one text with their ends, and features.
+type setMeta struct {
+	Name, Format               string
+	Users, Items, TimeDecimals int
+	Filter, Split              string
+	Given                      bool
+	Notes                      []string
+	Made                       data.Config
+	UserFields, ItemFields     []fieldMeta
+}
+
+type fieldMeta struct {
+	Name string
+	Size int
+}
+
+// saveSet writes what OpenSet reads. The truth of a generated set is not kept.
+func saveSet(path string, d *data.Dataset) error {
+	m := setMeta{
+		Name: d.Name, Format: d.Format, Users: d.Users, Items: d.Items, TimeDecimals: d.TimeDecimals,
+		Filter: d.Filter, Split: d.Split, Given: d.Given, Notes: d.Notes, Made: d.Made,
+	}
+	var all []weights.Array
+	add := func(name string, x any) { all = append(all, weights.Vector(name, x)) }
+	for _, part := range d.Parts() {
+		add(part.Name+".ptr", wideInts(part.Ptr()))
+		add(part.Name+".item", part.Item())
+		if part.Value() != nil {
+			add(part.Name+".value", part.Value())
+		}
+		if part.Time() != nil {
+			add(part.Name+".time", part.Time())
+		}
+	}
+	for what, ids := range map[string][]string{"user": d.UserIDs, "item": d.ItemIDs} {
+		if ids == nil {
+			continue
+		}
+		ends := make([]int64, len(ids))
+		at := 0
+		for i, id := range ids {
+			at += len(id)
+			ends[i] = int64(at)
+		}
+		add(what+".ids", []uint8(strings.Join(ids, "")))
+		add(what+".ends", ends)
+	}
+	for what, fields := range map[string][]data.Field{"user": d.UserFields, "item": d.ItemFields} {
+		for i, f := range fields {
+			name := fmt.Sprintf("%s.field-%d", what, i)
+			if what == "user" {
+				m.UserFields = append(m.UserFields, fieldMeta{f.Name, f.Size})
+			} else {
+				m.ItemFields = append(m.ItemFields, fieldMeta{f.Name, f.Size})
+			}
+			if f.Lo != nil {
+				add(name+".lo", wideInts(f.Lo))
+				add(name+".hi", wideInts(f.Hi))
+			}
+			if f.ID != nil {
+				add(name+".id", f.ID)
+			}
+			if f.Value != nil {
+				add(name+".value", f.Value)
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b weights.Array) int { return strings.Compare(a.Name, b.Name) }) // maps have no order
+	return wrap(weights.Write(path, m, all))
+}
+
+func wideInts(x []int) []int64 {
+	y := make([]int64, len(x))
+	for i, v := range x {
+		y[i] = int64(v)
+	}
+	return y
+}
+
+// OpenSet returns the dataset that the run in a folder was trained on, as the run kept
+// it: without the truth of a generated set.
+func OpenSet(dir string) (*data.Dataset, error) {
+	path := filepath.Join(dir, SetFile)
+	f, err := weights.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("train: %w", err)
+	}
+	defer f.Close()
+	var m setMeta
+	if err := f.Meta(&m); err != nil {
+		return nil, err
+	}
+	r := setReader{f: f}
+	d := &data.Dataset{
+		Name: m.Name, Format: m.Format, Users: m.Users, Items: m.Items, TimeDecimals: m.TimeDecimals,
+		Filter: m.Filter, Split: m.Split, Given: m.Given, Notes: m.Notes, Made: m.Made,
+		Train: r.part("train", m), Valid: r.part("valid", m), Test: r.part("test", m),
+		UserIDs: r.ids("user"), ItemIDs: r.ids("item"),
+		UserFields: r.fields("user", m.UserFields), ItemFields: r.fields("item", m.ItemFields),
+	}
+	if r.err == nil {
+		r.err = errors.Join(d.Validate())
+	}
+	if r.err == nil {
+		r.err = errors.Join(d.Contexts().Validate(), d.Classes().Validate())
+	}
+	if r.err != nil {
+		return nil, fmt.Errorf("train: %s: %w", path, r.err)
+	}
+	return d, nil
+}
+
+// setReader reads arrays and keeps the first error.
+type setReader struct {
+	f   *weights.File
+	err error
+}
+
+// read returns an array, the zero slice where the file has none of that name.
+func read[T any](r *setReader, name string) []T {
+	if r.err != nil || !slices.Contains(r.f.Names(), name) {
+		return nil
+	}
+	a, err := r.f.Load(name)
+	if err != nil {
+		r.err = err
+		return nil
+	}
+	x, ok := a.Data.([]T)
+	if !ok {
+		r.err = fmt.Errorf("array %q is %T", name, a.Data)
+	}
+	return x
+}
+
+func (r *setReader) ints(name string) []int {
+	x := read[int64](r, name)
+	if x == nil {
+		return nil
+	}
+	y := make([]int, len(x))
+	for i, v := range x {
+		if v < 0 || v > math.MaxInt {
+			r.err = fmt.Errorf("array %q holds %d", name, v)
+			return nil
+		}
+		y[i] = int(v)
+	}
+	return y
+}
+
+func (r *setReader) part(name string, m setMeta) *data.Interactions {
+	ptr, item := r.ints(name+".ptr"), read[int32](r, name+".item")
+	value, times := read[float32](r, name+".value"), read[int64](r, name+".time")
+	if r.err != nil {
+		return nil
+	}
+	x, err := data.FromCSR(m.Users, m.Items, ptr, item, value, times)
+	r.err = err
+	return x
+}
+
+func (r *setReader) ids(what string) []string {
+	text, ends := string(read[uint8](r, what+".ids")), read[int64](r, what+".ends")
+	if r.err != nil || ends == nil {
+		return nil
+	}
+	ids := make([]string, len(ends))
+	at := int64(0)
+	for i, end := range ends {
+		if end < at || end > int64(len(text)) {
+			r.err = fmt.Errorf("%s id %d ends at %d", what, i, end)
+			return nil
+		}
+		ids[i], at = text[at:end], end
+	}
+	return ids
+}
+
+func (r *setReader) fields(what string, all []fieldMeta) (fields []data.Field) {
+	for i, f := range all {
+		name := fmt.Sprintf("%s.field-%d", what, i)
+		fields = append(fields, data.Field{Name: f.Name, Size: f.Size, Lo: r.ints(name + ".lo"), Hi: r.ints(name + ".hi"),
+			ID: read[int32](r, name+".id"), Value: read[float32](r, name+".value")})
+	}
+	return fields
+}
