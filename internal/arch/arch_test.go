@@ -22,8 +22,6 @@ var allowed = map[string]string{
 	"internal/kernel": "",
 	"internal/lock":   "",
 	"internal/memory": "",
-	"internal/plot":   "internal/fs",
-	"internal/report": "internal/fs internal/plot",
 	"graph":           "internal/kernel internal/check",
 
 	"losses":           "graph internal/kernel losses/param",
@@ -45,12 +43,12 @@ var allowed = map[string]string{
 }
 
 // The rooms at the end of the flow, by prefix. Nothing outside a room imports
-// it, except that commands show studies.
+// it, except that programs import the commands.
 var (
-	study   = "internal/study/" // imports every package but commands and benchmarks
-	command = "cmd/"            // imports every package
-	bench   = "bench"           // imports every package
-	example = "examples/"       // imports public packages alone
+	command = "cli"       // imports every package but benchmarks; cli/internal are its studies and their pages
+	binary  = "cmd/"      // imports cli alone
+	bench   = "bench"     // imports every package but commands
+	example = "examples/" // imports public packages alone
 )
 
 // TestImports holds the table against the code, both ways: an import that the
@@ -67,7 +65,7 @@ func TestImports(t *testing.T) {
 	for pkg := range allowed {
 		require.Contains(t, imports, pkg, "the table names a package that does not exist")
 	}
-	for _, room := range []string{study, command, bench, example} {
+	for _, room := range []string{command, binary, bench, example} {
 		require.True(t, slices.ContainsFunc(slices.Collect(maps.Keys(imports)), func(p string) bool { return strings.HasPrefix(p, room) }),
 			"room %s is empty", room)
 	}
@@ -98,7 +96,7 @@ func listImports(t *testing.T) map[string][]string {
 }
 
 func inRoom(pkg string) bool {
-	return slices.ContainsFunc([]string{study, command, bench, example}, func(room string) bool { return strings.HasPrefix(pkg, room) })
+	return slices.ContainsFunc([]string{command, binary, bench, example}, func(room string) bool { return strings.HasPrefix(pkg, room) })
 }
 
 // forbidden says why pkg may not import imp, or nothing.
@@ -106,11 +104,18 @@ func forbidden(pkg, imp string) string {
 	in := func(room string) bool { return strings.HasPrefix(pkg, room) }
 	of := func(room string) bool { return strings.HasPrefix(imp, room) }
 	switch {
-	case of(command) && !in(command), of(bench) && !in(bench), of(example):
+	case of(binary), of(bench) && !in(bench), of(example):
 		return "it is at the end of the flow"
-	case of(study) && !in(study) && !in(command):
+	case imp == command && !in(binary) && !in(example):
+		return "commands are for programs"
+	case of(command+"/internal/") && !in(command):
 		return "studies are shown by commands alone"
-	case in(command), in(bench), in(study):
+	case in(binary):
+		if imp != command {
+			return "a program is its commands"
+		}
+		return ""
+	case in(command), in(bench):
 		return ""
 	case in(example):
 		if strings.HasPrefix(imp, "internal/") {
@@ -132,14 +137,20 @@ func TestForbidden(t *testing.T) {
 		{"losses", "graph", true},
 		{"graph", "losses", false},
 		{"data", "graph", false},
-		{"train", "internal/study/risk", false},
-		{"cmd/fenchel", "internal/study/risk", true},
-		{"internal/study/risk", "train", true},
-		{"internal/study/risk", "bench", false},
+		{"train", "cli/internal/study/risk", false},
+		{"cli", "cli/internal/study/risk", true},
+		{"cli/internal/study/risk", "train", true},
+		{"cli/internal/study/risk", "cli", false},
+		{"cli/internal/study/risk", "bench", false},
+		{"cmd/fenchel", "cli", true},
+		{"cmd/fenchel", "train", false},
+		{"train", "cli", false},
 		{"examples/quickstart", "train", true},
+		{"examples/quickstart", "cli", true},
 		{"examples/quickstart", "internal/kernel", false},
 		{"bench", "internal/kernel", true},
-		{"cmd/fenchel", "bench", false},
+		{"bench", "cli", false},
+		{"cli", "bench", false},
 		{"unheard-of", "graph", false},
 	} {
 		require.Equal(t, c.ok, forbidden(c.pkg, c.imp) == "", "%s → %s", c.pkg, c.imp)

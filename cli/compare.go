@@ -1,0 +1,313 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fenchel-ml/fenchel/cli/internal/report"
+	"github.com/fenchel-ml/fenchel/cli/internal/study/compare"
+	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/internal/fs"
+	"github.com/fenchel-ml/fenchel/train"
+)
+
+func init() { commands = append(commands, newCompare) }
+
+// compareServe is the hidden first argument of a run's process.
+const compareServe = "serve-run"
+
+// varied are the flags of a single run that a comparison has its own for.
+var varied = map[string]string{"loss": "--losses", "candidates": "--losses LOSS@CANDIDATES", "seed": "--seeds", "model": "--models", rateFlag: "--tune lr=RATE"}
+
+func newCompare(s streams) *cobra.Command {
+	var (
+		flags        *configFlags
+		c            = compare.Config{Parallel: 1, Resamples: 2000}
+		losses, tune []string
+		seeds        = textValue{text: "0-2", kind: "n"}
+		markdown     string
+		out          outputFlags
+	)
+	var groups strings.Builder
+	for _, g := range compare.Groups() {
+		fmt.Fprintf(&groups, "  %-8s  %s\n", g[0], g[1])
+	}
+	cmd := &cobra.Command{
+		Use:   "compare",
+		Short: "Train losses side by side, and say which differences are more than chance",
+		Long: `compare trains every loss of a list at every seed, on the same split and budget,
+each run in a process of its own. It prints one table: metrics as mean ± standard
+deviation over seeds, the difference from the baseline with a bootstrap interval
+paired over users, seconds per epoch, seconds to 95 % of the best, and peak memory.
+The report adds courses, quality against cost, recall by popularity, and what
+theory says of each loss, beside where the experiment disagrees.
+
+--losses takes losses with commas between, each LOSS or LOSS@CANDIDATES, and may be
+repeated. These names stand for several:
+
+` + groups.String() + `
+--tune NAME=V1,V2 tries values on the valid split with the first seed, and may be
+repeated for a grid; one value sets it. NAME is temperature (a loss of cosines has
+its own; that of softmax:tau=0.1 or the like multiplies), reg, a parameter of the
+optimizer such as lr, or a path such as model.dim.
+
+Runs are kept in the folder runs of --out. Started again, the same command takes
+those that have ended and goes on with the rest. Ctrl-C ends the runs after the
+step under way and reports what was reached. A run whose training became NaN is
+reported in its row; the others go on.`,
+		Args: arguments(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			for name, use := range varied {
+				if cmd.Flags().Changed(name) {
+					return usagef("--%s: a comparison varies it; use %s", name, use)
+				}
+			}
+			given, err := comparisonOf(cmd, flags, losses, seeds.text, &out)
+			if err != nil {
+				return err
+			}
+			c.Base, c.Losses, c.Seeds, c.Dir, c.Runner = given.Base, given.Losses, given.Seeds, given.Dir, given.Runner
+			for _, text := range tune {
+				axis, err := compare.ParseAxis(text)
+				if err != nil {
+					return usagef("--tune: %w", err)
+				}
+				c.Tune = append(c.Tune, axis)
+			}
+			if err := c.Validate(); err != nil {
+				return usageError{err}
+			}
+			return runCompare(cmd, s, c, out, markdown)
+		},
+	}
+	flags = addConfigFlags(cmd)
+	refuseRanks(cmd)
+	for name := range varied {
+		must(cmd.Flags().MarkHidden(name))
+	}
+	f := cmd.Flags()
+	f.StringArrayVar(&losses, "losses", nil, "losses with commas between, each LOSS or LOSS@CANDIDATES, or exact, sampled, all; may be repeated")
+	f.Var(&seeds, "seeds", "seeds, such as 0,1,5 or 0-2")
+	f.StringArrayVar(&c.Models, "models", nil, "model; may be repeated (default mf)")
+	f.StringVar(&c.Baseline, "baseline", "", "entry of --losses that the others are held against (default softmax, else the first)")
+	f.StringArrayVar(&tune, "tune", nil, "setting and values to choose from on valid, such as lr=0.003,0.01; may be repeated")
+	addWhole(f, &c.Budget.Steps, "steps", 1, compare.MaxSteps, "budget of each run in steps, instead of --epochs")
+	addReal(f, &c.Budget.Seconds, "seconds", positive, "budget of each run in seconds of training, instead of --epochs")
+	addWhole(f, &c.Parallel, "parallel", 1, compare.MaxParallel, "runs at a time; more share the machine, and their seconds say less")
+	f.BoolVar(&c.Force, "force", false, "run even where the estimated memory is not available")
+	addWhole(f, &c.Resamples, "resamples", compare.MinResamples, compare.MaxResamples, "resamples of the bootstrap")
+	addSeed(f, &c.BootstrapSeed, "bootstrap-seed", "seed of the bootstrap")
+	f.StringVar(&markdown, "markdown", "", "file to write the table to, as Markdown")
+	out.add(cmd)
+	f.Lookup("out").Usage = "folder of the runs, " + report.HTMLFile + " and " + report.JSONFile + " (default one under " + runsFolder + ", by the data's name)"
+	must(cmd.MarkFlagFilename("markdown", "md"))
+	must(cmd.RegisterFlagCompletionFunc("losses", completeSpecs("loss", "composition")))
+	must(cmd.RegisterFlagCompletionFunc("baseline", completeSpecs("loss", "composition")))
+	must(cmd.RegisterFlagCompletionFunc("tune", complete(func() []string {
+		names := []string{"temperature=", "reg=", "lr=", "l2=", "decay="}
+		for _, path := range train.Paths() {
+			if strings.HasPrefix(path, "model.") || strings.HasPrefix(path, "train.") && path != "train.seed" {
+				names = append(names, path+"=")
+			}
+		}
+		return names
+	})))
+	must(cmd.RegisterFlagCompletionFunc("models", completeSpecs("model")))
+	cmd.AddCommand(&cobra.Command{
+		Use: compareServe, Hidden: true, Args: arguments(0, 0),
+		Short: "Execute one run of a comparison, which is read from standard input",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			// A parent that is killed closes the pipes: what cannot be told must not end the
+			// run before it has saved what it reached.
+			signal.Ignore(syscall.SIGPIPE)
+			return compare.Serve(cmd.Context(), s.in, s.out)
+		},
+	})
+	return cmd
+}
+
+// comparisonOf returns what the flags of a command that compares losses say: Base,
+// Losses, Seeds, Dir and Runner, a process for each run. Without a folder in out it
+// is one under runsFolder, named by the command and the data.
+func comparisonOf(cmd *cobra.Command, flags *configFlags, losses []string, seeds string, out *outputFlags) (c compare.Config, err error) {
+	if c.Base, err = flags.config(); err != nil {
+		return c, err
+	}
+	for _, text := range losses {
+		c.Losses = append(c.Losses, compare.ParseLosses(text)...)
+	}
+	if c.Seeds, err = parseSeeds(seeds); err != nil {
+		return c, usagef("--seeds: %w", err)
+	}
+	if out.dir == "" {
+		if cmd.Flags().Changed("out") {
+			return c, usagef(`--out: "" is no folder; leave the flag out for one under %s`, runsFolder)
+		}
+		out.dir = filepath.Join(runsFolder, cmd.Name()+"-"+fileName(filepath.Base(c.Base.Filled().Data.Source)))
+	}
+	c.Dir = filepath.Join(out.dir, "runs")
+	self, err := os.Executable()
+	if err != nil {
+		return c, err
+	}
+	c.Runner = compare.Child(self, "compare", compareServe)
+	return c, nil
+}
+
+// parseSeeds reads "0,1,5" and "0-2".
+func parseSeeds(text string) (seeds []uint64, err error) {
+	for part := range strings.SplitSeq(text, ",") {
+		low, high, isRange := strings.Cut(strings.TrimSpace(part), "-")
+		if !isRange {
+			high = low
+		}
+		a, errA := strconv.ParseUint(low, 10, 64)
+		b, errB := strconv.ParseUint(high, 10, 64)
+		if errA != nil || errB != nil || b < a || b-a >= 1000 {
+			return nil, fmt.Errorf("%q is neither a number nor a short range such as 0-2", part)
+		}
+		for n := range b - a + 1 {
+			seeds = append(seeds, a+n)
+		}
+	}
+	return seeds, nil
+}
+
+func runCompare(cmd *cobra.Command, s streams, c compare.Config, out outputFlags, markdown string) error {
+	set, err := data.Load(c.Base.Data.Config())
+	if err != nil {
+		return fmt.Errorf("--data: %w", err)
+	}
+	if _, err := runFolder(out.dir, c.Base, set); err != nil {
+		return fmt.Errorf("--out: %w", err)
+	}
+	watch := &compareWatch{s: s}
+	res, err := compare.Run(cmd.Context(), c, set, watch.observe)
+	watch.clear()
+	if err != nil {
+		return err
+	}
+	page := report.Report{
+		Title: "Comparison of losses on " + set.Name,
+		Facts: []report.Fact{
+			{Name: "data", Value: fmt.Sprintf("%s: %d users, %d items, %d train interactions", set.Name, set.Users, set.Items, set.Train.Len())},
+			{Name: "split", Value: fmt.Sprintf("%s, hash %.12s", set.Split, res.Split)},
+			{Name: "budget", Value: res.Budget + " a run"},
+			{Name: "training", Value: fmt.Sprintf("%.0f s in runs, %.0f s in tuning", res.TrainSeconds, res.TuneSeconds)},
+		},
+		Sections: []report.Section{res.Section()},
+	}
+	for _, note := range set.Notes {
+		page.Facts = append(page.Facts, report.Fact{Name: "note", Value: note})
+	}
+	if markdown != "" {
+		if err := fs.WriteBytes(markdown, res.Markdown("fenchel "+strings.Join(os.Args[1:], " "))); err != nil {
+			return fmt.Errorf("--markdown: %w", err)
+		}
+	}
+	if err := out.emit(s, page, func(w io.Writer) { printCompare(w, res) }); err != nil {
+		return err
+	}
+	failed := 0
+	for i := range res.Rows {
+		failed += len(res.Rows[i].Failed)
+	}
+	switch {
+	case res.Interrupted:
+		return cmd.Context().Err()
+	case failed > 0:
+		return fmt.Errorf("%d of %d runs failed; the notes say how", failed, len(res.Rows)*len(res.Seeds))
+	}
+	return nil
+}
+
+func printCompare(w io.Writer, res *compare.Result) {
+	brief := res.Table(true)
+	t := newTable(brief.Head...)
+	for i, h := range t.head {
+		t.head[i] = strings.ToUpper(h)
+	}
+	for _, row := range brief.Rows {
+		cells := make([]any, len(row))
+		for i, c := range row {
+			cells[i] = c
+		}
+		t.add(cells...)
+	}
+	t.print(w, "")
+	fmt.Fprintln(w)
+	for _, n := range res.Notes() {
+		fmt.Fprintln(w, n)
+	}
+}
+
+// A compareWatch tells of a comparison on standard error: a line per run, and on a
+// terminal the epoch under way below it.
+type compareWatch struct {
+	s       streams
+	started time.Time
+	width   int // of the line to be drawn over
+}
+
+func (c *compareWatch) observe(e compare.Event) {
+	switch e := e.(type) {
+	case *compare.Planned:
+		what := "runs"
+		if e.Tuning {
+			what = "tuning runs"
+		}
+		c.started = time.Now()
+		fmt.Fprintf(c.s.err, "%d %s to do, %d done before\n", e.Runs, what, e.Recalled)
+	case *compare.Progressed:
+		if !c.s.terminal {
+			return
+		}
+		of := ""
+		if e.Epochs > 0 {
+			of = "/" + strconv.Itoa(e.Epochs)
+		}
+		c.clear()
+		line := fmt.Sprintf("%s seed %d: epoch %d%s, %s %.4f, %.1f s", e.Name, e.Seed, e.Epoch, of, e.Metric, e.Value, e.Seconds)
+		c.width = len(line)
+		fmt.Fprint(c.s.err, line)
+	case *compare.Ended:
+		c.clear()
+		fmt.Fprintf(c.s.err, "%*d/%d  %s seed %d: ", len(strconv.Itoa(e.Runs)), e.Done, e.Runs, e.Name, e.Seed)
+		switch {
+		case e.Err != nil:
+			fmt.Fprint(c.s.err, "failed: ", data.EscapeText(e.Err.Error()))
+		case e.Outcome.Failed != "":
+			fmt.Fprint(c.s.err, "failed: ", data.EscapeText(e.Outcome.Failed))
+		default:
+			for _, x := range []struct {
+				split  string
+				values []train.Value
+			}{{"valid", e.Outcome.Valid}, {"test", e.Outcome.Test}} {
+				if len(x.values) > 0 {
+					fmt.Fprintf(c.s.err, "%s %s %.4f, ", x.values[0].Name, x.split, x.values[0].Value)
+				}
+			}
+			fmt.Fprintf(c.s.err, "%.1f s", e.Outcome.Seconds)
+		}
+		if left := e.Runs - e.Done; left > 0 {
+			fmt.Fprintf(c.s.err, "; about %s left", (time.Since(c.started) / time.Duration(e.Done) * time.Duration(left)).Round(time.Second))
+		}
+		fmt.Fprintln(c.s.err)
+	}
+}
+
+func (c *compareWatch) clear() {
+	if c.width > 0 {
+		fmt.Fprintf(c.s.err, "\r%s\r", strings.Repeat(" ", c.width))
+		c.width = 0
+	}
+}

@@ -1,0 +1,96 @@
+package cli
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestCompare: runs in processes of their own, each with a peak of memory; then
+// the same command has nothing to do; then Ctrl-C of a longer one leaves what the
+// next goes on from.
+func TestCompare(t *testing.T) {
+	t.Setenv(asCommand, "1") // the children are this binary
+	dir := t.TempDir()
+	small := []string{"--data", "demo:users=200,items=100,per-user=20", "--dim", "8", "--seeds", "1-2", "--resamples", "100", "--out", filepath.Join(dir, "a")}
+	args := append([]string{"compare", "--losses", "softmax,hinge", "--losses", "softmax@sampled:n=4,sampler=popularity", "--epochs", "3",
+		"--markdown", filepath.Join(dir, "t.md")}, small...)
+	code, out, stderr := execute(t, args...)
+	require.Equal(t, exitOK, code, stderr)
+	require.Contains(t, stderr, "6 runs to do, 0 done before")
+	require.Regexp(t, `(?m)^softmax +2/2 +0\.\d{4} ± 0\.\d{4} .*baseline`, out)
+	require.Regexp(t, `(?m)^softmax@sampled:n=4,sampler=popularity +2/2 `, out)
+	var rep struct {
+		Sections []struct {
+			Data struct {
+				Rows []struct {
+					Name string
+					Peak int64 `json:"peak_bytes"`
+				}
+			}
+		}
+	}
+	require.NoError(t, json.Unmarshal(readFile(t, filepath.Join(dir, "a", "report.json")), &rep))
+	require.Len(t, rep.Sections[0].Data.Rows, 3)
+	if runtime.GOOS == "linux" {
+		for _, row := range rep.Sections[0].Data.Rows {
+			require.Greater(t, row.Peak, int64(4<<20), row.Name)
+			require.Less(t, row.Peak, int64(1<<30), row.Name)
+		}
+	}
+	md := string(readFile(t, filepath.Join(dir, "t.md")))
+	require.Contains(t, md, "| hinge | 2/2 | ")
+
+	code, again, stderr := execute(t, args...)
+	require.Equal(t, exitOK, code, stderr)
+	require.Contains(t, stderr, "0 runs to do, 6 done before")
+	require.Equal(t, out, again)
+
+	cmd := process(t, append([]string{"compare", "--losses", "softmax", "--epochs", "100000"}, small...)...)
+	var o, e strings.Builder
+	cmd.Stdout, cmd.Stderr = &o, &e
+	require.NoError(t, cmd.Start())
+	runs := filepath.Join(dir, "a", "runs")
+	require.Eventually(t, func() bool { // beside the six runs that have ended one has begun
+		folders := 0
+		entries, _ := os.ReadDir(runs)
+		for _, f := range entries {
+			if f.IsDir() {
+				if _, err := os.Stat(filepath.Join(runs, f.Name(), "metrics.jsonl")); err == nil {
+					folders++
+				}
+			}
+		}
+		return folders == 7
+	}, 20*time.Second, 20*time.Millisecond)
+	require.NoError(t, cmd.Process.Signal(os.Interrupt))
+	require.Error(t, cmd.Wait())
+	require.Equal(t, exitInterrupted, cmd.ProcessState.ExitCode(), e.String())
+	require.Contains(t, o.String(), "Interrupted")
+	checkpoints, err := filepath.Glob(filepath.Join(runs, "*", "checkpoint.safetensors"))
+	require.NoError(t, err)
+	require.Len(t, checkpoints, 1)
+}
+
+func TestCompareUsage(t *testing.T) {
+	for _, c := range []struct{ args, want string }{
+		{"", "name losses, or one of exact, sampled, all"},
+		{"--losses sofmax", "unknown loss"},
+		{"--losses softmax --loss rg2", "use --losses"},
+		{"--losses softmax --lr 0.1", "use --tune lr=RATE"},
+		{"--losses softmax --seeds 2-1", "--seeds"},
+		{"--losses softmax --tune lr", "--tune"},
+		{"--losses softmax --steps 5 --epochs 3", "exclude each other"},
+		{"--losses softmax --baseline hinge", "is not compared; the choices are softmax"},
+	} {
+		code, _, stderr := execute(t, append([]string{"compare"}, strings.Fields(c.args)...)...)
+		require.Equal(t, exitUsage, code, "%s: %s", c.args, stderr)
+		require.Contains(t, stderr, c.want)
+	}
+}

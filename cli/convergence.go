@@ -1,0 +1,145 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"math"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fenchel-ml/fenchel/cli/internal/report"
+	"github.com/fenchel-ml/fenchel/cli/internal/study/convergence"
+	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/losses"
+)
+
+func init() { commands = append(commands, newConvergence) }
+
+func newConvergence(s streams) *cobra.Command {
+	var (
+		c     = convergence.TabularConfig{}.Filled()
+		out   outputFlags
+		flags *configFlags
+		real  bool
+	)
+	c.Losses = nil
+	var texts []string
+	cmd := &cobra.Command{
+		Use:   "convergence",
+		Short: "Measure how fast gradient descent is under each loss, beside its declared conditioning",
+		Long: `convergence runs gradient descent on a table of free scores: the truth is Zipf(1)
+over C classes, scores start at 0, the step is 1/β with the loss's declared
+smoothness β, and descent ends when the conditional risk is within --excess of its
+minimum. Beside the iterations stand the condition number κ that the loss declares,
+the one measured at the minimiser, and the iterations that β over the least
+curvature predicts. A second table shows how the gradient dies on one label.
+
+With --train it also trains a model on a data set with each loss of --train-loss
+and records loss, gradient norm, and how many classes have a gradient, by epoch.
+The settings of train apply.`,
+		Args: arguments(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := c.Validate(); err != nil {
+				return usageError{err}
+			}
+			for _, text := range texts {
+				if _, err := losses.Parse(text); err != nil {
+					return usagef("--train-loss: %w", err)
+				}
+			}
+			cfg, err := flags.config()
+			if err != nil {
+				return err
+			}
+			ctx := cmd.Context()
+			ds, err := convergence.Tabular(ctx, c)
+			if err != nil {
+				return err
+			}
+			hs, err := convergence.HardLabel(ctx, c)
+			if err != nil {
+				return err
+			}
+			var traces []convergence.Trace
+			if real {
+				set, err := data.Load(cfg.Data.Config())
+				if err != nil {
+					return err
+				}
+				if traces, err = convergence.Train(ctx, cfg, set, texts); err != nil {
+					return err
+				}
+			}
+			section := convergence.Section(c, ds, hs, traces)
+			if err := out.emit(s, report.Report{Title: "Convergence of losses", Sections: []report.Section{section}}, func(w io.Writer) {
+				printConvergence(w, ds, hs, traces)
+			}); err != nil {
+				return err
+			}
+			return ctx.Err() // interrupted, with what was recorded
+		},
+	}
+	flags = addConfigFlags(cmd)
+	refuseRanks(cmd)
+	f := cmd.Flags()
+	f.StringArrayVar(&c.Losses, "tabular-loss", nil, "loss of the table; may be repeated; all losses unless given")
+	addWholes(f, &c.Classes, "classes", convergence.MinClasses, convergence.MaxClasses, "sizes of the table")
+	addReal(f, &c.Excess, "excess", positive, "excess risk at which descent is done")
+	addWhole(f, &c.Iterations, "iterations", 1, convergence.MaxIterations, "the most to spend on one descent")
+	f.BoolVar(&real, "train", false, "train with each --train-loss too")
+	f.StringArrayVar(&texts, "train-loss", []string{"softmax", "entmax", "sparsemax", "rg2", "bce"}, "loss to train with; may be repeated")
+	out.add(cmd)
+	must(cmd.RegisterFlagCompletionFunc("tabular-loss", complete(losses.Names)))
+	must(cmd.RegisterFlagCompletionFunc("train-loss", complete(losses.Names)))
+	return cmd
+}
+
+func printConvergence(w io.Writer, ds []convergence.Descent, hs []convergence.Hard, traces []convergence.Trace) {
+	t := newTable("LOSS", "C", "BETA", "KAPPA DECLARED", "KAPPA MEASURED", "ITERATIONS", "PREDICTED", "NOTE")
+	for _, d := range ds {
+		if d.Skipped != "" {
+			t.add(d.Loss, d.Classes, number(d.Beta).or(none), none, none, none, none, d.Skipped)
+			continue
+		}
+		note := ""
+		if !d.Reached {
+			note = fmt.Sprintf("excess %.3g", float64(d.Excess))
+		}
+		t.add(d.Loss, d.Classes, number(d.Beta).or(none), number(d.Declared).or(none), number(d.Measured).or(none),
+			d.Iterations, math.Ceil(float64(d.Predicted)), note)
+	}
+	t.print(w, "")
+	fmt.Fprintln(w)
+	t = newTable("ONE LABEL", "MARGIN", "GRADIENT 0 AFTER", "EXPONENT IN T")
+	for _, h := range hs {
+		zero := none
+		if h.Zero >= 0 {
+			zero = fmt.Sprint(h.Zero)
+		}
+		t.add(h.Loss, number(h.Margin).or(none), zero, number(h.Slope).or(none))
+	}
+	t.print(w, "")
+	for _, tr := range traces {
+		fmt.Fprintf(w, "\n%s\n", tr.Loss)
+		t := newTable("EPOCH", "LOSS", "GRADIENT", "SUPPORT", "SECONDS")
+		for _, p := range tr.Points {
+			t.add(p.Epoch, number(p.Loss).or(none), number(p.GradNorm).or(none), number(p.Support).or(none), number(p.Seconds).or(none))
+		}
+		t.print(w, "  ")
+		if tr.Fault != "" {
+			fmt.Fprintf(w, "  ended early: %s\n", tr.Fault)
+		}
+	}
+	disagree := 0
+	for _, v := range convergence.Verdicts(ds) {
+		if v.Kind == report.Disagrees {
+			disagree++
+			fmt.Fprintf(w, "\nDISAGREES  %s", v.Text)
+		}
+	}
+	if disagree == 0 {
+		fmt.Fprintln(w, "\nno declared conditioning is contradicted")
+	} else {
+		fmt.Fprintln(w)
+	}
+}

@@ -1,0 +1,107 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fenchel-ml/fenchel/data"
+)
+
+func init() { commands = append(commands, newData) }
+
+// dataCommands are the subcommands of data; each file's init appends its own.
+var dataCommands = []func(streams) *cobra.Command{newDescribe}
+
+func newData(s streams) *cobra.Command {
+	cmd := group("data", "Get, look into, convert and split data sets")
+	for _, newCommand := range dataCommands {
+		cmd.AddCommand(newCommand(s))
+	}
+	return cmd
+}
+
+func newDescribe(s streams) *cobra.Command {
+	var (
+		c      data.Config
+		asJSON bool
+	)
+	cmd := &cobra.Command{
+		Use:   "describe [SOURCE]",
+		Short: "Print the sizes, splits and skew of a data set",
+		Long: `describe loads a source as a training run would and prints what it holds.
+
+SOURCE is a file or a directory of train, valid and test files (plain or gzip),
+or a generated set such as "demo" (the default) or "demo:users=500". The hash
+names the split: runs of one hash trained and were measured on the same pairs.
+The Gini coefficient of item popularity is 0 where all items are equally popular
+and nears 1 where one item has all interactions.
+
+Formats:
+` + formatDocs() + `
+Splits:
+` + splitDocs(),
+		Args: arguments(0, 1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				c.Source = args[0]
+			}
+			if err := c.Validate(); err != nil {
+				return usageError{err}
+			}
+			d, err := data.Load(c)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(s.out, d.Describe())
+			}
+			fmt.Fprint(s.out, d.Describe())
+			return nil
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&c.Format, "format", "", "format of the files; default: recognised by content")
+	f.StringVar(&c.Split, "split", "", "how to split; default: as the files say, else "+data.DefaultSplit)
+	addOptionalReal(f, &c.MinRating, "min-rating", minRatingUsage)
+	addWhole(f, &c.Core, "core", 0, data.MaxCore, "keep the users and items with at least this many interactions; 0 keeps all")
+	f.BoolVar(&asJSON, "json", false, "print JSON")
+	must(cmd.RegisterFlagCompletionFunc("format", completeSpecs("format")))
+	must(cmd.RegisterFlagCompletionFunc("split", complete(splitExamples)))
+	return cmd
+}
+
+const minRatingUsage = "keep the interactions of at least this rating, which may be 0; all unless given"
+
+// splitExamples are texts of splits, for completion.
+func splitExamples() []string {
+	var texts []string
+	for _, k := range data.SplitKinds() {
+		texts = append(texts, k.Examples...)
+	}
+	return texts
+}
+
+// must panics on an error that only a mistake of this package can cause.
+func must(err error) {
+	if err != nil {
+		panic("fenchel: " + err.Error())
+	}
+}
+
+func formatDocs() string {
+	var b strings.Builder
+	for _, f := range data.Formats() {
+		fmt.Fprintf(&b, "  %s\n      %s\n", f.Name, f.Doc)
+	}
+	return b.String()
+}
+
+func splitDocs() string {
+	var b strings.Builder
+	for _, k := range data.SplitKinds() {
+		fmt.Fprintf(&b, "  %s\n      %s\n", k.Usage, k.Doc)
+	}
+	return b.String()
+}

@@ -1,0 +1,188 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/train"
+	"github.com/fenchel-ml/fenchel/train/metric"
+)
+
+func init() { commands = append(commands, newEval) }
+
+func newEval(s streams) *cobra.Command {
+	var (
+		c       runSource
+		items   rankedItems
+		splits  []string
+		metrics []string
+		asJSON  bool
+	)
+	cmd := &cobra.Command{
+		Use:   "eval RUN",
+		Short: "Measure a trained model",
+		Long: `eval loads the model of a run folder and its data, and prints metrics of a ranking
+of all items by the run's loss. Items of the train split, and of valid when measuring test, are
+masked; the means are over the users that have relevant items. The split "train"
+is measured without a mask. Items without a training pair, of which the model learned
+nothing, are left out unless --items all; where a user has such an item in the split,
+it counts as missed.
+
+Metrics:
+` + metricDocs(),
+		Args: arguments(1, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			for _, split := range splits {
+				if !slices.Contains(splitNames, split) {
+					return usagef("--split: unknown split %q; the choices are %s", split, strings.Join(splitNames, ", "))
+				}
+			}
+			if cmd.Flags().Changed("split") && len(splits) == 0 {
+				return usagef("--split: want at least one of %s", strings.Join(splitNames, ", "))
+			}
+			var ms []metric.At
+			if cmd.Flags().Changed("metrics") {
+				var err error
+				if ms, err = metric.ParseAll(metrics); err != nil {
+					return usagef("--metrics: %w", err)
+				}
+				if len(ms) == 0 {
+					return usagef("--metrics: want at least one")
+				}
+			}
+			if err := items.validate(); err != nil {
+				return err
+			}
+			return runEval(cmd.Context(), s, args[0], c, items, splits, ms, asJSON)
+		},
+	}
+	c.addFlags(cmd)
+	items.addFlag(cmd)
+	f := cmd.Flags()
+	f.StringSliceVar(&splits, "split", nil, "splits to measure: train, valid, test (default valid and test, where they have interactions)")
+	f.StringSliceVar(&metrics, "metrics", nil, "metrics, such as recall@20,ndcg@20 (default those of the run)")
+	f.BoolVar(&asJSON, "json", false, "print JSON")
+	must(cmd.RegisterFlagCompletionFunc("split", complete(func() []string { return splitNames })))
+	must(cmd.RegisterFlagCompletionFunc("metrics", completeMetrics))
+	return cmd
+}
+
+var splitNames = []string{"train", "valid", "test"}
+
+func metricDocs() string {
+	var b strings.Builder
+	for _, m := range metric.All() {
+		fmt.Fprintf(&b, "  %s@K\n      %s\n", m.Name, m.Doc)
+	}
+	return b.String()
+}
+
+// A runSource says where to find the data of a run folder.
+type runSource struct{ data string }
+
+func (c *runSource) addFlags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&c.data, "data", "", "where the run's data are now (default where they were, else as the run kept them)")
+	must(cmd.RegisterFlagCompletionFunc("data", completeSource))
+	cmd.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return nil, cobra.ShellCompDirectiveFilterDirs
+	}
+}
+
+// open loads what the run in a folder reached, and its data: where the files are gone,
+// as the run kept them.
+func (c *runSource) open(s streams, folder string) (*train.Trained, *data.Dataset, error) {
+	cfg, err := train.LoadConfig(folder)
+	if err != nil {
+		return nil, nil, err
+	}
+	if c.data != "" {
+		cfg.Data.Source = c.data
+	}
+	set, err := data.Load(cfg.Data.Config())
+	switch {
+	case err != nil && c.data != "":
+		return nil, nil, fmt.Errorf("--data: %w", err)
+	case err != nil: // the files may be gone; the run has kept what it was trained on
+		kept, keptErr := train.OpenSet(folder)
+		if keptErr != nil {
+			return nil, nil, fmt.Errorf("%w; say with --data where the run's data are now (and the run kept none: %w)", err, keptErr)
+		}
+		fmt.Fprintf(s.err, "%v: reading what the run kept of its data\n", err)
+		set = kept
+	}
+	trained, err := train.Open(folder, set)
+	return trained, set, err
+}
+
+// rankedItems says which items a command ranks, "" as the run's settings do.
+type rankedItems string
+
+func (r *rankedItems) addFlag(cmd *cobra.Command) {
+	cmd.Flags().StringVar((*string)(r), itemsFlag, "", itemsUsage+" (default as the run was measured)")
+	must(cmd.RegisterFlagCompletionFunc(itemsFlag, complete(train.ItemsChoices)))
+}
+
+func (r rankedItems) validate() error {
+	if r == "" {
+		return nil
+	}
+	if err := train.CheckItems(string(r)); err != nil {
+		return usagef("--%s: %w", itemsFlag, err)
+	}
+	return nil
+}
+
+// of has a model rank them.
+func (r rankedItems) of(t *train.Trained) {
+	if r != "" {
+		t.Config.Eval.Items = string(r)
+	}
+}
+
+func runEval(ctx context.Context, s streams, folder string, c runSource, items rankedItems, splits []string, ms []metric.At, asJSON bool) error {
+	trained, set, err := c.open(s, folder)
+	if err != nil {
+		return err
+	}
+	items.of(trained)
+	if ms == nil {
+		if ms, err = metric.ParseAll(trained.Config.Eval.Metrics); err != nil {
+			return err
+		}
+	}
+	if len(splits) == 0 {
+		for _, part := range set.Parts() {
+			if part.Name != "train" && part.Len() > 0 {
+				splits = append(splits, part.Name)
+			}
+		}
+		if len(splits) == 0 {
+			return fmt.Errorf("%s has neither valid nor test interactions; measure the train split with --split train", set.Name)
+		}
+	}
+	var all []splitScores
+	for _, split := range splits {
+		scores, err := trained.Evaluate(ctx, set, split, ms)
+		if err != nil {
+			return err
+		}
+		found, err := scoresOf(set, scores)
+		if err != nil {
+			return err
+		}
+		all = append(all, found)
+	}
+	if asJSON {
+		return printJSON(s.out, all)
+	}
+	printScores(s.out, all)
+	return nil
+}

@@ -1,0 +1,304 @@
+// Package report writes what was measured as one HTML file that needs no network
+// and no script, and as JSON beside it.
+//
+// A report is a list of sections, a section a list of blocks: text, tables,
+// figures of package plot, verdicts, and theory cards. The page follows the
+// reader's colour scheme, and reads at a phone's width: tables scroll inside
+// their own frame, figures shrink.
+package report
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html/template"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/fenchel-ml/fenchel/cli/internal/plot"
+	"github.com/fenchel-ml/fenchel/internal/fs"
+)
+
+// A Report is one page.
+type Report struct {
+	Title    string    `json:"title"`
+	Lead     string    `json:"lead,omitempty"` // one paragraph under the title
+	Facts    []Fact    `json:"facts"`          // what was run on what
+	Sections []Section `json:"sections"`
+}
+
+// A Fact is a name and a value.
+type Fact struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// A Section is one part of the page, with an entry in its contents.
+type Section struct {
+	Title  string  `json:"title"`
+	Blocks []Block `json:"blocks"`
+
+	// Data is what the section shows, whole, for programs: in the JSON alone.
+	Data any `json:"data,omitempty"`
+}
+
+// A Block is one of Text, Table, Figure, Verdicts and Cards.
+type Block interface {
+	block() (html template.HTML, err error)
+}
+
+// Text is paragraphs, separated by blank lines.
+type Text string
+
+// A Table is a table of texts. Columns whose every cell is a number, a number ±
+// a number, or empty, stand flush right.
+type Table struct {
+	Title string     `json:"title,omitempty"`
+	Head  []string   `json:"head"`
+	Rows  [][]string `json:"rows"`           // each as long as Head
+	Note  string     `json:"note,omitempty"` // below the table
+	Mark  []int      `json:"mark,omitempty"` // rows that stand out
+}
+
+// A Figure is a figure with a caption.
+type Figure struct {
+	Figure  plot.Figure
+	Caption string
+}
+
+// MarshalJSON writes the caption: the numbers are in the section's data.
+func (f Figure) MarshalJSON() ([]byte, error) {
+	return json.Marshal(map[string]string{"figure": f.Caption})
+}
+
+// A Verdict is a statement of theory held against a measurement.
+type Verdict struct {
+	Kind   Kind   `json:"kind"`
+	Text   string `json:"text"`
+	Detail string `json:"detail,omitempty"`
+}
+
+// A Kind is how a verdict came out.
+type Kind string
+
+// The kinds.
+const (
+	Agrees    Kind = "agrees"
+	Disagrees Kind = "disagrees"
+	Open      Kind = "open" // the measurement decides nothing
+)
+
+// Verdicts is a list of verdicts; disagreements stand first, agreements fold.
+type Verdicts []Verdict
+
+// A Card is what is known of one thing.
+type Card struct {
+	Title string `json:"title"`
+	Lead  string `json:"lead"`
+	Facts []Fact `json:"facts"`
+}
+
+// Cards is a grid of cards.
+type Cards []Card
+
+//go:embed page.html
+var pageText string
+
+//go:embed blocks.html
+var blocksText string
+
+var (
+	page   = template.Must(template.New("page").Parse(pageText))
+	blocks = template.Must(template.New("blocks").Funcs(template.FuncMap{
+		"paragraphs": func(t Text) []string { return strings.Split(strings.TrimSpace(string(t)), "\n\n") },
+		"pieces":     pieces,
+	}).Parse(blocksText))
+)
+
+// pieces cuts a text where a line may end: after the punctuation of specs.
+func pieces(s string) []string {
+	var all []string
+	start := 0
+	for i, r := range s {
+		if strings.ContainsRune(":,=@", r) {
+			all = append(all, s[start:i+1])
+			start = i + 1
+		}
+	}
+	return append(all, s[start:])
+}
+
+func render(name string, data any) (template.HTML, error) {
+	var b bytes.Buffer
+	if err := blocks.ExecuteTemplate(&b, name, data); err != nil {
+		return "", fmt.Errorf("report: %s: %w", name, err)
+	}
+	return template.HTML(b.String()), nil
+}
+
+func (t Text) block() (template.HTML, error) { return render("text", t) }
+
+func (t Table) block() (template.HTML, error) {
+	for i, row := range t.Rows {
+		if len(row) != len(t.Head) {
+			return "", fmt.Errorf("report: table %q: row %d has %d cells in %d columns", t.Title, i, len(row), len(t.Head))
+		}
+	}
+	right := make([]bool, len(t.Head))
+	for j := range right {
+		right[j] = len(t.Rows) > 0
+		for _, row := range t.Rows {
+			right[j] = right[j] && numeric(row[j])
+		}
+	}
+	marked := map[int]bool{}
+	for _, i := range t.Mark {
+		marked[i] = true
+	}
+	return render("table", struct {
+		Table
+		Right  []bool
+		Marked map[int]bool
+	}{t, right, marked})
+}
+
+// numeric reports whether s is a number, "number ± number", or a dash or empty.
+func numeric(s string) bool {
+	if s == "" || s == "-" {
+		return true
+	}
+	for part := range strings.SplitSeq(s, "±") {
+		part = strings.TrimSpace(part)
+		for _, suffix := range []string{"%", " MiB", " s"} {
+			part = strings.TrimSuffix(part, suffix)
+		}
+		if _, err := strconv.ParseFloat(strings.TrimSpace(part), 64); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+func (f Figure) block() (template.HTML, error) {
+	svg, err := plot.SVG(f.Figure)
+	if err != nil {
+		return "", err
+	}
+	// Package plot escapes every text that it writes.
+	return render("figure", struct {
+		SVG     template.HTML
+		Caption string
+	}{template.HTML(svg), f.Caption})
+}
+
+func (v Verdicts) block() (template.HTML, error) {
+	of := func(k Kind) (list []Verdict) {
+		for _, x := range v {
+			if x.Kind == k {
+				list = append(list, x)
+			}
+		}
+		return list
+	}
+	agree, disagree, open := of(Agrees), of(Disagrees), of(Open)
+	if len(agree)+len(disagree)+len(open) != len(v) {
+		return "", errors.New("report: a verdict of unknown kind")
+	}
+	return render("verdicts", map[string][]Verdict{"Agree": agree, "Disagree": disagree, "Open": open})
+}
+
+func (c Cards) block() (template.HTML, error) { return render("cards", c) }
+
+// HTML returns the page.
+func (r Report) HTML() ([]byte, error) {
+	type section struct {
+		ID, Title string
+		Blocks    []template.HTML
+	}
+	view := struct {
+		Report
+		Parts []section
+	}{Report: r}
+	for i, s := range r.Sections {
+		part := section{ID: fmt.Sprintf("s%d", i+1), Title: s.Title}
+		for j, b := range s.Blocks {
+			html, err := b.block()
+			if err != nil {
+				return nil, fmt.Errorf("section %q: %w", s.Title, err)
+			}
+			// Figures in a row share a grid.
+			if isFigure(s.Blocks, j) && !isFigure(s.Blocks, j-1) {
+				html = `<div class="figures">` + html
+			}
+			if isFigure(s.Blocks, j) && !isFigure(s.Blocks, j+1) {
+				html += `</div>`
+			}
+			part.Blocks = append(part.Blocks, html)
+		}
+		view.Parts = append(view.Parts, part)
+	}
+	var b bytes.Buffer
+	if err := page.Execute(&b, view); err != nil {
+		return nil, fmt.Errorf("report: page: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+func isFigure(blocks []Block, i int) bool {
+	if i < 0 || i >= len(blocks) {
+		return false
+	}
+	_, ok := blocks[i].(Figure)
+	return ok
+}
+
+// File names of a report in its folder.
+const (
+	HTMLFile = "report.html"
+	JSONFile = "report.json"
+)
+
+// Save writes report.html and report.json into dir, which it makes. Each appears
+// whole or, on an error, is left as it was.
+func (r Report) Save(dir string) error {
+	html, err := r.HTML()
+	if err != nil {
+		return err
+	}
+	text, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return fmt.Errorf("report: JSON: %w", err)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	return errors.Join(fs.WriteBytes(filepath.Join(dir, HTMLFile), html), fs.WriteBytes(filepath.Join(dir, JSONFile), append(text, '\n')))
+}
+
+// Number is a float64 that JSON can hold: NaN and infinities are null.
+type Number float64
+
+// Finite reports whether x is neither NaN nor infinite.
+func (x Number) Finite() bool { return !math.IsNaN(float64(x)) && !math.IsInf(float64(x), 0) }
+
+// MarshalJSON implements json.Marshaler.
+func (x Number) MarshalJSON() ([]byte, error) {
+	if !x.Finite() {
+		return []byte("null"), nil
+	}
+	return json.Marshal(float64(x))
+}
+
+// UnmarshalJSON implements json.Unmarshaler: null is NaN.
+func (x *Number) UnmarshalJSON(text []byte) error {
+	if string(text) == "null" {
+		*x = Number(math.NaN())
+		return nil
+	}
+	return json.Unmarshal(text, (*float64)(x))
+}

@@ -1,0 +1,517 @@
+package compare
+
+import (
+	"context"
+	"encoding/json"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fenchel-ml/fenchel/cli/internal/report"
+	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/internal/lock"
+	"github.com/fenchel-ml/fenchel/losses"
+	"github.com/fenchel-ml/fenchel/models"
+	"github.com/fenchel-ml/fenchel/train"
+)
+
+// small is a comparison that takes a fraction of a second.
+func small(t *testing.T, entries ...string) (Config, *data.Dataset) {
+	t.Helper()
+	c := Config{Losses: entries, Seeds: []uint64{3, 4}, Resamples: 200, Dir: filepath.Join(t.TempDir(), "runs")}
+	c.Base.Data.Source = "demo:users=120,items=60,per-user=20"
+	c.Base.Model.Dim = 8
+	c.Base.Train.Epochs = 4
+	set, err := data.Load(c.Base.Data.Config())
+	require.NoError(t, err)
+	return c, set
+}
+
+// numbers is a result without what the clock decides.
+func numbers(t *testing.T, r *Result) string {
+	t.Helper()
+	var rows []any
+	for _, row := range r.Rows {
+		row.Variant.resolved = models.Resolved{}
+		rows = append(rows, []any{row.Variant, row.Baseline, row.Settings, row.Done, row.Failed, row.Valid, row.Test, row.Buckets, row.Against})
+	}
+	text, err := json.Marshal(map[string]any{"rows": rows, "pairs": r.Pairs})
+	require.NoError(t, err)
+	return string(text)
+}
+
+func TestRun(t *testing.T) {
+	c, set := small(t, "softmax", "entmax:alpha=1.3", "hinge", "sampled-softmax:n=8")
+	res, err := Run(t.Context(), c, set, nil)
+	require.NoError(t, err)
+	require.Len(t, res.Rows, 4)
+	require.Len(t, res.Pairs, 6)
+	require.Equal(t, "test", res.Reported)
+	seen := map[string]*Row{}
+	for i := range res.Rows {
+		row := &res.Rows[i]
+		seen[row.Name] = row
+		require.Equal(t, 2, row.Done)
+		require.Len(t, row.Test, 2)
+		require.Len(t, row.Runs[0].Curve, 4)
+		require.Positive(t, float64(row.SecondsPerEpoch.Mean))
+		require.Positive(t, float64(row.ToOwn.Mean))
+		require.LessOrEqual(t, float64(row.ToOwn.Mean), float64(row.Seconds.Mean))
+		require.Equal(t, "softmax", res.Rows[row.Baseline].Name)
+		if i > 0 {
+			require.LessOrEqual(t, float64(row.Test[0].Mean), float64(res.Rows[i-1].Test[0].Mean), "best first")
+		}
+		// A difference of rows is the difference of their means, and inside its interval.
+		if len(row.Against) > 0 {
+			d := row.Against[0]
+			require.InDelta(t, float64(row.Test[0].Mean-res.Rows[row.Baseline].Test[0].Mean), float64(d.Difference), 1e-12)
+			require.True(t, d.Low <= d.Difference && d.Difference <= d.High, d.String())
+		}
+		// Means per user average to the metric.
+		require.InDelta(t, float64(row.Test[0].Mean), mean(row.perUser[0]), 1e-12)
+	}
+	require.Len(t, seen, 4)
+	require.Empty(t, seen["softmax"].Against)
+	require.Equal(t, losses.OrderStrict, seen["sampled-softmax:n=8"].Order())
+	require.Equal(t, losses.OrderWeak, seen["hinge"].Order())
+	require.True(t, res.Rows[0].ToBest.Finite(), "the best comes to 95 % of itself")
+
+	// The numbers are those of the same run alone.
+	cfg := c.Base
+	cfg.Loss, cfg.Train.Seed = "hinge", 4
+	alone, err := train.Run(t.Context(), cfg, set, nil)
+	require.NoError(t, err)
+	require.Equal(t, alone.Test.Values, seen["hinge"].Runs[1].Test)
+
+	// Again: nothing is left to do. With more at a time, in a fresh folder: the same.
+	again, err := Run(t.Context(), c, set, func(e Event) {
+		if p, ok := e.(*Planned); ok {
+			require.Zero(t, p.Runs)
+			require.Equal(t, 8, p.Recalled)
+		}
+	})
+	require.NoError(t, err)
+	require.Equal(t, numbers(t, res), numbers(t, again))
+	c.Dir, c.Parallel = t.TempDir(), 3
+	wide, err := Run(t.Context(), c, set, nil)
+	require.NoError(t, err)
+	require.Equal(t, numbers(t, res), numbers(t, wide))
+
+	// An outcome that was tampered with is named, not used.
+	o := seen["hinge"].Runs[0]
+	path := filepath.Join(c.Dir, o.Key+".json")
+	require.NoError(t, os.WriteFile(path, []byte(`{"key":"other"}`), 0o644))
+	_, err = Run(t.Context(), c, set, nil)
+	require.ErrorContains(t, err, path)
+}
+
+func mean(x []float64) float64 {
+	sum := 0.0
+	for _, v := range x {
+		sum += v
+	}
+	return sum / float64(len(x))
+}
+
+// TestInterrupt: what is cut off at any point ends, after a second attempt, with
+// the numbers of an uninterrupted one.
+func TestInterrupt(t *testing.T) {
+	c, set := small(t, "softmax", "rg2")
+	c.Tune = []Axis{{"lr", []string{"0.003", "0.03"}}}
+	whole, err := Run(t.Context(), c, set, nil)
+	require.NoError(t, err)
+	require.False(t, whole.Interrupted)
+	for after := 1; after <= 15; after += 7 { // epochs: in tuning, between, in the runs
+		c.Dir = t.TempDir()
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		epochs := 0
+		res, err := Run(ctx, c, set, func(e Event) {
+			if _, ok := e.(*Progressed); ok {
+				if epochs++; epochs == after {
+					stop()
+				}
+			}
+		})
+		require.NoError(t, err)
+		require.True(t, res.Interrupted)
+		require.NoError(t, report.Report{Title: "t", Sections: []report.Section{res.Section()}}.Save(t.TempDir()))
+		again, err := Run(t.Context(), c, set, nil)
+		require.NoError(t, err)
+		require.Equal(t, numbers(t, whole), numbers(t, again), "after %d epochs", after)
+	}
+}
+
+// TestTune: the chosen point is the best trial on valid, and its run is the first
+// seed's.
+func TestTune(t *testing.T) {
+	c, set := small(t, "softmax", "cosine", "arcface", "am-softmax:scale=4")
+	c.Tune = []Axis{{"temperature", []string{"0.1", "20"}}, {"lr", []string{"0.0001", "0.03"}}}
+	planned := 0
+	res, err := Run(t.Context(), c, set, func(e Event) {
+		if p, ok := e.(*Planned); ok {
+			planned += p.Runs
+		}
+	})
+	require.NoError(t, err)
+	require.Equal(t, 4+2+2+2+4, planned, "the first seed's run is one of the trials")
+	for _, row := range res.Rows {
+		require.Len(t, row.Trials, map[bool]int{true: 4, false: 2}[row.Entry == "softmax"], row.Entry)
+		require.Positive(t, row.TuneSeconds)
+		best := 0
+		for i, trial := range row.Trials {
+			if trial.Value > row.Trials[best].Value {
+				best = i
+			}
+		}
+		require.Equal(t, row.Trials[best].Settings, row.Settings)
+		require.InDelta(t, float64(row.Trials[best].Value), row.Runs[0].Valid[0].Value, 0)
+		want := map[string]string{"cosine": "cosine:tau=0.1", "arcface": "arcface:scale=10"}[row.Entry]
+		if want == "" {
+			want = row.Entry
+		}
+		require.Equal(t, want, row.Runs[0].Config.Loss)
+	}
+}
+
+// TestFailed: a run that diverges is reported in its row, stays failed without
+// being run again, and the others have their numbers.
+func TestFailed(t *testing.T) {
+	c, set := small(t, "softmax", "squared")
+	c.Base.Model.Score = string(models.Dot)
+	c.Base.Train.Optimizer = "sgd:lr=2000"
+	for _, runs := range []int{4, 0} {
+		res, err := Run(t.Context(), c, set, func(e Event) {
+			if p, ok := e.(*Planned); ok {
+				require.Equal(t, runs, p.Runs)
+			}
+		})
+		require.NoError(t, err)
+		require.Equal(t, "softmax", res.Rows[0].Name)
+		require.Equal(t, 2, res.Rows[0].Done)
+		require.Zero(t, res.Rows[1].Done)
+		require.Len(t, res.Rows[1].Failed, 2)
+		require.Regexp(t, `seed 3: .*epoch \d+, step \d+`, res.Rows[1].Failed[0])
+		require.Contains(t, string(res.Markdown("x")), "squared failed, seed 3")
+		require.NoError(t, report.Report{Title: "t", Sections: []report.Section{res.Section()}}.Save(t.TempDir()))
+	}
+}
+
+// TestBudget: steps end a run exactly, within an epoch too; seconds end it at the
+// first step after them.
+func TestBudget(t *testing.T) {
+	c, set := small(t, "softmax", "rg2")
+	c.Base.Train.Epochs = 0
+	c.Base.Train.Batch = 50 // 3 steps an epoch
+	c.Budget.Steps = 7
+	res, err := Run(t.Context(), c, set, nil)
+	require.NoError(t, err)
+	for _, row := range res.Rows {
+		for _, o := range row.Runs {
+			require.Equal(t, 7, o.Steps)
+			require.InDelta(t, 7.0/3, o.Epochs, 1e-12)
+			require.Len(t, o.Curve, 3)
+			require.Equal(t, o.Valid, o.Curve[2].Valid)
+		}
+	}
+	c.Budget = Budget{Seconds: 0.05}
+	c.Dir = t.TempDir()
+	res, err = Run(t.Context(), c, set, nil)
+	require.NoError(t, err)
+	for _, row := range res.Rows {
+		require.GreaterOrEqual(t, float64(row.Seconds.Mean), 0.05)
+		require.Equal(t, 2, row.Done)
+	}
+}
+
+// TestBootstrap holds the interval against the normal approximation, which 5000
+// users are enough for, and pairing against its absence: two rows that differ by
+// a constant have an interval of no width.
+func TestBootstrap(t *testing.T) {
+	const n = 5000
+	src := rand.New(rand.NewPCG(1, 2))
+	base, noisy, shifted := make([]float64, n), make([]float64, n), make([]float64, n)
+	for i := range base {
+		base[i] = src.Float64()
+		noisy[i] = base[i] + 0.02 + 0.3*src.NormFloat64()
+		shifted[i] = base[i] + 0.1
+	}
+	r := &Result{Reported: "test", Metrics: []string{"recall@20"}, Tested: n}
+	for _, x := range [][]float64{base, noisy, shifted} {
+		r.Rows = append(r.Rows, Row{Done: 1, perUser: [][]float64{x}, Test: []Stat{stat([]float64{mean(x)})}})
+	}
+	r.bootstrap(4000, 7)
+	d := r.Rows[1].Against[0]
+	half := 1.96 * 0.3 / math.Sqrt(n)
+	require.InDelta(t, mean(noisy)-mean(base), float64(d.Difference), 1e-12)
+	require.InDelta(t, float64(d.Difference)-half, float64(d.Low), 0.05*2*half)
+	require.InDelta(t, float64(d.Difference)+half, float64(d.High), 0.05*2*half)
+	require.Equal(t, 1, d.Sign())
+	require.InDelta(t, 0.1, float64(r.Rows[2].Against[0].Low), 1e-9)
+	require.InDelta(t, 0.1, float64(r.Rows[2].Against[0].High), 1e-9)
+	require.Equal(t, 0, Interval{0, -1, 1}.Sign())
+	require.Equal(t, -1, Interval{-2, -3, -1}.Sign())
+}
+
+// TestBuckets: buckets are by falling popularity and of equal weight.
+func TestBuckets(t *testing.T) {
+	c, set := small(t, "softmax")
+	of, items := bucketOf(set.Train)
+	require.Equal(t, set.Items, items[0]+items[1]+items[2])
+	counts := set.Train.ItemCounts()
+	mass, rarest, commonest := [3]int{}, [3]int32{math.MaxInt32, math.MaxInt32, math.MaxInt32}, [3]int32{}
+	for i, b := range of {
+		mass[b] += int(counts[i])
+		rarest[b], commonest[b] = min(rarest[b], counts[i]), max(commonest[b], counts[i])
+	}
+	require.GreaterOrEqual(t, rarest[0], commonest[1])
+	require.GreaterOrEqual(t, rarest[1], commonest[2])
+	for b := range mass {
+		require.InDelta(t, float64(set.Train.Len())/3, float64(mass[b]), float64(commonest[0]))
+	}
+	// With every item in the cut-off all is found: nothing relevant is masked.
+	cfg := c.Base
+	trained, err := train.New(cfg, set)
+	require.NoError(t, err)
+	users := []int32{}
+	for u := range set.Users {
+		if len(set.Test.Of(u)) > 0 {
+			users = append(users, int32(u))
+		}
+	}
+	all, err := bucketRecall(t.Context(), trained, set, set.Test, users, set.Items)
+	require.NoError(t, err)
+	require.Equal(t, []report.Number{1, 1, 1}, all)
+	few, err := bucketRecall(t.Context(), trained, set, set.Test, users, 5)
+	require.NoError(t, err)
+	for _, x := range few {
+		require.True(t, x > 0 && x < 0.5, "%v by first weights", few)
+	}
+}
+
+// TestMemory: what cannot fit is refused with what would, and forced on request.
+func TestMemory(t *testing.T) {
+	c, set := small(t, "softmax")
+	one, err := train.Estimate(c.Base, set)
+	require.NoError(t, err)
+	defer func(f func() (int64, string, bool)) { available = f }(available)
+	available = func() (int64, string, bool) { return 5 * one.Total() / 2, "a test", true }
+	c.Parallel = 3
+	_, err = Run(t.Context(), c, set, nil)
+	require.ErrorContains(t, err, "parallel 2 would fit")
+	for _, change := range []func(*Config){func(c *Config) { c.Parallel = 2 }, func(c *Config) { c.Force = true }} {
+		d := c
+		change(&d)
+		_, err = Run(t.Context(), d, set, nil)
+		require.NoError(t, err)
+	}
+}
+
+func TestGroups(t *testing.T) {
+	exact, sampled, all := expand([]string{"exact"}), expand([]string{"sampled"}), expand([]string{"all"})
+	require.Contains(t, exact, "softmax")
+	require.Contains(t, sampled, "bpr")
+	require.NotContains(t, exact, "bpr")
+	require.Equal(t, append(exact, sampled...), all)
+	for _, s := range losses.All() {
+		require.Contains(t, all, s.Name)
+	}
+	c, _ := small(t, "all", "bpr@all", "softmax@sampled:n=4,sampler=popularity")
+	require.NoError(t, c.Validate())
+	c = c.Filled()
+	vs, err := c.variants()
+	require.NoError(t, err)
+	require.Greater(t, len(vs), 4)
+	for _, v := range vs {
+		require.NotEmpty(t, v.Candidates)
+		cfg, err := c.with(v, nil, 0)
+		require.NoError(t, err)
+		require.Equal(t, v.Candidates, cfg.Candidates, v.Name)
+	}
+}
+
+// TestEntriesAreRead: an entry is held against what takes its settings, whatever
+// candidates it has, and what is declared of it does not hang on its spelling.
+func TestEntriesAreRead(t *testing.T) {
+	for entry, want := range map[string]string{
+		"bpr:weight=softmax":     `no parameter "weight"`,
+		"bpr:weight=softmax@all": `no parameter "weight"`,
+		"bpr:n=4@all":            "replaced by all",
+		"softmax@everything":     `unknown candidates "everything"`,
+		"softmax@ ":              "names no candidates",
+	} {
+		c, _ := small(t, "softmax", entry)
+		require.ErrorContains(t, c.Validate(), want, entry)
+	}
+	c, _ := small(t, "infonce", "infonce: sampler = uniform", "infonce@sampled: correction = none, n = 512", "sampled-softmax:correction=none", "infonce@sampled", "ccl@ all ")
+	vs, err := c.Filled().variants()
+	require.NoError(t, err)
+	var orders []losses.Order
+	for _, v := range vs {
+		orders = append(orders, v.Order())
+	}
+	require.Equal(t, []losses.Order{losses.OrderStrict, losses.OrderStrict, losses.OrderStrict, losses.NoOrder, losses.NoOrder, losses.OrderWeak}, orders)
+
+	// A temperature of the text's own stays, also between spaces.
+	for text, want := range map[string]string{"psl": "tau", "psl: tau = 3": "", "softmax: tau = 0.3": "model", "am-softmax:margin=0.1": "scale", "am-softmax: scale = 9": ""} {
+		r, err := models.Resolve(text, "", 0)
+		require.NoError(t, err)
+		require.Equal(t, want, temperatureOf(r), text)
+	}
+	for _, text := range []string{"0.2x", "0.2 0.3", "-1", "Inf", "NaN", ""} {
+		_, err := positive(text)
+		require.Error(t, err, text)
+	}
+}
+
+func TestParse(t *testing.T) {
+	require.Equal(t, []string{"softmax:tau=0.2,smoothing=0.1", "rg2", "softmax@sampled:n=4,sampler=popularity", "hinge"},
+		ParseLosses("softmax:tau=0.2,smoothing=0.1, rg2,softmax@sampled:n=4,sampler=popularity,hinge"))
+	a, err := ParseAxis("lr=0.1, 0.2")
+	require.NoError(t, err)
+	require.Equal(t, Axis{"lr", []string{"0.1", "0.2"}}, a)
+	for _, text := range []string{"lr", "=1", "lr=", "lr=1,1", "lr=1,,2"} {
+		_, err := ParseAxis(text)
+		require.Error(t, err, text)
+	}
+}
+
+// TestBaseTemperature: a temperature for all goes to a loss of cosines as its own.
+func TestBaseTemperature(t *testing.T) {
+	c, _ := small(t, "softmax", "cosine", "arcface", "ccl@all", "am-softmax:scale=4")
+	c.Base.Model.Temperature = 0.5
+	require.NoError(t, c.Validate())
+	c = c.Filled()
+	vs, err := c.variants()
+	require.NoError(t, err)
+	require.Greater(t, len(vs), 4)
+	for i, want := range []struct {
+		loss        string
+		temperature float64
+	}{{"softmax", 0.5}, {"cosine:tau=0.5", 1}, {"arcface:scale=2", 1}, {"ccl", 1}, {"am-softmax:scale=4", 1}} {
+		cfg, err := c.with(vs[i], nil, 0)
+		require.NoError(t, err)
+		require.Equal(t, want.loss, cfg.Loss)
+		require.InDelta(t, want.temperature, cfg.Model.Temperature, 0)
+	}
+}
+
+func TestValidate(t *testing.T) {
+	for want, change := range map[string]func(*Config){
+		"none; name losses":          func(c *Config) { c.Losses = nil },
+		"unknown loss \"sofmax\"":    func(c *Config) { c.Losses = []string{"sofmax"} },
+		"unknown candidates":         func(c *Config) { c.Losses = []string{"softmax@some"} },
+		"names no candidates":        func(c *Config) { c.Losses = []string{"softmax@"} },
+		"models: one is given twice": func(c *Config) { c.Models = []string{"mf", "mf"} },
+		"what a comparison varies":   func(c *Config) { c.Base.Loss = "rg2" },
+		"given twice":                func(c *Config) { c.Seeds = []uint64{1, 1} },
+		"is not compared":            func(c *Config) { c.Baseline = "hinge" },
+		"exclude each other":         func(c *Config) { c.Budget.Steps = 5 },
+		"parallel: -1":               func(c *Config) { c.Parallel = -1 },
+		"resamples: 3":               func(c *Config) { c.Resamples = 3 },
+		"no folder":                  func(c *Config) { c.Dir = "" },
+		"lr is given twice":          func(c *Config) { c.Tune = []Axis{{"lr", []string{"1"}}, {"lr", []string{"2"}}} },
+		"\"x\" is not a number":      func(c *Config) { c.Tune = []Axis{{"temperature", []string{"x"}}} },
+		"nonsense":                   func(c *Config) { c.Tune = []Axis{{"nonsense", []string{"1"}}} },
+		"only settings of model and": func(c *Config) { c.Tune = []Axis{{"train.seed", []string{"1"}}} },
+		"need a budget of epochs":    func(c *Config) { c.Base.Train.Epochs = 0; c.Budget.Steps = 5; c.Base.Train.Patience = 2 },
+	} {
+		c, _ := small(t, "softmax", "rg2")
+		require.NoError(t, c.Validate())
+		change(&c)
+		require.ErrorContains(t, c.Validate(), want)
+	}
+}
+
+// TestSpellings: what is compared is what a text means: a baseline, a model and a
+// temperature are found however they are spelled, and two spellings are one run.
+func TestSpellings(t *testing.T) {
+	c, set := small(t, "softmax:tau=1.0", "softmax", "rg2@all ")
+	c.Baseline, c.Models = "rg2", []string{" mf:"}
+	require.NoError(t, c.Validate())
+	planned := 0
+	res, err := Run(t.Context(), c, set, func(e Event) {
+		if p, ok := e.(*Planned); ok {
+			planned += p.Runs
+		}
+	})
+	require.NoError(t, err)
+	require.Equal(t, 2*2, planned, "two losses at two seeds")
+	require.Len(t, res.Rows, 3)
+	for _, row := range res.Rows {
+		require.Equal(t, "rg2@all ", res.Rows[row.Baseline].Entry)
+		require.Equal(t, "mf", row.Model)
+		require.Equal(t, 2, row.Done)
+	}
+	c.Models = []string{"mf", "mf:"}
+	require.ErrorContains(t, c.Validate(), "models: one is given twice")
+	for _, baseline := range []string{"@all", "hinge", "softmax@sampled"} {
+		c, _ := small(t, "softmax:tau=1.0", "rg2")
+		c.Baseline = baseline
+		require.ErrorContains(t, c.Validate(), "is not compared", baseline)
+	}
+	// A temperature that the text gives stays, with spaces around it too.
+	c, _ = small(t, "cosine: tau = 0.3")
+	c.Tune = []Axis{{"temperature", []string{"0.1", "0.2"}}}
+	vs, err := c.Filled().variants()
+	require.NoError(t, err)
+	require.Len(t, c.grid(vs[0]), 1)
+}
+
+// TestBounds: numbers that no machine has are refused, not wrapped around.
+func TestBounds(t *testing.T) {
+	for want, change := range map[string]func(*Config){
+		"parallel: 9223372036854775807 is outside [1, 1024]":         func(c *Config) { c.Parallel = math.MaxInt },
+		"resamples: 9223372036854775807 is outside [100, 1000000]":   func(c *Config) { c.Resamples = math.MaxInt },
+		"budget: 9223372036854775807 steps are above 2147483647":     func(c *Config) { c.Base.Train.Epochs, c.Budget.Steps = 0, math.MaxInt },
+		"train.batch: 9223372036854775807 is above 2147483647; want": func(c *Config) { c.Base.Train.Batch = math.MaxInt },
+	} {
+		c, _ := small(t, "softmax")
+		change(&c)
+		require.ErrorContains(t, c.Validate(), want)
+	}
+}
+
+// TestHeld: a comparison whose folder another has does nothing; a run whose folder
+// another process has fails with a word, and the others go on.
+func TestHeld(t *testing.T) {
+	c, set := small(t, "softmax", "rg2")
+	require.NoError(t, os.MkdirAll(c.Dir, 0o755))
+	l, err := lock.Take(c.Dir)
+	require.NoError(t, err)
+	_, err = Run(t.Context(), c, set, nil)
+	require.ErrorContains(t, err, "compare: "+c.Dir+" is in use by process ")
+	require.NoError(t, l.Release())
+
+	vs, err := c.Filled().variants()
+	require.NoError(t, err)
+	cfg, err := c.with(vs[1], nil, 3)
+	require.NoError(t, err)
+	folder, err := train.OpenFolder(Job{Config: cfg, Split: set.Hash(), Dir: c.Dir}.folder())
+	require.NoError(t, err)
+	res, err := Run(t.Context(), c, set, nil)
+	require.NoError(t, err)
+	require.NoError(t, folder.Close())
+	for _, row := range res.Rows {
+		if row.Entry == "rg2" {
+			require.Len(t, row.Failed, 1)
+			require.Contains(t, row.Failed[0], "seed 3: train: ")
+			require.Contains(t, row.Failed[0], "is in use by process ")
+			require.Equal(t, 1, row.Done)
+		} else {
+			require.Equal(t, 2, row.Done)
+		}
+	}
+	// Started again, it does the one that is missing.
+	res, err = Run(t.Context(), c, set, func(e Event) {
+		if p, ok := e.(*Planned); ok {
+			require.Equal(t, 1, p.Runs)
+		}
+	})
+	require.NoError(t, err)
+	require.Equal(t, 2, res.Rows[1].Done)
+}

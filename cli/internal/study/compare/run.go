@@ -1,0 +1,494 @@
+package compare
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/fenchel-ml/fenchel/cli/internal/report"
+	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/internal/lock"
+	"github.com/fenchel-ml/fenchel/internal/memory"
+	"github.com/fenchel-ml/fenchel/train"
+)
+
+// An Observer is told what happens, one event at a time, from any goroutine. A
+// nil Observer is none.
+type Observer func(Event)
+
+// An Event is one of *Planned, *Progressed and *Ended.
+type Event interface{ event() }
+
+// Planned comes before the runs of a part: tuning, if there is any, then the
+// comparison.
+type Planned struct {
+	Tuning   bool
+	Variants int
+	Runs     int // to be done
+	Recalled int // that an earlier attempt did
+}
+
+// Progressed follows each evaluated epoch of a run.
+type Progressed struct {
+	Name string // of the variant, with the point of its grid
+	Seed uint64
+	Progress
+}
+
+// Ended follows each run that was done, failed or, with Err, could not be done.
+type Ended struct {
+	Name    string
+	Seed    uint64
+	Outcome *Outcome // nil with Err
+	Err     error
+	Done    int // of the part's runs, with this one
+	Runs    int
+}
+
+func (*Planned) event()    {}
+func (*Progressed) event() {}
+func (*Ended) event()      {}
+
+// A Result is what a comparison found.
+type Result struct {
+	Data        string   `json:"data"`
+	Split       string   `json:"split_hash"`
+	Reported    string   `json:"reported_split"` // test, or valid where there is no test
+	Users       int      `json:"users"`          // of the set
+	Items       int      `json:"items"`
+	Tested      int      `json:"users_reported"`           // that the reported means are over
+	LeftOut     int      `json:"left_out_items,omitempty"` // without a training pair; pairs with them count as missed
+	Metrics     []string `json:"metrics"`                  // the first decides: tuning, order of rows, times
+	Seeds       []uint64 `json:"seeds"`
+	Budget      string   `json:"budget"`
+	Parallel    int      `json:"parallel"`
+	Resamples   int      `json:"resamples"`
+	Tune        []Axis   `json:"tune,omitempty"`
+	Buckets     []Bucket `json:"buckets"`
+	Rows        []Row    `json:"rows"` // by falling first metric of the reported split; without numbers last
+	Pairs       []Pair   `json:"pairs"`
+	Interrupted bool     `json:"interrupted"`
+
+	TuneSeconds  float64 `json:"tune_seconds"`  // of training, all trials
+	TrainSeconds float64 `json:"train_seconds"` // of training, all runs of the rows
+}
+
+// A Bucket is a share of the items by popularity.
+type Bucket struct {
+	Name  string `json:"name"`
+	Items int    `json:"items"`
+}
+
+// A Row is what was found of one variant.
+type Row struct {
+	Variant
+	Baseline int `json:"baseline"` // index of the row that it is held against
+
+	Settings    []Setting `json:"settings,omitempty"` // of the grid, as the seeds' runs have them
+	Trials      []Trial   `json:"trials,omitempty"`
+	TuneSeconds float64   `json:"tune_seconds"`
+
+	Runs   []*Outcome `json:"runs"` // by seed; without numbers per user
+	Done   int        `json:"done"` // runs with numbers
+	Failed []string   `json:"failed,omitempty"`
+
+	// Over the runs with numbers; metrics in the order of Result.Metrics.
+	Valid           []Stat        `json:"valid,omitempty"`
+	Test            []Stat        `json:"test,omitempty"`
+	SecondsPerEpoch Stat          `json:"seconds_per_epoch"`
+	Seconds         Stat          `json:"seconds"`     // of training, a whole run
+	ToOwn           Stat          `json:"to_own_best"` // seconds to 95 % of the run's own best valid value
+	ToBest          report.Number `json:"to_best"`     // seconds in which the runs' mean comes to 95 % of the best mean of all rows; null where it does not
+	Buckets         []Stat        `json:"bucket_recall,omitempty"`
+	Peak            int64         `json:"peak_bytes,omitempty"` // the largest of the runs'
+
+	// Against are the differences from the baseline on the reported split, by metric.
+	Against []Interval `json:"against_baseline,omitempty"`
+
+	perUser [][]float64 // mean over the runs with numbers
+}
+
+// reported returns the row's statistics of the split that is reported.
+func (r *Row) reported(split string) []Stat {
+	if split == "test" {
+		return r.Test
+	}
+	return r.Valid
+}
+
+// A Trial is one point of a grid.
+type Trial struct {
+	Settings []Setting     `json:"settings"`
+	Value    report.Number `json:"value"` // on valid; null if it failed
+	Seconds  float64       `json:"seconds"`
+	Failed   string        `json:"failed,omitempty"`
+}
+
+// share is the part of the best value that times are measured to.
+const share = 0.95
+
+// task is a run that is wanted.
+type task struct {
+	variant, point int
+	name           string
+	job            Job
+	out            *Outcome
+	err            error
+}
+
+// comparison is the state of Run.
+type comparison struct {
+	Config
+	set      *data.Dataset
+	hash     string
+	variants []Variant
+	grids    [][][]Setting // by variant
+	best     []int         // chosen point, −1 while there is none
+	observe  func(Event)
+}
+
+// Run compares on set, the data of c.Base. Cancelling ctx ends it after the steps
+// under way: the result then holds what was reached, and the error is nil. A run
+// that fails is reported in its row; the others go on.
+//
+// No other comparison can be at work in c.Dir meanwhile: the error names the process
+// of one that is.
+func Run(ctx context.Context, c Config, set *data.Dataset, obs Observer) (res *Result, err error) {
+	if err := errors.Join(c.Validate(), set.Validate()); err != nil {
+		return nil, err
+	}
+	c = c.Filled()
+	if set.Valid.Len() == 0 && (len(c.Tune) > 0 || set.Test.Len() == 0) {
+		return nil, fmt.Errorf("compare: the valid split of %s has no interactions, and it is what settings are chosen on", set.Name)
+	}
+	variants, err := c.variants()
+	if err != nil {
+		return nil, err
+	}
+	if c.Runner == nil {
+		c.Runner = Execute
+	}
+	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
+		return nil, fmt.Errorf("compare: %w", err)
+	}
+	l, err := lock.Take(c.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("compare: %w", err)
+	}
+	defer func() { err = errors.Join(err, l.Release()) }()
+	var mu sync.Mutex
+	p := &comparison{Config: c, set: set, hash: set.Hash(), variants: variants, best: make([]int, len(variants)), observe: func(e Event) {
+		if obs != nil {
+			mu.Lock()
+			defer mu.Unlock()
+			obs(e)
+		}
+	}}
+	for _, v := range variants {
+		p.grids = append(p.grids, c.grid(v))
+	}
+	if err := p.fits(); err != nil {
+		return nil, err
+	}
+	var trials []*task
+	for i, grid := range p.grids {
+		for point := range grid {
+			if len(grid) > 1 {
+				trials = append(trials, p.task(i, point, c.Seeds[0]))
+			}
+		}
+	}
+	if len(trials) > 0 {
+		if err := p.execute(ctx, trials, true); err != nil {
+			return nil, err
+		}
+		p.choose(trials)
+	}
+	var runs []*task
+	for i := range variants {
+		for _, seed := range c.Seeds {
+			if p.best[i] >= 0 {
+				runs = append(runs, p.task(i, p.best[i], seed))
+			}
+		}
+	}
+	if ctx.Err() == nil {
+		if err := p.execute(ctx, runs, false); err != nil {
+			return nil, err
+		}
+	} else if err := p.recall(runs); err != nil {
+		return nil, err
+	}
+	return p.result(ctx, trials, runs)
+}
+
+// available is what runs may take; tests put another in its place.
+var available = memory.Available
+
+// fits returns an error where the largest run, Parallel times at once, is
+// estimated to need more memory than there is.
+func (p *comparison) fits() error {
+	have, source, known := available()
+	if !known || p.Force {
+		return nil
+	}
+	var most int64
+	name := ""
+	for i, v := range p.variants {
+		for point := range p.grids[i] {
+			cfg := p.task(i, point, p.Seeds[0]).job.Config
+			if p.Budget.limited() {
+				cfg.Train.Epochs = p.Base.Filled().Train.Epochs // not the number that a budget cuts short: each epoch's scores are counted
+			}
+			m, err := train.Estimate(cfg, p.set)
+			if err != nil {
+				continue // the run will say it, in its row
+			}
+			if n := m.Total(); n > most {
+				most, name = n, v.Name
+			}
+		}
+	}
+	if need := most * int64(p.Parallel); need > have {
+		advice := "a smaller model or batch"
+		if n := have / most; n > 0 {
+			advice = fmt.Sprintf("parallel %d", n)
+		}
+		return fmt.Errorf("compare: %d runs at a time, of which %s needs about %d MiB, are estimated to need %d MiB, and %d MiB are available (%s); %s would fit",
+			p.Parallel, name, most>>20, need>>20, have>>20, source, advice)
+	}
+	return nil
+}
+
+func (p *comparison) task(variant, point int, seed uint64) *task {
+	v := p.variants[variant]
+	t := &task{variant: variant, point: point, name: v.Name}
+	for _, s := range p.grids[variant][point] {
+		t.name += fmt.Sprintf(" %s=%s", s.Name, s.Value)
+	}
+	// Validate has seen every point.
+	cfg, err := p.with(v, p.grids[variant][point], seed)
+	t.err = err
+	t.job = Job{Config: cfg, Split: p.hash, Budget: p.Budget, Dir: p.Dir, Parallel: p.Parallel}
+	return t
+}
+
+// recall fills in what earlier attempts did.
+func (p *comparison) recall(tasks []*task) error {
+	for _, t := range tasks {
+		var err error
+		if t.out, err = recall(t.job); err != nil {
+			return err
+		}
+		if t.out != nil && t.out.Failed == "" && !p.complete(t.out) {
+			return fmt.Errorf("compare: %s lacks numbers; remove it to run it again", t.job.file())
+		}
+	}
+	return nil
+}
+
+// complete reports whether an outcome has every number that rows are made of: a
+// file may have been edited.
+func (p *comparison) complete(o *Outcome) bool {
+	name, relevant := split(p.set)
+	users := 0
+	for u := range p.set.Users {
+		if len(relevant.Of(u)) > 0 {
+			users++
+		}
+	}
+	n := len(o.Config.Eval.Metrics)
+	has := func(wanted bool, values []train.Value) bool { return !wanted || len(values) == n }
+	whole := func(x []float64) bool { return len(x) == users }
+	points := !slices.ContainsFunc(o.Curve, func(x Point) bool { return len(x.Valid) != 0 && len(x.Valid) != n })
+	return has(p.set.Valid.Len() > 0, o.Valid) && has(name == "test", o.Test) && points &&
+		len(o.PerUser) == n && !slices.ContainsFunc(o.PerUser, func(x []float64) bool { return !whole(x) }) && len(o.Buckets) == len(buckets)
+}
+
+// execute does the tasks that are not done yet, as many at a time as asked for.
+func (p *comparison) execute(ctx context.Context, tasks []*task, tuning bool) error {
+	if err := p.recall(tasks); err != nil {
+		return err
+	}
+	// Two variants may be one run under two names: it is done once.
+	var todo []*task
+	for _, t := range tasks {
+		if t.out == nil && t.err == nil && !slices.ContainsFunc(todo, func(u *task) bool { return u.job.key() == t.job.key() }) {
+			todo = append(todo, t)
+		}
+	}
+	recalled := 0
+	for _, t := range tasks {
+		if t.out != nil {
+			recalled++
+		}
+	}
+	p.observe(&Planned{Tuning: tuning, Variants: len(p.variants), Runs: len(todo), Recalled: recalled})
+	var mu sync.Mutex
+	done := 0
+	g := errgroup.Group{}
+	g.SetLimit(p.Parallel)
+	for _, t := range todo {
+		g.Go(func() error {
+			if ctx.Err() != nil {
+				return nil
+			}
+			seed := t.job.Config.Train.Seed
+			out, err := p.Runner(ctx, t.job, p.set, func(x Progress) { p.observe(&Progressed{t.name, seed, x}) })
+			if err != nil && ctx.Err() != nil {
+				return nil // not an outcome: the next attempt goes on with it
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			t.out, t.err = out, err
+			done++
+			p.observe(&Ended{Name: t.name, Seed: seed, Outcome: out, Err: err, Done: done, Runs: len(todo)})
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	for _, t := range tasks {
+		if i := slices.IndexFunc(todo, func(u *task) bool { return u.job.key() == t.job.key() }); i >= 0 {
+			t.out, t.err = todo[i].out, todo[i].err
+		}
+	}
+	return nil
+}
+
+// valueOf returns the first metric of an outcome on valid, and whether it has one.
+func valueOf(o *Outcome) (float64, bool) {
+	if o == nil || o.Failed != "" || len(o.Valid) == 0 {
+		return 0, false
+	}
+	return o.Valid[0].Value, true
+}
+
+// choose takes the best point of each grid on valid, the first of equals.
+func (p *comparison) choose(trials []*task) {
+	for i, grid := range p.grids {
+		if len(grid) == 1 {
+			continue
+		}
+		p.best[i] = -1
+		best := 0.0
+		whole := true
+		for _, t := range trials {
+			if t.variant != i {
+				continue
+			}
+			whole = whole && (t.out != nil || t.err != nil)
+			if v, ok := valueOf(t.out); ok && (p.best[i] < 0 || v > best) {
+				p.best[i], best = t.point, v
+			}
+		}
+		switch {
+		case !whole:
+			p.best[i] = -1 // interrupted: a choice among some would be another one
+		case p.best[i] < 0:
+			p.best[i] = 0 // all failed, and so will this one, in its row
+		}
+	}
+}
+
+// result puts the rows together.
+func (p *comparison) result(ctx context.Context, trials, runs []*task) (*Result, error) {
+	name, relevant := split(p.set)
+	r := &Result{
+		Data: p.set.Name, Split: p.hash, Reported: name, Users: p.set.Users, Items: p.set.Items, Metrics: p.Base.Filled().Eval.Metrics,
+		Seeds: p.Seeds, Parallel: p.Parallel, Resamples: p.Resamples, Tune: p.Tune, Interrupted: ctx.Err() != nil,
+	}
+	for u := range p.set.Users {
+		if len(relevant.Of(u)) > 0 {
+			r.Tested++
+		}
+	}
+	if p.Base.Filled().Eval.Items == train.WarmItems {
+		r.LeftOut = len(p.set.ColdItems())
+	}
+	switch {
+	case p.Budget.Steps > 0:
+		r.Budget = fmt.Sprintf("%d steps", p.Budget.Steps)
+	case p.Budget.Seconds > 0:
+		r.Budget = fmt.Sprintf("%g seconds of training", p.Budget.Seconds)
+	default:
+		r.Budget = fmt.Sprintf("%d epochs", p.Base.Filled().Train.Epochs)
+	}
+	_, items := bucketOf(p.set.Train)
+	for b, n := range items {
+		r.Buckets = append(r.Buckets, Bucket{buckets[b], n})
+	}
+	of, err := p.baselines(p.variants)
+	if err != nil {
+		return nil, err
+	}
+	counted := map[string]bool{} // seconds of a run that two rows share count once
+	for i, v := range p.variants {
+		row := Row{Variant: v, Baseline: of[i]}
+		for _, t := range trials {
+			if t.variant != i {
+				continue
+			}
+			tr := Trial{Settings: p.grids[i][t.point]}
+			value, ok := valueOf(t.out)
+			switch {
+			case ok:
+				tr.Value = report.Number(value)
+			case t.out == nil && t.err == nil:
+				continue // interrupted
+			default:
+				tr.Value, tr.Failed = report.Number(math.NaN()), failure(t)
+			}
+			if t.out != nil {
+				tr.Seconds = t.out.Seconds
+				row.TuneSeconds += t.out.Seconds
+			}
+			row.Trials = append(row.Trials, tr)
+		}
+		r.TuneSeconds += row.TuneSeconds
+		if p.best[i] >= 0 {
+			row.Settings = p.grids[i][p.best[i]]
+		}
+		var outs []*Outcome
+		for _, t := range runs {
+			if t.variant != i {
+				continue
+			}
+			if why := failure(t); why != "" {
+				row.Failed = append(row.Failed, fmt.Sprintf("seed %d: %s", t.job.Config.Train.Seed, why))
+			}
+			if t.out == nil {
+				continue
+			}
+			outs = append(outs, t.out)
+			if !counted[t.out.Key] {
+				counted[t.out.Key] = true
+				r.TrainSeconds += t.out.Seconds
+			}
+		}
+		row.fill(outs, r)
+		r.Rows = append(r.Rows, row)
+	}
+	r.times()
+	r.bootstrap(p.Resamples, p.BootstrapSeed)
+	r.sort()
+	return r, nil
+}
+
+// failure says why a task has no numbers; "" where it has, or was not done.
+func failure(t *task) string {
+	switch {
+	case t.err != nil:
+		return t.err.Error()
+	case t.out != nil:
+		return t.out.Failed
+	}
+	return ""
+}

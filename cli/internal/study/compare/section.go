@@ -1,0 +1,358 @@
+package compare
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/fenchel-ml/fenchel/cli/internal/plot"
+	"github.com/fenchel-ml/fenchel/cli/internal/report"
+)
+
+// text prints "0.2997 ± 0.0008" to digits decimals, the mean alone of one run,
+// "-" of none.
+func (s Stat) text(digits int) string {
+	switch {
+	case !s.Mean.Finite():
+		return "-"
+	case !s.SD.Finite():
+		return fmt.Sprintf("%.*f", digits, float64(s.Mean))
+	}
+	return fmt.Sprintf("%.*f ± %.*f", digits, float64(s.Mean), digits, float64(s.SD))
+}
+
+// seconds prints a time to about three digits.
+func (s Stat) seconds() string {
+	digits := 0
+	if s.Mean > 0 && s.Mean.Finite() {
+		digits = min(4, max(0, 2-int(math.Floor(math.Log10(float64(s.Mean))))))
+	}
+	return s.text(digits)
+}
+
+// Table is the comparison as one table, a row per variant; brief leaves out the
+// columns that a terminal has no room for.
+func (r *Result) Table(brief bool) report.Table {
+	t := report.Table{Head: []string{"loss", "seeds"}}
+	for _, m := range r.Metrics {
+		t.Head = append(t.Head, m+" "+r.Reported)
+	}
+	if r.Reported == "test" && !brief {
+		for _, m := range r.Metrics {
+			t.Head = append(t.Head, m+" valid")
+		}
+	}
+	t.Head = append(t.Head, r.Metrics[0]+" − baseline [95 %]", "s/epoch", "s to 95 % of best")
+	if !brief {
+		t.Head = append(t.Head, "s to 95 % of own best")
+	}
+	t.Head = append(t.Head, "peak MiB", "order")
+	if len(r.Tune) > 0 {
+		t.Head = append(t.Head, "settings", "s of tuning")
+	}
+	for i := range r.Rows {
+		row := &r.Rows[i]
+		cells := []string{row.Name, fmt.Sprintf("%d/%d", row.Done, len(r.Seeds))}
+		stats := func(list []Stat) {
+			for m := range r.Metrics {
+				if m < len(list) {
+					cells = append(cells, list[m].text(4))
+				} else {
+					cells = append(cells, "-")
+				}
+			}
+		}
+		stats(row.reported(r.Reported))
+		if r.Reported == "test" && !brief {
+			stats(row.Valid)
+		}
+		switch {
+		case len(row.Failed) > 0 && row.Done == 0:
+			cells = append(cells, "failed")
+		case row.Baseline == i:
+			cells = append(cells, "baseline")
+			t.Mark = append(t.Mark, i)
+		case len(row.Against) > 0:
+			cells = append(cells, row.Against[0].String())
+		default:
+			cells = append(cells, "-")
+		}
+		cells = append(cells, row.SecondsPerEpoch.seconds(), Stat{Mean: row.ToBest, SD: report.Number(math.NaN())}.seconds())
+		if !brief {
+			cells = append(cells, row.ToOwn.seconds())
+		}
+		peak := "-"
+		if row.Peak > 0 {
+			peak = fmt.Sprintf("%.0f", float64(row.Peak)/(1<<20))
+		}
+		cells = append(cells, peak, row.Order().String())
+		if len(r.Tune) > 0 {
+			var set []string
+			for _, s := range row.Settings {
+				set = append(set, s.Name+"="+s.Value)
+			}
+			cells = append(cells, strings.Join(set, " "), fmt.Sprintf("%.1f", row.TuneSeconds))
+		}
+		t.Rows = append(t.Rows, cells)
+	}
+	return t
+}
+
+// Notes say what the columns mean and what went wrong, a sentence or two each.
+func (r *Result) Notes() []string {
+	seeds := "one seed"
+	if len(r.Seeds) > 1 {
+		seeds = fmt.Sprintf("mean ± standard deviation over %d seeds", len(r.Seeds))
+	}
+	notes := []string{
+		fmt.Sprintf("Budget of each run: %s; %s.", r.Budget, seeds),
+		fmt.Sprintf("Interval: the difference of %s on %s from the baseline, seeds averaged, by a paired bootstrap over %d users (%d resamples): what other users would show of these models, not what other seeds would.", r.Metrics[0], r.Reported, r.Tested, r.Resamples),
+		fmt.Sprintf("Times are seconds of training, without evaluation, to 95 %% of the best %s on valid: of the best loss (the mean over seeds; - where it does not get there), and of the run itself.", r.Metrics[0]),
+	}
+	if r.LeftOut > 0 {
+		notes = append(notes, fmt.Sprintf("%d items without a training pair are left out of the rankings (eval.items=all ranks them); pairs with them count as missed.", r.LeftOut))
+	}
+	measured, shared := false, 1
+	for i := range r.Rows {
+		measured = measured || r.Rows[i].Peak > 0
+		for _, o := range r.Rows[i].Runs {
+			shared = max(shared, o.Parallel)
+		}
+	}
+	if measured {
+		notes = append(notes, "Peak is the largest resident memory of a run's own process, from the moment the data were loaded and with them.")
+	} else {
+		notes = append(notes, "Peak memory was not measured: the runs shared a process, or the system does not tell.")
+	}
+	if shared > 1 {
+		notes = append(notes, fmt.Sprintf("Seconds were measured while up to %d runs shared the machine.", shared))
+	}
+	if len(r.Tune) > 0 {
+		var axes []string
+		for _, a := range r.Tune {
+			axes = append(axes, a.Name+" in {"+strings.Join(a.Values, ", ")+"}")
+		}
+		notes = append(notes, fmt.Sprintf("Tuned on valid with seed %d: %s; %.0f s of training in all, which no other column has.", r.Seeds[0], strings.Join(axes, ", "), r.TuneSeconds))
+	}
+	if r.Interrupted {
+		notes = append(notes, "Interrupted: runs that had not ended are missing. The same command goes on from here.")
+	}
+	for i := range r.Rows {
+		for _, f := range r.Rows[i].Failed {
+			notes = append(notes, r.Rows[i].Name+" failed, "+f)
+		}
+	}
+	return notes
+}
+
+// Markdown is the table, with its notes, to put into a document. command is the
+// one that made it.
+func (r *Result) Markdown(command string) []byte {
+	var b strings.Builder
+	fmt.Fprintf(&b, "`%s` on %s (%d users, %d items, split hash %.12s):\n\n", command, r.Data, r.Users, r.Items, r.Split)
+	t := r.Table(false)
+	line := func(cells []string) {
+		fmt.Fprintf(&b, "| %s |\n", strings.Join(cells, " | "))
+	}
+	line(t.Head)
+	b.WriteString("|---" + strings.Repeat("|---:", len(t.Head)-1) + "|\n")
+	for _, row := range t.Rows {
+		line(row)
+	}
+	b.WriteByte('\n')
+	for _, n := range r.Notes() {
+		fmt.Fprintf(&b, "- %s\n", n)
+	}
+	if v := r.verdicts(); len(v) > 0 {
+		b.WriteString("\nTheory's order beside the experiment's:\n\n")
+		for _, kind := range []report.Kind{report.Disagrees, report.Open, report.Agrees} {
+			for _, x := range v {
+				if x.Kind == kind {
+					fmt.Fprintf(&b, "- %s: %s. %s.\n", x.Kind, x.Text, x.Detail)
+				}
+			}
+		}
+	}
+	return []byte(b.String())
+}
+
+// few is how many lines one chart shows before it stops being readable.
+const few = 8
+
+// Section shows the comparison as a part of a page.
+func (r *Result) Section() report.Section {
+	table := r.Table(false)
+	table.Title = "All losses"
+	table.Note = strings.Join(r.Notes(), " ")
+	blocks := []report.Block{
+		report.Text(fmt.Sprintf("Every loss is trained on the train split of %s and measured on %s, all with the same split, budget and seeds.", r.Data, r.Reported)),
+		table,
+	}
+	if v := r.verdicts(); len(v) > 0 {
+		blocks = append(blocks, report.Text("Theory ranks losses by what their minimiser does to the order of the classes when scores are free and data unlimited. Here encodings have low rank, data are few and training ends early, so the two need not agree. A loss declared to keep the order strictly is held against each whose order is declared weaker; a difference counts where its interval leaves 0 out. Each interval is of 95 % by itself: of many, some leave 0 out by chance."), v)
+	} else {
+		blocks = append(blocks, report.Text("The comparison has no pair of a loss that keeps the order strictly and one that does not, so it says nothing of theory's order."))
+	}
+	blocks = append(blocks, r.courses()...)
+	blocks = append(blocks, r.tradeoff()...)
+	blocks = append(blocks, r.popularity()...)
+	if t := r.trials(); len(t.Rows) > 0 {
+		blocks = append(blocks, t)
+	}
+	var cards report.Cards
+	for i := range r.Rows {
+		cards = append(cards, r.Rows[i].card(r.Items))
+	}
+	return report.Section{Title: "Comparison", Blocks: append(blocks, report.Text("What theory says of each loss:"), cards), Data: r}
+}
+
+// series draws a row's mean course against epochs or seconds; false where there is
+// none.
+func (r *Row) series(seconds bool) (plot.Series, bool) {
+	s := plot.Series{Name: r.Name}
+	for _, g := range r.course() {
+		x := g.epoch
+		if seconds {
+			x = g.seconds
+		}
+		s.X, s.Y = append(s.X, x), append(s.Y, float64(g.value.Mean))
+		if g.value.N > 1 {
+			s.Err = append(s.Err, float64(g.value.SD))
+		}
+	}
+	return s, len(s.X) > 0
+}
+
+// courses are the charts of the metric against epochs and seconds.
+func (r *Result) courses() []report.Block {
+	metric := r.Metrics[0] + " on valid"
+	epochs := plot.Lines{Title: metric + " by epoch", X: plot.Axis{Label: "epoch"}, Y: plot.Axis{Label: metric}}
+	times := plot.Lines{Title: metric + " by training time", X: plot.Axis{Label: "training", Unit: "s"}, Y: plot.Axis{Label: metric}}
+	each := plot.Multiples{Title: "Every loss beside the baseline", X: plot.Axis{Label: "epoch"}, Y: plot.Axis{Label: metric}, Height: 110}
+	shown, hidden := 0, 0
+	for i := range r.Rows {
+		row := &r.Rows[i]
+		s, ok := row.series(false)
+		if !ok {
+			continue
+		}
+		base, hasBase := r.Rows[row.Baseline].series(false)
+		if row.Baseline != i {
+			alone := s
+			alone.Name = "the loss"
+			panel := plot.Panel{Title: row.Name, Series: []plot.Series{alone}}
+			if hasBase {
+				base.Name = "the baseline"
+				panel.Series = append(panel.Series, base)
+			}
+			each.Panels = append(each.Panels, panel)
+		}
+		// The best ones, and always the baseline.
+		if shown < few-1 || row.Baseline == i {
+			shown++
+			epochs.Series = append(epochs.Series, s)
+			s, _ = row.series(true) // as many points as by epochs: some
+			times.Series = append(times.Series, s)
+		} else {
+			hidden++
+		}
+	}
+	if shown == 0 {
+		return nil
+	}
+	caption := "Mean over seeds; the band is ± one standard deviation."
+	if hidden > 0 {
+		caption += " The best losses and the baseline; all are below."
+	}
+	blocks := []report.Block{
+		report.Figure{Figure: epochs, Caption: caption},
+		report.Figure{Figure: times, Caption: "The same against seconds of training, without evaluation."},
+	}
+	if hidden > 0 {
+		blocks = append(blocks, report.Figure{Figure: each, Caption: "Each loss by epoch, the baseline beside it."})
+	}
+	return blocks
+}
+
+// tradeoff is the chart of quality against cost.
+func (r *Result) tradeoff() []report.Block {
+	metric := r.Metrics[0] + " on " + r.Reported
+	s := plot.Scatter{
+		Title: "Quality against cost", X: plot.Axis{Label: "training of one run", Unit: "s", Log: true}, Y: plot.Axis{Label: metric}, Frontier: true,
+	}
+	for i := range r.Rows {
+		row := &r.Rows[i]
+		if row.Done == 0 {
+			continue
+		}
+		q := row.reported(r.Reported)[0]
+		s.Points = append(s.Points, plot.Point{Label: row.Name, X: float64(row.Seconds.Mean), Y: float64(q.Mean), XErr: float64(row.Seconds.SD), YErr: float64(q.SD)})
+	}
+	if len(s.Points) == 0 {
+		return nil
+	}
+	return []report.Block{report.Figure{Figure: s, Caption: "Up and left is better. The dashed line joins the losses that no other beats in both; bars are one standard deviation over seeds."}}
+}
+
+// popularity is the recall by popularity of the items, as a chart and a table.
+func (r *Result) popularity() []report.Block {
+	bars := plot.Bars{Title: "Recall by popularity of the item", Value: plot.Axis{Label: "recall"}}
+	table := report.Table{Title: "Recall by popularity of the item", Head: []string{"loss"}}
+	for _, b := range r.Buckets {
+		name := fmt.Sprintf("%s (%d items)", b.Name, b.Items)
+		bars.Series = append(bars.Series, plot.Bar{Name: name})
+		table.Head = append(table.Head, name)
+	}
+	for i := range r.Rows {
+		row := &r.Rows[i]
+		if row.Done == 0 {
+			continue
+		}
+		drawn := len(bars.Groups) < few-1 || row.Baseline == i // the best and the baseline; all are in the table
+		if drawn {
+			bars.Groups = append(bars.Groups, row.Name)
+		}
+		cells := []string{row.Name}
+		for b, s := range row.Buckets {
+			if drawn {
+				bars.Series[b].Values = append(bars.Series[b].Values, float64(s.Mean))
+			}
+			cells = append(cells, s.text(4))
+		}
+		table.Rows = append(table.Rows, cells)
+	}
+	if len(bars.Groups) == 0 {
+		return nil
+	}
+	_, k, _ := strings.Cut(r.Metrics[0], "@")
+	table.Note = fmt.Sprintf("Each bucket holds about a third of the train interactions, head the most popular items. Of each user's relevant items in the bucket on %s, the share among the user's first %s; mean over the users that have any.", r.Reported, k)
+	return []report.Block{report.Figure{Figure: bars, Caption: "The best losses and the baseline; the table has all."}, table}
+}
+
+// trials is the table of what was tuned.
+func (r *Result) trials() report.Table {
+	t := report.Table{Title: "Tuning", Head: []string{"loss", "settings", r.Metrics[0] + " valid", "s"}}
+	for i := range r.Rows {
+		row := &r.Rows[i]
+		best := -1
+		for _, tr := range row.Trials {
+			var set []string
+			for _, s := range tr.Settings {
+				set = append(set, s.Name+"="+s.Value)
+			}
+			value := "failed"
+			if tr.Value.Finite() {
+				value = fmt.Sprintf("%.4f", float64(tr.Value))
+			}
+			if fmt.Sprint(tr.Settings) == fmt.Sprint(row.Settings) {
+				best = len(t.Rows)
+			}
+			t.Rows = append(t.Rows, []string{row.Name, strings.Join(set, " "), value, fmt.Sprintf("%.1f", tr.Seconds)})
+		}
+		if best >= 0 {
+			t.Mark = append(t.Mark, best)
+		}
+	}
+	t.Note = "One run each, measured on valid; the chosen settings stand out."
+	return t
+}

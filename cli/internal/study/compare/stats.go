@@ -1,0 +1,301 @@
+package compare
+
+import (
+	"cmp"
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"sync"
+
+	"github.com/fenchel-ml/fenchel/cli/internal/report"
+)
+
+// A Stat is a mean over runs and the standard deviation of one (divisor n − 1):
+// NaN of the mean where there is nothing, of the deviation below two runs.
+type Stat struct {
+	Mean report.Number `json:"mean"`
+	SD   report.Number `json:"sd"`
+	N    int           `json:"n"`
+}
+
+// stat returns the Stat of values; any that is NaN makes both NaN.
+func stat(values []float64) Stat {
+	n := float64(len(values))
+	mean, squares := 0.0, 0.0
+	for _, v := range values {
+		mean += v / n
+	}
+	for _, v := range values {
+		squares += (v - mean) * (v - mean)
+	}
+	s := Stat{Mean: report.Number(mean), SD: report.Number(math.NaN()), N: len(values)}
+	if len(values) == 0 {
+		s.Mean = s.SD
+	}
+	if len(values) > 1 {
+		s.SD = report.Number(math.Sqrt(squares / (n - 1)))
+	}
+	return s
+}
+
+// An Interval is a difference with its bootstrap interval over users.
+type Interval struct {
+	Difference report.Number `json:"difference"`
+	Low        report.Number `json:"low"`  // 2.5 % quantile
+	High       report.Number `json:"high"` // 97.5 % quantile
+}
+
+// Sign is 1 or −1 where the interval leaves 0 out, else 0.
+func (i Interval) Sign() int {
+	switch {
+	case i.Low > 0:
+		return 1
+	case i.High < 0:
+		return -1
+	}
+	return 0
+}
+
+// A Pair is the first metric of row A less that of row B.
+type Pair struct {
+	A int `json:"a"`
+	B int `json:"b"`
+	Interval
+}
+
+// fill computes what a row says by itself.
+func (r *Row) fill(outs []*Outcome, res *Result) {
+	var whole []*Outcome
+	for _, o := range outs {
+		lean := *o
+		lean.PerUser, lean.Text = nil, ""
+		r.Runs = append(r.Runs, &lean)
+		if o.Failed == "" {
+			whole = append(whole, o)
+		}
+	}
+	r.Done = len(whole)
+	over := func(value func(o *Outcome) float64) Stat {
+		var x []float64
+		for _, o := range whole {
+			x = append(x, value(o))
+		}
+		return stat(x)
+	}
+	r.SecondsPerEpoch = over(func(o *Outcome) float64 { return float64(o.SecondsPerEpoch) })
+	r.Seconds = over(func(o *Outcome) float64 { return o.Seconds })
+	r.ToOwn = over(func(o *Outcome) float64 { return reaches(o, share*bestOf(o)) })
+	if len(whole) == 0 {
+		return
+	}
+	for _, o := range whole {
+		r.Peak = max(r.Peak, o.Peak)
+	}
+	for m := range res.Metrics {
+		if len(whole[0].Valid) > 0 {
+			r.Valid = append(r.Valid, over(func(o *Outcome) float64 { return o.Valid[m].Value }))
+		}
+		if len(whole[0].Test) > 0 {
+			r.Test = append(r.Test, over(func(o *Outcome) float64 { return o.Test[m].Value }))
+		}
+		mean := make([]float64, res.Tested)
+		for _, o := range whole {
+			for i, x := range o.PerUser[m] {
+				mean[i] += x / float64(len(whole))
+			}
+		}
+		r.perUser = append(r.perUser, mean)
+	}
+	for b := range res.Buckets {
+		r.Buckets = append(r.Buckets, over(func(o *Outcome) float64 { return float64(o.Buckets[b]) }))
+	}
+}
+
+// bestOf returns the largest first metric on valid of a run's course, NaN without
+// one.
+func bestOf(o *Outcome) float64 {
+	best := math.NaN()
+	for _, p := range o.Curve {
+		if len(p.Valid) > 0 && !(p.Valid[0].Value <= best) {
+			best = p.Valid[0].Value
+		}
+	}
+	return best
+}
+
+// reaches returns the seconds of training after which the first metric on valid is
+// at least value, NaN if it never is.
+func reaches(o *Outcome, value float64) float64 {
+	for _, p := range o.Curve {
+		if len(p.Valid) > 0 && p.Valid[0].Value >= value {
+			return p.Seconds
+		}
+	}
+	return math.NaN()
+}
+
+// A stage is the mean over a row's runs at one evaluation.
+type stage struct {
+	epoch, seconds float64
+	value          Stat // first metric on valid
+}
+
+// course returns the mean course of a row's runs with numbers, as far as all of
+// them come: seeds may stop at different times.
+func (r *Row) course() []stage {
+	var runs [][]Point
+	n := math.MaxInt
+	for _, o := range r.Runs {
+		if o.Failed == "" {
+			points := slices.DeleteFunc(slices.Clone(o.Curve), func(p Point) bool { return len(p.Valid) == 0 })
+			runs = append(runs, points)
+			n = min(n, len(points))
+		}
+	}
+	if len(runs) == 0 {
+		return nil
+	}
+	stages := make([]stage, n)
+	for i := range stages {
+		var epochs, seconds, values []float64
+		for _, points := range runs {
+			epochs, seconds, values = append(epochs, points[i].Epoch), append(seconds, points[i].Seconds), append(values, points[i].Valid[0].Value)
+		}
+		stages[i] = stage{float64(stat(epochs).Mean), float64(stat(seconds).Mean), stat(values)}
+	}
+	return stages
+}
+
+// times fills in ToBest from the mean courses.
+func (r *Result) times() {
+	best := math.NaN()
+	for i := range r.Rows {
+		for _, s := range r.Rows[i].course() {
+			if v := float64(s.value.Mean); !(v <= best) {
+				best = v
+			}
+		}
+	}
+	for i := range r.Rows {
+		row := &r.Rows[i]
+		row.ToBest = report.Number(math.NaN())
+		stages := row.course()
+		if at := slices.IndexFunc(stages, func(s stage) bool { return float64(s.value.Mean) >= share*best }); at >= 0 {
+			row.ToBest = report.Number(stages[at].seconds)
+		}
+	}
+}
+
+// bootstrap fills in Against and Pairs. Each resample draws as many users as there
+// are, with replacement, the same ones for all rows and metrics: that is what
+// pairs them. Resample number i draws from a source of its own, so the numbers do
+// not depend on the threads.
+func (r *Result) bootstrap(resamples int, seed uint64) {
+	var rows []int // that have numbers
+	for i := range r.Rows {
+		if r.Rows[i].Done > 0 {
+			rows = append(rows, i)
+		}
+	}
+	n := r.Tested
+	if len(rows) < 2 || n == 0 {
+		return
+	}
+	// means[row][metric][resample]
+	means := make([][][]float64, len(r.Rows))
+	for _, i := range rows {
+		means[i] = make([][]float64, len(r.Metrics))
+		for m := range means[i] {
+			means[i][m] = make([]float64, resamples)
+		}
+	}
+	workers := min(resamples, runtime.GOMAXPROCS(0))
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			times := make([]float64, n) // how often each user was drawn
+			for b := w; b < resamples; b += workers {
+				clear(times)
+				src := rand.New(rand.NewPCG(seed, uint64(b)))
+				for range n {
+					times[src.IntN(n)]++
+				}
+				for _, i := range rows {
+					for m, x := range r.Rows[i].perUser {
+						sum := 0.0
+						for u, t := range times {
+							sum += t * x[u]
+						}
+						means[i][m][b] = sum / float64(n)
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+	difference := make([]float64, resamples)
+	between := func(a, b, m int) Interval {
+		for i := range difference {
+			difference[i] = means[a][m][i] - means[b][m][i]
+		}
+		slices.Sort(difference)
+		split := r.Reported
+		return Interval{
+			Difference: r.Rows[a].reported(split)[m].Mean - r.Rows[b].reported(split)[m].Mean,
+			Low:        report.Number(quantile(difference, 0.025)),
+			High:       report.Number(quantile(difference, 0.975)),
+		}
+	}
+	for x, a := range rows {
+		row := &r.Rows[a]
+		if base := row.Baseline; base != a && r.Rows[base].Done > 0 {
+			for m := range r.Metrics {
+				row.Against = append(row.Against, between(a, base, m))
+			}
+		}
+		for _, b := range rows[x+1:] {
+			r.Pairs = append(r.Pairs, Pair{a, b, between(a, b, 0)})
+		}
+	}
+}
+
+// quantile interpolates between the entries of a sorted list.
+func quantile(x []float64, q float64) float64 {
+	at := q * float64(len(x)-1)
+	i := int(at)
+	if i+1 == len(x) {
+		return x[i]
+	}
+	return x[i] + (at-float64(i))*(x[i+1]-x[i])
+}
+
+// sort puts the rows in order and renames the indices with them.
+func (r *Result) sort() {
+	order := make([]int, len(r.Rows))
+	for i := range order {
+		order[i] = i
+	}
+	value := func(i int) float64 {
+		if r.Rows[i].Done == 0 {
+			return math.Inf(-1)
+		}
+		return float64(r.Rows[i].reported(r.Reported)[0].Mean)
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(value(b), value(a)) })
+	at := make([]int, len(order))
+	rows := make([]Row, len(order))
+	for i, from := range order {
+		at[from], rows[i] = i, r.Rows[from]
+	}
+	for i := range rows {
+		rows[i].Baseline = at[rows[i].Baseline]
+	}
+	for i, p := range r.Pairs {
+		r.Pairs[i].A, r.Pairs[i].B = at[p.A], at[p.B]
+		if at[p.A] > at[p.B] { // the better one first
+			r.Pairs[i] = Pair{at[p.B], at[p.A], Interval{-p.Difference, -p.High, -p.Low}}
+		}
+	}
+	r.Rows = rows
+}

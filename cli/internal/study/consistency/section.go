@@ -1,0 +1,98 @@
+package consistency
+
+import (
+	"fmt"
+
+	"github.com/fenchel-ml/fenchel/cli/internal/plot"
+	"github.com/fenchel-ml/fenchel/cli/internal/report"
+)
+
+// Section shows results of Run(c).
+func Section(c Config, rs []Result) report.Section {
+	c = c.Filled()
+	table := report.Table{
+		Title: "Share of truths whose minimisers are in order",
+		Head:  []string{"loss", "declared", "verdict", "top-1", "top-half", "whole order", "by map", "undecided", "no minimum"},
+		Note:  "Top-half: the leading ⌈K/2⌉ classes are the likeliest ones. Ties count as wrong, and where several minimisers were found all must be in order. By map: the order of the probabilities p(z*). Undecided: truths at which no search reached a stationary point. No minimum: truths at which the risk falls towards infinity, and the order is that of the least risk within ±50.",
+	}
+	// Two charts: losses over all classes, and compositions.
+	charts := [2]plot.Bars{}
+	for i, title := range []string{"Losses that do not always keep the order", "Compositions that do not always keep it"} {
+		charts[i] = plot.Bars{
+			Title: title, Value: plot.Axis{Label: "share of truths, by scores", Min: 0, Max: 1},
+			Series: []plot.Bar{{Name: "top-1"}, {Name: "whole order"}},
+		}
+	}
+	var verdicts report.Verdicts
+	for i, r := range rs {
+		share := func(n, of int) string {
+			if of == 0 {
+				return "-"
+			}
+			return fmt.Sprintf("%.0f%%", 100*float64(n)/float64(of))
+		}
+		byMap := "-"
+		if r.Map != nil {
+			byMap = share(r.Map.Full, r.Map.Draws)
+		}
+		declared, verdict := "-", "-"
+		if len(r.Claims) > 0 {
+			verdict = "agrees"
+		}
+		for _, cl := range r.Claims {
+			if cl.What == OrderOfScores {
+				declared = cl.Declared
+			}
+			if cl.Outcome == Disagrees && verdict == "agrees" {
+				verdict = "disagrees: " + cl.What
+				table.Mark = append(table.Mark, i)
+			}
+			verdicts = append(verdicts, report.Verdict{
+				Kind: kindOf(cl.Outcome), Detail: cl.Example,
+				Text: fmt.Sprintf("%s: %s: declared %s, observed %s", r.Loss, cl.What, cl.Declared, cl.Observed),
+			})
+		}
+		if r.Scores.Draws == 0 {
+			verdict = "undecided"
+		}
+		table.Rows = append(table.Rows, []string{
+			r.Loss, declared, verdict, share(r.Scores.Top1, r.Scores.Draws), share(r.Scores.TopH, r.Scores.Draws),
+			share(r.Scores.Full, r.Scores.Draws), byMap, fmt.Sprint(r.Undecided), fmt.Sprint(r.Far),
+		})
+		if r.Scores.Full == r.Scores.Draws {
+			continue // nothing to see, or nothing decided
+		}
+		bars := &charts[0]
+		if r.Composition {
+			bars = &charts[1]
+		}
+		bars.Groups = append(bars.Groups, r.Loss)
+		for j, n := range []int{r.Scores.Top1, r.Scores.Full} {
+			bars.Series[j].Values = append(bars.Series[j].Values, float64(n)/float64(r.Scores.Draws))
+		}
+	}
+	blocks := []report.Block{
+		report.Text(fmt.Sprintf("Does minimising the loss rank the classes by their true probability? Of each family of truths (Dirichlet and Zipf over %d classes; adversarial: counter-examples of the literature and variations, over 3 or 4) there are %d draws; the conditional risk E ℓ(z, y) is minimised over free scores z, and the order of the minimisers is held against the truth and against what the loss declares. What a loss's gradient holds constant is that of equal scores. Compositions are measured over %d draws of a sampler, by exact enumeration of the draws: once with a proposal q drawn beside each truth, once with q uniform.", c.Classes, c.Draws, SampledDraws)),
+		verdicts,
+		table,
+	}
+	for i, caption := range []string{
+		"Such a loss cannot rank by its scores, however much data and capacity there is.",
+		"Without a correction draws count against the classes that are drawn often: what is learned is t/q.",
+	} {
+		if len(charts[i].Groups) > 0 {
+			blocks = append(blocks, report.Figure{Figure: charts[i], Caption: caption})
+		}
+	}
+	return report.Section{Title: "Consistency", Blocks: blocks, Data: map[string]any{"config": c, "families": Families(), "results": rs}}
+}
+
+func kindOf(o Outcome) report.Kind {
+	switch o {
+	case Agrees:
+		return report.Agrees
+	case Disagrees:
+		return report.Disagrees
+	}
+	return report.Open
+}

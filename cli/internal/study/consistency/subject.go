@@ -1,0 +1,91 @@
+package consistency
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/fenchel-ml/fenchel/cli/internal/study/risk"
+	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/losses"
+	"github.com/fenchel-ml/fenchel/models"
+)
+
+// A subject is a risk to minimise, and what is declared of its minimisers.
+type subject struct {
+	name        string
+	composition bool
+	domain      losses.Domain
+	convex      bool
+	beta        func(k int) float64 // smoothness of the risk, or a bound
+	risk        func(t Truth) risk.Objective
+	predict     func(p, z []float64) bool // nil without a map
+	claims      func(res Result, o observed) []Claim
+}
+
+// exact is a loss over all classes.
+func exact(b losses.Bound) subject {
+	th := b.Theory()
+	s := subject{
+		name: b.String(), domain: b.Spec.Domain, convex: th.Props.Has(losses.Convex), beta: th.Smoothness,
+		risk:   func(t Truth) risk.Objective { return risk.New(b, t.T) },
+		claims: func(res Result, o observed) []Claim { return exactClaims(th, res, o) },
+	}
+	if b.Spec.Predict != nil {
+		s.predict = b.Predict
+	}
+	return s
+}
+
+// SampledDraws is the number of draws of compositions: the fewest that rows with
+// several draws have, where approximations are at their worst.
+const SampledDraws = 2
+
+// subjects are a composition under any q and under uniform q.
+func subjects(text string) ([]subject, error) {
+	r, err := models.Resolve(text, "", 0)
+	if err != nil {
+		return nil, err
+	}
+	if r.Composition == nil {
+		return nil, fmt.Errorf("consistency: %s is no composition; the choices are %s", text, strings.Join(Sampled(), ", "))
+	}
+	head := r.Head
+	if head.Spec.Name != "sampled" {
+		return nil, fmt.Errorf("consistency: %s has candidates %s, whose scores are not those of classes; the choices are %s", text, head.Spec.Name, strings.Join(Sampled(), ", "))
+	}
+	correction := map[string]graph.Correction{
+		"none": graph.Uncorrected, "logq": graph.CorrectLogQ, "importance": graph.CorrectImportance,
+	}[head.Values.Word("correction")]
+	drop := head.Values.Word("hits") == "drop"
+	th := r.Loss.Theory()
+	one := func(name string, declared losses.Order, uniform bool) subject {
+		return subject{
+			name: name, composition: true, domain: r.Loss.Spec.Domain, convex: th.Props.Has(losses.Convex),
+			beta: func(int) float64 { return th.Smoothness(SampledDraws + 1) },
+			risk: func(t Truth) risk.Objective {
+				b, err := r.LossOf(len(t.T), SampledDraws)
+				if err != nil { // of settings that were bound before
+					panic("consistency: " + err.Error())
+				}
+				q := t.Q
+				if uniform {
+					q = make([]float64, len(t.T))
+					for i := range q {
+						q[i] = 1 / float64(len(q))
+					}
+				}
+				return risk.NewSampled(b, t.T, q, SampledDraws, correction, drop)
+			},
+			claims: func(res Result, o observed) []Claim {
+				if declared == losses.NoOrder || !r.Declared() || res.Scores.Draws == 0 {
+					return nil
+				}
+				return []Claim{orderClaim(OrderOfScores, declared, o.worstScores, o.orderAt)}
+			},
+		}
+	}
+	return []subject{
+		one(text+", any q", r.Composition.Order, false),
+		one(text+", uniform q", r.Composition.OrderUniform, true),
+	}, nil
+}

@@ -1,0 +1,279 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fenchel-ml/fenchel/losses"
+	"github.com/fenchel-ml/fenchel/models"
+)
+
+func init() { commands = append(commands, newLosses) }
+
+func newLosses(s streams) *cobra.Command {
+	var (
+		asJSON bool
+		figure string
+	)
+	cmd := &cobra.Command{
+		Use:   "losses [NAME]",
+		Short: "List the losses, or describe one",
+		Long: `Without a name, losses prints one line per registered loss. With a name, or a
+spec text such as "softmax:tau=0.2", it prints the card of that loss: its
+parameters, its declared properties and what theory says of it. A composition is
+a loss with the candidates that it is meant for, under one name, such as
+sampled-softmax; its card says what it stands for and which scores minimise it.
+Its text sets parameters of either; where --candidates of another command names
+other candidates, they take those that were for candidates, or refuse them.
+
+  smoothness  the largest curvature of the loss in its scores, here for 1000 candidates
+  order       whether the scores that minimise the expected loss are ordered as the true
+              probabilities: strict, weak (distinct items may tie) or none
+  margin      the lead of the label from which the loss is 0; - where there is none
+  calibrated  whether the predicted probabilities of the minimiser are the true ones
+  sparse      whether classes far below the top get gradient exactly 0
+
+JSON prints null for a smoothness or margin that is infinite.
+
+--plot draws the value and the gradient of the label against the label's lead over
+the other candidates, of one loss or of all, to a file .svg or .png.`,
+		Args:              arguments(0, 1),
+		ValidArgsFunction: completeSpecs("loss", "composition"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var shown []losses.Bound
+			var r models.Resolved
+			if len(args) > 0 {
+				var err error
+				if r, err = models.Resolve(args[0], "", 0); err != nil {
+					return usageError{err}
+				}
+				shown = []losses.Bound{r.Loss}
+			}
+			if cmd.Flags().Changed("plot") {
+				if asJSON {
+					return usagef("--plot draws and --json prints; give one of them")
+				}
+				return plotLosses(s.out, figure, shown)
+			}
+			if len(args) == 0 {
+				return listLosses(s.out, asJSON)
+			}
+			c := newCard(r.Loss)
+			if r.Composition != nil {
+				c.Composition = newComposed(r)
+			}
+			if asJSON {
+				return printJSON(s.out, c)
+			}
+			c.print(s.out)
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().StringVar(&figure, "plot", "", "file .svg or .png to draw the curves to, instead of printing")
+	must(cmd.MarkFlagFilename("plot", "svg", "png"))
+	return cmd
+}
+
+// candidates is the K at which cards state what depends on it.
+const candidates = 1000
+
+// A card is what the registry says of a loss at one setting.
+type card struct {
+	Name       string      `json:"name"`
+	Spec       string      `json:"spec"`
+	Doc        string      `json:"doc"`
+	Source     string      `json:"source"`
+	Domain     string      `json:"domain"`
+	Params     []cardParam `json:"params"`
+	Properties []string    `json:"properties"`
+	Smoothness number      `json:"smoothness_at_1000"`
+	MapOrder   string      `json:"map_order"`
+	Order      string      `json:"population_order"`
+	Calibrated bool        `json:"calibrated"`
+	Margin     number      `json:"margin"`
+	Support    string      `json:"gradient_support"`
+	Cost       string      `json:"cost_per_row"`
+
+	Composition *composed `json:"composition,omitempty"`
+}
+
+// composed is what the registry says of a composition beside its loss.
+type composed struct {
+	Name       string      `json:"name"`
+	Doc        string      `json:"doc"`
+	Source     string      `json:"source"`
+	Line       []string    `json:"stands_for"` // flags that train the same
+	Candidates string      `json:"candidates"`
+	Minimiser  string      `json:"minimiser"` // "" where none is declared of these candidates
+	Order      string      `json:"population_order"`
+	Uniform    string      `json:"population_order_uniform_draws"`
+	Bound      []string    `json:"set_by_run"` // parameters of the loss that the data set decides
+	Params     []cardParam `json:"params"`
+}
+
+func newComposed(r models.Resolved) *composed {
+	c := r.Composition
+	loss, candidates := r.Line()
+	p := &composed{Name: c.Name, Doc: c.Doc, Source: c.Source, Line: []string{"--loss", loss, "--candidates", candidates}, Candidates: candidates,
+		Order: losses.NoOrder.String(), Uniform: losses.NoOrder.String(), Bound: r.Bound(), Params: cardParams(c.Params, r.Values)}
+	if r.Declared() {
+		p.Minimiser, p.Order, p.Uniform = c.Minimiser, c.Order.String(), c.OrderUniform.String()
+	}
+	return p
+}
+
+func cardParams(ps []losses.Param, v losses.Values) []cardParam {
+	cs := []cardParam{}
+	for _, p := range ps {
+		q := cardParam{Name: p.Name, Doc: p.Doc}
+		q.Words, q.Range = choices(p)
+		if p.IsWord() {
+			q.Value, q.Default = v.Word(p.Name), p.DefaultWord
+		} else {
+			q.Value, q.Default = v.Num(p.Name), p.Default
+		}
+		cs = append(cs, q)
+	}
+	return cs
+}
+
+type cardParam struct {
+	Name    string   `json:"name"`
+	Value   any      `json:"value"`
+	Default any      `json:"default"`
+	Range   string   `json:"range,omitempty"`
+	Words   []string `json:"choices,omitempty"`
+	Doc     string   `json:"doc"`
+}
+
+func newCard(b losses.Bound) card {
+	th := b.Theory()
+	c := card{
+		Name: b.Spec.Name, Spec: b.String(), Doc: b.Spec.Doc, Source: b.Spec.Source, Domain: b.Spec.Domain.String(),
+		Params:     cardParams(b.Spec.Params, b.Values),
+		Properties: th.Props.Names(),
+		Smoothness: number(th.Smoothness(candidates)),
+		MapOrder:   th.MapOrder.String(), Order: th.PopulationOrder.String(),
+		Calibrated: th.Calibrated,
+		Margin:     number(th.Margin),
+		Support:    th.Support.String(), Cost: th.Cost,
+	}
+	return c
+}
+
+func listLosses(w io.Writer, asJSON bool) error {
+	cards := []card{}
+	for _, spec := range losses.All() {
+		cards = append(cards, newCard(spec.Bind(spec.Defaults())))
+	}
+	if asJSON {
+		return printJSON(w, cards)
+	}
+	t := newTable("LOSS", "SMOOTHNESS", "MARGIN", "ORDER", "CALIBRATED", "CONVEX", "SPARSE", "WHAT IT IS")
+	for _, c := range cards {
+		t.add(c.Name, c.Smoothness.or(none), c.Margin.or(none), c.Order, yesNo(c.Calibrated),
+			yesNo(slices.Contains(c.Properties, "convex")), yesNo(slices.Contains(c.Properties, "sparse-gradient")), c.Doc)
+	}
+	t.print(w, "")
+	fmt.Fprintln(w)
+	t = newTable("COMPOSITION", "LOSS", "CANDIDATES", "ORDER", "UNIFORM", "WHAT IT IS")
+	for _, c := range losses.Compositions() {
+		r, err := models.Resolve(c.Name, "", 0)
+		if err != nil {
+			return err
+		}
+		t.add(c.Name, r.Loss.Spec.Name, r.Head.Spec.Name, c.Order, c.OrderUniform, c.Doc)
+	}
+	t.print(w, "")
+	fmt.Fprintln(w, "\nfenchel losses NAME describes one; fenchel train --loss NAME trains it.")
+	return nil
+}
+
+func (c card) print(w io.Writer) {
+	if p := c.Composition; p != nil {
+		fmt.Fprintf(w, "%s: %s\n\n", p.Name, p.Doc)
+		minimiser := p.Minimiser
+		if minimiser == "" {
+			minimiser = "not declared: correction or hits are not the composition's own"
+		}
+		facts := [][2]string{{"stands for", strings.Join(p.Line, " ")}, {"source", p.Source}, {"minimiser", minimiser}}
+		if len(p.Bound) > 0 {
+			facts = append(facts, [2]string{"set by run", strings.Join(p.Bound, ", ") + "; below as for no known number of classes"})
+		}
+		if p.Order != losses.NoOrder.String() {
+			facts = append(facts, [2]string{"order", p.Order + " in the scores for any draws, " + p.Uniform + " for uniform ones"})
+		}
+		for _, f := range facts {
+			fmt.Fprintf(w, "  %-10s  %s\n", f[0], f[1])
+		}
+		for _, q := range p.Params {
+			fmt.Fprintf(w, "  %-10s  %v (%s): %s\n", q.Name, q.Value, q.Range, q.Doc)
+		}
+		fmt.Fprint(w, "\nIts row loss over all candidates:\n\n")
+	}
+	fmt.Fprintf(w, "%s: %s\n\n", c.Name, c.Doc)
+	order := c.Order + " in the scores, " + c.MapOrder + " in the prediction map"
+	if c.MapOrder == losses.NoOrder.String() {
+		order = c.Order + " in the scores; there is no prediction map"
+	}
+	facts := []struct{ name, value string }{
+		{"spec", c.Spec},
+		{"source", c.Source},
+		{"properties", strings.Join(c.Properties, ", ")},
+		{"scores", c.Domain},
+		{"order", order},
+		{"calibrated", yesNo(c.Calibrated)},
+		{"smoothness", c.Smoothness.or("unbounded") + fmt.Sprintf(" at %d candidates", candidates)},
+		{"margin", c.Margin.or("none")},
+		{"gradient", c.Support},
+		{"cost", c.Cost + " a row, beside the scores"},
+	}
+	for _, f := range facts {
+		fmt.Fprintf(w, "  %-10s  %s\n", f.name, f.value)
+	}
+	if len(c.Params) == 0 {
+		return
+	}
+	fmt.Fprintln(w)
+	t := newTable("PARAMETER", "VALUE", "DEFAULT", "RANGE", "WHAT IT IS")
+	for _, p := range c.Params {
+		within := p.Range
+		if p.Words != nil {
+			within = strings.Join(p.Words, ", ")
+		}
+		t.add(p.Name, p.Value, p.Default, within, p.Doc)
+	}
+	t.print(w, "  ")
+}
+
+// choices returns the words that a parameter takes, or else the range of what it
+// takes.
+func choices(p losses.Param) (words []string, within string) {
+	switch {
+	case p.Words != nil:
+		return p.Words(), ""
+	case p.Free:
+		return nil, "text without a comma"
+	}
+	return nil, rangeText(p.Min, p.Max)
+}
+
+func rangeText(low, high float64) string {
+	if math.IsInf(high, 1) {
+		return fmt.Sprintf("%g or more", low)
+	}
+	return fmt.Sprintf("%g to %g", low, high)
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}

@@ -1,0 +1,150 @@
+package cli
+
+import (
+	"encoding/json"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/losses"
+	"github.com/fenchel-ml/fenchel/losses/param"
+	"github.com/fenchel-ml/fenchel/train"
+)
+
+func TestLossesListsTheRegistry(t *testing.T) {
+	code, out, _ := execute(t, "losses")
+	require.Equal(t, exitOK, code)
+	code, asJSON, _ := execute(t, "losses", "--json")
+	require.Equal(t, exitOK, code)
+	var cards []map[string]any
+	require.NoError(t, json.Unmarshal([]byte(asJSON), &cards))
+	require.Len(t, cards, len(losses.Names()))
+	for i, spec := range losses.All() {
+		require.Contains(t, out, "\n"+spec.Name+" ")
+		require.Contains(t, out, spec.Doc)
+		require.Equal(t, spec.Name, cards[i]["name"])
+	}
+}
+
+func TestLossCardOfEveryLoss(t *testing.T) {
+	for _, spec := range losses.All() {
+		t.Run(spec.Name, func(t *testing.T) {
+			code, out, stderr := execute(t, "losses", spec.Name)
+			require.Equal(t, exitOK, code, stderr)
+			require.Contains(t, out, spec.Source)
+			for _, p := range spec.Params {
+				require.Contains(t, out, "\n  "+p.Name+" ")
+			}
+		})
+	}
+}
+
+// TestLossCard pins the form of a card on a spec that is not in the registry.
+func TestLossCard(t *testing.T) {
+	spec := losses.Spec{
+		Name: "toy", Doc: "A toy", Source: "nobody, eq. 1",
+		Params: []losses.Param{
+			{Name: "tau", Doc: "temperature", Default: 1, Min: 0.01, Max: math.Inf(1)},
+			{Name: "mode", Doc: "how", DefaultWord: "plain", Words: losses.OneOf("plain", "odd")},
+		},
+		Theory: func(v losses.Values) losses.Theory {
+			return losses.Theory{
+				Props:      losses.NonNegative | losses.Convex,
+				Smoothness: func(k int) float64 { return 1 / v.Num("tau") / float64(k) },
+				MapOrder:   losses.OrderWeak, PopulationOrder: losses.OrderStrict, Calibrated: true,
+				Margin: math.Inf(1), Support: losses.Support{Of: losses.NearTop, Reach: 2}, Cost: "O(K)",
+			}
+		},
+		New: func(losses.Values) graph.Rows { return graph.Rows{} },
+	}
+	v, err := param.Parse(spec.Params, "tau=0.5,mode=odd")
+	require.NoError(t, err)
+	c := newCard(spec.Bind(v))
+	var b strings.Builder
+	c.print(&b)
+	require.Equal(t, `toy: A toy
+
+  spec        toy:tau=0.5,mode=odd
+  source      nobody, eq. 1
+  properties  non-negative, convex
+  scores      any score
+  order       strict in the scores, weak in the prediction map
+  calibrated  yes
+  smoothness  0.002 at 1000 candidates
+  margin      none
+  gradient    the classes less than 2 below the top that pass the threshold, and the target
+  cost        O(K) a row, beside the scores
+
+  PARAMETER  VALUE  DEFAULT  RANGE         WHAT IT IS
+  tau        0.5    1        0.01 or more  temperature
+  mode       odd    plain    plain, odd    how
+`, b.String())
+	text, err := json.Marshal(c)
+	require.NoError(t, err)
+	require.Contains(t, string(text), `"margin":null`)
+	require.Contains(t, string(text), `"smoothness_at_1000":0.002`)
+}
+
+// TestCardOfEveryComposition says what it stands for and what minimises it.
+func TestCardOfEveryComposition(t *testing.T) {
+	for _, c := range losses.Compositions() {
+		code, out, stderr := execute(t, "losses", c.Name)
+		require.Equal(t, exitOK, code, stderr)
+		require.Contains(t, out, c.Minimiser)
+		require.Contains(t, out, "--candidates "+c.Candidates)
+		code, out, stderr = execute(t, "losses", c.Name, "--json")
+		require.Equal(t, exitOK, code, stderr)
+		var card struct {
+			Composition struct{ Name, Candidates, Minimiser string }
+		}
+		require.NoError(t, json.Unmarshal([]byte(out), &card))
+		require.Equal(t, c.Name, card.Composition.Name)
+		require.Equal(t, c.Minimiser, card.Composition.Minimiser)
+	}
+}
+
+// TestCompositionsAreTheirLines trains every composition by its name and by the line
+// that its card says it stands for: to the same bits.
+func TestCompositionsAreTheirLines(t *testing.T) {
+	set, err := data.Load(data.Config{Source: "demo:users=60,items=70,per-user=8"})
+	require.NoError(t, err)
+	bits := func(loss, candidates string) (all [][]float32) {
+		cfg := train.Config{Loss: loss, Candidates: candidates}
+		cfg.Model.Dim, cfg.Train.Epochs, cfg.Train.Batch, cfg.Train.Rows = 8, 2, 16, "pair"
+		got, err := train.Run(t.Context(), cfg, set, nil)
+		require.NoError(t, err, "%s over %s", loss, candidates)
+		for _, table := range got.Trained.Tables() {
+			all = append(all, table.Data)
+		}
+		return all
+	}
+	texts := []string{
+		"neg:n=3", "neg:log-z=1", "gbce:n=16", "gbce:t=0.5,n=9", "gbce:beta=0.3", "nce:log-z=1", "nce:sampler=uniform", "bpr:weights=softmax, n = 4",
+		"infonce:tau=0.5", "sampled-softmax:correction=importance,smoothing=0.1,n=9", "hsm:kind=balanced", "class-softmax:k=7,tau=2", "ccl:sampler=in-batch",
+	}
+	for _, c := range losses.Compositions() {
+		texts = append(texts, c.Name)
+	}
+	for _, text := range texts {
+		t.Run(text, func(t *testing.T) {
+			code, out, stderr := execute(t, "losses", text, "--json")
+			require.Equal(t, exitOK, code, stderr)
+			var card struct {
+				Composition struct {
+					Line []string `json:"stands_for"`
+				}
+			}
+			require.NoError(t, json.Unmarshal([]byte(out), &card))
+			line := card.Composition.Line
+			require.Len(t, line, 4)
+			require.Equal(t, []string{"--loss", "--candidates"}, []string{line[0], line[2]})
+			_, out, _ = execute(t, "losses", text)
+			require.Contains(t, out, "stands for  "+strings.Join(line, " ")+"\n")
+			require.Equal(t, bits(text, ""), bits(line[1], line[3]), "%v", line)
+		})
+	}
+}

@@ -1,0 +1,100 @@
+package cli
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/train"
+)
+
+func TestDryRun(t *testing.T) {
+	t.Chdir(t.TempDir())
+	code, out, stderr := execute(t, with(small, "--dry-run")...)
+	require.Equal(t, exitOK, code, stderr)
+	require.Regexp(t, `(?s)^MEMORY +BYTES\ndata +\d+ .*\nweights +1760 .*\noptimizer state +3520 .*\ntotal +\d+ .*B\n\n`, out)
+	require.NoDirExists(t, runsFolder, "nothing ran")
+
+	code, out, stderr = execute(t, with(small, "--dry-run", "--json")...)
+	require.Equal(t, exitOK, code, stderr)
+	var got struct {
+		Parts train.Memory
+		Total int64
+	}
+	require.NoError(t, json.Unmarshal([]byte(out), &got))
+	require.Equal(t, got.Parts.Total(), got.Total)
+	require.Positive(t, got.Total)
+}
+
+// TestRefusal runs where next to nothing is available.
+func TestRefusal(t *testing.T) {
+	t.Chdir(t.TempDir())
+	before := availableMemory
+	t.Cleanup(func() { availableMemory = before })
+	have, known := int64(10_000), true
+	availableMemory = func() (int64, string, bool) { return have, "this test", known }
+
+	for _, more := range [][]string{nil, {"--dry-run"}, {"--dry-run", "--force"}} {
+		code, _, stderr := execute(t, with(small, more...)...)
+		require.Equal(t, exitFailed, code)
+		require.Regexp(t, `^fenchel: the run needs about \S+ \S+B beside the data, and 9.77 KiB are available \(this test\); --force runs it all the same`, stderr)
+		require.NoDirExists(t, runsFolder, "nothing ran")
+	}
+	code, _, stderr := execute(t, with(small, "--force")...)
+	require.Equal(t, exitOK, code, stderr)
+
+	have = 1 << 40
+	code, _, stderr = execute(t, with(small, "--dim", "1000000000")...)
+	require.Equal(t, exitFailed, code)
+	require.Regexp(t, `what would fit:\n  --dim \d+: `, stderr)
+
+	known = false
+	code, out, stderr := execute(t, small...)
+	require.Equal(t, exitOK, code, stderr)
+	require.Contains(t, out, "what is available is not known here\n")
+}
+
+func loaded(t *testing.T) *data.Dataset {
+	t.Helper()
+	set, err := data.Load(data.Config{Source: "demo:users=300,items=4000,per-user=10"})
+	require.NoError(t, err)
+	return set
+}
+
+// TestRemedies gives a run a little less than it needs: what is advised fits, by
+// its own estimate.
+func TestRemedies(t *testing.T) {
+	set := loaded(t)
+	cfg := train.Config{}
+	b, err := budgetOf(cfg, set)
+	require.NoError(t, err)
+	b.known, b.source = true, "this test"
+	b.available = b.parts.Total() - b.parts[0].Bytes
+	require.NoError(t, b.refuse(cfg, set), "just enough")
+	b.available--
+	err = b.refuse(cfg, set)
+	require.ErrorContains(t, err, "(this test); --force runs it all the same; what would fit:")
+	for _, flag := range []string{"--dim 32", "--batch 64", "--optimizer adagrad", "--optimizer sgd", "--candidates sampled"} {
+		require.ErrorContains(t, err, "\n  "+flag+": ")
+	}
+	for _, line := range b.remedies(cfg, set) {
+		flag, value, _ := strings.Cut(strings.TrimPrefix(strings.Split(line, ": ")[0], "--"), " ")
+		c := cfg
+		for _, s := range settings {
+			if s.flag == flag {
+				require.NoError(t, c.Set(s.path, value))
+			}
+		}
+		parts, err := train.Estimate(c, set)
+		require.NoError(t, err)
+		require.True(t, b.fits(parts), line)
+	}
+	b.available = 1
+	require.ErrorContains(t, b.refuse(cfg, set), "no single change")
+	b.known = false
+	require.NoError(t, b.refuse(cfg, set), "nothing is refused where nothing is known")
+	require.Contains(t, b.String(), "not known")
+}

@@ -1,0 +1,47 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"path/filepath"
+	"runtime"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fenchel-ml/fenchel/cli/internal/report"
+	"github.com/fenchel-ml/fenchel/data"
+)
+
+// outputFlags say where a study's command puts what it found.
+type outputFlags struct {
+	asJSON bool
+	dir    string
+}
+
+func (o *outputFlags) add(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&o.asJSON, "json", false, "print JSON: the report's")
+	cmd.Flags().StringVar(&o.dir, "out", "", "folder to write "+report.HTMLFile+" and "+report.JSONFile+" into")
+	must(cmd.MarkFlagDirname("out"))
+}
+
+// emit prints r, as JSON or by print, and saves it where a folder is asked for.
+func (o outputFlags) emit(s streams, r report.Report, print func(w io.Writer)) error {
+	r.Facts = append(r.Facts, machine())
+	if o.dir != "" {
+		if err := r.Save(o.dir); err != nil {
+			return err
+		}
+	}
+	if o.asJSON {
+		return printJSON(s.out, r)
+	}
+	print(s.out)
+	if o.dir != "" {
+		fmt.Fprintf(s.out, "\nreport %s\n", data.EscapeText(filepath.Join(o.dir, report.HTMLFile)))
+	}
+	return nil
+}
+
+func machine() report.Fact {
+	return report.Fact{Name: "machine", Value: fmt.Sprintf("%s/%s, %d processors, %s", runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0), runtime.Version())}
+}

@@ -1,0 +1,239 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/models"
+	"github.com/fenchel-ml/fenchel/train/metric"
+)
+
+func init() { commands = append(commands, newPredict) }
+
+func newPredict(s streams) *cobra.Command {
+	var (
+		c        runSource
+		users    wantedUsers
+		items    rankedItems
+		k        = 10
+		withSeen bool
+		asJSON   bool
+	)
+	cmd := &cobra.Command{
+		Use:   "predict RUN --users ID,ID,…",
+		Short: "Print the best items of users",
+		Long: `predict loads the model of a run folder and prints, for each user, the items that
+it ranks highest by the run's loss, with what they are ranked by. Users and items are
+named by the ids of the data set's files. Items that the data set knows of a user, in any split, are left
+out unless --with-seen, and items without a training pair, of which the model learned
+nothing, unless --items all; how many those are, and which of the users have no
+training pair, is said on standard error.
+
+--users cuts its text at commas, and leaves out blanks around an id. --user takes an
+id as it is, and so does each line of a file named by --users-from.
+
+The output has one line per user and item: user, rank, item and score between tabs.
+In ids a backslash is printed as two, and what is not printable, tabs and line ends
+among it, as the escape that a Go string has for it, such as \t. JSON has ids as they
+are.
+
+The score is the product of encodings over the temperature, plus the bias. Where the
+loss does not give the higher score the higher probability, it is of the same
+probability and rises with it: the absolute score under spherical, and under taylor
+the score on the rising side of its polynomial. Candidates with several decisions
+(tree, classes, adaptive) have log-probabilities for scores.`,
+		Args: arguments(1, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := users.check(); err != nil {
+				return err
+			}
+			if err := items.validate(); err != nil {
+				return err
+			}
+			return runPredict(cmd.Context(), s, args[0], c, items, users, k, withSeen, asJSON)
+		},
+	}
+	c.addFlags(cmd)
+	items.addFlag(cmd)
+	f := cmd.Flags()
+	f.StringArrayVar(&users.lists, "users", nil, "ids of users with commas between; may be repeated")
+	f.StringArrayVar(&users.ids, "user", nil, "id of one user, whatever it holds; may be repeated")
+	f.StringVar(&users.file, "users-from", "", "file of ids of users, one on each line; - is standard input")
+	f.BoolVar(&users.all, "all-users", false, "rank for every user of the data set")
+	must(cmd.RegisterFlagCompletionFunc("users-from", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return nil, cobra.ShellCompDirectiveDefault // files of any name
+	}))
+	addWhole(f, &k, "k", 1, metric.MaxCutoff, "items of a user")
+	f.BoolVar(&withSeen, "with-seen", false, "rank the items too that the data set knows of the user")
+	f.BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+// wantedUsers are the users that a command line names.
+type wantedUsers struct {
+	lists, ids []string
+	file       string
+	all        bool
+}
+
+func (w wantedUsers) check() error {
+	named := len(w.ids) > 0 || w.file != "" || strings.Join(w.lists, "") != ""
+	switch {
+	case w.all && named:
+		return usagef("--all-users: leave out the flags that name users")
+	case !w.all && !named:
+		return usagef("--users: name at least one user, as in --users 1,2,3, or take one of --user, --users-from, --all-users")
+	}
+	return nil
+}
+
+// rows returns the rows of the users in set, in the order of their naming.
+func (w wantedUsers) rows(s streams, set *data.Dataset) (rows []int, err error) {
+	if w.all {
+		for u := range set.Users {
+			rows = append(rows, u)
+		}
+		return rows, nil
+	}
+	for _, list := range w.lists {
+		for id := range strings.SplitSeq(list, ",") {
+			u, err := set.UserIndex(strings.TrimSpace(id))
+			if err != nil {
+				if strings.ContainsAny(list, `,"`) {
+					err = fmt.Errorf("%w; --users cuts at commas; name an id that holds one by --user ID, or in a file by --users-from", err)
+				}
+				return nil, fmt.Errorf("--users: %w", err)
+			}
+			rows = append(rows, u)
+		}
+	}
+	for _, id := range w.ids {
+		u, err := set.UserIndex(id)
+		if err != nil {
+			return nil, fmt.Errorf("--user: %w", err)
+		}
+		rows = append(rows, u)
+	}
+	if w.file == "" {
+		return rows, nil
+	}
+	var text []byte
+	if w.file == "-" {
+		text, err = io.ReadAll(s.in)
+	} else {
+		text, err = os.ReadFile(w.file)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--users-from: %w", err)
+	}
+	before := len(rows)
+	line := 0
+	for id := range strings.Lines(strings.TrimPrefix(string(text), "\ufeff")) {
+		line++
+		if id = strings.TrimSuffix(strings.TrimSuffix(id, "\n"), "\r"); id == "" {
+			continue
+		}
+		u, err := set.UserIndex(id)
+		if err != nil {
+			return nil, fmt.Errorf("--users-from: %s:%d: %w", w.file, line, err)
+		}
+		rows = append(rows, u)
+	}
+	if len(rows) == before {
+		return nil, fmt.Errorf("--users-from: %s names no user", w.file)
+	}
+	return rows, nil
+}
+
+func runPredict(ctx context.Context, s streams, folder string, c runSource, items rankedItems, users wantedUsers, k int, withSeen, asJSON bool) error {
+	trained, set, err := c.open(s, folder)
+	if err != nil {
+		return err
+	}
+	items.of(trained)
+	rows, err := users.rows(s, set)
+	if err != nil {
+		return err
+	}
+	tops, err := trained.Predict(ctx, set, rows, k, withSeen)
+	if err != nil {
+		return err
+	}
+	leftOut, err := trained.LeftOut(set)
+	if err != nil {
+		return err
+	}
+	all := predictions(set, rows, tops, len(leftOut))
+	printPredictionNotes(s.err, all, len(leftOut))
+	if !asJSON {
+		printPredictions(s.out, all)
+		return nil
+	}
+	for _, p := range all {
+		for _, id := range append([]string{p.User}, itemsOf(p)...) {
+			if !utf8.ValidString(id) {
+				return fmt.Errorf("no JSON text can hold the id %q, which is not UTF-8; leave out --json", id)
+			}
+		}
+	}
+	return printJSON(s.out, all)
+}
+
+func itemsOf(p prediction) (ids []string) {
+	for _, item := range p.Items {
+		ids = append(ids, item.Item)
+	}
+	return ids
+}
+
+// A prediction is the ranking of one user.
+type prediction struct {
+	User          string       `json:"user"`
+	TrainingPairs int          `json:"training_pairs"` // 0: the model learned nothing of the user
+	LeftOut       int          `json:"left_out_items"` // without a training pair
+	Items         []rankedItem `json:"items"`
+}
+
+type rankedItem struct {
+	Item  string  `json:"item"`
+	Score float32 `json:"score"`
+}
+
+func predictions(set *data.Dataset, users []int, tops []models.Top, leftOut int) []prediction {
+	all := make([]prediction, len(users))
+	for i, u := range users {
+		all[i] = prediction{User: set.UserName(u), TrainingPairs: len(set.Train.Of(u)), LeftOut: leftOut, Items: []rankedItem{}}
+		for r, id := range tops[i].IDs {
+			all[i].Items = append(all[i].Items, rankedItem{set.ItemName(int(id)), tops[i].Scores[r]})
+		}
+	}
+	return all
+}
+
+// printPredictionNotes says what the rankings do not show.
+func printPredictionNotes(w io.Writer, all []prediction, leftOut int) {
+	if leftOut > 0 {
+		fmt.Fprintln(w, leftOutNote(leftOut))
+	}
+	for _, p := range all {
+		if p.TrainingPairs == 0 {
+			fmt.Fprintf(w, "user %q has no training pair: the model learned nothing of this user, and the ranking is no prediction\n", p.User)
+		}
+	}
+}
+
+func printPredictions(w io.Writer, all []prediction) {
+	for _, p := range all {
+		for r, item := range p.Items {
+			fmt.Fprintf(w, "%s\t%d\t%s\t%s\n", data.EscapeID(p.User), r+1, data.EscapeID(item.Item), strconv.FormatFloat(float64(item.Score), 'g', 6, 32))
+		}
+	}
+}

@@ -1,0 +1,255 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+
+	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/train"
+	"github.com/fenchel-ml/fenchel/train/metric"
+)
+
+// A reporter tells of a run while it runs: a head on standard output, and on
+// standard error a line per epoch, with a bar under it on a terminal.
+type reporter struct {
+	s      streams
+	set    *data.Dataset
+	memory budget
+	quiet  bool // no head: standard output is JSON
+
+	epochs int
+	bar    *progressbar.ProgressBar
+}
+
+// barEvery is the least time between two drawings of the bar.
+const barEvery = 100 * time.Millisecond
+
+func (r *reporter) observe(e train.Event) {
+	switch e := e.(type) {
+	case *train.Started:
+		r.epochs = e.Config.Train.Epochs
+		if !r.quiet {
+			printHead(r.s.out, e, r.set, r.memory)
+		}
+		if r.s.terminal {
+			r.bar = progressbar.NewOptions(r.epochs*e.Steps,
+				progressbar.OptionSetWriter(r.s.err), progressbar.OptionSetWidth(24), progressbar.OptionThrottle(barEvery),
+				progressbar.OptionSetPredictTime(true), progressbar.OptionClearOnFinish())
+			r.bar.Set(e.Epoch*e.Steps + e.Step)
+		}
+	case *train.Stepped:
+		if r.bar != nil { // what it cannot draw is lost, not the run
+			r.bar.Describe(fmt.Sprintf("epoch %d/%d, loss %.4f", e.Epoch+1, r.epochs, e.Loss))
+			r.bar.Add(1)
+		}
+	case *train.EpochDone:
+		r.clear()
+		fmt.Fprintln(r.s.err, epochLine(e, r.epochs))
+	}
+}
+
+// clear takes the bar off the terminal's line.
+func (r *reporter) clear() {
+	if r.bar != nil {
+		r.bar.Clear()
+	}
+}
+
+func printHead(w io.Writer, e *train.Started, set *data.Dataset, memory budget) {
+	c := e.Config
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(w, "%-6s  %s\n", name, data.EscapeText(fmt.Sprintf(format, args...)))
+	}
+	line("data", "%s: %d users, %d items; train %d, valid %d, test %d interactions",
+		set.Name, set.Users, set.Items, set.Train.Len(), set.Valid.Len(), set.Test.Len())
+	line("split", "%s, hash %.12s", set.Split, set.Hash())
+	if set.Filter != "" {
+		line("filter", "%s", set.Filter)
+	}
+	for _, note := range set.Notes {
+		line("note", "%s", note)
+	}
+	bias := ""
+	if c.Model.Bias {
+		bias = ", with item biases"
+	}
+	line("model", "%s: d = %d, %s scores divided by %g%s; %d parameters", c.Model.Name, c.Model.Dim, c.Model.Score, c.Model.Temperature, bias, e.Parameters)
+	if c.Loss != "" {
+		line("loss", "%s over candidates %s", c.Loss, c.Candidates)
+	}
+	how := c.Train.Solver
+	if c.Train.Optimizer != "" {
+		how = fmt.Sprintf("%s, schedule %s, batches of %d rows by %s", c.Train.Optimizer, c.Train.Schedule, c.Train.Batch, c.Train.Rows)
+	}
+	line("train", "%s; %d epochs of %d steps; seed %d", how, c.Train.Epochs, e.Steps, c.Train.Seed)
+	line("memory", "%s", memory)
+	if e.Epoch > 0 || e.Step > 0 {
+		line("resume", "after epoch %d, step %d", e.Epoch, e.Step)
+	}
+	fmt.Fprintln(w)
+}
+
+func epochLine(e *train.EpochDone, epochs int) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "epoch %*d/%d  loss %.5f", len(fmt.Sprint(epochs)), e.Epoch, epochs, e.Loss)
+	if e.Valid != nil {
+		for _, v := range e.Valid.Values {
+			fmt.Fprintf(&b, "  %s %.4f", v.Name, v.Value)
+		}
+	}
+	fmt.Fprintf(&b, "  %.2f s", e.Seconds)
+	if e.Best {
+		b.WriteString("  best")
+	}
+	return b.String()
+}
+
+// splitScores are the metrics of one split, as reports print them.
+type splitScores struct {
+	Split    string `json:"split"`
+	Users    int    `json:"users"`    // that the means are over
+	Excluded int    `json:"excluded"` // that have no relevant item
+
+	// Items without a training pair that are left out, and the split's pairs with them,
+	// which count as missed.
+	LeftOut      int `json:"left_out_items"`
+	LeftOutPairs int `json:"left_out_pairs"`
+
+	Values []scoreValue `json:"values"`
+}
+
+type scoreValue struct {
+	Name       string  `json:"name"`
+	Value      float64 `json:"value"`
+	Attainable *number `json:"attainable,omitempty"` // by ranking by the truth, where it is known
+}
+
+// scoresOf returns scores with what is attainable.
+func scoresOf(set *data.Dataset, scores *train.Scores) (splitScores, error) {
+	s := splitScores{Split: scores.Split, Users: scores.Users, Excluded: scores.Excluded, LeftOut: scores.LeftOut, LeftOutPairs: scores.LeftOutPairs}
+	var names []string
+	for _, v := range scores.Values {
+		s.Values = append(s.Values, scoreValue{Name: v.Name, Value: v.Value})
+		names = append(names, v.Name)
+	}
+	if set.Truth == nil || s.Split == "train" {
+		return s, nil
+	}
+	ms, err := metric.ParseAll(names)
+	if err != nil {
+		return s, err
+	}
+	var leftOut []int32
+	if s.LeftOut > 0 {
+		leftOut = set.ColdItems()
+	}
+	for i, x := range attainable(set, s.Split, ms, leftOut) {
+		n := number(x)
+		s.Values[i].Attainable = &n
+	}
+	return s, nil
+}
+
+// printScores prints one table of splits that have the same metrics.
+func printScores(w io.Writer, splits []splitScores) {
+	if len(splits) == 0 {
+		fmt.Fprintln(w, "nothing was measured")
+		return
+	}
+	head := []string{"METRIC"}
+	for _, s := range splits {
+		head = append(head, strings.ToUpper(s.Split))
+		if s.Values[0].Attainable != nil {
+			head = append(head, "ATTAINABLE")
+		}
+	}
+	t := newTable(head...)
+	for i, v := range splits[0].Values {
+		cells := []any{v.Name}
+		for _, s := range splits {
+			cells = append(cells, fmt.Sprintf("%.4f", s.Values[i].Value))
+			if a := s.Values[i].Attainable; a != nil {
+				cells = append(cells, fmt.Sprintf("%.4f", float64(*a)))
+			}
+		}
+		t.add(cells...)
+	}
+	users := []any{"users"}
+	for _, s := range splits {
+		users = append(users, s.Users)
+		if s.Values[0].Attainable != nil {
+			users = append(users, "")
+		}
+	}
+	t.add(users...)
+	t.print(w, "")
+	if n := splits[0].LeftOut; n > 0 {
+		var pairs []string
+		for _, s := range splits {
+			pairs = append(pairs, fmt.Sprintf("%d of %s", s.LeftOutPairs, s.Split))
+		}
+		fmt.Fprintf(w, "\n%s; pairs with them count as missed: %s\n", leftOutNote(n), strings.Join(pairs, ", "))
+	}
+}
+
+// leftOutNote says how many items no ranking holds.
+func leftOutNote(n int) string {
+	if n == 1 {
+		return fmt.Sprintf("1 item without a training pair is left out (%s=%s ranks it)", itemsPath, train.AllItems)
+	}
+	return fmt.Sprintf("%d items without a training pair are left out (%s=%s ranks them)", n, itemsPath, train.AllItems)
+}
+
+// A runReport is what a run reached.
+type runReport struct {
+	Folder      string        `json:"folder"`
+	Data        string        `json:"data"`
+	Hash        string        `json:"hash"`
+	Epochs      int           `json:"epochs"`
+	BestEpoch   int           `json:"best_epoch"` // by the monitored metric; 0 if none was measured
+	Interrupted bool          `json:"interrupted"`
+	Stopped     bool          `json:"stopped_early"`
+	Seconds     number        `json:"seconds"`
+	Splits      []splitScores `json:"splits"`
+	Notes       []string      `json:"notes,omitempty"` // of the data
+}
+
+func newRunReport(folder string, set *data.Dataset, res *train.Result) (runReport, error) {
+	r := runReport{
+		Folder: folder, Data: set.Name, Hash: set.Hash(), Epochs: res.Epochs, BestEpoch: res.BestEpoch,
+		Interrupted: res.Interrupted, Stopped: res.Stopped, Seconds: number(res.Seconds), Splits: []splitScores{}, Notes: set.Notes,
+	}
+	for _, scores := range []*train.Scores{res.Valid, res.Test} {
+		if scores == nil {
+			continue
+		}
+		s, err := scoresOf(set, scores)
+		if err != nil {
+			return r, err
+		}
+		r.Splits = append(r.Splits, s)
+	}
+	return r, nil
+}
+
+func (r runReport) print(w io.Writer) {
+	printScores(w, r.Splits)
+	fmt.Fprintf(w, "\n%d epochs in %.1f s", r.Epochs, float64(r.Seconds))
+	switch {
+	case r.Interrupted && r.Stopped:
+		fmt.Fprintf(w, "; stopped early with the weights of epoch %d, and interrupted before they were measured on test", r.BestEpoch)
+	case r.Interrupted:
+		fmt.Fprint(w, "; interrupted, and measured after its last whole epoch")
+	case r.Stopped:
+		fmt.Fprintf(w, "; stopped early with the weights of epoch %d", r.BestEpoch)
+	}
+	folder := data.EscapeText(r.Folder)
+	fmt.Fprintf(w, "\nrun folder %s\n", folder)
+	if r.Interrupted {
+		fmt.Fprintf(w, "go on with: fenchel train --config %s/%s --out %s\n", folder, train.ConfigFile, folder)
+	}
+}

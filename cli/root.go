@@ -1,0 +1,153 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fenchel-ml/fenchel/data"
+)
+
+// Exit statuses; see the package comment.
+const (
+	exitOK          = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitInterrupted = 130 // 128 + SIGINT, as shells have it
+)
+
+// streams are all that a command knows of the world outside its arguments and
+// the file system.
+type streams struct {
+	in       io.Reader
+	out      io.Writer // results
+	err      io.Writer // progress and errors
+	terminal bool      // err is a terminal: progress may be redrawn
+}
+
+// commands are the registered subcommands; each file's init appends its own.
+var commands []func(streams) *cobra.Command
+
+// run executes one command line and returns the exit status.
+func run(ctx context.Context, s streams, args []string) int {
+	out := &stickyWriter{w: s.out}
+	s.out = out
+	root := newRoot(s)
+	root.SetArgs(args)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil && out.err != nil {
+		err = fmt.Errorf("cannot write the output: %w", out.err)
+	}
+	var usage usageError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &usage):
+		fmt.Fprintf(s.err, "fenchel: %s\nRun '%s --help' for usage.\n", data.EscapeText(err.Error()), cmd.CommandPath())
+		return exitUsage
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+		fmt.Fprintln(s.err, "fenchel: interrupted")
+		return exitInterrupted
+	default:
+		fmt.Fprintf(s.err, "fenchel: %s\n", data.EscapeText(err.Error()))
+		return exitFailed
+	}
+}
+
+// A usageError is a command line that cannot be right whatever the state of the
+// machine: an unknown flag or name, a malformed value.
+type usageError struct{ err error }
+
+func (e usageError) Error() string { return e.err.Error() }
+func (e usageError) Unwrap() error { return e.err }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+func newRoot(s streams) *cobra.Command {
+	root := group("fenchel", "Learning with very many classes")
+	root.Long = `Fenchel trains and evaluates models with very many classes (items, labels, words)
+under every loss of the softmax family, chosen by name.
+
+  fenchel train                      train on the generated set "demo"
+  fenchel losses                     the losses
+  fenchel check                      hold every gradient against the others`
+	root.SilenceErrors = true
+	root.SilenceUsage = true
+	root.SetIn(s.in)
+	root.SetOut(s.out)
+	root.SetErr(s.err)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
+	for _, newCommand := range commands {
+		root.AddCommand(newCommand(s))
+	}
+	return root
+}
+
+// group returns a command that only holds others: alone it prints its help, and
+// an unknown name is an error that lists the choices.
+func group(name, short string) *cobra.Command {
+	return &cobra.Command{
+		Use:   name,
+		Short: short,
+		Args:  cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
+			var names []string
+			for _, sub := range cmd.Commands() {
+				if sub.IsAvailableCommand() {
+					names = append(names, sub.Name())
+				}
+			}
+			return usagef("unknown command %q for %q; the choices are %s", args[0], cmd.CommandPath(), strings.Join(names, ", "))
+		},
+	}
+}
+
+// arguments returns a check of the number of positional arguments, which names
+// them as the usage line does.
+func arguments(low, high int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) < low:
+			return usagef("%s needs an argument: %s", cmd.CommandPath(), cmd.UseLine())
+		case len(args) > high:
+			return usagef("%s: unexpected argument %q", cmd.CommandPath(), args[high])
+		}
+		return nil
+	}
+}
+
+// complete returns a completion of one flag or argument from a list of names.
+func complete(names func() []string) cobra.CompletionFunc {
+	return func(_ *cobra.Command, _ []string, toComplete string) ([]string, cobra.ShellCompDirective) {
+		var match []string
+		for _, n := range names() {
+			if strings.HasPrefix(n, toComplete) {
+				match = append(match, n)
+			}
+		}
+		return match, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// A stickyWriter remembers the first error, so that commands print without
+// looking and a full disk still fails the run.
+type stickyWriter struct {
+	w   io.Writer
+	err error
+}
+
+func (s *stickyWriter) Write(p []byte) (int, error) {
+	if s.err != nil {
+		return 0, s.err
+	}
+	n, err := s.w.Write(p)
+	s.err = err
+	return n, err
+}

@@ -1,0 +1,218 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/losses/param"
+	"github.com/fenchel-ml/fenchel/models"
+	"github.com/fenchel-ml/fenchel/train"
+	"github.com/fenchel-ml/fenchel/train/metric"
+	"github.com/fenchel-ml/fenchel/train/optim"
+)
+
+// A setting is a flag that gives one path of train.Config its value.
+type setting struct {
+	flag, path, usage string
+	kind              string // what the help calls the value
+	complete          cobra.CompletionFunc
+}
+
+var settings = []setting{
+	{flag: "data", path: "data.source", kind: "path", usage: "file, directory of splits, or generated set such as demo:users=500", complete: completeSource},
+	{flag: "format", path: "data.format", kind: "name", usage: "format of the files; recognised by content unless given", complete: completeSpecs("format")},
+	{flag: "min-rating", path: "data.min_rating", kind: "number", usage: minRatingUsage},
+	{flag: "core", path: "data.core", kind: "n", usage: "keep the users and items with at least this many interactions; 0 keeps all"},
+	{flag: "split", path: "data.split", kind: "split", usage: "how to split; as the files say, else " + data.DefaultSplit + ", unless given", complete: complete(splitExamples)},
+	{flag: "model", path: "model.name", kind: "model", usage: "model", complete: completeSpecs("model")},
+	{flag: "dim", path: "model.dim", kind: "n", usage: "width of user and item vectors"},
+	{flag: "score", path: "model.score", kind: "name", usage: "how vectors meet: cosine or dot", complete: complete(namesOf(models.Scores, func(s models.Score) string { return string(s) }))},
+	{flag: "temperature", path: "model.temperature", kind: "number", usage: "divides the scores before any loss; unless given 0.2 for cosine, but 1 for dot and for losses with a temperature of their own, such as softmax:tau=0.1"},
+	{flag: "bias", path: "model.bias", kind: "bool", usage: "train a bias per item"},
+	{flag: "init", path: "model.init", kind: "number", usage: "standard deviation of the first weights"},
+	{flag: "loss", path: "loss", kind: "loss", usage: "loss, such as softmax:smoothing=0.1, or composition, such as sampled-softmax:n=64, either with candidates as in sparsemax@sampled:n=64; see fenchel losses", complete: completeSpecs("loss", "composition")},
+	{flag: "candidates", path: "candidates", kind: "text", usage: "classes that a row is scored against in training: what follows the @ of --loss", complete: completeSpecs("candidates")},
+	{flag: "solver", path: "train.solver", kind: "text", usage: "how a step is made", complete: completeSpecs("solver")},
+	{flag: "epochs", path: "train.epochs", kind: "n", usage: "passes over the data"},
+	{flag: "rows", path: "train.rows", kind: "name", usage: "what a row of a batch is: user (all positives) or pair", complete: complete(namesOf(data.Tasks, func(s *data.TaskSpec) string { return s.Name }))},
+	{flag: "batch", path: "train.batch", kind: "n", usage: "rows of a step"},
+	{flag: "optimizer", path: "train.optimizer", kind: "text", usage: "optimizer", complete: completeSpecs("optimizer")},
+	{flag: "schedule", path: "train.schedule", kind: "text", usage: "learning-rate schedule", complete: completeSpecs("schedule")},
+	{flag: "patience", path: "train.patience", kind: "n", usage: "stop after so many evaluations without a better value and keep the best weights; 0 runs all epochs"},
+	{flag: "monitor", path: "train.monitor", kind: "metric", usage: "metric that --patience watches", complete: completeMetrics},
+	{flag: "seed", path: "train.seed", kind: "n", usage: "seed of first weights and of the order of batches"},
+	{flag: "metrics", path: "eval.metrics", kind: "list", usage: "metrics, with commas: " + strings.Join(metric.Names(), ", ") + ", each at a cut-off such as recall@20", complete: completeMetrics},
+	{flag: "every", path: "eval.every", kind: "n", usage: "epochs between evaluations on valid"},
+	{flag: itemsFlag, path: itemsPath, kind: "name", usage: itemsUsage, complete: complete(train.ItemsChoices)},
+}
+
+// Which items rankings hold has a flag where a model is trained and where it is used.
+const (
+	itemsFlag  = "items"
+	itemsPath  = "eval.items"
+	itemsUsage = "items that are ranked: " + train.WarmItems + " (those with a training pair) or " + train.AllItems
+)
+
+// The learning rate is a parameter within the text train.optimizer. It has a
+// flag and, for --set, a path of its own.
+const (
+	rateFlag = "lr"
+	ratePath = "train.lr"
+)
+
+// configFlags gather a train.Config from a file, --set and flags, in this order.
+type configFlags struct {
+	flags *pflag.FlagSet
+	file  string
+	sets  []string
+}
+
+// textValue is a flag whose text train.Config will read.
+type textValue struct{ text, kind string }
+
+func (v *textValue) String() string        { return v.text }
+func (v *textValue) Set(text string) error { v.text = text; return nil }
+func (v *textValue) Type() string          { return v.kind }
+
+func addConfigFlags(cmd *cobra.Command) *configFlags {
+	c := &configFlags{flags: cmd.Flags()}
+	f := cmd.Flags()
+	defaults := defaultTexts()
+	for _, s := range settings {
+		usage := s.usage
+		if d := defaults[s.path]; d != "" {
+			usage += " (default " + d + ")"
+		}
+		flag := f.VarPF(&textValue{kind: s.kind}, s.flag, "", usage)
+		if s.kind == "bool" {
+			flag.NoOptDefVal = "true"
+		}
+		if s.complete != nil {
+			must(cmd.RegisterFlagCompletionFunc(s.flag, s.complete))
+		}
+	}
+	f.Var(&textValue{kind: "number"}, rateFlag, "learning rate: the lr of the optimizer")
+	f.StringVar(&c.file, "config", "", "YAML file of settings, such as a run folder's "+train.ConfigFile)
+	f.StringArrayVar(&c.sets, "set", nil, "setting by its path, such as train.epochs=10; may be repeated")
+	must(cmd.RegisterFlagCompletionFunc("set", complete(func() []string { return append(train.Paths(), ratePath) })))
+	must(cmd.MarkFlagFilename("config", "yaml", "yml"))
+	return c
+}
+
+// defaultTexts returns the defaults of train.Config by path, those that are not
+// a zero value.
+func defaultTexts() map[string]string {
+	var tree map[string]any
+	must(yaml.Unmarshal([]byte(train.Config{}.Filled().String()), &tree))
+	texts := map[string]string{}
+	var walk func(prefix string, tree map[string]any)
+	walk = func(prefix string, tree map[string]any) {
+		for key, value := range tree {
+			switch v := value.(type) {
+			case map[string]any:
+				walk(prefix+key+".", v)
+			case []any:
+				var parts []string
+				for _, x := range v {
+					parts = append(parts, fmt.Sprint(x))
+				}
+				texts[prefix+key] = strings.Join(parts, ",")
+			default:
+				texts[prefix+key] = fmt.Sprint(v)
+			}
+		}
+	}
+	walk("", tree)
+	return texts
+}
+
+// config returns the configuration that the command line asks for, validated.
+func (c *configFlags) config() (train.Config, error) {
+	var cfg train.Config
+	if c.file != "" {
+		text, err := os.ReadFile(c.file)
+		if err != nil {
+			return cfg, fmt.Errorf("--config: %w", err)
+		}
+		if cfg, err = train.Parse(text); err != nil {
+			return cfg, usagef("--config %s: %w", c.file, err)
+		}
+	}
+	rate, rated := "", false
+	for _, text := range c.sets {
+		path, value, ok := strings.Cut(text, "=")
+		if !ok {
+			return cfg, usagef("--set %s: want path=value", text)
+		}
+		if path = strings.TrimSpace(path); path == ratePath {
+			rate, rated = value, true
+		} else if err := cfg.Set(path, value); err != nil {
+			return cfg, usagef("--set %s: %w", text, err)
+		}
+	}
+	for _, s := range settings {
+		if !c.flags.Changed(s.flag) {
+			continue
+		}
+		if err := cfg.Set(s.path, c.flags.Lookup(s.flag).Value.String()); err != nil {
+			return cfg, usageError{nameFlags(err)}
+		}
+	}
+	if c.flags.Changed(rateFlag) {
+		rate, rated = c.flags.Lookup(rateFlag).Value.String(), true
+	}
+	if rated { // last: it goes into whichever optimizer was chosen
+		var err error
+		if cfg.Train.Optimizer, err = withRate(cfg.Filled().Train.Optimizer, rate); err != nil {
+			return cfg, usagef("--%s: %w", rateFlag, err)
+		}
+	}
+	if err := cfg.Validate(); err != nil {
+		return cfg, usageError{nameFlags(err)}
+	}
+	return cfg, nil
+}
+
+// withRate returns an optimizer's text with another lr.
+func withRate(optimizer, rate string) (string, error) {
+	if optimizer == "" {
+		return "", errors.New("the solver has no learning rate")
+	}
+	text := param.With(optimizer, rateFlag, rate)
+	_, err := optim.Parse(text)
+	return text, err
+}
+
+// nameFlags puts the flag's name where a fault names a path, as in "train.epochs: -1 is
+// below 1" and in what Config.Set says, train.epochs="x" is not a int.
+func nameFlags(err error) error {
+	lines := strings.Split(strings.TrimPrefix(err.Error(), "config: "), "\n")
+	for i, line := range lines {
+		for _, s := range settings {
+			for _, end := range []string{": ", "="} {
+				if rest, ok := strings.CutPrefix(line, s.path+end); ok {
+					lines[i] = "--" + s.flag + ": " + rest
+				}
+			}
+		}
+	}
+	return errors.New(strings.Join(lines, "\n"))
+}
+
+// namesOf returns the names of a registry.
+func namesOf[S any](all func() []S, name func(S) string) func() []string {
+	return func() []string {
+		var names []string
+		for _, s := range all() {
+			names = append(names, name(s))
+		}
+		return names
+	}
+}

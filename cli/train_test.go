@@ -1,0 +1,331 @@
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fenchel-ml/fenchel/train"
+)
+
+// small is a run of about a tenth of a second.
+var small = []string{"train", "--data", "demo:users=60,items=50,per-user=10", "--dim", "4", "--batch", "16", "--epochs", "3"}
+
+func with(args []string, more ...string) []string {
+	return append(append([]string{}, args...), more...)
+}
+
+// seconds, and the memory that is free, are what differs between two runs of one
+// seed.
+var seconds = regexp.MustCompile(`\d+\.\d+ s\b|; .* available`)
+
+func TestTrain(t *testing.T) {
+	t.Chdir(t.TempDir())
+	code, out, stderr := execute(t, small...)
+	require.Equal(t, exitOK, code, stderr)
+	require.Regexp(t, `^data    demo:users=60,items=50,per-user=10: 60 users, 50 items; train \d+, valid \d+, test \d+ interactions
+split   ratio:0\.8,0\.1,0\.1,seed=1, hash [0-9a-f]{12}
+model   mf: d = 4, cosine scores divided by 0\.2; 440 parameters
+loss    softmax over candidates all
+train   adam:\S+, schedule constant, batches of 16 rows by user; 3 epochs of 4 steps; seed 0
+memory  about \S+ .?i?B; .*
+
+METRIC      VALID  ATTAINABLE    TEST  ATTAINABLE
+recall@20  0\.\d{4}      0\.\d{4}  0\.\d{4}      0\.\d{4}
+ndcg@20    0\.\d{4}      0\.\d{4}  0\.\d{4}      0\.\d{4}
+users +\d+ +\d+
+
+3 epochs in \d+\.\d s
+run folder runs/demo-users-60-items-50-per-user-10-mf-softmax-1
+$`, out)
+	require.Regexp(t, `^epoch 1/3  loss \d\.\d{5}  recall@20 0\.\d{4}  ndcg@20 0\.\d{4}  \d+\.\d\d s  best
+epoch 2/3 .*
+epoch 3/3 .*
+$`, stderr)
+	for _, file := range []string{train.ConfigFile, train.MetricsFile, train.WeightsFile} {
+		require.FileExists(t, filepath.Join("runs/demo-users-60-items-50-per-user-10-mf-softmax-1", file))
+	}
+
+	// The next run gets a folder of its own and the same bits.
+	code, again, _ := execute(t, small...)
+	require.Equal(t, exitOK, code)
+	require.Equal(t, seconds.ReplaceAllString(out, ""), strings.Replace(seconds.ReplaceAllString(again, ""), "softmax-2", "softmax-1", 1))
+
+	// So does a run from the first one's configuration.
+	code, _, stderr = execute(t, "train", "--config", "runs/demo-users-60-items-50-per-user-10-mf-softmax-1/config.yaml", "--out", "third")
+	require.Equal(t, exitOK, code, stderr)
+	require.Equal(t, readFile(t, "runs/demo-users-60-items-50-per-user-10-mf-softmax-1/weights.safetensors"), readFile(t, "third/weights.safetensors"))
+}
+
+func readFile(t *testing.T, path string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return b
+}
+
+// reached is what tests read of a run's JSON.
+type reached struct {
+	Folder      string
+	Epochs      int
+	Interrupted bool
+	Stopped     bool `json:"stopped_early"`
+	Splits      []struct {
+		Split  string
+		Values []struct {
+			Name              string
+			Value, Attainable float64
+		}
+	}
+}
+
+func trainJSON(t *testing.T, args ...string) reached {
+	t.Helper()
+	code, out, stderr := execute(t, append(args, "--json")...)
+	require.Equal(t, exitOK, code, stderr)
+	var r reached
+	require.NoError(t, json.Unmarshal([]byte(out), &r))
+	return r
+}
+
+// TestTrainNearsTheTruth trains until it learned what there is to learn.
+func TestTrainNearsTheTruth(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains for seconds")
+	}
+	r := trainJSON(t, "train", "--data", "demo:users=600,items=300,per-user=40", "--dim", "16", "--epochs", "60", "--every", "60", "--out", filepath.Join(t.TempDir(), "run"))
+	require.Equal(t, "valid", r.Splits[0].Split)
+	require.Equal(t, "test", r.Splits[1].Split)
+	for _, s := range r.Splits {
+		for _, v := range s.Values {
+			require.Greater(t, v.Value, 0.7*v.Attainable, "%s %s", s.Split, v.Name)
+			require.Less(t, v.Value, 1.05*v.Attainable, "%s %s: nobody beats the truth by much", s.Split, v.Name)
+		}
+	}
+}
+
+func TestSettingsReachTheRun(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "config.yaml")
+	require.NoError(t, os.WriteFile(file, []byte("loss: sparsemax\ntrain:\n  epochs: 9\n  seed: 7\n  batch: 20\n"), 0o644))
+	out := filepath.Join(dir, "run")
+	code, stdout, stderr := execute(t, "train", "--config", file, "--set", "train.epochs=2", "--set", "train.lr=0.5", "--set", "model.dim=3",
+		"--dim", "5", "--data", "demo:users=60,items=50,per-user=10", "--optimizer", "sgd:l2=0.1", "--bias", "--metrics", "hitrate@5,mrr@7", "--out", out)
+	require.Equal(t, exitOK, code, stderr)
+	require.Contains(t, stdout, "hitrate@5")
+	cfg, err := train.LoadConfig(out)
+	require.NoError(t, err)
+	require.Equal(t, "sparsemax", cfg.Loss)
+	require.Equal(t, 2, cfg.Train.Epochs, "--set over the file")
+	require.Equal(t, uint64(7), cfg.Train.Seed)
+	require.Equal(t, 20, cfg.Train.Batch)
+	require.Equal(t, 5, cfg.Model.Dim, "a flag over --set")
+	require.True(t, cfg.Model.Bias)
+	require.Equal(t, "sgd:lr=0.5,l2=0.1", cfg.Train.Optimizer, "the rate goes into the optimizer chosen last")
+	require.Equal(t, []string{"hitrate@5", "mrr@7"}, cfg.Eval.Metrics)
+}
+
+// TestEverySettingHasAFlag holds the table of flags against train.Config.
+func TestEverySettingHasAFlag(t *testing.T) {
+	var paths []string
+	for _, s := range settings {
+		paths = append(paths, s.path)
+	}
+	require.ElementsMatch(t, train.Paths(), paths)
+	code, out, _ := execute(t, "train", "--help")
+	require.Equal(t, exitOK, code)
+	defaults := defaultTexts()
+	require.NotEmpty(t, defaults)
+	for _, s := range settings {
+		require.Contains(t, out, "--"+s.flag+" ")
+		if d := defaults[s.path]; d != "" {
+			require.Contains(t, out, "(default "+d+")")
+		}
+	}
+}
+
+func TestTrainUsage(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, c := range []struct {
+		line string
+		want []string
+	}{
+		{"train --loss nosuch", []string{"--loss: ", `unknown loss "nosuch"; the choices are `, "softmax", "sparsemax"}},
+		{"train --loss softmax:tau=-1", []string{"--loss: ", "tau=-1 is outside"}},
+		{"train --model nosuch", []string{"--model: ", `"nosuch"; the choices are mf`}},
+		{"train --optimizer nosuch", []string{"--optimizer: ", "the choices are adagrad, adam, sgd"}},
+		{"train --split nosuch", []string{`unknown split "nosuch"`}},
+		{"train --epochs 0", []string{`--epochs: "0" is no choice`}},
+		{"train --epochs -1", []string{"--epochs: -1 is below 1"}},
+		{"train --epochs x", []string{"--epochs: ", `"x" is not a int`}},
+		{"train --lr nan", []string{"--lr: "}},
+		{"train --batch -1 --dim -2", []string{"--batch: -1 is below 1", "--dim: -2 is below 1"}},
+		{"train --metrics recall@x", []string{"--metrics: ", "recall@x"}},
+		{"train --monitor map@3", []string{"--monitor: map@3 is not among"}},
+		{"train --set train.nosuch=1", []string{"--set train.nosuch=1: ", `unknown setting "train.nosuch"; the choices are data.source`}},
+		{"train --set epochs", []string{"--set epochs: want path=value"}},
+		{"train --solver als --lr 1 --score dot", []string{"--lr: the solver has no learning rate"}},
+		{"train --out=", []string{"--out: "}},
+		{"train demo", []string{`unexpected argument "demo"`}},
+	} {
+		t.Run(c.line, func(t *testing.T) {
+			code, out, stderr := execute(t, strings.Fields(c.line)...)
+			require.Equal(t, exitUsage, code, stderr)
+			require.Empty(t, out)
+			for _, want := range c.want {
+				require.Contains(t, stderr, want)
+			}
+		})
+	}
+	require.NoDirExists(t, "runs", "a command line that is wrong leaves nothing behind")
+}
+
+func TestTrainErrors(t *testing.T) {
+	t.Chdir(t.TempDir())
+	require.NoError(t, os.WriteFile("file", []byte("not a folder\n"), 0o644))
+	require.NoError(t, os.Mkdir("other", 0o755))
+	require.NoError(t, os.WriteFile("other/notes.txt", []byte("mine\n"), 0o644))
+	require.NoError(t, os.WriteFile("broken.yaml", []byte("train:\n  epoch: 3\n"), 0o644))
+	code, _, stderr := execute(t, with(small, "--out", "done")...)
+	require.Equal(t, exitOK, code, stderr)
+	before := readFile(t, "done/weights.safetensors")
+	for _, c := range []struct {
+		name string
+		code int
+		args []string
+		want []string
+	}{
+		{"no data", exitFailed, []string{"train", "--data", "nowhere"}, []string{"--data: ", "nowhere: no such file"}},
+		{"not data", exitFailed, []string{"train", "--data", "file"}, []string{"--data: ", "file:1: "}},
+		{"no config", exitFailed, []string{"train", "--config", "nowhere.yaml"}, []string{"--config: open nowhere.yaml: no such file"}},
+		{"wrong config", exitUsage, []string{"train", "--config", "broken.yaml"}, []string{"--config broken.yaml: ", `line 2: unknown key "epoch"`, "epochs"}},
+		{"file as folder", exitFailed, with(small, "--out", "file"), []string{"--out: file is a file; name a folder"}},
+		{"below a file", exitFailed, with(small, "--out", "file/run"), []string{"--out: ", "file: not a directory", "name a folder that can be made"}},
+		{"somebody's folder", exitFailed, with(small, "--out", "other"), []string{"other is no run folder and not empty; choose another"}},
+		{"run that ended", exitFailed, with(small, "--out", "done"), []string{"done holds a run that has ended; choose another folder"}},
+		{"nothing to watch", exitFailed, with(small, "--split", "ratio:1,0,0", "--patience", "2"), []string{"train.patience needs a valid split"}},
+		{"run of another loss", exitFailed, with(small, "--out", "done", "--loss", "sparsemax"), []string{"another configuration", "sparsemax"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			code, out, stderr := execute(t, c.args...)
+			require.Equal(t, c.code, code, stderr)
+			require.Empty(t, out)
+			for _, want := range c.want {
+				require.Contains(t, stderr, want)
+			}
+			require.NotContains(t, stderr, "goroutine")
+		})
+	}
+	require.Equal(t, before, readFile(t, "done/weights.safetensors"))
+	require.Equal(t, "mine\n", string(readFile(t, "other/notes.txt")))
+	left, err := filepath.Glob("runs/*")
+	require.NoError(t, err)
+	require.Empty(t, left, "a run that never began leaves no folder")
+}
+
+// TestTrainOnATerminal holds that lines stay readable between drawings of the
+// bar.
+func TestTrainOnATerminal(t *testing.T) {
+	t.Chdir(t.TempDir())
+	var out, stderr bytes.Buffer
+	require.Equal(t, exitOK, run(t.Context(), streams{out: &out, err: &stderr, terminal: true}, small))
+	require.Contains(t, stderr.String(), "epoch 3/3  loss ")
+	require.Contains(t, stderr.String(), "\r", "there is a bar")
+	require.NotContains(t, out.String(), "\r")
+	require.Contains(t, out.String(), "run folder runs/")
+}
+
+func TestInterruptKeepsWhatWasReached(t *testing.T) {
+	dir := t.TempDir()
+	args := []string{"train", "--data", "demo:users=60,items=50,per-user=10", "--dim", "4", "--batch", "16", "--epochs", "1000000", "--out", filepath.Join(dir, "run")}
+	cmd := process(t, args...)
+	var out bytes.Buffer
+	cmd.Stdout = &out
+	pipe, err := cmd.StderrPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	lines := bufio.NewScanner(pipe)
+	require.True(t, lines.Scan())
+	require.Contains(t, lines.Text(), "epoch       1/1000000  loss ")
+	require.NoError(t, cmd.Process.Signal(syscall.SIGINT))
+	rest, err := io.ReadAll(pipe)
+	require.NoError(t, err)
+	var exit *exec.ExitError
+	require.ErrorAs(t, cmd.Wait(), &exit)
+	require.Equal(t, exitInterrupted, exit.ExitCode(), string(rest))
+	require.True(t, strings.HasSuffix(string(rest), "fenchel: interrupted\n"), string(rest))
+	require.Contains(t, out.String(), "recall@20")
+	require.Contains(t, out.String(), "interrupted, and measured after its last whole epoch")
+	require.Contains(t, out.String(), "go on with: fenchel train --config "+dir)
+	require.FileExists(t, filepath.Join(dir, "run", train.CheckpointFile))
+
+	// What was reached is a model like any other.
+	code, scores, stderr := execute(t, "eval", filepath.Join(dir, "run"))
+	require.Equal(t, exitOK, code, stderr)
+	require.Contains(t, scores, "recall@20")
+}
+
+// TestSecondInterrupt: the first interrupt waits for the step under way, which here
+// waits for ever, for somebody to read its progress; the second ends the program at
+// once. What is in the folder is whole, and the same command takes it up.
+func TestSecondInterrupt(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	args := []string{"train", "--data", "demo:users=60,items=50,per-user=10", "--dim", "4", "--batch", "60", "--epochs", "1000000", "--out", dir}
+	cmd := process(t, args...)
+	unread, stderr, err := os.Pipe()
+	require.NoError(t, err)
+	defer unread.Close()
+	cmd.Stderr = stderr
+	require.NoError(t, cmd.Start())
+	require.NoError(t, stderr.Close())
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	var before []byte
+	require.Eventually(t, func() bool {
+		now, _ := os.ReadFile(filepath.Join(dir, train.MetricsFile))
+		full := len(now) > 0 && bytes.Equal(now, before)
+		before = now
+		return full
+	}, 30*time.Second, 300*time.Millisecond, "the pipe fills up")
+
+	require.NoError(t, cmd.Process.Signal(os.Interrupt))
+	select {
+	case err := <-ended:
+		require.Fail(t, "the first interrupt did not wait for the step", "%v", err)
+	case <-time.After(300 * time.Millisecond):
+	}
+	require.NoError(t, cmd.Process.Signal(os.Interrupt))
+	select {
+	case <-ended:
+	case <-time.After(10 * time.Second):
+		require.NoError(t, cmd.Process.Kill())
+		require.Fail(t, "the second interrupt did not end the program")
+	}
+	require.Equal(t, syscall.SIGINT, cmd.ProcessState.Sys().(syscall.WaitStatus).Signal(), cmd.ProcessState.String())
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	for _, e := range entries {
+		require.Contains(t, []string{train.ConfigFile, train.LockFile, train.MetricsFile}, e.Name(), "it came to no checkpoint")
+	}
+	for line := range bytes.Lines(readFile(t, filepath.Join(dir, train.MetricsFile))) {
+		require.True(t, json.Valid(line), string(line))
+	}
+
+	ctx, cancel := context.WithCancel(t.Context())
+	defer time.AfterFunc(300*time.Millisecond, cancel).Stop()
+	code, _, again := executeContext(ctx, args...)
+	require.Equal(t, exitInterrupted, code, again)
+	require.FileExists(t, filepath.Join(dir, train.CheckpointFile))
+}
