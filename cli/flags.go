@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/fenchel-ml/fenchel/losses/param"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
 // Flags of numbers that are no settings of a train.Config. They are read by the same
@@ -44,10 +44,10 @@ func (v *wholeValue) Set(text string) (err error) {
 }
 
 func (v *wholeValue) read(text string) (int, error) {
-	n, err := param.Whole(text)
+	n, err := registry.Whole(text)
 	how := ""
 	switch {
-	case errors.Is(err, param.ErrNumber):
+	case errors.Is(err, registry.ErrNumber):
 		return 0, fmt.Errorf("%q is not a whole number", text)
 	case n < int64(v.least) || err != nil && strings.HasPrefix(text, "-"):
 		how = fmt.Sprintf("below %d", v.least)
@@ -206,7 +206,7 @@ func (v *realValue) Set(text string) (err error) {
 }
 
 func (v *realValue) read(text string) (float64, error) {
-	x, err := param.Real(text)
+	x, err := registry.Real(text)
 	if err != nil || !(x > v.in.above) {
 		return 0, fmt.Errorf("%q is not %s", text, v.in.name)
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/losses"
-	"github.com/fenchel-ml/fenchel/losses/param"
 	"github.com/fenchel-ml/fenchel/losses/sampler"
 	"github.com/fenchel-ml/fenchel/losses/tree"
 	"github.com/fenchel-ml/fenchel/models"
@@ -22,7 +22,7 @@ import (
 func init() { commands = append(commands, newList) }
 
 // A registry is one kind of registered things.
-type registry struct {
+type registered struct {
 	kind    string
 	use     string // where a name goes
 	entries func() []entry
@@ -46,7 +46,7 @@ type entryParam struct {
 
 // registries are all kinds, in the order of a run: data first. What they hold is
 // read when it is asked for, so a program that registers its own sees it listed.
-var registries = []registry{
+var registries = []registered{
 	{"format", "--format", entriesOf(data.Formats, func(f *data.Format) entry {
 		access := "read and written"
 		if f.Write == nil {
@@ -82,7 +82,7 @@ func entriesOf[S any](all func() []S, one func(S) entry) func() []entry {
 	}
 }
 
-func newEntry(name, doc, source string, ps []param.Param) entry {
+func newEntry(name, doc, source string, ps []registry.Param) entry {
 	e := entry{Name: name, Doc: doc, Source: source, Params: []entryParam{}}
 	for _, p := range ps {
 		q := entryParam{Name: p.Name, Doc: p.Doc, Default: p.Default}
@@ -104,10 +104,10 @@ func kinds() []string {
 }
 
 // registryOf returns the registry of a kind.
-func registryOf(kind string) (registry, error) {
-	i := slices.IndexFunc(registries, func(r registry) bool { return r.kind == kind })
+func registryOf(kind string) (registered, error) {
+	i := slices.IndexFunc(registries, func(r registered) bool { return r.kind == kind })
 	if i < 0 {
-		return registry{}, usagef("unknown kind %q; the choices are %s", kind, strings.Join(kinds(), ", "))
+		return registered{}, usagef("unknown kind %q; the choices are %s", kind, strings.Join(kinds(), ", "))
 	}
 	return registries[i], nil
 }
@@ -131,7 +131,7 @@ Kinds: ` + strings.Join(kinds(), ", "),
 				if err != nil {
 					return err
 				}
-				show = []registry{r}
+				show = []registered{r}
 			}
 			if asJSON {
 				return listJSON(s.out, show)
@@ -157,7 +157,7 @@ Kinds: ` + strings.Join(kinds(), ", "),
 }
 
 // listKind prints the entries of a registry with their parameters.
-func listKind(w io.Writer, r registry) {
+func listKind(w io.Writer, r registered) {
 	for _, e := range r.entries() {
 		fmt.Fprintf(w, "%s: %s\n", e.Name, e.Doc)
 		if e.Source != "" {
@@ -178,7 +178,7 @@ func listKind(w io.Writer, r registry) {
 	fmt.Fprintf(w, "\na name goes to: %s\n", r.use)
 }
 
-func listJSON(w io.Writer, show []registry) error {
+func listJSON(w io.Writer, show []registered) error {
 	type kind struct {
 		Kind    string  `json:"kind"`
 		Use     string  `json:"use"`

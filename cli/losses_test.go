@@ -10,8 +10,8 @@ import (
 
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/losses"
-	"github.com/fenchel-ml/fenchel/losses/param"
 	"github.com/fenchel-ml/fenchel/train"
 )
 
@@ -61,7 +61,7 @@ func TestLossCard(t *testing.T) {
 		},
 		New: func(losses.Values) graph.Rows { return graph.Rows{} },
 	}
-	v, err := param.Parse(spec.Params, "tau=0.5,mode=odd")
+	v, err := registry.Parse(spec.Params, "tau=0.5,mode=odd")
 	require.NoError(t, err)
 	c := newCard(spec.Bind(v))
 	var b strings.Builder

@@ -9,7 +9,7 @@ import (
 
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/internal/memory"
-	"github.com/fenchel-ml/fenchel/losses/param"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/train"
 )
@@ -94,7 +94,7 @@ func (b budget) remedies(cfg train.Config, set *data.Dataset) (fitting []string)
 	}
 	if filled.Train.Optimizer != "" {
 		for _, o := range []string{"adagrad", "sgd"} {
-			if name, _ := param.CutSpec(filled.Train.Optimizer); name != o {
+			if name, _ := registry.CutSpec(filled.Train.Optimizer); name != o {
 				try("optimizer", "train.optimizer", o)
 			}
 		}

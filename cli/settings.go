@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/fenchel-ml/fenchel/data"
-	"github.com/fenchel-ml/fenchel/losses/param"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/train"
 	"github.com/fenchel-ml/fenchel/train/metric"
@@ -185,7 +185,7 @@ func withRate(optimizer, rate string) (string, error) {
 	if optimizer == "" {
 		return "", errors.New("the solver has no learning rate")
 	}
-	text := param.With(optimizer, rateFlag, rate)
+	text := registry.With(optimizer, rateFlag, rate)
 	_, err := optim.Parse(text)
 	return text, err
 }

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/fenchel-ml/fenchel/losses/param"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
 // A TaskSpec is a registered way to make examples of a dataset: what a row of
@@ -16,7 +16,7 @@ type TaskSpec struct {
 	Train func(d *Dataset) (*Examples, error)
 }
 
-var tasks = param.NewRegistry[TaskSpec]("data", "task")
+var tasks = registry.NewRegistry[TaskSpec]("data", "task")
 
 // RegisterTask adds s to the tasks. It panics if s is incomplete, its name is
 // malformed or the name is taken: mistakes of the program that its first run shows.

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"slices"
 
-	"github.com/fenchel-ml/fenchel/losses/param"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
 // A Composition is a well-known name for a loss together with the candidates
@@ -43,7 +43,7 @@ type Composition struct {
 	Link func(v Values, t, q []float64, n int) []float64
 }
 
-var compositions = param.NewRegistry[Composition]("losses", "composition")
+var compositions = registry.NewRegistry[Composition]("losses", "composition")
 
 // RegisterComposition adds c to the registry. It panics if c is incomplete, its
 // name or a parameter is malformed, or the name is taken: mistakes of the program

@@ -6,7 +6,7 @@ import (
 	"gorgonia.org/gorgonia"
 
 	"github.com/fenchel-ml/fenchel/graph"
-	"github.com/fenchel-ml/fenchel/losses/param"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
 // A Regulariser is a closed proper convex function Ω, given by its prediction
@@ -78,7 +78,7 @@ func FenchelYoung(l FenchelYoungLoss) Spec {
 	// A map that is a black box has no graph of finer nodes: the node is the row's.
 	s.Node = func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 		rows := s.New(v)
-		rows.Text = param.SpecText(l.Name, l.Params, v)
+		rows.Text = registry.SpecText(l.Name, l.Params, v)
 		return graph.Loss(rows, z, t)
 	}
 	if l.F32 == nil || l.F64 == nil { // Register reports what lacks

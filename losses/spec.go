@@ -8,7 +8,7 @@ import (
 	"gorgonia.org/gorgonia"
 
 	"github.com/fenchel-ml/fenchel/graph"
-	"github.com/fenchel-ml/fenchel/losses/param"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
 // Float, Target and Row are those of package graph, under the names by which a
@@ -19,14 +19,14 @@ type (
 	Row[T Float]    = graph.Row[T]
 )
 
-// Param and Values are those of package param, which samplers share.
+// Param and Values are those of package registry, which all that is chosen by name shares.
 type (
-	Param  = param.Param
-	Values = param.Values
+	Param  = registry.Param
+	Values = registry.Values
 )
 
 // OneOf returns the fixed list of choices of a word parameter.
-func OneOf(words ...string) func() []string { return param.OneOf(words...) }
+func OneOf(words ...string) func() []string { return registry.OneOf(words...) }
 
 // A Domain says which scores a loss is defined for.
 type Domain int
@@ -96,22 +96,22 @@ type Spec struct {
 	Rank func(v Values) func(z float64) float64
 }
 
-var registry = param.NewRegistry[Spec]("losses", "loss")
+var registered = registry.NewRegistry[Spec]("losses", "loss")
 
 // Register adds s to the registry. It panics if s is incomplete, its name or a
 // parameter is malformed, or the name is taken: mistakes of the program that
 // its first run shows.
-func Register(s Spec) { registry.Add(s.Name, s.Params, s, s.fault()) }
+func Register(s Spec) { registered.Add(s.Name, s.Params, s, s.fault()) }
 
 // All returns the registered specs, sorted by name.
-func All() []*Spec { return registry.All() }
+func All() []*Spec { return registered.All() }
 
 // Names returns the registered names, sorted.
-func Names() []string { return registry.Names() }
+func Names() []string { return registered.Names() }
 
 // Lookup returns the spec of that name; the error of an unknown name lists the
 // choices.
-func Lookup(name string) (*Spec, error) { return registry.Lookup(name) }
+func Lookup(name string) (*Spec, error) { return registered.Lookup(name) }
 
 func (s *Spec) fault() error {
 	switch {
@@ -190,7 +190,7 @@ func (b Bound) Rank() (func(z float64) float64, error) {
 // "softmax:tau=0.2,smoothing=0.1". Parameters left out take their default. The
 // error names what is wrong and lists the choices.
 func Parse(text string) (Bound, error) {
-	s, v, err := registry.Parse(text)
+	s, v, err := registered.Parse(text)
 	if err != nil {
 		return Bound{}, err
 	}
@@ -200,13 +200,13 @@ func Parse(text string) (Bound, error) {
 // Bind returns the loss at v, which was parsed from s.Params.
 func (s *Spec) Bind(v Values) Bound {
 	b := Bound{Spec: s, Values: v, Rows: s.New(v)}
-	b.Rows.Text = param.SpecText(s.Name, s.Params, v)
+	b.Rows.Text = registry.SpecText(s.Name, s.Params, v)
 	return b
 }
 
 // Defaults returns the default setting.
 func (s *Spec) Defaults() Values {
-	v, err := param.Parse(s.Params, "")
+	v, err := registry.Parse(s.Params, "")
 	if err != nil { // Register validated the defaults
 		panic("losses: " + err.Error())
 	}
@@ -215,11 +215,11 @@ func (s *Spec) Defaults() Values {
 
 // Probes returns the loss at its default setting and at one further setting per
 // probe of each parameter: the settings that tests and checks run.
-func (s *Spec) Probes() []Bound { return s.settings(param.Probes) }
+func (s *Spec) Probes() []Bound { return s.settings(registry.Probes) }
 
 // Corners returns the loss at the ends of its parameters' ranges, in all
 // combinations: where a formula that is right in between loses its digits.
-func (s *Spec) Corners() []Bound { return s.settings(param.Corners) }
+func (s *Spec) Corners() []Bound { return s.settings(registry.Corners) }
 
 func (s *Spec) settings(of func([]Param) ([]Values, error)) []Bound {
 	vs, err := of(s.Params)

@@ -8,8 +8,8 @@ import (
 
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/losses"
-	"github.com/fenchel-ml/fenchel/losses/param"
 	"github.com/fenchel-ml/fenchel/losses/sampler"
 )
 
@@ -153,20 +153,20 @@ func (s HeadSetting) newBias(name string, rows int) *Table {
 // Draws are required.
 type HeadSpec struct {
 	Name, Doc, Source string
-	Params            []param.Param
+	Params            []registry.Param
 
 	// More returns the further parameters that settings of Params call for: those of
 	// what a word names. v holds Params alone.
-	More func(v param.Values) ([]param.Param, error)
+	More func(v registry.Values) ([]registry.Param, error)
 
 	// Draws returns how many candidates are drawn against a positive. Nil where none
 	// are: a decision has all its classes as candidates.
-	Draws func(v param.Values) int
+	Draws func(v registry.Values) int
 
-	New func(v param.Values, s HeadSetting) (Head, error)
+	New func(v registry.Values, s HeadSetting) (Head, error)
 }
 
-var heads = param.NewRegistry[HeadSpec]("models", "candidates")
+var heads = registry.NewRegistry[HeadSpec]("models", "candidates")
 
 // RegisterHead adds s to the registry. It panics if s is incomplete or malformed
 // or its name is taken: mistakes of the program that its first run shows.
@@ -179,14 +179,14 @@ func Heads() []*HeadSpec { return heads.All() }
 // "all" denotes. It is immutable.
 type BoundHead struct {
 	Spec   *HeadSpec
-	Params []param.Param // Spec.Params and what Spec.More adds
-	Values param.Values
+	Params []registry.Param // Spec.Params and what Spec.More adds
+	Values registry.Values
 }
 
 // ParseHead returns the head that text denotes. The error names what is wrong
 // and lists the choices.
 func ParseHead(text string) (BoundHead, error) {
-	s, ps, v, err := heads.ParseMore(text, func(s *HeadSpec, own param.Values) ([]param.Param, error) {
+	s, ps, v, err := heads.ParseMore(text, func(s *HeadSpec, own registry.Values) ([]registry.Param, error) {
 		if s.More == nil {
 			return nil, nil
 		}
@@ -199,7 +199,7 @@ func ParseHead(text string) (BoundHead, error) {
 }
 
 // String returns the canonical spec text: ParseHead(b.String()) equals b.
-func (b BoundHead) String() string { return param.SpecText(b.Spec.Name, b.Params, b.Values) }
+func (b BoundHead) String() string { return registry.SpecText(b.Spec.Name, b.Params, b.Values) }
 
 // draws returns how many candidates are drawn against a positive, 0 where all are
 // candidates.

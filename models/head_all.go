@@ -10,8 +10,8 @@ import (
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/internal/kernel"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/losses"
-	"github.com/fenchel-ml/fenchel/losses/param"
 )
 
 // all is the head over all classes: every class is a candidate of every row, by
@@ -21,7 +21,7 @@ func init() {
 		Name:   "all",
 		Doc:    "every class is a candidate of every row: the exact loss",
 		Source: "the losses' own definition",
-		New:    func(_ param.Values, s HeadSetting) (Head, error) { return newAll(s) },
+		New:    func(_ registry.Values, s HeadSetting) (Head, error) { return newAll(s) },
 	})
 }
 

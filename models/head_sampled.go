@@ -8,8 +8,8 @@ import (
 
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/losses"
-	"github.com/fenchel-ml/fenchel/losses/param"
 	"github.com/fenchel-ml/fenchel/losses/sampler"
 )
 
@@ -21,37 +21,37 @@ func init() {
 		Name:   "sampled",
 		Doc:    "the positive and n draws of a sampler, whose parameters go here too: the cost does not grow with the classes",
 		Source: "Bengio & Senécal 2008, Adaptive importance sampling; correction=logq with hits kept is ranking NCE: Ma & Collins 2018, arXiv:1809.01812",
-		Params: []param.Param{
+		Params: []registry.Param{
 			{Name: "n", Doc: "draws", Default: 512, Min: 1, Max: 1 << 20, Integer: true, Probe: []float64{3}},
 			{Name: "sampler", Doc: "proposal distribution q", Words: sampler.Names, DefaultWord: "uniform"},
 			{Name: "correction", Doc: "logq: log(nq) off every score; importance: log(nq') off the draws, which then miss the positive; none",
-				Words: param.OneOf("none", "logq", "importance"), DefaultWord: "logq"},
-			{Name: "hits", Doc: "draws that are the positive", Words: param.OneOf("keep", "drop"), DefaultWord: "keep"},
+				Words: registry.OneOf("none", "logq", "importance"), DefaultWord: "logq"},
+			{Name: "hits", Doc: "draws that are the positive", Words: registry.OneOf("keep", "drop"), DefaultWord: "keep"},
 		},
 		More:  moreSampled,
-		Draws: func(v param.Values) int { return v.Int("n") },
+		Draws: func(v registry.Values) int { return v.Int("n") },
 		New:   newSampled,
 	})
 }
 
 // moreSampled returns the parameters that depend on the sampler: how its draws
 // are dealt out, and its own.
-func moreSampled(v param.Values) ([]param.Param, error) {
+func moreSampled(v registry.Values) ([]registry.Param, error) {
 	b, err := sampler.Parse(v.Word("sampler"))
 	if err != nil {
 		return nil, err
 	}
-	per := param.Param{Name: "per", Doc: "draws for each row, or one set for the batch", Words: param.OneOf("row", "batch"), DefaultWord: "batch"}
+	per := registry.Param{Name: "per", Doc: "draws for each row, or one set for the batch", Words: registry.OneOf("row", "batch"), DefaultWord: "batch"}
 	if b.Spec.Props.Has(sampler.Adaptive) {
-		per.Words, per.DefaultWord = param.OneOf("row"), "row"
+		per.Words, per.DefaultWord = registry.OneOf("row"), "row"
 	}
 	if b.Spec.Props.Has(sampler.InBatch) {
-		per.Words = param.OneOf("batch")
+		per.Words = registry.OneOf("batch")
 	}
-	return append([]param.Param{per}, b.Spec.Params...), nil
+	return append([]registry.Param{per}, b.Spec.Params...), nil
 }
 
-func newSampled(v param.Values, s HeadSetting) (Head, error) {
+func newSampled(v registry.Values, s HeadSetting) (Head, error) {
 	b, err := sampler.Parse(v.Word("sampler"))
 	if err != nil {
 		return nil, err

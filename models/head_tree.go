@@ -10,8 +10,8 @@ import (
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/internal/kernel"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/losses"
-	"github.com/fenchel-ml/fenchel/losses/param"
 	"github.com/fenchel-ml/fenchel/losses/tree"
 )
 
@@ -24,7 +24,7 @@ func init() {
 		Name:   "tree",
 		Doc:    "a binary tree of classes: the row loss of each decision on the path; ranks by the product of their probabilities",
 		Source: "Morin & Bengio 2005, Hierarchical probabilistic neural network language model; Huffman codes: Mikolov et al. 2013, arXiv:1310.4546",
-		Params: []param.Param{
+		Params: []registry.Param{
 			{Name: "kind", Doc: "the tree", Words: tree.Names, DefaultWord: kindOfTree},
 			{Name: "file", Doc: "file of a tree of your own in place of kind: of each class a line with its id, a tab and its path from the root, such as 0110", Free: true},
 		},
@@ -36,7 +36,7 @@ func init() {
 // few decisions.
 const kindOfTree = "huffman"
 
-func newTree(v param.Values, s HeadSetting) (Head, error) {
+func newTree(v registry.Values, s HeadSetting) (Head, error) {
 	kind, file := v.Word("kind"), v.Word("file")
 	if file != "" && kind != kindOfTree {
 		return nil, fmt.Errorf("models: tree: kind=%s and file=%s are two trees; give one", kind, file)

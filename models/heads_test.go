@@ -16,8 +16,8 @@ import (
 
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/losses"
-	"github.com/fenchel-ml/fenchel/losses/param"
 	"github.com/fenchel-ml/fenchel/losses/sampler"
 	"github.com/fenchel-ml/fenchel/losses/tree"
 )
@@ -32,10 +32,10 @@ func schemes(t *testing.T) []string {
 		if s.Name == "sampled" {
 			continue
 		}
-		probes, err := param.Probes(s.Params)
+		probes, err := registry.Probes(s.Params)
 		require.NoError(t, err)
 		for _, v := range probes {
-			texts = append(texts, param.SpecText(s.Name, s.Params, v))
+			texts = append(texts, registry.SpecText(s.Name, s.Params, v))
 		}
 	}
 	for _, s := range sampler.All() {
@@ -52,7 +52,7 @@ func settingFor(set *data.Dataset, l losses.Bound, scheme string) (HeadSetting, 
 	s := HeadSetting{Setting: Setting{Set: set, Dim: 5, Init: 0.5, Seed: 7}, Score: Dot, Temperature: 0.5, Bias: true, Loss: l}
 	if l.Spec.Domain == losses.Cosines {
 		s.Score, s.Temperature, s.Bias = Cosine, 1, false
-		if name, settings := param.CutSpec(scheme); name == "sampled" {
+		if name, settings := registry.CutSpec(scheme); name == "sampled" {
 			settings, _, _ = strings.Cut(settings, ",correction=")
 			scheme = "sampled:" + settings + ",correction=none"
 		}

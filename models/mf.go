@@ -4,7 +4,7 @@ import (
 	"gorgonia.org/gorgonia"
 
 	"github.com/fenchel-ml/fenchel/graph"
-	"github.com/fenchel-ml/fenchel/losses/param"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
 // mf is matrix factorisation: the encoding of user u is row u of a table P
@@ -15,7 +15,7 @@ func init() {
 		Name:   "mf",
 		Doc:    "matrix factorisation: h is the user's own vector",
 		Source: "Koren, Bell, Volinsky: Matrix factorization techniques for recommender systems (2009)",
-		New: func(_ param.Values, s Setting) (Model, error) {
+		New: func(_ registry.Values, s Setting) (Model, error) {
 			return mf{s.NewTable("user", s.Set.Users, s.Dim), NewFreeClasses(s)}, nil
 		},
 	})

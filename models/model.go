@@ -8,7 +8,7 @@ import (
 
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/graph"
-	"github.com/fenchel-ml/fenchel/losses/param"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
 // Table is a matrix of trained weights.
@@ -81,18 +81,18 @@ func (s Setting) NewTable(name string, rows, dim int) *Table {
 // A Spec describes a kind of model. All fields but Params are required.
 type Spec struct {
 	Name, Doc, Source string
-	Params            []param.Param
+	Params            []registry.Param
 
 	// New returns the model with fresh weights. An error is of the setting: the
 	// dataset lacks what the model needs.
-	New func(v param.Values, s Setting) (Model, error)
+	New func(v registry.Values, s Setting) (Model, error)
 }
 
-var registry = param.NewRegistry[Spec]("models", "model")
+var registered = registry.NewRegistry[Spec]("models", "model")
 
 // Register adds s to the registry. It panics if s is incomplete or malformed or
 // its name is taken: mistakes of the program that its first run shows.
-func Register(s Spec) { registry.Add(s.Name, s.Params, s, fault(s.Doc, s.Source, s.New == nil)) }
+func Register(s Spec) { registered.Add(s.Name, s.Params, s, fault(s.Doc, s.Source, s.New == nil)) }
 
 func fault(doc, source string, noNew bool) error {
 	if doc == "" || source == "" || noNew {
@@ -102,20 +102,20 @@ func fault(doc, source string, noNew bool) error {
 }
 
 // All returns the registered models, sorted by name.
-func All() []*Spec { return registry.All() }
+func All() []*Spec { return registered.All() }
 
 // A Bound is a kind of model with its parameters: what a spec text denotes. It
 // is immutable.
 type Bound struct {
 	Spec   *Spec
-	Values param.Values
+	Values registry.Values
 }
 
 // Parse returns the model that text denotes: a registered name, alone or
 // followed by a colon and comma-separated parameters. The error names what is
 // wrong and lists the choices.
 func Parse(text string) (Bound, error) {
-	s, v, err := registry.Parse(text)
+	s, v, err := registered.Parse(text)
 	if err != nil {
 		return Bound{}, err
 	}
@@ -123,7 +123,7 @@ func Parse(text string) (Bound, error) {
 }
 
 // String returns the canonical spec text: Parse(b.String()) equals b.
-func (b Bound) String() string { return param.SpecText(b.Spec.Name, b.Spec.Params, b.Values) }
+func (b Bound) String() string { return registry.SpecText(b.Spec.Name, b.Spec.Params, b.Values) }
 
 // New returns the model with fresh weights. The error is of the setting, or says what
 // a Spec's New gave that is no model.

@@ -14,8 +14,8 @@ import (
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/internal/check"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/losses"
-	"github.com/fenchel-ml/fenchel/losses/param"
 )
 
 func demo(t *testing.T) *data.Dataset {
@@ -28,7 +28,7 @@ func demo(t *testing.T) *data.Dataset {
 func each(t *testing.T, f func(t *testing.T, m Model)) {
 	require.NotEmpty(t, All())
 	for _, s := range All() {
-		probes, err := param.Probes(s.Params)
+		probes, err := registry.Probes(s.Params)
 		require.NoError(t, err)
 		for _, v := range probes {
 			b := Bound{s, v}

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/losses"
-	"github.com/fenchel-ml/fenchel/losses/param"
 )
 
 // A Resolved is what the text of a loss or of a composition denotes, together with
@@ -21,11 +21,11 @@ type Resolved struct {
 	Candidates string
 
 	Composition *losses.Composition // nil of a loss
-	Values      param.Values        // of Composition.Params
+	Values      registry.Values     // of Composition.Params
 
-	spec                *losses.Spec    // of Loss
-	given               []param.Setting // of the loss's text
-	own, ofLoss, ofHead []param.Setting // of those: the composition's, its loss's, its candidates'
+	spec                *losses.Spec       // of Loss
+	given               []registry.Setting // of the loss's text
+	own, ofLoss, ofHead []registry.Setting // of those: the composition's, its loss's, its candidates'
 }
 
 // CutCandidates splits "LOSS@CANDIDATES" at the @, and says whether there is one. A file's
@@ -38,7 +38,7 @@ func CutCandidates(text string) (loss, candidates string, found bool) {
 			break
 		}
 		at += i + 1
-		name, _ := param.CutSpec(text[at:])
+		name, _ := registry.CutSpec(text[at:])
 		if _, err := heads.Lookup(name); err == nil {
 			return text[:at-1], text[at:], true
 		}
@@ -74,7 +74,7 @@ func Resolve(loss, candidates string, classes int) (Resolved, error) {
 		}
 		loss, candidates = strings.TrimSpace(before), after
 	}
-	name, settings := param.CutSpec(loss)
+	name, settings := registry.CutSpec(loss)
 	c, err := losses.LookupComposition(name)
 	if err != nil {
 		return resolveLoss(loss, candidates)
@@ -101,7 +101,7 @@ func sameHead(a, b string) bool {
 
 func resolveLoss(loss, candidates string) (Resolved, error) {
 	b, err := losses.Parse(loss)
-	name, settings := param.CutSpec(loss)
+	name, settings := registry.CutSpec(loss)
 	if err != nil {
 		if _, unknown := losses.Lookup(name); unknown != nil {
 			err = fmt.Errorf("losses: unknown loss %q; the choices are %s", name, strings.Join(losses.AllNames(), ", "))
@@ -112,7 +112,7 @@ func resolveLoss(loss, candidates string) (Resolved, error) {
 	if r.Candidates == "" {
 		r.Candidates = "all"
 	}
-	if r.given, err = param.Settings(settings); err != nil {
+	if r.given, err = registry.Settings(settings); err != nil {
 		return Resolved{}, err
 	}
 	r.Head, err = ParseHead(r.Candidates)
@@ -122,15 +122,15 @@ func resolveLoss(loss, candidates string) (Resolved, error) {
 // deal deals the settings of the loss's text out: to the composition, to its loss, and
 // the rest to its candidates.
 func (r *Resolved) deal(settings string) (err error) {
-	if r.given, err = param.Settings(settings); err != nil {
+	if r.given, err = registry.Settings(settings); err != nil {
 		return err
 	}
-	lossName, _ := param.CutSpec(r.Composition.Loss)
+	lossName, _ := registry.CutSpec(r.Composition.Loss)
 	if r.spec, err = losses.Lookup(lossName); err != nil { // a mistake of the registration, of a loss that may register later
 		return err
 	}
-	of := func(ps []param.Param, name string) bool {
-		return slices.ContainsFunc(ps, func(p param.Param) bool { return p.Name == name })
+	of := func(ps []registry.Param, name string) bool {
+		return slices.ContainsFunc(ps, func(p registry.Param) bool { return p.Name == name })
 	}
 	for _, s := range r.given {
 		switch {
@@ -142,8 +142,8 @@ func (r *Resolved) deal(settings string) (err error) {
 			r.ofHead = append(r.ofHead, s)
 		}
 	}
-	_, own := param.CutSpec(param.Join("", r.own))
-	r.Values, err = param.Parse(r.Composition.Params, own)
+	_, own := registry.CutSpec(registry.Join("", r.own))
+	r.Values, err = registry.Parse(r.Composition.Params, own)
 	return err
 }
 
@@ -155,9 +155,9 @@ func (r *Resolved) choose(candidates string) error {
 		return err
 	}
 	head, err := ParseHead(text)
-	var unknown *param.UnknownError
+	var unknown *registry.UnknownError
 	if errors.As(err, &unknown) {
-		return &param.UnknownError{Name: unknown.Name, Params: slices.Concat(r.Composition.Params, r.spec.Params, unknown.Params)}
+		return &registry.UnknownError{Name: unknown.Name, Params: slices.Concat(r.Composition.Params, r.spec.Params, unknown.Params)}
 	}
 	if err != nil {
 		return err
@@ -173,14 +173,14 @@ func (r *Resolved) choose(candidates string) error {
 	if r.Head.String() == head.String() {
 		return nil
 	}
-	name, settings := param.CutSpec(candidates)
-	all, err := param.Settings(settings)
+	name, settings := registry.CutSpec(candidates)
+	all, err := registry.Settings(settings)
 	if err != nil {
 		return err
 	}
 	carried := 0
 	for _, s := range r.ofHead {
-		if !param.Has(all, s.Name) {
+		if !registry.Has(all, s.Name) {
 			all = append(all, s)
 			carried++
 		} else if is, want := r.Head.value(s.Name), head.value(s.Name); is != want {
@@ -190,7 +190,7 @@ func (r *Resolved) choose(candidates string) error {
 	if carried == 0 {
 		return nil
 	}
-	r.Candidates = param.Join(name, all)
+	r.Candidates = registry.Join(name, all)
 	if r.Head, err = ParseHead(r.Candidates); errors.As(err, &unknown) {
 		return fmt.Errorf("%s is a parameter of its candidates %s, which are replaced by %s, and those have no parameter %s: leave it out",
 			unknown.Name, head.Spec.Name, candidates, unknown.Name)
@@ -200,23 +200,23 @@ func (r *Resolved) choose(candidates string) error {
 
 // usual returns the text of the composition's own head.
 func (r *Resolved) usual() (string, error) {
-	name, settings := param.CutSpec(r.Composition.Candidates)
-	all, err := param.Settings(settings)
+	name, settings := registry.CutSpec(r.Composition.Candidates)
+	all, err := registry.Settings(settings)
 	if err != nil {
 		return "", err
 	}
 	// What is said of the usual sampler does not suit another.
-	if i := slices.IndexFunc(r.ofHead, func(s param.Setting) bool { return s.Name == "sampler" }); i >= 0 && !slices.Contains(all, r.ofHead[i]) {
-		all = slices.DeleteFunc(all, func(s param.Setting) bool {
+	if i := slices.IndexFunc(r.ofHead, func(s registry.Setting) bool { return s.Name == "sampler" }); i >= 0 && !slices.Contains(all, r.ofHead[i]) {
+		all = slices.DeleteFunc(all, func(s registry.Setting) bool {
 			return s.Name != "n" && s.Name != "correction" && s.Name != "hits"
 		})
 	}
-	return param.Join(name, override(all, r.ofHead)), nil
+	return registry.Join(name, override(all, r.ofHead)), nil
 }
 
 // override returns the settings without those that others replace, and the others.
-func override(settings, others []param.Setting) []param.Setting {
-	settings = slices.DeleteFunc(settings, func(s param.Setting) bool { return param.Has(others, s.Name) })
+func override(settings, others []registry.Setting) []registry.Setting {
+	settings = slices.DeleteFunc(settings, func(s registry.Setting) bool { return registry.Has(others, s.Name) })
 	return append(settings, others...)
 }
 
@@ -235,19 +235,19 @@ func (r Resolved) LossOf(classes, draws int) (losses.Bound, error) {
 			rate = min(float64(draws)/float64(classes-1), 1)
 		}
 	}
-	name, settings := param.CutSpec(c.Loss)
-	all, err := param.Settings(settings)
+	name, settings := registry.CutSpec(c.Loss)
+	all, err := registry.Settings(settings)
 	if err != nil {
 		return losses.Bound{}, err
 	}
 	if c.Bind != nil {
-		bound, err := param.Settings(c.Bind(r.Values, classes, rate))
+		bound, err := registry.Settings(c.Bind(r.Values, classes, rate))
 		if err != nil {
 			return losses.Bound{}, err
 		}
 		all = override(all, bound)
 	}
-	return losses.Parse(param.Join(name, override(all, r.ofLoss)))
+	return losses.Parse(registry.Join(name, override(all, r.ofLoss)))
 }
 
 // Bound names the parameters of the loss that the numbers of classes and draws decide,
@@ -257,7 +257,7 @@ func (r Resolved) Bound() []string {
 		return nil
 	}
 	var names []string
-	bound, err := param.Settings(r.Composition.Bind(r.Values, 1000, 0.5)) // any numbers
+	bound, err := registry.Settings(r.Composition.Bind(r.Values, 1000, 0.5)) // any numbers
 	if err != nil {
 		return nil // LossOf reports it
 	}
@@ -270,7 +270,7 @@ func (r Resolved) Bound() []string {
 }
 
 // Sets reports whether the text of the loss has a setting of that name.
-func (r Resolved) Sets(name string) bool { return param.Has(r.given, name) }
+func (r Resolved) Sets(name string) bool { return registry.Has(r.given, name) }
 
 // Line returns the texts of the loss and of the candidates that say in full what r
 // is: they denote it for every number of classes. What follows from that number
@@ -281,16 +281,16 @@ func (r Resolved) Line() (loss, candidates string) {
 		return r.Loss.String(), r.Candidates
 	}
 	if c.Bind != nil {
-		return param.Join(c.Name, append(slices.Clone(r.own), r.ofLoss...)), r.Candidates
+		return registry.Join(c.Name, append(slices.Clone(r.own), r.ofLoss...)), r.Candidates
 	}
 	loss = r.Loss.String()
 	if other, err := losses.LookupComposition(r.spec.Name); err == nil && (other.Bind != nil || other.Loss != r.spec.Name) {
 		// The loss's name is that of a composition with settings of its own.
-		var all []param.Setting
+		var all []registry.Setting
 		for _, p := range r.spec.Params {
-			all = append(all, param.Setting{Name: p.Name, Value: r.Loss.Values.Of(p)})
+			all = append(all, registry.Setting{Name: p.Name, Value: r.Loss.Values.Of(p)})
 		}
-		loss = param.Join(r.spec.Name, all)
+		loss = registry.Join(r.spec.Name, all)
 	}
 	return loss, r.Candidates
 }

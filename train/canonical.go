@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/fenchel-ml/fenchel/data"
-	"github.com/fenchel-ml/fenchel/losses/param"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/train/metric"
 	"github.com/fenchel-ml/fenchel/train/optim"
@@ -62,30 +62,30 @@ func CanonicalLoss(text, candidates string) string {
 	if r.Composition == nil {
 		return r.Loss.String()
 	}
-	name, settings := param.CutSpec(text)
-	given, err := param.Settings(settings)
+	name, settings := registry.CutSpec(text)
+	given, err := registry.Settings(settings)
 	if err != nil { // Resolve has read them
 		return text
 	}
 	// A key belongs to the first that declares it, as in Resolve.
-	var parts []param.Setting
+	var parts []registry.Setting
 	for _, of := range []struct {
-		params []param.Param
-		values param.Values
+		params []registry.Param
+		values registry.Values
 	}{{r.Composition.Params, r.Values}, {r.Loss.Spec.Params, r.Loss.Values}, {r.Head.Params, r.Head.Values}} {
 		for _, p := range of.params {
-			if param.Has(given, p.Name) && !param.Has(parts, p.Name) {
-				parts = append(parts, param.Setting{Name: p.Name, Value: of.values.Of(p)})
+			if registry.Has(given, p.Name) && !registry.Has(parts, p.Name) {
+				parts = append(parts, registry.Setting{Name: p.Name, Value: of.values.Of(p)})
 			}
 		}
 	}
 	for i := len(parts) - 1; i >= 0; i-- {
 		without := slices.Delete(slices.Clone(parts), i, i+1)
-		if sameLoss(param.Join(name, parts), param.Join(name, without)) {
+		if sameLoss(registry.Join(name, parts), registry.Join(name, without)) {
 			parts = without
 		}
 	}
-	return param.Join(name, parts)
+	return registry.Join(name, parts)
 }
 
 // sameLoss reports whether two texts of a composition denote the same, whatever the

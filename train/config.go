@@ -14,8 +14,8 @@ import (
 	"github.com/goccy/go-yaml/parser"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/losses"
-	"github.com/fenchel-ml/fenchel/losses/param"
 	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/train/metric"
 	"github.com/fenchel-ml/fenchel/train/optim"
@@ -477,7 +477,7 @@ func Paths() (paths []string) {
 }
 
 // Set gives the setting at path, such as "train.epochs", a value; a list is written
-// with commas. Numbers are decimal and finite (see package param), whole ones in base
+// with commas. Numbers are decimal and finite (see package registry), whole ones in base
 // ten whatever their leading zeros; "true", "false", "1" and "0" are truth values. A
 // value that a field cannot tell from its default, such as an empty text, or zero where
 // zero is no choice, is an error: c without it has the default. The error of an unknown
@@ -542,7 +542,7 @@ func readInto(v reflect.Value, text string) (err error) {
 		*p = text
 	case *int:
 		var n int64
-		if n, err = param.Whole(text); err == nil {
+		if n, err = registry.Whole(text); err == nil {
 			if *p = int(n); int64(*p) != n {
 				err = strconv.ErrRange
 			}
@@ -552,10 +552,10 @@ func readInto(v reflect.Value, text string) (err error) {
 			err = strconv.ErrRange
 		}
 	case *float64:
-		*p, err = param.Real(text)
+		*p, err = registry.Real(text)
 	case **float64:
 		*p = new(float64)
-		**p, err = param.Real(text)
+		**p, err = registry.Real(text)
 	case *bool:
 		*p, err = strconv.ParseBool(text)
 	default:

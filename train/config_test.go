@@ -11,8 +11,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/losses"
-	"github.com/fenchel-ml/fenchel/losses/param"
 	"github.com/fenchel-ml/fenchel/models"
 )
 
@@ -245,7 +245,7 @@ func TestCanonicalLosses(t *testing.T) {
 			params = slices.Concat(r.Composition.Params, params, r.Head.Params)
 		}
 		for i, p := range params {
-			if p.Free || slices.ContainsFunc(params[:i], func(q param.Param) bool { return q.Name == p.Name }) {
+			if p.Free || slices.ContainsFunc(params[:i], func(q registry.Param) bool { return q.Name == p.Name }) {
 				continue
 			}
 			texts := []string{strconv.FormatFloat(p.Default, 'f', -1, 64)}
@@ -396,7 +396,7 @@ func TestOneReader(t *testing.T) {
 	require.NotNil(t, optional.x)
 	require.Zero(t, *optional.x)
 	require.Equal(t, "float64", kindOf(v))
-	require.ErrorIs(t, readInto(v, "many"), param.ErrNumber)
+	require.ErrorIs(t, readInto(v, "many"), registry.ErrNumber)
 }
 
 // TestBounds: each setting that is a number has a bound on both sides, and Validate

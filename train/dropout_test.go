@@ -9,15 +9,15 @@ import (
 	"gorgonia.org/gorgonia"
 
 	"github.com/fenchel-ml/fenchel/graph"
-	"github.com/fenchel-ml/fenchel/losses/param"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/models"
 )
 
 func init() {
 	models.Register(models.Spec{
 		Name: "dropped-mf", Doc: "mf of which half is dropped", Source: "this test",
-		Params: []param.Param{{Name: "p", Doc: "rate of dropout", Default: 0.5, Min: 0, Max: 0.9}},
-		New: func(v param.Values, s models.Setting) (models.Model, error) {
+		Params: []registry.Param{{Name: "p", Doc: "rate of dropout", Default: 0.5, Min: 0, Max: 0.9}},
+		New: func(v registry.Values, s models.Setting) (models.Model, error) {
 			mf, err := models.Parse("mf")
 			if err != nil {
 				return nil, err

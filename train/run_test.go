@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fenchel-ml/fenchel/data"
-	"github.com/fenchel-ml/fenchel/losses/param"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/losses/sampler"
 	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/train/metric"
@@ -338,11 +338,11 @@ func TestResumeEveryScheme(t *testing.T) {
 		if s.Props.Has(sampler.Refreshes) {
 			text += ",refresh=7" // of 20 steps, and between two of the stops
 		}
-		if slices.ContainsFunc(s.Params, func(p param.Param) bool { return p.Name == "features" }) {
+		if slices.ContainsFunc(s.Params, func(p registry.Param) bool { return p.Name == "features" }) {
 			text += ",features=8" // a tree of more than one leaf
 		}
 		schemes = append(schemes, text)
-		if slices.ContainsFunc(s.Params, func(p param.Param) bool { return p.Name == "freq" }) {
+		if slices.ContainsFunc(s.Params, func(p registry.Param) bool { return p.Name == "freq" }) {
 			schemes = append(schemes, text+",freq=stream") // the set's counts are known: else nothing is kept
 		}
 	}

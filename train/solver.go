@@ -7,14 +7,14 @@ import (
 	"slices"
 
 	"github.com/fenchel-ml/fenchel/data"
-	"github.com/fenchel-ml/fenchel/losses/param"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/train/weights"
 )
 
 // A SolverSpec describes a way to train: what one step of the loop does.
 type SolverSpec struct {
 	Name, Doc, Source string
-	Params            []param.Param
+	Params            []registry.Param
 
 	// fill writes the solver's defaults into c, and check reports the faults of the
 	// fields that the solver reads or does not take; given is what the user wrote.
@@ -22,9 +22,9 @@ type SolverSpec struct {
 	check func(given, filled Config, fault func(path string, err error))
 
 	// memory returns what the solver will hold beside the weights of a plan.
-	memory func(v param.Values, plan *Trained, set *data.Dataset) ([]MemoryPart, error)
+	memory func(v registry.Values, plan *Trained, set *data.Dataset) ([]MemoryPart, error)
 
-	new func(v param.Values, r *run) (solver, error)
+	new func(v registry.Values, r *run) (solver, error)
 }
 
 // A solver does the steps of a run on the run's tables.
@@ -62,7 +62,7 @@ type divergence struct{ what string }
 
 func (d *divergence) Error() string { return d.what }
 
-var solvers = param.NewRegistry[SolverSpec]("train", "solver")
+var solvers = registry.NewRegistry[SolverSpec]("train", "solver")
 
 func registerSolver(s SolverSpec) { solvers.Add(s.Name, s.Params, s, nil) }
 
@@ -71,11 +71,11 @@ func Solvers() []*SolverSpec { return solvers.All() }
 
 type boundSolver struct {
 	Spec   *SolverSpec
-	Values param.Values
+	Values registry.Values
 }
 
 // String returns the canonical text: parseSolver(b.String()) equals b.
-func (b boundSolver) String() string { return param.SpecText(b.Spec.Name, b.Spec.Params, b.Values) }
+func (b boundSolver) String() string { return registry.SpecText(b.Spec.Name, b.Spec.Params, b.Values) }
 
 func parseSolver(text string) (boundSolver, error) {
 	s, v, err := solvers.Parse(text)

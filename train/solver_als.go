@@ -7,19 +7,19 @@ import (
 	"runtime"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/losses"
-	"github.com/fenchel-ml/fenchel/losses/param"
 	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/train/als"
 	"github.com/fenchel-ml/fenchel/train/weights"
 )
 
 // regParams are the knobs of both solvers; see package als.
-func regParams(reg float64) []param.Param {
-	return []param.Param{
+func regParams(reg float64) []registry.Param {
+	return []registry.Param{
 		{Name: "reg", Doc: "λ: a factor's regularisation is λ·(total weight of its squares)^nu", Default: reg, Min: 0, Max: 1e6},
 		{Name: "nu", Doc: "ν: 1 scales λ with how much data a factor has, 0 does not", Default: 1, Min: 0, Max: 1},
-		{Name: "precision", Doc: "of the systems; float64 is slower, and for a reg that float32 cannot solve", Words: param.OneOf("float32", "float64"), DefaultWord: "float32"},
+		{Name: "precision", Doc: "of the systems; float64 is slower, and for a reg that float32 cannot solve", Words: registry.OneOf("float32", "float64"), DefaultWord: "float32"},
 	}
 }
 
@@ -28,15 +28,15 @@ func init() {
 		Name:   "als",
 		Doc:    "exact block minimisers of rg2 and rgx on mf with dot scores: users, then classes, each sweep",
 		Source: "Pu et al. (ICML 2024)",
-		Params: append([]param.Param{
+		Params: append([]registry.Param{
 			{Name: "a", Doc: "weight of the extra Σ_P (o−1)²", Default: 0.05, Min: 0, Max: 1e6},
-			{Name: "variant", Doc: "exact; code: the quadratic term as the authors' published program has it", Words: param.OneOf("exact", "code"), DefaultWord: "exact"},
+			{Name: "variant", Doc: "exact; code: the quadratic term as the authors' published program has it", Words: registry.OneOf("exact", "code"), DefaultWord: "exact"},
 			// a and reg: the best of a few on valid of MovieLens-1M, d = 64.
 		}, regParams(0.07)...),
 		fill:   func(c *Config) { fillALS(c, "rg2") },
 		check:  func(given, c Config, fault func(string, error)) { checkALS("als", given, c, fault) },
 		memory: alsMemory,
-		new: func(v param.Values, r *run) (solver, error) {
+		new: func(v registry.Values, r *run) (solver, error) {
 			loss, err := losses.Parse(r.trained.Config.Loss)
 			if err != nil {
 				return nil, err
@@ -52,14 +52,14 @@ func init() {
 		Name:   "ials",
 		Doc:    "alternating least squares of ½Σ_P (o−1)² + ½α₀Σ_j o² on mf with dot scores",
 		Source: "Hu, Koren, Volinsky (2008); Rendle et al. (2022)",
-		Params: append([]param.Param{
+		Params: append([]registry.Param{
 			{Name: "alpha", Doc: "α₀: weight of the squares of all scores", Default: 0.25, Min: 1e-9, Max: 1e6},
 			// alpha and reg: as for als.
 		}, regParams(0.008)...),
 		fill:   func(c *Config) { fillALS(c, "") },
 		check:  func(given, c Config, fault func(string, error)) { checkALS("ials", given, c, fault) },
 		memory: alsMemory,
-		new: func(v param.Values, r *run) (solver, error) {
+		new: func(v registry.Values, r *run) (solver, error) {
 			return newALS(als.IALS(v.Num("alpha")), v, r), nil
 		},
 	})
@@ -68,7 +68,7 @@ func init() {
 // alsMemory counts what package als holds: the factors in float64, the fixed side in
 // float32 unless systems are float64, the interactions by class, each processor's
 // system, and the 64 matrices that are summed for what all systems share.
-func alsMemory(v param.Values, plan *Trained, set *data.Dataset) ([]MemoryPart, error) {
+func alsMemory(v registry.Values, plan *Trained, set *data.Dataset) ([]MemoryPart, error) {
 	d := int64(plan.Config.Model.Dim)
 	if float64(d)*float64(d) > maxParameters {
 		return nil, fmt.Errorf("train: systems of %d² numbers are more than can be counted; lower model.dim", d)
@@ -130,7 +130,7 @@ type alsSolver struct {
 	user, class *models.Table
 }
 
-func newALS(o als.Objective, v param.Values, r *run) solver {
+func newALS(o als.Objective, v registry.Values, r *run) solver {
 	c := r.trained.Config
 	s := als.New(als.Config{
 		Dim: c.Model.Dim, Objective: o, Lambda: v.Num("reg"), Nu: v.Num("nu"), Init: c.Model.Init, Seed: c.Train.Seed,

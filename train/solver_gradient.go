@@ -10,8 +10,8 @@ import (
 
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/losses"
-	"github.com/fenchel-ml/fenchel/losses/param"
 	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/train/optim"
 	"github.com/fenchel-ml/fenchel/train/weights"
@@ -91,7 +91,7 @@ type gradient struct {
 	stop      func()
 }
 
-func newGradient(_ param.Values, r *run) (solver, error) {
+func newGradient(_ registry.Values, r *run) (solver, error) {
 	x, err := trainingOf(r.trained, r.set)
 	if err != nil {
 		return nil, err
@@ -141,7 +141,7 @@ func (g *gradient) compile(b *graph.Builder[float32]) (err error) {
 }
 
 // gradientMemory compiles the graph without data and asks it.
-func gradientMemory(_ param.Values, plan *Trained, set *data.Dataset) ([]MemoryPart, error) {
+func gradientMemory(_ registry.Values, plan *Trained, set *data.Dataset) ([]MemoryPart, error) {
 	x, err := trainingOf(plan, set)
 	if err != nil {
 		return nil, err

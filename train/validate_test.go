@@ -9,8 +9,8 @@ import (
 
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/losses"
-	"github.com/fenchel-ml/fenchel/losses/param"
 	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/train/metric"
 )
@@ -74,7 +74,7 @@ var absent string
 
 func init() {
 	models.Register(models.Spec{Name: "wrong-model", Doc: "lacks something", Source: "this test",
-		New: func(_ param.Values, s models.Setting) (models.Model, error) {
+		New: func(_ registry.Values, s models.Setting) (models.Model, error) {
 			if absent == "model" {
 				return nil, nil
 			}
@@ -86,7 +86,7 @@ func init() {
 			return wrongModel{m}, err
 		}})
 	models.RegisterHead(models.HeadSpec{Name: "wrong-head", Doc: "lacks something", Source: "this test",
-		New: func(_ param.Values, s models.HeadSetting) (models.Head, error) {
+		New: func(_ registry.Values, s models.HeadSetting) (models.Head, error) {
 			if absent == "head" {
 				return nil, nil
 			}

@@ -9,17 +9,17 @@ import (
 
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/graph"
-	"github.com/fenchel-ml/fenchel/losses/param"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/models"
 )
 
 func init() {
 	models.Register(models.Spec{Name: "test-tied", Doc: "one table as history and as classes", Source: "this test",
-		New: func(_ param.Values, s models.Setting) (models.Model, error) {
+		New: func(_ registry.Values, s models.Setting) (models.Model, error) {
 			return tied{s.NewTable("item", s.Set.Items, s.Dim)}, nil
 		}})
 	models.Register(models.Spec{Name: "test-tower", Doc: "classes by a row and a bag of features, a frozen table before the contexts", Source: "this test",
-		New: func(_ param.Values, s models.Setting) (models.Model, error) {
+		New: func(_ registry.Values, s models.Setting) (models.Model, error) {
 			m := tower{s.NewTable("user", s.Set.Users, 3), s.NewTable("random", s.Dim, 3), s.NewTable("id", s.Set.Items, s.Dim), s.NewTable("genre", 5, s.Dim)}
 			m.frozen.Init, m.frozen.Frozen = graph.Xavier(), true
 			return m, nil

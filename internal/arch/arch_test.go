@@ -24,20 +24,20 @@ var allowed = map[string]string{
 	"internal/memory": "",
 	"graph":           "internal/kernel internal/check",
 
-	"losses":           "graph internal/kernel losses/param",
-	"losses/param":     "",
-	"losses/sampler":   "losses/param",
-	"losses/tree":      "losses/param",
-	"losses/gradcheck": "graph internal/check losses",
-	"losses/losstest":  "graph internal/check losses losses/gradcheck", // which runs at the ends of parameters
+	"losses":            "graph internal/kernel internal/registry",
+	"internal/registry": "",
+	"losses/sampler":    "internal/registry",
+	"losses/tree":       "internal/registry",
+	"losses/gradcheck":  "graph internal/check losses",
+	"losses/losstest":   "graph internal/check losses losses/gradcheck", // which runs at the ends of parameters
 
-	"data":   "internal/fs losses/param",
-	"models": "data graph internal/kernel losses losses/param losses/sampler losses/tree",
+	"data":   "internal/fs internal/registry",
+	"models": "data graph internal/kernel losses internal/registry losses/sampler losses/tree",
 
-	"train":             "data graph internal/fs internal/kernel internal/lock losses losses/param models train/als train/metric train/optim train/weights",
+	"train":             "data graph internal/fs internal/kernel internal/lock losses internal/registry models train/als train/metric train/optim train/weights",
 	"train/als":         "internal/kernel",
-	"train/metric":      "losses/param",
-	"train/optim":       "graph internal/kernel losses/param",
+	"train/metric":      "internal/registry",
+	"train/optim":       "graph internal/kernel internal/registry",
 	"train/tensorboard": "train train/optim",
 	"train/weights":     "internal/fs",
 }

@@ -11,7 +11,7 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 
 	"github.com/fenchel-ml/fenchel/internal/check"
-	"github.com/fenchel-ml/fenchel/losses/param"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/losses/sampler"
 )
 
@@ -25,7 +25,7 @@ func init() {
 		Props:  sampler.Exact | sampler.FullSupport,
 		Growth: sampler.GrowthConstant,
 		Cost:   "O(1) a draw",
-		New: func(c sampler.Config, _ param.Values) (sampler.Proposal, error) {
+		New: func(c sampler.Config, _ registry.Values) (sampler.Proposal, error) {
 			return evenOdd(c.C), nil
 		},
 	})
@@ -503,7 +503,7 @@ func TestParse(t *testing.T) {
 func TestRegister(t *testing.T) {
 	good := sampler.Spec{
 		Name: "test-one", Doc: "d", Source: "s", Cost: "c", Growth: sampler.GrowthConstant,
-		New: func(c sampler.Config, _ param.Values) (sampler.Proposal, error) { return evenOdd(c.C), nil },
+		New: func(c sampler.Config, _ registry.Values) (sampler.Proposal, error) { return evenOdd(c.C), nil },
 	}
 	for _, change := range []func(*sampler.Spec){
 		func(s *sampler.Spec) { s.Name = "Test One" },
@@ -512,7 +512,7 @@ func TestRegister(t *testing.T) {
 		func(s *sampler.Spec) { s.New = nil },
 		func(s *sampler.Spec) { s.Growth = 0 },
 		func(s *sampler.Spec) { s.Props = sampler.Adaptive | sampler.InBatch },
-		func(s *sampler.Spec) { s.Params = []param.Param{{Name: "x"}} },
+		func(s *sampler.Spec) { s.Params = []registry.Param{{Name: "x"}} },
 	} {
 		s := good
 		change(&s)

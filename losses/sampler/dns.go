@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/fenchel-ml/fenchel/losses/param"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
 func init() {
-	poolParam := param.Param{
+	poolParam := registry.Param{
 		Name: "m", Doc: "M uniform candidates of a row, at least the number of draws",
 		Default: 256, Min: 1, Max: 1 << 20, Integer: true, Probe: []float64{16},
 	}
@@ -16,11 +16,11 @@ func init() {
 		Name:   "dns",
 		Doc:    "the top-scoring of M uniform candidates; log q is the candidates', that is: no correction",
 		Source: "Zhang et al. 2013, Optimizing top-n collaborative filtering via dynamic negative item sampling",
-		Params: []param.Param{poolParam},
+		Params: []registry.Param{poolParam},
 		Props:  Adaptive, // the worst class is drawn once in C^M times: never
 		Growth: GrowthConstant,
 		Cost:   "O(M d + M log k) a row",
-		New: func(c Config, v param.Values) (Proposal, error) {
+		New: func(c Config, v registry.Values) (Proposal, error) {
 			return dns{pool{c.C, v.Int("m")}}, nil
 		},
 	})
@@ -28,11 +28,11 @@ func init() {
 		Name:   "sir",
 		Doc:    "sampling-importance-resampling: k of M uniform candidates by their softmax; no correction",
 		Source: "Rubin 1988, Using the SIR algorithm to simulate posterior distributions",
-		Params: []param.Param{poolParam},
+		Params: []registry.Param{poolParam},
 		Props:  Adaptive | FullSupport,
 		Growth: GrowthConstant,
 		Cost:   "O(M d) a row, O(log M) a draw",
-		New: func(c Config, v param.Values) (Proposal, error) {
+		New: func(c Config, v registry.Values) (Proposal, error) {
 			return sir{pool{c.C, v.Int("m")}}, nil
 		},
 	})

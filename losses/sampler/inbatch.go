@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/fenchel-ml/fenchel/losses/param"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
 func init() {
@@ -16,18 +16,18 @@ func init() {
 		Props:  InBatch | Observes,
 		Growth: GrowthConstant,
 		Cost:   "O(1) a draw; freq=stream keeps 28 bytes a class",
-		New: func(c Config, v param.Values) (Proposal, error) {
+		New: func(c Config, v registry.Values) (Proposal, error) {
 			f, err := newFrequency(c, v)
 			return &inBatch{f}, err
 		},
 	})
 }
 
-var frequencyParams = []param.Param{
+var frequencyParams = []registry.Param{
 	{
 		Name:        "freq",
 		Doc:         "a class's frequency among positives: count (of the training set), stream (from the batches that pass), or auto (count where counts are known, else stream)",
-		Words:       param.OneOf("auto", "count", "stream"),
+		Words:       registry.OneOf("auto", "count", "stream"),
 		DefaultWord: "auto",
 	},
 	{
@@ -68,7 +68,7 @@ type frequency struct {
 	times []int32   // [C] m of the batch at hand; 0 between batches
 }
 
-func newFrequency(c Config, v param.Values) (frequency, error) {
+func newFrequency(c Config, v registry.Values) (frequency, error) {
 	f := frequency{c: c.C, counts: c.Counts, alpha: v.Num("alpha")}
 	switch v.Word("freq") {
 	case "auto":

@@ -6,7 +6,7 @@ import (
 	"math"
 	"slices"
 
-	"github.com/fenchel-ml/fenchel/losses/param"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
 func init() {
@@ -14,21 +14,21 @@ func init() {
 		Name:   "log-uniform",
 		Doc:    "Zipf-like, decreasing with the rank of a class",
 		Source: "q_r = log((r+2)/(r+1)) / log(C+1); TensorFlow log_uniform_candidate_sampler, unique=False",
-		Params: []param.Param{rankParam},
+		Params: []registry.Param{rankParam},
 		Props:  Exact | FullSupport,
 		Growth: GrowthConstant,
 		Cost:   "O(1) a draw; rank=count keeps 8 bytes a class",
-		New: func(c Config, v param.Values) (Proposal, error) {
+		New: func(c Config, v registry.Values) (Proposal, error) {
 			return newLogUniform(c, v)
 		},
 	})
 }
 
 // rankParam says what ranks the classes of a log-uniform sampler.
-var rankParam = param.Param{
+var rankParam = registry.Param{
 	Name:        "rank",
 	Doc:         "what ranks the classes: count, the most frequent first, or id, of classes that are numbered by falling frequency already",
-	Words:       param.OneOf("count", "id"),
+	Words:       registry.OneOf("count", "id"),
 	DefaultWord: "count",
 }
 
@@ -41,7 +41,7 @@ type logUniform struct {
 	id, rank []int32
 }
 
-func newLogUniform(c Config, v param.Values) (*logUniform, error) {
+func newLogUniform(c Config, v registry.Values) (*logUniform, error) {
 	l := &logUniform{c: c.C, log1C: math.Log(float64(c.C) + 1)}
 	if v.Word("rank") == "id" {
 		return l, nil

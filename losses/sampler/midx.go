@@ -5,7 +5,7 @@ import (
 	"math"
 	"math/bits"
 
-	"github.com/fenchel-ml/fenchel/losses/param"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
 func init() {
@@ -13,16 +13,16 @@ func init() {
 		Name:   "midx",
 		Doc:    "inverted multi-index: softmax over pairs of codewords, then a class of the cell",
 		Source: "Chen et al. 2022, Fast variational autoencoder with inverted multi-index for collaborative filtering: q(i|h) ∝ exp(h·c¹_a + h·c²_b) [pop_i]",
-		Params: []param.Param{
+		Params: []registry.Param{
 			{Name: "codewords", Doc: "codewords K of each of the two codebooks, at most C are used", Default: 32, Min: 1, Max: 1024, Integer: true, Probe: []float64{4}},
-			{Name: "code", Doc: "residual codebooks of full width, or product codebooks of half the width each", Words: param.OneOf("residual", "product"), DefaultWord: "residual"},
-			{Name: "cell", Doc: "how a cell yields a class: uniform, or popularity (by count + 1)", Words: param.OneOf("uniform", "popularity"), DefaultWord: "uniform"},
+			{Name: "code", Doc: "residual codebooks of full width, or product codebooks of half the width each", Words: registry.OneOf("residual", "product"), DefaultWord: "residual"},
+			{Name: "cell", Doc: "how a cell yields a class: uniform, or popularity (by count + 1)", Words: registry.OneOf("uniform", "popularity"), DefaultWord: "uniform"},
 			refreshParam,
 		},
 		Props:  Exact | Adaptive | FullSupport | Refreshes,
 		Growth: GrowthLog,
 		Cost:   "O(K d + min(K², C)) a row, O(log K + log cell) a draw; a refresh is O(K d C); 20 bytes a class",
-		New: func(c Config, v param.Values) (Proposal, error) {
+		New: func(c Config, v registry.Values) (Proposal, error) {
 			m := &midx{
 				every: every(v.Int("refresh")), c: c.C, d: c.D, seed: c.Seed,
 				k: min(v.Int("codewords"), c.C), residual: v.Word("code") == "residual",

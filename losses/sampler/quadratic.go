@@ -1,20 +1,20 @@
 package sampler
 
-import "github.com/fenchel-ml/fenchel/losses/param"
+import "github.com/fenchel-ml/fenchel/internal/registry"
 
 func init() {
 	Register(Spec{
 		Name:   "quadratic",
 		Doc:    "in proportion to a quadratic function of the score, by a tree of second moments",
 		Source: "q ∝ a s² + 1, a = 100; Blanc & Rendle 2018, Adaptive sampled softmax with kernel based sampling",
-		Params: []param.Param{
+		Params: []registry.Param{
 			{Name: "a", Doc: "weight a of the squared score", Default: 100, Min: 0, Max: 1e6, Probe: []float64{1}},
 			refreshParam,
 		},
 		Props:  Exact | Adaptive | FullSupport | Refreshes,
 		Growth: GrowthLog,
 		Cost:   "O(d² log C) a draw and a positive; a refresh is O(d² C); as much memory as W",
-		New: func(c Config, v param.Values) (Proposal, error) {
+		New: func(c Config, v registry.Values) (Proposal, error) {
 			return newKernelTree(c, v.Int("refresh"), quadratic{c.D, v.Num("a")}), nil
 		},
 	})

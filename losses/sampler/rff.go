@@ -4,7 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 
-	"github.com/fenchel-ml/fenchel/losses/param"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
 func init() {
@@ -12,16 +12,16 @@ func init() {
 		Name:   "rff",
 		Doc:    "in proportion to a Gaussian kernel of directions, by a tree of random features",
 		Source: "RF-softmax, Rawat et al. 2019, Sampled softmax with random Fourier features; positive features: Choromanski et al. 2021, lemma 1",
-		Params: []param.Param{
+		Params: []registry.Param{
 			{Name: "features", Doc: "frequencies ω drawn; trigonometric features are twice as many", Default: 256, Min: 1, Max: 1 << 16, Integer: true, Probe: []float64{16}},
 			{Name: "nu", Doc: "ν of ω ~ N(0, νI): q ∝ e^{ν cos(h,w)} in the limit; keep it below 1/τ of a loss on cosines (4 suits τ < 0.25)", Default: 4, Min: 1e-6, Max: 100, Probe: []float64{1}},
-			{Name: "map", Doc: "features: positive (e^{ωx−‖x‖²ν/2}, never negative) or trigonometric (cos ωx, sin ωx)", Words: param.OneOf("positive", "trigonometric"), DefaultWord: "positive"},
+			{Name: "map", Doc: "features: positive (e^{ωx−‖x‖²ν/2}, never negative) or trigonometric (cos ωx, sin ωx)", Words: registry.OneOf("positive", "trigonometric"), DefaultWord: "positive"},
 			refreshParam,
 		},
 		Props:  Exact | Adaptive | FullSupport | Refreshes,
 		Growth: GrowthLog,
 		Cost:   "O(D d) a row, O(D log C) a draw and a positive; a refresh is O(D d C); as much memory as W",
-		New: func(c Config, v param.Values) (Proposal, error) {
+		New: func(c Config, v registry.Values) (Proposal, error) {
 			f := &rff{d: c.D, n: v.Int("features"), nu: v.Num("nu"), positive: v.Word("map") == "positive"}
 			// One ω for all classes and rows: a shared feature map is what makes sums
 			// over classes possible.

@@ -6,7 +6,7 @@ import (
 	"math"
 	"runtime"
 
-	"github.com/fenchel-ml/fenchel/losses/param"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
 // Props are facts that a Spec declares and the conformance test verifies in both
@@ -83,17 +83,17 @@ func (g Growth) String() string {
 // A Spec is everything that the command line, the losses, the benchmarks and the
 // tests know of a sampler. All fields but Params and Props are required.
 type Spec struct {
-	Name   string        // registry key, lower case, e.g. "log-uniform"
-	Doc    string        // one line: what it is
-	Source string        // paper and equation
-	Params []param.Param // in the order in which the text form prints them
+	Name   string           // registry key, lower case, e.g. "log-uniform"
+	Doc    string           // one line: what it is
+	Source string           // paper and equation
+	Params []registry.Param // in the order in which the text form prints them
 	Props  Props
 	Growth Growth // of the draws of a step with C
 	Cost   string // arithmetic and memory, e.g. "O(1) a draw; O(C) to build"
 
 	// New builds the distribution for the problem c, which is valid. An error
 	// says what of c or v does not fit, e.g. that counts are needed.
-	New func(c Config, v param.Values) (Proposal, error)
+	New func(c Config, v registry.Values) (Proposal, error)
 }
 
 // A Config is the problem that a sampler serves.
@@ -132,21 +132,21 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-var registry = param.NewRegistry[Spec]("sampler", "sampler")
+var registered = registry.NewRegistry[Spec]("sampler", "sampler")
 
 // Register adds s to the registry. It panics if s is incomplete, malformed, or
 // its name is taken: mistakes of the program that its first run shows.
-func Register(s Spec) { registry.Add(s.Name, s.Params, s, s.fault()) }
+func Register(s Spec) { registered.Add(s.Name, s.Params, s, s.fault()) }
 
 // All returns the registered specs, sorted by name.
-func All() []*Spec { return registry.All() }
+func All() []*Spec { return registered.All() }
 
 // Names returns the registered names, sorted.
-func Names() []string { return registry.Names() }
+func Names() []string { return registered.Names() }
 
 // Lookup returns the spec of that name; the error of an unknown name lists the
 // choices.
-func Lookup(name string) (*Spec, error) { return registry.Lookup(name) }
+func Lookup(name string) (*Spec, error) { return registered.Lookup(name) }
 
 func (s *Spec) fault() error {
 	switch {
@@ -164,14 +164,14 @@ func (s *Spec) fault() error {
 // "popularity:beta=0.5" denotes. It is immutable and safe for concurrent use.
 type Bound struct {
 	Spec   *Spec
-	Values param.Values
+	Values registry.Values
 }
 
 // Parse returns the sampler that text denotes: a registered name, alone or
 // followed by a colon and comma-separated parameters. Parameters left out take
 // their default. The error names what is wrong and lists the choices.
 func Parse(text string) (Bound, error) {
-	s, v, err := registry.Parse(text)
+	s, v, err := registered.Parse(text)
 	if err != nil {
 		return Bound{}, err
 	}
@@ -181,7 +181,7 @@ func Parse(text string) (Bound, error) {
 // Probes returns the sampler at its default setting and at one further setting
 // per probe of each parameter: the settings that tests run.
 func (s *Spec) Probes() []Bound {
-	vs, err := param.Probes(s.Params)
+	vs, err := registry.Probes(s.Params)
 	if err != nil { // Register validated the probes
 		panic("sampler: " + err.Error())
 	}
@@ -193,7 +193,7 @@ func (s *Spec) Probes() []Bound {
 }
 
 // String returns the canonical spec text. Parse(b.String()) equals b.
-func (b Bound) String() string { return param.SpecText(b.Spec.Name, b.Spec.Params, b.Values) }
+func (b Bound) String() string { return registry.SpecText(b.Spec.Name, b.Spec.Params, b.Values) }
 
 // New builds the sampler for the problem c.
 func (b Bound) New(c Config) (*Sampler, error) {

@@ -3,7 +3,7 @@ package sampler
 import (
 	"math"
 
-	"github.com/fenchel-ml/fenchel/losses/param"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
 func init() {
@@ -14,7 +14,7 @@ func init() {
 		Props:  Exact | FullSupport,
 		Growth: GrowthConstant,
 		Cost:   "O(1) a draw, no memory",
-		New: func(c Config, _ param.Values) (Proposal, error) {
+		New: func(c Config, _ registry.Values) (Proposal, error) {
 			return uniform{c.C}, nil
 		},
 	})

@@ -7,7 +7,7 @@ import (
 	"hash/fnv"
 	"math"
 
-	"github.com/fenchel-ml/fenchel/losses/param"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
 // A Tree is a full binary tree: C leaves, the classes, and C−1 internal nodes,
@@ -36,7 +36,7 @@ type Spec struct {
 	New func(c int, counts []float64) (*Tree, error)
 }
 
-var registry = param.NewRegistry[Spec]("tree", "tree")
+var registered = registry.NewRegistry[Spec]("tree", "tree")
 
 // Register adds s to the registry. It panics if s is incomplete or its name is
 // malformed or taken.
@@ -45,19 +45,19 @@ func Register(s Spec) {
 	if s.Doc == "" || s.Source == "" || s.New == nil {
 		fault = errors.New("lacks one of Doc, Source and New")
 	}
-	registry.Add(s.Name, nil, s, fault)
+	registered.Add(s.Name, nil, s, fault)
 }
 
 // All returns the registered specs, sorted by name.
-func All() []*Spec { return registry.All() }
+func All() []*Spec { return registered.All() }
 
 // Names returns the registered names, sorted.
-func Names() []string { return registry.Names() }
+func Names() []string { return registered.Names() }
 
 // New builds the tree of that name over c classes. counts [c], finite and ≥ 0,
 // may be nil where the rule does not read them.
 func New(name string, c int, counts []float64) (*Tree, error) {
-	s, err := registry.Lookup(name)
+	s, err := registered.Lookup(name)
 	if err != nil {
 		return nil, err
 	}

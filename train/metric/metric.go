@@ -22,7 +22,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/fenchel-ml/fenchel/losses/param"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
 // A Metric scores the ranking of one user. All fields are required.
@@ -44,11 +44,11 @@ type Metric struct {
 	Ref func(places []int, k int) float64
 }
 
-var registry = param.NewRegistry[Metric]("metric", "metric")
+var registered = registry.NewRegistry[Metric]("metric", "metric")
 
 // Register adds m to the registry. It panics if m is incomplete or malformed or
 // its name is taken: mistakes of the program that its first run shows.
-func Register(m Metric) { registry.Add(m.Name, nil, m, m.fault()) }
+func Register(m Metric) { registered.Add(m.Name, nil, m, m.fault()) }
 
 func (m *Metric) fault() error {
 	if m.Doc == "" || m.Source == "" || m.Score == nil || m.Ref == nil {
@@ -58,14 +58,14 @@ func (m *Metric) fault() error {
 }
 
 // All returns the registered metrics, sorted by name.
-func All() []*Metric { return registry.All() }
+func All() []*Metric { return registered.All() }
 
 // Names returns the registered names, sorted.
-func Names() []string { return registry.Names() }
+func Names() []string { return registered.Names() }
 
 // Lookup returns the metric of that name; the error of an unknown name lists
 // the choices.
-func Lookup(name string) (*Metric, error) { return registry.Lookup(name) }
+func Lookup(name string) (*Metric, error) { return registered.Lookup(name) }
 
 // MaxCutoff is the largest K: classes are numbered by int32, so none ranks more.
 const MaxCutoff = math.MaxInt32
@@ -79,7 +79,7 @@ type At struct {
 // String returns the canonical text: Parse(a.String()) equals a.
 func (a At) String() string { return a.Name + "@" + strconv.Itoa(a.K) }
 
-// Parse reads "name@K"; see [param.Whole] for what K may look like. The error names
+// Parse reads "name@K"; see [registry.Whole] for what K may look like. The error names
 // what is wrong and lists the choices.
 func Parse(text string) (At, error) {
 	name, cut, ok := strings.Cut(strings.TrimSpace(text), "@")
@@ -90,7 +90,7 @@ func Parse(text string) (At, error) {
 	if !ok {
 		return At{}, fmt.Errorf("metric: %q lacks its cut-off, as in %s@20", text, name)
 	}
-	k, err := param.Whole(cut)
+	k, err := registry.Whole(cut)
 	if err != nil || k < 1 || k > MaxCutoff {
 		return At{}, fmt.Errorf("metric: the cut-off of %q is not a whole number of at least 1 and at most %d", text, MaxCutoff)
 	}

@@ -29,7 +29,7 @@ import (
 
 	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/internal/kernel"
-	"github.com/fenchel-ml/fenchel/losses/param"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
 // A Rule is the arithmetic of one optimizer on one table: its state, and how
@@ -71,22 +71,22 @@ type Slot struct {
 // A Spec describes an optimizer. All fields but Params are required.
 type Spec struct {
 	Name, Doc, Source string
-	Params            []param.Param // its own; lr, mode, l2 and decay come with every optimizer
-	Rate              float64       // default of lr
+	Params            []registry.Param // its own; lr, mode, l2 and decay come with every optimizer
+	Rate              float64          // default of lr
 
 	// New returns the rule of a table of rows rows and dim columns, state zeroed
 	// or as documented.
-	New func(v param.Values, rows, dim int) Rule
+	New func(v registry.Values, rows, dim int) Rule
 }
 
-var registry = param.NewRegistry[Spec]("optim", "optimizer")
+var registered = registry.NewRegistry[Spec]("optim", "optimizer")
 
 // Register adds s to the registry. It panics if s is incomplete or malformed or
 // its name is taken: mistakes of the program that its first run shows.
 func Register(s Spec) {
-	s.Params = append([]param.Param{
+	s.Params = append([]registry.Param{
 		{Name: "lr", Doc: "learning rate, before the schedule's factor", Default: s.Rate, Min: 0, Max: math.Inf(1)},
-		{Name: "mode", Doc: "rows that a step updates: lazy, those with a gradient; dense, all", Words: param.OneOf("lazy", "dense"), DefaultWord: "lazy"},
+		{Name: "mode", Doc: "rows that a step updates: lazy, those with a gradient; dense, all", Words: registry.OneOf("lazy", "dense"), DefaultWord: "lazy"},
 		{Name: "l2", Doc: "λ of ½λ‖w‖², added to the gradient of an updated row", Min: 0, Max: math.Inf(1), Probe: []float64{0.1}},
 		{Name: "decay", Doc: "decoupled decay: an updated row is first scaled by 1 − lr·decay", Min: 0, Max: math.Inf(1), Probe: []float64{0.1}},
 	}, s.Params...)
@@ -94,24 +94,24 @@ func Register(s Spec) {
 	if s.Doc == "" || s.Source == "" || s.New == nil {
 		fault = errors.New("lacks one of Doc, Source and New")
 	}
-	registry.Add(s.Name, s.Params, s, fault)
+	registered.Add(s.Name, s.Params, s, fault)
 }
 
 // All returns the registered optimizers, sorted by name.
-func All() []*Spec { return registry.All() }
+func All() []*Spec { return registered.All() }
 
 // Bound is an optimizer with its parameters: what a spec text denotes. It is
 // immutable.
 type Bound struct {
 	Spec   *Spec
-	Values param.Values
+	Values registry.Values
 }
 
 // Parse returns the optimizer that text denotes: a registered name, alone or
 // followed by a colon and comma-separated parameters. The error names what is
 // wrong and lists the choices.
 func Parse(text string) (Bound, error) {
-	s, v, err := registry.Parse(text)
+	s, v, err := registered.Parse(text)
 	if err != nil {
 		return Bound{}, err
 	}
@@ -119,7 +119,7 @@ func Parse(text string) (Bound, error) {
 }
 
 // String returns the canonical spec text: Parse(b.String()) equals b.
-func (b Bound) String() string { return param.SpecText(b.Spec.Name, b.Spec.Params, b.Values) }
+func (b Bound) String() string { return registry.SpecText(b.Spec.Name, b.Spec.Params, b.Values) }
 
 // StateLen returns the numbers that an updater keeps of a table of that shape,
 // without making them: a rule's state is taken to be linear in rows and in columns,

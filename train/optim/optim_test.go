@@ -11,7 +11,7 @@ import (
 
 	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/internal/check"
-	"github.com/fenchel-ml/fenchel/losses/param"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
 type (
@@ -56,7 +56,7 @@ func full(t *table, g gradient) gradient {
 func settings(t *testing.T, f func(t *testing.T, b Bound)) {
 	require.NotEmpty(t, All())
 	for _, s := range All() {
-		probes, err := param.Probes(s.Params)
+		probes, err := registry.Probes(s.Params)
 		require.NoError(t, err)
 		for _, v := range probes {
 			b := Bound{s, v}
@@ -122,8 +122,8 @@ func TestModes(t *testing.T) {
 	})
 }
 
-func mustParse(t *testing.T, s *Spec, text string) param.Values {
-	v, err := param.Parse(s.Params, text)
+func mustParse(t *testing.T, s *Spec, text string) registry.Values {
+	v, err := registry.Parse(s.Params, text)
 	require.NoError(t, err)
 	return v
 }
@@ -329,7 +329,7 @@ func TestUpdateErrors(t *testing.T) {
 func TestSchedules(t *testing.T) {
 	require.NotEmpty(t, Schedules())
 	for _, s := range Schedules() {
-		probes, err := param.Probes(s.Params)
+		probes, err := registry.Probes(s.Params)
 		require.NoError(t, err)
 		for _, v := range probes {
 			sch := Schedule{s, v}
@@ -391,7 +391,7 @@ func TestRegisterPanics(t *testing.T) {
 // TestStateLen holds what is said of the state against what is made.
 func TestStateLen(t *testing.T) {
 	for _, spec := range All() {
-		vs, err := param.Probes(spec.Params)
+		vs, err := registry.Probes(spec.Params)
 		require.NoError(t, err)
 		for _, v := range vs {
 			b := Bound{spec, v}

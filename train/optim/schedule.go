@@ -4,27 +4,27 @@ import (
 	"errors"
 	"math"
 
-	"github.com/fenchel-ml/fenchel/losses/param"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
 // A ScheduleSpec describes a learning-rate schedule. All fields but Params are
 // required.
 type ScheduleSpec struct {
 	Name, Doc, Source string
-	Params            []param.Param // its own; warmup comes with every schedule
+	Params            []registry.Param // its own; warmup comes with every schedule
 
 	// Factor returns what the learning rate is multiplied by, in [0,1], after t of
 	// T epochs; both may be fractions, 0 ≤ t < T.
-	Factor func(v param.Values, t, T float64) float64
+	Factor func(v registry.Values, t, T float64) float64
 }
 
-var schedules = param.NewRegistry[ScheduleSpec]("optim", "schedule")
+var schedules = registry.NewRegistry[ScheduleSpec]("optim", "schedule")
 
 // RegisterSchedule adds s to the registry. It panics if s is incomplete or
 // malformed or its name is taken: mistakes of the program that its first run
 // shows.
 func RegisterSchedule(s ScheduleSpec) {
-	s.Params = append([]param.Param{{
+	s.Params = append([]registry.Param{{
 		Name: "warmup", Min: 0, Max: math.Inf(1), Probe: []float64{2},
 		Doc: "epochs in which the factor first rises linearly from 0 to 1; the schedule runs over the others",
 	}}, s.Params...)
@@ -42,7 +42,7 @@ func Schedules() []*ScheduleSpec { return schedules.All() }
 // "cosine:warmup=2" denotes. It is immutable.
 type Schedule struct {
 	Spec   *ScheduleSpec
-	Values param.Values
+	Values registry.Values
 }
 
 // ParseSchedule returns the schedule that text denotes. The error names what is
@@ -56,7 +56,7 @@ func ParseSchedule(text string) (Schedule, error) {
 }
 
 // String returns the canonical spec text: ParseSchedule(s.String()) equals s.
-func (s Schedule) String() string { return param.SpecText(s.Spec.Name, s.Spec.Params, s.Values) }
+func (s Schedule) String() string { return registry.SpecText(s.Spec.Name, s.Spec.Params, s.Values) }
 
 // Factor returns what the learning rate is multiplied by in step i = 0, 1, …,
 // with perEpoch ≥ 1 steps in each of the run's epochs.

@@ -3,7 +3,7 @@ package optim
 import (
 	"math"
 
-	"github.com/fenchel-ml/fenchel/losses/param"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
 func init() {
@@ -11,8 +11,8 @@ func init() {
 		Name:   "cosine",
 		Doc:    "final + (1−final)·½(1 + cos πt/T)",
 		Source: "Loshchilov, Hutter: SGDR (2017), eq. 5, without restarts",
-		Params: []param.Param{{Name: "final", Doc: "factor that t = T would reach", Min: 0, Max: 1, Probe: []float64{0.1}}},
-		Factor: func(v param.Values, t, T float64) float64 {
+		Params: []registry.Param{{Name: "final", Doc: "factor that t = T would reach", Min: 0, Max: 1, Probe: []float64{0.1}}},
+		Factor: func(v registry.Values, t, T float64) float64 {
 			f := v.Num("final")
 			return f + (1-f)*(1+math.Cos(math.Pi*t/T))/2
 		},

@@ -23,8 +23,8 @@ import (
 	"strings"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/losses"
-	"github.com/fenchel-ml/fenchel/losses/param"
 	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/train"
 )
@@ -322,7 +322,7 @@ func (c Config) with(v Variant, point []Setting, seed uint64) (train.Config, err
 
 func apply(cfg *train.Config, v Variant, s Setting) error {
 	filled := cfg.Filled()
-	solver, _ := param.CutSpec(filled.Train.Solver)
+	solver, _ := registry.CutSpec(filled.Train.Solver)
 	switch {
 	case s.Name == "temperature":
 		x, err := positive(s.Value)
@@ -333,12 +333,12 @@ func apply(cfg *train.Config, v Variant, s Setting) error {
 		case "model":
 			cfg.Model.Temperature = x
 		case "tau":
-			cfg.Loss = param.With(cfg.Loss, at, s.Value)
+			cfg.Loss = registry.With(cfg.Loss, at, s.Value)
 		case "scale":
-			cfg.Loss = param.With(cfg.Loss, at, fmt.Sprint(1/x))
+			cfg.Loss = registry.With(cfg.Loss, at, fmt.Sprint(1/x))
 		}
 	case s.Name == "reg" && solverHas(solver, "reg"):
-		cfg.Train.Solver = param.With(filled.Train.Solver, "reg", s.Value)
+		cfg.Train.Solver = registry.With(filled.Train.Solver, "reg", s.Value)
 	case slices.Contains(train.Paths(), s.Name):
 		group, _, _ := strings.Cut(s.Name, ".")
 		if s.Name == "train.seed" || group != "model" && group != "train" {
@@ -356,19 +356,19 @@ func apply(cfg *train.Config, v Variant, s Setting) error {
 		if strings.Contains(name, ".") {
 			return fmt.Errorf("unknown setting; the choices are temperature, reg, a parameter of the optimizer, %s", strings.Join(train.Paths(), ", "))
 		}
-		cfg.Train.Optimizer = param.With(filled.Train.Optimizer, name, s.Value)
+		cfg.Train.Optimizer = registry.With(filled.Train.Optimizer, name, s.Value)
 	}
 	return nil
 }
 
 func solverHas(solver, name string) bool {
 	return slices.ContainsFunc(train.Solvers(), func(s *train.SolverSpec) bool {
-		return s.Name == solver && slices.ContainsFunc(s.Params, func(p param.Param) bool { return p.Name == name })
+		return s.Name == solver && slices.ContainsFunc(s.Params, func(p registry.Param) bool { return p.Name == name })
 	})
 }
 
 func positive(text string) (float64, error) {
-	x, err := param.Real(text)
+	x, err := registry.Real(text)
 	if err != nil || !(x > 0) {
 		return 0, fmt.Errorf("%q is not a number above 0", text)
 	}

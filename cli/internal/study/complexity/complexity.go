@@ -18,7 +18,7 @@ import (
 	"github.com/fenchel-ml/fenchel/cli/internal/report"
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/internal/kernel"
-	"github.com/fenchel-ml/fenchel/losses/param"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/train"
 )
@@ -269,7 +269,7 @@ func (c Config) step(ctx context.Context, text string, sampled bool, p Point) (S
 		return Sample{}, err
 	}
 	if sampled {
-		text = param.With(text, "n", strconv.Itoa(p.Draws))
+		text = registry.With(text, "n", strconv.Itoa(p.Draws))
 	}
 	cfg := train.Config{
 		Loss:  text,

@@ -23,8 +23,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/fenchel-ml/fenchel/cli/internal/study/risk"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/losses"
-	"github.com/fenchel-ml/fenchel/losses/param"
 )
 
 // Config says what to measure.
@@ -56,7 +56,7 @@ func (c Config) Filled() Config {
 func Sampled() []string {
 	var names []string
 	for _, c := range losses.Compositions() {
-		if head, _ := param.CutSpec(c.Candidates); head == "sampled" {
+		if head, _ := registry.CutSpec(c.Candidates); head == "sampled" {
 			names = append(names, c.Name)
 		}
 	}

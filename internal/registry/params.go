@@ -1,7 +1,8 @@
-// Package param holds the knobs of registered things (losses, samplers): their
+// Package registry holds what is chosen by name (losses, models, heads, samplers,
+// optimizers, metrics, tasks), and the parameters of such things: their
 // declaration, their settings and the text form "name=value,name=value" that
 // flags, config files, reports and op hashes share.
-package param
+package registry
 
 import (
 	"errors"
@@ -162,7 +163,7 @@ type Values struct {
 func (v Values) Num(name string) float64 {
 	x, ok := v.num[name]
 	if !ok {
-		panic(fmt.Sprintf("param: no number %q", name))
+		panic(fmt.Sprintf("registry: no number %q", name))
 	}
 	return x
 }
@@ -174,7 +175,7 @@ func (v Values) Int(name string) int { return int(v.Num(name)) }
 func (v Values) Word(name string) string {
 	w, ok := v.word[name]
 	if !ok {
-		panic(fmt.Sprintf("param: no word %q", name))
+		panic(fmt.Sprintf("registry: no word %q", name))
 	}
 	return w
 }

@@ -1,4 +1,4 @@
-package param
+package registry
 
 import (
 	"fmt"
@@ -38,8 +38,8 @@ func TestRoundTrip(t *testing.T) {
 	require.Equal(t, 7, v.Int("n"))
 	require.Equal(t, 1.0, v.Num("tau"))
 	require.Equal(t, "b", v.Word("form"))
-	require.PanicsWithValue(t, `param: no number "form"`, func() { v.Num("form") })
-	require.PanicsWithValue(t, `param: no word "n"`, func() { v.Word("n") })
+	require.PanicsWithValue(t, `registry: no number "form"`, func() { v.Num("form") })
+	require.PanicsWithValue(t, `registry: no word "n"`, func() { v.Word("n") })
 }
 
 // An error names the offender and lists the choices.
