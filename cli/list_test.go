@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fenchel-ml/fenchel/losses"
-	"github.com/fenchel-ml/fenchel/losses/sampler"
 	"github.com/fenchel-ml/fenchel/models"
+	"github.com/fenchel-ml/fenchel/models/sampler"
 	"github.com/fenchel-ml/fenchel/train/metric"
 )
 

@@ -10,7 +10,7 @@ import (
 	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/losses"
-	"github.com/fenchel-ml/fenchel/losses/sampler"
+	"github.com/fenchel-ml/fenchel/models/sampler"
 )
 
 // A Head is how classes meet encodings: it scores candidate classes for a loss in

@@ -11,7 +11,7 @@ import (
 	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/losses"
-	"github.com/fenchel-ml/fenchel/losses/tree"
+	"github.com/fenchel-ml/fenchel/models/tree"
 )
 
 // adaptiveHead is the head of adaptive softmax: the most frequent classes and

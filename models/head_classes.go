@@ -11,7 +11,7 @@ import (
 	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/losses"
-	"github.com/fenchel-ml/fenchel/losses/tree"
+	"github.com/fenchel-ml/fenchel/models/tree"
 )
 
 // classesHead is the head over two levels: groups of classes, and the classes

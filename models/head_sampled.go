@@ -10,7 +10,7 @@ import (
 	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/losses"
-	"github.com/fenchel-ml/fenchel/losses/sampler"
+	"github.com/fenchel-ml/fenchel/models/sampler"
 )
 
 // sampled is the head over a few classes: each positive of a row against n

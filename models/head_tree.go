@@ -12,7 +12,7 @@ import (
 	"github.com/fenchel-ml/fenchel/internal/kernel"
 	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/losses"
-	"github.com/fenchel-ml/fenchel/losses/tree"
+	"github.com/fenchel-ml/fenchel/models/tree"
 )
 
 // treeHead is the head over a binary tree whose leaves are the classes: the

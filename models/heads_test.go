@@ -18,8 +18,8 @@ import (
 	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/losses"
-	"github.com/fenchel-ml/fenchel/losses/sampler"
-	"github.com/fenchel-ml/fenchel/losses/tree"
+	"github.com/fenchel-ml/fenchel/models/sampler"
+	"github.com/fenchel-ml/fenchel/models/tree"
 )
 
 // schemes are the texts of every head at every probed setting. Of the samplers

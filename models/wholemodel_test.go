@@ -10,7 +10,7 @@ import (
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/losses"
-	"github.com/fenchel-ml/fenchel/losses/sampler"
+	"github.com/fenchel-ml/fenchel/models/sampler"
 )
 
 // tied reads one table as history and as classes.

@@ -18,8 +18,8 @@ import (
 
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/internal/registry"
-	"github.com/fenchel-ml/fenchel/losses/sampler"
 	"github.com/fenchel-ml/fenchel/models"
+	"github.com/fenchel-ml/fenchel/models/sampler"
 	"github.com/fenchel-ml/fenchel/train/metric"
 	"github.com/fenchel-ml/fenchel/train/weights"
 )

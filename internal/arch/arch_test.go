@@ -16,25 +16,25 @@ const module = "github.com/fenchel-ml/fenchel/"
 // import. It is the architecture: a build that needs a new arrow needs a reason
 // for it first.
 var allowed = map[string]string{
-	"internal/arch":   "",
-	"internal/check":  "",
-	"internal/fs":     "",
-	"internal/kernel": "",
-	"internal/lock":   "",
-	"internal/memory": "",
-	"graph":           "internal/kernel internal/check",
-
-	"losses":            "graph internal/kernel internal/registry",
+	"internal/arch":     "",
+	"internal/check":    "",
+	"internal/fs":       "",
+	"internal/kernel":   "",
+	"internal/lock":     "",
+	"internal/memory":   "",
 	"internal/registry": "",
-	"losses/sampler":    "internal/registry",
-	"losses/tree":       "internal/registry",
-	"losses/gradcheck":  "graph internal/check losses",
-	"losses/losstest":   "graph internal/check losses losses/gradcheck", // which runs at the ends of parameters
 
-	"data":   "internal/fs internal/registry",
-	"models": "data graph internal/kernel losses internal/registry losses/sampler losses/tree",
+	"graph":            "internal/check internal/kernel",
+	"losses":           "graph internal/kernel internal/registry",
+	"losses/gradcheck": "graph internal/check losses",
+	"losses/losstest":  "graph internal/check losses losses/gradcheck", // which runs at the ends of parameters
 
-	"train":             "data graph internal/fs internal/kernel internal/lock losses internal/registry models train/als train/metric train/optim train/weights",
+	"data":           "internal/fs internal/registry",
+	"models":         "data graph internal/kernel internal/registry losses models/sampler models/tree",
+	"models/sampler": "internal/registry",
+	"models/tree":    "internal/registry",
+
+	"train":             "data graph internal/fs internal/lock internal/registry losses models train/als train/metric train/optim train/weights",
 	"train/als":         "internal/kernel",
 	"train/metric":      "internal/registry",
 	"train/optim":       "graph internal/kernel internal/registry",

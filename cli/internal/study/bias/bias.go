@@ -13,8 +13,8 @@ import (
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/losses"
-	"github.com/fenchel-ml/fenchel/losses/sampler"
 	"github.com/fenchel-ml/fenchel/models"
+	"github.com/fenchel-ml/fenchel/models/sampler"
 	"github.com/fenchel-ml/fenchel/train"
 )
 

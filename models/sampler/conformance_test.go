@@ -12,7 +12,7 @@ import (
 
 	"github.com/fenchel-ml/fenchel/internal/check"
 	"github.com/fenchel-ml/fenchel/internal/registry"
-	"github.com/fenchel-ml/fenchel/losses/sampler"
+	"github.com/fenchel-ml/fenchel/models/sampler"
 )
 
 // A distribution of a user's own is one file in a package of its own, like this

@@ -3,7 +3,7 @@ package sampler_test
 import (
 	"fmt"
 
-	"github.com/fenchel-ml/fenchel/losses/sampler"
+	"github.com/fenchel-ml/fenchel/models/sampler"
 )
 
 // Candidates for a batch of three rows: ids, their log q, and log q of the rows'

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"log"
 
-	"github.com/fenchel-ml/fenchel/losses/tree"
+	"github.com/fenchel-ml/fenchel/models/tree"
 )
 
 // A Huffman tree: the more frequent a class, the shorter its path, and the class

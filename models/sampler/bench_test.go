@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/fenchel-ml/fenchel/losses/sampler"
+	"github.com/fenchel-ml/fenchel/models/sampler"
 )
 
 // BenchmarkDraw times a step's draws, k = 64 for each of 64 rows of width 64, or
