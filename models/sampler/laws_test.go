@@ -606,6 +606,20 @@ func TestInBatch(t *testing.T) {
 	}
 }
 
+// A batch of one row has no other rows, so that none of its draws would be kept:
+// nothing would be learned, with a loss of 0.
+func TestInBatchNeedsOtherRows(t *testing.T) {
+	for _, text := range []string{"in-batch", "in-batch:freq=stream"} {
+		s := make1(t, text, Config{C: 9})
+		_, err := s.NewDraws(1, 6, true)
+		require.ErrorContains(t, err, "batches of one row have none", text)
+		_, err = s.NewDraws(2, 6, true)
+		require.NoError(t, err, text)
+	}
+	_, err := make1(t, "mixed", Config{C: 9}).NewDraws(1, 6, true)
+	require.NoError(t, err, "half of these draws are of all classes")
+}
+
 // Mixed draws are a share of the batch and uniform classes, and q their mixture.
 func TestMixed(t *testing.T) {
 	c := Config{C: 10, Counts: []float64{1, 1, 1, 1, 1, 1, 1, 1, 1, 11}}

@@ -211,7 +211,8 @@ func (d *Draws) Drop(dst []bool, b *Batch, r int, hits bool) int {
 
 // NewDraws returns room for batches of B rows and k draws. Shared asks for one
 // row of draws for the whole batch: an adaptive sampler refuses it, an in-batch
-// sampler needs it, the others take either.
+// sampler needs it, the others take either. An in-batch sampler that draws nothing else
+// refuses batches of one row, which would keep no draw at all.
 func (s *Sampler) NewDraws(b, k int, shared bool) (*Draws, error) {
 	props := s.Bound.Spec.Props
 	switch {
@@ -221,6 +222,8 @@ func (s *Sampler) NewDraws(b, k int, shared bool) (*Draws, error) {
 		return nil, s.errorf("draws depend on the row and cannot be shared by the batch")
 	case !shared && props.Has(InBatch):
 		return nil, s.errorf("draws are the batch's own positives and must be shared by the batch")
+	case props.Has(InBatch) && !props.Has(FullSupport) && b < 2:
+		return nil, s.errorf("draws are the positives of the batch's other rows, and batches of one row have none: take larger ones, or mixed")
 	case props.Has(Distinct) && k > s.Config.C:
 		return nil, s.errorf("%d distinct draws from C=%d classes", k, s.Config.C)
 	}
