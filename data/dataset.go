@@ -76,7 +76,7 @@ func indexOf(what string, ids []string, n int, id string) (int, error) {
 		if i, ok := indexOfIDs(ids)[id]; ok {
 			return i, nil
 		}
-		return 0, fmt.Errorf("data: no %s %q; ids run from %q to %q", what, id, ids[0], ids[n-1])
+		return 0, fmt.Errorf("data: no %s %q; ids run from %q to %q", what, id, ids[0], ids[len(ids)-1])
 	}
 	i, err := strconv.Atoi(id)
 	if err != nil || i < 0 || i >= n || strconv.Itoa(i) != id { // one spelling each

@@ -53,6 +53,10 @@ func TestUserIndex(t *testing.T) {
 		_, err := f.UserIndex(id)
 		require.ErrorContains(t, err, "ids run from 0 to 11", "%q", id)
 	}
+	// Of a set that Validate refuses an error comes back, too.
+	g := &Dataset{Users: 3, UserIDs: []string{"a", "b"}}
+	_, err = g.UserIndex("c")
+	require.ErrorContains(t, err, `no user "c"; ids run from "a" to "b"`)
 	// Of equal ids the first is meant; a longer slice at the same place is another.
 	ids := append(make([]string, 0, 8), "a", "b", "a")
 	require.Equal(t, map[string]int{"a": 0, "b": 1}, indexOfIDs(ids))
