@@ -25,7 +25,11 @@ func (c Config) canonical() Config {
 		}
 	}
 	c.Loss = CanonicalLoss(c.Loss, c.Candidates)
-	spell(&c.Candidates, models.ParseHead)
+	// Of texts that contradict each other each stays as it was given: without what is
+	// the default anyway they would agree.
+	if _, err := models.Resolve(c.Loss, c.Candidates, 0); err == nil {
+		spell(&c.Candidates, models.ParseHead)
+	}
 	spell(&c.Train.Solver, parseSolver)
 	spell(&c.Train.Optimizer, optim.Parse)
 	spell(&c.Train.Schedule, optim.ParseSchedule)

@@ -51,3 +51,23 @@ func TestUnknownSettings(t *testing.T) {
 	require.ErrorContains(t, err, `unknown candidates "everything"`)
 	require.NotContains(t, err.Error(), "cosines")
 }
+
+// TestContradictions: what the text of a composition and that of candidates set to
+// different values is an error also where one of the two is the default, which the
+// canonical text leaves out.
+func TestContradictions(t *testing.T) {
+	for _, c := range []Config{
+		{Loss: "sampled-softmax:sampler=popularity", Candidates: "sampled:n=7,sampler=uniform"},
+		{Loss: "sampled-softmax:sampler=uniform", Candidates: "sampled:n=7,sampler=popularity"},
+		{Loss: "sampled-softmax:hits=drop", Candidates: "sampled:n=7,hits=keep"},
+		{Loss: "bpr:n=3", Candidates: "sampled:n=512"},
+	} {
+		require.ErrorContains(t, c.Validate(), "say it once", "%s over %s", c.Loss, c.Candidates)
+		filled := c.Filled()
+		require.Equal(t, c.Candidates, filled.Candidates)
+		require.Equal(t, filled, filled.Filled())
+	}
+	c := Config{Loss: "sampled-softmax:sampler=popularity", Candidates: "sampled:n=7, sampler = popularity"}
+	require.NoError(t, c.Validate())
+	require.Equal(t, "sampled:n=7,sampler=popularity", c.Filled().Candidates)
+}
