@@ -12,8 +12,8 @@ import (
 // upstream gradient. It is not differentiable again: for second derivatives use
 // the loss's definition as nodes.
 //
-// A target that is no distribution over the K candidates makes the run fail
-// with an error that names the row.
+// A target that is no distribution over the K candidates, or that has a masked one,
+// whose score is −Inf, makes the run fail with an error that names the row.
 func Loss(l Rows, z *gorgonia.Node, t *Targets) (*gorgonia.Node, error) {
 	name := "loss " + l.Text
 	if err := wantDims(name, "z", z, 2); err != nil {
@@ -91,6 +91,11 @@ func (s *lossState[T]) forward(dst []T, in []any) error {
 				dz = s.dz[i*k : (i+1)*k]
 			}
 			if t := s.view.row(i); len(t.Pos) > 0 {
+				for _, p := range t.Pos {
+					if masked(z[i*k+int(p)]) {
+						return fmt.Errorf("row %d: position %d has a target and is masked: its score is -Inf", i, p)
+					}
+				}
 				dst[i] = s.row.Row(dz, z[i*k:(i+1)*k], t, w[:need])
 			} else {
 				dst[i] = 0

@@ -490,3 +490,22 @@ func TestExtremes(t *testing.T) {
 		})
 	}
 }
+
+// TestLossOfAMaskedTarget: a Row is defined where no target is masked; some would
+// return a finite value, or not return.
+func TestLossOfAMaskedTarget(t *testing.T) {
+	b := NewBuilder[float64]()
+	z := b.Param("z", []float64{1, 2, math.Inf(-1), 3, math.Inf(-1), 1}, 2, 3)
+	targets, data := b.Targets("t", 2, 4)
+	var e Expr
+	loss := e.N(Loss(testRows(1), z, targets))
+	require.NoError(t, e.Err)
+	p, err := b.Eval(loss)
+	require.NoError(t, err)
+	require.NoError(t, data.SetLabels([]int32{0, 1}))
+	require.ErrorContains(t, p.Run(), "row 1: position 1 has a target and is masked")
+	require.NoError(t, data.Set([]Target[float64]{{Pos: []int32{1, 2}}, {Pos: []int32{2}}}))
+	require.ErrorContains(t, p.Run(), "row 0: position 2 has a target and is masked")
+	require.NoError(t, data.SetLabels([]int32{-1, 2}))
+	require.NoError(t, p.Run(), "masks elsewhere, and in padding")
+}
