@@ -15,7 +15,7 @@ func init() {
 		Doc:    "bilateral softmax loss: temperatures of their own for the positive and for the negatives",
 		Source: "Wu et al. 2024, ICDE, BSL: Understanding and improving softmax loss for recommendation, arXiv:2312.12882, eq. 16; of one positive, as in the IR-Benchmark code",
 		Params: []Param{
-			{Name: "tau1", Doc: "temperature τ₁ of the positive", Default: 1, Min: 0.01, Max: 100, Probe: []float64{0.3}},
+			{Name: "tau1", Doc: "temperature τ₁ of the positive; of one positive, as here, it divides the whole loss, and tau2 alone is the temperature of scores", Default: 1, Min: 0.01, Max: 100, Probe: []float64{0.3}},
 			{Name: "tau2", Doc: "temperature τ₂ of the negatives", Default: 1, Min: 0.01, Max: 100, Probe: []float64{0.2}},
 		},
 		Unit:   func(v Values) float64 { return v.Num("tau2") },
