@@ -102,13 +102,14 @@ func Scores() []Score { return []Score{Cosine, Dot} }
 // encode contexts, and those that the class side reads beside them. Two of one name
 // are an error.
 func Tables(m Model, head Head, l losses.Bound, contexts, classFrame *data.Frame) (encoding, classes []*Table, err error) {
-	g := NewGraph(graph.NewPlan[float32](), contexts, 1, classFrame)
+	const rows = 2 // in-batch draws need a row beside another
+	g := NewGraph(graph.NewPlan[float32](), contexts, rows, classFrame)
 	h, err := Encode(g, m)
 	if err != nil {
 		return nil, nil, err
 	}
 	n := len(g.Tables())
-	side, err := head.Attach(g, m, h, l, 1)
+	side, err := head.Attach(g, m, h, l, rows)
 	if err == nil {
 		err = g.err()
 	}

@@ -245,6 +245,11 @@ func (r Resolved) LossOf(classes, draws int) (losses.Bound, error) {
 		if err != nil {
 			return losses.Bound{}, err
 		}
+		for _, b := range bound {
+			if len(r.own) > 0 && registry.Has(r.ofLoss, b.Name) {
+				return losses.Bound{}, fmt.Errorf("%s follows from %s, and %s is given too: say one of them", b.Name, r.own[0].Name, b.Name)
+			}
+		}
 		all = override(all, bound)
 	}
 	return losses.Parse(registry.Join(name, override(all, r.ofLoss)))

@@ -198,3 +198,14 @@ func TestPairs(t *testing.T) {
 	_, err = Resolve("sparsemax@sampled:n=9", "all", 100)
 	require.ErrorContains(t, err, "candidates are said twice")
 }
+
+// A setting of a composition from which one of its loss follows does nothing beside that
+// one: the two are not taken together.
+func TestIdleSettingOfAComposition(t *testing.T) {
+	_, err := Resolve("gbce:beta=0.5,t=0.2", "", 0)
+	require.ErrorContains(t, err, "beta follows from t, and beta is given too")
+	for _, text := range []string{"gbce:beta=0.5", "gbce:t=0.2"} {
+		_, err := Resolve(text, "", 0)
+		require.NoError(t, err)
+	}
+}

@@ -147,7 +147,7 @@ func TestWrongModels(t *testing.T) {
 		"model":   "wrong-model made no model and no error",
 		"table":   "a table is nil",
 		"node":    "wrongModel.Contexts returned no node",
-		"width":   "wrongModel.Contexts returned (1, 2); want [1,8]",
+		"width":   "wrongModel.Contexts returned (2, 2); want [2,8]",
 		"classes": "wrongModel.Classes returned no node",
 		"head":    "wrong-head made no head and no error",
 		"side":    "wrongHead attached no side and no error",
