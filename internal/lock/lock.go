@@ -51,13 +51,17 @@ type Lock struct {
 }
 
 // Take locks a folder that exists. It does not wait: where another process, or another
-// part of this one, holds the folder, the error is a *HeldError.
+// part of this one, holds the folder, the error is a *HeldError. A lock file that is
+// no regular file, such as a link, is an error, and what it leads to stays as it is.
 func Take(dir string) (*Lock, error) {
 	path := filepath.Join(dir, File)
 	for {
 		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
 		made := err == nil
 		if errors.Is(err, fs.ErrExist) {
+			if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
+				return nil, &fs.PathError{Op: "lock", Path: path, Err: errors.New("not a regular file")}
+			}
 			if f, err = os.OpenFile(path, os.O_RDWR, 0); errors.Is(err, fs.ErrNotExist) {
 				continue // the holder removed it meanwhile
 			}

@@ -116,6 +116,22 @@ func TestLeft(t *testing.T) {
 	require.ErrorContains(t, left(path), "is in use by another process")
 }
 
+// TestLink: a lock file that is a link is refused, and what it leads to stays as it is,
+// whether it is there or not.
+func TestLink(t *testing.T) {
+	dir, other := t.TempDir(), filepath.Join(t.TempDir(), "other")
+	require.NoError(t, os.Symlink(other, filepath.Join(dir, File)))
+	_, err := Take(dir)
+	require.ErrorContains(t, err, "lock "+filepath.Join(dir, File)+": not a regular file")
+	require.NoFileExists(t, other)
+	require.NoError(t, os.WriteFile(other, []byte("mine\n"), 0o644))
+	_, err = Take(dir)
+	require.ErrorContains(t, err, "lock "+filepath.Join(dir, File)+": not a regular file")
+	text, err := os.ReadFile(other)
+	require.NoError(t, err)
+	require.Equal(t, "mine\n", string(text))
+}
+
 // TestRace: of many that take a folder over and over, one has it at a time.
 func TestRace(t *testing.T) {
 	dir := t.TempDir()
