@@ -39,7 +39,7 @@ func launched() error {
 			continue
 		}
 		switch n, err := strconv.Atoi(text); {
-		case err != nil:
+		case err != nil || n < 1:
 			return usagef("%s=%q is no number of processes, so whether a launcher started several is not known; --%s %s runs this one alone", l.size, text, ranksFlag, ranksOff)
 		case n > 1:
 			return usagef("a launcher started %d processes (%s=%d), and each would train for itself; start one, or have each run alone with --%s %s and a folder of its own",

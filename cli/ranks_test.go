@@ -33,6 +33,8 @@ func TestLaunchers(t *testing.T) {
 		{"PMIX_RANK": "0", "SLURM_NTASKS": "2"},
 		{"PALS_SIZE": "3"},
 		{"PMI_SIZE": "many"},
+		{"PMI_SIZE": "-3"},
+		{"PALS_SIZE": "0"},
 	} {
 		for name, value := range env {
 			t.Setenv(name, value)
