@@ -59,9 +59,12 @@ const (
 	numColumns
 )
 
-// columns returns the position of each known column in a header, -1 for one
-// that is absent.
-func columns(header []string) (at [numColumns]int, err error) {
+var columnWords = [numColumns]string{columnUser: "user", columnItem: "item", columnValue: "rating", columnTime: "time"}
+
+// columns returns the position of each known column in a header, -1 for one that is
+// absent. A column that is there twice is an error; one that is there under several
+// names is the one of the preferred name, and out notes the others.
+func columns(header []string, out *Collector) (at [numColumns]int, err error) {
 	plain := make([]string, len(header))
 	for i, h := range header {
 		plain[i] = strings.Map(func(r rune) rune {
@@ -71,17 +74,25 @@ func columns(header []string) (at [numColumns]int, err error) {
 			return r
 		}, strings.ToLower(h))
 	}
+	var faults []string
 	for c, names := range columnNames {
 		at[c] = -1
 		for _, name := range names {
-			if i := slices.Index(plain, name); i >= 0 {
-				at[c] = i
-				break
+			i := slices.Index(plain, name)
+			switch {
+			case i < 0:
+				continue
+			case at[c] >= 0:
+				out.Note("%q and %q both name the %s; %q is read", header[at[c]], header[i], columnWords[c], header[at[c]])
+				continue
+			}
+			at[c] = i
+			if again := slices.Index(plain[i+1:], name); again >= 0 {
+				faults = append(faults, fmt.Sprintf("columns %d and %d are both %q", i+1, i+again+2, header[i]))
 			}
 		}
 	}
-	var faults []string
-	for c, what := range []string{columnUser: "user", columnItem: "item"} {
+	for c, what := range columnWords[:columnItem+1] {
 		if at[c] < 0 {
 			faults = append(faults, fmt.Sprintf("no %s column among %q; it is known by the names %s (case and punctuation aside)",
 				what, header, strings.Join(columnNames[c], ", ")))
@@ -127,7 +138,7 @@ func readCSV(in *Input, out *Collector) error {
 		return guard.explain(0, err)
 	}
 	line, _ := r.FieldPos(0)
-	at, err := columns(slices.Clone(header))
+	at, err := columns(slices.Clone(header), out)
 	if err != nil {
 		return in.ErrorAt(line, err)
 	}
@@ -185,7 +196,7 @@ func readTabs(in *Input, out *Collector, names func(header []byte) ([]string, er
 	if err != nil {
 		return in.Errorf("%w", err)
 	}
-	at, err := columns(header)
+	at, err := columns(header, out)
 	if err != nil {
 		return in.Errorf("%w", err)
 	}
@@ -280,10 +291,11 @@ func (g *quoteGuard) explain(line int, err error) error {
 	return g.in.ErrorAt(parse.Line, parse.Err)
 }
 
-// parseValue reads a rating.
+// parseValue reads a rating: a finite number in decimal notation, as all numbers are.
 func parseValue(field []byte) (float32, error) {
-	x, err := strconv.ParseFloat(string(bytes.TrimSpace(field)), 32)
-	if err != nil || math.IsNaN(x) || math.IsInf(x, 0) {
+	text := string(bytes.TrimSpace(field))
+	x, err := strconv.ParseFloat(text, 32)
+	if err != nil || math.IsNaN(x) || math.IsInf(x, 0) || strings.ContainsAny(text, "xX_") { // 0x1p4, 1_000
 		return 0, fmt.Errorf("rating %q is not a finite number", shorten(field))
 	}
 	return float32(x), nil

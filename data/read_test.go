@@ -95,6 +95,10 @@ func TestLineErrors(t *testing.T) {
 		"1::2::3::4\n1::2::3\n":                        `:2: 3 columns between "::" where the first line has 4`,
 		"1::2::3::4::5\n":                              `:1: 5 columns between "::"`,
 		"1::2::x::4\n":                                 `:1: rating "x" is not a finite number`,
+		"1::2::1_0::4\n":                               `:1: rating "1_0" is not a finite number`,
+		"1::2::0x1p4::4\n":                             `:1: rating "0x1p4" is not a finite number`,
+		"user_id,item_id,User ID\n1,2,3\n":             `:1: columns 1 and 3 are both "user_id"; rename`,
+		"user\titem\tts\tts\n1\t2\t3\t4\n":             `:1: columns 3 and 4 are both "ts"; rename`,
 		"1::2::NaN::4\n":                               `:1: rating "NaN" is not a finite number`,
 		"1::2::3::soon\n":                              `:1: time "soon" is neither`,
 		"1::::3::4\n":                                  `:1: empty item id`,
@@ -127,6 +131,20 @@ func TestLineErrors(t *testing.T) {
 			var line *LineError
 			require.True(t, errors.As(err, &line), "%q", text)
 		}
+	}
+}
+
+// TestColumnsOfOneMeaning: where a header names a column in several ways, it is said
+// which is read.
+func TestColumnsOfOneMeaning(t *testing.T) {
+	for _, comma := range []string{",", "\t"} {
+		d, err := openText(t, strings.ReplaceAll("asin,user,parent_asin,score,rating\na,1,b,4,5\n", ",", comma))
+		require.NoError(t, err)
+		require.Equal(t, []string{"b"}, d.ItemIDs)
+		require.Equal(t, []string{
+			`train: "parent_asin" and "asin" both name the item; "parent_asin" is read`,
+			`train: "rating" and "score" both name the rating; "rating" is read`,
+		}, d.Notes)
 	}
 }
 
