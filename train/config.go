@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -259,6 +260,9 @@ func (c Config) Validate() error {
 	}
 	fault("eval.items", CheckItems(c.Eval.Items))
 	for _, path := range Paths() {
+		if text, ok := c.field(path).Interface().(string); ok {
+			check(path, utf8.ValidString(text), "%q is not UTF-8, and no configuration file can hold it", text)
+		}
 		if b, ok := bounds[path]; ok && !strings.HasPrefix(path, "data.") { // package data has said those
 			fault(path, b.check(c.field(path)))
 		}
@@ -291,7 +295,7 @@ func checkGradient(_, c Config, fault func(path string, err error)) {
 
 // String returns the YAML of the fields that are set: Parse of it gives c.
 func (c Config) String() string {
-	b, err := yaml.Marshal(c)
+	b, err := yaml.MarshalWithOptions(c, yaml.CustomMarshaler(marshalText))
 	if err != nil { // strings and numbers only
 		panic("train: config: " + err.Error())
 	}
@@ -301,12 +305,32 @@ func (c Config) String() string {
 	return string(b)
 }
 
+// marshalText writes a text as the library does, but where Parse would read another one
+// back: what has something in it that is not printable, or begins as no plain text does,
+// goes between double quotes, with Go's escapes, which are among YAML's.
+func marshalText(text string) ([]byte, error) {
+	quoted := strings.ContainsFunc(text, func(r rune) bool { return !strconv.IsPrint(r) })
+	for _, begin := range []string{"? ", "---", "..."} {
+		quoted = quoted || strings.HasPrefix(text, begin)
+	}
+	if quoted {
+		return []byte(strconv.Quote(text)), nil
+	}
+	return yaml.Marshal(text)
+}
+
 // Parse reads YAML, with or without a byte order mark. Every value is read as Set reads
 // its text: quotes change nothing, a sequence is a list. An unknown key, a key given
 // twice, a key without a value or a value that Set refuses is an error that names the
 // line; Parse does not Validate.
 func Parse(text []byte) (Config, error) {
 	var c Config
+	// The parser would replace what is not UTF-8 by another character.
+	for n, line := range bytes.Split(text, []byte("\n")) {
+		if !utf8.Valid(line) {
+			return Config{}, fmt.Errorf("config: line %d: %q is not UTF-8", n+1, line)
+		}
+	}
 	file, err := parser.ParseBytes(bytes.TrimPrefix(text, []byte("\ufeff")), 0)
 	if err != nil {
 		return Config{}, yamlError(err)

@@ -68,6 +68,25 @@ func TestConfigRoundTrip(t *testing.T) {
 	}
 }
 
+// TestTextsRoundTrip: a configuration that is read back has every text that it was
+// written with, whatever is in it.
+func TestTextsRoundTrip(t *testing.T) {
+	for _, text := range []string{
+		"a\tb", "a\t", "\ta", "a\r", "\r\n", "a\nb\n", "\x1b[31m", "a\x00", "a\u00a0", "\ufeffa", "? a", "---", "--- a", "...", "...a",
+		"- a", "a: b", "a #b", "'a'", "\"a\"", "null", "true", "010", "&a", "*a", "!a", "{a}", "[a", "| a", "> a", "%a", "@a", "\\x41", "日 本", " a ", "é",
+	} {
+		c := Config{Data: DataConfig{Source: text}, Candidates: text}
+		again, err := Parse([]byte(c.String()))
+		require.NoError(t, err, "%q", text)
+		require.Equal(t, c, again, "%q", text)
+	}
+	// No YAML holds what is not UTF-8, which its reader would replace.
+	require.ErrorContains(t, Config{Data: DataConfig{Source: "caf\xe9.csv"}}.Validate(), `data.source: "caf\xe9.csv" is not UTF-8`)
+	_, err := Parse([]byte("loss: softmax\ndata: {source: caf\xe9.csv}\n"))
+	require.ErrorContains(t, err, "config: line 2: ")
+	require.ErrorContains(t, err, "is not UTF-8")
+}
+
 func TestConfigParseErrors(t *testing.T) {
 	for text, parts := range map[string][]string{
 		"train:\n  epochs: 3\n  epoch: 4\n": {"line 3", `unknown key "epoch" in train`, "epochs, rows"},
