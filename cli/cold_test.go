@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -59,6 +60,19 @@ func TestColdItems(t *testing.T) {
 	var all []prediction
 	require.NoError(t, json.Unmarshal([]byte(out), &all))
 	require.Equal(t, []int{2, 2, 0, 2}, []int{all[0].TrainingPairs, all[0].LeftOut, all[1].TrainingPairs, all[1].LeftOut})
+
+	// However many there are, they are one line.
+	many := make([]prediction, 2000)
+	for u := range many {
+		many[u] = prediction{User: strconv.Itoa(u), TrainingPairs: u % 2}
+	}
+	var notes strings.Builder
+	printPredictionNotes(&notes, append(many, many...), 0)
+	require.Equal(t, "1000 users have no training pair: the model learned nothing of them, and their rankings are no predictions: "+
+		`"0", "2", "4", "6", "8" and 995 more`+"\n", notes.String())
+	notes.Reset()
+	printPredictionNotes(&notes, many[:3], 0)
+	require.True(t, strings.HasSuffix(notes.String(), ": \"0\", \"2\"\n"), notes.String())
 
 	for _, line := range []string{"eval RUN --items cold", "predict RUN --users 1 --items cold", "train --items cold"} {
 		code, out, stderr = execute(t, strings.Fields(strings.ReplaceAll(line, "RUN", folder))...)

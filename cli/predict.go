@@ -34,8 +34,8 @@ func newPredict(s streams) *cobra.Command {
 it ranks highest by the run's loss, with what they are ranked by. Users and items are
 named by the ids of the data set's files. Items that the data set knows of a user, in any split, are left
 out unless --with-seen, and items without a training pair, of which the model learned
-nothing, unless --items all; how many those are, and which of the users have no
-training pair, is said on standard error.
+nothing, unless --items all; how many those are, and how many of the users have no
+training pair, the first few by name, is said on standard error.
 
 --users cuts its text at commas, and leaves out blanks around an id. --user takes an
 id as it is, and so does each line of a file named by --users-from.
@@ -223,12 +223,29 @@ func printPredictionNotes(w io.Writer, all []prediction, leftOut int) {
 	if leftOut > 0 {
 		fmt.Fprintln(w, leftOutNote(leftOut))
 	}
+	var unknown []string
+	seen := map[string]bool{}
 	for _, p := range all {
-		if p.TrainingPairs == 0 {
-			fmt.Fprintf(w, "user %q has no training pair: the model learned nothing of this user, and the ranking is no prediction\n", p.User)
+		if p.TrainingPairs == 0 && !seen[p.User] {
+			seen[p.User] = true
+			unknown = append(unknown, strconv.Quote(p.User))
 		}
 	}
+	switch n := len(unknown); {
+	case n == 0:
+	case n == 1:
+		fmt.Fprintf(w, "user %s has no training pair: the model learned nothing of this user, and the ranking is no prediction\n", unknown[0])
+	default:
+		names := strings.Join(unknown[:min(n, namedUsers)], ", ")
+		if more := n - namedUsers; more > 0 {
+			names += fmt.Sprintf(" and %d more", more)
+		}
+		fmt.Fprintf(w, "%d users have no training pair: the model learned nothing of them, and their rankings are no predictions: %s\n", n, names)
+	}
 }
+
+// namedUsers is how many of the users without a training pair are named.
+const namedUsers = 5
 
 func printPredictions(w io.Writer, all []prediction) {
 	for _, p := range all {
