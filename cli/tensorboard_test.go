@@ -45,4 +45,5 @@ func TestTensorBoard(t *testing.T) {
 	code, _, stderr = execute(t, with(small, "--out", "two", "--tensorboard", "file")...)
 	require.Equal(t, exitFailed, code)
 	require.Contains(t, stderr, "--tensorboard: ")
+	require.NoDirExists(t, "two")
 }

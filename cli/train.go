@@ -128,6 +128,7 @@ func runTrain(ctx context.Context, s streams, cfg train.Config, out string, c tr
 	var events *tensorboard.Writer
 	if c.board != "" {
 		if events, err = tensorboard.Create(filepath.Join(c.board, filepath.Base(filepath.Clean(out)))); err != nil {
+			os.Remove(out) // succeeds on an empty folder alone
 			return fmt.Errorf("--tensorboard: %w", err)
 		}
 		observe = func(e train.Event) {
