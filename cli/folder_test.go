@@ -1,9 +1,12 @@
 package cli
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -12,6 +15,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/internal/study/compare"
 	"github.com/fenchel-ml/fenchel/train"
 )
 
@@ -126,6 +131,49 @@ func TestTwoProcesses(t *testing.T) {
 	code := run(ctx, streams{in: strings.NewReader(""), out: &bytes.Buffer{}, err: errs}, long)
 	require.Equal(t, exitInterrupted, code, errs.String())
 	require.NoFileExists(t, filepath.Join(dir, train.LockFile))
+}
+
+// TestRunOutlivesItsParent: the process of a run whose parent has ended writes into a pipe
+// that nobody reads. It still ends as Ctrl-C would end it.
+func TestRunOutlivesItsParent(t *testing.T) {
+	cfg, err := train.Parse([]byte("data: {source: 'demo:users=60,items=50,per-user=10'}\nmodel: {dim: 4}\ntrain: {batch: 16, epochs: 1000000}\n"))
+	require.NoError(t, err)
+	cfg = cfg.Filled()
+	set, err := data.Load(cfg.Data.Config())
+	require.NoError(t, err)
+	dir := t.TempDir()
+	job, err := json.Marshal(compare.Job{Config: cfg, Split: set.Hash(), Dir: dir, Parallel: 1})
+	require.NoError(t, err)
+	cmd := process(t, "compare", compareServe)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	in, err := cmd.StdinPipe()
+	require.NoError(t, err)
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	_, err = in.Write(append(job, '\n'))
+	require.NoError(t, err)
+	require.True(t, bufio.NewScanner(out).Scan(), "it has begun")
+	require.NoError(t, out.Close())
+	lines := func() int {
+		found, err := filepath.Glob(filepath.Join(dir, "*", train.MetricsFile))
+		if err != nil || len(found) != 1 {
+			return 0
+		}
+		return bytes.Count(readFile(t, found[0]), []byte("\n"))
+	}
+	before := lines()
+	require.Eventually(t, func() bool { return lines() > before+3 }, 30*time.Second, 10*time.Millisecond, "it goes on")
+	require.NoError(t, in.Close())
+	var exit *exec.ExitError
+	require.ErrorAs(t, cmd.Wait(), &exit)
+	require.True(t, exit.Exited(), "%s: no signal ended it", exit)
+	require.Contains(t, stderr.String(), context.Canceled.Error())
+	found, err := filepath.Glob(filepath.Join(dir, "*", train.CheckpointFile))
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+	require.NoFileExists(t, filepath.Join(filepath.Dir(found[0]), train.LockFile))
 }
 
 // TestTwoComparisons: nor are there two comparisons in one folder.

@@ -9,10 +9,12 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"runtime"
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/fenchel-ml/fenchel/data"
@@ -97,6 +99,11 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 		return fmt.Errorf("compare: the data have changed: split %.12s, the comparison began with %.12s", hash, j.Split)
 	}
 	resetPeak()
+	// A parent that has ended reads no progress either. A write to standard output would
+	// then kill this process before it has saved anything; it shall be an error alone.
+	broken := make(chan os.Signal, 1)
+	signal.Notify(broken, syscall.SIGPIPE)
+	defer signal.Stop(broken)
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	go func() {
