@@ -4,11 +4,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -125,12 +123,7 @@ reported in its row; the others go on.`,
 	cmd.AddCommand(&cobra.Command{
 		Use: compareServe, Hidden: true, Args: arguments(0, 0),
 		Short: "Execute one run of a comparison, which is read from standard input",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			// A parent that is killed closes the pipes: what cannot be told must not end the
-			// run before it has saved what it reached.
-			signal.Ignore(syscall.SIGPIPE)
-			return compare.Serve(cmd.Context(), s.in, s.out)
-		},
+		RunE:  func(cmd *cobra.Command, _ []string) error { return compare.Serve(cmd.Context(), s.in, s.out) },
 	})
 	return cmd
 }
