@@ -292,7 +292,7 @@ func TestSecondInterrupt(t *testing.T) {
 	}
 	interrupted()
 	before := map[string][]byte{}
-	for _, file := range []string{train.ConfigFile, train.MetricsFile, train.WeightsFile, train.CheckpointFile} {
+	for _, file := range []string{train.ConfigFile, train.MetricsFile, train.WeightsFile, train.CheckpointFile, train.SetFile} {
 		before[file] = readFile(t, filepath.Join(dir, file))
 	}
 
