@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -20,15 +21,7 @@ type machine struct {
 }
 
 func thisMachine() machine {
-	m := machine{cpu: "unknown", system: runtime.GOOS + "/" + runtime.GOARCH + ", " + runtime.Version(), path: kernel.Path(), cpus: runtime.NumCPU(), commit: "unknown"}
-	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		for line := range strings.Lines(string(text)) {
-			if k, v, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(k) == "model name" {
-				m.cpu = strings.TrimSpace(v)
-				break
-			}
-		}
-	}
+	m := machine{cpu: cmp.Or(kernel.CPU(), "unknown"), system: runtime.GOOS + "/" + runtime.GOARCH + ", " + runtime.Version(), path: kernel.Path(), cpus: runtime.NumCPU(), commit: "unknown"}
 	if hash, err := exec.Command("git", "rev-parse", "--short=12", "HEAD").Output(); err == nil {
 		m.commit = strings.TrimSpace(string(hash))
 		// Untracked files that the build reads count, too.

@@ -289,7 +289,7 @@ func TestForeignWeights(t *testing.T) {
 	}
 	require.NoError(t, err)
 	require.NoError(t, f.Close())
-	require.NoError(t, weights.Write(filepath.Join(done, WeightsFile), weightsMeta{"nonsense: 1\n", set.Hash()}, []weights.Array{table}))
+	require.NoError(t, weights.Write(filepath.Join(done, WeightsFile), weightsMeta{Config: "nonsense: 1\n", Split: set.Hash()}, []weights.Array{table}))
 	_, err = Open(done, set)
 	require.ErrorContains(t, err, `its own configuration: config: line 1: unknown key "nonsense"`)
 }

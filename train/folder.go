@@ -8,12 +8,15 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/internal/fs"
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 	"github.com/fenchel-ml/fenchel/internal/lock"
 	"github.com/fenchel-ml/fenchel/train/weights"
 )
@@ -125,6 +128,18 @@ func (f *Folder) Close() error { return wrap(f.lock.Release()) }
 type weightsMeta struct {
 	Config string // YAML, so that the file tells by itself what it is
 	Split  string // hash
+
+	// What made the file: another kernel's last digits may differ.
+	Program, Kernel, CPU string
+}
+
+// meta returns what goes with the weights of r as they are.
+func (r *run) meta() weightsMeta {
+	program := "fenchel " + runtime.Version()
+	if info, ok := debug.ReadBuildInfo(); ok {
+		program = fmt.Sprintf("%s %s, %s", info.Main.Path, info.Main.Version, info.GoVersion)
+	}
+	return weightsMeta{Config: r.trained.Config.String(), Split: r.hash, Program: program, Kernel: kernel.Path(), CPU: kernel.CPU()}
 }
 
 // of returns an error unless what the file holds was made by the configuration that
@@ -279,7 +294,7 @@ func (r *run) fixedArrays() []weights.Array {
 }
 
 func (r *run) saveCheckpoint() error {
-	m := checkpointMeta{weightsMeta{r.trained.Config.String(), r.hash}, checkpointVersion, r.progress, r.solver.counts()}
+	m := checkpointMeta{r.meta(), checkpointVersion, r.progress, r.solver.counts()}
 	m.Progress.Seconds = r.seconds()
 	r.lastSave = time.Now()
 	all := r.fixedArrays()
@@ -306,8 +321,7 @@ func (r *run) saveFinal(finished bool) error {
 	if err := r.saveMetrics(); err != nil {
 		return err
 	}
-	m := weightsMeta{r.trained.Config.String(), r.hash}
-	if err := weights.Write(r.path(WeightsFile), m, tableArrays("", r.trained.Tables())); err != nil {
+	if err := weights.Write(r.path(WeightsFile), r.meta(), tableArrays("", r.trained.Tables())); err != nil {
 		return wrap(err)
 	}
 	if !finished {

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/models/sampler"
@@ -511,6 +512,14 @@ func TestFolder(t *testing.T) {
 		names = append(names, e.Name())
 	}
 	require.Equal(t, []string{ConfigFile, MetricsFile, SetFile, WeightsFile}, names, "no litter")
+	f, err := weights.Open(filepath.Join(dir, WeightsFile))
+	require.NoError(t, err)
+	defer f.Close()
+	var made weightsMeta
+	require.NoError(t, f.Meta(&made))
+	require.Equal(t, c.String(), made.Config)
+	require.Equal(t, kernel.Path(), made.Kernel)
+	require.NotEmpty(t, made.Program)
 
 	_, err = RunDir(t.Context(), dir, quick(""), set, nil)
 	require.ErrorContains(t, err, "holds a run that has ended")

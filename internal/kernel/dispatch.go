@@ -50,6 +50,20 @@ func Err() error { return startErr }
 // Path returns the name of the active path.
 func Path() string { return active.String() }
 
+// CPU returns the processor's name as Linux tells it, "" where it does not.
+func CPU() string {
+	text, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(string(text)) {
+		if k, v, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(k) == "model name" {
+			return strings.TrimSpace(v)
+		}
+	}
+	return ""
+}
+
 // Paths returns the names of the paths that this processor and build support,
 // fastest first.
 func Paths() []string {
