@@ -204,7 +204,7 @@ func (c card) print(w io.Writer) {
 		}
 		facts := [][2]string{{"stands for", strings.Join(p.Line, " ")}, {"source", p.Source}, {"minimiser", minimiser}}
 		if len(p.Bound) > 0 {
-			facts = append(facts, [2]string{"set by run", strings.Join(p.Bound, ", ") + "; below as for no known number of classes"})
+			facts = append(facts, [2]string{"set by run", strings.Join(p.Bound, ", ") + ", from its numbers of classes and draws; the card below has the value before they are known"})
 		}
 		if p.Order != losses.NoOrder.String() {
 			facts = append(facts, [2]string{"order", p.Order + " in the scores for any draws, " + p.Uniform + " for uniform ones"})

@@ -160,3 +160,11 @@ func TestPopularityReversesTheOrder(t *testing.T) {
 		require.Equal(t, c.want, order(s), "%s correction=%d drop=%v: %v", c.text, c.correction, c.drop, s)
 	}
 }
+
+// A composition's name is no loss: the error says what takes it.
+func TestParseOfAComposition(t *testing.T) {
+	_, err := losses.Parse("sampled-softmax:n=64")
+	require.ErrorContains(t, err, `"sampled-softmax" is a composition, a loss with candidates, which models.Resolve takes`)
+	_, err = losses.Parse("sampled")
+	require.ErrorContains(t, err, `unknown loss "sampled"`)
+}

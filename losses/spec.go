@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 
 	"gorgonia.org/gorgonia"
 
@@ -192,6 +193,12 @@ func (b Bound) Rank() (func(z float64) float64, error) {
 func Parse(text string) (Bound, error) {
 	s, v, err := registered.Parse(text)
 	if err != nil {
+		name, _ := registry.CutSpec(text)
+		if _, known := Lookup(name); known != nil {
+			if _, composed := compositions.Lookup(name); composed == nil {
+				err = fmt.Errorf("losses: %q is a composition, a loss with candidates, which models.Resolve takes; the losses are %s", name, strings.Join(Names(), ", "))
+			}
+		}
 		return Bound{}, err
 	}
 	return s.Bind(v), nil
