@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 )
 
 // reads is a graph Σ c∘Bag(w) over a leaf w [r,d], with its leaves' data.
@@ -278,5 +280,36 @@ func TestBagSameBitsAtAnyGOMAXPROCS(t *testing.T) {
 			want = got
 		}
 		require.Equal(t, want, got, "GOMAXPROCS %d", procs)
+	}
+}
+
+// TestLookupInAnOwnMachine: in a stock graph and machine, differentiated by either
+// Grad, lookups and bags give their gradient as a matrix.
+func TestLookupInAnOwnMachine(t *testing.T) {
+	for name, grad := range map[string]func(cost, w *gorgonia.Node) (gorgonia.Nodes, error){
+		"gorgonia.Grad": func(cost, w *gorgonia.Node) (gorgonia.Nodes, error) { return gorgonia.Grad(cost, w) },
+		"graph.Grad":    func(cost, w *gorgonia.Node) (gorgonia.Nodes, error) { return Grad(cost, w) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := gorgonia.NewGraph()
+			leaf := func(name string, dt tensor.Dtype, data any, shape ...int) *gorgonia.Node {
+				v := tensor.New(tensor.WithShape(shape...), tensor.WithBacking(data))
+				return gorgonia.NewTensor(g, dt, len(shape), gorgonia.WithShape(shape...), gorgonia.WithName(name), gorgonia.WithValue(v))
+			}
+			w := leaf("w", tensor.Float64, []float64{1, 2, 3, 4, 5, 6}, 3, 2)
+			ids := leaf("ids", tensor.Int32, []int32{2, -1, 0, 2}, 4)
+			ptr := leaf("ptr", tensor.Int32, []int32{0, 3, 3, 3, 4}, 5)
+			var e Expr
+			cost := e.N(Sum(e.N(Mul(e.N(Lookup(w, ids)), e.N(Bag(w, ptr, ids, nil))))))
+			require.NoError(t, e.Err)
+			grads, err := grad(cost, w)
+			require.NoError(t, err)
+			vm := gorgonia.NewTapeMachine(g)
+			defer vm.Close()
+			require.NoError(t, vm.RunAll())
+			// ⟨w₂, w₂+w₀⟩ + ⟨w₂, w₂⟩: the other rows of one of the two are zeros.
+			require.Equal(t, 5*6.0+6*8.0+5*5+6*6, cost.Value().Data())
+			require.Equal(t, []float64{5, 6, 0, 0, 4*5 + 1, 4*6 + 2}, grads[0].Value().Data())
+		})
 	}
 }
