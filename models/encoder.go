@@ -102,6 +102,23 @@ func (e *Encoder) Encode(dst []float32, rows []int32) error {
 // Close frees the compiled graph.
 func (e *Encoder) Close() error { return e.program.Close() }
 
+// ClassBytes returns the memory that ClassVectors takes, tables apart: none where the
+// vectors are weights of their own.
+func ClassBytes(m Model, frame *data.Frame) (int64, error) {
+	b := graph.NewPlan[float32]()
+	g := NewGraph(b, nil, 0, frame)
+	w, err := classes(g, m)
+	if err != nil || g.tableOf(w) != nil {
+		return 0, err
+	}
+	p, err := b.Eval(w)
+	if err != nil {
+		return 0, err
+	}
+	defer p.Close()
+	return p.Bytes() + 4*int64(frame.Rows)*int64(m.Dim()), nil
+}
+
 // ClassVectors returns the vectors [C,d] that m gives to the classes of a frame: the
 // memory of their table where they are weights of their own, else computed.
 func ClassVectors(m Model, frame *data.Frame) ([]float32, error) {

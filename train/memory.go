@@ -112,6 +112,13 @@ func (t *Trained) evaluationBytes(set *data.Dataset) (n int64, err error) {
 			}
 		}
 	}
+	if _, ok := t.Head.(models.Vectored); ok {
+		computed, err := models.ClassBytes(t.Model, t.classes)
+		if err != nil {
+			return 0, err
+		}
+		n += computed
+	}
 	leftOut, err := t.LeftOut(set)
 	if err != nil {
 		return 0, err

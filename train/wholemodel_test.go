@@ -108,6 +108,13 @@ func TestWholeModels(t *testing.T) {
 			}
 			require.Equal(t, numbers, fresh.Parameters())
 			require.Equal(t, int64(4*numbers), m[1].Bytes)
+			vectors, err := models.ClassBytes(fresh.Model, set.Classes())
+			require.NoError(t, err)
+			if _, free := fresh.Model.(tied); free {
+				require.Zero(t, vectors)
+			} else {
+				require.Greater(t, vectors, int64(4*set.Items*fresh.Model.Dim()), "computed vectors, and what they are made of")
+			}
 
 			dir := t.TempDir()
 			res, err := RunDir(t.Context(), dir, cfg, set, nil)
