@@ -100,13 +100,15 @@ type sampledSide[T graph.Float] struct {
 	unique []int32 // the classes that are positives or draws of the run, where the model computes vectors
 
 	h     []float32
-	unit  []float32 // [C,d] class vectors of norm 1, of an adaptive sampler under cosine scores
-	fresh bool      // unit is that of the class table
+	unit  []float32 // [C,d] class vectors that an adaptive sampler sees where they are no table: of norm 1, or computed
+	fresh bool      // unit was made
+	model Model     // that computes them
 }
 
 // unitEvery is the number of steps after which unit is computed anew: an
-// optimizer may move rows that have no gradient, by momentum. It is no more than
-// the quality of the proposal: log q is that of unit, exactly.
+// optimizer may move rows that have no gradient, by momentum, and what a model
+// computes moves with all of its weights. It is no more than the quality of the
+// proposal: log q is that of unit, exactly.
 const unitEvery = 100
 
 func attachSampled[T graph.Float](h *sampled, at site[T], m Model, x *gorgonia.Node, l losses.Bound, positions int) (*sampledSide[T], error) {
@@ -120,13 +122,10 @@ func attachSampled[T graph.Float](h *sampled, at site[T], m Model, x *gorgonia.N
 		return nil, err
 	}
 	s.batch = sampler.Batch{Seed: h.seed, Ptr: make([]int32, b+1), Pos: make([]int32, 0, positions)}
-	if spec := h.sampler.Bound.Spec; spec.Props.Has(sampler.Adaptive) {
-		if s.w == nil {
-			return nil, fmt.Errorf("models: sampled: sampler %s draws by class vectors that are weights, and %T computes them: choose a sampler that does not adapt", spec.Name, m)
-		}
+	if h.sampler.Bound.Spec.Props.Has(sampler.Adaptive) {
 		s.h = make([]float32, b*x.Shape()[1])
-		if h.score == Cosine {
-			s.unit = make([]float32, len(s.w.Data))
+		if (h.score == Cosine || free == nil) && !at.leaves.plan() {
+			s.unit, s.model = make([]float32, at.Classes.rows*m.Dim()), m
 		}
 	}
 	if x, err = tempered(x, h.score, h.tau); err != nil {
@@ -262,8 +261,14 @@ func (s *sampledSide[T]) Set(step int, batch *data.Batch) error {
 		b.Ptr[i] = batch.Targets.Ptr[n] // padding rows
 	}
 	if s.unit != nil && (!s.fresh || step%unitEvery == 0) {
-		copy(s.unit, s.w.Data)
-		normalize(s.unit, s.w.Dim)
+		w, err := ClassVectors(s.model, s.Classes.frame)
+		if err != nil {
+			return err
+		}
+		copy(s.unit, w)
+		if s.head.score == Cosine {
+			normalize(s.unit, s.model.Dim())
+		}
 		s.fresh = true
 	}
 	s.head.sampler.Observe(b)
@@ -275,10 +280,10 @@ func (s *sampledSide[T]) Set(step int, batch *data.Batch) error {
 }
 
 func (s *sampledSide[T]) Moved(p *graph.Program[float32]) {
-	if s.unit == nil {
+	w := s.w
+	if s.unit == nil || w == nil { // the next copy has what a model computes
 		return
 	}
-	w := s.w
 	for _, id := range p.GradRows(s.Node(w)) {
 		row := s.unit[int(id)*w.Dim : (int(id)+1)*w.Dim]
 		copy(row, w.Row(id))
@@ -286,8 +291,8 @@ func (s *sampledSide[T]) Moved(p *graph.Program[float32]) {
 	}
 }
 
-// Past returns the sampler's past and, where there are any, the class vectors of
-// norm 1.
+// Past returns the sampler's past and, where there are any, the class vectors that it
+// sees in place of a table's.
 func (s *sampledSide[T]) Past() []Slot {
 	past := s.head.sampler.Past()
 	if s.unit != nil {
@@ -304,7 +309,7 @@ func (s *sampledSide[T]) Resume(past []Slot) error {
 	if s.unit != nil {
 		last := len(past) - 1
 		if last < 0 || past[last].Name != "unit" {
-			return fmt.Errorf("models: sampled: the past to resume from lacks unit, the class vectors of norm 1")
+			return fmt.Errorf("models: sampled: the past to resume from lacks unit, the class vectors that draws are made by")
 		}
 		unit, ok := past[last].Data.([]float32)
 		if !ok || len(unit) != 0 && len(unit) != len(s.unit) {

@@ -93,6 +93,8 @@ func TestWholeModels(t *testing.T) {
 		"{model: {name: test-tied, score: dot}, loss: sparsemax}",
 		"{model: {name: test-tower, bias: true}, loss: entmax}",
 		"{model: {name: test-tower}, candidates: 'sampled:n=16', loss: bpr}",
+		"{model: {name: test-tower}, candidates: 'sampled:n=8,sampler=dns'}",
+		"{model: {name: test-tower, score: dot}, candidates: 'sampled:n=8,sampler=midx', train: {rows: pair}}",
 	} {
 		t.Run(text, func(t *testing.T) {
 			cfg := quick(text)
@@ -137,8 +139,6 @@ func TestWholeModels(t *testing.T) {
 	}
 	_, err := New(quick("{model: {name: test-tower}}"), small(t))
 	require.ErrorContains(t, err, `no field "genre"; the choices are id`)
-	_, err = New(quick("{model: {name: test-tower}, candidates: 'sampled:sampler=dns'}"), set)
-	require.ErrorContains(t, err, "choose a sampler that does not adapt")
 }
 
 // A task that gives its examples different shares trains another model than one that
