@@ -7,8 +7,9 @@
 // matrix of scores; [RowScores] reads few rows of a class table, and
 // [SampledLinearLoss] also takes the loss of what was drawn. [Grad] is symbolic
 // differentiation, and may be applied again. A [Program] compiles a graph once and
-// runs it for many steps; a [Table] keeps rows outside the graph, and [Program.Step]
-// moves those of them that have a gradient.
+// runs it for many steps; a [Table] holds weights, which a graph reads as one leaf,
+// row by row with [Lookup] and [Bag] or as a whole, and [Program.Step] moves those of
+// its rows that have a gradient.
 //
 // Letters: B rows of a batch, K candidates of a row, C classes, d hidden
 // width; h is [B,d], W is [C,d], scores z are [B,K].
