@@ -58,7 +58,7 @@ type Setting struct {
 	Set  *data.Dataset
 	Dim  int     // d ≥ 1
 	Init float64 // standard deviation of the first weights
-	Seed uint64
+	Seed uint64  // of what a head draws
 }
 
 // validate returns what is wrong with s.
