@@ -172,7 +172,7 @@ func (s *sampledSide[T]) computed(e *graph.Expr, m Model, x *gorgonia.Node, l lo
 		slices.Sort(s.unique)
 		s.unique = slices.Compact(s.unique)
 		if len(s.unique) > 0 && s.unique[0] < 0 { // empty places
-			s.unique = s.unique[1:]
+			s.unique = slices.Delete(s.unique, 0, 1) // not [1:], which would give up a place of the buffer each batch
 		}
 		for i := copy(dst, s.unique); i < len(dst); i++ {
 			dst[i] = -1

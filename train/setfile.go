@@ -118,7 +118,7 @@ func OpenSet(dir string) (*data.Dataset, error) {
 		UserFields: r.fields("user", m.UserFields), ItemFields: r.fields("item", m.ItemFields),
 	}
 	if r.err == nil {
-		r.err = errors.Join(d.Validate())
+		r.err = d.Validate()
 	}
 	if r.err == nil {
 		r.err = errors.Join(d.Contexts().Validate(), d.Classes().Validate())
