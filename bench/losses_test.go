@@ -23,10 +23,10 @@ func BenchmarkRow(b *testing.B) {
 				rng := rand.New(rand.NewPCG(1, uint64(k)))
 				z, dz := scoresOf(rng, spec, k), make([]float32, k)
 				t := graph.Target[float32]{Pos: []int32{int32(k / 2)}, Weight: []float32{1}}
-				work := make([]float32, loss.Rows.F32.WorkLen(k))
+				work := make([]float32, loss.Analytic.F32.WorkLen(k))
 				b.SetBytes(int64(8 * k))
 				for b.Loop() {
-					loss.Rows.F32.Row(dz, z, t, work)
+					loss.Analytic.F32.Eval(dz, z, t, work)
 				}
 			})
 		}

@@ -28,7 +28,7 @@ func epochConfig() train.Config {
 	var c train.Config
 	c.Train.Epochs = 1
 	c.Train.Seed = 1
-	return c.Filled()
+	return c.WithDefaults()
 }
 
 // epochInputs writes the first weights, and the batches of the epoch: the users

@@ -58,7 +58,7 @@ func sampledWork(j job) (func() (float64, float64, error), error) {
 		return nil, err
 	}
 	var e graph.Expr
-	cost := e.N(graph.MeanRows(e.N(graph.SampledLinearLoss(loss.Rows, graph.Classes{H: hn, W: wn}, graph.Sampled{IDs: draws}, t)), t))
+	cost := e.N(graph.MeanRows(e.N(graph.SampledLinearLoss(loss.Analytic, graph.Classes{H: hn, W: wn}, graph.Sampled{IDs: draws}, t)), t))
 	if e.Err != nil {
 		return nil, e.Err
 	}

@@ -99,7 +99,7 @@ func linearWork(j job) (func() (float64, float64, error), error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := graph.LinearLoss(loss.Rows, lin, t)
+	l, err := graph.LinearLoss(loss.Analytic, lin, t)
 	if err != nil {
 		return nil, err
 	}

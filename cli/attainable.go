@@ -22,7 +22,7 @@ func attainable(set *data.Dataset, split string, ms []metric.At, leftOut []int32
 	ranking := make([]int32, 0, k)
 	users := 0
 	for u := range set.Users {
-		rel := relevant.Of(u)
+		rel := relevant.ItemsOf(u)
 		if len(rel) == 0 {
 			continue
 		}
@@ -33,7 +33,7 @@ func attainable(set *data.Dataset, split string, ms []metric.At, leftOut []int32
 			masked[i] = true
 		}
 		for _, m := range masks {
-			for _, i := range m.Of(u) {
+			for _, i := range m.ItemsOf(u) {
 				masked[i] = true
 			}
 		}

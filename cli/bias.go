@@ -37,7 +37,7 @@ items as positive, the squared bias ‖E ĝ − g‖² and the variance E‖ĝ �
 gradient by the encoding, over ‖g‖², medians over the users.
 
 g is the gradient of --reference over all classes. An estimator is the text of a
-loss or composition, or LOSS@CANDIDATES, such as
+loss or recipe, or LOSS@CANDIDATES, such as
 "sparsemax@sampled:n=16,correction=none". Without --estimator the table has
 sampled softmax with each correction over static and adaptive samplers, and the
 losses that stand in for softmax.
@@ -72,7 +72,7 @@ With --fresh the model is that of the run before its first step.`,
 	}
 	c.addFlags(cmd)
 	f := cmd.Flags()
-	f.StringArrayVar(&estimators, "estimator", nil, "loss or composition to measure; may be repeated (default a table of the usual ones)")
+	f.StringArrayVar(&estimators, "estimator", nil, "loss or recipe to measure; may be repeated (default a table of the usual ones)")
 	addWholes(f, &draws, "draws", 1, bias.MaxDraws, "draws of a sampled estimator, with commas")
 	addWhole(f, &queries, "queries", 1, maxCount, "users to take the median over")
 	addWhole(f, &o.Repeats, "repeats", 1, bias.MaxRepeats, "Monte Carlo repetitions for each user, a multiple of 10")
@@ -83,7 +83,7 @@ With --fresh the model is that of the run before its first step.`,
 	f.BoolVar(&fresh, "fresh", false, "measure on the first weights of the run instead of the trained ones")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	must(cmd.MarkFlagFilename("plot", "svg", "png"))
-	must(cmd.RegisterFlagCompletionFunc("estimator", completeSpecs("loss", "composition")))
+	must(cmd.RegisterFlagCompletionFunc("estimator", completeSpecs("loss", "recipe")))
 	must(cmd.RegisterFlagCompletionFunc("reference", completeSpecs("loss")))
 	return cmd
 }

@@ -64,9 +64,9 @@ type checkConfig struct {
 }
 
 // settings returns the losses to check, by loss.
-func (c checkConfig) settings() ([][]losses.Bound, error) {
+func (c checkConfig) settings() ([][]losses.Loss, error) {
 	if c.loss == "all" {
-		var all [][]losses.Bound
+		var all [][]losses.Loss
 		for _, spec := range losses.All() {
 			all = append(all, spec.Probes())
 		}
@@ -77,9 +77,9 @@ func (c checkConfig) settings() ([][]losses.Bound, error) {
 		return nil, usagef(`--loss: %w, or "all"`, err)
 	}
 	if strings.Contains(c.loss, ":") {
-		return [][]losses.Bound{{b}}, nil
+		return [][]losses.Loss{{b}}, nil
 	}
-	return [][]losses.Bound{b.Spec.Probes()}, nil
+	return [][]losses.Loss{b.Spec.Probes()}, nil
 }
 
 // sizes returns the sizes at which to check.
@@ -139,7 +139,7 @@ func reportCheck(w io.Writer, results []gradcheck.Result, asJSON bool) error {
 
 // checkAll checks every loss at every size, as many at a time as there are
 // processors.
-func checkAll(ctx context.Context, settings [][]losses.Bound, sizes []gradcheck.Config) ([]gradcheck.Result, error) {
+func checkAll(ctx context.Context, settings [][]losses.Loss, sizes []gradcheck.Config) ([]gradcheck.Result, error) {
 	found := make([][]gradcheck.Result, len(settings)*len(sizes))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(runtime.GOMAXPROCS(0))

@@ -55,7 +55,7 @@ func TestCheckFails(t *testing.T) {
 	}
 	sizes, err := checkConfig{ks: []int{3}, scales: []float64{1}, seed: 1}.sizes()
 	require.NoError(t, err)
-	results, err := checkAll(t.Context(), [][]losses.Bound{{wrong.Bind(wrong.Defaults())}}, sizes)
+	results, err := checkAll(t.Context(), [][]losses.Loss{{wrong.Bind(wrong.Defaults())}}, sizes)
 	require.NoError(t, err)
 	var b strings.Builder
 	require.EqualError(t, reportCheck(&b, results, false), "the check failed: 1 of 1")

@@ -108,8 +108,8 @@ reported in its row; the others go on.`,
 	out.add(cmd)
 	f.Lookup("out").Usage = "folder of the runs, " + report.HTMLFile + " and " + report.JSONFile + " (default one under " + runsFolder + ", by the data's name)"
 	must(cmd.MarkFlagFilename("markdown", "md"))
-	must(cmd.RegisterFlagCompletionFunc("losses", completeSpecs("loss", "composition")))
-	must(cmd.RegisterFlagCompletionFunc("baseline", completeSpecs("loss", "composition")))
+	must(cmd.RegisterFlagCompletionFunc("losses", completeSpecs("loss", "recipe")))
+	must(cmd.RegisterFlagCompletionFunc("baseline", completeSpecs("loss", "recipe")))
 	must(cmd.RegisterFlagCompletionFunc("tune", complete(func() []string {
 		names := []string{"temperature=", "reg=", "lr=", "l2=", "decay="}
 		for _, path := range train.Paths() {
@@ -145,7 +145,7 @@ func comparisonOf(cmd *cobra.Command, flags *configFlags, losses []string, seeds
 		if cmd.Flags().Changed("out") {
 			return c, usagef(`--out: "" is no folder; leave the flag out for one under %s`, runsFolder)
 		}
-		out.dir = filepath.Join(runsFolder, cmd.Name()+"-"+fileName(filepath.Base(c.Base.Filled().Data.Source)))
+		out.dir = filepath.Join(runsFolder, cmd.Name()+"-"+fileName(filepath.Base(c.Base.WithDefaults().Data.Source)))
 	}
 	c.Dir = filepath.Join(out.dir, "runs")
 	self, err := os.Executable()

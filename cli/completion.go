@@ -8,12 +8,12 @@ import (
 
 // completeSpecs returns a completion of a spec text, such as
 // "adam:lr=0.1,mode=dense", from registries: first the name, then the names of
-// its parameters, then the choices of a word.
+// its parameters, then the choices of a string.
 func completeSpecs(kinds ...string) cobra.CompletionFunc {
 	return func(_ *cobra.Command, _ []string, toComplete string) ([]string, cobra.ShellCompDirective) {
 		name, settings, named := strings.Cut(toComplete, ":")
 		var match []string
-		seen := map[string]bool{} // a composition may have the name of its loss
+		seen := map[string]bool{} // a recipe may have the name of its loss
 		for _, kind := range kinds {
 			r, err := registryOf(kind)
 			must(err)
@@ -51,7 +51,7 @@ func completeParams(ps []entryParam, before, settings string) ([]string, cobra.S
 		if p.Name != key {
 			continue
 		}
-		for _, w := range p.Words {
+		for _, w := range p.Choices {
 			if strings.HasPrefix(w, value) {
 				match = append(match, before+key+"="+w)
 			}

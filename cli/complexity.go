@@ -14,7 +14,7 @@ func init() { commands = append(commands, newComplexity) }
 
 func newComplexity(s streams) *cobra.Command {
 	var (
-		c   = complexity.Config{}.Filled()
+		c   = complexity.Config{}.WithDefaults()
 		out outputFlags
 	)
 	c.Losses = nil
@@ -49,7 +49,7 @@ It measures one step at a time; run nothing beside it.`,
 	}
 	refuseRanks(cmd)
 	f := cmd.Flags()
-	f.StringArrayVar(&c.Losses, "loss", nil, "loss or composition; may be repeated; one of each kind unless given")
+	f.StringArrayVar(&c.Losses, "loss", nil, "loss or recipe; may be repeated; one of each kind unless given")
 	addWholes(f, &c.Classes, "classes", complexity.MinSize, complexity.MaxClasses, "sizes of the sweep over C")
 	addWholes(f, &c.Dims, "dims", complexity.MinSize, complexity.MaxDim, "sizes of the sweep over d")
 	addWholes(f, &c.Batches, "batches", complexity.MinSize, complexity.MaxBatch, "sizes of the sweep over B")
@@ -57,7 +57,7 @@ It measures one step at a time; run nothing beside it.`,
 	addWhole(f, &c.Steps, "steps", 1, complexity.MaxSteps, "timed steps of each size")
 	f.DurationVar(&c.Budget, "budget", 0, "time after which no further size is begun, such as 30s; 0: none")
 	out.add(cmd)
-	must(cmd.RegisterFlagCompletionFunc("loss", completeSpecs("loss", "composition")))
+	must(cmd.RegisterFlagCompletionFunc("loss", completeSpecs("loss", "recipe")))
 	return cmd
 }
 

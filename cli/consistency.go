@@ -15,10 +15,10 @@ func init() { commands = append(commands, newConsistency) }
 
 func newConsistency(s streams) *cobra.Command {
 	var (
-		c   = consistency.Config{}.Filled()
+		c   = consistency.Config{}.WithDefaults()
 		out outputFlags
 	)
-	c.Losses, c.Compositions = nil, nil
+	c.Losses, c.Recipes = nil, nil
 	cmd := &cobra.Command{
 		Use:   "consistency",
 		Short: "Hold the order of each loss's minimiser against the truth and the theory",
@@ -35,7 +35,7 @@ counter-examples of the literature and variations of them. What is seen stands
 beside what the loss declares: "agrees", "disagrees", or "not shown" where more is
 declared to fail than these draws show.
 
-Compositions are measured over ` + fmt.Sprint(consistency.SampledDraws) + ` draws of a sampler, by exact enumeration: once with a
+Recipes are measured over ` + fmt.Sprint(consistency.SampledDraws) + ` draws of a sampler, by exact enumeration: once with a
 proposal q drawn beside each truth ("any q"), once with q uniform.`,
 		Args: arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -54,13 +54,13 @@ proposal q drawn beside each truth ("any q"), once with q uniform.`,
 	}
 	f := cmd.Flags()
 	f.StringArrayVar(&c.Losses, "loss", nil, "loss over all classes; may be repeated")
-	f.StringArrayVar(&c.Compositions, "composition", nil, "loss over sampled candidates; may be repeated; without --loss and --composition all of both")
+	f.StringArrayVar(&c.Recipes, "recipe", nil, "loss over sampled candidates; may be repeated; without --loss and --recipe all of both")
 	addWhole(f, &c.Classes, "classes", consistency.MinClasses, consistency.MaxClasses, "classes of the dirichlet and zipf truths")
 	addWhole(f, &c.Draws, "draws", 1, consistency.MaxDraws, "truths of each family")
 	addSeed(f, &c.Seed, "seed", "seed of the truths and of the starts of searches")
 	out.add(cmd)
 	must(cmd.RegisterFlagCompletionFunc("loss", completeSpecs("loss")))
-	must(cmd.RegisterFlagCompletionFunc("composition", complete(consistency.Sampled)))
+	must(cmd.RegisterFlagCompletionFunc("recipe", complete(consistency.Sampled)))
 	return cmd
 }
 

@@ -17,7 +17,7 @@ func init() { commands = append(commands, newConvergence) }
 
 func newConvergence(s streams) *cobra.Command {
 	var (
-		c     = convergence.TabularConfig{}.Filled()
+		c     = convergence.TabularConfig{}.WithDefaults()
 		out   outputFlags
 		flags *configFlags
 		real  bool

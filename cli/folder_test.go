@@ -138,7 +138,7 @@ func TestTwoProcesses(t *testing.T) {
 func TestRunOutlivesItsParent(t *testing.T) {
 	cfg, err := train.Parse([]byte("data: {source: 'demo:users=60,items=50,per-user=10'}\nmodel: {dim: 4}\ntrain: {batch: 16, epochs: 1000000}\n"))
 	require.NoError(t, err)
-	cfg = cfg.Filled()
+	cfg = cfg.WithDefaults()
 	set, err := data.Load(cfg.Data.Config())
 	require.NoError(t, err)
 	dir := t.TempDir()

@@ -40,7 +40,7 @@ type entryParam struct {
 	Name    string   `json:"name"`
 	Default any      `json:"default"`
 	Range   string   `json:"range,omitempty"`
-	Words   []string `json:"choices,omitempty"`
+	Choices []string `json:"choices,omitempty"`
 	Doc     string   `json:"doc"`
 }
 
@@ -62,7 +62,7 @@ var registries = []registered{
 	})},
 	{"model", "--model", entriesOf(models.All, func(s *models.Spec) entry { return newEntry(s.Name, s.Doc, s.Source, s.Params) })},
 	{"loss", "--loss", entriesOf(losses.All, func(s *losses.Spec) entry { return newEntry(s.Name, s.Doc, s.Source, s.Params) })},
-	{"composition", "--loss", entriesOf(losses.Compositions, func(c *losses.Composition) entry { return newEntry(c.Name, c.Doc, c.Source, c.Params) })},
+	{"recipe", "--loss", entriesOf(losses.Recipes, func(c *losses.Recipe) entry { return newEntry(c.Name, c.Doc, c.Source, c.Params) })},
 	{"candidates", "--candidates", entriesOf(models.Heads, func(s *models.HeadSpec) entry { return newEntry(s.Name, s.Doc, s.Source, s.Params) })},
 	{"sampler", "the candidates' sampler", entriesOf(sampler.All, func(s *sampler.Spec) entry { return newEntry(s.Name, s.Doc, s.Source, s.Params) })},
 	{"tree", "the candidates' tree", entriesOf(tree.All, func(s *tree.Spec) entry { return newEntry(s.Name, s.Doc, s.Source, nil) })},
@@ -86,9 +86,9 @@ func newEntry(name, doc, source string, ps []registry.Param) entry {
 	e := entry{Name: name, Doc: doc, Source: source, Params: []entryParam{}}
 	for _, p := range ps {
 		q := entryParam{Name: p.Name, Doc: p.Doc, Default: p.Default}
-		q.Words, q.Range = choices(p)
-		if p.IsWord() {
-			q.Default = p.DefaultWord
+		q.Choices, q.Range = choices(p)
+		if p.IsString() {
+			q.Default = p.DefaultString
 		}
 		e.Params = append(e.Params, q)
 	}
@@ -167,8 +167,8 @@ func listKind(w io.Writer, r registered) {
 			t := newTable("PARAMETER", "DEFAULT", "RANGE", "WHAT IT IS")
 			for _, p := range e.Params {
 				within := p.Range
-				if p.Words != nil {
-					within = strings.Join(p.Words, ", ")
+				if p.Choices != nil {
+					within = strings.Join(p.Choices, ", ")
 				}
 				t.add(p.Name, p.Default, within, p.Doc)
 			}

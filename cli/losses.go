@@ -25,7 +25,7 @@ func newLosses(s streams) *cobra.Command {
 		Short: "List the losses, or describe one",
 		Long: `Without a name, losses prints one line per registered loss. With a name, or a
 spec text such as "softmax:tau=0.2", it prints the card of that loss: its
-parameters, its declared properties and what theory says of it. A composition is
+parameters, its declared properties and what theory says of it. A recipe is
 a loss with the candidates that it is meant for, under one name, such as
 sampled-softmax; its card says what it stands for and which scores minimise it.
 Its text sets parameters of either; where --candidates of another command names
@@ -43,16 +43,16 @@ JSON prints null for a smoothness or margin that is infinite.
 --plot draws the value and the gradient of the label against the label's lead over
 the other candidates, of one loss or of all, to a file .svg or .png.`,
 		Args:              arguments(0, 1),
-		ValidArgsFunction: completeSpecs("loss", "composition"),
+		ValidArgsFunction: completeSpecs("loss", "recipe"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var shown []losses.Bound
-			var r models.Resolved
+			var shown []losses.Loss
+			var r models.Choice
 			if len(args) > 0 {
 				var err error
 				if r, err = models.Resolve(args[0], "", 0); err != nil {
 					return usageError{err}
 				}
-				shown = []losses.Bound{r.Loss}
+				shown = []losses.Loss{r.Loss}
 			}
 			if cmd.Flags().Changed("plot") {
 				if asJSON {
@@ -64,8 +64,8 @@ the other candidates, of one loss or of all, to a file .svg or .png.`,
 				return listLosses(s.out, asJSON)
 			}
 			c := newCard(r.Loss)
-			if r.Composition != nil {
-				c.Composition = newComposed(r)
+			if r.Recipe != nil {
+				c.Recipe = newRecipeCard(r)
 			}
 			if asJSON {
 				return printJSON(s.out, c)
@@ -100,11 +100,11 @@ type card struct {
 	Support    string      `json:"gradient_support"`
 	Cost       string      `json:"cost_per_row"`
 
-	Composition *composed `json:"composition,omitempty"`
+	Recipe *recipeCard `json:"recipe,omitempty"`
 }
 
-// composed is what the registry says of a composition beside its loss.
-type composed struct {
+// composed is what the registry says of a recipe beside its loss.
+type recipeCard struct {
 	Name       string      `json:"name"`
 	Doc        string      `json:"doc"`
 	Source     string      `json:"source"`
@@ -113,15 +113,15 @@ type composed struct {
 	Minimiser  string      `json:"minimiser"` // "" where none is declared of these candidates
 	Order      string      `json:"population_order"`
 	Uniform    string      `json:"population_order_uniform_draws"`
-	Bound      []string    `json:"set_by_run"` // parameters of the loss that the data set decides
+	SetByRun   []string    `json:"set_by_run"` // parameters of the loss that the data set decides
 	Params     []cardParam `json:"params"`
 }
 
-func newComposed(r models.Resolved) *composed {
-	c := r.Composition
+func newRecipeCard(r models.Choice) *recipeCard {
+	c := r.Recipe
 	loss, candidates := r.Line()
-	p := &composed{Name: c.Name, Doc: c.Doc, Source: c.Source, Line: []string{"--loss", loss, "--candidates", candidates}, Candidates: candidates,
-		Order: losses.NoOrder.String(), Uniform: losses.NoOrder.String(), Bound: r.Bound(), Params: cardParams(c.Params, r.Values)}
+	p := &recipeCard{Name: c.Name, Doc: c.Doc, Source: c.Source, Line: []string{"--loss", loss, "--candidates", candidates}, Candidates: candidates,
+		Order: losses.NoOrder.String(), Uniform: losses.NoOrder.String(), SetByRun: r.SetByRun(), Params: cardParams(c.Params, r.Values)}
 	if r.Declared() {
 		p.Minimiser, p.Order, p.Uniform = c.Minimiser, c.Order.String(), c.OrderUniform.String()
 	}
@@ -132,9 +132,9 @@ func cardParams(ps []losses.Param, v losses.Values) []cardParam {
 	cs := []cardParam{}
 	for _, p := range ps {
 		q := cardParam{Name: p.Name, Doc: p.Doc}
-		q.Words, q.Range = choices(p)
-		if p.IsWord() {
-			q.Value, q.Default = v.Word(p.Name), p.DefaultWord
+		q.Choices, q.Range = choices(p)
+		if p.IsString() {
+			q.Value, q.Default = v.String(p.Name), p.DefaultString
 		} else {
 			q.Value, q.Default = v.Num(p.Name), p.Default
 		}
@@ -148,11 +148,11 @@ type cardParam struct {
 	Value   any      `json:"value"`
 	Default any      `json:"default"`
 	Range   string   `json:"range,omitempty"`
-	Words   []string `json:"choices,omitempty"`
+	Choices []string `json:"choices,omitempty"`
 	Doc     string   `json:"doc"`
 }
 
-func newCard(b losses.Bound) card {
+func newCard(b losses.Loss) card {
 	th := b.Theory()
 	c := card{
 		Name: b.Spec.Name, Spec: b.String(), Doc: b.Spec.Doc, Source: b.Spec.Source, Domain: b.Spec.Domain.String(),
@@ -182,8 +182,8 @@ func listLosses(w io.Writer, asJSON bool) error {
 	}
 	t.print(w, "")
 	fmt.Fprintln(w)
-	t = newTable("COMPOSITION", "LOSS", "CANDIDATES", "ORDER", "UNIFORM", "WHAT IT IS")
-	for _, c := range losses.Compositions() {
+	t = newTable("RECIPE", "LOSS", "CANDIDATES", "ORDER", "UNIFORM", "WHAT IT IS")
+	for _, c := range losses.Recipes() {
 		r, err := models.Resolve(c.Name, "", 0)
 		if err != nil {
 			return err
@@ -196,15 +196,15 @@ func listLosses(w io.Writer, asJSON bool) error {
 }
 
 func (c card) print(w io.Writer) {
-	if p := c.Composition; p != nil {
+	if p := c.Recipe; p != nil {
 		fmt.Fprintf(w, "%s: %s\n\n", p.Name, p.Doc)
 		minimiser := p.Minimiser
 		if minimiser == "" {
-			minimiser = "not declared: correction or hits are not the composition's own"
+			minimiser = "not declared: correction or hits are not the recipe's own"
 		}
 		facts := [][2]string{{"stands for", strings.Join(p.Line, " ")}, {"source", p.Source}, {"minimiser", minimiser}}
-		if len(p.Bound) > 0 {
-			facts = append(facts, [2]string{"set by run", strings.Join(p.Bound, ", ") + ", from its numbers of classes and draws; the card below has the value before they are known"})
+		if len(p.SetByRun) > 0 {
+			facts = append(facts, [2]string{"set by run", strings.Join(p.SetByRun, ", ") + ", from its numbers of classes and draws; the card below has the value before they are known"})
 		}
 		if p.Order != losses.NoOrder.String() {
 			facts = append(facts, [2]string{"order", p.Order + " in the scores for any draws, " + p.Uniform + " for uniform ones"})
@@ -244,21 +244,21 @@ func (c card) print(w io.Writer) {
 	t := newTable("PARAMETER", "VALUE", "DEFAULT", "RANGE", "WHAT IT IS")
 	for _, p := range c.Params {
 		within := p.Range
-		if p.Words != nil {
-			within = strings.Join(p.Words, ", ")
+		if p.Choices != nil {
+			within = strings.Join(p.Choices, ", ")
 		}
 		t.add(p.Name, p.Value, p.Default, within, p.Doc)
 	}
 	t.print(w, "  ")
 }
 
-// choices returns the words that a parameter takes, or else the range of what it
+// choices returns the strings that a parameter takes, or else the range of what it
 // takes.
 func choices(p losses.Param) (words []string, within string) {
 	switch {
-	case p.Words != nil:
-		return p.Words(), ""
-	case p.Free:
+	case p.Choices != nil:
+		return p.Choices(), ""
+	case p.AnyString:
 		return nil, "text without a comma"
 	}
 	return nil, rangeText(p.Min, p.Max)

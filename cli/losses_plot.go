@@ -24,7 +24,7 @@ const (
 
 // plotLosses draws the curves of bs, or of all losses at their default where
 // there are none, to a file.
-func plotLosses(w io.Writer, file string, bs []losses.Bound) error {
+func plotLosses(w io.Writer, file string, bs []losses.Loss) error {
 	if ext := strings.ToLower(filepath.Ext(file)); ext != ".svg" && ext != ".png" {
 		return usagef("--plot: %q ends neither in .svg nor in .png", file)
 	}
@@ -58,7 +58,7 @@ func plotLosses(w io.Writer, file string, bs []losses.Bound) error {
 }
 
 // curves returns the panel of one loss.
-func curves(b losses.Bound) (plot.Panel, error) {
+func curves(b losses.Loss) (plot.Panel, error) {
 	points, err := b.Curve(curveCandidates, curvePoints, -curveMargin, curveMargin)
 	if err != nil {
 		return plot.Panel{}, err

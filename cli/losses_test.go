@@ -49,7 +49,7 @@ func TestLossCard(t *testing.T) {
 		Name: "toy", Doc: "A toy", Source: "nobody, eq. 1",
 		Params: []losses.Param{
 			{Name: "tau", Doc: "temperature", Default: 1, Min: 0.01, Max: math.Inf(1)},
-			{Name: "mode", Doc: "how", DefaultWord: "plain", Words: losses.OneOf("plain", "odd")},
+			{Name: "mode", Doc: "how", DefaultString: "plain", Choices: losses.Enum("plain", "odd")},
 		},
 		Theory: func(v losses.Values) losses.Theory {
 			return losses.Theory{
@@ -59,7 +59,7 @@ func TestLossCard(t *testing.T) {
 				Margin: math.Inf(1), Support: losses.Support{Of: losses.NearTop, Reach: 2}, Cost: "O(K)",
 			}
 		},
-		New: func(losses.Values) graph.Rows { return graph.Rows{} },
+		New: func(losses.Values) graph.Analytic { return graph.Analytic{} },
 	}
 	v, err := registry.Parse(spec.Params, "tau=0.5,mode=odd")
 	require.NoError(t, err)
@@ -90,8 +90,8 @@ func TestLossCard(t *testing.T) {
 }
 
 // TestCardOfEveryComposition says what it stands for and what minimises it.
-func TestCardOfEveryComposition(t *testing.T) {
-	for _, c := range losses.Compositions() {
+func TestCardOfEveryRecipe(t *testing.T) {
+	for _, c := range losses.Recipes() {
 		code, out, stderr := execute(t, "losses", c.Name)
 		require.Equal(t, exitOK, code, stderr)
 		require.Contains(t, out, c.Minimiser)
@@ -99,17 +99,17 @@ func TestCardOfEveryComposition(t *testing.T) {
 		code, out, stderr = execute(t, "losses", c.Name, "--json")
 		require.Equal(t, exitOK, code, stderr)
 		var card struct {
-			Composition struct{ Name, Candidates, Minimiser string }
+			Recipe struct{ Name, Candidates, Minimiser string }
 		}
 		require.NoError(t, json.Unmarshal([]byte(out), &card))
-		require.Equal(t, c.Name, card.Composition.Name)
-		require.Equal(t, c.Minimiser, card.Composition.Minimiser)
+		require.Equal(t, c.Name, card.Recipe.Name)
+		require.Equal(t, c.Minimiser, card.Recipe.Minimiser)
 	}
 }
 
-// TestCompositionsAreTheirLines trains every composition by its name and by the line
+// TestCompositionsAreTheirLines trains every recipe by its name and by the line
 // that its card says it stands for: to the same bits.
-func TestCompositionsAreTheirLines(t *testing.T) {
+func TestRecipesAreTheirLines(t *testing.T) {
 	set, err := data.Load(data.Config{Source: "demo:users=60,items=70,per-user=8"})
 	require.NoError(t, err)
 	bits := func(loss, candidates string) (all [][]float32) {
@@ -126,7 +126,7 @@ func TestCompositionsAreTheirLines(t *testing.T) {
 		"neg:n=3", "neg:log-z=1", "gbce:n=16", "gbce:t=0.5,n=9", "gbce:beta=0.3", "nce:log-z=1", "nce:sampler=uniform", "bpr:weights=softmax, n = 4",
 		"infonce:tau=0.5", "sampled-softmax:correction=importance,smoothing=0.1,n=9", "hsm:kind=balanced", "class-softmax:k=7,tau=2", "ccl:sampler=in-batch",
 	}
-	for _, c := range losses.Compositions() {
+	for _, c := range losses.Recipes() {
 		texts = append(texts, c.Name)
 	}
 	for _, text := range texts {
@@ -134,12 +134,12 @@ func TestCompositionsAreTheirLines(t *testing.T) {
 			code, out, stderr := execute(t, "losses", text, "--json")
 			require.Equal(t, exitOK, code, stderr)
 			var card struct {
-				Composition struct {
+				Recipe struct {
 					Line []string `json:"stands_for"`
 				}
 			}
 			require.NoError(t, json.Unmarshal([]byte(out), &card))
-			line := card.Composition.Line
+			line := card.Recipe.Line
 			require.Len(t, line, 4)
 			require.Equal(t, []string{"--loss", "--candidates"}, []string{line[0], line[2]})
 			_, out, _ = execute(t, "losses", text)

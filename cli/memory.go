@@ -69,7 +69,7 @@ func (b budget) refuse(cfg train.Config, set *data.Dataset) error {
 // remedies returns changes of one flag that make the run fit, with their sizes.
 // Lazy updates are none: they save time, the optimizer's state is the same.
 func (b budget) remedies(cfg train.Config, set *data.Dataset) (fitting []string) {
-	filled := cfg.Filled()
+	filled := cfg.WithDefaults()
 	try := func(flag, path, value string) bool {
 		c := cfg
 		if err := c.Set(path, value); err != nil {

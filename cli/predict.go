@@ -210,7 +210,7 @@ type rankedItem struct {
 func predictions(set *data.Dataset, users []int, tops []models.Top, leftOut int) []prediction {
 	all := make([]prediction, len(users))
 	for i, u := range users {
-		all[i] = prediction{User: set.UserName(u), TrainingPairs: len(set.Train.Of(u)), LeftOut: leftOut, Items: []rankedItem{}}
+		all[i] = prediction{User: set.UserName(u), TrainingPairs: len(set.Train.ItemsOf(u)), LeftOut: leftOut, Items: []rankedItem{}}
 		for r, id := range tops[i].IDs {
 			all[i].Items = append(all[i].Items, rankedItem{set.ItemName(int(id)), tops[i].Scores[r]})
 		}

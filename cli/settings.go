@@ -37,7 +37,7 @@ var settings = []setting{
 	{flag: "temperature", path: "model.temperature", kind: "number", usage: "divides the scores before any loss; unless given 0.2 for cosine, but 1 for dot and for losses with a temperature of their own, such as softmax:tau=0.1"},
 	{flag: "bias", path: "model.bias", kind: "bool", usage: "train a bias per item"},
 	{flag: "init", path: "model.init", kind: "number", usage: "standard deviation of the first weights"},
-	{flag: "loss", path: "loss", kind: "loss", usage: "loss, such as softmax:smoothing=0.1, or composition, such as sampled-softmax:n=64, either with candidates as in sparsemax@sampled:n=64; see fenchel losses", complete: completeSpecs("loss", "composition")},
+	{flag: "loss", path: "loss", kind: "loss", usage: "loss, such as softmax:smoothing=0.1, or recipe, such as sampled-softmax:n=64, either with candidates as in sparsemax@sampled:n=64; see fenchel losses", complete: completeSpecs("loss", "recipe")},
 	{flag: "candidates", path: "candidates", kind: "text", usage: "classes that a row is scored against in training: what follows the @ of --loss", complete: completeSpecs("candidates")},
 	{flag: "solver", path: "train.solver", kind: "text", usage: "how a step is made", complete: completeSpecs("solver")},
 	{flag: "epochs", path: "train.epochs", kind: "n", usage: "passes over the data"},
@@ -110,7 +110,7 @@ func addConfigFlags(cmd *cobra.Command) *configFlags {
 // a zero value.
 func defaultTexts() map[string]string {
 	var tree map[string]any
-	must(yaml.Unmarshal([]byte(train.Config{}.Filled().String()), &tree))
+	must(yaml.Unmarshal([]byte(train.Config{}.WithDefaults().String()), &tree))
 	texts := map[string]string{}
 	var walk func(prefix string, tree map[string]any)
 	walk = func(prefix string, tree map[string]any) {
@@ -170,7 +170,7 @@ func (c *configFlags) config() (train.Config, error) {
 	}
 	if rated { // last: it goes into whichever optimizer was chosen
 		var err error
-		if cfg.Train.Optimizer, err = withRate(cfg.Filled().Train.Optimizer, rate); err != nil {
+		if cfg.Train.Optimizer, err = withRate(cfg.WithDefaults().Train.Optimizer, rate); err != nil {
 			return cfg, usagef("--%s: %w", rateFlag, err)
 		}
 	}

@@ -17,7 +17,7 @@ func init() { commands = append(commands, newStudy) }
 func newStudy(s streams) *cobra.Command {
 	var (
 		flags *configFlags
-		c     = whole.Config{}.Filled()
+		c     = whole.Config{}.WithDefaults()
 		texts []string
 		seeds = textValue{text: "0,1", kind: "n"}
 		out   outputFlags
@@ -67,7 +67,7 @@ those of train.`,
 	f.Var(&seeds, "seeds", "seeds of the comparison, such as 0,1,5 or 0-2")
 	out.add(cmd)
 	f.Lookup("out").Usage = "folder of the runs, " + report.HTMLFile + " and " + report.JSONFile + " (default one under " + runsFolder + ", by the data's name)"
-	must(cmd.RegisterFlagCompletionFunc("losses", completeSpecs("loss", "composition")))
+	must(cmd.RegisterFlagCompletionFunc("losses", completeSpecs("loss", "recipe")))
 	return cmd
 }
 

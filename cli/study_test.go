@@ -11,7 +11,7 @@ import (
 
 func TestStudyCommands(t *testing.T) {
 	dir := t.TempDir()
-	status, out, errs := execute(t, "consistency", "--loss", "softmax", "--loss", "rankmax", "--composition", "neg", "--draws", "2", "--out", dir)
+	status, out, errs := execute(t, "consistency", "--loss", "softmax", "--loss", "rankmax", "--recipe", "neg", "--draws", "2", "--out", dir)
 	require.Equal(t, exitOK, status, errs)
 	require.Contains(t, out, "neg, any q")
 	require.Contains(t, out, filepath.Join(dir, "report.html"))
@@ -40,7 +40,7 @@ func TestStudyCommands(t *testing.T) {
 
 	for _, args := range [][]string{
 		{"consistency", "--loss", "nope"},
-		{"consistency", "--composition", "hsm"},
+		{"consistency", "--recipe", "hsm"},
 		{"convergence", "--classes", "1"},
 		{"convergence", "--train-loss", "nope"},
 		{"complexity", "--steps", "-1"},

@@ -171,7 +171,7 @@ const runsFolder = "runs"
 // Without out it makes a new one under runsFolder.
 func runFolder(out string, cfg train.Config, set *data.Dataset) (string, error) {
 	if out == "" {
-		cfg = cfg.Filled()
+		cfg = cfg.WithDefaults()
 		parts := []string{set.Name, cfg.Model.Name, cfg.Loss}
 		if cfg.Loss == "" { // the solver's own
 			parts[2] = cfg.Train.Solver

@@ -52,7 +52,7 @@ func TestEpoch(t *testing.T) {
 					}
 					require.InDelta(t, 1, sum, 1e-6)
 					if task == "user" {
-						require.EqualValues(t, len(x.Of(int(u))), hi-lo)
+						require.EqualValues(t, len(x.ItemsOf(int(u))), hi-lo)
 					} else {
 						require.EqualValues(t, 1, hi-lo)
 					}
@@ -73,7 +73,7 @@ func TestEpoch(t *testing.T) {
 			slices.SortFunc(seen, func(a, b row) int { return int(a.user-b.user)*1000 + int(a.pos-b.pos) })
 			var want []row
 			for u := range x.Users() {
-				for _, i := range x.Of(u) {
+				for _, i := range x.ItemsOf(u) {
 					want = append(want, row{int32(u), i})
 				}
 			}

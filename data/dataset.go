@@ -15,7 +15,7 @@ import (
 // and items.
 //
 // Train, Valid and Test are never nil; a set that the source or the split does
-// not have has Len() 0, as [None] makes one. The fields are read only, and the methods
+// not have has Len() 0, as [Empty] makes one. The fields are read only, and the methods
 // are those of a dataset that Validate passes, as all that this package returns do.
 type Dataset struct {
 	Name         string // base name of the path, by EscapeID, or the demo's text
@@ -118,8 +118,8 @@ func (d *Dataset) Hash() string {
 	for _, part := range d.Parts() {
 		w.put(uint64(part.Len()))
 		for u := range part.users {
-			w.put(uint64(len(part.Of(u))))
-			for _, i := range part.Of(u) {
+			w.put(uint64(len(part.ItemsOf(u))))
+			for _, i := range part.ItemsOf(u) {
 				w.put(uint64(i))
 			}
 		}

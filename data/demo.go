@@ -46,21 +46,21 @@ func isDemo(source string) bool {
 	return source == "" || source == "demo" || strings.HasPrefix(source, "demo:")
 }
 
-// knob is one size of a Demo under its name.
-type knob struct {
+// namedSize is one size of a Demo under its name.
+type namedSize struct {
 	name string
 	p    *int
 }
 
-func (d *Demo) knobs() []knob {
-	return []knob{{"users", &d.Users}, {"items", &d.Items}, {"rank", &d.Rank}, {"per-user", &d.PerUser}}
+func (d *Demo) sizes() []namedSize {
+	return []namedSize{{"users", &d.Users}, {"items", &d.Items}, {"rank", &d.Rank}, {"per-user", &d.PerUser}}
 }
 
-// filled returns d with its defaults in place.
-func (d Demo) filled() Demo {
+// withDefaults returns d with its defaults in place.
+func (d Demo) withDefaults() Demo {
 	def := demoDefaults()
-	from := def.knobs()
-	for k, to := range d.knobs() {
+	from := def.sizes()
+	for k, to := range d.sizes() {
 		if *to.p == 0 {
 			*to.p = *from[k].p
 		}
@@ -84,7 +84,7 @@ func ParseDemo(text string) (Demo, error) {
 	}
 	a, err := parseArgs(rest)
 	if err == nil {
-		for _, k := range d.knobs() {
+		for _, k := range d.sizes() {
 			def := uint64(*k.p)
 			x, e := a.Uint(k.name, def)
 			if e == nil && (x == 0 || x > math.MaxInt32) {
@@ -111,11 +111,11 @@ func ParseDemo(text string) (Demo, error) {
 
 // String returns the canonical text: the settings that differ from the default.
 func (d Demo) String() string {
-	d = d.filled()
+	d = d.withDefaults()
 	def := demoDefaults()
 	var parts []string
-	from := def.knobs()
-	for k, to := range d.knobs() {
+	from := def.sizes()
+	for k, to := range d.sizes() {
 		if *to.p != *from[k].p {
 			parts = append(parts, to.name+"="+strconv.Itoa(*to.p))
 		}
@@ -131,9 +131,9 @@ func (d Demo) String() string {
 
 // Validate reports all faults of the sizes.
 func (d Demo) Validate() error {
-	d = d.filled()
+	d = d.withDefaults()
 	var faults []error
-	for _, k := range d.knobs() {
+	for _, k := range d.sizes() {
 		if *k.p < 1 || *k.p > math.MaxInt32 {
 			faults = append(faults, fmt.Errorf("data: demo: %s=%d is outside [1, %d]", k.name, *k.p, math.MaxInt32))
 		}
@@ -203,7 +203,7 @@ func (d Demo) Generate() (*Dataset, error) {
 	if err := d.Validate(); err != nil {
 		return nil, err
 	}
-	d = d.filled()
+	d = d.withDefaults()
 	g := newGenerator(d)
 	ptr := make([]int, 1, d.Users+1)
 	var item []int32
@@ -217,7 +217,7 @@ func (d Demo) Generate() (*Dataset, error) {
 	if err != nil {
 		return nil, err
 	}
-	none, err := None(d.Users, d.Items)
+	none, err := Empty(d.Users, d.Items)
 	if err != nil {
 		return nil, err
 	}

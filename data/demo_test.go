@@ -112,14 +112,14 @@ func TestDemoExhaustsTheCatalogue(t *testing.T) {
 	require.NoError(t, err)
 	most := 0
 	for u := range d.Users {
-		n := len(d.Train.Of(u))
+		n := len(d.Train.ItemsOf(u))
 		require.True(t, 5 <= n && n <= 15)
 		most = max(most, n)
 	}
 	require.Equal(t, 15, most)
 	one, err := Demo{Users: 1, Items: 1, Rank: 1, PerUser: 1, Seed: 1}.Generate()
 	require.NoError(t, err)
-	require.Equal(t, []int32{0}, one.Train.Of(0))
+	require.Equal(t, []int32{0}, one.Train.ItemsOf(0))
 }
 
 // recall returns the mean share of each user's test items among the 20 of
@@ -128,12 +128,12 @@ func recall(d *Dataset, scores func(dst []float32, u int)) float64 {
 	s := make([]float32, d.Items)
 	sum, n := 0.0, 0
 	for u := range d.Users {
-		test := d.Test.Of(u)
+		test := d.Test.ItemsOf(u)
 		if len(test) == 0 {
 			continue
 		}
 		scores(s, u)
-		for _, seen := range [][]int32{d.Train.Of(u), d.Valid.Of(u)} {
+		for _, seen := range [][]int32{d.Train.ItemsOf(u), d.Valid.ItemsOf(u)} {
 			for _, i := range seen {
 				s[i] = float32(math.Inf(-1))
 			}

@@ -25,7 +25,7 @@ func TestFromEvents(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"ann", "bob"}, d.UserIDs)
 	require.Equal(t, []string{"Alien", "Heat", "Up"}, d.ItemIDs)
-	require.Equal(t, []int32{2}, d.Test.Of(0), "Up is ann's last, by time")
+	require.Equal(t, []int32{2}, d.Test.ItemsOf(0), "Up is ann's last, by time")
 	require.Equal(t, 1, d.TimeDecimals)
 	require.NotNil(t, d.Train.Value())
 	genre, err := d.Classes().Field("genre")

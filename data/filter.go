@@ -76,7 +76,7 @@ func (f Filter) Apply(d *Dataset) (*Dataset, error) {
 			if x.Len() > 0 && x.value == nil {
 				return nil, fmt.Errorf("data: filter %s: %s has no ratings in %s", f, d.Name, partNames[p])
 			}
-			sets[p] = x.Where(func(p int) bool { return float64(x.value[p]) >= *f.MinRating })
+			sets[p] = x.Filter(func(p int) bool { return float64(x.value[p]) >= *f.MinRating })
 		}
 	}
 	// Peel until nothing falls: dropping a user may undo an item, and back. Where
@@ -87,7 +87,7 @@ func (f Filter) Apply(d *Dataset) (*Dataset, error) {
 		userCount, itemCount := make([]int32, d.Users), make([]int32, d.Items)
 		for _, x := range sets {
 			for u := range d.Users {
-				userCount[u] += int32(len(x.Of(u)))
+				userCount[u] += int32(len(x.ItemsOf(u)))
 			}
 			for i, n := range x.ItemCounts() {
 				itemCount[i] += n
@@ -97,7 +97,7 @@ func (f Filter) Apply(d *Dataset) (*Dataset, error) {
 		dropped := 0
 		for s, x := range sets {
 			u := 0
-			sets[s] = x.Where(func(p int) bool {
+			sets[s] = x.Filter(func(p int) bool {
 				for p >= x.ptr[u+1] {
 					u++
 				}

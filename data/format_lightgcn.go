@@ -131,7 +131,7 @@ func writeLightGCN(w *bufio.Writer, _ *Dataset, x *Interactions) error {
 	var buf []byte
 	for u := range x.Users() {
 		buf = strconv.AppendInt(buf[:0], int64(u), 10)
-		for _, i := range x.Of(u) {
+		for _, i := range x.ItemsOf(u) {
 			buf = append(buf, ' ')
 			buf = strconv.AppendInt(buf, int64(i), 10)
 		}

@@ -131,8 +131,8 @@ func FromPairs(users, items int, user, item []int32, value []float32, time []int
 	return x, duplicates, nil
 }
 
-// None returns the set without pairs.
-func None(users, items int) (*Interactions, error) {
+// Empty returns the set without pairs.
+func Empty(users, items int) (*Interactions, error) {
 	x, _, err := FromPairs(users, items, nil, nil, nil, nil)
 	return x, err
 }
@@ -171,9 +171,9 @@ func (x *Interactions) Items() int { return x.items }
 // Len returns the number of pairs.
 func (x *Interactions) Len() int { return len(x.item) }
 
-// Of returns the items of user u, strictly increasing. It panics unless u is in
+// ItemsOf returns the items of user u, strictly increasing. It panics unless u is in
 // [0,Users()).
-func (x *Interactions) Of(u int) []int32 { return x.item[x.ptr[u]:x.ptr[u+1]:x.ptr[u+1]] }
+func (x *Interactions) ItemsOf(u int) []int32 { return x.item[x.ptr[u]:x.ptr[u+1]:x.ptr[u+1]] }
 
 // Ptr returns the row pointers, [Users()+1]: user u owns the pairs Ptr()[u] to
 // Ptr()[u+1].
@@ -191,7 +191,7 @@ func (x *Interactions) Time() []int64 { return x.time }
 
 // Has reports whether user u has item i. It panics unless u is in [0,Users()).
 func (x *Interactions) Has(u int, i int32) bool {
-	_, ok := slices.BinarySearch(x.Of(u), i)
+	_, ok := slices.BinarySearch(x.ItemsOf(u), i)
 	return ok
 }
 
@@ -243,8 +243,8 @@ func (x *Interactions) Transpose() *Interactions {
 	return t
 }
 
-// Where returns the pairs p with keep(p).
-func (x *Interactions) Where(keep func(p int) bool) *Interactions {
+// Filter returns the pairs p with keep(p).
+func (x *Interactions) Filter(keep func(p int) bool) *Interactions {
 	y := &Interactions{users: x.users, items: x.items, ptr: make([]int, x.users+1)}
 	// Non-nil even when empty: "has values" is a fact of the source.
 	if x.value != nil {
@@ -274,7 +274,7 @@ func (x *Interactions) Where(keep func(p int) bool) *Interactions {
 // minus returns x without the pairs of y, which has the same shape.
 func (x *Interactions) minus(y *Interactions) *Interactions {
 	u := 0
-	return x.Where(func(p int) bool {
+	return x.Filter(func(p int) bool {
 		for p >= x.ptr[u+1] {
 			u++
 		}
@@ -302,7 +302,7 @@ func union(sets ...*Interactions) (*Interactions, error) {
 	}
 	for _, s := range sets {
 		for u := range s.users {
-			for range s.Of(u) {
+			for range s.ItemsOf(u) {
 				user = append(user, int32(u))
 			}
 		}

@@ -113,8 +113,8 @@ func TestTransposeAndCounts(t *testing.T) {
 		requireCSR(t, y)
 		require.Equal(t, x.Len(), y.Len())
 		for i, n := range x.ItemCounts() {
-			require.Len(t, y.Of(i), int(n))
-			for _, u := range y.Of(i) {
+			require.Len(t, y.ItemsOf(i), int(n))
+			for _, u := range y.ItemsOf(i) {
 				require.True(t, x.Has(int(u), int32(i)))
 			}
 		}
@@ -169,6 +169,6 @@ func TestFromCSRRefuses(t *testing.T) {
 func TestOfIsClipped(t *testing.T) {
 	x, err := FromCSR(2, 3, []int{0, 1, 2}, []int32{0, 2}, nil, nil)
 	require.NoError(t, err)
-	_ = append(x.Of(0), 1)
-	require.Equal(t, []int32{2}, x.Of(1))
+	_ = append(x.ItemsOf(0), 1)
+	require.Equal(t, []int32{2}, x.ItemsOf(1))
 }

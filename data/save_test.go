@@ -58,12 +58,12 @@ func TestRoundTrip(t *testing.T) {
 					got := back.Parts()[p]
 					require.Equal(rt, part.Len(), got.Len(), part.Name)
 					for u := range d.Users {
-						if len(part.Of(u)) == 0 {
+						if len(part.ItemsOf(u)) == 0 {
 							continue
 						}
 						v, err := back.UserIndex(d.UserName(u))
 						require.NoError(rt, err)
-						for k, i := range part.Of(u) {
+						for k, i := range part.ItemsOf(u) {
 							j, err := back.ItemIndex(d.ItemName(int(i)))
 							require.NoError(rt, err)
 							require.True(rt, got.Has(v, int32(j)))

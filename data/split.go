@@ -245,7 +245,7 @@ func fractionText(f [3]float64) string {
 
 // partition divides x by the part, 0 to 2, of each pair.
 func partition(x *Interactions, part []uint8) (train, valid, test *Interactions) {
-	pick := func(k uint8) *Interactions { return x.Where(func(p int) bool { return part[p] == k }) }
+	pick := func(k uint8) *Interactions { return x.Filter(func(p int) bool { return part[p] == k }) }
 	return pick(0), pick(1), pick(2)
 }
 

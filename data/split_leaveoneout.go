@@ -51,7 +51,7 @@ func (l leaveOneOut) Split(d *Dataset) (train, valid, test *Interactions, err er
 	}
 	part := make([]uint8, all.Len())
 	for u := range all.Users() {
-		lo, m := all.ptr[u], len(all.Of(u))
+		lo, m := all.ptr[u], len(all.ItemsOf(u))
 		if m < 2 {
 			continue
 		}
@@ -74,7 +74,7 @@ func (l leaveOneOut) Split(d *Dataset) (train, valid, test *Interactions, err er
 func (l leaveOneOut) Notes(train, valid, test *Interactions) []string {
 	drawn, of := 0, 0
 	for u := range test.users {
-		if len(test.Of(u)) == 0 {
+		if len(test.ItemsOf(u)) == 0 {
 			continue
 		}
 		of++
@@ -84,7 +84,7 @@ func (l leaveOneOut) Notes(train, valid, test *Interactions) []string {
 		}
 		last, tied := test.time[test.ptr[u]], false
 		for _, x := range []*Interactions{valid, train} {
-			if len(x.Of(u)) > 0 {
+			if len(x.ItemsOf(u)) > 0 {
 				_, most := x.span(x.ptr[u], x.ptr[u+1])
 				tied = tied || most == last
 				last = most

@@ -21,7 +21,7 @@ func drawDataset(t *rapid.T, givenSplits bool) *Dataset {
 	}
 	x, _, err := FromPairs(p.users, p.items, p.user, p.item, p.value, p.time)
 	require.NoError(t, err)
-	none, err := None(p.users, p.items)
+	none, err := Empty(p.users, p.items)
 	require.NoError(t, err)
 	d := &Dataset{Name: "drawn", Users: p.users, Items: p.items, Train: x, Valid: none, Test: none}
 	if givenSplits {
@@ -136,10 +136,10 @@ func TestRatioSeed(t *testing.T) {
 	require.NotEqual(t, one.Item(), split("ratio:0.5,0,0.5,seed=2", d).Item())
 	more, err := FromCSR(2, 100, []int{0, 100, 101}, append(append([]int32{}, d.Train.Item()...), 7), nil, nil)
 	require.NoError(t, err)
-	none, err := None(2, 100)
+	none, err := Empty(2, 100)
 	require.NoError(t, err)
 	two := split("ratio:0.5,0,0.5,seed=1", &Dataset{Users: 2, Items: 100, Train: more, Valid: none, Test: none})
-	require.Equal(t, one.Of(0), two.Of(0))
+	require.Equal(t, one.ItemsOf(0), two.ItemsOf(0))
 }
 
 func oneUser(t *testing.T, m int, time []int64) *Dataset {
@@ -149,7 +149,7 @@ func oneUser(t *testing.T, m int, time []int64) *Dataset {
 	}
 	x, err := FromCSR(1, m, []int{0, m}, item, nil, time)
 	require.NoError(t, err)
-	none, err := None(1, m)
+	none, err := Empty(1, m)
 	require.NoError(t, err)
 	return &Dataset{Name: "one", Users: 1, Items: m, Train: x, Valid: none, Test: none}
 }
@@ -159,14 +159,14 @@ func TestLeaveOneOut(t *testing.T) {
 	require.NoError(t, err)
 	train, valid, test, err := s.Split(oneUser(t, 4, []int64{30, 10, 40, 20}))
 	require.NoError(t, err)
-	require.Equal(t, []int32{1, 3}, train.Of(0))
-	require.Equal(t, []int32{0}, valid.Of(0))
-	require.Equal(t, []int32{2}, test.Of(0))
+	require.Equal(t, []int32{1, 3}, train.ItemsOf(0))
+	require.Equal(t, []int32{0}, valid.ItemsOf(0))
+	require.Equal(t, []int32{2}, test.ItemsOf(0))
 	train, valid, test, err = s.Split(oneUser(t, 2, []int64{5, 1}))
 	require.NoError(t, err)
-	require.Equal(t, []int32{1}, train.Of(0))
+	require.Equal(t, []int32{1}, train.ItemsOf(0))
 	require.Zero(t, valid.Len())
-	require.Equal(t, []int32{0}, test.Of(0))
+	require.Equal(t, []int32{0}, test.ItemsOf(0))
 	// All at one moment: the lot must not favour one end of the catalogue.
 	last := map[int32]bool{}
 	for seed := range 40 {
@@ -174,7 +174,7 @@ func TestLeaveOneOut(t *testing.T) {
 		require.NoError(t, err)
 		_, _, test, err := s.Split(oneUser(t, 5, make([]int64, 5)))
 		require.NoError(t, err)
-		last[test.Of(0)[0]] = true
+		last[test.ItemsOf(0)[0]] = true
 	}
 	require.Len(t, last, 5)
 }
@@ -186,8 +186,8 @@ func TestLeaveOneOutWithinASecond(t *testing.T) {
 	for seed := range 20 {
 		d, err := Load(Config{Source: file, Split: fmt.Sprintf("leave-one-out:seed=%d", seed)})
 		require.NoError(t, err)
-		require.Equal(t, "10", d.ItemName(int(d.Test.Of(0)[0])))
-		require.Equal(t, "13", d.ItemName(int(d.Valid.Of(0)[0])))
+		require.Equal(t, "10", d.ItemName(int(d.Test.ItemsOf(0)[0])))
+		require.Equal(t, "13", d.ItemName(int(d.Valid.ItemsOf(0)[0])))
 	}
 }
 
@@ -197,9 +197,9 @@ func TestTimeSplit(t *testing.T) {
 	// Sorted 1 2 3 4 5 6 7 7: the cuts are the moments 5 and 7.
 	train, valid, test, err := s.Split(oneUser(t, 8, []int64{7, 1, 6, 2, 5, 3, 7, 4}))
 	require.NoError(t, err)
-	require.Equal(t, []int32{1, 3, 5, 7}, train.Of(0))
-	require.Equal(t, []int32{2, 4}, valid.Of(0))
-	require.Equal(t, []int32{0, 6}, test.Of(0))
+	require.Equal(t, []int32{1, 3, 5, 7}, train.ItemsOf(0))
+	require.Equal(t, []int32{2, 4}, valid.ItemsOf(0))
+	require.Equal(t, []int32{0, 6}, test.ItemsOf(0))
 	_, _, _, err = s.Split(oneUser(t, 3, nil))
 	require.ErrorContains(t, err, "no timestamps")
 	_, err = ApplySplit(oneUser(t, 3, []int64{1, 1, 1}), s)
@@ -245,7 +245,7 @@ func TestEqualTimesAreCounted(t *testing.T) {
 	x, err := FromCSR(5, 4, []int{0, 4, 8, 12, 14, 15}, []int32{0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 0}, nil,
 		[]int64{1, 2, 3, 3, 1, 2, 2, 3, 1, 1, 2, 3, 7, 7, 5})
 	require.NoError(t, err)
-	none, err := None(5, 4)
+	none, err := Empty(5, 4)
 	require.NoError(t, err)
 	d := &Dataset{Name: "ties", Users: 5, Items: 4, Train: x, Valid: none, Test: none}
 	for text, want := range map[string][]string{
@@ -336,7 +336,7 @@ func TestFilter(t *testing.T) {
 		for p, part := range e.Parts() {
 			requireCSR(t, part.Interactions)
 			for u := range e.Users {
-				for _, i := range part.Of(u) {
+				for _, i := range part.ItemsOf(u) {
 					old := cell{int32(atoi(t, e.UserName(u))), int32(atoi(t, e.ItemName(int(i))))}
 					require.True(t, want[old])
 					require.True(t, d.Parts()[p].Has(int(old.u), old.i), "pair changed its set")
@@ -358,7 +358,7 @@ func atoi(t require.TestingT, s string) int {
 func TestFilterMinRating(t *testing.T) {
 	x, err := FromCSR(3, 3, []int{0, 2, 3, 4}, []int32{0, 1, 1, 2}, []float32{1, 4, 3.5, 5}, nil)
 	require.NoError(t, err)
-	none, err := None(3, 3)
+	none, err := Empty(3, 3)
 	require.NoError(t, err)
 	d := &Dataset{Name: "rated", Users: 3, Items: 3, Train: x, Valid: none, Test: none}
 	e, err := Filter{MinRating: new(4.0)}.Apply(d)

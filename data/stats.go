@@ -48,7 +48,7 @@ func (d *Dataset) Describe() Stats {
 	user, item := make([]int, d.Users), make([]int, d.Items)
 	for _, part := range d.Parts() {
 		for u := range user {
-			user[u] += len(part.Of(u))
+			user[u] += len(part.ItemsOf(u))
 		}
 		for i, n := range part.ItemCounts() {
 			item[i] += int(n)
@@ -56,7 +56,7 @@ func (d *Dataset) Describe() Stats {
 	}
 	inTrain := d.Train.ItemCounts()
 	for u, n := range user {
-		if m := len(d.Train.Of(u)); m == 0 && n > 0 {
+		if m := len(d.Train.ItemsOf(u)); m == 0 && n > 0 {
 			s.ColdUsers++
 		}
 	}

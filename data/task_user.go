@@ -8,7 +8,7 @@ func init() {
 			x := d.Train
 			e := &Examples{Context: d.Contexts(), Targets: Targets{Ptr: []int32{0}, Class: x.item}, Seen: "history"}
 			for u := range x.users {
-				if len(x.Of(u)) > 0 {
+				if len(x.ItemsOf(u)) > 0 {
 					e.Row = append(e.Row, int32(u))
 					e.Targets.Ptr = append(e.Targets.Ptr, int32(x.ptr[u+1]))
 				}

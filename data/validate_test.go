@@ -104,7 +104,7 @@ func (wrongSplit) String() string { return "wrong" }
 
 func TestWrongSplitter(t *testing.T) {
 	d := handMade(t)
-	other, err := None(2, 2)
+	other, err := Empty(2, 2)
 	require.NoError(t, err)
 	for want, s := range map[string]wrongSplit{
 		"test is nil":                     {d.Train, d.Valid, nil},

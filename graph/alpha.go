@@ -44,26 +44,26 @@ func repeatBody[T Float](dst []T, in []any) error {
 	return nil
 }
 
-// PosLog returns log x where x > 0 and 0 elsewhere; the gradient is 1/x and 0.
-func PosLog(x *gorgonia.Node) (*gorgonia.Node, error) {
-	return unary("poslog", x, func(x float64) float64 {
+// LogPositive returns log x where x > 0 and 0 elsewhere; the gradient is 1/x and 0.
+func LogPositive(x *gorgonia.Node) (*gorgonia.Node, error) {
+	return unary("logpositive", x, func(x float64) float64 {
 		if x <= 0 {
 			return 0
 		}
 		return math.Log(x) // of a NaN too
-	}, func(e *Expr, x, _, g node) node { return e.N(Mul(g, e.N(PosPow(x, -1)))) })
+	}, func(e *Expr, x, _, g node) node { return e.N(Mul(g, e.N(PowPositive(x, -1)))) })
 }
 
-// PosPowBy returns [x]₊^q with an exponent q [B] for each row of x [B,K]: x^q
+// PowPositiveBy returns [x]₊^q with an exponent q [B] for each row of x [B,K]: x^q
 // where x > 0 and 0 elsewhere. The derivatives are q[x]₊^{q−1} and [x]₊^q log x.
-func PosPowBy(x, q *gorgonia.Node) (*gorgonia.Node, error) {
-	return perRow("pospowby", posPowBy[float32], posPowBy[float64], x, q, func(e *Expr, x, q, y, g node) (node, node) {
-		slope := e.N(MulRow(e.N(PosPowBy(x, e.N(Shift(q, -1)))), q))
-		return e.N(Mul(g, slope)), e.N(RowDot(g, e.N(Mul(y, e.N(PosLog(x))))))
+func PowPositiveBy(x, q *gorgonia.Node) (*gorgonia.Node, error) {
+	return perRow("powpositiveby", powPositiveBy[float32], powPositiveBy[float64], x, q, func(e *Expr, x, q, y, g node) (node, node) {
+		slope := e.N(MulRow(e.N(PowPositiveBy(x, e.N(AddScalar(q, -1)))), q))
+		return e.N(Mul(g, slope)), e.N(RowDot(g, e.N(Mul(y, e.N(LogPositive(x))))))
 	})
 }
 
-func posPowBy[T Float](dst, x []T, q T) {
+func powPositiveBy[T Float](dst, x []T, q T) {
 	for k, v := range x {
 		dst[k] = 0
 		if !(v <= 0) { // a NaN too
@@ -90,12 +90,12 @@ func ThresholdBy(z, alpha *gorgonia.Node) (*gorgonia.Node, error) {
 		f32: thresholdByBody[float32](k), f64: thresholdByBody[float64](k),
 		diff: func(in gorgonia.Nodes, xi, g node) (gorgonia.Nodes, error) {
 			var e Expr
-			z, a := e.N(Unmask(in[0], 0)), e.N(Shift(in[1], -1))
+			z, a := e.N(FillMasked(in[0], 0)), e.N(AddScalar(in[1], -1))
 			d := e.N(SubRow(e.N(MulRow(in[0], a)), xi))
 			q := e.N(Pow(a, -1))
-			u := e.N(PosPowBy(d, e.N(Shift(q, -1))))
+			u := e.N(PowPositiveBy(d, e.N(AddScalar(q, -1))))
 			share := e.N(Div(g, e.N(RowSum(u))))
-			entropy := e.N(RowDot(e.N(PosPowBy(d, q)), e.N(PosLog(d))))
+			entropy := e.N(RowDot(e.N(PowPositiveBy(d, q)), e.N(LogPositive(d))))
 			byAlpha := e.N(Sub(e.N(RowDot(u, z)), e.N(Mul(entropy, q))))
 			return e.grads(e.N(MulRow(u, e.N(Mul(share, a)))), e.N(Mul(share, byAlpha)))
 		}}, z, alpha)

@@ -355,9 +355,9 @@ func classNodes(e *Expr, name string, in gorgonia.Nodes, n int, work node, c32 *
 		}
 	}
 	grads := make(gorgonia.Nodes, len(in))
-	grads[0] = e.N(apply(spec{name: name + " dH", shape: in[0].Shape(), live: live(0),
-		hand32: func() ([]float32, Gradient[float32]) { return c32.dh, Gradient[float32]{} },
-		hand64: func() ([]float64, Gradient[float64]) { return c64.dh, Gradient[float64]{} }}, work))
+	grads[0] = e.N(apply(spec{name: name + " dH", shape: in[0].Shape(), onKept: live(0),
+		borrowed32: func() ([]float32, Gradient[float32]) { return c32.dh, Gradient[float32]{} },
+		borrowed64: func() ([]float64, Gradient[float64]) { return c64.dh, Gradient[float64]{} }}, work))
 	for i := 1; i < n; i++ {
 		grads[i] = e.N(rowsNode(name+[]string{"", " dW", " dBias"}[i], &c32.out[i], &c64.out[i], live(i), left[float32], left[float64], work))
 	}

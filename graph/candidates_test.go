@@ -123,7 +123,7 @@ func newCandidateGraph[T Float](t *testing.T, c candidateCase) *candidateGraph[T
 	var e Expr
 	flat := e.N(Reshape(g.z, m))
 	g.cost = e.N(Add(
-		e.N(Sum(e.N(Mul(e.N(Tanh(e.N(Unmask(flat, 0)))), u)))),
+		e.N(Sum(e.N(Mul(e.N(Tanh(e.N(FillMasked(flat, 0)))), u)))),
 		e.N(Sum(e.N(Square(g.z2))))))
 	require.NoError(t, e.Err)
 	return g

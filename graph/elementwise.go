@@ -79,9 +79,9 @@ func times[T Float](c float64) func(dst, x []T) {
 	}
 }
 
-// Shift returns x + c.
-func Shift(x *gorgonia.Node, c float64) (*gorgonia.Node, error) {
-	return unary("shift", x, func(x float64) float64 { return x + c },
+// AddScalar returns x + c.
+func AddScalar(x *gorgonia.Node, c float64) (*gorgonia.Node, error) {
+	return unary("addscalar", x, func(x float64) float64 { return x + c },
 		func(_ *Expr, _, _, g node) node { return g })
 }
 
@@ -102,7 +102,7 @@ func Log(x *gorgonia.Node) (*gorgonia.Node, error) {
 
 // Log1p returns ln(1+x).
 func Log1p(x *gorgonia.Node) (*gorgonia.Node, error) {
-	return unary("log1p", x, math.Log1p, func(e *Expr, x, _, g node) node { return e.N(Div(g, e.N(Shift(x, 1)))) })
+	return unary("log1p", x, math.Log1p, func(e *Expr, x, _, g node) node { return e.N(Div(g, e.N(AddScalar(x, 1)))) })
 }
 
 // Square returns x².
@@ -140,14 +140,14 @@ func Sign(x *gorgonia.Node) (*gorgonia.Node, error) {
 // Tanh returns tanh x.
 func Tanh(x *gorgonia.Node) (*gorgonia.Node, error) {
 	return unary("tanh", x, math.Tanh, func(e *Expr, _, y, g node) node {
-		return e.N(Mul(g, e.N(Shift(e.N(Neg(e.N(Square(y)))), 1)))) // 1 − y²
+		return e.N(Mul(g, e.N(AddScalar(e.N(Neg(e.N(Square(y)))), 1)))) // 1 − y²
 	})
 }
 
 // Atan returns arctan x.
 func Atan(x *gorgonia.Node) (*gorgonia.Node, error) {
 	return unary("atan", x, math.Atan, func(e *Expr, x, _, g node) node {
-		return e.N(Div(g, e.N(Shift(e.N(Square(x)), 1))))
+		return e.N(Div(g, e.N(AddScalar(e.N(Square(x)), 1))))
 	})
 }
 
@@ -173,14 +173,14 @@ func sigmoid(x float64) float64 {
 }
 
 // Relu returns max(x, 0), with gradient 0 at and below the kink.
-func Relu(x *gorgonia.Node) (*gorgonia.Node, error) { return PosPow(x, 1) }
+func Relu(x *gorgonia.Node) (*gorgonia.Node, error) { return PowPositive(x, 1) }
 
-// PosPow returns [x]₊^q: x^q where x > 0 and 0 elsewhere, for any q. q = 0 is
+// PowPositive returns [x]₊^q: x^q where x > 0 and 0 elsewhere, for any q. q = 0 is
 // the indicator of x > 0, which has no gradient; q = 1 is the rectifier. The
 // derivative is q[x]₊^{q−1}, hence 0 at and below the kink.
-func PosPow(x *gorgonia.Node, q float64) (*gorgonia.Node, error) {
+func PowPositive(x *gorgonia.Node, q float64) (*gorgonia.Node, error) {
 	if math.IsNaN(q) || math.IsInf(q, 0) {
-		return nil, fmt.Errorf("graph: pospow: exponent %g is not finite", q)
+		return nil, fmt.Errorf("graph: powpositive: exponent %g is not finite", q)
 	}
 	pow := power(q)
 	f := func(x float64) float64 {
@@ -190,10 +190,10 @@ func PosPow(x *gorgonia.Node, q float64) (*gorgonia.Node, error) {
 		return pow(x) // of a NaN too
 	}
 	if q == 0 {
-		return unary("pospow", x, f, nil)
+		return unary("powpositive", x, f, nil)
 	}
-	return unary("pospow", x, f, func(e *Expr, x, _, g node) node {
-		return e.N(Mul(g, e.N(Scale(e.N(PosPow(x, q-1)), q))))
+	return unary("powpositive", x, f, func(e *Expr, x, _, g node) node {
+		return e.N(Mul(g, e.N(Scale(e.N(PowPositive(x, q-1)), q))))
 	})
 }
 
@@ -242,10 +242,10 @@ func Clamp(x *gorgonia.Node, lo, hi float64) (*gorgonia.Node, error) {
 		})
 }
 
-// Unmask returns x with c in place of −Inf, where the gradient is 0: how a
+// FillMasked returns x with c in place of −Inf, where the gradient is 0: how a
 // masked candidate is kept out of functions that are not 0 at −Inf.
-func Unmask(x *gorgonia.Node, c float64) (*gorgonia.Node, error) {
-	return unary("unmask", x, func(x float64) float64 {
+func FillMasked(x *gorgonia.Node, c float64) (*gorgonia.Node, error) {
+	return unary("fillmasked", x, func(x float64) float64 {
 		if math.IsInf(x, -1) {
 			return c
 		}

@@ -17,7 +17,7 @@ func Example() {
 
 	var e graph.Expr // keeps the first error
 	z := e.N(graph.MatMul(h, w, false, true))
-	loss := e.N(graph.Sub(e.N(graph.LogSumExp(z)), e.N(graph.Dot(z, targets))))
+	loss := e.N(graph.Sub(e.N(graph.LogSumExp(z)), e.N(graph.TargetDot(z, targets))))
 	cost := e.N(graph.MeanRows(loss, targets))
 	if e.Err != nil {
 		log.Fatal(e.Err)

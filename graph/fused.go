@@ -24,7 +24,7 @@ func (s *fusedState) linear() linear[float32] {
 		s.derived = true
 		s.wants(true)
 		g := &fusedGrad{fusedState: s}
-		return linearDerivative[float32]{g.wants, g.ask, g.backward, g.scratch, g.hand}
+		return linearDerivative[float32]{g.wants, g.ask, g.backward, g.scratch, g.lend}
 	}}
 }
 
@@ -72,10 +72,10 @@ func (g *fusedGrad) wants(all bool) {
 	g.want, g.rows = [3]bool{all, all, all && g.n == 3}, [3]bool{}
 }
 
-func (g *fusedGrad) ask(i int, sole bool) {
+func (g *fusedGrad) ask(i int, onlyReader bool) {
 	g.want[i] = true
 	g.ws.Budget = keepBytes
-	g.rows[i] = sole && i > 0
+	g.rows[i] = onlyReader && i > 0
 }
 
 // scratch is what backward makes beside the workspace: the gradients asked for, as
@@ -108,7 +108,7 @@ func (g *fusedGrad) backward(_ []float32, in []any) error {
 	return g.loss.Backward(&g.ws, &g.x, vec[float32](in[len(in)-1]), &g.out)
 }
 
-func (g *fusedGrad) hand(i int) ([]float32, Gradient[float32]) {
+func (g *fusedGrad) lend(i int) ([]float32, Gradient[float32]) {
 	switch i {
 	case 0:
 		return g.out.H, Gradient[float32]{}

@@ -5,29 +5,29 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// Draw returns an Int32 node of that shape whose value f computes from the value
+// HostIntsOf returns an Int32 node of that shape whose value f computes from the value
 // of h [B,d] in each run: how candidates that depend on the encodings come into
 // a graph. It has no gradient. f writes every entry of dst and runs on one
 // goroutine at a time.
-func Draw[T Float](h *gorgonia.Node, f func(dst []int32, h []T) error, shape ...int) (*gorgonia.Node, error) {
-	if err := wantDims("draw", "h", h, 2); err != nil {
+func HostIntsOf[T Float](h *gorgonia.Node, f func(dst []int32, h []T) error, shape ...int) (*gorgonia.Node, error) {
+	if err := wantDims("host ints of", "h", h, 2); err != nil {
 		return nil, err
 	}
-	return apply(spec{name: "draw", shape: tensor.Shape(shape), constant: true,
+	return apply(spec{name: "host ints of", shape: tensor.Shape(shape), constant: true,
 		i32: func(dst []int32, in []any) error { return f(dst, vec[T](in[0])) }}, h)
 }
 
-// DrawInts returns an Int32 node of that shape whose value f computes after the
+// HostInts returns an Int32 node of that shape whose value f computes after the
 // draws: what else is known of them. It has no gradient.
-func DrawInts(draws *gorgonia.Node, f func(dst []int32) error, shape ...int) (*gorgonia.Node, error) {
-	return apply(spec{name: "draw ints", shape: tensor.Shape(shape), constant: true,
+func HostInts(draws *gorgonia.Node, f func(dst []int32) error, shape ...int) (*gorgonia.Node, error) {
+	return apply(spec{name: "host ints", shape: tensor.Shape(shape), constant: true,
 		i32: func(dst []int32, _ []any) error { return f(dst) }}, draws)
 }
 
-// DrawFloats is DrawInts of a node at precision T: log q of the draws.
-func DrawFloats[T Float](draws *gorgonia.Node, f func(dst []T) error, shape ...int) (*gorgonia.Node, error) {
+// HostFloats is HostInts of a node at precision T: log q of the draws.
+func HostFloats[T Float](draws *gorgonia.Node, f func(dst []T) error, shape ...int) (*gorgonia.Node, error) {
 	dt := dtypeFor[T]()
-	s := spec{name: "draw floats", shape: tensor.Shape(shape), constant: true, dtype: &dt}
+	s := spec{name: "host floats", shape: tensor.Shape(shape), constant: true, dtype: &dt}
 	switch f := any(f).(type) {
 	case func([]float32) error:
 		s.f32 = func(dst []float32, _ []any) error { return f(dst) }

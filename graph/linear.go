@@ -50,7 +50,7 @@ const chunks = 16
 //
 // The result has the same bits at any GOMAXPROCS: what is added is added in a
 // fixed order.
-func LinearLoss(l Rows, lin Linear, t *Targets) (*gorgonia.Node, error) {
+func LinearLoss(l Analytic, lin Linear, t *Targets) (*gorgonia.Node, error) {
 	name := "linear loss " + l.Text
 	if err := wantDims(name, "H", lin.H, 2); err != nil {
 		return nil, err
@@ -96,9 +96,9 @@ func LinearLoss(l Rows, lin Linear, t *Targets) (*gorgonia.Node, error) {
 			grads := make(gorgonia.Nodes, len(in))
 			for i := range n {
 				grads[i] = e.N(apply(spec{name: fmt.Sprintf("%s d%s", name, []string{"H", "W", "Bias"}[i]), shape: in[i].Shape(),
-					hand32: func() ([]float32, Gradient[float32]) { return g32.hand(i) },
-					hand64: func() ([]float64, Gradient[float64]) { return g64.hand(i) },
-					live:   func(sole bool) { g32.ask(i, sole); g64.ask(i, sole) }}, work))
+					borrowed32: func() ([]float32, Gradient[float32]) { return g32.lend(i) },
+					borrowed64: func() ([]float64, Gradient[float64]) { return g64.lend(i) },
+					onKept:     func(onlyReader bool) { g32.ask(i, onlyReader); g64.ask(i, onlyReader) }}, work))
 			}
 			return e.grads(grads...)
 		}}, in...)
@@ -139,16 +139,16 @@ type linear[T Float] struct {
 // were asked for before or all, and hands them out.
 type linearDerivative[T Float] struct {
 	wants    func(all bool)
-	ask      func(i int, sole bool)
+	ask      func(i int, onlyReader bool)
 	backward body[T]
 	scratch  func() int64
-	hand     func(i int) (dense []T, rows Gradient[T])
+	lend     func(i int) (dense []T, rows Gradient[T])
 }
 
 // linearState works through blocks of rows: what the forward op and the gradient
 // ops of a node share.
 type linearState[T Float] struct {
-	row     Row[T]
+	row     RowLoss[T]
 	b, c, d int
 	n       int // inputs before the targets
 	rows    int // of a block
@@ -160,7 +160,7 @@ type linearState[T Float] struct {
 	work scratch[T]
 }
 
-func newLinearState[T Float](row Row[T], b, c, d, n int) *linearState[T] {
+func newLinearState[T Float](row RowLoss[T], b, c, d, n int) *linearState[T] {
 	var zero T
 	rows := min(max(blockBytes/(2*c*int(unsafe.Sizeof(zero))), 1), b)
 	return &linearState[T]{row: row, b: b, c: c, d: d, n: n, rows: rows}
@@ -170,7 +170,7 @@ func (s *linearState[T]) linear() linear[T] {
 	return linear[T]{s.forward, s.need.wants, s.scratch, func() linearDerivative[T] {
 		s.need.derive()
 		g := &linearGrad[T]{linearState: s}
-		return linearDerivative[T]{g.wants, g.ask, g.backward, g.scratch, g.hand}
+		return linearDerivative[T]{g.wants, g.ask, g.backward, g.scratch, g.lend}
 	}}
 }
 
@@ -228,7 +228,7 @@ func (s *linearState[T]) block(dst []T, in []any, lo, hi int) error {
 					z[j] += b
 				}
 			}
-			dst[lo+i] = s.row.Row(dz, z, t, wk[:need])
+			dst[lo+i] = s.row.Eval(dz, z, t, wk[:need])
 		}
 		return nil
 	})
@@ -268,7 +268,7 @@ func (g *linearGrad[T]) wants(all bool) { g.want = [3]bool{all, all, all && g.n 
 
 func (g *linearGrad[T]) ask(i int, _ bool) { g.want[i], g.need.now = true, true }
 
-func (g *linearGrad[T]) hand(i int) ([]T, Gradient[T]) { return g.grad[i], Gradient[T]{} }
+func (g *linearGrad[T]) lend(i int) ([]T, Gradient[T]) { return g.grad[i], Gradient[T]{} }
 
 // scratch is what backward makes.
 func (g *linearGrad[T]) scratch() int64 {

@@ -14,7 +14,7 @@ import (
 //
 // A target that is no distribution over the K candidates, or that has a masked one,
 // whose score is −Inf, makes the run fail with an error that names the row.
-func Loss(l Rows, z *gorgonia.Node, t *Targets) (*gorgonia.Node, error) {
+func Loss(l Analytic, z *gorgonia.Node, t *Targets) (*gorgonia.Node, error) {
 	name := "loss " + l.Text
 	if err := wantDims(name, "z", z, 2); err != nil {
 		return nil, err
@@ -36,7 +36,7 @@ func Loss(l Rows, z *gorgonia.Node, t *Targets) (*gorgonia.Node, error) {
 			// out is an input only to run this op after the forward one, which leaves
 			// ∂ℓ/∂z behind.
 			dz := e.N(apply(spec{name: name + " gradient", shape: tensor.Shape{b, k}, f32: s32.backward, f64: s64.backward,
-				live: need.live}, out, g))
+				onKept: need.onKept}, out, g))
 			return e.grads(append(gorgonia.Nodes{dz}, make(gorgonia.Nodes, len(in)-1)...)...)
 		}}, append([]node{z}, t.leaves()...)...)
 }
@@ -47,13 +47,13 @@ type need struct{ derived, now bool }
 // derive tells that the op was differentiated.
 func (n *need) derive() { n.derived, n.now = true, true }
 
-// wants and live are those of ops.
+// wants and onKept are those of ops.
 func (n *need) wants(all bool) { n.now = all && n.derived }
-func (n *need) live(bool)      { n.now = true }
+func (n *need) onKept(bool)    { n.now = true }
 
 // lossState passes ∂ℓ/∂z from the forward op of a node to its gradient op.
 type lossState[T Float] struct {
-	row  Row[T]
+	row  RowLoss[T]
 	k    int
 	need *need
 	view view[T]
@@ -96,7 +96,7 @@ func (s *lossState[T]) forward(dst []T, in []any) error {
 						return fmt.Errorf("row %d: position %d has a target and is masked: its score is -Inf", i, p)
 					}
 				}
-				dst[i] = s.row.Row(dz, z[i*k:(i+1)*k], t, w[:need])
+				dst[i] = s.row.Eval(dz, z[i*k:(i+1)*k], t, w[:need])
 			} else {
 				dst[i] = 0
 				clear(dz)

@@ -21,7 +21,7 @@ type testSoftmax[T Float] struct{ tau float64 }
 
 func (testSoftmax[T]) WorkLen(k int) int { return k }
 
-func (s testSoftmax[T]) Row(dz, z []T, t Target[T], work []T) T {
+func (s testSoftmax[T]) Eval(dz, z []T, t Target[T], work []T) T {
 	for k, v := range z {
 		work[k] = T(float64(v) / s.tau)
 	}
@@ -37,12 +37,12 @@ func (s testSoftmax[T]) Row(dz, z []T, t Target[T], work []T) T {
 	return T(loss)
 }
 
-func testRows(tau float64) Rows {
-	return Rows{Text: fmt.Sprintf("test:tau=%g", tau), F32: testSoftmax[float32]{tau}, F64: testSoftmax[float64]{tau}}
+func testRows(tau float64) Analytic {
+	return Analytic{Text: fmt.Sprintf("test:tau=%g", tau), F32: testSoftmax[float32]{tau}, F64: testSoftmax[float64]{tau}}
 }
 
 // fusedRows is the same with the kernel's fused form.
-func fusedRows(tau float64) Rows {
+func fusedRows(tau float64) Analytic {
 	r := testRows(tau)
 	r.Fused = kernel.Softmax{Tau: float32(tau)}
 	return r
@@ -52,7 +52,7 @@ func fusedRows(tau float64) Rows {
 func testNode(tau float64, z node, t *Targets) (node, error) {
 	var e Expr
 	z = e.N(Scale(z, 1/tau))
-	return e.N(Sub(e.N(LogSumExp(z)), e.N(Dot(z, t)))), e.Err
+	return e.N(Sub(e.N(LogSumExp(z)), e.N(TargetDot(z, t)))), e.Err
 }
 
 // A linearCase is a graph over H, W and Bias with the cost Σ w∘ℓ, w not uniform.
@@ -242,7 +242,7 @@ func TestSparseGradient(t *testing.T) {
 		tg, td := bd.Targets("t", b, b)
 		require.NoError(t, td.SetLabels([]int32{5, 17, -1, 2999, 0, 17}))
 		var e Expr
-		loss := e.N(LinearLoss(Rows{Text: "sparsemax", F32: testSoftmax[float32]{}, F64: testSoftmax[float64]{}, Fused: kernel.Entmax{Alpha: 2}}, lin, tg))
+		loss := e.N(LinearLoss(Analytic{Text: "sparsemax", F32: testSoftmax[float32]{}, F64: testSoftmax[float64]{}, Fused: kernel.Entmax{Alpha: 2}}, lin, tg))
 		prog, err := bd.Train(e.N(MeanRows(loss, tg)))
 		require.NoError(t, e.Err)
 		require.NoError(t, err)
@@ -307,7 +307,7 @@ func TestTwoLossesInOneGraph(t *testing.T) {
 		var s float64
 		for i, y := range []int32{1, 2} {
 			tt, dz, work := Target[float64]{[]int32{y}, []float64{1}}, make([]float64, 3), make([]float64, 3)
-			s += testSoftmax[float64]{0.5}.Row(dz, z[3*i:3*i+3], tt, work) + 3*testSoftmax[float64]{2}.Row(dz, z[3*i:3*i+3], tt, work)
+			s += testSoftmax[float64]{0.5}.Eval(dz, z[3*i:3*i+3], tt, work) + 3*testSoftmax[float64]{2}.Eval(dz, z[3*i:3*i+3], tt, work)
 		}
 		return s / 2
 	}
@@ -344,7 +344,7 @@ func TestBadTargetsNameTheRow(t *testing.T) {
 			z := e.N(MatMul(h, w, false, true))
 			loss := e.N(Loss(testRows(1), z, tg))
 			linear := e.N(LinearLoss(testRows(1), Linear{H: h, W: w}, tg))
-			dot := e.N(Dot(z, tg))
+			dot := e.N(TargetDot(z, tg))
 			each := e.N(EachPositive(z, tg, func(z node, t *Targets) (node, error) { return testNode(1, z, t) }))
 			require.NoError(t, e.Err)
 			for _, n := range []node{loss, linear, dot, each} {
@@ -371,8 +371,8 @@ func TestBadTargetsNameTheRow(t *testing.T) {
 // panicRow is a loss with a bug.
 type panicRow[T Float] struct{}
 
-func (panicRow[T]) WorkLen(int) int                    { return 0 }
-func (panicRow[T]) Row(_, _ []T, _ Target[T], _ []T) T { panic("a bug in a loss") }
+func (panicRow[T]) WorkLen(int) int                     { return 0 }
+func (panicRow[T]) Eval(_, _ []T, _ Target[T], _ []T) T { panic("a bug in a loss") }
 
 func TestPanicsBecomeErrors(t *testing.T) {
 	b := NewBuilder[float32]()
@@ -381,7 +381,7 @@ func TestPanicsBecomeErrors(t *testing.T) {
 	label, _ := b.Indices("y", rows)
 	tg, err := LabelTargets(label)
 	require.NoError(t, err)
-	loss, err := Loss(Rows{Text: "broken", F32: panicRow[float32]{}, F64: panicRow[float64]{}}, z, tg)
+	loss, err := Loss(Analytic{Text: "broken", F32: panicRow[float32]{}, F64: panicRow[float64]{}}, z, tg)
 	require.NoError(t, err)
 	var e Expr
 	prog, err := b.Train(e.N(MeanRows(loss, tg)))
@@ -420,10 +420,10 @@ func TestShapeErrors(t *testing.T) {
 	y := other.Param("y", make([]float64, 6), 2, 3)
 	for _, err := range []error{
 		second(Add(x, v)), second(Add(nil, x)), second(AddRow(x, v)), second(AddBias(v, v)), second(MatMul(x, x, false, false)),
-		second(Loss(testRows(1), x, tg)), second(Loss(testRows(1), v, tg)), second(Loss(Rows{}, x, tg)), second(LogSumExp(v)), second(Dot(x, nil)),
+		second(Loss(testRows(1), x, tg)), second(Loss(testRows(1), v, tg)), second(Loss(Analytic{}, x, tg)), second(LogSumExp(v)), second(TargetDot(x, nil)),
 		second(LinearLoss(testRows(1), Linear{H: x, W: v}, tg)), second(MeanRows(v, nil)), second(Reshape(x, 4)), second(Reshape(x)),
 		second(Concat(2, x)), second(Concat(0, x, v)), second(Slice(x, 0, 1, 3)), second(Dropout(x, 1, 0)), second(Threshold(x, 1)),
-		second(NormThreshold(x, math.NaN())), second(Clamp(x, 1, 0)), second(Mul(x, y)), second(PosPow(x, math.NaN())), second(Exp(nil)),
+		second(NormThreshold(x, math.NaN())), second(Clamp(x, 1, 0)), second(Mul(x, y)), second(PowPositive(x, math.NaN())), second(Exp(nil)),
 		second(EachPositive(x, tg, nil)), second(RowDot(x, v)), second(Sum(nil)), second(ColSum(v)),
 	} {
 		require.Error(t, err)
@@ -443,14 +443,14 @@ func second(_ node, err error) error {
 // TestExtremes: what a diverging model feeds a loss comes out as a value, in all
 // forms, and the Program runs again.
 func TestExtremes(t *testing.T) {
-	entmax := func(alpha float64) Rows {
+	entmax := func(alpha float64) Analytic {
 		r := testRows(1)
 		r.Fused = kernel.Entmax{Alpha: alpha}
 		return r
 	}
 	normmax := testRows(1)
 	normmax.Fused = kernel.Normmax{Alpha: 2}
-	for name, l := range map[string]Rows{"rows": testRows(1), "softmax": fusedRows(1), "sparsemax": entmax(2), "entmax1.5": entmax(1.5), "normmax": normmax} {
+	for name, l := range map[string]Analytic{"rows": testRows(1), "softmax": fusedRows(1), "sparsemax": entmax(2), "entmax1.5": entmax(1.5), "normmax": normmax} {
 		t.Run(name, func(t *testing.T) {
 			for _, c := range []int{1, 2, 1000} {
 				const b, d = 3, 2
@@ -491,7 +491,7 @@ func TestExtremes(t *testing.T) {
 	}
 }
 
-// TestLossOfAMaskedTarget: a Row is defined where no target is masked; some would
+// TestLossOfAMaskedTarget: a RowLoss is defined where no target is masked; some would
 // return a finite value, or not return.
 func TestLossOfAMaskedTarget(t *testing.T) {
 	b := NewBuilder[float64]()

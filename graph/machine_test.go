@@ -107,7 +107,7 @@ func TestOwnMachinePadding(t *testing.T) {
 // does not ask for it nothing, neither memory nor work, and one does not take away
 // what another needs.
 func TestProgramsComputeWhatTheyNeed(t *testing.T) {
-	for name, l := range map[string]Rows{
+	for name, l := range map[string]Analytic{
 		"rows": testRows(0.3), "fused": fusedRows(0.3),
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -42,22 +42,22 @@ type op struct {
 
 	// wants, if set, tells an op that works for others what to work for in the runs
 	// that follow: for all that was derived of it, as a machine that runs a whole graph
-	// needs, or for nothing but what live then asks for. All is the state outside of
+	// needs, or for nothing but what onKept then asks for. All is the state outside of
 	// a Program's runs.
 	wants func(all bool)
 
-	// live, if set, runs before each run of a Program that keeps the node, once wants
-	// was called for all of its nodes. sole says that nobody reads the node's value but
+	// onKept, if set, runs before each run of a Program that keeps the node, once wants
+	// was called for all of its nodes. onlyReader says that nobody reads the node's value but
 	// Program.Grad.
-	live func(sole bool)
+	onKept func(onlyReader bool)
 
 	// scratch, if set, returns the bytes that the op keeps beside its output for what
 	// it is to work for.
 	scratch func() int64
 
-	// What a node hands out for another op, in place of a body.
-	hand32 hand[float32]
-	hand64 hand[float64]
+	// What a node has from another op, in place of a body.
+	borrowed32 borrowed[float32]
+	borrowed64 borrowed[float64]
 
 	// How the op runs: by the Program that runs, and nil outside of its runs, when own
 	// counts. Only Dropout reads it.
@@ -161,27 +161,27 @@ func typeOf(dt tensor.Dtype, s tensor.Shape) hm.Type {
 	return gorgonia.TensorType{Dims: s.Dims(), Of: dt}
 }
 
-// A hand hands out the result of another op, which owns the memory: dense, or as
+// borrowed returns the result of another op, which owns the memory: dense, or as
 // the rows that are not zero, in which case the dense slice may be nil.
-type hand[T Float] func() (dense []T, rows Gradient[T])
+type borrowed[T Float] func() (dense []T, rows Gradient[T])
 
 // A spec says what apply makes an op of. One of i32, the pair f32, f64 and the
 // pair hand32, hand64 is set.
 type spec struct {
-	name     string
-	shape    tensor.Shape
-	f32      body[float32]
-	f64      body[float64]
-	i32      func(dst []int32, in []any) error
-	diff     func(in gorgonia.Nodes, out, grad *gorgonia.Node) (gorgonia.Nodes, error)
-	fixed    []int // inputs without a derivative; index-valued inputs have none anyway
-	constant bool  // no input has a derivative
-	wants    func(all bool)
-	live     func(sole bool)
-	scratch  func() int64
-	dtype    *tensor.Dtype // of the output where no input is Float
-	hand32   hand[float32] // in place of f32 and f64
-	hand64   hand[float64]
+	name       string
+	shape      tensor.Shape
+	f32        body[float32]
+	f64        body[float64]
+	i32        func(dst []int32, in []any) error
+	diff       func(in gorgonia.Nodes, out, grad *gorgonia.Node) (gorgonia.Nodes, error)
+	fixed      []int // inputs without a derivative; index-valued inputs have none anyway
+	constant   bool  // no input has a derivative
+	wants      func(all bool)
+	onKept     func(onlyReader bool)
+	scratch    func() int64
+	dtype      *tensor.Dtype     // of the output where no input is Float
+	borrowed32 borrowed[float32] // in place of f32 and f64
+	borrowed64 borrowed[float64]
 }
 
 // apply adds the node of s over in to their graph. Gorgonia's compiler takes two
@@ -201,7 +201,7 @@ func apply(s spec, in ...*gorgonia.Node) (*gorgonia.Node, error) {
 }
 
 func applyOnce(s spec, in ...*gorgonia.Node) (*op, *gorgonia.Node, error) {
-	o := &op{name: s.name, shape: s.shape, i32: s.i32, diff: s.diff, wants: s.wants, live: s.live, scratch: s.scratch, hand32: s.hand32, hand64: s.hand64,
+	o := &op{name: s.name, shape: s.shape, i32: s.i32, diff: s.diff, wants: s.wants, onKept: s.onKept, scratch: s.scratch, borrowed32: s.borrowed32, borrowed64: s.borrowed64,
 		id: opIDs.Add(1), wrt: make([]bool, len(in)), in: make([]any, len(in))}
 	known := false
 	for i, n := range in {
@@ -236,10 +236,10 @@ func applyOnce(s spec, in ...*gorgonia.Node) (*op, *gorgonia.Node, error) {
 	case s.i32 != nil:
 		o.dtype = tensor.Int32
 		o.run = runInt(o)
-	case o.dtype == tensor.Float32 && s.hand32 != nil:
-		o.run = runHand(o, s.hand32)
-	case o.dtype == tensor.Float64 && s.hand64 != nil:
-		o.run = runHand(o, s.hand64)
+	case o.dtype == tensor.Float32 && s.borrowed32 != nil:
+		o.run = runBorrowed(o, s.borrowed32)
+	case o.dtype == tensor.Float64 && s.borrowed64 != nil:
+		o.run = runBorrowed(o, s.borrowed64)
 	case o.dtype == tensor.Float32:
 		o.run = runFloat(o, s.f32)
 	case o.dtype == tensor.Float64:
@@ -290,9 +290,9 @@ func (o *op) reshape(out gorgonia.Value) error {
 	return nil
 }
 
-// runHand adapts a hand. Where the result is rows the node has no value to
+// runBorrowed adapts a borrowed result. Where the result is rows the node has no value to
 // speak of, and nobody reads it.
-func runHand[T Float](o *op, h hand[T]) func([]gorgonia.Value) (gorgonia.Value, error) {
+func runBorrowed[T Float](o *op, h borrowed[T]) func([]gorgonia.Value) (gorgonia.Value, error) {
 	var out, none gorgonia.Value = nil, tensorOf([]T{T(math.NaN())}, tensor.Shape{1})
 	return func([]gorgonia.Value) (gorgonia.Value, error) {
 		dense, _ := h()
@@ -306,16 +306,16 @@ func runHand[T Float](o *op, h hand[T]) func([]gorgonia.Value) (gorgonia.Value, 
 	}
 }
 
-// handOf returns the hand of n at precision T, or nil.
-func handOf[T Float](n node) hand[T] {
+// borrowedOf returns the borrowed result of n at precision T, or nil.
+func borrowedOf[T Float](n node) borrowed[T] {
 	o, ok := n.Op().(*op)
 	if !ok {
 		return nil
 	}
-	if h, ok := any(o.hand32).(hand[T]); ok {
+	if h, ok := any(o.borrowed32).(borrowed[T]); ok {
 		return h
 	}
-	return any(o.hand64).(hand[T])
+	return any(o.borrowed64).(borrowed[T])
 }
 
 func runInt(o *op) func([]gorgonia.Value) (gorgonia.Value, error) {

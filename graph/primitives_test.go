@@ -37,7 +37,7 @@ func primitives() []primitive {
 	ps := []primitive{
 		{"neg", same, one(Neg), 2, false},
 		{"scale", same, one(func(x node) (node, error) { return Scale(x, -1.7) }), 2, false},
-		{"shift", same, one(func(x node) (node, error) { return Shift(x, 3) }), 2, false},
+		{"addscalar", same, one(func(x node) (node, error) { return AddScalar(x, 3) }), 2, false},
 		{"exp", same, one(Exp), 2, false},
 		{"expm1", same, one(Expm1), 2, false},
 		{"log", pos, one(Log), 2, false},
@@ -50,20 +50,20 @@ func primitives() []primitive {
 		{"sigmoid", same, one(Sigmoid), 2, false},
 		{"softplus", same, one(Softplus), 2, false},
 		{"identity", same, one(Identity), 2, false},
-		{"unmask", same, one(func(x node) (node, error) { return Unmask(x, 0.5) }), 2, false},
+		{"fillmasked", same, one(func(x node) (node, error) { return FillMasked(x, 0.5) }), 2, false},
 		{"clamp", off, one(func(x node) (node, error) { return Clamp(x, -10, 0) }), 2, false},
 		{"pow3", same, one(func(x node) (node, error) { return Pow(x, 3) }), 2, false},
 		{"pow-1/2", pos, one(func(x node) (node, error) { return Pow(x, -0.5) }), 2, false},
 		{"softmax", same, one(Softmax), 2, true},
 		{"logsumexp", same, one(LogSumExp), 2, true},
-		{"poslog", off, one(PosLog), 2, false},
-		{"pospowby", off, func(x, _ node, _ *Targets) (node, error) {
+		{"logpositive", off, one(LogPositive), 2, false},
+		{"powpositiveby", off, func(x, _ node, _ *Targets) (node, error) {
 			var e Expr // exponents from 2.3 on: two derivatives exist at the kink
-			return e.N(PosPowBy(x, e.N(Shift(e.N(Sigmoid(e.N(RowMax(x)))), 2.3)))), e.Err
+			return e.N(PowPositiveBy(x, e.N(AddScalar(e.N(Sigmoid(e.N(RowMax(x)))), 2.3)))), e.Err
 		}, 2, true},
 		{"thresholdby", same, func(x, _ node, _ *Targets) (node, error) {
 			var e Expr
-			return e.N(ThresholdBy(x, e.N(Shift(e.N(Sigmoid(e.N(RowMax(x)))), 1.05)))), e.Err
+			return e.N(ThresholdBy(x, e.N(AddScalar(e.N(Sigmoid(e.N(RowMax(x)))), 1.05)))), e.Err
 		}, 2, true},
 		{"rowsum", same, one(RowSum), 2, true},
 		{"rowmean", same, one(RowMean), 2, true},
@@ -101,9 +101,9 @@ func primitives() []primitive {
 			var e Expr
 			return e.N(Add(e.N(Exp(x)), e.N(Sub(x, e.N(Square(x)))))), e.Err
 		}), 2, false},
-		{"dot", same, func(x, _ node, t *Targets) (node, error) {
+		{"targetdot", same, func(x, _ node, t *Targets) (node, error) {
 			var e Expr
-			return e.N(Dot(e.N(Exp(x)), t)), e.Err
+			return e.N(TargetDot(e.N(Exp(x)), t)), e.Err
 		}, 2, true},
 		{"mean", same, func(x, _ node, t *Targets) (node, error) {
 			var e Expr
@@ -116,7 +116,7 @@ func primitives() []primitive {
 		{"each positive", same, func(x, _ node, t *Targets) (node, error) {
 			return EachPositive(x, t, func(z node, t *Targets) (node, error) {
 				var e Expr
-				return e.N(Sub(e.N(LogSumExp(z)), e.N(Dot(e.N(Square(z)), t)))), e.Err
+				return e.N(Sub(e.N(LogSumExp(z)), e.N(TargetDot(e.N(Square(z)), t)))), e.Err
 			})
 		}, 2, true},
 		{"matmul nn", same, one(func(x node) (node, error) { return matmulTwice(x, false, false) }), 2, false},
@@ -135,9 +135,9 @@ func primitives() []primitive {
 			var e Expr
 			return e.N(Concat(1, e.N(Slice(x, 1, 2, 5)), e.N(Square(x)), e.N(Slice(x, 1, 0, 1)))), e.Err
 		}), 2, false},
-		{"dense", same, func(x, _ node, t *Targets) (node, error) {
+		{"targetmatrix", same, func(x, _ node, t *Targets) (node, error) {
 			var e Expr
-			return e.N(RowDot(e.N(Square(e.N(Unmask(x, 0)))), e.N(Dense(t, x)))), e.Err
+			return e.N(RowDot(e.N(Square(e.N(FillMasked(x, 0)))), e.N(TargetMatrix(t, x)))), e.Err
 		}, 2, true},
 	}
 	read := func(f func(e *Expr, x, ids node) node) func(x, v node, _ *Targets) (node, error) {
@@ -170,7 +170,7 @@ func primitives() []primitive {
 		}, 2, false})
 	}
 	for _, q := range []float64{0.5, 1, 1.5, 2, 3} {
-		ps = append(ps, primitive{fmt.Sprintf("pospow%g", q), off, one(func(x node) (node, error) { return PosPow(x, q) }), 2, true})
+		ps = append(ps, primitive{fmt.Sprintf("powpositive%g", q), off, one(func(x node) (node, error) { return PowPositive(x, q) }), 2, true})
 	}
 	for _, alpha := range []float64{1.1, 1.25, 1.5, 1.75, 2, 3} {
 		smooth := 2
@@ -188,9 +188,9 @@ func primitives() []primitive {
 func constantInts(x node, numbers ...int32) (node, error) {
 	f := func(dst []int32) { copy(dst, numbers) }
 	if x.Dtype() == tensor.Float32 {
-		return Draw(x, func(dst []int32, _ []float32) error { f(dst); return nil }, len(numbers))
+		return HostIntsOf(x, func(dst []int32, _ []float32) error { f(dst); return nil }, len(numbers))
 	}
-	return Draw(x, func(dst []int32, _ []float64) error { f(dst); return nil }, len(numbers))
+	return HostIntsOf(x, func(dst []int32, _ []float64) error { f(dst); return nil }, len(numbers))
 }
 
 // matmulTwice multiplies x and exp x, transposed so that the shapes fit.
@@ -397,7 +397,7 @@ func TestSameBitsAtAnyGOMAXPROCS(t *testing.T) {
 		b := NewBuilder[float32]()
 		xn := b.Param("x", x, B, K)
 		var e Expr
-		p := e.N(PosPow(e.N(SubRow(e.N(Scale(xn, 0.5)), e.N(Threshold(xn, 1.5)))), 2))
+		p := e.N(PowPositive(e.N(SubRow(e.N(Scale(xn, 0.5)), e.N(Threshold(xn, 1.5)))), 2))
 		all := e.N(AddRow(e.N(MulRow(e.N(Softmax(xn)), e.N(LogSumExp(xn)))), e.N(RowMax(xn))))
 		prog, err := b.Train(e.N(Sum(e.N(RowDot(all, p)))))
 		require.NoError(t, e.Err)

@@ -39,7 +39,7 @@ func (g Gradient[T]) sparse() Gradient[T] {
 type Program[T Float] struct {
 	vm     gorgonia.VM
 	ops    []*op
-	live   []func() // what it asks of them
+	onKept []func() // what it asks of them
 	mode   mode
 	cost   node
 	roots  map[node]node // what was asked for → the node that holds it
@@ -144,9 +144,9 @@ func (p *Program[T]) compile(wanted gorgonia.Nodes) error {
 	for _, n := range walk(roots...) {
 		if o, ok := n.Op().(*op); ok {
 			p.ops = append(p.ops, o)
-			if o.live != nil {
-				sole := slices.Contains(p.grads, n) && p.roots[n] == n && n != p.cost
-				p.live = append(p.live, func() { o.live(sole) })
+			if o.onKept != nil {
+				onlyReader := slices.Contains(p.grads, n) && p.roots[n] == n && n != p.cost
+				p.onKept = append(p.onKept, func() { o.onKept(onlyReader) })
 			}
 		}
 		if n.Op() == nil {
@@ -206,7 +206,7 @@ func (p *Program[T]) claim() {
 			o.wants(false)
 		}
 	}
-	for _, live := range p.live {
+	for _, live := range p.onKept {
 		live()
 	}
 }
@@ -241,7 +241,7 @@ func (p *Program[T]) Bytes() int64 {
 	total := int64(0)
 	for _, n := range p.nodes {
 		o, own := n.Op().(*op)
-		if !own || o.hand32 == nil && o.hand64 == nil { // a hand's memory is another's
+		if !own || o.borrowed32 == nil && o.borrowed64 == nil { // what is borrowed is another's memory
 			total += int64(n.Shape().TotalSize()) * int64(n.Dtype().Size())
 		}
 		if own && o.scratch != nil {
@@ -285,7 +285,7 @@ func (p *Program[T]) Grad(param *gorgonia.Node) Gradient[T] {
 		s := sumsOf[T](r)
 		return Gradient[T]{Rows: s.Rows, Data: s.all()}
 	}
-	if h := handOf[T](p.roots[n]); h != nil {
+	if h := borrowedOf[T](p.roots[n]); h != nil {
 		if dense, rows := h(); dense == nil {
 			return rows.sparse()
 		}

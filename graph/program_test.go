@@ -32,7 +32,7 @@ type logistic[T Float] struct {
 	rows, d int
 }
 
-func newLogistic[T Float](t testing.TB, l Rows, rows, d, c int) *logistic[T] {
+func newLogistic[T Float](t testing.TB, l Analytic, rows, d, c int) *logistic[T] {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(1, 1))
 	m := &logistic[T]{b: NewBuilder[T](), rows: rows, d: d, w1d: make([]T, d*d), w2d: make([]T, c*d)}
@@ -143,12 +143,12 @@ func TestAllocationsPerStep(t *testing.T) {
 		t.Skip("the race detector, under which short tests run, allocates too")
 	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
-	for _, l := range []Rows{testRows(0.3), fusedRows(0.3), {Text: "sparsemax", F32: testSoftmax[float32]{}, F64: testSoftmax[float64]{}, Fused: kernel.Entmax{Alpha: 2}}} {
+	for _, l := range []Analytic{testRows(0.3), fusedRows(0.3), {Text: "sparsemax", F32: testSoftmax[float32]{}, F64: testSoftmax[float64]{}, Fused: kernel.Entmax{Alpha: 2}}} {
 		allocations(t, l)
 	}
 }
 
-func allocations(t *testing.T, l Rows) {
+func allocations(t *testing.T, l Analytic) {
 	var counts, bytes []float64
 	for _, s := range []struct{ rows, d, c int }{{2, 3, 5}, {64, 32, 5000}} {
 		m := newLogistic[float32](t, l, s.rows, s.d, s.c)
@@ -580,8 +580,8 @@ func TestHessianVectorProducts(t *testing.T) {
 			j    jacobian
 		}{func(z node) (node, error) {
 			var e Expr
-			p := e.N(PosPow(e.N(SubRow(e.N(Scale(z, alpha-1)), e.N(Threshold(z, alpha)))), 1/(alpha-1)))
-			omega := e.N(Scale(e.N(Shift(e.N(RowSum(e.N(PosPow(p, alpha)))), -1)), 1/(alpha*(alpha-1))))
+			p := e.N(PowPositive(e.N(SubRow(e.N(Scale(z, alpha-1)), e.N(Threshold(z, alpha)))), 1/(alpha-1)))
+			omega := e.N(Scale(e.N(AddScalar(e.N(RowSum(e.N(PowPositive(p, alpha)))), -1)), 1/(alpha*(alpha-1))))
 			return e.N(Sub(e.N(RowDot(z, p)), omega)), e.Err
 		}, entmax(alpha)}
 		cases[fmt.Sprintf("normmax%g", alpha)] = struct {

@@ -12,7 +12,7 @@ import (
 // target, whose positions count from the segment's start. A padding row of t
 // gives 0; the scores beyond ptr[S] are nobody's. Any upstream gradient; not
 // differentiable again.
-func RaggedLoss(l Rows, z, ptr *gorgonia.Node, t *Targets) (*gorgonia.Node, error) {
+func RaggedLoss(l Analytic, z, ptr *gorgonia.Node, t *Targets) (*gorgonia.Node, error) {
 	name := "ragged loss " + l.Text
 	if err := wantDims(name, "z", z, 1); err != nil {
 		return nil, err
@@ -37,7 +37,7 @@ func RaggedLoss(l Rows, z, ptr *gorgonia.Node, t *Targets) (*gorgonia.Node, erro
 // BinaryLoss returns the losses [M] of pairs of candidates with scores (0, z_m)
 // of which bit_m, Int32 [M], is the label: with softmax, log(1 + e^{∓z}). A
 // negative bit gives 0. Any upstream gradient; not differentiable again.
-func BinaryLoss(l Rows, z, bit *gorgonia.Node) (*gorgonia.Node, error) {
+func BinaryLoss(l Analytic, z, bit *gorgonia.Node) (*gorgonia.Node, error) {
 	name := "binary loss " + l.Text
 	if err := wantDims(name, "z", z, 1); err != nil {
 		return nil, err
@@ -94,7 +94,7 @@ func (s *segmentState[T]) backward(dst []T, in []any) error {
 	return nil
 }
 
-func raggedRows[T Float](row Row[T]) func(s *segmentState[T], dst, dz []T, of []int32, in []any) error {
+func raggedRows[T Float](row RowLoss[T]) func(s *segmentState[T], dst, dz []T, of []int32, in []any) error {
 	return func(s *segmentState[T], dst, dz []T, of []int32, in []any) error {
 		z, ptr := vec[T](in[0]), in[1].([]int32)
 		s.view.read(in[2:])
@@ -127,7 +127,7 @@ func raggedRows[T Float](row Row[T]) func(s *segmentState[T], dst, dz []T, of []
 				if last := int(t.Pos[len(t.Pos)-1]); last >= hi-lo {
 					return fmt.Errorf("segment %d: position %d of %d candidates", i, last, hi-lo)
 				}
-				dst[i] = row.Row(dz[lo:hi], z[lo:hi], t, w[:row.WorkLen(hi-lo)])
+				dst[i] = row.Eval(dz[lo:hi], z[lo:hi], t, w[:row.WorkLen(hi-lo)])
 				for j := lo; j < hi; j++ {
 					of[j] = int32(i)
 				}
@@ -137,7 +137,7 @@ func raggedRows[T Float](row Row[T]) func(s *segmentState[T], dst, dz []T, of []
 	}
 }
 
-func binaryRows[T Float](row Row[T]) func(s *segmentState[T], dst, dz []T, of []int32, in []any) error {
+func binaryRows[T Float](row RowLoss[T]) func(s *segmentState[T], dst, dz []T, of []int32, in []any) error {
 	labels := [2]Target[T]{{Pos: []int32{0}, Weight: []T{1}}, {Pos: []int32{1}, Weight: []T{1}}}
 	return func(s *segmentState[T], dst, dz []T, of []int32, in []any) error {
 		z, bit := vec[T](in[0]), in[1].([]int32)
@@ -155,7 +155,7 @@ func binaryRows[T Float](row Row[T]) func(s *segmentState[T], dst, dz []T, of []
 					return fmt.Errorf("bit %d at place %d", bit[i], i)
 				}
 				pair[0], pair[1] = 0, z[i]
-				dst[i] = row.Row(grad, pair, labels[bit[i]], w[:size])
+				dst[i] = row.Eval(grad, pair, labels[bit[i]], w[:size])
 				of[i], dz[i] = int32(i), grad[1]
 			}
 			return nil

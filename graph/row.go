@@ -10,7 +10,7 @@ type Float interface{ float32 | float64 }
 //
 // Pos holds positions in the row, strictly increasing, each in [0,K); Weight
 // holds as many positive numbers that sum to 1. One label is one position of
-// weight 1. An empty Target marks a padding row: ops skip it and no Row method
+// weight 1. An empty Target marks a padding row: ops skip it and no RowLoss
 // ever sees it.
 type Target[T Float] struct {
 	Pos    []int32
@@ -25,46 +25,46 @@ func (t Target[T]) Label() (y int, ok bool) {
 	return int(t.Pos[0]), true
 }
 
-// A Row is the analytic form of a loss: the value ℓ(z, t) and its gradient in
+// A RowLoss is the analytic form of a loss: the value ℓ(z, t) and its gradient in
 // closed form.
 //
-// A Row is immutable and safe for concurrent use.
-type Row[T Float] interface {
-	// Row returns ℓ(z, t), in nats where the loss has a unit, and stores ∂ℓ/∂z
+// A RowLoss is immutable and safe for concurrent use.
+type RowLoss[T Float] interface {
+	// Eval returns ℓ(z, t), in nats where the loss has a unit, and stores ∂ℓ/∂z
 	// in dz.
 	//
 	// dz and z have one length K ≥ 1 and do not overlap; t is not empty. z[j] is
 	// finite, or -Inf for a masked candidate, which must carry no target weight:
 	// masking a candidate equals deleting it, and its dz is 0. If z holds a NaN
-	// or +Inf the value is NaN, and dz is undefined. Row does not modify z or t, keeps
+	// or +Inf the value is NaN, and dz is undefined. Eval does not modify z or t, keeps
 	// none of its arguments and does not allocate. It may scribble on work, whose
 	// length is at least WorkLen(K) and whose content is arbitrary.
-	Row(dz, z []T, t Target[T], work []T) T
+	Eval(dz, z []T, t Target[T], work []T) T
 
-	// WorkLen returns the scratch length that Row needs for K candidates.
+	// WorkLen returns the scratch length that Eval needs for K candidates.
 	WorkLen(k int) int
 }
 
-// Rows is the analytic form of one loss at both precisions. Text names the loss
+// Analytic is the closed form of one loss at both precisions. Text names the loss
 // and every parameter (its spec text): equal texts mean equal losses, and Text
 // goes into the hash of the ops that carry the loss.
 //
 // Fused, if not nil, is the same loss fused with a linear layer at float32, in
 // which [LinearLoss] then trains; else it goes through F32 row by row.
-type Rows struct {
+type Analytic struct {
 	Text  string
-	F32   Row[float32]
-	F64   Row[float64]
+	F32   RowLoss[float32]
+	F64   RowLoss[float64]
 	Fused kernel.Loss
 }
 
-// A ManyRow is a Row that can set several positives against the same negatives
+// SharedNegatives is a RowLoss that can set several positives against the same negatives
 // at a cost of their sum, where one after the other would cost the product.
-type ManyRow[T Float] interface {
-	Row[T]
+type SharedNegatives[T Float] interface {
+	RowLoss[T]
 
-	// Many returns Σ_i weight_i ℓ((pos_i, neg), label 0) and stores its gradient in
+	// EvalShared returns Σ_i weight_i ℓ((pos_i, neg), label 0) and stores its gradient in
 	// dpos and dneg, which are as long as pos and neg. neg may be empty, or masked as
-	// in Row; pos is finite. Otherwise as Row; it needs no scratch.
-	Many(dpos, dneg, pos, neg, weight []T) T
+	// in Eval; pos is finite. Otherwise as Eval; it needs no scratch.
+	EvalShared(dpos, dneg, pos, neg, weight []T) T
 }

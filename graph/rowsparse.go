@@ -210,8 +210,8 @@ type rowSparse struct {
 
 // rowsNode is the node of a row-sparse gradient that its body, run after in,
 // leaves in *s32 or *s64.
-func rowsNode(name string, s32 *RowSums[float32], s64 *RowSums[float64], live func(bool), f32 body[float32], f64 body[float64], in ...node) (node, error) {
-	n, err := apply(spec{name: name, shape: tensor.Shape{1}, f32: f32, f64: f64, live: live}, in...)
+func rowsNode(name string, s32 *RowSums[float32], s64 *RowSums[float64], onKept func(bool), f32 body[float32], f64 body[float64], in ...node) (node, error) {
+	n, err := apply(spec{name: name, shape: tensor.Shape{1}, f32: f32, f64: f64, onKept: onKept}, in...)
 	if err != nil {
 		return nil, err
 	}

@@ -53,9 +53,9 @@ type Sampled struct {
 // mean over the row's positives y, by the weights of t, of the loss l of the
 // candidates (y, draws of the row) with y the label. A positive that keeps no
 // draw is alone. No more than O(K) of a goroutine's memory holds candidates. A
-// row of m positives costs O(m + K) where hits are kept and l is a [ManyRow], else
+// row of m positives costs O(m + K) where hits are kept and l is a [SharedNegatives], else
 // O(m K). Any upstream gradient; not differentiable again.
-func SampledLoss(l Rows, s Sampled, t *Targets) (*gorgonia.Node, error) {
+func SampledLoss(l Analytic, s Sampled, t *Targets) (*gorgonia.Node, error) {
 	name := "sampled loss " + l.Text
 	if err := wantDims(name, "the scores of draws", s.Neg, 2); err != nil {
 		return nil, err
@@ -85,8 +85,8 @@ func SampledLoss(l Rows, s Sampled, t *Targets) (*gorgonia.Node, error) {
 			grads := make(gorgonia.Nodes, len(in))
 			need.derive()
 			// out orders these after the forward op, which leaves the gradients.
-			grads[0] = e.N(apply(spec{name: name + " dPos", shape: in[0].Shape(), f32: g32.positives, f64: g64.positives, live: need.live}, out, g))
-			grads[1] = e.N(apply(spec{name: name + " dNeg", shape: in[1].Shape(), f32: g32.draws, f64: g64.draws, live: need.live}, out, g))
+			grads[0] = e.N(apply(spec{name: name + " dPos", shape: in[0].Shape(), f32: g32.positives, f64: g64.positives, onKept: need.onKept}, out, g))
+			grads[1] = e.N(apply(spec{name: name + " dNeg", shape: in[1].Shape(), f32: g32.draws, f64: g64.draws, onKept: need.onKept}, out, g))
 			return e.grads(grads...)
 		}}, append(in, t.leaves()...)...)
 }
@@ -110,7 +110,7 @@ func shapeOf(n node) any {
 
 // leaves returns the index nodes and log q that a loss l over n positives and k
 // draws for each of b rows reads, in a fixed order.
-func (s Sampled) leaves(l Rows, name string, b, k, n int) ([]node, error) {
+func (s Sampled) leaves(l Analytic, name string, b, k, n int) ([]node, error) {
 	if l.F32 == nil || l.F64 == nil {
 		return nil, fmt.Errorf("graph: %s: no analytic form", name)
 	}
@@ -144,8 +144,8 @@ func (s Sampled) leaves(l Rows, name string, b, k, n int) ([]node, error) {
 
 // sampledRows evaluates rows of candidates: a positive and its draws.
 type sampledRows[T Float] struct {
-	row        Row[T]
-	many       ManyRow[T] // row, where it is one
+	row        RowLoss[T]
+	many       SharedNegatives[T] // row, where it is one
 	b, n, k, c int
 	leaves     int // inputs before the targets'
 	correction Correction
@@ -162,11 +162,11 @@ type sampledRows[T Float] struct {
 	work scratch[T]
 }
 
-func newSampledRows[T Float](row Row[T], s Sampled, b, n, k, leaves int) sampledRows[T] {
+func newSampledRows[T Float](row RowLoss[T], s Sampled, b, n, k, leaves int) sampledRows[T] {
 	if s.Unit == 0 {
 		s.Unit = 1
 	}
-	many, _ := row.(ManyRow[T])
+	many, _ := row.(SharedNegatives[T])
 	return sampledRows[T]{row: row, many: many, b: b, n: n, k: k, c: s.Classes, leaves: leaves, correction: s.Correction, unit: T(s.Unit),
 		first: Target[T]{Pos: []int32{0}, Weight: []T{1}},
 		drop:  s.DropHits || s.Correction == CorrectImportance, from: s.From != nil,
@@ -294,7 +294,7 @@ func (s *sampledRows[T]) oneByOne(r sampledRow[T], i int, t Target[T], w []T) T 
 	var loss T
 	for j, y := range t.Pos {
 		z[0] = s.positive(r, i, j, s.candidates(z[1:], r, i, j, y))
-		loss += t.Weight[j] * s.row.Row(dz, z, s.first, w[:work])
+		loss += t.Weight[j] * s.row.Eval(dz, z, s.first, w[:work])
 		if r.dpos != nil {
 			r.dpos[j] = t.Weight[j] * dz[0]
 			kernel.Axpy(t.Weight[j], dz[1:], r.dneg)
@@ -311,7 +311,7 @@ func (s *sampledRows[T]) together(r sampledRow[T], i int, t Target[T], w []T) T 
 	for j := range o {
 		o[j] = s.positive(r, i, j, logK)
 	}
-	loss := s.many.Many(do, dz, o, z, t.Weight)
+	loss := s.many.EvalShared(do, dz, o, z, t.Weight)
 	if r.dpos != nil {
 		copy(r.dpos, do)
 		copy(r.dneg, dz)

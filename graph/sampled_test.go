@@ -47,7 +47,7 @@ func newSampledData(shared, from bool) sampledData {
 }
 
 // loss is the definition of a positive's loss, one candidate at a time.
-func (d sampledData) loss(row Row[float64], row_, at int, y int32, c Correction, drop bool) float64 {
+func (d sampledData) loss(row RowLoss[float64], row_, at int, y int32, c Correction, drop bool) float64 {
 	z := []float64{d.pos[at]}
 	var lq []float64
 	for j := range 5 {
@@ -75,13 +75,13 @@ func (d sampledData) loss(row Row[float64], row_, at int, y int32, c Correction,
 			z[1+j] -= 0.7 * math.Log(k*math.Exp(lq[j])/(1-math.Exp(d.posLogQ[at])))
 		}
 	}
-	return row.Row(make([]float64, len(z)), z, Target[float64]{Pos: []int32{0}, Weight: []float64{1}}, make([]float64, row.WorkLen(len(z))))
+	return row.Eval(make([]float64, len(z)), z, Target[float64]{Pos: []int32{0}, Weight: []float64{1}}, make([]float64, row.WorkLen(len(z))))
 }
 
 // TestSampledLoss holds values against the definition and gradients against
 // central differences, for every correction, with hits and without.
 func TestSampledLoss(t *testing.T) {
-	for _, l := range []Rows{testRows(0.7), {Text: "many", F32: testMany[float32]{testSoftmax[float32]{0.7}}, F64: testMany[float64]{testSoftmax[float64]{0.7}}}} {
+	for _, l := range []Analytic{testRows(0.7), {Text: "many", F32: testMany[float32]{testSoftmax[float32]{0.7}}, F64: testMany[float64]{testSoftmax[float64]{0.7}}}} {
 		testSampledLoss(t, l)
 	}
 }
@@ -89,14 +89,14 @@ func TestSampledLoss(t *testing.T) {
 // testMany takes several positives one after the other.
 type testMany[T Float] struct{ testSoftmax[T] }
 
-func (l testMany[T]) Many(dpos, dneg, pos, neg, weight []T) T {
+func (l testMany[T]) EvalShared(dpos, dneg, pos, neg, weight []T) T {
 	z := append([]T{0}, neg...)
 	dz := make([]T, len(z))
 	clear(dneg)
 	var loss T
 	for i, s := range pos {
 		z[0] = s
-		loss += weight[i] * l.Row(dz, z, Target[T]{Pos: []int32{0}, Weight: []T{1}}, make([]T, l.WorkLen(len(z))))
+		loss += weight[i] * l.Eval(dz, z, Target[T]{Pos: []int32{0}, Weight: []T{1}}, make([]T, l.WorkLen(len(z))))
 		dpos[i] = weight[i] * dz[0]
 		for j, d := range dz[1:] {
 			dneg[j] += weight[i] * d
@@ -105,7 +105,7 @@ func (l testMany[T]) Many(dpos, dneg, pos, neg, weight []T) T {
 	return loss
 }
 
-func testSampledLoss(t *testing.T, l Rows) {
+func testSampledLoss(t *testing.T, l Analytic) {
 	for _, shared := range []bool{false, true} {
 		for _, from := range []bool{false, true} {
 			for c := Uncorrected; c <= CorrectImportance; c++ {
@@ -210,7 +210,7 @@ func TestRaggedLoss(t *testing.T) {
 		want := 0.0
 		if len(target.Pos) > 0 {
 			s := zd[ptrd[i]:ptrd[i+1]]
-			want = l.F64.Row(make([]float64, len(s)), s, target, make([]float64, l.F64.WorkLen(len(s))))
+			want = l.F64.Eval(make([]float64, len(s)), s, target, make([]float64, l.F64.WorkLen(len(s))))
 		}
 		require.Equal(t, want, eval.Value(seg)[i])
 	}
@@ -218,7 +218,7 @@ func TestRaggedLoss(t *testing.T) {
 	for m, y := range bits {
 		want := 0.0
 		if y >= 0 {
-			want = l.F64.Row(make([]float64, 2), []float64{0, zd[m]}, Target[float64]{Pos: []int32{y}, Weight: []float64{1}}, make([]float64, l.F64.WorkLen(2)))
+			want = l.F64.Eval(make([]float64, 2), []float64{0, zd[m]}, Target[float64]{Pos: []int32{y}, Weight: []float64{1}}, make([]float64, l.F64.WorkLen(2)))
 		}
 		require.Equal(t, want, eval.Value(pair)[m])
 		if rows[m] >= 0 {
@@ -259,7 +259,7 @@ func TestSampledFaults(t *testing.T) {
 		_, err := SampledLoss(testRows(0.7), broken, tg)
 		require.ErrorContains(t, err, want)
 	}
-	_, err = SampledLoss(Rows{}, s, tg)
+	_, err = SampledLoss(Analytic{}, s, tg)
 	require.ErrorContains(t, err, "no analytic form")
 	var none *gorgonia.Node
 	_, err = RaggedLoss(testRows(0.7), none, ids, tg)
@@ -271,11 +271,11 @@ type testLogistic[T Float] struct{}
 
 func (testLogistic[T]) WorkLen(int) int { return 0 }
 
-func (l testLogistic[T]) Row(dz, z []T, _ Target[T], _ []T) T {
-	return l.Many(dz[:1], dz[1:], z[:1], z[1:], []T{1})
+func (l testLogistic[T]) Eval(dz, z []T, _ Target[T], _ []T) T {
+	return l.EvalShared(dz[:1], dz[1:], z[:1], z[1:], []T{1})
 }
 
-func (testLogistic[T]) Many(dpos, dneg, pos, neg, weight []T) T {
+func (testLogistic[T]) EvalShared(dpos, dneg, pos, neg, weight []T) T {
 	var loss, mass float64
 	for i, s := range pos {
 		w := float64(weight[i])
@@ -304,7 +304,7 @@ func TestSampledLossAlone(t *testing.T) {
 	var logQ []float64
 	s.PosLogQ, logQ = b.Input("poslogq", 3)
 	copy(logQ, []float64{-1, -2, -3})
-	loss, err := SampledLoss(Rows{Text: "logistic", F32: testLogistic[float32]{}, F64: testLogistic[float64]{}}, s, tg)
+	loss, err := SampledLoss(Analytic{Text: "logistic", F32: testLogistic[float32]{}, F64: testLogistic[float64]{}}, s, tg)
 	require.NoError(t, err)
 	p, err := b.Eval(loss)
 	require.NoError(t, err)

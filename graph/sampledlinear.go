@@ -18,7 +18,7 @@ import (
 // scores, the loss and the gradient by H are made while they are in cache. Nothing
 // of the size of K vectors is stored: memory is about 40 bytes for each candidate,
 // and rows of padding are not read at all.
-func SampledLinearLoss(l Rows, c Classes, s Sampled, t *Targets) (*gorgonia.Node, error) {
+func SampledLinearLoss(l Analytic, c Classes, s Sampled, t *Targets) (*gorgonia.Node, error) {
 	name := "sampled linear loss " + l.Text
 	if err := c.valid(name); err != nil {
 		return nil, err

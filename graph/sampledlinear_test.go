@@ -110,7 +110,7 @@ func newSampledLinearGraph[T Float](t *testing.T, c sampledLinearCase, b, k, d, 
 	}
 	l := testRows(0.7)
 	if c.many {
-		l = Rows{Text: "many", F32: testMany[float32]{testSoftmax[float32]{0.7}}, F64: testMany[float64]{testSoftmax[float64]{0.7}}}
+		l = Analytic{Text: "many", F32: testMany[float32]{testSoftmax[float32]{0.7}}, F64: testMany[float64]{testSoftmax[float64]{0.7}}}
 	}
 	var e Expr
 	if composed {
@@ -304,7 +304,7 @@ func TestSampledLinearFaults(t *testing.T) {
 	require.ErrorContains(t, err, "classes of draws are (3, 4)")
 	_, err = SampledLinearLoss(testRows(1), c, Sampled{}, tg)
 	require.ErrorContains(t, err, "classes of draws")
-	_, err = SampledLinearLoss(Rows{}, c, Sampled{IDs: ids}, tg)
+	_, err = SampledLinearLoss(Analytic{}, c, Sampled{IDs: ids}, tg)
 	require.ErrorContains(t, err, "no analytic form")
 	_, err = SampledLinearLoss(testRows(1), c, Sampled{IDs: ids, Correction: CorrectLogQ}, tg)
 	require.ErrorContains(t, err, "log q of positives")

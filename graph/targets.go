@@ -236,24 +236,24 @@ func (v *view[T]) check(rows, k int) error {
 	return nil
 }
 
-// Dot returns Σ_k t_k z_k [B] over the target's positions, 0 in padding rows:
+// TargetDot returns Σ_k t_k z_k [B] over the target's positions, 0 in padding rows:
 // a masked score elsewhere does not enter.
-func Dot(z *gorgonia.Node, t *Targets) (*gorgonia.Node, error) {
-	if err := wantDims("dot", "z", z, 2); err != nil {
+func TargetDot(z *gorgonia.Node, t *Targets) (*gorgonia.Node, error) {
+	if err := wantDims("targetdot", "z", z, 2); err != nil {
 		return nil, err
 	}
 	b, k := z.Shape()[0], z.Shape()[1]
-	if err := t.valid("dot", b); err != nil {
+	if err := t.valid("targetdot", b); err != nil {
 		return nil, err
 	}
-	return apply(spec{name: "dot", shape: tensor.Shape{b}, fixed: t.fixed(1), f32: dotBody[float32](k), f64: dotBody[float64](k),
+	return apply(spec{name: "targetdot", shape: tensor.Shape{b}, fixed: t.fixed(1), f32: targetDotBody[float32](k), f64: targetDotBody[float64](k),
 		diff: func(in gorgonia.Nodes, _, g node) (gorgonia.Nodes, error) {
 			var e Expr
 			return e.grads(append(gorgonia.Nodes{e.N(scatter(g, t, k))}, make(gorgonia.Nodes, len(in)-1)...)...)
 		}}, append([]node{z}, t.leaves()...)...)
 }
 
-func dotBody[T Float](k int) body[T] {
+func targetDotBody[T Float](k int) body[T] {
 	var v view[T]
 	return func(dst []T, in []any) error {
 		z := vec[T](in[0])
@@ -274,13 +274,13 @@ func dotBody[T Float](k int) body[T] {
 }
 
 // scatter returns [B,K] with g_i t_ik at the target's positions and 0
-// elsewhere: the adjoint of Dot.
+// elsewhere: the adjoint of TargetDot.
 func scatter(g node, t *Targets, k int) (node, error) {
 	return apply(spec{name: "scatter", shape: tensor.Shape{t.Rows, k}, fixed: t.fixed(1),
 		f32: scatterBody[float32](k), f64: scatterBody[float64](k),
 		diff: func(in gorgonia.Nodes, _, g node) (gorgonia.Nodes, error) {
 			var e Expr
-			return e.grads(append(gorgonia.Nodes{e.N(Dot(g, t))}, make(gorgonia.Nodes, len(in)-1)...)...)
+			return e.grads(append(gorgonia.Nodes{e.N(TargetDot(g, t))}, make(gorgonia.Nodes, len(in)-1)...)...)
 		}}, append([]node{g}, t.leaves()...)...)
 }
 
@@ -303,22 +303,22 @@ func scatterBody[T Float](k int) body[T] {
 	}
 }
 
-// Dense returns the targets as a matrix of the shape and precision of z [B,K].
+// TargetMatrix returns the targets as a matrix of the shape and precision of z [B,K].
 // It has no gradient, and z's values do not enter.
-func Dense(t *Targets, z *gorgonia.Node) (*gorgonia.Node, error) {
-	if err := wantDims("dense", "z", z, 2); err != nil {
+func TargetMatrix(t *Targets, z *gorgonia.Node) (*gorgonia.Node, error) {
+	if err := wantDims("targetmatrix", "z", z, 2); err != nil {
 		return nil, err
 	}
 	b, k := z.Shape()[0], z.Shape()[1]
-	if err := t.valid("dense", b); err != nil {
+	if err := t.valid("targetmatrix", b); err != nil {
 		return nil, err
 	}
 	dt := z.Dtype()
-	return apply(spec{name: "dense", shape: tensor.Shape{b, k}, constant: true, dtype: &dt,
-		f32: denseBody[float32](k), f64: denseBody[float64](k)}, t.leaves()...)
+	return apply(spec{name: "targetmatrix", shape: tensor.Shape{b, k}, constant: true, dtype: &dt,
+		f32: targetMatrixBody[float32](k), f64: targetMatrixBody[float64](k)}, t.leaves()...)
 }
 
-func denseBody[T Float](k int) body[T] {
+func targetMatrixBody[T Float](k int) body[T] {
 	var v view[T]
 	return func(dst []T, in []any) error {
 		v.read(in)

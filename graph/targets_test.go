@@ -126,10 +126,10 @@ func TestBadTargets(t *testing.T) {
 			"SampledLinearLoss": func(_, h, w node, t *Targets) (node, error) {
 				return SampledLinearLoss(testRows(1), Classes{H: h, W: w}, Sampled{IDs: zeroIDs(h)}, t)
 			},
-			"Dot":   func(z, _, _ node, t *Targets) (node, error) { return Dot(z, t) },
-			"Dense": func(z, _, _ node, t *Targets) (node, error) { return Dense(t, z) },
+			"TargetDot":    func(z, _, _ node, t *Targets) (node, error) { return TargetDot(z, t) },
+			"TargetMatrix": func(z, _, _ node, t *Targets) (node, error) { return TargetMatrix(t, z) },
 			"EachPositive": func(z, _, _ node, t *Targets) (node, error) {
-				return EachPositive(z, t, func(z node, t *Targets) (node, error) { return Dot(z, t) })
+				return EachPositive(z, t, func(z node, t *Targets) (node, error) { return TargetDot(z, t) })
 			},
 		} {
 			t.Run(name+"/"+op, func(t *testing.T) {
@@ -157,5 +157,5 @@ func TestBadTargets(t *testing.T) {
 // zeroIDs are draws of class 0 for each row of h.
 func zeroIDs(h node) node {
 	e := Expr{}
-	return e.N(Draw(h, func(dst []int32, _ []float64) error { clear(dst); return nil }, h.Shape()[0], 2))
+	return e.N(HostIntsOf(h, func(dst []int32, _ []float64) error { clear(dst); return nil }, h.Shape()[0], 2))
 }

@@ -24,7 +24,7 @@ func Threshold(z *gorgonia.Node, alpha float64) (*gorgonia.Node, error) {
 	}
 	q := 1 / (alpha - 1)
 	return threshold("threshold", z, alpha-1, q, func(e *Expr, z, xi node) node {
-		return e.N(PosPow(e.N(SubRow(e.N(Scale(z, alpha-1)), xi)), q-1))
+		return e.N(PowPositive(e.N(SubRow(e.N(Scale(z, alpha-1)), xi)), q-1))
 	})
 }
 
@@ -39,7 +39,7 @@ func NormThreshold(z *gorgonia.Node, alpha float64) (*gorgonia.Node, error) {
 		return nil, fmt.Errorf("graph: normthreshold: alpha = %g; want a number above 1", alpha)
 	}
 	return threshold("normthreshold", z, 1, alpha/(alpha-1), func(e *Expr, z, xi node) node {
-		return e.N(PosPow(e.N(SubRow(z, xi)), 1/(alpha-1)))
+		return e.N(PowPositive(e.N(SubRow(z, xi)), 1/(alpha-1)))
 	})
 }
 

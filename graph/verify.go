@@ -12,7 +12,7 @@ import (
 // gradients, by type and by what they print, with what is wrong and what to use.
 var wrong = []struct{ typ, text, why, use string }{
 	{"softmaxOp", "", "is unstable in its last axis, and SoftMax and LogSoftMax of one node merge", "graph.Softmax or graph.LogSoftmax"},
-	{"sparsemaxOp", "", "ignores its axis in its hash", "graph.Threshold and graph.PosPow"},
+	{"sparsemaxOp", "", "ignores its axis in its hash", "graph.Threshold and graph.PowPositive"},
 	{"byIndicesOp", "", "has wrong gradients", "a graph.Table's Gather into a parameter"},
 	{"dropoutOp", "", "has a wrong gradient", "graph.Dropout"},
 	{"reshapeOp", "", "shares memory with its operand, into which stock ops then write", "graph.Reshape"},

@@ -19,14 +19,14 @@ func init() {
 		},
 		Domain: Cosines,
 		Theory: func(v Values) Theory { return marginTheory(v.Num("scale"), v.Num("margin")) },
-		New: func(v Values) graph.Rows {
+		New: func(v Values) graph.Analytic {
 			m := v.Num("margin")
 			lower := func(c float64) (a, da float64) { return c - m, 1 }
 			return marginedRows(v.Num("scale"), lower)
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			return marginNode(v.Num("scale"), func(e *graph.Expr, c *gorgonia.Node) *gorgonia.Node {
-				return e.N(graph.Shift(c, -v.Num("margin")))
+				return e.N(graph.AddScalar(c, -v.Num("margin")))
 			}, z, t)
 		},
 		Ref: func(v Values, z []float64, t Target[float64]) float64 {

@@ -30,7 +30,7 @@ func init() {
 				Cost:            "O(K)",
 			}
 		},
-		New: func(v Values) graph.Rows {
+		New: func(v Values) graph.Analytic {
 			m := v.Num("margin")
 			lower := func(c float64) (a, da float64) { return arcLower(m, c) }
 			return marginedRows(v.Num("scale"), lower)
@@ -40,11 +40,11 @@ func init() {
 			return marginNode(v.Num("scale"), func(e *graph.Expr, c *gorgonia.Node) *gorgonia.Node {
 				c = e.N(graph.Clamp(c, -arcEdge, arcEdge))
 				// sin θ = √((1−c)(1+c)); cos(θ+m) = c cos m − sin θ sin m.
-				sin := e.N(graph.Sqrt(e.N(graph.Mul(e.N(graph.Shift(e.N(graph.Neg(c)), 1)), e.N(graph.Shift(c, 1))))))
+				sin := e.N(graph.Sqrt(e.N(graph.Mul(e.N(graph.AddScalar(e.N(graph.Neg(c)), 1)), e.N(graph.AddScalar(c, 1))))))
 				turned := e.N(graph.Sub(e.N(graph.Scale(c, math.Cos(m))), e.N(graph.Scale(sin, math.Sin(m)))))
-				line := e.N(graph.Shift(c, -m*math.Sin(m)))
+				line := e.N(graph.AddScalar(c, -m*math.Sin(m)))
 				// The indicator of θ < π − m chooses between the two.
-				near := e.N(graph.PosPow(e.N(graph.Shift(c, math.Cos(m))), 0))
+				near := e.N(graph.PowPositive(e.N(graph.AddScalar(c, math.Cos(m))), 0))
 				return e.N(graph.Add(line, e.N(graph.Mul(near, e.N(graph.Sub(turned, line))))))
 			}, z, t)
 		},

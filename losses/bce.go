@@ -15,24 +15,24 @@ func init() {
 		Doc:    "binary cross-entropy of every class against the rest (one-vs-all)",
 		Source: "Rifkin & Klautau 2004, JMLR 5, 101-141; as a Fenchel-Young loss: Blondel, Martins & Niculae 2020, arXiv:1901.02324, §3.4",
 		Params: []Param{
-			{Name: "labels", Doc: "truth of a positive with target weight t: t itself, or 1 (multi-hot)", Words: OneOf("weight", "hot"), DefaultWord: "weight"},
+			{Name: "labels", Doc: "truth of a positive with target weight t: t itself, or 1 (multi-hot)", Choices: Enum("weight", "hot"), DefaultString: "weight"},
 		},
 		Theory: func(v Values) Theory {
 			th := oneVsAllTheory(0)
-			if v.Word("labels") == "hot" {
+			if v.String("labels") == "hot" {
 				th.Props &^= FenchelYoungForm // the gradient does not follow the weights
 			}
 			return th
 		},
-		New: func(v Values) graph.Rows {
-			hot := v.Word("labels") == "hot"
-			return graph.Rows{F32: bce[float32]{hot}, F64: bce[float64]{hot}, Fused: kernel.Stream(kernel.Logistic{Beta: 1, Hot: hot})}
+		New: func(v Values) graph.Analytic {
+			hot := v.String("labels") == "hot"
+			return graph.Analytic{F32: bce[float32]{hot}, F64: bce[float64]{hot}, Fused: kernel.Stream(kernel.Logistic{Beta: 1, Hot: hot})}
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			var e graph.Expr
-			truth := e.N(graph.Dense(t, z))
-			if v.Word("labels") == "hot" {
-				truth = e.N(graph.PosPow(truth, 0))
+			truth := e.N(graph.TargetMatrix(t, z))
+			if v.String("labels") == "hot" {
+				truth = e.N(graph.PowPositive(truth, 0))
 			}
 			return e.N(graph.Sub(
 				e.N(graph.RowSum(e.N(graph.Softplus(z)))),
@@ -40,7 +40,7 @@ func init() {
 		},
 		Ref: func(v Values, z []float64, t Target[float64]) float64 {
 			truth := dense(t, len(z))
-			if v.Word("labels") == "hot" {
+			if v.String("labels") == "hot" {
 				for _, k := range t.Pos {
 					truth[k] = 1
 				}
@@ -100,7 +100,7 @@ type bce[T Float] struct{ hot bool }
 
 func (bce[T]) WorkLen(int) int { return 0 }
 
-func (l bce[T]) Row(dz, z []T, t Target[T], _ []T) T {
+func (l bce[T]) Eval(dz, z []T, t Target[T], _ []T) T {
 	m, _ := peak(z)
 	if m != m {
 		return nan[T]()

@@ -16,7 +16,7 @@ func init() {
 		Doc:    "Bayesian personalised ranking: the logistic loss of each negative against the positive, averaged",
 		Source: "Rendle et al. 2009, UAI, arXiv:1205.2618, §4.1; weighted negatives: Lian et al. 2020, WWW, Personalized ranking with importance sampling, §3",
 		Params: []Param{
-			{Name: "weights", Doc: "of the negatives: equal, or softmax of their scores (WBPR; corrected scores make them importance weights)", Words: OneOf("equal", "softmax"), DefaultWord: "equal"},
+			{Name: "weights", Doc: "of the negatives: equal, or softmax of their scores (WBPR; corrected scores make them importance weights)", Choices: Enum("equal", "softmax"), DefaultString: "equal"},
 		},
 		Theory: func(v Values) Theory {
 			th := Theory{
@@ -33,7 +33,7 @@ func init() {
 				Margin:          math.Inf(1),
 				Cost:            "O(K) a positive",
 			}
-			if v.Word("weights") == "softmax" {
+			if v.String("weights") == "softmax" {
 				th.Props &^= Convex
 				// With a_j = w_j(σ_j + s_j − ℓ), Σ|a| ≤ A = 1 + 2 ln n because Σ w_i w_j
 				// |z_i − z_j| ≤ 2H(w); rows of the Hessian sum to at most 3A + 2.5.
@@ -45,16 +45,16 @@ func init() {
 			}
 			return th
 		},
-		New: func(v Values) graph.Rows {
-			if v.Word("weights") == "softmax" {
-				return graph.Rows{F32: contrast[float32](wbpr[float32]), F64: contrast[float64](wbpr[float64]), Fused: kernel.Stream(kernel.Weighted{})}
+		New: func(v Values) graph.Analytic {
+			if v.String("weights") == "softmax" {
+				return graph.Analytic{F32: contrast[float32](wbpr[float32]), F64: contrast[float64](wbpr[float64]), Fused: kernel.Stream(kernel.Weighted{})}
 			}
-			return graph.Rows{F32: contrast[float32](bpr[float32]), F64: contrast[float64](bpr[float64]), Fused: kernel.Stream(kernel.Pairwise{})}
+			return graph.Analytic{F32: contrast[float32](bpr[float32]), F64: contrast[float64](bpr[float64]), Fused: kernel.Stream(kernel.Pairwise{})}
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			return contrastNode(z, t, func(e *graph.Expr, z, x, s, some *gorgonia.Node) *gorgonia.Node {
 				pair := e.N(graph.Softplus(e.N(graph.SubRow(x, s)))) // 0 at the label
-				if v.Word("weights") == "softmax" {
+				if v.String("weights") == "softmax" {
 					return e.N(graph.RowDot(e.N(graph.Softmax(x)), pair))
 				}
 				n := e.N(graph.Clamp(e.N(graph.RowCount(x)), 1, math.MaxFloat32))
@@ -67,7 +67,7 @@ func init() {
 				top := slices.Max(negatives)
 				for _, x := range negatives {
 					w := 1.0
-					if v.Word("weights") == "softmax" {
+					if v.String("weights") == "softmax" {
 						w = math.Exp(x - top)
 					}
 					// −log σ(s−x) = log(1 + e^{x−s})

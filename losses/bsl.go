@@ -20,11 +20,11 @@ func init() {
 		},
 		Unit:   func(v Values) float64 { return v.Num("tau2") },
 		Theory: func(v Values) Theory { return bslTheory(v.Num("tau1"), v.Num("tau2")) },
-		New:    func(v Values) graph.Rows { return bslRows(v.Num("tau1"), v.Num("tau2")) },
+		New:    func(v Values) graph.Analytic { return bslRows(v.Num("tau1"), v.Num("tau2")) },
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			t1, t2 := v.Num("tau1"), v.Num("tau2")
 			return contrastNode(z, t, func(e *graph.Expr, _, x, s, some *gorgonia.Node) *gorgonia.Node {
-				lse := e.N(graph.Unmask(e.N(graph.LogSumExp(e.N(graph.Scale(x, 1/t2)))), 0))
+				lse := e.N(graph.FillMasked(e.N(graph.LogSumExp(e.N(graph.Scale(x, 1/t2)))), 0))
 				return e.N(graph.Sub(
 					e.N(graph.Scale(lse, t2/t1)),
 					e.N(graph.Scale(e.N(graph.Mul(s, some)), 1/t1))))
@@ -46,8 +46,8 @@ func init() {
 //
 // With τ₁ = τ₂ = τ it is sl, ℓ = log Σ_j e^{(z_j−z_y)/τ}: the cross-entropy is
 // log1p(e^ℓ).
-func bslRows(t1, t2 float64) graph.Rows {
-	return graph.Rows{F32: bslContrast[float32](t1, t2), F64: bslContrast[float64](t1, t2),
+func bslRows(t1, t2 float64) graph.Analytic {
+	return graph.Analytic{F32: bslContrast[float32](t1, t2), F64: bslContrast[float64](t1, t2),
 		Fused: kernel.Stream(kernel.Rivals{Tau: t2, Value: func(rivals, label float64) (v, byRivals, byLabel float64) {
 			if math.IsInf(rivals, -1) {
 				return 0, 0, 0

@@ -40,18 +40,18 @@ func init() {
 				Cost:    "O(K)",
 			}
 		},
-		New: func(v Values) graph.Rows {
+		New: func(v Values) graph.Analytic {
 			m, w := v.Num("margin"), v.Num("weight")
-			return graph.Rows{F32: ccl[float32]{m, w}, F64: ccl[float64]{m, w}, Fused: kernel.Stream(kernel.Contrastive{Margin: m, Weight: w})}
+			return graph.Analytic{F32: ccl[float32]{m, w}, F64: ccl[float64]{m, w}, Fused: kernel.Stream(kernel.Contrastive{Margin: m, Weight: w})}
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			var e graph.Expr
-			hinge := e.N(graph.PosPow(e.N(graph.Shift(z, -v.Num("margin"))), 1))
-			positive := e.N(graph.PosPow(e.N(graph.Dense(t, z)), 0))
+			hinge := e.N(graph.Relu(e.N(graph.AddScalar(z, -v.Num("margin")))))
+			positive := e.N(graph.PowPositive(e.N(graph.TargetMatrix(t, z)), 0))
 			sum := e.N(graph.Sub(e.N(graph.RowSum(hinge)), e.N(graph.RowDot(hinge, positive))))
 			n := e.N(graph.Sub(e.N(graph.RowCount(z)), e.N(graph.RowSum(positive))))
 			mean := e.N(graph.Div(sum, e.N(graph.Clamp(n, 1, math.MaxFloat32)))) // 0 where there is no negative
-			lack := e.N(graph.Shift(e.N(graph.Neg(e.N(graph.Dot(z, t)))), 1))
+			lack := e.N(graph.AddScalar(e.N(graph.Neg(e.N(graph.TargetDot(z, t)))), 1))
 			return e.N(graph.Add(lack, e.N(graph.Scale(mean, v.Num("weight"))))), e.Err
 		},
 		Ref: func(v Values, z []float64, t Target[float64]) float64 {
@@ -84,7 +84,7 @@ type ccl[T Float] struct{ margin, weight float64 }
 
 func (ccl[T]) WorkLen(int) int { return 0 }
 
-func (l ccl[T]) Row(dz, z []T, t Target[T], _ []T) T {
+func (l ccl[T]) Eval(dz, z []T, t Target[T], _ []T) T {
 	m, _ := peak(z)
 	if m != m {
 		return nan[T]()

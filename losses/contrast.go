@@ -16,7 +16,7 @@ type contrast[T Float] func(dz, z []T, y int, weight float64, work []T) float64
 
 func (contrast[T]) WorkLen(k int) int { return k }
 
-func (l contrast[T]) Row(dz, z []T, t Target[T], work []T) T {
+func (l contrast[T]) Eval(dz, z []T, t Target[T], work []T) T {
 	if m, _ := peak(z); m != m {
 		return nan[T]()
 	}
@@ -38,10 +38,10 @@ func add[T Float](x *T, g float64) { *x = T(float64(*x) + g) }
 func contrastNode(z *gorgonia.Node, t *graph.Targets, f func(e *graph.Expr, z, x, s, some *gorgonia.Node) *gorgonia.Node) (*gorgonia.Node, error) {
 	return graph.EachPositive(z, t, func(z *gorgonia.Node, y *graph.Targets) (*gorgonia.Node, error) {
 		var e graph.Expr
-		other := e.N(graph.Shift(e.N(graph.Neg(e.N(graph.Dense(y, z)))), 1))
+		other := e.N(graph.AddScalar(e.N(graph.Neg(e.N(graph.TargetMatrix(y, z)))), 1))
 		x := e.N(graph.Add(z, e.N(graph.Log(other))))
-		some := e.N(graph.PosPow(e.N(graph.RowCount(x)), 0))
-		loss := f(&e, z, x, e.N(graph.Dot(z, y)), some)
+		some := e.N(graph.PowPositive(e.N(graph.RowCount(x)), 0))
+		loss := f(&e, z, x, e.N(graph.TargetDot(z, y)), some)
 		return loss, e.Err
 	})
 }

@@ -22,9 +22,9 @@ func init() {
 			th.Tight = 0.9 // the other classes cannot get out of the way beyond −1
 			return th
 		},
-		New: func(v Values) graph.Rows {
+		New: func(v Values) graph.Analytic {
 			tau := v.Num("tau")
-			return graph.Rows{F32: softmax[float32]{1 / tau, 0}, F64: softmax[float64]{1 / tau, 0}, Fused: kernel.Softmax{Tau: float32(tau)}}
+			return graph.Analytic{F32: softmax[float32]{1 / tau, 0}, F64: softmax[float64]{1 / tau, 0}, Fused: kernel.Softmax{Tau: float32(tau)}}
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			return softmaxNode(1/v.Num("tau"), 0, z, t)

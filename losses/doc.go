@@ -6,7 +6,7 @@
 //   - Node, the definition as a Gorgonia graph, composed from Gorgonia nodes and
 //     the differentiable primitives of package graph, so that its gradient is
 //     symbolic differentiation;
-//   - Rows, the analytic form: value and gradient of one row in closed form, at
+//   - Analytic, the closed form: value and gradient of one row, at
 //     float32 to train and at float64 to check;
 //   - Ref, the textbook value in float64 by another algorithm.
 //

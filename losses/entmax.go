@@ -18,7 +18,7 @@ func init() {
 			{Name: "alpha", Doc: "α: the larger, the sparser; above 2 the gradient is not Lipschitz", Default: 1.5, Min: 1.001, Max: 4, Probe: []float64{1.05, 1.25, 1.75, 2, 2.5}},
 		},
 		Theory: func(v Values) Theory { return entmaxTheory(v.Num("alpha"), 1) },
-		New: func(v Values) graph.Rows {
+		New: func(v Values) graph.Analytic {
 			return entmaxRows(v.Num("alpha"), 1)
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
@@ -42,14 +42,14 @@ func init() {
 type entmax[T Float] struct{ alpha, lambda float64 }
 
 // entmaxRows returns the loss at both precisions and fused.
-func entmaxRows(alpha, lambda float64) graph.Rows {
-	return graph.Rows{F32: entmax[float32]{alpha, lambda}, F64: entmax[float64]{alpha, lambda},
+func entmaxRows(alpha, lambda float64) graph.Analytic {
+	return graph.Analytic{F32: entmax[float32]{alpha, lambda}, F64: entmax[float64]{alpha, lambda},
 		Fused: kernel.Entmax{Alpha: alpha, Lambda: lambda}}
 }
 
 func (entmax[T]) WorkLen(k int) int { return k }
 
-func (l entmax[T]) Row(dz, z []T, t Target[T], work []T) T {
+func (l entmax[T]) Eval(dz, z []T, t Target[T], work []T) T {
 	m, _ := peak(z)
 	if m != m {
 		return nan[T]()
@@ -102,11 +102,11 @@ func entmaxNode(alpha, lambda float64, z *gorgonia.Node, t *graph.Targets) (*gor
 	a := alpha - 1
 	s := e.N(graph.Scale(z, 1/lambda))
 	d := e.N(graph.SubRow(e.N(graph.Scale(s, a)), e.N(graph.Threshold(s, alpha))))
-	pAlpha := e.N(graph.RowSum(e.N(graph.PosPow(d, alpha/a))))
+	pAlpha := e.N(graph.RowSum(e.N(graph.PowPositive(d, alpha/a))))
 	tAlpha := e.N(targetPower(t, z, alpha))
 	sum := e.N(graph.Sub(
 		e.N(graph.Add(e.N(graph.Scale(pAlpha, a)), tAlpha)),
-		e.N(graph.Scale(e.N(graph.Dot(d, t)), alpha))))
+		e.N(graph.Scale(e.N(graph.TargetDot(d, t)), alpha))))
 	return e.N(graph.Scale(sum, lambda/(alpha*a))), e.Err
 }
 
@@ -116,13 +116,13 @@ func entmaxNode(alpha, lambda float64, z *gorgonia.Node, t *graph.Targets) (*gor
 // [EntmaxAlphaGrad] does.
 func EntmaxAt(z, alpha *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 	var e graph.Expr
-	a := e.N(graph.Shift(alpha, -1))
+	a := e.N(graph.AddScalar(alpha, -1))
 	d := e.N(graph.SubRow(e.N(graph.MulRow(z, a)), e.N(graph.ThresholdBy(z, alpha))))
-	pAlpha := e.N(graph.RowSum(e.N(graph.PosPowBy(d, e.N(graph.Div(alpha, a))))))
-	tAlpha := e.N(graph.RowSum(e.N(graph.PosPowBy(e.N(graph.Dense(t, z)), alpha))))
+	pAlpha := e.N(graph.RowSum(e.N(graph.PowPositiveBy(d, e.N(graph.Div(alpha, a))))))
+	tAlpha := e.N(graph.RowSum(e.N(graph.PowPositiveBy(e.N(graph.TargetMatrix(t, z)), alpha))))
 	sum := e.N(graph.Sub(
 		e.N(graph.Add(e.N(graph.Mul(pAlpha, a)), tAlpha)),
-		e.N(graph.Mul(e.N(graph.Dot(d, t)), alpha))))
+		e.N(graph.Mul(e.N(graph.TargetDot(d, t)), alpha))))
 	return e.N(graph.Div(sum, e.N(graph.Mul(alpha, a)))), e.Err
 }
 
@@ -147,7 +147,7 @@ func entmaxRef(alpha, lambda float64, z []float64, t Target[float64]) float64 {
 
 // entmaxMap stores in p the α-entmax of z/λ.
 func entmaxMap(alpha, lambda float64, p, z []float64) {
-	entmax[float64]{alpha, lambda}.Row(p, z, Target[float64]{}, make([]float64, len(z)))
+	entmax[float64]{alpha, lambda}.Eval(p, z, Target[float64]{}, make([]float64, len(z)))
 }
 
 // EntmaxAlphaGrad stores in dst the derivative ∂p/∂α of p = entmax_α(z) at fixed

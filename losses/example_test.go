@@ -15,9 +15,9 @@ func Example() {
 	}
 	z := []float64{2, 1.5, -1, 0}
 	label := losses.Target[float64]{Pos: []int32{1}, Weight: []float64{1}}
-	row := loss.Rows.F64
+	row := loss.Analytic.F64
 	dz, work := make([]float64, len(z)), make([]float64, row.WorkLen(len(z)))
-	fmt.Printf("%.4f\n", row.Row(dz, z, label, work))
+	fmt.Printf("%.4f\n", row.Eval(dz, z, label, work))
 	fmt.Printf("%.4f\n", dz) // 0 for the classes far below
 	// Output:
 	// 0.5625
@@ -39,7 +39,7 @@ func ExampleParse() {
 }
 
 // What theory says of a loss stands in its registration and is tested.
-func ExampleBound_Theory() {
+func ExampleLoss_Theory() {
 	for _, text := range []string{"softmax", "sparsemax"} {
 		loss, err := losses.Parse(text)
 		if err != nil {

@@ -66,8 +66,8 @@ func FenchelYoung(l FenchelYoungLoss) Spec {
 	s := Spec{
 		Name: l.Name, Doc: l.Doc, Source: l.Source, Params: l.Params,
 		Theory: l.Theory,
-		New: func(v Values) graph.Rows {
-			return graph.Rows{F32: fenchelYoung[float32]{l.F32(v)}, F64: fenchelYoung[float64]{l.F64(v)}}
+		New: func(v Values) graph.Analytic {
+			return graph.Analytic{F32: fenchelYoung[float32]{l.F32(v)}, F64: fenchelYoung[float64]{l.F64(v)}}
 		},
 		Ref: func(v Values, z []float64, t Target[float64]) float64 { return fenchelYoungRef(l.F64(v), z, t) },
 		Predict: func(v Values, p, z []float64) {
@@ -100,7 +100,7 @@ type fenchelYoung[T Float] struct{ Regulariser[T] }
 // map.
 func (l fenchelYoung[T]) WorkLen(k int) int { return 2*k + l.workLen(k) }
 
-func (l fenchelYoung[T]) Row(dz, z []T, t Target[T], work []T) T {
+func (l fenchelYoung[T]) Eval(dz, z []T, t Target[T], work []T) T {
 	k := len(z)
 	m, _ := peak(z)
 	if m != m {

@@ -95,7 +95,7 @@ func TestFenchelYoungRestatesKnownLosses(t *testing.T) {
 		b, err := losses.Parse(text)
 		require.NoError(t, err)
 		dz := make([]float64, len(z))
-		return b.Rows.F64.Row(dz, z, target, make([]float64, b.Rows.F64.WorkLen(len(z)))), dz
+		return b.Analytic.F64.Eval(dz, z, target, make([]float64, b.Analytic.F64.WorkLen(len(z)))), dz
 	}
 	mine, dmine := value("toy-gini")
 	want, dwant := value("sparsemax")
@@ -126,7 +126,7 @@ func TestFenchelYoungShowsAWrongOmega(t *testing.T) {
 	target := losses.Target[float64]{Pos: []int32{1}, Weight: []float64{1}}
 	rows := spec.New(losses.Values{})
 	dz, want := make([]float64, 3), make([]float64, 3)
-	rows.F64.Row(dz, z, target, make([]float64, rows.F64.WorkLen(3)))
+	rows.F64.Eval(dz, z, target, make([]float64, rows.F64.WorkLen(3)))
 	check.CentralDifference(want, func(z []float64) float64 { return spec.Ref(losses.Values{}, z, target) }, z, 1e-6)
 	worst, _ := check.Worst(dz, want, 1)
 	require.Greater(t, worst, 1e-2, "the gradient check, which losstest runs, must see it")

@@ -16,7 +16,7 @@ import (
 
 // layerOf is the mean loss of a batch over a linear layer and its gradients: by
 // the float64 rows, or fused at float32.
-func layerOf[T graph.Float](t *testing.T, l graph.Rows, h, w, bias []float64, b, c int, targets []losses.Target[float64]) (float64, [][]float64) {
+func layerOf[T graph.Float](t *testing.T, l graph.Analytic, h, w, bias []float64, b, c int, targets []losses.Target[float64]) (float64, [][]float64) {
 	d := len(h) / b
 	g := graph.NewBuilder[T]()
 	cast := func(x []float64) []T {
@@ -68,7 +68,7 @@ func TestFusedForms(t *testing.T) {
 		}
 		for _, bound := range spec.Probes() {
 			t.Run(bound.String(), func(t *testing.T) {
-				require.NotNil(t, bound.Rows.Fused, "no fused form: LinearLoss would take blocks of scores")
+				require.NotNil(t, bound.Analytic.Fused, "no fused form: LinearLoss would take blocks of scores")
 				for _, size := range [][3]int{{5, 3, 4}, {7, 1100, 9}} {
 					b, c, d := size[0], size[1], size[2]
 					rng := rand.New(rand.NewPCG(uint64(c), 1))
@@ -91,10 +91,10 @@ func TestFusedForms(t *testing.T) {
 							targets = append(targets, losses.Target[float64]{})
 						}
 					}
-					rows := bound.Rows
+					rows := bound.Analytic
 					rows.Fused = nil
 					want, dwant := layerOf[float64](t, rows, h, w, bias, b, c, targets)
-					got, dgot := layerOf[float32](t, bound.Rows, h, w, bias, b, c, targets)
+					got, dgot := layerOf[float32](t, bound.Analytic, h, w, bias, b, c, targets)
 					require.Truef(t, check.Near(got, want, 1e-4, 1e-5), "C=%d: loss %g, rows %g", c, got, want)
 					for i, what := range []string{"H", "W", "bias"} {
 						size := 0.0

@@ -51,7 +51,7 @@ func FuzzRow(f *testing.F) {
 			for _, b := range spec.Probes() {
 				dz := make([]float32, len(row))
 				target := losses.Target[float32]{Pos: []int32{int32(y)}, Weight: []float32{1}}
-				loss := float64(b.Rows.F32.Row(dz, row, target, make([]float32, b.Rows.F32.WorkLen(len(row)))))
+				loss := float64(b.Analytic.F32.Eval(dz, row, target, make([]float32, b.Analytic.F32.WorkLen(len(row)))))
 				if invalid {
 					require.Truef(t, math.IsNaN(loss), "%s of %v: %g", b, row, loss)
 					continue

@@ -24,13 +24,13 @@ func init() {
 			th.Condition = nil
 			return th
 		},
-		New: func(v Values) graph.Rows {
+		New: func(v Values) graph.Analytic {
 			beta := v.Num("beta")
-			return graph.Rows{F32: gbce[float32]{beta}, F64: gbce[float64]{beta}, Fused: kernel.Stream(kernel.Logistic{Beta: beta, Mean: true})}
+			return graph.Analytic{F32: gbce[float32]{beta}, F64: gbce[float64]{beta}, Fused: kernel.Stream(kernel.Logistic{Beta: beta, Mean: true})}
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			var e graph.Expr
-			truth := e.N(graph.Dense(t, z))
+			truth := e.N(graph.TargetMatrix(t, z))
 			up := e.N(graph.Softplus(z))
 			down := e.N(graph.Softplus(e.N(graph.Neg(z))))
 			sum := e.N(graph.Add(
@@ -61,7 +61,7 @@ type gbce[T Float] struct{ beta float64 }
 
 func (gbce[T]) WorkLen(int) int { return 0 }
 
-func (l gbce[T]) Row(dz, z []T, t Target[T], _ []T) T {
+func (l gbce[T]) Eval(dz, z []T, t Target[T], _ []T) T {
 	m, _ := peak(z)
 	if m != m {
 		return nan[T]()

@@ -134,7 +134,7 @@ func (c goldenCase) test(t *testing.T) {
 	}
 	k := len(z)
 	dz := make([]float64, k)
-	near(factor*b.Rows.F64.Row(dz, z, target, make([]float64, b.Rows.F64.WorkLen(k)))+constant, c.Expect.Loss, 0, "loss")
+	near(factor*b.Analytic.F64.Eval(dz, z, target, make([]float64, b.Analytic.F64.WorkLen(k)))+constant, c.Expect.Loss, 0, "loss")
 	near(factor*b.Ref(z, target)+constant, c.Expect.Loss, 0, "Ref")
 	require.Len(t, grad, k)
 	for j := range dz {
@@ -155,7 +155,7 @@ func (c goldenCase) test(t *testing.T) {
 	for _, w := range target.Weight {
 		t32.Weight = append(t32.Weight, float32(w))
 	}
-	near(factor*float64(b.Rows.F32.Row(d32, z32, t32, make([]float32, b.Rows.F32.WorkLen(k))))+constant, c.Expect.Loss, 1e-5, "float32 loss")
+	near(factor*float64(b.Analytic.F32.Eval(d32, z32, t32, make([]float32, b.Analytic.F32.WorkLen(k))))+constant, c.Expect.Loss, 1e-5, "float32 loss")
 	for j := range d32 {
 		near(factor*float64(d32[j]), grad[j], 1e-5, fmt.Sprintf("float32 gradient %d", j))
 	}
@@ -164,7 +164,7 @@ func (c goldenCase) test(t *testing.T) {
 // layer tests the mean loss of a batch whose scores are H Wᵀ + b or, where the
 // loss takes cosines, the cosines of the rows of H and W; with ids, row i has its
 // label and ids[i] as candidates.
-func (c goldenCase) layer(t *testing.T, b losses.Bound) {
+func (c goldenCase) layer(t *testing.T, b losses.Loss) {
 	var labels []int
 	require.NoError(t, json.Unmarshal(c.Input.Y, &labels))
 	cosine := b.Spec.Domain == losses.Cosines
@@ -191,7 +191,7 @@ func (c goldenCase) layer(t *testing.T, b losses.Bound) {
 		}
 		dz := make([]float64, len(z))
 		target := losses.Target[float64]{Pos: []int32{int32(at)}, Weight: []float64{1}}
-		mean += b.Rows.F64.Row(dz, z, target, make([]float64, b.Rows.F64.WorkLen(len(z)))) / n
+		mean += b.Analytic.F64.Eval(dz, z, target, make([]float64, b.Analytic.F64.WorkLen(len(z)))) / n
 		for j, k := range ids {
 			w, g := c.Input.W[k], dz[j]/n
 			for d := range h {

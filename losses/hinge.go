@@ -27,17 +27,17 @@ func init() {
 				Cost:            "O(K)",
 			}
 		},
-		New: func(v Values) graph.Rows {
+		New: func(v Values) graph.Analytic {
 			m := v.Num("margin")
-			return graph.Rows{F32: hinge[float32]{m}, F64: hinge[float64]{m}, Fused: kernel.CrammerSinger{Margin: m}}
+			return graph.Analytic{F32: hinge[float32]{m}, F64: hinge[float64]{m}, Fused: kernel.CrammerSinger{Margin: m}}
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			return graph.EachPositive(z, t, func(z *gorgonia.Node, y *graph.Targets) (*gorgonia.Node, error) {
 				var e graph.Expr
 				m := v.Num("margin")
 				// max_j (z_j + m·1[j≠y]) − z_y
-				x := e.N(graph.Sub(e.N(graph.Shift(z, m)), e.N(graph.Scale(e.N(graph.Dense(y, z)), m))))
-				return e.N(graph.Sub(e.N(graph.RowMax(x)), e.N(graph.Dot(z, y)))), e.Err
+				x := e.N(graph.Sub(e.N(graph.AddScalar(z, m)), e.N(graph.Scale(e.N(graph.TargetMatrix(y, z)), m))))
+				return e.N(graph.Sub(e.N(graph.RowMax(x)), e.N(graph.TargetDot(z, y)))), e.Err
 			})
 		},
 		Ref: func(v Values, z []float64, t Target[float64]) float64 {
@@ -65,7 +65,7 @@ type hinge[T Float] struct{ margin float64 }
 
 func (hinge[T]) WorkLen(int) int { return 0 }
 
-func (l hinge[T]) Row(dz, z []T, t Target[T], _ []T) T {
+func (l hinge[T]) Eval(dz, z []T, t Target[T], _ []T) T {
 	m, first := peak(z)
 	if m != m {
 		return nan[T]()

@@ -19,16 +19,16 @@ import (
 
 type target = losses.Target[float64]
 
-func bind(t *testing.T, text string) losses.Bound {
+func bind(t *testing.T, text string) losses.Loss {
 	t.Helper()
 	b, err := losses.Parse(text)
 	require.NoError(t, err)
 	return b
 }
 
-func row(b losses.Bound, z []float64, t target) (float64, []float64) {
+func row(b losses.Loss, z []float64, t target) (float64, []float64) {
 	dz := make([]float64, len(z))
-	return b.Rows.F64.Row(dz, z, t, make([]float64, b.Rows.F64.WorkLen(len(z)))), dz
+	return b.Analytic.F64.Eval(dz, z, t, make([]float64, b.Analytic.F64.WorkLen(len(z)))), dz
 }
 
 func hard(y int) target { return target{Pos: []int32{int32(y)}, Weight: []float64{1}} }

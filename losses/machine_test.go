@@ -21,10 +21,10 @@ type machineForm struct {
 	leaves []string // of machineSizes, in the order of build's arguments
 
 	// build returns the losses of the rows.
-	build func(l losses.Bound, in []*gorgonia.Node, ids, shared *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error)
+	build func(l losses.Loss, in []*gorgonia.Node, ids, shared *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error)
 
-	// want returns the same at float64 by Row, and its gradients times up.
-	want func(l losses.Bound, in [][]float64, y []int32, up []float64) (loss []float64, grads [][]float64)
+	// want returns the same at float64 by Eval, and its gradients times up.
+	want func(l losses.Loss, in [][]float64, y []int32, up []float64) (loss []float64, grads [][]float64)
 }
 
 const (
@@ -46,8 +46,8 @@ var (
 )
 
 func machineForms() []machineForm {
-	sampled := func(own bool) func(l losses.Bound, in [][]float64, y []int32, up []float64) ([]float64, [][]float64) {
-		return func(l losses.Bound, in [][]float64, y []int32, up []float64) ([]float64, [][]float64) {
+	sampled := func(own bool) func(l losses.Loss, in [][]float64, y []int32, up []float64) ([]float64, [][]float64) {
+		return func(l losses.Loss, in [][]float64, y []int32, up []float64) ([]float64, [][]float64) {
 			return machineLinear(l, in, y, up, func(i int) []int32 {
 				draws := machineShared
 				if own {
@@ -60,41 +60,41 @@ func machineForms() []machineForm {
 	linear := []string{"h", "w", "bias"}
 	classes := func(in []*gorgonia.Node) graph.Classes { return graph.Classes{H: in[0], W: in[1], Bias: in[2]} }
 	return []machineForm{
-		{"Node", []string{"z"}, func(l losses.Bound, in []*gorgonia.Node, _, _ *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
+		{"Node", []string{"z"}, func(l losses.Loss, in []*gorgonia.Node, _, _ *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			return l.Node(in[0], t)
 		}, machineScores},
-		{"Loss", []string{"z"}, func(l losses.Bound, in []*gorgonia.Node, _, _ *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
-			return graph.Loss(l.Rows, in[0], t)
+		{"Loss", []string{"z"}, func(l losses.Loss, in []*gorgonia.Node, _, _ *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
+			return graph.Loss(l.Analytic, in[0], t)
 		}, machineScores},
-		{"LinearLoss", linear, func(l losses.Bound, in []*gorgonia.Node, _, _ *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
-			return graph.LinearLoss(l.Rows, graph.Linear{H: in[0], W: in[1], Bias: in[2]}, t)
-		}, func(l losses.Bound, in [][]float64, y []int32, up []float64) ([]float64, [][]float64) {
+		{"LinearLoss", linear, func(l losses.Loss, in []*gorgonia.Node, _, _ *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
+			return graph.LinearLoss(l.Analytic, graph.Linear{H: in[0], W: in[1], Bias: in[2]}, t)
+		}, func(l losses.Loss, in [][]float64, y []int32, up []float64) ([]float64, [][]float64) {
 			all := make([]int32, machineClasses)
 			for j := range all {
 				all[j] = int32(j)
 			}
 			return machineLinear(l, in, y, up, func(int) []int32 { return all }, false)
 		}},
-		{"SampledLoss", []string{"pos", "neg"}, func(l losses.Bound, in []*gorgonia.Node, ids, _ *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
-			return graph.SampledLoss(l.Rows, graph.Sampled{Pos: in[0], Neg: in[1], IDs: ids, Classes: machineClasses}, t)
+		{"SampledLoss", []string{"pos", "neg"}, func(l losses.Loss, in []*gorgonia.Node, ids, _ *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
+			return graph.SampledLoss(l.Analytic, graph.Sampled{Pos: in[0], Neg: in[1], IDs: ids, Classes: machineClasses}, t)
 		}, machinePairs},
-		{"SampledLinearLoss", linear, func(l losses.Bound, in []*gorgonia.Node, ids, _ *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
-			return graph.SampledLinearLoss(l.Rows, classes(in), graph.Sampled{IDs: ids}, t)
+		{"SampledLinearLoss", linear, func(l losses.Loss, in []*gorgonia.Node, ids, _ *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
+			return graph.SampledLinearLoss(l.Analytic, classes(in), graph.Sampled{IDs: ids}, t)
 		}, sampled(true)},
-		{"SampledLinearLoss of shared draws", linear, func(l losses.Bound, in []*gorgonia.Node, _, shared *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
-			return graph.SampledLinearLoss(l.Rows, classes(in), graph.Sampled{IDs: shared}, t)
+		{"SampledLinearLoss of shared draws", linear, func(l losses.Loss, in []*gorgonia.Node, _, shared *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
+			return graph.SampledLinearLoss(l.Analytic, classes(in), graph.Sampled{IDs: shared}, t)
 		}, sampled(false)},
 	}
 }
 
-// machineRow is Row without what is masked.
-func machineRow(l losses.Bound, z []float64, y int) (float64, []float64) {
+// machineRow is Eval without what is masked.
+func machineRow(l losses.Loss, z []float64, y int) (float64, []float64) {
 	dz := make([]float64, len(z))
 	target := losses.Target[float64]{Pos: []int32{int32(y)}, Weight: []float64{1}}
-	return l.Rows.F64.Row(dz, z, target, make([]float64, l.Rows.F64.WorkLen(len(z)))), dz
+	return l.Analytic.F64.Eval(dz, z, target, make([]float64, l.Analytic.F64.WorkLen(len(z)))), dz
 }
 
-func machineScores(l losses.Bound, in [][]float64, y []int32, up []float64) (loss []float64, grads [][]float64) {
+func machineScores(l losses.Loss, in [][]float64, y []int32, up []float64) (loss []float64, grads [][]float64) {
 	loss, dz := make([]float64, machineRows), make([]float64, len(in[0]))
 	for i, label := range y {
 		if label < 0 {
@@ -109,7 +109,7 @@ func machineScores(l losses.Bound, in [][]float64, y []int32, up []float64) (los
 	return loss, [][]float64{dz}
 }
 
-func machinePairs(l losses.Bound, in [][]float64, y []int32, up []float64) (loss []float64, grads [][]float64) {
+func machinePairs(l losses.Loss, in [][]float64, y []int32, up []float64) (loss []float64, grads [][]float64) {
 	loss, dpos, dneg := make([]float64, machineRows), make([]float64, machineRows), make([]float64, machineRows*machineDraws)
 	for i, label := range y {
 		if label < 0 {
@@ -133,7 +133,7 @@ func machinePairs(l losses.Bound, in [][]float64, y []int32, up []float64) (loss
 
 // machineLinear scores the candidates of each row, which sampled ones come behind
 // their positive.
-func machineLinear(l losses.Bound, in [][]float64, y []int32, up []float64, candidates func(i int) []int32, sampled bool) (loss []float64, grads [][]float64) {
+func machineLinear(l losses.Loss, in [][]float64, y []int32, up []float64, candidates func(i int) []int32, sampled bool) (loss []float64, grads [][]float64) {
 	h, w, bias := in[0], in[1], in[2]
 	loss = make([]float64, machineRows)
 	dh, dw, db := make([]float64, len(h)), make([]float64, len(w)), make([]float64, len(bias))
@@ -191,7 +191,7 @@ func TestOwnMachine(t *testing.T) {
 	}
 }
 
-func ownMachine[T losses.Float](t *testing.T, l losses.Bound, form machineForm, by, bind string, tol float64) {
+func ownMachine[T losses.Float](t *testing.T, l losses.Loss, form machineForm, by, bind string, tol float64) {
 	t.Helper()
 	dt := tensor.Float64
 	if _, ok := any(T(0)).(float32); ok {

@@ -23,8 +23,8 @@ type margined[T Float] struct {
 }
 
 // marginedRows returns the loss at both precisions and fused.
-func marginedRows(scale float64, lower func(c float64) (a, da float64)) graph.Rows {
-	return graph.Rows{F32: margined[float32]{scale, lower}, F64: margined[float64]{scale, lower},
+func marginedRows(scale float64, lower func(c float64) (a, da float64)) graph.Analytic {
+	return graph.Analytic{F32: margined[float32]{scale, lower}, F64: margined[float64]{scale, lower},
 		Fused: kernel.Stream(kernel.Rivals{Tau: 1 / scale, Value: func(rivals, label float64) (v, byRivals, byLabel float64) {
 			a, da := lower(label / scale)
 			lag := rivals - scale*a
@@ -35,7 +35,7 @@ func marginedRows(scale float64, lower func(c float64) (a, da float64)) graph.Ro
 
 func (margined[T]) WorkLen(int) int { return 0 }
 
-func (l margined[T]) Row(dz, z []T, t Target[T], _ []T) T {
+func (l margined[T]) Eval(dz, z []T, t Target[T], _ []T) T {
 	m, at := peak(z)
 	if m != m {
 		return nan[T]()
@@ -98,9 +98,9 @@ func (l margined[T]) around(z []T, m float64, at int, rest float64, y int) (r, l
 func marginNode(scale float64, lower func(e *graph.Expr, c *gorgonia.Node) *gorgonia.Node, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 	return graph.EachPositive(z, t, func(z *gorgonia.Node, y *graph.Targets) (*gorgonia.Node, error) {
 		var e graph.Expr
-		c := e.N(graph.Dot(z, y))
+		c := e.N(graph.TargetDot(z, y))
 		a := lower(&e, c)
-		change := e.N(graph.MulRow(e.N(graph.Dense(y, z)), e.N(graph.Sub(a, c))))
+		change := e.N(graph.MulRow(e.N(graph.TargetMatrix(y, z)), e.N(graph.Sub(a, c))))
 		x := e.N(graph.Scale(e.N(graph.Add(z, change)), scale))
 		return e.N(graph.Sub(e.N(graph.LogSumExp(x)), e.N(graph.Scale(a, scale)))), e.Err
 	})

@@ -22,14 +22,14 @@ func init() {
 			th.Tight = 0.99
 			return th
 		},
-		New: func(v Values) graph.Rows {
+		New: func(v Values) graph.Analytic {
 			shift := v.Num("log-z")
-			return graph.Rows{F32: nce[float32]{shift}, F64: nce[float64]{shift}, Fused: kernel.Stream(kernel.Logistic{Shift: shift, Beta: 1})}
+			return graph.Analytic{F32: nce[float32]{shift}, F64: nce[float64]{shift}, Fused: kernel.Stream(kernel.Logistic{Shift: shift, Beta: 1})}
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			var e graph.Expr
-			d := e.N(graph.Shift(z, -v.Num("log-z")))
-			return e.N(graph.Sub(e.N(graph.RowSum(e.N(graph.Softplus(d)))), e.N(graph.Dot(d, t)))), e.Err
+			d := e.N(graph.AddScalar(z, -v.Num("log-z")))
+			return e.N(graph.Sub(e.N(graph.RowSum(e.N(graph.Softplus(d)))), e.N(graph.TargetDot(d, t)))), e.Err
 		},
 		Ref: func(v Values, z []float64, t Target[float64]) float64 {
 			d := make([]float64, len(z))
@@ -56,15 +56,15 @@ type nce[T Float] struct{ logZ float64 }
 
 func (nce[T]) WorkLen(k int) int { return k }
 
-func (l nce[T]) Row(dz, z []T, t Target[T], work []T) T {
+func (l nce[T]) Eval(dz, z []T, t Target[T], work []T) T {
 	for j, s := range z {
 		work[j] = T(float64(s) - l.logZ)
 	}
-	return bce[T]{}.Row(dz, work[:len(z)], t, nil)
+	return bce[T]{}.Eval(dz, work[:len(z)], t, nil)
 }
 
-// Many implements graph.ManyRow: negatives count once, at the weights' sum.
-func (l nce[T]) Many(dpos, dneg, pos, neg, weight []T) T {
+// EvalShared implements graph.SharedNegatives: negatives count once, at the weights' sum.
+func (l nce[T]) EvalShared(dpos, dneg, pos, neg, weight []T) T {
 	var loss, mass float64
 	for i, s := range pos {
 		w, d := float64(weight[i]), float64(s)-l.logZ

@@ -9,5 +9,5 @@ import (
 // targetPower returns Σ_k t_k^α [B] of targets over the candidates of z [B,K].
 func targetPower(t *graph.Targets, z *gorgonia.Node, alpha float64) (*gorgonia.Node, error) {
 	var e graph.Expr
-	return e.N(graph.RowSum(e.N(graph.PosPow(e.N(graph.Dense(t, z)), alpha)))), e.Err
+	return e.N(graph.RowSum(e.N(graph.PowPositive(e.N(graph.TargetMatrix(t, z)), alpha)))), e.Err
 }

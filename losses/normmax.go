@@ -18,9 +18,9 @@ func init() {
 			{Name: "alpha", Doc: "α of the norm; above 2 the gradient is not Lipschitz", Default: 2, Min: 1.01, Max: 10, Probe: []float64{1.5, 4}},
 		},
 		Theory: func(v Values) Theory { return normmaxTheory(v.Num("alpha")) },
-		New: func(v Values) graph.Rows {
+		New: func(v Values) graph.Analytic {
 			alpha := v.Num("alpha")
-			return graph.Rows{F32: normmax[float32]{alpha}, F64: normmax[float64]{alpha}, Fused: kernel.Normmax{Alpha: alpha}}
+			return graph.Analytic{F32: normmax[float32]{alpha}, F64: normmax[float64]{alpha}, Fused: kernel.Normmax{Alpha: alpha}}
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			// ‖t‖_α − ⟨z − ξ(z), t⟩
@@ -28,7 +28,7 @@ func init() {
 			alpha := v.Num("alpha")
 			norm := e.N(graph.Pow(e.N(targetPower(t, z, alpha)), 1/alpha))
 			d := e.N(graph.SubRow(z, e.N(graph.NormThreshold(z, alpha))))
-			return e.N(graph.Sub(norm, e.N(graph.Dot(d, t)))), e.Err
+			return e.N(graph.Sub(norm, e.N(graph.TargetDot(d, t)))), e.Err
 		},
 		Ref: func(v Values, z []float64, t Target[float64]) float64 {
 			// ⟨z,p⟩ − ‖p‖_α + ‖t‖_α − ⟨z,t⟩ with p ∝ [z − ξ]_+^{1/(α−1)}: the powers of
@@ -56,7 +56,7 @@ func init() {
 			return lin - math.Pow(norm, 1/alpha) + math.Pow(tnorm, 1/alpha)
 		},
 		Predict: func(v Values, p, z []float64) {
-			normmax[float64]{v.Num("alpha")}.Row(p, z, Target[float64]{}, make([]float64, len(z)))
+			normmax[float64]{v.Num("alpha")}.Eval(p, z, Target[float64]{}, make([]float64, len(z)))
 		},
 	})
 }
@@ -71,7 +71,7 @@ type normmax[T Float] struct{ alpha float64 }
 
 func (normmax[T]) WorkLen(k int) int { return k }
 
-func (l normmax[T]) Row(dz, z []T, t Target[T], work []T) T {
+func (l normmax[T]) Eval(dz, z []T, t Target[T], work []T) T {
 	m, _ := peak(z)
 	if m != m {
 		return nan[T]()

@@ -40,7 +40,7 @@ func init() {
 		Node: func(_ Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			return graph.EachPositive(z, t, func(z *gorgonia.Node, y *graph.Targets) (*gorgonia.Node, error) {
 				var e graph.Expr
-				lead := e.N(graph.Sub(e.N(graph.RowMax(z)), e.N(graph.Dot(z, y))))
+				lead := e.N(graph.Sub(e.N(graph.RowMax(z)), e.N(graph.TargetDot(z, y))))
 				return e.N(graph.Scale(e.N(graph.Square(lead)), 0.5)), e.Err
 			})
 		},

@@ -26,12 +26,12 @@ func init() {
 				Cost:            "O(K)",
 			}
 		},
-		New: func(Values) graph.Rows {
-			return graph.Rows{F32: perceptron[float32]{}, F64: perceptron[float64]{}, Fused: kernel.Perceptron{}}
+		New: func(Values) graph.Analytic {
+			return graph.Analytic{F32: perceptron[float32]{}, F64: perceptron[float64]{}, Fused: kernel.Perceptron{}}
 		},
 		Node: func(_ Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			var e graph.Expr
-			return e.N(graph.Sub(e.N(graph.RowMax(z)), e.N(graph.Dot(z, t)))), e.Err
+			return e.N(graph.Sub(e.N(graph.RowMax(z)), e.N(graph.TargetDot(z, t)))), e.Err
 		},
 		Ref: func(_ Values, z []float64, t Target[float64]) float64 {
 			var loss float64 // the mean lead over the positives
@@ -54,7 +54,7 @@ type perceptron[T Float] struct{}
 
 func (perceptron[T]) WorkLen(int) int { return 0 }
 
-func (perceptron[T]) Row(dz, z []T, t Target[T], _ []T) T {
+func (perceptron[T]) Eval(dz, z []T, t Target[T], _ []T) T {
 	m, at := peak(z)
 	if m != m {
 		return nan[T]()

@@ -15,33 +15,33 @@ func init() {
 		Doc:    "pairwise softmax loss: sl with a surrogate of slower growth for the exponential; takes cosines",
 		Source: "Yang et al. 2024, NeurIPS, PSL: Rethinking and improving softmax loss from pairwise perspective for recommendation, arXiv:2411.00163, eq. 8",
 		Params: []Param{
-			{Name: "act", Doc: "surrogate φ: tanh x + 1, [x + 1]_+ or arctan x + 1", Words: OneOf("tanh", "relu", "atan"), DefaultWord: "tanh"},
+			{Name: "act", Doc: "surrogate φ: tanh x + 1, [x + 1]_+ or arctan x + 1", Choices: Enum("tanh", "relu", "atan"), DefaultString: "tanh"},
 			{Name: "tau", Doc: "τ, which divides differences of cosines, at most 2: from 2.1 on every φ is positive", Default: 2.5, Min: 2.1, Max: 100, Probe: []float64{4}},
 			{Name: "tau-star", Doc: "τ*, whose inverse is the power of φ; the temperature near equal scores is ττ*", Default: 0.1, Min: 0.01, Max: 100, Probe: []float64{0.7}},
 		},
 		Domain: Cosines,
-		Theory: func(v Values) Theory { return pslTheory(surrogates[v.Word("act")], v.Num("tau"), v.Num("tau-star")) },
-		New: func(v Values) graph.Rows {
-			phi := map[string]kernel.Phi{"tanh": kernel.Tanh, "relu": kernel.Relu, "atan": kernel.Atan}[v.Word("act")]
-			return graph.Rows{F32: psl[float32](v), F64: psl[float64](v),
+		Theory: func(v Values) Theory { return pslTheory(surrogates[v.String("act")], v.Num("tau"), v.Num("tau-star")) },
+		New: func(v Values) graph.Analytic {
+			phi := map[string]kernel.Phi{"tanh": kernel.Tanh, "relu": kernel.Relu, "atan": kernel.Atan}[v.String("act")]
+			return graph.Analytic{F32: psl[float32](v), F64: psl[float64](v),
 				Fused: kernel.Stream(kernel.Surrogate{Phi: phi, Tau: v.Num("tau"), Power: 1 / v.Num("tau-star"), Floor: pslFloor})}
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			return contrastNode(z, t, func(e *graph.Expr, _, x, s, some *gorgonia.Node) *gorgonia.Node {
 				x = e.N(graph.Scale(e.N(graph.SubRow(x, s)), 1/v.Num("tau")))
 				// 0 at the label and at masks, 1 elsewhere.
-				in := e.N(graph.Sub(e.N(graph.Unmask(x, 0)), e.N(graph.Unmask(x, 1))))
-				in = e.N(graph.Shift(in, 1))
-				x = e.N(graph.Unmask(x, 0))
-				switch v.Word("act") {
+				in := e.N(graph.Sub(e.N(graph.FillMasked(x, 0)), e.N(graph.FillMasked(x, 1))))
+				in = e.N(graph.AddScalar(in, 1))
+				x = e.N(graph.FillMasked(x, 0))
+				switch v.String("act") {
 				case "tanh":
 					x = e.N(graph.Tanh(x))
 				case "atan":
 					x = e.N(graph.Atan(x))
 				}
-				phi := e.N(graph.Clamp(e.N(graph.Shift(x, 1)), pslFloor, math.MaxFloat32))
-				sum := e.N(graph.RowDot(e.N(graph.PosPow(phi, 1/v.Num("tau-star"))), in))
-				none := e.N(graph.Shift(e.N(graph.Neg(some)), 1))
+				phi := e.N(graph.Clamp(e.N(graph.AddScalar(x, 1)), pslFloor, math.MaxFloat32))
+				sum := e.N(graph.RowDot(e.N(graph.PowPositive(phi, 1/v.Num("tau-star"))), in))
+				none := e.N(graph.AddScalar(e.N(graph.Neg(some)), 1))
 				return e.N(graph.Log(e.N(graph.Add(sum, none))))
 			})
 		},
@@ -50,7 +50,7 @@ func init() {
 				var sum float64
 				for _, x := range negatives {
 					x = (x - s) / v.Num("tau")
-					switch v.Word("act") {
+					switch v.String("act") {
 					case "tanh": // 1 + tanh x = 2e^{2x}/(e^{2x}+1)
 						x = 2*math.Exp(2*x)/(math.Exp(2*x)+1) - 1
 					case "atan":
@@ -88,7 +88,7 @@ var surrogates = map[string]func(x float64) (phi, slope float64){
 // and the entry of y makes the sum 0. φ is bounded below by 1e-6, with slope 0
 // there. relu with the positive in the sum and τ = τ* = 1 is rankmax.
 func psl[T Float](v Values) contrast[T] {
-	surrogate, tau, power := surrogates[v.Word("act")], v.Num("tau"), 1/v.Num("tau-star")
+	surrogate, tau, power := surrogates[v.String("act")], v.Num("tau"), 1/v.Num("tau-star")
 	bounded := func(x float64) (phi, slope float64) {
 		if phi, slope = surrogate(x); phi <= pslFloor {
 			return pslFloor, 0

@@ -20,15 +20,15 @@ func init() {
 			{Name: "margin", Doc: "margin δ below the label at which a class stops to count", Default: 1, Min: 1e-3, Max: 100, Probe: []float64{0.5}},
 		},
 		Theory: func(v Values) Theory { return rankmaxTheory(v.Num("margin")) },
-		New: func(v Values) graph.Rows {
+		New: func(v Values) graph.Analytic {
 			m := v.Num("margin")
-			return graph.Rows{F32: rankmax[float32]{m}, F64: rankmax[float64]{m}, Fused: kernel.Rankmax{Margin: m}}
+			return graph.Analytic{F32: rankmax[float32]{m}, F64: rankmax[float64]{m}, Fused: kernel.Rankmax{Margin: m}}
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			return graph.EachPositive(z, t, func(z *gorgonia.Node, y *graph.Targets) (*gorgonia.Node, error) {
 				var e graph.Expr
-				d := e.N(graph.Scale(e.N(graph.SubRow(z, e.N(graph.Dot(z, y)))), 1/v.Num("margin")))
-				return e.N(graph.Log(e.N(graph.RowSum(e.N(graph.PosPow(e.N(graph.Shift(d, 1)), 1)))))), e.Err
+				d := e.N(graph.Scale(e.N(graph.SubRow(z, e.N(graph.TargetDot(z, y)))), 1/v.Num("margin")))
+				return e.N(graph.Log(e.N(graph.RowSum(e.N(graph.Relu(e.N(graph.AddScalar(d, 1)))))))), e.Err
 			})
 		},
 		Ref: func(v Values, z []float64, t Target[float64]) float64 {
@@ -68,7 +68,7 @@ type rankmax[T Float] struct{ delta float64 }
 // WorkLen leaves five numbers for each of up to K positives.
 func (rankmax[T]) WorkLen(k int) int { return 5 * k }
 
-func (l rankmax[T]) Row(dz, z []T, t Target[T], work []T) T {
+func (l rankmax[T]) Eval(dz, z []T, t Target[T], work []T) T {
 	m, _ := peak(z)
 	if m != m {
 		return nan[T]()
@@ -139,7 +139,7 @@ func (l rankmax[T]) below(edges []T, s T) int {
 	return lo - 1
 }
 
-// one is Row for the label y, times w.
+// one is Eval for the label y, times w.
 func (l rankmax[T]) one(dz, z []T, y int, w float64) T {
 	rest, n := 0.0, 0
 	for j, s := range z {

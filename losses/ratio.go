@@ -21,7 +21,7 @@ type ratio[T Float] struct {
 
 func (ratio[T]) WorkLen(int) int { return 0 }
 
-func (l ratio[T]) Row(dz, z []T, t Target[T], _ []T) T {
+func (l ratio[T]) Eval(dz, z []T, t Target[T], _ []T) T {
 	m, _ := peak(z)
 	if m != m {
 		return nan[T]()
@@ -68,14 +68,14 @@ func (l ratio[T]) Row(dz, z []T, t Target[T], _ []T) T {
 // at 0, where it is atMask.
 func ratioNode(f func(e *graph.Expr, x *gorgonia.Node) *gorgonia.Node, atMask float64, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 	var e graph.Expr
-	y := f(&e, e.N(graph.Unmask(z, 0)))
+	y := f(&e, e.N(graph.FillMasked(z, 0)))
 	if e.Err != nil {
 		return nil, e.Err
 	}
 	// The masks' share leaves the sum again.
-	count := e.N(graph.Shift(e.N(graph.RowCount(z)), -float64(z.Shape()[1])))
+	count := e.N(graph.AddScalar(e.N(graph.RowCount(z)), -float64(z.Shape()[1])))
 	total := e.N(graph.Add(e.N(graph.RowSum(y)), e.N(graph.Scale(count, atMask))))
-	return e.N(graph.Sub(e.N(graph.Log(total)), e.N(graph.Dot(e.N(graph.Log(y)), t)))), e.Err
+	return e.N(graph.Sub(e.N(graph.Log(total)), e.N(graph.TargetDot(e.N(graph.Log(y)), t)))), e.Err
 }
 
 // ratioRef is −Σ t log p with p = f/F.

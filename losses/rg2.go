@@ -15,8 +15,8 @@ func init() {
 		Doc:    "quadratic surrogate of softmax: its Taylor polynomial at 0 without the squared-mean term (RG²)",
 		Source: "Pu et al. 2024, ICML (pu24a); journal version arXiv:2506.09454",
 		Theory: func(Values) Theory { return rgTheory(1, 0) },
-		New: func(Values) graph.Rows {
-			return graph.Rows{F32: rg[float32]{1, 0}, F64: rg[float64]{1, 0}, Fused: kernel.RG{A: 1}}
+		New: func(Values) graph.Analytic {
+			return graph.Analytic{F32: rg[float32]{1, 0}, F64: rg[float64]{1, 0}, Fused: kernel.RG{A: 1}}
 		},
 		Node: func(_ Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			return rgNode(1, 0, z, t)

@@ -12,16 +12,16 @@ import (
 func init() {
 	Register(Spec{
 		Name:   "rgx",
-		Doc:    "second-order Taylor polynomial of softmax at 0, with a knob β on its squared-mean term (RG×)",
+		Doc:    "second-order Taylor polynomial of softmax at 0, with a parameter β on its squared-mean term (RG×)",
 		Source: "Pu et al. 2024, ICML (pu24a); journal version arXiv:2506.09454; variant=code is the objective of the published code",
 		Params: []Param{
 			{Name: "beta", Doc: "β: 1 is the exact Taylor polynomial, 0 is rg2", Default: 1, Min: 0, Max: 1, Probe: []float64{0, 0.5}},
-			{Name: "variant", Doc: "exact subtracts (β/2)·mean², code shrinks ½·mean of squares by 1−β, which leaves nothing at β = 1", Words: OneOf("exact", "code"), DefaultWord: "exact"},
+			{Name: "variant", Doc: "exact subtracts (β/2)·mean², code shrinks ½·mean of squares by 1−β, which leaves nothing at β = 1", Choices: Enum("exact", "code"), DefaultString: "exact"},
 		},
 		Theory: func(v Values) Theory { return rgTheory(rgCoefficients(v)) },
-		New: func(v Values) graph.Rows {
+		New: func(v Values) graph.Analytic {
 			a, b := rgCoefficients(v)
-			return graph.Rows{F32: rg[float32]{a, b}, F64: rg[float64]{a, b}, Fused: kernel.RG{A: a, B: b}}
+			return graph.Analytic{F32: rg[float32]{a, b}, F64: rg[float64]{a, b}, Fused: kernel.RG{A: a, B: b}}
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			a, b := rgCoefficients(v)
@@ -41,7 +41,7 @@ func init() {
 // rgCoefficients returns a and b of rg at v.
 func rgCoefficients(v Values) (a, b float64) {
 	beta := v.Num("beta")
-	if v.Word("variant") == "code" {
+	if v.String("variant") == "code" {
 		return 1 - beta, 0
 	}
 	return 1, beta
@@ -59,7 +59,7 @@ type rg[T Float] struct{ a, b float64 }
 
 func (rg[T]) WorkLen(int) int { return 0 }
 
-func (l rg[T]) Row(dz, z []T, t Target[T], _ []T) T {
+func (l rg[T]) Eval(dz, z []T, t Target[T], _ []T) T {
 	m, _ := peak(z)
 	if m != m {
 		return nan[T]()
@@ -96,13 +96,13 @@ func (l rg[T]) Row(dz, z []T, t Target[T], _ []T) T {
 
 func rgNode(a, b float64, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 	var e graph.Expr
-	x, k := e.N(graph.Unmask(z, 0)), e.N(graph.RowCount(z))
+	x, k := e.N(graph.FillMasked(z, 0)), e.N(graph.RowCount(z))
 	mean := e.N(graph.Div(e.N(graph.RowSum(x)), k))
 	square := e.N(graph.Div(e.N(graph.RowSum(e.N(graph.Square(x)))), k))
 	sum := e.N(graph.Add(e.N(graph.Log(k)), mean))
 	sum = e.N(graph.Add(sum, e.N(graph.Scale(square, a/2))))
 	sum = e.N(graph.Sub(sum, e.N(graph.Scale(e.N(graph.Square(mean)), b/2))))
-	return e.N(graph.Sub(sum, e.N(graph.Dot(z, t)))), e.Err
+	return e.N(graph.Sub(sum, e.N(graph.TargetDot(z, t)))), e.Err
 }
 
 // rgRef sums over pairs: mean(z)² and mean(z²) from Σ_{i,j} z_i z_j and Σ_i z_i².
@@ -126,7 +126,7 @@ func rgRef(a, b float64, z []float64, t Target[float64]) float64 {
 
 // rgMap stores (1 + a z − b·mean(z))/K in p: the truth whose minimiser z is.
 func rgMap(a, b float64, p, z []float64) {
-	rg[float64]{a, b}.Row(p, z, Target[float64]{}, nil)
+	rg[float64]{a, b}.Eval(p, z, Target[float64]{}, nil)
 }
 
 func rgTheory(a, b float64) Theory {

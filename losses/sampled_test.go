@@ -120,9 +120,9 @@ func TestGoldenContrasts(t *testing.T) {
 // first is the target of a row whose positive comes first.
 var first = losses.Target[float64]{Pos: []int32{0}, Weight: []float64{1}}
 
-func rowOf(b losses.Bound, z []float64) (float64, []float64) {
+func rowOf(b losses.Loss, z []float64) (float64, []float64) {
 	dz := make([]float64, len(z))
-	return b.Rows.F64.Row(dz, z, first, make([]float64, b.Rows.F64.WorkLen(len(z)))), dz
+	return b.Analytic.F64.Eval(dz, z, first, make([]float64, b.Analytic.F64.WorkLen(len(z)))), dz
 }
 
 func near(t *testing.T, got, want, rtol, atol float64, what string) {
@@ -131,7 +131,7 @@ func near(t *testing.T, got, want, rtol, atol float64, what string) {
 }
 
 // layer tests the mean loss of a batch of cosines.
-func (c sampledCase) layer(t *testing.T, b losses.Bound) {
+func (c sampledCase) layer(t *testing.T, b losses.Loss) {
 	var labels []int
 	var ids [][]int
 	require.NoError(t, json.Unmarshal(c.Input.Y, &labels))
@@ -173,7 +173,7 @@ func (c sampledCase) layer(t *testing.T, b losses.Bound) {
 
 // TestContrastIdentities holds the limits that the literature names.
 func TestContrastIdentities(t *testing.T) {
-	parse := func(text string) losses.Bound {
+	parse := func(text string) losses.Loss {
 		b, err := losses.Parse(text)
 		require.NoError(t, err)
 		return b
@@ -236,7 +236,7 @@ func runSampled(t *testing.T, text string, s []float64, y int, ids [][]int, logQ
 	in.Pos, in.Neg = g.Param("pos", pos, rows), g.Param("neg", neg, rows, k)
 	tg, err := graph.LabelTargets(label)
 	require.NoError(t, err)
-	loss, err := graph.SampledLoss(b.Rows, in, tg)
+	loss, err := graph.SampledLoss(b.Analytic, in, tg)
 	require.NoError(t, err)
 	cost, err := graph.Sum(loss)
 	require.NoError(t, err)
@@ -423,8 +423,8 @@ func TestMany(t *testing.T) {
 	found := 0
 	for _, spec := range losses.All() {
 		for _, b := range spec.Probes() {
-			many, ok := b.Rows.F64.(graph.ManyRow[float64])
-			many32, ok32 := b.Rows.F32.(graph.ManyRow[float32])
+			many, ok := b.Analytic.F64.(graph.SharedNegatives[float64])
+			many32, ok32 := b.Analytic.F32.(graph.SharedNegatives[float32])
 			require.Equal(t, ok, ok32)
 			if !ok {
 				continue
@@ -443,7 +443,7 @@ func TestMany(t *testing.T) {
 					}
 				}
 				dpos, dneg := []float64{7, 7, 7, 7, 7}, make([]float64, len(neg))
-				near(t, many.Many(dpos, dneg, pos, neg, weight), want, 1e-12, 1e-12, b.String())
+				near(t, many.EvalShared(dpos, dneg, pos, neg, weight), want, 1e-12, 1e-12, b.String())
 				for i := range dpos {
 					near(t, dpos[i], wantPos[i], 1e-12, 1e-14, b.String()+" dpos")
 				}
@@ -457,10 +457,10 @@ func TestMany(t *testing.T) {
 				for i := range pos {
 					p32[i], w32[i] = float32(pos[i]), float32(weight[i])
 				}
-				near(t, float64(many32.Many(make([]float32, 5), make([]float32, len(neg)), p32, n32, w32)), want, 1e-5, 1e-5, b.String())
+				near(t, float64(many32.EvalShared(make([]float32, 5), make([]float32, len(neg)), p32, n32, w32)), want, 1e-5, 1e-5, b.String())
 			}
 			for _, bad := range []float64{math.NaN(), math.Inf(1)} {
-				loss := many.Many(make([]float64, 1), make([]float64, 2), []float64{1}, []float64{0, bad}, []float64{1})
+				loss := many.EvalShared(make([]float64, 1), make([]float64, 2), []float64{1}, []float64{0, bad}, []float64{1})
 				require.True(t, math.IsNaN(loss), "%s: negative %g gives %g", b, bad, loss)
 			}
 		}

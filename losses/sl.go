@@ -18,7 +18,7 @@ func init() {
 		},
 		Unit:   func(v Values) float64 { return v.Num("tau") },
 		Theory: func(v Values) Theory { return bslTheory(v.Num("tau"), v.Num("tau")) },
-		New: func(v Values) graph.Rows {
+		New: func(v Values) graph.Analytic {
 			return bslRows(v.Num("tau"), v.Num("tau"))
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
@@ -35,7 +35,7 @@ func init() {
 // slNode states log Σ_j e^{(z_j−z_y)/τ} over the negatives, 0 where there are
 // none.
 func slNode(e *graph.Expr, tau float64, x, s, some *gorgonia.Node) *gorgonia.Node {
-	lse := e.N(graph.Unmask(e.N(graph.LogSumExp(e.N(graph.Scale(x, 1/tau)))), 0))
+	lse := e.N(graph.FillMasked(e.N(graph.LogSumExp(e.N(graph.Scale(x, 1/tau)))), 0))
 	return e.N(graph.Sub(lse, e.N(graph.Scale(e.N(graph.Mul(s, some)), 1/tau))))
 }
 

@@ -26,12 +26,12 @@ func init() {
 		Theory: func(v Values) Theory {
 			return slAtKTheory(v.Num("tau"), v.Num("tau-w"), v.Int("k"))
 		},
-		New: func(v Values) graph.Rows {
-			return graph.Rows{F32: slAtK[float32](v), F64: slAtK[float64](v), Fused: slAtKFused(v)}
+		New: func(v Values) graph.Analytic {
+			return graph.Analytic{F32: slAtK[float32](v), F64: slAtK[float64](v), Fused: slAtKFused(v)}
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			return contrastNode(z, t, func(e *graph.Expr, z, x, s, some *gorgonia.Node) *gorgonia.Node {
-				lead := e.N(graph.Shift(s, -v.Num("beta")))
+				lead := e.N(graph.AddScalar(s, -v.Num("beta")))
 				if k := v.Int("k"); k > 0 {
 					lead = e.N(graph.Sub(s, e.N(graph.Detach(e.N(graph.RowKth(z, k))))))
 				}

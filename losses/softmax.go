@@ -20,9 +20,9 @@ func init() {
 		},
 		Unit:   func(v Values) float64 { return v.Num("tau") },
 		Theory: func(v Values) Theory { return softmaxTheory(v.Num("tau"), v.Num("smoothing")) },
-		New: func(v Values) graph.Rows {
+		New: func(v Values) graph.Analytic {
 			tau, eps := v.Num("tau"), v.Num("smoothing")
-			rows := graph.Rows{F32: softmax[float32]{1 / tau, eps}, F64: softmax[float64]{1 / tau, eps},
+			rows := graph.Analytic{F32: softmax[float32]{1 / tau, eps}, F64: softmax[float64]{1 / tau, eps},
 				Fused: kernel.Softmax{Tau: float32(tau), Smoothing: float32(eps)}}
 			if eps > 0 {
 				rows.F32, rows.F64 = smoothed[float32]{softmax[float32]{1 / tau, eps}}, smoothed[float64]{softmax[float64]{1 / tau, eps}}
@@ -50,7 +50,7 @@ type softmax[T Float] struct{ inv, eps float64 } // 1/τ and ε
 
 func (softmax[T]) WorkLen(int) int { return 0 }
 
-func (l softmax[T]) Row(dz, z []T, t Target[T], _ []T) T {
+func (l softmax[T]) Eval(dz, z []T, t Target[T], _ []T) T {
 	m, at := peak(z)
 	if m != m {
 		return nan[T]()
@@ -85,11 +85,11 @@ func (l softmax[T]) Row(dz, z []T, t Target[T], _ []T) T {
 	return T(loss)
 }
 
-// Many implements graph.ManyRow, without smoothing: with the weights' sum M, τ = 1 and S = Σ e^{n_j}
+// EvalShared implements graph.SharedNegatives, without smoothing: with the weights' sum M, τ = 1 and S = Σ e^{n_j}
 // over the negatives,
 //
 //	Σ_i w_i [log(e^{x_i} + S) − x_i],   ∂/∂x_i = −w_i S/(e^{x_i}+S),   ∂/∂n_j = e^{n_j} Σ_i w_i/(e^{x_i}+S)
-func (l softmax[T]) Many(dpos, dneg, pos, neg, weight []T) T {
+func (l softmax[T]) EvalShared(dpos, dneg, pos, neg, weight []T) T {
 	m := math.Inf(-1)
 	for _, s := range neg {
 		m = max(m, float64(s)) // NaN stays
@@ -117,18 +117,18 @@ func (l softmax[T]) Many(dpos, dneg, pos, neg, weight []T) T {
 }
 
 // smoothed is a softmax with label smoothing, whose target touches every
-// candidate: it has no Many.
+// candidate: it has no EvalShared.
 type smoothed[T Float] struct{ all softmax[T] }
 
 func (l smoothed[T]) WorkLen(k int) int { return l.all.WorkLen(k) }
 
-func (l smoothed[T]) Row(dz, z []T, t Target[T], work []T) T { return l.all.Row(dz, z, t, work) }
+func (l smoothed[T]) Eval(dz, z []T, t Target[T], work []T) T { return l.all.Eval(dz, z, t, work) }
 
 // softmaxNode states log Σ e^{z/τ} − ⟨z/τ, t'⟩.
 func softmaxNode(inv, eps float64, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 	var e graph.Expr
 	x := e.N(graph.Scale(z, inv))
-	at := e.N(graph.Dot(x, t))
+	at := e.N(graph.TargetDot(x, t))
 	if eps > 0 {
 		at = e.N(graph.Add(e.N(graph.Scale(at, 1-eps)), e.N(graph.Scale(e.N(graph.RowMean(x)), eps))))
 	}

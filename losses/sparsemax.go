@@ -15,17 +15,17 @@ func init() {
 		Doc:    "Fenchel-Young loss of the Euclidean projection onto the simplex",
 		Source: "Martins & Astudillo 2016, arXiv:1602.02068, eq. 15-17",
 		Theory: func(Values) Theory { return entmaxTheory(2, 1) },
-		New: func(Values) graph.Rows {
-			return graph.Rows{F32: sparsemax[float32]{}, F64: sparsemax[float64]{}, Fused: kernel.Entmax{Alpha: 2}}
+		New: func(Values) graph.Analytic {
+			return graph.Analytic{F32: sparsemax[float32]{}, F64: sparsemax[float64]{}, Fused: kernel.Entmax{Alpha: 2}}
 		},
 		Node: func(_ Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			// Shifting by ξ changes nothing and keeps the digits of large scores:
 			// ½Σ[d]_+² + ½‖t‖² − ⟨d, t⟩ with d = z − ξ and [d]_+ = p.
 			var e graph.Expr
 			d := e.N(graph.SubRow(z, e.N(graph.Threshold(z, 2))))
-			pp := e.N(graph.RowSum(e.N(graph.PosPow(d, 2))))
+			pp := e.N(graph.RowSum(e.N(graph.PowPositive(d, 2))))
 			tt := e.N(targetPower(t, z, 2))
-			return e.N(graph.Sub(e.N(graph.Scale(e.N(graph.Add(pp, tt)), 0.5)), e.N(graph.Dot(d, t)))), e.Err
+			return e.N(graph.Sub(e.N(graph.Scale(e.N(graph.Add(pp, tt)), 0.5)), e.N(graph.TargetDot(d, t)))), e.Err
 		},
 		Ref: func(_ Values, z []float64, t Target[float64]) float64 {
 			// ⟨z,p⟩ − ½‖p‖² + ½‖t‖² − ⟨z,t⟩ with the threshold by bisection.
@@ -56,7 +56,7 @@ type sparsemax[T Float] struct{}
 
 func (sparsemax[T]) WorkLen(k int) int { return k }
 
-func (sparsemax[T]) Row(dz, z []T, t Target[T], work []T) T {
+func (sparsemax[T]) Eval(dz, z []T, t Target[T], work []T) T {
 	m, _ := peak(z)
 	if m != m {
 		return nan[T]()

@@ -12,12 +12,12 @@ import (
 	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
-// Float, Target and Row are those of package graph, under the names by which a
+// Float, Target and RowLoss are those of package graph, under the names by which a
 // loss file uses them.
 type (
-	Float           = graph.Float
-	Target[T Float] = graph.Target[T]
-	Row[T Float]    = graph.Row[T]
+	Float            = graph.Float
+	Target[T Float]  = graph.Target[T]
+	RowLoss[T Float] = graph.RowLoss[T]
 )
 
 // Param and Values are those of package registry, which all that is chosen by name shares.
@@ -26,8 +26,8 @@ type (
 	Values = registry.Values
 )
 
-// OneOf returns the fixed list of choices of a word parameter.
-func OneOf(words ...string) func() []string { return registry.OneOf(words...) }
+// Enum returns the fixed list of choices of a parameter that is a string.
+func Enum(choices ...string) func() []string { return registry.Enum(choices...) }
 
 // A Domain says which scores a loss is defined for.
 type Domain int
@@ -67,7 +67,7 @@ type Spec struct {
 	Theory func(v Values) Theory
 
 	// New returns the analytic form at both precisions. Text is filled by Parse.
-	New func(v Values) graph.Rows
+	New func(v Values) graph.Analytic
 
 	// Node returns the definition as a graph: scores z [B,K] and targets t of B
 	// rows to losses [B]. A padding row's loss is not specified; graph.MeanRows
@@ -124,29 +124,29 @@ func (s *Spec) fault() error {
 	return nil
 }
 
-// A Bound is a loss with its parameters: what a spec text such as
+// A Loss is a loss with its parameters: what a spec text such as
 // "entmax:alpha=1.3" denotes. It is immutable and safe for concurrent use.
-type Bound struct {
-	Spec   *Spec
-	Values Values
-	Rows   graph.Rows
+type Loss struct {
+	Spec     *Spec
+	Values   Values
+	Analytic graph.Analytic
 }
 
 // String returns the canonical spec text: the name, then the parameters that
 // differ from their default in declared order. Parse(b.String()) equals b.
-func (b Bound) String() string { return b.Rows.Text }
+func (b Loss) String() string { return b.Analytic.Text }
 
 // Node returns the definition as a graph; see Spec.Node.
-func (b Bound) Node(z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
+func (b Loss) Node(z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 	return b.Spec.Node(b.Values, z, t)
 }
 
 // Ref returns the textbook value of one row; see Spec.Ref.
-func (b Bound) Ref(z []float64, t Target[float64]) float64 { return b.Spec.Ref(b.Values, z, t) }
+func (b Loss) Ref(z []float64, t Target[float64]) float64 { return b.Spec.Ref(b.Values, z, t) }
 
 // Held returns the loss whose value has at z the gradient of b's: b itself, unless
 // Spec.Hold says what is held constant.
-func (b Bound) Held(z []float64) Bound {
+func (b Loss) Held(z []float64) Loss {
 	if b.Spec.Hold == nil {
 		return b
 	}
@@ -154,7 +154,7 @@ func (b Bound) Held(z []float64) Bound {
 }
 
 // Unit returns the score that stands for a factor e of the odds; see Spec.Unit.
-func (b Bound) Unit() float64 {
+func (b Loss) Unit() float64 {
 	if b.Spec.Unit == nil {
 		return 1
 	}
@@ -162,11 +162,11 @@ func (b Bound) Unit() float64 {
 }
 
 // Theory returns what holds of the loss; see Spec.Theory.
-func (b Bound) Theory() Theory { return b.Spec.Theory(b.Values) }
+func (b Loss) Theory() Theory { return b.Spec.Theory(b.Values) }
 
 // Predict stores in p the probabilities that scores z stand for; see
 // Spec.Predict. It reports false, and leaves p, where the loss has no such map.
-func (b Bound) Predict(p, z []float64) bool {
+func (b Loss) Predict(p, z []float64) bool {
 	if b.Spec.Predict == nil {
 		return false
 	}
@@ -176,7 +176,7 @@ func (b Bound) Predict(p, z []float64) bool {
 
 // Rank returns the function of a score by which classes rank, nil where scores do; see
 // Spec.Rank. A map that needs one and has none is an error.
-func (b Bound) Rank() (func(z float64) float64, error) {
+func (b Loss) Rank() (func(z float64) float64, error) {
 	if b.Spec.Rank != nil {
 		return b.Spec.Rank(b.Values), nil
 	}
@@ -190,24 +190,24 @@ func (b Bound) Rank() (func(z float64) float64, error) {
 // followed by a colon and comma-separated parameters, as in
 // "softmax:tau=0.2,smoothing=0.1". Parameters left out take their default. The
 // error names what is wrong and lists the choices.
-func Parse(text string) (Bound, error) {
+func Parse(text string) (Loss, error) {
 	s, v, err := registered.Parse(text)
 	if err != nil {
 		name, _ := registry.CutSpec(text)
 		if _, known := Lookup(name); known != nil {
-			if _, composed := compositions.Lookup(name); composed == nil {
-				err = fmt.Errorf("losses: %q is a composition, a loss with candidates, which models.Resolve takes; the losses are %s", name, strings.Join(Names(), ", "))
+			if _, known := recipes.Lookup(name); known == nil {
+				err = fmt.Errorf("losses: %q is a recipe, a loss with candidates, which models.Resolve takes; the losses are %s", name, strings.Join(Names(), ", "))
 			}
 		}
-		return Bound{}, err
+		return Loss{}, err
 	}
 	return s.Bind(v), nil
 }
 
 // Bind returns the loss at v, which was parsed from s.Params.
-func (s *Spec) Bind(v Values) Bound {
-	b := Bound{Spec: s, Values: v, Rows: s.New(v)}
-	b.Rows.Text = registry.SpecText(s.Name, s.Params, v)
+func (s *Spec) Bind(v Values) Loss {
+	b := Loss{Spec: s, Values: v, Analytic: s.New(v)}
+	b.Analytic.Text = registry.SpecText(s.Name, s.Params, v)
 	return b
 }
 
@@ -222,18 +222,18 @@ func (s *Spec) Defaults() Values {
 
 // Probes returns the loss at its default setting and at one further setting per
 // probe of each parameter: the settings that tests and checks run.
-func (s *Spec) Probes() []Bound { return s.settings(registry.Probes) }
+func (s *Spec) Probes() []Loss { return s.settings(registry.Probes) }
 
 // Corners returns the loss at the ends of its parameters' ranges, in all
 // combinations: where a formula that is right in between loses its digits.
-func (s *Spec) Corners() []Bound { return s.settings(registry.Corners) }
+func (s *Spec) Corners() []Loss { return s.settings(registry.Corners) }
 
-func (s *Spec) settings(of func([]Param) ([]Values, error)) []Bound {
+func (s *Spec) settings(of func([]Param) ([]Values, error)) []Loss {
 	vs, err := of(s.Params)
 	if err != nil { // Register validated defaults and probes
 		panic("losses: " + err.Error())
 	}
-	bs := make([]Bound, len(vs))
+	bs := make([]Loss, len(vs))
 	for i, v := range vs {
 		bs[i] = s.Bind(v)
 	}

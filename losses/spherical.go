@@ -20,15 +20,15 @@ func init() {
 			{Name: "eps", Doc: "ε, which keeps p positive", Default: 1e-3, Min: 1e-6, Max: 100, Probe: []float64{1}},
 		},
 		Theory: func(v Values) Theory { return sphericalTheory(v.Num("eps")) },
-		New: func(v Values) graph.Rows {
+		New: func(v Values) graph.Analytic {
 			eps := v.Num("eps")
 			fd := func(s float64) (f, df float64) { return s*s + eps, 2 * s }
-			return graph.Rows{F32: ratio[float32]{fd}, F64: ratio[float64]{fd}, Fused: kernel.Spherical{Epsilon: eps}}
+			return graph.Analytic{F32: ratio[float32]{fd}, F64: ratio[float64]{fd}, Fused: kernel.Spherical{Epsilon: eps}}
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			eps := v.Num("eps")
 			return ratioNode(func(e *graph.Expr, x *gorgonia.Node) *gorgonia.Node {
-				return e.N(graph.Shift(e.N(graph.Square(x)), eps))
+				return e.N(graph.AddScalar(e.N(graph.Square(x)), eps))
 			}, eps, z, t)
 		},
 		Ref: func(v Values, z []float64, t Target[float64]) float64 {

@@ -31,12 +31,12 @@ func init() {
 				Cost:            "O(K)",
 			}
 		},
-		New: func(Values) graph.Rows {
-			return graph.Rows{F32: squared[float32]{}, F64: squared[float64]{}, Fused: kernel.Squared{}}
+		New: func(Values) graph.Analytic {
+			return graph.Analytic{F32: squared[float32]{}, F64: squared[float64]{}, Fused: kernel.Squared{}}
 		},
 		Node: func(_ Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			var e graph.Expr
-			d := e.N(graph.Sub(e.N(graph.Unmask(z, 0)), e.N(graph.Dense(t, z))))
+			d := e.N(graph.Sub(e.N(graph.FillMasked(z, 0)), e.N(graph.TargetMatrix(t, z))))
 			return e.N(graph.Scale(e.N(graph.RowSum(e.N(graph.Square(d)))), 0.5)), e.Err
 		},
 		Ref: func(_ Values, z []float64, t Target[float64]) float64 {
@@ -60,7 +60,7 @@ type squared[T Float] struct{}
 
 func (squared[T]) WorkLen(int) int { return 0 }
 
-func (squared[T]) Row(dz, z []T, t Target[T], _ []T) T {
+func (squared[T]) Eval(dz, z []T, t Target[T], _ []T) T {
 	m, _ := peak(z)
 	if m != m {
 		return nan[T]()

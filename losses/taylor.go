@@ -18,13 +18,13 @@ func init() {
 		Doc:    "cross-entropy of the Taylor softmax, p ∝ Σ_{k≤n} z^k/k!; ranks by p, since it rises again at low scores",
 		Source: "de Brébisson & Vincent 2016, arXiv:1511.05042, eq. 3; higher orders: Banerjee et al. 2020, arXiv:2011.11538, eq. 4",
 		Params: []Param{
-			{Name: "order", Doc: "n, even", Words: OneOf("2", "4", "6", "8"), DefaultWord: "2"},
+			{Name: "order", Doc: "n, even", Choices: Enum("2", "4", "6", "8"), DefaultString: "2"},
 		},
 		Theory: func(v Values) Theory { return taylorTheory(taylorOrder(v)) },
-		New: func(v Values) graph.Rows {
+		New: func(v Values) graph.Analytic {
 			n := taylorOrder(v)
 			fd := func(s float64) (f, df float64) { return taylorPolynomial(n, s), taylorPolynomial(n-1, s) }
-			rows := graph.Rows{F32: ratio[float32]{fd}, F64: ratio[float64]{fd}, Fused: kernel.Stream(kernel.Taylor{Order: n})}
+			rows := graph.Analytic{F32: ratio[float32]{fd}, F64: ratio[float64]{fd}, Fused: kernel.Stream(kernel.Taylor{Order: n})}
 			if n == 2 { // Σz and Σz² say all
 				rows.Fused = kernel.Taylor2{}
 			}
@@ -33,9 +33,9 @@ func init() {
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			return ratioNode(func(e *graph.Expr, x *gorgonia.Node) *gorgonia.Node {
 				n := taylorOrder(v) // Horner: 1 + x(1 + x/2(1 + x/3(…)))
-				f := e.N(graph.Shift(e.N(graph.Scale(x, 1/float64(n))), 1))
+				f := e.N(graph.AddScalar(e.N(graph.Scale(x, 1/float64(n))), 1))
 				for k := n - 1; k >= 1; k-- {
-					f = e.N(graph.Shift(e.N(graph.Mul(f, e.N(graph.Scale(x, 1/float64(k))))), 1))
+					f = e.N(graph.AddScalar(e.N(graph.Mul(f, e.N(graph.Scale(x, 1/float64(k))))), 1))
 				}
 				return f
 			}, 1, z, t)
@@ -57,9 +57,9 @@ func init() {
 	})
 }
 
-// taylorOrder returns n, one of the words of the parameter.
+// taylorOrder returns n, one of the choices of the parameter.
 func taylorOrder(v Values) int {
-	n, err := strconv.Atoi(v.Word("order"))
+	n, err := strconv.Atoi(v.String("order"))
 	if err != nil {
 		panic("losses: taylor: " + err.Error())
 	}

@@ -29,18 +29,18 @@ func init() {
 				Cost:            "O(K), or O(d²) through WᵀW: Σz, Σz² and the target's score decide",
 			}
 		},
-		New: func(v Values) graph.Rows {
+		New: func(v Values) graph.Analytic {
 			a, b := v.Num("a"), v.Num("b")
-			return graph.Rows{F32: zLoss[float32]{a, b}, F64: zLoss[float64]{a, b}, Fused: kernel.ZLoss{A: a, B: b, Variance: zVariance}}
+			return graph.Analytic{F32: zLoss[float32]{a, b}, F64: zLoss[float64]{a, b}, Fused: kernel.ZLoss{A: a, B: b, Variance: zVariance}}
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			return graph.EachPositive(z, t, func(z *gorgonia.Node, y *graph.Targets) (*gorgonia.Node, error) {
 				var e graph.Expr
-				d := e.N(graph.Unmask(e.N(graph.SubRow(z, e.N(graph.RowMean(z)))), 0))
+				d := e.N(graph.FillMasked(e.N(graph.SubRow(z, e.N(graph.RowMean(z)))), 0))
 				variance := e.N(graph.Div(e.N(graph.RowSum(e.N(graph.Square(d)))), e.N(graph.RowCount(z))))
-				std := e.N(graph.Sqrt(e.N(graph.Shift(variance, zVariance))))
-				score := e.N(graph.Div(e.N(graph.Dot(d, y)), std))
-				x := e.N(graph.Scale(e.N(graph.Shift(score, -v.Num("b"))), -v.Num("a")))
+				std := e.N(graph.Sqrt(e.N(graph.AddScalar(variance, zVariance))))
+				score := e.N(graph.Div(e.N(graph.TargetDot(d, y)), std))
+				x := e.N(graph.Scale(e.N(graph.AddScalar(score, -v.Num("b"))), -v.Num("a")))
 				return e.N(graph.Scale(e.N(graph.Softplus(x)), 1/v.Num("a"))), e.Err
 			})
 		},
@@ -79,7 +79,7 @@ type zLoss[T Float] struct{ a, b float64 }
 
 func (zLoss[T]) WorkLen(int) int { return 0 }
 
-func (l zLoss[T]) Row(dz, z []T, t Target[T], _ []T) T {
+func (l zLoss[T]) Eval(dz, z []T, t Target[T], _ []T) T {
 	m, _ := peak(z)
 	if m != m {
 		return nan[T]()

@@ -12,7 +12,7 @@ import (
 // that is not frozen, against central differences, in float64 and at the tables' data:
 // of m and head under l, on the first rows examples of x and the first step's draws. See
 // [graph.CheckGradient] for the report and the error.
-func CheckGradient(m Model, head Head, l losses.Bound, x *data.Examples, classes *data.Frame, rows int, c graph.GradientCheck) ([]graph.GradientError, error) {
+func CheckGradient(m Model, head Head, l losses.Loss, x *data.Examples, classes *data.Frame, rows int, c graph.GradientCheck) ([]graph.GradientError, error) {
 	if err := x.Validate(classes.Rows); err != nil {
 		return nil, err
 	}
@@ -27,18 +27,18 @@ func CheckGradient(m Model, head Head, l losses.Bound, x *data.Examples, classes
 	if err != nil {
 		return nil, err
 	}
-	side, err := head.Attach(g, m, h, l, max(len(batch.Targets.Class), 1))
+	attached, err := head.Attach(g, m, h, l, max(len(batch.Targets.Class), 1))
 	if err != nil {
 		return nil, err
 	}
-	cost, err := graph.MeanRows(side.Loss(), side.Targets())
+	cost, err := graph.MeanRows(attached.Loss(), attached.Targets())
 	if err != nil {
 		return nil, err
 	}
 	if err := g.Contexts.Fill(batch.Rows); err != nil {
 		return nil, err
 	}
-	if err := side.Set(0, batch); err != nil {
+	if err := attached.Set(0, batch); err != nil {
 		return nil, err
 	}
 	p, err := b.Train(cost)

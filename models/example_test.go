@@ -61,10 +61,10 @@ func Example() {
 		log.Fatal(err)
 	}
 	tops := make([]models.Top, 1)
-	if err := ranker.Rank(tops, h, func(int) []int32 { return set.Train.Of(3) }, 3); err != nil {
+	if err := ranker.Rank(tops, h, func(int) []int32 { return set.Train.ItemsOf(3) }, 3); err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println("has", set.Train.Of(3))
+	fmt.Println("has", set.Train.ItemsOf(3))
 	fmt.Println("best of the others", tops[0].IDs)
 	// Output:
 	// user 20 4 normal 0.1

@@ -21,7 +21,7 @@ type Head interface {
 	// Attach adds the class side of one training graph: from the encodings h [B,d] of
 	// m in g, of batches of up to B rows with up to positions target entries, to their
 	// losses under l. A head may be attached to many graphs.
-	Attach(g *Graph, m Model, h *gorgonia.Node, l losses.Bound, positions int) (Side, error)
+	Attach(g *Graph, m Model, h *gorgonia.Node, l losses.Loss, positions int) (Attached, error)
 
 	// Ranker returns what ranks the classes of a frame by the weights, until they
 	// change.
@@ -45,9 +45,9 @@ type Vectored interface {
 	ClassScores(m Model, classes *data.Frame) (*ClassScores, error)
 }
 
-// A Side is a head attached to one training graph. It is not safe for concurrent
+// An Attached is a head attached to one training graph. It is not safe for concurrent
 // use.
-type Side interface {
+type Attached interface {
 	// Loss returns the losses [B], and Targets whose rows are padding.
 	Loss() *gorgonia.Node
 	Targets() *graph.Targets
@@ -59,16 +59,16 @@ type Side interface {
 	// Moved tells that the tables have taken the step of the last run of p.
 	Moved(p *graph.Program[float32])
 
-	// Past returns what the next step depends on beside the tables and what Set
+	// State returns what the next step depends on beside the tables and what Set
 	// takes: what a sampler has seen or built. It is not copied, has the same names in
 	// the same order every time, and is empty where there is nothing of the kind.
-	// Resume puts it back in another process; the slices are the side's from then on,
+	// SetState puts it back in another process; the slices are its own from then on,
 	// and the error names what does not fit.
-	Past() []Slot
-	Resume(past []Slot) error
+	State() []Slot
+	SetState(state []Slot) error
 }
 
-// A Slot is a named part of what a side keeps of earlier steps.
+// A Slot is a named part of what an attached head keeps of earlier steps.
 type Slot = sampler.Slot
 
 // A Ranker ranks all classes. It may read the weights where they are: they must not
@@ -101,7 +101,7 @@ func Scores() []Score { return []Score{Cosine, Dot} }
 // Tables returns the tables that a training graph of m and head reads: those that
 // encode contexts, and those that the class side reads beside them. Two of one name
 // are an error.
-func Tables(m Model, head Head, l losses.Bound, contexts, classFrame *data.Frame) (encoding, classes []*Table, err error) {
+func Tables(m Model, head Head, l losses.Loss, contexts, classFrame *data.Frame) (encoding, classes []*Table, err error) {
 	const rows = 2 // in-batch draws need a row beside another
 	g := NewGraph(graph.NewPlan[float32](), contexts, rows, classFrame)
 	h, err := Encode(g, m)
@@ -109,15 +109,15 @@ func Tables(m Model, head Head, l losses.Bound, contexts, classFrame *data.Frame
 		return nil, nil, err
 	}
 	n := len(g.Tables())
-	side, err := head.Attach(g, m, h, l, rows)
+	attached, err := head.Attach(g, m, h, l, rows)
 	if err == nil {
 		err = g.err()
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	if side == nil {
-		return nil, nil, fmt.Errorf("models: %T attached no side and no error", head)
+	if attached == nil {
+		return nil, nil, fmt.Errorf("models: %T attached nothing and returned no error", head)
 	}
 	names := map[string]bool{}
 	for _, t := range g.Tables() {
@@ -139,7 +139,7 @@ type HeadSetting struct {
 	// Loss is what the head is trained under: classes rank by its prediction map, trees
 	// by that of their decisions, or by scores where it has none. The zero Loss is
 	// softmax.
-	Loss losses.Bound
+	Loss losses.Loss
 }
 
 // newBias returns the biases [rows,1], all 0, of a head that has them, else nil.
@@ -157,7 +157,7 @@ type HeadSpec struct {
 	Params            []registry.Param
 
 	// More returns the further parameters that settings of Params call for: those of
-	// what a word names. v holds Params alone.
+	// what a string names. v holds Params alone.
 	More func(v registry.Values) ([]registry.Param, error)
 
 	// Draws returns how many candidates are drawn against a positive. Nil where none
@@ -176,9 +176,9 @@ func RegisterHead(s HeadSpec) { heads.Add(s.Name, s.Params, s, fault(s.Doc, s.So
 // Heads returns the registered heads, sorted by name.
 func Heads() []*HeadSpec { return heads.All() }
 
-// A BoundHead is a kind of head with its parameters: what a spec text such as
+// A HeadKind is a kind of head with its parameters: what a spec text such as
 // "all" denotes. It is immutable.
-type BoundHead struct {
+type HeadKind struct {
 	Spec   *HeadSpec
 	Params []registry.Param // Spec.Params and what Spec.More adds
 	Values registry.Values
@@ -186,7 +186,7 @@ type BoundHead struct {
 
 // ParseHead returns the head that text denotes. The error names what is wrong
 // and lists the choices.
-func ParseHead(text string) (BoundHead, error) {
+func ParseHead(text string) (HeadKind, error) {
 	s, ps, v, err := heads.ParseMore(text, func(s *HeadSpec, own registry.Values) ([]registry.Param, error) {
 		if s.More == nil {
 			return nil, nil
@@ -194,17 +194,17 @@ func ParseHead(text string) (BoundHead, error) {
 		return s.More(own)
 	})
 	if err != nil {
-		return BoundHead{}, err
+		return HeadKind{}, err
 	}
-	return BoundHead{s, ps, v}, nil
+	return HeadKind{s, ps, v}, nil
 }
 
 // String returns the canonical spec text: ParseHead(b.String()) equals b.
-func (b BoundHead) String() string { return registry.SpecText(b.Spec.Name, b.Params, b.Values) }
+func (b HeadKind) String() string { return registry.SpecText(b.Spec.Name, b.Params, b.Values) }
 
 // draws returns how many candidates are drawn against a positive, 0 where all are
 // candidates.
-func (b BoundHead) draws() int {
+func (b HeadKind) draws() int {
 	if b.Spec.Draws == nil {
 		return 0
 	}
@@ -212,7 +212,7 @@ func (b BoundHead) draws() int {
 }
 
 // value returns the text of a parameter's value, "" of one that the head has not.
-func (b BoundHead) value(name string) string {
+func (b HeadKind) value(name string) string {
 	for _, p := range b.Params {
 		if p.Name == name {
 			return b.Values.Of(p)
@@ -231,7 +231,7 @@ func NewHead(text string, s HeadSetting) (Head, error) {
 }
 
 // New returns the head with fresh weights.
-func (b BoundHead) New(s HeadSetting) (Head, error) {
+func (b HeadKind) New(s HeadSetting) (Head, error) {
 	if s.Score != Dot && s.Score != Cosine {
 		var names []string
 		for _, c := range Scores() {

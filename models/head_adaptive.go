@@ -63,7 +63,7 @@ func newAdaptive(v registry.Values, s HeadSetting) (Head, error) {
 type adaptiveHead struct {
 	score   Score
 	tau     float64
-	rule    losses.Bound
+	rule    losses.Loss
 	layout  *tree.Adaptive
 	head    *Table   // [c₀+n,d]
 	bias    *Table   // [c₀+n,1] or nil
@@ -71,14 +71,14 @@ type adaptiveHead struct {
 	tail    []*Table // [C_i,d_i]
 }
 
-func (h *adaptiveHead) Attach(g *Graph, m Model, x *gorgonia.Node, l losses.Bound, positions int) (Side, error) {
+func (h *adaptiveHead) Attach(g *Graph, m Model, x *gorgonia.Node, l losses.Loss, positions int) (Attached, error) {
 	return attach(g,
-		func(at site[float32]) (Side, error) { return attachAdaptive(h, at, m, x, l, positions) },
-		func(at site[float64]) (Side, error) { return attachAdaptive(h, at, m, x, l, positions) })
+		func(at output[float32]) (Attached, error) { return attachAdaptive(h, at, m, x, l, positions) },
+		func(at output[float64]) (Attached, error) { return attachAdaptive(h, at, m, x, l, positions) })
 }
 
-type adaptiveSide[T graph.Float] struct {
-	site[T]
+type attachedAdaptive[T graph.Float] struct {
+	output[T]
 	head    *adaptiveHead
 	first   *graph.TargetData[T]
 	cluster []*graph.TargetData[T]
@@ -95,29 +95,29 @@ type place struct {
 	weight             float32
 }
 
-func attachAdaptive[T graph.Float](h *adaptiveHead, at site[T], _ Model, x *gorgonia.Node, l losses.Bound, positions int) (*adaptiveSide[T], error) {
-	s := &adaptiveSide[T]{site: at, head: h}
+func attachAdaptive[T graph.Float](h *adaptiveHead, at output[T], _ Model, x *gorgonia.Node, l losses.Loss, positions int) (*attachedAdaptive[T], error) {
+	s := &attachedAdaptive[T]{output: at, head: h}
 	b := x.Shape()[0]
 	s.targets, s.data = s.b.Targets("target", b, positions)
 	var e graph.Expr
 	head := s.matrix(h.head)
 	first, data := s.b.Targets("head.target", b, positions)
 	s.first = data
-	s.loss = e.N(graph.LinearLoss(l.Rows, graph.Linear{
+	s.loss = e.N(graph.LinearLoss(l.Analytic, graph.Linear{
 		H: e.N(tempered(x, h.score, h.tau)), W: e.N(unitRows(head, h.score)), Bias: s.vector(h.bias)}, first))
 	for i := range h.tail {
 		inner := e.N(graph.MatMul(x, s.matrix(h.project[i]), false, true))
 		targets, data := s.b.Targets(fmt.Sprintf("tail-%d.target", i), b, positions)
 		weight, weights := s.b.Input(fmt.Sprintf("tail-%d.weight", i), b)
 		s.cluster, s.weights = append(s.cluster, data), append(s.weights, weights)
-		loss := e.N(graph.LinearLoss(l.Rows, graph.Linear{
+		loss := e.N(graph.LinearLoss(l.Analytic, graph.Linear{
 			H: e.N(tempered(inner, h.score, h.tau)), W: e.N(unitRows(s.matrix(h.tail[i]), h.score))}, targets))
 		s.loss = e.N(graph.Add(s.loss, e.N(graph.Mul(loss, weight))))
 	}
 	return s, e.Err
 }
 
-func (s *adaptiveSide[T]) Set(_ int, batch *data.Batch) error {
+func (s *attachedAdaptive[T]) Set(_ int, batch *data.Batch) error {
 	if err := s.setTargets(batch); err != nil {
 		return err
 	}
@@ -154,7 +154,7 @@ func (s *adaptiveSide[T]) Set(_ int, batch *data.Batch) error {
 // append gives the next row of data its target: the places of that cluster (of
 // all where it is −1), equal ones together. Weights are divided by their sum,
 // which goes to total where that is not nil.
-func (s *adaptiveSide[T]) append(data *graph.TargetData[T], cluster int, at func(place) int, total *T) error {
+func (s *attachedAdaptive[T]) append(data *graph.TargetData[T], cluster int, at func(place) int, total *T) error {
 	s.pos, s.share = s.pos[:0], s.share[:0]
 	var sum T
 	for _, p := range s.places {
@@ -189,7 +189,7 @@ func (h *adaptiveHead) Ranker(Model, *data.Frame) (Ranker, error) {
 // adaptiveRanker ranks by log p(y).
 type adaptiveRanker struct {
 	layout        *tree.Adaptive
-	rule          losses.Bound
+	rule          losses.Loss
 	head          scorer
 	project, tail []scorer
 }

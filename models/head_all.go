@@ -35,7 +35,7 @@ func newAll(s HeadSetting) (*all, error) {
 
 // rankBy returns what classes rank by under l in place of their scores, nil where it
 // is the scores.
-func rankBy(l losses.Bound) (func(score float32) float32, error) {
+func rankBy(l losses.Loss) (func(score float32) float32, error) {
 	if l.Spec == nil { // softmax
 		return nil, nil
 	}
@@ -53,26 +53,26 @@ type all struct {
 	bias  *Table                      // [C,1] or nil
 }
 
-func (a *all) Attach(g *Graph, m Model, h *gorgonia.Node, l losses.Bound, positions int) (Side, error) {
+func (a *all) Attach(g *Graph, m Model, h *gorgonia.Node, l losses.Loss, positions int) (Attached, error) {
 	return attach(g,
-		func(at site[float32]) (Side, error) { return attachAll(a, at, m, h, l, positions) },
-		func(at site[float64]) (Side, error) { return attachAll(a, at, m, h, l, positions) })
+		func(at output[float32]) (Attached, error) { return attachAll(a, at, m, h, l, positions) },
+		func(at output[float64]) (Attached, error) { return attachAll(a, at, m, h, l, positions) })
 }
 
 // allSide is a head over all classes in one graph.
-type allSide[T graph.Float] struct{ site[T] }
+type attachedAll[T graph.Float] struct{ output[T] }
 
-func attachAll[T graph.Float](a *all, at site[T], m Model, h *gorgonia.Node, l losses.Bound, positions int) (*allSide[T], error) {
-	s := &allSide[T]{at}
+func attachAll[T graph.Float](a *all, at output[T], m Model, h *gorgonia.Node, l losses.Loss, positions int) (*attachedAll[T], error) {
+	s := &attachedAll[T]{at}
 	rows := h.Shape()[0]
 	var e graph.Expr
 	lin := graph.Linear{H: e.N(tempered(h, a.score, a.tau)), W: e.N(unitRows(e.N(classes(s.Graph, m)), a.score)), Bias: s.vector(a.bias)}
 	s.targets, s.data = s.b.Targets("target", rows, positions)
-	s.loss = e.N(graph.LinearLoss(l.Rows, lin, s.targets))
+	s.loss = e.N(graph.LinearLoss(l.Analytic, lin, s.targets))
 	return s, e.Err
 }
 
-func (s *allSide[T]) Set(_ int, batch *data.Batch) error { return s.setTargets(batch) }
+func (s *attachedAll[T]) Set(_ int, batch *data.Batch) error { return s.setTargets(batch) }
 
 func (a *all) Ranker(m Model, frame *data.Frame) (Ranker, error) {
 	s, err := a.ClassScores(m, frame)

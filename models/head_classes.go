@@ -43,7 +43,7 @@ func init() {
 type classesHead struct {
 	score     Score
 	tau       float64
-	rule      losses.Bound
+	rule      losses.Loss
 	part      *tree.Partition
 	w         *Table // [C,d]
 	bias      *Table // [C,1] or nil
@@ -51,16 +51,16 @@ type classesHead struct {
 	groupBias *Table // [K,1] or nil
 }
 
-func (h *classesHead) Attach(g *Graph, m Model, x *gorgonia.Node, l losses.Bound, positions int) (Side, error) {
+func (h *classesHead) Attach(g *Graph, m Model, x *gorgonia.Node, l losses.Loss, positions int) (Attached, error) {
 	return attach(g,
-		func(at site[float32]) (Side, error) { return attachClasses(h, at, m, x, l, positions) },
-		func(at site[float64]) (Side, error) { return attachClasses(h, at, m, x, l, positions) })
+		func(at output[float32]) (Attached, error) { return attachClasses(h, at, m, x, l, positions) },
+		func(at output[float64]) (Attached, error) { return attachClasses(h, at, m, x, l, positions) })
 }
 
 // classesSide has a segment for each pair of a row and a group in which the row
 // has positives.
-type classesSide[T graph.Float] struct {
-	site[T]
+type attachedClasses[T graph.Float] struct {
+	output[T]
 	head   *classesHead
 	groups *graph.TargetData[T] // of the decision between groups
 	inside *graph.TargetData[T] // of the decision in each segment
@@ -73,8 +73,8 @@ type classesSide[T graph.Float] struct {
 	share        []T
 }
 
-func attachClasses[T graph.Float](h *classesHead, at site[T], _ Model, x *gorgonia.Node, l losses.Bound, positions int) (*classesSide[T], error) {
-	s := &classesSide[T]{site: at, head: h}
+func attachClasses[T graph.Float](h *classesHead, at output[T], _ Model, x *gorgonia.Node, l losses.Loss, positions int) (*attachedClasses[T], error) {
+	s := &attachedClasses[T]{output: at, head: h}
 	b, widest := x.Shape()[0], 0
 	for g := range h.part.Groups() {
 		widest = max(widest, int(h.part.Ptr[g+1]-h.part.Ptr[g]))
@@ -100,14 +100,14 @@ func attachClasses[T graph.Float](h *classesHead, at site[T], _ Model, x *gorgon
 	x = e.N(tempered(x, h.score, h.tau))
 	c := graph.Classes{H: x, W: s.matrix(h.w), Bias: s.vector(h.bias), Unit: h.score == Cosine}
 	upper := graph.Linear{H: x, W: e.N(unitRows(s.matrix(h.group), h.score)), Bias: s.vector(h.groupBias)}
-	lower := e.N(graph.RaggedLoss(l.Rows, e.N(graph.PairScores(c, rows, ids)), ptr, inside))
+	lower := e.N(graph.RaggedLoss(l.Analytic, e.N(graph.PairScores(c, rows, ids)), ptr, inside))
 	s.loss = e.N(graph.Add(
-		e.N(graph.LinearLoss(l.Rows, upper, groups)),
+		e.N(graph.LinearLoss(l.Analytic, upper, groups)),
 		e.N(graph.SegmentSum(lower, weight, row, b))))
 	return s, e.Err
 }
 
-func (s *classesSide[T]) Set(_ int, batch *data.Batch) error {
+func (s *attachedClasses[T]) Set(_ int, batch *data.Batch) error {
 	if err := s.setTargets(batch); err != nil {
 		return err
 	}
@@ -176,7 +176,7 @@ func (h *classesHead) Ranker(Model, *data.Frame) (Ranker, error) {
 // classesRanker ranks by log p(y), in O(C d) a row.
 type classesRanker struct {
 	part         *tree.Partition
-	rule         losses.Bound
+	rule         losses.Loss
 	upper, lower scorer
 }
 
@@ -206,7 +206,7 @@ func (r *classesRanker) Rank(tops []Top, h []float32, skip func(i int) []int32, 
 // logDecision returns the log-probabilities of a decision among candidates with
 // scores z: those of rule's prediction map, where 0 counts as 1e-300;
 // of NaN scores NaN.
-func logDecision(rule losses.Bound, z []float32) []float64 {
+func logDecision(rule losses.Loss, z []float32) []float64 {
 	x, p := make([]float64, len(z)), make([]float64, len(z))
 	for j, v := range z {
 		x[j] = float64(v)

@@ -23,10 +23,10 @@ func init() {
 		Source: "Bengio & Senécal 2008, Adaptive importance sampling; correction=logq with hits kept is ranking NCE: Ma & Collins 2018, arXiv:1809.01812",
 		Params: []registry.Param{
 			{Name: "n", Doc: "draws", Default: 512, Min: 1, Max: 1 << 20, Integer: true, Probe: []float64{3}},
-			{Name: "sampler", Doc: "proposal distribution q", Words: sampler.Names, DefaultWord: "uniform"},
+			{Name: "sampler", Doc: "proposal distribution q", Choices: sampler.Names, DefaultString: "uniform"},
 			{Name: "correction", Doc: "logq: log(nq) off every score; importance: log(nq') off the draws, which then miss the positive; none",
-				Words: registry.OneOf("none", "logq", "importance"), DefaultWord: "logq"},
-			{Name: "hits", Doc: "draws that are the positive", Words: registry.OneOf("keep", "drop"), DefaultWord: "keep"},
+				Choices: registry.Enum("none", "logq", "importance"), DefaultString: "logq"},
+			{Name: "hits", Doc: "draws that are the positive", Choices: registry.Enum("keep", "drop"), DefaultString: "keep"},
 		},
 		More:  moreSampled,
 		Draws: func(v registry.Values) int { return v.Int("n") },
@@ -37,22 +37,22 @@ func init() {
 // moreSampled returns the parameters that depend on the sampler: how its draws
 // are dealt out, and its own.
 func moreSampled(v registry.Values) ([]registry.Param, error) {
-	b, err := sampler.Parse(v.Word("sampler"))
+	b, err := sampler.Parse(v.String("sampler"))
 	if err != nil {
 		return nil, err
 	}
-	per := registry.Param{Name: "per", Doc: "draws for each row, or one set for the batch", Words: registry.OneOf("row", "batch"), DefaultWord: "batch"}
+	per := registry.Param{Name: "per", Doc: "draws for each row, or one set for the batch", Choices: registry.Enum("row", "batch"), DefaultString: "batch"}
 	if b.Spec.Props.Has(sampler.Adaptive) {
-		per.Words, per.DefaultWord = registry.OneOf("row"), "row"
+		per.Choices, per.DefaultString = registry.Enum("row"), "row"
 	}
 	if b.Spec.Props.Has(sampler.InBatch) {
-		per.Words = registry.OneOf("batch")
+		per.Choices = registry.Enum("batch")
 	}
 	return append([]registry.Param{per}, b.Spec.Params...), nil
 }
 
 func newSampled(v registry.Values, s HeadSetting) (Head, error) {
-	b, err := sampler.Parse(v.Word("sampler"))
+	b, err := sampler.Parse(v.String("sampler"))
 	if err != nil {
 		return nil, err
 	}
@@ -61,10 +61,10 @@ func newSampled(v registry.Values, s HeadSetting) (Head, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &sampled{all: base, n: v.Int("n"), shared: v.Word("per") == "batch", drop: v.Word("hits") == "drop", seed: s.Seed}
+	h := &sampled{all: base, n: v.Int("n"), shared: v.String("per") == "batch", drop: v.String("hits") == "drop", seed: s.Seed}
 	h.correction = map[string]graph.Correction{
 		"none": graph.Uncorrected, "logq": graph.CorrectLogQ, "importance": graph.CorrectImportance,
-	}[v.Word("correction")]
+	}[v.String("correction")]
 	if s.Loss.Spec != nil && s.Loss.Spec.Domain == losses.Cosines && h.correction != graph.Uncorrected {
 		return nil, fmt.Errorf("models: sampled: loss %s takes cosines, and a corrected score is none: use correction=none", s.Loss)
 	}
@@ -82,16 +82,16 @@ type sampled struct {
 	seed       uint64
 }
 
-func (h *sampled) Attach(g *Graph, m Model, x *gorgonia.Node, l losses.Bound, positions int) (Side, error) {
+func (h *sampled) Attach(g *Graph, m Model, x *gorgonia.Node, l losses.Loss, positions int) (Attached, error) {
 	return attach(g,
-		func(at site[float32]) (Side, error) { return attachSampled(h, at, m, x, l, positions) },
-		func(at site[float64]) (Side, error) { return attachSampled(h, at, m, x, l, positions) })
+		func(at output[float32]) (Attached, error) { return attachSampled(h, at, m, x, l, positions) },
+		func(at output[float64]) (Attached, error) { return attachSampled(h, at, m, x, l, positions) })
 }
 
 // sampledSide is a sampled head in one graph. Draws are made in the run, by a
 // node that reads the encodings: adaptive samplers need them.
-type sampledSide[T graph.Float] struct {
-	site[T]
+type attachedSampled[T graph.Float] struct {
+	output[T]
 	head  *sampled
 	w     *Table // of the class vectors, where they are weights of their own
 	draws *sampler.Draws
@@ -111,18 +111,18 @@ type sampledSide[T graph.Float] struct {
 // proposal: log q is that of unit, exactly.
 const unitEvery = 100
 
-func attachSampled[T graph.Float](h *sampled, at site[T], m Model, x *gorgonia.Node, l losses.Bound, positions int) (*sampledSide[T], error) {
+func attachSampled[T graph.Float](h *sampled, at output[T], m Model, x *gorgonia.Node, l losses.Loss, positions int) (*attachedSampled[T], error) {
 	free, err := freeClasses(m, at.Classes.frame)
 	if err != nil {
 		return nil, err
 	}
-	s := &sampledSide[T]{site: at, head: h, w: free}
+	s := &attachedSampled[T]{output: at, head: h, w: free}
 	b, k := x.Shape()[0], h.n
 	if s.draws, err = h.sampler.NewDraws(b, k, h.shared); err != nil {
 		return nil, err
 	}
 	s.batch = sampler.Batch{Seed: h.seed, Ptr: make([]int32, b+1), Pos: make([]int32, 0, positions)}
-	if h.sampler.Bound.Spec.Props.Has(sampler.Adaptive) {
+	if h.sampler.Choice.Spec.Props.Has(sampler.Adaptive) {
 		s.h = make([]float32, b*x.Shape()[1])
 		if (h.score == Cosine || free == nil) && !at.leaves.plan() {
 			s.unit, s.model = make([]float32, at.Classes.rows*m.Dim()), m
@@ -139,13 +139,13 @@ func attachSampled[T graph.Float](h *sampled, at site[T], m Model, x *gorgonia.N
 	}
 	in := graph.Sampled{Correction: h.correction, DropHits: h.drop, Unit: l.Unit()}
 	var e graph.Expr
-	in.IDs = e.N(graph.Draw(x, s.draw, shape...))
+	in.IDs = e.N(graph.HostIntsOf(x, s.draw, shape...))
 	if h.correction != graph.Uncorrected {
-		in.LogQ = e.N(graph.DrawFloats(in.IDs, func(dst []T) error { return widen(dst, s.draws.LogQ) }, shape...))
-		in.PosLogQ = e.N(graph.DrawFloats(in.IDs, func(dst []T) error { return widen(dst, s.draws.PosLogQ) }, positions))
+		in.LogQ = e.N(graph.HostFloats(in.IDs, func(dst []T) error { return widen(dst, s.draws.LogQ) }, shape...))
+		in.PosLogQ = e.N(graph.HostFloats(in.IDs, func(dst []T) error { return widen(dst, s.draws.PosLogQ) }, positions))
 	}
 	if s.draws.From != nil {
-		in.From = e.N(graph.DrawInts(in.IDs, func(dst []int32) error {
+		in.From = e.N(graph.HostInts(in.IDs, func(dst []int32) error {
 			copy(dst, s.draws.From)
 			return nil
 		}, k))
@@ -154,20 +154,20 @@ func attachSampled[T graph.Float](h *sampled, at site[T], m Model, x *gorgonia.N
 		return s, s.computed(&e, m, x, l, in, positions)
 	}
 	c := graph.Classes{H: x, W: s.matrix(free), Bias: s.vector(h.bias), Unit: h.score == Cosine}
-	s.loss = e.N(graph.SampledLinearLoss(l.Rows, c, in, s.targets))
+	s.loss = e.N(graph.SampledLinearLoss(l.Analytic, c, in, s.targets))
 	return s, e.Err
 }
 
 // computed makes the loss over class vectors that the model computes: of the classes that
 // are positives or draws, each once, whatever the number of classes.
-func (s *sampledSide[T]) computed(e *graph.Expr, m Model, x *gorgonia.Node, l losses.Bound, in graph.Sampled, positions int) error {
+func (s *attachedSampled[T]) computed(e *graph.Expr, m Model, x *gorgonia.Node, l losses.Loss, in graph.Sampled, positions int) error {
 	if e.Err != nil {
 		return e.Err
 	}
 	all := s.Classes
 	places := in.IDs.Shape().TotalSize()
 	most := min(all.rows, positions+places)
-	unique := e.N(graph.DrawInts(in.IDs, func(dst []int32) error {
+	unique := e.N(graph.HostInts(in.IDs, func(dst []int32) error {
 		s.unique = append(append(s.unique[:0], s.batch.Pos...), s.draws.IDs...)
 		slices.Sort(s.unique)
 		s.unique = slices.Compact(s.unique)
@@ -189,9 +189,9 @@ func (s *sampledSide[T]) computed(e *graph.Expr, m Model, x *gorgonia.Node, l lo
 			}
 		}
 	}
-	draws := e.N(graph.DrawInts(unique, func(dst []int32) error { place(dst, s.draws.IDs); return nil }, in.IDs.Shape()...))
-	pos := e.N(graph.DrawInts(unique, func(dst []int32) error { place(dst, s.batch.Pos); return nil }, positions))
-	rows := e.N(graph.DrawInts(unique, func(dst []int32) error {
+	draws := e.N(graph.HostInts(unique, func(dst []int32) error { place(dst, s.draws.IDs); return nil }, in.IDs.Shape()...))
+	pos := e.N(graph.HostInts(unique, func(dst []int32) error { place(dst, s.batch.Pos); return nil }, positions))
+	rows := e.N(graph.HostInts(unique, func(dst []int32) error {
 		for i := range dst {
 			dst[i] = -1
 		}
@@ -212,7 +212,7 @@ func (s *sampledSide[T]) computed(e *graph.Expr, m Model, x *gorgonia.Node, l lo
 		c.Bias = e.N(graph.Reshape(e.N(graph.Lookup(s.matrix(s.head.bias), unique)), most))
 	}
 	in.Pos, in.Neg, in.Classes = e.N(graph.PairScores(c, rows, pos)), e.N(graph.RowScores(c, draws)), all.rows
-	s.loss = e.N(graph.SampledLoss(l.Rows, in, s.targets))
+	s.loss = e.N(graph.SampledLoss(l.Analytic, in, s.targets))
 	return e.Err
 }
 
@@ -226,7 +226,7 @@ func widen[T graph.Float](dst []T, src []float32) error {
 }
 
 // draw is the body of the node of draws.
-func (s *sampledSide[T]) draw(dst []int32, h []T) error {
+func (s *attachedSampled[T]) draw(dst []int32, h []T) error {
 	b := &s.batch
 	if s.h != nil {
 		for i, v := range h {
@@ -242,14 +242,14 @@ func (s *sampledSide[T]) draw(dst []int32, h []T) error {
 }
 
 // classes returns the class vectors that scores meet.
-func (s *sampledSide[T]) classes() []float32 {
+func (s *attachedSampled[T]) classes() []float32 {
 	if s.unit != nil {
 		return s.unit
 	}
 	return s.w.Data
 }
 
-func (s *sampledSide[T]) Set(step int, batch *data.Batch) error {
+func (s *attachedSampled[T]) Set(step int, batch *data.Batch) error {
 	if err := s.setTargets(batch); err != nil {
 		return err
 	}
@@ -279,7 +279,7 @@ func (s *sampledSide[T]) Set(step int, batch *data.Batch) error {
 	return err
 }
 
-func (s *sampledSide[T]) Moved(p *graph.Program[float32]) {
+func (s *attachedSampled[T]) Moved(p *graph.Program[float32]) {
 	w := s.w
 	if s.unit == nil || w == nil { // the next copy has what a model computes
 		return
@@ -291,32 +291,32 @@ func (s *sampledSide[T]) Moved(p *graph.Program[float32]) {
 	}
 }
 
-// Past returns the sampler's past and, where there are any, the class vectors that it
+// State returns the sampler's state and, where there are any, the class vectors that it
 // sees in place of a table's.
-func (s *sampledSide[T]) Past() []Slot {
-	past := s.head.sampler.Past()
+func (s *attachedSampled[T]) State() []Slot {
+	state := s.head.sampler.State()
 	if s.unit != nil {
 		n := 0
 		if s.fresh {
 			n = len(s.unit)
 		}
-		past = append(past, Slot{Name: "unit", Data: s.unit[:n]})
+		state = append(state, Slot{Name: "unit", Data: s.unit[:n]})
 	}
-	return past
+	return state
 }
 
-func (s *sampledSide[T]) Resume(past []Slot) error {
+func (s *attachedSampled[T]) SetState(state []Slot) error {
 	if s.unit != nil {
-		last := len(past) - 1
-		if last < 0 || past[last].Name != "unit" {
-			return fmt.Errorf("models: sampled: the past to resume from lacks unit, the class vectors that draws are made by")
+		last := len(state) - 1
+		if last < 0 || state[last].Name != "unit" {
+			return fmt.Errorf("models: sampled: the state lacks unit, the class vectors that draws are made by")
 		}
-		unit, ok := past[last].Data.([]float32)
+		unit, ok := state[last].Data.([]float32)
 		if !ok || len(unit) != 0 && len(unit) != len(s.unit) {
-			return fmt.Errorf("models: sampled: the past's unit has %d numbers, want %d", len(unit), len(s.unit))
+			return fmt.Errorf("models: sampled: the state's unit has %d numbers, want %d", len(unit), len(s.unit))
 		}
 		copy(s.unit, unit)
-		s.fresh, past = len(unit) > 0, past[:last]
+		s.fresh, state = len(unit) > 0, state[:last]
 	}
-	return s.head.sampler.Resume(past)
+	return s.head.sampler.SetState(state)
 }

@@ -25,8 +25,8 @@ func init() {
 		Doc:    "a binary tree of classes: the row loss of each decision on the path; ranks by the product of their probabilities",
 		Source: "Morin & Bengio 2005, Hierarchical probabilistic neural network language model; Huffman codes: Mikolov et al. 2013, arXiv:1310.4546",
 		Params: []registry.Param{
-			{Name: "kind", Doc: "the tree", Words: tree.Names, DefaultWord: kindOfTree},
-			{Name: "file", Doc: "file of a tree of your own in place of kind: of each class a line with its id, a tab and its path from the root, such as 0110", Free: true},
+			{Name: "kind", Doc: "the tree", Choices: tree.Names, DefaultString: kindOfTree},
+			{Name: "file", Doc: "file of a tree of your own in place of kind: of each class a line with its id, a tab and its path from the root, such as 0110", AnyString: true},
 		},
 		New: newTree,
 	})
@@ -37,7 +37,7 @@ func init() {
 const kindOfTree = "huffman"
 
 func newTree(v registry.Values, s HeadSetting) (Head, error) {
-	kind, file := v.Word("kind"), v.Word("file")
+	kind, file := v.String("kind"), v.String("file")
 	if file != "" && kind != kindOfTree {
 		return nil, fmt.Errorf("models: tree: kind=%s and file=%s are two trees; give one", kind, file)
 	}
@@ -78,20 +78,20 @@ func readTree(file string, s HeadSetting) (*tree.Tree, error) {
 type treeHead struct {
 	score Score
 	tau   float64
-	rule  losses.Bound
+	rule  losses.Loss
 	tree  *tree.Tree
 	w     *Table // [C−1,d]
 	bias  *Table // [C−1,1] or nil
 }
 
-func (h *treeHead) Attach(g *Graph, m Model, x *gorgonia.Node, l losses.Bound, positions int) (Side, error) {
+func (h *treeHead) Attach(g *Graph, m Model, x *gorgonia.Node, l losses.Loss, positions int) (Attached, error) {
 	return attach(g,
-		func(at site[float32]) (Side, error) { return attachTree(h, at, m, x, l, positions) },
-		func(at site[float64]) (Side, error) { return attachTree(h, at, m, x, l, positions) })
+		func(at output[float32]) (Attached, error) { return attachTree(h, at, m, x, l, positions) },
+		func(at output[float64]) (Attached, error) { return attachTree(h, at, m, x, l, positions) })
 }
 
-type treeSide[T graph.Float] struct {
-	site[T]
+type attachedTree[T graph.Float] struct {
+	output[T]
 	head *treeHead
 
 	rows, nodes, bits []int32 // [M] of each decision
@@ -104,8 +104,8 @@ type treeSide[T graph.Float] struct {
 	round int32
 }
 
-func attachTree[T graph.Float](h *treeHead, at site[T], _ Model, x *gorgonia.Node, l losses.Bound, positions int) (*treeSide[T], error) {
-	s := &treeSide[T]{site: at, head: h}
+func attachTree[T graph.Float](h *treeHead, at output[T], _ Model, x *gorgonia.Node, l losses.Loss, positions int) (*attachedTree[T], error) {
+	s := &attachedTree[T]{output: at, head: h}
 	b, depth := x.Shape()[0], h.tree.Depth()
 	m := positions * depth
 	if m > math.MaxInt32 {
@@ -122,11 +122,11 @@ func attachTree[T graph.Float](h *treeHead, at site[T], _ Model, x *gorgonia.Nod
 	var e graph.Expr
 	c := graph.Classes{H: e.N(tempered(x, h.score, h.tau)), W: s.matrix(h.w), Bias: s.vector(h.bias), Unit: h.score == Cosine}
 	z := e.N(graph.PairScores(c, row, node))
-	s.loss = e.N(graph.SegmentSum(e.N(graph.BinaryLoss(l.Rows, z, bit)), weight, row, b))
+	s.loss = e.N(graph.SegmentSum(e.N(graph.BinaryLoss(l.Analytic, z, bit)), weight, row, b))
 	return s, e.Err
 }
 
-func (s *treeSide[T]) Set(_ int, batch *data.Batch) error {
+func (s *attachedTree[T]) Set(_ int, batch *data.Batch) error {
 	if err := s.setTargets(batch); err != nil {
 		return err
 	}
@@ -162,7 +162,7 @@ func (h *treeHead) Ranker(Model, *data.Frame) (Ranker, error) {
 // treeRanker ranks by log p(y), the sum over y's path, in O(C d) a row.
 type treeRanker struct {
 	tree   *tree.Tree
-	rule   losses.Bound
+	rule   losses.Loss
 	scores scorer
 }
 
@@ -203,4 +203,4 @@ func (r *treeRanker) logits(z []float32) {
 }
 
 // plain reports whether decisions under rule are softmax's.
-func plain(rule losses.Bound) bool { return rule.Spec == nil || rule.String() == "softmax" }
+func plain(rule losses.Loss) bool { return rule.Spec == nil || rule.String() == "softmax" }

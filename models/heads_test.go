@@ -48,7 +48,7 @@ func schemes(t *testing.T) []string {
 
 // settingFor returns a head's setting that suits the loss, and the scheme
 // without a correction that the loss does not take.
-func settingFor(set *data.Dataset, l losses.Bound, scheme string) (HeadSetting, string) {
+func settingFor(set *data.Dataset, l losses.Loss, scheme string) (HeadSetting, string) {
 	s := HeadSetting{Setting: Setting{Set: set, Dim: 5, Init: 0.5, Seed: 7}, Score: Dot, Temperature: 0.5, Bias: true, Loss: l}
 	if l.Spec.Domain == losses.Cosines {
 		s.Score, s.Temperature, s.Bias = Cosine, 1, false
@@ -90,14 +90,14 @@ func rankerOf(t *testing.T, text string, s HeadSetting) Ranker {
 }
 
 // attached attaches a head to given encodings at float64.
-func attached(t *testing.T, head Head, m given, set *data.Dataset, l losses.Bound, positions int) (*graph.Builder[float64], Side) {
+func attached(t *testing.T, head Head, m given, set *data.Dataset, l losses.Loss, positions int) (*graph.Builder[float64], Attached) {
 	b := graph.NewBuilder[float64]()
 	g := NewCheck(b, set.Contexts(), m.h.Rows, set.Classes())
 	h, err := Encode(g, m)
 	require.NoError(t, err)
-	side, err := head.Attach(g, m, h, l, positions)
+	attached, err := head.Attach(g, m, h, l, positions)
 	require.NoError(t, err)
-	return b, side
+	return b, attached
 }
 
 // TestEveryLossWithEveryScheme: the gradient of the mean loss by the encodings
@@ -115,10 +115,10 @@ func TestEveryLossWithEveryScheme(t *testing.T) {
 			s, text := settingFor(set, l, scheme)
 			t.Run(spec.Name+"/"+text, func(t *testing.T) {
 				head, m := newHead(t, text, s, 4)
-				b, side := attached(t, head, m, set, l, 8)
-				cost, err := graph.MeanRows(side.Loss(), side.Targets())
+				b, attached := attached(t, head, m, set, l, 8)
+				cost, err := graph.MeanRows(attached.Loss(), attached.Targets())
 				require.NoError(t, err)
-				require.NoError(t, side.Set(3, testBatch))
+				require.NoError(t, attached.Set(3, testBatch))
 				p, err := b.Train(cost)
 				require.NoError(t, err)
 				defer p.Close()
@@ -145,7 +145,7 @@ func TestHierarchiesNormalise(t *testing.T) {
 				}
 				b := graph.NewBuilder[float32]()
 				g := NewGraph(b, set.Contexts(), rows, set.Classes())
-				side, err := head.Attach(g, m, g.Contexts.Table(m.h), softmax, rows)
+				attached, err := head.Attach(g, m, g.Contexts.Table(m.h), softmax, rows)
 				require.NoError(t, err)
 				batch := &data.Batch{Targets: data.Targets{Ptr: []int32{0}}}
 				for i := range int32(rows) {
@@ -153,8 +153,8 @@ func TestHierarchiesNormalise(t *testing.T) {
 					batch.Rows, x.Class = append(batch.Rows, i), append(x.Class, i)
 					x.Ptr, x.Weight = append(x.Ptr, i+1), append(x.Weight, 1)
 				}
-				require.NoError(t, side.Set(0, batch))
-				eval, err := b.Eval(side.Loss())
+				require.NoError(t, attached.Set(0, batch))
+				eval, err := b.Eval(attached.Loss())
 				require.NoError(t, err)
 				defer eval.Close()
 				require.NoError(t, eval.Run())
@@ -170,7 +170,7 @@ func TestHierarchiesNormalise(t *testing.T) {
 				sum := 0.0
 				for r, id := range tops[0].IDs {
 					sum += math.Exp(float64(tops[0].Scores[r]))
-					require.InDelta(t, -tops[0].Scores[r], eval.Value(side.Loss())[id], 1e-4, "class %d", id)
+					require.InDelta(t, -tops[0].Scores[r], eval.Value(attached.Loss())[id], 1e-4, "class %d", id)
 					if r > 0 {
 						require.LessOrEqual(t, tops[0].Scores[r], tops[0].Scores[r-1])
 					}
@@ -295,9 +295,9 @@ func TestSampledEverySampler(t *testing.T) {
 				head, m := newHead(t, "sampled:n=6,sampler="+name, s, 4)
 				b := graph.NewBuilder[float32]()
 				g := NewGraph(b, set.Contexts(), 4, set.Classes())
-				side, err := head.Attach(g, m, g.Contexts.Table(m.h), softmax, 8)
+				attached, err := head.Attach(g, m, g.Contexts.Table(m.h), softmax, 8)
 				require.NoError(t, err)
-				cost, err := graph.MeanRows(side.Loss(), side.Targets())
+				cost, err := graph.MeanRows(attached.Loss(), attached.Targets())
 				require.NoError(t, err)
 				p, err := b.Train(cost)
 				require.NoError(t, err)
@@ -305,7 +305,7 @@ func TestSampledEverySampler(t *testing.T) {
 				var last []int32
 				different := false
 				for step := range 4 {
-					require.NoError(t, side.Set(step, testBatch))
+					require.NoError(t, attached.Set(step, testBatch))
 					require.NoError(t, p.Run())
 					require.False(t, math.IsNaN(float64(p.Cost())))
 					rows := 0
@@ -323,9 +323,9 @@ func TestSampledEverySampler(t *testing.T) {
 							}
 						}}
 					}))
-					side.Moved(p)
+					attached.Moved(p)
 					require.LessOrEqual(t, rows, 6+4*6)
-					ids := side.(*sampledSide[float32]).draws.IDs
+					ids := attached.(*attachedSampled[float32]).draws.IDs
 					different = different || last != nil && fmt.Sprint(ids) != fmt.Sprint(last)
 					last = append(last[:0], ids...)
 				}
@@ -333,7 +333,7 @@ func TestSampledEverySampler(t *testing.T) {
 					require.True(t, different, "steps draw anew")
 				}
 				// The same step again draws the same.
-				require.NoError(t, side.Set(3, testBatch))
+				require.NoError(t, attached.Set(3, testBatch))
 			})
 		}
 	}
@@ -395,13 +395,13 @@ func TestAdaptiveProposalSeesTheScores(t *testing.T) {
 		hd := m.h.Data
 		b := graph.NewBuilder[float32]()
 		g := NewGraph(b, set.Contexts(), 4, set.Classes())
-		side, err := head.Attach(g, m, g.Contexts.Table(m.h), softmax, 8)
+		attached, err := head.Attach(g, m, g.Contexts.Table(m.h), softmax, 8)
 		require.NoError(t, err)
-		require.NoError(t, side.Set(0, testBatch))
-		eval, err := b.Eval(side.Loss())
+		require.NoError(t, attached.Set(0, testBatch))
+		eval, err := b.Eval(attached.Loss())
 		require.NoError(t, err)
 		require.NoError(t, eval.Run())
-		d := side.(*sampledSide[float32]).draws
+		d := attached.(*attachedSampled[float32]).draws
 		for r := range 4 {
 			z, p := scores(s, hd[r*5:(r+1)*5], g.Tables()[1:]), make([]float64, set.Items)
 			softmax.Predict(p, z)
@@ -414,9 +414,9 @@ func TestAdaptiveProposalSeesTheScores(t *testing.T) {
 	}
 }
 
-// TestPast: what a side keeps has one list of names, before the first step and after,
-// and another past than that is an error.
-func TestPast(t *testing.T) {
+// TestState: what an attached head keeps has one list of names, before the first step and after,
+// and another state than that is an error.
+func TestState(t *testing.T) {
 	set := demo(t)
 	setting := HeadSetting{Setting: Setting{Set: set, Dim: 5, Init: 0.5, Seed: 7}, Score: Cosine, Temperature: 0.5}
 	for scheme, names := range map[string][]string{
@@ -428,28 +428,28 @@ func TestPast(t *testing.T) {
 	} {
 		head, m := newHead(t, scheme, setting, 4)
 		g := NewGraph(graph.NewBuilder[float32](), set.Contexts(), 4, set.Classes())
-		side, err := head.Attach(g, m, g.Contexts.Table(m.h), softmax, 8)
+		attached, err := head.Attach(g, m, g.Contexts.Table(m.h), softmax, 8)
 		require.NoError(t, err)
-		past := side.Past()
-		require.NoError(t, side.Resume(past), "of a run that has done no step")
-		require.NoError(t, side.Set(0, testBatch))
-		for _, past := range [][]Slot{past, side.Past()} {
+		state := attached.State()
+		require.NoError(t, attached.SetState(state), "of a run that has done no step")
+		require.NoError(t, attached.Set(0, testBatch))
+		for _, state := range [][]Slot{state, attached.State()} {
 			var got []string
-			for _, s := range past {
+			for _, s := range state {
 				got = append(got, s.Name)
 			}
 			require.Equal(t, names, got, scheme)
 		}
-		past = side.Past()
-		require.NoError(t, side.Resume(past))
-		require.ErrorContains(t, side.Resume(append([]Slot{{Name: "x", Data: []float32{1}}}, past...)), "x", scheme)
+		state = attached.State()
+		require.NoError(t, attached.SetState(state))
+		require.ErrorContains(t, attached.SetState(append([]Slot{{Name: "x", Data: []float32{1}}}, state...)), "x", scheme)
 		if names != nil {
-			require.ErrorContains(t, side.Resume(past[:len(past)-1]), "past", scheme)
+			require.ErrorContains(t, attached.SetState(state[:len(state)-1]), "state", scheme)
 		}
-		if unit := len(past) - 1; unit >= 0 && past[unit].Name == "unit" {
-			require.Len(t, past[unit].Data, set.Items*5)
-			past[unit].Data = make([]float32, 7)
-			require.ErrorContains(t, side.Resume(past), "unit has 7 numbers, want ", scheme)
+		if unit := len(state) - 1; unit >= 0 && state[unit].Name == "unit" {
+			require.Len(t, state[unit].Data, set.Items*5)
+			state[unit].Data = make([]float32, 7)
+			require.ErrorContains(t, attached.SetState(state), "unit has 7 numbers, want ", scheme)
 		}
 	}
 }

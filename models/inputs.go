@@ -67,7 +67,7 @@ func (l leavesOf[T]) floats(name string, n int) (*gorgonia.Node, func(lo int, va
 // hostFloats is a node of numbers that f makes after a node has run.
 func (l leavesOf[T]) hostFloats(after *gorgonia.Node, f func(dst []float32), n int) (*gorgonia.Node, error) {
 	var x []float32
-	return graph.DrawFloats(after, func(dst []T) error {
+	return graph.HostFloats(after, func(dst []T) error {
 		if x == nil {
 			x = make([]float32, n)
 		}
@@ -263,7 +263,7 @@ func (in *Inputs) IDs(field string) (*gorgonia.Node, error) {
 		}
 	}
 	if d := in.drawn; d != nil {
-		nodes.id, err = graph.DrawInts(d.node, func(dst []int32) error {
+		nodes.id, err = graph.HostInts(d.node, func(dst []int32) error {
 			fill(dst, d.rows())
 			return nil
 		}, in.rows)
@@ -318,7 +318,7 @@ func (in *Inputs) Bag(field string) (ptr, ids, values *gorgonia.Node, err error)
 func (in *Inputs) drawnBag(f *data.Field, nodes *fieldNodes, room int) (ptr, ids, values *gorgonia.Node, err error) {
 	d := in.drawn
 	var e graph.Expr
-	nodes.ptr = e.N(graph.DrawInts(d.node, func(dst []int32) error {
+	nodes.ptr = e.N(graph.HostInts(d.node, func(dst []int32) error {
 		rows, at := d.rows(), int32(0)
 		dst[0] = 0
 		for i := range in.rows {
@@ -329,7 +329,7 @@ func (in *Inputs) drawnBag(f *data.Field, nodes *fieldNodes, room int) (ptr, ids
 		}
 		return nil
 	}, in.rows+1))
-	nodes.ids = e.N(graph.DrawInts(d.node, func(dst []int32) error {
+	nodes.ids = e.N(graph.HostInts(d.node, func(dst []int32) error {
 		at := 0
 		for _, r := range d.rows() {
 			ids, _ := f.Row(int(r))

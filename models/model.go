@@ -104,9 +104,9 @@ func fault(doc, source string, noNew bool) error {
 // All returns the registered models, sorted by name.
 func All() []*Spec { return registered.All() }
 
-// A Bound is a kind of model with its parameters: what a spec text denotes. It
+// A Kind is a kind of model with its parameters: what a spec text denotes. It
 // is immutable.
-type Bound struct {
+type Kind struct {
 	Spec   *Spec
 	Values registry.Values
 }
@@ -114,20 +114,20 @@ type Bound struct {
 // Parse returns the model that text denotes: a registered name, alone or
 // followed by a colon and comma-separated parameters. The error names what is
 // wrong and lists the choices.
-func Parse(text string) (Bound, error) {
+func Parse(text string) (Kind, error) {
 	s, v, err := registered.Parse(text)
 	if err != nil {
-		return Bound{}, err
+		return Kind{}, err
 	}
-	return Bound{s, v}, nil
+	return Kind{s, v}, nil
 }
 
 // String returns the canonical spec text: Parse(b.String()) equals b.
-func (b Bound) String() string { return registry.SpecText(b.Spec.Name, b.Spec.Params, b.Values) }
+func (b Kind) String() string { return registry.SpecText(b.Spec.Name, b.Spec.Params, b.Values) }
 
 // New returns the model with fresh weights. The error is of the setting, or says what
 // a Spec's New gave that is no model.
-func (b Bound) New(s Setting) (Model, error) {
+func (b Kind) New(s Setting) (Model, error) {
 	if err := s.validate(); err != nil {
 		return nil, err
 	}

@@ -31,7 +31,7 @@ func each(t *testing.T, f func(t *testing.T, m Model)) {
 		probes, err := registry.Probes(s.Params)
 		require.NoError(t, err)
 		for _, v := range probes {
-			b := Bound{s, v}
+			b := Kind{s, v}
 			again, err := Parse(b.String())
 			require.NoError(t, err)
 			require.Equal(t, b.Values, again.Values)
@@ -221,7 +221,7 @@ func TestRank(t *testing.T) {
 				h[i] = float32(rng.NormFloat64())
 			}
 			copy(h[5:10], make([]float32, 5)) // an encoding of zeros
-			skip := func(i int) []int32 { return set.Train.Of(i % set.Users) }
+			skip := func(i int) []int32 { return set.Train.ItemsOf(i % set.Users) }
 			tops := make([]Top, 70)
 			require.NoError(t, ranker.Rank(tops, h, skip, 12))
 			for i, top := range tops {
@@ -268,14 +268,14 @@ func TestAttach(t *testing.T) {
 			head, m := newHead(t, "all", s, 4)
 			b := graph.NewBuilder[float32]()
 			g := NewGraph(b, set.Contexts(), 4, set.Classes())
-			side, err := head.Attach(g, m, g.Contexts.Table(m.h), l, 6)
+			attached, err := head.Attach(g, m, g.Contexts.Table(m.h), l, 6)
 			require.NoError(t, err)
-			cost, err := graph.MeanRows(side.Loss(), side.Targets())
+			cost, err := graph.MeanRows(attached.Loss(), attached.Targets())
 			require.NoError(t, err)
 			p, err := b.Train(cost)
 			require.NoError(t, err)
 			defer p.Close()
-			require.NoError(t, side.Set(0, batch))
+			require.NoError(t, attached.Set(0, batch))
 			require.NoError(t, p.Run())
 			got := map[string][]float64{}
 			require.NoError(t, g.Step(p, func(table *Table) graph.Updater[float32] {

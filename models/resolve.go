@@ -10,22 +10,22 @@ import (
 	"github.com/fenchel-ml/fenchel/losses"
 )
 
-// A Resolved is what the text of a loss or of a composition denotes, together with
+// A Choice is what the text of a loss or of a recipe denotes, together with
 // that of candidates. It is immutable.
-type Resolved struct {
-	Loss losses.Bound
-	Head BoundHead // the candidates
+type Choice struct {
+	Loss losses.Loss
+	Head HeadKind // the candidates
 
 	// Candidates is the text of Head: the one given, with the settings that the loss's
-	// text has for it, else that of the composition, else "all".
+	// text has for it, else that of the recipe, else "all".
 	Candidates string
 
-	Composition *losses.Composition // nil of a loss
-	Values      registry.Values     // of Composition.Params
+	Recipe *losses.Recipe  // nil of a loss
+	Values registry.Values // of Recipe.Params
 
 	spec                *losses.Spec       // of Loss
 	given               []registry.Setting // of the loss's text
-	own, ofLoss, ofHead []registry.Setting // of those: the composition's, its loss's, its candidates'
+	own, ofLoss, ofHead []registry.Setting // of those: the recipe's, its loss's, its candidates'
 }
 
 // CutCandidates splits "LOSS@CANDIDATES" at the @, and says whether there is one. A file's
@@ -50,44 +50,44 @@ func CutCandidates(text string) (loss, candidates string, found bool) {
 }
 
 // Resolve returns what the text of a loss and that of candidates denote. loss names
-// a composition, or else a loss; where both have the name, the composition.
+// a recipe, or else a loss; where both have the name, the recipe.
 // candidates is the text of a head; empty it is what follows an @ in the text of the
-// loss, as in "sparsemax@sampled:n=512", else that of the composition, or "all" of
+// loss, as in "sparsemax@sampled:n=512", else that of the recipe, or "all" of
 // a loss. classes is the number of classes where it is known, else 0: the loss of a
-// composition may depend on it, and on the draws of the head, whichever text the
+// recipe may depend on it, and on the draws of the head, whichever text the
 // head has.
 //
-// A composition's text has settings of the composition itself, of its loss and of
+// A recipe's text has settings of the recipe itself, of its loss and of
 // its candidates. One that is of none of them is an error that lists the choices, by
 // whatever candidates it is replaced. Candidates that are given take the settings
-// that the composition's text has for candidates; where they lack such a parameter,
+// that the recipe's text has for candidates; where they lack such a parameter,
 // or their own text sets it to something else, that is an error: the candidates that
 // the setting was for are replaced.
-func Resolve(loss, candidates string, classes int) (Resolved, error) {
+func Resolve(loss, candidates string, classes int) (Choice, error) {
 	if before, after, found := CutCandidates(loss); found {
 		after = strings.TrimSpace(after)
 		switch {
 		case after == "":
-			return Resolved{}, fmt.Errorf("models: %q names no candidates after @", loss)
+			return Choice{}, fmt.Errorf("models: %q names no candidates after @", loss)
 		case strings.TrimSpace(candidates) != "" && !sameHead(after, candidates):
-			return Resolved{}, fmt.Errorf("models: candidates are said twice, in %q and as %s: say them once", loss, candidates)
+			return Choice{}, fmt.Errorf("models: candidates are said twice, in %q and as %s: say them once", loss, candidates)
 		}
 		loss, candidates = strings.TrimSpace(before), after
 	}
 	name, settings := registry.CutSpec(loss)
-	c, err := losses.LookupComposition(name)
+	c, err := losses.LookupRecipe(name)
 	if err != nil {
 		return resolveLoss(loss, candidates)
 	}
-	r := Resolved{Composition: c}
+	r := Choice{Recipe: c}
 	if err := r.deal(settings); err != nil {
-		return Resolved{}, fmt.Errorf("models: %s: %w", name, err)
+		return Choice{}, fmt.Errorf("models: %s: %w", name, err)
 	}
 	if err := r.choose(candidates); err != nil {
-		return Resolved{}, fmt.Errorf("models: %s: %w", name, err)
+		return Choice{}, fmt.Errorf("models: %s: %w", name, err)
 	}
 	if r.Loss, err = r.LossOf(classes, r.Head.draws()); err != nil {
-		return Resolved{}, fmt.Errorf("models: %s: %w", name, err)
+		return Choice{}, fmt.Errorf("models: %s: %w", name, err)
 	}
 	return r, nil
 }
@@ -99,33 +99,33 @@ func sameHead(a, b string) bool {
 	return errX == nil && errY == nil && x.String() == y.String()
 }
 
-func resolveLoss(loss, candidates string) (Resolved, error) {
+func resolveLoss(loss, candidates string) (Choice, error) {
 	b, err := losses.Parse(loss)
 	name, settings := registry.CutSpec(loss)
 	if err != nil {
 		if _, unknown := losses.Lookup(name); unknown != nil {
 			err = fmt.Errorf("losses: unknown loss %q; the choices are %s", name, strings.Join(losses.AllNames(), ", "))
 		}
-		return Resolved{}, err
+		return Choice{}, err
 	}
-	r := Resolved{Loss: b, spec: b.Spec, Candidates: strings.TrimSpace(candidates)}
+	r := Choice{Loss: b, spec: b.Spec, Candidates: strings.TrimSpace(candidates)}
 	if r.Candidates == "" {
 		r.Candidates = "all"
 	}
 	if r.given, err = registry.Settings(settings); err != nil {
-		return Resolved{}, err
+		return Choice{}, err
 	}
 	r.Head, err = ParseHead(r.Candidates)
 	return r, err
 }
 
-// deal deals the settings of the loss's text out: to the composition, to its loss, and
+// deal deals the settings of the loss's text out: to the recipe, to its loss, and
 // the rest to its candidates.
-func (r *Resolved) deal(settings string) (err error) {
+func (r *Choice) deal(settings string) (err error) {
 	if r.given, err = registry.Settings(settings); err != nil {
 		return err
 	}
-	lossName, _ := registry.CutSpec(r.Composition.Loss)
+	lossName, _ := registry.CutSpec(r.Recipe.Loss)
 	if r.spec, err = losses.Lookup(lossName); err != nil { // a mistake of the registration, of a loss that may register later
 		return err
 	}
@@ -134,7 +134,7 @@ func (r *Resolved) deal(settings string) (err error) {
 	}
 	for _, s := range r.given {
 		switch {
-		case of(r.Composition.Params, s.Name):
+		case of(r.Recipe.Params, s.Name):
 			r.own = append(r.own, s)
 		case of(r.spec.Params, s.Name):
 			r.ofLoss = append(r.ofLoss, s)
@@ -143,13 +143,13 @@ func (r *Resolved) deal(settings string) (err error) {
 		}
 	}
 	_, own := registry.CutSpec(registry.Join("", r.own))
-	r.Values, err = registry.Parse(r.Composition.Params, own)
+	r.Values, err = registry.Parse(r.Recipe.Params, own)
 	return err
 }
 
-// choose finds the head: that of the composition at the settings of the loss's text,
+// choose finds the head: that of the recipe at the settings of the loss's text,
 // or the given one.
-func (r *Resolved) choose(candidates string) error {
+func (r *Choice) choose(candidates string) error {
 	text, err := r.usual()
 	if err != nil {
 		return err
@@ -157,7 +157,7 @@ func (r *Resolved) choose(candidates string) error {
 	head, err := ParseHead(text)
 	var unknown *registry.UnknownError
 	if errors.As(err, &unknown) {
-		return &registry.UnknownError{Name: unknown.Name, Params: slices.Concat(r.Composition.Params, r.spec.Params, unknown.Params)}
+		return &registry.UnknownError{Name: unknown.Name, Params: slices.Concat(r.Recipe.Params, r.spec.Params, unknown.Params)}
 	}
 	if err != nil {
 		return err
@@ -198,9 +198,9 @@ func (r *Resolved) choose(candidates string) error {
 	return err
 }
 
-// usual returns the text of the composition's own head.
-func (r *Resolved) usual() (string, error) {
-	name, settings := registry.CutSpec(r.Composition.Candidates)
+// usual returns the text of the recipe's own head.
+func (r *Choice) usual() (string, error) {
+	name, settings := registry.CutSpec(r.Recipe.Candidates)
 	all, err := registry.Settings(settings)
 	if err != nil {
 		return "", err
@@ -223,8 +223,8 @@ func override(settings, others []registry.Setting) []registry.Setting {
 // LossOf returns the loss where there are classes classes, 0 if it is not known yet,
 // and draws draws against a positive, 0 if all classes are candidates: that of other
 // numbers than Loss is of.
-func (r Resolved) LossOf(classes, draws int) (losses.Bound, error) {
-	c := r.Composition
+func (r Choice) LossOf(classes, draws int) (losses.Loss, error) {
+	c := r.Recipe
 	if c == nil {
 		return r.Loss, nil
 	}
@@ -238,16 +238,16 @@ func (r Resolved) LossOf(classes, draws int) (losses.Bound, error) {
 	name, settings := registry.CutSpec(c.Loss)
 	all, err := registry.Settings(settings)
 	if err != nil {
-		return losses.Bound{}, err
+		return losses.Loss{}, err
 	}
 	if c.Bind != nil {
 		bound, err := registry.Settings(c.Bind(r.Values, classes, rate))
 		if err != nil {
-			return losses.Bound{}, err
+			return losses.Loss{}, err
 		}
 		for _, b := range bound {
 			if len(r.own) > 0 && registry.Has(r.ofLoss, b.Name) {
-				return losses.Bound{}, fmt.Errorf("%s follows from %s, and %s is given too: say one of them", b.Name, r.own[0].Name, b.Name)
+				return losses.Loss{}, fmt.Errorf("%s follows from %s, and %s is given too: say one of them", b.Name, r.own[0].Name, b.Name)
 			}
 		}
 		all = override(all, bound)
@@ -255,14 +255,14 @@ func (r Resolved) LossOf(classes, draws int) (losses.Bound, error) {
 	return losses.Parse(registry.Join(name, override(all, r.ofLoss)))
 }
 
-// Bound names the parameters of the loss that the numbers of classes and draws decide,
+// SetByRun names the parameters of the loss that the numbers of classes and draws decide,
 // because no text does.
-func (r Resolved) Bound() []string {
-	if r.Composition == nil || r.Composition.Bind == nil {
+func (r Choice) SetByRun() []string {
+	if r.Recipe == nil || r.Recipe.Bind == nil {
 		return nil
 	}
 	var names []string
-	bound, err := registry.Settings(r.Composition.Bind(r.Values, 1000, 0.5)) // any numbers
+	bound, err := registry.Settings(r.Recipe.Bind(r.Values, 1000, 0.5)) // any numbers
 	if err != nil {
 		return nil // LossOf reports it
 	}
@@ -275,13 +275,13 @@ func (r Resolved) Bound() []string {
 }
 
 // Sets reports whether the text of the loss has a setting of that name.
-func (r Resolved) Sets(name string) bool { return registry.Has(r.given, name) }
+func (r Choice) Sets(name string) bool { return registry.Has(r.given, name) }
 
 // Line returns the texts of the loss and of the candidates that say in full what r
 // is: they denote it for every number of classes. What follows from that number
-// stays with the composition's name.
-func (r Resolved) Line() (loss, candidates string) {
-	c := r.Composition
+// stays with the recipe's name.
+func (r Choice) Line() (loss, candidates string) {
+	c := r.Recipe
 	if c == nil {
 		return r.Loss.String(), r.Candidates
 	}
@@ -289,8 +289,8 @@ func (r Resolved) Line() (loss, candidates string) {
 		return registry.Join(c.Name, append(slices.Clone(r.own), r.ofLoss...)), r.Candidates
 	}
 	loss = r.Loss.String()
-	if other, err := losses.LookupComposition(r.spec.Name); err == nil && (other.Bind != nil || other.Loss != r.spec.Name) {
-		// The loss's name is that of a composition with settings of its own.
+	if other, err := losses.LookupRecipe(r.spec.Name); err == nil && (other.Bind != nil || other.Loss != r.spec.Name) {
+		// The loss's name is that of a recipe with settings of its own.
 		var all []registry.Setting
 		for _, p := range r.spec.Params {
 			all = append(all, registry.Setting{Name: p.Name, Value: r.Loss.Values.Of(p)})
@@ -300,14 +300,14 @@ func (r Resolved) Line() (loss, candidates string) {
 	return loss, r.Candidates
 }
 
-// Declared reports whether what the composition declares of its minimiser and order
+// Declared reports whether what the recipe declares of its minimiser and order
 // holds of the candidates at hand: they are of its own kind, with its own correction
 // and treatment of hits. The number of draws and the sampler do not matter.
-func (r Resolved) Declared() bool {
-	if r.Composition == nil {
+func (r Choice) Declared() bool {
+	if r.Recipe == nil {
 		return false
 	}
-	usual, err := ParseHead(r.Composition.Candidates)
+	usual, err := ParseHead(r.Recipe.Candidates)
 	if err != nil || usual.Spec.Name != r.Head.Spec.Name {
 		return false
 	}
@@ -321,15 +321,15 @@ func (r Resolved) Declared() bool {
 
 // Order returns what is declared of the order of the scores that minimise the
 // expected loss over the candidates; NoOrder where nothing is: a loss over candidates
-// that no composition goes with.
-func (r Resolved) Order() losses.Order {
+// that no recipe goes with.
+func (r Choice) Order() losses.Order {
 	switch {
 	case r.Head.Spec.Name == "all":
 		return r.Loss.Theory().PopulationOrder
 	case !r.Declared():
 		return losses.NoOrder
 	case r.Head.value("sampler") == "uniform":
-		return r.Composition.OrderUniform
+		return r.Recipe.OrderUniform
 	}
-	return r.Composition.Order
+	return r.Recipe.Order
 }

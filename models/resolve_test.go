@@ -10,7 +10,7 @@ import (
 )
 
 // TestResolve deals settings out to the loss, the candidates and the
-// composition.
+// recipe.
 func TestResolve(t *testing.T) {
 	for text, want := range map[string][2]string{
 		"softmax:tau=0.2":                    {"softmax:tau=0.2", "all"},
@@ -30,7 +30,7 @@ func TestResolve(t *testing.T) {
 		r, err := Resolve(text, "", 0)
 		require.NoError(t, err, text)
 		require.Equal(t, want, [2]string{r.Loss.String(), r.Candidates}, text)
-		require.Equal(t, want[1] == "all", r.Composition == nil)
+		require.Equal(t, want[1] == "all", r.Recipe == nil)
 	}
 	// β = r(t(1−1/r)+1/r) with r = k/(C−1).
 	for _, c := range []struct {
@@ -60,7 +60,7 @@ func TestResolve(t *testing.T) {
 	}
 }
 
-// TestResolveOver: candidates that are given take what the composition's text sets of
+// TestResolveOver: candidates that are given take what the recipe's text sets of
 // candidates, and what they do not take is refused, as is what nothing takes.
 func TestResolveOver(t *testing.T) {
 	for _, c := range []struct{ loss, candidates, want string }{
@@ -112,7 +112,7 @@ func TestResolveOver(t *testing.T) {
 	require.ErrorContains(t, err, `unknown candidates "everything"`)
 }
 
-// TestLossFollowsTheHead: the loss of a composition is bound to the draws of the head
+// TestLossFollowsTheHead: the loss of a recipe is bound to the draws of the head
 // that there is, however it is spelt and wherever it stands.
 func TestLossFollowsTheHead(t *testing.T) {
 	beta := func(loss, candidates string) float64 {
@@ -135,10 +135,10 @@ func TestLossFollowsTheHead(t *testing.T) {
 	b, err := r.LossOf(101, 50)
 	require.NoError(t, err)
 	require.InDelta(t, 1-0.75/2, b.Values.Num("beta"), 1e-12)
-	require.Equal(t, []string{"beta"}, r.Bound())
+	require.Equal(t, []string{"beta"}, r.SetByRun())
 }
 
-// TestDeclaredOrder: what a composition declares is of its own correction.
+// TestDeclaredOrder: what a recipe declares is of its own correction.
 func TestDeclaredOrder(t *testing.T) {
 	for _, c := range []struct {
 		loss, candidates string
@@ -199,9 +199,9 @@ func TestPairs(t *testing.T) {
 	require.ErrorContains(t, err, "candidates are said twice")
 }
 
-// A setting of a composition from which one of its loss follows does nothing beside that
+// A setting of a recipe from which one of its loss follows does nothing beside that
 // one: the two are not taken together.
-func TestIdleSettingOfAComposition(t *testing.T) {
+func TestIdleSettingOfARecipe(t *testing.T) {
 	_, err := Resolve("gbce:beta=0.5,t=0.2", "", 0)
 	require.ErrorContains(t, err, "beta follows from t, and beta is given too")
 	for _, text := range []string{"gbce:beta=0.5", "gbce:t=0.2"} {

@@ -155,16 +155,16 @@ func wholeModelGradient(t *testing.T, set *data.Dataset, m Model, scheme string,
 	g := NewCheck(gb, set.Contexts(), rows, set.Classes())
 	h, err := Encode(g, m)
 	require.NoError(t, err)
-	side, err := head.Attach(g, m, h, s.Loss, 8)
+	attached, err := head.Attach(g, m, h, s.Loss, 8)
 	require.NoError(t, err)
-	cost, err := graph.MeanRows(side.Loss(), side.Targets())
+	cost, err := graph.MeanRows(attached.Loss(), attached.Targets())
 	require.NoError(t, err)
 	require.NoError(t, g.Contexts.Fill(testBatch.Rows))
-	require.NoError(t, side.Set(3, testBatch))
+	require.NoError(t, attached.Set(3, testBatch))
 	p, err := gb.Train(cost)
 	require.NoError(t, err)
 	defer p.Close()
-	if h, ok := head.(*sampled); ok && h.sampler.Bound.Spec.Props.Has(sampler.Adaptive) {
+	if h, ok := head.(*sampled); ok && h.sampler.Choice.Spec.Props.Has(sampler.Adaptive) {
 		// What it draws changes with the weights, and draws are not differentiated.
 		require.NoError(t, p.Run())
 		return true
@@ -292,19 +292,19 @@ func TestDrawnClasses(t *testing.T) {
 				g := NewCheck(b, set.Contexts(), 4, set.Classes())
 				h, err := Encode(g, m)
 				require.NoError(t, err)
-				side, err := head.Attach(g, m, h, softmax, 8)
+				attached, err := head.Attach(g, m, h, softmax, 8)
 				require.NoError(t, err)
-				c, err := graph.MeanRows(side.Loss(), side.Targets())
+				c, err := graph.MeanRows(attached.Loss(), attached.Targets())
 				require.NoError(t, err)
 				require.NoError(t, g.Contexts.Fill(testBatch.Rows))
-				require.NoError(t, side.Set(3, testBatch))
+				require.NoError(t, attached.Set(3, testBatch))
 				p, err := b.Train(c)
 				require.NoError(t, err)
 				defer p.Close()
 				for range 2 { // a second run draws the same
 					require.NoError(t, p.Run())
 				}
-				if computed, ok := side.(*sampledSide[float64]); ok && computed.w == nil {
+				if computed, ok := attached.(*attachedSampled[float64]); ok && computed.w == nil {
 					require.NotEmpty(t, computed.unique)
 					require.LessOrEqual(t, len(computed.unique), 6+len(computed.draws.IDs))
 				}

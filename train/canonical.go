@@ -51,7 +51,7 @@ func spell[T interface{ String() string }](text *string, parse func(string) (T, 
 	}
 }
 
-// CanonicalLoss returns the canonical text of a loss or composition: its name and, in
+// CanonicalLoss returns the canonical text of a loss or recipe: its name and, in
 // declared order, the settings without which it would mean something else over its own
 // candidates. A text that denotes neither, or does not go with candidates, is returned
 // as it is; "" are its own.
@@ -63,7 +63,7 @@ func CanonicalLoss(text, candidates string) string {
 	if err != nil {
 		return text
 	}
-	if r.Composition == nil {
+	if r.Recipe == nil {
 		return r.Loss.String()
 	}
 	name, settings := registry.CutSpec(text)
@@ -76,7 +76,7 @@ func CanonicalLoss(text, candidates string) string {
 	for _, of := range []struct {
 		params []registry.Param
 		values registry.Values
-	}{{r.Composition.Params, r.Values}, {r.Loss.Spec.Params, r.Loss.Values}, {r.Head.Params, r.Head.Values}} {
+	}{{r.Recipe.Params, r.Values}, {r.Loss.Spec.Params, r.Loss.Values}, {r.Head.Params, r.Head.Values}} {
 		for _, p := range of.params {
 			if registry.Has(given, p.Name) && !registry.Has(parts, p.Name) {
 				parts = append(parts, registry.Setting{Name: p.Name, Value: of.values.Of(p)})
@@ -92,15 +92,15 @@ func CanonicalLoss(text, candidates string) string {
 	return registry.Join(name, parts)
 }
 
-// sameLoss reports whether two texts of a composition denote the same, whatever the
-// number of classes, on which a composition may depend: one that is not known, and
+// sameLoss reports whether two texts of a recipe denote the same, whatever the
+// number of classes, on which a recipe may depend: one that is not known, and
 // another.
 func sameLoss(a, b string) bool {
 	for _, classes := range []int{0, 1000} {
 		x, errX := models.Resolve(a, "", classes)
 		y, errY := models.Resolve(b, "", classes)
 		if errX != nil || errY != nil || x.Loss.String() != y.Loss.String() || x.Head.String() != y.Head.String() ||
-			x.Values.Text(x.Composition.Params) != y.Values.Text(y.Composition.Params) {
+			x.Values.Text(x.Recipe.Params) != y.Values.Text(y.Recipe.Params) {
 			return false
 		}
 	}

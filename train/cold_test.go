@@ -35,7 +35,7 @@ func coldSet(t *testing.T) *data.Dataset {
 	var err error
 	set.Train, _, err = data.FromPairs(users, items, user, item, nil, nil)
 	require.NoError(t, err)
-	set.Valid, err = data.None(users, items)
+	set.Valid, err = data.Empty(users, items)
 	require.NoError(t, err)
 	set.Test, _, err = data.FromPairs(users, items, testUser, testItem, nil, nil)
 	require.NoError(t, err)

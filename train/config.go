@@ -28,14 +28,14 @@ type Config struct {
 
 	Model ModelConfig `yaml:"model,omitempty"`
 
-	// Loss is the text of a loss, e.g. "entmax:alpha=1.3", or of a composition, e.g.
+	// Loss is the text of a loss, e.g. "entmax:alpha=1.3", or of a recipe, e.g.
 	// "sampled-softmax:n=64", either followed by @ and candidates, as in
 	// "sparsemax@sampled:n=64"; default what the solver names: "softmax", "rg2" with
 	// solver als, none with ials, whose loss is its own.
 	Loss string `yaml:"loss,omitempty"`
 
 	// Candidates is a head's text: which classes a training row is scored against, in
-	// place of an @ in Loss; default that of a composition, else "all". What a composition's text sets of
+	// place of an @ in Loss; default that of a recipe, else "all". What a recipe's text sets of
 	// candidates goes to these; what they do not take is an error.
 	Candidates string `yaml:"candidates,omitempty"`
 
@@ -164,12 +164,12 @@ func CheckItems(text string) error {
 	return nil
 }
 
-// Filled returns c with the defaults written out and every text in its canonical form,
+// WithDefaults returns c with the defaults written out and every text in its canonical form,
 // the one that all spellings of a setting share ("softmax:tau=1.0" is "softmax"): what
 // a run records, so that a later change of a default does not change what it
 // reproduces, and what runs are compared by. A text that denotes nothing stays as it
 // is; Validate reports it.
-func (c Config) Filled() Config {
+func (c Config) WithDefaults() Config {
 	c = c.canonical() // defaults depend on what is given, not on how it is spelled
 	set(&c.Data.Source, "demo")
 	set(&c.Model.Name, "mf")
@@ -230,7 +230,7 @@ func (c Config) Validate() error {
 		}
 	}
 	given := c
-	c = c.Filled()
+	c = c.WithDefaults()
 	fault("data", c.Data.Config().Validate())
 	_, err := models.Parse(c.Model.Name)
 	fault("model.name", err)
@@ -271,8 +271,8 @@ func checkGradient(_, c Config, fault func(path string, err error)) {
 	if _, err := models.ParseHead(candidates); err != nil {
 		candidates = "" // what is wrong with them is said of them
 	}
-	resolved, err := models.Resolve(c.Loss, candidates, 0)
-	loss := resolved.Loss
+	choice, err := models.Resolve(c.Loss, candidates, 0)
+	loss := choice.Loss
 	fault("loss", err)
 	if err == nil && loss.Spec.Domain == losses.Cosines && (c.Model.Score != string(models.Cosine) || c.Model.Temperature != 1 || c.Model.Bias) {
 		fault("loss", fmt.Errorf("%s takes cosines: set model.score to cosine, model.temperature to 1 and model.bias to false", loss.Spec.Name))

@@ -53,13 +53,13 @@ func TestConfigRoundTrip(t *testing.T) {
 	c, err := Parse([]byte(everything))
 	require.NoError(t, err)
 	require.NoError(t, c.Validate())
-	require.Equal(t, c, c.Filled(), "everything is set")
+	require.Equal(t, c, c.WithDefaults(), "everything is set")
 	require.Equal(t, "cosine:warmup=1", c.Train.Schedule)
-	for _, c := range []Config{zero, c, zero.Filled()} {
+	for _, c := range []Config{zero, c, zero.WithDefaults()} {
 		again, err := Parse([]byte(c.String()))
 		require.NoError(t, err)
 		require.Equal(t, c, again)
-		require.Equal(t, c.Filled(), c.Filled().Filled())
+		require.Equal(t, c.WithDefaults(), c.WithDefaults().WithDefaults())
 	}
 	for _, text := range []string{"", "# nothing\n", "train:\n", "train: {}\n"} {
 		c, err := Parse([]byte(text))
@@ -149,15 +149,15 @@ func TestMinRatingOfZero(t *testing.T) {
 	zero, err := Parse([]byte("data: {source: demo, min_rating: 0}"))
 	require.NoError(t, err)
 	require.Equal(t, new(0.0), zero.Data.Config().MinRating)
-	again, err := Parse([]byte(zero.Filled().String()))
+	again, err := Parse([]byte(zero.WithDefaults().String()))
 	require.NoError(t, err)
-	require.Equal(t, zero.Filled(), again)
+	require.Equal(t, zero.WithDefaults(), again)
 	var set Config
 	require.NoError(t, set.Set("data.min_rating", "0"))
 	require.Equal(t, zero.Data.MinRating, set.Data.MinRating)
 	require.ErrorContains(t, set.Set("data.min_rating", "some"), `data.min_rating="some" is not a float64`)
 	require.Equal(t, `data.min_rating is "0" there, "" here`, difference(zero, none, "there", "here"))
-	require.Empty(t, difference(zero.Filled(), again, "there", "here"))
+	require.Empty(t, difference(zero.WithDefaults(), again, "there", "here"))
 	require.ErrorContains(t, Config{Data: DataConfig{MinRating: new(math.Inf(1))}}.Validate(), "minimum rating +Inf is not finite")
 }
 
@@ -200,7 +200,7 @@ func FuzzParse(f *testing.F) {
 		}
 		again, err := Parse([]byte(c.String()))
 		require.NoError(t, err)
-		require.Equal(t, c.Filled(), again.Filled())
+		require.Equal(t, c.WithDefaults(), again.WithDefaults())
 	})
 }
 
@@ -231,28 +231,28 @@ func TestCanonical(t *testing.T) {
 	} {
 		var given Config
 		require.NoError(t, given.Set(c.path, c.given))
-		full := given.Filled()
+		full := given.WithDefaults()
 		require.Equal(t, c.want, full.get(c.path), "%s=%q", c.path, c.given)
-		require.Equal(t, full, full.Filled(), "it is canonical already")
+		require.Equal(t, full, full.WithDefaults(), "it is canonical already")
 		if c.path != "train.monitor" {
 			require.NoError(t, given.Validate(), "%s=%q", c.path, c.given)
 		}
 		var want Config
 		require.NoError(t, want.Set(c.path, strings.ReplaceAll(strings.Trim(c.want, "[]"), " ", ",")))
-		require.Equal(t, want.Filled(), full, "the defaults are those of the canonical text")
+		require.Equal(t, want.WithDefaults(), full, "the defaults are those of the canonical text")
 	}
 	// Texts that denote nothing stay for Validate to name.
 	c := Config{Loss: "softmx: tau=1", Candidates: "sampled:m=1", Eval: EvalConfig{Metrics: []string{"recal@020"}}}
-	require.Equal(t, "softmx: tau=1", c.Filled().Loss)
-	require.Equal(t, "sampled:m=1", c.Filled().Candidates)
-	require.Equal(t, []string{"recal@020"}, c.Filled().Eval.Metrics)
+	require.Equal(t, "softmx: tau=1", c.WithDefaults().Loss)
+	require.Equal(t, "sampled:m=1", c.WithDefaults().Candidates)
+	require.Equal(t, []string{"recal@020"}, c.WithDefaults().Eval.Metrics)
 	// What is completed shares nothing with what was given.
 	metrics := []string{"recall@020"}
-	Config{Eval: EvalConfig{Metrics: metrics}}.Filled()
+	Config{Eval: EvalConfig{Metrics: metrics}}.WithDefaults()
 	require.Equal(t, "recall@020", metrics[0])
 }
 
-// TestCanonicalLosses: the canonical text of every loss and composition, at each setting
+// TestCanonicalLosses: the canonical text of every loss and recipe, at each setting
 // that tests probe, means what the text meant, and is its own.
 func TestCanonicalLosses(t *testing.T) {
 	n := 0
@@ -260,16 +260,16 @@ func TestCanonicalLosses(t *testing.T) {
 		r, err := models.Resolve(name, "", 0)
 		require.NoError(t, err)
 		params := r.Loss.Spec.Params
-		if r.Composition != nil {
-			params = slices.Concat(r.Composition.Params, params, r.Head.Params)
+		if r.Recipe != nil {
+			params = slices.Concat(r.Recipe.Params, params, r.Head.Params)
 		}
 		for i, p := range params {
-			if p.Free || slices.ContainsFunc(params[:i], func(q registry.Param) bool { return q.Name == p.Name }) {
+			if p.AnyString || slices.ContainsFunc(params[:i], func(q registry.Param) bool { return q.Name == p.Name }) {
 				continue
 			}
 			texts := []string{strconv.FormatFloat(p.Default, 'f', -1, 64)}
-			if p.IsWord() {
-				texts = p.Words()
+			if p.IsString() {
+				texts = p.Choices()
 			}
 			for _, x := range p.Probe {
 				texts = append(texts, strconv.FormatFloat(x, 'f', -1, 64))
@@ -277,9 +277,9 @@ func TestCanonicalLosses(t *testing.T) {
 			for _, value := range texts {
 				want, err := models.Resolve(name+":"+p.Name+"="+value, "", 100)
 				if err != nil {
-					continue // a word may call for other settings
+					continue // a string may call for other settings
 				}
-				if x, err := strconv.ParseFloat(value, 64); err == nil && !p.IsWord() {
+				if x, err := strconv.ParseFloat(value, 64); err == nil && !p.IsString() {
 					value = strconv.FormatFloat(x, 'e', -1, 64)
 				}
 				text := name + ": " + p.Name + " = " + value

@@ -42,7 +42,7 @@ func (m droppedModel) Contexts(in *models.Inputs) (*gorgonia.Node, error) {
 	if drawn == nil || e.Err != nil {
 		return h, e.Err
 	}
-	look := e.N(graph.Draw(h, func(_ []int32, h []float32) error {
+	look := e.N(graph.HostIntsOf(h, func(_ []int32, h []float32) error {
 		var mask strings.Builder
 		for row := range slices.Chunk(h, m.Dim()) {
 			if !slices.ContainsFunc(row, func(x float32) bool { return x != 0 }) {
@@ -55,7 +55,7 @@ func (m droppedModel) Contexts(in *models.Inputs) (*gorgonia.Node, error) {
 		drawn(mask.String())
 		return nil
 	}, 1))
-	nothing := e.N(graph.DrawFloats(look, func(dst []float32) error { clear(dst); return nil }, h.Shape()...))
+	nothing := e.N(graph.HostFloats(look, func(dst []float32) error { clear(dst); return nil }, h.Shape()...))
 	return e.N(graph.Add(h, nothing)), e.Err
 }
 

@@ -132,11 +132,11 @@ func masker(masks []*data.Interactions) func(u int32) []int32 {
 		case 0:
 			return nil
 		case 1:
-			return masks[0].Of(int(u))
+			return masks[0].ItemsOf(int(u))
 		}
 		var all []int32
 		for _, m := range masks {
-			all = append(all, m.Of(int(u))...)
+			all = append(all, m.ItemsOf(int(u))...)
 		}
 		slices.Sort(all)
 		return slices.Compact(all)
@@ -172,7 +172,7 @@ func (t *Trained) Evaluate(ctx context.Context, set *data.Dataset, split string,
 		s.LeftOutPairs += int(counts[i])
 	}
 	for u := range set.Users {
-		if len(relevant.Of(u)) > 0 {
+		if len(relevant.ItemsOf(u)) > 0 {
 			s.UserIndex = append(s.UserIndex, int32(u))
 		}
 	}
@@ -184,7 +184,7 @@ func (t *Trained) Evaluate(ctx context.Context, set *data.Dataset, split string,
 		s.PerUser[m] = make([]float64, s.Users)
 	}
 	err = t.ranking(ctx, s.UserIndex, masker(masks), leftOut, min(metric.MaxK(ms), set.Items), func(i int, top models.Top) {
-		rel := relevant.Of(int(s.UserIndex[i]))
+		rel := relevant.ItemsOf(int(s.UserIndex[i]))
 		hit := make([]bool, len(top.IDs))
 		for r, id := range top.IDs {
 			_, hit[r] = slices.BinarySearch(rel, id)

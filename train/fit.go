@@ -31,7 +31,7 @@ type FitOptions struct {
 //
 // If the loss or a gradient becomes NaN or infinite, the error says where, and the
 // tables are undefined.
-func Fit(ctx context.Context, m models.Model, head models.Head, l losses.Bound, x *data.Examples, classes *data.Frame, o FitOptions) (*Recommender, error) {
+func Fit(ctx context.Context, m models.Model, head models.Head, l losses.Loss, x *data.Examples, classes *data.Frame, o FitOptions) (*Recommender, error) {
 	if m == nil || head == nil || x == nil || classes == nil || l.Spec == nil {
 		return nil, errors.New("train: fit: the model, the head, the loss, the examples or the classes are missing")
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 // fitted trains mf by objects as quick("") does by names.
-func fitted(t *testing.T, o FitOptions) (*data.Dataset, models.Model, models.Head, losses.Bound, *data.Examples) {
+func fitted(t *testing.T, o FitOptions) (*data.Dataset, models.Model, models.Head, losses.Loss, *data.Examples) {
 	t.Helper()
 	set := small(t)
 	examples, err := set.Examples("user")
@@ -54,14 +54,14 @@ func TestFit(t *testing.T) {
 				require.InDelta(t, e.Loss, history[i], 1e-12)
 			}
 			users := []int32{4, 0, 77}
-			tops, err := rec.Rank(t.Context(), users, 5, func(i int) []int32 { return set.Train.Of(int(users[i])) })
+			tops, err := rec.Rank(t.Context(), users, 5, func(i int) []int32 { return set.Train.ItemsOf(int(users[i])) })
 			require.NoError(t, err)
 			for i, u := range users {
-				alone, err := rec.Rank(t.Context(), []int32{u}, 5, func(int) []int32 { return set.Train.Of(int(u)) })
+				alone, err := rec.Rank(t.Context(), []int32{u}, 5, func(int) []int32 { return set.Train.ItemsOf(int(u)) })
 				require.NoError(t, err)
 				require.Equal(t, alone[0], tops[i])
 				for _, id := range tops[i].IDs {
-					require.NotContains(t, set.Train.Of(int(u)), id)
+					require.NotContains(t, set.Train.ItemsOf(int(u)), id)
 				}
 			}
 			all, err := rec.Rank(t.Context(), users, 1<<30, nil)

@@ -156,7 +156,7 @@ func (m weightsMeta) of(file string, beside Config) error {
 }
 
 // checkpointMeta goes with a checkpoint, whose arrays are named table/… (weights),
-// kept/… (those to fall back to), state/… (solver.arrays) and past/… (solver.past).
+// kept/… (those to fall back to), fixed/… (solver.fixed) and varying/… (solver.varying).
 type checkpointMeta struct {
 	weightsMeta
 	Version  int // checkpointVersion when it was written
@@ -164,9 +164,9 @@ type checkpointMeta struct {
 	Counts   []float64
 }
 
-// checkpointVersion is that of the checkpoints written here: those before 2 were files
-// of another format.
-const checkpointVersion = 2
+// checkpointVersion is that of the checkpoints written here. Those before 3 name their
+// arrays and their progress otherwise.
+const checkpointVersion = 3
 
 // formerFiles are what runs of earlier versions kept their weights in.
 var formerFiles = []string{"weights.bin", "checkpoint.bin"}
@@ -242,34 +242,34 @@ func (r *run) openFolder() error {
 		return fmt.Errorf("train: %s is of version %d, and this program reads version %d: go on with the program that wrote it, or choose another folder",
 			r.path(CheckpointFile), m.Version, checkpointVersion)
 	}
-	for _, a := range r.fixedArrays() {
+	for _, a := range r.fixed() {
 		if err := f.Read(a); err != nil {
 			return err
 		}
 	}
-	var past []weights.Array
+	var varying []weights.Array
 	for _, name := range f.Names() {
-		if !strings.HasPrefix(name, pastPrefix) {
+		if !strings.HasPrefix(name, varyingPrefix) {
 			continue
 		}
 		a, err := f.Load(name)
 		if err != nil {
 			return err
 		}
-		a.Name = strings.TrimPrefix(name, pastPrefix)
-		past = append(past, a)
+		a.Name = strings.TrimPrefix(name, varyingPrefix)
+		varying = append(varying, a)
 	}
 	r.progress = m.Progress
-	return r.solver.restored(m.Counts, past)
+	return r.solver.setState(m.Counts, varying)
 }
 
-// pastPrefix begins the names of the solver's past.
-const pastPrefix = "past/"
+// pastPrefix begins the names of what solver.varying returns.
+const varyingPrefix = "varying/"
 
 // difference names the settings in which two configurations differ once their defaults
 // are written out and their texts canonical, with the places of the two.
 func difference(a, b Config, atA, atB string) string {
-	a, b = a.Filled(), b.Filled()
+	a, b = a.WithDefaults(), b.WithDefaults()
 	var parts []string
 	for _, path := range Paths() {
 		if x, y := a.get(path), b.get(path); x != y {
@@ -279,15 +279,15 @@ func difference(a, b Config, atA, atB string) string {
 	return strings.Join(parts, "; ")
 }
 
-// fixedArrays returns what a checkpoint holds beside the solver's past, not copied.
-func (r *run) fixedArrays() []weights.Array {
+// fixed returns what a checkpoint holds beside solver.varying, not copied.
+func (r *run) fixed() []weights.Array {
 	tables := r.trained.Tables()
 	all := tableArrays("table/", tables)
 	for i, t := range tables {
 		all = append(all, weights.Array{Name: "kept/" + t.Name, Shape: []int{t.Rows, t.Dim}, Data: r.kept[i]})
 	}
-	for _, a := range r.solver.arrays() {
-		a.Name = "state/" + a.Name
+	for _, a := range r.solver.fixed() {
+		a.Name = "fixed/" + a.Name
 		all = append(all, a)
 	}
 	return all
@@ -297,9 +297,9 @@ func (r *run) saveCheckpoint() error {
 	m := checkpointMeta{r.meta(), checkpointVersion, r.progress, r.solver.counts()}
 	m.Progress.Seconds = r.seconds()
 	r.lastSave = time.Now()
-	all := r.fixedArrays()
-	for _, a := range r.solver.past() {
-		a.Name = pastPrefix + a.Name
+	all := r.fixed()
+	for _, a := range r.solver.varying() {
+		a.Name = varyingPrefix + a.Name
 		all = append(all, a)
 	}
 	return wrap(weights.Write(r.path(CheckpointFile), m, all))

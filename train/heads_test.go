@@ -14,7 +14,7 @@ import (
 )
 
 // TestEveryLossTrainsWithEveryScheme runs two epochs of each registered loss and
-// composition over each kind of candidates.
+// recipe over each kind of candidates.
 func TestEveryLossTrainsWithEveryScheme(t *testing.T) {
 	set := load(t, "demo:users=60,items=70,per-user=8")
 	for _, name := range losses.AllNames() {
@@ -46,14 +46,14 @@ func TestEveryLossTrainsWithEveryScheme(t *testing.T) {
 	}
 }
 
-// TestCompositionsLearn: on the demo set every composition ends well above chance,
+// TestCompositionsLearn: on the demo set every recipe ends well above chance,
 // which ranks 20 of 120 items, a sixth.
-func TestCompositionsLearn(t *testing.T) {
+func TestRecipesLearn(t *testing.T) {
 	if testing.Short() {
-		t.Skip("trains eight epochs of each composition")
+		t.Skip("trains eight epochs of each recipe")
 	}
 	set := load(t, "demo:users=200,items=120,per-user=24")
-	for _, comp := range losses.Compositions() {
+	for _, comp := range losses.Recipes() {
 		c := quick("{model: {dim: 16}, train: {epochs: 8, rows: pair, batch: 64, optimizer: 'adam:lr=0.02'}}")
 		c.Loss = comp.Name
 		got, err := Run(t.Context(), c, set, nil)
@@ -110,7 +110,7 @@ func TestRankingFollowsTheLoss(t *testing.T) {
 			got, err := trained.Evaluate(t.Context(), set, "train", at)
 			require.NoError(t, err)
 			for i, u := range got.UserIndex {
-				require.Equal(t, slices.Contains(set.Train.Of(int(u)), first), got.PerUser[0][i] > 0, "%s over %s, user %d", loss, candidates, u)
+				require.Equal(t, slices.Contains(set.Train.ItemsOf(int(u)), first), got.PerUser[0][i] > 0, "%s over %s, user %d", loss, candidates, u)
 			}
 		}
 	}
@@ -125,15 +125,15 @@ func TestOneTemperature(t *testing.T) {
 		"cosine": 1, "sl-at-k": 1, "psl": 1,
 	} {
 		c := Config{Loss: loss}
-		require.Equal(t, want, c.Filled().Model.Temperature, loss)
-		require.Equal(t, c.Filled(), c.Filled().Filled(), loss)
+		require.Equal(t, want, c.WithDefaults().Model.Temperature, loss)
+		require.Equal(t, c.WithDefaults(), c.WithDefaults().WithDefaults(), loss)
 		c.Model.Score = "dot"
-		require.Equal(t, 1.0, c.Filled().Model.Temperature, loss)
+		require.Equal(t, 1.0, c.WithDefaults().Model.Temperature, loss)
 		c.Model.Score, c.Model.Temperature = "cosine", 0.5
-		require.Equal(t, 0.5, c.Filled().Model.Temperature, loss)
+		require.Equal(t, 0.5, c.WithDefaults().Model.Temperature, loss)
 	}
 	// The recorded configuration says it.
-	require.Contains(t, Config{Loss: "sl:tau=.2"}.Filled().String(), "temperature: 1")
+	require.Contains(t, Config{Loss: "sl:tau=.2"}.WithDefaults().String(), "temperature: 1")
 	// softmax at a temperature of its own trains as softmax at the model's.
 	set := small(t)
 	var want [][]float32
@@ -150,22 +150,22 @@ func TestOneTemperature(t *testing.T) {
 	}
 }
 
-// TestCompositionConfig: a composition brings its candidates, which an explicit
+// TestCompositionConfig: a recipe brings its candidates, which an explicit
 // setting replaces, and its optimizer touches no row that was not drawn.
-func TestCompositionConfig(t *testing.T) {
+func TestRecipeConfig(t *testing.T) {
 	c := Config{Loss: "sampled-softmax:n=9,sampler=popularity"}
 	require.NoError(t, c.Validate())
-	f := c.Filled()
+	f := c.WithDefaults()
 	require.Equal(t, "sampled:n=9,sampler=popularity", f.Candidates)
 	require.Equal(t, "adam:lr=0.01", f.Train.Optimizer)
-	require.Equal(t, f, f.Filled())
+	require.Equal(t, f, f.WithDefaults())
 	c.Candidates = "all"
 	require.ErrorContains(t, c.Validate(), "n is a parameter of its candidates sampled, which are replaced by all")
 	c.Loss = "sampled-softmax"
 	require.NoError(t, c.Validate())
-	require.Equal(t, "all", c.Filled().Candidates)
-	require.Equal(t, "adam:lr=0.01,mode=dense", c.Filled().Train.Optimizer)
-	require.Equal(t, 1.0, Config{Loss: "ccl"}.Filled().Model.Temperature)
+	require.Equal(t, "all", c.WithDefaults().Candidates)
+	require.Equal(t, "adam:lr=0.01,mode=dense", c.WithDefaults().Train.Optimizer)
+	require.Equal(t, 1.0, Config{Loss: "ccl"}.WithDefaults().Model.Temperature)
 	require.ErrorContains(t, Config{Loss: "sampled-softmax:m=9"}.Validate(), `no parameter "m"`)
 	require.ErrorContains(t, Config{Loss: "soft"}.Validate(), "sampled-softmax")
 	require.ErrorContains(t, Config{Loss: "nce", Train: TrainConfig{Solver: "als"}}.Validate(), "als")

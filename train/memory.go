@@ -87,7 +87,7 @@ func (t *Trained) evaluationBytes(set *data.Dataset) (n int64, err error) {
 	for i, part := range []*data.Interactions{set.Valid, set.Test} {
 		users, times := 0, 1
 		for u := range set.Users {
-			if len(part.Of(u)) > 0 {
+			if len(part.ItemsOf(u)) > 0 {
 				users++
 			}
 		}

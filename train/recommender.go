@@ -23,7 +23,7 @@ type Recommender struct {
 }
 
 // newRecommender finds the tables of m and head, whose data stay as they are.
-func newRecommender(m models.Model, head models.Head, l losses.Bound, contexts, classes *data.Frame) (*Recommender, error) {
+func newRecommender(m models.Model, head models.Head, l losses.Loss, contexts, classes *data.Frame) (*Recommender, error) {
 	encoding, others, err := models.Tables(m, head, l, contexts, classes)
 	if err != nil {
 		return nil, err

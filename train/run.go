@@ -72,7 +72,7 @@ type progress struct {
 	History   []*EpochDone
 	Best      float64 // value of the monitored metric, if BestEpoch > 0
 	BestEpoch int
-	Bad       int // evaluations in a row that were not better
+	NotBetter int // evaluations in a row that were not better
 	Seconds   float64
 }
 
@@ -172,9 +172,9 @@ func (r *run) loop(ctx context.Context) (*Result, error) {
 				return nil, fmt.Errorf("train: train.monitor %s is not among what was measured (%s)", c.Train.Monitor, done.Valid)
 			}
 			if r.BestEpoch == 0 || value > r.Best {
-				r.Best, r.BestEpoch, r.Bad, done.Best = value, done.Epoch, 0, true
+				r.Best, r.BestEpoch, r.NotBetter, done.Best = value, done.Epoch, 0, true
 			} else {
-				r.Bad++
+				r.NotBetter++
 			}
 		}
 		// Without Patience the last epoch is kept, with it the best. An epoch that is
@@ -203,7 +203,7 @@ func (r *run) loop(ctx context.Context) (*Result, error) {
 // further.
 func (r *run) stopped() bool {
 	patience := r.trained.Config.Train.Patience
-	return patience > 0 && r.Bad >= patience
+	return patience > 0 && r.NotBetter >= patience
 }
 
 // finish restores the best weights if asked to, and measures them. What interrupts it

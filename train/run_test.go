@@ -142,7 +142,7 @@ func TestEvaluate(t *testing.T) {
 		require.NoError(t, err)
 		want, n := make([]float64, len(ms)), 0
 		for u := range set.Users {
-			if len(relevant.Of(u)) == 0 {
+			if len(relevant.ItemsOf(u)) == 0 {
 				continue
 			}
 			n++
@@ -151,7 +151,7 @@ func TestEvaluate(t *testing.T) {
 				z[i] = score(u, i)
 			}
 			var places []int
-			for _, i := range relevant.Of(u) {
+			for _, i := range relevant.ItemsOf(u) {
 				place := 1
 				for j := range z {
 					if !masked(u, j) && (z[j] > z[i] || z[j] == z[i] && j < int(i)) {
@@ -489,7 +489,7 @@ func TestFolder(t *testing.T) {
 	require.NoError(t, err)
 	c, err := LoadConfig(dir)
 	require.NoError(t, err)
-	want := quick("").Filled()
+	want := quick("").WithDefaults()
 	want.Data.Source = set.Name // of the set that it was given
 	require.Equal(t, want, c)
 	again, err := Run(t.Context(), c, set, nil)
@@ -559,7 +559,7 @@ func TestRunErrors(t *testing.T) {
 	set := small(t)
 	_, err := Run(t.Context(), Config{Loss: "softmx"}, set, nil)
 	require.ErrorContains(t, err, "loss: ")
-	none, err := data.None(150, 120)
+	none, err := data.Empty(150, 120)
 	require.NoError(t, err)
 	empty := *set
 	empty.Valid = none

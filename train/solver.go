@@ -37,15 +37,15 @@ type solver interface {
 	// too; ctx's error leaves them as after the step before.
 	step(ctx context.Context, e, i int) (outcome, error)
 
-	// arrays returns the state beside the tables, not copied: what a checkpoint
-	// saves and restores. counts, as many every time, are saved with it, and past,
+	// fixed returns the state beside the tables, not copied: what a checkpoint
+	// saves and restores. counts, as many every time, are saved with it, and varying,
 	// whose arrays may change their lengths from step to step but not their names;
-	// restored tells the solver that arrays were written into, and what counts and
-	// past were saved.
-	arrays() []weights.Array
+	// setState tells the solver that fixed were written into, and what counts and
+	// varying were saved.
+	fixed() []weights.Array
 	counts() []float64
-	past() []weights.Array
-	restored(counts []float64, past []weights.Array) error
+	varying() []weights.Array
+	setState(counts []float64, varying []weights.Array) error
 
 	close() error
 }
@@ -69,20 +69,20 @@ func registerSolver(s SolverSpec) { solvers.Add(s.Name, s.Params, s, nil) }
 // Solvers returns the solvers, sorted by name.
 func Solvers() []*SolverSpec { return solvers.All() }
 
-type boundSolver struct {
+type solverKind struct {
 	Spec   *SolverSpec
 	Values registry.Values
 }
 
 // String returns the canonical text: parseSolver(b.String()) equals b.
-func (b boundSolver) String() string { return registry.SpecText(b.Spec.Name, b.Spec.Params, b.Values) }
+func (b solverKind) String() string { return registry.SpecText(b.Spec.Name, b.Spec.Params, b.Values) }
 
-func parseSolver(text string) (boundSolver, error) {
+func parseSolver(text string) (solverKind, error) {
 	s, v, err := solvers.Parse(text)
 	if err != nil {
-		return boundSolver{}, err
+		return solverKind{}, err
 	}
-	return boundSolver{s, v}, nil
+	return solverKind{s, v}, nil
 }
 
 // unused reports a fault for each setting that the solver would ignore.

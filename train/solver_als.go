@@ -14,12 +14,12 @@ import (
 	"github.com/fenchel-ml/fenchel/train/weights"
 )
 
-// regParams are the knobs of both solvers; see package als.
+// regParams are the parameters of both solvers; see package als.
 func regParams(reg float64) []registry.Param {
 	return []registry.Param{
 		{Name: "reg", Doc: "λ: a factor's regularisation is λ·(total weight of its squares)^nu", Default: reg, Min: 0, Max: 1e6},
 		{Name: "nu", Doc: "ν: 1 scales λ with how much data a factor has, 0 does not", Default: 1, Min: 0, Max: 1},
-		{Name: "precision", Doc: "of the systems; float64 is slower, and for a reg that float32 cannot solve", Words: registry.OneOf("float32", "float64"), DefaultWord: "float32"},
+		{Name: "precision", Doc: "of the systems; float64 is slower, and for a reg that float32 cannot solve", Choices: registry.Enum("float32", "float64"), DefaultString: "float32"},
 	}
 }
 
@@ -30,7 +30,7 @@ func init() {
 		Source: "Pu et al. (ICML 2024)",
 		Params: append([]registry.Param{
 			{Name: "a", Doc: "weight of the extra Σ_P (o−1)²", Default: 0.05, Min: 0, Max: 1e6},
-			{Name: "variant", Doc: "exact; code: the quadratic term as the authors' published program has it", Words: registry.OneOf("exact", "code"), DefaultWord: "exact"},
+			{Name: "variant", Doc: "exact; code: the quadratic term as the authors' published program has it", Choices: registry.Enum("exact", "code"), DefaultString: "exact"},
 			// a and reg: the best of a few on valid of MovieLens-1M, d = 64.
 		}, regParams(0.07)...),
 		fill:   func(c *Config) { fillALS(c, "rg2") },
@@ -45,7 +45,7 @@ func init() {
 			if loss.Spec.Name == "rgx" {
 				beta = loss.Values.Num("beta")
 			}
-			return newALS(als.RG(beta, v.Num("a"), r.set.Items, v.Word("variant") == "code"), v, r), nil
+			return newALS(als.RG(beta, v.Num("a"), r.set.Items, v.String("variant") == "code"), v, r), nil
 		},
 	})
 	registerSolver(SolverSpec{
@@ -76,7 +76,7 @@ func alsMemory(v registry.Values, plan *Trained, set *data.Dataset) ([]MemoryPar
 	users, classes := int64(set.Users), int64(set.Items)
 	factors := 8 * d * (users + classes)
 	sweep := int64(runtime.GOMAXPROCS(0))*8*(d*d+512*d) + 64*8*d*d
-	if v.Word("precision") == "float32" {
+	if v.String("precision") == "float32" {
 		sweep += 4 * d * max(users, classes)
 	}
 	byClass := 4*int64(set.Train.Len()) + 8*(users+2*classes)
@@ -134,7 +134,7 @@ func newALS(o als.Objective, v registry.Values, r *run) solver {
 	c := r.trained.Config
 	s := als.New(als.Config{
 		Dim: c.Model.Dim, Objective: o, Lambda: v.Num("reg"), Nu: v.Num("nu"), Init: c.Model.Init, Seed: c.Train.Seed,
-		Float64: v.Word("precision") == "float64",
+		Float64: v.String("precision") == "float64",
 	}, als.Positives{Ptr: r.set.Train.Ptr(), Col: r.set.Train.Item()}, r.set.Items)
 	user, class := r.trained.Model.(models.Factored).Factors() // checkALS held the model against it
 	return &alsSolver{s, user, class}
@@ -159,7 +159,7 @@ func (a *alsSolver) step(ctx context.Context, _, _ int) (outcome, error) {
 	return outcome{loss: value, weight: 1}, nil
 }
 
-func (a *alsSolver) arrays() []weights.Array {
+func (a *alsSolver) fixed() []weights.Array {
 	return []weights.Array{
 		weights.Vector("als/user", a.User),
 		weights.Vector("als/class", a.Class),
@@ -168,13 +168,13 @@ func (a *alsSolver) arrays() []weights.Array {
 
 func (a *alsSolver) counts() []float64 { return []float64{a.Value()} }
 
-func (a *alsSolver) past() []weights.Array { return nil }
+func (a *alsSolver) varying() []weights.Array { return nil }
 
-func (a *alsSolver) restored(counts []float64, past []weights.Array) error {
-	if len(counts) != 1 || len(past) != 0 {
-		return fmt.Errorf("train: %d numbers and %d arrays for the state of als, want 1 and 0", len(counts), len(past))
+func (a *alsSolver) setState(counts []float64, varying []weights.Array) error {
+	if len(counts) != 1 || len(varying) != 0 {
+		return fmt.Errorf("train: %d numbers and %d arrays for the state of als, want 1 and 0", len(counts), len(varying))
 	}
-	a.Resume(counts[0])
+	a.SetValue(counts[0])
 	return nil
 }
 

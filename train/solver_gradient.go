@@ -45,9 +45,9 @@ func init() {
 // A training is what a gradient is taken of: objects, whoever named them.
 type training struct {
 	of        *Recommender
-	loss      losses.Bound
+	loss      losses.Loss
 	examples  *data.Examples
-	optimizer optim.Bound
+	optimizer optim.Optimizer
 	schedule  optim.Schedule
 	size      int // rows of a step
 	epochs    int
@@ -80,7 +80,7 @@ type gradient struct {
 	training
 	batches  *data.Batches
 	graph    *models.Graph
-	side     models.Side
+	attached models.Attached
 	weight   []float32 // of the rows of a batch; nil where each has the same
 	program  *graph.Program[float32]
 	updaters []*optim.Updater // of the tables that are not frozen, in order
@@ -122,17 +122,17 @@ func (g *gradient) compile(b *graph.Builder[float32]) (err error) {
 	if err != nil {
 		return err
 	}
-	if g.side, err = g.of.Head.Attach(g.graph, g.of.Model, h, g.loss, g.batches.MaxPos()); err != nil {
+	if g.attached, err = g.of.Head.Attach(g.graph, g.of.Model, h, g.loss, g.batches.MaxPos()); err != nil {
 		return err
 	}
-	if g.side == nil {
-		return fmt.Errorf("train: %T attached no side and no error", g.of.Head)
+	if g.attached == nil {
+		return fmt.Errorf("train: %T attached nothing and returned no error", g.of.Head)
 	}
 	var weight *gorgonia.Node
 	if g.examples.Weight != nil {
 		weight, g.weight = b.Input("weight", g.batches.MaxRows())
 	}
-	cost, err := graph.WeightedMean(g.side.Loss(), weight, g.side.Targets())
+	cost, err := graph.WeightedMean(g.attached.Loss(), weight, g.attached.Targets())
 	if err != nil {
 		return err
 	}
@@ -195,7 +195,7 @@ func (g *gradient) step(_ context.Context, e, i int) (outcome, error) {
 		return outcome{}, err
 	}
 	copy(g.weight, b.Weight)
-	if err := g.side.Set(number, b); err != nil {
+	if err := g.attached.Set(number, b); err != nil {
 		return outcome{}, err
 	}
 	g.program.SetStep(number)
@@ -219,7 +219,7 @@ func (g *gradient) step(_ context.Context, e, i int) (outcome, error) {
 	if err := g.graph.Step(g.program, g.updater); err != nil {
 		return o, err
 	}
-	g.side.Moved(g.program)
+	g.attached.Moved(g.program)
 	square := 0.0
 	for _, u := range g.updaters {
 		square += u.Square()
@@ -240,9 +240,9 @@ func (g *gradient) updater(t *models.Table) graph.Updater[float32] {
 	panic("train: a gradient for a table that Tables does not list")
 }
 
-func (g *gradient) arrays() (all []weights.Array) {
+func (g *gradient) fixed() (all []weights.Array) {
 	for _, u := range g.updaters {
-		for _, s := range u.Slots() {
+		for _, s := range u.State() {
 			all = append(all, weights.Vector(u.Table().Name+"/"+s.Name, s.Data))
 		}
 	}
@@ -256,25 +256,25 @@ func (g *gradient) counts() (all []float64) {
 	return all
 }
 
-func (g *gradient) past() (all []weights.Array) {
-	for _, s := range g.side.Past() {
+func (g *gradient) varying() (all []weights.Array) {
+	for _, s := range g.attached.State() {
 		all = append(all, weights.Vector(s.Name, s.Data))
 	}
 	return all
 }
 
-func (g *gradient) restored(counts []float64, past []weights.Array) error {
+func (g *gradient) setState(counts []float64, varying []weights.Array) error {
 	if len(counts) != len(g.updaters) {
 		return fmt.Errorf("train: %d step counts for %d tables", len(counts), len(g.updaters))
 	}
 	for i, u := range g.updaters {
-		u.Resume(int64(counts[i]))
+		u.SetSteps(int64(counts[i]))
 	}
-	slots := make([]models.Slot, len(past))
-	for i, a := range past {
+	slots := make([]models.Slot, len(varying))
+	for i, a := range varying {
 		slots[i] = models.Slot{Name: a.Name, Data: a.Data}
 	}
-	return g.side.Resume(slots)
+	return g.attached.SetState(slots)
 }
 
 func (g *gradient) close() error {

@@ -16,7 +16,7 @@ func TestStepMemory(t *testing.T) {
 	perStep := func(items int) float64 {
 		set, err := data.FromCSR(64, items, csr(64), csrItems(64), nil, nil)
 		require.NoError(t, err)
-		none, err := data.None(64, items)
+		none, err := data.Empty(64, items)
 		require.NoError(t, err)
 		d := &data.Dataset{Users: 64, Items: items, Train: set, Valid: none, Test: none}
 		tr, err := New(Config{Train: TrainConfig{Batch: 16}}, d)
@@ -46,7 +46,7 @@ func TestStepMemory(t *testing.T) {
 	require.Less(t, large, small+100e3)
 }
 
-func parsed(t *testing.T, text string) boundSolver {
+func parsed(t *testing.T, text string) solverKind {
 	s, err := parseSolver(text)
 	require.NoError(t, err)
 	return s
@@ -90,7 +90,7 @@ func TestEdges(t *testing.T) {
 			t.Run(c.name+" "+text, func(t *testing.T) {
 				x, err := data.FromCSR(c.users, c.items, c.ptr, c.item, nil, nil)
 				require.NoError(t, err)
-				none, err := data.None(c.users, c.items)
+				none, err := data.Empty(c.users, c.items)
 				require.NoError(t, err)
 				set := &data.Dataset{Name: c.name, Users: c.users, Items: c.items, Train: x, Valid: x, Test: none}
 				cfg := quick(text)
@@ -109,11 +109,11 @@ func TestEdges(t *testing.T) {
 				require.GreaterOrEqual(t, s.Values[1].Value, 0.3, "nothing masked: all are ranked")
 				tops, err := res.Trained.Predict(t.Context(), set, []int{0}, 10, false)
 				require.NoError(t, err)
-				require.Len(t, tops[0].IDs, c.items-len(x.Of(0))-len(set.ColdItems()))
+				require.Len(t, tops[0].IDs, c.items-len(x.ItemsOf(0))-len(set.ColdItems()))
 				res.Trained.Config.Eval.Items = AllItems
 				tops, err = res.Trained.Predict(t.Context(), set, []int{0}, 10, false)
 				require.NoError(t, err)
-				require.Len(t, tops[0].IDs, c.items-len(x.Of(0)))
+				require.Len(t, tops[0].IDs, c.items-len(x.ItemsOf(0)))
 			})
 		}
 	}

@@ -35,11 +35,11 @@ func TestEqualSettingsTrainAlike(t *testing.T) {
 	}
 }
 
-// TestUnknownSettings: a composition's text is held against what takes it, also where
+// TestUnknownSettings: a recipe's text is held against what takes it, also where
 // its candidates are replaced.
 func TestUnknownSettings(t *testing.T) {
 	for _, candidates := range []string{"", "all", "sampled:n=4,correction=none", "tree"} {
-		for _, comp := range losses.Compositions() {
+		for _, comp := range losses.Recipes() {
 			err := Config{Loss: comp.Name + ":weigt=1", Candidates: candidates}.Validate()
 			require.ErrorContains(t, err, `loss: models: `+comp.Name+`: no parameter "weigt"; the choices are `)
 			require.Equal(t, 1, strings.Count(err.Error(), "weigt"), "%v", err)
@@ -52,7 +52,7 @@ func TestUnknownSettings(t *testing.T) {
 	require.NotContains(t, err.Error(), "cosines")
 }
 
-// TestContradictions: what the text of a composition and that of candidates set to
+// TestContradictions: what the text of a recipe and that of candidates set to
 // different values is an error also where one of the two is the default, which the
 // canonical text leaves out.
 func TestContradictions(t *testing.T) {
@@ -63,11 +63,11 @@ func TestContradictions(t *testing.T) {
 		{Loss: "bpr:n=3", Candidates: "sampled:n=512"},
 	} {
 		require.ErrorContains(t, c.Validate(), "say it once", "%s over %s", c.Loss, c.Candidates)
-		filled := c.Filled()
+		filled := c.WithDefaults()
 		require.Equal(t, c.Candidates, filled.Candidates)
-		require.Equal(t, filled, filled.Filled())
+		require.Equal(t, filled, filled.WithDefaults())
 	}
 	c := Config{Loss: "sampled-softmax:sampler=popularity", Candidates: "sampled:n=7, sampler = popularity"}
 	require.NoError(t, c.Validate())
-	require.Equal(t, "sampled:n=7,sampler=popularity", c.Filled().Candidates)
+	require.Equal(t, "sampled:n=7,sampler=popularity", c.WithDefaults().Candidates)
 }

@@ -29,7 +29,7 @@ func newTrained(cfg Config, set *data.Dataset, plan bool) (*Trained, error) {
 	if cfg.Data == (DataConfig{}) {
 		cfg.Data = sourceOf(set)
 	}
-	t := &Trained{Config: cfg.Filled(), users: set.Users, items: set.Items}
+	t := &Trained{Config: cfg.WithDefaults(), users: set.Users, items: set.Items}
 	c := t.Config.Model
 	setting := models.Setting{Set: set, Dim: c.Dim, Init: c.Init, Seed: t.Config.Train.Seed}
 	model, err := models.Parse(c.Name)
@@ -42,11 +42,11 @@ func newTrained(cfg Config, set *data.Dataset, plan bool) (*Trained, error) {
 	}
 	setting.Dim = m.Dim()
 	hs := models.HeadSetting{Setting: setting, Score: models.Score(c.Score), Temperature: c.Temperature, Bias: c.Bias}
-	var head models.BoundHead
+	var head models.HeadKind
 	if t.Config.Loss == "" { // ials has none
 		head, err = models.ParseHead(t.Config.Candidates)
 	} else {
-		var r models.Resolved
+		var r models.Choice
 		r, err = models.Resolve(t.Config.Loss, t.Config.Candidates, set.Items)
 		head, hs.Loss = r.Head, r.Loss
 	}

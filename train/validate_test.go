@@ -123,8 +123,8 @@ func (m wrongModel) Classes(in *models.Inputs) (*gorgonia.Node, error) {
 
 type wrongHead struct{ models.Head }
 
-func (h wrongHead) Attach(g *models.Graph, m models.Model, x *gorgonia.Node, l losses.Bound, positions int) (models.Side, error) {
-	if absent == "side" {
+func (h wrongHead) Attach(g *models.Graph, m models.Model, x *gorgonia.Node, l losses.Loss, positions int) (models.Attached, error) {
+	if absent == "attached" {
 		return nil, nil
 	}
 	return h.Head.Attach(g, m, x, l, positions)
@@ -143,15 +143,15 @@ func TestWrongModels(t *testing.T) {
 	c := quick("{train: {epochs: 1}, model: {name: wrong-model}, candidates: wrong-head}")
 	defer func() { absent = "" }()
 	for what, says := range map[string]string{
-		"":        "",
-		"model":   "wrong-model made no model and no error",
-		"table":   "a table is nil",
-		"node":    "wrongModel.Contexts returned no node",
-		"width":   "wrongModel.Contexts returned (2, 2); want [2,8]",
-		"classes": "wrongModel.Classes returned no node",
-		"head":    "wrong-head made no head and no error",
-		"side":    "wrongHead attached no side and no error",
-		"ranker":  "wrongHead has no ranker",
+		"":         "",
+		"model":    "wrong-model made no model and no error",
+		"table":    "a table is nil",
+		"node":     "wrongModel.Contexts returned no node",
+		"width":    "wrongModel.Contexts returned (2, 2); want [2,8]",
+		"classes":  "wrongModel.Classes returned no node",
+		"head":     "wrong-head made no head and no error",
+		"attached": "wrongHead attached nothing and returned no error",
+		"ranker":   "wrongHead has no ranker",
 	} {
 		t.Run(what, func(t *testing.T) {
 			absent = what

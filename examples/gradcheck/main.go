@@ -30,7 +30,7 @@ func main() {
 			log.Fatal(err)
 		}
 		cost2, grad2, err := gradient(func(z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
-			return graph.Loss(loss.Rows, z, t)
+			return graph.Loss(loss.Analytic, z, t)
 		})
 		if err != nil {
 			log.Fatal(err)

@@ -22,18 +22,18 @@ func Example() {
 func TestAWrongGradientIsFound(t *testing.T) {
 	loss, err := losses.Parse("softmax")
 	require.NoError(t, err)
-	wrong := graph.Rows{Text: "wrong", F32: loss.Rows.F32, F64: steep{loss.Rows.F64}}
+	wrong := graph.Analytic{Text: "wrong", F32: loss.Analytic.F32, F64: steep{loss.Analytic.F64}}
 	_, _, err = gradient(func(z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) { return graph.Loss(wrong, z, t) })
 	require.ErrorContains(t, err, "central difference")
 }
 
 // steep states a slope that its value does not have.
-type steep struct{ right graph.Row[float64] }
+type steep struct{ right graph.RowLoss[float64] }
 
 func (s steep) WorkLen(k int) int { return s.right.WorkLen(k) }
 
-func (s steep) Row(dz, z []float64, t graph.Target[float64], work []float64) float64 {
-	loss := s.right.Row(dz, z, t, work)
+func (s steep) Eval(dz, z []float64, t graph.Target[float64], work []float64) float64 {
+	loss := s.right.Eval(dz, z, t, work)
 	for j := range dz {
 		dz[j] *= 1.001
 	}

@@ -31,7 +31,7 @@ func run(ctx context.Context, w io.Writer) error {
 
 	// Symbolic, analytic and fused gradients and differences of the textbook value
 	// agree, or the report says where they do not.
-	results, err := gradcheck.Run([]losses.Bound{loss}, gradcheck.Config{K: 100, Scale: 2, Seed: 1})
+	results, err := gradcheck.Run([]losses.Loss{loss}, gradcheck.Config{K: 100, Scale: 2, Seed: 1})
 	if err != nil {
 		return err
 	}

@@ -21,16 +21,16 @@ func init() {
 			{Name: "eps", Doc: "ε, weight of 1 − p_y beyond the cross-entropy's own", Default: 1, Min: 0, Max: 100, Probe: []float64{4}},
 		},
 		Theory: func(v losses.Values) losses.Theory { return polyTheory(v.Num("eps")) },
-		New: func(v losses.Values) graph.Rows {
+		New: func(v losses.Values) graph.Analytic {
 			eps := v.Num("eps")
-			return graph.Rows{F32: poly[float32]{eps}, F64: poly[float64]{eps}}
+			return graph.Analytic{F32: poly[float32]{eps}, F64: poly[float64]{eps}}
 		},
 		// The definition: Σ_k t_k (−log p_k + ε(1 − p_k)).
 		Node: func(v losses.Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			var e graph.Expr
-			logp := e.N(graph.Dot(e.N(graph.LogSoftmax(z)), t))
-			p := e.N(graph.Dot(e.N(graph.Softmax(z)), t))
-			return e.N(graph.Sub(e.N(graph.Scale(e.N(graph.Shift(e.N(graph.Neg(p)), 1)), v.Num("eps"))), logp)), e.Err
+			logp := e.N(graph.TargetDot(e.N(graph.LogSoftmax(z)), t))
+			p := e.N(graph.TargetDot(e.N(graph.Softmax(z)), t))
+			return e.N(graph.Sub(e.N(graph.Scale(e.N(graph.AddScalar(e.N(graph.Neg(p)), 1)), v.Num("eps"))), logp)), e.Err
 		},
 		// The textbook value: 1/p_k = Σ_j e^{z_j − z_k}, one class after another.
 		Ref: func(v losses.Values, z []float64, t losses.Target[float64]) float64 {
@@ -58,7 +58,7 @@ func init() {
 //	∂ℓ/∂z_k = (1 + εm) p_k − t_k (1 + ε p_k)
 type poly[T losses.Float] struct{ eps float64 }
 
-// WorkLen implements graph.Row.
+// WorkLen implements graph.RowLoss.
 func (poly[T]) WorkLen(int) int { return 0 }
 
 // softmax stores p and returns log Σ_j e^{z_j}, NaN where z has a NaN or +Inf. A
@@ -81,8 +81,8 @@ func (poly[T]) softmax(p, z []T) float64 {
 	return top + math.Log(sum)
 }
 
-// Row implements graph.Row.
-func (l poly[T]) Row(dz, z []T, t losses.Target[T], _ []T) T {
+// Eval implements graph.RowLoss.
+func (l poly[T]) Eval(dz, z []T, t losses.Target[T], _ []T) T {
 	lse := l.softmax(dz, z)
 	var loss, mass float64
 	for i, k := range t.Pos {

@@ -79,7 +79,7 @@ func run(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	tops, err := rec.Rank(ctx, []int32{0}, 3, func(int) []int32 { return set.Train.Of(0) })
+	tops, err := rec.Rank(ctx, []int32{0}, 3, func(int) []int32 { return set.Train.ItemsOf(0) })
 	if err != nil {
 		return err
 	}

@@ -8,17 +8,17 @@ import (
 	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
-// The knobs of a registered thing, and their text form.
+// The parameters of a registered thing, and their text form.
 func Example() {
 	ps := []registry.Param{
 		{Name: "tau", Doc: "temperature", Default: 1, Min: 0.01, Max: math.Inf(1)},
-		{Name: "hits", Doc: "what happens to positives that are drawn", Words: registry.OneOf("keep", "mask"), DefaultWord: "keep"},
+		{Name: "hits", Doc: "what happens to positives that are drawn", Choices: registry.Enum("keep", "mask"), DefaultString: "keep"},
 	}
 	if err := registry.Validate(ps); err != nil {
 		log.Fatal(err)
 	}
 	v, err := registry.Parse(ps, "tau=0.2")
-	fmt.Println(v.Num("tau"), v.Word("hits"), err)
+	fmt.Println(v.Num("tau"), v.String("hits"), err)
 	fmt.Println(registry.SpecText("toy", ps, v))
 	_, err = registry.Parse(ps, "hits=drop")
 	fmt.Println(err)

@@ -14,8 +14,8 @@ import (
 	"strings"
 )
 
-// A Param is one knob: a number, or, where Words is set, a word, or, where Free is,
-// a text.
+// A Param is one parameter: a number, or, where Choices is set, one of these strings, or,
+// where AnyString is, any text.
 type Param struct {
 	Name     string
 	Doc      string
@@ -24,34 +24,34 @@ type Param struct {
 	Integer  bool      // a number that must be whole; its bounds are finite
 	Probe    []float64 // further numbers that tests run at
 
-	Words       func() []string // the choices of a word, e.g. OneOf("none", "logq")
-	Free        bool            // any word, such as the name of a file; a comma ends it
-	DefaultWord string          // of a free one "" is no setting at all
+	Choices       func() []string // of a string, e.g. Enum("none", "logq")
+	AnyString     bool            // any text, such as the name of a file; a comma ends it
+	DefaultString string          // of AnyString "" is no setting at all
 }
 
-// IsWord reports whether the knob is set to a word or text, not to a number.
-func (p Param) IsWord() bool { return p.Words != nil || p.Free }
+// IsString reports whether the parameter is set to a string, not to a number.
+func (p Param) IsString() bool { return p.Choices != nil || p.AnyString }
 
 // maxInteger bounds the bounds of whole numbers: up to 2⁵³ a float64 has each of them.
 const maxInteger int64 = 1 << 53
 
-// OneOf returns the fixed list of choices of a word parameter.
-func OneOf(words ...string) func() []string { return func() []string { return words } }
+// Enum returns the fixed list of choices of a parameter that is a string.
+func Enum(choices ...string) func() []string { return func() []string { return choices } }
 
 func (p Param) validate() error {
 	if p.Name == "" || strings.ContainsAny(p.Name, ":=, ") || p.Doc == "" {
 		return fmt.Errorf("parameter %q: malformed name or no Doc", p.Name)
 	}
-	if p.Free {
-		if p.Words != nil || strings.Contains(p.DefaultWord, ",") {
-			return fmt.Errorf("parameter %q is free and has Words, or a comma in its default", p.Name)
+	if p.AnyString {
+		if p.Choices != nil || strings.Contains(p.DefaultString, ",") {
+			return fmt.Errorf("parameter %q is AnyString and has Choices, or a comma in its default", p.Name)
 		}
 		return nil
 	}
-	if p.Words != nil {
-		// Words may range over a registry that fills later: checked when parsed.
-		if p.DefaultWord == "" {
-			return fmt.Errorf("parameter %q has no DefaultWord", p.Name)
+	if p.Choices != nil {
+		// Choices may range over a registry that fills later: checked when parsed.
+		if p.DefaultString == "" {
+			return fmt.Errorf("parameter %q has no DefaultString", p.Name)
 		}
 		return nil
 	}
@@ -132,18 +132,18 @@ func Validate(ps []Param) error {
 }
 
 // probes returns the texts of the settings other than the default that tests
-// run at: the Probe numbers, or every word.
+// run at: the Probe numbers, or every choice.
 func (p Param) probes() []string {
 	var texts []string
-	if p.Words != nil {
-		for _, w := range p.Words() {
-			if w != p.DefaultWord {
+	if p.Choices != nil {
+		for _, w := range p.Choices() {
+			if w != p.DefaultString {
 				texts = append(texts, w)
 			}
 		}
 		return texts
 	}
-	if p.Free {
+	if p.AnyString {
 		return nil // any text is a setting, and none is known to be one that works
 	}
 	for _, x := range p.Probe {
@@ -155,8 +155,8 @@ func (p Param) probes() []string {
 // Values are the settings of a list of parameters. They are complete: every
 // declared parameter has one. They are immutable.
 type Values struct {
-	num  map[string]float64
-	word map[string]string
+	num map[string]float64
+	str map[string]string
 }
 
 // Num returns a number. It panics if no such number is declared.
@@ -171,11 +171,11 @@ func (v Values) Num(name string) float64 {
 // Int returns a whole number. It panics if no such number is declared.
 func (v Values) Int(name string) int { return int(v.Num(name)) }
 
-// Word returns a word or a free text. It panics if no such word is declared.
-func (v Values) Word(name string) string {
-	w, ok := v.word[name]
+// String returns a string. It panics if no such string is declared.
+func (v Values) String(name string) string {
+	w, ok := v.str[name]
 	if !ok {
-		panic(fmt.Sprintf("registry: no word %q", name))
+		panic(fmt.Sprintf("registry: no string %q", name))
 	}
 	return w
 }
@@ -193,7 +193,7 @@ func (v Values) Set(name string, x float64) Values {
 func (v Values) Text(ps []Param) string {
 	var parts []string
 	for _, p := range ps {
-		if p.IsWord() && v.word[p.Name] != p.DefaultWord || !p.IsWord() && v.num[p.Name] != p.Default {
+		if p.IsString() && v.str[p.Name] != p.DefaultString || !p.IsString() && v.num[p.Name] != p.Default {
 			parts = append(parts, p.Name+"="+v.Of(p))
 		}
 	}
@@ -203,8 +203,8 @@ func (v Values) Text(ps []Param) string {
 // Of returns the text of the value of one of the declared parameters, also where it
 // is the default.
 func (v Values) Of(p Param) string {
-	if p.IsWord() {
-		return v.Word(p.Name)
+	if p.IsString() {
+		return v.String(p.Name)
 	}
 	return formatNumber(v.Num(p.Name))
 }
@@ -266,10 +266,10 @@ func (e *UnknownError) Error() string {
 // so the empty text gives the defaults. The error names what is wrong and lists
 // the choices.
 func Parse(ps []Param, text string) (Values, error) {
-	v := Values{num: map[string]float64{}, word: map[string]string{}}
+	v := Values{num: map[string]float64{}, str: map[string]string{}}
 	for _, p := range ps {
-		if p.IsWord() {
-			v.word[p.Name] = p.DefaultWord
+		if p.IsString() {
+			v.str[p.Name] = p.DefaultString
 		} else {
 			v.num[p.Name] = p.Default
 		}
@@ -285,13 +285,13 @@ func Parse(ps []Param, text string) (Values, error) {
 			return Values{}, &UnknownError{key, ps}
 		}
 		p := ps[i]
-		if p.Words != nil {
-			if words := p.Words(); !slices.Contains(words, val) {
+		if p.Choices != nil {
+			if words := p.Choices(); !slices.Contains(words, val) {
 				return Values{}, fmt.Errorf("%s=%q is not one of %s", key, val, strings.Join(words, ", "))
 			}
 		}
-		if p.IsWord() {
-			v.word[key] = val
+		if p.IsString() {
+			v.str[key] = val
 			continue
 		}
 		x, err := p.number(val)
@@ -324,17 +324,17 @@ func Probes(ps []Param) ([]Values, error) {
 
 // Corners returns the settings at which every number is its least or its largest
 // (its default where it has no largest), in all combinations with each other and
-// with every word: where formulas that are right in between lose their digits. Free
-// texts stay at their default.
+// with every choice: where formulas that are right in between lose their digits. Any
+// strings stay at their default.
 func Corners(ps []Param) ([]Values, error) {
 	texts := [][]string{nil}
 	for _, p := range ps {
 		var ends []string
 		switch {
-		case p.Free:
+		case p.AnyString:
 			continue
-		case p.Words != nil:
-			ends = p.Words()
+		case p.Choices != nil:
+			ends = p.Choices()
 		case math.IsInf(p.Max, 1):
 			ends = []string{formatNumber(p.Min), formatNumber(p.Default)}
 		default:

@@ -12,7 +12,7 @@ import (
 var list = []Param{
 	{Name: "tau", Doc: "temperature", Default: 1, Min: 1e-6, Max: math.Inf(1), Probe: []float64{0.2}},
 	{Name: "n", Doc: "draws", Default: 5, Min: 1, Max: 100, Integer: true},
-	{Name: "form", Doc: "which", Words: OneOf("a", "b", "c"), DefaultWord: "b"},
+	{Name: "form", Doc: "which", Choices: Enum("a", "b", "c"), DefaultString: "b"},
 }
 
 // Parse and Text are inverse up to spelling, order and defaults.
@@ -37,9 +37,9 @@ func TestRoundTrip(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 7, v.Int("n"))
 	require.Equal(t, 1.0, v.Num("tau"))
-	require.Equal(t, "b", v.Word("form"))
+	require.Equal(t, "b", v.String("form"))
 	require.PanicsWithValue(t, `registry: no number "form"`, func() { v.Num("form") })
-	require.PanicsWithValue(t, `registry: no word "n"`, func() { v.Word("n") })
+	require.PanicsWithValue(t, `registry: no string "n"`, func() { v.String("n") })
 }
 
 // An error names the offender and lists the choices.
@@ -65,17 +65,17 @@ func TestParseErrors(t *testing.T) {
 	require.EqualError(t, err, `no parameter "x"; the choices are none: it takes no parameters`)
 }
 
-// A free text is any but one with a comma.
-func TestFree(t *testing.T) {
-	ps := append([]Param{{Name: "file", Doc: "path", Free: true}}, list...)
+// AnyString takes any text but one with a comma.
+func TestAnyString(t *testing.T) {
+	ps := append([]Param{{Name: "file", Doc: "path", AnyString: true}}, list...)
 	require.NoError(t, Validate(ps))
 	v, err := Parse(ps, "n=7, file=/a b/c:d=e.tsv ")
 	require.NoError(t, err)
-	require.Equal(t, "/a b/c:d=e.tsv", v.Word("file"))
+	require.Equal(t, "/a b/c:d=e.tsv", v.String("file"))
 	require.Equal(t, "file=/a b/c:d=e.tsv,n=7", v.Text(ps))
 	v, err = Parse(ps, "n=7")
 	require.NoError(t, err)
-	require.Equal(t, "", v.Word("file"))
+	require.Equal(t, "", v.String("file"))
 	require.Equal(t, "n=7", v.Text(ps))
 	_, err = Parse(ps, "file=a,b")
 	require.EqualError(t, err, `"b" is not name=value`)
@@ -85,8 +85,8 @@ func TestFree(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, vs, 1)
 	for _, p := range []Param{
-		{Name: "file", Doc: "path", Free: true, DefaultWord: "a,b"},
-		{Name: "file", Doc: "path", Free: true, Words: OneOf("a"), DefaultWord: "a"},
+		{Name: "file", Doc: "path", AnyString: true, DefaultString: "a,b"},
+		{Name: "file", Doc: "path", AnyString: true, Choices: Enum("a"), DefaultString: "a"},
 	} {
 		require.Error(t, Validate([]Param{p}))
 	}
@@ -103,7 +103,7 @@ func TestProbes(t *testing.T) {
 }
 
 func TestCorners(t *testing.T) {
-	vs, err := Corners(append(list, Param{Name: "file", Doc: "path", Free: true}))
+	vs, err := Corners(append(list, Param{Name: "file", Doc: "path", AnyString: true}))
 	require.NoError(t, err)
 	var texts []string
 	for _, v := range vs {
@@ -131,7 +131,7 @@ func TestValidate(t *testing.T) {
 		func(p *Param) { p.Integer, p.Default = true, 0.5 },
 		func(p *Param) { p.Integer, p.Max = true, math.Inf(1) },
 		func(p *Param) { p.Integer, p.Min = true, -1e300 },
-		func(p *Param) { p.Words = OneOf("a") },
+		func(p *Param) { p.Choices = Enum("a") },
 	} {
 		p := number
 		change(&p)

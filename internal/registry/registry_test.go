@@ -50,7 +50,7 @@ func TestParseMore(t *testing.T) {
 	calf := Param{Name: "age", Doc: "months", Default: 1, Min: 0, Max: 12}
 	more := func(s *thing, own Values) ([]Param, error) {
 		require.Equal(t, "big", s.doc)
-		switch own.Word("form") {
+		switch own.String("form") {
 		case "a":
 			return []Param{calf}, nil
 		case "c":

@@ -14,7 +14,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	results, err := gradcheck.Run([]losses.Bound{loss}, gradcheck.Config{K: 5, Scale: 1, Seed: 1})
+	results, err := gradcheck.Run([]losses.Loss{loss}, gradcheck.Config{K: 5, Scale: 1, Seed: 1})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -2,8 +2,8 @@
 // reports how far they are apart.
 //
 // A loss is stated as a graph, whose gradient is symbolic differentiation
-// (Node), as a closed form (Row, which graph.Loss and the fused
-// graph.LinearLoss carry), and as a textbook value (Ref). The gradient of Row
+// (Node), as a closed form (Analytic, which graph.Loss and the fused
+// graph.LinearLoss carry), and as a textbook value (Ref). The gradient of Analytic
 // at float64 is the reference; the others are measured by their distance from
 // it.
 package gradcheck
@@ -72,7 +72,7 @@ func (e Entry) OK() bool { return e.Error <= e.Tolerance }
 
 // A Result is what was found of one loss at one size.
 type Result struct {
-	Loss    losses.Bound
+	Loss    losses.Loss
 	Config  Config
 	Entries []Entry
 }
@@ -116,8 +116,8 @@ func (r Result) Worst() Entry {
 // row is padding, and each row has its own upstream gradient. Every candidate's entry
 // is compared, but central differences of Ref for many candidates are taken at the
 // targets, the highest scores and some others only. Differences are of what
-// Bound.Held returns at the row.
-func Run(bounds []losses.Bound, c Config) ([]Result, error) {
+// Loss.Held returns at the row.
+func Run(bounds []losses.Loss, c Config) ([]Result, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
@@ -128,7 +128,7 @@ func Run(bounds []losses.Bound, c Config) ([]Result, error) {
 		results[i] = Result{Loss: b, Config: c}
 		results[i].Entries = samples[i].reference(b)
 	}
-	for _, run := range []func([]losses.Bound, []*sample) ([][]Entry, error){runGraph[float64], runGraph[float32]} {
+	for _, run := range []func([]losses.Loss, []*sample) ([][]Entry, error){runGraph[float64], runGraph[float32]} {
 		entries, err := run(bounds, samples)
 		if err != nil {
 			return nil, err
@@ -163,7 +163,7 @@ type sample struct {
 	dbias  []float64
 }
 
-func newSample(b losses.Bound, c Config) *sample {
+func newSample(b losses.Loss, c Config) *sample {
 	rng := rand.New(rand.NewPCG(c.Seed, uint64(c.K)))
 	k := c.K
 	s := &sample{c: c, h: make([]float64, rows*width), w: make([]float64, k*width), bias: make([]float64, k),
@@ -301,13 +301,13 @@ func (s *sample) multiply() {
 // row returns row i of x [rows,K].
 func (s *sample) row(x []float64, i int) []float64 { return x[i*s.c.K : (i+1)*s.c.K] }
 
-// reference fills in the reference by Row at float64, and holds its value and
+// reference fills in the reference by Eval at float64, and holds its value and
 // gradient against Ref.
-func (s *sample) reference(b losses.Bound) []Entry {
+func (s *sample) reference(b losses.Loss) []Entry {
 	k := s.c.K
 	s.value, s.dz = make([]float64, rows), make([]float64, rows*k)
 	s.dh, s.dw, s.dbias = make([]float64, rows*width), make([]float64, k*width), make([]float64, k)
-	work := make([]float64, b.Rows.F64.WorkLen(k))
+	work := make([]float64, b.Analytic.F64.WorkLen(k))
 	value := newWorst("value", 64, Tolerance64)
 	difference := newWorst("difference", 64, Tolerance64)
 	for i, t := range s.target {
@@ -315,7 +315,7 @@ func (s *sample) reference(b losses.Bound) []Entry {
 			continue
 		}
 		z, dz, u := s.row(s.z, i), s.row(s.dz, i), s.upstream[i]
-		s.value[i] = b.Rows.F64.Row(dz, z, t, work)
+		s.value[i] = b.Analytic.F64.Eval(dz, z, t, work)
 		value.see(b.Ref(z, t), s.value[i], 1, "ℓ[%d]", i)
 		held := b.Held(z)
 		for _, j := range s.probed(i) {
@@ -423,7 +423,7 @@ type nodes struct {
 }
 
 // runGraph checks all losses at precision T in one graph.
-func runGraph[T graph.Float](bounds []losses.Bound, samples []*sample) ([][]Entry, error) {
+func runGraph[T graph.Float](bounds []losses.Loss, samples []*sample) ([][]Entry, error) {
 	b := graph.NewBuilder[T]()
 	var e graph.Expr
 	var cost *gorgonia.Node
@@ -447,8 +447,8 @@ func runGraph[T graph.Float](bounds []losses.Bound, samples []*sample) ([][]Entr
 		copy(u, as[T](s.upstream))
 		for _, loss := range []*gorgonia.Node{
 			e.N(bound.Node(l.symbolic, targets)),
-			e.N(graph.Loss(bound.Rows, l.analytic, targets)),
-			e.N(graph.LinearLoss(bound.Rows, graph.Linear{H: l.h, W: l.w, Bias: l.bias}, targets)),
+			e.N(graph.Loss(bound.Analytic, l.analytic, targets)),
+			e.N(graph.LinearLoss(bound.Analytic, graph.Linear{H: l.h, W: l.w, Bias: l.bias}, targets)),
 		} {
 			term := e.N(graph.Sum(e.N(graph.Mul(loss, upstream))))
 			if cost != nil {

@@ -45,16 +45,16 @@ func TestEveryLossPasses(t *testing.T) {
 	}
 }
 
-// wrongRow is a Row with one fault.
+// wrongRow is a RowLoss with one fault.
 type wrongRow[T graph.Float] struct {
-	right           graph.Row[T]
+	right           graph.RowLoss[T]
 	value, gradient T
 }
 
 func (w wrongRow[T]) WorkLen(k int) int { return w.right.WorkLen(k) }
 
-func (w wrongRow[T]) Row(dz, z []T, t graph.Target[T], work []T) T {
-	loss := w.right.Row(dz, z, t, work)
+func (w wrongRow[T]) Eval(dz, z []T, t graph.Target[T], work []T) T {
+	loss := w.right.Eval(dz, z, t, work)
 	for j := range dz {
 		dz[j] *= w.gradient
 	}
@@ -64,11 +64,11 @@ func (w wrongRow[T]) Row(dz, z []T, t graph.Target[T], work []T) T {
 // TestEveryFaultIsFound breaks one statement at a time by three parts in a
 // thousand and expects the columns that compare it, and no other, to fail.
 func TestEveryFaultIsFound(t *testing.T) {
-	wrong := func(v64, g64, v32, g32 float64) func(losses.Values) graph.Rows {
+	wrong := func(v64, g64, v32, g32 float64) func(losses.Values) graph.Analytic {
 		right := softmax(t)
-		return func(v losses.Values) graph.Rows {
+		return func(v losses.Values) graph.Analytic {
 			r := right.New(v)
-			return graph.Rows{
+			return graph.Analytic{
 				F32: wrongRow[float32]{r.F32, float32(v32), float32(g32)},
 				F64: wrongRow[float64]{r.F64, v64, g64},
 			}
@@ -81,7 +81,7 @@ func TestEveryFaultIsFound(t *testing.T) {
 		want  []string
 	}{
 		{"value of Row", func(s *losses.Spec) { s.New = wrong(off, 1, 1, 1) }, []string{"value 64"}},
-		// The analytic and the fused node carry Row itself: at float64 they agree
+		// The analytic and the fused node carry Eval itself: at float64 they agree
 		// with it, and what the float32 form computes rightly does not.
 		{"gradient of Row", func(s *losses.Spec) { s.New = wrong(1, off, 1, 1) },
 			[]string{"difference 64", "symbolic 64", "symbolic 32", "analytic 32", "fused 32"}},
@@ -102,7 +102,7 @@ func TestEveryFaultIsFound(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			spec := softmax(t)
 			c.spoil(&spec)
-			results, err := Run([]losses.Bound{spec.Bind(spec.Defaults())}, Config{K: 9, Scale: 1, Seed: 3})
+			results, err := Run([]losses.Loss{spec.Bind(spec.Defaults())}, Config{K: 9, Scale: 1, Seed: 3})
 			require.NoError(t, err)
 			var got []string
 			for _, e := range results[0].Entries {
@@ -124,7 +124,7 @@ type remainder struct{ scale, margin float64 }
 
 func (remainder) WorkLen(int) int { return 0 }
 
-func (l remainder) Row(dz, z []float64, t graph.Target[float64], _ []float64) float64 {
+func (l remainder) Eval(dz, z []float64, t graph.Target[float64], _ []float64) float64 {
 	m := slices.Max(z)
 	at := func(i int) (w, rivals, sum float64) {
 		y := int(t.Pos[i])
@@ -157,10 +157,10 @@ func TestALostRemainderIsFound(t *testing.T) {
 	right, err := losses.Parse("am-softmax:scale=64,margin=0.8")
 	require.NoError(t, err)
 	wrong := right
-	wrong.Rows.F64 = remainder{64, 0.8}
+	wrong.Analytic.F64 = remainder{64, 0.8}
 	for _, k := range []int{2, 3, 9} {
 		for seed := range uint64(5) {
-			results, err := Run([]losses.Bound{right, wrong}, Config{K: k, Scale: 1, Seed: seed})
+			results, err := Run([]losses.Loss{right, wrong}, Config{K: k, Scale: 1, Seed: seed})
 			require.NoError(t, err)
 			require.Truef(t, results[0].OK(), "K = %d, seed %d: %+v", k, seed, results[0].Worst())
 			require.Falsef(t, results[1].OK(), "K = %d, seed %d: nothing is missed", k, seed)

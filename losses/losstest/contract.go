@@ -73,13 +73,13 @@ func (r *rig) notANumber(t *testing.T) {
 	}
 }
 
-// purity holds that Row reads and writes nothing but its arguments.
+// purity holds that Eval reads and writes nothing but its arguments.
 func (r *rig) purity(t *testing.T) {
-	pure(t, "float64", r.Rows.F64, r)
-	pure(t, "float32", r.Rows.F32, r)
+	pure(t, "float64", r.Analytic.F64, r)
+	pure(t, "float32", r.Analytic.F32, r)
 }
 
-func pure[T losses.Float](t *testing.T, name string, row losses.Row[T], r *rig) {
+func pure[T losses.Float](t *testing.T, name string, row losses.RowLoss[T], r *rig) {
 	r.each(6, []int{1, 3, 33}, true, func(s sample) {
 		k := len(s.z)
 		z, w := make([]T, k), make([]T, len(s.t.Weight))
@@ -91,7 +91,7 @@ func pure[T losses.Float](t *testing.T, name string, row losses.Row[T], r *rig) 
 		}
 		target := losses.Target[T]{Pos: s.t.Pos, Weight: w}
 		z0, w0, pos0 := slices.Clone(z), slices.Clone(w), slices.Clone(s.t.Pos)
-		// Exact lengths: a Row that needs more than WorkLen fails here. Garbage in
+		// Exact lengths: a loss that needs more than WorkLen fails here. Garbage in
 		// dz and work must not show.
 		run := func(garbage T) (T, []T) {
 			dz, work := make([]T, k), make([]T, row.WorkLen(k))
@@ -101,7 +101,7 @@ func pure[T losses.Float](t *testing.T, name string, row losses.Row[T], r *rig) 
 			for j := range work {
 				work[j] = garbage
 			}
-			return row.Row(dz, z, target, work), dz
+			return row.Eval(dz, z, target, work), dz
 		}
 		loss, dz := run(T(math.NaN()))
 		again, dz2 := run(7)
@@ -112,7 +112,7 @@ func pure[T losses.Float](t *testing.T, name string, row losses.Row[T], r *rig) 
 		require.Equalf(t, pos0, s.t.Pos, "%s K=%d: Row wrote to the target's positions", name, k)
 
 		work := make([]T, row.WorkLen(k))
-		n := testing.AllocsPerRun(5, func() { row.Row(dz2, z, target, work) })
+		n := testing.AllocsPerRun(5, func() { row.Eval(dz2, z, target, work) })
 		require.Zerof(t, n, "%s K=%d: Row allocates", name, k)
 
 		var wg sync.WaitGroup

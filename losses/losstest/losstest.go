@@ -30,10 +30,10 @@ import (
 // -short) leaves out rows of 400 candidates, and the searches of the last point
 // at settings other than the default.
 //
-//   - Row at float64 and float32, the graph of Node and Ref state one loss, and
+//   - Eval at float64 and float32, the graph of Node and Ref state one loss, and
 //     their gradients agree with each other and with central differences;
 //   - the same at the ends of the parameters' ranges, in all combinations;
-//   - the contract of graph.Row: masks equal deletion, NaN in gives NaN out, no
+//   - the contract of graph.RowLoss: masks equal deletion, NaN in gives NaN out, no
 //     allocation, no write outside dz and work, safe in parallel;
 //   - every declared fact holds and every undeclared one fails somewhere;
 //   - every entry of Theory is observed, by search where it speaks of a supremum
@@ -42,7 +42,7 @@ func Run(t *testing.T, spec *losses.Spec) {
 	t.Helper()
 	for i, b := range spec.Probes() {
 		t.Run(b.String(), func(t *testing.T) {
-			r := &rig{Bound: b, theory: b.Theory()}
+			r := &rig{Loss: b, theory: b.Theory()}
 			r.lo, r.hi = spec.Domain.Bounds()
 			t.Run("values", r.values)
 			t.Run("gradient", r.gradient)
@@ -81,7 +81,7 @@ func corners(t *testing.T, spec *losses.Spec) {
 
 // A rig is one loss at one setting under test.
 type rig struct {
-	losses.Bound
+	losses.Loss
 	theory losses.Theory
 	lo, hi float64 // domain of the scores
 }
@@ -213,14 +213,14 @@ func (r *rig) clip(x float64) float64 { return min(max(x, r.lo), r.hi) }
 // row runs the float64 form on fresh memory.
 func (r *rig) row(z []float64, t losses.Target[float64]) (float64, []float64) {
 	dz := make([]float64, len(z))
-	return r.Rows.F64.Row(dz, z, t, make([]float64, r.Rows.F64.WorkLen(len(z)))), dz
+	return r.Analytic.F64.Eval(dz, z, t, make([]float64, r.Analytic.F64.WorkLen(len(z)))), dz
 }
 
 // row32 runs the float32 form on fresh memory and widens the result.
 func (r *rig) row32(z []float64, t losses.Target[float64]) (float64, []float64) {
 	dz := make([]float32, len(z))
 	t32 := losses.Target[float32]{Pos: t.Pos, Weight: narrow(t.Weight)}
-	loss := r.Rows.F32.Row(dz, narrow(z), t32, make([]float32, r.Rows.F32.WorkLen(len(z))))
+	loss := r.Analytic.F32.Eval(dz, narrow(z), t32, make([]float32, r.Analytic.F32.WorkLen(len(z))))
 	wide := make([]float64, len(dz))
 	for j, d := range dz {
 		wide[j] = float64(d)
@@ -236,7 +236,7 @@ func narrow(x []float64) []float32 {
 	return y
 }
 
-// values holds Row at both precisions against Ref, ties included.
+// values holds Eval at both precisions against Ref, ties included.
 //
 // 1e-10 leaves room for Ref, which takes the textbook's route and loses digits to
 // cancellation; 1e-5 is a float32 with room for its sums.
@@ -261,7 +261,7 @@ func requireFinite(t *testing.T, s sample, loss float64, dz []float64) {
 	}
 }
 
-// gradient holds dz of Row against central differences of Ref: entry by entry
+// gradient holds dz of Eval against central differences of Ref: entry by entry
 // for few candidates, along a random direction for many.
 //
 // The step is 1e-6 of max(1, |z|); truncation and rounding of the difference

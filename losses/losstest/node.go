@@ -37,7 +37,7 @@ func (r *rig) batch(seed uint64, k int, scale float64) (z [][]float64, t []losse
 	return z, t
 }
 
-// node holds the graph of Node, and the op that wraps Row, against Row: values
+// node holds the graph of Node, and the op that wraps Eval, against Eval: values
 // and gradients under a non-uniform upstream gradient, twice in a row.
 func (r *rig) node(t *testing.T) {
 	for _, k := range []int{1, 2, 7} {
@@ -73,7 +73,7 @@ func nodes[T losses.Float](t *testing.T, r *rig, k int, scale float64, tol T) {
 	}
 	def, err := r.Node(z, tg)
 	require.NoError(t, err)
-	row, err := graph.Loss(r.Rows, z2, tg)
+	row, err := graph.Loss(r.Analytic, z2, tg)
 	require.NoError(t, err)
 	var e graph.Expr
 	cost := e.N(graph.Add(
@@ -131,9 +131,9 @@ func cast[T losses.Float](in []losses.Target[float64]) []losses.Target[T] {
 
 // sideBySide holds that settings of one loss in one graph keep apart, where
 // Gorgonia would merge ops that it takes for equal.
-func sideBySide(t *testing.T, bounds []losses.Bound) {
+func sideBySide(t *testing.T, bounds []losses.Loss) {
 	b := graph.NewBuilder[float64]()
-	r := &rig{Bound: bounds[0]}
+	r := &rig{Loss: bounds[0]}
 	r.lo, r.hi = r.Spec.Domain.Bounds()
 	const k = 4
 	rows, targets := r.batch(15, k, r.scales()[1])
@@ -149,7 +149,7 @@ func sideBySide(t *testing.T, bounds []losses.Bound) {
 		for range 2 {
 			def, err := bound.Node(z, tg)
 			require.NoError(t, err)
-			row, err := graph.Loss(bound.Rows, z, tg)
+			row, err := graph.Loss(bound.Analytic, z, tg)
 			require.NoError(t, err)
 			outs = append(outs, def, row)
 		}
@@ -159,7 +159,7 @@ func sideBySide(t *testing.T, bounds []losses.Bound) {
 	defer p.Close()
 	require.NoError(t, p.Run())
 	for n, out := range outs {
-		bound := &rig{Bound: bounds[n/4]}
+		bound := &rig{Loss: bounds[n/4]}
 		for i, target := range targets {
 			if len(target.Pos) == 0 {
 				continue

@@ -333,11 +333,11 @@ func (r *rig) held(truths [][]float64) []setting {
 					for j := range z {
 						z[j] = edge
 					}
-					all = append(all, setting{truth, &rig{Bound: r.Held(z), theory: r.theory, lo: r.lo, hi: r.hi}})
+					all = append(all, setting{truth, &rig{Loss: r.Held(z), theory: r.theory, lo: r.lo, hi: r.hi}})
 				}
 				clear(z)
 			}
-			all = append(all, setting{truth, &rig{Bound: r.Held(z), theory: r.theory, lo: r.lo, hi: r.hi}})
+			all = append(all, setting{truth, &rig{Loss: r.Held(z), theory: r.theory, lo: r.lo, hi: r.hi}})
 		}
 	}
 	return all

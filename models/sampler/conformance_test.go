@@ -37,9 +37,9 @@ func (e evenOdd) total() int { return 2*((int(e)+1)/2) + int(e)/2 }
 
 func (e evenOdd) Scratch(int) (int, int) { return 0, 0 }
 
-func (e evenOdd) At(*sampler.State) error { return nil }
+func (e evenOdd) At(*sampler.RowState) error { return nil }
 
-func (e evenOdd) Draw(ids []int32, logQ []float64, st *sampler.State) error {
+func (e evenOdd) Draw(ids []int32, logQ []float64, st *sampler.RowState) error {
 	for j := range ids {
 		u := st.Rand.IntN(e.total()) // three places for each pair of classes
 		ids[j] = int32(u/3*2 + u%3/2)
@@ -49,7 +49,7 @@ func (e evenOdd) Draw(ids []int32, logQ []float64, st *sampler.State) error {
 	return nil
 }
 
-func (e evenOdd) LogQ(logQ []float64, ids []int32, _ *sampler.State) {
+func (e evenOdd) LogQ(logQ []float64, ids []int32, _ *sampler.RowState) {
 	for j := range logQ {
 		i := int32(j)
 		if ids != nil {
@@ -70,7 +70,7 @@ type problem struct {
 // newProblem makes a problem of C classes of width d with Zipf counts. Its rows
 // all have one h, so that the draws of all rows have one law; the scores have a
 // standard deviation near 1.
-func newProblem(t testing.TB, b sampler.Bound, c, d, rows, k int) *problem {
+func newProblem(t testing.TB, b sampler.Choice, c, d, rows, k int) *problem {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(7, uint64(c)))
 	counts := make([]float64, c)
@@ -115,7 +115,7 @@ func (p *problem) step(t testing.TB) {
 }
 
 // probes runs fn for every registered sampler at every probed setting.
-func probes(t *testing.T, fn func(t *testing.T, b sampler.Bound)) {
+func probes(t *testing.T, fn func(t *testing.T, b sampler.Choice)) {
 	require.NotEmpty(t, sampler.All())
 	for _, spec := range sampler.All() {
 		for _, b := range spec.Probes() {
@@ -128,7 +128,7 @@ func probes(t *testing.T, fn func(t *testing.T, b sampler.Bound)) {
 // draws fit it; undeclared, one of the two fails.
 func TestExact(t *testing.T) {
 	const c = 50
-	probes(t, func(t *testing.T, b sampler.Bound) {
+	probes(t, func(t *testing.T, b sampler.Choice) {
 		p := newProblem(t, b, c, 8, 64, 8)
 		var sum float64
 		logQ := p.logQ(t)
@@ -170,7 +170,7 @@ func TestExact(t *testing.T) {
 
 // The log q that comes with a draw, and with a positive, is that of LogQ.
 func TestDrawsCarryLogQ(t *testing.T) {
-	probes(t, func(t *testing.T, b sampler.Bound) {
+	probes(t, func(t *testing.T, b sampler.Choice) {
 		p := newProblem(t, b, 50, 8, 16, 8)
 		p.step(t)
 		want := p.logQ(t)
@@ -204,7 +204,7 @@ func TestDrawsCarryLogQ(t *testing.T) {
 
 // Distinct holds both ways: k draws of k classes are all of them, or not.
 func TestDistinct(t *testing.T) {
-	probes(t, func(t *testing.T, b sampler.Bound) {
+	probes(t, func(t *testing.T, b sampler.Choice) {
 		p := newProblem(t, b, 12, 8, 16, 12)
 		distinct := true
 		for range 5 {
@@ -225,7 +225,7 @@ func TestDistinct(t *testing.T) {
 // FullSupport holds both ways.
 func TestFullSupport(t *testing.T) {
 	const c = 6
-	probes(t, func(t *testing.T, b sampler.Bound) {
+	probes(t, func(t *testing.T, b sampler.Choice) {
 		p := newProblem(t, b, c, 8, 16, 4)
 		for i := range p.batch.H {
 			p.batch.H[i] *= 0.1 // flat scores: rare is not never
@@ -248,7 +248,7 @@ func TestFullSupport(t *testing.T) {
 
 // Adaptive holds both ways: with another h the same stream draws otherwise.
 func TestAdaptive(t *testing.T) {
-	probes(t, func(t *testing.T, b sampler.Bound) {
+	probes(t, func(t *testing.T, b sampler.Choice) {
 		p := newProblem(t, b, 50, 8, 16, 8)
 		p.step(t)
 		before := append([]int32(nil), p.draws.IDs...)
@@ -272,7 +272,7 @@ func TestGrowth(t *testing.T) {
 	if testing.Short() {
 		large = 1 << 13
 	}
-	probes(t, func(t *testing.T, b sampler.Bound) {
+	probes(t, func(t *testing.T, b sampler.Choice) {
 		ops := func(c int) float64 {
 			p := newProblem(t, b, c, 4, 4, 8)
 			p.step(t)
@@ -297,7 +297,7 @@ func TestGrowth(t *testing.T) {
 // any number of threads, with summaries of W built at that number.
 func TestDeterminism(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
-	probes(t, func(t *testing.T, b sampler.Bound) {
+	probes(t, func(t *testing.T, b sampler.Choice) {
 		var want string
 		for _, threads := range []int{1, 2, 4} {
 			runtime.GOMAXPROCS(threads)
@@ -324,7 +324,7 @@ func TestDeterminism(t *testing.T) {
 // A step does not allocate.
 func TestNoAllocation(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // goroutines allocate
-	probes(t, func(t *testing.T, b sampler.Bound) {
+	probes(t, func(t *testing.T, b sampler.Choice) {
 		p := newProblem(t, b, 64, 8, 16, 8)
 		p.step(t)
 		require.Zero(t, testing.AllocsPerRun(10, func() {
@@ -339,7 +339,7 @@ func TestNoAllocation(t *testing.T) {
 
 // One class, more draws than classes, and no counts at all.
 func TestEdges(t *testing.T) {
-	probes(t, func(t *testing.T, b sampler.Bound) {
+	probes(t, func(t *testing.T, b sampler.Choice) {
 		distinct := b.Spec.Props.Has(sampler.Distinct)
 		p := newProblem(t, b, 1, 8, 4, 1)
 		p.step(t)
@@ -380,7 +380,7 @@ func TestEdges(t *testing.T) {
 // What does not fit is an error that names it, never a panic.
 func TestBadInput(t *testing.T) {
 	nan, inf := float32(math.NaN()), float32(math.Inf(1))
-	probes(t, func(t *testing.T, b sampler.Bound) {
+	probes(t, func(t *testing.T, b sampler.Choice) {
 		p := newProblem(t, b, 50, 8, 16, 8)
 		adaptive := p.props.Has(sampler.Adaptive)
 		for _, bad := range []float32{nan, inf, -inf} {
@@ -449,7 +449,7 @@ func TestBadInput(t *testing.T) {
 
 // A summary of W that was never built is an error.
 func TestRefresh(t *testing.T) {
-	probes(t, func(t *testing.T, b sampler.Bound) {
+	probes(t, func(t *testing.T, b sampler.Choice) {
 		p := newProblem(t, b, 50, 8, 16, 8)
 		refreshes := p.props.Has(sampler.Refreshes)
 		fresh, err := b.New(p.Config)
@@ -477,7 +477,7 @@ func TestRefresh(t *testing.T) {
 
 // The text form round-trips, and its errors list the choices.
 func TestParse(t *testing.T) {
-	probes(t, func(t *testing.T, b sampler.Bound) {
+	probes(t, func(t *testing.T, b sampler.Choice) {
 		again, err := sampler.Parse(b.String())
 		require.NoError(t, err)
 		require.Equal(t, b, again)
@@ -520,5 +520,5 @@ func TestRegister(t *testing.T) {
 	}
 	// Declared Observes, but the proposal does not.
 	good.Props = sampler.Observes
-	require.Panics(t, func() { _, _ = sampler.Bound{Spec: &good}.New(sampler.Config{C: 2}) })
+	require.Panics(t, func() { _, _ = sampler.Choice{Spec: &good}.New(sampler.Config{C: 2}) })
 }

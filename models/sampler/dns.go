@@ -49,10 +49,10 @@ type pool struct{ c, m int }
 // Scratch: scores [M]; ids [M].
 func (p pool) Scratch(int) (int, int) { return p.m, p.m }
 
-func (p pool) At(*State) error { return nil }
+func (p pool) At(*RowState) error { return nil }
 
 // candidates leaves the pool in the scratch.
-func (p pool) candidates(st *State) (ids []int32, s []float64, err error) {
+func (p pool) candidates(st *RowState) (ids []int32, s []float64, err error) {
 	ids, s = st.Ints[:p.m], st.Floats[:p.m]
 	d := len(st.H)
 	var sum float64
@@ -69,7 +69,7 @@ func (p pool) candidates(st *State) (ids []int32, s []float64, err error) {
 	return ids, s, nil
 }
 
-func (p pool) LogQ(logQ []float64, _ []int32, _ *State) {
+func (p pool) LogQ(logQ []float64, _ []int32, _ *RowState) {
 	q := -math.Log(float64(p.c))
 	for j := range logQ {
 		logQ[j] = q
@@ -80,7 +80,7 @@ type dns struct{ pool }
 
 // Draw keeps the k best of the pool, best first; equal scores come in order of
 // the id.
-func (p dns) Draw(ids []int32, logQ []float64, st *State) error {
+func (p dns) Draw(ids []int32, logQ []float64, st *RowState) error {
 	k := len(ids)
 	if k > p.m {
 		return fmt.Errorf("%d draws from a pool of m=%d candidates", k, p.m)
@@ -140,7 +140,7 @@ func DNSTop1(q []float64, m int) {
 
 type sir struct{ pool }
 
-func (p sir) Draw(ids []int32, logQ []float64, st *State) error {
+func (p sir) Draw(ids []int32, logQ []float64, st *RowState) error {
 	cand, s, err := p.candidates(st)
 	if err != nil {
 		return err

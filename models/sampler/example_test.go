@@ -29,7 +29,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println(s.Bound, b.Spec.Props.Names())
+	fmt.Println(s.Choice, b.Spec.Props.Names())
 	fmt.Println(draws.IDs)
 	fmt.Printf("%.3f\n%.3f\n", draws.LogQ, draws.PosLogQ)
 	// Output:

@@ -25,10 +25,10 @@ func init() {
 
 var frequencyParams = []registry.Param{
 	{
-		Name:        "freq",
-		Doc:         "a class's frequency among positives: count (of the training set), stream (from the batches that pass), or auto (count where counts are known, else stream)",
-		Words:       registry.OneOf("auto", "count", "stream"),
-		DefaultWord: "auto",
+		Name:          "freq",
+		Doc:           "a class's frequency among positives: count (of the training set), stream (from the batches that pass), or auto (count where counts are known, else stream)",
+		Choices:       registry.Enum("auto", "count", "stream"),
+		DefaultString: "auto",
 	},
 	{
 		// The gaps are geometric, their variance about Δ²; the moving average
@@ -70,7 +70,7 @@ type frequency struct {
 
 func newFrequency(c Config, v registry.Values) (frequency, error) {
 	f := frequency{c: c.C, counts: c.Counts, alpha: v.Num("alpha")}
-	switch v.Word("freq") {
+	switch v.String("freq") {
 	case "auto":
 		f.stream = c.Counts == nil
 	case "stream":
@@ -130,30 +130,30 @@ func (f *frequency) Observe(positives []int32) {
 	}
 }
 
-// Past implements Resumer: the positives observed, the gaps, where they ended and
+// State implements Stateful: the positives observed, the gaps, where they ended and
 // how many there were.
-func (f *frequency) Past() []Slot {
+func (f *frequency) State() []Slot {
 	if !f.stream {
 		return nil
 	}
 	return []Slot{{"clock", f.clock}, {"gap", f.gap}, {"last", f.last}, {"seen", f.seen}}
 }
 
-// Resume implements Resumer.
-func (f *frequency) Resume(past []Slot) (err error) {
+// SetState implements Stateful.
+func (f *frequency) SetState(state []Slot) (err error) {
 	if !f.stream {
 		return nil
 	}
-	if f.clock, err = entries[int64](past[0], 1); err != nil {
+	if f.clock, err = entries[int64](state[0], 1); err != nil {
 		return err
 	}
-	if f.gap, err = entries[float64](past[1], f.c); err != nil {
+	if f.gap, err = entries[float64](state[1], f.c); err != nil {
 		return err
 	}
-	if f.last, err = entries[int64](past[2], f.c); err != nil {
+	if f.last, err = entries[int64](state[2], f.c); err != nil {
 		return err
 	}
-	if f.seen, err = entries[int64](past[3], f.c); err != nil {
+	if f.seen, err = entries[int64](state[3], f.c); err != nil {
 		return err
 	}
 	for i, gap := range f.gap {
@@ -182,11 +182,11 @@ type inBatch struct{ frequency }
 // first large batch.
 func (p *inBatch) Scratch(int) (int, int) { return 0, 0 }
 
-func (p *inBatch) At(*State) error { return nil }
+func (p *inBatch) At(*RowState) error { return nil }
 
 // Draw takes k of the batch's positives without replacement, all of them where
 // there are no more.
-func (p *inBatch) Draw(ids []int32, logQ []float64, st *State) error {
+func (p *inBatch) Draw(ids []int32, logQ []float64, st *RowState) error {
 	n := takePositives(ids, st)
 	for j := n; j < len(ids); j++ {
 		ids[j], st.From[j], logQ[j] = -1, -1, 0
@@ -195,7 +195,7 @@ func (p *inBatch) Draw(ids []int32, logQ []float64, st *State) error {
 	return nil
 }
 
-func (p *inBatch) LogQ(logQ []float64, ids []int32, st *State) {
+func (p *inBatch) LogQ(logQ []float64, ids []int32, st *RowState) {
 	for j := range logQ {
 		i := j
 		if ids != nil {
@@ -209,7 +209,7 @@ func (p *inBatch) LogQ(logQ []float64, ids []int32, st *State) {
 // takePositives fills ids and st.From with positives of the batch, a random
 // choice where there are more than len(ids), else all in order. It returns how
 // many it placed.
-func takePositives(ids []int32, st *State) int {
+func takePositives(ids []int32, st *RowState) int {
 	n := 0
 	for at, y := range st.Batch {
 		if y < 0 {

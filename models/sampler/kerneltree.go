@@ -89,16 +89,16 @@ func (t *kernelTree) Refresh(W []float32) error {
 	return nil
 }
 
-// Past implements Resumer: the sums.
-func (t *kernelTree) Past() []Slot { return []Slot{{"sum", t.sum}} }
+// State implements Stateful: the sums.
+func (t *kernelTree) State() []Slot { return []Slot{{"sum", t.sum}} }
 
-// Resume implements Resumer.
-func (t *kernelTree) Resume(past []Slot) error {
+// SetState implements Stateful.
+func (t *kernelTree) SetState(state []Slot) error {
 	t.sum = nil
-	if len(past[0].Data.([]float32)) == 0 { // never refreshed
+	if len(state[0].Data.([]float32)) == 0 { // never refreshed
 		return nil
 	}
-	sum, err := entries[float32](past[0], 2*t.leaves*t.width())
+	sum, err := entries[float32](state[0], 2*t.leaves*t.width())
 	t.sum = sum
 	return err
 }
@@ -106,12 +106,12 @@ func (t *kernelTree) Resume(past []Slot) error {
 // Scratch: φ(h) [D], h1 [d], the constant [1], running sums of a leaf.
 func (t *kernelTree) Scratch(int) (int, int) { return t.width() + t.d + 1 + t.leaf, 0 }
 
-func (t *kernelTree) split(st *State) (phi, h1, perClass, cum []float64) {
+func (t *kernelTree) split(st *RowState) (phi, h1, perClass, cum []float64) {
 	f, D := st.Floats, t.width()
 	return f[:D], f[D : D+t.d], f[D+t.d : D+t.d+1], f[D+t.d+1:]
 }
 
-func (t *kernelTree) At(st *State) error {
+func (t *kernelTree) At(st *RowState) error {
 	phi, h1, perClass, _ := t.split(st)
 	var ops int
 	perClass[0], ops = t.row(phi, h1, st.H)
@@ -123,7 +123,7 @@ func (t *kernelTree) At(st *State) error {
 }
 
 // node returns the weight of node n, which holds that many classes.
-func (t *kernelTree) node(n, classes int, st *State) float64 {
+func (t *kernelTree) node(n, classes int, st *RowState) float64 {
 	if classes == 0 {
 		return 0
 	}
@@ -136,7 +136,7 @@ func (t *kernelTree) node(n, classes int, st *State) float64 {
 
 // children returns the weights of the children of node n, whose leaves are
 // [lo, lo+span).
-func (t *kernelTree) children(n, lo, span int, st *State) (left, right float64) {
+func (t *kernelTree) children(n, lo, span int, st *RowState) (left, right float64) {
 	half := span / 2
 	classes := func(from int) int {
 		return min((from+half)*t.leaf, t.c) - min(from*t.leaf, t.c)
@@ -145,7 +145,7 @@ func (t *kernelTree) children(n, lo, span int, st *State) (left, right float64) 
 }
 
 // bucket leaves in cum the running sums of the kernel over a leaf.
-func (t *kernelTree) bucket(leaf int, st *State) (first int, cum []float64) {
+func (t *kernelTree) bucket(leaf int, st *RowState) (first int, cum []float64) {
 	_, h1, _, cum := t.split(st)
 	first = leaf * t.leaf
 	cum = cum[:min(first+t.leaf, t.c)-first]
@@ -159,7 +159,7 @@ func (t *kernelTree) bucket(leaf int, st *State) (first int, cum []float64) {
 	return first, cum
 }
 
-func (t *kernelTree) Draw(ids []int32, logQ []float64, st *State) error {
+func (t *kernelTree) Draw(ids []int32, logQ []float64, st *RowState) error {
 	for j := range ids {
 		n, lo, lq := 1, 0, 0.0
 		for span := t.leaves; span > 1; span /= 2 {
@@ -192,7 +192,7 @@ func share(cum []float64, i int) float64 {
 	return p / cum[len(cum)-1]
 }
 
-func (t *kernelTree) LogQ(logQ []float64, ids []int32, st *State) {
+func (t *kernelTree) LogQ(logQ []float64, ids []int32, st *RowState) {
 	if ids == nil {
 		t.all(logQ, 1, 0, t.leaves, 0, st)
 		return
@@ -214,7 +214,7 @@ func (t *kernelTree) LogQ(logQ []float64, ids []int32, st *State) {
 }
 
 // all stores log q of every class below node n, whose own log q is lq.
-func (t *kernelTree) all(logQ []float64, n, lo, span int, lq float64, st *State) {
+func (t *kernelTree) all(logQ []float64, n, lo, span int, lq float64, st *RowState) {
 	if lo*t.leaf >= t.c { // no classes
 		return
 	}

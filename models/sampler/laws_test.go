@@ -129,7 +129,7 @@ func TestGolden(t *testing.T) {
 				m.c1, m.c2 = slices.Concat(in.C0...), slices.Concat(in.C1...)
 				m.index(in.Code0, in.Code1)
 				floats, _ := m.Scratch(1)
-				st := &State{H: in.H, Floats: make([]float64, floats)}
+				st := &RowState{H: in.H, Floats: make([]float64, floats)}
 				require.NoError(t, m.At(st))
 				got, want = make([]float64, m.c), c.Expect.Q
 				m.LogQ(got, nil, st)
@@ -447,7 +447,7 @@ func TestStreamingFrequency(t *testing.T) {
 		byCount.Observe(&Batch{Pos: []int32{1, 1, 1}})
 		got = distribution(t, byCount, nil, nil)
 		require.InDeltaSlice(t, []float64{0.75, 0.125, 0.125}, got, 1e-15, text)
-		require.Empty(t, byCount.Past())
+		require.Empty(t, byCount.State())
 	}
 	count, err := Parse("in-batch:freq=count")
 	require.NoError(t, err)
@@ -462,9 +462,9 @@ func TestStreamingFrequency(t *testing.T) {
 	}
 	got = distribution(t, s, nil, nil)
 	require.InDeltaSlice(t, []float64{5.0 / 13, 6.0 / 10, 2.0 / 13}, got, 1e-12)
-	bad := s.Past()
+	bad := s.State()
 	bad[2].Data.([]int64)[1] = 11
-	require.ErrorContains(t, s.Resume(bad), "class 1 has a gap of ")
+	require.ErrorContains(t, s.SetState(bad), "class 1 has a gap of ")
 }
 
 // zipfSet returns the classes of each user, distinct and Zipf-like, of users with few

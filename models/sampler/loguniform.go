@@ -26,10 +26,10 @@ func init() {
 
 // rankParam says what ranks the classes of a log-uniform sampler.
 var rankParam = registry.Param{
-	Name:        "rank",
-	Doc:         "what ranks the classes: count, the most frequent first, or id, of classes that are numbered by falling frequency already",
-	Words:       registry.OneOf("count", "id"),
-	DefaultWord: "count",
+	Name:          "rank",
+	Doc:           "what ranks the classes: count, the most frequent first, or id, of classes that are numbered by falling frequency already",
+	Choices:       registry.Enum("count", "id"),
+	DefaultString: "count",
 }
 
 // logUniform is q_r = log((r+2)/(r+1)) / log(C+1) of the class of rank r.
@@ -43,7 +43,7 @@ type logUniform struct {
 
 func newLogUniform(c Config, v registry.Values) (*logUniform, error) {
 	l := &logUniform{c: c.C, log1C: math.Log(float64(c.C) + 1)}
-	if v.Word("rank") == "id" {
+	if v.String("rank") == "id" {
 		return l, nil
 	}
 	if err := needCounts(c); err != nil {
@@ -64,10 +64,10 @@ func newLogUniform(c Config, v registry.Values) (*logUniform, error) {
 
 func (l *logUniform) Scratch(int) (int, int) { return 0, 0 }
 
-func (l *logUniform) At(*State) error { return nil }
+func (l *logUniform) At(*RowState) error { return nil }
 
 // one draws by inversion: P(⌊e^{u·log(C+1)}⌋ − 1 ≤ r) = log(r+2)/log(C+1).
-func (l *logUniform) one(st *State) int32 {
+func (l *logUniform) one(st *RowState) int32 {
 	r := int(math.Exp(st.Rand.Float64()*l.log1C)) - 1
 	r = min(max(r, 0), l.c-1) // rounding of exp near its ends
 	st.Ops++
@@ -85,7 +85,7 @@ func (l *logUniform) logQ(i int32) float64 {
 	return math.Log(math.Log1p(1/(float64(i)+1)) / l.log1C)
 }
 
-func (l *logUniform) Draw(ids []int32, logQ []float64, st *State) error {
+func (l *logUniform) Draw(ids []int32, logQ []float64, st *RowState) error {
 	for j := range ids {
 		ids[j] = l.one(st)
 		logQ[j] = l.logQ(ids[j])
@@ -93,7 +93,7 @@ func (l *logUniform) Draw(ids []int32, logQ []float64, st *State) error {
 	return nil
 }
 
-func (l *logUniform) LogQ(logQ []float64, ids []int32, _ *State) {
+func (l *logUniform) LogQ(logQ []float64, ids []int32, _ *RowState) {
 	for j := range logQ {
 		i := int32(j)
 		if ids != nil {

@@ -15,8 +15,8 @@ func init() {
 		Source: "Chen et al. 2022, Fast variational autoencoder with inverted multi-index for collaborative filtering: q(i|h) ∝ exp(h·c¹_a + h·c²_b) [pop_i]",
 		Params: []registry.Param{
 			{Name: "codewords", Doc: "codewords K of each of the two codebooks, at most C are used", Default: 32, Min: 1, Max: 1024, Integer: true, Probe: []float64{4}},
-			{Name: "code", Doc: "residual codebooks of full width, or product codebooks of half the width each", Words: registry.OneOf("residual", "product"), DefaultWord: "residual"},
-			{Name: "cell", Doc: "how a cell yields a class: uniform, or popularity (by count + 1)", Words: registry.OneOf("uniform", "popularity"), DefaultWord: "uniform"},
+			{Name: "code", Doc: "residual codebooks of full width, or product codebooks of half the width each", Choices: registry.Enum("residual", "product"), DefaultString: "residual"},
+			{Name: "cell", Doc: "how a cell yields a class: uniform, or popularity (by count + 1)", Choices: registry.Enum("uniform", "popularity"), DefaultString: "uniform"},
 			refreshParam,
 		},
 		Props:  Exact | Adaptive | FullSupport | Refreshes,
@@ -25,12 +25,12 @@ func init() {
 		New: func(c Config, v registry.Values) (Proposal, error) {
 			m := &midx{
 				every: every(v.Int("refresh")), c: c.C, d: c.D, seed: c.Seed,
-				k: min(v.Int("codewords"), c.C), residual: v.Word("code") == "residual",
+				k: min(v.Int("codewords"), c.C), residual: v.String("code") == "residual",
 			}
 			if !m.residual {
 				m.lo2 = m.width1()
 			}
-			if v.Word("cell") == "popularity" {
+			if v.String("cell") == "popularity" {
 				if err := needCounts(c); err != nil {
 					return nil, err
 				}
@@ -113,29 +113,29 @@ func (m *midx) width1() int {
 	return m.d / 2
 }
 
-// Past implements Resumer: the codebooks and the codes, which the cells follow from.
-func (m *midx) Past() []Slot { return []Slot{{"c1", m.c1}, {"c2", m.c2}, {"a", m.a}, {"b", m.b}} }
+// State implements Stateful: the codebooks and the codes, which the cells follow from.
+func (m *midx) State() []Slot { return []Slot{{"c1", m.c1}, {"c2", m.c2}, {"a", m.a}, {"b", m.b}} }
 
-// Resume implements Resumer.
-func (m *midx) Resume(past []Slot) error {
-	if len(past[2].Data.([]int32)) == 0 { // never refreshed
+// SetState implements Stateful.
+func (m *midx) SetState(state []Slot) error {
+	if len(state[2].Data.([]int32)) == 0 { // never refreshed
 		m.c1, m.c2, m.a, m.b = nil, nil, nil, nil
 		return nil
 	}
 	d1 := m.width1()
 	d2 := m.d - m.lo2
 	var err error
-	if m.c1, err = entries[float32](past[0], m.k*d1); err != nil {
+	if m.c1, err = entries[float32](state[0], m.k*d1); err != nil {
 		return err
 	}
-	if m.c2, err = entries[float32](past[1], m.k*d2); err != nil {
+	if m.c2, err = entries[float32](state[1], m.k*d2); err != nil {
 		return err
 	}
-	a, err := entries[int32](past[2], m.c)
+	a, err := entries[int32](state[2], m.c)
 	if err != nil {
 		return err
 	}
-	b, err := entries[int32](past[3], m.c)
+	b, err := entries[int32](state[3], m.c)
 	if err != nil {
 		return err
 	}
@@ -205,12 +205,12 @@ func (m *midx) weight(i int32) float64 {
 // Scratch: s¹ [K], s² [K], log Z [1], running sums over the cells.
 func (m *midx) Scratch(int) (int, int) { return 2*m.k + 1 + min(m.k*m.k, m.c), 0 }
 
-func (m *midx) split(st *State) (s1, s2, logZ, cum []float64) {
+func (m *midx) split(st *RowState) (s1, s2, logZ, cum []float64) {
 	f := st.Floats
 	return f[:m.k], f[m.k : 2*m.k], f[2*m.k : 2*m.k+1], f[2*m.k+1:][:len(m.cell)]
 }
 
-func (m *midx) At(st *State) error {
+func (m *midx) At(st *RowState) error {
 	s1, s2, logZ, cum := m.split(st)
 	d1, d2 := len(m.c1)/m.k, len(m.c2)/m.k
 	for j := range m.k {
@@ -235,7 +235,7 @@ func (m *midx) At(st *State) error {
 	return nil
 }
 
-func (m *midx) Draw(ids []int32, logQ []float64, st *State) error {
+func (m *midx) Draw(ids []int32, logQ []float64, st *RowState) error {
 	_, _, _, cum := m.split(st)
 	total := cum[len(cum)-1]
 	for j := range ids {
@@ -250,7 +250,7 @@ func (m *midx) Draw(ids []int32, logQ []float64, st *State) error {
 	return nil
 }
 
-func (m *midx) LogQ(logQ []float64, ids []int32, st *State) {
+func (m *midx) LogQ(logQ []float64, ids []int32, st *RowState) {
 	s1, s2, logZ, _ := m.split(st)
 	for j := range logQ {
 		i := int32(j)

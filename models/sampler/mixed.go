@@ -35,12 +35,12 @@ type mixed struct {
 func (p *mixed) Scratch(int) (int, int) { return 1, 0 }
 
 // At: before a draw the share is the one asked for.
-func (p *mixed) At(st *State) error {
+func (p *mixed) At(st *RowState) error {
 	st.Floats[0] = p.share
 	return nil
 }
 
-func (p *mixed) Draw(ids []int32, logQ []float64, st *State) error {
+func (p *mixed) Draw(ids []int32, logQ []float64, st *RowState) error {
 	k := len(ids)
 	n := takePositives(ids[:int(math.Round(p.share*float64(k)))], st)
 	for j := n; j < k; j++ {
@@ -52,7 +52,7 @@ func (p *mixed) Draw(ids []int32, logQ []float64, st *State) error {
 	return nil
 }
 
-func (p *mixed) LogQ(logQ []float64, ids []int32, st *State) {
+func (p *mixed) LogQ(logQ []float64, ids []int32, st *RowState) {
 	share := st.Floats[0]
 	for j := range logQ {
 		i := j

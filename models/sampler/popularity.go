@@ -53,9 +53,9 @@ func newPopularity(counts []float64, beta, delta float64) (*popularity, error) {
 
 func (p *popularity) Scratch(int) (int, int) { return 0, 0 }
 
-func (p *popularity) At(*State) error { return nil }
+func (p *popularity) At(*RowState) error { return nil }
 
-func (p *popularity) Draw(ids []int32, logQ []float64, st *State) error {
+func (p *popularity) Draw(ids []int32, logQ []float64, st *RowState) error {
 	for j := range ids {
 		i := p.alias.draw(&st.Rand)
 		ids[j], logQ[j] = i, p.logQ[i]
@@ -64,7 +64,7 @@ func (p *popularity) Draw(ids []int32, logQ []float64, st *State) error {
 	return nil
 }
 
-func (p *popularity) LogQ(logQ []float64, ids []int32, _ *State) {
+func (p *popularity) LogQ(logQ []float64, ids []int32, _ *RowState) {
 	if ids == nil {
 		copy(logQ, p.logQ)
 		return

@@ -15,14 +15,14 @@ func init() {
 		Params: []registry.Param{
 			{Name: "features", Doc: "frequencies ω drawn; trigonometric features are twice as many", Default: 256, Min: 1, Max: 1 << 16, Integer: true, Probe: []float64{16}},
 			{Name: "nu", Doc: "ν of ω ~ N(0, νI): q ∝ e^{ν cos(h,w)} in the limit; keep it below 1/τ of a loss on cosines (4 suits τ < 0.25)", Default: 4, Min: 1e-6, Max: 100, Probe: []float64{1}},
-			{Name: "map", Doc: "features: positive (e^{ωx−‖x‖²ν/2}, never negative) or trigonometric (cos ωx, sin ωx)", Words: registry.OneOf("positive", "trigonometric"), DefaultWord: "positive"},
+			{Name: "map", Doc: "features: positive (e^{ωx−‖x‖²ν/2}, never negative) or trigonometric (cos ωx, sin ωx)", Choices: registry.Enum("positive", "trigonometric"), DefaultString: "positive"},
 			refreshParam,
 		},
 		Props:  Exact | Adaptive | FullSupport | Refreshes,
 		Growth: GrowthLog,
 		Cost:   "O(D d) a row, O(D log C) a draw and a positive; a refresh is O(D d C); as much memory as W",
 		New: func(c Config, v registry.Values) (Proposal, error) {
-			f := &rff{d: c.D, n: v.Int("features"), nu: v.Num("nu"), positive: v.Word("map") == "positive"}
+			f := &rff{d: c.D, n: v.Int("features"), nu: v.Num("nu"), positive: v.String("map") == "positive"}
 			// One ω for all classes and rows: a shared feature map is what makes sums
 			// over classes possible.
 			rng := rand.New(rand.NewPCG(mix(c.Seed), 0))

@@ -16,30 +16,30 @@ import (
 // distribution's file implements. A [Sampler] calls it; nobody else needs to.
 //
 // The methods are called in the order At, Draw, LogQ for one row at a time, with
-// a State that belongs to that row. LogQ may also follow At directly. They keep
-// no slice of the State, do not allocate and write to nothing but their first
-// arguments and the State, so that rows run concurrently.
+// a RowState that belongs to that row. LogQ may also follow At directly. They keep
+// no slice of the RowState, do not allocate and write to nothing but their first
+// arguments and the RowState, so that rows run concurrently.
 type Proposal interface {
-	// Scratch returns the lengths of State.Floats and State.Ints for k draws.
+	// Scratch returns the lengths of RowState.Floats and RowState.Ints for k draws.
 	Scratch(k int) (floats, ints int)
 
 	// At conditions on the row: it leaves in the scratch what Draw and LogQ of
 	// the row read. A static distribution does nothing. A Refresher has a summary
 	// by then. The error is for scores that are not finite.
-	At(st *State) error
+	At(st *RowState) error
 
 	// Draw stores len(ids) ≥ 0 classes and their log q. An id of −1 is an empty
 	// place, allowed only to an InBatch sampler whose batch has too few positives.
-	Draw(ids []int32, logQ []float64, st *State) error
+	Draw(ids []int32, logQ []float64, st *RowState) error
 
 	// LogQ stores log q of the given classes, or of all classes in order where
 	// ids is nil; logQ is as long. After Draw it speaks of that draw: a sampler
 	// without replacement knows its number of tries only then.
-	LogQ(logQ []float64, ids []int32, st *State)
+	LogQ(logQ []float64, ids []int32, st *RowState)
 }
 
-// A State is what a Proposal knows of one row.
-type State struct {
+// A RowState is what a Proposal knows of one row.
+type RowState struct {
 	H []float32 // [d], finite; nil unless Adaptive
 	W []float32 // [C,d]; nil unless Adaptive
 
@@ -64,24 +64,24 @@ type Slot struct {
 	Data any // []float32, []float64, []int32 or []int64
 }
 
-// A Resumer keeps something of earlier steps that its draws depend on: an Observer
+// Stateful is what keeps something of earlier steps that its draws depend on: an Observer
 // or a Refresher. A checkpoint saves it beside the weights, so that a resumed run
 // draws what an uninterrupted one does.
-type Resumer interface {
-	// Past returns what is kept, not copied, by the same names in the same order
+type Stateful interface {
+	// State returns what is kept, not copied, by the same names in the same order
 	// every time. Data is empty where there is none yet.
-	Past() []Slot
+	State() []Slot
 
-	// Resume puts back what Past returned, in another process, of the same
-	// distribution at the same settings; the slices are the Resumer's from then on.
-	// The slots have Past's names and types in its order. The error is of a length or
-	// a value that cannot be; the Resumer is then undefined.
-	Resume(past []Slot) error
+	// SetState puts back what State returned, in another process, of the same
+	// distribution at the same settings; the slices are the receiver's from then on.
+	// The slots have State's names and types in its order. The error is of a length or
+	// a value that cannot be; the receiver is then undefined.
+	SetState(state []Slot) error
 }
 
 // An Observer learns from the batches that pass.
 type Observer interface {
-	Resumer
+	Stateful
 
 	// Observe takes the positives of the next batch, −1 for none.
 	Observe(positives []int32)
@@ -91,7 +91,7 @@ type Observer interface {
 // refreshes W moves and the summary does not: the sampler stays exact, because
 // log q is that of the summary it draws from, and its q only fits W less well.
 type Refresher interface {
-	Resumer
+	Stateful
 
 	// Refresh rebuilds the summary from W [C,d]. After an error the old summary,
 	// if any, stands.
@@ -101,18 +101,18 @@ type Refresher interface {
 	Every() int
 }
 
-// A Sampler draws candidates for batches. Make one with [Bound.New].
+// A Sampler draws candidates for batches. Make one with [Choice.New].
 //
 // Draw and LogQ may run concurrently, each Draws in one goroutine at a time.
 // Observe and Refresh change the sampler: nothing may run beside them.
 type Sampler struct {
-	Bound  Bound
+	Choice Choice
 	Config Config
 
 	proposal  Proposal
 	observer  Observer
 	refresher Refresher
-	resumer   Resumer // the observer, the refresher or nil
+	stateful  Stateful // the observer, the refresher or nil
 	workers   int
 	built     bool // Refresh has succeeded
 }
@@ -165,13 +165,13 @@ type Draws struct {
 	// that row but its own positive, and row From[j] must leave it out.
 	From []int32
 
-	Ops int64 // elementary operations of the last Draw; see State.Ops
+	Ops int64 // elementary operations of the last Draw; see RowState.Ops
 
 	states []worker // one for each goroutine
 }
 
 type worker struct {
-	State
+	RowState
 	logQ []float64 // [K]
 	ids  []int32   // a row's positives, class 0 for none
 	pos  []float64 // their log q
@@ -214,7 +214,7 @@ func (d *Draws) Drop(dst []bool, b *Batch, r int, hits bool) int {
 // sampler needs it, the others take either. An in-batch sampler that draws nothing else
 // refuses batches of one row, which would keep no draw at all.
 func (s *Sampler) NewDraws(b, k int, shared bool) (*Draws, error) {
-	props := s.Bound.Spec.Props
+	props := s.Choice.Spec.Props
 	switch {
 	case b < 1 || k < 1:
 		return nil, s.errorf("%d draws for %d rows: both must be at least 1", k, b)
@@ -339,19 +339,19 @@ func (s *Sampler) row(w *worker, d *Draws, b *Batch, r int) {
 // fill runs the proposal: draws to ids and w.logQ, log q of Pos[lo:hi] to w.pos.
 func (s *Sampler) fill(w *worker, ids []int32, b *Batch, r int, from []int32, lo, hi int) error {
 	w.Rand.Seed(b.Seed, b.Step, uint64(r))
-	if s.Bound.Spec.Props.Has(Adaptive) {
+	if s.Choice.Spec.Props.Has(Adaptive) {
 		w.H, w.W = b.H[r*s.Config.D:(r+1)*s.Config.D], b.W
 		if err := finite(w.H); err != nil {
 			return err
 		}
 	}
-	if s.Bound.Spec.Props.Has(InBatch) {
+	if s.Choice.Spec.Props.Has(InBatch) {
 		w.Batch, w.From = b.Pos, from
 	}
-	if err := s.proposal.At(&w.State); err != nil {
+	if err := s.proposal.At(&w.RowState); err != nil {
 		return err
 	}
-	if err := s.proposal.Draw(ids, w.logQ, &w.State); err != nil {
+	if err := s.proposal.Draw(ids, w.logQ, &w.RowState); err != nil {
 		return err
 	}
 	w.ids, w.pos = w.ids[:0], w.pos[:0]
@@ -359,7 +359,7 @@ func (s *Sampler) fill(w *worker, ids []int32, b *Batch, r int, from []int32, lo
 		w.ids, w.pos = append(w.ids, max(y, 0)), append(w.pos, 0)
 	}
 	if len(w.ids) > 0 { // nil would ask for every class
-		s.proposal.LogQ(w.pos, w.ids, &w.State)
+		s.proposal.LogQ(w.pos, w.ids, &w.RowState)
 	}
 	return nil
 }
@@ -372,8 +372,8 @@ func (s *Sampler) LogQ(dst []float64, h, W []float32) error {
 		return s.errorf("log q of C=%d classes into %d places", s.Config.C, len(dst))
 	}
 	floats, ints := s.proposal.Scratch(1)
-	st := State{Floats: make([]float64, floats), Ints: make([]int32, ints)}
-	if s.Bound.Spec.Props.Has(Adaptive) {
+	st := RowState{Floats: make([]float64, floats), Ints: make([]int32, ints)}
+	if s.Choice.Spec.Props.Has(Adaptive) {
 		if err := s.checkAdaptive(h, W, 1); err != nil {
 			return err
 		}
@@ -418,51 +418,51 @@ func (s *Sampler) Refresh(step uint64, W []float32) (bool, error) {
 	return true, nil
 }
 
-// Past returns what the sampler keeps of earlier steps beside the class table, not
-// copied; see [Resumer]. Names begin with the sampler's. It is empty where draws
+// State returns what the sampler keeps of earlier steps beside the class table, not
+// copied; see [Stateful]. Names begin with the sampler's. It is empty where draws
 // depend on the batch and the table of the moment alone.
-func (s *Sampler) Past() []Slot {
-	if s.resumer == nil {
+func (s *Sampler) State() []Slot {
+	if s.stateful == nil {
 		return nil
 	}
-	past := slices.Clone(s.resumer.Past())
-	for i := range past {
-		past[i].Name = s.Bound.Spec.Name + "/" + past[i].Name
+	state := slices.Clone(s.stateful.State())
+	for i := range state {
+		state[i].Name = s.Choice.Spec.Name + "/" + state[i].Name
 	}
-	return past
+	return state
 }
 
-// Resume puts back what Past returned of a sampler with the same Bound and Config:
+// SetState puts back what State returned of a sampler with the same Choice and Config:
 // from then on this one draws as that one would have. The slices are the sampler's
 // from then on. The error names what does not fit; the sampler is then undefined.
-func (s *Sampler) Resume(past []Slot) error {
-	want := s.Past()
-	if !slices.EqualFunc(past, want, func(a, b Slot) bool {
+func (s *Sampler) SetState(state []Slot) error {
+	want := s.State()
+	if !slices.EqualFunc(state, want, func(a, b Slot) bool {
 		return a.Name == b.Name && reflect.TypeOf(a.Data) == reflect.TypeOf(b.Data)
 	}) {
-		return s.errorf("its past is %s, not %s", describe(want), describe(past))
+		return s.errorf("its state is %s, not %s", describe(want), describe(state))
 	}
-	if s.resumer == nil {
+	if s.stateful == nil {
 		return nil
 	}
-	past = slices.Clone(past)
-	for i := range past {
-		past[i].Name = want[i].Name[len(s.Bound.Spec.Name)+1:]
+	state = slices.Clone(state)
+	for i := range state {
+		state[i].Name = want[i].Name[len(s.Choice.Spec.Name)+1:]
 	}
-	if err := s.resumer.Resume(past); err != nil {
-		return s.errorf("its past: %w", err)
+	if err := s.stateful.SetState(state); err != nil {
+		return s.errorf("its state: %w", err)
 	}
-	s.built = s.refresher != nil && slices.ContainsFunc(s.resumer.Past(), func(p Slot) bool { return reflect.ValueOf(p.Data).Len() > 0 })
+	s.built = s.refresher != nil && slices.ContainsFunc(s.stateful.State(), func(p Slot) bool { return reflect.ValueOf(p.Data).Len() > 0 })
 	return nil
 }
 
 // describe names slots with their types.
-func describe(past []Slot) string {
-	if len(past) == 0 {
+func describe(state []Slot) string {
+	if len(state) == 0 {
 		return "nothing"
 	}
-	parts := make([]string, len(past))
-	for i, p := range past {
+	parts := make([]string, len(state))
+	for i, p := range state {
 		parts[i] = fmt.Sprintf("%s %T", p.Name, p.Data)
 	}
 	return strings.Join(parts, ", ")
@@ -470,7 +470,7 @@ func describe(past []Slot) string {
 
 // entries returns the data of a slot that must have n entries.
 func entries[T float32 | float64 | int32 | int64](s Slot, n int) ([]T, error) {
-	x := s.Data.([]T) // Sampler.Resume has held the types against Past's
+	x := s.Data.([]T) // Sampler.SetState has held the types against State's
 	if len(x) != n {
 		return nil, fmt.Errorf("%s has %d entries, want %d", s.Name, len(x), n)
 	}
@@ -478,7 +478,7 @@ func entries[T float32 | float64 | int32 | int64](s Slot, n int) ([]T, error) {
 }
 
 func (s *Sampler) errorf(format string, args ...any) error {
-	return fmt.Errorf("sampler: %s: "+format, append([]any{s.Bound}, args...)...)
+	return fmt.Errorf("sampler: %s: "+format, append([]any{s.Choice}, args...)...)
 }
 
 func (s *Sampler) check(d *Draws, b *Batch) error {
@@ -500,7 +500,7 @@ func (s *Sampler) check(d *Draws, b *Batch) error {
 			return s.errorf("positive %d is class %d, outside [0, %d)", j, y, s.Config.C)
 		}
 	}
-	if s.Bound.Spec.Props.Has(Adaptive) {
+	if s.Choice.Spec.Props.Has(Adaptive) {
 		return s.checkAdaptive(b.H, b.W, d.B)
 	}
 	return nil

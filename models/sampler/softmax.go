@@ -33,7 +33,7 @@ type softmax struct {
 // Scratch: running sums of e^{s/τ − m} [C], then log q [C].
 func (p softmax) Scratch(int) (int, int) { return 2 * p.c, 0 }
 
-func (p softmax) At(st *State) error {
+func (p softmax) At(st *RowState) error {
 	cum, logQ := st.Floats[:p.c], st.Floats[p.c:2*p.c]
 	d := len(st.H)
 	m := math.Inf(-1)
@@ -57,7 +57,7 @@ func (p softmax) At(st *State) error {
 	return nil
 }
 
-func (p softmax) Draw(ids []int32, logQ []float64, st *State) error {
+func (p softmax) Draw(ids []int32, logQ []float64, st *RowState) error {
 	cum, all := st.Floats[:p.c], st.Floats[p.c:2*p.c]
 	for j := range ids {
 		i := searchSum(cum, st.Rand.Float64()*cum[p.c-1])
@@ -67,7 +67,7 @@ func (p softmax) Draw(ids []int32, logQ []float64, st *State) error {
 	return nil
 }
 
-func (p softmax) LogQ(logQ []float64, ids []int32, st *State) {
+func (p softmax) LogQ(logQ []float64, ids []int32, st *RowState) {
 	all := st.Floats[p.c : 2*p.c]
 	if ids == nil {
 		copy(logQ, all)

@@ -160,9 +160,9 @@ func (s *Spec) fault() error {
 	return nil
 }
 
-// A Bound is a sampler with its parameters: what a spec text such as
+// A Choice is a sampler with its parameters: what a spec text such as
 // "popularity:beta=0.5" denotes. It is immutable and safe for concurrent use.
-type Bound struct {
+type Choice struct {
 	Spec   *Spec
 	Values registry.Values
 }
@@ -170,33 +170,33 @@ type Bound struct {
 // Parse returns the sampler that text denotes: a registered name, alone or
 // followed by a colon and comma-separated parameters. Parameters left out take
 // their default. The error names what is wrong and lists the choices.
-func Parse(text string) (Bound, error) {
+func Parse(text string) (Choice, error) {
 	s, v, err := registered.Parse(text)
 	if err != nil {
-		return Bound{}, err
+		return Choice{}, err
 	}
-	return Bound{s, v}, nil
+	return Choice{s, v}, nil
 }
 
 // Probes returns the sampler at its default setting and at one further setting
 // per probe of each parameter: the settings that tests run.
-func (s *Spec) Probes() []Bound {
+func (s *Spec) Probes() []Choice {
 	vs, err := registry.Probes(s.Params)
 	if err != nil { // Register validated the probes
 		panic("sampler: " + err.Error())
 	}
-	bs := make([]Bound, len(vs))
+	bs := make([]Choice, len(vs))
 	for i, v := range vs {
-		bs[i] = Bound{s, v}
+		bs[i] = Choice{s, v}
 	}
 	return bs
 }
 
 // String returns the canonical spec text. Parse(b.String()) equals b.
-func (b Bound) String() string { return registry.SpecText(b.Spec.Name, b.Spec.Params, b.Values) }
+func (b Choice) String() string { return registry.SpecText(b.Spec.Name, b.Spec.Params, b.Values) }
 
 // New builds the sampler for the problem c.
-func (b Bound) New(c Config) (*Sampler, error) {
+func (b Choice) New(c Config) (*Sampler, error) {
 	err := c.Validate()
 	if err == nil && b.Spec.Props.Has(Adaptive) && c.D < 1 {
 		err = fmt.Errorf("is adaptive and needs the width D ≥ 1, got %d", c.D)
@@ -208,13 +208,13 @@ func (b Bound) New(c Config) (*Sampler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sampler: %s: %w", b, err)
 	}
-	s := &Sampler{Bound: b, Config: c, proposal: p, workers: runtime.GOMAXPROCS(0)}
+	s := &Sampler{Choice: b, Config: c, proposal: p, workers: runtime.GOMAXPROCS(0)}
 	// Declaration and behaviour must match both ways.
 	var observes, refreshes bool
 	s.observer, observes = p.(Observer)
 	s.refresher, refreshes = p.(Refresher)
 	var resumes bool
-	s.resumer, resumes = p.(Resumer)
+	s.stateful, resumes = p.(Stateful)
 	if resumes != (observes || refreshes) || observes != b.Spec.Props.Has(Observes) || refreshes != b.Spec.Props.Has(Refreshes) {
 		panic(fmt.Sprintf("sampler: %s declares %v but its methods differ", b, b.Spec.Props.Names()))
 	}

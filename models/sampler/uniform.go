@@ -25,9 +25,9 @@ type uniform struct{ c int }
 
 func (u uniform) Scratch(int) (int, int) { return 0, 0 }
 
-func (u uniform) At(*State) error { return nil }
+func (u uniform) At(*RowState) error { return nil }
 
-func (u uniform) Draw(ids []int32, logQ []float64, st *State) error {
+func (u uniform) Draw(ids []int32, logQ []float64, st *RowState) error {
 	for j := range ids {
 		ids[j] = int32(st.Rand.IntN(u.c))
 	}
@@ -36,7 +36,7 @@ func (u uniform) Draw(ids []int32, logQ []float64, st *State) error {
 	return nil
 }
 
-func (u uniform) LogQ(logQ []float64, _ []int32, _ *State) {
+func (u uniform) LogQ(logQ []float64, _ []int32, _ *RowState) {
 	q := -math.Log(float64(u.c))
 	for j := range logQ {
 		logQ[j] = q

@@ -34,12 +34,12 @@ type unique struct{ *logUniform }
 func (u unique) Scratch(k int) (int, int) { return 2, 1 << bits.Len(uint(2*k)) }
 
 // At: before a draw, log q is that of a single try.
-func (u unique) At(st *State) error {
+func (u unique) At(st *RowState) error {
 	st.Floats[0], st.Floats[1] = 1, 1
 	return nil
 }
 
-func (u unique) Draw(ids []int32, logQ []float64, st *State) error {
+func (u unique) Draw(ids []int32, logQ []float64, st *RowState) error {
 	seen := st.Ints // id+1 by open addressing, 0 for an empty place
 	clear(seen)
 	st.Ops += int64(len(seen))
@@ -73,7 +73,7 @@ func add(seen []int32, i int32) bool {
 	}
 }
 
-func (u unique) LogQ(logQ []float64, ids []int32, st *State) {
+func (u unique) LogQ(logQ []float64, ids []int32, st *RowState) {
 	u.logUniform.LogQ(logQ, ids, st)
 	tries, k := st.Floats[0], st.Floats[1]
 	for j, lq := range logQ {

@@ -203,9 +203,9 @@ func (s *Solver) Sweep(ctx context.Context) (float64, error) {
 // Value returns the objective after the last sweep, the largest number before the first.
 func (s *Solver) Value() float64 { return s.value }
 
-// Resume makes value what the next sweep may not rise above, beside what the
+// SetValue makes value what the next sweep may not rise above, beside what the
 // caller writes into User and Class.
-func (s *Solver) Resume(value float64) { s.value = value }
+func (s *Solver) SetValue(value float64) { s.value = value }
 
 // regUser returns λ_u, regClass λ_j.
 func (s *Solver) regUser(u int) float64 {

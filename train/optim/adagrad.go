@@ -43,4 +43,4 @@ func (s *adagrad) MoveRows(w []float32, dim int, rows []int32, g []float32) {
 	kernel.Adagrad(w, s.a, g, dim, rows, s.rate, s.eps)
 }
 
-func (s *adagrad) Slots() []Slot { return []Slot{{"square-sum", s.a}} }
+func (s *adagrad) State() []Slot { return []Slot{{"square-sum", s.a}} }

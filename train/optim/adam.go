@@ -59,4 +59,4 @@ func (a *adam) MoveRows(w []float32, dim int, rows []int32, g []float32) {
 	kernel.Adam(w, a.m, a.v, g, dim, rows, a.rate, a.floor, a.beta1, a.beta2)
 }
 
-func (a *adam) Slots() []Slot { return []Slot{{"mean", a.m}, {"square", a.v}} }
+func (a *adam) State() []Slot { return []Slot{{"mean", a.m}, {"square", a.v}} }

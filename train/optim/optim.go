@@ -44,9 +44,9 @@ type Rule interface {
 	// called for different entries at the same time from several goroutines.
 	Move(at int, w, g []float32)
 
-	// Slots returns the state in a fixed order, not copied: what a checkpoint
+	// State returns the state in a fixed order, not copied: what a checkpoint
 	// saves and writes back.
-	Slots() []Slot
+	State() []Slot
 }
 
 // A RowRule is a Rule that moves scattered rows faster than one by one.
@@ -86,7 +86,7 @@ var registered = registry.NewRegistry[Spec]("optim", "optimizer")
 func Register(s Spec) {
 	s.Params = append([]registry.Param{
 		{Name: "lr", Doc: "learning rate, before the schedule's factor", Default: s.Rate, Min: 0, Max: math.Inf(1)},
-		{Name: "mode", Doc: "rows that a step updates: lazy, those with a gradient; dense, all", Words: registry.OneOf("lazy", "dense"), DefaultWord: "lazy"},
+		{Name: "mode", Doc: "rows that a step updates: lazy, those with a gradient; dense, all", Choices: registry.Enum("lazy", "dense"), DefaultString: "lazy"},
 		{Name: "l2", Doc: "λ of ½λ‖w‖², added to the gradient of an updated row", Min: 0, Max: math.Inf(1), Probe: []float64{0.1}},
 		{Name: "decay", Doc: "decoupled decay: an updated row is first scaled by 1 − lr·decay", Min: 0, Max: math.Inf(1), Probe: []float64{0.1}},
 	}, s.Params...)
@@ -100,9 +100,9 @@ func Register(s Spec) {
 // All returns the registered optimizers, sorted by name.
 func All() []*Spec { return registered.All() }
 
-// Bound is an optimizer with its parameters: what a spec text denotes. It is
+// An Optimizer is an optimizer with its parameters: what a spec text denotes. It is
 // immutable.
-type Bound struct {
+type Optimizer struct {
 	Spec   *Spec
 	Values registry.Values
 }
@@ -110,23 +110,23 @@ type Bound struct {
 // Parse returns the optimizer that text denotes: a registered name, alone or
 // followed by a colon and comma-separated parameters. The error names what is
 // wrong and lists the choices.
-func Parse(text string) (Bound, error) {
+func Parse(text string) (Optimizer, error) {
 	s, v, err := registered.Parse(text)
 	if err != nil {
-		return Bound{}, err
+		return Optimizer{}, err
 	}
-	return Bound{s, v}, nil
+	return Optimizer{s, v}, nil
 }
 
 // String returns the canonical spec text: Parse(b.String()) equals b.
-func (b Bound) String() string { return registry.SpecText(b.Spec.Name, b.Spec.Params, b.Values) }
+func (b Optimizer) String() string { return registry.SpecText(b.Spec.Name, b.Spec.Params, b.Values) }
 
 // StateLen returns the numbers that an updater keeps of a table of that shape,
 // without making them: a rule's state is taken to be linear in rows and in columns,
 // as it is where rows do not depend on each other.
-func (b Bound) StateLen(rows, dim int) int64 {
+func (b Optimizer) StateLen(rows, dim int) int64 {
 	count := func(rows, dim int) (n int64) {
-		for _, s := range b.Spec.New(b.Values, rows, dim).Slots() {
+		for _, s := range b.Spec.New(b.Values, rows, dim).State() {
 			n += int64(len(s.Data))
 		}
 		return n
@@ -138,7 +138,7 @@ func (b Bound) StateLen(rows, dim int) int64 {
 	return wide(1) + (wide(2)-wide(1))*int64(rows-1)
 }
 
-// An Updater moves one table. It is a graph.Updater; make it with Bound.For.
+// An Updater moves one table. It is a graph.Updater; make it with Optimizer.For.
 // It is not safe for concurrent use.
 type Updater struct {
 	table     *graph.Table[float32]
@@ -158,17 +158,17 @@ type Updater struct {
 }
 
 // For returns a fresh updater of table t.
-func (b Bound) For(t *graph.Table[float32]) *Updater {
+func (b Optimizer) For(t *graph.Table[float32]) *Updater {
 	v := b.Values
 	u := &Updater{
 		table: t, rule: b.Spec.New(v, t.Rows, t.Dim), factor: 1,
-		lr: v.Num("lr"), l2: v.Num("l2"), decay: v.Num("decay"), dense: v.Word("mode") == "dense",
+		lr: v.Num("lr"), l2: v.Num("l2"), decay: v.Num("decay"), dense: v.String("mode") == "dense",
 	}
 	if u.dense {
 		u.zero = make([]float32, blockRows(t.Dim)*t.Dim)
 	}
 	u.perRow = append(u.perRow, t.Data)
-	for _, s := range u.rule.Slots() {
+	for _, s := range u.rule.State() {
 		if len(s.Data) == len(t.Data) {
 			u.perRow = append(u.perRow, s.Data)
 		}
@@ -190,12 +190,12 @@ func (u *Updater) Steps() int64 { return u.step }
 // l2 and decay add. Its bits do not depend on GOMAXPROCS.
 func (u *Updater) Square() float64 { return u.square }
 
-// Resume sets the number of steps done, as a checkpoint had it, beside what the
-// caller writes into Slots.
-func (u *Updater) Resume(steps int64) { u.step = steps }
+// SetSteps sets the number of steps done, as a checkpoint had it, beside what the
+// caller writes into State.
+func (u *Updater) SetSteps(steps int64) { u.step = steps }
 
-// Slots returns the state in a fixed order, not copied.
-func (u *Updater) Slots() []Slot { return u.rule.Slots() }
+// State returns the state in a fixed order, not copied.
+func (u *Updater) State() []Slot { return u.rule.State() }
 
 // grain is the number of weights from which rows are spread over goroutines.
 // Rows do not depend on each other: any partition gives the same bits.

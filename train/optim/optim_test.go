@@ -53,13 +53,13 @@ func full(t *table, g gradient) gradient {
 
 // settings calls f with every probed setting of every registered optimizer, at
 // a rate that moves.
-func settings(t *testing.T, f func(t *testing.T, b Bound)) {
+func settings(t *testing.T, f func(t *testing.T, b Optimizer)) {
 	require.NotEmpty(t, All())
 	for _, s := range All() {
 		probes, err := registry.Probes(s.Params)
 		require.NoError(t, err)
 		for _, v := range probes {
-			b := Bound{s, v}
+			b := Optimizer{s, v}
 			again, err := Parse(b.String())
 			require.NoError(t, err)
 			require.Equal(t, b, again)
@@ -69,7 +69,7 @@ func settings(t *testing.T, f func(t *testing.T, b Bound)) {
 }
 
 // with returns b with a parameter replaced.
-func with(t *testing.T, b Bound, text string) Bound {
+func with(t *testing.T, b Optimizer, text string) Optimizer {
 	all := b.Values.Text(b.Spec.Params)
 	if all != "" {
 		all += ","
@@ -83,9 +83,9 @@ func with(t *testing.T, b Bound, text string) Bound {
 // from sparse rows are one algorithm; from sparse rows lazy leaves the others
 // alone, state included.
 func TestModes(t *testing.T) {
-	settings(t, func(t *testing.T, b Bound) {
-		if b.Values.Word("mode") == "dense" {
-			require.Equal(t, "dense", with(t, Bound{b.Spec, mustParse(t, b.Spec, "")}, "mode=dense").Values.Word("mode"))
+	settings(t, func(t *testing.T, b Optimizer) {
+		if b.Values.String("mode") == "dense" {
+			require.Equal(t, "dense", with(t, Optimizer{b.Spec, mustParse(t, b.Spec, "")}, "mode=dense").Values.String("mode"))
 			return // the default setting below runs it
 		}
 		dense := with(t, b, "mode=dense")
@@ -97,7 +97,7 @@ func TestModes(t *testing.T) {
 			g := sparse(a, rng)
 			was := slices.Clone(g.Data)
 			before := slices.Clone(l.Data)
-			state := cloneSlots(ul)
+			state := cloneState(ul)
 			require.NoError(t, ua.Update(a, g))
 			require.NoError(t, uc.Update(c, full(c, g)))
 			require.NoError(t, ue.Update(e, full(e, g)))
@@ -110,7 +110,7 @@ func TestModes(t *testing.T) {
 					continue
 				}
 				require.Equal(t, before[r*3:r*3+3], l.Data[r*3:r*3+3], "row %d moved", r)
-				for i, s := range ul.Slots() {
+				for i, s := range ul.State() {
 					require.Equal(t, state[i][r*3:r*3+3], s.Data[r*3:r*3+3], "state of row %d moved", r)
 				}
 			}
@@ -128,8 +128,8 @@ func mustParse(t *testing.T, s *Spec, text string) registry.Values {
 	return v
 }
 
-func cloneSlots(u *Updater) (all [][]float32) {
-	for _, s := range u.Slots() {
+func cloneState(u *Updater) (all [][]float32) {
+	for _, s := range u.State() {
 		all = append(all, slices.Clone(s.Data))
 	}
 	return all
@@ -141,9 +141,9 @@ func TestDecay(t *testing.T) {
 	require.NotEmpty(t, All())
 	for _, s := range All() {
 		t.Run(s.Name, func(t *testing.T) {
-			plain := Bound{s, mustParse(t, s, "lr=0.125")}
+			plain := Optimizer{s, mustParse(t, s, "lr=0.125")}
 			a, c := newTable(5, 4, 1), newTable(5, 4, 1)
-			ua, uc := with(t, Bound{s, mustParse(t, s, "lr=0.125")}, "l2=0.25").For(a), plain.For(c)
+			ua, uc := with(t, Optimizer{s, mustParse(t, s, "lr=0.125")}, "l2=0.25").For(a), plain.For(c)
 			rng := rand.New(rand.NewPCG(3, 4))
 			for range 10 {
 				g := sparse(a, rng)
@@ -167,7 +167,7 @@ func TestDecay(t *testing.T) {
 			}
 			require.Equal(t, want, d.Data)
 
-			u = with(t, Bound{s, mustParse(t, s, "lr=0")}, "decay=0.5,l2=0.5").For(d)
+			u = with(t, Optimizer{s, mustParse(t, s, "lr=0")}, "decay=0.5,l2=0.5").For(d)
 			require.NoError(t, u.Update(d, full(d, sparse(d, rng))))
 			require.Equal(t, want, d.Data)
 			u = plain.For(d)
@@ -249,17 +249,17 @@ func TestLazyAdam(t *testing.T) {
 	}
 	w, u := run("lazy")
 	require.InDelta(t, -0.1, w.Data[0], 1e-6)
-	require.InDelta(t, 0.1, u.Slots()[0].Data[0], 1e-7)
+	require.InDelta(t, 0.1, u.State()[0].Data[0], 1e-7)
 	require.EqualValues(t, 11, u.Steps())
 	w, u = run("dense")
 	require.Less(t, w.Data[0], float32(-0.2), "earlier gradients go on moving the row")
-	require.InDelta(t, 0.1*math.Pow(0.9, 10), u.Slots()[0].Data[0], 1e-7)
+	require.InDelta(t, 0.1*math.Pow(0.9, 10), u.State()[0].Data[0], 1e-7)
 }
 
 // TestThreads: the bits do not depend on GOMAXPROCS, and a resumed updater goes
 // on as if it had never stopped.
 func TestThreads(t *testing.T) {
-	settings(t, func(t *testing.T, b Bound) {
+	settings(t, func(t *testing.T, b Optimizer) {
 		rows := 4001 // × 33 > 4 grains: several goroutines at work
 		run := func(procs int) []float32 {
 			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
@@ -269,10 +269,10 @@ func TestThreads(t *testing.T) {
 			for n := range 4 {
 				if n == 2 { // stop and resume
 					v := b.For(w)
-					for i, s := range v.Slots() {
-						copy(s.Data, u.Slots()[i].Data)
+					for i, s := range v.State() {
+						copy(s.Data, u.State()[i].Data)
 					}
-					v.Resume(u.Steps())
+					v.SetSteps(u.Steps())
 					u = v
 				}
 				require.NoError(t, u.Update(w, sparse(w, rng)))
@@ -289,7 +289,7 @@ func TestThreads(t *testing.T) {
 func TestDescends(t *testing.T) {
 	for _, s := range All() {
 		w, a := newTable(4, 3, 1), newTable(4, 3, 2)
-		u := Bound{s, mustParse(t, s, "lr=0.1")}.For(w)
+		u := Optimizer{s, mustParse(t, s, "lr=0.1")}.For(w)
 		for range 3000 {
 			g := gradient{Data: make([]float32, 12)}
 			for i := range g.Data {
@@ -394,10 +394,10 @@ func TestStateLen(t *testing.T) {
 		vs, err := registry.Probes(spec.Params)
 		require.NoError(t, err)
 		for _, v := range vs {
-			b := Bound{spec, v}
+			b := Optimizer{spec, v}
 			for _, shape := range [][2]int{{1, 1}, {1, 7}, {5, 1}, {13, 6}} {
 				want := int64(0)
-				for _, s := range b.For(graph.NewTable[float32]("w", shape[0], shape[1])).Slots() {
+				for _, s := range b.For(graph.NewTable[float32]("w", shape[0], shape[1])).State() {
 					want += int64(len(s.Data))
 				}
 				require.Equal(t, want, b.StateLen(shape[0], shape[1]), "%s %v", b, shape)
@@ -410,7 +410,7 @@ func TestStateLen(t *testing.T) {
 // them, and both the norm of the gradient, whatever GOMAXPROCS.
 func TestSums(t *testing.T) {
 	const rows, dim, n = 3000, 33, 20000
-	settings(t, func(t *testing.T, b Bound) {
+	settings(t, func(t *testing.T, b Optimizer) {
 		run := func(procs int, u func(*Updater) graph.Updater[float32]) (w []float32, squares []float64) {
 			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
 			table := newTable(rows, dim, 1)
@@ -465,7 +465,7 @@ func TestSums(t *testing.T) {
 // without a matrix of their sum.
 func TestDenseAndRows(t *testing.T) {
 	const rows, dim, n = 500, 33, 200
-	settings(t, func(t *testing.T, b Bound) {
+	settings(t, func(t *testing.T, b Optimizer) {
 		run := func(wrap func(*Updater) graph.Updater[float32]) ([]float32, float64) {
 			table := newTable(rows, dim, 1)
 			u := b.For(table)

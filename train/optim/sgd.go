@@ -41,7 +41,7 @@ func (s *sgd) Move(at int, w, g []float32) {
 	kernel.Axpy(-s.rate, m, w)
 }
 
-func (s *sgd) Slots() []Slot {
+func (s *sgd) State() []Slot {
 	if s.m == nil {
 		return nil
 	}

@@ -61,7 +61,7 @@ func FromTrained(t *train.Trained, set *data.Dataset, queries int, seed uint64) 
 	}
 	var users []int32
 	for u := range set.Users {
-		if len(set.Train.Of(u)) > 0 {
+		if len(set.Train.ItemsOf(u)) > 0 {
 			users = append(users, int32(u))
 		}
 	}
@@ -93,7 +93,7 @@ func FromTrained(t *train.Trained, set *data.Dataset, queries int, seed uint64) 
 		for k := range row {
 			row[k] /= class.Temperature
 		}
-		items := set.Train.Of(int(u))
+		items := set.Train.ItemsOf(int(u))
 		p.H, p.Y = append(p.H, row), append(p.Y, int(items[rng.IntN(len(items))]))
 	}
 	return p, nil
@@ -127,37 +127,37 @@ func normalize(x []float64, d int) {
 // An Estimator is a loss over candidates: what stands in for the full loss.
 type Estimator struct {
 	Text string
-	Loss losses.Bound
+	Loss losses.Loss
 
 	// Of a sampled one; Sampler.Spec is nil of a loss over all classes.
-	Sampler    sampler.Bound
+	Sampler    sampler.Choice
 	correction graph.Correction
 	drop       bool
 	draws      int
 
-	resolved models.Resolved
+	choice models.Choice
 }
 
 // at returns the estimator of k draws: its loss may depend on them.
 func (e *Estimator) at(classes, k int) (*Estimator, error) {
-	if e.resolved.Composition == nil || !e.Sampled() {
+	if e.choice.Recipe == nil || !e.Sampled() {
 		return e, nil
 	}
 	at := *e
 	var err error
-	at.Loss, err = e.resolved.LossOf(classes, k)
+	at.Loss, err = e.choice.LossOf(classes, k)
 	return &at, err
 }
 
 // Parse returns the estimator that text denotes among classes classes: a loss, a
-// composition, or either with candidates of its own, as in
+// recipe, or either with candidates of its own, as in
 // "sparsemax@sampled:n=16,correction=none".
 func Parse(text string, classes int) (*Estimator, error) {
 	r, err := models.Resolve(text, "", classes)
 	if err != nil {
 		return nil, err
 	}
-	e := &Estimator{Text: text, Loss: r.Loss, resolved: r}
+	e := &Estimator{Text: text, Loss: r.Loss, choice: r}
 	head := r.Head
 	if head.Spec.Name == "all" {
 		return e, nil
@@ -166,14 +166,14 @@ func Parse(text string, classes int) (*Estimator, error) {
 		return nil, fmt.Errorf("bias: %s: candidates %s are another model, not an estimate of the full loss; the choices are all and sampled", text, head.Spec.Name)
 	}
 	v := head.Values
-	if e.Sampler, err = sampler.Parse(v.Word("sampler")); err != nil {
+	if e.Sampler, err = sampler.Parse(v.String("sampler")); err != nil {
 		return nil, err
 	}
 	if e.Sampler.Spec.Props.Has(sampler.InBatch) {
 		return nil, fmt.Errorf("bias: %s: sampler %s draws from batches, and a query is alone", text, e.Sampler.Spec.Name)
 	}
-	e.Sampler.Values, e.draws, e.drop = v, v.Int("n"), v.Word("hits") == "drop"
-	switch v.Word("correction") {
+	e.Sampler.Values, e.draws, e.drop = v, v.Int("n"), v.String("hits") == "drop"
+	switch v.String("correction") {
 	case "logq":
 		e.correction = graph.CorrectLogQ
 	case "importance":
@@ -353,9 +353,9 @@ func square(a, b []float64) (sum float64) {
 }
 
 // fullGradient returns the gradient by h of a loss over all classes.
-func (p *Problem) fullGradient(l losses.Bound, s []float64, y int) []float64 {
+func (p *Problem) fullGradient(l losses.Loss, s []float64, y int) []float64 {
 	dz := make([]float64, p.C)
-	l.Rows.F64.Row(dz, s, losses.Target[float64]{Pos: []int32{int32(y)}, Weight: []float64{1}}, make([]float64, l.Rows.F64.WorkLen(p.C)))
+	l.Analytic.F64.Eval(dz, s, losses.Target[float64]{Pos: []int32{int32(y)}, Weight: []float64{1}}, make([]float64, l.Analytic.F64.WorkLen(p.C)))
 	g := make([]float64, p.D)
 	for j, v := range dz {
 		if v != 0 {
@@ -444,7 +444,7 @@ func newMeasurer(p *Problem, e *Estimator, k int, o Options) (m measurer, err er
 		return m, err
 	}
 	var x graph.Expr
-	cost := x.N(graph.Sum(x.N(graph.SampledLoss(e.Loss.Rows, in, t))))
+	cost := x.N(graph.Sum(x.N(graph.SampledLoss(e.Loss.Analytic, in, t))))
 	if x.Err != nil {
 		return m, x.Err
 	}

@@ -38,7 +38,7 @@ func (e *Estimator) theory(p *Problem, s, h, q []float64, y, k int) (moments, bo
 			axpy(dst, -sigmoid(-d[y]), p.row(y))
 		}), true
 	case "bpr":
-		if e.drop || e.correction != graph.Uncorrected || v.Word("weights") != "equal" {
+		if e.drop || e.correction != graph.Uncorrected || v.String("weights") != "equal" {
 			return moments{}, false
 		}
 		return drawMoments(p, q, k, 1/float64(k), func(j int, dst []float64) {

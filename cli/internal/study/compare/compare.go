@@ -36,7 +36,7 @@ type Config struct {
 	Base train.Config
 
 	// Losses are entries LOSS or LOSS@CANDIDATES, such as "entmax:alpha=1.3" or
-	// "softmax@sampled:n=64", or one of Groups. Without @CANDIDATES a composition has
+	// "softmax@sampled:n=64", or one of Groups. Without @CANDIDATES a recipe has
 	// its own and a loss has all classes.
 	Losses []string
 
@@ -83,15 +83,15 @@ type Budget struct {
 
 func (b Budget) limited() bool { return b.Steps > 0 || b.Seconds > 0 }
 
-// Filled returns c with the defaults written out; the base stays as it is,
+// WithDefaults returns c with the defaults written out; the base stays as it is,
 // because its defaults depend on the loss.
-func (c Config) Filled() Config {
+func (c Config) WithDefaults() Config {
 	if len(c.Models) == 0 {
 		c.Models = []string{c.Base.Model.Name}
 	}
 	c.Models = slices.Clone(c.Models)
 	for i, model := range c.Models {
-		c.Models[i] = train.Config{Model: train.ModelConfig{Name: model}}.Filled().Model.Name
+		c.Models[i] = train.Config{Model: train.ModelConfig{Name: model}}.WithDefaults().Model.Name
 	}
 	if len(c.Seeds) == 0 {
 		c.Seeds = []uint64{0, 1, 2}
@@ -109,24 +109,24 @@ func (c Config) Filled() Config {
 func Groups() [][2]string {
 	return [][2]string{
 		{"exact", "every loss that is meant for all classes; others go with them as bpr@all"},
-		{"sampled", "every composition with its own candidates"},
+		{"sampled", "every recipe with its own candidates"},
 		{"all", "both"},
 	}
 }
 
 // expand replaces groups by their entries. A loss whose name is that of a
-// composition, such as bpr, is meant for draws: it is in sampled, and over all
+// recipe, such as bpr, is meant for draws: it is in sampled, and over all
 // classes, which may cost a multiple of the others' time, only as bpr@all.
 func expand(entries []string) (out []string) {
 	exact := func() {
 		for _, s := range losses.All() {
-			if _, err := losses.LookupComposition(s.Name); err != nil {
+			if _, err := losses.LookupRecipe(s.Name); err != nil {
 				out = append(out, s.Name)
 			}
 		}
 	}
 	sampled := func() {
-		for _, c := range losses.Compositions() {
+		for _, c := range losses.Recipes() {
 			out = append(out, c.Name)
 		}
 	}
@@ -173,7 +173,7 @@ type Variant struct {
 	// Name is the entry, with the model where the comparison has several.
 	Name string `json:"name"`
 
-	resolved  models.Resolved
+	choice    models.Choice
 	canonical string // text of Loss
 	given     string // candidates as the entry has them, "" without
 }
@@ -191,11 +191,11 @@ func (c Config) variants() ([]Variant, error) {
 				v.Name += " " + model
 			}
 			var err error
-			if v.resolved, err = models.Resolve(entry, "", 0); err != nil {
+			if v.choice, err = models.Resolve(entry, "", 0); err != nil {
 				faults = append(faults, fmt.Errorf("losses: %q: %w", entry, err))
 				continue
 			}
-			filled := train.Config{Loss: loss, Candidates: candidates}.Filled()
+			filled := train.Config{Loss: loss, Candidates: candidates}.WithDefaults()
 			v.Candidates, v.canonical = filled.Candidates, filled.Loss
 			if slices.ContainsFunc(all, func(w Variant) bool { return w.Name == v.Name }) {
 				continue // named twice, as by a group and alone: one of it is enough
@@ -248,7 +248,7 @@ type Setting struct {
 func (c Config) grid(v Variant) [][]Setting {
 	points := [][]Setting{nil}
 	for _, a := range c.Tune {
-		if a.Name == "temperature" && temperatureOf(v.resolved) == "" {
+		if a.Name == "temperature" && temperatureOf(v.choice) == "" {
 			continue
 		}
 		var next [][]Setting
@@ -269,7 +269,7 @@ func (c Config) grid(v Variant) [][]Setting {
 // suits reports whether a loss takes the setting: a loss of cosines may take other
 // temperatures than those of the grid.
 func (s Setting) suits(v Variant) bool {
-	at := temperatureOf(v.resolved)
+	at := temperatureOf(v.choice)
 	if s.Name != "temperature" || at == "model" {
 		return true
 	}
@@ -283,7 +283,7 @@ func (s Setting) suits(v Variant) bool {
 
 // temperatureOf names where a loss's temperature is set: "model", the parameter
 // "tau" or "scale" of the loss, or "" where it is not to be changed.
-func temperatureOf(r models.Resolved) string {
+func temperatureOf(r models.Choice) string {
 	if r.Loss.Spec.Domain != losses.Cosines {
 		return "model"
 	}
@@ -299,13 +299,13 @@ func temperatureOf(r models.Resolved) string {
 func (c Config) with(v Variant, point []Setting, seed uint64) (train.Config, error) {
 	cfg := c.Base
 	cfg.Model.Name, cfg.Loss, cfg.Candidates, cfg.Train.Seed = v.Model, v.Loss, v.given, seed
-	if v.given == "" && v.resolved.Composition == nil {
+	if v.given == "" && v.choice.Recipe == nil {
 		cfg.Candidates = "all"
 	}
 	if c.Budget.limited() {
 		cfg.Train.Epochs = math.MaxInt32 // the budget ends the run
 	}
-	if t := c.Base.Model.Temperature; t != 0 && temperatureOf(v.resolved) != "model" {
+	if t := c.Base.Model.Temperature; t != 0 && temperatureOf(v.choice) != "model" {
 		// A loss of cosines has its own; scores divided by another are no cosines.
 		cfg.Model.Temperature = 0
 		if s := (Setting{"temperature", fmt.Sprint(t)}); s.suits(v) {
@@ -317,11 +317,11 @@ func (c Config) with(v Variant, point []Setting, seed uint64) (train.Config, err
 			return cfg, fmt.Errorf("tune: %s: %w", s.Name, err)
 		}
 	}
-	return cfg.Filled(), nil
+	return cfg.WithDefaults(), nil
 }
 
 func apply(cfg *train.Config, v Variant, s Setting) error {
-	filled := cfg.Filled()
+	filled := cfg.WithDefaults()
 	solver, _ := registry.CutSpec(filled.Train.Solver)
 	switch {
 	case s.Name == "temperature":
@@ -329,7 +329,7 @@ func apply(cfg *train.Config, v Variant, s Setting) error {
 		if err != nil {
 			return err
 		}
-		switch at := temperatureOf(v.resolved); at { // none: it stays
+		switch at := temperatureOf(v.choice); at { // none: it stays
 		case "model":
 			cfg.Model.Temperature = x
 		case "tau":
@@ -397,7 +397,7 @@ func (c Config) Validate() error {
 	if c.Base.Model.Name != "" && len(c.Models) > 0 {
 		fault("models: base has one too; leave it out")
 	}
-	c = c.Filled()
+	c = c.WithDefaults()
 	variants, err := c.variants()
 	if err != nil {
 		faults = append(faults, err)
@@ -467,7 +467,7 @@ func (c Config) baselines(variants []Variant) ([]int, error) {
 	// The entry itself, else one that means the same.
 	find := func(entry, model string) int {
 		loss, candidates, _ := models.CutCandidates(entry)
-		same := train.Config{Loss: loss, Candidates: candidates}.Filled()
+		same := train.Config{Loss: loss, Candidates: candidates}.WithDefaults()
 		of := func(v Variant) bool { return model == "" || v.Model == model }
 		if i := slices.IndexFunc(variants, func(v Variant) bool { return v.Entry == entry && of(v) }); i >= 0 {
 			return i

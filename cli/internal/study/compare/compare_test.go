@@ -36,7 +36,7 @@ func numbers(t *testing.T, r *Result) string {
 	t.Helper()
 	var rows []any
 	for _, row := range r.Rows {
-		row.Variant.resolved = models.Resolved{}
+		row.Variant.choice = models.Choice{}
 		rows = append(rows, []any{row.Variant, row.Baseline, row.Settings, row.Done, row.Failed, row.Valid, row.Test, row.Buckets, row.Against})
 	}
 	text, err := json.Marshal(map[string]any{"rows": rows, "pairs": r.Pairs})
@@ -279,7 +279,7 @@ func TestBuckets(t *testing.T) {
 	require.NoError(t, err)
 	users := []int32{}
 	for u := range set.Users {
-		if len(set.Test.Of(u)) > 0 {
+		if len(set.Test.ItemsOf(u)) > 0 {
 			users = append(users, int32(u))
 		}
 	}
@@ -322,7 +322,7 @@ func TestGroups(t *testing.T) {
 	}
 	c, _ := small(t, "all", "bpr@all", "softmax@sampled:n=4,sampler=popularity")
 	require.NoError(t, c.Validate())
-	c = c.Filled()
+	c = c.WithDefaults()
 	vs, err := c.variants()
 	require.NoError(t, err)
 	require.Greater(t, len(vs), 4)
@@ -348,7 +348,7 @@ func TestEntriesAreRead(t *testing.T) {
 		require.ErrorContains(t, c.Validate(), want, entry)
 	}
 	c, _ := small(t, "infonce", "infonce: sampler = uniform", "infonce@sampled: correction = none, n = 512", "sampled-softmax:correction=none", "infonce@sampled", "ccl@ all ")
-	vs, err := c.Filled().variants()
+	vs, err := c.WithDefaults().variants()
 	require.NoError(t, err)
 	var orders []losses.Order
 	for _, v := range vs {
@@ -385,7 +385,7 @@ func TestBaseTemperature(t *testing.T) {
 	c, _ := small(t, "softmax", "cosine", "arcface", "ccl@all", "am-softmax:scale=4")
 	c.Base.Model.Temperature = 0.5
 	require.NoError(t, c.Validate())
-	c = c.Filled()
+	c = c.WithDefaults()
 	vs, err := c.variants()
 	require.NoError(t, err)
 	require.Greater(t, len(vs), 4)
@@ -457,7 +457,7 @@ func TestSpellings(t *testing.T) {
 	// A temperature that the text gives stays, with spaces around it too.
 	c, _ = small(t, "cosine: tau = 0.3")
 	c.Tune = []Axis{{"temperature", []string{"0.1", "0.2"}}}
-	vs, err := c.Filled().variants()
+	vs, err := c.WithDefaults().variants()
 	require.NoError(t, err)
 	require.Len(t, c.grid(vs[0]), 1)
 }
@@ -487,7 +487,7 @@ func TestHeld(t *testing.T) {
 	require.ErrorContains(t, err, "compare: "+c.Dir+" is in use by process ")
 	require.NoError(t, l.Release())
 
-	vs, err := c.Filled().variants()
+	vs, err := c.WithDefaults().variants()
 	require.NoError(t, err)
 	cfg, err := c.with(vs[1], nil, 3)
 	require.NoError(t, err)

@@ -351,8 +351,8 @@ func bucketRecall(ctx context.Context, t *train.Trained, set *data.Dataset, rele
 	// know the answers.
 	blind := *set
 	none := func(int) bool { return false }
-	if blind.Test = set.Test.Where(none); relevant == set.Valid {
-		blind.Valid = set.Valid.Where(none)
+	if blind.Test = set.Test.Filter(none); relevant == set.Valid {
+		blind.Valid = set.Valid.Filter(none)
 	}
 	ids := make([]int, len(users))
 	for i, u := range users {
@@ -366,7 +366,7 @@ func bucketRecall(ctx context.Context, t *train.Trained, set *data.Dataset, rele
 	var n [3]int
 	for i, top := range tops {
 		var has, hit [3]int
-		rel := relevant.Of(ids[i])
+		rel := relevant.ItemsOf(ids[i])
 		for _, item := range rel {
 			has[of[item]]++
 		}

@@ -163,7 +163,7 @@ func Run(ctx context.Context, c Config, set *data.Dataset, obs Observer) (res *R
 	if err := errors.Join(c.Validate(), set.Validate()); err != nil {
 		return nil, err
 	}
-	c = c.Filled()
+	c = c.WithDefaults()
 	if set.Valid.Len() == 0 && (len(c.Tune) > 0 || set.Test.Len() == 0) {
 		return nil, fmt.Errorf("compare: the valid split of %s has no interactions, and it is what settings are chosen on", set.Name)
 	}
@@ -244,7 +244,7 @@ func (p *comparison) fits() error {
 		for point := range p.grids[i] {
 			cfg := p.task(i, point, p.Seeds[0]).job.Config
 			if p.Budget.limited() {
-				cfg.Train.Epochs = p.Base.Filled().Train.Epochs // not the number that a budget cuts short: each epoch's scores are counted
+				cfg.Train.Epochs = p.Base.WithDefaults().Train.Epochs // not the number that a budget cuts short: each epoch's scores are counted
 			}
 			m, err := train.Estimate(cfg, p.set)
 			if err != nil {
@@ -299,7 +299,7 @@ func (p *comparison) complete(o *Outcome) bool {
 	name, relevant := split(p.set)
 	users := 0
 	for u := range p.set.Users {
-		if len(relevant.Of(u)) > 0 {
+		if len(relevant.ItemsOf(u)) > 0 {
 			users++
 		}
 	}
@@ -402,15 +402,15 @@ func (p *comparison) choose(trials []*task) {
 func (p *comparison) result(ctx context.Context, trials, runs []*task) (*Result, error) {
 	name, relevant := split(p.set)
 	r := &Result{
-		Data: p.set.Name, Split: p.hash, Reported: name, Users: p.set.Users, Items: p.set.Items, Metrics: p.Base.Filled().Eval.Metrics,
+		Data: p.set.Name, Split: p.hash, Reported: name, Users: p.set.Users, Items: p.set.Items, Metrics: p.Base.WithDefaults().Eval.Metrics,
 		Seeds: p.Seeds, Parallel: p.Parallel, Resamples: p.Resamples, Tune: p.Tune, Interrupted: ctx.Err() != nil,
 	}
 	for u := range p.set.Users {
-		if len(relevant.Of(u)) > 0 {
+		if len(relevant.ItemsOf(u)) > 0 {
 			r.Tested++
 		}
 	}
-	if p.Base.Filled().Eval.Items == train.WarmItems {
+	if p.Base.WithDefaults().Eval.Items == train.WarmItems {
 		r.LeftOut = len(p.set.ColdItems())
 	}
 	switch {
@@ -419,7 +419,7 @@ func (p *comparison) result(ctx context.Context, trials, runs []*task) (*Result,
 	case p.Budget.Seconds > 0:
 		r.Budget = fmt.Sprintf("%g seconds of training", p.Budget.Seconds)
 	default:
-		r.Budget = fmt.Sprintf("%d epochs", p.Base.Filled().Train.Epochs)
+		r.Budget = fmt.Sprintf("%d epochs", p.Base.WithDefaults().Train.Epochs)
 	}
 	_, items := bucketOf(p.set.Train)
 	for b, n := range items {

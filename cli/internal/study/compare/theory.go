@@ -11,8 +11,8 @@ import (
 
 // Order returns what is declared of the order of the scores that minimise the
 // variant's expected loss; NoOrder where nothing is: a loss over candidates that
-// no composition goes with.
-func (v Variant) Order() losses.Order { return v.resolved.Order() }
+// no recipe goes with.
+func (v Variant) Order() losses.Order { return v.choice.Order() }
 
 // verdicts holds the declared orders against the measured ones. A loss declared
 // strict should not score below one whose order is declared weaker; whether it
@@ -79,7 +79,7 @@ func (i Interval) String() string {
 
 // card is what theory says of a row's loss.
 func (r *Row) card(items int) report.Card {
-	b := r.resolved.Loss
+	b := r.choice.Loss
 	th := b.Theory()
 	c := report.Card{Title: r.Name, Lead: b.Spec.Doc}
 	add := func(name, format string, args ...any) {
@@ -89,11 +89,11 @@ func (r *Row) card(items int) report.Card {
 	if o := r.Order(); o != losses.NoOrder {
 		order = o.String() + " in the scores"
 	}
-	if p := r.resolved.Composition; p != nil && r.resolved.Head.Spec.Name != "all" {
+	if p := r.choice.Recipe; p != nil && r.choice.Head.Spec.Name != "all" {
 		c.Lead = p.Doc
 		add("row loss", "%s", b)
 		add("candidates", "%s", r.Candidates)
-		if r.resolved.Declared() {
+		if r.choice.Declared() {
 			add("minimiser", "%s", p.Minimiser)
 		}
 		add("source", "%s", p.Source)

@@ -33,7 +33,7 @@ type Point struct {
 
 // Config says what to measure.
 type Config struct {
-	Losses  []string // texts of losses and compositions; empty: DefaultLosses
+	Losses  []string // texts of losses and recipes; empty: DefaultLosses
 	Classes []int    // sizes of the sweep over C; empty: 2000, 4000, 8000, 16000, 32000
 	Dims    []int    // over d; empty: 16, 32, 64, 128, 256
 	Batches []int    // over B; empty: 32, 64, 128, 256, 512
@@ -54,8 +54,8 @@ func DefaultLosses() []string {
 	}
 }
 
-// Filled returns c with the defaults written out.
-func (c Config) Filled() Config {
+// WithDefaults returns c with the defaults written out.
+func (c Config) WithDefaults() Config {
 	fill := func(p *[]int, v ...int) {
 		if len(*p) == 0 {
 			*p = v
@@ -85,7 +85,7 @@ const (
 
 // Validate reports all faults.
 func (c Config) Validate() error {
-	c = c.Filled()
+	c = c.WithDefaults()
 	var faults []error
 	for _, text := range c.Losses {
 		if err := (train.Config{Loss: text}).Validate(); err != nil {
@@ -155,7 +155,7 @@ func Run(ctx context.Context, c Config) ([]Result, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	c = c.Filled()
+	c = c.WithDefaults()
 	start := time.Now()
 	var results []Result
 	for i, text := range c.Losses {
@@ -180,14 +180,14 @@ func Run(ctx context.Context, c Config) ([]Result, error) {
 // measure sweeps one loss. Sweeps go on in turn, so that a budget that runs out
 // shortens all of them.
 func (c Config) measure(ctx context.Context, text string, until time.Time) (Result, error) {
-	resolved, err := models.Resolve(text, "", 0)
+	choice, err := models.Resolve(text, "", 0)
 	if err != nil {
 		return Result{}, err
 	}
-	cost, name := costOf(resolved)
+	cost, name := costOf(choice)
 	res := Result{Loss: text, Cost: name}
 	centre := c.centre()
-	sampled := resolved.Head.Spec.Name == "sampled"
+	sampled := choice.Head.Spec.Name == "sampled"
 	type sweep struct {
 		of    string
 		sizes []int
@@ -198,7 +198,7 @@ func (c Config) measure(ctx context.Context, text string, until time.Time) (Resu
 		{"d", c.Dims, func(p *Point) *int { return &p.Dim }},
 		{"B", c.Batches, func(p *Point) *int { return &p.Batch }},
 	}
-	if sampled && resolved.Head.Values.Word("sampler") != "in-batch" {
+	if sampled && choice.Head.Values.String("sampler") != "in-batch" {
 		sweeps = append(sweeps, sweep{"n", c.Draws, func(p *Point) *int { return &p.Draws }})
 	}
 	longest := 0
@@ -347,7 +347,7 @@ func syntheticSet(p Point, steps int) (*data.Dataset, error) {
 	if err != nil {
 		return nil, err
 	}
-	none, err := data.None(users, p.Classes)
+	none, err := data.Empty(users, p.Classes)
 	if err != nil {
 		return nil, err
 	}
@@ -356,17 +356,17 @@ func syntheticSet(p Point, steps int) (*data.Dataset, error) {
 
 // costOf returns the declared arithmetic of a step, up to a constant, and its
 // formula. NaN where the literature tabulates none.
-func costOf(r models.Resolved) (cost func(p Point) float64, formula string) {
+func costOf(r models.Choice) (cost func(p Point) float64, formula string) {
 	unknown := func(Point) float64 { return math.NaN() }
 	switch r.Head.Spec.Name {
 	case "all":
-		switch r.Loss.Rows.Fused.(type) {
+		switch r.Loss.Analytic.Fused.(type) {
 		case kernel.RG, kernel.Spherical, kernel.Taylor2, kernel.ZLoss:
 			return func(p Point) float64 { return float64(p.Batch+p.Classes) * float64(p.Dim) * float64(p.Dim) }, "B d² + C d²"
 		}
 		return func(p Point) float64 { return float64(p.Batch) * float64(p.Classes) * float64(p.Dim) }, "B C d"
 	case "sampled":
-		switch name := r.Head.Values.Word("sampler"); {
+		switch name := r.Head.Values.String("sampler"); {
 		case name == "in-batch":
 			return func(p Point) float64 { return float64(p.Batch) * float64(p.Batch) * float64(p.Dim) }, "B² d"
 		case slices.Contains([]string{"uniform", "log-uniform", "popularity"}, name):

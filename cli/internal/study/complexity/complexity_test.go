@@ -24,10 +24,10 @@ func TestRun(t *testing.T) {
 		require.Empty(t, r.Fault, r.Loss)
 		require.Equal(t, c.Losses[i], r.Loss)
 		require.False(t, r.Cut)
-		resolved, err := models.Resolve(r.Loss, "", 0)
+		choice, err := models.Resolve(r.Loss, "", 0)
 		require.NoError(t, err)
 		sweeps := 3
-		if resolved.Head.Spec.Name != "all" && r.Exponents[len(r.Exponents)-1].Of == "n" {
+		if choice.Head.Spec.Name != "all" && r.Exponents[len(r.Exponents)-1].Of == "n" {
 			sweeps = 4
 		}
 		require.Len(t, r.Exponents, sweeps, r.Loss)

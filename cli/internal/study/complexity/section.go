@@ -42,7 +42,7 @@ func Verdicts(rs []Result) report.Verdicts {
 
 // Section shows results of Run(c).
 func Section(c Config, rs []Result) report.Section {
-	c = c.Filled()
+	c = c.WithDefaults()
 	centre := c.centre()
 	t := report.Table{
 		Title: "Exponents of seconds per step",

@@ -31,31 +31,31 @@ import (
 type Config struct {
 	Losses []string // spec texts of losses over all classes
 
-	// Compositions are texts of losses over sampled candidates. Where both lists are
-	// empty every registered loss and composition is measured, at its default.
-	Compositions []string
+	// Recipes are texts of losses over sampled candidates. Where both lists are
+	// empty every registered loss and recipe is measured, at its default.
+	Recipes []string
 
 	Classes int // K of dirichlet and zipf truths; 0: 5
 	Draws   int // truths of each family; 0: 10
 	Seed    uint64
 }
 
-// Filled returns c with the defaults written out.
-func (c Config) Filled() Config {
-	if len(c.Losses)+len(c.Compositions) == 0 {
-		c.Losses, c.Compositions = losses.Names(), Sampled()
+// WithDefaults returns c with the defaults written out.
+func (c Config) WithDefaults() Config {
+	if len(c.Losses)+len(c.Recipes) == 0 {
+		c.Losses, c.Recipes = losses.Names(), Sampled()
 	}
 	c.Classes = cmp.Or(c.Classes, 5)
 	c.Draws = cmp.Or(c.Draws, 10)
 	return c
 }
 
-// Sampled returns the names of the compositions over a sampler. Hierarchical ones
+// Sampled returns the names of the recipes over a sampler. Hierarchical ones
 // are not among them: their scores are not those of classes, and their leaf
 // probabilities can be any truth.
 func Sampled() []string {
 	var names []string
-	for _, c := range losses.Compositions() {
+	for _, c := range losses.Recipes() {
 		if head, _ := registry.CutSpec(c.Candidates); head == "sampled" {
 			names = append(names, c.Name)
 		}
@@ -73,14 +73,14 @@ const (
 
 // Validate reports all faults.
 func (c Config) Validate() error {
-	c = c.Filled()
+	c = c.WithDefaults()
 	var faults []error
 	for _, text := range c.Losses {
 		if _, err := losses.Parse(text); err != nil {
 			faults = append(faults, err)
 		}
 	}
-	for _, text := range c.Compositions {
+	for _, text := range c.Recipes {
 		if _, err := subjects(text); err != nil {
 			faults = append(faults, err)
 		}
@@ -134,25 +134,25 @@ func (t *Tally) add(u Tally) {
 
 // A Result is what was found of one loss.
 type Result struct {
-	Loss        string  `json:"loss"`
-	Composition bool    `json:"composition"`
-	Undecided   int     `json:"undecided"` // draws whose search did not reach a stationary point
-	Far         int     `json:"far"`       // decided draws whose risk falls towards infinity: the order is that within ±50
-	Scores      Tally   `json:"by_scores"`
-	Map         *Tally  `json:"by_map,omitempty"` // nil where the loss has no map
-	Families    []Tally `json:"families"`         // by scores, in the order of Families
-	Claims      []Claim `json:"claims"`
+	Loss      string  `json:"loss"`
+	Recipe    bool    `json:"recipe"`
+	Undecided int     `json:"undecided"` // draws whose search did not reach a stationary point
+	Far       int     `json:"far"`       // decided draws whose risk falls towards infinity: the order is that within ±50
+	Scores    Tally   `json:"by_scores"`
+	Map       *Tally  `json:"by_map,omitempty"` // nil where the loss has no map
+	Families  []Tally `json:"families"`         // by scores, in the order of Families
+	Claims    []Claim `json:"claims"`
 }
 
 // Run measures every loss, as many at a time as there are processors. Results
-// are in the order of c.Losses and then of c.Compositions, each of which has two,
+// are in the order of c.Losses and then of c.Recipes, each of which has two,
 // and do not depend on how many run at a time. If ctx ends, those that are done are
 // returned with its error.
 func Run(ctx context.Context, c Config) ([]Result, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	c = c.Filled()
+	c = c.WithDefaults()
 	truths := Truths(c.Seed, c.Classes, c.Draws)
 	var all []subject
 	for _, text := range c.Losses {
@@ -162,7 +162,7 @@ func Run(ctx context.Context, c Config) ([]Result, error) {
 		}
 		all = append(all, exact(b))
 	}
-	for _, text := range c.Compositions {
+	for _, text := range c.Recipes {
 		pair, err := subjects(text)
 		if err != nil {
 			return nil, err
@@ -189,7 +189,7 @@ func Run(ctx context.Context, c Config) ([]Result, error) {
 const stationary = 1e-6
 
 func measure(ctx context.Context, s subject, seed uint64, truths []Truth) (Result, error) {
-	res := Result{Loss: s.name, Composition: s.composition, Families: make([]Tally, len(Families()))}
+	res := Result{Loss: s.name, Recipe: s.recipe, Families: make([]Tally, len(Families()))}
 	if s.predict != nil {
 		res.Map = &Tally{}
 	}

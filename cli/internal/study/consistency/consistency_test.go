@@ -34,13 +34,13 @@ func TestDeclarations(t *testing.T) {
 	}
 }
 
-// TestCompositions holds the declared orders of compositions over a sampler,
+// TestCompositions holds the declared orders of recipes over a sampler,
 // under any proposal and under a uniform one, against the draws.
-func TestCompositions(t *testing.T) {
-	c := Config{Compositions: []string{"sampled-softmax", "nce", "neg", "bpr", "infonce", "gbce", "sampled-softmax:correction=importance"}, Draws: 4, Seed: 2}
+func TestRecipes(t *testing.T) {
+	c := Config{Recipes: []string{"sampled-softmax", "nce", "neg", "bpr", "infonce", "gbce", "sampled-softmax:correction=importance"}, Draws: 4, Seed: 2}
 	rs, err := Run(t.Context(), c)
 	require.NoError(t, err)
-	require.Len(t, rs, 2*len(c.Compositions))
+	require.Len(t, rs, 2*len(c.Recipes))
 	for i, r := range rs {
 		require.Zero(t, r.Undecided, r.Loss)
 		require.Nil(t, r.Map)
@@ -55,11 +55,11 @@ func TestCompositions(t *testing.T) {
 		require.Equal(t, Agrees, r.Claims[0].Outcome, "%s: %+v", r.Loss, r.Claims[0])
 	}
 	for _, text := range []string{"softmax", "hsm", "nope"} {
-		require.Error(t, Config{Compositions: []string{text}}.Validate(), text)
+		require.Error(t, Config{Recipes: []string{text}}.Validate(), text)
 	}
 }
 
-func bound(t *testing.T, text string) losses.Bound {
+func bound(t *testing.T, text string) losses.Loss {
 	t.Helper()
 	b, err := losses.Parse(text)
 	require.NoError(t, err)
@@ -191,7 +191,7 @@ func TestSection(t *testing.T) {
 	require.True(t, strings.Contains(rs[1].Claims[0].Example, "t = ("))
 }
 
-// TestLossFollowsTheDraws: the loss of a composition is that of the draws and the
+// TestLossFollowsTheDraws: the loss of a recipe is that of the draws and the
 // classes that the study has, not of those that the text has.
 func TestLossFollowsTheDraws(t *testing.T) {
 	truth := Truths(1, 6, 1)[0]
@@ -203,5 +203,5 @@ func TestLossFollowsTheDraws(t *testing.T) {
 		want := risk.NewSampled(bound(t, fmt.Sprintf("gbce:beta=%g", 1-0.75*(1-r))), truth.T, truth.Q, SampledDraws, graph.Uncorrected, false)
 		require.InDelta(t, want.Value(nil, z), both[0].risk(truth).Value(nil, z), 1e-12)
 	}
-	require.ErrorContains(t, Config{Compositions: []string{"bpr:weight=softmax"}}.Validate(), `no parameter "weight"`)
+	require.ErrorContains(t, Config{Recipes: []string{"bpr:weight=softmax"}}.Validate(), `no parameter "weight"`)
 }

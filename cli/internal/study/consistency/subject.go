@@ -12,18 +12,18 @@ import (
 
 // A subject is a risk to minimise, and what is declared of its minimisers.
 type subject struct {
-	name        string
-	composition bool
-	domain      losses.Domain
-	convex      bool
-	beta        func(k int) float64 // smoothness of the risk, or a bound
-	risk        func(t Truth) risk.Objective
-	predict     func(p, z []float64) bool // nil without a map
-	claims      func(res Result, o observed) []Claim
+	name    string
+	recipe  bool
+	domain  losses.Domain
+	convex  bool
+	beta    func(k int) float64 // smoothness of the risk, or a bound
+	risk    func(t Truth) risk.Objective
+	predict func(p, z []float64) bool // nil without a map
+	claims  func(res Result, o observed) []Claim
 }
 
 // exact is a loss over all classes.
-func exact(b losses.Bound) subject {
+func exact(b losses.Loss) subject {
 	th := b.Theory()
 	s := subject{
 		name: b.String(), domain: b.Spec.Domain, convex: th.Props.Has(losses.Convex), beta: th.Smoothness,
@@ -36,18 +36,18 @@ func exact(b losses.Bound) subject {
 	return s
 }
 
-// SampledDraws is the number of draws of compositions: the fewest that rows with
+// SampledDraws is the number of draws of recipes: the fewest that rows with
 // several draws have, where approximations are at their worst.
 const SampledDraws = 2
 
-// subjects are a composition under any q and under uniform q.
+// subjects are a recipe under any q and under uniform q.
 func subjects(text string) ([]subject, error) {
 	r, err := models.Resolve(text, "", 0)
 	if err != nil {
 		return nil, err
 	}
-	if r.Composition == nil {
-		return nil, fmt.Errorf("consistency: %s is no composition; the choices are %s", text, strings.Join(Sampled(), ", "))
+	if r.Recipe == nil {
+		return nil, fmt.Errorf("consistency: %s is no recipe; the choices are %s", text, strings.Join(Sampled(), ", "))
 	}
 	head := r.Head
 	if head.Spec.Name != "sampled" {
@@ -55,12 +55,12 @@ func subjects(text string) ([]subject, error) {
 	}
 	correction := map[string]graph.Correction{
 		"none": graph.Uncorrected, "logq": graph.CorrectLogQ, "importance": graph.CorrectImportance,
-	}[head.Values.Word("correction")]
-	drop := head.Values.Word("hits") == "drop"
+	}[head.Values.String("correction")]
+	drop := head.Values.String("hits") == "drop"
 	th := r.Loss.Theory()
 	one := func(name string, declared losses.Order, uniform bool) subject {
 		return subject{
-			name: name, composition: true, domain: r.Loss.Spec.Domain, convex: th.Props.Has(losses.Convex),
+			name: name, recipe: true, domain: r.Loss.Spec.Domain, convex: th.Props.Has(losses.Convex),
 			beta: func(int) float64 { return th.Smoothness(SampledDraws + 1) },
 			risk: func(t Truth) risk.Objective {
 				b, err := r.LossOf(len(t.T), SampledDraws)
@@ -85,7 +85,7 @@ func subjects(text string) ([]subject, error) {
 		}
 	}
 	return []subject{
-		one(text+", any q", r.Composition.Order, false),
-		one(text+", uniform q", r.Composition.OrderUniform, true),
+		one(text+", any q", r.Recipe.Order, false),
+		one(text+", uniform q", r.Recipe.OrderUniform, true),
 	}, nil
 }

@@ -11,7 +11,7 @@ import (
 
 // Section shows descents, hard labels and traces; each may be empty.
 func Section(c TabularConfig, ds []Descent, hs []Hard, traces []Trace) report.Section {
-	c = c.Filled()
+	c = c.WithDefaults()
 	blocks := []report.Block{report.Text(fmt.Sprintf(
 		"How fast is gradient descent under each loss? In the table of free scores the truth is Zipf(1) over C classes, scores start at 0, the step is 1/β with the declared smoothness β, and descent runs until the conditional risk is within %g of its minimum. Theory: the number of iterations follows the condition number at the minimiser, for α-entmax (t_max/t_min)^{2−α}: from hundreds for softmax (α = 1) to one step for sparsemax (α = 2) and the quadratic losses.", c.Excess))}
 	if len(ds) > 0 {

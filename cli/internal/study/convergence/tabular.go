@@ -42,8 +42,8 @@ func DefaultLosses() []string {
 	return texts
 }
 
-// Filled returns c with the defaults written out.
-func (c TabularConfig) Filled() TabularConfig {
+// WithDefaults returns c with the defaults written out.
+func (c TabularConfig) WithDefaults() TabularConfig {
 	if len(c.Losses) == 0 {
 		c.Losses = DefaultLosses()
 	}
@@ -65,7 +65,7 @@ const (
 
 // Validate reports all faults.
 func (c TabularConfig) Validate() error {
-	c = c.Filled()
+	c = c.WithDefaults()
 	var faults []error
 	for _, text := range c.Losses {
 		if _, err := losses.Parse(text); err != nil {
@@ -136,7 +136,7 @@ func Tabular(ctx context.Context, c TabularConfig) ([]Descent, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	c = c.Filled()
+	c = c.WithDefaults()
 	all := make([]Descent, len(c.Losses)*len(c.Classes))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(runtime.GOMAXPROCS(0))
@@ -156,7 +156,7 @@ func Tabular(ctx context.Context, c TabularConfig) ([]Descent, error) {
 	return all, nil
 }
 
-func descend(ctx context.Context, b losses.Bound, k int, c TabularConfig) (Descent, error) {
+func descend(ctx context.Context, b losses.Loss, k int, c TabularConfig) (Descent, error) {
 	th := b.Theory()
 	nan := report.Number(math.NaN())
 	beta := th.Smoothness(k)
@@ -304,7 +304,7 @@ func HardLabel(ctx context.Context, c TabularConfig) ([]Hard, error) {
 		return nil, err
 	}
 	var all []Hard
-	for _, text := range c.Filled().Losses {
+	for _, text := range c.WithDefaults().Losses {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -320,14 +320,14 @@ func HardLabel(ctx context.Context, c TabularConfig) ([]Hard, error) {
 	return all, nil
 }
 
-func hard(b losses.Bound, th losses.Theory, beta float64) Hard {
+func hard(b losses.Loss, th losses.Theory, beta float64) Hard {
 	h := Hard{Loss: b.String(), Zero: -1, Slope: report.Number(math.NaN()), Margin: report.Number(th.Margin), Support: th.Support.String()}
 	z, g := make([]float64, HardClasses), make([]float64, HardClasses)
 	target := losses.Target[float64]{Pos: []int32{0}, Weight: []float64{1}}
-	work := make([]float64, b.Rows.F64.WorkLen(HardClasses))
+	work := make([]float64, b.Analytic.F64.WorkLen(HardClasses))
 	var xs, ys []float64
 	for n := 1; n <= HardIterations; n++ {
-		b.Rows.F64.Row(g, z, target, work)
+		b.Analytic.F64.Eval(g, z, target, work)
 		var norm float64
 		for j := range z {
 			norm += g[j] * g[j]

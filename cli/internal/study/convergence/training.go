@@ -82,14 +82,14 @@ func Train(ctx context.Context, cfg train.Config, set *data.Dataset, texts []str
 // support returns the mean number of classes whose gradient entry is not 0, over
 // sampleRows users of the train set; NaN where the head does not score all
 // classes by one table.
-func support(t *train.Trained, set *data.Dataset, b losses.Bound) (float64, error) {
+func support(t *train.Trained, set *data.Dataset, b losses.Loss) (float64, error) {
 	if head, err := models.ParseHead(t.Config.Candidates); err != nil || head.Spec.Name != "all" {
 		return math.NaN(), err
 	}
 	var users []int32
 	for i := range sampleRows {
 		u := i * set.Users / sampleRows
-		if len(set.Train.Of(u)) > 0 && (len(users) == 0 || users[len(users)-1] != int32(u)) {
+		if len(set.Train.ItemsOf(u)) > 0 && (len(users) == 0 || users[len(users)-1] != int32(u)) {
 			users = append(users, int32(u))
 		}
 	}
@@ -107,16 +107,16 @@ func support(t *train.Trained, set *data.Dataset, b losses.Bound) (float64, erro
 	}
 	classes := set.Items
 	z, dz := make([]float32, classes), make([]float32, classes)
-	work := make([]float32, b.Rows.F32.WorkLen(classes))
+	work := make([]float32, b.Analytic.F32.WorkLen(classes))
 	count := 0
 	for i, u := range users {
 		scores(z, h[i*d:(i+1)*d], class)
-		pos := set.Train.Of(int(u))
+		pos := set.Train.ItemsOf(int(u))
 		weight := make([]float32, len(pos))
 		for j := range weight {
 			weight[j] = 1 / float32(len(pos))
 		}
-		b.Rows.F32.Row(dz, z, losses.Target[float32]{Pos: pos, Weight: weight}, work)
+		b.Analytic.F32.Eval(dz, z, losses.Target[float32]{Pos: pos, Weight: weight}, work)
 		for _, g := range dz {
 			if g != 0 {
 				count++

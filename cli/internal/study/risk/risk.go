@@ -20,7 +20,7 @@ type Risk struct {
 	Theory losses.Theory
 	Lo, Hi float64 // domain of the scores
 
-	row        losses.Row[float64]
+	row        losses.RowLoss[float64]
 	truth      []float64
 	pos        []int32
 	one        []float64
@@ -35,12 +35,12 @@ type Risk struct {
 // K. The constant makes Value's level arbitrary; differences are exact.
 //
 // What the loss's gradient holds constant (losses.Spec.Hold) is that of equal scores.
-func New(b losses.Bound, truth []float64) *Risk {
+func New(b losses.Loss, truth []float64) *Risk {
 	k := len(truth)
 	b = b.Held(make([]float64, k))
 	r := &Risk{
-		Theory: b.Theory(), row: b.Rows.F64, truth: truth,
-		pos: make([]int32, k), one: []float64{1}, dz: make([]float64, k), work: make([]float64, b.Rows.F64.WorkLen(k)),
+		Theory: b.Theory(), row: b.Analytic.F64, truth: truth,
+		pos: make([]int32, k), one: []float64{1}, dz: make([]float64, k), work: make([]float64, b.Analytic.F64.WorkLen(k)),
 	}
 	r.Lo, r.Hi = b.Spec.Domain.Bounds()
 	for i := range r.pos {
@@ -63,12 +63,12 @@ func (r *Risk) Value(g, z []float64) float64 {
 		if dz == nil {
 			dz = r.dz
 		}
-		return r.row.Row(dz, z, losses.Target[float64]{Pos: r.pos, Weight: r.truth}, r.work)
+		return r.row.Eval(dz, z, losses.Target[float64]{Pos: r.pos, Weight: r.truth}, r.work)
 	}
 	clear(g)
 	var sum float64
 	for y, ty := range r.truth {
-		sum += ty * r.row.Row(r.dz, z, losses.Target[float64]{Pos: r.pos[y : y+1], Weight: r.one}, r.work)
+		sum += ty * r.row.Eval(r.dz, z, losses.Target[float64]{Pos: r.pos[y : y+1], Weight: r.one}, r.work)
 		for j := range g {
 			g[j] += ty * r.dz[j]
 		}

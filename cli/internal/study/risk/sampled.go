@@ -19,7 +19,7 @@ import (
 type Sampled struct {
 	Lo, Hi float64 // domain of the scores
 
-	row        losses.Row[float64]
+	row        losses.RowLoss[float64]
 	unit       float64
 	truth, q   []float64
 	correction graph.Correction
@@ -35,12 +35,12 @@ type Sampled struct {
 // NewSampled returns that risk; truth and q are positive and sum to 1. It
 // enumerates binomial(K+n−1, n) multisets. What the loss's gradient holds constant is
 // that of equal scores.
-func NewSampled(b losses.Bound, truth, q []float64, n int, correction graph.Correction, drop bool) *Sampled {
+func NewSampled(b losses.Loss, truth, q []float64, n int, correction graph.Correction, drop bool) *Sampled {
 	b = b.Held(make([]float64, n+1))
 	s := &Sampled{
-		row: b.Rows.F64, unit: b.Unit(), truth: truth, q: q, correction: correction,
+		row: b.Analytic.F64, unit: b.Unit(), truth: truth, q: q, correction: correction,
 		drop: drop || correction == graph.CorrectImportance,
-		z:    make([]float64, n+1), dz: make([]float64, n+1), class: make([]int, n+1), work: make([]float64, b.Rows.F64.WorkLen(n+1)),
+		z:    make([]float64, n+1), dz: make([]float64, n+1), class: make([]int, n+1), work: make([]float64, b.Analytic.F64.WorkLen(n+1)),
 		label: losses.Target[float64]{Pos: []int32{0}, Weight: []float64{1}},
 	}
 	s.Lo, s.Hi = b.Spec.Domain.Bounds()
@@ -89,7 +89,7 @@ func (s *Sampled) Value(g, z []float64) float64 {
 			s.z[0], s.class[0] = z[y], y
 			s.correct(y, kept)
 			w := ty * s.chance[i]
-			sum += w * s.row.Row(s.dz[:kept+1], s.z[:kept+1], s.label, s.work)
+			sum += w * s.row.Eval(s.dz[:kept+1], s.z[:kept+1], s.label, s.work)
 			if g != nil {
 				for c, d := range s.dz[:kept+1] {
 					g[s.class[c]] += w * d

@@ -44,8 +44,8 @@ func DefaultLosses() []string {
 // gradient.
 func traced() []string { return []string{"softmax", "entmax", "sparsemax", "rg2", "bce"} }
 
-// Filled returns c with the defaults written out.
-func (c Config) Filled() Config {
+// WithDefaults returns c with the defaults written out.
+func (c Config) WithDefaults() Config {
 	if len(c.Losses) == 0 {
 		c.Losses = DefaultLosses()
 	}
@@ -58,7 +58,7 @@ func (c Config) Filled() Config {
 
 // Validate reports all faults that show without the data.
 func (c Config) Validate() error {
-	c = c.Filled()
+	c = c.WithDefaults()
 	var faults []error
 	if c.Budget < 10*time.Second {
 		faults = append(faults, fmt.Errorf("budget = %v is below 10s", c.Budget))
@@ -97,7 +97,7 @@ func Run(ctx context.Context, c Config, set *data.Dataset, tell func(Part)) (rep
 	if err := errors.Join(c.Validate(), set.Validate()); err != nil {
 		return report.Report{}, nil, err
 	}
-	c = c.Filled()
+	c = c.WithDefaults()
 	start := time.Now()
 	end := start.Add(time.Duration(float64(c.Budget) * (1 - reserve)))
 	parts := []part{

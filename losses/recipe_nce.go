@@ -6,7 +6,7 @@ import (
 )
 
 func init() {
-	RegisterComposition(Composition{
+	RegisterRecipe(Recipe{
 		Name:   "nce",
 		Doc:    "logistic regression of the positive against draws, every score less log(nq)",
 		Source: "Gutmann & Hyvärinen 2012, JMLR 13, 307-361; Mnih & Teh 2012, arXiv:1206.6426",

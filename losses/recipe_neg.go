@@ -3,7 +3,7 @@ package losses
 import "math"
 
 func init() {
-	RegisterComposition(Composition{
+	RegisterRecipe(Recipe{
 		Name:   "neg",
 		Doc:    "negative sampling: logistic regression of the positive against draws, uncorrected",
 		Source: "Mikolov et al. 2013, arXiv:1310.4546, eq. 4; the minimiser: Levy & Goldberg 2014",

@@ -1,7 +1,7 @@
 package losses
 
 func init() {
-	RegisterComposition(Composition{
+	RegisterRecipe(Recipe{
 		Name:   "adaptive-softmax",
 		Doc:    "adaptive softmax: a shortlist of frequent classes, clusters of rarer ones at smaller width",
 		Source: "Grave et al. 2017, arXiv:1609.04309",

@@ -1,7 +1,7 @@
 package losses
 
 func init() {
-	RegisterComposition(Composition{
+	RegisterRecipe(Recipe{
 		Name:   "class-softmax",
 		Doc:    "two-level softmax: a group of classes, then the class within it",
 		Source: "Goodman 2001, ICASSP",

@@ -9,17 +9,17 @@ import (
 	"github.com/fenchel-ml/fenchel/data"
 )
 
-// TestRecipes trains the documented recipes on MovieLens-1M and holds them to
+// TestQuality trains the documented settings on MovieLens-1M and holds them to
 // the recall and NDCG at 20 on valid that they must reach: about a minute on two
 // cores. Run it by
 //
-//	FENCHEL_RECIPES=1 go test -v -run TestRecipes ./train
+//	FENCHEL_QUALITY=1 go test -v -run TestQuality ./train
 //
 // with the data in ../shared/data/ml-1m beside the repository.
-func TestRecipes(t *testing.T) {
+func TestQuality(t *testing.T) {
 	const source = "../../shared/data/ml-1m"
-	if os.Getenv("FENCHEL_RECIPES") == "" {
-		t.Skip("trains for a minute; set FENCHEL_RECIPES=1")
+	if os.Getenv("FENCHEL_QUALITY") == "" {
+		t.Skip("trains for a minute; set FENCHEL_QUALITY=1")
 	}
 	if _, err := os.Stat(source); err != nil {
 		t.Skipf("no data: %v", err)

@@ -1,7 +1,7 @@
 package losses
 
 func init() {
-	RegisterComposition(Composition{
+	RegisterRecipe(Recipe{
 		Name:   "sl",
 		Doc:    "sampled softmax loss without the positive in its sum",
 		Source: "Wu et al. 2024, arXiv:2201.02327; the IR-Benchmark code",

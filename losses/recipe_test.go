@@ -13,7 +13,7 @@ import (
 	"github.com/fenchel-ml/fenchel/models"
 )
 
-// scheme reads what a composition's candidates say of corrections.
+// scheme reads what a recipe's candidates say of corrections.
 func scheme(candidates string) (c graph.Correction, drop bool) {
 	for part := range strings.SplitSeq(candidates, ",") {
 		switch part {
@@ -48,13 +48,13 @@ var (
 	skewedDraws = []float64{0.6, 0.3, 0.1}
 )
 
-// TestMinimisers holds each composition's Link to be stationary for its expected
+// TestMinimisers holds each recipe's Link to be stationary for its expected
 // loss, and its declared order against the Links of several t and q.
 func TestMinimisers(t *testing.T) {
 	truths := [][]float64{skewedTruth, {0.1, 0.2, 0.3, 0.4}, {0.55, 0.25, 0.15, 0.05}}
 	draws := [][]float64{skewedDraws, {0.4, 0.1, 0.2, 0.3}, {0.7, 0.1, 0.1, 0.1}}
 	linked := 0
-	for _, comp := range losses.Compositions() {
+	for _, comp := range losses.Recipes() {
 		r, err := models.Resolve(comp.Name, "", 0)
 		require.NoError(t, err)
 		if comp.Link == nil {
@@ -161,10 +161,10 @@ func TestPopularityReversesTheOrder(t *testing.T) {
 	}
 }
 
-// A composition's name is no loss: the error says what takes it.
-func TestParseOfAComposition(t *testing.T) {
+// A recipe's name is no loss: the error says what takes it.
+func TestParseOfARecipe(t *testing.T) {
 	_, err := losses.Parse("sampled-softmax:n=64")
-	require.ErrorContains(t, err, `"sampled-softmax" is a composition, a loss with candidates, which models.Resolve takes`)
+	require.ErrorContains(t, err, `"sampled-softmax" is a recipe, a loss with candidates, which models.Resolve takes`)
 	_, err = losses.Parse("sampled")
 	require.ErrorContains(t, err, `unknown loss "sampled"`)
 }

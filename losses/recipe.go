@@ -7,20 +7,20 @@ import (
 	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
-// A Composition is a well-known name for a loss together with the candidates
+// A Recipe is a well-known name for a loss together with the candidates
 // that it is meant for, such as sampled-softmax: softmax over a positive and the
 // draws of a sampler. Its spec text takes the parameters of both:
 // "sampled-softmax:tau=0.2,n=512,sampler=popularity,beta=0.5". models.Resolve reads
 // it: the parameters of candidates are declared there.
-type Composition struct {
-	Name   string // registry key; the name of a loss may be that of its composition too
+type Recipe struct {
+	Name   string // registry key; the name of a loss may be that of its recipe too
 	Doc    string // one line: what it is
 	Source string // paper and equation
 
 	Loss       string // text of the loss of one row
 	Candidates string // text of the head that chooses a row's candidates; see models.Resolve
 
-	// Params are of the composition itself. Bind returns the settings of the loss that
+	// Params are of the recipe itself. Bind returns the settings of the loss that
 	// follow from them, from the number of classes (0: not known yet) and from the
 	// rate of the head at hand: draws over the classes but the positive, at most 1; 1
 	// where all are candidates, 0 where the number of classes is not known. What the
@@ -43,12 +43,12 @@ type Composition struct {
 	Link func(v Values, t, q []float64, n int) []float64
 }
 
-var compositions = registry.NewRegistry[Composition]("losses", "composition")
+var recipes = registry.NewRegistry[Recipe]("losses", "recipe")
 
 // RegisterComposition adds c to the registry. It panics if c is incomplete, its
 // name or a parameter is malformed, or the name is taken: mistakes of the program
 // that its first run shows.
-func RegisterComposition(c Composition) {
+func RegisterRecipe(c Recipe) {
 	var fault error
 	switch {
 	case c.Doc == "" || c.Source == "" || c.Loss == "" || c.Candidates == "" || c.Minimiser == "":
@@ -56,19 +56,19 @@ func RegisterComposition(c Composition) {
 	case len(c.Params) > 0 && c.Bind == nil:
 		fault = errors.New("has Params that nothing reads")
 	}
-	compositions.Add(c.Name, c.Params, c, fault)
+	recipes.Add(c.Name, c.Params, c, fault)
 }
 
-// Compositions returns the registered compositions, sorted by name.
-func Compositions() []*Composition { return compositions.All() }
+// Recipes returns the registered recipes, sorted by name.
+func Recipes() []*Recipe { return recipes.All() }
 
-// LookupComposition returns the composition of that name; the error of an unknown
+// LookupComposition returns the recipe of that name; the error of an unknown
 // name lists the choices.
-func LookupComposition(name string) (*Composition, error) { return compositions.Lookup(name) }
+func LookupRecipe(name string) (*Recipe, error) { return recipes.Lookup(name) }
 
-// AllNames returns the names of the losses and compositions, sorted.
+// AllNames returns the names of the losses and recipes, sorted.
 func AllNames() []string {
-	names := append(Names(), compositions.Names()...)
+	names := append(Names(), recipes.Names()...)
 	slices.Sort(names)
 	return slices.Compact(names)
 }

@@ -1,7 +1,7 @@
 package losses
 
 func init() {
-	RegisterComposition(Composition{
+	RegisterRecipe(Recipe{
 		Name:   "infonce",
 		Doc:    "softmax over the positive and draws, uncorrected",
 		Source: "van den Oord, Li & Vinyals 2018, arXiv:1807.03748, eq. 4",

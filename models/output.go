@@ -10,9 +10,9 @@ import (
 	"github.com/fenchel-ml/fenchel/losses"
 )
 
-// A site is what the sides of all heads share: the graph they are attached to, targets
+// An output is what all attached heads share: the graph they are attached to, targets
 // and the loss.
-type site[T graph.Float] struct {
+type output[T graph.Float] struct {
 	*Graph
 	b *graph.Builder[T]
 
@@ -23,21 +23,21 @@ type site[T graph.Float] struct {
 }
 
 // attach calls the function for the precision of g.
-func attach(g *Graph, f32 func(site[float32]) (Side, error), f64 func(site[float64]) (Side, error)) (Side, error) {
+func attach(g *Graph, f32 func(output[float32]) (Attached, error), f64 func(output[float64]) (Attached, error)) (Attached, error) {
 	switch l := g.leaves.(type) {
 	case leavesOf[float32]:
-		return f32(site[float32]{Graph: g, b: l.b})
+		return f32(output[float32]{Graph: g, b: l.b})
 	case leavesOf[float64]:
-		return f64(site[float64]{Graph: g, b: l.b})
+		return f64(output[float64]{Graph: g, b: l.b})
 	}
 	return nil, fmt.Errorf("models: a graph of %T", g.leaves)
 }
 
-func (s *site[T]) Loss() *gorgonia.Node    { return s.loss }
-func (s *site[T]) Targets() *graph.Targets { return s.targets }
+func (s *output[T]) Loss() *gorgonia.Node    { return s.loss }
+func (s *output[T]) Targets() *graph.Targets { return s.targets }
 
 // setTargets gives the rows of the batch their classes.
-func (s *site[T]) setTargets(batch *data.Batch) error {
+func (s *output[T]) setTargets(batch *data.Batch) error {
 	s.data.Reset()
 	for i := range batch.Rows {
 		lo, hi := batch.Targets.Ptr[i], batch.Targets.Ptr[i+1]
@@ -52,14 +52,14 @@ func (s *site[T]) setTargets(batch *data.Batch) error {
 	return nil
 }
 
-// Moved implements Side.
-func (s *site[T]) Moved(*graph.Program[float32]) {}
+// Moved implements Attached.
+func (s *output[T]) Moved(*graph.Program[float32]) {}
 
-func (s *site[T]) Past() []Slot { return nil }
+func (s *output[T]) State() []Slot { return nil }
 
-func (s *site[T]) Resume(past []Slot) error {
-	if len(past) > 0 {
-		return fmt.Errorf("models: %s and %d more to resume from, of a head that keeps nothing of earlier steps", past[0].Name, len(past)-1)
+func (s *output[T]) SetState(state []Slot) error {
+	if len(state) > 0 {
+		return fmt.Errorf("models: %s and %d more as the state of a head that keeps nothing of earlier steps", state[0].Name, len(state)-1)
 	}
 	return nil
 }
@@ -98,7 +98,7 @@ func counts(set *data.Dataset) []float64 {
 // decide stores in p the probabilities of a decision among candidates with
 // scores z: the prediction map of l, normalised, where what is negative counts as
 // 0; softmax where l has no map or gives nobody anything.
-func decide(l losses.Bound, p, z []float64) {
+func decide(l losses.Loss, p, z []float64) {
 	if l.Spec != nil && l.Predict(p, z) {
 		var sum float64
 		for j, v := range p {
@@ -115,7 +115,7 @@ func decide(l losses.Bound, p, z []float64) {
 	softmax.Predict(p, z)
 }
 
-var softmax = func() losses.Bound {
+var softmax = func() losses.Loss {
 	b, err := losses.Parse("softmax")
 	if err != nil {
 		panic("models: " + err.Error())

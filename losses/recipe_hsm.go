@@ -1,7 +1,7 @@
 package losses
 
 func init() {
-	RegisterComposition(Composition{
+	RegisterRecipe(Recipe{
 		Name:   "hsm",
 		Doc:    "hierarchical softmax: the product of the decisions on the path to the class; kind=huffman, balanced or a registered tree",
 		Source: "Morin & Bengio 2005, AISTATS; Mikolov et al. 2013, arXiv:1310.4546, §2.1",

@@ -1,7 +1,7 @@
 package losses
 
 func init() {
-	RegisterComposition(Composition{
+	RegisterRecipe(Recipe{
 		Name:   "bsl",
 		Doc:    "bilateral softmax loss over the positive and draws",
 		Source: "Wu et al. 2024, arXiv:2312.12882",

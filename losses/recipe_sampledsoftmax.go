@@ -1,7 +1,7 @@
 package losses
 
 func init() {
-	RegisterComposition(Composition{
+	RegisterRecipe(Recipe{
 		Name:   "sampled-softmax",
 		Doc:    "softmax over the positive and draws, every score less log q, hits kept: ranking NCE",
 		Source: "Bengio & Senécal 2008, IEEE TNN 19(4); as ranking NCE: Ma & Collins 2018, arXiv:1809.01812, §3",

@@ -11,15 +11,15 @@ import (
 )
 
 // copyOf returns slots with data of their own, as a file has.
-func copyOf(past []sampler.Slot) []sampler.Slot {
-	past = slices.Clone(past)
-	for i, p := range past {
+func copyOf(state []sampler.Slot) []sampler.Slot {
+	state = slices.Clone(state)
+	for i, p := range state {
 		from := reflect.ValueOf(p.Data)
 		to := reflect.MakeSlice(from.Type(), from.Len(), from.Len())
 		reflect.Copy(to, from)
-		past[i].Data = to.Interface()
+		state[i].Data = to.Interface()
 	}
-	return past
+	return state
 }
 
 // steps runs the steps [from, to) of a fixed course of batches and class tables, and
@@ -44,10 +44,10 @@ func (p *problem) steps(t *testing.T, from, to int) (ids [][]int32, logQ, pos []
 	return ids, logQ, pos
 }
 
-// TestResume: what Past returned at any step makes a fresh sampler go on to the same
-// bits. Both ways: where there is a past, a sampler without it goes on otherwise.
+// TestResume: what State returned at any step makes a fresh sampler go on to the same
+// bits. Both ways: where there is a state, a sampler without it goes on otherwise.
 func TestResume(t *testing.T) {
-	probes(t, func(t *testing.T, b sampler.Bound) {
+	probes(t, func(t *testing.T, b sampler.Choice) {
 		fresh := func() *problem {
 			p := newProblem(t, b, 300, 8, 16, 8)
 			s, err := b.New(p.Config)
@@ -58,9 +58,9 @@ func TestResume(t *testing.T) {
 		for _, at := range []int{0, 1, 8} { // before the first step, and where no refresh is due
 			p, q := fresh(), fresh()
 			p.steps(t, 0, at)
-			past := copyOf(p.Past())
+			state := copyOf(p.State())
 			ids, logQ, pos := p.steps(t, at, at+10)
-			require.NoError(t, q.Resume(past))
+			require.NoError(t, q.SetState(state))
 			gotIDs, gotLogQ, gotPos := q.steps(t, at, at+10)
 			require.Equal(t, ids, gotIDs)
 			require.Equal(t, logQ, gotLogQ)
@@ -69,41 +69,41 @@ func TestResume(t *testing.T) {
 				continue
 			}
 			_, logQ, _ = fresh().steps(t, at, at+10)
-			require.Equal(t, len(past) > 0, !reflect.DeepEqual(logQ, gotLogQ), "the past matters")
+			require.Equal(t, len(state) > 0, !reflect.DeepEqual(logQ, gotLogQ), "the state matters")
 		}
 	})
 }
 
-// TestBadPast: a past that is not the sampler's is an error that names it.
-func TestBadPast(t *testing.T) {
-	probes(t, func(t *testing.T, b sampler.Bound) {
+// TestBadState: a state that is not the sampler's is an error that names it.
+func TestBadState(t *testing.T) {
+	probes(t, func(t *testing.T, b sampler.Choice) {
 		p := newProblem(t, b, 300, 8, 16, 8)
 		p.steps(t, 0, 3)
-		require.ErrorContains(t, p.Resume([]sampler.Slot{{Name: "x", Data: []int32{1}}}), "sampler: "+b.String()+": its past is ")
-		past := p.Past()
-		if len(past) == 0 {
-			require.ErrorContains(t, p.Resume([]sampler.Slot{{Name: "x", Data: []int32{1}}}), "nothing, not x []int32")
+		require.ErrorContains(t, p.SetState([]sampler.Slot{{Name: "x", Data: []int32{1}}}), "sampler: "+b.String()+": its state is ")
+		state := p.State()
+		if len(state) == 0 {
+			require.ErrorContains(t, p.SetState([]sampler.Slot{{Name: "x", Data: []int32{1}}}), "nothing, not x []int32")
 			return
 		}
-		require.ErrorContains(t, p.Resume(nil), past[0].Name)
-		for i, s := range past {
-			wrong := copyOf(past)
+		require.ErrorContains(t, p.SetState(nil), state[0].Name)
+		for i, s := range state {
+			wrong := copyOf(state)
 			wrong[i].Name += "s"
-			require.ErrorContains(t, p.Resume(wrong), s.Name+"s ")
-			wrong = copyOf(past)
+			require.ErrorContains(t, p.SetState(wrong), s.Name+"s ")
+			wrong = copyOf(state)
 			wrong[i].Data = []string{}
-			require.ErrorContains(t, p.Resume(wrong), "[]string")
-			wrong = copyOf(past)
+			require.ErrorContains(t, p.SetState(wrong), "[]string")
+			wrong = copyOf(state)
 			wrong[i].Data = reflect.AppendSlice(reflect.ValueOf(s.Data), reflect.ValueOf(s.Data)).Interface()
-			require.ErrorContains(t, p.Resume(wrong), " entries, want ")
+			require.ErrorContains(t, p.SetState(wrong), " entries, want ")
 			if codes, ok := s.Data.([]int32); ok {
 				for _, code := range []int32{-1, 1 << 20} {
-					wrong = copyOf(past)
+					wrong = copyOf(state)
 					wrong[i].Data.([]int32)[len(codes)-1] = code
-					require.ErrorContains(t, p.Resume(wrong), "class 299 has codes ")
+					require.ErrorContains(t, p.SetState(wrong), "class 299 has codes ")
 				}
 			}
 		}
-		require.NoError(t, p.Resume(past))
+		require.NoError(t, p.SetState(state))
 	})
 }

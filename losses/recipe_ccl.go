@@ -1,7 +1,7 @@
 package losses
 
 func init() {
-	RegisterComposition(Composition{
+	RegisterRecipe(Recipe{
 		Name:   "ccl",
 		Doc:    "cosine contrastive loss of the positive and n draws",
 		Source: "Mao et al. 2021, arXiv:2109.12613",

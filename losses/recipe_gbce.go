@@ -6,7 +6,7 @@ import (
 )
 
 func init() {
-	RegisterComposition(Composition{
+	RegisterRecipe(Recipe{
 		Name:   "gbce",
 		Doc:    "generalised binary cross-entropy of the positive and n draws, calibrated by t",
 		Source: "Petrov & Macdonald 2023, arXiv:2308.07192, eq. 8 and 9",

@@ -1,7 +1,7 @@
 package losses
 
 func init() {
-	RegisterComposition(Composition{
+	RegisterRecipe(Recipe{
 		Name:   "psl",
 		Doc:    "pairwise softmax loss over the positive and draws",
 		Source: "Yang et al. 2024, arXiv:2411.00163",

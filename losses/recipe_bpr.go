@@ -1,7 +1,7 @@
 package losses
 
 func init() {
-	RegisterComposition(Composition{
+	RegisterRecipe(Recipe{
 		Name:   "bpr",
 		Doc:    "the logistic loss of n draws against the positive, averaged",
 		Source: "Rendle et al. 2009, arXiv:1205.2618",

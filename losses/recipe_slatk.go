@@ -1,7 +1,7 @@
 package losses
 
 func init() {
-	RegisterComposition(Composition{
+	RegisterRecipe(Recipe{
 		Name:   "sl-at-k",
 		Doc:    "softmax loss for the top K over the positive and draws",
 		Source: "Yang et al. 2025, KDD (SL@K); the IR-Benchmark code",
