@@ -10,7 +10,6 @@ import (
 	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/losses"
-	"github.com/fenchel-ml/fenchel/models/sampler"
 )
 
 // A Head is how classes meet encodings: it scores candidate classes for a loss in
@@ -64,12 +63,9 @@ type Attached interface {
 	// the same order every time, and is empty where there is nothing of the kind.
 	// SetState puts it back in another process; the slices are its own from then on,
 	// and the error names what does not fit.
-	State() []Slot
-	SetState(state []Slot) error
+	State() []graph.Array
+	SetState(state []graph.Array) error
 }
-
-// A Slot is a named part of what an attached head keeps of earlier steps.
-type Slot = sampler.Slot
 
 // A Ranker ranks all classes. It may read the weights where they are: they must not
 // change while it is in use. It uses all processors itself and is not safe for

@@ -293,19 +293,19 @@ func (s *attachedSampled[T]) Moved(p *graph.Program[float32]) {
 
 // State returns the sampler's state and, where there are any, the class vectors that it
 // sees in place of a table's.
-func (s *attachedSampled[T]) State() []Slot {
+func (s *attachedSampled[T]) State() []graph.Array {
 	state := s.head.sampler.State()
 	if s.unit != nil {
 		n := 0
 		if s.fresh {
 			n = len(s.unit)
 		}
-		state = append(state, Slot{Name: "unit", Data: s.unit[:n]})
+		state = append(state, graph.Vector("unit", s.unit[:n]))
 	}
 	return state
 }
 
-func (s *attachedSampled[T]) SetState(state []Slot) error {
+func (s *attachedSampled[T]) SetState(state []graph.Array) error {
 	if s.unit != nil {
 		last := len(state) - 1
 		if last < 0 || state[last].Name != "unit" {

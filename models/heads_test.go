@@ -433,7 +433,7 @@ func TestState(t *testing.T) {
 		state := attached.State()
 		require.NoError(t, attached.SetState(state), "of a run that has done no step")
 		require.NoError(t, attached.Set(0, testBatch))
-		for _, state := range [][]Slot{state, attached.State()} {
+		for _, state := range [][]graph.Array{state, attached.State()} {
 			var got []string
 			for _, s := range state {
 				got = append(got, s.Name)
@@ -442,7 +442,7 @@ func TestState(t *testing.T) {
 		}
 		state = attached.State()
 		require.NoError(t, attached.SetState(state))
-		require.ErrorContains(t, attached.SetState(append([]Slot{{Name: "x", Data: []float32{1}}}, state...)), "x", scheme)
+		require.ErrorContains(t, attached.SetState(append([]graph.Array{{Name: "x", Data: []float32{1}}}, state...)), "x", scheme)
 		if names != nil {
 			require.ErrorContains(t, attached.SetState(state[:len(state)-1]), "state", scheme)
 		}

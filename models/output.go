@@ -55,9 +55,9 @@ func (s *output[T]) setTargets(batch *data.Batch) error {
 // Moved implements Attached.
 func (s *output[T]) Moved(*graph.Program[float32]) {}
 
-func (s *output[T]) State() []Slot { return nil }
+func (s *output[T]) State() []graph.Array { return nil }
 
-func (s *output[T]) SetState(state []Slot) error {
+func (s *output[T]) SetState(state []graph.Array) error {
 	if len(state) > 0 {
 		return fmt.Errorf("models: %s and %d more as the state of a head that keeps nothing of earlier steps", state[0].Name, len(state)-1)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/internal/lock"
 	"github.com/fenchel-ml/fenchel/train/weights"
 )
@@ -289,7 +290,7 @@ func TestForeignWeights(t *testing.T) {
 	}
 	require.NoError(t, err)
 	require.NoError(t, f.Close())
-	require.NoError(t, weights.Write(filepath.Join(done, WeightsFile), weightsMeta{Config: "nonsense: 1\n", Split: set.Hash()}, []weights.Array{table}))
+	require.NoError(t, weights.Write(filepath.Join(done, WeightsFile), weightsMeta{Config: "nonsense: 1\n", Split: set.Hash()}, []graph.Array{table}))
 	_, err = Open(done, set)
 	require.ErrorContains(t, err, `its own configuration: config: line 1: unknown key "nonsense"`)
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/internal/fs"
 	"github.com/fenchel-ml/fenchel/internal/kernel"
 	"github.com/fenchel-ml/fenchel/internal/lock"
@@ -247,7 +248,7 @@ func (r *run) openFolder() error {
 			return err
 		}
 	}
-	var varying []weights.Array
+	var varying []graph.Array
 	for _, name := range f.Names() {
 		if !strings.HasPrefix(name, varyingPrefix) {
 			continue
@@ -280,11 +281,11 @@ func difference(a, b Config, atA, atB string) string {
 }
 
 // fixed returns what a checkpoint holds beside solver.varying, not copied.
-func (r *run) fixed() []weights.Array {
+func (r *run) fixed() []graph.Array {
 	tables := r.trained.Tables()
 	all := tableArrays("table/", tables)
 	for i, t := range tables {
-		all = append(all, weights.Array{Name: "kept/" + t.Name, Shape: []int{t.Rows, t.Dim}, Data: r.kept[i]})
+		all = append(all, graph.Array{Name: "kept/" + t.Name, Shape: []int{t.Rows, t.Dim}, Data: r.kept[i]})
 	}
 	for _, a := range r.solver.fixed() {
 		a.Name = "fixed/" + a.Name
@@ -407,7 +408,7 @@ func Open(dir string, set *data.Dataset) (*Trained, error) {
 	}
 	arrays := tableArrays("", t.Tables())
 	for _, name := range f.Names() {
-		if !slices.ContainsFunc(arrays, func(a weights.Array) bool { return a.Name == name }) {
+		if !slices.ContainsFunc(arrays, func(a graph.Array) bool { return a.Name == name }) {
 			return nil, fmt.Errorf("train: %s holds table %q, which the configuration does not make", dir, name)
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/internal/kernel"
 	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/models"
@@ -417,7 +418,7 @@ func TestCheckpointVersion(t *testing.T) {
 		defer f.Close()
 		var m checkpointMeta
 		require.NoError(t, f.Meta(&m))
-		var arrays []weights.Array
+		var arrays []graph.Array
 		for _, name := range f.Names() {
 			a, err := f.Load(name)
 			require.NoError(t, err)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/train/weights"
 )
 
@@ -39,8 +40,8 @@ func saveSet(path string, d *data.Dataset) error {
 		Name: d.Name, Format: d.Format, Users: d.Users, Items: d.Items, TimeDecimals: d.TimeDecimals,
 		Filter: d.Filter, Split: d.Split, Given: d.Given, Notes: d.Notes, Made: d.Made,
 	}
-	var all []weights.Array
-	add := func(name string, x any) { all = append(all, weights.Vector(name, x)) }
+	var all []graph.Array
+	add := func(name string, x any) { all = append(all, graph.Vector(name, x)) }
 	for _, part := range d.Parts() {
 		add(part.Name+".ptr", wideInts(part.Ptr()))
 		add(part.Name+".item", part.Item())
@@ -84,7 +85,7 @@ func saveSet(path string, d *data.Dataset) error {
 			}
 		}
 	}
-	slices.SortFunc(all, func(a, b weights.Array) int { return strings.Compare(a.Name, b.Name) }) // maps have no order
+	slices.SortFunc(all, func(a, b graph.Array) int { return strings.Compare(a.Name, b.Name) }) // maps have no order
 	return wrap(weights.Write(path, m, all))
 }
 

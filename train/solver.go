@@ -7,8 +7,8 @@ import (
 	"slices"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/internal/registry"
-	"github.com/fenchel-ml/fenchel/train/weights"
 )
 
 // A SolverSpec describes a way to train: what one step of the loop does.
@@ -42,10 +42,10 @@ type solver interface {
 	// whose arrays may change their lengths from step to step but not their names;
 	// setState tells the solver that fixed were written into, and what counts and
 	// varying were saved.
-	fixed() []weights.Array
+	fixed() []graph.Array
 	counts() []float64
-	varying() []weights.Array
-	setState(counts []float64, varying []weights.Array) error
+	varying() []graph.Array
+	setState(counts []float64, varying []graph.Array) error
 
 	close() error
 }

@@ -7,11 +7,11 @@ import (
 	"runtime"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/train/als"
-	"github.com/fenchel-ml/fenchel/train/weights"
 )
 
 // regParams are the parameters of both solvers; see package als.
@@ -159,18 +159,18 @@ func (a *alsSolver) step(ctx context.Context, _, _ int) (outcome, error) {
 	return outcome{loss: value, weight: 1}, nil
 }
 
-func (a *alsSolver) fixed() []weights.Array {
-	return []weights.Array{
-		weights.Vector("als/user", a.User),
-		weights.Vector("als/class", a.Class),
+func (a *alsSolver) fixed() []graph.Array {
+	return []graph.Array{
+		graph.Vector("als/user", a.User),
+		graph.Vector("als/class", a.Class),
 	}
 }
 
 func (a *alsSolver) counts() []float64 { return []float64{a.Value()} }
 
-func (a *alsSolver) varying() []weights.Array { return nil }
+func (a *alsSolver) varying() []graph.Array { return nil }
 
-func (a *alsSolver) setState(counts []float64, varying []weights.Array) error {
+func (a *alsSolver) setState(counts []float64, varying []graph.Array) error {
 	if len(counts) != 1 || len(varying) != 0 {
 		return fmt.Errorf("train: %d numbers and %d arrays for the state of als, want 1 and 0", len(counts), len(varying))
 	}

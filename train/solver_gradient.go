@@ -14,7 +14,6 @@ import (
 	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/train/optim"
-	"github.com/fenchel-ml/fenchel/train/weights"
 )
 
 func init() {
@@ -240,10 +239,11 @@ func (g *gradient) updater(t *models.Table) graph.Updater[float32] {
 	panic("train: a gradient for a table that Tables does not list")
 }
 
-func (g *gradient) fixed() (all []weights.Array) {
+func (g *gradient) fixed() (all []graph.Array) {
 	for _, u := range g.updaters {
-		for _, s := range u.State() {
-			all = append(all, weights.Vector(u.Table().Name+"/"+s.Name, s.Data))
+		for _, a := range u.State() {
+			a.Name = u.Table().Name + "/" + a.Name
+			all = append(all, a)
 		}
 	}
 	return all
@@ -256,25 +256,16 @@ func (g *gradient) counts() (all []float64) {
 	return all
 }
 
-func (g *gradient) varying() (all []weights.Array) {
-	for _, s := range g.attached.State() {
-		all = append(all, weights.Vector(s.Name, s.Data))
-	}
-	return all
-}
+func (g *gradient) varying() []graph.Array { return g.attached.State() }
 
-func (g *gradient) setState(counts []float64, varying []weights.Array) error {
+func (g *gradient) setState(counts []float64, varying []graph.Array) error {
 	if len(counts) != len(g.updaters) {
 		return fmt.Errorf("train: %d step counts for %d tables", len(counts), len(g.updaters))
 	}
 	for i, u := range g.updaters {
 		u.SetSteps(int64(counts[i]))
 	}
-	slots := make([]models.Slot, len(varying))
-	for i, a := range varying {
-		slots[i] = models.Slot{Name: a.Name, Data: a.Data}
-	}
-	return g.attached.SetState(slots)
+	return g.attached.SetState(varying)
 }
 
 func (g *gradient) close() error {

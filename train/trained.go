@@ -5,9 +5,9 @@ import (
 	"fmt"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/models"
-	"github.com/fenchel-ml/fenchel/train/weights"
 )
 
 // Trained is a Recommender and the configuration that made it.
@@ -107,9 +107,9 @@ func (t *Trained) fits(set *data.Dataset) error {
 	return nil
 }
 
-func tableArrays(prefix string, tables []*models.Table) (all []weights.Array) {
+func tableArrays(prefix string, tables []*models.Table) (all []graph.Array) {
 	for _, t := range tables {
-		all = append(all, weights.Array{Name: prefix + t.Name, Shape: []int{t.Rows, t.Dim}, Data: t.Data})
+		all = append(all, graph.Array{Name: prefix + t.Name, Shape: []int{t.Rows, t.Dim}, Data: t.Data})
 	}
 	return all
 }

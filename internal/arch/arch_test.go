@@ -31,7 +31,7 @@ var allowed = map[string]string{
 
 	"data":           "internal/fs internal/registry",
 	"models":         "data graph internal/kernel internal/registry losses models/sampler models/tree",
-	"models/sampler": "internal/registry",
+	"models/sampler": "graph internal/registry",
 	"models/tree":    "internal/registry",
 
 	"train":             "data graph internal/fs internal/kernel internal/lock internal/registry losses models train/als train/metric train/optim train/weights",
@@ -39,7 +39,7 @@ var allowed = map[string]string{
 	"train/metric":      "internal/registry",
 	"train/optim":       "graph internal/kernel internal/registry",
 	"train/tensorboard": "train train/optim",
-	"train/weights":     "internal/fs",
+	"train/weights":     "graph internal/fs",
 }
 
 // The rooms at the end of the flow, by prefix. Nothing outside a room imports

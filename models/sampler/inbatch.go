@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
@@ -132,15 +133,15 @@ func (f *frequency) Observe(positives []int32) {
 
 // State implements Stateful: the positives observed, the gaps, where they ended and
 // how many there were.
-func (f *frequency) State() []Slot {
+func (f *frequency) State() []graph.Array {
 	if !f.stream {
 		return nil
 	}
-	return []Slot{{"clock", f.clock}, {"gap", f.gap}, {"last", f.last}, {"seen", f.seen}}
+	return []graph.Array{graph.Vector("clock", f.clock), graph.Vector("gap", f.gap), graph.Vector("last", f.last), graph.Vector("seen", f.seen)}
 }
 
 // SetState implements Stateful.
-func (f *frequency) SetState(state []Slot) (err error) {
+func (f *frequency) SetState(state []graph.Array) (err error) {
 	if !f.stream {
 		return nil
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+
+	"github.com/fenchel-ml/fenchel/graph"
 )
 
 // A kernel is a non-negative similarity of a row and a class that is close to an
@@ -90,10 +92,10 @@ func (t *kernelTree) Refresh(W []float32) error {
 }
 
 // State implements Stateful: the sums.
-func (t *kernelTree) State() []Slot { return []Slot{{"sum", t.sum}} }
+func (t *kernelTree) State() []graph.Array { return []graph.Array{graph.Vector("sum", t.sum)} }
 
 // SetState implements Stateful.
-func (t *kernelTree) SetState(state []Slot) error {
+func (t *kernelTree) SetState(state []graph.Array) error {
 	t.sum = nil
 	if len(state[0].Data.([]float32)) == 0 { // never refreshed
 		return nil

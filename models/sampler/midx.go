@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/bits"
 
+	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
@@ -114,10 +115,12 @@ func (m *midx) width1() int {
 }
 
 // State implements Stateful: the codebooks and the codes, which the cells follow from.
-func (m *midx) State() []Slot { return []Slot{{"c1", m.c1}, {"c2", m.c2}, {"a", m.a}, {"b", m.b}} }
+func (m *midx) State() []graph.Array {
+	return []graph.Array{graph.Vector("c1", m.c1), graph.Vector("c2", m.c2), graph.Vector("a", m.a), graph.Vector("b", m.b)}
+}
 
 // SetState implements Stateful.
-func (m *midx) SetState(state []Slot) error {
+func (m *midx) SetState(state []graph.Array) error {
 	if len(state[2].Data.([]int32)) == 0 { // never refreshed
 		m.c1, m.c2, m.a, m.b = nil, nil, nil, nil
 		return nil

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"github.com/fenchel-ml/fenchel/graph"
 )
 
 // A Proposal is a distribution q(·|h) over the classes 0 … C−1: what a
@@ -58,25 +60,19 @@ type RowState struct {
 	Ops int64
 }
 
-// A Slot is a named part of what a sampler keeps of earlier steps.
-type Slot struct {
-	Name string
-	Data any // []float32, []float64, []int32 or []int64
-}
-
 // Stateful is what keeps something of earlier steps that its draws depend on: an Observer
 // or a Refresher. A checkpoint saves it beside the weights, so that a resumed run
 // draws what an uninterrupted one does.
 type Stateful interface {
 	// State returns what is kept, not copied, by the same names in the same order
-	// every time. Data is empty where there is none yet.
-	State() []Slot
+	// every time. Data is empty where there is nothing yet.
+	State() []graph.Array
 
 	// SetState puts back what State returned, in another process, of the same
 	// distribution at the same settings; the slices are the receiver's from then on.
-	// The slots have State's names and types in its order. The error is of a length or
+	// The arrays have State's names and types in its order. The error is of a length or
 	// a value that cannot be; the receiver is then undefined.
-	SetState(state []Slot) error
+	SetState(state []graph.Array) error
 }
 
 // An Observer learns from the batches that pass.
@@ -421,7 +417,7 @@ func (s *Sampler) Refresh(step uint64, W []float32) (bool, error) {
 // State returns what the sampler keeps of earlier steps beside the class table, not
 // copied; see [Stateful]. Names begin with the sampler's. It is empty where draws
 // depend on the batch and the table of the moment alone.
-func (s *Sampler) State() []Slot {
+func (s *Sampler) State() []graph.Array {
 	if s.stateful == nil {
 		return nil
 	}
@@ -435,9 +431,9 @@ func (s *Sampler) State() []Slot {
 // SetState puts back what State returned of a sampler with the same Choice and Config:
 // from then on this one draws as that one would have. The slices are the sampler's
 // from then on. The error names what does not fit; the sampler is then undefined.
-func (s *Sampler) SetState(state []Slot) error {
+func (s *Sampler) SetState(state []graph.Array) error {
 	want := s.State()
-	if !slices.EqualFunc(state, want, func(a, b Slot) bool {
+	if !slices.EqualFunc(state, want, func(a, b graph.Array) bool {
 		return a.Name == b.Name && reflect.TypeOf(a.Data) == reflect.TypeOf(b.Data)
 	}) {
 		return s.errorf("its state is %s, not %s", describe(want), describe(state))
@@ -452,12 +448,12 @@ func (s *Sampler) SetState(state []Slot) error {
 	if err := s.stateful.SetState(state); err != nil {
 		return s.errorf("its state: %w", err)
 	}
-	s.built = s.refresher != nil && slices.ContainsFunc(s.stateful.State(), func(p Slot) bool { return reflect.ValueOf(p.Data).Len() > 0 })
+	s.built = s.refresher != nil && slices.ContainsFunc(s.stateful.State(), func(p graph.Array) bool { return reflect.ValueOf(p.Data).Len() > 0 })
 	return nil
 }
 
-// describe names slots with their types.
-func describe(state []Slot) string {
+// describe names arrays with their types.
+func describe(state []graph.Array) string {
 	if len(state) == 0 {
 		return "nothing"
 	}
@@ -468,11 +464,11 @@ func describe(state []Slot) string {
 	return strings.Join(parts, ", ")
 }
 
-// entries returns the data of a slot that must have n entries.
-func entries[T float32 | float64 | int32 | int64](s Slot, n int) ([]T, error) {
-	x := s.Data.([]T) // Sampler.SetState has held the types against State's
+// entries returns the data of an array that must have n entries.
+func entries[T float32 | float64 | int32 | int64](a graph.Array, n int) ([]T, error) {
+	x := a.Data.([]T) // Sampler.SetState has held the types against State's
 	if len(x) != n {
-		return nil, fmt.Errorf("%s has %d entries, want %d", s.Name, len(x), n)
+		return nil, fmt.Errorf("%s has %d entries, want %d", a.Name, len(x), n)
 	}
 	return x, nil
 }

@@ -7,11 +7,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/models/sampler"
 )
 
-// copyOf returns slots with data of their own, as a file has.
-func copyOf(state []sampler.Slot) []sampler.Slot {
+// copyOf returns arrays with data of their own, as a file has.
+func copyOf(state []graph.Array) []graph.Array {
 	state = slices.Clone(state)
 	for i, p := range state {
 		from := reflect.ValueOf(p.Data)
@@ -79,10 +80,10 @@ func TestBadState(t *testing.T) {
 	probes(t, func(t *testing.T, b sampler.Choice) {
 		p := newProblem(t, b, 300, 8, 16, 8)
 		p.steps(t, 0, 3)
-		require.ErrorContains(t, p.SetState([]sampler.Slot{{Name: "x", Data: []int32{1}}}), "sampler: "+b.String()+": its state is ")
+		require.ErrorContains(t, p.SetState([]graph.Array{{Name: "x", Data: []int32{1}}}), "sampler: "+b.String()+": its state is ")
 		state := p.State()
 		if len(state) == 0 {
-			require.ErrorContains(t, p.SetState([]sampler.Slot{{Name: "x", Data: []int32{1}}}), "nothing, not x []int32")
+			require.ErrorContains(t, p.SetState([]graph.Array{{Name: "x", Data: []int32{1}}}), "nothing, not x []int32")
 			return
 		}
 		require.ErrorContains(t, p.SetState(nil), state[0].Name)

@@ -1,6 +1,7 @@
 package optim
 
 import (
+	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/internal/kernel"
 	"github.com/fenchel-ml/fenchel/internal/registry"
 )
@@ -43,4 +44,4 @@ func (s *adagrad) MoveRows(w []float32, dim int, rows []int32, g []float32) {
 	kernel.Adagrad(w, s.a, g, dim, rows, s.rate, s.eps)
 }
 
-func (s *adagrad) State() []Slot { return []Slot{{"square-sum", s.a}} }
+func (s *adagrad) State() []graph.Array { return []graph.Array{graph.Vector("square-sum", s.a)} }

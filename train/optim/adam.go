@@ -3,6 +3,7 @@ package optim
 import (
 	"math"
 
+	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/internal/kernel"
 	"github.com/fenchel-ml/fenchel/internal/registry"
 )
@@ -59,4 +60,6 @@ func (a *adam) MoveRows(w []float32, dim int, rows []int32, g []float32) {
 	kernel.Adam(w, a.m, a.v, g, dim, rows, a.rate, a.floor, a.beta1, a.beta2)
 }
 
-func (a *adam) State() []Slot { return []Slot{{"mean", a.m}, {"square", a.v}} }
+func (a *adam) State() []graph.Array {
+	return []graph.Array{graph.Vector("mean", a.m), graph.Vector("square", a.v)}
+}

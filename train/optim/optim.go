@@ -44,9 +44,9 @@ type Rule interface {
 	// called for different entries at the same time from several goroutines.
 	Move(at int, w, g []float32)
 
-	// State returns the state in a fixed order, not copied: what a checkpoint
-	// saves and writes back.
-	State() []Slot
+	// State returns the state, whose Data are []float32, in a fixed order and not
+	// copied: what a checkpoint saves and writes back.
+	State() []graph.Array
 }
 
 // A RowRule is a Rule that moves scattered rows faster than one by one.
@@ -62,10 +62,14 @@ type RowRule interface {
 // only is the rows of a table of one row.
 var only = []int32{0}
 
-// A Slot is a named part of an updater's state.
-type Slot struct {
-	Name string
-	Data []float32
+// numbers returns the data of a rule's state. It panics where they are of another type
+// than Rule says: a mistake of the rule that its first use shows.
+func numbers(a graph.Array) []float32 {
+	x, ok := a.Data.([]float32)
+	if !ok {
+		panic(fmt.Sprintf("optim: state %q is %T, not []float32", a.Name, a.Data))
+	}
+	return x
 }
 
 // A Spec describes an optimizer. All fields but Params are required.
@@ -126,8 +130,8 @@ func (b Optimizer) String() string { return registry.SpecText(b.Spec.Name, b.Spe
 // as it is where rows do not depend on each other.
 func (b Optimizer) StateLen(rows, dim int) int64 {
 	count := func(rows, dim int) (n int64) {
-		for _, s := range b.Spec.New(b.Values, rows, dim).State() {
-			n += int64(len(s.Data))
+		for _, a := range b.Spec.New(b.Values, rows, dim).State() {
+			n += int64(len(numbers(a)))
 		}
 		return n
 	}
@@ -168,9 +172,9 @@ func (b Optimizer) For(t *graph.Table[float32]) *Updater {
 		u.zero = make([]float32, blockRows(t.Dim)*t.Dim)
 	}
 	u.perRow = append(u.perRow, t.Data)
-	for _, s := range u.rule.State() {
-		if len(s.Data) == len(t.Data) {
-			u.perRow = append(u.perRow, s.Data)
+	for _, a := range u.rule.State() {
+		if x := numbers(a); len(x) == len(t.Data) {
+			u.perRow = append(u.perRow, x)
 		}
 	}
 	return u
@@ -195,7 +199,7 @@ func (u *Updater) Square() float64 { return u.square }
 func (u *Updater) SetSteps(steps int64) { u.step = steps }
 
 // State returns the state in a fixed order, not copied.
-func (u *Updater) State() []Slot { return u.rule.State() }
+func (u *Updater) State() []graph.Array { return u.rule.State() }
 
 // grain is the number of weights from which rows are spread over goroutines.
 // Rows do not depend on each other: any partition gives the same bits.

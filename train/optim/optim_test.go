@@ -111,7 +111,7 @@ func TestModes(t *testing.T) {
 				}
 				require.Equal(t, before[r*3:r*3+3], l.Data[r*3:r*3+3], "row %d moved", r)
 				for i, s := range ul.State() {
-					require.Equal(t, state[i][r*3:r*3+3], s.Data[r*3:r*3+3], "state of row %d moved", r)
+					require.Equal(t, state[i][r*3:r*3+3], numbers(s)[r*3:r*3+3], "state of row %d moved", r)
 				}
 			}
 			lazyDiffers = lazyDiffers || !slices.Equal(l.Data, a.Data)
@@ -130,7 +130,7 @@ func mustParse(t *testing.T, s *Spec, text string) registry.Values {
 
 func cloneState(u *Updater) (all [][]float32) {
 	for _, s := range u.State() {
-		all = append(all, slices.Clone(s.Data))
+		all = append(all, slices.Clone(numbers(s)))
 	}
 	return all
 }
@@ -249,11 +249,11 @@ func TestLazyAdam(t *testing.T) {
 	}
 	w, u := run("lazy")
 	require.InDelta(t, -0.1, w.Data[0], 1e-6)
-	require.InDelta(t, 0.1, u.State()[0].Data[0], 1e-7)
+	require.InDelta(t, 0.1, numbers(u.State()[0])[0], 1e-7)
 	require.EqualValues(t, 11, u.Steps())
 	w, u = run("dense")
 	require.Less(t, w.Data[0], float32(-0.2), "earlier gradients go on moving the row")
-	require.InDelta(t, 0.1*math.Pow(0.9, 10), u.State()[0].Data[0], 1e-7)
+	require.InDelta(t, 0.1*math.Pow(0.9, 10), numbers(u.State()[0])[0], 1e-7)
 }
 
 // TestThreads: the bits do not depend on GOMAXPROCS, and a resumed updater goes
@@ -270,7 +270,7 @@ func TestThreads(t *testing.T) {
 				if n == 2 { // stop and resume
 					v := b.For(w)
 					for i, s := range v.State() {
-						copy(s.Data, u.State()[i].Data)
+						copy(numbers(s), numbers(u.State()[i]))
 					}
 					v.SetSteps(u.Steps())
 					u = v
@@ -398,7 +398,7 @@ func TestStateLen(t *testing.T) {
 			for _, shape := range [][2]int{{1, 1}, {1, 7}, {5, 1}, {13, 6}} {
 				want := int64(0)
 				for _, s := range b.For(graph.NewTable[float32]("w", shape[0], shape[1])).State() {
-					want += int64(len(s.Data))
+					want += int64(len(numbers(s)))
 				}
 				require.Equal(t, want, b.StateLen(shape[0], shape[1]), "%s %v", b, shape)
 			}
@@ -515,4 +515,11 @@ func TestAllocations(t *testing.T) {
 	}
 	runtime.ReadMemStats(&after)
 	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(20*4<<10), "bytes in 20 steps")
+}
+
+// TestStateOfAnotherType: a rule's state is []float32, and that one's is not shows at
+// once.
+func TestStateOfAnotherType(t *testing.T) {
+	require.PanicsWithValue(t, `optim: state "mean" is []float64, not []float32`, func() { numbers(graph.Vector("mean", []float64{1})) })
+	require.Equal(t, []float32{1, 2}, numbers(graph.Vector("mean", []float32{1, 2})))
 }

@@ -1,6 +1,7 @@
 package optim
 
 import (
+	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/internal/kernel"
 	"github.com/fenchel-ml/fenchel/internal/registry"
 )
@@ -41,9 +42,9 @@ func (s *sgd) Move(at int, w, g []float32) {
 	kernel.Axpy(-s.rate, m, w)
 }
 
-func (s *sgd) State() []Slot {
+func (s *sgd) State() []graph.Array {
 	if s.m == nil {
 		return nil
 	}
-	return []Slot{{"momentum", s.m}}
+	return []graph.Array{graph.Vector("momentum", s.m)}
 }

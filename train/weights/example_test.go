@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/train/weights"
 )
 
@@ -17,7 +18,7 @@ func Example() {
 	}
 	defer os.RemoveAll(dir)
 	path := filepath.Join(dir, "x.safetensors")
-	err = weights.Write(path, map[string]int{"epoch": 7}, []weights.Array{
+	err = weights.Write(path, map[string]int{"epoch": 7}, []graph.Array{
 		{Name: "class", Shape: []int{2, 2}, Data: []float32{1, 2, 3, 4}},
 	})
 	if err != nil {
@@ -33,7 +34,7 @@ func Example() {
 		log.Fatal(err)
 	}
 	class := make([]float32, 4)
-	if err := f.Read(weights.Array{Name: "class", Shape: []int{2, 2}, Data: class}); err != nil {
+	if err := f.Read(graph.Array{Name: "class", Shape: []int{2, 2}, Data: class}); err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(f.Names(), meta["epoch"], class)

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fenchel-ml/fenchel/graph"
 )
 
 // file returns the bytes of a file of that header and so many bytes of data.
@@ -37,10 +39,10 @@ func TestForeign(t *testing.T) {
 	require.Equal(t, []string{"w", "none", "half", "one"}, f.Names())
 	a, err := f.Load("w")
 	require.NoError(t, err)
-	require.Equal(t, Array{"w", []int{2, 1}, []float32{1, 2}}, a)
+	require.Equal(t, graph.Array{Name: "w", Shape: []int{2, 1}, Data: []float32{1, 2}}, a)
 	a, err = f.Load("none")
 	require.NoError(t, err)
-	require.Equal(t, Array{"none", []int{3, 0}, []int64{}}, a)
+	require.Equal(t, graph.Array{Name: "none", Shape: []int{3, 0}, Data: []int64{}}, a)
 	_, err = f.Load("half")
 	require.ErrorContains(t, err, `array "half" is BF16; the choices are F32, F64, I32, I64, U8`)
 	require.ErrorContains(t, f.Meta(new(int)), `lack "fenchel.meta"`)
@@ -56,10 +58,10 @@ func TestReference(t *testing.T) {
 	require.NoError(t, err)
 	defer f.Close()
 	require.Equal(t, []string{"b", "e", "a", "h"}, f.Names())
-	for _, want := range []Array{
-		{"a", []int{2, 3}, []float32{0, 1. / 3, 2. / 3, 1, 4. / 3, 5. / 3}},
-		{"b", []int{2}, []int64{1, 2}},
-		{"e", []int{0, 4}, []float64{}},
+	for _, want := range []graph.Array{
+		{Name: "a", Shape: []int{2, 3}, Data: []float32{0, 1. / 3, 2. / 3, 1, 4. / 3, 5. / 3}},
+		{Name: "b", Shape: []int{2}, Data: []int64{1, 2}},
+		{Name: "e", Shape: []int{0, 4}, Data: []float64{}},
 	} {
 		a, err := f.Load(want.Name)
 		require.NoError(t, err)

@@ -1,4 +1,4 @@
-// Package weights reads and writes named arrays in one file of the safetensors
+// Package weights reads and writes arrays ([graph.Array]) in one file of the safetensors
 // format: eight bytes with the length of a JSON header, the header, the arrays'
 // little-endian data end to end.
 //
@@ -22,31 +22,14 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"reflect"
 	"slices"
 	"strings"
 	"unicode/utf8"
 	"unsafe"
 
+	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/internal/fs"
 )
-
-// An Array is a named array. Data is []float32, []float64, []int32, []int64 or []uint8;
-// its length is the product of Shape.
-type Array struct {
-	Name  string
-	Shape []int
-	Data  any
-}
-
-// Vector returns the array of all of data, of the types of [Array].
-func Vector(name string, data any) Array {
-	a := Array{Name: name, Data: data}
-	if v := reflect.ValueOf(data); v.Kind() == reflect.Slice { // else Write says so
-		a.Shape = []int{v.Len()}
-	}
-	return a
-}
 
 // raw returns the little-endian bytes of data: its memory where the machine is
 // little-endian, else a converted copy.
@@ -66,7 +49,7 @@ func raw(data any) (b []byte, dtype string, err error) {
 	return nil, "", fmt.Errorf("weights: cannot write %T; the choices are []float32, []float64, []int32, []int64, []uint8", data)
 }
 
-// blank returns n zeros of a dtype, nil of one that no Array has.
+// blank returns n zeros of a dtype, nil of one that no graph.Array has.
 func blank(dtype string, n int64) any {
 	switch dtype {
 	case "F32":
@@ -102,7 +85,7 @@ func little[T float32 | float64 | int32 | int64](x []T, size int) []byte {
 // Write stores arrays and meta (anything that encoding/json can write) at path.
 // The file appears whole or not at all; its arrays are the widest first, those of
 // one width in the order given.
-func Write(path string, meta any, arrays []Array) error {
+func Write(path string, meta any, arrays []graph.Array) error {
 	text, err := json.Marshal(meta)
 	if err != nil {
 		return fmt.Errorf("weights: %s: %w", path, err)
@@ -274,14 +257,14 @@ func (c *File) Names() []string {
 }
 
 // Load returns the array of that name, of whatever shape it has.
-func (c *File) Load(name string) (Array, error) {
+func (c *File) Load(name string) (graph.Array, error) {
 	e, err := c.entry(name)
 	if err != nil {
-		return Array{}, err
+		return graph.Array{}, err
 	}
-	a := Array{Name: name, Shape: slices.Clone(e.Shape), Data: blank(e.DType, (e.End-e.Begin)/int64(dtypeBytes[e.DType]))}
+	a := graph.Array{Name: name, Shape: slices.Clone(e.Shape), Data: blank(e.DType, (e.End-e.Begin)/int64(dtypeBytes[e.DType]))}
 	if a.Data == nil {
-		return Array{}, fmt.Errorf("weights: %s: array %q is %s; the choices are F32, F64, I32, I64, U8", c.path, name, e.DType)
+		return graph.Array{}, fmt.Errorf("weights: %s: array %q is %s; the choices are F32, F64, I32, I64, U8", c.path, name, e.DType)
 	}
 	return a, c.Read(a)
 }
@@ -297,7 +280,7 @@ func (c *File) entry(name string) (entry, error) {
 // Read fills a.Data with the array named a.Name, which must have a's type and
 // shape, and checks its checksum. On an error the content of a.Data is
 // undefined.
-func (c *File) Read(a Array) error {
+func (c *File) Read(a graph.Array) error {
 	e, err := c.entry(a.Name)
 	if err != nil {
 		return err

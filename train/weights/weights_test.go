@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fenchel-ml/fenchel/graph"
 )
 
 type meta struct {
@@ -19,19 +21,19 @@ type meta struct {
 	Note  string
 }
 
-func sample() []Array {
+func sample() []graph.Array {
 	a := make([]float32, 7*3)
 	for i := range a {
 		a[i] = float32(i) / 3
 	}
 	a[4] = float32(math.Inf(-1))
-	return []Array{
-		{"user", []int{7, 3}, a},
-		{"empty", []int{0, 5}, []float32{}},
-		{"scalar", []int{}, []float64{math.Pi}},
-		{"codes", []int{2}, []int32{-7, math.MaxInt32}},
-		{"steps", []int{3}, []int64{math.MinInt64, 0, 1 << 62}},
-		{"text", []int{5}, []uint8("a\x00\xff\nz")},
+	return []graph.Array{
+		{Name: "user", Shape: []int{7, 3}, Data: a},
+		{Name: "empty", Shape: []int{0, 5}, Data: []float32{}},
+		{Name: "scalar", Shape: []int{}, Data: []float64{math.Pi}},
+		{Name: "codes", Shape: []int{2}, Data: []int32{-7, math.MaxInt32}},
+		{Name: "steps", Shape: []int{3}, Data: []int64{math.MinInt64, 0, 1 << 62}},
+		{Name: "text", Shape: []int{5}, Data: []uint8("a\x00\xff\nz")},
 	}
 }
 
@@ -46,18 +48,18 @@ func TestRoundTrip(t *testing.T) {
 	require.Equal(t, meta{3, "x"}, m)
 	require.Equal(t, []string{"scalar", "steps", "user", "empty", "codes", "text"}, f.Names(), "the widest first")
 	for _, want := range sample() {
-		var got Array
+		var got graph.Array
 		switch d := want.Data.(type) {
 		case []float32:
-			got = Array{want.Name, want.Shape, make([]float32, len(d))}
+			got = graph.Array{Name: want.Name, Shape: want.Shape, Data: make([]float32, len(d))}
 		case []float64:
-			got = Array{want.Name, want.Shape, make([]float64, len(d))}
+			got = graph.Array{Name: want.Name, Shape: want.Shape, Data: make([]float64, len(d))}
 		case []int32:
-			got = Array{want.Name, want.Shape, make([]int32, len(d))}
+			got = graph.Array{Name: want.Name, Shape: want.Shape, Data: make([]int32, len(d))}
 		case []int64:
-			got = Array{want.Name, want.Shape, make([]int64, len(d))}
+			got = graph.Array{Name: want.Name, Shape: want.Shape, Data: make([]int64, len(d))}
 		case []uint8:
-			got = Array{want.Name, want.Shape, make([]uint8, len(d))}
+			got = graph.Array{Name: want.Name, Shape: want.Shape, Data: make([]uint8, len(d))}
 		}
 		require.NoError(t, f.Read(got))
 		require.Equal(t, want, got)
@@ -67,16 +69,16 @@ func TestRoundTrip(t *testing.T) {
 	}
 	_, err = f.Load("item")
 	require.ErrorContains(t, err, `no array "item"`)
-	require.ErrorContains(t, f.Read(Array{"item", []int{1}, make([]float32, 1)}), `no array "item"; it has scalar, steps, user, empty, codes, text`)
-	require.ErrorContains(t, f.Read(Array{"user", []int{3, 7}, make([]float32, 21)}), "is F32[7 3], want F32[3 7]")
-	require.ErrorContains(t, f.Read(Array{"user", []int{7, 3}, make([]float64, 21)}), "want F64")
+	require.ErrorContains(t, f.Read(graph.Array{Name: "item", Shape: []int{1}, Data: make([]float32, 1)}), `no array "item"; it has scalar, steps, user, empty, codes, text`)
+	require.ErrorContains(t, f.Read(graph.Array{Name: "user", Shape: []int{3, 7}, Data: make([]float32, 21)}), "is F32[7 3], want F32[3 7]")
+	require.ErrorContains(t, f.Read(graph.Array{Name: "user", Shape: []int{7, 3}, Data: make([]float64, 21)}), "want F64")
 }
 
 // TestLayout: the data start at a multiple of 64 and every array at one of its width.
 func TestLayout(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "w.safetensors")
 	for n := range 70 { // names of all lengths move the start
-		require.NoError(t, Write(path, nil, append(sample(), Vector(strings.Repeat("x", n+1), []float32{1}))))
+		require.NoError(t, Write(path, nil, append(sample(), graph.Vector(strings.Repeat("x", n+1), []float32{1}))))
 		f, err := Open(path)
 		require.NoError(t, err)
 		require.Zero(t, f.start%64)
@@ -105,7 +107,7 @@ func TestDamage(t *testing.T) {
 			return err
 		}
 		defer f.Close()
-		errs := []error{f.Read(Array{"user", []int{7, 3}, make([]float32, 21)}), f.Read(Array{"scalar", []int{}, make([]float64, 1)})}
+		errs := []error{f.Read(graph.Array{Name: "user", Shape: []int{7, 3}, Data: make([]float32, 21)}), f.Read(graph.Array{Name: "scalar", Shape: []int{}, Data: make([]float64, 1)})}
 		for _, a := range sample() {
 			got, err := f.Load(a.Name)
 			if err == nil && reflect.TypeOf(got.Data) != reflect.TypeOf(a.Data) {
@@ -133,13 +135,13 @@ func TestDamage(t *testing.T) {
 func TestWriteErrors(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "w.bin")
-	require.ErrorContains(t, Write(path, nil, []Array{{"a", []int{2}, []float32{1}}}), "has 4 bytes, its shape [2] says otherwise")
-	require.ErrorContains(t, Write(path, nil, []Array{{"a", []int{1}, []int{1}}}), "cannot write []int")
-	require.ErrorContains(t, Write(path, nil, []Array{Vector("a", 3)}), "cannot write int")
-	require.Equal(t, Array{"a", []int{2}, []int32{1, 2}}, Vector("a", []int32{1, 2}))
-	require.ErrorContains(t, Write(path, nil, []Array{{"a", []int{1}, []float32{1}}, {"a", []int{1}, []float32{1}}}), "two arrays")
-	require.ErrorContains(t, Write(path, nil, []Array{{"__metadata__", []int{1}, []float32{1}}}), "cannot name an array")
-	require.ErrorContains(t, Write(path, nil, []Array{{"\xff", []int{1}, []float32{1}}}), "cannot name an array")
+	require.ErrorContains(t, Write(path, nil, []graph.Array{{Name: "a", Shape: []int{2}, Data: []float32{1}}}), "has 4 bytes, its shape [2] says otherwise")
+	require.ErrorContains(t, Write(path, nil, []graph.Array{{Name: "a", Shape: []int{1}, Data: []int{1}}}), "cannot write []int")
+	require.ErrorContains(t, Write(path, nil, []graph.Array{graph.Vector("a", 3)}), "cannot write int")
+	require.Equal(t, graph.Array{Name: "a", Shape: []int{2}, Data: []int32{1, 2}}, graph.Vector("a", []int32{1, 2}))
+	require.ErrorContains(t, Write(path, nil, []graph.Array{{Name: "a", Shape: []int{1}, Data: []float32{1}}, {Name: "a", Shape: []int{1}, Data: []float32{1}}}), "two arrays")
+	require.ErrorContains(t, Write(path, nil, []graph.Array{{Name: "__metadata__", Shape: []int{1}, Data: []float32{1}}}), "cannot name an array")
+	require.ErrorContains(t, Write(path, nil, []graph.Array{{Name: "\xff", Shape: []int{1}, Data: []float32{1}}}), "cannot name an array")
 	require.ErrorContains(t, Write(path, func() {}, nil), "unsupported")
 	require.Error(t, Write(filepath.Join(dir, "missing", "w.bin"), nil, nil))
 }
