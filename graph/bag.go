@@ -249,11 +249,11 @@ func dotBags[T Float](b *bags) body[T] {
 // bagRows is one application of write.
 type bagRows[T Float] struct {
 	*bags
-	sums  RowSums[T]
-	order termOrder[T]
-	at    []int32 // the bag of each place
-	ones  []T     // in place of v
-	g     []T     // a copy: sums are read when the machine may have given away the memory of nodes
+	sums    RowSums[T]
+	grouped groupedTerms[T]
+	at      []int32 // the bag of each place
+	ones    []T     // in place of v
+	g       []T     // a copy: sums are read when the machine may have given away the memory of nodes
 }
 
 // scratch is what file makes.
@@ -269,8 +269,8 @@ func (s *bagRows[T]) file(g []T, in []any) error {
 		return err
 	}
 	if ptr == nil && s.valuesOf(1, in) == nil {
-		s.order.File(ids, s.r)
-		s.sums.set(s.order.Row, s.d, rowPart[T]{ptr: s.order.Ptr, src: s.order.Place, from: g})
+		s.grouped.Group(ids, s.r)
+		s.sums.set(s.grouped.Row, s.d, rowPart[T]{ptr: s.grouped.Ptr, src: s.grouped.Place, from: g})
 		return nil
 	}
 	s.at = resize(s.at, len(ids))
@@ -287,8 +287,8 @@ func (s *bagRows[T]) file(g []T, in []any) error {
 		}
 		v = s.ones
 	}
-	s.order.file(ids, s.r, s.at, 1, v, nil)
-	s.sums.set(s.order.Row, s.d, s.order.part(g))
+	s.grouped.fill(ids, s.r, s.at, 1, v, nil)
+	s.sums.set(s.grouped.Row, s.d, s.grouped.part(g))
 	return nil
 }
 

@@ -28,7 +28,7 @@ type Classes struct {
 // The gradients by W and Bias are row-sparse: [Program.Grad] returns the rows
 // that were read, and neither pass touches the others. Memory beside z and the
 // gradients is O(BK) for ids per row and O(Kd) for shared ones; time is O(BKd),
-// and O(BK + Kd log K) for the order of ids. The bits do not depend on
+// and O(BK + Kd log K) for the grouping of ids. The bits do not depend on
 // GOMAXPROCS: duplicates add up in the order of ids. Not differentiable again.
 func RowScores(c Classes, ids *gorgonia.Node) (*gorgonia.Node, error) {
 	const name = "row scores"
@@ -156,10 +156,10 @@ func (s *scoreState[T]) scratch() int64 {
 	return bytesOf[T](n) + 4*int64(s.b+1)
 }
 
-// scratch is what backward makes: dH, the order of classes and what it adds up.
+// scratch is what backward makes: dH, the grouping by class and what it adds up.
 func (g *scoreGrad[T]) scratch() int64 {
 	if g.layout == shared {
-		return orderBytes(g.rows(), g.classes) + bytesOf[T](g.b*g.d+g.m+g.rows()*(g.d+1))
+		return groupingBytes(g.rows(), g.classes) + bytesOf[T](g.b*g.d+g.m+g.rows()*(g.d+1))
 	}
 	terms := termBytes[T](g.m, g.classes) + bytesOf[T](2*g.b*g.d+g.b)
 	if g.unit {
@@ -337,7 +337,7 @@ type classGrads[T Float] struct {
 	dh   []T
 	out  [3]RowSums[T] // of W and Bias; [0] is unused
 
-	order termOrder[T]
+	grouped groupedTerms[T]
 
 	// Copies: RowSums are read when the machine may have given away the memory of
 	// nodes.
@@ -364,43 +364,43 @@ func classNodes(e *Expr, name string, in gorgonia.Nodes, n int, work node, c32 *
 	return grads
 }
 
-// sums leaves the terms that are filed in c.order, of rows of h [·,d]; unit is W
+// sums leaves the terms that are filed in c.grouped, of rows of h [·,d]; unit is W
 // where scores are of rows of norm 1, else nil.
 func (c *classGrads[T]) sums(h []T, d int, unit []T) {
 	if c.want[1] {
 		c.h = append(c.h[:0], h...)
-		part := c.order.part(c.h)
+		part := c.grouped.part(c.h)
 		part.unit = unit
-		c.out[1].set(c.order.Row, d, part)
+		c.out[1].set(c.grouped.Row, d, part)
 	}
 	if c.want[2] {
 		if c.ones == nil {
 			c.ones = ones[T](len(h) / d)
 		}
-		c.out[2].set(c.order.Row, 1, c.order.part(c.ones))
+		c.out[2].set(c.grouped.Row, 1, c.grouped.part(c.ones))
 	}
 }
 
-// termOrder files the terms of a row-sparse gradient by the row that they add to.
-type termOrder[T Float] struct {
-	kernel.Order
+// groupedTerms are the terms of a row-sparse gradient by the row that they add to.
+type groupedTerms[T Float] struct {
+	kernel.Grouping
 	src  []int32
 	coef []T
 }
 
-// orderBytes returns the memory of the order of n ids below classes.
-func orderBytes(n, classes int) int64 { return 20*int64(n) + 8*int64(min(n, classes)) }
+// groupingBytes returns the memory of the grouping of n ids below classes.
+func groupingBytes(n, classes int) int64 { return 20*int64(n) + 8*int64(min(n, classes)) }
 
-// termBytes returns that of a termOrder.
+// termBytes returns that of a groupedTerms.
 func termBytes[T Float](n, classes int) int64 {
-	return orderBytes(n, classes) + 4*int64(n) + bytesOf[T](n)
+	return groupingBytes(n, classes) + 4*int64(n) + bytesOf[T](n)
 }
 
-// file files terms by ids, all below n, of which negative ones are left out. Term i
+// fill groups terms by ids, all below n, of which negative ones are left out. Term i
 // adds coef[i], times up of its row if up is not nil, times a row of another matrix:
 // at[i] for the first terms, and for the others, k to a row, one after the other.
-func (o *termOrder[T]) file(ids []int32, n int, at []int32, k int, coef, up []T) {
-	o.File(ids, n)
+func (o *groupedTerms[T]) fill(ids []int32, n int, at []int32, k int, coef, up []T) {
+	o.Group(ids, n)
 	o.src, o.coef = resize(o.src, len(o.Place)), resize(o.coef, len(o.Place))
 	first := uint32(len(at))
 	_ = parallel(len(o.Place), 4*len(o.Place), func(_, lo, hi int) error { // cannot fail
@@ -423,7 +423,7 @@ func (o *termOrder[T]) file(ids []int32, n int, at []int32, k int, coef, up []T)
 }
 
 // part returns the terms, of rows of from.
-func (o *termOrder[T]) part(from []T) rowPart[T] {
+func (o *groupedTerms[T]) part(from []T) rowPart[T] {
 	return rowPart[T]{ptr: o.Ptr, src: o.src, coef: o.coef, from: from}
 }
 
@@ -460,7 +460,7 @@ func (g *scoreGrad[T]) backward(_ []T, in []any) error {
 	if g.layout == pairs {
 		at = in[g.n].([]int32)[:len(ids)]
 	}
-	g.order.file(ids, g.classes, at, max(g.m/g.b, 1), up, nil)
+	g.grouped.fill(ids, g.classes, at, max(g.m/g.b, 1), up, nil)
 	g.sums(h, g.d, g.table(w))
 	if g.want[1] {
 		// A row without gradient may hold anything, padding above all.
@@ -544,14 +544,14 @@ func (g *scoreGrad[T]) backwardShared(h, w, up []T, ids []int32) error {
 	if err != nil {
 		return err
 	}
-	g.order.File(ids, g.classes)
-	part := rowPart[T]{ptr: g.order.Ptr, src: g.order.Place, from: g.dw, unit: g.table(w)}
+	g.grouped.Group(ids, g.classes)
+	part := rowPart[T]{ptr: g.grouped.Ptr, src: g.grouped.Place, from: g.dw, unit: g.table(w)}
 	if g.want[1] {
-		g.out[1].set(g.order.Row, d, part)
+		g.out[1].set(g.grouped.Row, d, part)
 	}
 	if g.want[2] {
 		part.from, part.unit = g.dsum, nil
-		g.out[2].set(g.order.Row, 1, part)
+		g.out[2].set(g.grouped.Row, 1, part)
 	}
 	return nil
 }

@@ -236,7 +236,7 @@ func (g *sampledLinearGrad[T]) backward(_ []T, in []any) error {
 	if !g.norm {
 		w = nil
 	}
-	g.order.file(g.class, g.c, g.at, g.k, g.dz, up)
+	g.grouped.fill(g.class, g.c, g.at, g.k, g.dz, up)
 	g.sums(h, d, w)
 	return nil
 }

@@ -48,7 +48,7 @@ func init() {
 // log1p(e^ℓ).
 func bslRows(t1, t2 float64) graph.Analytic {
 	return graph.Analytic{F32: bslContrast[float32](t1, t2), F64: bslContrast[float64](t1, t2),
-		Fused: kernel.Stream(kernel.Rivals{Tau: t2, Value: func(rivals, label float64) (v, byRivals, byLabel float64) {
+		Fused: kernel.Stream(kernel.LogSumExpRivals{Tau: t2, Value: func(rivals, label float64) (v, byRivals, byLabel float64) {
 			if math.IsInf(rivals, -1) {
 				return 0, 0, 0
 			}

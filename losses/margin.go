@@ -25,7 +25,7 @@ type margined[T Float] struct {
 // marginedRows returns the loss at both precisions and fused.
 func marginedRows(scale float64, lower func(c float64) (a, da float64)) graph.Analytic {
 	return graph.Analytic{F32: margined[float32]{scale, lower}, F64: margined[float64]{scale, lower},
-		Fused: kernel.Stream(kernel.Rivals{Tau: 1 / scale, Value: func(rivals, label float64) (v, byRivals, byLabel float64) {
+		Fused: kernel.Stream(kernel.LogSumExpRivals{Tau: 1 / scale, Value: func(rivals, label float64) (v, byRivals, byLabel float64) {
 			a, da := lower(label / scale)
 			lag := rivals - scale*a
 			miss := sigmoid(lag)

@@ -114,11 +114,11 @@ func slAtKFused(v Values) kernel.Loss {
 	switch {
 	case k == 0:
 		beta := v.Num("beta") / tau
-		return kernel.Stream(kernel.Rivals{Tau: tau, Value: func(rivals, label float64) (l, byRivals, byLabel float64) {
+		return kernel.Stream(kernel.LogSumExpRivals{Tau: tau, Value: func(rivals, label float64) (l, byRivals, byLabel float64) {
 			return value(rivals, label, beta)
 		}})
 	case k <= 1000:
-		return kernel.KthRivals{K: k, Tau: tau, Value: value}
+		return kernel.KthLargestRivals{K: k, Tau: tau, Value: value}
 	}
 	return nil
 }

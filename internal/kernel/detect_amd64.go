@@ -4,7 +4,7 @@ package kernel
 
 import "golang.org/x/sys/cpu"
 
-// detect returns the best path. Package cpu reports AVX and AVX-512 only where
+// detect returns the fastest path. Package cpu reports AVX and AVX-512 only where
 // the operating system saves their registers.
 func detect() path {
 	x := cpu.X86

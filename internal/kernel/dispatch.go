@@ -24,20 +24,20 @@ func (p path) String() string { return pathNames[p] }
 const Variable = "FENCHEL_KERNEL"
 
 var (
-	best             = detect()
+	fastest          = detect()
 	active, startErr = choose(os.Getenv(Variable))
 )
 
-// choose returns the path of that name, or the best one for the empty name.
+// choose returns the path of that name, or the fastest one for the empty name.
 func choose(name string) (path, error) {
 	if name == "" {
-		return best, nil
+		return fastest, nil
 	}
 	i := slices.Index(pathNames[:], name)
 	switch {
 	case i < 0:
 		return pathGo, fmt.Errorf("kernel: %s=%q is not a path; the choices here are %s", Variable, name, strings.Join(Paths(), ", "))
-	case path(i) > best:
+	case path(i) > fastest:
 		return pathGo, fmt.Errorf("kernel: %s=%q is not supported by this processor or build; the choices here are %s", Variable, name, strings.Join(Paths(), ", "))
 	}
 	return path(i), nil
@@ -68,7 +68,7 @@ func CPU() string {
 // fastest first.
 func Paths() []string {
 	var names []string
-	for p := best; p >= pathGo; p-- {
+	for p := fastest; p >= pathGo; p-- {
 		names = append(names, p.String())
 	}
 	return names

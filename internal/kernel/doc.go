@@ -5,7 +5,7 @@
 // # Paths
 //
 // Float32 work runs on one of three paths: "avx512" (AVX-512 F, DQ, BW, VL, beside
-// what follows), "avx2" (AVX2 with FMA and BMI1) or "go". The best that the
+// what follows), "avx2" (AVX2 with FMA and BMI1) or "go". The fastest that the
 // processor and the operating system support is chosen at start; the environment
 // variable FENCHEL_KERNEL forces one of the three names. A name that is unknown or
 // not supported here is an error, reported by [Err] and by every driver of this

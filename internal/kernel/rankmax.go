@@ -229,5 +229,5 @@ func (l rankmaxEach) Solve(st State, p []float32, r int, t RowTarget) float64 {
 
 // Map stores g·1[z > z_y−δ]/(S+δ).
 func (l rankmaxEach) Map(dst []float32, ldd int, z []float32, ldz, n int, p, g []float32) {
-	mapStep(dst, ldd, z, ldz, n, p, g)
+	mapHinge(dst, ldd, z, ldz, n, p, g)
 }

@@ -176,13 +176,13 @@ func TestAddRows(t *testing.T) {
 	})
 }
 
-// TestOrder holds an order against a stable sort, with one goroutine and several.
-func TestOrder(t *testing.T) {
+// TestGrouping holds a grouping against a stable sort, with one goroutine and several.
+func TestGrouping(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 	r := source(25)
-	var o Order
+	var g Grouping
 	for _, n := range []int{1, 2, 2048, 2049, 1 << 22, math.MaxInt32} {
-		for _, length := range []int{0, 1, 2, 1000, 3*orderPart + 5, 10} {
+		for _, length := range []int{0, 1, 2, 1000, 3*groupingPart + 5, 10} {
 			ids := make([]int32, length)
 			for i := range ids {
 				ids[i] = int32(r.IntN(n))
@@ -198,12 +198,12 @@ func TestOrder(t *testing.T) {
 			}
 			for _, procs := range []int{1, 4} {
 				runtime.GOMAXPROCS(procs)
-				o.File(ids, n)
-				require.Equal(t, slices.Sorted(maps.Keys(want)), slices.Clip(append([]int32(nil), o.Row...)))
-				require.Len(t, o.Ptr, len(o.Row)+1)
-				require.Zero(t, o.Ptr[0])
-				for u, id := range o.Row {
-					require.Equal(t, want[id], o.Place[o.Ptr[u]:o.Ptr[u+1]])
+				g.Group(ids, n)
+				require.Equal(t, slices.Sorted(maps.Keys(want)), slices.Clip(append([]int32(nil), g.Row...)))
+				require.Len(t, g.Ptr, len(g.Row)+1)
+				require.Zero(t, g.Ptr[0])
+				for u, id := range g.Row {
+					require.Equal(t, want[id], g.Place[g.Ptr[u]:g.Ptr[u+1]])
 				}
 			}
 		}

@@ -214,7 +214,7 @@ func (l streamed) Forward(ws *Workspace, x *Linear, loss []float32) error {
 			l.Init(l.state(ws, c, s), ws.slotParams(s, np))
 		}
 	}
-	if ws.sparse = l.foldFew(ws); !ws.sparse {
+	if ws.sparse = l.foldCandidates(ws); !ws.sparse {
 		l.fold(ws)
 	}
 	clear(loss)
@@ -363,7 +363,7 @@ func (l streamed) Backward(ws *Workspace, x *Linear, g []float32, out *Grad) err
 	b, ok := l.Tiled.(balanced)
 	balance := ok && b.Balanced()
 	if ws.sparse {
-		l.backwardFew(ws, out, balance)
+		l.backwardCandidates(ws, out, balance)
 		return nil
 	}
 	if balance {

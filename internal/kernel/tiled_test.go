@@ -56,7 +56,7 @@ func eachRow(one func(dz, z []float64, y int) float64) func(dz, z, t []float64) 
 }
 
 // rivalsRow takes log-sum-exps term by term.
-func rivalsRow(l Rivals) func(dz, z, t []float64) float64 {
+func rivalsRow(l LogSumExpRivals) func(dz, z, t []float64) float64 {
 	return eachRow(func(dz, z []float64, y int) float64 {
 		m := math.Inf(-1)
 		for j, v := range z {
@@ -136,12 +136,12 @@ func kthLead(rivals, label, kth float64) (v, byRivals, byLabel float64) {
 	return w * (rivals - label), w, (rivals-label)*w*(1-w) - w
 }
 
-func kthRow(l KthRivals) func(dz, z, t []float64) float64 {
+func kthRow(l KthLargestRivals) func(dz, z, t []float64) float64 {
 	return func(dz, z, t []float64) float64 {
 		down := slices.Clone(z)
 		slices.Sort(down)
 		kth := down[max(len(z)-l.K, 0)]
-		return rivalsRow(Rivals{l.Tau, func(rivals, label float64) (v, byRivals, byLabel float64) {
+		return rivalsRow(LogSumExpRivals{l.Tau, func(rivals, label float64) (v, byRivals, byLabel float64) {
 			return l.Value(rivals, label, kth/l.Tau)
 		}})(dz, z, t)
 	}
@@ -282,7 +282,7 @@ func crammerSingerRow(margin float64) func(dz, z, t []float64) float64 {
 
 func tiledCases() []lossCase {
 	var cs []lossCase
-	for _, l := range []Rivals{{1, crossEntropy}, {0.4, lead}} {
+	for _, l := range []LogSumExpRivals{{1, crossEntropy}, {0.4, lead}} {
 		cs = append(cs, lossCase{Stream(l), rivalsRow(l)})
 	}
 	for _, l := range []Logistic{{Beta: 1}, {Shift: 2, Beta: 1}, {Beta: 0.3, Mean: true}, {Beta: 1, Hot: true}} {
@@ -297,7 +297,7 @@ func tiledCases() []lossCase {
 	for _, l := range []Surrogate{{Tanh, 2, 1.5, 1e-6}, {Relu, 2, 3, 1e-3}, {Atan, 3, 3, 1e-3}} {
 		cs = append(cs, lossCase{Stream(l), surrogateRow(l)})
 	}
-	for _, l := range []KthRivals{{3, 1, kthLead}, {500, 0.7, kthLead}} {
+	for _, l := range []KthLargestRivals{{3, 1, kthLead}, {500, 0.7, kthLead}} {
 		cs = append(cs, lossCase{l, kthRow(l)})
 	}
 	return append(cs,
@@ -372,7 +372,7 @@ func TestTiledRisingScores(t *testing.T) {
 		p.W[c] = float32(c) / 2
 	}
 	for _, l := range []lossCase{
-		{Softmax{Tau: 1}, softmaxRow(1, 0)}, {Stream(Rivals{1, crossEntropy}), rivalsRow(Rivals{1, crossEntropy})}, {Stream(Weighted{}), weightedRow()},
+		{Softmax{Tau: 1}, softmaxRow(1, 0)}, {Stream(LogSumExpRivals{1, crossEntropy}), rivalsRow(LogSumExpRivals{1, crossEntropy})}, {Stream(Weighted{}), weightedRow()},
 	} {
 		// Gradients are differences of numbers of some 380.
 		requireLoss(t, new(Workspace), l.loss, p, l.row, 1e-4, fmt.Sprintf("%+v", l.loss))
@@ -443,7 +443,7 @@ func TestTiledLeadingLabel(t *testing.T) {
 	onPaths(t, func(t *testing.T) {
 		x := &Linear{B: 1, C: 3, D: 1, H: []float32{1}, W: []float32{40, 0, -1}, Label: []int32{0}}
 		want := math.Exp(-40) + math.Exp(-41)
-		for _, l := range []Loss{Softmax{Tau: 1}, Stream(Rivals{1, crossEntropy})} {
+		for _, l := range []Loss{Softmax{Tau: 1}, Stream(LogSumExpRivals{1, crossEntropy})} {
 			var ws Workspace
 			loss, dw := make([]float32, 1), make([]float32, 3)
 			require.NoError(t, l.Forward(&ws, x, loss))
@@ -451,7 +451,7 @@ func TestTiledLeadingLabel(t *testing.T) {
 			require.InEpsilon(t, want, loss[0], 1e-5)
 			require.InEpsilon(t, -want, dw[0], 1e-5)
 		}
-		l := Stream(Rivals{1, lead})
+		l := Stream(LogSumExpRivals{1, lead})
 		for _, ahead := range []float32{40, 400, 4000} { // the sum keeps its digits below any label
 			var ws Workspace
 			loss := make([]float32, 1)
@@ -468,7 +468,7 @@ func TestTiledLeadingLabel(t *testing.T) {
 func TestTiledRefusesBadParameters(t *testing.T) {
 	p := newProblem(source(17), problemConfig{b: 2, c: 3, d: 2, sd: 1})
 	for want, l := range map[string]Loss{
-		"log-sum-exp with temperature 0": Stream(Rivals{}),
+		"log-sum-exp with temperature 0": Stream(LogSumExpRivals{}),
 		"β is positive":                  Stream(Logistic{}),
 		"of order 3":                     Stream(Taylor{3}),
 		"weight is not negative":         Stream(Contrastive{0, -1}),
@@ -476,7 +476,7 @@ func TestTiledRefusesBadParameters(t *testing.T) {
 		"surrogate softmax with τ = 0":   Stream(Surrogate{Power: 1, Floor: 1}),
 		"no surrogate 3":                 Stream(Surrogate{3, 1, 1, 1}),
 		"hinge with margin 0":            CrammerSinger{},
-		"the 0-th largest score":         KthRivals{Tau: 1},
+		"the 0-th largest score":         KthLargestRivals{Tau: 1},
 	} {
 		require.ErrorContains(t, l.Forward(new(Workspace), &p.Linear, make([]float32, 2)), want)
 	}

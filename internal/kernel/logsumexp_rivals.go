@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-// Rivals is the mean over the targets y of a row, by their weights, of a loss of
+// LogSumExpRivals is the mean over the targets y of a row, by their weights, of a loss of
 // the label's score and of the log-sum-exp of all other classes:
 //
 //	ℓ = V(λ_y, z_y/τ),  λ_y = log Σ_{j≠y} e^{z_j/τ}
@@ -13,17 +13,17 @@ import (
 //
 // The targets share one sum, so several cost as much as one. The cross-entropy is
 // V = softplus(λ − z).
-type Rivals struct {
+type LogSumExpRivals struct {
 	Tau float64 // temperature, > 0
 
-	// Value returns V and its derivatives. It does not fall with rivals. Rivals is −Inf
+	// Value returns V and its derivatives. It does not fall with rivals. LogSumExpRivals is −Inf
 	// where there is no other class, and then its derivative is 0. It is NaN where
 	// either argument is.
 	Value func(rivals, label float64) (v, byRivals, byLabel float64)
 }
 
 // Valid reports a temperature outside of its range.
-func (l Rivals) Valid() error {
+func (l LogSumExpRivals) Valid() error {
 	if !(l.Tau > 0 && l.Tau <= math.MaxFloat32) {
 		return fmt.Errorf("kernel: log-sum-exp with temperature %v; it is positive and finite", l.Tau)
 	}
@@ -31,29 +31,29 @@ func (l Rivals) Valid() error {
 }
 
 // Scale returns log₂e/τ: an exponential is 2^z.
-func (l Rivals) Scale() float32 { return float32(math.Log2E / l.Tau) }
+func (l LogSumExpRivals) Scale() float32 { return float32(math.Log2E / l.Tau) }
 
 // Widths: a reference and a sum; the parameter is log₂ of what 2^z is divided by.
-func (l Rivals) Widths() (f, d, p int) { return 1, 1, 1 }
+func (l LogSumExpRivals) Widths() (f, d, p int) { return 1, 1, 1 }
 
 // Each is false: the sums of the targets differ by each other's terms only.
-func (l Rivals) Each() bool { return false }
+func (l LogSumExpRivals) Each() bool { return false }
 
 // Start leaves the reference to the first tile: the label may be far above the
 // others, whose sum keeps its digits.
-func (l Rivals) Start(p []float32, r int, _ RowTarget) { p[r] = floor }
+func (l LogSumExpRivals) Start(p []float32, r int, _ RowTarget) { p[r] = floor }
 
 // Init sets the empty sum.
-func (l Rivals) Init(st State, p []float32) { initExp(st, p) }
+func (l LogSumExpRivals) Init(st State, p []float32) { initExp(st, p) }
 
 // Fold adds the tile to the sums.
-func (l Rivals) Fold(st State, _, z []float32, n int) { foldExp(st, z, n) }
+func (l LogSumExpRivals) Fold(st State, _, z []float32, n int) { foldExp(st, z, n) }
 
 // Merge brings both sums to the larger reference.
-func (l Rivals) Merge(dst, src State) { mergeExp(dst, src) }
+func (l LogSumExpRivals) Merge(dst, src State) { mergeExp(dst, src) }
 
 // Solve returns ℓ.
-func (l Rivals) Solve(st State, p []float32, r int, t RowTarget) (loss float64) {
+func (l LogSumExpRivals) Solve(st State, p []float32, r int, t RowTarget) (loss float64) {
 	n := t.Len()
 	score := func(k int) float64 { _, z := t.At(k); return float64(z) }
 	rest := float64(st.F[r]) + math.Log2(st.D[r]) // of the classes that are no target
@@ -124,7 +124,7 @@ func (s logSum) without(k int, rest float64, x func(k int) float64) float64 {
 }
 
 // Map stores g·∂ℓ/∂z.
-func (l Rivals) Map(dst []float32, ldd int, z []float32, ldz, n int, p, g []float32) {
+func (l LogSumExpRivals) Map(dst []float32, ldd int, z []float32, ldz, n int, p, g []float32) {
 	var scale, zero [tileRows]float32
 	for r, v := range g {
 		scale[r] = v / float32(l.Tau)

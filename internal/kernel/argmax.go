@@ -34,33 +34,33 @@ type leader struct {
 	k     int
 }
 
-var nobody = leader{class: -1, k: -1}
+var noLeader = leader{class: -1, k: -1}
 
-// behind reports whether b is better; of equal scores the lower class is, and NaN is
+// below reports whether b is better; of equal scores the lower class is, and NaN is
 // the best.
-func (a leader) behind(b leader) bool {
+func (a leader) below(b leader) bool {
 	return b.class >= 0 && (a.class < 0 || b.z > a.z || b.z != b.z || b.z == a.z && b.class < a.class)
 }
 
-// bestState is what a loss of the largest score keeps in a Workspace.
-type bestState struct {
+// argmaxState is what a loss of the largest score keeps in a Workspace.
+type argmaxState struct {
 	top     []float32 // [chunks][panels·64]
 	class   []int32   // [chunks][panels·64]
 	rival   []int32   // [B]: the best class that is no target, or −1
 	atRival []float32 // [B]: ∂ℓ/∂z there
 }
 
-func (s *bestState) bytes() int {
+func (s *argmaxState) bytes() int {
 	return 4 * (cap(s.top) + cap(s.class) + cap(s.rival) + cap(s.atRival))
 }
 
-// bestForward finds the best class of each row that is no target, and calls solve
+// argmaxForward finds the best class of each row that is no target, and calls solve
 // with it, which returns ℓ and ∂ℓ/∂z there, and sets that at the targets.
-func bestForward(ws *Workspace, x *Linear, loss []float32, solve func(rival leader, t []entry) (v, atRival float64)) error {
+func argmaxForward(ws *Workspace, x *Linear, loss []float32, solve func(rival leader, t []entry) (v, atRival float64)) error {
 	if err := ws.prepare(x, loss, 1); err != nil {
 		return err
 	}
-	s, rows := &ws.best, ws.panels*tileRows
+	s, rows := &ws.argmax, ws.panels*tileRows
 	s.top, s.class = grow(s.top, ws.chunks*rows), grow(s.class, ws.chunks*rows)
 	for i := range s.top {
 		s.top[i], s.class[i] = float32(math.Inf(-1)), -1
@@ -88,10 +88,10 @@ func bestForward(ws *Workspace, x *Linear, loss []float32, solve func(rival lead
 		if !ws.live[i] {
 			continue
 		}
-		rival := nobody
+		rival := noLeader
 		for chunk := range ws.chunks {
 			at := chunk*rows + i
-			if a := (leader{s.class[at], s.top[at], -1}); rival.behind(a) {
+			if a := (leader{s.class[at], s.top[at], -1}); rival.below(a) {
 				rival = a
 			}
 		}
@@ -106,12 +106,12 @@ func bestForward(ws *Workspace, x *Linear, loss []float32, solve func(rival lead
 	return nil
 }
 
-func bestBackward(ws *Workspace, x *Linear, g []float32, out *Grad) error {
+func argmaxBackward(ws *Workspace, x *Linear, g []float32, out *Grad) error {
 	if err := ws.ready(x, g, out); err != nil {
 		return err
 	}
-	s := &ws.best
-	ws.backwardRows(out, func(at int32) float32 { e := &ws.entries[at]; return ws.up[e.row] * e.grad },
+	s := &ws.argmax
+	ws.backwardSparse(out, func(at int32) float32 { e := &ws.entries[at]; return ws.up[e.row] * e.grad },
 		func(chunk int, nz []nonzero) []nonzero {
 			lo, hi := ws.chunk(chunk)
 			for i, c := range s.rival {
@@ -126,10 +126,10 @@ func bestBackward(ws *Workspace, x *Linear, g []float32, out *Grad) error {
 
 // Forward is that of [Loss].
 func (Perceptron) Forward(ws *Workspace, x *Linear, loss []float32) error {
-	return bestForward(ws, x, loss, func(rival leader, t []entry) (v, atRival float64) {
+	return argmaxForward(ws, x, loss, func(rival leader, t []entry) (v, atRival float64) {
 		top := rival
 		for k, e := range t {
-			if a := (leader{e.class, e.z, k}); top.behind(a) {
+			if a := (leader{e.class, e.z, k}); top.below(a) {
 				top = a
 			}
 		}
@@ -148,7 +148,7 @@ func (Perceptron) Forward(ws *Workspace, x *Linear, loss []float32) error {
 
 // Backward is that of [Loss].
 func (Perceptron) Backward(ws *Workspace, x *Linear, g []float32, out *Grad) error {
-	return bestBackward(ws, x, g, out)
+	return argmaxBackward(ws, x, g, out)
 }
 
 // Forward is that of [Loss].
@@ -156,18 +156,18 @@ func (l CrammerSinger) Forward(ws *Workspace, x *Linear, loss []float32) error {
 	if !(l.Margin > 0 && !math.IsInf(l.Margin, 1)) {
 		return fmt.Errorf("kernel: multiclass hinge with margin %v; the margin is positive and finite", l.Margin)
 	}
-	return bestForward(ws, x, loss, l.solve)
+	return argmaxForward(ws, x, loss, l.solve)
 }
 
 func (l CrammerSinger) solve(rival leader, t []entry) (v, atRival float64) {
 	// The best two of the row: the first that is not y is the rival of y.
-	best, second := rival, nobody
+	best, second := rival, noLeader
 	for k, e := range t {
 		a := leader{e.class, e.z, k}
-		if best.behind(a) {
+		if best.below(a) {
 			best, a = a, best
 		}
-		if second.behind(a) {
+		if second.below(a) {
 			second = a
 		}
 	}
@@ -193,5 +193,5 @@ func (l CrammerSinger) solve(rival leader, t []entry) (v, atRival float64) {
 
 // Backward is that of [Loss].
 func (l CrammerSinger) Backward(ws *Workspace, x *Linear, g []float32, out *Grad) error {
-	return bestBackward(ws, x, g, out)
+	return argmaxBackward(ws, x, g, out)
 }

@@ -5,29 +5,29 @@ import (
 	"math"
 )
 
-// KthRivals is [Rivals] with a loss that also depends on the K-th largest score β of
+// KthLargestRivals is [LogSumExpRivals] with a loss that also depends on the K-th largest score β of
 // the row, targets included, or the least where there are fewer classes:
 //
 //	ℓ = V(λ_y, z_y/τ, β/τ)
 //
 // The gradient holds β constant. One pass over W more finds it, in the memory that
 // [Ranker] states.
-type KthRivals struct {
+type KthLargestRivals struct {
 	K   int     // ≥ 1
 	Tau float64 // > 0
 
-	// Value is as that of Rivals.
+	// Value is as that of LogSumExpRivals.
 	Value func(rivals, label, kth float64) (v, byRivals, byLabel float64)
 }
 
-// kthState is what a KthRivals keeps in a Workspace.
-type kthState struct {
+// kthLargestState is what a KthLargestRivals keeps in a Workspace.
+type kthLargestState struct {
 	ranker *Ranker
 	top    []int32   // [B,K]
 	score  []float32 // [B,K]
 }
 
-func (s *kthState) bytes() int {
+func (s *kthLargestState) bytes() int {
 	n := 4 * (cap(s.top) + cap(s.score))
 	if s.ranker != nil {
 		n += s.ranker.bytes()
@@ -35,17 +35,17 @@ func (s *kthState) bytes() int {
 	return n
 }
 
-// kthTiled is a KthRivals at the scores that a Workspace holds.
-type kthTiled struct {
-	Rivals
-	loss KthRivals
-	s    *kthState
+// kthLargestTiled is a KthLargestRivals at the scores that a Workspace holds.
+type kthLargestTiled struct {
+	LogSumExpRivals
+	loss KthLargestRivals
+	s    *kthLargestState
 }
 
-func (l KthRivals) rivals() Rivals { return Rivals{Tau: l.Tau} }
+func (l KthLargestRivals) rivals() LogSumExpRivals { return LogSumExpRivals{Tau: l.Tau} }
 
 // Solve returns ℓ; NaN where all scores are.
-func (l kthTiled) Solve(st State, p []float32, r int, t RowTarget) float64 {
+func (l kthLargestTiled) Solve(st State, p []float32, r int, t RowTarget) float64 {
 	row, k := int(t.entries[0].row)*l.loss.K, l.loss.K
 	for k > 0 && l.s.top[row+k-1] < 0 {
 		k--
@@ -54,13 +54,13 @@ func (l kthTiled) Solve(st State, p []float32, r int, t RowTarget) float64 {
 	if k > 0 {
 		kth = float64(l.s.score[row+k-1]) / l.loss.Tau
 	}
-	by := l.Rivals
+	by := l.LogSumExpRivals
 	by.Value = func(rivals, label float64) (v, byRivals, byLabel float64) { return l.loss.Value(rivals, label, kth) }
 	return by.Solve(st, p, r, t)
 }
 
 // Forward is that of [Loss].
-func (l KthRivals) Forward(ws *Workspace, x *Linear, loss []float32) error {
+func (l KthLargestRivals) Forward(ws *Workspace, x *Linear, loss []float32) error {
 	ws.forward = false
 	if l.K < 1 {
 		return fmt.Errorf("kernel: the %d-th largest score; it is the first at least", l.K)
@@ -68,7 +68,7 @@ func (l KthRivals) Forward(ws *Workspace, x *Linear, loss []float32) error {
 	if err := x.Validate(); err != nil {
 		return err
 	}
-	s := &ws.kth
+	s := &ws.kthLargest
 	if s.ranker == nil {
 		s.ranker = new(Ranker)
 	}
@@ -77,10 +77,10 @@ func (l KthRivals) Forward(ws *Workspace, x *Linear, loss []float32) error {
 	if err := s.ranker.TopK(s.top, s.score, x, l.K, nil); err != nil {
 		return err
 	}
-	return Stream(kthTiled{l.rivals(), l, s}).Forward(ws, x, loss)
+	return Stream(kthLargestTiled{l.rivals(), l, s}).Forward(ws, x, loss)
 }
 
 // Backward is that of [Loss].
-func (l KthRivals) Backward(ws *Workspace, x *Linear, g []float32, out *Grad) error {
+func (l KthLargestRivals) Backward(ws *Workspace, x *Linear, g []float32, out *Grad) error {
 	return Stream(l.rivals()).Backward(ws, x, g, out)
 }

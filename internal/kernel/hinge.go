@@ -10,17 +10,17 @@ import (
 // parameters is τ, the second ∂ℓ/∂z above it. Where few scores are above, the sparse
 // path of the losses with a threshold serves them, too.
 
-// A stepped loss is a Tiled of this kind.
-type stepped interface{ isStepped() }
+// A fixedThreshold loss is a Tiled of this kind.
+type fixedThreshold interface{ hasFixedThreshold() }
 
-func (Contrastive) isStepped() {}
+func (Contrastive) hasFixedThreshold() {}
 
-func (rankmaxEach) isStepped() {}
+func (rankmaxEach) hasFixedThreshold() {}
 
-// foldFew sums the hinges over the scores above the least threshold of their row, and
+// foldCandidates sums the hinges over the scores above the least threshold of their row, and
 // reports false where they are too many.
-func (l streamed) foldFew(ws *Workspace) bool {
-	if _, ok := l.Tiled.(stepped); !ok {
+func (l streamed) foldCandidates(ws *Workspace) bool {
+	if _, ok := l.Tiled.(fixedThreshold); !ok {
 		return false
 	}
 	s := &ws.threshold
@@ -38,7 +38,7 @@ func (l streamed) foldFew(ws *Workspace) bool {
 		return false
 	}
 	l.eachCandidate(ws, func(i int, class int32, z float32) {
-		l.eachStep(ws, i, class, z, func(slot int, d float32) {
+		l.eachAbove(ws, i, class, z, func(slot int, d float32) {
 			l.state(ws, 0, slot).D[i%tileRows] += float64(d)
 		})
 	})
@@ -60,9 +60,9 @@ func (l streamed) eachCandidate(ws *Workspace, f func(i int, class int32, z floa
 	})
 }
 
-// eachStep calls f with every problem of row i whose threshold the score z of a class,
+// eachAbove calls f with every problem of row i whose threshold the score z of a class,
 // no target of it, is above, and by how much. NaN is above any.
-func (l streamed) eachStep(ws *Workspace, i int, class int32, z float32, f func(slot int, d float32)) {
+func (l streamed) eachAbove(ws *Workspace, i int, class int32, z float32, f func(slot int, d float32)) {
 	_, _, np := l.Widths()
 	t := ws.targets(i)
 	if !l.Each() {
@@ -80,8 +80,8 @@ func (l streamed) eachStep(ws *Workspace, i int, class int32, z float32, f func(
 	}
 }
 
-// backwardFew computes the gradients from the candidates of foldFew alone.
-func (l streamed) backwardFew(ws *Workspace, out *Grad, balance bool) {
+// backwardCandidates computes the gradients from the candidates of foldCandidates alone.
+func (l streamed) backwardCandidates(ws *Workspace, out *Grad, balance bool) {
 	_, _, np := l.Widths()
 	s := &ws.slots
 	step := func(slot, r int) float32 { return s.up[slot*tileRows+r] * ws.slotParams(slot, np)[tileRows+r] }
@@ -89,12 +89,12 @@ func (l streamed) backwardFew(ws *Workspace, out *Grad, balance bool) {
 		s.sum = grow(s.sum, s.first[ws.panels]*tileRows)
 		clear(s.sum)
 		l.eachCandidate(ws, func(i int, class int32, z float32) {
-			l.eachStep(ws, i, class, z, func(slot int, _ float32) {
+			l.eachAbove(ws, i, class, z, func(slot int, _ float32) {
 				s.sum[slot*tileRows+i%tileRows] += step(slot, i%tileRows)
 			})
 		})
 	}
-	ws.backwardRows(out, func(at int32) float32 {
+	ws.backwardSparse(out, func(at int32) float32 {
 		e := &ws.entries[at]
 		if balance {
 			slot := s.first[e.row/tileRows] + int(at-ws.ptr[e.row])
@@ -110,7 +110,7 @@ func (l streamed) backwardFew(ws *Workspace, out *Grad, balance bool) {
 					continue
 				}
 				var v float32
-				l.eachStep(ws, i, int32(id/tileRows), c.val[k], func(slot int, _ float32) { v += step(slot, i%tileRows) })
+				l.eachAbove(ws, i, int32(id/tileRows), c.val[k], func(slot int, _ float32) { v += step(slot, i%tileRows) })
 				if v != 0 {
 					nz = append(nz, nonzero{int32(id / tileRows), int32(i), v})
 				}
@@ -176,7 +176,7 @@ func (l Contrastive) Solve(st State, _ []float32, r int, t RowTarget) float64 {
 
 // Map stores g·(w/n)·1[z > m].
 func (l Contrastive) Map(dst []float32, ldd int, z []float32, ldz, n int, p, g []float32) {
-	mapStep(dst, ldd, z, ldz, n, p, g)
+	mapHinge(dst, ldd, z, ldz, n, p, g)
 }
 
 // foldHinge adds Σ [z − p]_+ of the first parameter p to the sum in D.
@@ -186,8 +186,8 @@ func foldHinge(st State, p, z []float32, n int) {
 	addTo(st.D, f[:])
 }
 
-// mapStep stores g·p'·1[z > p], p and p' the first two parameters.
-func mapStep(dst []float32, ldd int, z []float32, ldz, n int, p, g []float32) {
+// mapHinge stores g·p'·1[z > p], p and p' the first two parameters.
+func mapHinge(dst []float32, ldd int, z []float32, ldz, n int, p, g []float32) {
 	var scale [tileRows]float32
 	for r, v := range g {
 		if v != 0 {

@@ -1,7 +1,7 @@
 package kernel
 
-// fewState is what a loss whose gradient touches few classes keeps in a Workspace.
-type fewState struct {
+// sparseState is what a loss whose gradient touches few classes keeps in a Workspace.
+type sparseState struct {
 	nz       [][]nonzero // [chunk]
 	unsorted [][]nonzero // [worker]
 	counts   [][]int32   // [worker]
@@ -13,7 +13,7 @@ type nonzero struct {
 	v          float32
 }
 
-func (s *fewState) bytes() (n int) {
+func (s *sparseState) bytes() (n int) {
 	for _, z := range append(s.nz[:len(s.nz):len(s.nz)], s.unsorted...) {
 		n += 12 * cap(z)
 	}
@@ -23,11 +23,11 @@ func (s *fewState) bytes() (n int) {
 	return n
 }
 
-// backwardRows computes the gradients where few entries of ∂L/∂z are not zero: what
+// backwardSparse computes the gradients where few entries of ∂L/∂z are not zero: what
 // target returns at the targets, by their place in entries, and what list appends for
 // each chunk. An entry may come more than once.
-func (ws *Workspace) backwardRows(out *Grad, target func(at int32) float32, list func(chunk int, nz []nonzero) []nonzero) {
-	x, s, dp := ws.x, &ws.few, ws.dp
+func (ws *Workspace) backwardSparse(out *Grad, target func(at int32) float32, list func(chunk int, nz []nonzero) []nonzero) {
+	x, s, dp := ws.x, &ws.nonzeros, ws.dp
 	rows := ws.panels * tileRows
 	s.nz = enough(s.nz, ws.chunks)
 	ids := make([]int, ws.chunks+1)
@@ -98,7 +98,7 @@ func (ws *Workspace) backwardRows(out *Grad, target func(at int32) float32, list
 
 // sortNonzeros lists the entries of ∂L/∂z of a chunk by class.
 func (ws *Workspace) sortNonzeros(worker, chunk int, target func(at int32) float32, list func(chunk int, nz []nonzero) []nonzero) {
-	s := &ws.few
+	s := &ws.nonzeros
 	nz := list(chunk, s.unsorted[worker][:0])
 	lo, hi := ws.chunk(chunk)
 	for c0 := lo; c0 < hi; c0 += tileClasses {

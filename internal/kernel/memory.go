@@ -10,7 +10,7 @@ func WorkspaceBytes(l Loss, b, c, d, targets, budget int) int64 {
 	chunks := min(ceil(c, blockClasses), max(minChunk, min(maxChunk, chunkBytes/(4*rows*dp))))
 	n := 4*int64(rows)*int64(d) + 4*int64(b)*int64(dp) + 4*int64(chunks)*int64(rows)*int64(dp) +
 		int64(Workers())*(300<<10)
-	if s, ok := l.(KthRivals); ok {
+	if s, ok := l.(KthLargestRivals); ok {
 		k := min(s.K, c)
 		n += 4*int64(rows)*int64(d) + int64(b)*int64(k)*8*(rankChunks+1) + int64(Workers())*rankRows*int64(limit(k))*8
 		l = Stream(s.rivals())
@@ -28,7 +28,7 @@ func WorkspaceBytes(l Loss, b, c, d, targets, budget int) int64 {
 		if s.Each() && targets > b {
 			slots = ceil(2*targets, max(b, 1))
 		}
-		if _, ok := s.Tiled.(stepped); ok {
+		if _, ok := s.Tiled.(fixedThreshold); ok {
 			n += candidateBytes(b, c)
 		}
 		n += int64(slots) * int64(rows) * (int64(chunks)*int64(4*f+8*sums+4) + int64(4*p+4))

@@ -1,0 +1,140 @@
+package kernel
+
+import "errors"
+
+// A tileMap stores in p (stride ldp) ∂L/∂z of the n classes from c0 and a panel,
+// whose scores z have stride ldz; p may be z. What it stores at masked classes
+// does not matter.
+type tileMap func(worker, chunk, panel, c0, n int, p []float32, ldp int, z []float32, ldz int)
+
+// backward computes the gradients from a map of scores to ∂L/∂z.
+func (ws *Workspace) backward(out *Grad, mapTile tileMap) {
+	if out.H != nil {
+		ws.dh = grow(ws.dh, ws.chunks*ws.panels*tileRows*ws.dp)
+	}
+	Parallel(ws.chunks, func(worker, chunk int) {
+		ws.backwardChunk(worker, chunk, out, mapTile)
+	})
+	if out.H != nil {
+		ws.addChunks(out.H)
+	}
+}
+
+// addChunks adds the chunks' copies of the gradient of H in order.
+func (ws *Workspace) addChunks(dh []float32) {
+	x, rows := ws.x, ws.panels*tileRows
+	Parallel(x.B, func(_, i int) {
+		row := ws.dh[i*ws.dp:][:x.D]
+		for c := 1; c < ws.chunks; c++ {
+			axpy(1, ws.dh[(c*rows+i)*ws.dp:][:x.D], row)
+		}
+		copy(dh[i*x.D:], row)
+	})
+}
+
+func (ws *Workspace) backwardChunk(worker, chunk int, out *Grad, mapTile tileMap) {
+	x, dp := ws.x, ws.dp
+	rows := ws.panels * tileRows
+	ld := min(blockRows, rows)
+	ws.grads[worker] = grow(ws.grads[worker], blockClasses*ld)
+	p := ws.grads[worker]
+	var dh []float32
+	if out.H != nil {
+		dh = ws.dh[chunk*rows*dp:][:rows*dp]
+		clear(dh)
+	}
+	ragged := dp != x.D
+	if ragged {
+		ws.wb[worker] = grow(ws.wb[worker], blockClasses*dp)
+		ws.dwb[worker] = grow(ws.dwb[worker], blockClasses*dp)
+	}
+	lo, hi := ws.chunk(chunk)
+	for c0 := lo; c0 < hi; c0 += blockClasses {
+		n := min(blockClasses, hi-c0)
+		w, dw := x.W[c0*x.D:], []float32(nil)
+		if out.W != nil {
+			dw = out.W[c0*x.D:]
+		}
+		if ragged { // the kernels work on whole vectors of columns
+			w = ws.wb[worker]
+			pack(w, dp, n, x.D, view[float32]{x.W[c0*x.D:], x.D, 1})
+			dw = ws.dwb[worker]
+		}
+		for b0 := 0; b0 < x.B; b0 += blockRows {
+			nb := min(blockRows, x.B-b0)
+			for r := 0; r < nb; r += tileRows {
+				ws.gradTiles(worker, chunk, p[r:], ld, c0, n, (b0+r)/tileRows, mapTile)
+			}
+			if out.W != nil {
+				gemmBlock(p, ld, 1, n, nb, ws.hp[b0*dp:], dp, dw, dp, dp, b0 > 0)
+			}
+			if out.H != nil {
+				gemmBlock(p, 1, ld, nb, n, w, dp, dh[b0*dp:], dp, dp, true)
+			}
+			if out.Bias != nil {
+				for c := range n {
+					s := sum(p[c*ld:][:nb])
+					if b0 > 0 {
+						s += out.Bias[c0+c]
+					}
+					out.Bias[c0+c] = s
+				}
+			}
+		}
+		if ragged && out.W != nil {
+			for c := range n {
+				copy(out.W[(c0+c)*x.D:][:x.D], dw[c*dp:])
+			}
+		}
+	}
+}
+
+// gradTiles fills p with ∂L/∂z of n classes from c0 for a panel.
+func (ws *Workspace) gradTiles(worker, chunk int, p []float32, ld, c0, n, panel int, mapTile tileMap) {
+	x := ws.x
+	for t := 0; t < n; t += tileClasses {
+		nt := min(tileClasses, n-t)
+		dst := p[t*ld:]
+		if ws.have {
+			mapTile(worker, chunk, panel, c0+t, nt, dst, ld, ws.tile(c0+t, nt, panel), tileRows)
+		} else {
+			ws.scores(dst, ld, c0+t, nt, panel)
+			mapTile(worker, chunk, panel, c0+t, nt, dst, ld, dst, ld)
+		}
+		if ws.classes < x.C {
+			for c := range nt {
+				if x.masked(c0 + t + c) {
+					clear(dst[c*ld:][:tileRows])
+				}
+			}
+		}
+	}
+}
+
+// upstream lays g out by panels, 0 for padding rows and beyond B.
+func (ws *Workspace) upstream(g []float32) {
+	ws.up = grow(ws.up, ws.panels*tileRows)
+	clear(ws.up)
+	for i, v := range g {
+		if ws.live[i] {
+			ws.up[i] = v
+		}
+	}
+}
+
+// ready checks what Backward needs.
+func (ws *Workspace) ready(x *Linear, g []float32, out *Grad) error {
+	if !ws.forward || ws.x != x {
+		return errors.New("kernel: Backward without a Forward of the same problem")
+	}
+	if err := out.validate(x, g, ws.sparse); err != nil {
+		return err
+	}
+	ws.staff()
+	ws.upstream(g)
+	if x.B == 0 { // no row would write them
+		clear(out.W)
+		clear(out.Bias)
+	}
+	return nil
+}

@@ -1,0 +1,221 @@
+package kernel
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+const (
+	tileClasses  = 96  // a tile of scores, 24 KiB, stays in the first-level cache
+	blockClasses = 192 // classes of a block of the backward pass
+	blockRows    = 256 // rows of a block of the backward pass: 192 KiB of gradients
+	scoreK       = 512 // inner dimension of one call, so that it stays short
+
+	// chunkBytes bounds the copies of ∂L/∂H, one per chunk of classes, that keep
+	// the bits independent of the number of goroutines.
+	chunkBytes         = 2 << 20
+	minChunk, maxChunk = 8, 64
+)
+
+// A Workspace holds the memory of a fused loss between its Forward and Backward
+// and from step to step. The zero value is ready. It serves one goroutine at a
+// time and grows to what the largest problem needs: beside W and its gradient,
+// B·D·(2 + n) floats for n chunks of classes, n = 8 … 64 chosen such that n·B·D
+// floats are about 2 MiB (and 8 at least), and 0.3 MB for each processor. Losses
+// with a threshold add about 28 bytes for each candidate, of which there are
+// min(B·C/12, 2²³) at most and a few per row once scores have spread; losses of
+// moments add 4 MiB of Gram matrices, or 8 of them. A [Tiled] loss adds its summary,
+// some 8 to 16 bytes for each chunk and row; one with Each that for as many problems
+// as any of 64 rows has.
+type Workspace struct {
+	// Budget is how many bytes of scores a Forward may keep for what follows it: a
+	// pass that reads them is cheaper than one that computes them again. The scores
+	// of all rows, padded to a multiple of 64, and classes are kept, or none. They
+	// change no bit of a result.
+	Budget int
+
+	x               *Linear
+	dp              int // D rounded up to 16
+	panels, chunks  int
+	scale           float32
+	ht              []float32 // [panels][D][64]: H scaled, rows of the batch along the lanes
+	hp              []float32 // [B][dp]: H padded, padding rows zero
+	entries         []entry
+	cells           []int32 // places in entries, by class tile and in order
+	tileStart       []int32 // [tiles+1]: cells before those of a tile of classes
+	ptr             []int32 // [B+1]: entries of each row
+	live            []bool  // rows that are not padding
+	classes         int     // that are not masked
+	tiles, grads    [][]float32
+	wb, dwb         [][]float32
+	dh              []float32 // [chunks][panels·64][dp]
+	stateF, params  []float32
+	stateD          []float64
+	up              []float32 // [panels·64]: upstream gradient, 0 beyond B
+	sparse, forward bool
+	threshold       thresholdState
+	nonzeros        sparseState
+	argmax          argmaxState
+	kthLargest      kthLargestState
+	edges           edgeState
+	gram            gramState
+	slots           slotState
+	sumW            []float64
+	kept            []float32 // scores, tile by tile, if have
+	have            bool
+}
+
+// entry is one target: a class of a row, its weight, its scaled score and, of a
+// Tiled loss, ∂ℓ/∂z there.
+type entry struct {
+	row, class      int32
+	weight, z, grad float32
+}
+
+// Sparse reports whether the last Forward found a gradient with few rows, so
+// that Backward can fill Grad.Rows.
+func (ws *Workspace) Sparse() bool { return ws.sparse }
+
+// Bytes returns the memory that the Workspace holds.
+func (ws *Workspace) Bytes() int {
+	n := 4*(cap(ws.kept)+cap(ws.ht)+cap(ws.hp)+cap(ws.dh)+cap(ws.stateF)+cap(ws.params)+cap(ws.ptr)+cap(ws.up)) + 8*cap(ws.stateD) +
+		20*cap(ws.entries) + 4*cap(ws.cells) + 4*cap(ws.tileStart) + cap(ws.live) + 8*cap(ws.sumW) + ws.threshold.bytes() + ws.nonzeros.bytes() + ws.argmax.bytes() + ws.kthLargest.bytes() + ws.edges.bytes() + ws.gram.bytes() + ws.slots.bytes()
+	for _, s := range [][][]float32{ws.tiles, ws.grads, ws.wb, ws.dwb} {
+		for _, x := range s {
+			n += 4 * cap(x)
+		}
+	}
+	return n
+}
+
+// prepare checks x and lays it out for scores multiplied by scale.
+func (ws *Workspace) prepare(x *Linear, loss []float32, scale float32) error {
+	ws.forward, ws.sparse, ws.have = false, false, false
+	if err := Err(); err != nil {
+		return err
+	}
+	if err := x.Validate(); err != nil {
+		return err
+	}
+	if len(loss) != x.B {
+		return fmt.Errorf("kernel: room for %d losses, want B = %d", len(loss), x.B)
+	}
+	ws.x = x
+	ws.panels = ceil(x.B, tileRows)
+	ws.file()
+	ws.layout(scale)
+	blocks := ceil(x.C, blockClasses)
+	ws.chunks = min(blocks, max(minChunk, min(maxChunk, chunkBytes/(4*max(1, ws.panels)*tileRows*ws.dp))))
+	ws.classes = x.C
+	if x.Bias != nil {
+		for c := range x.C {
+			if x.masked(c) {
+				ws.classes--
+			}
+		}
+	}
+	ws.staff()
+	return nil
+}
+
+// staff makes room for the scratch of every worker; GOMAXPROCS may have changed.
+func (ws *Workspace) staff() {
+	n := Workers()
+	for _, s := range []*[][]float32{&ws.tiles, &ws.grads, &ws.wb, &ws.dwb, &ws.slots.tile, &ws.gram.w, &ws.gram.dw,
+		&ws.threshold.sample, &ws.threshold.rows, &ws.threshold.val} {
+		*s = enough(*s, n)
+	}
+	ws.threshold.idx = enough(ws.threshold.idx, n)
+	ws.nonzeros.unsorted, ws.nonzeros.counts = enough(ws.nonzeros.unsorted, n), enough(ws.nonzeros.counts, n)
+}
+
+// enough returns s with n elements or more.
+func enough[T any](s []T, n int) []T {
+	return append(s, make([]T, max(0, n-len(s)))...)
+}
+
+// layout packs H of the problem x, whose live rows are known.
+func (ws *Workspace) layout(scale float32) {
+	ws.scale = scale
+	ws.dp = ceil(ws.x.D, 16) * 16
+	ws.packH()
+}
+
+// file lists the targets, by row and by tile.
+func (ws *Workspace) file() {
+	x := ws.x
+	ws.entries, ws.ptr, ws.live = ws.entries[:0], grow(ws.ptr, x.B+1), grow(ws.live, x.B)
+	for i := range x.B {
+		ws.ptr[i] = int32(len(ws.entries))
+		if x.Label != nil {
+			if y := x.Label[i]; y >= 0 {
+				ws.entries = append(ws.entries, entry{row: int32(i), class: y, weight: 1})
+			}
+		} else {
+			for k := x.Ptr[i]; k < x.Ptr[i+1]; k++ {
+				ws.entries = append(ws.entries, entry{row: int32(i), class: x.Pos[k], weight: x.Weight[k]})
+			}
+		}
+		ws.live[i] = int(ws.ptr[i]) < len(ws.entries)
+	}
+	ws.ptr[x.B] = int32(len(ws.entries))
+	// A counting sort by class tile; in a tile the order of the rows stays.
+	tiles := ceil(x.C, tileClasses)
+	ws.cells, ws.tileStart = grow(ws.cells, len(ws.entries)), grow(ws.tileStart, tiles+2)
+	start := ws.tileStart
+	clear(start)
+	for _, e := range ws.entries {
+		start[e.class/tileClasses+2]++
+	}
+	for t := range tiles {
+		start[t+2] += start[t+1]
+	}
+	for i, e := range ws.entries {
+		at := &start[e.class/tileClasses+1]
+		ws.cells[*at] = int32(i)
+		*at++
+	}
+}
+
+// inCell returns the places of the entries of the tile that starts at class c0 of a
+// panel.
+func (ws *Workspace) inCell(c0, panel int) []int32 {
+	t := c0 / tileClasses
+	cells := ws.cells[ws.tileStart[t]:ws.tileStart[t+1]]
+	byRow := func(at int32, row int) int { return cmp.Compare(int(ws.entries[at].row), row) }
+	lo, _ := slices.BinarySearchFunc(cells, panel*tileRows, byRow)
+	hi, _ := slices.BinarySearchFunc(cells[lo:], (panel+1)*tileRows, byRow)
+	return cells[lo : lo+hi]
+}
+
+func (ws *Workspace) targets(i int) []entry { return ws.entries[ws.ptr[i]:ws.ptr[i+1]] }
+
+// packH lays H out twice: transposed and scaled for the scores, and padded for
+// the gradient of W. The rows of padding become zeros, so that what they hold
+// (NaN, too) touches nothing.
+func (ws *Workspace) packH() {
+	x := ws.x
+	ws.ht = grow(ws.ht, ws.panels*x.D*tileRows)
+	ws.hp = grow(ws.hp, x.B*ws.dp)
+	Parallel(ws.panels, func(_, p int) {
+		dst := ws.ht[p*x.D*tileRows:][:x.D*tileRows]
+		for r := range tileRows {
+			i := p*tileRows + r
+			if i >= x.B || !ws.live[i] {
+				for k := range x.D {
+					dst[k*tileRows+r] = 0
+				}
+				if i < x.B {
+					clear(ws.hp[i*ws.dp:][:ws.dp])
+				}
+				continue
+			}
+			row := ws.hp[i*ws.dp:][:ws.dp]
+			clear(row[copy(row, x.H[i*x.D:][:x.D]):])
+			for k, v := range row[:x.D] {
+				dst[k*tileRows+r] = v * ws.scale
+			}
+		}
+	})
+}
