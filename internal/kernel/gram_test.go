@@ -93,10 +93,7 @@ func gramCases() []gramCase {
 func TestGramLossesMatchFloat64(t *testing.T) {
 	r := source(40)
 	var ws Workspace
-	for _, cfg := range shapes {
-		if testing.Short() && cfg.d > 100 {
-			continue // the reference is slow
-		}
+	for _, cfg := range shapes() {
 		for _, l := range gramCases() {
 			requireLoss(t, &ws, l.loss, newProblem(r, cfg), l.row, 5e-5, fmt.Sprintf("%T%v %v", l.loss, l.loss, cfg))
 		}

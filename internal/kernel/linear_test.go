@@ -155,8 +155,17 @@ func (p *problem) outputs() (loss []float32, out *Grad) {
 	return loss, out
 }
 
-// shapes are small and ragged ones, and every feature.
-var shapes = []problemConfig{
+// shapes returns small and ragged ones with every feature, and more. Under -short it
+// leaves out those whose reference is slow.
+func shapes(more ...problemConfig) []problemConfig {
+	all := append(slices.Clone(ragged), more...)
+	if testing.Short() {
+		all = slices.DeleteFunc(all, func(p problemConfig) bool { return p.b*p.c*max(p.d, p.positives, 16) > 400_000 })
+	}
+	return all
+}
+
+var ragged = []problemConfig{
 	{b: 1, c: 1, d: 1, sd: 1},
 	{b: 3, c: 2, d: 5, sd: 2, bias: true},
 	{b: 5, c: 7, d: 16, sd: 1, positives: 3},
@@ -166,6 +175,7 @@ var shapes = []problemConfig{
 	{b: 300, c: 577, d: 24, sd: 4, bias: true, masked: true, positives: 5, padding: true},
 	{b: 17, c: 2311, d: 8, sd: 10},
 	{b: 9, c: 400, d: 520, sd: 2, positives: 2},
+	{b: 70, c: 200, d: 9, sd: 2, bias: true, masked: true, positives: 4, padding: true},
 }
 
 // requireLoss compares a fused loss with a row loss on a random problem, on every
@@ -236,7 +246,7 @@ func softmaxRow(tau, eps float64) func(dz, z, t []float64) float64 {
 func TestSoftmaxMatchesFloat64(t *testing.T) {
 	r := source(7)
 	var ws Workspace // one for all: nothing may be left over
-	for _, cfg := range shapes {
+	for _, cfg := range shapes() {
 		for _, s := range []Softmax{{Tau: 1}, {Tau: 0.3, Smoothing: 0.1}} {
 			requireLoss(t, &ws, s, newProblem(r, cfg), softmaxRow(float64(s.Tau), float64(s.Smoothing)), 1e-5, fmt.Sprintf("%v %+v", cfg, s))
 		}
@@ -304,7 +314,11 @@ func sameBits(t *testing.T, l Loss, p *problem) {
 	t.Helper()
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 	var first [][]float32
-	for _, procs := range []int{1, 2, 4} {
+	counts := []int{1, 2, 4}
+	if testing.Short() {
+		counts = []int{1, 4}
+	}
+	for _, procs := range counts {
 		runtime.GOMAXPROCS(procs)
 		var ws Workspace
 		loss, out := p.outputs()

@@ -310,14 +310,10 @@ func tiledCases() []lossCase {
 func TestTiledLossesMatchFloat64(t *testing.T) {
 	r := source(41)
 	var ws Workspace // one for all: nothing may be left over
-	for _, cfg := range shapes {
-		for _, l := range tiledCases() {
-			requireLoss(t, &ws, l.loss, newProblem(r, cfg), l.row, 2e-5, fmt.Sprintf("%T%+v %v", l.loss, l.loss, cfg))
-		}
-	}
-	for _, cfg := range []problemConfig{
-		{b: 70, c: 160, d: 16, sd: 1, bias: true, masked: true, padding: true, positives: 106}, {b: 5, c: 400, d: 9, sd: 3, positives: 150},
-	} {
+	for _, cfg := range shapes(
+		problemConfig{b: 70, c: 160, d: 16, sd: 1, bias: true, masked: true, padding: true, positives: 106},
+		problemConfig{b: 5, c: 400, d: 9, sd: 3, positives: 150},
+	) {
 		for _, l := range tiledCases() {
 			requireLoss(t, &ws, l.loss, newProblem(r, cfg), l.row, 2e-5, fmt.Sprintf("%T%+v %v", l.loss, l.loss, cfg))
 		}
@@ -400,10 +396,15 @@ func TestBestOfTies(t *testing.T) {
 }
 
 func TestTiledSameBitsAtAnyGOMAXPROCS(t *testing.T) {
+	problems := []problemConfig{{b: 100, c: 3000, d: 12, sd: 1, bias: true, positives: 3}, {b: 20, c: 400, d: 12, sd: 1, positives: 120}}
+	if testing.Short() {
+		problems = []problemConfig{{b: 70, c: 800, d: 12, sd: 1, bias: true, positives: 2}, {b: 2, c: 400, d: 12, sd: 1, positives: 120}}
+	}
 	onPaths(t, func(t *testing.T) {
 		for _, l := range tiledCases() {
-			sameBits(t, l.loss, newProblem(source(42), problemConfig{b: 100, c: 3000, d: 12, sd: 1, bias: true, positives: 3}))
-			sameBits(t, l.loss, newProblem(source(42), problemConfig{b: 20, c: 400, d: 12, sd: 1, positives: 120}))
+			for _, cfg := range problems {
+				sameBits(t, l.loss, newProblem(source(42), cfg))
+			}
 		}
 	})
 }
@@ -411,6 +412,10 @@ func TestTiledSameBitsAtAnyGOMAXPROCS(t *testing.T) {
 // TestTiledNaN: NaN and +Inf give NaN, as a score of a target and elsewhere, and
 // leave padding alone.
 func TestTiledNaN(t *testing.T) {
+	many := int32(100) // targets
+	if testing.Short() {
+		many = 20
+	}
 	onPaths(t, func(t *testing.T) {
 		for _, bad := range []float32{nan, inf} {
 			for _, at := range []int{5, 600} {
@@ -424,12 +429,12 @@ func TestTiledNaN(t *testing.T) {
 					require.NoError(t, l.loss.Forward(&ws, &p.Linear, loss))
 					require.True(t, loss[0] != loss[0], "%+v: %v at %d gives %v", l.loss, bad, at, loss[0])
 					require.Zero(t, loss[1])
-					p.Label, p.Ptr = nil, []int32{0, 100, 100}
-					for k := range int32(100) {
-						p.Pos, p.Weight = append(p.Pos, 5+k), append(p.Weight, 1./100)
+					p.Label, p.Ptr = nil, []int32{0, many, many}
+					for k := range many {
+						p.Pos, p.Weight = append(p.Pos, 5+k), append(p.Weight, 1/float32(many))
 					}
 					require.NoError(t, l.loss.Forward(&ws, &p.Linear, loss))
-					require.True(t, loss[0] != loss[0], "%+v: %v at %d among 100 targets gives %v", l.loss, bad, at, loss[0])
+					require.True(t, loss[0] != loss[0], "%+v: %v at %d among %d targets gives %v", l.loss, bad, at, many, loss[0])
 					require.Zero(t, loss[1])
 				}
 			}
