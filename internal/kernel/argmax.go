@@ -5,8 +5,8 @@ import (
 	"math"
 )
 
-// Losses of the largest score: one pass over W finds it, and the gradient touches
-// the targets and one class more in each row.
+// The losses of this file depend on the largest score: one pass over W finds it, and
+// the gradient touches the targets and one class more in each row.
 
 // Perceptron is
 //
@@ -42,7 +42,7 @@ func (a leader) below(b leader) bool {
 	return b.class >= 0 && (a.class < 0 || b.z > a.z || b.z != b.z || b.z == a.z && b.class < a.class)
 }
 
-// argmaxState is what a loss of the largest score keeps in a Workspace.
+// argmaxState is the part of a Workspace that a loss of the largest score uses.
 type argmaxState struct {
 	top     []float32 // [chunks][panels·64]
 	class   []int32   // [chunks][panels·64]

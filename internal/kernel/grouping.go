@@ -22,8 +22,9 @@ const groupingPart = 1 << 14
 // Group groups ids, all below n; negative ones are left out. The slices of g are
 // valid until the next call. It works on several goroutines.
 func (g *Grouping) Group(ids []int32, n int) {
-	// A stable radix sort in equal digits, of keys of an id and its place: of a
-	// digit, the keys of one part go behind those of the parts before.
+	// This is a stable radix sort, in digits of equal width, of keys that hold an id and
+	// its place. Among keys of one digit those of a part go behind those of the parts
+	// before it.
 	width := max(bits.Len(uint(max(n-1, 0))), 1)
 	digit := ceil(width, ceil(width, 11))
 	mask := uint64(1)<<digit - 1

@@ -5,20 +5,20 @@ import (
 	"math"
 )
 
-// Losses of the hinges Σ_j [z_j − τ]_+ over the classes that are no target, at a
-// threshold that is given before the scores are known. The first of a problem's
-// parameters is τ, the second ∂ℓ/∂z above it. Where few scores are above, the sparse
-// path of the losses with a threshold serves them, too.
+// The losses of this file sum the hinges Σ_j [z_j − τ]_+ over the classes that are no
+// target, at a threshold that is given before the scores are known. The first of a
+// problem's parameters is τ, and the second is ∂ℓ/∂z above it. Where few scores are
+// above, the sparse path of the losses with a threshold serves them, too.
 
-// A fixedThreshold loss is a Tiled of this kind.
+// A fixedThreshold is a Tiled loss of this kind.
 type fixedThreshold interface{ hasFixedThreshold() }
 
 func (Contrastive) hasFixedThreshold() {}
 
 func (rankmaxEach) hasFixedThreshold() {}
 
-// foldCandidates sums the hinges over the scores above the least threshold of their row, and
-// reports false where they are too many.
+// foldCandidates sums the hinges over the scores above the least threshold of their
+// row. It reports false where these are too many, or the loss is of another kind.
 func (l streamed) foldCandidates(ws *Workspace) bool {
 	if _, ok := l.Tiled.(fixedThreshold); !ok {
 		return false
@@ -60,8 +60,8 @@ func (l streamed) eachCandidate(ws *Workspace, f func(i int, class int32, z floa
 	})
 }
 
-// eachAbove calls f with every problem of row i whose threshold the score z of a class,
-// no target of it, is above, and by how much. NaN is above any.
+// eachAbove calls f with every problem of row i whose threshold is below the score z of
+// a class that is no target of it, and with the difference. NaN is above any threshold.
 func (l streamed) eachAbove(ws *Workspace, i int, class int32, z float32, f func(slot int, d float32)) {
 	_, _, np := l.Widths()
 	t := ws.targets(i)

@@ -5,8 +5,9 @@ import (
 	"math"
 )
 
-// KthLargestRivals is [LogSumExpRivals] with a loss that also depends on the K-th largest score β of
-// the row, targets included, or the least where there are fewer classes:
+// KthLargestRivals is [LogSumExpRivals] with a loss that also depends on the K-th
+// largest score β of the row, targets included, or on the least where there are fewer
+// classes:
 //
 //	ℓ = V(λ_y, z_y/τ, β/τ)
 //
@@ -20,7 +21,7 @@ type KthLargestRivals struct {
 	Value func(rivals, label, kth float64) (v, byRivals, byLabel float64)
 }
 
-// kthLargestState is what a KthLargestRivals keeps in a Workspace.
+// kthLargestState is the part of a Workspace that a KthLargestRivals uses.
 type kthLargestState struct {
 	ranker *Ranker
 	top    []int32   // [B,K]

@@ -16,8 +16,8 @@ import (
 type LogSumExpRivals struct {
 	Tau float64 // temperature, > 0
 
-	// Value returns V and its derivatives. It does not fall with rivals. LogSumExpRivals is −Inf
-	// where there is no other class, and then its derivative is 0. It is NaN where
+	// Value returns V and its derivatives. V does not fall as rivals grows. Where there
+	// is no other class rivals is −Inf, and the derivative by it is 0. V is NaN where
 	// either argument is.
 	Value func(rivals, label float64) (v, byRivals, byLabel float64)
 }

@@ -48,5 +48,5 @@ func WorkspaceBytes(l Loss, b, c, d, targets, budget int) int64 {
 	return n
 }
 
-// candidateBytes is what the most candidates take.
+// candidateBytes returns the memory of the most candidates that a Workspace keeps.
 func candidateBytes(b, c int) int64 { return 28 * int64(min(b*c/12, 1<<23)) }

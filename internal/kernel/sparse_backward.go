@@ -1,6 +1,7 @@
 package kernel
 
-// sparseState is what a loss whose gradient touches few classes keeps in a Workspace.
+// sparseState is the part of a Workspace that losses use whose gradient touches few
+// classes.
 type sparseState struct {
 	nz       [][]nonzero // [chunk]
 	unsorted [][]nonzero // [worker]
@@ -23,9 +24,9 @@ func (s *sparseState) bytes() (n int) {
 	return n
 }
 
-// backwardSparse computes the gradients where few entries of ∂L/∂z are not zero: what
-// target returns at the targets, by their place in entries, and what list appends for
-// each chunk. An entry may come more than once.
+// backwardSparse computes the gradients where few entries of ∂L/∂z are not zero. At
+// the targets they are what target returns, by their place in entries; the others are
+// what list appends for each chunk. An entry may come more than once.
 func (ws *Workspace) backwardSparse(out *Grad, target func(at int32) float32, list func(chunk int, nz []nonzero) []nonzero) {
 	x, s, dp := ws.x, &ws.nonzeros, ws.dp
 	rows := ws.panels * tileRows
@@ -109,7 +110,7 @@ func (ws *Workspace) sortNonzeros(worker, chunk int, target func(at int32) float
 			}
 		}
 	}
-	// A counting sort by class; within a class the order above stays.
+	// This is a counting sort by class, which keeps the order above within a class.
 	s.counts[worker] = grow(s.counts[worker], hi-lo+1)
 	start := s.counts[worker]
 	clear(start)

@@ -22,9 +22,9 @@ import (
 // lie above it, or the filter keeps more than it should, the gradient is computed
 // densely, as that of softmax.
 //
-// For q < 1 the function is not convex: thresholds are bisected, in float32, and what
-// is left of Σ x^q − 1 is shared out. The support is smaller than for any q ≥ 1, so
-// full passes, some 20 of them, are for scores that tie.
+// For q < 1 the function is not convex. Thresholds are then bisected, in float32, and
+// the rest of Σ x^q − 1 is shared out. The support is smaller than for any q ≥ 1, so
+// only scores that tie need full passes, some 20 of them.
 
 // Entmax is the α-entmax loss fused with the linear layer; α = 2 is sparsemax:
 //
@@ -47,7 +47,7 @@ type Normmax struct {
 	Alpha float64 // > 1
 }
 
-// thresholded is what the losses of this file have in common.
+// thresholded is the form that the losses of this file have in common.
 type thresholded struct {
 	scale float64
 	q, e  float64
@@ -148,7 +148,28 @@ func (l Normmax) Backward(ws *Workspace, x *Linear, g []float32, out *Grad) erro
 // floor is below every score, and finite.
 const floor = -0x1p100
 
-// thresholdState is what a threshold loss keeps in a Workspace.
+const (
+	// sampleClasses bounds the sample, whose scores for one panel, 1 MiB, stay in
+	// cache while the threshold is solved; it is 1/16 of the classes at most.
+	sampleClasses = 4096
+	sampleShare   = 16
+
+	// candidateShare is the share of scores above the bound up to which the sparse
+	// path is faster: a candidate costs about as much as 24 scores of the three
+	// products that the dense gradient needs. maxCandidates bounds its memory, at 8
+	// bytes each.
+	candidateShare = 24
+	maxCandidates  = 1 << 22
+
+	// boundSlack lowers a bound, in units of 1+|τ|, by more than the rounding of
+	// scores and sums can have raised it.
+	boundSlack = 4e-6
+
+	maxFolds    = 12 // full passes before the dense path takes what there is
+	maxBisected = 40 // of q < 1: halvings of an interval of length 1
+)
+
+// thresholdState is the part of a Workspace that a loss with a threshold uses.
 type thresholdState struct {
 	tau    []float32    // [panels·64]: a lower bound, and at last the threshold
 	high   []float32    // [panels·64]: of q < 1, an upper bound
@@ -222,8 +243,8 @@ func (h thresholded) forward(ws *Workspace, x *Linear, loss []float32) error {
 	return nil
 }
 
-// bound returns τ lowered by more than rounding can have raised it; τ itself where
-// there is no row.
+// bound returns τ lowered by more than rounding can have raised it. It returns τ
+// itself where there is no row.
 func bound(tau float32) float32 {
 	if tau > math.MaxFloat32 {
 		return tau
@@ -239,9 +260,9 @@ func (h thresholded) lossOf(t []entry, s hingeSums) float32 {
 	return float32(h.value(t, s))
 }
 
-// newton returns the step of Newton's method on (n·f)^(1/q) = 1; NaN for sums that
-// hold one, and where nothing is above τ, as in a sample without the label that
-// leads: there is no slope to follow.
+// newton returns the step of Newton's method on (n·f)^(1/q) = 1. It is NaN for sums
+// that hold one. It is NaN also where nothing is above τ, as in a sample without the
+// label that leads, for there is no slope to follow.
 func (h thresholded) newton(n, f, g float64) float64 {
 	if !(g > 0) {
 		return math.NaN()
@@ -283,24 +304,3 @@ func (h thresholded) backward(ws *Workspace, x *Linear, g []float32, out *Grad) 
 	})
 	return nil
 }
-
-const (
-	// sampleClasses bounds the sample, whose scores for one panel, 1 MiB, stay in
-	// cache while the threshold is solved; it is 1/16 of the classes at most.
-	sampleClasses = 4096
-	sampleShare   = 16
-
-	// candidateShare is the share of scores above the bound up to which the sparse
-	// path is faster: a candidate costs about as much as 24 scores of the three
-	// products that the dense gradient needs. maxCandidates bounds its memory, at 8
-	// bytes each.
-	candidateShare = 24
-	maxCandidates  = 1 << 22
-
-	// boundSlack lowers a bound, in units of 1+|τ|, by more than the rounding of
-	// scores and sums can have raised it.
-	boundSlack = 4e-6
-
-	maxFolds    = 12 // full passes before the dense path takes what there is
-	maxBisected = 40 // of q < 1: halvings of an interval of length 1
-)

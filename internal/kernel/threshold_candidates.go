@@ -2,6 +2,18 @@ package kernel
 
 import "math"
 
+// candidates are the scores of a chunk and a panel above the bound, in the order
+// of their classes.
+type candidates struct {
+	val []float32
+	idx []uint32 // class·64 + row
+}
+
+// candidateBudget returns up to how many candidates the sparse path is to have.
+func (ws *Workspace) candidateBudget() float64 {
+	return min(float64(ws.x.B)*float64(ws.x.C)/candidateShare, maxCandidates)
+}
+
 // expectedAbove estimates, from the sample, how many scores lie above the bounds of
 // the filter.
 func (ws *Workspace) expectedAbove() float64 {
@@ -18,21 +30,10 @@ func (ws *Workspace) expectedAbove() float64 {
 	return sumGo(s.count)
 }
 
-// candidates are the scores of a chunk and a panel above the bound, in the order
-// of their classes.
-type candidates struct {
-	val []float32
-	idx []uint32 // class·64 + row
-}
-
-// candidateBudget returns up to how many candidates the sparse path is to have.
-func (ws *Workspace) candidateBudget() float64 {
-	return min(float64(ws.x.B)*float64(ws.x.C)/candidateShare, maxCandidates)
-}
-
 // filter lists the scores above the bounds. It gives up, and reports false, where
-// they are more than limit, or a chunk alone has too many: what one chunk holds,
-// not what others have found by then, decides.
+// they are more than limit, or where one chunk has too many. A chunk decides by its own
+// number and never by what others have found by then, so that the answer does not
+// depend on the number of goroutines.
 func (ws *Workspace) filter(limit int) bool {
 	s := &ws.threshold
 	s.lists = enough(s.lists, ws.chunks*ws.panels)
@@ -67,8 +68,8 @@ func (ws *Workspace) filter(limit int) bool {
 	return total <= limit
 }
 
-// solveCandidates finds the threshold of every row among its candidates, and the
-// loss.
+// solveCandidates finds the threshold of every row among its candidates, and stores
+// the loss.
 func (h thresholded) solveCandidates(ws *Workspace, loss []float32) {
 	s := &ws.threshold
 	Parallel(ws.panels, func(worker, panel int) {
@@ -111,15 +112,15 @@ func (h thresholded) solveCandidates(ws *Workspace, loss []float32) {
 	})
 }
 
-// solveRow returns τ and its sums for the scores z of one row, which is padded
-// with −Inf to a multiple of 64; bound is below τ. z is overwritten.
+// solveRow returns τ and its sums for the scores z of one row, which the caller has
+// padded with −Inf to a multiple of 64. The bound is below τ. z is overwritten.
 func (h thresholded) solveRow(z []float32, bound float32) hingeSums {
 	m := float64(maximum(z))
 	base := max(float64(bound), m-1)
 	if h.q < 1 {
 		return h.bisectRow(z, float32(base), float32(m))
 	}
-	// Differences to the bound are exact or nearly so, and small.
+	// Differences to the bound are small, and exact or nearly so.
 	b := float32(base)
 	for i := range z {
 		z[i] -= b
@@ -143,8 +144,8 @@ func (h thresholded) solveRow(z []float32, bound float32) hingeSums {
 	}
 }
 
-// bisectRow is solveRow for q < 1, between bounds: τ is a float32 at which the sum is
-// 1 or more, the largest.
+// bisectRow is solveRow for q < 1, between two bounds: τ is the largest float32 at
+// which the sum is 1 or more.
 func (h thresholded) bisectRow(z []float32, lo, hi float32) (t hingeSums) {
 	for mid := lo; ; {
 		var at, f, g, r [tileRows]float32

@@ -4,8 +4,8 @@ import "math"
 
 const foldWidth = 4 // numbers of a row in a full pass: f, g, r, maximum
 
-// foldPass sums over all classes at the bound and takes a Newton step; it reports
-// whether every row had converged: the sums are then those of the threshold.
+// foldPass sums over all classes at the bound and takes a Newton step. It reports
+// whether every row had converged; if so, the sums are those of the threshold.
 func (h thresholded) foldPass(ws *Workspace) (converged bool) {
 	s := &ws.threshold
 	width := foldWidth * tileRows
@@ -68,8 +68,8 @@ func (h thresholded) foldPass(ws *Workspace) (converged bool) {
 	return converged
 }
 
-// bisect takes the sums of row i at its tau, which its maximum m is above, and sets the
-// next tau; it reports whether there is none. The sums that stay are those of the
+// bisect takes the sums of row i at its tau, which is below its maximum m, and sets the
+// next tau. It reports whether there is none. The sums that stay are those of the
 // largest tau at which they reached 1.
 func (h thresholded) bisect(s *thresholdState, i int, t hingeSums, m float32) (settled bool) {
 	if !(t.f < 1) || s.sums[i] == (hingeSums{}) { // NaN stays

@@ -26,9 +26,9 @@ func (ws *Workspace) sampleScores(worker, panel int) (z []float32, classes int) 
 	return z, classes
 }
 
-// solveSample sets tau, of every row, to the threshold of the sample, a lower
-// bound; or, to estimate, to the threshold of as many copies of the sample as there
-// are classes, which starts from the bound.
+// solveSample sets the tau of every row to the threshold of the sample, which is a
+// lower bound. With estimate it sets it to the threshold of as many copies of the
+// sample as make up all classes, and starts from the bound.
 func (h thresholded) solveSample(ws *Workspace, estimate bool) {
 	s := &ws.threshold
 	Parallel(ws.panels, func(worker, panel int) {
@@ -96,8 +96,8 @@ func (h thresholded) bisectSample(z []float32, classes int, tau []float32, live 
 	}
 }
 
-// startSample sets the first bound: Σ x^q ≥ 1 at max − 1. The targets are classes
-// too, and never masked.
+// startSample sets the first bound, max − 1, where Σ x^q ≥ 1. The maximum takes the
+// targets in, for they are classes too, and never masked.
 func (h thresholded) startSample(ws *Workspace, panel int, z []float32, classes int, tau []float32, live [tileRows]bool) {
 	var m [tileRows]float32
 	for r := range m {

@@ -26,8 +26,8 @@ const (
 // with a threshold add about 28 bytes for each candidate, of which there are
 // min(B·C/12, 2²³) at most and a few per row once scores have spread; losses of
 // moments add 4 MiB of Gram matrices, or 8 of them. A [Tiled] loss adds its summary,
-// some 8 to 16 bytes for each chunk and row; one with Each that for as many problems
-// as any of 64 rows has.
+// some 8 to 16 bytes for each chunk and row. One with Each adds that as often as the
+// row of most targets, among 64, has targets.
 type Workspace struct {
 	// Budget is how many bytes of scores a Forward may keep for what follows it: a
 	// pass that reads them is cheaper than one that computes them again. The scores
@@ -66,8 +66,8 @@ type Workspace struct {
 	have            bool
 }
 
-// entry is one target: a class of a row, its weight, its scaled score and, of a
-// Tiled loss, ∂ℓ/∂z there.
+// An entry is one target: a class of a row with its weight and its scaled score. A
+// Tiled loss keeps ∂ℓ/∂z there, too.
 type entry struct {
 	row, class      int32
 	weight, z, grad float32
@@ -119,7 +119,8 @@ func (ws *Workspace) prepare(x *Linear, loss []float32, scale float32) error {
 	return nil
 }
 
-// staff makes room for the scratch of every worker; GOMAXPROCS may have changed.
+// staff makes room for the scratch of every worker. It is called before every pass,
+// because GOMAXPROCS may have changed.
 func (ws *Workspace) staff() {
 	n := Workers()
 	for _, s := range []*[][]float32{&ws.tiles, &ws.grads, &ws.wb, &ws.dwb, &ws.slots.tile, &ws.gram.w, &ws.gram.dw,
@@ -160,7 +161,8 @@ func (ws *Workspace) file() {
 		ws.live[i] = int(ws.ptr[i]) < len(ws.entries)
 	}
 	ws.ptr[x.B] = int32(len(ws.entries))
-	// A counting sort by class tile; in a tile the order of the rows stays.
+	// This is a counting sort by class tile, which keeps the order of the rows in a
+	// tile.
 	tiles := ceil(x.C, tileClasses)
 	ws.cells, ws.tileStart = grow(ws.cells, len(ws.entries)), grow(ws.tileStart, tiles+2)
 	start := ws.tileStart
