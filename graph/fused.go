@@ -72,10 +72,10 @@ func (g *fusedGrad) wants(all bool) {
 	g.want, g.rows = [3]bool{all, all, all && g.n == 3}, [3]bool{}
 }
 
-func (g *fusedGrad) ask(i int, onlyReader bool) {
+func (g *fusedGrad) ask(i int, byRows bool) {
 	g.want[i] = true
 	g.ws.Budget = keepBytes
-	g.rows[i] = onlyReader && i > 0
+	g.rows[i] = byRows && i > 0
 }
 
 // scratch is what backward makes beside the workspace: the gradients asked for, as

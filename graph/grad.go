@@ -118,13 +118,17 @@ func oneBody[T Float](dst []T, _ []any) error {
 // sumTerms adds up the gradient of n in the order in which its users gave it.
 // Gorgonia never compares the shape of a gradient with its node's.
 func sumTerms(n node, terms gorgonia.Nodes, again bool) (node, error) {
-	if slices.ContainsFunc(terms, func(t node) bool { return rowsOf(t) != nil }) {
+	byRows := func(t node) bool { return rowsOf(t) != nil }
+	if n.Op() == nil && !again && len(terms) > 1 {
+		byRows = func(t node) bool { return rowsOf(t) != nil || mayBeRows(t) }
+	}
+	if slices.ContainsFunc(terms, byRows) {
 		return sumRows(n, terms, again)
 	}
 	var sum node
 	for _, t := range terms {
-		if !slices.Equal(t.Shape(), n.Shape()) || t.Dtype() != n.Dtype() {
-			return nil, fmt.Errorf("graph: grad: %s is %v %v and its gradient %v %v", describe(n), n.Dtype(), n.Shape(), t.Dtype(), t.Shape())
+		if err := fitsGradient(n, t); err != nil {
+			return nil, err
 		}
 		if sum == nil {
 			sum = t
@@ -136,6 +140,14 @@ func sumTerms(n node, terms gorgonia.Nodes, again bool) (node, error) {
 		}
 	}
 	return sum, nil
+}
+
+// fitsGradient returns an error unless g, a matrix, can be a gradient of n.
+func fitsGradient(n, g node) error {
+	if !slices.Equal(g.Shape(), n.Shape()) || g.Dtype() != n.Dtype() {
+		return fmt.Errorf("graph: grad: %s is %v %v and its gradient %v %v", describe(n), n.Dtype(), n.Shape(), g.Dtype(), g.Shape())
+	}
+	return nil
 }
 
 // reach holds the nodes from which a wanted node can be reached against the

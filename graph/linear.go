@@ -32,10 +32,11 @@ const chunks = 16
 // matrix of scores.
 //
 // At float32 a loss with a Fused form, as every registered one has (sl-at-k up to
-// k=1000), takes that: tiles of scores that stay in cache, and, where the gradient
-// of W is asked for by a Param alone and the loss finds it sparse, only its rows
-// that are not zero; see [Gradient]. With a gradient, scores of up to 256 MiB in all
-// are kept for it; more are computed again.
+// k=1000), takes that: tiles of scores that stay in cache, and, where W is a Param and
+// the loss finds its gradient sparse, only the rows of that which are not zero, also
+// beside other terms of the gradient, as of a table that is read by [Lookup] too; see
+// [Gradient] and [RowSums]. With a gradient, scores of up to 256 MiB in all are kept
+// for it; more are computed again.
 //
 // Else, and at float64, the op works through blocks of rows whose scores and
 // gradients fit in 32 MiB, at least one row. The gradient then recomputes the scores
@@ -98,7 +99,7 @@ func LinearLoss(l Analytic, lin Linear, t *Targets) (*gorgonia.Node, error) {
 				grads[i] = e.N(apply(spec{name: fmt.Sprintf("%s d%s", name, []string{"H", "W", "Bias"}[i]), shape: in[i].Shape(),
 					borrowed32: func() ([]float32, Gradient[float32]) { return g32.lend(i) },
 					borrowed64: func() ([]float64, Gradient[float64]) { return g64.lend(i) },
-					onKept:     func(onlyReader bool) { g32.ask(i, onlyReader); g64.ask(i, onlyReader) }}, work))
+					onKept:     func(byRows bool) { g32.ask(i, byRows); g64.ask(i, byRows) }}, work))
 			}
 			return e.grads(grads...)
 		}}, in...)
@@ -139,7 +140,7 @@ type linear[T Float] struct {
 // were asked for before or all, and hands them out.
 type linearDerivative[T Float] struct {
 	wants    func(all bool)
-	ask      func(i int, onlyReader bool)
+	ask      func(i int, byRows bool)
 	backward body[T]
 	scratch  func() int64
 	lend     func(i int) (dense []T, rows Gradient[T])

@@ -47,9 +47,9 @@ type op struct {
 	wants func(all bool)
 
 	// onKept, if set, runs before each run of a Program that keeps the node, once wants
-	// was called for all of its nodes. onlyReader says that nobody reads the node's value but
-	// Program.Grad.
-	onKept func(onlyReader bool)
+	// was called for all of its nodes. byRows says that all who read the node's value take
+	// the rows of it that are not zero in its place.
+	onKept func(byRows bool)
 
 	// scratch, if set, returns the bytes that the op keeps beside its output for what
 	// it is to work for.
@@ -177,7 +177,7 @@ type spec struct {
 	fixed      []int // inputs without a derivative; index-valued inputs have none anyway
 	constant   bool  // no input has a derivative
 	wants      func(all bool)
-	onKept     func(onlyReader bool)
+	onKept     func(byRows bool)
 	scratch    func() int64
 	dtype      *tensor.Dtype     // of the output where no input is Float
 	borrowed32 borrowed[float32] // in place of f32 and f64

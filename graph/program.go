@@ -140,13 +140,25 @@ func (p *Program[T]) compile(wanted gorgonia.Nodes) error {
 	if err := verifyCompiled(roots...); err != nil {
 		return err
 	}
+	order := walk(roots...)
+	readers := map[node]gorgonia.Nodes{}
+	for _, n := range order {
+		for _, c := range children(n) {
+			readers[c] = append(readers[c], n)
+		}
+	}
 	var leaves gorgonia.Nodes
-	for _, n := range walk(roots...) {
+	for _, n := range order {
 		if o, ok := n.Op().(*op); ok {
 			p.ops = append(p.ops, o)
 			if o.onKept != nil {
-				onlyReader := slices.Contains(p.grads, n) && p.roots[n] == n && n != p.cost
-				p.onKept = append(p.onKept, func() { o.onKept(onlyReader) })
+				byRows := p.byRows(n, readers[n])
+				p.onKept = append(p.onKept, func() { o.onKept(byRows) })
+			}
+			if addsRows(n) {
+				for i, t := range o.rows.terms {
+					o.rows.lent[i] = keeps(t, readers[t])
+				}
 			}
 		}
 		if n.Op() == nil {
@@ -171,6 +183,21 @@ func (p *Program[T]) compile(wanted gorgonia.Nodes) error {
 		o.own = m
 	}
 	return nil
+}
+
+// byRows reports whether all who read n take the rows of it that are not zero: Grad
+// and Step, and sums of row-sparse gradients.
+func (p *Program[T]) byRows(n node, readers gorgonia.Nodes) bool {
+	output := p.roots[n] == n && (n == p.cost || !slices.Contains(p.grads, n))
+	return !output && !slices.ContainsFunc(readers, func(r node) bool { return !addsRows(r) })
+}
+
+// keeps reports whether the memory of n holds its value to the end of a run: ours does
+// where no stock op writes into it, a leaf's may be the caller's to write, and the
+// machine gives that of a stock op away.
+func keeps(n node, readers gorgonia.Nodes) bool {
+	_, own := n.Op().(*op)
+	return own && !slices.ContainsFunc(readers, overwrites)
 }
 
 // SetStep says which step of a training the runs are that follow, 0 at first. Only
@@ -206,8 +233,8 @@ func (p *Program[T]) claim() {
 			o.wants(false)
 		}
 	}
-	for _, live := range p.onKept {
-		live()
+	for _, f := range p.onKept {
+		f()
 	}
 }
 
@@ -234,7 +261,8 @@ func cause(err error) error {
 // apart: the value of each node, and what ops keep beside it, gradients above all.
 // What an op makes of the data is counted at its largest: a row-sparse gradient of
 // W that the loss may also find dense counts as dense. The rows that Grad adds up come
-// on top; Step with a [SumUpdater] makes none.
+// on top, and where several terms are row-sparse the list of their rows; Step with a
+// [SumUpdater] adds none up.
 func (p *Program[T]) Bytes() int64 {
 	p.claim()
 	defer p.release()
