@@ -30,13 +30,13 @@ minimisers, by scores and by the probabilities that the loss's map makes of them
   top-half     the leading ⌈K/2⌉ classes are the likeliest
   whole order  all classes are in the order of t, without new ties
 
-Truths are of three families: dirichlet, zipf, and adversarial, which holds the
-counter-examples of the literature and variations of them. What is seen stands
-beside what the loss declares: "agrees", "disagrees", or "not shown" where more is
-declared to fail than these draws show.
+The distributions are of three families: dirichlet, zipf, and adversarial, which
+holds the counter-examples of the literature and variations of them. What is seen
+stands beside what the loss declares: "agrees", "disagrees", or "not shown" where
+more is declared to fail than these draws show.
 
 Recipes are measured over ` + fmt.Sprint(consistency.SampledDraws) + ` draws of a sampler, by exact enumeration: once with a
-proposal q drawn beside each truth ("any q"), once with q uniform.`,
+proposal q drawn beside each distribution ("any q"), once with q uniform.`,
 		Args: arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := c.Validate(); err != nil {
@@ -55,9 +55,9 @@ proposal q drawn beside each truth ("any q"), once with q uniform.`,
 	f := cmd.Flags()
 	f.StringArrayVar(&c.Losses, "loss", nil, "loss over all classes; may be repeated")
 	f.StringArrayVar(&c.Recipes, "recipe", nil, "loss over sampled candidates; may be repeated; without --loss and --recipe all of both")
-	addWhole(f, &c.Classes, "classes", consistency.MinClasses, consistency.MaxClasses, "classes of the dirichlet and zipf truths")
-	addWhole(f, &c.Draws, "draws", 1, consistency.MaxDraws, "truths of each family")
-	addSeed(f, &c.Seed, "seed", "seed of the truths and of the starts of searches")
+	addWhole(f, &c.Classes, "classes", consistency.MinClasses, consistency.MaxClasses, "classes of the dirichlet and zipf distributions")
+	addWhole(f, &c.Draws, "draws", 1, consistency.MaxDraws, "distributions of each family")
+	addSeed(f, &c.Seed, "seed", "seed of the distributions and of the starts of searches")
 	out.add(cmd)
 	must(cmd.RegisterFlagCompletionFunc("loss", completeSpecs("loss")))
 	must(cmd.RegisterFlagCompletionFunc("recipe", complete(consistency.Sampled)))

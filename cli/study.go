@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fenchel-ml/fenchel/cli/internal/report"
-	"github.com/fenchel-ml/fenchel/cli/internal/study/whole"
+	"github.com/fenchel-ml/fenchel/cli/internal/study/all"
 	"github.com/fenchel-ml/fenchel/data"
 )
 
@@ -17,7 +17,7 @@ func init() { commands = append(commands, newStudy) }
 func newStudy(s streams) *cobra.Command {
 	var (
 		flags *configFlags
-		c     = whole.Config{}.WithDefaults()
+		c     = all.Config{}.WithDefaults()
 		texts []string
 		seeds = textValue{text: "0,1", kind: "n"}
 		out   outputFlags
@@ -40,7 +40,7 @@ those of train.`,
 					return usagef("--%s: the studies vary it", name)
 				}
 			}
-			if c.Budget == 0 { // which is the default's in a whole.Config
+			if c.Budget == 0 { // which is the default's in a all.Config
 				return usagef("--budget: 0s is no time")
 			}
 			given, err := comparisonOf(cmd, flags, texts, seeds.text, &out)
@@ -71,7 +71,7 @@ those of train.`,
 	return cmd
 }
 
-func runStudy(cmd *cobra.Command, s streams, c whole.Config, out outputFlags) error {
+func runStudy(cmd *cobra.Command, s streams, c all.Config, out outputFlags) error {
 	set, err := data.Load(c.Base.Data.Config())
 	if err != nil {
 		return fmt.Errorf("--data: %w", err)
@@ -81,7 +81,7 @@ func runStudy(cmd *cobra.Command, s streams, c whole.Config, out outputFlags) er
 	}
 	fmt.Fprintf(s.err, "%s: %d users, %d items; at most %v\n", set.Name, set.Users, set.Items, c.Budget)
 	started := time.Now()
-	page, parts, err := whole.Run(cmd.Context(), c, set, func(p whole.Part) {
+	page, parts, err := all.Run(cmd.Context(), c, set, func(p all.Part) {
 		note := ""
 		if p.Note != "" {
 			note = "; " + data.EscapeText(p.Note)

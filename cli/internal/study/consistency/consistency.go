@@ -22,7 +22,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/fenchel-ml/fenchel/cli/internal/study/risk"
+	"github.com/fenchel-ml/fenchel/cli/internal/study/conditionalrisk"
 	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/losses"
 )
@@ -35,8 +35,8 @@ type Config struct {
 	// empty every registered loss and recipe is measured, at its default.
 	Recipes []string
 
-	Classes int // K of dirichlet and zipf truths; 0: 5
-	Draws   int // truths of each family; 0: 10
+	Classes int // K of dirichlet and zipf distributions; 0: 5
+	Draws   int // distributions of each family; 0: 10
 	Seed    uint64
 }
 
@@ -52,7 +52,7 @@ func (c Config) WithDefaults() Config {
 
 // Sampled returns the names of the recipes over a sampler. Hierarchical ones
 // are not among them: their scores are not those of classes, and their leaf
-// probabilities can be any truth.
+// probabilities can be any distribution.
 func Sampled() []string {
 	var names []string
 	for _, c := range losses.Recipes() {
@@ -81,7 +81,7 @@ func (c Config) Validate() error {
 		}
 	}
 	for _, text := range c.Recipes {
-		if _, err := subjects(text); err != nil {
+		if _, err := testedLosses(text); err != nil {
 			faults = append(faults, err)
 		}
 	}
@@ -153,8 +153,8 @@ func Run(ctx context.Context, c Config) ([]Result, error) {
 		return nil, err
 	}
 	c = c.WithDefaults()
-	truths := Truths(c.Seed, c.Classes, c.Draws)
-	var all []subject
+	dists := Distributions(c.Seed, c.Classes, c.Draws)
+	var all []testedLoss
 	for _, text := range c.Losses {
 		b, err := losses.Parse(text)
 		if err != nil {
@@ -163,7 +163,7 @@ func Run(ctx context.Context, c Config) ([]Result, error) {
 		all = append(all, exact(b))
 	}
 	for _, text := range c.Recipes {
-		pair, err := subjects(text)
+		pair, err := testedLosses(text)
 		if err != nil {
 			return nil, err
 		}
@@ -174,7 +174,7 @@ func Run(ctx context.Context, c Config) ([]Result, error) {
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for i, s := range all {
 		g.Go(func() (err error) {
-			results[i], err = measure(ctx, s, c.Seed, truths)
+			results[i], err = measure(ctx, s, c.Seed, dists)
 			return err
 		})
 	}
@@ -188,14 +188,14 @@ func Run(ctx context.Context, c Config) ([]Result, error) {
 // point, relative to the steepest the risk can be curved.
 const stationary = 1e-6
 
-func measure(ctx context.Context, s subject, seed uint64, truths []Truth) (Result, error) {
+func measure(ctx context.Context, s testedLoss, seed uint64, dists []Distribution) (Result, error) {
 	res := Result{Loss: s.name, Recipe: s.recipe, Families: make([]Tally, len(Families()))}
 	if s.predict != nil {
 		res.Map = &Tally{}
 	}
 	o := observed{worstScores: losses.OrderStrict, worstMap: losses.OrderStrict}
-	for n, truth := range truths {
-		minima, err := minimise(ctx, s, truth, seed+uint64(n))
+	for n, dist := range dists {
+		minima, err := minimise(ctx, s, dist, seed+uint64(n))
 		if err != nil {
 			return Result{}, err
 		}
@@ -209,35 +209,35 @@ func measure(ctx context.Context, s subject, seed uint64, truths []Truth) (Resul
 		worst := grade{order: losses.OrderStrict, top1: true, topH: true}
 		worstMap := worst
 		for _, m := range minima {
-			worst.meet(gradeOf(truth.T, m.Z, tieScores))
+			worst.meet(gradeOf(dist.T, m.Z, tieScores))
 			if res.Map != nil {
 				p := make([]float64, len(m.Z))
 				s.predict(p, m.Z)
-				worstMap.meet(gradeOf(truth.T, p, tieMap))
-				o.miscalibration(truth, m.Z, p)
+				worstMap.meet(gradeOf(dist.T, p, tieMap))
+				o.miscalibration(dist, m.Z, p)
 			}
 		}
 		u := worst.tally()
 		res.Scores.add(u)
-		res.Families[slices.Index(Families(), truth.Family)].add(u)
+		res.Families[slices.Index(Families(), dist.Family)].add(u)
 		if res.Map != nil {
 			res.Map.add(worstMap.tally())
 		}
-		o.see(truth, minima[0].Z, worst, worstMap)
+		o.see(dist, minima[0].Z, worst, worstMap)
 	}
 	res.Claims = s.claims(res, o)
 	return res, nil
 }
 
 // minimise returns the minimisers found, or nil if no search ended at one.
-func minimise(ctx context.Context, s subject, truth Truth, seed uint64) ([]risk.Minimum, error) {
-	r := s.risk(truth)
+func minimise(ctx context.Context, s testedLoss, dist Distribution, seed uint64) ([]conditionalrisk.Minimum, error) {
+	r := s.risk(dist)
 	lo, hi := s.domain.Bounds()
 	rng := rand.New(rand.NewPCG(seed, 0x737461727473)) // "starts"
 	// A search that starts in the reverse of the true order shows a flat set of
 	// minimisers, which one that starts in order would not leave.
-	reversed := make([]float64, len(truth.T))
-	for i, t := range truth.T {
+	reversed := make([]float64, len(dist.T))
+	for i, t := range dist.T {
 		reversed[i] = -t
 	}
 	n := 6
@@ -245,15 +245,15 @@ func minimise(ctx context.Context, s subject, truth Truth, seed uint64) ([]risk.
 	if smooth && s.convex {
 		n = 3 // minimisers of a smooth convex risk differ by a shift at most
 	}
-	ends, err := risk.Minima(ctx, r, risk.Settings{
-		Lo: lo, Hi: hi, Smooth: smooth, Starts: risk.Starts(rng, lo, hi, r.Len(), n, reversed),
+	ends, err := conditionalrisk.Minima(ctx, r, conditionalrisk.Settings{
+		Lo: lo, Hi: hi, Smooth: smooth, Starts: conditionalrisk.Starts(rng, lo, hi, r.Len(), n, reversed),
 	})
 	if err != nil {
 		return nil, err
 	}
 	if smooth {
 		limit := stationary * max(1, s.beta(r.Len()))
-		ends = slices.DeleteFunc(ends, func(m risk.Minimum) bool { return !(m.Slope <= limit) && math.IsInf(hi, 1) && !m.Far })
+		ends = slices.DeleteFunc(ends, func(m conditionalrisk.Minimum) bool { return !(m.Slope <= limit) && math.IsInf(hi, 1) && !m.Far })
 		if len(ends) == 0 {
 			return nil, nil
 		}
@@ -328,8 +328,8 @@ type observed struct {
 // calibrated is the largest |p − t| of a map that counts as calibrated.
 const calibrated = 1e-4
 
-func (o *observed) miscalibration(truth Truth, z, p []float64) {
-	for i, t := range truth.T {
+func (o *observed) miscalibration(dist Distribution, z, p []float64) {
+	for i, t := range dist.T {
 		d := math.Abs(p[i] - t)
 		if math.IsNaN(d) {
 			d = math.Inf(1)
@@ -338,13 +338,13 @@ func (o *observed) miscalibration(truth Truth, z, p []float64) {
 			o.worstP = d
 		}
 		if d > calibrated && o.pAt == "" {
-			o.pAt = fmt.Sprintf("t = %s: z* = %s, p = %s", vector(truth.T), vector(z), vector(p))
+			o.pAt = fmt.Sprintf("t = %s: z* = %s, p = %s", vector(dist.T), vector(z), vector(p))
 		}
 	}
 }
 
-func (o *observed) see(truth Truth, z []float64, scores, mapped grade) {
-	at := fmt.Sprintf("t = %s: z* = %s", vector(truth.T), vector(z))
+func (o *observed) see(dist Distribution, z []float64, scores, mapped grade) {
+	at := fmt.Sprintf("t = %s: z* = %s", vector(dist.T), vector(z))
 	if scores.order < o.worstScores {
 		o.worstScores, o.orderAt = scores.order, at
 	}

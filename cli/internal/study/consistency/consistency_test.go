@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/fenchel-ml/fenchel/cli/internal/study/risk"
+	"github.com/fenchel-ml/fenchel/cli/internal/study/conditionalrisk"
 	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/losses"
 )
@@ -68,7 +68,7 @@ func bound(t *testing.T, text string) losses.Loss {
 
 // TestFalseDeclarations shows that a declaration that is false is found out.
 func TestFalseDeclarations(t *testing.T) {
-	truths := Truths(1, 5, 4)
+	dists := Distributions(1, 5, 4)
 	lie := func(text string, change func(th *losses.Theory)) Result {
 		b := bound(t, text)
 		spec, truly := *b.Spec, b.Spec.Theory
@@ -78,7 +78,7 @@ func TestFalseDeclarations(t *testing.T) {
 			return th
 		}
 		b.Spec = &spec
-		r, err := measure(t.Context(), exact(b), 1, truths)
+		r, err := measure(t.Context(), exact(b), 1, dists)
 		require.NoError(t, err)
 		return r
 	}
@@ -103,38 +103,38 @@ func TestFalseDeclarations(t *testing.T) {
 	require.Equal(t, NotShown, outcome(lie("softmax", func(th *losses.Theory) { th.Calibrated = false }), "p(z*) = t"))
 }
 
-// TestCounterExamples are those of the literature: the first adversarial truths.
+// TestCounterExamples are those of the literature: the first adversarial distributions.
 func TestCounterExamples(t *testing.T) {
-	truths := Truths(3, 5, 5)[10:]
-	require.Equal(t, []float64{0.4, 0.35, 0.25}, truths[0].T)
-	require.Equal(t, []float64{0.5, 0.26, 0.24}, truths[1].T)
+	dists := Distributions(3, 5, 5)[10:]
+	require.Equal(t, []float64{0.4, 0.35, 0.25}, dists[0].T)
+	require.Equal(t, []float64{0.5, 0.26, 0.24}, dists[1].T)
 	for _, c := range []struct {
 		loss  string
-		truth Truth
+		dist  Distribution
 		order losses.Order
 		top1  bool
 	}{
-		{"hinge", truths[0], losses.OrderWeak, false},     // equal scores are optimal
-		{"rankmax", truths[1], losses.OrderWeak, true},    // z* = (1, 0, 0)
-		{"spherical", truths[2], losses.OrderNone, false}, // z* has either sign
-		{"softmax", truths[0], losses.OrderStrict, true},
-		{"hinge", Truth{T: []float64{0.7, 0.2, 0.1}}, losses.OrderWeak, true}, // a majority
+		{"hinge", dists[0], losses.OrderWeak, false},     // equal scores are optimal
+		{"rankmax", dists[1], losses.OrderWeak, true},    // z* = (1, 0, 0)
+		{"spherical", dists[2], losses.OrderNone, false}, // z* has either sign
+		{"softmax", dists[0], losses.OrderStrict, true},
+		{"hinge", Distribution{T: []float64{0.7, 0.2, 0.1}}, losses.OrderWeak, true}, // a majority
 	} {
 		b := bound(t, c.loss)
-		minima, err := minimise(t.Context(), exact(b), c.truth, 1)
+		minima, err := minimise(t.Context(), exact(b), c.dist, 1)
 		require.NoError(t, err)
 		require.NotEmpty(t, minima)
 		worst := grade{losses.OrderStrict, true, true}
 		for _, m := range minima {
-			worst.meet(gradeOf(c.truth.T, m.Z, tieScores))
+			worst.meet(gradeOf(c.dist.T, m.Z, tieScores))
 		}
-		require.Equal(t, c.order, worst.order, "%s at %v", c.loss, c.truth.T)
-		require.Equal(t, c.top1, worst.top1, "%s at %v", c.loss, c.truth.T)
+		require.Equal(t, c.order, worst.order, "%s at %v", c.loss, c.dist.T)
+		require.Equal(t, c.top1, worst.top1, "%s at %v", c.loss, c.dist.T)
 	}
 }
 
 func TestGrades(t *testing.T) {
-	truth := []float64{0.1, 0.4, 0.3, 0.2}
+	dist := []float64{0.1, 0.4, 0.3, 0.2}
 	for _, c := range []struct {
 		s    []float64
 		want grade
@@ -146,15 +146,15 @@ func TestGrades(t *testing.T) {
 		{[]float64{1, 4, 4, 2}, grade{losses.OrderWeak, false, true}}, // a tie for the lead
 		{[]float64{0, 0, 0, 0}, grade{losses.OrderWeak, false, false}},
 	} {
-		require.Equal(t, c.want, gradeOf(truth, c.s, 1e-9), "%v", c.s)
+		require.Equal(t, c.want, gradeOf(dist, c.s, 1e-9), "%v", c.s)
 	}
 }
 
-func TestTruths(t *testing.T) {
-	all := Truths(7, 8, 12)
+func TestDistributions(t *testing.T) {
+	all := Distributions(7, 8, 12)
 	require.Len(t, all, 3*12)
-	require.Equal(t, all, Truths(7, 8, 12))
-	require.NotEqual(t, all, Truths(8, 8, 12))
+	require.Equal(t, all, Distributions(7, 8, 12))
+	require.NotEqual(t, all, Distributions(8, 8, 12))
 	for _, x := range all {
 		require.True(t, decidable(x.T), "%+v", x)
 		require.Len(t, x.Q, len(x.T))
@@ -194,14 +194,14 @@ func TestSection(t *testing.T) {
 // TestLossFollowsTheDraws: the loss of a recipe is that of the draws and the
 // classes that the study has, not of those that the text has.
 func TestLossFollowsTheDraws(t *testing.T) {
-	truth := Truths(1, 6, 1)[0]
+	dist := Distributions(1, 6, 1)[0]
 	z := []float64{0.3, -0.2, 1, 0, -1, 0.5}
 	for _, text := range []string{"gbce", "gbce: n = 64"} {
-		both, err := subjects(text)
+		both, err := testedLosses(text)
 		require.NoError(t, err)
 		r := 2.0 / 5
-		want := risk.NewSampled(bound(t, fmt.Sprintf("gbce:beta=%g", 1-0.75*(1-r))), truth.T, truth.Q, SampledDraws, graph.Uncorrected, false)
-		require.InDelta(t, want.Value(nil, z), both[0].risk(truth).Value(nil, z), 1e-12)
+		want := conditionalrisk.NewSampled(bound(t, fmt.Sprintf("gbce:beta=%g", 1-0.75*(1-r))), dist.T, dist.Q, SampledDraws, graph.Uncorrected, false)
+		require.InDelta(t, want.Value(nil, z), both[0].risk(dist).Value(nil, z), 1e-12)
 	}
 	require.ErrorContains(t, Config{Recipes: []string{"bpr:weight=softmax"}}.Validate(), `no parameter "weight"`)
 }

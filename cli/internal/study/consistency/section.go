@@ -11,15 +11,15 @@ import (
 func Section(c Config, rs []Result) report.Section {
 	c = c.WithDefaults()
 	table := report.Table{
-		Title: "Share of truths whose minimisers are in order",
+		Title: "Share of distributions whose minimisers are in order",
 		Head:  []string{"loss", "declared", "verdict", "top-1", "top-half", "whole order", "by map", "undecided", "no minimum"},
-		Note:  "Top-half: the leading ⌈K/2⌉ classes are the likeliest ones. Ties count as wrong, and where several minimisers were found all must be in order. By map: the order of the probabilities p(z*). Undecided: truths at which no search reached a stationary point. No minimum: truths at which the risk falls towards infinity, and the order is that of the least risk within ±50.",
+		Note:  "Top-half: the leading ⌈K/2⌉ classes are the likeliest ones. Ties count as wrong, and where several minimisers were found all must be in order. By map: the order of the probabilities p(z*). Undecided: distributions at which no search reached a stationary point. No minimum: distributions at which the risk falls towards infinity, and the order is that of the least risk within ±50.",
 	}
 	// Two charts: losses over all classes, and recipes.
 	charts := [2]plot.Bars{}
 	for i, title := range []string{"Losses that do not always keep the order", "Recipes that do not always keep it"} {
 		charts[i] = plot.Bars{
-			Title: title, Value: plot.Axis{Label: "share of truths, by scores", Min: 0, Max: 1},
+			Title: title, Value: plot.Axis{Label: "share of distributions, by scores", Min: 0, Max: 1},
 			Series: []plot.Bar{{Name: "top-1"}, {Name: "whole order"}},
 		}
 	}
@@ -72,7 +72,7 @@ func Section(c Config, rs []Result) report.Section {
 		}
 	}
 	blocks := []report.Block{
-		report.Text(fmt.Sprintf("Does minimising the loss rank the classes by their true probability? Of each family of truths (Dirichlet and Zipf over %d classes; adversarial: counter-examples of the literature and variations, over 3 or 4) there are %d draws; the conditional risk E ℓ(z, y) is minimised over free scores z, and the order of the minimisers is held against the truth and against what the loss declares. What a loss's gradient holds constant is that of equal scores. Recipes are measured over %d draws of a sampler, by exact enumeration of the draws: once with a proposal q drawn beside each truth, once with q uniform.", c.Classes, c.Draws, SampledDraws)),
+		report.Text(fmt.Sprintf("Does minimising the loss rank the classes by their true probability? Of each family of distributions (Dirichlet and Zipf over %d classes; adversarial: counter-examples of the literature and variations, over 3 or 4) there are %d draws; the conditional risk E ℓ(z, y) is minimised over free scores z, and the order of the minimisers is held against the distribution and against what the loss declares. What a loss's gradient holds constant is that of equal scores. Recipes are measured over %d draws of a sampler, by exact enumeration of the draws: once with a proposal q drawn beside each distribution, once with q uniform.", c.Classes, c.Draws, SampledDraws)),
 		verdicts,
 		table,
 	}

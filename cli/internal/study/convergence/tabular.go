@@ -17,7 +17,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/fenchel-ml/fenchel/cli/internal/report"
-	"github.com/fenchel-ml/fenchel/cli/internal/study/risk"
+	"github.com/fenchel-ml/fenchel/cli/internal/study/conditionalrisk"
 	"github.com/fenchel-ml/fenchel/losses"
 )
 
@@ -89,7 +89,7 @@ func (c TabularConfig) Validate() error {
 	return errors.Join(faults...)
 }
 
-// A Descent is gradient descent on one conditional risk: Zipf(1) truth over C
+// A Descent is gradient descent on one conditional risk: t is Zipf(1) over C
 // classes, scores from 0, step 1/β with the loss's declared smoothness β.
 type Descent struct {
 	Loss    string        `json:"loss"`
@@ -117,7 +117,7 @@ type Descent struct {
 	Curve []report.Number `json:"curve_excess"`
 }
 
-// Zipf returns the truth t_i ∝ 1/i over k classes.
+// Zipf returns the distribution t_i ∝ 1/i over k classes.
 func Zipf(k int) []float64 {
 	t := make([]float64, k)
 	var sum float64
@@ -161,8 +161,8 @@ func descend(ctx context.Context, b losses.Loss, k int, c TabularConfig) (Descen
 	nan := report.Number(math.NaN())
 	beta := th.Smoothness(k)
 	d := Descent{Loss: b.String(), Classes: k, Beta: report.Number(beta), Excess: nan, Declared: nan, Measured: nan, Slowest: nan, Predicted: nan}
-	truth := Zipf(k)
-	r := risk.New(b, truth)
+	t := Zipf(k)
+	r := conditionalrisk.New(b, t)
 	switch {
 	case math.IsInf(beta, 1):
 		d.Skipped = "not smooth: no step size"
@@ -174,7 +174,7 @@ func descend(ctx context.Context, b losses.Loss, k int, c TabularConfig) (Descen
 	if d.Skipped != "" {
 		return d, nil
 	}
-	best, err := minimiser(ctx, r, th, truth)
+	best, err := minimiser(ctx, r, th, t)
 	if err != nil {
 		return d, err
 	}
@@ -207,7 +207,7 @@ func descend(ctx context.Context, b losses.Loss, k int, c TabularConfig) (Descen
 		}
 	}
 	if th.Condition != nil {
-		d.Declared = report.Number(th.Condition(truth))
+		d.Declared = report.Number(th.Condition(t))
 	}
 	lo, hi := curvatures(r, best, th.Props.Has(losses.ShiftInvariant))
 	d.Measured, d.Slowest = report.Number(hi/lo), report.Number(beta/lo)
@@ -217,9 +217,9 @@ func descend(ctx context.Context, b losses.Loss, k int, c TabularConfig) (Descen
 
 // minimiser returns the declared minimiser where there is one, else the end of a
 // search; nil where the risk falls towards infinity.
-func minimiser(ctx context.Context, r *risk.Risk, th losses.Theory, truth []float64) ([]float64, error) {
+func minimiser(ctx context.Context, r *conditionalrisk.Risk, th losses.Theory, t []float64) ([]float64, error) {
 	if th.Link != nil {
-		z := th.Link(truth)
+		z := th.Link(t)
 		if r.Bounded() && th.Props.Has(losses.ShiftInvariant) {
 			// The closed form is up to a constant: lay it in the middle.
 			mid := (slices.Min(z)+slices.Max(z))/2 - (r.Lo+r.Hi)/2
@@ -233,7 +233,7 @@ func minimiser(ctx context.Context, r *risk.Risk, th losses.Theory, truth []floa
 		return z, nil
 	}
 	rng := rand.New(rand.NewPCG(1, 1)) // of starts: one, at the origin
-	ends, err := risk.Minima(ctx, r, risk.Settings{Lo: r.Lo, Hi: r.Hi, Smooth: true, Starts: risk.Starts(rng, r.Lo, r.Hi, r.Len(), 1)})
+	ends, err := conditionalrisk.Minima(ctx, r, conditionalrisk.Settings{Lo: r.Lo, Hi: r.Hi, Smooth: true, Starts: conditionalrisk.Starts(rng, r.Lo, r.Hi, r.Len(), 1)})
 	if err != nil || ends[0].Far {
 		return nil, err
 	}
@@ -243,7 +243,7 @@ func minimiser(ctx context.Context, r *risk.Risk, th losses.Theory, truth []floa
 // curvatures returns the least and the largest eigenvalue of the Hessian at z,
 // from central differences of the gradient; with shift the direction 1, along
 // which a shift-invariant loss is flat, is left out.
-func curvatures(r *risk.Risk, z []float64, shift bool) (lo, hi float64) {
+func curvatures(r *conditionalrisk.Risk, z []float64, shift bool) (lo, hi float64) {
 	// At a minimiser of a sparse loss the step must not leave the support, whose
 	// width there is the least probability: 1e-5 is well inside for 1000 classes.
 	const h = 1e-5

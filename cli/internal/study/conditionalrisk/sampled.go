@@ -1,4 +1,4 @@
-package risk
+package conditionalrisk
 
 import (
 	"math"
@@ -8,7 +8,7 @@ import (
 )
 
 // Sampled is the population risk of a loss over sampled candidates: label y from
-// truth t, n independent draws from q, the loss of the row (y, draws) with y the
+// t, n independent draws from q, the loss of the row (y, draws) with y the
 // label,
 //
 //	R(s) = E_{y~t} E_{J~qⁿ} ℓ((o_y, o_J), 0),
@@ -21,7 +21,7 @@ type Sampled struct {
 
 	row        losses.RowLoss[float64]
 	unit       float64
-	truth, q   []float64
+	t, q       []float64
 	correction graph.Correction
 	drop       bool
 	draws      [][]int   // multisets of n classes
@@ -32,13 +32,13 @@ type Sampled struct {
 	label      losses.Target[float64]
 }
 
-// NewSampled returns that risk; truth and q are positive and sum to 1. It
-// enumerates binomial(K+n−1, n) multisets. What the loss's gradient holds constant is
+// NewSampled returns that risk. The entries of t and q [K] are positive and sum to
+// 1. It enumerates binomial(K+n−1, n) multisets. What the loss's gradient holds constant is
 // that of equal scores.
-func NewSampled(b losses.Loss, truth, q []float64, n int, correction graph.Correction, drop bool) *Sampled {
+func NewSampled(b losses.Loss, t, q []float64, n int, correction graph.Correction, drop bool) *Sampled {
 	b = b.Held(make([]float64, n+1))
 	s := &Sampled{
-		row: b.Analytic.F64, unit: b.Unit(), truth: truth, q: q, correction: correction,
+		row: b.Analytic.F64, unit: b.Unit(), t: t, q: q, correction: correction,
 		drop: drop || correction == graph.CorrectImportance,
 		z:    make([]float64, n+1), dz: make([]float64, n+1), class: make([]int, n+1), work: make([]float64, b.Analytic.F64.WorkLen(n+1)),
 		label: losses.Target[float64]{Pos: []int32{0}, Weight: []float64{1}},
@@ -70,13 +70,13 @@ func NewSampled(b losses.Loss, truth, q []float64, n int, correction graph.Corre
 }
 
 // Len returns K.
-func (s *Sampled) Len() int { return len(s.truth) }
+func (s *Sampled) Len() int { return len(s.t) }
 
 // Value returns R(z) and, where g is not nil, stores ∂R/∂z in g.
 func (s *Sampled) Value(g, z []float64) float64 {
 	clear(g)
 	var sum float64
-	for y, ty := range s.truth {
+	for y, ty := range s.t {
 		for i, set := range s.draws {
 			kept := 0
 			for _, j := range set {

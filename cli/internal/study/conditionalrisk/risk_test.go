@@ -1,4 +1,4 @@
-package risk_test
+package conditionalrisk_test
 
 import (
 	"context"
@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/fenchel-ml/fenchel/cli/internal/study/risk"
+	"github.com/fenchel-ml/fenchel/cli/internal/study/conditionalrisk"
 	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/internal/check"
 	"github.com/fenchel-ml/fenchel/losses"
@@ -18,10 +18,10 @@ import (
 // risk's differences against the sum over labels, constant aside.
 func TestGradient(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	truth := []float64{0.45, 0.05, 0.3, 0.2}
+	dist := []float64{0.45, 0.05, 0.3, 0.2}
 	for _, spec := range losses.All() {
-		r := risk.New(spec.Bind(spec.Defaults()), truth)
-		b := spec.Bind(spec.Defaults()).Held(make([]float64, len(truth)))
+		r := conditionalrisk.New(spec.Bind(spec.Defaults()), dist)
+		b := spec.Bind(spec.Defaults()).Held(make([]float64, len(dist)))
 		level := math.NaN()
 		for range 5 {
 			z, g, want := make([]float64, 4), make([]float64, 4), make([]float64, 4)
@@ -34,7 +34,7 @@ func TestGradient(t *testing.T) {
 			worst, at := check.Worst(g, want, 1)
 			require.LessOrEqual(t, worst, 1e-5, "%s: entry %d of the gradient", spec.Name, at)
 			var sum float64
-			for y, ty := range truth {
+			for y, ty := range dist {
 				sum += ty * b.Ref(z, losses.Target[float64]{Pos: []int32{int32(y)}, Weight: []float64{1}})
 			}
 			if math.IsNaN(level) {
@@ -47,7 +47,7 @@ func TestGradient(t *testing.T) {
 
 // TestMinimaMeetLinks holds the search against the closed forms that losses declare.
 func TestMinimaMeetLinks(t *testing.T) {
-	truth := []float64{0.4, 0.1, 0.2, 0.25, 0.05}
+	dist := []float64{0.4, 0.1, 0.2, 0.25, 0.05}
 	n := 0
 	for _, spec := range losses.All() {
 		b := spec.Bind(spec.Defaults())
@@ -56,13 +56,13 @@ func TestMinimaMeetLinks(t *testing.T) {
 			continue
 		}
 		n++
-		r := risk.New(b, truth)
+		r := conditionalrisk.New(b, dist)
 		rng := rand.New(rand.NewPCG(3, 4))
 		smooth := !math.IsInf(b.Theory().Smoothness(5), 1)
-		minima, err := risk.Minima(t.Context(), r, risk.Settings{Lo: r.Lo, Hi: r.Hi, Smooth: smooth, Starts: risk.Starts(rng, r.Lo, r.Hi, 5, 5)})
+		minima, err := conditionalrisk.Minima(t.Context(), r, conditionalrisk.Settings{Lo: r.Lo, Hi: r.Hi, Smooth: smooth, Starts: conditionalrisk.Starts(rng, r.Lo, r.Hi, 5, 5)})
 		require.NoError(t, err)
-		require.True(t, check.Near(minima[0].Value, r.Value(nil, link(truth)), 1e-9, 1e-9),
-			"%s: the search reaches %.12g, the closed form %.12g", spec.Name, minima[0].Value, r.Value(nil, link(truth)))
+		require.True(t, check.Near(minima[0].Value, r.Value(nil, link(dist)), 1e-9, 1e-9),
+			"%s: the search reaches %.12g, the closed form %.12g", spec.Name, minima[0].Value, r.Value(nil, link(dist)))
 	}
 	require.NotZero(t, n)
 }
@@ -70,16 +70,16 @@ func TestMinimaMeetLinks(t *testing.T) {
 // TestSampled holds the risk over draws against a plain sum over all ordered
 // draws, and its gradient against central differences.
 func TestSampled(t *testing.T) {
-	truth, q := []float64{0.5, 0.3, 0.2}, []float64{0.2, 0.3, 0.5}
+	dist, q := []float64{0.5, 0.3, 0.2}, []float64{0.2, 0.3, 0.5}
 	z := []float64{0.3, -0.7, 1.1}
 	for _, text := range []string{"softmax:tau=0.5", "nce", "bpr"} {
 		b, err := losses.Parse(text)
 		require.NoError(t, err)
 		for _, correction := range []graph.Correction{graph.Uncorrected, graph.CorrectLogQ, graph.CorrectImportance} {
 			for _, drop := range []bool{false, true} {
-				r := risk.NewSampled(b, truth, q, 2, correction, drop)
+				r := conditionalrisk.NewSampled(b, dist, q, 2, correction, drop)
 				var want float64
-				for y, ty := range truth {
+				for y, ty := range dist {
 					for i, qi := range q {
 						for j, qj := range q {
 							var kept []int
@@ -134,19 +134,19 @@ func (bowl) Value(g, z []float64) float64 {
 func TestMinimaKinksAndBounds(t *testing.T) {
 	starts := func() [][]float64 { return [][]float64{{0, 0.7}, {5, -2}} }
 	inf := math.Inf(1)
-	minima, err := risk.Minima(t.Context(), bowl{}, risk.Settings{Lo: -inf, Hi: inf, Starts: starts()})
+	minima, err := conditionalrisk.Minima(t.Context(), bowl{}, conditionalrisk.Settings{Lo: -inf, Hi: inf, Starts: starts()})
 	require.NoError(t, err)
 	require.InDelta(t, 3, minima[0].Z[0], 1e-5)
 	require.InDelta(t, 0, minima[0].Z[1], 1e-5)
 	require.True(t, math.IsNaN(minima[0].Slope))
 
-	bounds := risk.Settings{Lo: -1, Hi: 1, Smooth: true, Starts: risk.Starts(rand.New(rand.NewPCG(1, 1)), -1, 1, 2, 4, []float64{9, -9})}
-	minima, err = risk.Minima(t.Context(), bowl{}, bounds)
+	bounds := conditionalrisk.Settings{Lo: -1, Hi: 1, Smooth: true, Starts: conditionalrisk.Starts(rand.New(rand.NewPCG(1, 1)), -1, 1, 2, 4, []float64{9, -9})}
+	minima, err = conditionalrisk.Minima(t.Context(), bowl{}, bounds)
 	require.NoError(t, err)
 	require.Equal(t, 1.0, minima[0].Z[0], "the wall")
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err = risk.Minima(ctx, bowl{}, bounds)
+	_, err = conditionalrisk.Minima(ctx, bowl{}, bounds)
 	require.ErrorIs(t, err, context.Canceled)
 }

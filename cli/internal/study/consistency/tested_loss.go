@@ -4,30 +4,30 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/fenchel-ml/fenchel/cli/internal/study/risk"
+	"github.com/fenchel-ml/fenchel/cli/internal/study/conditionalrisk"
 	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/models"
 )
 
-// A subject is a risk to minimise, and what is declared of its minimisers.
-type subject struct {
+// A testedLoss is a risk to minimise, and what is declared of its minimisers.
+type testedLoss struct {
 	name    string
 	recipe  bool
 	domain  losses.Domain
 	convex  bool
 	beta    func(k int) float64 // smoothness of the risk, or a bound
-	risk    func(t Truth) risk.Objective
+	risk    func(t Distribution) conditionalrisk.Objective
 	predict func(p, z []float64) bool // nil without a map
 	claims  func(res Result, o observed) []Claim
 }
 
 // exact is a loss over all classes.
-func exact(b losses.Loss) subject {
+func exact(b losses.Loss) testedLoss {
 	th := b.Theory()
-	s := subject{
+	s := testedLoss{
 		name: b.String(), domain: b.Spec.Domain, convex: th.Props.Has(losses.Convex), beta: th.Smoothness,
-		risk:   func(t Truth) risk.Objective { return risk.New(b, t.T) },
+		risk:   func(t Distribution) conditionalrisk.Objective { return conditionalrisk.New(b, t.T) },
 		claims: func(res Result, o observed) []Claim { return exactClaims(th, res, o) },
 	}
 	if b.Spec.Predict != nil {
@@ -40,8 +40,8 @@ func exact(b losses.Loss) subject {
 // several draws have, where approximations are at their worst.
 const SampledDraws = 2
 
-// subjects are a recipe under any q and under uniform q.
-func subjects(text string) ([]subject, error) {
+// testedLosses are a recipe under any q and under uniform q.
+func testedLosses(text string) ([]testedLoss, error) {
 	r, err := models.Resolve(text, "", 0)
 	if err != nil {
 		return nil, err
@@ -58,11 +58,11 @@ func subjects(text string) ([]subject, error) {
 	}[head.Values.String("correction")]
 	drop := head.Values.String("hits") == "drop"
 	th := r.Loss.Theory()
-	one := func(name string, declared losses.Order, uniform bool) subject {
-		return subject{
+	one := func(name string, declared losses.Order, uniform bool) testedLoss {
+		return testedLoss{
 			name: name, recipe: true, domain: r.Loss.Spec.Domain, convex: th.Props.Has(losses.Convex),
 			beta: func(int) float64 { return th.Smoothness(SampledDraws + 1) },
-			risk: func(t Truth) risk.Objective {
+			risk: func(t Distribution) conditionalrisk.Objective {
 				b, err := r.LossOf(len(t.T), SampledDraws)
 				if err != nil { // of settings that were bound before
 					panic("consistency: " + err.Error())
@@ -74,7 +74,7 @@ func subjects(text string) ([]subject, error) {
 						q[i] = 1 / float64(len(q))
 					}
 				}
-				return risk.NewSampled(b, t.T, q, SampledDraws, correction, drop)
+				return conditionalrisk.NewSampled(b, t.T, q, SampledDraws, correction, drop)
 			},
 			claims: func(res Result, o observed) []Claim {
 				if declared == losses.NoOrder || !r.Declared() || res.Scores.Draws == 0 {
@@ -84,7 +84,7 @@ func subjects(text string) ([]subject, error) {
 			},
 		}
 	}
-	return []subject{
+	return []testedLoss{
 		one(text+", any q", r.Recipe.Order, false),
 		one(text+", uniform q", r.Recipe.OrderUniform, true),
 	}, nil

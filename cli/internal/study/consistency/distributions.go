@@ -6,22 +6,22 @@ import (
 	"slices"
 )
 
-// A Truth is one conditional class distribution and the proposal distribution
+// A Distribution is one conditional class distribution and the proposal distribution
 // that sampled schemes see beside it.
-type Truth struct {
+type Distribution struct {
 	Family string    // "dirichlet", "zipf" or "adversarial"
 	T      []float64 // positive, sums to 1, no two entries equal
 	Q      []float64 // positive, sums to 1
 }
 
-// Families lists the families of truths in the order of reports.
+// Families lists the families of distributions in the order of reports.
 func Families() []string { return []string{"dirichlet", "zipf", "adversarial"} }
 
-// minGap keeps truths decidable: entries, and their differences, that are
+// minGap keeps distributions decidable: entries, and their differences, that are
 // smaller could not be told from the accuracy of a minimiser.
 const minGap = 0.01
 
-// Truths draws n truths of each family over k classes.
+// Distributions draws n distributions of each family over k classes.
 //
 //	dirichlet    t ~ Dirichlet(1), q ~ Dirichlet(1)
 //	zipf         t_i ∝ r_i^{-a}, a uniform in [0.5, 1.5], ranks r in random order;
@@ -29,14 +29,14 @@ const minGap = 0.01
 //	adversarial  the literature's counter-examples and variations of them: a top
 //	             class without a majority (hinges), a top class of just one half
 //	             (rankmax), a tail that is almost flat, and, for every one of them, a
-//	             proposal steeper than the truth in the truth's own order
+//	             proposal steeper than the distribution in its own order
 //	             (uncorrected sampling then reverses the order)
 //
-// Adversarial truths have 3 or 4 classes whatever k is: the counter-examples are
+// Adversarial distributions have 3 or 4 classes whatever k is: the counter-examples are
 // of that size.
-func Truths(seed uint64, k, n int) []Truth {
+func Distributions(seed uint64, k, n int) []Distribution {
 	rng := rand.New(rand.NewPCG(seed, 0x7275746873)) // "ruths"
-	var all []Truth
+	var all []Distribution
 	for range n {
 		t := apart(rng, k, func(p []float64) {
 			for i := range p {
@@ -47,7 +47,7 @@ func Truths(seed uint64, k, n int) []Truth {
 		for i := range q {
 			q[i] = 0.05 + rng.ExpFloat64() // the floor keeps corrections moderate
 		}
-		all = append(all, Truth{"dirichlet", t, normalise(q)})
+		all = append(all, Distribution{"dirichlet", t, normalise(q)})
 	}
 	zipf := func(p []float64) {
 		a := 0.5 + rng.Float64()
@@ -58,7 +58,7 @@ func Truths(seed uint64, k, n int) []Truth {
 	for range n {
 		q := make([]float64, k)
 		zipf(q)
-		all = append(all, Truth{"zipf", apart(rng, k, zipf), normalise(q)})
+		all = append(all, Distribution{"zipf", apart(rng, k, zipf), normalise(q)})
 	}
 	fixed := [][]float64{{0.4, 0.35, 0.25}, {0.5, 0.26, 0.24}, {0.5, 0.3, 0.2}, {0.7, 0.2, 0.1}, {0.3, 0.27, 0.23, 0.2}}
 	for i := range n {
@@ -75,12 +75,12 @@ func Truths(seed uint64, k, n int) []Truth {
 		for j, x := range t {
 			q[j] = x * x * x
 		}
-		all = append(all, Truth{"adversarial", t, normalise(q)})
+		all = append(all, Distribution{"adversarial", t, normalise(q)})
 	}
 	return all
 }
 
-// apart draws until the truth is decidable. Where k classes hardly leave room
+// apart draws until the distribution is decidable. Where k classes hardly leave room
 // for the gaps it gives up on chance and spreads the draw evenly.
 func apart(rng *rand.Rand, k int, draw func(p []float64)) []float64 {
 	p := make([]float64, k)

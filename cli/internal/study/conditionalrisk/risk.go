@@ -1,4 +1,4 @@
-// Package risk holds the conditional risk of a loss and its minimiser.
+// Package conditionalrisk holds the conditional risk of a loss and its minimiser.
 //
 // For one row with class distribution t over K classes the conditional risk of
 // scores z is
@@ -6,7 +6,7 @@
 //	R(z) = E_{y~t} ℓ(z, y) = Σ_y t_y ℓ(z, y)
 //
 // What consistency and convergence say of a loss they say of this function.
-package risk
+package conditionalrisk
 
 import (
 	"math"
@@ -14,32 +14,32 @@ import (
 	"github.com/fenchel-ml/fenchel/losses"
 )
 
-// A Risk is R for one loss and one truth. It owns scratch memory: one goroutine
+// A Risk is R for one loss and one t. It owns scratch memory: one goroutine
 // at a time.
 type Risk struct {
 	Theory losses.Theory
 	Lo, Hi float64 // domain of the scores
 
 	row        losses.RowLoss[float64]
-	truth      []float64
+	t          []float64
 	pos        []int32
 	one        []float64
 	dz, work   []float64
 	simplified bool
 }
 
-// New returns the risk of b under truth, whose entries are positive and sum to 1.
+// New returns the risk of b under t [K], whose entries are positive and sum to 1.
 //
 // A Fenchel–Young loss has ∂ℓ/∂z = c(p − t) for hard and soft targets alike, so
 // its risk is, up to a constant, the loss at the soft target: one row instead of
 // K. The constant makes Value's level arbitrary; differences are exact.
 //
 // What the loss's gradient holds constant (losses.Spec.Hold) is that of equal scores.
-func New(b losses.Loss, truth []float64) *Risk {
-	k := len(truth)
+func New(b losses.Loss, t []float64) *Risk {
+	k := len(t)
 	b = b.Held(make([]float64, k))
 	r := &Risk{
-		Theory: b.Theory(), row: b.Analytic.F64, truth: truth,
+		Theory: b.Theory(), row: b.Analytic.F64, t: t,
 		pos: make([]int32, k), one: []float64{1}, dz: make([]float64, k), work: make([]float64, b.Analytic.F64.WorkLen(k)),
 	}
 	r.Lo, r.Hi = b.Spec.Domain.Bounds()
@@ -51,7 +51,7 @@ func New(b losses.Loss, truth []float64) *Risk {
 }
 
 // Len returns K.
-func (r *Risk) Len() int { return len(r.truth) }
+func (r *Risk) Len() int { return len(r.t) }
 
 // Bounded reports whether the scores have a bounded domain.
 func (r *Risk) Bounded() bool { return !math.IsInf(r.Hi, 1) }
@@ -63,11 +63,11 @@ func (r *Risk) Value(g, z []float64) float64 {
 		if dz == nil {
 			dz = r.dz
 		}
-		return r.row.Eval(dz, z, losses.Target[float64]{Pos: r.pos, Weight: r.truth}, r.work)
+		return r.row.Eval(dz, z, losses.Target[float64]{Pos: r.pos, Weight: r.t}, r.work)
 	}
 	clear(g)
 	var sum float64
-	for y, ty := range r.truth {
+	for y, ty := range r.t {
 		sum += ty * r.row.Eval(r.dz, z, losses.Target[float64]{Pos: r.pos[y : y+1], Weight: r.one}, r.work)
 		for j := range g {
 			g[j] += ty * r.dz[j]
