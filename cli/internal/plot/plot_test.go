@@ -2,19 +2,15 @@ package plot
 
 import (
 	"bytes"
-	"encoding/xml"
-	"errors"
 	"flag"
 	"image"
 	"image/draw"
 	"image/png"
-	"io"
 	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -192,115 +188,6 @@ func TestEqualFiguresGiveEqualBytes(t *testing.T) {
 	}
 }
 
-// textBox is a text of an SVG with the box it was measured to take.
-type textBox struct {
-	s    string
-	size float64
-	vg.Rectangle
-}
-
-// texts parses an SVG, which must be well-formed, and returns its size and texts.
-func texts(t *testing.T, svg []byte) (w, h float64, boxes []textBox) {
-	t.Helper()
-	num := func(s string) float64 {
-		v, err := strconv.ParseFloat(s, 64)
-		require.NoError(t, err)
-		return v
-	}
-	d := xml.NewDecoder(bytes.NewReader(svg))
-	for {
-		tok, err := d.Token()
-		if errors.Is(err, io.EOF) {
-			return w, h, boxes
-		}
-		require.NoError(t, err)
-		e, ok := tok.(xml.StartElement)
-		if !ok {
-			continue
-		}
-		a := map[string]string{}
-		for _, k := range e.Attr {
-			a[k.Name.Local] = k.Value
-		}
-		switch e.Name.Local {
-		case "svg":
-			w, h = num(a["width"]), num(a["height"])
-		case "text":
-			var s string
-			require.NoError(t, d.DecodeElement(&s, &e))
-			x, y, size := num(a["x"]), num(a["y"]), num(a["font-size"])
-			// From the height of capitals to the foot of descenders.
-			boxes = append(boxes, textBox{s, size, vg.Rectangle{
-				Min: vg.Point{X: vg.Length(x), Y: vg.Length(y - 0.72*size)},
-				Max: vg.Point{X: vg.Length(x + num(a["textLength"])), Y: vg.Length(y + 0.2*size)},
-			}})
-		}
-	}
-}
-
-// legible holds every text to the page, apart from the others, and large enough
-// on a phone.
-func legible(t *testing.T, svg []byte) {
-	t.Helper()
-	w, h, boxes := texts(t, svg)
-	require.NotEmpty(t, boxes)
-	page := vg.Rectangle{Max: vg.Point{X: vg.Length(w), Y: vg.Length(h)}}
-	for i, a := range boxes {
-		require.True(t, within(page, a.Rectangle), "%q is cut: %v", a.s, a.Rectangle)
-		require.GreaterOrEqual(t, a.size*360/max(w, 480), 9.0, "%q is too small on a phone", a.s)
-		for _, b := range boxes[:i] {
-			require.False(t, meet(a.Rectangle, b.Rectangle), "%q overlaps %q", a.s, b.s)
-		}
-	}
-}
-
-// TestNoTextOverlapsOrIsCut measures every text of every golden figure, and of
-// each at the narrowest width.
-func TestNoTextOverlapsOrIsCut(t *testing.T) {
-	check := func(t *testing.T, f Figure) {
-		svg, err := SVG(f)
-		require.NoError(t, err)
-		legible(t, svg)
-	}
-	for name, f := range figures() {
-		t.Run(name, func(t *testing.T) { check(t, f) })
-		t.Run(name+"/narrow", func(t *testing.T) {
-			switch f := f.(type) {
-			case Lines:
-				f.Width = minWidth
-				check(t, f)
-			case Scatter:
-				f.Width = minWidth
-				check(t, f)
-			case Bars:
-				f.Width = minWidth
-				check(t, f)
-			case Multiples:
-				f.Width, f.Columns = minWidth, 1
-				check(t, f)
-			default:
-				t.Fatalf("%T is not tested narrow", f)
-			}
-		})
-	}
-}
-
-// TestScatterLabels puts many points into one spot: each label is beside its
-// point or in the legend, exactly once.
-func TestScatterLabels(t *testing.T) {
-	rng := rand.New(rand.NewPCG(3, 4))
-	s := Scatter{Title: "crowd"}
-	for i := range 60 {
-		s.Points = append(s.Points, Point{Label: "crowded-loss-" + strconv.Itoa(100+i), X: 1 + 0.1*rng.NormFloat64(), Y: 2 + 0.1*rng.NormFloat64()})
-	}
-	svg, err := SVG(s)
-	require.NoError(t, err)
-	legible(t, svg)
-	for _, p := range s.Points {
-		require.Equal(t, 1, strings.Count(string(svg), p.Label), p.Label)
-	}
-}
-
 func TestFrontier(t *testing.T) {
 	s := Scatter{Points: []Point{{Label: "slow", X: 9, Y: 5}, {Label: "beaten", X: 3, Y: 1}, {Label: "fast", X: 1, Y: 2},
 		{Label: "twin", X: 1, Y: 1}, {Label: "mid", X: 2, Y: 4}, {Label: "no", X: nan, Y: 9}}}
@@ -425,88 +312,6 @@ func TestThinKeepsTheEnvelope(t *testing.T) {
 	require.Equal(t, pts[len(pts)-1], out[len(out)-1])
 	apart := []vg.Point{{X: 0, Y: 1}, {X: 1, Y: 2}, {X: 2, Y: 3}, {X: 2.5, Y: 3}}
 	require.Equal(t, apart, thin(apart))
-}
-
-// TestSVGFollowsThePage: nothing is painted in a colour that a page cannot set.
-func TestSVGFollowsThePage(t *testing.T) {
-	for name, f := range figures() {
-		svg, err := SVG(f)
-		require.NoError(t, err)
-		for _, m := range regexp.MustCompile(`<(path|text)[^>]*>`).FindAllString(string(svg), -1) {
-			require.Regexp(t, `(fill|stroke)="currentColor"|style="(fill|stroke):var\(--fenchel-plot-[1-6],#[0-9A-F]{6}\)"`, m, name)
-		}
-		require.NotContains(t, string(svg), "<?xml")
-		require.NotContains(t, string(svg), "gonum")
-		require.NotContains(t, string(svg), "<rect")
-	}
-}
-
-// linear undoes the sRGB transfer (IEC 61966-2-1).
-func linear(v uint8) float64 {
-	c := float64(v) / 255
-	if c <= 0.04045 {
-		return c / 12.92
-	}
-	return math.Pow((c+0.055)/1.055, 2.4)
-}
-
-// TestPaletteForColourBlindEyes sees the palette as protanopes, deuteranopes
-// and tritanopes do (G. M. Machado, M. M. Oliveira, L. A. F. Fernandes, IEEE
-// TVCG 15(6), 2009, severity 1): any two colours stay apart in Oklab
-// (B. Ottosson, 2020), and all stand out on white and on #121212 (WCAG 2
-// contrast; 2.2 on white is that of the published orange).
-func TestPaletteForColourBlindEyes(t *testing.T) {
-	views := map[string][3][3]float64{
-		"normal": {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}},
-		"protan": {{0.152286, 1.052583, -0.204868}, {0.114503, 0.786281, 0.099216}, {-0.003882, -0.048116, 1.051998}},
-		"deutan": {{0.367322, 0.860646, -0.227968}, {0.280085, 0.672501, 0.047413}, {-0.011820, 0.042940, 0.968881}},
-		"tritan": {{1.255528, -0.076749, -0.178779}, {-0.078411, 0.930809, 0.147602}, {0.004733, 0.691367, 0.303900}},
-	}
-	oklab := func(v [3]float64) [3]float64 {
-		r, g, b := max(0, v[0]), max(0, v[1]), max(0, v[2])
-		l := math.Cbrt(0.4122214708*r + 0.5363325363*g + 0.0514459929*b)
-		m := math.Cbrt(0.2119034982*r + 0.6806995451*g + 0.1073969566*b)
-		s := math.Cbrt(0.0883024619*r + 0.2817188376*g + 0.6299787005*b)
-		return [3]float64{0.2104542553*l + 0.7936177850*m - 0.0040720468*s, 1.9779984951*l - 2.4285922050*m + 0.4505937099*s,
-			0.0259040371*l + 0.7827717662*m - 0.8086757660*s}
-	}
-	for name, m := range views {
-		var seen [][3]float64
-		for _, p := range palette {
-			rgb := [3]float64{linear(p.rgb[0]), linear(p.rgb[1]), linear(p.rgb[2])}
-			var v [3]float64
-			for i := range 3 {
-				for j := range 3 {
-					v[i] += m[i][j] * rgb[j]
-				}
-			}
-			lab := oklab(v)
-			for k, o := range seen {
-				d := math.Sqrt(math.Pow(lab[0]-o[0], 2) + math.Pow(lab[1]-o[1], 2) + math.Pow(lab[2]-o[2], 2))
-				require.Greater(t, d, 0.07, "%s: %v and %v", name, palette[k], p)
-			}
-			seen = append(seen, lab)
-		}
-	}
-	for _, p := range palette[:6] {
-		y := 0.2126*linear(p.rgb[0]) + 0.7152*linear(p.rgb[1]) + 0.0722*linear(p.rgb[2])
-		require.GreaterOrEqual(t, 1.05/(y+0.05), 2.2, "%v on white", p)
-		require.GreaterOrEqual(t, (y+0.05)/(linear(0x12)+0.05), 3.0, "%v on dark", p)
-	}
-}
-
-func TestLooksDiffer(t *testing.T) {
-	type face struct {
-		css  string
-		mark int
-	}
-	seen := map[face]int{}
-	for i := range 56 {
-		l := lookAt(i)
-		other, dup := seen[face{l.color.css, l.mark}]
-		require.False(t, dup, "series %d and %d look the same", i, other)
-		seen[face{l.color.css, l.mark}] = i
-	}
 }
 
 func TestTicks(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"math"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"testing"
@@ -107,14 +106,6 @@ func TestRun(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, []byte(`{"key":"other"}`), 0o644))
 	_, err = Run(t.Context(), c, set, nil)
 	require.ErrorContains(t, err, path)
-}
-
-func mean(x []float64) float64 {
-	sum := 0.0
-	for _, v := range x {
-		sum += v
-	}
-	return sum / float64(len(x))
 }
 
 // TestInterrupt: what is cut off at any point ends, after a second attempt, with
@@ -228,35 +219,6 @@ func TestBudget(t *testing.T) {
 	}
 }
 
-// TestBootstrap holds the interval against the normal approximation, which 5000
-// users are enough for, and pairing against its absence: two rows that differ by
-// a constant have an interval of no width.
-func TestBootstrap(t *testing.T) {
-	const n = 5000
-	src := rand.New(rand.NewPCG(1, 2))
-	base, noisy, shifted := make([]float64, n), make([]float64, n), make([]float64, n)
-	for i := range base {
-		base[i] = src.Float64()
-		noisy[i] = base[i] + 0.02 + 0.3*src.NormFloat64()
-		shifted[i] = base[i] + 0.1
-	}
-	r := &Result{Reported: "test", Metrics: []string{"recall@20"}, Tested: n}
-	for _, x := range [][]float64{base, noisy, shifted} {
-		r.Rows = append(r.Rows, Row{Done: 1, perUser: [][]float64{x}, Test: []Stat{stat([]float64{mean(x)})}})
-	}
-	r.bootstrap(4000, 7)
-	d := r.Rows[1].Against[0]
-	half := 1.96 * 0.3 / math.Sqrt(n)
-	require.InDelta(t, mean(noisy)-mean(base), float64(d.Difference), 1e-12)
-	require.InDelta(t, float64(d.Difference)-half, float64(d.Low), 0.05*2*half)
-	require.InDelta(t, float64(d.Difference)+half, float64(d.High), 0.05*2*half)
-	require.Equal(t, 1, d.Sign())
-	require.InDelta(t, 0.1, float64(r.Rows[2].Against[0].Low), 1e-9)
-	require.InDelta(t, 0.1, float64(r.Rows[2].Against[0].High), 1e-9)
-	require.Equal(t, 0, Interval{0, -1, 1}.Sign())
-	require.Equal(t, -1, Interval{-2, -3, -1}.Sign())
-}
-
 // TestBuckets: buckets are by falling popularity and of equal weight.
 func TestBuckets(t *testing.T) {
 	c, set := small(t, "softmax")
@@ -311,75 +273,6 @@ func TestMemory(t *testing.T) {
 	}
 }
 
-func TestGroups(t *testing.T) {
-	exact, sampled, all := expand([]string{"exact"}), expand([]string{"sampled"}), expand([]string{"all"})
-	require.Contains(t, exact, "softmax")
-	require.Contains(t, sampled, "bpr")
-	require.NotContains(t, exact, "bpr")
-	require.Equal(t, append(exact, sampled...), all)
-	for _, s := range losses.All() {
-		require.Contains(t, all, s.Name)
-	}
-	c, _ := small(t, "all", "bpr@all", "softmax@sampled:n=4,sampler=popularity")
-	require.NoError(t, c.Validate())
-	c = c.WithDefaults()
-	vs, err := c.variants()
-	require.NoError(t, err)
-	require.Greater(t, len(vs), 4)
-	for _, v := range vs {
-		require.NotEmpty(t, v.Candidates)
-		cfg, err := c.with(v, nil, 0)
-		require.NoError(t, err)
-		require.Equal(t, v.Candidates, cfg.Candidates, v.Name)
-	}
-}
-
-// TestEntriesAreRead: an entry is held against what takes its settings, whatever
-// candidates it has, and what is declared of it does not hang on its spelling.
-func TestEntriesAreRead(t *testing.T) {
-	for entry, want := range map[string]string{
-		"bpr:weight=softmax":     `no parameter "weight"`,
-		"bpr:weight=softmax@all": `no parameter "weight"`,
-		"bpr:n=4@all":            "replaced by all",
-		"softmax@everything":     `unknown candidates "everything"`,
-		"softmax@ ":              "names no candidates",
-	} {
-		c, _ := small(t, "softmax", entry)
-		require.ErrorContains(t, c.Validate(), want, entry)
-	}
-	c, _ := small(t, "infonce", "infonce: sampler = uniform", "infonce@sampled: correction = none, n = 512", "sampled-softmax:correction=none", "infonce@sampled", "ccl@ all ")
-	vs, err := c.WithDefaults().variants()
-	require.NoError(t, err)
-	var orders []losses.Order
-	for _, v := range vs {
-		orders = append(orders, v.Order())
-	}
-	require.Equal(t, []losses.Order{losses.OrderStrict, losses.OrderStrict, losses.OrderStrict, losses.NoOrder, losses.NoOrder, losses.OrderWeak}, orders)
-
-	// A temperature of the text's own stays, also between spaces.
-	for text, want := range map[string]string{"psl": "tau", "psl: tau = 3": "", "softmax: tau = 0.3": "model", "am-softmax:margin=0.1": "scale", "am-softmax: scale = 9": ""} {
-		r, err := models.Resolve(text, "", 0)
-		require.NoError(t, err)
-		require.Equal(t, want, temperatureOf(r), text)
-	}
-	for _, text := range []string{"0.2x", "0.2 0.3", "-1", "Inf", "NaN", ""} {
-		_, err := positive(text)
-		require.Error(t, err, text)
-	}
-}
-
-func TestParse(t *testing.T) {
-	require.Equal(t, []string{"softmax:tau=0.2,smoothing=0.1", "rg2", "softmax@sampled:n=4,sampler=popularity", "hinge"},
-		ParseLosses("softmax:tau=0.2,smoothing=0.1, rg2,softmax@sampled:n=4,sampler=popularity,hinge"))
-	a, err := ParseAxis("lr=0.1, 0.2")
-	require.NoError(t, err)
-	require.Equal(t, Axis{"lr", []string{"0.1", "0.2"}}, a)
-	for _, text := range []string{"lr", "=1", "lr=", "lr=1,1", "lr=1,,2"} {
-		_, err := ParseAxis(text)
-		require.Error(t, err, text)
-	}
-}
-
 // TestBaseTemperature: a temperature for all goes to a loss of cosines as its own.
 func TestBaseTemperature(t *testing.T) {
 	c, _ := small(t, "softmax", "cosine", "arcface", "ccl@all", "am-softmax:scale=4")
@@ -397,82 +290,6 @@ func TestBaseTemperature(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want.loss, cfg.Loss)
 		require.InDelta(t, want.temperature, cfg.Model.Temperature, 0)
-	}
-}
-
-func TestValidate(t *testing.T) {
-	for want, change := range map[string]func(*Config){
-		"none; name losses":          func(c *Config) { c.Losses = nil },
-		"unknown loss \"sofmax\"":    func(c *Config) { c.Losses = []string{"sofmax"} },
-		"unknown candidates":         func(c *Config) { c.Losses = []string{"softmax@some"} },
-		"names no candidates":        func(c *Config) { c.Losses = []string{"softmax@"} },
-		"models: one is given twice": func(c *Config) { c.Models = []string{"mf", "mf"} },
-		"what a comparison varies":   func(c *Config) { c.Base.Loss = "rg2" },
-		"given twice":                func(c *Config) { c.Seeds = []uint64{1, 1} },
-		"is not compared":            func(c *Config) { c.Baseline = "hinge" },
-		"exclude each other":         func(c *Config) { c.Budget.Steps = 5 },
-		"parallel: -1":               func(c *Config) { c.Parallel = -1 },
-		"resamples: 3":               func(c *Config) { c.Resamples = 3 },
-		"no folder":                  func(c *Config) { c.Dir = "" },
-		"lr is given twice":          func(c *Config) { c.Tune = []Axis{{"lr", []string{"1"}}, {"lr", []string{"2"}}} },
-		"\"x\" is not a number":      func(c *Config) { c.Tune = []Axis{{"temperature", []string{"x"}}} },
-		"nonsense":                   func(c *Config) { c.Tune = []Axis{{"nonsense", []string{"1"}}} },
-		"only settings of model and": func(c *Config) { c.Tune = []Axis{{"train.seed", []string{"1"}}} },
-		"need a budget of epochs":    func(c *Config) { c.Base.Train.Epochs = 0; c.Budget.Steps = 5; c.Base.Train.Patience = 2 },
-	} {
-		c, _ := small(t, "softmax", "rg2")
-		require.NoError(t, c.Validate())
-		change(&c)
-		require.ErrorContains(t, c.Validate(), want)
-	}
-}
-
-// TestSpellings: what is compared is what a text means: a baseline, a model and a
-// temperature are found however they are spelled, and two spellings are one run.
-func TestSpellings(t *testing.T) {
-	c, set := small(t, "softmax:tau=1.0", "softmax", "rg2@all ")
-	c.Baseline, c.Models = "rg2", []string{" mf:"}
-	require.NoError(t, c.Validate())
-	planned := 0
-	res, err := Run(t.Context(), c, set, func(e Event) {
-		if p, ok := e.(*Planned); ok {
-			planned += p.Runs
-		}
-	})
-	require.NoError(t, err)
-	require.Equal(t, 2*2, planned, "two losses at two seeds")
-	require.Len(t, res.Rows, 3)
-	for _, row := range res.Rows {
-		require.Equal(t, "rg2@all ", res.Rows[row.Baseline].Entry)
-		require.Equal(t, "mf", row.Model)
-		require.Equal(t, 2, row.Done)
-	}
-	c.Models = []string{"mf", "mf:"}
-	require.ErrorContains(t, c.Validate(), "models: one is given twice")
-	for _, baseline := range []string{"@all", "hinge", "softmax@sampled"} {
-		c, _ := small(t, "softmax:tau=1.0", "rg2")
-		c.Baseline = baseline
-		require.ErrorContains(t, c.Validate(), "is not compared", baseline)
-	}
-	// A temperature that the text gives stays, with spaces around it too.
-	c, _ = small(t, "cosine: tau = 0.3")
-	c.Tune = []Axis{{"temperature", []string{"0.1", "0.2"}}}
-	vs, err := c.WithDefaults().variants()
-	require.NoError(t, err)
-	require.Len(t, c.grid(vs[0]), 1)
-}
-
-// TestBounds: numbers that no machine has are refused, not wrapped around.
-func TestBounds(t *testing.T) {
-	for want, change := range map[string]func(*Config){
-		"parallel: 9223372036854775807 is outside [1, 1024]":         func(c *Config) { c.Parallel = math.MaxInt },
-		"resamples: 9223372036854775807 is outside [100, 1000000]":   func(c *Config) { c.Resamples = math.MaxInt },
-		"budget: 9223372036854775807 steps are above 2147483647":     func(c *Config) { c.Base.Train.Epochs, c.Budget.Steps = 0, math.MaxInt },
-		"train.batch: 9223372036854775807 is above 2147483647; want": func(c *Config) { c.Base.Train.Batch = math.MaxInt },
-	} {
-		c, _ := small(t, "softmax")
-		change(&c)
-		require.ErrorContains(t, c.Validate(), want)
 	}
 }
 

@@ -1,0 +1,85 @@
+package bias
+
+import (
+	"fmt"
+
+	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/losses"
+	"github.com/fenchel-ml/fenchel/models"
+	"github.com/fenchel-ml/fenchel/models/sampler"
+)
+
+// An Estimator is a loss over candidates: what stands in for the full loss.
+type Estimator struct {
+	Text string
+	Loss losses.Loss
+
+	// Of a sampled one; Sampler.Spec is nil of a loss over all classes.
+	Sampler    sampler.Choice
+	correction graph.Correction
+	drop       bool
+	draws      int
+
+	choice models.Choice
+}
+
+// at returns the estimator of k draws: its loss may depend on them.
+func (e *Estimator) at(classes, k int) (*Estimator, error) {
+	if e.choice.Recipe == nil || !e.Sampled() {
+		return e, nil
+	}
+	at := *e
+	var err error
+	at.Loss, err = e.choice.LossOf(classes, k)
+	return &at, err
+}
+
+// Parse returns the estimator that text denotes among classes classes: a loss, a
+// recipe, or either with candidates of its own, as in
+// "sparsemax@sampled:n=16,correction=none".
+func Parse(text string, classes int) (*Estimator, error) {
+	r, err := models.Resolve(text, "", classes)
+	if err != nil {
+		return nil, err
+	}
+	e := &Estimator{Text: text, Loss: r.Loss, choice: r}
+	head := r.Head
+	if head.Spec.Name == "all" {
+		return e, nil
+	}
+	if head.Spec.Name != "sampled" {
+		return nil, fmt.Errorf("bias: %s: candidates %s are another model, not an estimate of the full loss; the choices are all and sampled", text, head.Spec.Name)
+	}
+	v := head.Values
+	if e.Sampler, err = sampler.Parse(v.String("sampler")); err != nil {
+		return nil, err
+	}
+	if e.Sampler.Spec.Props.Has(sampler.InBatch) {
+		return nil, fmt.Errorf("bias: %s: sampler %s draws from batches, and a query is alone", text, e.Sampler.Spec.Name)
+	}
+	e.Sampler.Values, e.draws, e.drop = v, v.Int("n"), v.String("hits") == "drop"
+	switch v.String("correction") {
+	case "logq":
+		e.correction = graph.CorrectLogQ
+	case "importance":
+		e.correction, e.drop = graph.CorrectImportance, true
+	}
+	return e, nil
+}
+
+// Sampled reports whether the estimator draws candidates.
+func (e *Estimator) Sampled() bool { return e.Sampler.Spec != nil }
+
+// Table lists the estimators of the usual comparison: the corrections of sampled
+// softmax with static and adaptive samplers, and the losses that stand in for it.
+func Table() []string {
+	var texts []string
+	for _, c := range []string{"importance", "logq"} {
+		for _, s := range []string{"uniform", "popularity,beta=1", "popularity", "midx", "quadratic", "rff", "softmax-exact"} {
+			texts = append(texts, "sampled-softmax:correction="+c+",sampler="+s)
+		}
+	}
+	return append(texts,
+		"infonce:sampler=uniform", "infonce:sampler=popularity,beta=1", "infonce:sampler=dns",
+		"nce:sampler=uniform", "nce:sampler=popularity,beta=1", "bpr:sampler=uniform", "neg:sampler=popularity", "rg2", "rgx")
+}

@@ -1,0 +1,130 @@
+package bias
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+
+	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/losses"
+	"github.com/fenchel-ml/fenchel/train"
+)
+
+// A Problem is a set of queries to the class side of a model, with scores
+// s_j = ⟨h, w_j⟩ + b_j: norms and the temperature are in h and w already.
+type Problem struct {
+	C, D   int
+	W      []float64   // [C,D]
+	Bias   []float64   // [C] or nil
+	H      [][]float64 // encodings
+	Y      []int       // a positive of each
+	Counts []float64   // [C] how often a class is a positive in training; nil where unknown
+}
+
+func (p *Problem) row(j int) []float64 { return p.W[j*p.D : (j+1)*p.D] }
+
+// minus stores w_j − mu in dst.
+func (p *Problem) minus(dst []float64, j int, mu []float64) {
+	for i, v := range p.row(j) {
+		dst[i] = v - mu[i]
+	}
+}
+
+// scores stores the scores of encoding h in s [C].
+func (p *Problem) scores(s, h []float64) {
+	for j := range s {
+		s[j] = dot(h, p.row(j))
+		if p.Bias != nil {
+			s[j] += p.Bias[j]
+		}
+	}
+}
+
+// FromTrained takes queries users of a model at random, with a random item of
+// each in the train set. The head must score classes by vectors of their own:
+// all, or sampled.
+func FromTrained(t *train.Trained, set *data.Dataset, queries int, seed uint64) (*Problem, error) {
+	if err := set.Validate(); err != nil {
+		return nil, err
+	}
+	class, err := t.ClassScores()
+	if err != nil {
+		return nil, fmt.Errorf("bias: %w", err)
+	}
+	var users []int32
+	for u := range set.Users {
+		if len(set.Train.ItemsOf(u)) > 0 {
+			users = append(users, int32(u))
+		}
+	}
+	if queries < 1 || queries > len(users) {
+		return nil, fmt.Errorf("bias: %d queries of %d users who have items", queries, len(users))
+	}
+	rng := rand.New(rand.NewPCG(seed, 0))
+	rng.Shuffle(len(users), func(i, j int) { users[i], users[j] = users[j], users[i] })
+	users = users[:queries]
+	d := class.Dim
+	h, err := t.Encode(users)
+	if err != nil {
+		return nil, err
+	}
+	p := &Problem{C: set.Items, D: d, W: wide(class.W), Counts: make([]float64, set.Items)}
+	for i, n := range set.Train.ItemCounts() {
+		p.Counts[i] = float64(n)
+	}
+	if class.Bias != nil {
+		p.Bias = wide(class.Bias)
+	}
+	x := wide(h)
+	if class.Cosine {
+		normalize(p.W, d) // at float64
+		normalize(x, d)
+	}
+	for i, u := range users {
+		row := x[i*d : (i+1)*d]
+		for k := range row {
+			row[k] /= class.Temperature
+		}
+		items := set.Train.ItemsOf(int(u))
+		p.H, p.Y = append(p.H, row), append(p.Y, int(items[rng.IntN(len(items))]))
+	}
+	return p, nil
+}
+
+func wide(x []float32) []float64 {
+	y := make([]float64, len(x))
+	for i, v := range x {
+		y[i] = float64(v)
+	}
+	return y
+}
+
+func narrow(x []float64) []float32 {
+	y := make([]float32, len(x))
+	for i, v := range x {
+		y[i] = float32(v)
+	}
+	return y
+}
+
+func normalize(x []float64, d int) {
+	for ; len(x) > 0; x = x[d:] {
+		n := max(math.Sqrt(dot(x[:d], x[:d])), 1e-12)
+		for i := range x[:d] {
+			x[i] /= n
+		}
+	}
+}
+
+// fullGradient returns the gradient by h of a loss over all classes.
+func (p *Problem) fullGradient(l losses.Loss, s []float64, y int) []float64 {
+	dz := make([]float64, p.C)
+	l.Analytic.F64.Eval(dz, s, losses.Target[float64]{Pos: []int32{int32(y)}, Weight: []float64{1}}, make([]float64, l.Analytic.F64.WorkLen(p.C)))
+	g := make([]float64, p.D)
+	for j, v := range dz {
+		if v != 0 {
+			axpy(g, v, p.row(j))
+		}
+	}
+	return g
+}

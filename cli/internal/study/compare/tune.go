@@ -1,0 +1,183 @@
+package compare
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/fenchel-ml/fenchel/internal/registry"
+	"github.com/fenchel-ml/fenchel/losses"
+	"github.com/fenchel-ml/fenchel/models"
+	"github.com/fenchel-ml/fenchel/train"
+)
+
+// An Axis is a setting and the values to try. Name is
+//
+//	temperature  of the scores; of losses of cosines their own: tau, or scale = 1/τ
+//	reg          the solver's, or l2 of the optimizer
+//	lr, l2, …    a parameter of the optimizer
+//	model.dim …  any path of model or train
+//
+// A temperature that the text of a loss of cosines gives stays, and values that
+// such a loss does not take are left out of its grid.
+type Axis struct {
+	Name   string   `json:"name"`
+	Values []string `json:"values"`
+}
+
+// ParseAxis reads "lr=0.003,0.01".
+func ParseAxis(text string) (Axis, error) {
+	name, list, ok := strings.Cut(text, "=")
+	name = strings.TrimSpace(name)
+	if !ok || name == "" {
+		return Axis{}, fmt.Errorf("%q is not name=value,value", text)
+	}
+	a := Axis{Name: name}
+	for v := range strings.SplitSeq(list, ",") {
+		v = strings.TrimSpace(v)
+		if v == "" || slices.Contains(a.Values, v) {
+			return Axis{}, fmt.Errorf("%s: value %q is empty or given twice", name, v)
+		}
+		a.Values = append(a.Values, v)
+	}
+	return a, nil
+}
+
+// A Setting is one value of an axis.
+type Setting struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// grid returns the points of the axes that apply to a variant, at least one.
+func (c Config) grid(v Variant) [][]Setting {
+	points := [][]Setting{nil}
+	for _, a := range c.Tune {
+		if a.Name == "temperature" && temperatureOf(v.choice) == "" {
+			continue
+		}
+		var next [][]Setting
+		for _, p := range points {
+			for _, value := range a.Values {
+				if s := (Setting{a.Name, value}); s.suits(v) {
+					next = append(next, append(slices.Clone(p), s))
+				}
+			}
+		}
+		if len(next) > 0 {
+			points = next
+		}
+	}
+	return points
+}
+
+// suits reports whether a loss takes the setting: a loss of cosines may take other
+// temperatures than those of the grid.
+func (s Setting) suits(v Variant) bool {
+	at := temperatureOf(v.choice)
+	if s.Name != "temperature" || at == "model" {
+		return true
+	}
+	cfg := train.Config{Loss: v.Loss}
+	if err := apply(&cfg, v, s); err != nil {
+		return true // no number: an error of every loss's
+	}
+	_, err := models.Resolve(cfg.Loss, v.given, 0)
+	return err == nil
+}
+
+// temperatureOf names where a loss's temperature is set: "model", the parameter
+// "tau" or "scale" of the loss, or "" where it is not to be changed.
+func temperatureOf(r models.Choice) string {
+	if r.Loss.Spec.Domain != losses.Cosines {
+		return "model"
+	}
+	for _, name := range []string{"tau", "scale"} {
+		if slices.ContainsFunc(r.Loss.Spec.Params, func(p losses.Param) bool { return p.Name == name }) && !r.Sets(name) {
+			return name
+		}
+	}
+	return ""
+}
+
+// with returns the configuration of a variant at a point of its grid.
+func (c Config) with(v Variant, point []Setting, seed uint64) (train.Config, error) {
+	cfg := c.Base
+	cfg.Model.Name, cfg.Loss, cfg.Candidates, cfg.Train.Seed = v.Model, v.Loss, v.given, seed
+	if v.given == "" && v.choice.Recipe == nil {
+		cfg.Candidates = "all"
+	}
+	if c.Budget.limited() {
+		cfg.Train.Epochs = math.MaxInt32 // the budget ends the run
+	}
+	if t := c.Base.Model.Temperature; t != 0 && temperatureOf(v.choice) != "model" {
+		// A loss of cosines has its own; scores divided by another are no cosines.
+		cfg.Model.Temperature = 0
+		if s := (Setting{"temperature", fmt.Sprint(t)}); s.suits(v) {
+			point = append([]Setting{s}, point...)
+		}
+	}
+	for _, s := range point {
+		if err := apply(&cfg, v, s); err != nil {
+			return cfg, fmt.Errorf("tune: %s: %w", s.Name, err)
+		}
+	}
+	return cfg.WithDefaults(), nil
+}
+
+func apply(cfg *train.Config, v Variant, s Setting) error {
+	filled := cfg.WithDefaults()
+	solver, _ := registry.CutSpec(filled.Train.Solver)
+	switch {
+	case s.Name == "temperature":
+		x, err := positive(s.Value)
+		if err != nil {
+			return err
+		}
+		switch at := temperatureOf(v.choice); at { // none: it stays
+		case "model":
+			cfg.Model.Temperature = x
+		case "tau":
+			cfg.Loss = registry.With(cfg.Loss, at, s.Value)
+		case "scale":
+			cfg.Loss = registry.With(cfg.Loss, at, fmt.Sprint(1/x))
+		}
+	case s.Name == "reg" && solverHas(solver, "reg"):
+		cfg.Train.Solver = registry.With(filled.Train.Solver, "reg", s.Value)
+	case slices.Contains(train.Paths(), s.Name):
+		group, _, _ := strings.Cut(s.Name, ".")
+		if s.Name == "train.seed" || group != "model" && group != "train" {
+			return errors.New("only settings of model and train can be tuned")
+		}
+		return cfg.Set(s.Name, s.Value)
+	default:
+		name := s.Name
+		if name == "reg" {
+			name = "l2"
+		}
+		if filled.Train.Optimizer == "" {
+			return fmt.Errorf("solver %s has no optimizer to set it of", filled.Train.Solver)
+		}
+		if strings.Contains(name, ".") {
+			return fmt.Errorf("unknown setting; the choices are temperature, reg, a parameter of the optimizer, %s", strings.Join(train.Paths(), ", "))
+		}
+		cfg.Train.Optimizer = registry.With(filled.Train.Optimizer, name, s.Value)
+	}
+	return nil
+}
+
+func solverHas(solver, name string) bool {
+	return slices.ContainsFunc(train.Solvers(), func(s *train.SolverSpec) bool {
+		return s.Name == solver && slices.ContainsFunc(s.Params, func(p registry.Param) bool { return p.Name == name })
+	})
+}
+
+func positive(text string) (float64, error) {
+	x, err := registry.Real(text)
+	if err != nil || !(x > 0) {
+		return 0, fmt.Errorf("%q is not a number above 0", text)
+	}
+	return x, nil
+}
