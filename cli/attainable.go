@@ -1,70 +1,72 @@
 package cli
 
 import (
+	"context"
 	"slices"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/models"
+	"github.com/fenchel-ml/fenchel/train"
 	"github.com/fenchel-ml/fenchel/train/metric"
 )
 
-// attainable returns the means of ms on a split of a generated set under the
-// ranking by its truth, with the items masked that an evaluation masks, and those left
-// out that it leaves out: the best that a model can expect to reach.
-func attainable(set *data.Dataset, split string, ms []metric.At, leftOut []int32) []float64 {
-	relevant, masks := set.Valid, []*data.Interactions{set.Train}
-	if split == "test" {
-		relevant, masks = set.Test, []*data.Interactions{set.Train, set.Valid}
+// attainable returns what ms measure, where t measures a split of a generated set, of
+// the ranking by the set's truth: the best that a model can expect to reach. Metrics
+// beyond hits have no such value: they are not among those returned.
+func attainable(ctx context.Context, t *train.Recommender, set *data.Dataset, split string, ms []metric.At) (*train.Scores, error) {
+	ms = slices.DeleteFunc(slices.Clone(ms), func(at metric.At) bool { return at.Beyond })
+	if len(ms) == 0 {
+		return &train.Scores{Split: split}, nil
 	}
-	k := min(metric.MaxK(ms), set.Items)
-	sums := make([]float64, len(ms))
-	scores := make([]float32, set.Items)
-	masked := make([]bool, set.Items)
-	ranking := make([]int32, 0, k)
-	users := 0
-	for u := range set.Users {
-		rel := relevant.ItemsOf(u)
-		if len(rel) == 0 {
-			continue
-		}
-		users++
-		set.Truth.Scores(scores, u)
-		clear(masked)
-		for _, i := range leftOut {
-			masked[i] = true
-		}
-		for _, m := range masks {
-			for _, i := range m.ItemsOf(u) {
-				masked[i] = true
+	e, err := t.Evaluation(set, split, ms)
+	if err != nil {
+		return nil, err
+	}
+	return train.Evaluate(ctx, byTruth{set.Truth}, e)
+}
+
+// byTruth ranks the items of a generated set by the distribution they were drawn from.
+type byTruth struct{ *data.Truth }
+
+// Rankings implements [models.Scorer], for contexts that are users.
+func (t byTruth) Rankings(ctx context.Context, q models.Query, each func(i int, top models.Top)) error {
+	scores, masked := make([]float32, q.Classes), make([]bool, q.Classes)
+	k := min(q.K, q.Classes)
+	user, err := q.Contexts.Field("user")
+	if err != nil {
+		return err
+	}
+	return q.Each(ctx, func(start int, rows []int32, masks [][]int32) error {
+		for i, row := range rows {
+			t.Scores(scores, int(user.One(int(row))))
+			clear(masked)
+			for _, id := range masks[i] {
+				masked[id] = true
 			}
-		}
-		// The k best so far, in order: few items change it, where a sort of all would
-		// take minutes of a million items.
-		ranking = ranking[:0]
-		for i, s := range scores {
-			if masked[i] || len(ranking) == k && s <= scores[ranking[k-1]] {
-				continue
-			}
-			at, _ := slices.BinarySearchFunc(ranking, s, func(j int32, s float32) int {
-				if scores[j] >= s { // ties go to the lower id, which came first
-					return -1
+			// The k best so far, in order: few items change it, where a sort of all would
+			// take minutes of a million items.
+			ranking := make([]int32, 0, k)
+			for id, s := range scores {
+				if masked[id] || len(ranking) == k && s <= scores[ranking[k-1]] {
+					continue
 				}
-				return 1
-			})
-			if len(ranking) == k {
-				ranking = ranking[:k-1]
+				at, _ := slices.BinarySearchFunc(ranking, s, func(j int32, s float32) int {
+					if scores[j] >= s { // ties go to the lower id, which came first
+						return -1
+					}
+					return 1
+				})
+				if len(ranking) == k {
+					ranking = ranking[:k-1]
+				}
+				ranking = slices.Insert(ranking, at, int32(id))
 			}
-			ranking = slices.Insert(ranking, at, int32(i))
+			top := models.Top{IDs: ranking, Scores: make([]float32, len(ranking))}
+			for r, id := range ranking {
+				top.Scores[r] = scores[id]
+			}
+			each(start+i, top)
 		}
-		hit := make([]bool, min(k, len(ranking)))
-		for r := range hit {
-			_, hit[r] = slices.BinarySearch(rel, ranking[r])
-		}
-		for m, at := range ms {
-			sums[m] += at.Score(hit[:min(at.K, len(hit))], len(rel), at.K)
-		}
-	}
-	for m := range sums {
-		sums[m] /= float64(users)
-	}
-	return sums
+		return nil
+	})
 }

@@ -63,7 +63,7 @@ With --fresh the model is that of the run before its first step.`,
 				return err
 			}
 			if fresh {
-				if trained, err = train.New(trained.Config, set); err != nil {
+				if trained, err = train.New(trained.Plan.Config, set); err != nil {
 					return err
 				}
 			}
@@ -88,7 +88,7 @@ With --fresh the model is that of the run before its first step.`,
 	return cmd
 }
 
-func runBias(ctx context.Context, s streams, trained *train.Trained, set *data.Dataset, texts []string, draws []int, queries int, o bias.Options, figure string, asJSON bool) error {
+func runBias(ctx context.Context, s streams, trained *train.Recommender, set *data.Dataset, texts []string, draws []int, queries int, o bias.Options, figure string, asJSON bool) error {
 	// What does not parse is said before anything is measured.
 	var estimators []*bias.Estimator
 	for _, text := range texts {

@@ -32,7 +32,7 @@ func TestColdItems(t *testing.T) {
 	require.Equal(t, exitOK, code, stderr)
 	require.NotContains(t, out, "left out")
 	var scores []struct {
-		Users    int
+		Examples int
 		LeftOut  int `json:"left_out_items"`
 		OutPairs int `json:"left_out_pairs"`
 		Values   []struct{ Value float64 }
@@ -40,7 +40,7 @@ func TestColdItems(t *testing.T) {
 	code, out, stderr = execute(t, "eval", folder, "--json")
 	require.Equal(t, exitOK, code, stderr)
 	require.NoError(t, json.Unmarshal([]byte(out), &scores))
-	require.Equal(t, []int{4, 2, 2}, []int{scores[0].Users, scores[0].LeftOut, scores[0].OutPairs})
+	require.Equal(t, []int{4, 2, 2}, []int{scores[0].Examples, scores[0].LeftOut, scores[0].OutPairs})
 	// Users 0, 2 have one warm item left, which they find; 3 finds one of three or not;
 	// 0 has a cold item beside it, and 1 nothing else.
 	require.Contains(t, []float64{(0.5 + 0 + 1 + 0) / 4, (0.5 + 0 + 1 + 1) / 4}, scores[0].Values[0].Value)

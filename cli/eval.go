@@ -98,7 +98,7 @@ func (c *runSource) addFlags(cmd *cobra.Command) {
 
 // open loads what the run in a folder reached, and its data: where the files are gone,
 // as the run kept them.
-func (c *runSource) open(s streams, folder string) (*train.Trained, *data.Dataset, error) {
+func (c *runSource) open(s streams, folder string) (*train.Recommender, *data.Dataset, error) {
 	cfg, err := train.LoadConfig(folder)
 	if err != nil {
 		return nil, nil, err
@@ -141,9 +141,9 @@ func (r rankedItems) validate() error {
 }
 
 // of has a model rank them.
-func (r rankedItems) of(t *train.Trained) {
+func (r rankedItems) of(t *train.Recommender) {
 	if r != "" {
-		t.Config.Eval.Items = string(r)
+		t.Items = string(r)
 	}
 }
 
@@ -154,9 +154,7 @@ func runEval(ctx context.Context, s streams, folder string, c runSource, items r
 	}
 	items.of(trained)
 	if ms == nil {
-		if ms, err = metric.ParseAll(trained.Config.Eval.Metrics); err != nil {
-			return err
-		}
+		ms = trained.Plan.Metrics
 	}
 	if len(splits) == 0 {
 		for _, part := range set.Parts() {
@@ -174,7 +172,7 @@ func runEval(ctx context.Context, s streams, folder string, c runSource, items r
 		if err != nil {
 			return err
 		}
-		found, err := scoresOf(set, scores)
+		found, err := scoresOf(ctx, trained, set, scores)
 		if err != nil {
 			return err
 		}

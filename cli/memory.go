@@ -10,7 +10,6 @@ import (
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/internal/memory"
 	"github.com/fenchel-ml/fenchel/internal/registry"
-	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/train"
 )
 
@@ -25,12 +24,12 @@ type budget struct {
 	known     bool   // whether it is
 }
 
-// budgetOf estimates the run of cfg on set, which is loaded: of what the run needs
+// budgetOf estimates the run of p on set, which is loaded: of what the run needs
 // the data are taken already.
-func budgetOf(cfg train.Config, set *data.Dataset) (budget, error) {
+func budgetOf(p *train.Plan, set *data.Dataset) (budget, error) {
 	var b budget
 	var err error
-	if b.parts, err = train.Estimate(cfg, set); err != nil {
+	if b.parts, err = p.Estimate(set); err != nil {
 		return b, err
 	}
 	b.available, b.source, b.known = availableMemory()
@@ -53,13 +52,13 @@ func (b budget) String() string {
 
 // refuse returns an error unless the run fits; it names the changes that would
 // make it fit, each estimated.
-func (b budget) refuse(cfg train.Config, set *data.Dataset) error {
+func (b budget) refuse(p *train.Plan, set *data.Dataset) error {
 	if b.fits(b.parts) {
 		return nil
 	}
 	text := fmt.Sprintf("the run needs about %s beside the data, and %s are available (%s); --force runs it all the same",
 		byteText(b.parts.Total()-b.parts[0].Bytes), byteText(b.available), b.source)
-	fitting := b.remedies(cfg, set)
+	fitting := b.remedies(p, set)
 	if len(fitting) == 0 {
 		return fmt.Errorf("%s; no single change of dim, batch, optimizer or candidates makes it fit: combine them, or take fewer users and items (--core, --min-rating)", text)
 	}
@@ -68,10 +67,10 @@ func (b budget) refuse(cfg train.Config, set *data.Dataset) error {
 
 // remedies returns changes of one flag that make the run fit, with their sizes.
 // Lazy updates are none: they save time, the optimizer's state is the same.
-func (b budget) remedies(cfg train.Config, set *data.Dataset) (fitting []string) {
-	filled := cfg.WithDefaults()
+func (b budget) remedies(p *train.Plan, set *data.Dataset) (fitting []string) {
+	filled := p.Config
 	try := func(flag, path, value string) bool {
-		c := cfg
+		c := p.Given
 		if err := c.Set(path, value); err != nil {
 			return false
 		}
@@ -99,7 +98,7 @@ func (b budget) remedies(cfg train.Config, set *data.Dataset) (fitting []string)
 			}
 		}
 	}
-	if h, err := models.ParseHead(filled.Candidates); err == nil && h.Spec.Name == "all" {
+	if p.Choice.Head.Spec.Name == "all" {
 		try("candidates", "candidates", "sampled")
 	}
 	return fitting

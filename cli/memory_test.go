@@ -69,18 +69,20 @@ func loaded(t *testing.T) *data.Dataset {
 func TestRemedies(t *testing.T) {
 	set := loaded(t)
 	cfg := train.Config{}
-	b, err := budgetOf(cfg, set)
+	p, err := cfg.Plan()
+	require.NoError(t, err)
+	b, err := budgetOf(p, set)
 	require.NoError(t, err)
 	b.known, b.source = true, "this test"
 	b.available = b.parts.Total() - b.parts[0].Bytes
-	require.NoError(t, b.refuse(cfg, set), "just enough")
+	require.NoError(t, b.refuse(p, set), "just enough")
 	b.available--
-	err = b.refuse(cfg, set)
+	err = b.refuse(p, set)
 	require.ErrorContains(t, err, "(this test); --force runs it all the same; what would fit:")
 	for _, flag := range []string{"--dim 32", "--batch 64", "--optimizer adagrad", "--optimizer sgd", "--candidates sampled"} {
 		require.ErrorContains(t, err, "\n  "+flag+": ")
 	}
-	for _, line := range b.remedies(cfg, set) {
+	for _, line := range b.remedies(p, set) {
 		flag, value, _ := strings.Cut(strings.TrimPrefix(strings.Split(line, ": ")[0], "--"), " ")
 		c := cfg
 		for _, s := range settings {
@@ -93,8 +95,8 @@ func TestRemedies(t *testing.T) {
 		require.True(t, b.fits(parts), line)
 	}
 	b.available = 1
-	require.ErrorContains(t, b.refuse(cfg, set), "no single change")
+	require.ErrorContains(t, b.refuse(p, set), "no single change")
 	b.known = false
-	require.NoError(t, b.refuse(cfg, set), "nothing is refused where nothing is known")
+	require.NoError(t, b.refuse(p, set), "nothing is refused where nothing is known")
 	require.Contains(t, b.String(), "not known")
 }

@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -111,8 +113,8 @@ func epochLine(e *train.EpochDone, epochs int) string {
 // splitScores are the metrics of one split, as reports print them.
 type splitScores struct {
 	Split    string `json:"split"`
-	Users    int    `json:"users"`    // that the means are over
-	Excluded int    `json:"excluded"` // that have no relevant item
+	Examples int    `json:"examples"` // that the means are over
+	Excluded int    `json:"excluded"` // contexts that have no relevant item
 
 	// Items without a training pair that are left out, and the split's pairs with them,
 	// which count as missed.
@@ -128,9 +130,9 @@ type scoreValue struct {
 	Attainable *number `json:"attainable,omitempty"` // by ranking by the truth, where it is known
 }
 
-// scoresOf returns scores with what is attainable.
-func scoresOf(set *data.Dataset, scores *train.Scores) (splitScores, error) {
-	s := splitScores{Split: scores.Split, Users: scores.Users, Excluded: scores.Excluded, LeftOut: scores.LeftOut, LeftOutPairs: scores.LeftOutPairs}
+// scoresOf returns what t has measured on set, with what is attainable.
+func scoresOf(ctx context.Context, t *train.Recommender, set *data.Dataset, scores *train.Scores) (splitScores, error) {
+	s := splitScores{Split: scores.Split, Examples: scores.Examples, Excluded: scores.Excluded, LeftOut: scores.LeftOut, LeftOutPairs: scores.LeftOutPairs}
 	var names []string
 	for _, v := range scores.Values {
 		s.Values = append(s.Values, scoreValue{Name: v.Name, Value: v.Value})
@@ -143,15 +145,22 @@ func scoresOf(set *data.Dataset, scores *train.Scores) (splitScores, error) {
 	if err != nil {
 		return s, err
 	}
-	var leftOut []int32
-	if s.LeftOut > 0 {
-		leftOut = set.ColdItems()
+	best, err := attainable(ctx, t, set, s.Split, ms)
+	if err != nil {
+		return s, err
 	}
-	for i, x := range attainable(set, s.Split, ms, leftOut) {
-		n := number(x)
-		s.Values[i].Attainable = &n
+	for i := range s.Values {
+		if x, ok := best.Get(s.Values[i].Name); ok {
+			n := number(x)
+			s.Values[i].Attainable = &n
+		}
 	}
 	return s, nil
+}
+
+// attained reports whether of any metric it is known what is attainable.
+func (s *splitScores) attained() bool {
+	return slices.ContainsFunc(s.Values, func(v scoreValue) bool { return v.Attainable != nil })
 }
 
 // printScores prints one table of splits that have the same metrics.
@@ -163,7 +172,7 @@ func printScores(w io.Writer, splits []splitScores) {
 	head := []string{"METRIC"}
 	for _, s := range splits {
 		head = append(head, strings.ToUpper(s.Split))
-		if s.Values[0].Attainable != nil {
+		if s.attained() {
 			head = append(head, "ATTAINABLE")
 		}
 	}
@@ -172,20 +181,23 @@ func printScores(w io.Writer, splits []splitScores) {
 		cells := []any{v.Name}
 		for _, s := range splits {
 			cells = append(cells, fmt.Sprintf("%.4f", s.Values[i].Value))
-			if a := s.Values[i].Attainable; a != nil {
+			switch a := s.Values[i].Attainable; {
+			case a != nil:
 				cells = append(cells, fmt.Sprintf("%.4f", float64(*a)))
+			case s.attained():
+				cells = append(cells, "")
 			}
 		}
 		t.add(cells...)
 	}
-	users := []any{"users"}
+	examples := []any{"examples"}
 	for _, s := range splits {
-		users = append(users, s.Users)
-		if s.Values[0].Attainable != nil {
-			users = append(users, "")
+		examples = append(examples, s.Examples)
+		if s.attained() {
+			examples = append(examples, "")
 		}
 	}
-	t.add(users...)
+	t.add(examples...)
 	t.print(w, "")
 	if n := splits[0].LeftOut; n > 0 {
 		var pairs []string
@@ -218,7 +230,7 @@ type runReport struct {
 	Notes       []string      `json:"notes,omitempty"` // of the data
 }
 
-func newRunReport(folder string, set *data.Dataset, res *train.Result) (runReport, error) {
+func newRunReport(ctx context.Context, folder string, set *data.Dataset, res *train.Result) (runReport, error) {
 	r := runReport{
 		Folder: folder, Data: set.Name, Hash: set.Hash(), Epochs: res.Epochs, BestEpoch: res.BestEpoch,
 		Interrupted: res.Interrupted, Stopped: res.Stopped, Seconds: number(res.Seconds), Splits: []splitScores{}, Notes: set.Notes,
@@ -227,7 +239,7 @@ func newRunReport(folder string, set *data.Dataset, res *train.Result) (runRepor
 		if scores == nil {
 			continue
 		}
-		s, err := scoresOf(set, scores)
+		s, err := scoresOf(ctx, res.Trained, set, scores)
 		if err != nil {
 			return r, err
 		}

@@ -11,11 +11,9 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/fenchel-ml/fenchel/data"
-	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/train"
 	"github.com/fenchel-ml/fenchel/train/metric"
-	"github.com/fenchel-ml/fenchel/train/optim"
 )
 
 // A setting is a flag that gives one path of train.Config its value.
@@ -135,26 +133,35 @@ func defaultTexts() map[string]string {
 
 // config returns the configuration that the command line asks for, validated.
 func (c *configFlags) config() (train.Config, error) {
+	p, err := c.plan()
+	if err != nil {
+		return train.Config{}, err
+	}
+	return p.Given, nil
+}
+
+// plan returns the plan of the configuration that the command line asks for.
+func (c *configFlags) plan() (*train.Plan, error) {
 	var cfg train.Config
 	if c.file != "" {
 		text, err := os.ReadFile(c.file)
 		if err != nil {
-			return cfg, fmt.Errorf("--config: %w", err)
+			return nil, fmt.Errorf("--config: %w", err)
 		}
 		if cfg, err = train.Parse(text); err != nil {
-			return cfg, usagef("--config %s: %w", c.file, err)
+			return nil, usagef("--config %s: %w", c.file, err)
 		}
 	}
 	rate, rated := "", false
 	for _, text := range c.sets {
 		path, value, ok := strings.Cut(text, "=")
 		if !ok {
-			return cfg, usagef("--set %s: want path=value", text)
+			return nil, usagef("--set %s: want path=value", text)
 		}
 		if path = strings.TrimSpace(path); path == ratePath {
 			rate, rated = value, true
 		} else if err := cfg.Set(path, value); err != nil {
-			return cfg, usagef("--set %s: %w", text, err)
+			return nil, usagef("--set %s: %w", text, err)
 		}
 	}
 	for _, s := range settings {
@@ -162,32 +169,22 @@ func (c *configFlags) config() (train.Config, error) {
 			continue
 		}
 		if err := cfg.Set(s.path, c.flags.Lookup(s.flag).Value.String()); err != nil {
-			return cfg, usageError{nameFlags(err)}
+			return nil, usageError{nameFlags(err)}
 		}
 	}
 	if c.flags.Changed(rateFlag) {
 		rate, rated = c.flags.Lookup(rateFlag).Value.String(), true
 	}
+	p, err := cfg.Plan()
+	if err != nil {
+		return nil, usageError{nameFlags(err)}
+	}
 	if rated { // last: it goes into whichever optimizer was chosen
-		var err error
-		if cfg.Train.Optimizer, err = withRate(cfg.WithDefaults().Train.Optimizer, rate); err != nil {
-			return cfg, usagef("--%s: %w", rateFlag, err)
+		if p, err = p.WithRate(rate); err != nil {
+			return nil, usagef("--%s: %w", rateFlag, err)
 		}
 	}
-	if err := cfg.Validate(); err != nil {
-		return cfg, usageError{nameFlags(err)}
-	}
-	return cfg, nil
-}
-
-// withRate returns an optimizer's text with another lr.
-func withRate(optimizer, rate string) (string, error) {
-	if optimizer == "" {
-		return "", errors.New("the solver has no learning rate")
-	}
-	text := registry.With(optimizer, rateFlag, rate)
-	_, err := optim.Parse(text)
-	return text, err
+	return p, nil
 }
 
 // nameFlags puts the flag's name where a fault names a path, as in "train.epochs: -1 is

@@ -52,14 +52,14 @@ Paths of --set, beside ` + ratePath + `, which is the lr of train.optimizer:
 ` + pathDocs(),
 		Args: arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := flags.config()
+			p, err := flags.plan()
 			if err != nil {
 				return err
 			}
 			if cmd.Flags().Changed("out") && out == "" {
 				return usagef(`--out: "" is no folder; leave the flag out for a new one under %s`, runsFolder)
 			}
-			return runTrain(cmd.Context(), s, cfg, out, c)
+			return runTrain(cmd.Context(), s, p, out, c)
 		},
 	}
 	flags = addConfigFlags(cmd)
@@ -99,16 +99,16 @@ type trainFlags struct {
 	dryRun, force, asJSON bool
 }
 
-func runTrain(ctx context.Context, s streams, cfg train.Config, out string, c trainFlags) error {
-	set, err := data.Load(cfg.Data.Config())
+func runTrain(ctx context.Context, s streams, p *train.Plan, out string, c trainFlags) error {
+	set, err := p.Data.Load()
 	if err != nil {
 		return fmt.Errorf("--data: %w", err)
 	}
-	b, err := budgetOf(cfg, set)
+	b, err := budgetOf(p, set)
 	if err != nil {
 		return err
 	}
-	refusal := b.refuse(cfg, set)
+	refusal := b.refuse(p, set)
 	if c.dryRun {
 		if err := b.print(s, c.asJSON); err != nil {
 			return err
@@ -119,7 +119,7 @@ func runTrain(ctx context.Context, s streams, cfg train.Config, out string, c tr
 		return refusal
 	}
 	b.limitGarbage()
-	out, err = runFolder(out, cfg, set)
+	out, err = runFolder(out, p.Config, set)
 	if err != nil {
 		return fmt.Errorf("--out: %w", err)
 	}
@@ -136,7 +136,7 @@ func runTrain(ctx context.Context, s streams, cfg train.Config, out string, c tr
 			events.Observe(e)
 		}
 	}
-	res, err := train.RunDir(ctx, out, cfg, set, observe)
+	res, err := p.RunDir(ctx, out, set, observe)
 	r.clear()
 	if events != nil {
 		// What it could not write fails the run at its end, not in its middle.
@@ -150,7 +150,7 @@ func runTrain(ctx context.Context, s streams, cfg train.Config, out string, c tr
 		return err
 	}
 	// A run that failed on the way has a result too: what it kept.
-	rep, repErr := newRunReport(out, set, res)
+	rep, repErr := newRunReport(context.WithoutCancel(ctx), out, set, res)
 	if err = errors.Join(err, repErr); repErr == nil {
 		if c.asJSON {
 			err = errors.Join(err, printJSON(s.out, rep))
@@ -168,10 +168,10 @@ func runTrain(ctx context.Context, s streams, cfg train.Config, out string, c tr
 const runsFolder = "runs"
 
 // runFolder returns the folder to run in, which exists and can be written to.
-// Without out it makes a new one under runsFolder.
+// Without out it makes a new one under runsFolder, named after cfg, whose defaults are
+// written out.
 func runFolder(out string, cfg train.Config, set *data.Dataset) (string, error) {
 	if out == "" {
-		cfg = cfg.WithDefaults()
 		parts := []string{set.Name, cfg.Model.Name, cfg.Loss}
 		if cfg.Loss == "" { // the solver's own
 			parts[2] = cfg.Train.Solver

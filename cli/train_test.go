@@ -45,7 +45,7 @@ memory  about \S+ .?i?B; .*
 METRIC      VALID  ATTAINABLE    TEST  ATTAINABLE
 recall@20  0\.\d{4}      0\.\d{4}  0\.\d{4}      0\.\d{4}
 ndcg@20    0\.\d{4}      0\.\d{4}  0\.\d{4}      0\.\d{4}
-users +\d+ +\d+
+examples +\d+ +\d+
 
 3 epochs in \d+\.\d s
 run folder runs/demo-users-60-items-50-per-user-10-mf-softmax-1

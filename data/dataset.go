@@ -37,7 +37,7 @@ type Dataset struct {
 	// those that the interactions give, a row for each user and item.
 	UserFields, ItemFields []Field
 
-	// Made is what Load was given to make the set; of one that no file holds its Source is
+	// Made is what Load was given to make the set, its texts canonical; of one that no file holds its Source is
 	// MemorySource. It is zero where the set was made by hand.
 	Made Config
 

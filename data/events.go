@@ -73,7 +73,11 @@ func FromEvents(e Events, split string) (*Dataset, error) {
 	if err != nil {
 		return nil, fmt.Errorf("data: %s: %w", e.Name, err)
 	}
-	if d, err = d.noteValues().split(split); err != nil {
+	divide, err := splitterOf(split, d)
+	if err != nil {
+		return nil, err
+	}
+	if d, err = ApplySplit(d.noteValues(), divide); err != nil {
 		return nil, err
 	}
 	d.Made = Config{Source: MemorySource, Split: d.Split}

@@ -232,20 +232,6 @@ func (in *Input) fault(line int, err error) error {
 	return &LineError{in.file, line, err}
 }
 
-// readFrom reads the text r of one file into out and returns the format it took;
-// name chooses the format, "" by content. Of a blank file it is nil.
-func readFrom(file string, r io.Reader, name string, out *Collector) (*Format, error) {
-	in, err := newInput(file, r)
-	if err != nil {
-		return nil, err
-	}
-	format, err := recognise([]*Input{in}, name)
-	if format == nil || err != nil {
-		return nil, err
-	}
-	return format, format.Read(in, out)
-}
-
 // shorten cuts what an error quotes of a file.
 func shorten(b []byte) string {
 	if len(b) > 60 {

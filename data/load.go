@@ -11,90 +11,6 @@ import (
 	"strings"
 )
 
-// DefaultSplit is the split of a source that comes without one.
-const DefaultSplit = "ratio:0.8,0.1,0.1,seed=1"
-
-// Config says what to load.
-type Config struct {
-	// Source is a file, a directory of train, valid and test files (each plain or
-	// gzip; valid and test may be absent), or a demo text such as
-	// "demo:users=500"; default "demo". A file called "demo" is reached as "./demo".
-	Source string
-
-	// Format is a registered format; default recognised by content.
-	Format string
-
-	// MinRating and Core are the filters, applied in this order before the split;
-	// see [Filter]. Default nil and 0: none.
-	MinRating *float64
-	Core      int
-
-	// Split is a split's text; default "given" for a directory of splits,
-	// DefaultSplit for the rest.
-	Split string
-}
-
-// Validate reports every fault that shows without opening the source.
-func (c Config) Validate() error {
-	var faults []error
-	if isDemo(c.Source) {
-		if _, err := ParseDemo(c.Source); err != nil {
-			faults = append(faults, err)
-		}
-		if c.Format != "" {
-			faults = append(faults, errors.New("data: demo is generated and takes no format"))
-		}
-	}
-	if c.Format != "" {
-		if _, err := LookupFormat(c.Format); err != nil {
-			faults = append(faults, err)
-		}
-	}
-	if err := (Filter{MinRating: c.MinRating, Core: c.Core}).Validate(); err != nil {
-		faults = append(faults, err)
-	}
-	if c.Split != "" {
-		if _, err := ParseSplit(c.Split); err != nil {
-			faults = append(faults, err)
-		}
-	}
-	return errors.Join(faults...)
-}
-
-// Load opens the source, filters it and splits it.
-func Load(c Config) (*Dataset, error) {
-	if err := c.Validate(); err != nil {
-		return nil, err
-	}
-	d, err := Open(c.Source, c.Format)
-	if err != nil {
-		return nil, err
-	}
-	if d, err = (Filter{MinRating: c.MinRating, Core: c.Core}).Apply(d); err != nil {
-		return nil, err
-	}
-	if d, err = d.noteValues().split(c.Split); err != nil {
-		return nil, err
-	}
-	d.Made = c
-	return d, nil
-}
-
-// split divides d by a split's text, or by the default of its kind.
-func (d *Dataset) split(text string) (*Dataset, error) {
-	if text == "" {
-		text = DefaultSplit
-		if d.Given {
-			text = "given"
-		}
-	}
-	s, err := ParseSplit(text)
-	if err != nil {
-		return nil, err
-	}
-	return ApplySplit(d, s)
-}
-
 // noteValues returns d with a note of how many of its pairs have a value of 0 or
 // less, which is often the publisher's word for no: they count like all others.
 func (d *Dataset) noteValues() *Dataset {
@@ -125,22 +41,28 @@ func (d *Dataset) noteValues() *Dataset {
 // Open reads a source as it is: everything in Train, or, for a directory of
 // splits, each file in its set. format is "" to recognise it by content.
 func Open(source, format string) (*Dataset, error) {
+	p, err := (Config{Source: source, Format: format}).Plan()
+	if err != nil {
+		return nil, err
+	}
+	return p.open()
+}
+
+// open reads the source as it is.
+func (p *Plan) open() (*Dataset, error) {
+	if p.demo != nil {
+		return p.demo.Generate()
+	}
+	source := p.Config.Source
 	if source == MemorySource {
 		return nil, errors.New("data: the set was in a program's memory: that program makes it again; a file of this name is ./" + MemorySource)
-	}
-	if isDemo(source) {
-		demo, err := ParseDemo(source)
-		if err != nil {
-			return nil, err
-		}
-		return demo.Generate()
 	}
 	info, err := os.Stat(source)
 	if err != nil {
 		return nil, fmt.Errorf("data: %w", err)
 	}
 	if !info.IsDir() {
-		d, err := openFiles([3]string{source}, format)
+		d, err := openFiles([3]string{source}, p.format)
 		if err != nil {
 			return nil, err
 		}
@@ -151,7 +73,7 @@ func Open(source, format string) (*Dataset, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := openFiles(files, format)
+	d, err := openFiles(files, p.format)
 	if err != nil {
 		return nil, err
 	}
@@ -160,10 +82,10 @@ func Open(source, format string) (*Dataset, error) {
 		source = abs
 	}
 	d.Name = EscapeID(filepath.Base(source))
-	for p, what := range partNames {
-		if given && files[p] == "" {
+	for part, what := range partNames {
+		if given && files[part] == "" {
 			note := "no " + what + " file"
-			if p == 1 {
+			if part == 1 {
 				note += "; the split given:valid=0.1,seed=1 carves one out of train"
 			}
 			d.Notes = append(d.Notes, note)
@@ -249,7 +171,7 @@ func shortList(names []string) string {
 }
 
 // openFiles reads up to three files into one dataset of three sets.
-func openFiles(paths [3]string, formatName string) (d *Dataset, err error) {
+func openFiles(paths [3]string, named *Format) (d *Dataset, err error) {
 	var inputs [3]*Input
 	var present []*Input
 	for p, path := range paths {
@@ -266,7 +188,7 @@ func openFiles(paths [3]string, formatName string) (d *Dataset, err error) {
 		}
 		present = append(present, inputs[p])
 	}
-	format, err := recognise(present, formatName)
+	format, err := recognise(present, named)
 	if err != nil {
 		return nil, err
 	}

@@ -463,3 +463,23 @@ func TestIDsOfOneNumber(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, e.Notes)
 }
+
+// readFrom reads the text r of one file into out and returns the format it took;
+// name chooses the format, "" by content. Of a blank file it is nil.
+func readFrom(file string, r io.Reader, name string, out *Collector) (*Format, error) {
+	in, err := newInput(file, r)
+	if err != nil {
+		return nil, err
+	}
+	var named *Format
+	if name != "" {
+		if named, err = LookupFormat(name); err != nil {
+			return nil, err
+		}
+	}
+	format, err := recognise([]*Input{in}, named)
+	if format == nil || err != nil {
+		return nil, err
+	}
+	return format, format.Read(in, out)
+}

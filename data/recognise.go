@@ -8,17 +8,10 @@ import (
 	"strings"
 )
 
-// recognise returns the format of the files of one set: the one called name, or,
-// without a name, the only one that the first lines of every file may be of. Blank
+// recognise returns the format of the files of one set: named, or, where that is nil,
+// the only one that the first lines of every file may be of. Blank
 // files may be of any; nil where all are blank. It consumes nothing.
-func recognise(files []*Input, name string) (*Format, error) {
-	var named *Format
-	if name != "" {
-		var err error
-		if named, err = LookupFormat(name); err != nil {
-			return nil, err
-		}
-	}
+func recognise(files []*Input, named *Format) (*Format, error) {
 	var first, doubtful *Input
 	var common []*Format // claimed by every file so far
 	pairs := true

@@ -3,6 +3,8 @@ package data
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/fenchel-ml/fenchel/internal/registry"
 )
@@ -14,6 +16,11 @@ type TaskSpec struct {
 
 	// Train returns the examples of the train set, at least one.
 	Train func(d *Dataset) (*Examples, error)
+
+	// Rank returns what an evaluation of a split, one of [Splits], ranks: an example for
+	// each context that has relevant classes in it, with those as targets. The contexts
+	// are views of what is known before the split, and Seen is what rankings leave out.
+	Rank func(d *Dataset, split string) (*Examples, error)
 }
 
 var tasks = registry.NewRegistry[TaskSpec]("data", "task")
@@ -22,8 +29,8 @@ var tasks = registry.NewRegistry[TaskSpec]("data", "task")
 // malformed or the name is taken: mistakes of the program that its first run shows.
 func RegisterTask(s TaskSpec) {
 	var fault error
-	if s.Doc == "" || s.Train == nil {
-		fault = errors.New("lacks one of Doc and Train")
+	if s.Doc == "" || s.Train == nil || s.Rank == nil {
+		fault = errors.New("lacks one of Doc, Train and Rank")
 	}
 	tasks.Add(s.Name, nil, s, fault)
 }
@@ -44,26 +51,105 @@ func (d *Dataset) Examples(task string) (*Examples, error) {
 	if err != nil {
 		return nil, err
 	}
+	return s.ExamplesOf(d)
+}
+
+// ExamplesOf returns the examples of the train set of d.
+func (s *TaskSpec) ExamplesOf(d *Dataset) (*Examples, error) { return s.made(d, s.Train) }
+
+// RankedOf returns what an evaluation of a split of d ranks; no example is no error.
+func (s *TaskSpec) RankedOf(d *Dataset, split string) (*Examples, error) {
+	return s.made(d, func(d *Dataset) (*Examples, error) { return s.Rank(d, split) })
+}
+
+// made returns the examples that f makes, as far as they are ones.
+func (s *TaskSpec) made(d *Dataset, f func(d *Dataset) (*Examples, error)) (*Examples, error) {
 	if err := d.Validate(); err != nil {
 		return nil, err
 	}
-	e, err := s.Train(d)
+	e, err := f(d)
 	if err != nil {
-		return nil, fmt.Errorf("data: task %s: %w", task, err)
+		return nil, fmt.Errorf("data: task %s: %w", s.Name, err)
 	}
 	if e == nil || e.Context == nil || e.Targets.Rows() != e.Len() {
-		return nil, fmt.Errorf("data: task %s made no examples, or not a target for each, and no error", task)
+		return nil, fmt.Errorf("data: task %s made no examples, or not a target for each, and no error", s.Name)
 	}
 	return e, nil
 }
 
-// Contexts returns the frame of the users of d: the field "user" is the user,
-// "history" are the items of the train set, and features follow.
-func (d *Dataset) Contexts() *Frame {
+// Splits lists the names of a dataset's parts.
+func Splits() []string { return []string{"train", "valid", "test"} }
+
+// RankUsers is Rank of the tasks whose contexts are users: an example is a user with
+// items in the split. What was known of the user before the split is left out; ranking
+// train, nothing is.
+func RankUsers(d *Dataset, split string) (*Examples, error) {
+	var x *Interactions
+	e := &Examples{Seen: "history"}
+	switch split {
+	case "train":
+		x, e.Context, e.Seen = d.Train, d.Contexts(), ""
+	case "valid":
+		x, e.Context = d.Valid, d.Contexts()
+	case "test":
+		x, e.Context = d.Test, d.ContextsAfter(d.Train, d.Valid)
+	default:
+		return nil, fmt.Errorf("unknown split %q; the choices are %s", split, strings.Join(Splits(), ", "))
+	}
+	e.Row, e.Targets = x.targets()
+	return e, nil
+}
+
+// targets returns the users that have items, and these as their targets.
+func (x *Interactions) targets() (users []int32, t Targets) {
+	t = Targets{Ptr: []int32{0}, Class: x.item}
+	for u := range x.users {
+		if x.ptr[u+1] > x.ptr[u] {
+			users = append(users, int32(u))
+			t.Ptr = append(t.Ptr, int32(x.ptr[u+1]))
+		}
+	}
+	return users, t
+}
+
+// Contexts returns the frame of the users of d as training sees them: the field "user"
+// is the user, "history" are the items of the train set, and features follow.
+func (d *Dataset) Contexts() *Frame { return d.ContextsAfter(d.Train) }
+
+// ContextsAfter is Contexts of users of whom more is known: "history" are the items that
+// they have in any of sets.
+func (d *Dataset) ContextsAfter(sets ...*Interactions) *Frame {
 	return &Frame{Rows: d.Users, Fields: append([]Field{
 		{Name: "user", Size: d.Users},
-		d.Train.field("history"),
+		history(sets),
 	}, d.UserFields...)}
+}
+
+// history returns the items that each user has in any of sets, ascending, as a field.
+func history(sets []*Interactions) Field {
+	full := slices.DeleteFunc(slices.Clone(sets), func(x *Interactions) bool { return x.Len() == 0 })
+	switch len(full) {
+	case 0:
+		return sets[0].field("history")
+	case 1:
+		return full[0].field("history")
+	}
+	n := 0
+	for _, x := range full {
+		n += x.Len()
+	}
+	ptr, item := make([]int, full[0].users+1), make([]int32, 0, n)
+	for u := range full[0].users {
+		for _, x := range full {
+			item = append(item, x.item[x.ptr[u]:x.ptr[u+1]]...)
+		}
+		row := item[ptr[u]:]
+		slices.Sort(row)
+		item = item[:ptr[u]+len(slices.Compact(row))]
+		ptr[u+1] = len(item)
+	}
+	x := Interactions{users: full[0].users, items: full[0].items, ptr: ptr, item: item}
+	return x.field("history")
 }
 
 // Classes returns the frame of the items of d: the field "id" is the item, and

@@ -14,5 +14,6 @@ func init() {
 			}
 			return e, nil
 		},
+		Rank: RankUsers,
 	})
 }

@@ -12,9 +12,10 @@ import (
 // the cosine of the two.
 func init() {
 	Register(Spec{
-		Name:   "mf",
-		Doc:    "matrix factorisation: h is the user's own vector",
-		Source: "Koren, Bell, Volinsky: Matrix factorization techniques for recommender systems (2009)",
+		Name:     "mf",
+		Doc:      "matrix factorisation: h is the user's own vector",
+		Source:   "Koren, Bell, Volinsky: Matrix factorization techniques for recommender systems (2009)",
+		Factored: true,
 		New: func(_ registry.Values, s Setting) (Model, error) {
 			return mf{s.NewTable("user", s.Set.Users, s.Dim), NewFreeClasses(s)}, nil
 		},

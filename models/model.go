@@ -83,6 +83,9 @@ type Spec struct {
 	Name, Doc, Source string
 	Params            []registry.Param
 
+	// Factored declares that New's models are [Factored].
+	Factored bool
+
 	// New returns the model with fresh weights. An error is of the setting: the
 	// dataset lacks what the model needs.
 	New func(v registry.Values, s Setting) (Model, error)
@@ -137,6 +140,9 @@ func (b Kind) New(s Setting) (Model, error) {
 	}
 	if m == nil {
 		return nil, fmt.Errorf("models: %s made no model and no error", b)
+	}
+	if _, ok := m.(Factored); ok != b.Spec.Factored {
+		return nil, fmt.Errorf("models: %s declares Factored=%v and made a %T, whose methods say otherwise", b, b.Spec.Factored, m)
 	}
 	return m, nil
 }

@@ -333,3 +333,54 @@ func (r Choice) Order() losses.Order {
 	}
 	return r.Recipe.Order
 }
+
+// Canonical returns the canonical text of the loss or recipe: its name and, in
+// declared order, the settings without which it would mean something else over its own
+// candidates.
+func (r Choice) Canonical() string {
+	if r.Recipe == nil {
+		return r.Loss.String()
+	}
+	name := r.Recipe.Name
+	own, err := Resolve(registry.Join(name, r.given), "", 0)
+	if err != nil { // it has been resolved
+		return registry.Join(name, r.given)
+	}
+	// A key belongs to the first that declares it, as in Resolve.
+	var parts []registry.Setting
+	for _, of := range []struct {
+		params []registry.Param
+		values registry.Values
+	}{{own.Recipe.Params, own.Values}, {own.Loss.Spec.Params, own.Loss.Values}, {own.Head.Params, own.Head.Values}} {
+		for _, p := range of.params {
+			if registry.Has(r.given, p.Name) && !registry.Has(parts, p.Name) {
+				parts = append(parts, registry.Setting{Name: p.Name, Value: of.values.Of(p)})
+			}
+		}
+	}
+	for i := len(parts) - 1; i >= 0; i-- {
+		without := slices.Delete(slices.Clone(parts), i, i+1)
+		if sameChoice(registry.Join(name, parts), registry.Join(name, without)) {
+			parts = without
+		}
+	}
+	return registry.Join(name, parts)
+}
+
+// sameChoice reports whether two texts of a recipe denote the same, whatever the
+// number of classes, on which a recipe may depend: one that is not known, and
+// another.
+func sameChoice(a, b string) bool {
+	for _, classes := range []int{0, 1000} {
+		x, errX := Resolve(a, "", classes)
+		y, errY := Resolve(b, "", classes)
+		if errX != nil || errY != nil || x.Loss.String() != y.Loss.String() || x.Head.String() != y.Head.String() ||
+			x.Values.Text(x.Recipe.Params) != y.Values.Text(y.Recipe.Params) {
+			return false
+		}
+	}
+	return true
+}
+
+// LossFor returns the loss where there are classes classes.
+func (r Choice) LossFor(classes int) (losses.Loss, error) { return r.LossOf(classes, r.Head.draws()) }

@@ -66,10 +66,10 @@ func TestColdItems(t *testing.T) {
 			res, err := Run(t.Context(), c, set, nil)
 			require.NoError(t, err)
 			m := res.Trained
-			require.Equal(t, WarmItems, m.Config.Eval.Items)
+			require.Equal(t, WarmItems, m.Items)
 			require.Equal(t, 10, res.Test.LeftOut)
 			require.Equal(t, set.Users, res.Test.LeftOutPairs)
-			require.Equal(t, set.Users, res.Test.Users, "the one with cold items alone counts too")
+			require.Equal(t, set.Users, res.Test.Examples, "the one with cold items alone counts too")
 
 			tops, err := m.Predict(t.Context(), set, users, 50, false)
 			require.NoError(t, err)
@@ -83,20 +83,20 @@ func TestColdItems(t *testing.T) {
 				require.Equal(t, want, slices.Sorted(slices.Values(top.IDs)))
 			}
 			// The denominators hold all relevant items: one of two is out of reach.
-			for i, u := range res.Test.UserIndex {
+			for i, u := range res.Test.Rows {
 				most := 0.5
 				if u == 3 {
 					most = 0
 				}
-				require.LessOrEqual(t, res.Test.PerUser[0][i], most)
+				require.LessOrEqual(t, res.Test.PerExample[0][i], most)
 			}
 
-			m.Config.Eval.Items = AllItems
+			m.Items = AllItems
 			all, err := m.Evaluate(t.Context(), set, "test", ms)
 			require.NoError(t, err)
 			require.Zero(t, all.LeftOut)
 			require.Zero(t, all.LeftOutPairs)
-			require.Equal(t, res.Test.UserIndex, all.UserIndex)
+			require.Equal(t, res.Test.Rows, all.Rows)
 			every, err := m.Predict(t.Context(), set, users, 50, true)
 			require.NoError(t, err)
 			for u, top := range every {
@@ -110,7 +110,7 @@ func TestColdItems(t *testing.T) {
 					ranked++
 				}
 			}
-			m.Config.Eval.Items = "lukewarm"
+			m.Items = "lukewarm"
 			_, err = m.Evaluate(t.Context(), set, "test", ms)
 			require.ErrorContains(t, err, `eval.items: unknown items "lukewarm"; the choices are warm, all`)
 		})
@@ -144,18 +144,7 @@ func TestItemsAreRecorded(t *testing.T) {
 		require.Equal(t, want, got.Eval.Items)
 		back, err := Open(dir, set)
 		require.NoError(t, err)
-		require.Equal(t, want, back.Config.Eval.Items)
+		require.Equal(t, want, back.Items)
 	}
 	require.ErrorContains(t, Config{Eval: EvalConfig{Items: "cold"}}.Validate(), `eval.items: unknown items "cold"; the choices are warm, all`)
-}
-
-// TestChunkOfColdItems: what a chunk of users holds is bounded where most items are
-// left out, and is what it was where none is.
-func TestChunkOfColdItems(t *testing.T) {
-	require.Equal(t, 4096, chunk(1e6, 20, 0))
-	require.Equal(t, 100, chunk(100, 20, 0))
-	require.Equal(t, 4096, chunk(1e6, 20, 4096))
-	require.Equal(t, 16, chunk(1e6, 20, 1e7))
-	require.Equal(t, []int32{1, 2, 3, 5, 9}, merge(nil, []int32{2, 5}, []int32{1, 2, 3, 9}))
-	require.Equal(t, []int32{1, 4}, merge([]int32{}, nil, []int32{1, 4}))
 }

@@ -1,17 +1,11 @@
 package train
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/fenchel-ml/fenchel/data"
-	"github.com/fenchel-ml/fenchel/losses"
-	"github.com/fenchel-ml/fenchel/models"
-	"github.com/fenchel-ml/fenchel/train/metric"
-	"github.com/fenchel-ml/fenchel/train/optim"
 )
 
 // A Config is all that decides a run. The zero value of a field is its default,
@@ -162,125 +156,4 @@ func CheckItems(text string) error {
 		return fmt.Errorf("unknown items %q; the choices are %s", text, strings.Join(ItemsChoices(), ", "))
 	}
 	return nil
-}
-
-// WithDefaults returns c with the defaults written out and every text in its canonical form,
-// the one that all spellings of a setting share ("softmax:tau=1.0" is "softmax"): what
-// a run records, so that a later change of a default does not change what it
-// reproduces, and what runs are compared by. A text that denotes nothing stays as it
-// is; Validate reports it.
-func (c Config) WithDefaults() Config {
-	c = c.canonical() // defaults depend on what is given, not on how it is spelled
-	set(&c.Data.Source, "demo")
-	set(&c.Model.Name, "mf")
-	set(&c.Model.Dim, 64)
-	set(&c.Train.Solver, "gradient")
-	set(&c.Eval.Every, 1)
-	set(&c.Eval.Items, WarmItems)
-	if len(c.Eval.Metrics) == 0 {
-		c.Eval.Metrics = []string{"recall@20", "ndcg@20"}
-	}
-	set(&c.Train.Monitor, c.Eval.Metrics[0])
-	solver, err := solvers.Lookup("gradient")
-	if err != nil { // a mistake of this package
-		panic("train: " + err.Error())
-	}
-	if s, err := parseSolver(c.Train.Solver); err == nil { // else Validate says so; the rest is held against the default
-		solver = s.Spec
-	}
-	solver.fill(&c)
-	loss, err := models.Resolve(c.Loss, c.Candidates, 0)
-	if err == nil {
-		c.Candidates = loss.Candidates
-	} else { // Validate says so
-		loss, err = models.Resolve(c.Loss, "", 0)
-	}
-	set(&c.Candidates, "all")
-	switch models.Score(c.Model.Score) {
-	case models.Cosine:
-		if err == nil && (loss.Loss.Spec.Domain == losses.Cosines || loss.Loss.Unit() != 1) {
-			set(&c.Model.Temperature, 1)
-		}
-		set(&c.Model.Temperature, 0.2)
-	case models.Dot:
-		set(&c.Model.Temperature, 1)
-	}
-	return c.canonical()
-}
-
-// set gives a field its default.
-func set[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
-}
-
-// Validate reports all faults that show without the data, each with its path.
-func (c Config) Validate() error {
-	var faults []error
-	fault := func(path string, err error) {
-		if err != nil {
-			faults = append(faults, fmt.Errorf("%s: %w", path, err))
-		}
-	}
-	check := func(path string, ok bool, format string, args ...any) {
-		if !ok {
-			fault(path, fmt.Errorf(format, args...))
-		}
-	}
-	given := c
-	c = c.WithDefaults()
-	fault("data", c.Data.Config().Validate())
-	_, err := models.Parse(c.Model.Name)
-	fault("model.name", err)
-	check("model.score", slices.Contains(models.Scores(), models.Score(c.Model.Score)),
-		"unknown score %q; the choices are %v", c.Model.Score, models.Scores())
-	_, err = models.ParseHead(c.Candidates)
-	fault("candidates", err)
-	solver, err := parseSolver(c.Train.Solver)
-	fault("train.solver", err)
-	if err == nil {
-		solver.Spec.check(given, c, fault)
-	}
-	ats, err := metric.ParseAll(c.Eval.Metrics)
-	fault("eval.metrics", err)
-	if err == nil {
-		at, err := metric.Parse(c.Train.Monitor)
-		fault("train.monitor", err)
-		check("train.monitor", err != nil || slices.Contains(ats, at), "%s is not among eval.metrics (%s)", c.Train.Monitor, strings.Join(c.Eval.Metrics, ", "))
-	}
-	fault("eval.items", CheckItems(c.Eval.Items))
-	for _, path := range Paths() {
-		if text, ok := c.field(path).Interface().(string); ok {
-			check(path, utf8.ValidString(text), "%q is not UTF-8, and no configuration file can hold it", text)
-		}
-		if b, ok := bounds[path]; ok && !strings.HasPrefix(path, "data.") { // package data has said those
-			fault(path, b.check(c.field(path)))
-		}
-	}
-	if len(faults) == 0 {
-		return nil
-	}
-	return fmt.Errorf("config: %w", errors.Join(faults...))
-}
-
-// checkGradient is the check of the fields that solver gradient reads.
-func checkGradient(_, c Config, fault func(path string, err error)) {
-	candidates := c.Candidates
-	if _, err := models.ParseHead(candidates); err != nil {
-		candidates = "" // what is wrong with them is said of them
-	}
-	choice, err := models.Resolve(c.Loss, candidates, 0)
-	loss := choice.Loss
-	fault("loss", err)
-	if err == nil && loss.Spec.Domain == losses.Cosines && (c.Model.Score != string(models.Cosine) || c.Model.Temperature != 1 || c.Model.Bias) {
-		fault("loss", fmt.Errorf("%s takes cosines: set model.score to cosine, model.temperature to 1 and model.bias to false", loss.Spec.Name))
-	}
-	_, err = data.ParseTask(c.Train.Rows)
-	fault("train.rows", err)
-	_, err = optim.Parse(c.Train.Optimizer)
-	fault("train.optimizer", err)
-	_, err = optim.ParseSchedule(c.Train.Schedule)
-	fault("train.schedule", err)
 }

@@ -283,13 +283,15 @@ func TestCanonicalLosses(t *testing.T) {
 					value = strconv.FormatFloat(x, 'e', -1, 64)
 				}
 				text := name + ": " + p.Name + " = " + value
-				canonical := CanonicalLoss(text, "")
+				given, err := models.Resolve(text, "", 0)
+				require.NoError(t, err)
+				canonical := given.Canonical()
 				got, err := models.Resolve(canonical, "", 100)
 				require.NoError(t, err, "%s: %s", text, canonical)
 				require.Equal(t, want.Loss.String(), got.Loss.String(), "%s: %s", text, canonical)
 				require.Equal(t, want.Head.String(), got.Head.String(), "%s: %s", text, canonical)
 				require.Equal(t, want.Values, got.Values)
-				require.Equal(t, canonical, CanonicalLoss(canonical, ""), text)
+				require.Equal(t, canonical, got.Canonical(), text)
 				require.NotContains(t, canonical, " ")
 				n++
 			}

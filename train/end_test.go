@@ -172,7 +172,7 @@ func TestNoSteps(t *testing.T) {
 	require.ErrorContains(t, err, "train.batch: 9223372036854775807 is above 2147483647")
 	require.NoDirExists(t, dir)
 
-	r, err := newRun(quick(""), set, nil)
+	r, err := newRun(planOf(t, quick("")), set, nil)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, r.close()) }()
 	r.solver = idle{r.solver}
@@ -229,11 +229,11 @@ func TestOneAtATime(t *testing.T) {
 	f, err := OpenFolder(dir)
 	require.NoError(t, err)
 	require.True(t, f.Ended())
-	_, err = f.Run(t.Context(), quick(""), set, nil)
+	_, err = f.Run(t.Context(), planOf(t, quick("")), set, nil)
 	require.ErrorContains(t, err, "has ended")
 	require.NoError(t, f.Clear())
 	require.False(t, f.Ended())
-	res, err = f.Run(t.Context(), quick(""), set, nil)
+	res, err = f.Run(t.Context(), planOf(t, quick("")), set, nil)
 	require.NoError(t, err)
 	require.Equal(t, tables(want.Trained), tables(res.Trained))
 	require.NoError(t, f.Close())

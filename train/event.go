@@ -10,14 +10,15 @@ type Event interface{ event() }
 
 // Started is the first event of a run.
 type Started struct {
-	Config       Config // defaults written out
+	Plan         *Plan
+	Config       Config // the Plan's
 	Users, Items int
 	Pairs        int // interactions of the train set
 	Parameters   int // trained numbers
 	Steps        int // of an epoch
 	Epoch, Step  int // where the run starts: 0, 0 unless it is resumed
 
-	Trained *Trained // what is trained: between events its weights are those of the moment
+	Trained *Recommender // what is trained: between events its weights are those of the moment
 }
 
 // Stepped follows each step.

@@ -34,7 +34,7 @@ eval: {metrics: [recall@10]}
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(res.Test.Users, "users measured")
+	fmt.Println(res.Test.Examples, "examples measured")
 	tops, err := res.Trained.Predict(context.Background(), set, []int{0}, 3, false)
 	if err != nil {
 		log.Fatal(err)
@@ -44,7 +44,7 @@ eval: {metrics: [recall@10]}
 	// epoch 1: loss 3.37
 	// epoch 2: loss 2.72
 	// epoch 3: loss 2.27
-	// 60 users measured
+	// 60 examples measured
 	// 3 items for user 0
 }
 

@@ -70,11 +70,11 @@ func TestFit(t *testing.T) {
 			_, err = rec.Rank(t.Context(), users, 0, nil)
 			require.ErrorContains(t, err, "k=0 is below 1")
 
-			before := tables(&Trained{Recommender: rec})
+			before := tables(rec)
 			_, err = Fit(t.Context(), m, head, l, x, set.Classes(), FitOptions{Epochs: 1, Batch: 32})
 			require.NoError(t, err)
 			require.Less(t, history[len(history)-1], history[0])
-			require.NotEqual(t, before, tables(&Trained{Recommender: rec}), "it goes on")
+			require.NotEqual(t, before, tables(rec), "it goes on")
 		}()
 	}
 }
@@ -115,13 +115,13 @@ func TestSourceIsRecorded(t *testing.T) {
 	} {
 		tr, err := New(cfg, set)
 		require.NoError(t, err)
-		require.Equal(t, want, tr.Config.Data.Source)
+		require.Equal(t, want, tr.Plan.Config.Data.Source)
 	}
 	tr, err := New(cfg, &byHand)
 	require.NoError(t, err)
-	require.Equal(t, data.MemorySource, tr.Config.Data.Source)
+	require.Equal(t, data.MemorySource, tr.Plan.Config.Data.Source)
 	cfg.Data.Source = "elsewhere"
 	tr, err = New(cfg, memory)
 	require.NoError(t, err)
-	require.Equal(t, "elsewhere", tr.Config.Data.Source, "what is said stands")
+	require.Equal(t, "elsewhere", tr.Plan.Config.Data.Source, "what is said stands")
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/fenchel-ml/fenchel/internal/fs"
 	"github.com/fenchel-ml/fenchel/internal/kernel"
 	"github.com/fenchel-ml/fenchel/internal/lock"
+	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/train/weights"
 )
 
@@ -35,6 +36,15 @@ const (
 // interrupted: what a crash can lose. Tests shorten it.
 var saveEvery = time.Minute
 
+// RunDir is [Plan.RunDir] of cfg's plan.
+func RunDir(ctx context.Context, dir string, cfg Config, set *data.Dataset, obs Observer) (*Result, error) {
+	p, err := cfg.Plan()
+	if err != nil {
+		return nil, err
+	}
+	return p.RunDir(ctx, dir, set, obs)
+}
+
 // RunDir is Run in a run folder, which it makes: the configuration, the metrics
 // of each epoch, the weights, checkpoints and, at the end, the dataset are kept there. Where the folder
 // holds an unfinished run of the same configuration and data it is resumed, and
@@ -44,8 +54,8 @@ var saveEvery = time.Minute
 // The folder is the run's alone meanwhile: that another process, or another call, is
 // at work in it is an error that names it. The lock of a process that was killed is
 // none.
-func RunDir(ctx context.Context, dir string, cfg Config, set *data.Dataset, obs Observer) (res *Result, err error) {
-	r, err := newRun(cfg, set, obs)
+func (p *Plan) RunDir(ctx context.Context, dir string, set *data.Dataset, obs Observer) (res *Result, err error) {
+	r, err := newRun(p, set, obs)
 	if err != nil {
 		return nil, err
 	}
@@ -85,9 +95,9 @@ func OpenFolder(dir string) (*Folder, error) {
 	return &Folder{dir, l}, nil
 }
 
-// Run is RunDir in the folder.
-func (f *Folder) Run(ctx context.Context, cfg Config, set *data.Dataset, obs Observer) (res *Result, err error) {
-	r, err := newRun(cfg, set, obs)
+// Run is [Plan.RunDir] in the folder, but that the dataset is not kept.
+func (f *Folder) Run(ctx context.Context, p *Plan, set *data.Dataset, obs Observer) (res *Result, err error) {
+	r, err := newRun(p, set, obs)
 	if err != nil {
 		return nil, err
 	}
@@ -140,17 +150,20 @@ func (r *run) meta() weightsMeta {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		program = fmt.Sprintf("%s %s, %s", info.Main.Path, info.Main.Version, info.GoVersion)
 	}
-	return weightsMeta{Config: r.trained.Config.String(), Split: r.hash, Program: program, Kernel: kernel.Path(), CPU: kernel.CPU()}
+	return weightsMeta{Config: r.plan.Config.String(), Split: r.hash, Program: program, Kernel: kernel.Path(), CPU: kernel.CPU()}
 }
 
 // of returns an error unless what the file holds was made by the configuration that
-// lies beside it.
-func (m weightsMeta) of(file string, beside Config) error {
+// lies beside it, as text and as c.
+func (m weightsMeta) of(file, text string, c Config) error {
+	if m.Config == text {
+		return nil
+	}
 	own, err := Parse([]byte(m.Config))
 	if err != nil {
 		return fmt.Errorf("train: %s: its own configuration: %w", file, err)
 	}
-	if diff := difference(own, beside, "in it", "in "+ConfigFile); diff != "" {
+	if diff := difference(own.WithDefaults(), c.WithDefaults(), "in it", "in "+ConfigFile); diff != "" {
 		return fmt.Errorf("train: %s was not made by the %s beside it (%s)", file, ConfigFile, diff)
 	}
 	return nil
@@ -195,7 +208,7 @@ func (r *run) openFolder() error {
 			return fmt.Errorf("train: %w", err)
 		}
 	}
-	here := r.trained.Config.String()
+	here := r.plan.Config.String()
 	text, err := os.ReadFile(r.path(ConfigFile))
 	if errors.Is(err, os.ErrNotExist) {
 		entries, err := os.ReadDir(r.dir)
@@ -211,12 +224,14 @@ func (r *run) openFolder() error {
 	if err != nil {
 		return fmt.Errorf("train: %w", err)
 	}
-	there, err := Parse(text)
-	if err != nil {
-		return fmt.Errorf("train: %s: %w", r.path(ConfigFile), err)
-	}
-	if diff := difference(there, r.trained.Config, "there", "here"); diff != "" {
-		return fmt.Errorf("train: %s holds a run of another configuration (%s); choose another folder", r.dir, diff)
+	there := r.plan.Config
+	if string(text) != here {
+		if there, err = Parse(text); err != nil {
+			return fmt.Errorf("train: %s: %w", r.path(ConfigFile), err)
+		}
+		if diff := difference(there.WithDefaults(), r.plan.Config, "there", "here"); diff != "" {
+			return fmt.Errorf("train: %s holds a run of another configuration (%s); choose another folder", r.dir, diff)
+		}
 	}
 	f, err := weights.Open(r.path(CheckpointFile))
 	if errors.Is(err, os.ErrNotExist) {
@@ -233,7 +248,7 @@ func (r *run) openFolder() error {
 	if err := f.Meta(&m); err != nil {
 		return err
 	}
-	if err := m.of(r.path(CheckpointFile), there); err != nil {
+	if err := m.of(r.path(CheckpointFile), string(text), there); err != nil {
 		return err
 	}
 	if m.Split != r.hash {
@@ -267,10 +282,9 @@ func (r *run) openFolder() error {
 // pastPrefix begins the names of what solver.varying returns.
 const varyingPrefix = "varying/"
 
-// difference names the settings in which two configurations differ once their defaults
-// are written out and their texts canonical, with the places of the two.
+// difference names the settings in which two configurations differ, whose defaults are
+// written out and whose texts are canonical, with the places of the two.
 func difference(a, b Config, atA, atB string) string {
-	a, b = a.WithDefaults(), b.WithDefaults()
 	var parts []string
 	for _, path := range Paths() {
 		if x, y := a.get(path), b.get(path); x != y {
@@ -360,29 +374,35 @@ func wrap(err error) error {
 
 // LoadConfig returns the configuration of a run folder.
 func LoadConfig(dir string) (Config, error) {
+	_, c, err := loadConfig(dir)
+	return c, err
+}
+
+// loadConfig is LoadConfig with the text of the file.
+func loadConfig(dir string) (string, Config, error) {
 	text, err := os.ReadFile(filepath.Join(dir, ConfigFile))
 	if err != nil {
-		return Config{}, fmt.Errorf("train: %s is no run folder: %w", dir, err)
+		return "", Config{}, fmt.Errorf("train: %s is no run folder: %w", dir, err)
 	}
 	if err := notFormer(dir); err != nil {
-		return Config{}, err
+		return "", Config{}, err
 	}
 	c, err := Parse(text)
 	if err != nil {
-		return Config{}, fmt.Errorf("train: %s: %w", filepath.Join(dir, ConfigFile), err)
+		return "", Config{}, fmt.Errorf("train: %s: %w", filepath.Join(dir, ConfigFile), err)
 	}
-	return c, nil
+	return string(text), c, nil
 }
 
 // Open returns what the run in a folder reached, on the dataset it was trained
 // on: a dataset of another split hash is an error, because its evaluation would
 // count what was trained on. So are weights that were made by another configuration
 // than the one beside them.
-func Open(dir string, set *data.Dataset) (*Trained, error) {
+func Open(dir string, set *data.Dataset) (*Recommender, error) {
 	if err := set.Validate(); err != nil {
 		return nil, err
 	}
-	cfg, err := LoadConfig(dir)
+	text, cfg, err := loadConfig(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -396,7 +416,7 @@ func Open(dir string, set *data.Dataset) (*Trained, error) {
 	if err := f.Meta(&m); err != nil {
 		return nil, err
 	}
-	if err := m.of(path, cfg); err != nil {
+	if err := m.of(path, text, cfg); err != nil {
 		return nil, err
 	}
 	if hash := set.Hash(); m.Split != hash {
@@ -418,4 +438,11 @@ func Open(dir string, set *data.Dataset) (*Trained, error) {
 		}
 	}
 	return t, nil
+}
+
+func tableArrays(prefix string, tables []*models.Table) (all []graph.Array) {
+	for _, t := range tables {
+		all = append(all, graph.Array{Name: prefix + t.Name, Shape: []int{t.Rows, t.Dim}, Data: t.Data})
+	}
+	return all
 }

@@ -109,8 +109,8 @@ func TestRankingFollowsTheLoss(t *testing.T) {
 			require.NoError(t, err)
 			got, err := trained.Evaluate(t.Context(), set, "train", at)
 			require.NoError(t, err)
-			for i, u := range got.UserIndex {
-				require.Equal(t, slices.Contains(set.Train.ItemsOf(int(u)), first), got.PerUser[0][i] > 0, "%s over %s, user %d", loss, candidates, u)
+			for i, u := range got.Rows {
+				require.Equal(t, slices.Contains(set.Train.ItemsOf(int(u)), first), got.PerExample[0][i] > 0, "%s over %s, user %d", loss, candidates, u)
 			}
 		}
 	}

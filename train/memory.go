@@ -29,37 +29,41 @@ func (m Memory) Total() (n int64) {
 // maxParameters keeps sums of bytes far from 2⁶³.
 const maxParameters = 1e13
 
-// Estimate returns what a run of cfg on set will hold, without making its tables:
+// Estimate is [Plan.Estimate] of cfg's plan.
+func Estimate(cfg Config, set *data.Dataset) (Memory, error) {
+	p, err := cfg.Plan()
+	if err != nil {
+		return nil, err
+	}
+	return p.Estimate(set)
+}
+
+// Estimate returns what a run of p on set will hold, without making its tables:
 // it counts the sizes of tables, of optimizer state, and of every value of the
 // compiled graph. Live memory alone is counted: the garbage that the collector
 // lets lie comes on top, as GOGC and GOMEMLIMIT say. Not counted are what a sampler
 // or a tree keeps of its own (numbers per class, some per class and dimension),
 // and files being read.
-func Estimate(cfg Config, set *data.Dataset) (Memory, error) {
-	plan, err := newTrained(cfg, set, true)
+func (p *Plan) Estimate(set *data.Dataset) (Memory, error) {
+	t, err := p.shapes(set)
 	if err != nil {
 		return nil, err
 	}
-	c := plan.Config
 	numbers := 0.0
-	for _, t := range plan.Tables() {
-		numbers += float64(t.Rows) * float64(t.Dim)
+	for _, table := range t.Tables() {
+		numbers += float64(table.Rows) * float64(table.Dim)
 	}
 	if numbers > maxParameters {
 		return nil, fmt.Errorf("train: the model has %.2g parameters, more than the %.0g that can be counted; lower model.dim", numbers, maxParameters)
 	}
-	weights := 4 * int64(plan.Parameters())
+	weights := 4 * int64(t.Parameters())
 	m := Memory{{"data", dataBytes(set)}, {"weights", weights}, {"weights kept to fall back to", weights}}
-	s, err := parseSolver(c.Train.Solver)
-	if err != nil {
-		return nil, err
-	}
-	parts, err := s.Spec.memory(s.Values, plan, set)
+	parts, err := p.solver.Spec.memory(p.solver.Values, t, set)
 	if err != nil {
 		return nil, err
 	}
 	m = append(m, parts...)
-	evaluation, err := plan.evaluationBytes(set)
+	evaluation, err := t.evaluationBytes(set)
 	return append(m, MemoryPart{"evaluation", evaluation}), err
 }
 
@@ -78,11 +82,8 @@ func dataBytes(set *data.Dataset) (n int64) {
 
 // evaluationBytes counts a ranker's copy of the class side, of norm 1 where scores
 // are cosines, what a chunk of users takes on its way, and the metrics of users that the run's history keeps.
-func (t *Trained) evaluationBytes(set *data.Dataset) (n int64, err error) {
-	ats, err := metric.ParseAll(t.Config.Eval.Metrics)
-	if err != nil {
-		return 0, err
-	}
+func (t *Recommender) evaluationBytes(set *data.Dataset) (n int64, err error) {
+	ats, c := t.Plan.Metrics, t.Plan.Config
 	most := 0
 	for i, part := range []*data.Interactions{set.Valid, set.Test} {
 		users, times := 0, 1
@@ -92,7 +93,7 @@ func (t *Trained) evaluationBytes(set *data.Dataset) (n int64, err error) {
 			}
 		}
 		if i == 0 {
-			times = (t.Config.Train.Epochs + t.Config.Eval.Every - 1) / t.Config.Eval.Every
+			times = (c.Train.Epochs + c.Eval.Every - 1) / c.Eval.Every
 		}
 		if float64(times)*float64(users)*float64(len(ats)) > maxParameters {
 			return 0, fmt.Errorf("train: %d evaluations of %d metrics for %d users are more than can be counted; raise eval.every or lower train.epochs", times, len(ats), users)
@@ -103,7 +104,7 @@ func (t *Trained) evaluationBytes(set *data.Dataset) (n int64, err error) {
 	if most == 0 {
 		return n, nil
 	}
-	if t.Config.Model.Score == string(models.Cosine) {
+	if c.Model.Score == string(models.Cosine) {
 		if _, ok := t.Head.(models.Vectored); ok {
 			n += 4 * int64(set.Items) * int64(t.Model.Dim())
 		} else {
@@ -124,9 +125,9 @@ func (t *Trained) evaluationBytes(set *data.Dataset) (n int64, err error) {
 		return 0, err
 	}
 	k := min(metric.MaxK(ats), set.Items)
-	size := chunk(most, k, len(leftOut))
+	size := models.Chunk(most, k, len(leftOut))
 	n += int64(size)*int64(2*4*t.Model.Dim()) + 64*int64(size)*int64(k) + 4*int64(size)*int64(len(leftOut))
 
-	encoder, err := models.EncoderBytes(t.Model, t.contexts, min(size, 1024))
+	encoder, err := models.EncoderBytes(t.Model, t.contexts, min(size, encoderRows))
 	return n + encoder, err
 }

@@ -108,7 +108,7 @@ func TestEstimateOfEveryHead(t *testing.T) {
 			require.NoError(t, err, "%s %s", h.Name, loss)
 			trained, err := New(cfg, set)
 			require.NoError(t, err)
-			compiled := func(tr *Trained, b *graph.Builder[float32]) *gradient {
+			compiled := func(tr *Recommender, b *graph.Builder[float32]) *gradient {
 				x, err := trainingOf(tr, set)
 				require.NoError(t, err)
 				g := &gradient{training: x}
@@ -116,7 +116,7 @@ func TestEstimateOfEveryHead(t *testing.T) {
 				return g
 			}
 			real := compiled(trained, graph.NewBuilder[float32]())
-			planned, err := newTrained(cfg, set, true)
+			planned, err := planOf(t, cfg).shapes(set)
 			require.NoError(t, err)
 			plan := compiled(planned, graph.NewPlan[float32]())
 			require.Equal(t, real.program.Bytes(), plan.program.Bytes(), h.Name)

@@ -2,7 +2,6 @@ package train
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 
@@ -16,6 +15,11 @@ import (
 type Recommender struct {
 	Model models.Model
 	Head  models.Head
+
+	// Plan made it; nil after Fit. Items says which items rankings on a dataset hold, as
+	// EvalConfig.Items does; "" is WarmItems.
+	Plan  *Plan
+	Items string
 
 	contexts, classes *data.Frame
 	tables            []*models.Table // that Model and Head read
@@ -67,7 +71,7 @@ func (t *Recommender) Encode(rows []int32) ([]float32, error) {
 	if len(rows) == 0 {
 		return h, nil
 	}
-	enc, err := models.NewEncoder(t.Model, t.contexts, min(len(rows), 1024))
+	enc, err := models.NewEncoder(t.Model, t.contexts, min(len(rows), encoderRows))
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +84,11 @@ func (t *Recommender) Encode(rows []int32) ([]float32, error) {
 func (t *Recommender) ClassScores() (*models.ClassScores, error) {
 	head, ok := t.Head.(models.Vectored)
 	if !ok {
-		return nil, errors.New("no class is scored by a vector of its own; train with all or sampled")
+		candidates := "candidates"
+		if t.Plan != nil {
+			candidates += " " + t.Plan.Config.Candidates
+		}
+		return nil, fmt.Errorf("train: %s: no class is scored by a vector of its own; train with all or sampled", candidates)
 	}
 	return head.ClassScores(t.Model, t.classes)
 }
@@ -88,23 +96,24 @@ func (t *Recommender) ClassScores() (*models.ClassScores, error) {
 // Rank returns the k best classes for each of rows of Contexts. skip returns those that
 // are left out of row i's, ascending; nil leaves none out.
 func (t *Recommender) Rank(ctx context.Context, rows []int32, k int, skip func(i int) []int32) ([]models.Top, error) {
-	if k < 1 {
-		return nil, fmt.Errorf("train: k=%d is below 1", k)
-	}
 	tops := make([]models.Top, len(rows))
-	if len(rows) == 0 {
-		return tops, nil
-	}
-	if skip == nil {
-		skip = func(int) []int32 { return nil }
-	}
-	return tops, t.rank(ctx, rows, chunk(len(rows), k, 0), min(k, t.classes.Rows), skip, func(i int, top models.Top) { tops[i] = top })
+	q := models.Query{Contexts: t.contexts, Rows: rows, Classes: t.classes.Rows, K: k, Seen: skip}
+	return tops, t.Rankings(ctx, q, func(i int, top models.Top) { tops[i] = top })
 }
 
-// rank calls each(i, top) for rows[i], in order, of which size are encoded and ranked
-// together. What skip returned is not used after the next size rows are begun.
-func (t *Recommender) rank(ctx context.Context, rows []int32, size, k int, skip func(i int) []int32, each func(i int, top models.Top)) error {
-	enc, err := models.NewEncoder(t.Model, t.contexts, min(size, 1024))
+// Rankings implements [models.Scorer].
+func (t *Recommender) Rankings(ctx context.Context, q models.Query, each func(i int, top models.Top)) error {
+	if err := q.Validate(); err != nil {
+		return err
+	}
+	if q.Classes != t.classes.Rows {
+		return fmt.Errorf("train: the model was made for %d classes, not %d", t.classes.Rows, q.Classes)
+	}
+	if len(q.Rows) == 0 {
+		return nil
+	}
+	size, k, d := q.Chunk(), min(q.K, q.Classes), t.Model.Dim()
+	enc, err := models.NewEncoder(t.Model, q.Contexts, min(size, encoderRows))
 	if err != nil {
 		return err
 	}
@@ -116,19 +125,11 @@ func (t *Recommender) rank(ctx context.Context, rows []int32, size, k int, skip 
 	if ranker == nil {
 		return fmt.Errorf("train: %T has no ranker", t.Head)
 	}
-	d := t.Model.Dim()
-	h, tops, masks := make([]float32, size*d), make([]models.Top, size), make([][]int32, size)
-	for start := 0; start < len(rows); start += size {
-		if err := ctx.Err(); err != nil {
+	h, tops := make([]float32, size*d), make([]models.Top, size)
+	return q.Each(ctx, func(start int, rows []int32, masks [][]int32) error {
+		n := len(rows)
+		if err := enc.Encode(h[:n*d], rows); err != nil {
 			return err
-		}
-		now := rows[start:min(start+size, len(rows))]
-		n := len(now)
-		if err := enc.Encode(h[:n*d], now); err != nil {
-			return err
-		}
-		for i := range now {
-			masks[i] = skip(start + i)
 		}
 		if err := ranker.Rank(tops[:n], h[:n*d], func(i int) []int32 { return masks[i] }, k); err != nil {
 			return err
@@ -136,9 +137,12 @@ func (t *Recommender) rank(ctx context.Context, rows []int32, size, k int, skip 
 		for i, top := range tops[:n] {
 			each(start+i, top)
 		}
-	}
-	return nil
+		return nil
+	})
 }
+
+// encoderRows bounds the rows that are encoded in one run of a graph.
+const encoderRows = 1024
 
 // finite returns an error that names the first weight that is not a number.
 func (t *Recommender) finite() error {

@@ -8,12 +8,11 @@ import (
 	"time"
 
 	"github.com/fenchel-ml/fenchel/data"
-	"github.com/fenchel-ml/fenchel/train/metric"
 )
 
 // Result is what a run reached.
 type Result struct {
-	Trained *Trained
+	Trained *Recommender
 
 	Epochs      int  // done, counting a resumed run's earlier ones
 	BestEpoch   int  // from 1: the best value of the monitored metric; 0 if none was measured
@@ -29,14 +28,23 @@ type Result struct {
 	Seconds float64 // training and evaluation, counting a resumed run's earlier ones
 }
 
-// Run trains cfg on set. Cancelling ctx ends the run after the step under way:
+// Run is [Plan.Run] of cfg's plan.
+func Run(ctx context.Context, cfg Config, set *data.Dataset, obs Observer) (*Result, error) {
+	p, err := cfg.Plan()
+	if err != nil {
+		return nil, err
+	}
+	return p.Run(ctx, set, obs)
+}
+
+// Run trains p on set. Cancelling ctx ends the run after the step under way:
 // the result then holds what was reached, and the error is nil.
 //
 // If the loss or a gradient becomes NaN or infinite the run stops with an error
 // that says where; the result beside it then holds the last good weights: of the
 // best epoch with Patience, else of the last epoch done, else the first ones.
-func Run(ctx context.Context, cfg Config, set *data.Dataset, obs Observer) (res *Result, err error) {
-	r, err := newRun(cfg, set, obs)
+func (p *Plan) Run(ctx context.Context, set *data.Dataset, obs Observer) (res *Result, err error) {
+	r, err := newRun(p, set, obs)
 	if err != nil {
 		return nil, err
 	}
@@ -48,13 +56,13 @@ func Run(ctx context.Context, cfg Config, set *data.Dataset, obs Observer) (res 
 type run struct {
 	set     *data.Dataset
 	obs     Observer
-	trained *Trained
+	plan    *Plan // of trained
+	trained *Recommender
 	solver  solver
-	ats     []metric.At
 	dir     string // run folder, or ""
 
 	progress
-	kept     [][]float32 // weights to fall back to, as Trained.Tables
+	kept     [][]float32 // weights to fall back to, as Recommender.Tables
 	hash     string      // of the split; with a folder only
 	started  time.Time   // of this process's part
 	lastSave time.Time
@@ -77,30 +85,23 @@ type progress struct {
 }
 
 // newRun returns a run at its first step; close ends it.
-func newRun(cfg Config, set *data.Dataset, obs Observer) (*run, error) {
-	trained, err := New(cfg, set)
+func newRun(p *Plan, set *data.Dataset, obs Observer) (*run, error) {
+	trained, err := p.New(set)
 	if err != nil {
 		return nil, err
 	}
-	c := trained.Config
+	p = trained.Plan // it says where the data are from
 	if obs == nil {
 		obs = func(Event) {}
 	}
 	if set.Train.Len() == 0 {
 		return nil, fmt.Errorf("train: the train split of %s has no interactions", set.Name)
 	}
-	if c.Train.Patience > 0 && set.Valid.Len() == 0 {
+	if p.Config.Train.Patience > 0 && set.Valid.Len() == 0 {
 		return nil, fmt.Errorf("train: train.patience needs a valid split, and that of %s has no interactions", set.Name)
 	}
-	r := &run{set: set, obs: obs, trained: trained, started: time.Now()}
-	if r.ats, err = metric.ParseAll(c.Eval.Metrics); err != nil {
-		return nil, err
-	}
-	s, err := parseSolver(c.Train.Solver)
-	if err != nil {
-		return nil, err
-	}
-	if r.solver, err = s.Spec.new(s.Values, r); err != nil {
+	r := &run{set: set, obs: obs, plan: p, trained: trained, started: time.Now()}
+	if r.solver, err = p.solver.Spec.new(p.solver.Values, r); err != nil {
 		return nil, err
 	}
 	r.keep()
@@ -118,7 +119,7 @@ func (r *run) execute(ctx context.Context, dir string) (*Result, error) {
 		}
 	}
 	r.obs(&Started{
-		Config: r.trained.Config, Users: r.set.Users, Items: r.set.Items, Pairs: r.set.Train.Len(), Parameters: r.trained.Parameters(),
+		Plan: r.plan, Config: r.plan.Config, Users: r.set.Users, Items: r.set.Items, Pairs: r.set.Train.Len(), Parameters: r.trained.Parameters(),
 		Steps: r.solver.steps(), Epoch: r.Epoch, Step: r.Step, Trained: r.trained,
 	})
 	return r.loop(ctx)
@@ -126,7 +127,7 @@ func (r *run) execute(ctx context.Context, dir string) (*Result, error) {
 
 // loop is the one training loop.
 func (r *run) loop(ctx context.Context) (*Result, error) {
-	c := r.trained.Config
+	c := r.plan.Config
 	r.lastSave = time.Now()
 	if r.solver.steps() < 1 {
 		return nil, fmt.Errorf("train: an epoch of %s has no step", r.set.Name)
@@ -161,13 +162,13 @@ func (r *run) loop(ctx context.Context) (*Result, error) {
 		}
 		if r.set.Valid.Len() > 0 && (done.Epoch%c.Eval.Every == 0 || done.Epoch == c.Train.Epochs) {
 			var err error
-			if done.Valid, err = r.trained.Evaluate(ctx, r.set, "valid", r.ats); err != nil {
+			if done.Valid, err = r.trained.Evaluate(ctx, r.set, "valid", r.plan.Metrics); err != nil {
 				if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 					return r.interrupted(r.result()) // the epoch's evaluation is the next thing to do
 				}
 				return r.diverged(&divergence{err.Error()})
 			}
-			value, ok := done.Valid.Get(c.Train.Monitor)
+			value, ok := done.Valid.of(r.plan.Monitor)
 			if !ok {
 				return nil, fmt.Errorf("train: train.monitor %s is not among what was measured (%s)", c.Train.Monitor, done.Valid)
 			}
@@ -202,7 +203,7 @@ func (r *run) loop(ctx context.Context) (*Result, error) {
 // checkpoint saves, so that a run that is taken up after its last epoch trains no
 // further.
 func (r *run) stopped() bool {
-	patience := r.trained.Config.Train.Patience
+	patience := r.plan.Config.Train.Patience
 	return patience > 0 && r.NotBetter >= patience
 }
 
@@ -211,13 +212,13 @@ func (r *run) stopped() bool {
 func (r *run) finish(ctx context.Context) (*Result, error) {
 	res := r.result()
 	res.Stopped = r.stopped()
-	if r.trained.Config.Train.Patience > 0 {
+	if r.plan.Config.Train.Patience > 0 {
 		r.restore()
 		res.Valid = r.History[r.BestEpoch-1].Valid
 	}
 	if r.set.Test.Len() > 0 {
 		var err error
-		if res.Test, err = r.trained.Evaluate(ctx, r.set, "test", r.ats); err != nil {
+		if res.Test, err = r.trained.Evaluate(ctx, r.set, "test", r.plan.Metrics); err != nil {
 			if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 				return r.interrupted(res)
 			}
@@ -251,12 +252,12 @@ func (r *run) diverged(d *divergence) (*Result, error) {
 	r.restore()
 	kept := "the first weights"
 	switch {
-	case r.trained.Config.Train.Patience > 0 && r.BestEpoch > 0:
+	case r.plan.Config.Train.Patience > 0 && r.BestEpoch > 0:
 		kept = fmt.Sprintf("the weights of epoch %d", r.BestEpoch)
-	case r.trained.Config.Train.Patience == 0 && r.Epoch > 0:
+	case r.plan.Config.Train.Patience == 0 && r.Epoch > 0:
 		kept = fmt.Sprintf("the weights of epoch %d", r.Epoch)
 	}
-	c := r.trained.Config
+	c := r.plan.Config
 	advice := "raise the solver's reg"
 	if c.Train.Optimizer != "" {
 		advice = fmt.Sprintf("lower the learning rate of train.optimizer (%s), warm it up (train.schedule), or raise model.temperature (%g)",

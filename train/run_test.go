@@ -59,7 +59,15 @@ var solverConfigs = map[string]string{
 	"ials":          "{train: {solver: 'ials:reg=0.1'}}",
 }
 
-func tables(tr *Trained) (all [][]float32) {
+// planOf returns the plan of a valid configuration.
+func planOf(t *testing.T, c Config) *Plan {
+	t.Helper()
+	p, err := c.Plan()
+	require.NoError(t, err)
+	return p
+}
+
+func tables(tr *Recommender) (all [][]float32) {
 	for _, t := range tr.Tables() {
 		all = append(all, slices.Clone(t.Data))
 	}
@@ -141,12 +149,20 @@ func TestEvaluate(t *testing.T) {
 		}
 		got, err := tr.Evaluate(t.Context(), set, split, ms)
 		require.NoError(t, err)
-		want, n := make([]float64, len(ms)), 0
+		var whole []metric.Whole
+		known := metric.Set{Classes: set.Items, Count: make([]int32, set.Items)}
+		for u := range set.Users {
+			if len(set.Train.ItemsOf(u)) > 0 {
+				known.Trained++
+			}
+			for _, i := range set.Train.ItemsOf(u) {
+				known.Count[i]++
+			}
+		}
 		for u := range set.Users {
 			if len(relevant.ItemsOf(u)) == 0 {
 				continue
 			}
-			n++
 			z := make([]float64, set.Items)
 			for i := range z {
 				z[i] = score(u, i)
@@ -162,17 +178,27 @@ func TestEvaluate(t *testing.T) {
 				places = append(places, place)
 			}
 			slices.Sort(places)
-			for m, at := range ms {
-				want[m] += at.Ref(places, at.K)
+			var order []int32
+			for i := range z {
+				if !masked(u, i) {
+					order = append(order, int32(i))
+				}
 			}
+			slices.SortStableFunc(order, func(a, b int32) int { return cmp.Compare(z[b], z[a]) })
+			whole = append(whole, metric.Whole{IDs: order, Places: places})
 		}
-		require.Equal(t, n, got.Users)
+		n := len(whole)
+		require.Equal(t, n, got.Examples)
 		require.Equal(t, set.Users-n, got.Excluded)
 		for m, at := range ms {
 			v, ok := got.Get(at.String())
 			require.True(t, ok)
-			require.InDelta(t, want[m]/float64(n), v, 1e-9, "%s %s", split, at)
-			require.Len(t, got.PerUser[m], n)
+			require.InDelta(t, at.Ref(whole, at.K, known), v, 1e-9, "%s %s", split, at)
+			if at.Pooled {
+				require.Nil(t, got.PerExample[m])
+			} else {
+				require.Len(t, got.PerExample[m], n)
+			}
 		}
 	}
 
@@ -586,6 +612,6 @@ func TestALS(t *testing.T) {
 		for i, e := range res.History[1:] {
 			require.LessOrEqual(t, e.Loss, res.History[i].Loss)
 		}
-		require.Equal(t, models.Dot, models.Score(res.Trained.Config.Model.Score))
+		require.Equal(t, models.Dot, models.Score(res.Trained.Plan.Config.Model.Score))
 	}
 }

@@ -16,13 +16,15 @@ type SolverSpec struct {
 	Name, Doc, Source string
 	Params            []registry.Param
 
-	// fill writes the solver's defaults into c, and check reports the faults of the
-	// fields that the solver reads or does not take; given is what the user wrote.
-	fill  func(c *Config)
-	check func(given, filled Config, fault func(path string, err error))
+	// fill writes the solver's defaults into p and reads the texts of the loss and of
+	// what the solver alone takes, and check reports the faults of the fields that the
+	// solver reads or does not take; given is what the user wrote.
+	fill  func(p *Plan)
+	check func(given Config, p *Plan)
 
-	// memory returns what the solver will hold beside the weights of a plan.
-	memory func(v registry.Values, plan *Trained, set *data.Dataset) ([]MemoryPart, error)
+	// memory returns what the solver will hold beside the weights of t, whose tables
+	// have no data.
+	memory func(v registry.Values, t *Recommender, set *data.Dataset) ([]MemoryPart, error)
 
 	new func(v registry.Values, r *run) (solver, error)
 }
@@ -86,10 +88,10 @@ func parseSolver(text string) (solverKind, error) {
 }
 
 // unused reports a fault for each setting that the solver would ignore.
-func unused(solver string, fault func(path string, err error), settings map[string]bool) {
+func (p *Plan) unused(settings map[string]bool) {
 	for _, path := range slices.Sorted(maps.Keys(settings)) {
 		if settings[path] {
-			fault(path, errors.New("solver "+solver+" does not take it"))
+			p.fault(path, errors.New("solver "+p.solver.Spec.Name+" does not take it"))
 		}
 	}
 }

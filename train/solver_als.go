@@ -2,14 +2,13 @@ package train
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/internal/registry"
-	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/train/als"
 )
@@ -33,19 +32,15 @@ func init() {
 			{Name: "variant", Doc: "exact; code: the quadratic term as the authors' published program has it", Choices: registry.Enum("exact", "code"), DefaultString: "exact"},
 			// a and reg: the best of a few on valid of MovieLens-1M, d = 64.
 		}, regParams(0.07)...),
-		fill:   func(c *Config) { fillALS(c, "rg2") },
-		check:  func(given, c Config, fault func(string, error)) { checkALS("als", given, c, fault) },
+		fill:   func(p *Plan) { fillALS(p, "rg2") },
+		check:  checkALS,
 		memory: alsMemory,
 		new: func(v registry.Values, r *run) (solver, error) {
-			loss, err := losses.Parse(r.trained.Config.Loss)
-			if err != nil {
-				return nil, err
-			}
 			beta := 0.0
-			if loss.Spec.Name == "rgx" {
+			if loss := r.plan.Choice.Loss; loss.Spec.Name == "rgx" {
 				beta = loss.Values.Num("beta")
 			}
-			return newALS(als.RG(beta, v.Num("a"), r.set.Items, v.String("variant") == "code"), v, r), nil
+			return newALS(als.RG(beta, v.Num("a"), r.set.Items, v.String("variant") == "code"), v, r)
 		},
 	})
 	registerSolver(SolverSpec{
@@ -56,11 +51,11 @@ func init() {
 			{Name: "alpha", Doc: "α₀: weight of the squares of all scores", Default: 0.25, Min: 1e-9, Max: 1e6},
 			// alpha and reg: as for als.
 		}, regParams(0.008)...),
-		fill:   func(c *Config) { fillALS(c, "") },
-		check:  func(given, c Config, fault func(string, error)) { checkALS("ials", given, c, fault) },
+		fill:   func(p *Plan) { fillALS(p, "") },
+		check:  checkALS,
 		memory: alsMemory,
 		new: func(v registry.Values, r *run) (solver, error) {
-			return newALS(als.IALS(v.Num("alpha")), v, r), nil
+			return newALS(als.IALS(v.Num("alpha")), v, r)
 		},
 	})
 }
@@ -68,8 +63,8 @@ func init() {
 // alsMemory counts what package als holds: the factors in float64, the fixed side in
 // float32 unless systems are float64, the interactions by class, each processor's
 // system, and the 64 matrices that are summed for what all systems share.
-func alsMemory(v registry.Values, plan *Trained, set *data.Dataset) ([]MemoryPart, error) {
-	d := int64(plan.Config.Model.Dim)
+func alsMemory(v registry.Values, t *Recommender, set *data.Dataset) ([]MemoryPart, error) {
+	d := int64(t.Model.Dim())
 	if float64(d)*float64(d) > maxParameters {
 		return nil, fmt.Errorf("train: systems of %d² numbers are more than can be counted; lower model.dim", d)
 	}
@@ -83,44 +78,51 @@ func alsMemory(v registry.Values, plan *Trained, set *data.Dataset) ([]MemoryPar
 	return []MemoryPart{{"factors", factors}, {"systems", sweep}, {"interactions by class", byClass}}, nil
 }
 
-func fillALS(c *Config, loss string) {
-	if loss != "" {
-		set(&c.Loss, loss)
-	}
+func fillALS(p *Plan, loss string) {
+	c := &p.Config
+	set(&c.Loss, loss)
 	set(&c.Model.Score, string(models.Dot))
 	set(&c.Model.Init, 0.01)
 	set(&c.Train.Epochs, 16)
+	if loss == "" && c.Loss != "" { // checkALS says so
+		set(&c.Candidates, "all")
+		return
+	}
+	p.readChoice()
 }
 
-func checkALS(name string, given, c Config, fault func(path string, err error)) {
-	unused(name, fault, map[string]bool{
+func checkALS(given Config, p *Plan) {
+	p.unused(map[string]bool{
 		"train.rows": given.Train.Rows != "", "train.batch": given.Train.Batch != 0,
 		"train.optimizer": given.Train.Optimizer != "", "train.schedule": given.Train.Schedule != "",
 		"model.bias": given.Model.Bias,
 	})
-	loss, err := losses.Parse(c.Loss)
+	name, loss, head := p.solver.Spec.Name, p.Choice.Loss.Spec, p.Choice.Head.Spec
 	switch {
 	case name == "ials":
-		if given.Loss != "" {
-			fault("loss", fmt.Errorf("solver ials has its own loss; leave %q away", given.Loss))
+		p.check("loss", given.Loss == "", "solver ials has its own loss; leave %q away", given.Loss)
+	case loss != nil: // else the loss has its fault
+		p.check("loss", loss.Name == "rg2" || loss.Name == "rgx", "solver als minimises rg2 and rgx, not %s", loss.Name)
+	}
+	if m := p.Model.Spec; m != nil {
+		p.check("model.name", m.Factored, "solver %s finds the factors of a model that is a product of two tables (%s), which %s is not",
+			name, strings.Join(factored(), ", "), m.Name)
+	}
+	if head != nil {
+		p.check("candidates", head.Name == "all", "solver %s takes all classes, not %s", name, head.Name)
+	}
+	p.check("model.score", p.Config.Model.Score == string(models.Dot), "solver %s takes dot scores, not %s", name, p.Config.Model.Score)
+	p.check("model.temperature", p.Config.Model.Temperature == 1, "solver %s takes temperature 1", name)
+}
+
+// factored names the models that als can train.
+func factored() (names []string) {
+	for _, s := range models.All() {
+		if s.Factored {
+			names = append(names, s.Name)
 		}
-	case err != nil:
-		fault("loss", err)
-	case loss.Spec.Name != "rg2" && loss.Spec.Name != "rgx":
-		fault("loss", fmt.Errorf("solver als minimises rg2 and rgx, not %s", loss.Spec.Name))
 	}
-	if m, err := models.Parse(c.Model.Name); err == nil && m.Spec.Name != "mf" {
-		fault("model.name", fmt.Errorf("solver %s trains mf, not %s", name, m.Spec.Name))
-	}
-	if h, err := models.ParseHead(c.Candidates); err == nil && h.Spec.Name != "all" {
-		fault("candidates", fmt.Errorf("solver %s takes all classes, not %s", name, h.Spec.Name))
-	}
-	if c.Model.Score != string(models.Dot) {
-		fault("model.score", fmt.Errorf("solver %s takes dot scores, not %s", name, c.Model.Score))
-	}
-	if c.Model.Temperature != 1 {
-		fault("model.temperature", errors.New("solver "+name+" takes temperature 1"))
-	}
+	return names
 }
 
 // alsSolver does one sweep a step and one step an epoch. The factors live in
@@ -130,14 +132,18 @@ type alsSolver struct {
 	user, class *models.Table
 }
 
-func newALS(o als.Objective, v registry.Values, r *run) solver {
-	c := r.trained.Config
+func newALS(o als.Objective, v registry.Values, r *run) (solver, error) {
+	c := r.plan.Config
+	model, ok := r.trained.Model.(models.Factored)
+	if !ok {
+		return nil, fmt.Errorf("train: model %s is declared a product of two tables, and %T has no Factors", c.Model.Name, r.trained.Model)
+	}
 	s := als.New(als.Config{
 		Dim: c.Model.Dim, Objective: o, Lambda: v.Num("reg"), Nu: v.Num("nu"), Init: c.Model.Init, Seed: c.Train.Seed,
 		Float64: v.String("precision") == "float64",
 	}, als.Positives{Ptr: r.set.Train.Ptr(), Col: r.set.Train.Item()}, r.set.Items)
-	user, class := r.trained.Model.(models.Factored).Factors() // checkALS held the model against it
-	return &alsSolver{s, user, class}
+	user, class := model.Factors()
+	return &alsSolver{s, user, class}, nil
 }
 
 func (a *alsSolver) steps() int { return 1 }

@@ -21,15 +21,18 @@ func init() {
 		Name:   "gradient",
 		Doc:    "stochastic gradient: batches, the symbolic gradient of the loss, a row-sparse optimizer",
 		Source: "Robbins, Monro (1951)",
-		fill: func(c *Config) {
+		fill: func(p *Plan) {
+			c := &p.Config
 			set(&c.Loss, "softmax")
 			set(&c.Model.Score, string(models.Cosine))
 			set(&c.Model.Init, 0.1)
 			set(&c.Train.Epochs, 40)
 			set(&c.Train.Rows, "user")
 			set(&c.Train.Batch, 128)
+			p.readChoice()
+			p.readTask()
 			optimizer := "adam:lr=0.01" // a step costs what its candidates do
-			if r, err := models.Resolve(c.Loss, c.Candidates, 0); err == nil && r.Head.Spec.Name == "all" {
+			if head := p.Choice.Head.Spec; head != nil && head.Name == "all" {
 				optimizer = "adam:lr=0.01,mode=dense" // all classes move anyway
 			}
 			set(&c.Train.Optimizer, optimizer)
@@ -53,24 +56,32 @@ type training struct {
 	seed      uint64
 }
 
-// trainingOf returns what a configuration names.
-func trainingOf(t *Trained, set *data.Dataset) (training, error) {
-	c := t.Config
-	x := training{of: t.Recommender, size: c.Train.Batch, epochs: c.Train.Epochs, seed: c.Train.Seed}
+// trainingOf returns what a plan says of training t.
+func trainingOf(t *Recommender, set *data.Dataset) (training, error) {
+	p := t.Plan
+	x := training{of: t, optimizer: p.Optimizer, schedule: p.Schedule, size: p.Config.Train.Batch, epochs: p.Config.Train.Epochs, seed: p.Config.Train.Seed}
 	var err error
-	if x.examples, err = set.Examples(c.Train.Rows); err != nil {
+	if x.examples, err = p.Task.ExamplesOf(set); err != nil {
 		return x, err
 	}
-	r, err := models.Resolve(c.Loss, c.Candidates, set.Items)
-	if err != nil {
-		return x, err
-	}
-	x.loss = r.Loss
-	if x.optimizer, err = optim.Parse(c.Train.Optimizer); err != nil {
-		return x, err
-	}
-	x.schedule, err = optim.ParseSchedule(c.Train.Schedule)
+	x.loss, err = p.Choice.LossFor(set.Items)
 	return x, err
+}
+
+// readTask reads what a row of training is.
+func (p *Plan) readTask() {
+	var err error
+	p.Task, err = data.ParseTask(p.Config.Train.Rows)
+	p.fault("train.rows", err)
+}
+
+// checkGradient is the check of the fields that solver gradient reads.
+func checkGradient(_ Config, p *Plan) {
+	c := p.Config.Model
+	if l := p.Choice.Loss.Spec; l != nil && l.Domain == losses.Cosines {
+		p.check("loss", c.Score == string(models.Cosine) && c.Temperature == 1 && !c.Bias,
+			"%s takes cosines: set model.score to cosine, model.temperature to 1 and model.bias to false", l.Name)
+	}
 }
 
 // gradient is the solver that steps along the gradient of a batch's mean loss:
@@ -140,8 +151,8 @@ func (g *gradient) compile(b *graph.Builder[float32]) (err error) {
 }
 
 // gradientMemory compiles the graph without data and asks it.
-func gradientMemory(_ registry.Values, plan *Trained, set *data.Dataset) ([]MemoryPart, error) {
-	x, err := trainingOf(plan, set)
+func gradientMemory(_ registry.Values, t *Recommender, set *data.Dataset) ([]MemoryPart, error) {
+	x, err := trainingOf(t, set)
 	if err != nil {
 		return nil, err
 	}

@@ -110,7 +110,7 @@ func TestEdges(t *testing.T) {
 				tops, err := res.Trained.Predict(t.Context(), set, []int{0}, 10, false)
 				require.NoError(t, err)
 				require.Len(t, tops[0].IDs, c.items-len(x.ItemsOf(0))-len(set.ColdItems()))
-				res.Trained.Config.Eval.Items = AllItems
+				res.Trained.Items = AllItems
 				tops, err = res.Trained.Predict(t.Context(), set, []int{0}, 10, false)
 				require.NoError(t, err)
 				require.Len(t, tops[0].IDs, c.items-len(x.ItemsOf(0)))

@@ -146,7 +146,7 @@ func TestWholeModels(t *testing.T) {
 func TestWeightsOfExamples(t *testing.T) {
 	set := small(t)
 	share := func(name string, w func(i int) float32) {
-		data.RegisterTask(data.TaskSpec{Name: name, Doc: "users with shares of their own", Train: func(d *data.Dataset) (*data.Examples, error) {
+		data.RegisterTask(data.TaskSpec{Name: name, Doc: "users with shares of their own", Rank: data.RankUsers, Train: func(d *data.Dataset) (*data.Examples, error) {
 			task, err := data.ParseTask("user")
 			if err != nil {
 				return nil, err

@@ -32,8 +32,8 @@ fused      float64  agrees: true
 symbolic   float32  agrees: true
 analytic   float32  agrees: true
 fused      float32  agrees: true
-softmax     valid: recall@20 (0\.\d{4}), ndcg@20 0\.\d{4} \(\d+ users\)
-poly:eps=2  valid: recall@20 (0\.\d{4}), ndcg@20 0\.\d{4} \(\d+ users\)
+softmax     valid: recall@20 (0\.\d{4}), ndcg@20 0\.\d{4} \(\d+ examples\)
+poly:eps=2  valid: recall@20 (0\.\d{4}), ndcg@20 0\.\d{4} \(\d+ examples\)
 $`)
 	match := pattern.FindStringSubmatch(out.String())
 	require.NotNil(t, match, out.String())

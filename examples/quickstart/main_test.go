@@ -13,8 +13,8 @@ func TestQuickstart(t *testing.T) {
 	var out strings.Builder
 	require.NoError(t, run(t.Context(), &out))
 	pattern := regexp.MustCompile(`^demo:users=1000,items=500: 1000 users, 500 items, \d+ interactions to train on
-valid: recall@20 (0\.\d{4}), ndcg@20 (0\.\d{4}) \(\d+ users\)
-test: recall@20 (0\.\d{4}), ndcg@20 (0\.\d{4}) \(\d+ users\)
+valid: recall@20 (0\.\d{4}), ndcg@20 (0\.\d{4}) \(\d+ examples\)
+test: recall@20 (0\.\d{4}), ndcg@20 (0\.\d{4}) \(\d+ examples\)
 user 7: items( \d+){5}
 $`)
 	match := pattern.FindStringSubmatch(out.String())

@@ -7,15 +7,17 @@ import (
 	"github.com/fenchel-ml/fenchel/train/metric"
 )
 
-// Three relevant items, of which a ranking has two among its first four.
+// Three relevant classes, of which a ranking has two among its first four.
 func Example() {
 	ms, err := metric.ParseAll([]string{"recall@4", "precision@4", "mrr@4"})
 	if err != nil {
 		log.Fatal(err)
 	}
-	hit := []bool{false, true, false, true}
+	list := metric.List{IDs: []int32{7, 2, 9, 4}, Hit: []bool{false, true, false, true}, Relevant: []int32{2, 4, 5}}
 	for _, m := range ms {
-		fmt.Printf("%s %.4f\n", m, m.Score(hit, 3, m.K))
+		a := m.New(metric.Set{Classes: 10})
+		a.Add(list) // of each example
+		fmt.Printf("%s %.4f\n", m, a.Finish())
 	}
 	// Output:
 	// recall@4 0.6667

@@ -1,17 +1,16 @@
-// Package metric holds the measures of a ranking: one file per metric, a
-// registry, and the text form "recall@20" that flags, config files and reports
-// share.
+// Package metric holds the measures of rankings: one file per metric, a registry, and
+// the text form "recall@20" that flags, config files and reports share.
 //
-// A metric looks at one user's full ranking of all classes: by score
-// descending, ties by lower id. Items whose score is masked (−Inf: those of the
-// train split, and of valid when testing) are not in the ranking, nor are, unless asked
-// for, those that have no pair in the train split. The relevant
-// items are those of the split under test, ranked or not. The value of a split is the mean over
-// the users that have at least one relevant item; the others are excluded and
-// counted.
+// A metric looks at the rankings of a set of examples one after another, and has a
+// value for all of them. An example's ranking holds the classes by score descending,
+// ties by lower id. Classes that the example leaves out (for a recommender those of the
+// train split, and of valid when testing) are not in it, nor are, unless asked for,
+// those that have no pair in the train split. The relevant classes are those of the
+// split under test, ranked or not. Examples without a relevant class are not measured;
+// whoever measures counts them.
 //
 // Letters: K cut-off, r place in the ranking (1 is the top), rel the set of
-// relevant items.
+// relevant classes, C the number of classes.
 package metric
 
 import (
@@ -25,23 +24,105 @@ import (
 	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
-// A Metric scores the ranking of one user. All fields are required.
+// A List is the ranking of one example. It is read only.
+type List struct {
+	IDs []int32 // the classes, best first: fewer than K where fewer are ranked
+	Hit []bool  // [len(IDs)] whether the class is relevant
+
+	// Relevant are the relevant classes, ascending, at least one. One that is left out
+	// of the ranking is among them and is never found.
+	Relevant []int32
+}
+
+// Top returns the first k places of l.
+func (l *List) Top(k int) List {
+	k = min(k, len(l.IDs))
+	return List{l.IDs[:k], l.Hit[:k], l.Relevant}
+}
+
+// A Set is what a metric knows of what is ranked.
+type Set struct {
+	Classes int     // C
+	Count   []int32 // [C] in how many training contexts a class is a positive
+	Trained int     // the training contexts that have a positive
+}
+
+// A Metric measures the rankings of a set of examples. All fields but Pooled and
+// Beyond are required.
 type Metric struct {
 	Name   string // registry key, lower case, e.g. "recall"
 	Doc    string // one line with the formula
 	Source string // where the definition is from
 
-	// Score returns the value, in [0,1], of a ranking whose place r+1 holds a
-	// relevant item iff hit[r]. len(hit) ≤ k: it is shorter where fewer than k
-	// items are ranked. relevant = |rel| ≥ 1 and k ≥ 1. A relevant item that is
-	// masked counts in |rel| and is never found. Score is pure and safe for
-	// concurrent use.
-	Score func(hit []bool, relevant, k int) float64
+	// Pooled says that the value belongs to the examples together and no example has
+	// one of its own; else it is the mean of what Add returns.
+	Pooled bool
 
-	// Ref returns the same value another way: from the places of all relevant
-	// items in the full ranking, ascending from 1. An item that is not ranked has
-	// a place beyond every k.
-	Ref func(places []int, k int) float64
+	// Beyond says that it measures something else than hits, such as which classes are
+	// shown: the best ranking by it is not the most accurate one.
+	Beyond bool
+
+	// New returns what measures one set of examples at cut-off k ≥ 1.
+	New func(k int, s Set) Accumulator
+
+	// Ref returns the same value another way: from the whole rankings.
+	Ref func(all []Whole, k int, s Set) float64
+}
+
+// An Accumulator measures the rankings of one set of examples. It is not safe for
+// concurrent use.
+type Accumulator interface {
+	// Add takes the ranking of the next example, of at most the first K places, and
+	// returns the example's value in [0,1]; 0 of a pooled metric.
+	Add(l List) float64
+
+	// Finish returns the value of the examples that were added, in [0,1], at least one.
+	Finish() float64
+}
+
+// A Whole is the ranking of one example down to its last class.
+type Whole struct {
+	IDs    []int32
+	Places []int // of the relevant classes, ascending from 1; beyond every k where not ranked
+}
+
+// Mean makes New of a metric whose value is the mean over examples of score: of the
+// example's ranking of at most k places. The sum is in the order of the examples.
+func Mean(score func(l List, k int, s Set) float64) func(k int, s Set) Accumulator {
+	return func(k int, s Set) Accumulator {
+		return &mean{score: func(l List) float64 { return score(l, k, s) }}
+	}
+}
+
+type mean struct {
+	score func(l List) float64
+	sum   float64
+	n     int
+}
+
+func (m *mean) Add(l List) float64 {
+	v := m.score(l)
+	m.sum += v
+	m.n++
+	return v
+}
+
+func (m *mean) Finish() float64 { return m.sum / float64(m.n) }
+
+// hitMean is Mean of a score that depends on the places of relevant classes alone.
+func hitMean(score func(hit []bool, relevant, k int) float64) func(k int, s Set) Accumulator {
+	return Mean(func(l List, k int, _ Set) float64 { return score(l.Hit, len(l.Relevant), k) })
+}
+
+// placeMean makes Ref of such a metric.
+func placeMean(score func(places []int, k int) float64) func(all []Whole, k int, s Set) float64 {
+	return func(all []Whole, k int, _ Set) float64 {
+		sum := 0.0
+		for _, w := range all {
+			sum += score(w.Places, k)
+		}
+		return sum / float64(len(all))
+	}
 }
 
 var registered = registry.NewRegistry[Metric]("metric", "metric")
@@ -51,8 +132,8 @@ var registered = registry.NewRegistry[Metric]("metric", "metric")
 func Register(m Metric) { registered.Add(m.Name, nil, m, m.fault()) }
 
 func (m *Metric) fault() error {
-	if m.Doc == "" || m.Source == "" || m.Score == nil || m.Ref == nil {
-		return errors.New("lacks one of Doc, Source, Score and Ref")
+	if m.Doc == "" || m.Source == "" || m.New == nil || m.Ref == nil {
+		return errors.New("lacks one of Doc, Source, New and Ref")
 	}
 	return nil
 }
@@ -75,6 +156,17 @@ type At struct {
 	*Metric
 	K int // from 1 to MaxCutoff
 }
+
+// New returns what measures one set of examples.
+func (a At) New(s Set) Accumulator { return topK{a.Metric.New(a.K, s), a.K} }
+
+// topK hands on at most k places.
+type topK struct {
+	Accumulator
+	k int
+}
+
+func (t topK) Add(l List) float64 { return t.Accumulator.Add(l.Top(t.k)) }
 
 // String returns the canonical text: Parse(a.String()) equals a.
 func (a At) String() string { return a.Name + "@" + strconv.Itoa(a.K) }

@@ -11,23 +11,23 @@ import (
 	"github.com/fenchel-ml/fenchel/internal/check"
 )
 
-// ranking returns, for scores with masked items, the hits of the top k and the
-// places of all relevant items. Places are counted item by item, without a sort.
-func ranking(scores []float64, masked, rel []bool, k int) (hit []bool, places []int) {
-	order := []int{}
+// ranked returns, for scores with masked classes, the ranking and the places of all
+// relevant ones. Places are counted class by class, without a sort.
+func ranked(scores []float64, masked, rel []bool) (l List, w Whole) {
 	for j := range scores {
 		if !masked[j] {
-			order = append(order, j)
+			w.IDs = append(w.IDs, int32(j))
 		}
 	}
-	slices.SortFunc(order, func(a, b int) int { return cmp.Or(cmp.Compare(scores[b], scores[a]), cmp.Compare(a, b)) })
-	for _, j := range order[:min(k, len(order))] {
-		hit = append(hit, rel[j])
+	slices.SortFunc(w.IDs, func(a, b int32) int { return cmp.Or(cmp.Compare(scores[b], scores[a]), cmp.Compare(a, b)) })
+	for _, j := range w.IDs {
+		l.IDs, l.Hit = append(l.IDs, j), append(l.Hit, rel[j])
 	}
 	for i := range scores {
 		if !rel[i] {
 			continue
 		}
+		l.Relevant = append(l.Relevant, int32(i))
 		place := 1
 		for j := range scores {
 			if !masked[j] && (scores[j] > scores[i] || scores[j] == scores[i] && j < i) {
@@ -37,45 +37,101 @@ func ranking(scores []float64, masked, rel []bool, k int) (hit []bool, places []
 		if masked[i] {
 			place = 1 << 30
 		}
-		places = append(places, place)
+		w.Places = append(w.Places, place)
 	}
-	slices.Sort(places)
-	return hit, places
+	slices.Sort(w.Places)
+	return l, w
 }
 
-// TestAgainstReference holds every registered metric against its slow statement
-// on random rankings with ties, masks and masked relevant items.
+// TestAgainstReference holds every registered metric against its slow statement, on sets
+// of random rankings with ties, masks and masked relevant classes. A metric that is not
+// pooled is the mean of what Add returns, and one that is pooled returns nothing there.
 func TestAgainstReference(t *testing.T) {
 	require.NotEmpty(t, All())
 	for _, m := range All() {
 		t.Run(m.Name, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(1, 2))
 			values := map[float64]bool{}
+			own := false
 			for range 2000 {
 				n := 1 + rng.IntN(12)
-				scores, masked, rel := make([]float64, n), make([]bool, n), make([]bool, n)
+				set := Set{Classes: n, Count: make([]int32, n), Trained: 3}
 				for i := range n {
-					scores[i] = float64(rng.IntN(5)) // few values: many ties
-					masked[i] = rng.IntN(4) == 0
-					rel[i] = rng.IntN(3) == 0
+					set.Count[i] = int32(rng.IntN(4))
 				}
-				rel[rng.IntN(n)] = true
 				k := 1 + rng.IntN(n+2)
-				hit, places := ranking(scores, masked, rel, k)
-				got, want := m.Score(hit, len(places), k), m.Ref(places, k)
-				require.Truef(t, check.Near(got, want, 1e-12, 0), "hit %v places %v k %d: %v, want %v", hit, places, k, got, want)
+				a := At{m, k}.New(set)
+				var all []Whole
+				sum := 0.0
+				for range 1 + rng.IntN(4) {
+					scores, masked, rel := make([]float64, n), make([]bool, n), make([]bool, n)
+					for i := range n {
+						scores[i] = float64(rng.IntN(5)) // few values: many ties
+						masked[i] = rng.IntN(4) == 0
+						rel[i] = rng.IntN(3) == 0
+					}
+					rel[rng.IntN(n)] = true
+					l, w := ranked(scores, masked, rel)
+					v := a.Add(l)
+					require.True(t, v >= 0 && v <= 1, "%v", v)
+					sum, all = sum+v, append(all, w)
+				}
+				got, want := a.Finish(), m.Ref(all, k, set)
+				require.Truef(t, check.Near(got, want, 1e-12, 0), "%+v k %d: %v, want %v", all, k, got, want)
 				require.True(t, got >= 0 && got <= 1, "%v", got)
+				if own = own || sum != 0; !m.Pooled {
+					require.True(t, check.Near(got, sum/float64(len(all)), 1e-12, 0))
+				}
 				values[got] = true
 			}
+			require.Equal(t, m.Pooled, !own, "what Add returns")
 			require.True(t, len(values) > 1 && values[0] && values[1], "both ends occur")
 		})
 	}
 }
 
+// TestBeyond: a metric is of hits alone, or is declared to be of something else: of two
+// rankings with the same hits it has the same value, or of some pair it has not.
+func TestBeyond(t *testing.T) {
+	for _, m := range All() {
+		rng := rand.New(rand.NewPCG(3, 4))
+		set := Set{Classes: 8, Count: []int32{0, 1, 2, 3, 4, 5, 6, 7}, Trained: 7}
+		differs := false
+		for range 50 {
+			var values [2]float64
+			hit := []bool{rng.IntN(2) == 0, true, rng.IntN(2) == 0}
+			for i := range values {
+				a := At{m, 3}.New(set)
+				for range 2 {
+					l := List{Hit: hit, Relevant: []int32{0, 1, 2}}
+					for _, id := range rng.Perm(8)[:3] {
+						l.IDs = append(l.IDs, int32(id))
+					}
+					a.Add(l)
+				}
+				values[i] = a.Finish()
+			}
+			differs = differs || values[0] != values[1]
+		}
+		require.Equal(t, m.Beyond, differs, m.Name)
+	}
+}
+
 // TestByHand pins the definitions to numbers worked out on paper: places 1, 4
-// and 9 are relevant, K = 5, three relevant items, or seven with four masked.
+// and 9 are relevant, K = 5, three relevant classes, or seven with four masked.
 func TestByHand(t *testing.T) {
-	hit := []bool{true, false, false, true, false}
+	of := func(name string, l List, relevant int) float64 {
+		m, err := Lookup(name)
+		require.NoError(t, err)
+		for i := range relevant {
+			l.Relevant = append(l.Relevant, int32(i))
+		}
+		a := At{m, 5}.New(Set{Classes: 20, Count: make([]int32, 20), Trained: 1})
+		a.Add(l)
+		return a.Finish()
+	}
+	ids := []int32{0, 15, 16, 1, 17, 18, 19, 14, 2}
+	hit := []bool{true, false, false, true, false, false, false, false, true}
 	for _, c := range []struct {
 		name     string
 		relevant int
@@ -89,12 +145,18 @@ func TestByHand(t *testing.T) {
 		// log₂5 = 2.321928…; ideals: 1 + 0.6309297536 + 0.5 and + 0.4306765581 + 0.3868528072.
 		{"ndcg", 3, (1 + 0.43067655807) / 2.13092975357}, {"ndcg", 7, (1 + 0.43067655807) / 2.94845911896},
 	} {
-		m, err := Lookup(c.name)
-		require.NoError(t, err)
-		require.InDelta(t, c.want, m.Score(hit, c.relevant, 5), 1e-10, "%s with %d relevant", c.name, c.relevant)
-		require.Zero(t, m.Score(make([]bool, 5), c.relevant, 5))
-		require.Zero(t, m.Score(nil, c.relevant, 5), "an empty ranking finds nothing")
+		require.InDelta(t, c.want, of(c.name, List{IDs: ids, Hit: hit}, c.relevant), 1e-10, "%s with %d relevant", c.name, c.relevant)
+		require.Zero(t, of(c.name, List{IDs: ids, Hit: make([]bool, 9)}, c.relevant))
+		require.Zero(t, of(c.name, List{}, c.relevant), "an empty ranking finds nothing")
 	}
+	require.InDelta(t, 5.0/20, of("coverage", List{IDs: ids, Hit: hit}, 3), 1e-12, "five classes of twenty")
+	set := Set{Classes: 4, Count: []int32{10, 5, 0, 1}, Trained: 10}
+	m, err := Lookup("epc")
+	require.NoError(t, err)
+	a := At{m, 2}.New(set)
+	require.InDelta(t, (0+0.5)/2, a.Add(List{IDs: []int32{0, 1, 2}, Hit: make([]bool, 3), Relevant: []int32{3}}), 1e-12)
+	require.InDelta(t, (1+0.9)/2, a.Add(List{IDs: []int32{2, 3}, Hit: make([]bool, 2), Relevant: []int32{3}}), 1e-12)
+	require.InDelta(t, (0.25+0.95)/2, a.Finish(), 1e-12)
 }
 
 func TestParse(t *testing.T) {
@@ -103,7 +165,7 @@ func TestParse(t *testing.T) {
 	require.Equal(t, "ndcg@5", ats[1].String())
 	require.Equal(t, 20, MaxK(ats))
 	for text, part := range map[string]string{
-		"recal@20": "hitrate, map, mrr, ndcg, precision, recall", "recall": "recall@20", "recall@0": "at least 1",
+		"recal@20": "coverage, epc, hitrate, map, mrr, ndcg, precision, recall", "recall": "recall@20", "recall@0": "at least 1",
 		"recall@x": "at least 1", "recall@-3": "at least 1", "": "unknown metric",
 	} {
 		_, err := Parse(text)

@@ -106,16 +106,8 @@ func (w *Writer) started(e *train.Started) {
 	w.steps, w.epochs = e.Steps, e.Config.Train.Epochs
 	w.done = e.Epoch*e.Steps + e.Step
 	w.rated = false
-	if e.Config.Train.Optimizer != "" {
-		opt, err := optim.Parse(e.Config.Train.Optimizer)
-		if err == nil {
-			w.schedule, err = optim.ParseSchedule(e.Config.Train.Schedule)
-		}
-		if err != nil { // a run with it would not have started
-			w.err = errors.Join(w.err, err)
-			return
-		}
-		w.lr, w.rated = opt.Values.Num("lr"), true
+	if opt := e.Plan.Optimizer; opt.Spec != nil {
+		w.schedule, w.lr, w.rated = e.Plan.Schedule, opt.Values.Num("lr"), true
 	}
 	w.write(Event{Step: int64(w.done), Start: true})
 }

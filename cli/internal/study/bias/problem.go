@@ -43,7 +43,7 @@ func (p *Problem) scores(s, h []float64) {
 // FromTrained takes queries users of a model at random, with a random item of
 // each in the train set. The head must score classes by vectors of their own:
 // all, or sampled.
-func FromTrained(t *train.Trained, set *data.Dataset, queries int, seed uint64) (*Problem, error) {
+func FromTrained(t *train.Recommender, set *data.Dataset, queries int, seed uint64) (*Problem, error) {
 	if err := set.Validate(); err != nil {
 		return nil, err
 	}

@@ -18,7 +18,6 @@ import (
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/internal/fs"
 	"github.com/fenchel-ml/fenchel/train"
-	"github.com/fenchel-ml/fenchel/train/metric"
 )
 
 // A Job is one run: all that decides its numbers, and where it is kept.
@@ -80,7 +79,7 @@ type Outcome struct {
 	Buckets []report.Number `json:"buckets,omitempty"`
 
 	// PerUser[m][i] is metric m of the i-th user with relevant items of the reported
-	// split.
+	// split; null of a pooled metric.
 	PerUser [][]float64 `json:"per_user,omitempty"`
 }
 
@@ -134,6 +133,10 @@ func Execute(ctx context.Context, j Job, set *data.Dataset, progress func(Progre
 
 // execute is Execute in a process whose peak memory is that of the run.
 func execute(ctx context.Context, j Job, set *data.Dataset, progress func(Progress), peak func() int64) (o *Outcome, err error) {
+	plan, err := j.Config.Plan()
+	if err != nil {
+		return nil, err
+	}
 	folder, err := train.OpenFolder(j.folder())
 	if err != nil {
 		return nil, err
@@ -154,7 +157,7 @@ func execute(ctx context.Context, j Job, set *data.Dataset, progress func(Progre
 	budget, stop := context.WithCancel(ctx)
 	defer stop()
 	r.stop = stop
-	res, err := folder.Run(budget, j.Config, set, r.observe)
+	res, err := folder.Run(budget, plan, set, r.observe)
 	o = &Outcome{Key: j.key(), Config: j.Config, Text: j.Config.String(), Split: j.Split, Budget: j.Budget, Parallel: j.Parallel, Parameters: r.parameters}
 	switch {
 	case res == nil:
@@ -258,10 +261,8 @@ func (r *runner) fill(o *Outcome, res *train.Result) {
 
 // measure evaluates the weights that the run ended with.
 func (r *runner) measure(ctx context.Context, o *Outcome, res *train.Result, set *data.Dataset) error {
-	ats, err := metric.ParseAll(r.Config.Eval.Metrics)
-	if err != nil {
-		return err
-	}
+	var err error
+	ats := res.Trained.Plan.Metrics
 	valid := res.Valid
 	if set.Valid.Len() > 0 && (valid == nil || res.Interrupted) {
 		if valid, err = res.Trained.Evaluate(ctx, set, "valid", ats); err != nil {
@@ -287,15 +288,15 @@ func (r *runner) measure(ctx context.Context, o *Outcome, res *train.Result, set
 	if reported == nil {
 		return fmt.Errorf("compare: %s has neither test nor valid interactions", set.Name)
 	}
-	if o.PerUser = reported.PerUser; o.PerUser == nil {
+	if o.PerUser = reported.PerExample; o.PerUser == nil {
 		// Kept scores of an earlier epoch have their users' values only in the process
 		// that measured them.
 		if reported, err = res.Trained.Evaluate(ctx, set, name, ats); err != nil {
 			return notFinite(o, err)
 		}
-		o.PerUser = reported.PerUser
+		o.PerUser = reported.PerExample
 	}
-	o.Buckets, err = bucketRecall(ctx, res.Trained, set, relevant, reported.UserIndex, ats[0].K)
+	o.Buckets, err = bucketRecall(ctx, res.Trained, set, relevant, reported.Rows, ats[0].K)
 	return err
 }
 

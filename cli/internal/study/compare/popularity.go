@@ -39,7 +39,7 @@ func bucketOf(x *data.Interactions) (of []int8, items [3]int) {
 // bucketRecall returns, for each bucket, the mean over the users with relevant
 // items in it of the share of these among the user's first k; NaN where no user
 // has any. What is masked is what Evaluate masks.
-func bucketRecall(ctx context.Context, t *train.Trained, set *data.Dataset, relevant *data.Interactions, users []int32, k int) ([]report.Number, error) {
+func bucketRecall(ctx context.Context, t *train.Recommender, set *data.Dataset, relevant *data.Interactions, users []int32, k int) ([]report.Number, error) {
 	of, _ := bucketOf(set.Train)
 	// Predict masks all that the dataset knows of a user: show it one that does not
 	// know the answers.

@@ -16,6 +16,7 @@ import (
 	"github.com/fenchel-ml/fenchel/internal/lock"
 	"github.com/fenchel-ml/fenchel/internal/memory"
 	"github.com/fenchel-ml/fenchel/train"
+	"github.com/fenchel-ml/fenchel/train/metric"
 )
 
 // An Observer is told what happens, one event at a time, from any goroutine. A
@@ -305,10 +306,14 @@ func (p *comparison) complete(o *Outcome) bool {
 	}
 	n := len(o.Config.Eval.Metrics)
 	has := func(wanted bool, values []train.Value) bool { return !wanted || len(values) == n }
-	whole := func(x []float64) bool { return len(x) == users }
+	ats, err := metric.ParseAll(o.Config.Eval.Metrics)
+	paired := err == nil && len(o.PerUser) == n
+	for m := 0; paired && m < n; m++ {
+		paired = ats[m].Pooled && o.PerUser[m] == nil || len(o.PerUser[m]) == users
+	}
 	points := !slices.ContainsFunc(o.Curve, func(x Point) bool { return len(x.Valid) != 0 && len(x.Valid) != n })
 	return has(p.set.Valid.Len() > 0, o.Valid) && has(name == "test", o.Test) && points &&
-		len(o.PerUser) == n && !slices.ContainsFunc(o.PerUser, func(x []float64) bool { return !whole(x) }) && len(o.Buckets) == len(buckets)
+		paired && len(o.Buckets) == len(buckets)
 }
 
 // execute does the tasks that are not done yet, as many at a time as asked for.

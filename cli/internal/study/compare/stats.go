@@ -99,6 +99,10 @@ func (r *Row) fill(outs []*Outcome, res *Result) {
 		if len(whole[0].Test) > 0 {
 			r.Test = append(r.Test, over(func(o *Outcome) float64 { return o.Test[m].Value }))
 		}
+		if whole[0].PerUser[m] == nil { // a pooled metric
+			r.perUser = append(r.perUser, nil)
+			continue
+		}
 		mean := make([]float64, res.Tested)
 		for _, o := range whole {
 			for i, x := range o.PerUser[m] {
@@ -223,11 +227,14 @@ func (r *Result) bootstrap(resamples int, seed uint64) {
 				}
 				for _, i := range rows {
 					for m, x := range r.Rows[i].perUser {
-						sum := 0.0
-						for u, t := range times {
-							sum += t * x[u]
+						means[i][m][b] = math.NaN() // of a pooled metric, which no user has
+						if x != nil {
+							sum := 0.0
+							for u, t := range times {
+								sum += t * x[u]
+							}
+							means[i][m][b] = sum / float64(n)
 						}
-						means[i][m][b] = sum / float64(n)
 					}
 				}
 			}

@@ -124,7 +124,7 @@ func (c Config) baselines(variants []Variant) ([]int, error) {
 			return i
 		}
 		return slices.IndexFunc(variants, func(v Variant) bool {
-			return v.canonical == train.CanonicalLoss(loss, "") && v.Candidates == same.Candidates && of(v)
+			return loss != "" && v.canonical == same.Loss && v.Candidates == same.Candidates && of(v)
 		})
 	}
 	entry := c.Baseline

@@ -54,7 +54,7 @@ func Train(ctx context.Context, cfg train.Config, set *data.Dataset, texts []str
 			c.Model.Score, c.Model.Temperature, c.Model.Bias = string(models.Cosine), 1, false
 		}
 		trace := Trace{Loss: b.String(), Classes: set.Items}
-		var trained *train.Trained
+		var trained *train.Recommender
 		var fault error
 		_, err = train.Run(ctx, c, set, func(e train.Event) {
 			switch e := e.(type) {
@@ -82,8 +82,8 @@ func Train(ctx context.Context, cfg train.Config, set *data.Dataset, texts []str
 // support returns the mean number of classes whose gradient entry is not 0, over
 // sampleRows users of the train set; NaN where the head does not score all
 // classes by one table.
-func support(t *train.Trained, set *data.Dataset, b losses.Loss) (float64, error) {
-	if head, err := models.ParseHead(t.Config.Candidates); err != nil || head.Spec.Name != "all" {
+func support(t *train.Recommender, set *data.Dataset, b losses.Loss) (float64, error) {
+	if head, err := models.ParseHead(t.Plan.Config.Candidates); err != nil || head.Spec.Name != "all" {
 		return math.NaN(), err
 	}
 	var users []int32

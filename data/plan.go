@@ -1,0 +1,129 @@
+package data
+
+import "errors"
+
+// DefaultSplit is the split of a source that comes without one.
+const DefaultSplit = "ratio:0.8,0.1,0.1,seed=1"
+
+// Config says what to load.
+type Config struct {
+	// Source is a file, a directory of train, valid and test files (each plain or
+	// gzip; valid and test may be absent), or a demo text such as
+	// "demo:users=500"; default "demo". A file called "demo" is reached as "./demo".
+	Source string
+
+	// Format is a registered format; default recognised by content.
+	Format string
+
+	// MinRating and Core are the filters, applied in this order before the split;
+	// see [Filter]. Default nil and 0: none.
+	MinRating *float64
+	Core      int
+
+	// Split is a split's text; default "given" for a directory of splits,
+	// DefaultSplit for the rest.
+	Split string
+}
+
+// A Plan is a Config whose texts have been read: what they denote, once and for all.
+type Plan struct {
+	// Config has the canonical text of each that denotes something; the others, and
+	// what is a path, stay as they were given.
+	Config Config
+
+	demo   *Demo   // nil of a file
+	format *Format // nil: it is recognised
+	split  Splitter
+	err    error
+}
+
+// Plan reads the texts of c. The error names every fault that shows without opening the
+// source; the plan beside it holds what could be read, and loads nothing.
+func (c Config) Plan() (*Plan, error) {
+	p := &Plan{Config: c}
+	var faults []error
+	fault := func(err error) {
+		if err != nil {
+			faults = append(faults, err)
+		}
+	}
+	if isDemo(c.Source) {
+		demo, err := ParseDemo(c.Source)
+		if fault(err); err == nil {
+			p.demo = &demo
+			if c.Source != "" {
+				p.Config.Source = demo.String()
+			}
+		}
+		if c.Format != "" {
+			fault(errors.New("data: demo is generated and takes no format"))
+		}
+	}
+	if c.Format != "" {
+		var err error
+		p.format, err = LookupFormat(c.Format)
+		fault(err)
+	}
+	fault(p.filter().Validate())
+	if c.Split != "" {
+		s, err := ParseSplit(c.Split)
+		if fault(err); err == nil {
+			p.split, p.Config.Split = s, s.String()
+		}
+	}
+	p.err = errors.Join(faults...)
+	return p, p.err
+}
+
+// Validate reports every fault that shows without opening the source.
+func (c Config) Validate() error {
+	_, err := c.Plan()
+	return err
+}
+
+func (p *Plan) filter() Filter { return Filter{MinRating: p.Config.MinRating, Core: p.Config.Core} }
+
+// Load opens the source, filters it and splits it.
+func Load(c Config) (*Dataset, error) {
+	p, err := c.Plan()
+	if err != nil {
+		return nil, err
+	}
+	return p.Load()
+}
+
+// Load opens the source, filters it and splits it.
+func (p *Plan) Load() (*Dataset, error) {
+	if p.err != nil {
+		return nil, p.err
+	}
+	d, err := p.open()
+	if err != nil {
+		return nil, err
+	}
+	if d, err = p.filter().Apply(d); err != nil {
+		return nil, err
+	}
+	split := p.split
+	if split == nil {
+		if split, err = splitterOf("", d); err != nil {
+			return nil, err
+		}
+	}
+	if d, err = ApplySplit(d.noteValues(), split); err != nil {
+		return nil, err
+	}
+	d.Made = p.Config
+	return d, nil
+}
+
+// splitterOf returns the split that text denotes; of "", the usual one of d.
+func splitterOf(text string, d *Dataset) (Splitter, error) {
+	if text == "" {
+		text = DefaultSplit
+		if d.Given {
+			text = "given"
+		}
+	}
+	return ParseSplit(text)
+}

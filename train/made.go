@@ -1,0 +1,209 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/losses"
+	"github.com/fenchel-ml/fenchel/models"
+	"github.com/fenchel-ml/fenchel/train/metric"
+)
+
+// New is [Plan.New] of cfg's plan.
+func New(cfg Config, set *data.Dataset) (*Recommender, error) {
+	p, err := cfg.Plan()
+	if err != nil {
+		return nil, errors.Join(err, set.Validate())
+	}
+	return p.New(set)
+}
+
+// New returns the model and head of p for a dataset, with fresh weights.
+func (p *Plan) New(set *data.Dataset) (*Recommender, error) {
+	t, err := p.shapes(set)
+	if err == nil {
+		t.initialise(p.Config.Train.Seed)
+	}
+	return t, err
+}
+
+// shapes is New without the tables' data.
+func (p *Plan) shapes(set *data.Dataset) (*Recommender, error) {
+	if err := set.Validate(); err != nil {
+		return nil, err
+	}
+	p = p.madeFrom(set)
+	c := p.Config.Model
+	setting := models.Setting{Set: set, Dim: c.Dim, Init: c.Init, Seed: p.Config.Train.Seed}
+	m, err := p.Model.New(setting)
+	if err != nil {
+		return nil, err
+	}
+	setting.Dim = m.Dim()
+	hs := models.HeadSetting{Setting: setting, Score: models.Score(c.Score), Temperature: c.Temperature, Bias: c.Bias}
+	if p.Choice.Loss.Spec != nil { // ials has none
+		if hs.Loss, err = p.Choice.LossFor(set.Items); err != nil {
+			return nil, err
+		}
+	}
+	h, err := p.Choice.Head.New(hs)
+	if err != nil {
+		return nil, err
+	}
+	loss := hs.Loss
+	if loss.Spec == nil { // the solver's own; tables do not depend on it
+		if loss, err = losses.Parse("softmax"); err != nil {
+			return nil, err
+		}
+	}
+	t, err := newRecommender(m, h, loss, set.Contexts(), set.Classes())
+	if err != nil {
+		return nil, fmt.Errorf("train: model %s with candidates %s: %w", c.Name, p.Config.Candidates, err)
+	}
+	t.Plan, t.Items = p, p.Config.Eval.Items
+	return t, nil
+}
+
+// madeFrom returns p with what it says of the data, where it says nothing, as set was
+// made.
+func (p *Plan) madeFrom(set *data.Dataset) *Plan {
+	if p.Given.Data != (DataConfig{}) {
+		return p
+	}
+	q := *p
+	q.Config.Data = sourceOf(set)
+	return &q
+}
+
+// sourceOf returns what a run on d records where its configuration says nothing of
+// data: how d was made.
+func sourceOf(d *data.Dataset) DataConfig {
+	m := d.Made
+	switch {
+	case m != (data.Config{}):
+		c := DataConfig{Source: m.Source, Format: m.Format, MinRating: m.MinRating, Core: m.Core, Split: m.Split}
+		set(&c.Source, defaultSource)
+		return c
+	case d.Truth != nil: // a demo, whose name is its text
+		return DataConfig{Source: d.Name, Split: d.Split}
+	}
+	return DataConfig{Source: data.MemorySource, Split: d.Split}
+}
+
+// fits returns an error unless set is valid and has as many users and items as the
+// model was made for.
+func (t *Recommender) fits(set *data.Dataset) error {
+	if err := set.Validate(); err != nil {
+		return err
+	}
+	if users := t.users(); set.Users != users || set.Items != t.classes.Rows {
+		return fmt.Errorf("train: the model was made for %d users and %d items, %s has %d and %d", users, t.classes.Rows, set.Name, set.Users, set.Items)
+	}
+	return nil
+}
+
+// users returns how many users the frame of contexts is of.
+func (t *Recommender) users() int {
+	if f, err := t.contexts.Field("user"); err == nil {
+		return f.Size
+	}
+	return t.contexts.Rows
+}
+
+// LeftOut returns the items that no ranking on d holds, ascending; see Items.
+func (t *Recommender) LeftOut(d *data.Dataset) ([]int32, error) {
+	if err := t.fits(d); err != nil {
+		return nil, err
+	}
+	items := t.Items
+	set(&items, WarmItems)
+	if err := CheckItems(items); err != nil {
+		return nil, fmt.Errorf("train: eval.items: %w", err)
+	}
+	if items == AllItems {
+		return nil, nil
+	}
+	return d.ColdItems(), nil
+}
+
+// Evaluation returns what ms measure on a split of set ("train", "valid" or "test"): the
+// rankings of the task's examples. What was known before the split is left out, but of
+// train; and, unless Items is AllItems, so are items without a pair in train, which stay
+// among the relevant ones.
+func (t *Recommender) Evaluation(set *data.Dataset, split string, ms []metric.At) (Evaluation, error) {
+	leftOut, err := t.LeftOut(set)
+	if err != nil {
+		return Evaluation{}, err
+	}
+	e := Evaluation{Split: split, Classes: set.Items, LeftOut: leftOut, Metrics: ms}
+	if e.Examples, err = t.task().RankedOf(set, split); err != nil {
+		return e, err
+	}
+	if e.Examples.Len() == 0 {
+		return e, fmt.Errorf("train: the %s split of %s has no interactions", split, set.Name)
+	}
+	e.Known = metric.Set{Classes: set.Items, Count: set.Train.ItemCounts()}
+	for u, ptr := 0, set.Train.Ptr(); u < set.Users; u++ {
+		if ptr[u+1] > ptr[u] {
+			e.Known.Trained++
+		}
+	}
+	return e, nil
+}
+
+// task returns the task whose examples an evaluation ranks.
+func (t *Recommender) task() *data.TaskSpec {
+	if t.Plan != nil && t.Plan.Task != nil {
+		return t.Plan.Task
+	}
+	s, err := data.ParseTask("user")
+	if err != nil { // a mistake of package data
+		panic("train: " + err.Error())
+	}
+	return s
+}
+
+// Evaluate measures a split of set; see Evaluation.
+func (t *Recommender) Evaluate(ctx context.Context, set *data.Dataset, split string, ms []metric.At) (*Scores, error) {
+	e, err := t.Evaluation(set, split, ms)
+	if err != nil {
+		return nil, err
+	}
+	return Evaluate(ctx, t, e)
+}
+
+// Predict returns the k best items for users. Unless withSeen, the items that
+// the dataset knows of a user, in any split, are left out. Items without a pair in
+// train are, unless Items is AllItems.
+func (t *Recommender) Predict(ctx context.Context, set *data.Dataset, users []int, k int, withSeen bool) ([]models.Top, error) {
+	leftOut, err := t.LeftOut(set)
+	if err != nil {
+		return nil, err
+	}
+	rows := make([]int32, len(users))
+	for i, u := range users {
+		if u < 0 || u >= set.Users {
+			return nil, fmt.Errorf("train: user %d is outside [0,%d)", u, set.Users)
+		}
+		rows[i] = int32(u)
+	}
+	contexts := set.ContextsAfter(set.Train, set.Valid, set.Test)
+	q := models.Query{Contexts: contexts, Rows: rows, Classes: set.Items, K: k, LeftOut: leftOut}
+	if !withSeen {
+		history, err := contexts.Field("history")
+		if err != nil {
+			return nil, err
+		}
+		q.Seen = func(i int) []int32 {
+			ids, _ := history.Row(int(rows[i]))
+			return ids
+		}
+	}
+	if len(users) == 0 {
+		return nil, q.Validate()
+	}
+	tops := make([]models.Top, len(rows))
+	return tops, t.Rankings(ctx, q, func(i int, top models.Top) { tops[i] = top })
+}

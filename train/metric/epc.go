@@ -1,0 +1,36 @@
+package metric
+
+// EPC@K is the mean over the top K of 1 − p(seen), where p(seen) of a class is the share
+// of the training contexts in which it is a positive: 1 where nobody has seen what is
+// shown, 0 where everybody has. An empty ranking has 0.
+func init() {
+	Register(Metric{
+		Name:   "epc",
+		Doc:    "mean over the top K of 1 − p(seen), p the share of training contexts that have the class: expected popularity complement",
+		Source: "Vargas, Castells: Rank and relevance in novelty and diversity metrics for recommender systems (2011), eq. 4 without discount and relevance",
+		Beyond: true,
+		New: Mean(func(l List, _ int, s Set) float64 {
+			if len(l.IDs) == 0 {
+				return 0
+			}
+			sum := 0.0
+			for _, id := range l.IDs {
+				sum += 1 - float64(s.Count[id])/float64(s.Trained)
+			}
+			return sum / float64(len(l.IDs))
+		}),
+		Ref: func(all []Whole, k int, s Set) float64 {
+			value := 0.0
+			for _, w := range all {
+				seen, n := 0, min(k, len(w.IDs))
+				for _, id := range w.IDs[:n] {
+					seen += int(s.Count[id])
+				}
+				if n > 0 {
+					value += float64(n*s.Trained-seen) / float64(n*s.Trained)
+				}
+			}
+			return value / float64(len(all))
+		},
+	})
+}

@@ -1,0 +1,235 @@
+package train
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/internal/registry"
+	"github.com/fenchel-ml/fenchel/losses"
+	"github.com/fenchel-ml/fenchel/models"
+	"github.com/fenchel-ml/fenchel/train/metric"
+	"github.com/fenchel-ml/fenchel/train/optim"
+)
+
+// A Plan is a Config whose texts have been read, each once: what they denote, with every
+// default in place. It is what a run is made of, and is read only.
+type Plan struct {
+	Given Config // what was read
+
+	// Config has the defaults written out, and every text in its canonical form, the
+	// one that all spellings of a setting share ("softmax:tau=1.0" is "softmax"): what
+	// a run records, so that a later change of a default does not change what it
+	// reproduces, and what runs are compared by.
+	Config Config
+
+	Data  *data.Plan
+	Model models.Kind
+
+	// Choice is the loss over its candidates, as far as they do not depend on the number
+	// of classes; without a loss of its own where the solver has one.
+	Choice models.Choice
+
+	Metrics []metric.At
+	Monitor metric.At
+
+	// What solver gradient takes; zero with another.
+	Task      *data.TaskSpec
+	Optimizer optim.Optimizer
+	Schedule  optim.Schedule
+
+	solver solverKind
+	faults []error
+}
+
+// Plan reads the texts of c, once. The error names all faults that show without the
+// data, each with its path.
+func (c Config) Plan() (*Plan, error) {
+	p := c.planned()
+	if len(p.faults) > 0 {
+		return nil, fmt.Errorf("config: %w", errors.Join(p.faults...))
+	}
+	return p, nil
+}
+
+// Validate reports all faults that show without the data, each with its path.
+func (c Config) Validate() error {
+	_, err := c.Plan()
+	return err
+}
+
+// WithDefaults returns the Config of c's Plan. A text that denotes nothing stays as it
+// is; Validate reports it.
+func (c Config) WithDefaults() Config { return c.planned().Config }
+
+// fault takes a fault of the setting at path.
+func (p *Plan) fault(path string, err error) {
+	if err != nil {
+		p.faults = append(p.faults, fmt.Errorf("%s: %w", path, err))
+	}
+}
+
+// check is fault of what is not ok.
+func (p *Plan) check(path string, ok bool, format string, args ...any) {
+	if !ok {
+		p.fault(path, fmt.Errorf(format, args...))
+	}
+}
+
+// planned makes the plan of c and takes down its faults. Defaults depend on what is given,
+// not on how it is spelled.
+func (c Config) planned() *Plan {
+	p := &Plan{Given: c, Config: c}
+	d := &p.Config
+	set(&d.Data.Source, defaultSource)
+	set(&d.Model.Name, "mf")
+	set(&d.Model.Dim, 64)
+	set(&d.Train.Solver, "gradient")
+	set(&d.Eval.Every, 1)
+	set(&d.Eval.Items, WarmItems)
+
+	var err error
+	p.Data, err = d.Data.Config().Plan()
+	p.fault("data", err)
+	d.Data.Source, d.Data.Split = p.Data.Config.Source, p.Data.Config.Split
+	text(p, "model.name", &d.Model.Name, models.Parse, &p.Model)
+	text(p, "train.solver", &d.Train.Solver, parseSolver, &p.solver)
+	solver := p.solver.Spec
+	if solver == nil { // the rest is held against the default
+		if solver, err = solvers.Lookup("gradient"); err != nil { // a mistake of this package
+			panic("train: " + err.Error())
+		}
+	}
+	solver.fill(p)
+	text(p, "train.optimizer", &d.Train.Optimizer, optim.Parse, &p.Optimizer)
+	text(p, "train.schedule", &d.Train.Schedule, optim.ParseSchedule, &p.Schedule)
+	p.readMetrics()
+	switch models.Score(d.Model.Score) {
+	case models.Cosine:
+		if l := p.Choice.Loss; l.Spec != nil && (l.Spec.Domain == losses.Cosines || l.Unit() != 1) {
+			set(&d.Model.Temperature, 1)
+		}
+		set(&d.Model.Temperature, 0.2)
+	case models.Dot:
+		set(&d.Model.Temperature, 1)
+	}
+
+	p.check("model.score", slices.Contains(models.Scores(), models.Score(d.Model.Score)),
+		"unknown score %q; the choices are %v", d.Model.Score, models.Scores())
+	if p.solver.Spec != nil {
+		solver.check(c, p)
+	}
+	p.fault("eval.items", CheckItems(d.Eval.Items))
+	for _, path := range Paths() {
+		if text, ok := d.field(path).Interface().(string); ok {
+			p.check(path, utf8.ValidString(text), "%q is not UTF-8, and no configuration file can hold it", text)
+		}
+		if b, ok := bounds[path]; ok && !strings.HasPrefix(path, "data.") { // package data has said those
+			p.fault(path, b.check(d.field(path)))
+		}
+	}
+	return p
+}
+
+// text reads the text of the setting at path into x, and puts its canonical form in its
+// place. "" denotes nothing.
+func text[T interface{ String() string }](p *Plan, path string, text *string, parse func(string) (T, error), x *T) {
+	if *text == "" {
+		return
+	}
+	y, err := parse(*text)
+	if p.fault(path, err); err == nil {
+		*x, *text = y, y.String()
+	}
+}
+
+// readChoice reads the loss and the candidates. Of texts that contradict each other each
+// stays as it was given: without what is the default anyway they would agree.
+func (p *Plan) readChoice() {
+	c := &p.Config
+	if c.Loss == "" { // the solver has its own
+		set(&c.Candidates, "all")
+		text(p, "candidates", &c.Candidates, models.ParseHead, &p.Choice.Head)
+		return
+	}
+	choice, err := models.Resolve(c.Loss, c.Candidates, 0)
+	if err == nil {
+		p.Choice = choice
+		c.Loss, c.Candidates = choice.Canonical(), choice.Head.String()
+		return
+	}
+	if _, headErr := models.ParseHead(c.Candidates); c.Candidates != "" && headErr != nil {
+		p.fault("candidates", headErr)
+		// What is wrong with candidates is said of them.
+		choice, err = models.Resolve(c.Loss, "", 0)
+	}
+	p.fault("loss", err)
+	if err == nil {
+		p.Choice = choice
+		c.Loss = choice.Canonical()
+	}
+	set(&c.Candidates, "all")
+}
+
+// readMetrics reads what is measured, and which of it is watched.
+func (p *Plan) readMetrics() {
+	e, monitor := &p.Config.Eval, &p.Config.Train.Monitor
+	if len(e.Metrics) == 0 {
+		e.Metrics = []string{"recall@20", "ndcg@20"}
+	}
+	texts := slices.Clone(e.Metrics)
+	for i, text := range texts {
+		at, err := metric.Parse(text)
+		p.fault("eval.metrics", err)
+		if err != nil {
+			continue
+		}
+		p.check("eval.metrics", !slices.Contains(p.Metrics, at), "metric: %s is given twice", at)
+		p.Metrics, texts[i] = append(p.Metrics, at), at.String()
+	}
+	e.Metrics = texts
+	if *monitor == "" {
+		*monitor = texts[0]
+		if len(p.Metrics) > 0 && p.Metrics[0].String() == texts[0] {
+			p.Monitor = p.Metrics[0]
+		}
+		return
+	}
+	at, err := metric.Parse(*monitor)
+	p.fault("train.monitor", err)
+	if err != nil {
+		return
+	}
+	p.Monitor, *monitor = at, at.String()
+	p.check("train.monitor", len(p.Metrics) < len(texts) || slices.Contains(p.Metrics, at),
+		"%s is not among eval.metrics (%s)", at, strings.Join(texts, ", "))
+}
+
+// WithRate returns p with the learning rate that text says, in whichever optimizer p has.
+func (p *Plan) WithRate(text string) (*Plan, error) {
+	if p.Config.Train.Optimizer == "" {
+		return nil, errors.New("the solver has no learning rate")
+	}
+	q := *p
+	var err error
+	if q.Optimizer, err = optim.Parse(registry.With(p.Config.Train.Optimizer, "lr", text)); err != nil {
+		return nil, err
+	}
+	q.Config.Train.Optimizer = q.Optimizer.String()
+	q.Given.Train.Optimizer = q.Config.Train.Optimizer
+	return &q, nil
+}
+
+// defaultSource is the default of DataConfig.Source.
+const defaultSource = "demo"
+
+// set gives a field its default.
+func set[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
