@@ -1,6 +1,7 @@
 package models
 
 import (
+	"math"
 	"strings"
 	"testing"
 
@@ -313,4 +314,56 @@ func TestDrawnClasses(t *testing.T) {
 			require.InDelta(t, cost(free), cost(m), 1e-6, "%s %s", scheme, score) // the table is float32
 		}
 	}
+}
+
+// scaled trains one number: user and class vectors of width 1 stay as they are drawn.
+type scaled struct{ user, item, by *Table }
+
+func (m scaled) Dim() int { return 1 }
+
+func (m scaled) Contexts(in *Inputs) (*gorgonia.Node, error) {
+	ids, err := in.IDs("user")
+	var e graph.Expr
+	return e.N(graph.MatMul(e.N(graph.Lookup(in.Table(m.user), ids)), in.Table(m.by), false, false)), joinErr(err, e.Err)
+}
+
+func (m scaled) Classes(in *Inputs) (*gorgonia.Node, error) { return in.Table(m.item), nil }
+
+// TestCheckGradientWeights: the gradient that is checked is that of the weighted mean.
+// A row of weight 2 beside one of weight 1 counts as a row that comes twice.
+func TestCheckGradientWeights(t *testing.T) {
+	set := featured(t)
+	s := HeadSetting{Setting: Setting{Set: set, Dim: 1, Init: 0.6, Seed: 7}, Score: Dot, Temperature: 0.7, Loss: softmax}
+	m := scaled{s.NewTable("user", set.Users, 1), s.NewTable("item", set.Items, 1), s.NewTable("by", 1, 1)}
+	m.user.Frozen, m.item.Frozen = true, true
+	head, err := NewHead("all", s)
+	require.NoError(t, err)
+	built(t, m, set)
+	twice := &data.Examples{Context: set.Contexts(), Row: []int32{3, 3, 17}, Targets: data.Targets{Class: []int32{5, 5, 8}}}
+	weighted := &data.Examples{Context: set.Contexts(), Row: []int32{3, 17}, Targets: data.Targets{Class: []int32{5, 8}}, Weight: []float32{2, 1}}
+	check := func(x *data.Examples) float64 {
+		report, err := CheckGradient(m, head, softmax, x, set.Classes(), 9, graph.GradientCheck{})
+		require.NoError(t, err)
+		require.Len(t, report, 1)
+		return math.Abs(report[0].Got) // along the entry or against it
+	}
+	want := check(twice)
+	require.InDelta(t, want, check(weighted), 1e-12)
+	plain := *weighted
+	plain.Weight = nil
+	require.Greater(t, math.Abs(want-check(&plain)), 1e-4)
+
+	// And what an objective cannot take is refused.
+	b := graph.NewBuilder[float64]()
+	o, err := NewObjective(b, NewCheck(b, set.Contexts(), 3, set.Classes()), m, head, softmax, 3, true)
+	require.NoError(t, err)
+	batch, err := twice.First(3)
+	require.NoError(t, err)
+	require.ErrorContains(t, o.Set(0, batch), "a batch of 3 rows and 0 weights for an objective with weights: true")
+	batch, err = weighted.First(3)
+	require.NoError(t, err)
+	require.NoError(t, o.Set(0, batch))
+	short := *batch
+	short.Weight = short.Weight[:1]
+	require.ErrorContains(t, o.Set(0, &short), "a batch of 2 rows and 1 weights")
 }

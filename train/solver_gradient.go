@@ -6,8 +6,6 @@ import (
 	"iter"
 	"math"
 
-	"gorgonia.org/gorgonia"
-
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/internal/registry"
@@ -88,12 +86,11 @@ func checkGradient(_ Config, p *Plan) {
 // fill the leaves, run the compiled graph, hand the gradients to the updaters.
 type gradient struct {
 	training
-	batches  *data.Batches
-	graph    *models.Graph
-	attached models.Attached
-	weight   []float32 // of the rows of a batch; nil where each has the same
-	program  *graph.Program[float32]
-	updaters []*optim.Updater // of the tables that are not frozen, in order
+	batches   *data.Batches
+	graph     *models.Graph
+	objective *models.Objective[float32]
+	program   *graph.Program[float32]
+	updaters  []*optim.Updater // of the tables that are not frozen, in order
 
 	// Batches of the current epoch, pulled one by one: the next is number at.
 	epoch, at int
@@ -128,25 +125,11 @@ func (g *gradient) compile(b *graph.Builder[float32]) (err error) {
 		return err
 	}
 	g.graph = models.NewGraph(b, g.examples.Context, g.batches.MaxRows(), g.of.classes)
-	h, err := models.Encode(g.graph, g.of.Model)
+	g.objective, err = models.NewObjective(b, g.graph, g.of.Model, g.of.Head, g.loss, g.batches.MaxPos(), g.examples.Weight != nil)
 	if err != nil {
 		return err
 	}
-	if g.attached, err = g.of.Head.Attach(g.graph, g.of.Model, h, g.loss, g.batches.MaxPos()); err != nil {
-		return err
-	}
-	if g.attached == nil {
-		return fmt.Errorf("train: %T attached nothing and returned no error", g.of.Head)
-	}
-	var weight *gorgonia.Node
-	if g.examples.Weight != nil {
-		weight, g.weight = b.Input("weight", g.batches.MaxRows())
-	}
-	cost, err := graph.WeightedMean(g.attached.Loss(), weight, g.attached.Targets())
-	if err != nil {
-		return err
-	}
-	g.program, err = b.Train(cost)
+	g.program, err = b.Train(g.objective.Cost())
 	return err
 }
 
@@ -201,11 +184,7 @@ func (g *gradient) step(_ context.Context, e, i int) (outcome, error) {
 		return outcome{}, err
 	}
 	number := e*g.steps() + i
-	if err := g.graph.Contexts.Fill(b.Rows); err != nil {
-		return outcome{}, err
-	}
-	copy(g.weight, b.Weight)
-	if err := g.attached.Set(number, b); err != nil {
+	if err := g.objective.Set(number, b); err != nil {
 		return outcome{}, err
 	}
 	g.program.SetStep(number)
@@ -229,7 +208,7 @@ func (g *gradient) step(_ context.Context, e, i int) (outcome, error) {
 	if err := g.graph.Step(g.program, g.updater); err != nil {
 		return o, err
 	}
-	g.attached.Moved(g.program)
+	g.objective.Moved(g.program)
 	square := 0.0
 	for _, u := range g.updaters {
 		square += u.Square()
@@ -267,7 +246,7 @@ func (g *gradient) counts() (all []float64) {
 	return all
 }
 
-func (g *gradient) varying() []graph.Array { return g.attached.State() }
+func (g *gradient) varying() []graph.Array { return g.objective.State() }
 
 func (g *gradient) setState(counts []float64, varying []graph.Array) error {
 	if len(counts) != len(g.updaters) {
@@ -276,7 +255,7 @@ func (g *gradient) setState(counts []float64, varying []graph.Array) error {
 	for i, u := range g.updaters {
 		u.SetSteps(int64(counts[i]))
 	}
-	return g.attached.SetState(varying)
+	return g.objective.SetState(varying)
 }
 
 func (g *gradient) close() error {

@@ -1,0 +1,64 @@
+package models
+
+import (
+	"fmt"
+
+	"gorgonia.org/gorgonia"
+
+	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/losses"
+)
+
+// An Objective is the cost of a training graph: the mean loss Σwℓ/Σw of a batch's rows
+// under a model and a head. Training steps along its gradient and [CheckGradient]
+// checks that, so that what is checked is what is trained.
+type Objective[T graph.Float] struct {
+	Attached
+	cost   *gorgonia.Node
+	graph  *Graph
+	weight []T // of the rows of a batch; nil where each has the same
+}
+
+// NewObjective adds to g, a graph of b, the mean loss l of m and head over batches with
+// up to positions target entries, whose rows have weights of their own if weighted.
+func NewObjective[T graph.Float](b *graph.Builder[T], g *Graph, m Model, head Head, l losses.Loss, positions int, weighted bool) (*Objective[T], error) {
+	h, err := Encode(g, m)
+	if err != nil {
+		return nil, err
+	}
+	o := &Objective[T]{graph: g}
+	if o.Attached, err = head.Attach(g, m, h, l, positions); err != nil {
+		return nil, err
+	}
+	if o.Attached == nil {
+		return nil, fmt.Errorf("models: %T attached nothing and returned no error", head)
+	}
+	var weight *gorgonia.Node
+	if weighted {
+		weight, o.weight = b.Input("examples.weight", g.Contexts.Rows())
+	}
+	o.cost, err = graph.WeightedMean(o.Loss(), weight, o.Targets())
+	return o, err
+}
+
+// Cost returns the mean loss, a scalar.
+func (o *Objective[T]) Cost() *gorgonia.Node { return o.cost }
+
+// Set prepares the next run for a batch, its rows, weights and targets; step counts as
+// that of [Attached].
+func (o *Objective[T]) Set(step int, batch *data.Batch) error {
+	if (batch.Weight != nil) != (o.weight != nil) {
+		return fmt.Errorf("models: a batch of %d rows and %d weights for an objective with weights: %t", len(batch.Rows), len(batch.Weight), o.weight != nil)
+	}
+	if batch.Weight != nil && len(batch.Weight) != len(batch.Rows) {
+		return fmt.Errorf("models: a batch of %d rows and %d weights", len(batch.Rows), len(batch.Weight))
+	}
+	if err := o.graph.Contexts.Fill(batch.Rows); err != nil {
+		return err
+	}
+	for i, w := range batch.Weight {
+		o.weight[i] = T(w)
+	}
+	return o.Attached.Set(step, batch)
+}
