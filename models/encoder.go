@@ -37,15 +37,22 @@ func checked(what string, m Model, in *Inputs, method func(*Inputs) (*gorgonia.N
 	return n, nil
 }
 
+// classGraph adds m's class vectors [C,d] of all classes of a frame to the graph of b,
+// which reads nothing else. table is theirs where they are weights of their own, and
+// nil where m computes them.
+func classGraph(b *graph.Builder[float32], m Model, frame *data.Frame) (w *gorgonia.Node, table *Table, err error) {
+	g := NewGraph(b, nil, 0, frame)
+	if w, err = classes(g, m); err != nil {
+		return nil, nil, err
+	}
+	return w, g.tableOf(w), nil
+}
+
 // freeClasses returns the table that m gives as the vectors of all classes of a frame,
 // nil where it computes them.
 func freeClasses(m Model, frame *data.Frame) (*Table, error) {
-	g := NewGraph(graph.NewPlan[float32](), nil, 0, frame)
-	w, err := classes(g, m)
-	if err != nil {
-		return nil, err
-	}
-	return g.tableOf(w), nil
+	_, table, err := classGraph(graph.NewPlan[float32](), m, frame)
+	return table, err
 }
 
 // An Encoder computes encodings outside training. It sees the tables' weights
@@ -106,9 +113,8 @@ func (e *Encoder) Close() error { return e.program.Close() }
 // vectors are weights of their own.
 func ClassBytes(m Model, frame *data.Frame) (int64, error) {
 	b := graph.NewPlan[float32]()
-	g := NewGraph(b, nil, 0, frame)
-	w, err := classes(g, m)
-	if err != nil || g.tableOf(w) != nil {
+	w, table, err := classGraph(b, m, frame)
+	if err != nil || table != nil {
 		return 0, err
 	}
 	p, err := b.Eval(w)
@@ -123,13 +129,12 @@ func ClassBytes(m Model, frame *data.Frame) (int64, error) {
 // memory of their table where they are weights of their own, else computed.
 func ClassVectors(m Model, frame *data.Frame) ([]float32, error) {
 	b := graph.NewBuilder[float32]()
-	g := NewGraph(b, nil, 0, frame)
-	w, err := classes(g, m)
+	w, table, err := classGraph(b, m, frame)
 	if err != nil {
 		return nil, err
 	}
-	if t := g.tableOf(w); t != nil {
-		return t.Data, nil
+	if table != nil {
+		return table.Data, nil
 	}
 	p, err := b.Eval(w)
 	if err != nil {

@@ -52,27 +52,28 @@ func saveSet(path string, d *data.Dataset) error {
 			add(part.Name+".time", part.Time())
 		}
 	}
-	for what, ids := range map[string][]string{"user": d.UserIDs, "item": d.ItemIDs} {
-		if ids == nil {
-			continue
-		}
-		ends := make([]int64, len(ids))
-		at := 0
-		for i, id := range ids {
-			at += len(id)
-			ends[i] = int64(at)
-		}
-		add(what+".ids", []uint8(strings.Join(ids, "")))
-		add(what+".ends", ends)
-	}
-	for what, fields := range map[string][]data.Field{"user": d.UserFields, "item": d.ItemFields} {
-		for i, f := range fields {
-			name := fmt.Sprintf("%s.field-%d", what, i)
-			if what == "user" {
-				m.UserFields = append(m.UserFields, fieldMeta{f.Name, f.Size})
-			} else {
-				m.ItemFields = append(m.ItemFields, fieldMeta{f.Name, f.Size})
+	for _, side := range [...]struct {
+		what   string
+		ids    []string
+		fields []data.Field
+		meta   *[]fieldMeta
+	}{
+		{"user", d.UserIDs, d.UserFields, &m.UserFields},
+		{"item", d.ItemIDs, d.ItemFields, &m.ItemFields},
+	} {
+		if side.ids != nil {
+			ends := make([]int64, len(side.ids))
+			at := 0
+			for i, id := range side.ids {
+				at += len(id)
+				ends[i] = int64(at)
 			}
+			add(side.what+".ids", []uint8(strings.Join(side.ids, "")))
+			add(side.what+".ends", ends)
+		}
+		for i, f := range side.fields {
+			name := fmt.Sprintf("%s.field-%d", side.what, i)
+			*side.meta = append(*side.meta, fieldMeta{f.Name, f.Size})
 			if f.Lo != nil {
 				add(name+".lo", wideInts(f.Lo))
 				add(name+".hi", wideInts(f.Hi))
@@ -85,7 +86,6 @@ func saveSet(path string, d *data.Dataset) error {
 			}
 		}
 	}
-	slices.SortFunc(all, func(a, b graph.Array) int { return strings.Compare(a.Name, b.Name) }) // maps have no order
 	return wrap(weights.Write(path, m, all))
 }
 
