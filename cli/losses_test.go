@@ -114,7 +114,7 @@ func TestRecipesAreTheirLines(t *testing.T) {
 	require.NoError(t, err)
 	bits := func(loss, candidates string) (all [][]float32) {
 		cfg := train.Config{Loss: loss, Candidates: candidates}
-		cfg.Model.Dim, cfg.Train.Epochs, cfg.Train.Batch, cfg.Train.Rows = 8, 2, 16, "pair"
+		cfg.Model.Dim, cfg.Train.Epochs, cfg.Train.Batch, cfg.Train.Task = 8, 2, 16, "pair"
 		got, err := train.Run(t.Context(), cfg, set, nil)
 		require.NoError(t, err, "%s over %s", loss, candidates)
 		for _, table := range got.Trained.Tables() {

@@ -96,9 +96,9 @@ type TrainConfig struct {
 	// with als and ials.
 	Epochs int `yaml:"epochs,omitempty"`
 
-	// Rows is what a row of a batch is: "user", one user with all positives, or
-	// "pair", one interaction; default "user". Of solver gradient.
-	Rows string `yaml:"rows,omitempty"`
+	// Task is a task's name: what an example is. "user" is one user with all positives,
+	// "pair" one interaction; default "user". Of solver gradient.
+	Task string `yaml:"task,omitempty"`
 
 	// Batch is the number of rows of a step; default 128. Of solver gradient.
 	Batch int `yaml:"batch,omitempty"`

@@ -33,7 +33,7 @@ candidates: all
 train:
   solver: gradient
   epochs: 3
-  rows: pair
+  task: pair
   batch: 64
   optimizer: adam:lr=0.05,mode=dense
   schedule: cosine:warmup=1
@@ -89,7 +89,7 @@ func TestTextsRoundTrip(t *testing.T) {
 
 func TestConfigParseErrors(t *testing.T) {
 	for text, parts := range map[string][]string{
-		"train:\n  epochs: 3\n  epoch: 4\n": {"line 3", `unknown key "epoch" in train`, "epochs, rows"},
+		"train:\n  epochs: 3\n  epoch: 4\n": {"line 3", `unknown key "epoch" in train`, "epochs, task"},
 		"\nlos: softmax\n":                  {"line 2", `unknown key "los"`, "data, model, loss"},
 		"train:\n  epochs: many\n":          {`line 2: train.epochs wants int, not "many"`},
 		"train:\n  epochs: 3\n  epochs: 4":  {"line 3", "epochs"},
@@ -113,13 +113,13 @@ func TestValidateAll(t *testing.T) {
 		Data:  DataConfig{Split: "thirds"},
 		Model: ModelConfig{Name: "mlp", Dim: -1, Score: "cos", Temperature: -1, Init: -2},
 		Loss:  "softmx", Candidates: "some",
-		Train: TrainConfig{Epochs: -1, Rows: "users", Batch: -5, Optimizer: "adm", Schedule: "cos", Patience: -1, Monitor: "recall@7"},
+		Train: TrainConfig{Epochs: -1, Task: "users", Batch: -5, Optimizer: "adm", Schedule: "cos", Patience: -1, Monitor: "recall@7"},
 		Eval:  EvalConfig{Metrics: []string{"recall@20"}, Every: -1, Items: "cold"},
 	}
 	err := c.Validate()
 	for _, path := range []string{
 		"data: ", "model.name: ", "model.dim: ", "model.score: ", "model.temperature: ", "model.init: ", "loss: ", "candidates: ", "train.epochs: ",
-		"train.rows: ", "train.batch: ", "train.optimizer: ", "train.schedule: ", "train.patience: ", "train.monitor: ", "eval.every: ", "eval.items: ",
+		"train.task: ", "train.batch: ", "train.optimizer: ", "train.schedule: ", "train.patience: ", "train.monitor: ", "eval.every: ", "eval.items: ",
 	} {
 		require.ErrorContains(t, err, path)
 	}
@@ -129,10 +129,10 @@ func TestValidateAll(t *testing.T) {
 	require.ErrorContains(t, Config{Train: TrainConfig{Solver: "newton"}}.Validate(), "als, gradient, ials")
 	als := Config{
 		Model: ModelConfig{Score: "cosine", Bias: true}, Loss: "softmax",
-		Train: TrainConfig{Solver: "als", Batch: 3, Rows: "user", Optimizer: "sgd", Schedule: "linear"},
+		Train: TrainConfig{Solver: "als", Batch: 3, Task: "user", Optimizer: "sgd", Schedule: "linear"},
 	}
 	err = als.Validate()
-	for _, path := range []string{"loss: ", "model.score: ", "model.temperature: ", "model.bias: ", "train.batch: ", "train.rows: ", "train.optimizer: ", "train.schedule: "} {
+	for _, path := range []string{"loss: ", "model.score: ", "model.temperature: ", "model.bias: ", "train.batch: ", "train.task: ", "train.optimizer: ", "train.schedule: "} {
 		require.ErrorContains(t, err, path)
 	}
 	require.ErrorContains(t, Config{Loss: "rg2", Train: TrainConfig{Solver: "ials"}}.Validate(), "its own loss")
@@ -170,7 +170,7 @@ func TestSet(t *testing.T) {
 		"data.source": "demo:users=60", "data.format": "csv", "data.min_rating": "3.5", "data.core": "2", "data.split": "ratio:0.8,0.1,0.1,seed=1",
 		"model.name": "mf", "model.dim": "16", "model.score": "dot", "model.temperature": "0.5", "model.bias": "true", "model.init": "0.05",
 		"loss": "sparsemax", "candidates": "all",
-		"train.solver": "gradient", "train.epochs": "3", "train.rows": "pair", "train.batch": "64", "train.optimizer": "adam:lr=0.05,mode=dense",
+		"train.solver": "gradient", "train.epochs": "3", "train.task": "pair", "train.batch": "64", "train.optimizer": "adam:lr=0.05,mode=dense",
 		"train.schedule": "cosine:warmup=1", "train.patience": "2", "train.monitor": "ndcg@5", "train.seed": "12",
 		"eval.metrics": "ndcg@5, recall@10", "eval.every": "2", "eval.items": "all",
 	}

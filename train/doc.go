@@ -1,13 +1,19 @@
-// Package train fits models: the configuration, the one training loop, run
+// Package train fits models: the configuration, the plan, the one training loop, run
 // folders, evaluation and prediction.
 //
-// [Run] takes a [Config] and a dataset and reports by events to an observer; the
-// package prints nothing. A step is
+//	Config ─ Plan ─ Dataset → Recommender (tables, fresh) ─ solver's steps → the same, trained
+//	valid, test → Task → Examples ─ Scorer → rankings → metrics
+//
+// A [Config] is texts and numbers; its [Plan] is what they denote, each text read once,
+// with every default in place. [Run] takes a Config and a dataset, or [Plan.Run] the
+// plan, and reports by events to an observer; the package prints nothing. [Fit] does the
+// same of objects that have no name. A step is
 //
 //	batch → fill the leaves → run the compiled graph → gradients → updaters
 //
 // and the tables are the only thing it changes. [RunDir] does the same in a run
-// folder that reproduces and resumes the run. Subpackages: metric holds the
-// measures, optim the updaters and schedules, als the exact solver of the
-// quadratic losses, weights the file format.
+// folder that reproduces and resumes the run. [Evaluate] measures any models.Scorer on
+// any examples; a [Recommender] is one, and does so for the splits of a dataset.
+// Subpackages: metric holds the measures, optim the updaters and schedules, als the exact
+// solver of the quadratic losses, weights the file format.
 package train

@@ -54,7 +54,7 @@ func TestRecipesLearn(t *testing.T) {
 	}
 	set := load(t, "demo:users=200,items=120,per-user=24")
 	for _, comp := range losses.Recipes() {
-		c := quick("{model: {dim: 16}, train: {epochs: 8, rows: pair, batch: 64, optimizer: 'adam:lr=0.02'}}")
+		c := quick("{model: {dim: 16}, train: {epochs: 8, task: pair, batch: 64, optimizer: 'adam:lr=0.02'}}")
 		c.Loss = comp.Name
 		got, err := Run(t.Context(), c, set, nil)
 		require.NoError(t, err, comp.Name)

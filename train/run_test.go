@@ -53,7 +53,7 @@ func quick(text string) Config {
 var solverConfigs = map[string]string{
 	"adam dense":    "",
 	"adam lazy":     "{train: {optimizer: 'adam:lr=0.05', schedule: 'cosine:warmup=1'}, loss: 'sparsemax'}",
-	"pairs bias":    "{train: {rows: pair, batch: 100, optimizer: 'sgd:momentum=0.5'}, model: {score: dot, bias: true}}",
+	"pairs bias":    "{train: {task: pair, batch: 100, optimizer: 'sgd:momentum=0.5'}, model: {score: dot, bias: true}}",
 	"adagrad stops": "{train: {optimizer: adagrad, patience: 2}}",
 	"als":           "{train: {solver: 'als:reg=0.1'}, loss: 'rgx:beta=0.5'}",
 	"ials":          "{train: {solver: 'ials:reg=0.1'}}",

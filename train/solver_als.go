@@ -93,7 +93,7 @@ func fillALS(p *Plan, loss string) {
 
 func checkALS(given Config, p *Plan) {
 	p.unused(map[string]bool{
-		"train.rows": given.Train.Rows != "", "train.batch": given.Train.Batch != 0,
+		"train.task": given.Train.Task != "", "train.batch": given.Train.Batch != 0,
 		"train.optimizer": given.Train.Optimizer != "", "train.schedule": given.Train.Schedule != "",
 		"model.bias": given.Model.Bias,
 	})

@@ -25,7 +25,7 @@ func init() {
 			set(&c.Model.Score, string(models.Cosine))
 			set(&c.Model.Init, 0.1)
 			set(&c.Train.Epochs, 40)
-			set(&c.Train.Rows, "user")
+			set(&c.Train.Task, "user")
 			set(&c.Train.Batch, 128)
 			p.readChoice()
 			p.readTask()
@@ -69,8 +69,8 @@ func trainingOf(t *Recommender, set *data.Dataset) (training, error) {
 // readTask reads what a row of training is.
 func (p *Plan) readTask() {
 	var err error
-	p.Task, err = data.ParseTask(p.Config.Train.Rows)
-	p.fault("train.rows", err)
+	p.Task, err = data.ParseTask(p.Config.Train.Task)
+	p.fault("train.task", err)
 }
 
 // checkGradient is the check of the fields that solver gradient reads.

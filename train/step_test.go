@@ -84,7 +84,7 @@ func TestEdges(t *testing.T) {
 		{"empty users and classes", 6, 7, []int{0, 0, 3, 3, 3, 5, 5}, []int32{1, 2, 4, 1, 5}},
 	} {
 		for _, text := range []string{
-			"{}", "{train: {rows: pair}, model: {score: dot, bias: true}, loss: sparsemax}", "{loss: 'softmax:smoothing=0.1'}",
+			"{}", "{train: {task: pair}, model: {score: dot, bias: true}, loss: sparsemax}", "{loss: 'softmax:smoothing=0.1'}",
 			"{train: {solver: als}}", "{train: {solver: als}, loss: 'rgx:beta=1'}", "{train: {solver: ials}}",
 		} {
 			t.Run(c.name+" "+text, func(t *testing.T) {

@@ -89,12 +89,12 @@ func TestWholeModels(t *testing.T) {
 	require.NotEqual(t, small(t).Hash(), set.Hash(), "features are part of what a run was trained on")
 	for _, text := range []string{
 		"{model: {name: test-tied}}",
-		"{model: {name: test-tied}, candidates: 'sampled:n=16,sampler=dns', train: {rows: pair}}",
+		"{model: {name: test-tied}, candidates: 'sampled:n=16,sampler=dns', train: {task: pair}}",
 		"{model: {name: test-tied, score: dot}, loss: sparsemax}",
 		"{model: {name: test-tower, bias: true}, loss: entmax}",
 		"{model: {name: test-tower}, candidates: 'sampled:n=16', loss: bpr}",
 		"{model: {name: test-tower}, candidates: 'sampled:n=8,sampler=dns'}",
-		"{model: {name: test-tower, score: dot}, candidates: 'sampled:n=8,sampler=midx', train: {rows: pair}}",
+		"{model: {name: test-tower, score: dot}, candidates: 'sampled:n=8,sampler=midx', train: {task: pair}}",
 	} {
 		t.Run(text, func(t *testing.T) {
 			cfg := quick(text)
@@ -162,7 +162,7 @@ func TestWeightsOfExamples(t *testing.T) {
 	share("test-unequal", func(i int) float32 { return float32(1 + i%3) })
 	run := func(rows string) [][]float32 {
 		cfg := quick("")
-		cfg.Train.Rows = rows
+		cfg.Train.Task = rows
 		res, err := Run(t.Context(), cfg, set, nil)
 		require.NoError(t, err)
 		return tables(res.Trained)

@@ -274,7 +274,7 @@ func (c Config) step(ctx context.Context, text string, sampled bool, p Point) (S
 	cfg := train.Config{
 		Loss:  text,
 		Model: train.ModelConfig{Dim: p.Dim},
-		Train: train.TrainConfig{Rows: "pair", Batch: p.Batch, Epochs: 1},
+		Train: train.TrainConfig{Task: "pair", Batch: p.Batch, Epochs: 1},
 	}
 	s := Sample{Point: p, Seconds: report.Number(math.Inf(1))}
 	estimate, err := train.Estimate(cfg, set)
