@@ -1,0 +1,207 @@
+//go:build linux
+
+// Command memory holds what fenchel train says it will hold in memory against what it
+// held: every head with every tree and every sampler, and every solver, each a process
+// of its own on a generated set with few users and many items.
+//
+//	go run ./bench/memory [-only TEXT] [-users N] [-items N] [-dim N] [-parts] [-fenchel PATH]
+//
+// The table has the total that fenchel train --dry-run prints, the largest resident
+// memory of the run as the system counted it, and the quotient of the two. Where more
+// than 200 MiB were resident the estimate must lie between 1 and 1.4 times that. The
+// exit status is 0 where it does for all, and 1 otherwise; 2 is a wrong flag.
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"text/tabwriter"
+	"time"
+
+	"github.com/fenchel-ml/fenchel/models"
+	"github.com/fenchel-ml/fenchel/models/sampler"
+	"github.com/fenchel-ml/fenchel/models/tree"
+	"github.com/fenchel-ml/fenchel/train"
+)
+
+// What must hold above some size: below it the program itself, whose part is measured
+// and not counted, is too large a share.
+const (
+	above = 200 << 20
+	most  = 1.4
+	mib   = 1 << 20
+	draws = 256 // as many as the samplers that choose among candidates have
+)
+
+// A try is one run.
+type try struct {
+	name string
+	args []string
+}
+
+// tries returns a run for each head, with each of its trees or samplers, and for each
+// solver that takes no head.
+func tries() (all []try) {
+	add := func(args ...string) { all = append(all, try{strings.Join(args, " "), args}) }
+	for _, h := range models.Heads() {
+		switch h.Name {
+		case "sampled":
+			for _, s := range sampler.All() {
+				// Draws of its own for each row, where a sampler can, reach all classes soon:
+				// what a step has not touched is counted and not resident.
+				per := ",per=row"
+				if s.Props.Has(sampler.InBatch) {
+					per = ""
+				}
+				add("--candidates", fmt.Sprintf("sampled:n=%d,sampler=%s%s", draws, s.Name, per), "--epochs", "3", "--every", "3")
+			}
+		case "tree":
+			for _, t := range tree.All() {
+				add("--candidates", "tree:kind="+t.Name)
+			}
+		default:
+			add("--candidates", h.Name)
+		}
+	}
+	for _, s := range train.Solvers() {
+		if s.Name != "gradient" { // the default, of all above
+			add("--solver", s.Name)
+		}
+	}
+	return all
+}
+
+func main() {
+	only := flag.String("only", "", "run what contains this text alone")
+	users := flag.Int("users", 400, "users of the generated set")
+	items := flag.Int("items", 160000, "items of the generated set")
+	perUser := flag.Int("per-user", 40, "items of a user")
+	dim := flag.Int("dim", 64, "width of vectors")
+	parts := flag.Bool("parts", false, "print the parts of each estimate")
+	list := flag.Bool("list", false, "list the runs and stop")
+	program := flag.String("fenchel", "", "fenchel command to run; the one of this tree, built first, if empty")
+	flag.Parse()
+	if flag.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "memory: unexpected argument %q\n", flag.Arg(0))
+		os.Exit(2)
+	}
+	var chosen []try
+	for _, t := range tries() {
+		if strings.Contains(t.name, *only) {
+			chosen = append(chosen, t)
+		}
+	}
+	if len(chosen) == 0 {
+		fmt.Fprintf(os.Stderr, "memory: -only %q is contained in no run; -list lists them\n", *only)
+		os.Exit(2)
+	}
+	if *list {
+		for _, t := range chosen {
+			fmt.Println(t.name)
+		}
+		return
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	common := []string{
+		"train", "--json", "--data", fmt.Sprintf("demo:users=%d,items=%d,per-user=%d", *users, *items, *perUser),
+		"--dim", fmt.Sprint(*dim), "--epochs", "1", "--metrics", "recall@20",
+	}
+	ok, err := measure(ctx, *program, chosen, common, *parts)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "memory:", err)
+	}
+	if err != nil || !ok {
+		stop()
+		os.Exit(1)
+	}
+}
+
+// measure runs all of them one after the other, prints the table and reports whether
+// every estimate held.
+func measure(ctx context.Context, program string, chosen []try, common []string, parts bool) (ok bool, err error) {
+	dir, err := os.MkdirTemp("", "fenchel-memory-")
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	if program == "" {
+		program = filepath.Join(dir, "fenchel")
+		if out, err := exec.CommandContext(ctx, "go", "build", "-o", program, "github.com/fenchel-ml/fenchel/cmd/fenchel").CombinedOutput(); err != nil {
+			return false, fmt.Errorf("go build: %w: %s", err, out)
+		}
+	}
+	ok = true
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight|tabwriter.Debug)
+	fmt.Fprintln(w, "run\testimate MiB\tresident MiB\tquotient\tseconds\t\t")
+	for i, t := range chosen {
+		fmt.Fprintln(os.Stderr, t.name)
+		args := append(common[:len(common):len(common)], t.args...)
+		r, err := t.run(ctx, program, args, filepath.Join(dir, fmt.Sprint(i)))
+		if err != nil {
+			return false, errors.Join(fmt.Errorf("%s: %w", t.name, err), w.Flush())
+		}
+		said, held := float64(r.Total), float64(r.resident)
+		verdict := ""
+		if r.resident > above && !(said >= held && said <= most*held) {
+			verdict, ok = "outside [1, 1.4]", false
+		}
+		fmt.Fprintf(w, "%s\t%.1f\t%.1f\t%.3f\t%.1f\t%s\t\n", t.name, said/mib, held/mib, said/held, r.seconds, verdict)
+		if parts {
+			for _, p := range r.Parts {
+				fmt.Fprintf(w, "  %s\t%.1f\t\t\t\t\t\n", p.Name, float64(p.Bytes)/mib)
+			}
+		}
+	}
+	return ok, w.Flush()
+}
+
+// A result is what was said, and what was held.
+type result struct {
+	Parts    train.Memory
+	Total    int64
+	resident int64
+	seconds  float64
+}
+
+// run asks for the estimate, and then runs.
+func (t try) run(ctx context.Context, program string, args []string, folder string) (r result, err error) {
+	said, _, err := command(ctx, program, append(args[:len(args):len(args)], "--dry-run"))
+	if err != nil {
+		return r, err
+	}
+	if err := json.Unmarshal(said, &r); err != nil {
+		return r, fmt.Errorf("unreadable estimate %q: %w", said, err)
+	}
+	start := time.Now()
+	_, state, err := command(ctx, program, append(args[:len(args):len(args)], "--out", folder))
+	if err != nil {
+		return r, err
+	}
+	r.seconds = time.Since(start).Seconds()
+	// The largest resident memory of a process that has ended, in KiB: getrusage(2).
+	// What its parent held when it began counts too, and this one holds next to nothing.
+	r.resident = state.SysUsage().(*syscall.Rusage).Maxrss << 10
+	return r, os.RemoveAll(folder)
+}
+
+// command runs the program and returns what it printed.
+func command(ctx context.Context, program string, args []string) ([]byte, *os.ProcessState, error) {
+	cmd := exec.CommandContext(ctx, program, args...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		return nil, nil, fmt.Errorf("%s %s: %w: %s", filepath.Base(program), strings.Join(args, " "), err, stderr.Bytes())
+	}
+	return stdout.Bytes(), cmd.ProcessState, nil
+}
