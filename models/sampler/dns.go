@@ -20,6 +20,7 @@ func init() {
 		Props:  Adaptive, // the worst class is drawn once in C^M times: never
 		Growth: GrowthConstant,
 		Cost:   "O(M d + M log k) a row",
+		Bytes:  nothing,
 		New: func(c Config, v registry.Values) (Proposal, error) {
 			return dns{pool{c.C, v.Int("m")}}, nil
 		},
@@ -32,6 +33,7 @@ func init() {
 		Props:  Adaptive | FullSupport,
 		Growth: GrowthConstant,
 		Cost:   "O(M d) a row, O(log M) a draw",
+		Bytes:  nothing,
 		New: func(c Config, v registry.Values) (Proposal, error) {
 			return sir{pool{c.C, v.Int("m")}}, nil
 		},

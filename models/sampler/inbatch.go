@@ -17,6 +17,7 @@ func init() {
 		Props:  InBatch | Observes,
 		Growth: GrowthConstant,
 		Cost:   "O(1) a draw; freq=stream keeps 28 bytes a class",
+		Bytes:  frequencyBytes,
 		New: func(c Config, v registry.Values) (Proposal, error) {
 			f, err := newFrequency(c, v)
 			return &inBatch{f}, err
@@ -69,14 +70,23 @@ type frequency struct {
 	times []int32   // [C] m of the batch at hand; 0 between batches
 }
 
+// streamed reports whether frequencies are those of the batches that pass.
+func streamed(c Config, v registry.Values) bool {
+	freq := v.String("freq")
+	return freq == "stream" || freq == "auto" && c.Counts == nil
+}
+
+// frequencyBytes is the size of a frequency.
+func frequencyBytes(c Config, v registry.Values) Size {
+	if !streamed(c, v) {
+		return Size{}
+	}
+	return Size{Kept: 28 * int64(c.C)}
+}
+
 func newFrequency(c Config, v registry.Values) (frequency, error) {
-	f := frequency{c: c.C, counts: c.Counts, alpha: v.Num("alpha")}
-	switch v.String("freq") {
-	case "auto":
-		f.stream = c.Counts == nil
-	case "stream":
-		f.stream = true
-	default:
+	f := frequency{c: c.C, counts: c.Counts, alpha: v.Num("alpha"), stream: streamed(c, v)}
+	if !f.stream {
 		if err := needCounts(c); err != nil {
 			return f, err
 		}

@@ -37,7 +37,8 @@ type kernel interface {
 // equals K/ΣK where the features are exact and fresh.
 //
 // A leaf holds about 2D/d classes: the leaf then costs as much as two nodes, and
-// the nodes take as much memory as W.
+// the nodes take as much memory as W, or up to one and a half times as much where the
+// leaves do not fill a power of two.
 // Source: Blanc & Rendle 2018, Adaptive sampled softmax with kernel based
 // sampling, §3.2.
 type kernelTree struct {
@@ -45,8 +46,9 @@ type kernelTree struct {
 	kernel
 	c, d   int
 	leaf   int       // classes of a leaf
-	leaves int       // leaves in a full tree, a power of two; some may be empty
-	sum    []float32 // [2·leaves, D]; node 1 is the root, n has children 2n, 2n+1
+	used   int       // leaves that hold classes
+	leaves int       // leaves of a full tree, a power of two: those from used on are empty
+	sum    []float32 // [leaves+used, D]; node 1 is the root, n has children 2n, 2n+1
 }
 
 // floorPerClass keeps every node and class reachable. The kernels here have the
@@ -55,39 +57,68 @@ const floorPerClass = 1e-8
 
 func newKernelTree(c Config, refresh int, k kernel) *kernelTree {
 	t := &kernelTree{every: every(refresh), kernel: k, c: c.C, d: c.D}
-	t.leaf = max(8, 2*k.width()/c.D)
-	n := (c.C + t.leaf - 1) / t.leaf
-	t.leaves = 1 << bits.Len(uint(n-1)) // the next power of two; 1 of 1
+	t.leaf, t.used, t.leaves = treeShape(c, k.width())
 	return t
 }
 
-// Refresh implements Refresher: new sums in every node.
+// treeShape returns the classes of a leaf and the numbers of leaves of a tree over
+// features of that width.
+func treeShape(c Config, width int) (leaf, used, leaves int) {
+	leaf = max(8, 2*width/c.D)
+	used = (c.C + leaf - 1) / leaf
+	return leaf, used, 1 << bits.Len(uint(used-1)) // the next power of two; 1 of 1
+}
+
+// treeBytes is the size of a tree over features of that width.
+func treeBytes(c Config, width int) Size {
+	_, used, leaves := treeShape(c, width)
+	return Size{
+		Kept: 4 * int64(leaves+used) * int64(width),
+		Peak: 8 * int64(goroutines(used, leavesOfPart)) * int64(width+c.D),
+	}
+}
+
+// leavesOfPart is how many leaves a goroutine sums up at a time.
+const leavesOfPart = 4
+
+// Refresh implements Refresher: new sums in every node, in the place of the old.
 func (t *kernelTree) Refresh(W []float32) error {
 	D := t.width()
-	sum := make([]float32, 2*t.leaves*D)
-	parts(t.leaves, 4, func(lo, hi int) {
+	if t.sum == nil {
+		t.sum = make([]float32, (t.leaves+t.used)*D)
+	}
+	parts(t.used, leavesOfPart, func() func(lo, hi int) {
 		acc, scratch := make([]float64, D), make([]float64, t.d)
-		for n := lo; n < hi; n++ {
-			clear(acc)
-			for i := min(n*t.leaf, t.c); i < min((n+1)*t.leaf, t.c); i++ {
-				t.class(acc, W[i*t.d:(i+1)*t.d], scratch)
-			}
-			for j, v := range acc {
-				sum[(t.leaves+n)*D+j] = float32(v)
+		return func(lo, hi int) {
+			for n := lo; n < hi; n++ {
+				clear(acc)
+				for i := n * t.leaf; i < min((n+1)*t.leaf, t.c); i++ {
+					t.class(acc, W[i*t.d:(i+1)*t.d], scratch)
+				}
+				for j, v := range acc {
+					t.sum[(t.leaves+n)*D+j] = float32(v)
+				}
 			}
 		}
 	})
+	sum := func(n int) []float32 { return t.sum[n*D : (n+1)*D] }
 	for n := t.leaves - 1; n > 0; n-- {
-		to, l, r := sum[n*D:(n+1)*D], sum[2*n*D:], sum[(2*n+1)*D:]
-		for j := range to {
-			to[j] = l[j] + r[j]
+		if 2*n >= t.leaves+t.used { // two empty leaves
+			clear(sum(n))
+			continue
+		}
+		copy(sum(n), sum(2*n))
+		if 2*n+1 < t.leaves+t.used {
+			to := sum(n)
+			for j, v := range sum(2*n + 1) {
+				to[j] += v
+			}
 		}
 	}
 	// The root is the sum of all: an overflow anywhere shows there.
-	if err := finite(sum[D : 2*D]); err != nil {
+	if err := finite(sum(1)); err != nil {
 		return fmt.Errorf("sum of features over all classes: %w", err)
 	}
-	t.sum = sum
 	return nil
 }
 
@@ -100,7 +131,7 @@ func (t *kernelTree) SetState(state []graph.Array) error {
 	if len(state[0].Data.([]float32)) == 0 { // never refreshed
 		return nil
 	}
-	sum, err := entries[float32](state[0], 2*t.leaves*t.width())
+	sum, err := entries[float32](state[0], (t.leaves+t.used)*t.width())
 	t.sum = sum
 	return err
 }

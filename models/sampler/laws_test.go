@@ -125,9 +125,9 @@ func TestGolden(t *testing.T) {
 				DNSTop1(got, in.M)
 				want = c.Expect.ByRank
 			case "sampler:midx_uniform":
-				m := &midx{c: len(in.Code0), d: len(in.H), k: c.Params.K, lo2: len(in.H) / 2}
+				m := &midx{c: len(in.Code0), d: len(in.H), k: c.Params.K, lo2: len(in.H) / 2, a: in.Code0, b: in.Code1}
 				m.c1, m.c2 = slices.Concat(in.C0...), slices.Concat(in.C1...)
-				m.index(in.Code0, in.Code1)
+				m.index()
 				floats, _ := m.Scratch(1)
 				st := &RowState{H: in.H, Floats: make([]float64, floats)}
 				require.NoError(t, m.At(st))
@@ -325,7 +325,7 @@ func TestRFFLaw(t *testing.T) {
 		for _, n := range []string{"16", "4096"} {
 			s := make1(t, "rff:nu=2,map="+form+",features="+n, Config{C: c, D: d, Seed: 9})
 			tree := s.proposal.(*kernelTree)
-			tree.leaf, tree.leaves = 8, 256 // small leaves, so that features and not leaves decide
+			tree.leaf, tree.used, tree.leaves = 8, 250, 256 // small leaves, so that features and not leaves decide
 			_, err := s.Refresh(0, W)
 			require.NoError(t, err)
 			var worst float64
@@ -406,9 +406,10 @@ func TestKMeans(t *testing.T) {
 	}
 	var rng Stream
 	rng.Seed(2, 0, 0)
-	centre := kmeans(x, n, d, k, 10, &rng)
+	centre := make([]float32, k*d)
+	kmeans(centre, x, n, d, k, 10, &rng)
 	code := make([]int32, n)
-	assign(code, x, centre, n, d, k)
+	assign(code, table{x, d}, centre, d, k)
 	for i := range n {
 		require.Equal(t, code[i%k], code[i])
 	}

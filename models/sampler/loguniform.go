@@ -18,6 +18,7 @@ func init() {
 		Props:  Exact | FullSupport,
 		Growth: GrowthConstant,
 		Cost:   "O(1) a draw; rank=count keeps 8 bytes a class",
+		Bytes:  ranksBytes,
 		New: func(c Config, v registry.Values) (Proposal, error) {
 			return newLogUniform(c, v)
 		},
@@ -39,6 +40,14 @@ type logUniform struct {
 
 	// id[r] is the class of rank r, rank its inverse; nil where rank is id.
 	id, rank []int32
+}
+
+// ranksBytes is the size of a log-uniform's ranks.
+func ranksBytes(c Config, v registry.Values) Size {
+	if v.String("rank") == "id" {
+		return Size{}
+	}
+	return Size{Kept: 8 * int64(c.C)}
 }
 
 func newLogUniform(c Config, v registry.Values) (*logUniform, error) {

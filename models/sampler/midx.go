@@ -23,14 +23,9 @@ func init() {
 		Props:  Exact | Adaptive | FullSupport | Refreshes,
 		Growth: GrowthLog,
 		Cost:   "O(K d + min(K², C)) a row, O(log K + log cell) a draw; a refresh is O(K d C); 20 bytes a class",
+		Bytes:  midxBytes,
 		New: func(c Config, v registry.Values) (Proposal, error) {
-			m := &midx{
-				every: every(v.Int("refresh")), c: c.C, d: c.D, seed: c.Seed,
-				k: min(v.Int("codewords"), c.C), residual: v.String("code") == "residual",
-			}
-			if !m.residual {
-				m.lo2 = m.width1()
-			}
+			m := newMidx(c, v)
 			if v.String("cell") == "popularity" {
 				if err := needCounts(c); err != nil {
 					return nil, err
@@ -67,6 +62,18 @@ type midx struct {
 	cell  []int32   // codes of each cell: a·K + b, rising
 }
 
+// newMidx returns the sampler before its first refresh, with cells of equal weights.
+func newMidx(c Config, v registry.Values) *midx {
+	m := &midx{
+		every: every(v.Int("refresh")), c: c.C, d: c.D, seed: c.Seed,
+		k: min(v.Int("codewords"), c.C), residual: v.String("code") == "residual",
+	}
+	if !m.residual {
+		m.lo2 = m.width1()
+	}
+	return m
+}
+
 // kmeansRows bounds the rows that train a codebook, per codeword; the rest of
 // the classes are only assigned. 256 is what Faiss takes (ClusteringParameters,
 // max_points_per_centroid).
@@ -80,31 +87,56 @@ const iterations = 10
 func (m *midx) Refresh(W []float32) error {
 	var rng Stream
 	rng.Seed(m.seed, 0, 0)
-	n, d1 := m.c, m.width1()
-	x1, x2 := W, W
-	if !m.residual { // columns of W in two halves
-		x1, x2 = make([]float32, n*d1), make([]float32, n*(m.d-d1))
-		for i := range n {
-			row := W[i*m.d : (i+1)*m.d]
-			copy(x1[i*d1:(i+1)*d1], row[:d1])
-			copy(x2[i*(m.d-d1):(i+1)*(m.d-d1)], row[d1:])
-		}
+	d1 := m.width1()
+	if m.a == nil {
+		m.c1, m.c2 = make([]float32, m.k*d1), make([]float32, m.k*(m.d-m.lo2))
+		m.a, m.b = make([]int32, m.c), make([]int32, m.c)
 	}
-	a, b := make([]int32, n), make([]int32, n)
-	m.c1 = m.codebook(a, x1, n, d1, &rng)
-	if m.residual {
-		x2 = make([]float32, len(W))
-		for i := range n {
-			c := m.c1[int(a[i])*m.d:]
-			for j := range m.d {
-				x2[i*m.d+j] = W[i*m.d+j] - c[j]
-			}
-		}
+	var x1, x2 vectors = table{W, m.d}, residuals{W, m.c1, m.a, m.d}
+	if !m.residual {
+		x1, x2 = columns{W, m.d, 0, d1}, columns{W, m.d, d1, m.d}
 	}
-	m.c2 = m.codebook(b, x2, n, len(x2)/n, &rng)
-	m.index(a, b)
+	m.codebook(m.c1, m.a, x1, &rng)
+	m.codebook(m.c2, m.b, x2, &rng)
+	m.index()
 	return nil
 }
+
+// midxBytes is the size of a midx: its tables, and the two codebooks' making.
+func midxBytes(c Config, v registry.Values) Size {
+	m := newMidx(c, v)
+	n, k, cells := int64(c.C), int64(m.k), int64(min(m.k*m.k, c.C))
+	s := Size{Kept: 20*n + 8*cells + 4, Peak: 8 * k * k}
+	rows := m.trainRows()
+	for _, d := range [2]int{m.width1(), c.D - m.lo2} {
+		s.Kept += 4 * k * int64(d)
+		s.Peak += 4*int64(rows+1)*int64(d) + kmeansBytes(rows, d, m.k, iterations) + assignBytes(c.C, d, m.k)
+	}
+	return s
+}
+
+// residuals are x − c_{code} of each row.
+type residuals struct {
+	x, centre []float32
+	code      []int32
+	d         int
+}
+
+func (r residuals) row(i int, room []float32) []float32 {
+	x, c := r.x[i*r.d:(i+1)*r.d], r.centre[int(r.code[i])*r.d:]
+	for j, v := range x {
+		room[j] = v - c[j]
+	}
+	return room[:r.d]
+}
+
+// columns are the columns lo to hi of rows of width d.
+type columns struct {
+	x         []float32
+	d, lo, hi int
+}
+
+func (c columns) row(i int, _ []float32) []float32 { return c.x[i*c.d+c.lo : i*c.d+c.hi] }
 
 // width1 returns the width of the first codebook: d, or the half of product codes.
 func (m *midx) width1() int {
@@ -134,57 +166,59 @@ func (m *midx) SetState(state []graph.Array) error {
 	if m.c2, err = entries[float32](state[1], m.k*d2); err != nil {
 		return err
 	}
-	a, err := entries[int32](state[2], m.c)
-	if err != nil {
+	if m.a, err = entries[int32](state[2], m.c); err != nil {
 		return err
 	}
-	b, err := entries[int32](state[3], m.c)
-	if err != nil {
+	if m.b, err = entries[int32](state[3], m.c); err != nil {
 		return err
 	}
-	for i := range a {
-		if a[i] < 0 || int(a[i]) >= m.k || b[i] < 0 || int(b[i]) >= m.k {
-			return fmt.Errorf("class %d has codes %d and %d, outside [0, %d)", i, a[i], b[i], m.k)
+	for i, a := range m.a {
+		if b := m.b[i]; a < 0 || int(a) >= m.k || b < 0 || int(b) >= m.k {
+			return fmt.Errorf("class %d has codes %d and %d, outside [0, %d)", i, a, b, m.k)
 		}
 	}
-	m.index(a, b)
+	m.index()
 	return nil
 }
 
-// codebook fits K codewords to x [n,d] and stores each row's code.
-func (m *midx) codebook(code []int32, x []float32, n, d int, rng *Stream) []float32 {
-	train, rows := x, n
-	if most := kmeansRows * m.k; n > most { // every (n/most)-th row
-		train, rows = make([]float32, most*d), most
-		for j := range most {
-			i := int(int64(j) * int64(n) / int64(most))
-			copy(train[j*d:(j+1)*d], x[i*d:])
-		}
+// trainRows is how many rows a codebook is fitted to.
+func (m *midx) trainRows() int { return min(m.c, kmeansRows*m.k) }
+
+// codebook fits the K codewords centre to rows of x and stores each row's code.
+func (m *midx) codebook(centre []float32, code []int32, x vectors, rng *Stream) {
+	d, most := len(centre)/m.k, m.trainRows()
+	train, room := make([]float32, most*d), make([]float32, d)
+	for j := range most { // every (C/most)-th row
+		i := int(int64(j) * int64(m.c) / int64(most))
+		copy(train[j*d:(j+1)*d], x.row(i, room))
 	}
-	centre := kmeans(train, rows, d, m.k, iterations, rng)
-	assign(code, x, centre, n, d, m.k)
-	return centre
+	kmeans(centre, train, most, d, m.k, iterations, rng)
+	assign(code, x, centre, d, m.k)
 }
 
 // index sorts the classes into cells by their codes.
-func (m *midx) index(a, b []int32) {
-	m.a, m.b = a, b
-	size := make([]int32, m.k*m.k+1)
-	for i := range a {
-		size[int(a[i])*m.k+int(b[i])+1]++
+func (m *midx) index() {
+	if m.ids == nil {
+		cells := min(m.k*m.k, m.c)
+		m.ids, m.cum = make([]int32, m.c), make([]float64, m.c)
+		m.cell, m.start = make([]int32, 0, cells), make([]int32, 0, cells+1)
 	}
-	m.cell, m.start = nil, []int32{0}
+	cellOf := func(i int) int { return int(m.a[i])*m.k + int(m.b[i]) }
+	size := make([]int32, m.k*m.k)
+	for i := range m.c {
+		size[cellOf(i)]++
+	}
+	m.cell, m.start = m.cell[:0], append(m.start[:0], 0)
 	at := make([]int32, m.k*m.k)
 	for j := range at {
 		at[j] = m.start[len(m.start)-1]
-		if size[j+1] > 0 {
+		if size[j] > 0 {
 			m.cell = append(m.cell, int32(j))
-			m.start = append(m.start, at[j]+size[j+1])
+			m.start = append(m.start, at[j]+size[j])
 		}
 	}
-	m.ids, m.cum = make([]int32, len(a)), make([]float64, len(a))
-	for i := range a {
-		j := int(a[i])*m.k + int(b[i])
+	for i := range m.c {
+		j := cellOf(i)
 		m.ids[at[j]] = int32(i)
 		at[j]++
 	}

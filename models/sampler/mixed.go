@@ -17,6 +17,7 @@ func init() {
 		Props:  FullSupport | InBatch | Observes,
 		Growth: GrowthConstant,
 		Cost:   "O(1) a draw; freq=stream keeps 28 bytes a class",
+		Bytes:  frequencyBytes,
 		New: func(c Config, v registry.Values) (Proposal, error) {
 			f, err := newFrequency(c, v)
 			return &mixed{f, v.Num("share")}, err

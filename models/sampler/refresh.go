@@ -21,14 +21,19 @@ type every int
 
 func (e every) Every() int { return int(e) }
 
+// goroutines is how many share n things in parts of fixed size.
+func goroutines(n, size int) int { return min(runtime.GOMAXPROCS(0), (n+size-1)/size) }
+
 // parts runs fn(lo, hi) over [0, n) in parts of fixed size, on as many
 // goroutines as there are processors. The parts do not depend on that number, so
-// neither does a result that fn stores by index or by part.
-func parts(n, size int, fn func(lo, hi int)) {
+// neither does a result that fn stores by index or by part. begin is called in each
+// goroutine and returns its fn, which then has scratch of its own.
+func parts(n, size int, begin func() (fn func(lo, hi int))) {
 	var next atomic.Int64
 	var wg sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), (n+size-1)/size) {
+	for range goroutines(n, size) {
 		wg.Go(func() {
+			fn := begin()
 			for {
 				lo := int(next.Add(int64(size))) - size
 				if lo >= n {

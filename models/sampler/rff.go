@@ -20,9 +20,13 @@ func init() {
 		},
 		Props:  Exact | Adaptive | FullSupport | Refreshes,
 		Growth: GrowthLog,
-		Cost:   "O(D d) a row, O(D log C) a draw and a positive; a refresh is O(D d C); as much memory as W",
+		Cost:   "O(D d) a row, O(D log C) a draw and a positive; a refresh is O(D d C); about as much memory as W",
+		Bytes: func(c Config, v registry.Values) Size {
+			f := newRFF(c, v)
+			return Size{Kept: 4 * int64(f.n) * int64(f.d)}.Plus(treeBytes(c, f.width()))
+		},
 		New: func(c Config, v registry.Values) (Proposal, error) {
-			f := &rff{d: c.D, n: v.Int("features"), nu: v.Num("nu"), positive: v.String("map") == "positive"}
+			f := newRFF(c, v)
 			// One ω for all classes and rows: a shared feature map is what makes sums
 			// over classes possible.
 			rng := rand.New(rand.NewPCG(mix(c.Seed), 0))
@@ -48,6 +52,11 @@ type rff struct {
 	nu       float64
 	positive bool
 	omega    []float32 // [n,d]
+}
+
+// newRFF returns the features that v asks for, without their ω.
+func newRFF(c Config, v registry.Values) *rff {
+	return &rff{d: c.D, n: v.Int("features"), nu: v.Num("nu"), positive: v.String("map") == "positive"}
 }
 
 func (f *rff) width() int {

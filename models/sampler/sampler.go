@@ -89,8 +89,8 @@ type Observer interface {
 type Refresher interface {
 	Stateful
 
-	// Refresh rebuilds the summary from W [C,d]. After an error the old summary,
-	// if any, stands.
+	// Refresh rebuilds the summary from W [C,d], in the memory of the old one where it
+	// can. After an error there is no summary.
 	Refresh(W []float32) error
 
 	// Every is the number of steps between two refreshes, ≥ 1.
@@ -210,19 +210,10 @@ func (d *Draws) Drop(dst []bool, b *Batch, r int, hits bool) int {
 // sampler needs it, the others take either. An in-batch sampler that draws nothing else
 // refuses batches of one row, which would keep no draw at all.
 func (s *Sampler) NewDraws(b, k int, shared bool) (*Draws, error) {
-	props := s.Choice.Spec.Props
-	switch {
-	case b < 1 || k < 1:
-		return nil, s.errorf("%d draws for %d rows: both must be at least 1", k, b)
-	case shared && props.Has(Adaptive):
-		return nil, s.errorf("draws depend on the row and cannot be shared by the batch")
-	case !shared && props.Has(InBatch):
-		return nil, s.errorf("draws are the batch's own positives and must be shared by the batch")
-	case props.Has(InBatch) && !props.Has(FullSupport) && b < 2:
-		return nil, s.errorf("draws are the positives of the batch's other rows, and batches of one row have none: take larger ones, or mixed")
-	case props.Has(Distinct) && k > s.Config.C:
-		return nil, s.errorf("%d distinct draws from C=%d classes", k, s.Config.C)
+	if err := s.checkDraws(b, k, shared); err != nil {
+		return nil, err
 	}
+	props := s.Choice.Spec.Props
 	rows := b
 	if shared {
 		rows = 1
@@ -244,6 +235,24 @@ func (s *Sampler) NewDraws(b, k int, shared bool) (*Draws, error) {
 		w.logQ = make([]float64, k)
 	}
 	return d, nil
+}
+
+// checkDraws returns an error unless NewDraws takes what it is asked for.
+func (s *Sampler) checkDraws(b, k int, shared bool) error {
+	props := s.Choice.Spec.Props
+	switch {
+	case b < 1 || k < 1:
+		return s.errorf("%d draws for %d rows: both must be at least 1", k, b)
+	case shared && props.Has(Adaptive):
+		return s.errorf("draws depend on the row and cannot be shared by the batch")
+	case !shared && props.Has(InBatch):
+		return s.errorf("draws are the batch's own positives and must be shared by the batch")
+	case props.Has(InBatch) && !props.Has(FullSupport) && b < 2:
+		return s.errorf("draws are the positives of the batch's other rows, and batches of one row have none: take larger ones, or mixed")
+	case props.Has(Distinct) && k > s.Config.C:
+		return s.errorf("%d distinct draws from C=%d classes", k, s.Config.C)
+	}
+	return nil
 }
 
 // rowsPerChunk is how many rows a goroutine takes at a time. The results do not
@@ -407,6 +416,7 @@ func (s *Sampler) Refresh(step uint64, W []float32) (bool, error) {
 	if err := finite(W); err != nil {
 		return false, s.errorf("class table: %w", err)
 	}
+	s.built = false
 	if err := s.refresher.Refresh(W); err != nil {
 		return false, s.errorf("%w", err)
 	}

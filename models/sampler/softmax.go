@@ -18,6 +18,7 @@ func init() {
 		Props:  Exact | Adaptive | FullSupport,
 		Growth: GrowthLinear,
 		Cost:   "O(C d) a row, O(log C) a draw",
+		Bytes:  nothing, // beside the scratch of rows
 		New: func(c Config, v registry.Values) (Proposal, error) {
 			return softmax{c.C, v.Num("tau")}, nil
 		},

@@ -91,6 +91,9 @@ type Spec struct {
 	Growth Growth // of the draws of a step with C
 	Cost   string // arithmetic and memory, e.g. "O(1) a draw; O(C) to build"
 
+	// Bytes returns what the distribution of the problem c holds, without making it.
+	Bytes func(c Config, v registry.Values) Size
+
 	// New builds the distribution for the problem c, which is valid. An error
 	// says what of c or v does not fit, e.g. that counts are needed.
 	New func(c Config, v registry.Values) (Proposal, error)
@@ -152,8 +155,8 @@ func (s *Spec) fault() error {
 	switch {
 	case s.Doc == "" || s.Source == "" || s.Cost == "":
 		return errors.New("lacks one of Doc, Source and Cost")
-	case s.New == nil || s.Growth == 0:
-		return errors.New("lacks one of New and Growth")
+	case s.New == nil || s.Bytes == nil || s.Growth == 0:
+		return errors.New("lacks one of New, Bytes and Growth")
 	case s.Props.Has(Adaptive | InBatch):
 		return errors.New("is both adaptive and in-batch: one draws per row, the other for the batch")
 	}

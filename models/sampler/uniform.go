@@ -14,6 +14,7 @@ func init() {
 		Props:  Exact | FullSupport,
 		Growth: GrowthConstant,
 		Cost:   "O(1) a draw, no memory",
+		Bytes:  nothing,
 		New: func(c Config, _ registry.Values) (Proposal, error) {
 			return uniform{c.C}, nil
 		},

@@ -16,6 +16,7 @@ func init() {
 		Props:  FullSupport | Distinct,
 		Growth: GrowthConstant,
 		Cost:   "O(1) a draw while k ≪ C, O(C log² C) for all C",
+		Bytes:  ranksBytes,
 		New: func(c Config, v registry.Values) (Proposal, error) {
 			l, err := newLogUniform(c, v)
 			return unique{l}, err
