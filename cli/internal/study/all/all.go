@@ -17,6 +17,7 @@ import (
 	"github.com/fenchel-ml/fenchel/cli/internal/study/complexity"
 	"github.com/fenchel-ml/fenchel/cli/internal/study/consistency"
 	"github.com/fenchel-ml/fenchel/cli/internal/study/convergence"
+	"github.com/fenchel-ml/fenchel/cli/internal/study/settings"
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/train"
 )
@@ -46,12 +47,8 @@ func traced() []string { return []string{"softmax", "entmax", "sparsemax", "rg2"
 
 // WithDefaults returns c with the defaults written out.
 func (c Config) WithDefaults() Config {
-	if len(c.Losses) == 0 {
-		c.Losses = DefaultLosses()
-	}
-	if len(c.Seeds) == 0 {
-		c.Seeds = []uint64{0, 1}
-	}
+	c.Losses = settings.Or(c.Losses, DefaultLosses()...)
+	c.Seeds = settings.Or(c.Seeds, 0, 1)
 	c.Budget = cmp.Or(c.Budget, 5*time.Minute)
 	return c
 }
@@ -59,11 +56,12 @@ func (c Config) WithDefaults() Config {
 // Validate reports all faults that show without the data.
 func (c Config) Validate() error {
 	c = c.WithDefaults()
-	var faults []error
+	var faults settings.Faults
 	if c.Budget < 10*time.Second {
-		faults = append(faults, fmt.Errorf("budget = %v is below 10s", c.Budget))
+		faults.Addf("budget: %v is below 10s", c.Budget)
 	}
-	return errors.Join(append(faults, c.comparison(1).Validate())...)
+	faults.Add(c.comparison(1).Validate())
+	return faults.Err()
 }
 
 func (c Config) comparison(seconds float64) compare.Config {

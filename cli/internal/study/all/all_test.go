@@ -73,6 +73,6 @@ func TestOverview(t *testing.T) {
 
 func TestValidate(t *testing.T) {
 	err := Config{Budget: time.Second, Losses: []string{"nope"}, Dir: "x"}.Validate()
-	require.ErrorContains(t, err, "budget = 1s")
+	require.ErrorContains(t, err, "budget: 1s")
 	require.ErrorContains(t, err, "nope")
 }

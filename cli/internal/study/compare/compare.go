@@ -16,11 +16,12 @@
 package compare
 
 import (
+	"cmp"
 	"errors"
-	"fmt"
 	"math"
 	"slices"
 
+	"github.com/fenchel-ml/fenchel/cli/internal/study/settings"
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/train"
 )
@@ -82,22 +83,13 @@ func (b Budget) limited() bool { return b.Steps > 0 || b.Seconds > 0 }
 // WithDefaults returns c with the defaults written out; the base stays as it is,
 // because its defaults depend on the loss.
 func (c Config) WithDefaults() Config {
-	if len(c.Models) == 0 {
-		c.Models = []string{c.Base.Model.Name}
-	}
-	c.Models = slices.Clone(c.Models)
+	c.Models = slices.Clone(settings.Or(c.Models, c.Base.Model.Name))
 	for i, model := range c.Models {
 		c.Models[i] = train.Config{Model: train.ModelConfig{Name: model}}.WithDefaults().Model.Name
 	}
-	if len(c.Seeds) == 0 {
-		c.Seeds = []uint64{0, 1, 2}
-	}
-	if c.Parallel == 0 {
-		c.Parallel = 1
-	}
-	if c.Resamples == 0 {
-		c.Resamples = 2000
-	}
+	c.Seeds = settings.Or(c.Seeds, 0, 1, 2)
+	c.Parallel = cmp.Or(c.Parallel, 1)
+	c.Resamples = cmp.Or(c.Resamples, 2000)
 	return c
 }
 
@@ -112,8 +104,8 @@ const (
 
 // Validate reports all faults that show without the data.
 func (c Config) Validate() error {
-	var faults []error
-	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	var faults settings.Faults
+	fault := faults.Addf
 	if c.Base.Loss != "" || c.Base.Candidates != "" || c.Base.Train.Seed != 0 {
 		fault("base: loss, candidates and train.seed are what a comparison varies; leave them out")
 	}
@@ -126,7 +118,7 @@ func (c Config) Validate() error {
 	c = c.WithDefaults()
 	variants, err := c.variants()
 	if err != nil {
-		faults = append(faults, err)
+		faults.Add(err)
 	} else if len(variants) == 0 {
 		fault("losses: none; name losses, or one of exact, sampled, all")
 	}
@@ -139,12 +131,8 @@ func (c Config) Validate() error {
 	if sorted := slices.Sorted(slices.Values(c.Seeds)); len(slices.Compact(sorted)) != len(c.Seeds) {
 		fault("seeds: one is given twice")
 	}
-	if c.Parallel < 1 || c.Parallel > MaxParallel {
-		fault("parallel: %d is outside [1, %d]", c.Parallel, MaxParallel)
-	}
-	if c.Resamples < MinResamples || c.Resamples > MaxResamples {
-		fault("resamples: %d is outside [%d, %d]", c.Resamples, MinResamples, MaxResamples)
-	}
+	faults.Within("parallel", 1, MaxParallel, c.Parallel)
+	faults.Within("resamples", MinResamples, MaxResamples, c.Resamples)
 	if c.Budget.Steps > MaxSteps {
 		fault("budget: %d steps are above %d", c.Budget.Steps, MaxSteps)
 	}
@@ -162,12 +150,11 @@ func (c Config) Validate() error {
 			fault("tune: %s is given twice", a.Name)
 		}
 	}
-	if len(faults) > 0 {
-		return errors.Join(faults...)
+	if faults.Any() {
+		return faults.Err()
 	}
-	if _, err := c.baselines(variants); err != nil {
-		faults = append(faults, err)
-	}
+	_, err = c.baselines(variants)
+	faults.Add(err)
 	seen := map[string]bool{} // one fault may show in every variant
 	for _, v := range variants {
 		for _, point := range c.grid(v) {
@@ -184,7 +171,7 @@ func (c Config) Validate() error {
 			}
 		}
 	}
-	return errors.Join(faults...)
+	return faults.Err()
 }
 
 // split returns the name of the split that is reported and its interactions:

@@ -10,11 +10,11 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/fenchel-ml/fenchel/cli/internal/report"
+	"github.com/fenchel-ml/fenchel/cli/internal/study/statistics"
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/internal/fs"
 	"github.com/fenchel-ml/fenchel/train"
@@ -248,7 +248,7 @@ func (r *runner) fill(o *Outcome, res *train.Result) {
 		o.Curve = append(o.Curve, p)
 	}
 	o.Epochs, o.Steps = float64(len(res.History)), len(res.History)*r.perEpoch
-	o.SecondsPerEpoch = report.Number(median(epochs))
+	o.SecondsPerEpoch = report.Number(statistics.Median(epochs))
 	if res.Interrupted { // by the budget, maybe within an epoch
 		o.Steps = r.steps
 		o.Epochs = float64(r.steps) / float64(max(1, r.perEpoch))
@@ -305,13 +305,4 @@ func (r *runner) measure(ctx context.Context, o *Outcome, res *train.Result, set
 func notFinite(o *Outcome, err error) error {
 	o.Failed = err.Error()
 	return nil
-}
-
-func median(x []float64) float64 {
-	if len(x) == 0 {
-		return math.NaN()
-	}
-	x = slices.Sorted(slices.Values(x))
-	n := len(x)
-	return (x[(n-1)/2] + x[n/2]) / 2
 }

@@ -8,7 +8,10 @@ import (
 	"slices"
 	"sync"
 
+	"gonum.org/v1/gonum/stat"
+
 	"github.com/fenchel-ml/fenchel/cli/internal/report"
+	"github.com/fenchel-ml/fenchel/cli/internal/study/statistics"
 )
 
 // A Stat is a mean over runs and the standard deviation of one (divisor n − 1):
@@ -19,24 +22,10 @@ type Stat struct {
 	N    int           `json:"n"`
 }
 
-// stat returns the Stat of values; any that is NaN makes both NaN.
-func stat(values []float64) Stat {
-	n := float64(len(values))
-	mean, squares := 0.0, 0.0
-	for _, v := range values {
-		mean += v / n
-	}
-	for _, v := range values {
-		squares += (v - mean) * (v - mean)
-	}
-	s := Stat{Mean: report.Number(mean), SD: report.Number(math.NaN()), N: len(values)}
-	if len(values) == 0 {
-		s.Mean = s.SD
-	}
-	if len(values) > 1 {
-		s.SD = report.Number(math.Sqrt(squares / (n - 1)))
-	}
-	return s
+// statOf returns the Stat of values; any that is NaN makes both NaN.
+func statOf(values []float64) Stat {
+	mean, sd := stat.MeanStdDev(values, nil)
+	return Stat{Mean: report.Number(mean), SD: report.Number(sd), N: len(values)}
 }
 
 // An Interval is a difference with its bootstrap interval over users.
@@ -81,7 +70,7 @@ func (r *Row) fill(outs []*Outcome, res *Result) {
 		for _, o := range whole {
 			x = append(x, value(o))
 		}
-		return stat(x)
+		return statOf(x)
 	}
 	r.SecondsPerEpoch = over(func(o *Outcome) float64 { return float64(o.SecondsPerEpoch) })
 	r.Seconds = over(func(o *Outcome) float64 { return o.Seconds })
@@ -166,7 +155,7 @@ func (r *Row) course() []stage {
 		for _, points := range runs {
 			epochs, seconds, values = append(epochs, points[i].Epoch), append(seconds, points[i].Seconds), append(values, points[i].Valid[0].Value)
 		}
-		stages[i] = stage{float64(stat(epochs).Mean), float64(stat(seconds).Mean), stat(values)}
+		stages[i] = stage{float64(statOf(epochs).Mean), float64(statOf(seconds).Mean), statOf(values)}
 	}
 	return stages
 }
@@ -250,8 +239,8 @@ func (r *Result) bootstrap(resamples int, seed uint64) {
 		split := r.Reported
 		return Interval{
 			Difference: r.Rows[a].reported(split)[m].Mean - r.Rows[b].reported(split)[m].Mean,
-			Low:        report.Number(quantile(difference, 0.025)),
-			High:       report.Number(quantile(difference, 0.975)),
+			Low:        report.Number(statistics.Quantile(difference, 0.025)),
+			High:       report.Number(statistics.Quantile(difference, 0.975)),
 		}
 	}
 	for x, a := range rows {
@@ -265,16 +254,6 @@ func (r *Result) bootstrap(resamples int, seed uint64) {
 			r.Pairs = append(r.Pairs, Pair{a, b, between(a, b, 0)})
 		}
 	}
-}
-
-// quantile interpolates between the entries of a sorted list.
-func quantile(x []float64, q float64) float64 {
-	at := q * float64(len(x)-1)
-	i := int(at)
-	if i+1 == len(x) {
-		return x[i]
-	}
-	return x[i] + (at-float64(i))*(x[i+1]-x[i])
 }
 
 // sort puts the rows in order and renames the indices with them.

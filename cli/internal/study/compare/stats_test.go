@@ -30,7 +30,7 @@ func TestBootstrap(t *testing.T) {
 	}
 	r := &Result{Reported: "test", Metrics: []string{"recall@20"}, Tested: n}
 	for _, x := range [][]float64{base, noisy, shifted} {
-		r.Rows = append(r.Rows, Row{Done: 1, perUser: [][]float64{x}, Test: []Stat{stat([]float64{mean(x)})}})
+		r.Rows = append(r.Rows, Row{Done: 1, perUser: [][]float64{x}, Test: []Stat{statOf([]float64{mean(x)})}})
 	}
 	r.bootstrap(4000, 7)
 	d := r.Rows[1].Against[0]

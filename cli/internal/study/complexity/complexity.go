@@ -6,7 +6,6 @@ package complexity
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -16,6 +15,8 @@ import (
 	"time"
 
 	"github.com/fenchel-ml/fenchel/cli/internal/report"
+	"github.com/fenchel-ml/fenchel/cli/internal/study/settings"
+	"github.com/fenchel-ml/fenchel/cli/internal/study/statistics"
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/internal/kernel"
 	"github.com/fenchel-ml/fenchel/internal/registry"
@@ -56,18 +57,11 @@ func DefaultLosses() []string {
 
 // WithDefaults returns c with the defaults written out.
 func (c Config) WithDefaults() Config {
-	fill := func(p *[]int, v ...int) {
-		if len(*p) == 0 {
-			*p = v
-		}
-	}
-	if len(c.Losses) == 0 {
-		c.Losses = DefaultLosses()
-	}
-	fill(&c.Classes, 2000, 4000, 8000, 16000, 32000)
-	fill(&c.Dims, 16, 32, 64, 128, 256)
-	fill(&c.Batches, 32, 64, 128, 256, 512)
-	fill(&c.Draws, 64, 128, 256, 512, 1024)
+	c.Losses = settings.Or(c.Losses, DefaultLosses()...)
+	c.Classes = settings.Or(c.Classes, 2000, 4000, 8000, 16000, 32000)
+	c.Dims = settings.Or(c.Dims, 16, 32, 64, 128, 256)
+	c.Batches = settings.Or(c.Batches, 32, 64, 128, 256, 512)
+	c.Draws = settings.Or(c.Draws, 64, 128, 256, 512, 1024)
 	c.Steps = cmp.Or(c.Steps, 5)
 	return c
 }
@@ -86,33 +80,17 @@ const (
 // Validate reports all faults.
 func (c Config) Validate() error {
 	c = c.WithDefaults()
-	var faults []error
-	for _, text := range c.Losses {
-		if err := (train.Config{Loss: text}).Validate(); err != nil {
-			faults = append(faults, err)
-		}
-	}
-	for _, s := range []struct {
-		name  string
-		sizes []int
-		most  int
-	}{{"classes", c.Classes, MaxClasses}, {"dims", c.Dims, MaxDim}, {"batches", c.Batches, MaxBatch}, {"draws", c.Draws, MaxDraws}} {
-		for _, n := range s.sizes {
-			if n < MinSize || n > s.most {
-				faults = append(faults, fmt.Errorf("%s = %d is outside [%d, %d]", s.name, n, MinSize, s.most))
-			}
-		}
-	}
-	switch {
-	case c.Steps < 1:
-		faults = append(faults, fmt.Errorf("steps = %d is below 1", c.Steps))
-	case c.Steps > MaxSteps:
-		faults = append(faults, fmt.Errorf("steps = %d is above %d", c.Steps, MaxSteps))
-	}
+	var faults settings.Faults
+	faults.Texts(c.Losses, func(text string) error { return train.Config{Loss: text}.Validate() })
+	faults.Within("classes", MinSize, MaxClasses, c.Classes...)
+	faults.Within("dims", MinSize, MaxDim, c.Dims...)
+	faults.Within("batches", MinSize, MaxBatch, c.Batches...)
+	faults.Within("draws", MinSize, MaxDraws, c.Draws...)
+	faults.Within("steps", 1, MaxSteps, c.Steps)
 	if c.Budget < 0 {
-		faults = append(faults, fmt.Errorf("budget = %v is below 0", c.Budget))
+		faults.Addf("budget: %v is below 0", c.Budget)
 	}
-	return errors.Join(faults...)
+	return faults.Err()
 }
 
 // centre returns the point through which all sweeps go.
@@ -246,9 +224,9 @@ func (c Config) measure(ctx context.Context, text string, until time.Time) (Resu
 			continue
 		}
 		e := Exponent{Of: s.of, Points: len(x)}
-		slope, stderr := report.FitLine(x, y)
-		declared, _ := report.FitLine(x, z)
-		memory, _ := report.FitLine(x, m)
+		slope, stderr := statistics.Slope(x, y)
+		declared, _ := statistics.Slope(x, z)
+		memory, _ := statistics.Slope(x, m)
 		e.Measured, e.Error, e.Declared, e.Memory = report.Number(slope), report.Number(stderr), report.Number(declared), report.Number(memory)
 		res.Exponents = append(res.Exponents, e)
 	}

@@ -99,7 +99,7 @@ func TestBudgetAndCancel(t *testing.T) {
 
 func TestValidate(t *testing.T) {
 	err := Config{Losses: []string{"nope"}, Classes: []int{1}, Steps: -1, Budget: -1}.Validate()
-	for _, part := range []string{`"nope"`, "classes = 1", "steps = -1", "budget"} {
+	for _, part := range []string{`"nope"`, "classes: 1", "steps: -1", "budget"} {
 		require.ErrorContains(t, err, part)
 	}
 }

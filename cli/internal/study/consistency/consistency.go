@@ -12,7 +12,6 @@ package consistency
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -23,6 +22,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/fenchel-ml/fenchel/cli/internal/study/conditionalrisk"
+	"github.com/fenchel-ml/fenchel/cli/internal/study/settings"
 	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/losses"
 )
@@ -74,24 +74,12 @@ const (
 // Validate reports all faults.
 func (c Config) Validate() error {
 	c = c.WithDefaults()
-	var faults []error
-	for _, text := range c.Losses {
-		if _, err := losses.Parse(text); err != nil {
-			faults = append(faults, err)
-		}
-	}
-	for _, text := range c.Recipes {
-		if _, err := testedLosses(text); err != nil {
-			faults = append(faults, err)
-		}
-	}
-	if c.Classes < MinClasses || c.Classes > MaxClasses {
-		faults = append(faults, fmt.Errorf("classes = %d is outside [%d, %d]", c.Classes, MinClasses, MaxClasses))
-	}
-	if c.Draws < 1 || c.Draws > MaxDraws {
-		faults = append(faults, fmt.Errorf("draws = %d is outside [1, %d]", c.Draws, MaxDraws))
-	}
-	return errors.Join(faults...)
+	var faults settings.Faults
+	faults.Texts(c.Losses, func(text string) error { _, err := losses.Parse(text); return err })
+	faults.Texts(c.Recipes, func(text string) error { _, err := testedLosses(text); return err })
+	faults.Within("classes", MinClasses, MaxClasses, c.Classes)
+	faults.Within("draws", 1, MaxDraws, c.Draws)
+	return faults.Err()
 }
 
 // An Outcome relates what was observed to what is declared.

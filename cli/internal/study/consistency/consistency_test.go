@@ -172,8 +172,8 @@ func TestDistributions(t *testing.T) {
 func TestValidate(t *testing.T) {
 	err := Config{Losses: []string{"sotfmax"}, Classes: 2, Draws: -1}.Validate()
 	require.ErrorContains(t, err, `"sotfmax"`)
-	require.ErrorContains(t, err, "classes = 2")
-	require.ErrorContains(t, err, "draws = -1")
+	require.ErrorContains(t, err, "classes: 2")
+	require.ErrorContains(t, err, "draws: -1")
 	_, err = Run(t.Context(), Config{Classes: 2})
 	require.Error(t, err)
 }

@@ -4,6 +4,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+
+	"github.com/fenchel-ml/fenchel/cli/internal/study/statistics"
 )
 
 // A Distribution is one conditional class distribution and the proposal distribution
@@ -47,7 +49,7 @@ func Distributions(seed uint64, k, n int) []Distribution {
 		for i := range q {
 			q[i] = 0.05 + rng.ExpFloat64() // the floor keeps corrections moderate
 		}
-		all = append(all, Distribution{"dirichlet", t, normalise(q)})
+		all = append(all, Distribution{"dirichlet", t, statistics.Normalise(q)})
 	}
 	zipf := func(p []float64) {
 		a := 0.5 + rng.Float64()
@@ -58,7 +60,7 @@ func Distributions(seed uint64, k, n int) []Distribution {
 	for range n {
 		q := make([]float64, k)
 		zipf(q)
-		all = append(all, Distribution{"zipf", apart(rng, k, zipf), normalise(q)})
+		all = append(all, Distribution{"zipf", apart(rng, k, zipf), statistics.Normalise(q)})
 	}
 	fixed := [][]float64{{0.4, 0.35, 0.25}, {0.5, 0.26, 0.24}, {0.5, 0.3, 0.2}, {0.7, 0.2, 0.1}, {0.3, 0.27, 0.23, 0.2}}
 	for i := range n {
@@ -68,14 +70,14 @@ func Distributions(seed uint64, k, n int) []Distribution {
 				for j, x := range fixed[i%len(fixed)] {
 					t[j] = x * (1 + 0.1*rng.NormFloat64())
 				}
-				ok = slices.Min(t) > 0 && decidable(normalise(t))
+				ok = slices.Min(t) > 0 && decidable(statistics.Normalise(t))
 			}
 		}
 		q := make([]float64, len(t))
 		for j, x := range t {
 			q[j] = x * x * x
 		}
-		all = append(all, Distribution{"adversarial", t, normalise(q)})
+		all = append(all, Distribution{"adversarial", t, statistics.Normalise(q)})
 	}
 	return all
 }
@@ -86,14 +88,14 @@ func apart(rng *rand.Rand, k int, draw func(p []float64)) []float64 {
 	p := make([]float64, k)
 	for range 10000 {
 		draw(p)
-		if decidable(normalise(p)) {
+		if decidable(statistics.Normalise(p)) {
 			return p
 		}
 	}
 	for i, r := range rng.Perm(k) {
 		p[i] = float64(r + 1)
 	}
-	return normalise(p)
+	return statistics.Normalise(p)
 }
 
 func decidable(p []float64) bool {
@@ -107,16 +109,4 @@ func decidable(p []float64) bool {
 		}
 	}
 	return true
-}
-
-// normalise divides p by its sum, in place.
-func normalise(p []float64) []float64 {
-	var sum float64
-	for _, x := range p {
-		sum += x
-	}
-	for i := range p {
-		p[i] /= sum
-	}
-	return p
 }

@@ -148,7 +148,7 @@ func TestSection(t *testing.T) {
 
 func TestValidate(t *testing.T) {
 	err := convergence.TabularConfig{Losses: []string{"nope"}, Classes: []int{1}, Excess: 2, Iterations: -1}.Validate()
-	for _, part := range []string{`"nope"`, "classes = 1", "excess = 2", "iterations = -1"} {
+	for _, part := range []string{`"nope"`, "classes: 1", "excess: 2", "iterations: -1"} {
 		require.ErrorContains(t, err, part)
 	}
 }

@@ -6,8 +6,6 @@ package convergence
 import (
 	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"runtime"
@@ -18,6 +16,8 @@ import (
 
 	"github.com/fenchel-ml/fenchel/cli/internal/report"
 	"github.com/fenchel-ml/fenchel/cli/internal/study/conditionalrisk"
+	"github.com/fenchel-ml/fenchel/cli/internal/study/settings"
+	"github.com/fenchel-ml/fenchel/cli/internal/study/statistics"
 	"github.com/fenchel-ml/fenchel/losses"
 )
 
@@ -44,12 +44,8 @@ func DefaultLosses() []string {
 
 // WithDefaults returns c with the defaults written out.
 func (c TabularConfig) WithDefaults() TabularConfig {
-	if len(c.Losses) == 0 {
-		c.Losses = DefaultLosses()
-	}
-	if len(c.Classes) == 0 {
-		c.Classes = []int{20, 200}
-	}
+	c.Losses = settings.Or(c.Losses, DefaultLosses()...)
+	c.Classes = settings.Or(c.Classes, 20, 200)
 	c.Excess = cmp.Or(c.Excess, 1e-8)
 	c.Iterations = cmp.Or(c.Iterations, 10000)
 	return c
@@ -66,27 +62,14 @@ const (
 // Validate reports all faults.
 func (c TabularConfig) Validate() error {
 	c = c.WithDefaults()
-	var faults []error
-	for _, text := range c.Losses {
-		if _, err := losses.Parse(text); err != nil {
-			faults = append(faults, err)
-		}
-	}
-	for _, k := range c.Classes {
-		if k < MinClasses || k > MaxClasses {
-			faults = append(faults, fmt.Errorf("classes = %d is outside [%d, %d]", k, MinClasses, MaxClasses))
-		}
-	}
+	var faults settings.Faults
+	faults.Texts(c.Losses, func(text string) error { _, err := losses.Parse(text); return err })
+	faults.Within("classes", MinClasses, MaxClasses, c.Classes...)
+	faults.Within("iterations", 1, MaxIterations, c.Iterations)
 	if !(c.Excess >= 1e-12 && c.Excess < 1) {
-		faults = append(faults, fmt.Errorf("excess = %g is outside [1e-12, 1)", c.Excess))
+		faults.Addf("excess: %g is outside [1e-12, 1)", c.Excess)
 	}
-	switch {
-	case c.Iterations < 1:
-		faults = append(faults, fmt.Errorf("iterations = %d is below 1", c.Iterations))
-	case c.Iterations > MaxIterations:
-		faults = append(faults, fmt.Errorf("iterations = %d is above %d", c.Iterations, MaxIterations))
-	}
-	return errors.Join(faults...)
+	return faults.Err()
 }
 
 // A Descent is gradient descent on one conditional risk: t is Zipf(1) over C
@@ -120,15 +103,10 @@ type Descent struct {
 // Zipf returns the distribution t_i ∝ 1/i over k classes.
 func Zipf(k int) []float64 {
 	t := make([]float64, k)
-	var sum float64
 	for i := range t {
 		t[i] = 1 / float64(i+1)
-		sum += t[i]
 	}
-	for i := range t {
-		t[i] /= sum
-	}
-	return t
+	return statistics.Normalise(t)
 }
 
 // Tabular runs a descent for every loss and table size, in this order.
@@ -347,7 +325,7 @@ func hard(b losses.Loss, th losses.Theory, beta float64) Hard {
 		}
 	}
 	if h.Zero < 0 && len(xs) > 1 {
-		slope, _ := report.FitLine(xs, ys)
+		slope, _ := statistics.Slope(xs, ys)
 		h.Slope = report.Number(slope)
 	}
 	return h
