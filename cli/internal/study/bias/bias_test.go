@@ -243,7 +243,7 @@ func TestFromTrained(t *testing.T) {
 		// Users are shuffled: each query's scores are one user's.
 		s := make([]float64, p.C)
 		for i, h := range p.H {
-			p.scores(s, h)
+			p.Scores(s, h)
 			found := false
 			for u := range users {
 				same := set.Train.Has(u, int32(p.Y[i]))

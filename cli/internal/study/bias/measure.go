@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 
+	"gonum.org/v1/gonum/floats"
+
+	"github.com/fenchel-ml/fenchel/cli/internal/study/statistics"
 	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/losses"
 )
@@ -106,12 +108,12 @@ func Measure(ctx context.Context, p *Problem, e *Estimator, o Options) (*Result,
 			return nil, err
 		}
 		y := p.Y[i]
-		p.scores(s, h)
+		p.Scores(s, h)
 		g := p.fullGradient(reference, s, y)
 		if e.Loss.Spec.Name == "nce" && e.correction == graph.CorrectLogQ && !o.Raw {
-			shift(s, e.Loss.Values.Num("log-z")-logSumExp(s))
+			floats.AddConst(e.Loss.Values.Num("log-z")-floats.LogSumExp(s), s)
 		}
-		size := dot(g, g)
+		size := floats.Dot(g, g)
 		if !(size > 0) {
 			return nil, fmt.Errorf("bias: query %d: the gradient of %s is %g: nothing to compare with", i, reference, math.Sqrt(size))
 		}
@@ -122,14 +124,14 @@ func Measure(ctx context.Context, p *Problem, e *Estimator, o Options) (*Result,
 			}
 		} else {
 			mean := p.fullGradient(e.Loss, s, y)
-			q = query{mean: mean, bias: square(mean, g)}
+			q = query{mean: mean, bias: squaredDistance(mean, g)}
 		}
 		bias, biasErr = append(bias, q.bias/size), append(biasErr, q.biasErr/size)
 		vari, variErr = append(vari, q.vari/size), append(variErr, q.variErr/size)
-		cos = append(cos, dot(q.mean, g)/math.Sqrt(size*dot(q.mean, q.mean)))
+		cos = append(cos, floats.Dot(q.mean, g)/math.Sqrt(size*floats.Dot(q.mean, q.mean)))
 		if e.Sampled() && m.q != nil {
 			if t, ok := e.theory(p, s, h, m.q, y, k); ok {
-				b := square(t.mean, g)
+				b := squaredDistance(t.mean, g)
 				theory, theoryVar = append(theory, b/size), append(theoryVar, t.trace/size)
 				if b > 1e-12*size { // else none, but for rounding
 					biasRatio = append(biasRatio, q.bias/b)
@@ -140,40 +142,15 @@ func Measure(ctx context.Context, p *Problem, e *Estimator, o Options) (*Result,
 	}
 	// A median of n values with independent errors σ has the error √(π/2)·σ/√n.
 	spread := func(errs []float64) float64 {
-		return math.Sqrt(math.Pi/2) * median(errs) / math.Sqrt(float64(len(errs)))
+		return math.Sqrt(math.Pi/2) * statistics.Median(errs) / math.Sqrt(float64(len(errs)))
 	}
-	res.Bias, res.BiasErr, res.Var, res.VarErr, res.Cos = median(bias), spread(biasErr), median(vari), spread(variErr), median(cos)
-	res.Theory, res.TheoryVar, res.BiasRatio, res.VarRatio = median(theory), median(theoryVar), median(biasRatio), median(varRatio)
+	res.Bias, res.BiasErr, res.Var, res.VarErr, res.Cos = statistics.Median(bias), spread(biasErr), statistics.Median(vari), spread(variErr), statistics.Median(cos)
+	res.Theory, res.TheoryVar, res.BiasRatio, res.VarRatio = statistics.Median(theory), statistics.Median(theoryVar), statistics.Median(biasRatio), statistics.Median(varRatio)
 	return res, nil
 }
 
-func shift(s []float64, c float64) {
-	for j := range s {
-		s[j] += c
-	}
-}
-
-func logSumExp(s []float64) float64 {
-	top, sum := slices.Max(s), 0.0
-	for _, x := range s {
-		sum += math.Exp(x - top)
-	}
-	return top + math.Log(sum)
-}
-
-// median returns the median of x, NaN of none.
-func median(x []float64) float64 {
-	if len(x) == 0 {
-		return math.NaN()
-	}
-	x = slices.Sorted(slices.Values(x))
-	return (x[(len(x)-1)/2] + x[len(x)/2]) / 2
-}
-
-// square returns ‖a − b‖².
-func square(a, b []float64) (sum float64) {
-	for i, v := range a {
-		sum += (v - b[i]) * (v - b[i])
-	}
-	return sum
+// squaredDistance returns ‖a − b‖².
+func squaredDistance(a, b []float64) float64 {
+	d := floats.Distance(a, b, 2)
+	return d * d
 }

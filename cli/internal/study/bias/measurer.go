@@ -3,6 +3,8 @@ package bias
 import (
 	"math"
 
+	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/stat"
 	"gorgonia.org/gorgonia"
 
 	"github.com/fenchel-ml/fenchel/graph"
@@ -139,9 +141,9 @@ func (m *measurer) query(i int, s, h []float64, y int, g []float64) (query, erro
 	grads := make([]float64, m.rows*p.D)
 	for r := range m.rows {
 		row := grads[r*p.D : (r+1)*p.D]
-		axpy(row, dpos[r], p.row(y))
+		floats.AddScaled(row, dpos[r], p.row(y))
 		for j := range k {
-			axpy(row, dneg[r*k+j], p.row(int(m.ids[r*k+j])))
+			floats.AddScaled(row, dneg[r*k+j], p.row(int(m.ids[r*k+j])))
 		}
 	}
 	if m.weight != nil {
@@ -176,12 +178,12 @@ func exact(grads, weight, g []float64) query {
 	d := len(g)
 	q := query{mean: make([]float64, d)}
 	for r, w := range weight {
-		axpy(q.mean, w, grads[r*d:(r+1)*d])
+		floats.AddScaled(q.mean, w, grads[r*d:(r+1)*d])
 	}
 	for r, w := range weight {
-		q.vari += w * square(grads[r*d:(r+1)*d], q.mean)
+		q.vari += w * squaredDistance(grads[r*d:(r+1)*d], q.mean)
 	}
-	q.bias = square(q.mean, g)
+	q.bias = squaredDistance(q.mean, g)
 	return q
 }
 
@@ -198,45 +200,35 @@ func sampled(grads, g []float64) query {
 	for b := range means {
 		means[b] = make([]float64, d)
 		for r := b * size; r < (b+1)*size; r++ {
-			axpy(means[b], 1/float64(size), grads[r*d:(r+1)*d])
+			floats.AddScaled(means[b], 1/float64(size), grads[r*d:(r+1)*d])
 		}
-		axpy(q.mean, 1.0/blocks, means[b])
-		axpy(means[b], -1, g)
+		floats.AddScaled(q.mean, 1.0/blocks, means[b])
+		floats.AddScaled(means[b], -1, g)
 	}
-	var within [blocks]float64 // variance of each block around the mean of all
+	within := make([]float64, blocks) // variance of each block around the mean of all
 	for b := range within {
 		for r := b * size; r < (b+1)*size; r++ {
-			within[b] += square(grads[r*d:(r+1)*d], q.mean) / float64(size)
+			within[b] += squaredDistance(grads[r*d:(r+1)*d], q.mean) / float64(size)
 		}
 	}
 	cross := func(without int) float64 { // mean of ⟨m_a, m_b⟩ over pairs of different blocks
 		sum, squares, count := make([]float64, d), 0.0, 0.0
 		for b, m := range means {
 			if b != without {
-				axpy(sum, 1, m)
-				squares += dot(m, m)
+				floats.AddScaled(sum, 1, m)
+				squares += floats.Dot(m, m)
 				count++
 			}
 		}
-		return (dot(sum, sum) - squares) / (count * (count - 1))
+		return (floats.Dot(sum, sum) - squares) / (count * (count - 1))
 	}
 	q.bias = cross(-1)
-	var mean, spread, total float64
-	var left [blocks]float64
+	left := make([]float64, blocks)
 	for b := range left {
 		left[b] = cross(b)
-		mean += left[b] / blocks
-		total += within[b] / blocks
 	}
-	for _, v := range left {
-		spread += (v - mean) * (v - mean)
-	}
-	q.biasErr = math.Sqrt(spread * (blocks - 1) / blocks)
-	q.vari = total * float64(n) / float64(n-1)
-	spread = 0
-	for _, v := range within {
-		spread += (v - total) * (v - total)
-	}
-	q.variErr = math.Sqrt(spread / (blocks * (blocks - 1)))
+	q.biasErr = (blocks - 1) * stat.StdErr(stat.StdDev(left, nil), blocks)
+	q.vari = stat.Mean(within, nil) * float64(n) / float64(n-1)
+	q.variErr = stat.StdErr(stat.StdDev(within, nil), blocks)
 	return q
 }

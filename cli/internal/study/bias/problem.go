@@ -2,8 +2,9 @@ package bias
 
 import (
 	"fmt"
-	"math"
 	"math/rand/v2"
+
+	"gonum.org/v1/gonum/floats"
 
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/losses"
@@ -25,15 +26,13 @@ func (p *Problem) row(j int) []float64 { return p.W[j*p.D : (j+1)*p.D] }
 
 // minus stores w_j − mu in dst.
 func (p *Problem) minus(dst []float64, j int, mu []float64) {
-	for i, v := range p.row(j) {
-		dst[i] = v - mu[i]
-	}
+	floats.SubTo(dst, p.row(j), mu)
 }
 
-// scores stores the scores of encoding h in s [C].
-func (p *Problem) scores(s, h []float64) {
+// Scores stores the scores of the encoding h [D] in s [C].
+func (p *Problem) Scores(s, h []float64) {
 	for j := range s {
-		s[j] = dot(h, p.row(j))
+		s[j] = floats.Dot(h, p.row(j))
 		if p.Bias != nil {
 			s[j] += p.Bias[j]
 		}
@@ -47,8 +46,7 @@ func FromTrained(t *train.Recommender, set *data.Dataset, queries int, seed uint
 	if err := set.Validate(); err != nil {
 		return nil, err
 	}
-	class, err := t.ClassScores()
-	if err != nil {
+	if _, err := t.ClassScores(); err != nil {
 		return nil, fmt.Errorf("bias: %w", err)
 	}
 	var users []int32
@@ -63,15 +61,34 @@ func FromTrained(t *train.Recommender, set *data.Dataset, queries int, seed uint
 	rng := rand.New(rand.NewPCG(seed, 0))
 	rng.Shuffle(len(users), func(i, j int) { users[i], users[j] = users[j], users[i] })
 	users = users[:queries]
-	d := class.Dim
+	p, err := Queries(t, set, users)
+	if err != nil {
+		return nil, err
+	}
+	p.Counts = make([]float64, set.Items)
+	for i, n := range set.Train.ItemCounts() {
+		p.Counts[i] = float64(n)
+	}
+	for _, u := range users {
+		items := set.Train.ItemsOf(int(u))
+		p.Y = append(p.Y, int(items[rng.IntN(len(items))]))
+	}
+	return p, nil
+}
+
+// Queries returns the encodings of users as queries without positives. The head must
+// score classes by vectors of their own: all, or sampled.
+func Queries(t *train.Trained, set *data.Dataset, users []int32) (*Problem, error) {
+	class, err := t.ClassScores()
+	if err != nil {
+		return nil, fmt.Errorf("bias: %w", err)
+	}
 	h, err := t.Encode(users)
 	if err != nil {
 		return nil, err
 	}
-	p := &Problem{C: set.Items, D: d, W: wide(class.W), Counts: make([]float64, set.Items)}
-	for i, n := range set.Train.ItemCounts() {
-		p.Counts[i] = float64(n)
-	}
+	d := class.Dim
+	p := &Problem{C: set.Items, D: d, W: wide(class.W)}
 	if class.Bias != nil {
 		p.Bias = wide(class.Bias)
 	}
@@ -80,13 +97,10 @@ func FromTrained(t *train.Recommender, set *data.Dataset, queries int, seed uint
 		normalize(p.W, d) // at float64
 		normalize(x, d)
 	}
-	for i, u := range users {
+	for i := range users {
 		row := x[i*d : (i+1)*d]
-		for k := range row {
-			row[k] /= class.Temperature
-		}
-		items := set.Train.ItemsOf(int(u))
-		p.H, p.Y = append(p.H, row), append(p.Y, int(items[rng.IntN(len(items))]))
+		floats.Scale(1/class.Temperature, row)
+		p.H = append(p.H, row)
 	}
 	return p, nil
 }
@@ -109,10 +123,7 @@ func narrow(x []float64) []float32 {
 
 func normalize(x []float64, d int) {
 	for ; len(x) > 0; x = x[d:] {
-		n := max(math.Sqrt(dot(x[:d], x[:d])), 1e-12)
-		for i := range x[:d] {
-			x[i] /= n
-		}
+		floats.Scale(1/max(floats.Norm(x[:d], 2), 1e-12), x[:d])
 	}
 }
 
@@ -123,7 +134,7 @@ func (p *Problem) fullGradient(l losses.Loss, s []float64, y int) []float64 {
 	g := make([]float64, p.D)
 	for j, v := range dz {
 		if v != 0 {
-			axpy(g, v, p.row(j))
+			floats.AddScaled(g, v, p.row(j))
 		}
 	}
 	return g

@@ -3,6 +3,8 @@ package bias
 import (
 	"math"
 
+	"gonum.org/v1/gonum/floats"
+
 	"github.com/fenchel-ml/fenchel/graph"
 )
 
@@ -34,8 +36,8 @@ func (e *Estimator) theory(p *Problem, s, h, q []float64, y, k int) (moments, bo
 				d[j] -= math.Log(float64(k) * q[j])
 			}
 		}
-		return drawMoments(p, q, k, 1, func(j int, dst []float64) { axpy(dst, sigmoid(d[j]), p.row(j)) }, func(dst []float64) {
-			axpy(dst, -sigmoid(-d[y]), p.row(y))
+		return drawMoments(p, q, k, 1, func(j int, dst []float64) { floats.AddScaled(dst, sigmoid(d[j]), p.row(j)) }, func(dst []float64) {
+			floats.AddScaled(dst, -sigmoid(-d[y]), p.row(y))
 		}), true
 	case "bpr":
 		if e.drop || e.correction != graph.Uncorrected || v.String("weights") != "equal" {
@@ -43,8 +45,8 @@ func (e *Estimator) theory(p *Problem, s, h, q []float64, y, k int) (moments, bo
 		}
 		return drawMoments(p, q, k, 1/float64(k), func(j int, dst []float64) {
 			g := sigmoid(s[j] - s[y])
-			axpy(dst, g, p.row(j))
-			axpy(dst, -g, p.row(y))
+			floats.AddScaled(dst, g, p.row(j))
+			floats.AddScaled(dst, -g, p.row(y))
 		}, func([]float64) {}), true
 	}
 	return moments{}, false
@@ -55,16 +57,16 @@ func (e *Estimator) theory(p *Problem, s, h, q []float64, y, k int) (moments, bo
 func drawMoments(p *Problem, q []float64, k int, scale float64, each func(j int, dst []float64), fixed func(dst []float64)) moments {
 	m := moments{mean: make([]float64, p.D)}
 	v, sum := make([]float64, p.D), make([]float64, p.D)
-	var square float64
+	var squares float64
 	for j, qj := range q {
 		clear(v)
 		each(j, v)
-		axpy(sum, qj, v)
-		square += qj * dot(v, v)
+		floats.AddScaled(sum, qj, v)
+		squares += qj * floats.Dot(v, v)
 	}
 	fixed(m.mean)
-	axpy(m.mean, scale*float64(k), sum)
-	m.trace = scale * scale * float64(k) * (square - dot(sum, sum))
+	floats.AddScaled(m.mean, scale*float64(k), sum)
+	m.trace = scale * scale * float64(k) * (squares - floats.Dot(sum, sum))
 	return m
 }
 
@@ -104,10 +106,10 @@ func ratioMoments(p *Problem, s, q []float64, y, k int, c graph.Correction, inv 
 	}
 	mu := make([]float64, p.D)
 	z = fixed
-	axpy(mu, fixed, p.row(y))
+	floats.AddScaled(mu, fixed, p.row(y))
 	for j := range a {
 		z += chance[j] * a[j]
-		axpy(mu, chance[j]*a[j], p.row(j))
+		floats.AddScaled(mu, chance[j]*a[j], p.row(j))
 	}
 	for i := range mu {
 		mu[i] /= z
@@ -119,35 +121,22 @@ func ratioMoments(p *Problem, s, q []float64, y, k int, c graph.Correction, inv 
 			continue
 		}
 		p.minus(phi, j, mu)
-		axpy(first, chance[j]*a[j], phi)
-		axpy(second, chance[j]*a[j]*a[j], phi)
-		trace += chance[j] * a[j] * a[j] * dot(phi, phi)
+		floats.AddScaled(first, chance[j]*a[j], phi)
+		floats.AddScaled(second, chance[j]*a[j]*a[j], phi)
+		trace += chance[j] * a[j] * a[j] * floats.Dot(phi, phi)
 		total += chance[j] * a[j]
 	}
 	m := moments{mean: append([]float64(nil), mu...)}
 	p.minus(phi, y, mu)
-	axpy(m.mean, extra/(z*kk), phi)
-	axpy(m.mean, -1/(kk*z*z), second)
-	axpy(m.mean, total/(kk*z*z), first)
-	axpy(m.mean, -1, p.row(y))
+	floats.AddScaled(m.mean, extra/(z*kk), phi)
+	floats.AddScaled(m.mean, -1/(kk*z*z), second)
+	floats.AddScaled(m.mean, total/(kk*z*z), first)
+	floats.AddScaled(m.mean, -1, p.row(y))
 	for i := range m.mean {
 		m.mean[i] *= inv
 	}
-	m.trace = inv * inv * (trace - dot(first, first)) / (kk * z * z)
+	m.trace = inv * inv * (trace - floats.Dot(first, first)) / (kk * z * z)
 	return m
 }
 
 func sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
-
-func dot(a, b []float64) (s float64) {
-	for i, v := range a {
-		s += v * b[i]
-	}
-	return s
-}
-
-func axpy(y []float64, a float64, x []float64) {
-	for i, v := range x {
-		y[i] += a * v
-	}
-}

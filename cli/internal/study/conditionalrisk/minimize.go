@@ -6,6 +6,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+
+	"gonum.org/v1/gonum/floats"
 )
 
 // An Objective is a function to minimise: Risk, or anything of its shape.
@@ -120,7 +122,7 @@ func bfgs(f Objective, z []float64) {
 	v := f.Value(g, z)
 	fresh := true // h is the identity
 	for range 500 {
-		if !(norm(g) > flat) {
+		if !(floats.Norm(g, 2) > flat) {
 			return
 		}
 		var slope float64
@@ -143,7 +145,7 @@ func bfgs(f Objective, z []float64) {
 		// function falls.
 		lo, hi, a := 0.0, math.Inf(1), 1.0
 		if fresh {
-			a = min(1, 1/norm(g))
+			a = min(1, 1/floats.Norm(g, 2))
 		}
 		ok := false
 		var w float64
@@ -155,7 +157,7 @@ func bfgs(f Objective, z []float64) {
 			switch {
 			case !(w <= v+c1*a*slope):
 				hi = a
-			case dot(gTrial, d) < c2*slope:
+			case floats.Dot(gTrial, d) < c2*slope:
 				lo = a
 			default:
 				ok = true
@@ -186,21 +188,21 @@ func bfgs(f Objective, z []float64) {
 		copy(z, trial)
 		copy(g, gTrial)
 		v = w
-		if !(sy > 1e-14*norm(d)*norm(y)) {
+		if !(sy > 1e-14*floats.Norm(d, 2)*floats.Norm(y, 2)) {
 			reset()
 			fresh = true
 			continue
 		}
 		if fresh { // scale the identity to the curvature just seen
 			for i := range k {
-				h[i*k+i] = sy / dot(y, y)
+				h[i*k+i] = sy / floats.Dot(y, y)
 			}
 			fresh = false
 		}
 		// H ← (I − s yᵀ/sy) H (I − y sᵀ/sy) + s sᵀ/sy
 		var yhy float64
 		for i := range k {
-			hy[i] = dot(h[i*k:(i+1)*k], y)
+			hy[i] = floats.Dot(h[i*k:(i+1)*k], y)
 			yhy += y[i] * hy[i]
 		}
 		for i := range k {
@@ -276,14 +278,4 @@ func freeNorm(g, z []float64, lo, hi float64) float64 {
 		s += x * x
 	}
 	return math.Sqrt(s)
-}
-
-func norm(v []float64) float64 { return math.Sqrt(dot(v, v)) }
-
-func dot(a, b []float64) float64 {
-	var s float64
-	for i, x := range a {
-		s += x * b[i]
-	}
-	return s
 }

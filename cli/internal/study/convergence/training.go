@@ -5,7 +5,10 @@ import (
 	"errors"
 	"math"
 
+	"gonum.org/v1/gonum/floats"
+
 	"github.com/fenchel-ml/fenchel/cli/internal/report"
+	"github.com/fenchel-ml/fenchel/cli/internal/study/bias"
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/models"
@@ -96,60 +99,22 @@ func support(t *train.Recommender, set *data.Dataset, b losses.Loss) (float64, e
 	if len(users) == 0 {
 		return math.NaN(), nil
 	}
-	class, err := t.ClassScores()
+	p, err := bias.Queries(t, set, users)
 	if err != nil {
 		return 0, err
 	}
-	d := class.Dim
-	h, err := t.Encode(users)
-	if err != nil {
-		return 0, err
-	}
-	classes := set.Items
-	z, dz := make([]float32, classes), make([]float32, classes)
-	work := make([]float32, b.Analytic.F32.WorkLen(classes))
+	z, dz := make([]float64, p.C), make([]float64, p.C)
+	work := make([]float64, b.Analytic.F64.WorkLen(p.C))
 	count := 0
 	for i, u := range users {
-		scores(z, h[i*d:(i+1)*d], class)
+		p.Scores(z, p.H[i])
 		pos := set.Train.ItemsOf(int(u))
-		weight := make([]float32, len(pos))
+		weight := make([]float64, len(pos))
 		for j := range weight {
-			weight[j] = 1 / float32(len(pos))
+			weight[j] = 1 / float64(len(pos))
 		}
-		b.Analytic.F32.Eval(dz, z, losses.Target[float32]{Pos: pos, Weight: weight}, work)
-		for _, g := range dz {
-			if g != 0 {
-				count++
-			}
-		}
+		b.Analytic.F64.Eval(dz, z, losses.Target[float64]{Pos: pos, Weight: weight}, work)
+		count += floats.Count(func(g float64) bool { return g != 0 }, dz)
 	}
 	return float64(count) / float64(len(users)), nil
-}
-
-// scores stores in z the scores of all classes for the encoding h.
-func scores(z, h []float32, class *models.ClassScores) {
-	d := class.Dim
-	hNorm := 1.0
-	if class.Cosine {
-		hNorm = norm(h)
-	}
-	for j := range z {
-		var s float64
-		for i, x := range class.W[j*d : (j+1)*d] {
-			s += float64(h[i]) * float64(x)
-		}
-		s /= hNorm * class.Temperature
-		if class.Bias != nil {
-			s += float64(class.Bias[j])
-		}
-		z[j] = float32(s)
-	}
-}
-
-func norm(x []float32) float64 {
-	var s float64
-	for _, v := range x {
-		s += float64(v) * float64(v)
-	}
-	return max(math.Sqrt(s), 1e-12)
 }
