@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fenchel-ml/fenchel/cli/internal/plot"
+	"github.com/fenchel-ml/fenchel/cli/internal/report"
 	"github.com/fenchel-ml/fenchel/cli/internal/study/bias"
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/train"
@@ -153,16 +154,16 @@ func short(x float64) string {
 // biasRow is a result as JSON has it: what is not a number is null.
 type biasRow struct {
 	*bias.Result
-	Theory    number `json:"bias2_predicted"`
-	BiasRatio number `json:"bias2_ratio"`
-	TheoryVar number `json:"variance_predicted"`
-	VarRatio  number `json:"variance_ratio"`
+	Theory    report.Number `json:"bias2_predicted"`
+	BiasRatio report.Number `json:"bias2_ratio"`
+	TheoryVar report.Number `json:"variance_predicted"`
+	VarRatio  report.Number `json:"variance_ratio"`
 }
 
 func jsonBias(results []*bias.Result) []biasRow {
 	rows := []biasRow{}
 	for _, r := range results {
-		rows = append(rows, biasRow{r, number(r.Theory), number(r.BiasRatio), number(r.TheoryVar), number(r.VarRatio)})
+		rows = append(rows, biasRow{r, report.Number(r.Theory), report.Number(r.BiasRatio), report.Number(r.TheoryVar), report.Number(r.VarRatio)})
 	}
 	return rows
 }

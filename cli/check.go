@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/fenchel-ml/fenchel/cli/internal/report"
 	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/losses/gradcheck"
 )
@@ -209,28 +210,28 @@ func entryName(e gradcheck.Entry) string {
 
 func printCheckJSON(w io.Writer, results []gradcheck.Result) error {
 	type entry struct {
-		Against   string `json:"against"`
-		Bits      int    `json:"bits"`
-		Error     number `json:"error"`
-		Where     string `json:"where"`
-		Got       number `json:"got"`
-		Want      number `json:"want"`
-		Tolerance number `json:"tolerance"`
-		OK        bool   `json:"ok"`
+		Against   string        `json:"against"`
+		Bits      int           `json:"bits"`
+		Error     report.Number `json:"error"`
+		Where     string        `json:"where"`
+		Got       report.Number `json:"got"`
+		Want      report.Number `json:"want"`
+		Tolerance report.Number `json:"tolerance"`
+		OK        bool          `json:"ok"`
 	}
 	type result struct {
-		Loss    string  `json:"loss"`
-		K       int     `json:"k"`
-		Scale   number  `json:"scale"`
-		Seed    uint64  `json:"seed"`
-		OK      bool    `json:"ok"`
-		Entries []entry `json:"entries"`
+		Loss    string        `json:"loss"`
+		K       int           `json:"k"`
+		Scale   report.Number `json:"scale"`
+		Seed    uint64        `json:"seed"`
+		OK      bool          `json:"ok"`
+		Entries []entry       `json:"entries"`
 	}
 	out := []result{}
 	for _, r := range results {
-		o := result{Loss: r.Loss.String(), K: r.Config.K, Scale: number(r.Config.Scale), Seed: r.Config.Seed, OK: r.OK()}
+		o := result{Loss: r.Loss.String(), K: r.Config.K, Scale: report.Number(r.Config.Scale), Seed: r.Config.Seed, OK: r.OK()}
 		for _, e := range r.Entries {
-			o.Entries = append(o.Entries, entry{e.Against, e.Bits, number(e.Error), e.Where, number(e.Got), number(e.Want), number(e.Tolerance), e.OK()})
+			o.Entries = append(o.Entries, entry{e.Against, e.Bits, report.Number(e.Error), e.Where, report.Number(e.Got), report.Number(e.Want), report.Number(e.Tolerance), e.OK()})
 		}
 		out = append(out, o)
 	}

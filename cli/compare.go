@@ -224,17 +224,9 @@ func runCompare(cmd *cobra.Command, s streams, c compare.Config, out outputFlags
 }
 
 func printCompare(w io.Writer, res *compare.Result) {
-	brief := res.Table(true)
-	t := newTable(brief.Head...)
+	t := reportTable(res.Table(true))
 	for i, h := range t.head {
 		t.head[i] = strings.ToUpper(h)
-	}
-	for _, row := range brief.Rows {
-		cells := make([]any, len(row))
-		for i, c := range row {
-			cells[i] = c
-		}
-		t.add(cells...)
 	}
 	t.print(w, "")
 	fmt.Fprintln(w)

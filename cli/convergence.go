@@ -98,14 +98,14 @@ func printConvergence(w io.Writer, ds []convergence.Descent, hs []convergence.Ha
 	t := newTable("LOSS", "C", "BETA", "KAPPA DECLARED", "KAPPA MEASURED", "ITERATIONS", "PREDICTED", "NOTE")
 	for _, d := range ds {
 		if d.Skipped != "" {
-			t.add(d.Loss, d.Classes, number(d.Beta).or(none), none, none, none, none, d.Skipped)
+			t.add(d.Loss, d.Classes, d.Beta.Or(none), none, none, none, none, d.Skipped)
 			continue
 		}
 		note := ""
 		if !d.Reached {
 			note = fmt.Sprintf("excess %.3g", float64(d.Excess))
 		}
-		t.add(d.Loss, d.Classes, number(d.Beta).or(none), number(d.Declared).or(none), number(d.Measured).or(none),
+		t.add(d.Loss, d.Classes, d.Beta.Or(none), d.Declared.Or(none), d.Measured.Or(none),
 			d.Iterations, math.Ceil(float64(d.Predicted)), note)
 	}
 	t.print(w, "")
@@ -116,14 +116,14 @@ func printConvergence(w io.Writer, ds []convergence.Descent, hs []convergence.Ha
 		if h.Zero >= 0 {
 			zero = fmt.Sprint(h.Zero)
 		}
-		t.add(h.Loss, number(h.Margin).or(none), zero, number(h.Slope).or(none))
+		t.add(h.Loss, h.Margin.Or(none), zero, h.Slope.Or(none))
 	}
 	t.print(w, "")
 	for _, tr := range traces {
 		fmt.Fprintf(w, "\n%s\n", tr.Loss)
 		t := newTable("EPOCH", "LOSS", "GRADIENT", "SUPPORT", "SECONDS")
 		for _, p := range tr.Points {
-			t.add(p.Epoch, number(p.Loss).or(none), number(p.GradNorm).or(none), number(p.Support).or(none), number(p.Seconds).or(none))
+			t.add(p.Epoch, p.Loss.Or(none), p.GradNorm.Or(none), p.Support.Or(none), p.Seconds.Or(none))
 		}
 		t.print(w, "  ")
 		if tr.Fault != "" {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fenchel-ml/fenchel/cli/internal/report"
 	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/models"
 )
@@ -85,20 +86,20 @@ const candidates = 1000
 
 // A card is what the registry says of a loss at one setting.
 type card struct {
-	Name       string      `json:"name"`
-	Spec       string      `json:"spec"`
-	Doc        string      `json:"doc"`
-	Source     string      `json:"source"`
-	Domain     string      `json:"domain"`
-	Params     []cardParam `json:"params"`
-	Properties []string    `json:"properties"`
-	Smoothness number      `json:"smoothness_at_1000"`
-	MapOrder   string      `json:"map_order"`
-	Order      string      `json:"population_order"`
-	Calibrated bool        `json:"calibrated"`
-	Margin     number      `json:"margin"`
-	Support    string      `json:"gradient_support"`
-	Cost       string      `json:"cost_per_row"`
+	Name       string        `json:"name"`
+	Spec       string        `json:"spec"`
+	Doc        string        `json:"doc"`
+	Source     string        `json:"source"`
+	Domain     string        `json:"domain"`
+	Params     []cardParam   `json:"params"`
+	Properties []string      `json:"properties"`
+	Smoothness report.Number `json:"smoothness_at_1000"`
+	MapOrder   string        `json:"map_order"`
+	Order      string        `json:"population_order"`
+	Calibrated bool          `json:"calibrated"`
+	Margin     report.Number `json:"margin"`
+	Support    string        `json:"gradient_support"`
+	Cost       string        `json:"cost_per_row"`
 
 	Recipe *recipeCard `json:"recipe,omitempty"`
 }
@@ -158,10 +159,10 @@ func newCard(b losses.Loss) card {
 		Name: b.Spec.Name, Spec: b.String(), Doc: b.Spec.Doc, Source: b.Spec.Source, Domain: b.Spec.Domain.String(),
 		Params:     cardParams(b.Spec.Params, b.Values),
 		Properties: th.Props.Names(),
-		Smoothness: number(th.Smoothness(candidates)),
+		Smoothness: report.Number(th.Smoothness(candidates)),
 		MapOrder:   th.MapOrder.String(), Order: th.PopulationOrder.String(),
 		Calibrated: th.Calibrated,
-		Margin:     number(th.Margin),
+		Margin:     report.Number(th.Margin),
 		Support:    th.Support.String(), Cost: th.Cost,
 	}
 	return c
@@ -177,7 +178,7 @@ func listLosses(w io.Writer, asJSON bool) error {
 	}
 	t := newTable("LOSS", "SMOOTHNESS", "MARGIN", "ORDER", "CALIBRATED", "CONVEX", "SPARSE", "WHAT IT IS")
 	for _, c := range cards {
-		t.add(c.Name, c.Smoothness.or(none), c.Margin.or(none), c.Order, yesNo(c.Calibrated),
+		t.add(c.Name, c.Smoothness.Or(none), c.Margin.Or(none), c.Order, yesNo(c.Calibrated),
 			yesNo(slices.Contains(c.Properties, "convex")), yesNo(slices.Contains(c.Properties, "sparse-gradient")), c.Doc)
 	}
 	t.print(w, "")
@@ -229,8 +230,8 @@ func (c card) print(w io.Writer) {
 		{"scores", c.Domain},
 		{"order", order},
 		{"calibrated", yesNo(c.Calibrated)},
-		{"smoothness", c.Smoothness.or("unbounded") + fmt.Sprintf(" at %d candidates", candidates)},
-		{"margin", c.Margin.or("none")},
+		{"smoothness", c.Smoothness.Or("unbounded") + fmt.Sprintf(" at %d candidates", candidates)},
+		{"margin", c.Margin.Or("none")},
 		{"gradient", c.Support},
 		{"cost", c.Cost + " a row, beside the scores"},
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 
+	"github.com/fenchel-ml/fenchel/cli/internal/report"
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/train"
 	"github.com/fenchel-ml/fenchel/train/metric"
@@ -125,9 +126,9 @@ type splitScores struct {
 }
 
 type scoreValue struct {
-	Name       string  `json:"name"`
-	Value      float64 `json:"value"`
-	Attainable *number `json:"attainable,omitempty"` // by ranking by the truth, where it is known
+	Name       string         `json:"name"`
+	Value      float64        `json:"value"`
+	Attainable *report.Number `json:"attainable,omitempty"` // by ranking by the truth, where it is known
 }
 
 // scoresOf returns what t has measured on set, with what is attainable.
@@ -151,7 +152,7 @@ func scoresOf(ctx context.Context, t *train.Recommender, set *data.Dataset, scor
 	}
 	for i := range s.Values {
 		if x, ok := best.Get(s.Values[i].Name); ok {
-			n := number(x)
+			n := report.Number(x)
 			s.Values[i].Attainable = &n
 		}
 	}
@@ -225,7 +226,7 @@ type runReport struct {
 	BestEpoch   int           `json:"best_epoch"` // by the monitored metric; 0 if none was measured
 	Interrupted bool          `json:"interrupted"`
 	Stopped     bool          `json:"stopped_early"`
-	Seconds     number        `json:"seconds"`
+	Seconds     report.Number `json:"seconds"`
 	Splits      []splitScores `json:"splits"`
 	Notes       []string      `json:"notes,omitempty"` // of the data
 }
@@ -233,7 +234,7 @@ type runReport struct {
 func newRunReport(ctx context.Context, folder string, set *data.Dataset, res *train.Result) (runReport, error) {
 	r := runReport{
 		Folder: folder, Data: set.Name, Hash: set.Hash(), Epochs: res.Epochs, BestEpoch: res.BestEpoch,
-		Interrupted: res.Interrupted, Stopped: res.Stopped, Seconds: number(res.Seconds), Splits: []splitScores{}, Notes: set.Notes,
+		Interrupted: res.Interrupted, Stopped: res.Stopped, Seconds: report.Number(res.Seconds), Splits: []splitScores{}, Notes: set.Notes,
 	}
 	for _, scores := range []*train.Scores{res.Valid, res.Test} {
 		if scores == nil {

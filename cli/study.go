@@ -106,7 +106,7 @@ func printStudy(w io.Writer, page report.Report) {
 	for _, b := range page.Sections[0].Blocks {
 		switch b := b.(type) {
 		case report.Table:
-			printTable(w, b)
+			reportTable(b).print(w, "")
 		case report.Text:
 			fmt.Fprintf(w, "\n%s\n", b)
 		case report.Verdicts:
@@ -115,17 +115,4 @@ func printStudy(w io.Writer, page report.Report) {
 			}
 		}
 	}
-}
-
-// printTable prints a report's table as text.
-func printTable(w io.Writer, b report.Table) {
-	t := newTable(b.Head...)
-	for _, row := range b.Rows {
-		cells := make([]any, len(row))
-		for i, c := range row {
-			cells[i] = c
-		}
-		t.add(cells...)
-	}
-	t.print(w, "")
 }

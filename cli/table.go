@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/fenchel-ml/fenchel/cli/internal/report"
 )
 
 // A table is plain text in columns that line up. Columns whose every cell is a
@@ -20,6 +22,9 @@ type table struct {
 }
 
 func newTable(head ...string) *table { return &table{head: head} }
+
+// reportTable returns the cells of a report's table.
+func reportTable(b report.Table) *table { return &table{head: slices.Clone(b.Head), rows: b.Rows} }
 
 // add appends a row of as many cells as the table has columns; floats print
 // with their shortest form.
@@ -70,26 +75,6 @@ func numeric(s string) bool {
 	}
 	_, err := strconv.ParseFloat(s, 64)
 	return err == nil
-}
-
-// number is a float64 that JSON can hold: a value that is not finite is null.
-type number float64
-
-func (x number) finite() bool { return !math.IsNaN(float64(x)) && !math.IsInf(float64(x), 0) }
-
-func (x number) MarshalJSON() ([]byte, error) {
-	if !x.finite() {
-		return []byte("null"), nil
-	}
-	return json.Marshal(float64(x))
-}
-
-// or prints x to four digits, or the text otherwise where it is not finite.
-func (x number) or(otherwise string) string {
-	if !x.finite() {
-		return otherwise
-	}
-	return strconv.FormatFloat(float64(x), 'g', 4, 64)
 }
 
 // printJSON writes v, indented. What is not printable is escaped within its texts,

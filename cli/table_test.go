@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fenchel-ml/fenchel/cli/internal/report"
 )
 
 func TestTableLinesUp(t *testing.T) {
@@ -34,6 +36,6 @@ func TestTableRefusesARaggedRow(t *testing.T) {
 
 func TestJSONHoldsEveryNumber(t *testing.T) {
 	var b strings.Builder
-	require.NoError(t, printJSON(&b, []number{0.5, number(math.Inf(1)), number(math.NaN())}))
+	require.NoError(t, printJSON(&b, []report.Number{0.5, report.Number(math.Inf(1)), report.Number(math.NaN())}))
 	require.Equal(t, "[\n  0.5,\n  null,\n  null\n]\n", b.String())
 }

@@ -14,7 +14,6 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
-	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -278,27 +277,4 @@ func (r Report) Save(dir string) error {
 		return fmt.Errorf("report: %w", err)
 	}
 	return errors.Join(fs.WriteBytes(filepath.Join(dir, HTMLFile), html), fs.WriteBytes(filepath.Join(dir, JSONFile), append(text, '\n')))
-}
-
-// Number is a float64 that JSON can hold: NaN and infinities are null.
-type Number float64
-
-// Finite reports whether x is neither NaN nor infinite.
-func (x Number) Finite() bool { return !math.IsNaN(float64(x)) && !math.IsInf(float64(x), 0) }
-
-// MarshalJSON implements json.Marshaler.
-func (x Number) MarshalJSON() ([]byte, error) {
-	if !x.Finite() {
-		return []byte("null"), nil
-	}
-	return json.Marshal(float64(x))
-}
-
-// UnmarshalJSON implements json.Unmarshaler: null is NaN.
-func (x *Number) UnmarshalJSON(text []byte) error {
-	if string(text) == "null" {
-		*x = Number(math.NaN())
-		return nil
-	}
-	return json.Unmarshal(text, (*float64)(x))
 }

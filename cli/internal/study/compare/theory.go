@@ -2,7 +2,6 @@ package compare
 
 import (
 	"fmt"
-	"math"
 	"strings"
 
 	"github.com/fenchel-ml/fenchel/cli/internal/report"
@@ -105,8 +104,8 @@ func (r *Row) card(items int) report.Card {
 	add("order", "%s", order)
 	add("properties", "%s", strings.Join(th.Props.Names(), ", "))
 	add("calibrated", "%s", map[bool]string{true: "yes", false: "no"}[th.Calibrated])
-	add("smoothness", "%s", finite(th.Smoothness(items), "unbounded"))
-	add("margin", "%s", finite(th.Margin, "none"))
+	add("smoothness", "%s", report.Number(th.Smoothness(items)).Or("unbounded"))
+	add("margin", "%s", report.Number(th.Margin).Or("none"))
 	add("gradient", "%s", th.Support)
 	add("cost of a row", "%s", th.Cost)
 	if len(r.Runs) > 0 {
@@ -118,11 +117,4 @@ func (r *Row) card(items int) report.Card {
 		add("trained with", "%s scores over %g, %s", cfg.Model.Score, cfg.Model.Temperature, how)
 	}
 	return c
-}
-
-func finite(x float64, otherwise string) string {
-	if math.IsInf(x, 0) || math.IsNaN(x) {
-		return otherwise
-	}
-	return fmt.Sprintf("%.4g", x)
 }
