@@ -78,7 +78,7 @@ func FromTrained(t *train.Recommender, set *data.Dataset, queries int, seed uint
 
 // Queries returns the encodings of users as queries without positives. The head must
 // score classes by vectors of their own: all, or sampled.
-func Queries(t *train.Trained, set *data.Dataset, users []int32) (*Problem, error) {
+func Queries(t *train.Recommender, set *data.Dataset, users []int32) (*Problem, error) {
 	class, err := t.ClassScores()
 	if err != nil {
 		return nil, fmt.Errorf("bias: %w", err)
