@@ -77,8 +77,12 @@ func (e *Examples) Validate(classes int) error {
 		return err
 	}
 	if e.Seen != "" {
-		if _, err := e.Context.Field(e.Seen); err != nil {
+		f, err := e.Context.Field(e.Seen)
+		if err != nil {
 			return err
+		}
+		if f.Size > classes {
+			return fmt.Errorf("data: field %q, whose ids a ranking leaves out, has ids up to %d of %d classes", e.Seen, f.Size-1, classes)
 		}
 	}
 	n := len(e.Row)
