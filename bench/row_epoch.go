@@ -52,7 +52,7 @@ func epochInputs(s settings, dir string) (job, error) {
 	if err != nil {
 		return job{}, err
 	}
-	examples, err := task.Train(set)
+	examples, err := task.ExamplesOf(set)
 	if err != nil {
 		return job{}, err
 	}

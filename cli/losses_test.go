@@ -89,7 +89,7 @@ func TestLossCard(t *testing.T) {
 	require.Contains(t, string(text), `"smoothness_at_1000":0.002`)
 }
 
-// TestCardOfEveryComposition says what it stands for and what minimises it.
+// TestCardOfEveryRecipe says what it stands for and what minimises it.
 func TestCardOfEveryRecipe(t *testing.T) {
 	for _, c := range losses.Recipes() {
 		code, out, stderr := execute(t, "losses", c.Name)
@@ -107,7 +107,7 @@ func TestCardOfEveryRecipe(t *testing.T) {
 	}
 }
 
-// TestCompositionsAreTheirLines trains every recipe by its name and by the line
+// TestRecipesAreTheirLines trains every recipe by its name and by the line
 // that its card says it stands for: to the same bits.
 func TestRecipesAreTheirLines(t *testing.T) {
 	set, err := data.Load(data.Config{Source: "demo:users=60,items=70,per-user=8"})

@@ -166,7 +166,7 @@ func TestBatchSize(t *testing.T) {
 func examplesOf(t require.TestingT, x *Interactions, task string) *Examples {
 	s, err := ParseTask(task)
 	require.NoError(t, err)
-	e, err := s.Train(&Dataset{Users: x.Users(), Items: x.Items(), Train: x})
+	e, err := s.Spec.Train(&Dataset{Users: x.Users(), Items: x.Items(), Train: x})
 	require.NoError(t, err)
 	if x.Len() > 0 {
 		require.NoError(t, e.Validate(x.Items()))

@@ -16,7 +16,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	examples, err := task.Train(d)
+	examples, err := task.ExamplesOf(d)
 	if err != nil {
 		log.Fatal(err)
 	}

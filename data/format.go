@@ -6,12 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
-	"strings"
-	"sync"
 
 	"github.com/klauspost/compress/gzip"
+
+	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
 // A Format reads, and perhaps writes, one kind of file.
@@ -38,57 +36,27 @@ type Format struct {
 	Ext string
 }
 
-var (
-	formatMu sync.RWMutex
-	formats  = map[string]*Format{}
-)
+var formats = registry.NewRegistry[Format]("data", "format")
 
-// Register adds f to the formats. It panics if f is incomplete or its name is
-// taken: mistakes of the program that its first run shows.
+// Register adds f to the formats. It panics if f is incomplete, its name is malformed
+// or the name is taken: mistakes of the program that its first run shows.
 func Register(f Format) {
-	formatMu.Lock()
-	defer formatMu.Unlock()
-	switch _, dup := formats[f.Name]; {
-	case f.Name == "" || f.Doc == "" || f.Example == "" || f.Sniff == nil || f.Read == nil:
-		panic(fmt.Sprintf("data: format %q is incomplete", f.Name))
+	var fault error
+	switch {
+	case f.Doc == "" || f.Example == "" || f.Sniff == nil || f.Read == nil:
+		fault = errors.New("lacks one of Doc, Example, Sniff and Read")
 	case f.Write != nil && f.Ext == "":
-		panic(fmt.Sprintf("data: format %q writes but has no Ext", f.Name))
-	case dup:
-		panic(fmt.Sprintf("data: duplicate format %q", f.Name))
+		fault = errors.New("writes but has no Ext")
 	}
-	formats[f.Name] = &f
+	formats.Add(f.Name, nil, f, fault)
 }
 
 // Formats returns the registered formats, sorted by name.
-func Formats() []*Format {
-	formatMu.RLock()
-	defer formatMu.RUnlock()
-	var all []*Format
-	for _, name := range slices.Sorted(maps.Keys(formats)) {
-		all = append(all, formats[name])
-	}
-	return all
-}
+func Formats() []*Format { return formats.All() }
 
 // LookupFormat returns the format of that name; the error of an unknown name
 // lists the choices.
-func LookupFormat(name string) (*Format, error) {
-	formatMu.RLock()
-	f, ok := formats[name]
-	formatMu.RUnlock()
-	if !ok {
-		return nil, fmt.Errorf("data: unknown format %q; the choices are %s", name, formatNames(Formats()))
-	}
-	return f, nil
-}
-
-func formatNames(fs []*Format) string {
-	var names []string
-	for _, f := range fs {
-		names = append(names, f.Name)
-	}
-	return strings.Join(names, ", ")
-}
+func LookupFormat(name string) (*Format, error) { return formats.Lookup(name) }
 
 // A LineError is a fault of one line of a file.
 type LineError struct {

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"os"
 	"path"
@@ -16,7 +15,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
+
+	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
 // A Public set is one that its publisher offers for download, with a checksum
@@ -32,51 +32,24 @@ type Public struct {
 	Entries []string // the archive's files to keep, by path; the first is the interactions
 }
 
-var (
-	publicMu sync.RWMutex
-	publics  = map[string]*Public{}
-)
+var publics = registry.NewRegistry[Public]("data", "public set")
 
-// RegisterPublic adds p to the public sets. It panics if p is incomplete or its
-// name is taken: mistakes of the program that its first run shows.
+// RegisterPublic adds p to the public sets. It panics if p is incomplete, its name is
+// malformed or the name is taken: mistakes of the program that its first run shows.
 func RegisterPublic(p Public) {
-	publicMu.Lock()
-	defer publicMu.Unlock()
-	switch _, dup := publics[p.Name]; {
-	case p.Name == "" || p.Doc == "" || p.Home == "" || p.Licence == "" || p.URL == "" || p.MD5URL == "" || len(p.Entries) == 0:
-		panic(fmt.Sprintf("data: public set %q is incomplete", p.Name))
-	case dup:
-		panic(fmt.Sprintf("data: duplicate public set %q", p.Name))
+	var fault error
+	if p.Doc == "" || p.Home == "" || p.Licence == "" || p.URL == "" || p.MD5URL == "" || len(p.Entries) == 0 {
+		fault = errors.New("lacks one of Doc, Home, Licence, URL, MD5URL and Entries")
 	}
-	publics[p.Name] = &p
+	publics.Add(p.Name, nil, p, fault)
 }
 
 // PublicSets returns the registered public sets, sorted by name.
-func PublicSets() []*Public {
-	publicMu.RLock()
-	defer publicMu.RUnlock()
-	var all []*Public
-	for _, name := range slices.Sorted(maps.Keys(publics)) {
-		all = append(all, publics[name])
-	}
-	return all
-}
+func PublicSets() []*Public { return publics.All() }
 
 // LookupPublic returns the public set of that name; the error of an unknown name
 // lists the choices.
-func LookupPublic(name string) (*Public, error) {
-	publicMu.RLock()
-	p, ok := publics[name]
-	publicMu.RUnlock()
-	if !ok {
-		var names []string
-		for _, p := range PublicSets() {
-			names = append(names, p.Name)
-		}
-		return nil, fmt.Errorf("data: unknown public set %q; the choices are %s", name, strings.Join(names, ", "))
-	}
-	return p, nil
-}
+func LookupPublic(name string) (*Public, error) { return publics.Lookup(name) }
 
 // maxSum bounds the text of a checksum; maxArchive and maxEntry what a broken or
 // hostile server can make us store. The largest archive registered is 0.26 GB.

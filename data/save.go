@@ -76,13 +76,13 @@ func writable(name string) (*Format, error) {
 		return nil, err
 	}
 	if f.Write == nil {
-		var can []*Format
+		var can []string
 		for _, f := range Formats() {
 			if f.Write != nil {
-				can = append(can, f)
+				can = append(can, f.Name)
 			}
 		}
-		return nil, fmt.Errorf("data: format %s is read only; the choices are %s", name, formatNames(can))
+		return nil, fmt.Errorf("data: format %s is read only; the choices are %s", name, strings.Join(can, ", "))
 	}
 	return f, nil
 }

@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
 // names lists a directory, hidden files included.
@@ -123,6 +125,12 @@ func TestSaveIsAllOrNothing(t *testing.T) {
 	d, err := Load(Config{Source: "demo:users=5,items=40,per-user=10"})
 	require.NoError(t, err)
 	full := errors.New("the disk is full")
+	was := formats
+	t.Cleanup(func() { formats = was })
+	formats = registry.NewRegistry[Format]("data", "format")
+	for _, f := range was.All() {
+		Register(*f)
+	}
 	Register(Format{
 		Name: "test-failing", Doc: "fails half way", Example: "x", Ext: ".x",
 		Sniff: func([][]byte) bool { return false },
@@ -131,11 +139,6 @@ func TestSaveIsAllOrNothing(t *testing.T) {
 			_, err := w.WriteString("half")
 			return errors.Join(err, w.Flush(), full)
 		},
-	})
-	t.Cleanup(func() {
-		formatMu.Lock()
-		defer formatMu.Unlock()
-		delete(formats, "test-failing")
 	})
 	root := write(t, map[string]string{"old.x": "old"})
 	require.ErrorIs(t, SaveFile(filepath.Join(root, "old.x"), "test-failing", d), full)

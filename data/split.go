@@ -1,6 +1,7 @@
 package data
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -8,7 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
+
+	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
 // A Splitter divides a dataset's interactions into train, valid and test.
@@ -34,44 +36,27 @@ type SplitKind struct {
 	New      func(a *Args) (Splitter, error)
 }
 
-var (
-	splitMu    sync.RWMutex
-	splitKinds = map[string]*SplitKind{}
-)
+var splitKinds = registry.NewRegistry[SplitKind]("data", "split")
 
-// RegisterSplit adds k to the kinds. It panics if k is incomplete or its name is
-// taken: mistakes of the program that its first run shows.
+// RegisterSplit adds k to the kinds. It panics if k is incomplete, its name is malformed
+// or the name is taken: mistakes of the program that its first run shows.
 func RegisterSplit(k SplitKind) {
-	splitMu.Lock()
-	defer splitMu.Unlock()
-	switch _, dup := splitKinds[k.Name]; {
-	case k.Name == "" || k.Usage == "" || k.Doc == "" || len(k.Examples) == 0 || k.New == nil:
-		panic(fmt.Sprintf("data: split %q is incomplete", k.Name))
-	case dup:
-		panic(fmt.Sprintf("data: duplicate split %q", k.Name))
+	var fault error
+	if k.Usage == "" || k.Doc == "" || len(k.Examples) == 0 || k.New == nil {
+		fault = errors.New("lacks one of Usage, Doc, Examples and New")
 	}
-	splitKinds[k.Name] = &k
+	splitKinds.Add(k.Name, nil, k, fault)
 }
 
 // SplitKinds returns the registered kinds, sorted by name.
-func SplitKinds() []*SplitKind {
-	splitMu.RLock()
-	defer splitMu.RUnlock()
-	var all []*SplitKind
-	for _, name := range slices.Sorted(maps.Keys(splitKinds)) {
-		all = append(all, splitKinds[name])
-	}
-	return all
-}
+func SplitKinds() []*SplitKind { return splitKinds.All() }
 
 // ParseSplit returns the split that text denotes, e.g.
 // "ratio:0.8,0.1,0.1,seed=1". The error of an unknown name lists the choices.
 func ParseSplit(text string) (Splitter, error) {
 	name, rest, _ := strings.Cut(strings.TrimSpace(text), ":")
-	splitMu.RLock()
-	k, ok := splitKinds[strings.TrimSpace(name)]
-	splitMu.RUnlock()
-	if !ok {
+	k, err := splitKinds.Lookup(strings.TrimSpace(name))
+	if err != nil { // a usage says more than a name
 		var usages []string
 		for _, k := range SplitKinds() {
 			usages = append(usages, k.Usage)

@@ -38,41 +38,44 @@ func RegisterTask(s TaskSpec) {
 // Tasks returns the registered tasks, sorted by name.
 func Tasks() []*TaskSpec { return tasks.All() }
 
-// ParseTask returns the task of that name; the error of an unknown one lists the
+// A Task is a registered task: what a text denotes.
+type Task struct{ registry.Choice[TaskSpec] }
+
+// ParseTask returns the task that text denotes; the error of an unknown one lists the
 // choices.
-func ParseTask(text string) (*TaskSpec, error) {
-	s, _, err := tasks.Parse(text)
-	return s, err
+func ParseTask(text string) (Task, error) {
+	c, err := tasks.Parse(text)
+	return Task{c}, err
 }
 
 // Examples returns the train set's examples as the task of that name makes them.
 func (d *Dataset) Examples(task string) (*Examples, error) {
-	s, err := ParseTask(task)
+	t, err := ParseTask(task)
 	if err != nil {
 		return nil, err
 	}
-	return s.ExamplesOf(d)
+	return t.ExamplesOf(d)
 }
 
 // ExamplesOf returns the examples of the train set of d.
-func (s *TaskSpec) ExamplesOf(d *Dataset) (*Examples, error) { return s.made(d, s.Train) }
+func (t Task) ExamplesOf(d *Dataset) (*Examples, error) { return t.made(d, t.Spec.Train) }
 
 // RankedOf returns what an evaluation of a split of d ranks; no example is no error.
-func (s *TaskSpec) RankedOf(d *Dataset, split string) (*Examples, error) {
-	return s.made(d, func(d *Dataset) (*Examples, error) { return s.Rank(d, split) })
+func (t Task) RankedOf(d *Dataset, split string) (*Examples, error) {
+	return t.made(d, func(d *Dataset) (*Examples, error) { return t.Spec.Rank(d, split) })
 }
 
 // made returns the examples that f makes, as far as they are ones.
-func (s *TaskSpec) made(d *Dataset, f func(d *Dataset) (*Examples, error)) (*Examples, error) {
+func (t Task) made(d *Dataset, f func(d *Dataset) (*Examples, error)) (*Examples, error) {
 	if err := d.Validate(); err != nil {
 		return nil, err
 	}
 	e, err := f(d)
 	if err != nil {
-		return nil, fmt.Errorf("data: task %s: %w", s.Name, err)
+		return nil, fmt.Errorf("data: task %s: %w", t, err)
 	}
 	if e == nil || e.Context == nil || e.Targets.Rows() != e.Len() {
-		return nil, fmt.Errorf("data: task %s made no examples, or not a target for each, and no error", s.Name)
+		return nil, fmt.Errorf("data: task %s made no examples, or not a target for each, and no error", t)
 	}
 	return e, nil
 }

@@ -43,7 +43,7 @@ func (d *Dataset) Validate() error {
 	for _, p := range d.Parts() {
 		switch x := p.Interactions; {
 		case x == nil:
-			fault("%s is nil; None makes a set without pairs", p.Name)
+			fault("%s is nil; Empty makes a set without pairs", p.Name)
 		case x.users != d.Users || x.items != d.Items:
 			fault("%s is of %d users and %d items, the dataset of %d and %d", p.Name, x.users, x.items, d.Users, d.Items)
 		}

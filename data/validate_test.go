@@ -27,7 +27,7 @@ var datasetFaults = map[string]struct {
 	spoil func(d *Dataset)
 	says  []string
 }{
-	"no valid":        {func(d *Dataset) { d.Valid = nil }, []string{"valid is nil; None makes a set without pairs"}},
+	"no valid":        {func(d *Dataset) { d.Valid = nil }, []string{"valid is nil; Empty makes a set without pairs"}},
 	"no test":         {func(d *Dataset) { d.Test = nil }, []string{"test is nil"}},
 	"no train":        {func(d *Dataset) { d.Train = nil }, []string{"train is nil"}},
 	"too many users":  {func(d *Dataset) { d.Users, d.UserIDs = 5, nil }, []string{"train is of 3 users and 4 items, the dataset of 5 and 4", "test is of 3"}},

@@ -166,7 +166,7 @@ func typeOf(dt tensor.Dtype, s tensor.Shape) hm.Type {
 type borrowed[T Float] func() (dense []T, rows Gradient[T])
 
 // A spec says what apply makes an op of. One of i32, the pair f32, f64 and the
-// pair hand32, hand64 is set.
+// pair borrowed32, borrowed64 is set.
 type spec struct {
 	name       string
 	shape      tensor.Shape

@@ -14,13 +14,13 @@ type CurvePoint struct {
 // score, at margins from lo to hi in equal steps. Label and rivals sit at ±half
 // the margin; where the loss takes cosines, lo and hi are brought within [-2, 2].
 // It returns an error for k < 2, n < 2 or an interval without length.
-func (b Loss) Curve(k, n int, lo, hi float64) ([]CurvePoint, error) {
-	least, largest := b.Spec.Domain.Bounds()
+func (l Loss) Curve(k, n int, lo, hi float64) ([]CurvePoint, error) {
+	least, largest := l.Spec.Domain.Bounds()
 	lo, hi = max(lo, least-largest), min(hi, largest-least)
 	if k < 2 || n < 2 || !(lo < hi) {
-		return nil, fmt.Errorf("losses: %s: no curve of %d points over %d candidates from %g to %g", b, n, k, lo, hi)
+		return nil, fmt.Errorf("losses: %s: no curve of %d points over %d candidates from %g to %g", l, n, k, lo, hi)
 	}
-	row := b.Analytic.F64
+	row := l.Analytic.F64
 	z, dz, work := make([]float64, k), make([]float64, k), make([]float64, row.WorkLen(k))
 	label := Target[float64]{Pos: []int32{0}, Weight: []float64{1}}
 	points := make([]CurvePoint, n)

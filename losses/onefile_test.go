@@ -36,7 +36,7 @@ func init() {
 				Support:         Support{Of: BestRival}, Cost: "O(K)",
 			}
 		},
-		New: func(Values) graph.Rows { return graph.Rows{F32: toy[float32]{}, F64: toy[float64]{}} },
+		New: func(Values) graph.Analytic { return graph.Analytic{F32: toy[float32]{}, F64: toy[float64]{}} },
 		Node: func(_ Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			return graph.EachPositive(z, t, func(z *gorgonia.Node, y *graph.Targets) (*gorgonia.Node, error) {
 				var e graph.Expr
@@ -57,7 +57,7 @@ type toy[T Float] struct{}
 
 func (toy[T]) WorkLen(int) int { return 0 }
 
-func (toy[T]) Row(dz, z []T, t Target[T], _ []T) T {
+func (toy[T]) Eval(dz, z []T, t Target[T], _ []T) T {
 	m, at := peak(z)
 	if m != m {
 		return nan[T]()

@@ -45,7 +45,7 @@ type Recipe struct {
 
 var recipes = registry.NewRegistry[Recipe]("losses", "recipe")
 
-// RegisterComposition adds c to the registry. It panics if c is incomplete, its
+// RegisterRecipe adds c to the registry. It panics if c is incomplete, its
 // name or a parameter is malformed, or the name is taken: mistakes of the program
 // that its first run shows.
 func RegisterRecipe(c Recipe) {
@@ -62,7 +62,7 @@ func RegisterRecipe(c Recipe) {
 // Recipes returns the registered recipes, sorted by name.
 func Recipes() []*Recipe { return recipes.All() }
 
-// LookupComposition returns the recipe of that name; the error of an unknown
+// LookupRecipe returns the recipe of that name; the error of an unknown
 // name lists the choices.
 func LookupRecipe(name string) (*Recipe, error) { return recipes.Lookup(name) }
 

@@ -127,61 +127,56 @@ func (s *Spec) fault() error {
 // A Loss is a loss with its parameters: what a spec text such as
 // "entmax:alpha=1.3" denotes. It is immutable and safe for concurrent use.
 type Loss struct {
-	Spec     *Spec
-	Values   Values
+	registry.Choice[Spec]
 	Analytic graph.Analytic
 }
 
-// String returns the canonical spec text: the name, then the parameters that
-// differ from their default in declared order. Parse(b.String()) equals b.
-func (b Loss) String() string { return b.Analytic.Text }
-
 // Node returns the definition as a graph; see Spec.Node.
-func (b Loss) Node(z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
-	return b.Spec.Node(b.Values, z, t)
+func (l Loss) Node(z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
+	return l.Spec.Node(l.Values, z, t)
 }
 
 // Ref returns the textbook value of one row; see Spec.Ref.
-func (b Loss) Ref(z []float64, t Target[float64]) float64 { return b.Spec.Ref(b.Values, z, t) }
+func (l Loss) Ref(z []float64, t Target[float64]) float64 { return l.Spec.Ref(l.Values, z, t) }
 
 // Held returns the loss whose value has at z the gradient of b's: b itself, unless
 // Spec.Hold says what is held constant.
-func (b Loss) Held(z []float64) Loss {
-	if b.Spec.Hold == nil {
-		return b
+func (l Loss) Held(z []float64) Loss {
+	if l.Spec.Hold == nil {
+		return l
 	}
-	return b.Spec.Bind(b.Spec.Hold(b.Values, z))
+	return l.Spec.Bind(l.Spec.Hold(l.Values, z))
 }
 
 // Unit returns the score that stands for a factor e of the odds; see Spec.Unit.
-func (b Loss) Unit() float64 {
-	if b.Spec.Unit == nil {
+func (l Loss) Unit() float64 {
+	if l.Spec.Unit == nil {
 		return 1
 	}
-	return b.Spec.Unit(b.Values)
+	return l.Spec.Unit(l.Values)
 }
 
 // Theory returns what holds of the loss; see Spec.Theory.
-func (b Loss) Theory() Theory { return b.Spec.Theory(b.Values) }
+func (l Loss) Theory() Theory { return l.Spec.Theory(l.Values) }
 
 // Predict stores in p the probabilities that scores z stand for; see
 // Spec.Predict. It reports false, and leaves p, where the loss has no such map.
-func (b Loss) Predict(p, z []float64) bool {
-	if b.Spec.Predict == nil {
+func (l Loss) Predict(p, z []float64) bool {
+	if l.Spec.Predict == nil {
 		return false
 	}
-	b.Spec.Predict(b.Values, p, z)
+	l.Spec.Predict(l.Values, p, z)
 	return true
 }
 
 // Rank returns the function of a score by which classes rank, nil where scores do; see
 // Spec.Rank. A map that needs one and has none is an error.
-func (b Loss) Rank() (func(z float64) float64, error) {
-	if b.Spec.Rank != nil {
-		return b.Spec.Rank(b.Values), nil
+func (l Loss) Rank() (func(z float64) float64, error) {
+	if l.Spec.Rank != nil {
+		return l.Spec.Rank(l.Values), nil
 	}
-	if b.Theory().MapOrder == OrderNone {
-		return nil, fmt.Errorf("losses: %s: its probabilities are not in the order of its scores, and its Spec has no Rank", b)
+	if l.Theory().MapOrder == OrderNone {
+		return nil, fmt.Errorf("losses: %s: its probabilities are not in the order of its scores, and its Spec has no Rank", l)
 	}
 	return nil, nil
 }
@@ -191,7 +186,7 @@ func (b Loss) Rank() (func(z float64) float64, error) {
 // "softmax:tau=0.2,smoothing=0.1". Parameters left out take their default. The
 // error names what is wrong and lists the choices.
 func Parse(text string) (Loss, error) {
-	s, v, err := registered.Parse(text)
+	c, err := registered.Parse(text)
 	if err != nil {
 		name, _ := registry.CutSpec(text)
 		if _, known := Lookup(name); known != nil {
@@ -201,41 +196,36 @@ func Parse(text string) (Loss, error) {
 		}
 		return Loss{}, err
 	}
-	return s.Bind(v), nil
+	return newLoss(c), nil
 }
+
+func newLoss(c registry.Choice[Spec]) Loss {
+	l := Loss{c, c.Spec.New(c.Values)}
+	l.Analytic.Text = c.String()
+	return l
+}
+
+// choice returns s at its default setting.
+func (s *Spec) choice() registry.Choice[Spec] { return registry.NewChoice(s.Name, s, s.Params) }
 
 // Bind returns the loss at v, which was parsed from s.Params.
-func (s *Spec) Bind(v Values) Loss {
-	b := Loss{Spec: s, Values: v, Analytic: s.New(v)}
-	b.Analytic.Text = registry.SpecText(s.Name, s.Params, v)
-	return b
-}
+func (s *Spec) Bind(v Values) Loss { return newLoss(s.choice().At(v)) }
 
 // Defaults returns the default setting.
-func (s *Spec) Defaults() Values {
-	v, err := registry.Parse(s.Params, "")
-	if err != nil { // Register validated the defaults
-		panic("losses: " + err.Error())
-	}
-	return v
-}
+func (s *Spec) Defaults() Values { return s.choice().Values }
 
 // Probes returns the loss at its default setting and at one further setting per
 // probe of each parameter: the settings that tests and checks run.
-func (s *Spec) Probes() []Loss { return s.settings(registry.Probes) }
+func (s *Spec) Probes() []Loss { return newLosses(s.choice().Probes()) }
 
 // Corners returns the loss at the ends of its parameters' ranges, in all
 // combinations: where a formula that is right in between loses its digits.
-func (s *Spec) Corners() []Loss { return s.settings(registry.Corners) }
+func (s *Spec) Corners() []Loss { return newLosses(s.choice().Corners()) }
 
-func (s *Spec) settings(of func([]Param) ([]Values, error)) []Loss {
-	vs, err := of(s.Params)
-	if err != nil { // Register validated defaults and probes
-		panic("losses: " + err.Error())
+func newLosses(cs []registry.Choice[Spec]) []Loss {
+	ls := make([]Loss, len(cs))
+	for i, c := range cs {
+		ls[i] = newLoss(c)
 	}
-	bs := make([]Loss, len(vs))
-	for i, v := range vs {
-		bs[i] = s.Bind(v)
-	}
-	return bs
+	return ls
 }

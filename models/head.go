@@ -174,47 +174,27 @@ func Heads() []*HeadSpec { return heads.All() }
 
 // A HeadKind is a kind of head with its parameters: what a spec text such as
 // "all" denotes. It is immutable.
-type HeadKind struct {
-	Spec   *HeadSpec
-	Params []registry.Param // Spec.Params and what Spec.More adds
-	Values registry.Values
-}
+type HeadKind struct{ registry.Choice[HeadSpec] }
 
 // ParseHead returns the head that text denotes. The error names what is wrong
 // and lists the choices.
 func ParseHead(text string) (HeadKind, error) {
-	s, ps, v, err := heads.ParseMore(text, func(s *HeadSpec, own registry.Values) ([]registry.Param, error) {
+	c, err := heads.ParseMore(text, func(s *HeadSpec, own registry.Values) ([]registry.Param, error) {
 		if s.More == nil {
 			return nil, nil
 		}
 		return s.More(own)
 	})
-	if err != nil {
-		return HeadKind{}, err
-	}
-	return HeadKind{s, ps, v}, nil
+	return HeadKind{c}, err
 }
-
-// String returns the canonical spec text: ParseHead(b.String()) equals b.
-func (b HeadKind) String() string { return registry.SpecText(b.Spec.Name, b.Params, b.Values) }
 
 // draws returns how many candidates are drawn against a positive, 0 where all are
 // candidates.
-func (b HeadKind) draws() int {
-	if b.Spec.Draws == nil {
+func (k HeadKind) draws() int {
+	if k.Spec.Draws == nil {
 		return 0
 	}
-	return b.Spec.Draws(b.Values)
-}
-
-// value returns the text of a parameter's value, "" of one that the head has not.
-func (b HeadKind) value(name string) string {
-	for _, p := range b.Params {
-		if p.Name == name {
-			return b.Values.Of(p)
-		}
-	}
-	return ""
+	return k.Spec.Draws(k.Values)
 }
 
 // NewHead returns the head that text denotes, as ParseHead and New do.
@@ -227,7 +207,7 @@ func NewHead(text string, s HeadSetting) (Head, error) {
 }
 
 // New returns the head with fresh weights.
-func (b HeadKind) New(s HeadSetting) (Head, error) {
+func (k HeadKind) New(s HeadSetting) (Head, error) {
 	if s.Score != Dot && s.Score != Cosine {
 		var names []string
 		for _, c := range Scores() {
@@ -241,12 +221,12 @@ func (b HeadKind) New(s HeadSetting) (Head, error) {
 	if err := s.validate(); err != nil {
 		return nil, err
 	}
-	h, err := b.Spec.New(b.Values, s)
+	h, err := k.Spec.New(k.Values, s)
 	if err != nil {
 		return nil, err
 	}
 	if h == nil {
-		return nil, fmt.Errorf("models: %s made no head and no error", b)
+		return nil, fmt.Errorf("models: %s made no head and no error", k)
 	}
 	return h, nil
 }

@@ -32,10 +32,8 @@ func schemes(t *testing.T) []string {
 		if s.Name == "sampled" {
 			continue
 		}
-		probes, err := registry.Probes(s.Params)
-		require.NoError(t, err)
-		for _, v := range probes {
-			texts = append(texts, registry.SpecText(s.Name, s.Params, v))
+		for _, c := range registry.NewChoice(s.Name, s, s.Params).Probes() {
+			texts = append(texts, c.String())
 		}
 	}
 	for _, s := range sampler.All() {

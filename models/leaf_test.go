@@ -20,10 +20,9 @@ func TestTableHasOneLeaf(t *testing.T) {
 	all := wholes(set)
 	registered := 0
 	for _, spec := range All() {
-		probes, err := registry.Probes(spec.Params)
-		require.NoError(t, err)
-		for _, v := range probes {
-			k := Kind{spec, v}
+		for _, c := range registry.NewChoice(spec.Name, spec, spec.Params).Probes() {
+			k := Kind{c}
+			var err error
 			all[k.String()], err = k.New(Setting{Set: set, Dim: 4, Init: 0.5, Seed: 7})
 			require.NoError(t, err)
 			registered++

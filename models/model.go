@@ -109,40 +109,31 @@ func All() []*Spec { return registered.All() }
 
 // A Kind is a kind of model with its parameters: what a spec text denotes. It
 // is immutable.
-type Kind struct {
-	Spec   *Spec
-	Values registry.Values
-}
+type Kind struct{ registry.Choice[Spec] }
 
 // Parse returns the model that text denotes: a registered name, alone or
 // followed by a colon and comma-separated parameters. The error names what is
 // wrong and lists the choices.
 func Parse(text string) (Kind, error) {
-	s, v, err := registered.Parse(text)
-	if err != nil {
-		return Kind{}, err
-	}
-	return Kind{s, v}, nil
+	c, err := registered.Parse(text)
+	return Kind{c}, err
 }
-
-// String returns the canonical spec text: Parse(b.String()) equals b.
-func (b Kind) String() string { return registry.SpecText(b.Spec.Name, b.Spec.Params, b.Values) }
 
 // New returns the model with fresh weights. The error is of the setting, or says what
 // a Spec's New gave that is no model.
-func (b Kind) New(s Setting) (Model, error) {
+func (k Kind) New(s Setting) (Model, error) {
 	if err := s.validate(); err != nil {
 		return nil, err
 	}
-	m, err := b.Spec.New(b.Values, s)
+	m, err := k.Spec.New(k.Values, s)
 	if err != nil {
 		return nil, err
 	}
 	if m == nil {
-		return nil, fmt.Errorf("models: %s made no model and no error", b)
+		return nil, fmt.Errorf("models: %s made no model and no error", k)
 	}
-	if _, ok := m.(Factored); ok != b.Spec.Factored {
-		return nil, fmt.Errorf("models: %s declares Factored=%v and made a %T, whose methods say otherwise", b, b.Spec.Factored, m)
+	if _, ok := m.(Factored); ok != k.Spec.Factored {
+		return nil, fmt.Errorf("models: %s declares Factored=%v and made a %T, whose methods say otherwise", k, k.Spec.Factored, m)
 	}
 	return m, nil
 }

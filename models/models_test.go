@@ -28,10 +28,8 @@ func demo(t *testing.T) *data.Dataset {
 func each(t *testing.T, f func(t *testing.T, m Model)) {
 	require.NotEmpty(t, All())
 	for _, s := range All() {
-		probes, err := registry.Probes(s.Params)
-		require.NoError(t, err)
-		for _, v := range probes {
-			b := Kind{s, v}
+		for _, c := range registry.NewChoice(s.Name, s, s.Params).Probes() {
+			b := Kind{c}
 			again, err := Parse(b.String())
 			require.NoError(t, err)
 			require.Equal(t, b.Values, again.Values)

@@ -183,7 +183,7 @@ func (r *Choice) choose(candidates string) error {
 		if !registry.Has(all, s.Name) {
 			all = append(all, s)
 			carried++
-		} else if is, want := r.Head.value(s.Name), head.value(s.Name); is != want {
+		} else if is, want := r.Head.Value(s.Name), head.Value(s.Name); is != want {
 			return fmt.Errorf("%s=%s is for its candidates %s, which are replaced by %s with %s=%s: say it once", s.Name, s.Value, head.Spec.Name, candidates, s.Name, is)
 		}
 	}
@@ -312,7 +312,7 @@ func (r Choice) Declared() bool {
 		return false
 	}
 	for _, name := range []string{"correction", "hits"} {
-		if usual.value(name) != r.Head.value(name) {
+		if usual.Value(name) != r.Head.Value(name) {
 			return false
 		}
 	}
@@ -328,7 +328,7 @@ func (r Choice) Order() losses.Order {
 		return r.Loss.Theory().PopulationOrder
 	case !r.Declared():
 		return losses.NoOrder
-	case r.Head.value("sampler") == "uniform":
+	case r.Head.Value("sampler") == "uniform":
 		return r.Recipe.OrderUniform
 	}
 	return r.Recipe.Order

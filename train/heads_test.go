@@ -46,7 +46,7 @@ func TestEveryLossTrainsWithEveryScheme(t *testing.T) {
 	}
 }
 
-// TestCompositionsLearn: on the demo set every recipe ends well above chance,
+// TestRecipesLearn: on the demo set every recipe ends well above chance,
 // which ranks 20 of 120 items, a sixth.
 func TestRecipesLearn(t *testing.T) {
 	if testing.Short() {
@@ -150,7 +150,7 @@ func TestOneTemperature(t *testing.T) {
 	}
 }
 
-// TestCompositionConfig: a recipe brings its candidates, which an explicit
+// TestRecipeConfig: a recipe brings its candidates, which an explicit
 // setting replaces, and its optimizer touches no row that was not drawn.
 func TestRecipeConfig(t *testing.T) {
 	c := Config{Loss: "sampled-softmax:n=9,sampler=popularity"}

@@ -154,8 +154,8 @@ func (t *Recommender) Evaluation(set *data.Dataset, split string, ms []metric.At
 }
 
 // task returns the task whose examples an evaluation ranks.
-func (t *Recommender) task() *data.TaskSpec {
-	if t.Plan != nil && t.Plan.Task != nil {
+func (t *Recommender) task() data.Task {
+	if t.Plan != nil && t.Plan.Task.Spec != nil {
 		return t.Plan.Task
 	}
 	s, err := data.ParseTask("user")

@@ -37,7 +37,7 @@ type Plan struct {
 	Monitor metric.At
 
 	// What solver gradient takes; zero with another.
-	Task      *data.TaskSpec
+	Task      data.Task
 	Optimizer optim.Optimizer
 	Schedule  optim.Schedule
 

@@ -71,21 +71,9 @@ func registerSolver(s SolverSpec) { solvers.Add(s.Name, s.Params, s, nil) }
 // Solvers returns the solvers, sorted by name.
 func Solvers() []*SolverSpec { return solvers.All() }
 
-type solverKind struct {
-	Spec   *SolverSpec
-	Values registry.Values
-}
+type solverKind = registry.Choice[SolverSpec]
 
-// String returns the canonical text: parseSolver(b.String()) equals b.
-func (b solverKind) String() string { return registry.SpecText(b.Spec.Name, b.Spec.Params, b.Values) }
-
-func parseSolver(text string) (solverKind, error) {
-	s, v, err := solvers.Parse(text)
-	if err != nil {
-		return solverKind{}, err
-	}
-	return solverKind{s, v}, nil
-}
+func parseSolver(text string) (solverKind, error) { return solvers.Parse(text) }
 
 // unused reports a fault for each setting that the solver would ignore.
 func (p *Plan) unused(settings map[string]bool) {

@@ -67,11 +67,7 @@ func trainingOf(t *Recommender, set *data.Dataset) (training, error) {
 }
 
 // readTask reads what a row of training is.
-func (p *Plan) readTask() {
-	var err error
-	p.Task, err = data.ParseTask(p.Config.Train.Task)
-	p.fault("train.task", err)
-}
+func (p *Plan) readTask() { text(p, "train.task", &p.Config.Train.Task, data.ParseTask, &p.Task) }
 
 // checkGradient is the check of the fields that solver gradient reads.
 func checkGradient(_ Config, p *Plan) {

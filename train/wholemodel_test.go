@@ -151,7 +151,7 @@ func TestWeightsOfExamples(t *testing.T) {
 			if err != nil {
 				return nil, err
 			}
-			e, err := task.Train(d)
+			e, err := task.ExamplesOf(d)
 			for i := range e.Row {
 				e.Weight = append(e.Weight, w(i))
 			}

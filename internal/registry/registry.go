@@ -75,31 +75,29 @@ func (r *Registry[T]) Lookup(name string) (*T, error) {
 }
 
 // Parse returns what a spec text denotes: a registered name, alone or followed by a
-// colon and comma-separated parameters, with the settings of all its parameters.
-// The error names what is wrong and lists the choices.
-func (r *Registry[T]) Parse(text string) (*T, Values, error) {
-	s, _, v, err := r.ParseMore(text, func(*T, Values) ([]Param, error) { return nil, nil })
-	return s, v, err
+// colon and comma-separated parameters. Parameters left out take their default. The
+// error names what is wrong and lists the choices.
+func (r *Registry[T]) Parse(text string) (Choice[T], error) {
+	return r.ParseMore(text, func(*T, Values) ([]Param, error) { return nil, nil })
 }
 
 // ParseMore is Parse of a thing whose settings may call for further parameters, as
 // the name of a sampler calls for that sampler's: more returns them from the settings
-// of those that it was registered with. All that the settings are of come back in
-// declared order.
-func (r *Registry[T]) ParseMore(text string, more func(s *T, own Values) ([]Param, error)) (*T, []Param, Values, error) {
+// of those that it was registered with.
+func (r *Registry[T]) ParseMore(text string, more func(s *T, own Values) ([]Param, error)) (Choice[T], error) {
 	name, settings := CutSpec(text)
 	s, err := r.Lookup(name)
 	if err != nil {
-		return nil, nil, Values{}, err
+		return Choice[T]{}, err
 	}
 	r.mu.RLock()
 	ps := r.params[name]
 	r.mu.RUnlock()
 	ps, v, err := parseMore(ps, settings, func(own Values) ([]Param, error) { return more(s, own) })
 	if err != nil {
-		return nil, nil, Values{}, fmt.Errorf("%s: %s: %w", r.pkg, name, err)
+		return Choice[T]{}, fmt.Errorf("%s: %s: %w", r.pkg, name, err)
 	}
-	return s, ps, v, nil
+	return Choice[T]{Spec: s, Params: ps, Values: v, name: name}, nil
 }
 
 func parseMore(ps []Param, settings string, more func(own Values) ([]Param, error)) ([]Param, Values, error) {
@@ -112,9 +110,11 @@ func parseMore(ps []Param, settings string, more func(own Values) ([]Param, erro
 	if err != nil {
 		return nil, Values{}, err
 	}
-	ps = slices.Concat(ps, further)
-	if err := Validate(ps); err != nil {
-		return nil, Values{}, err
+	if len(further) > 0 { // else all choices share the declaration
+		ps = slices.Concat(ps, further)
+		if err := Validate(ps); err != nil {
+			return nil, Values{}, err
+		}
 	}
 	v, err = Parse(ps, settings)
 	return ps, v, err

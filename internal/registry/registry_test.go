@@ -58,10 +58,10 @@ func TestParseMore(t *testing.T) {
 		}
 		return nil, errors.New("no such form yet")
 	}
-	s, ps, v, err := r.ParseMore("yak: age=3, form=a,n=7", more)
+	c, err := r.ParseMore("yak: age=3, form=a,n=7", more)
 	require.NoError(t, err)
-	require.Equal(t, "big", s.doc)
-	require.Equal(t, "yak:n=7,form=a,age=3", SpecText("yak", ps, v))
+	require.Equal(t, "big", c.Spec.doc)
+	require.Equal(t, "yak:n=7,form=a,age=3", c.String())
 	require.Len(t, list, 3, "the declaration stands")
 	for text, want := range map[string]string{
 		"gnu":               `zoo: unknown animal "gnu"; the choices are yak`,
@@ -72,13 +72,13 @@ func TestParseMore(t *testing.T) {
 		"yak:age=3":         `zoo: yak: no such form yet`,
 		"yak:form=c":        `zoo: yak: duplicate parameter "tau"`,
 	} {
-		_, _, _, err := r.ParseMore(text, more)
+		_, err := r.ParseMore(text, more)
 		require.EqualError(t, err, want, text)
 	}
-	_, v, err = r.Parse("yak:n=7")
+	c, err = r.Parse("yak:n=7")
 	require.NoError(t, err)
-	require.Equal(t, 7, v.Int("n"))
-	_, _, err = r.Parse("yak:age=3")
+	require.Equal(t, 7, c.Values.Int("n"))
+	_, err = r.Parse("yak:age=3")
 	require.EqualError(t, err, `zoo: yak: no parameter "age"; the choices are tau, n, form`)
 }
 

@@ -521,5 +521,7 @@ func TestRegister(t *testing.T) {
 	}
 	// Declared Observes, but the proposal does not.
 	good.Props = sampler.Observes
-	require.Panics(t, func() { _, _ = sampler.Choice{Spec: &good}.New(sampler.Config{C: 2}) })
+	require.Panics(t, func() {
+		_, _ = sampler.Choice{Choice: registry.NewChoice(good.Name, &good, nil)}.New(sampler.Config{C: 2})
+	})
 }

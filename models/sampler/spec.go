@@ -165,61 +165,48 @@ func (s *Spec) fault() error {
 
 // A Choice is a sampler with its parameters: what a spec text such as
 // "popularity:beta=0.5" denotes. It is immutable and safe for concurrent use.
-type Choice struct {
-	Spec   *Spec
-	Values registry.Values
-}
+type Choice struct{ registry.Choice[Spec] }
 
 // Parse returns the sampler that text denotes: a registered name, alone or
 // followed by a colon and comma-separated parameters. Parameters left out take
 // their default. The error names what is wrong and lists the choices.
 func Parse(text string) (Choice, error) {
-	s, v, err := registered.Parse(text)
-	if err != nil {
-		return Choice{}, err
-	}
-	return Choice{s, v}, nil
+	c, err := registered.Parse(text)
+	return Choice{c}, err
 }
 
 // Probes returns the sampler at its default setting and at one further setting
 // per probe of each parameter: the settings that tests run.
 func (s *Spec) Probes() []Choice {
-	vs, err := registry.Probes(s.Params)
-	if err != nil { // Register validated the probes
-		panic("sampler: " + err.Error())
+	var all []Choice
+	for _, c := range registry.NewChoice(s.Name, s, s.Params).Probes() {
+		all = append(all, Choice{c})
 	}
-	bs := make([]Choice, len(vs))
-	for i, v := range vs {
-		bs[i] = Choice{s, v}
-	}
-	return bs
+	return all
 }
 
-// String returns the canonical spec text. Parse(b.String()) equals b.
-func (b Choice) String() string { return registry.SpecText(b.Spec.Name, b.Spec.Params, b.Values) }
-
 // New builds the sampler for the problem c.
-func (b Choice) New(c Config) (*Sampler, error) {
-	err := c.Validate()
-	if err == nil && b.Spec.Props.Has(Adaptive) && c.D < 1 {
-		err = fmt.Errorf("is adaptive and needs the width D ≥ 1, got %d", c.D)
+func (c Choice) New(cfg Config) (*Sampler, error) {
+	err := cfg.Validate()
+	if err == nil && c.Spec.Props.Has(Adaptive) && cfg.D < 1 {
+		err = fmt.Errorf("is adaptive and needs the width D ≥ 1, got %d", cfg.D)
 	}
 	var p Proposal
 	if err == nil {
-		p, err = b.Spec.New(c, b.Values)
+		p, err = c.Spec.New(cfg, c.Values)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("sampler: %s: %w", b, err)
+		return nil, fmt.Errorf("sampler: %s: %w", c, err)
 	}
-	s := &Sampler{Choice: b, Config: c, proposal: p, workers: runtime.GOMAXPROCS(0)}
+	s := &Sampler{Choice: c, Config: cfg, proposal: p, workers: runtime.GOMAXPROCS(0)}
 	// Declaration and behaviour must match both ways.
 	var observes, refreshes bool
 	s.observer, observes = p.(Observer)
 	s.refresher, refreshes = p.(Refresher)
 	var resumes bool
 	s.stateful, resumes = p.(Stateful)
-	if resumes != (observes || refreshes) || observes != b.Spec.Props.Has(Observes) || refreshes != b.Spec.Props.Has(Refreshes) {
-		panic(fmt.Sprintf("sampler: %s declares %v but its methods differ", b, b.Spec.Props.Names()))
+	if resumes != (observes || refreshes) || observes != c.Spec.Props.Has(Observes) || refreshes != c.Spec.Props.Has(Refreshes) {
+		panic(fmt.Sprintf("sampler: %s declares %v but its methods differ", c, c.Spec.Props.Names()))
 	}
 	return s, nil
 }

@@ -106,31 +106,22 @@ func All() []*Spec { return registered.All() }
 
 // An Optimizer is an optimizer with its parameters: what a spec text denotes. It is
 // immutable.
-type Optimizer struct {
-	Spec   *Spec
-	Values registry.Values
-}
+type Optimizer struct{ registry.Choice[Spec] }
 
 // Parse returns the optimizer that text denotes: a registered name, alone or
 // followed by a colon and comma-separated parameters. The error names what is
 // wrong and lists the choices.
 func Parse(text string) (Optimizer, error) {
-	s, v, err := registered.Parse(text)
-	if err != nil {
-		return Optimizer{}, err
-	}
-	return Optimizer{s, v}, nil
+	c, err := registered.Parse(text)
+	return Optimizer{c}, err
 }
-
-// String returns the canonical spec text: Parse(b.String()) equals b.
-func (b Optimizer) String() string { return registry.SpecText(b.Spec.Name, b.Spec.Params, b.Values) }
 
 // StateLen returns the numbers that an updater keeps of a table of that shape,
 // without making them: a rule's state is taken to be linear in rows and in columns,
 // as it is where rows do not depend on each other.
-func (b Optimizer) StateLen(rows, dim int) int64 {
+func (o Optimizer) StateLen(rows, dim int) int64 {
 	count := func(rows, dim int) (n int64) {
-		for _, a := range b.Spec.New(b.Values, rows, dim).State() {
+		for _, a := range o.Spec.New(o.Values, rows, dim).State() {
 			n += int64(len(numbers(a)))
 		}
 		return n
@@ -162,10 +153,10 @@ type Updater struct {
 }
 
 // For returns a fresh updater of table t.
-func (b Optimizer) For(t *graph.Table[float32]) *Updater {
-	v := b.Values
+func (o Optimizer) For(t *graph.Table[float32]) *Updater {
+	v := o.Values
 	u := &Updater{
-		table: t, rule: b.Spec.New(v, t.Rows, t.Dim), factor: 1,
+		table: t, rule: o.Spec.New(v, t.Rows, t.Dim), factor: 1,
 		lr: v.Num("lr"), l2: v.Num("l2"), decay: v.Num("decay"), dense: v.String("mode") == "dense",
 	}
 	if u.dense {

@@ -56,10 +56,8 @@ func full(t *table, g gradient) gradient {
 func settings(t *testing.T, f func(t *testing.T, b Optimizer)) {
 	require.NotEmpty(t, All())
 	for _, s := range All() {
-		probes, err := registry.Probes(s.Params)
-		require.NoError(t, err)
-		for _, v := range probes {
-			b := Optimizer{s, v}
+		for _, c := range registry.NewChoice(s.Name, s, s.Params).Probes() {
+			b := Optimizer{c}
 			again, err := Parse(b.String())
 			require.NoError(t, err)
 			require.Equal(t, b, again)
@@ -85,7 +83,7 @@ func with(t *testing.T, b Optimizer, text string) Optimizer {
 func TestModes(t *testing.T) {
 	settings(t, func(t *testing.T, b Optimizer) {
 		if b.Values.String("mode") == "dense" {
-			require.Equal(t, "dense", with(t, Optimizer{b.Spec, mustParse(t, b.Spec, "")}, "mode=dense").Values.String("mode"))
+			require.Equal(t, "dense", with(t, at(t, b.Spec, ""), "mode=dense").Values.String("mode"))
 			return // the default setting below runs it
 		}
 		dense := with(t, b, "mode=dense")
@@ -122,10 +120,11 @@ func TestModes(t *testing.T) {
 	})
 }
 
-func mustParse(t *testing.T, s *Spec, text string) registry.Values {
-	v, err := registry.Parse(s.Params, text)
+// at returns the optimizer of s at the settings of text.
+func at(t *testing.T, s *Spec, text string) Optimizer {
+	o, err := Parse(s.Name + ":" + text)
 	require.NoError(t, err)
-	return v
+	return o
 }
 
 func cloneState(u *Updater) (all [][]float32) {
@@ -141,9 +140,9 @@ func TestDecay(t *testing.T) {
 	require.NotEmpty(t, All())
 	for _, s := range All() {
 		t.Run(s.Name, func(t *testing.T) {
-			plain := Optimizer{s, mustParse(t, s, "lr=0.125")}
+			plain := at(t, s, "lr=0.125")
 			a, c := newTable(5, 4, 1), newTable(5, 4, 1)
-			ua, uc := with(t, Optimizer{s, mustParse(t, s, "lr=0.125")}, "l2=0.25").For(a), plain.For(c)
+			ua, uc := with(t, at(t, s, "lr=0.125"), "l2=0.25").For(a), plain.For(c)
 			rng := rand.New(rand.NewPCG(3, 4))
 			for range 10 {
 				g := sparse(a, rng)
@@ -167,7 +166,7 @@ func TestDecay(t *testing.T) {
 			}
 			require.Equal(t, want, d.Data)
 
-			u = with(t, Optimizer{s, mustParse(t, s, "lr=0")}, "decay=0.5,l2=0.5").For(d)
+			u = with(t, at(t, s, "lr=0"), "decay=0.5,l2=0.5").For(d)
 			require.NoError(t, u.Update(d, full(d, sparse(d, rng))))
 			require.Equal(t, want, d.Data)
 			u = plain.For(d)
@@ -289,7 +288,7 @@ func TestThreads(t *testing.T) {
 func TestDescends(t *testing.T) {
 	for _, s := range All() {
 		w, a := newTable(4, 3, 1), newTable(4, 3, 2)
-		u := Optimizer{s, mustParse(t, s, "lr=0.1")}.For(w)
+		u := at(t, s, "lr=0.1").For(w)
 		for range 3000 {
 			g := gradient{Data: make([]float32, 12)}
 			for i := range g.Data {
@@ -329,10 +328,8 @@ func TestUpdateErrors(t *testing.T) {
 func TestSchedules(t *testing.T) {
 	require.NotEmpty(t, Schedules())
 	for _, s := range Schedules() {
-		probes, err := registry.Probes(s.Params)
-		require.NoError(t, err)
-		for _, v := range probes {
-			sch := Schedule{s, v}
+		for _, c := range registry.NewChoice(s.Name, s, s.Params).Probes() {
+			sch, v := Schedule{c}, c.Values
 			t.Run(sch.String(), func(t *testing.T) {
 				again, err := ParseSchedule(sch.String())
 				require.NoError(t, err)
@@ -391,10 +388,8 @@ func TestRegisterPanics(t *testing.T) {
 // TestStateLen holds what is said of the state against what is made.
 func TestStateLen(t *testing.T) {
 	for _, spec := range All() {
-		vs, err := registry.Probes(spec.Params)
-		require.NoError(t, err)
-		for _, v := range vs {
-			b := Optimizer{spec, v}
+		for _, c := range registry.NewChoice(spec.Name, spec, spec.Params).Probes() {
+			b := Optimizer{c}
 			for _, shape := range [][2]int{{1, 1}, {1, 7}, {5, 1}, {13, 6}} {
 				want := int64(0)
 				for _, s := range b.For(graph.NewTable[float32]("w", shape[0], shape[1])).State() {

@@ -40,23 +40,14 @@ func Schedules() []*ScheduleSpec { return schedules.All() }
 
 // A Schedule is a schedule with its parameters: what a spec text such as
 // "cosine:warmup=2" denotes. It is immutable.
-type Schedule struct {
-	Spec   *ScheduleSpec
-	Values registry.Values
-}
+type Schedule struct{ registry.Choice[ScheduleSpec] }
 
 // ParseSchedule returns the schedule that text denotes. The error names what is
 // wrong and lists the choices.
 func ParseSchedule(text string) (Schedule, error) {
-	s, v, err := schedules.Parse(text)
-	if err != nil {
-		return Schedule{}, err
-	}
-	return Schedule{s, v}, nil
+	c, err := schedules.Parse(text)
+	return Schedule{c}, err
 }
-
-// String returns the canonical spec text: ParseSchedule(s.String()) equals s.
-func (s Schedule) String() string { return registry.SpecText(s.Spec.Name, s.Spec.Params, s.Values) }
 
 // Factor returns what the learning rate is multiplied by in step i = 0, 1, …,
 // with perEpoch ≥ 1 steps in each of the run's epochs.

@@ -34,7 +34,7 @@ func TestDeclarations(t *testing.T) {
 	}
 }
 
-// TestCompositions holds the declared orders of recipes over a sampler,
+// TestRecipes holds the declared orders of recipes over a sampler,
 // under any proposal and under a uniform one, against the draws.
 func TestRecipes(t *testing.T) {
 	c := Config{Recipes: []string{"sampled-softmax", "nce", "neg", "bpr", "infonce", "gbce", "sampled-softmax:correction=importance"}, Draws: 4, Seed: 2}
