@@ -22,7 +22,7 @@ func newCheck(s streams) *cobra.Command {
 	c := checkConfig{seed: 1, ks: []int{1, 2, 1000}, scales: []float64{1, 10}}
 	cmd := &cobra.Command{
 		Use:   "check",
-		Short: "Hold each loss's gradients against each other",
+		Short: "Check the gradients of losses: symbolic, analytic and numerical",
 		Long: `check states each loss in every way it is stated and compares the gradients with
 that of its closed form at float64, entry by entry:
 

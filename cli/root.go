@@ -74,7 +74,7 @@ under every loss of the softmax family, chosen by name.
 
   fenchel train                      train on the generated set "demo"
   fenchel losses                     the losses
-  fenchel check                      hold every gradient against the others`
+  fenchel check                      check gradients: symbolic, analytic and numerical`
 	root.SilenceErrors = true
 	root.SilenceUsage = true
 	root.SetIn(s.in)

@@ -23,8 +23,8 @@ type Linear struct {
 // fewer times W is read. Tests lower it.
 var blockBytes = 32 << 20
 
-// chunks is into how many ranges of classes the gradient is cut: the unit of
-// parallel work, each with a dH of its own that is added in order.
+// chunks is the number of ranges of classes into which the gradient is cut. A range is
+// the unit of parallel work and has a dH of its own; these are added in order.
 const chunks = 16
 
 // LinearLoss returns the losses [B] of the scores of lin under targets t by the
@@ -41,13 +41,18 @@ const chunks = 16
 // Else, and at float64, the op works through blocks of rows whose scores and
 // gradients fit in 32 MiB, at least one row. The gradient then recomputes the scores
 // block by block, unless the whole batch is one block, which the forward pass keeps.
-// At B=256, C=100,000 and d=64 that takes 3 times as long as a fused softmax for a
-// Row of a comparison a score, 7 to 13 times for one of an exponential, and 20 to 80
-// times for one of several functions; see BenchmarkLinear in bench. Beside the blocks
-// it holds, for up to 16 ranges of classes, a dH of a block, and the
-// gradients that the Program asks for, dH [B,d], dW [C,d] and dBias [C]; it does
-// not compute the others. Any B, C and d; any upstream gradient; not
-// differentiable again. Errors are those of [Loss].
+// How long that takes at B=256, C=100,000 and d=64 depends on the loss, by
+// BenchmarkLinear in bench:
+//
+//	of each score the loss computes    time over that of a fused softmax
+//	a comparison                       3
+//	an exponential                     7 to 13
+//	several functions                  20 to 80
+//
+// Beside the blocks the op holds, for up to 16 ranges of classes, a dH of a block, and
+// the gradients that the Program asks for: dH [B,d], dW [C,d] and dBias [C]. It does
+// not compute the others. Any B, C and d are allowed, and any upstream gradient. The op
+// is not differentiable again. Errors are those of [Loss].
 //
 // The result has the same bits at any GOMAXPROCS: what is added is added in a
 // fixed order.
