@@ -204,7 +204,7 @@ func (s *scoreState[T]) check(in []any) error {
 
 // invNorm returns max(‖w‖₂, 1e-12)⁻¹.
 func invNorm[T Float](w []T) T {
-	return T(1 / max(math.Sqrt(float64(kernel.Dot(w, w))), normFloor))
+	return T(1 / max(math.Sqrt(float64(kernel.Dot(w, w))), kernel.NormFloor))
 }
 
 func (s *scoreState[T]) forward(dst []T, in []any) error {

@@ -7,6 +7,8 @@ import (
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
+
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
 type node = *gorgonia.Node
@@ -153,23 +155,15 @@ func Atan(x *gorgonia.Node) (*gorgonia.Node, error) {
 
 // Sigmoid returns σ(x) = 1/(1+e⁻ˣ).
 func Sigmoid(x *gorgonia.Node) (*gorgonia.Node, error) {
-	return unary("sigmoid", x, sigmoid, func(e *Expr, x, y, g node) node {
+	return unary("sigmoid", x, kernel.Sigmoid, func(e *Expr, x, y, g node) node {
 		return e.N(Mul(g, e.N(Mul(y, e.N(Sigmoid(e.N(Neg(x)))))))) // σ(x)σ(−x): no cancellation near 1
 	})
 }
 
 // Softplus returns ln(1+eˣ).
 func Softplus(x *gorgonia.Node) (*gorgonia.Node, error) {
-	return unary("softplus", x, func(x float64) float64 { return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) },
+	return unary("softplus", x, kernel.Softplus,
 		func(e *Expr, x, _, g node) node { return e.N(Mul(g, e.N(Sigmoid(x)))) })
-}
-
-func sigmoid(x float64) float64 {
-	if x < 0 { // e⁻ˣ overflows
-		e := math.Exp(x)
-		return e / (1 + e)
-	}
-	return 1 / (1 + math.Exp(-x))
 }
 
 // Relu returns max(x, 0), with gradient 0 at and below the kink.

@@ -22,7 +22,7 @@ func (s testSoftmax[T]) Eval(dz, z []T, t Target[T], work []T) T {
 	for k, v := range z {
 		work[k] = T(float64(v) / s.tau)
 	}
-	m, log := lse(work[:len(z)])
+	m, log := kernel.LogSumExp(work[:len(z)], nil)
 	loss := m + log
 	for k := range z {
 		dz[k] = T(math.Exp(float64(work[k])-m-log) / s.tau)

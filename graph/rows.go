@@ -245,21 +245,8 @@ func LogSumExp(x *gorgonia.Node) (*gorgonia.Node, error) {
 	}, nil, x)
 }
 
-// lse returns ln Σ e^{x_k} as max and the log of the shifted sum.
-func lse[T Float](x []T) (m, log float64) {
-	m = float64(maxOf(x))
-	if math.IsInf(m, -1) {
-		return m, 0
-	}
-	var s float64
-	for _, v := range x {
-		s += math.Exp(float64(v) - m) // Inf − Inf is NaN, and stays
-	}
-	return m, math.Log(s)
-}
-
 func rowLSE[T Float](dst []T, i int, x []T, _ []any) {
-	m, log := lse(x)
+	m, log := kernel.LogSumExp(x, nil)
 	dst[i] = T(m + log)
 }
 
@@ -292,7 +279,7 @@ func LogSoftmax(x *gorgonia.Node) (*gorgonia.Node, error) {
 
 func rowLogSoftmax[T Float](dst []T, i int, x []T, _ []any) {
 	y := dst[i*len(x) : (i+1)*len(x)]
-	m, log := lse(x)
+	m, log := kernel.LogSumExp(x, nil)
 	for k, v := range x {
 		y[k] = T(float64(v) - m - log)
 		if math.IsInf(m, -1) {
@@ -301,9 +288,6 @@ func rowLogSoftmax[T Float](dst []T, i int, x []T, _ []any) {
 	}
 }
 
-// normFloor is the least norm that L2Normalize divides by.
-const normFloor = 1e-12
-
 // L2Normalize returns each row of x [B,K] divided by max(‖row‖₂, 1e-12).
 func L2Normalize(x *gorgonia.Node) (*gorgonia.Node, error) {
 	return rowOp("l2normalize", true, 2, normalize[float32], normalize[float64], func(e *Expr, in gorgonia.Nodes, _, g node) gorgonia.Nodes {
@@ -311,7 +295,9 @@ func L2Normalize(x *gorgonia.Node) (*gorgonia.Node, error) {
 	}, nil, x)
 }
 
-func norm[T Float](x []T) T { return T(max(math.Sqrt(float64(kernel.SumSquares(x))), normFloor)) }
+func norm[T Float](x []T) T {
+	return T(max(math.Sqrt(float64(kernel.SumSquares(x))), kernel.NormFloor))
+}
 
 func normalize[T Float](dst []T, i int, x []T, _ []any) {
 	row := dst[i*len(x) : (i+1)*len(x)]

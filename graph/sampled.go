@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -31,6 +32,25 @@ const (
 	// then estimates that over all classes.
 	CorrectImportance
 )
+
+// correctionNames are the texts of the corrections, in order.
+var correctionNames = []string{"none", "logq", "importance"}
+
+// Corrections lists the texts of the corrections.
+func Corrections() []string { return slices.Clone(correctionNames) }
+
+// ParseCorrection returns the correction of that text; the error of another one lists the
+// choices.
+func ParseCorrection(text string) (Correction, error) {
+	i := slices.Index(correctionNames, text)
+	if i < 0 {
+		return 0, fmt.Errorf("graph: unknown correction %q; the choices are %s", text, strings.Join(correctionNames, ", "))
+	}
+	return Correction(i), nil
+}
+
+// String returns the text of c.
+func (c Correction) String() string { return correctionNames[c] }
 
 // A Sampled is a batch of positives and of draws.
 type Sampled struct {

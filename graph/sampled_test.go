@@ -316,3 +316,16 @@ func TestSampledLossAlone(t *testing.T) {
 	}
 	require.InDelta(t, want, p.Value(loss)[0], 1e-12)
 }
+
+// A correction is its text and back, and another text is an error with the choices.
+func TestParseCorrection(t *testing.T) {
+	require.Equal(t, []string{"none", "logq", "importance"}, Corrections())
+	for i, text := range Corrections() {
+		c, err := ParseCorrection(text)
+		require.NoError(t, err)
+		require.Equal(t, Correction(i), c)
+		require.Equal(t, text, c.String())
+	}
+	_, err := ParseCorrection("log-q")
+	require.EqualError(t, err, `graph: unknown correction "log-q"; the choices are none, logq, importance`)
+}

@@ -49,7 +49,7 @@ func init() {
 		},
 		Predict: func(_ Values, p, z []float64) {
 			for j, s := range z {
-				p[j] = sigmoid(s)
+				p[j] = kernel.Sigmoid(s)
 			}
 		},
 	})

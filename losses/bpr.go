@@ -108,8 +108,8 @@ func bpr[T Float](dz, z []T, y int, weight float64, _ []T) float64 {
 			continue
 		}
 		d := float64(s) - float64(z[y])
-		loss += softplus(d)
-		g := scale * sigmoid(d)
+		loss += kernel.Softplus(d)
+		g := scale * kernel.Sigmoid(d)
 		sum += g
 		add(&dz[j], g)
 	}
@@ -139,7 +139,7 @@ func wbpr[T Float](dz, z []T, y int, weight float64, work []T) float64 {
 		e := math.Exp(float64(s) - top)
 		work[j] = T(e)
 		sum += e
-		loss += e * softplus(float64(s)-float64(z[y]))
+		loss += e * kernel.Softplus(float64(s)-float64(z[y]))
 	}
 	loss /= sum
 	var along float64
@@ -149,8 +149,8 @@ func wbpr[T Float](dz, z []T, y int, weight float64, work []T) float64 {
 		}
 		d := float64(s) - float64(z[y])
 		w := weight * float64(work[j]) / sum
-		along += w * sigmoid(d)
-		add(&dz[j], w*(sigmoid(d)+softplus(d)-loss))
+		along += w * kernel.Sigmoid(d)
+		add(&dz[j], w*(kernel.Sigmoid(d)+kernel.Softplus(d)-loss))
 	}
 	add(&dz[y], -along)
 	return loss

@@ -45,7 +45,7 @@ func init() {
 		Predict: func(v Values, p, z []float64) {
 			shift := math.Log(v.Num("beta"))
 			for j, s := range z {
-				p[j] = sigmoid(s - shift)
+				p[j] = kernel.Sigmoid(s - shift)
 			}
 		},
 	})
@@ -73,13 +73,13 @@ func (l gbce[T]) Eval(dz, z []T, t Target[T], _ []T) T {
 		x, w := float64(s), 0.0
 		if at < len(t.Pos) && int(t.Pos[at]) == j {
 			w = float64(t.Weight[at])
-			loss += l.beta * w * softplus(-x)
+			loss += l.beta * w * kernel.Softplus(-x)
 			at++
 		}
-		loss += (1 - w) * softplus(x) // 0 at a mask
-		g := (1 - w) * sigmoid(x)
+		loss += (1 - w) * kernel.Softplus(x) // 0 at a mask
+		g := (1 - w) * kernel.Sigmoid(x)
 		if w > 0 {
-			g -= l.beta * w * sigmoid(-x)
+			g -= l.beta * w * kernel.Sigmoid(-x)
 		}
 		dz[j] = T(g * inv)
 	}

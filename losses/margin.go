@@ -28,8 +28,8 @@ func marginedRows(scale float64, lower func(c float64) (a, da float64)) graph.An
 		Fused: kernel.Stream(kernel.LogSumExpRivals{Tau: 1 / scale, Value: func(rivals, label float64) (v, byRivals, byLabel float64) {
 			a, da := lower(label / scale)
 			lag := rivals - scale*a
-			miss := sigmoid(lag)
-			return softplus(lag), miss, -miss * da
+			miss := kernel.Sigmoid(lag)
+			return kernel.Softplus(lag), miss, -miss * da
 		}})}
 }
 
@@ -53,7 +53,7 @@ func (l margined[T]) Eval(dz, z []T, t Target[T], _ []T) T {
 	for i, y := range t.Pos {
 		r, lead := l.around(z, m, at, rest, int(y))
 		// log1p(R/e^lead), where R may underflow and e^lead overflow.
-		loss += float64(t.Weight[i]) * softplus(math.Log(r)-lead)
+		loss += float64(t.Weight[i]) * kernel.Softplus(math.Log(r)-lead)
 		share += l.share(z, t, m, at, rest, i)
 	}
 	for j, c := range z {

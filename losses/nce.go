@@ -40,7 +40,7 @@ func init() {
 		},
 		Predict: func(v Values, p, z []float64) {
 			for j, s := range z {
-				p[j] = sigmoid(s - v.Num("log-z"))
+				p[j] = kernel.Sigmoid(s - v.Num("log-z"))
 			}
 		},
 	})
@@ -69,13 +69,13 @@ func (l nce[T]) EvalShared(dpos, dneg, pos, neg, weight []T) T {
 	for i, s := range pos {
 		w, d := float64(weight[i]), float64(s)-l.logZ
 		mass += w
-		loss += w * softplus(-d)
-		dpos[i] = T(-w * sigmoid(-d))
+		loss += w * kernel.Softplus(-d)
+		dpos[i] = T(-w * kernel.Sigmoid(-d))
 	}
 	for j, s := range neg {
 		d := float64(s) - l.logZ
-		loss += mass * softplus(d) // 0 at a mask
-		dneg[j] = T(mass * sigmoid(d))
+		loss += mass * kernel.Softplus(d) // 0 at a mask
+		dneg[j] = T(mass * kernel.Sigmoid(d))
 	}
 	if math.IsInf(loss, 1) {
 		return nan[T]()

@@ -71,7 +71,7 @@ const pslFloor = 1e-6
 // surrogates are φ and φ'/φ.
 var surrogates = map[string]func(x float64) (phi, slope float64){
 	"tanh": func(x float64) (float64, float64) {
-		return 2 * sigmoid(2*x), 2 * sigmoid(-2*x) // (1 − tanh²)/(1 + tanh) = 1 − tanh
+		return 2 * kernel.Sigmoid(2*x), 2 * kernel.Sigmoid(-2*x) // (1 − tanh²)/(1 + tanh) = 1 − tanh
 	},
 	"relu": func(x float64) (float64, float64) { return 1 + x, 1 / (1 + x) },
 	"atan": func(x float64) (float64, float64) {

@@ -57,15 +57,3 @@ func finite[T Float](z []T) int {
 func nan[T Float]() T { return T(math.NaN()) }
 
 func masked[T Float](s T) bool { return math.IsInf(float64(s), -1) }
-
-// sigmoid returns 1/(1+e^{-x}) without overflow.
-func sigmoid(x float64) float64 {
-	if x >= 0 {
-		return 1 / (1 + math.Exp(-x))
-	}
-	e := math.Exp(x)
-	return e / (1 + e)
-}
-
-// softplus returns log(1+e^x) without overflow, and exactly where it is tiny.
-func softplus(x float64) float64 { return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }

@@ -85,8 +85,8 @@ func slAtK[T Float](v Values) contrast[T] {
 			return 0
 		}
 		x := (float64(z[y]) - beta) / tauW
-		w := sigmoid(x)
-		slope := weight * sl * w * sigmoid(-x) / tauW // ∂ℓ/∂z_y by the weight
+		w := kernel.Sigmoid(x)
+		slope := weight * sl * w * kernel.Sigmoid(-x) / tauW // ∂ℓ/∂z_y by the weight
 		scale := weight * w / (tau * sum)
 		for j := range z {
 			if j != y {
@@ -107,8 +107,8 @@ func slAtKFused(v Values) kernel.Loss {
 			return 0, 0, 0
 		}
 		x := tau * (label - beta) / tauW
-		w := sigmoid(x)
-		slope := (rivals - label) * w * sigmoid(-x) * tau / tauW
+		w := kernel.Sigmoid(x)
+		slope := (rivals - label) * w * kernel.Sigmoid(-x) * tau / tauW
 		return w * (rivals - label), w, slope - w
 	}
 	switch {

@@ -107,8 +107,8 @@ func (l softmax[T]) EvalShared(dpos, dneg, pos, neg, weight []T) T {
 	var loss, share float64
 	for i, s := range pos {
 		w, lead := float64(weight[i]), (float64(s)-m)*l.inv-logSum // log of e^x/S
-		loss += w * softplus(-lead)
-		miss := sigmoid(-lead) // S/(e^x+S)
+		loss += w * kernel.Softplus(-lead)
+		miss := kernel.Sigmoid(-lead) // S/(e^x+S)
 		dpos[i] = T(-w * miss * l.inv)
 		share += w * miss
 	}

@@ -58,7 +58,7 @@ func init() {
 				for _, s := range z {
 					lead += (z[y] - s) / k
 				}
-				loss += t.Weight[i] * softplus(v.Num("a")*(v.Num("b")-lead/std)) / v.Num("a")
+				loss += t.Weight[i] * kernel.Softplus(v.Num("a")*(v.Num("b")-lead/std)) / v.Num("a")
 			}
 			return loss
 		},
@@ -105,9 +105,9 @@ func (l zLoss[T]) Eval(dz, z []T, t Target[T], _ []T) T {
 	for i, y := range t.Pos {
 		w, x := float64(t.Weight[i]), (float64(z[y])-mean)/std
 		arg := l.a * (l.b - x)
-		loss += w * softplus(arg) / l.a
-		slope += w * sigmoid(arg)
-		moment += w * sigmoid(arg) * x
+		loss += w * kernel.Softplus(arg) / l.a
+		slope += w * kernel.Sigmoid(arg)
+		moment += w * kernel.Sigmoid(arg) * x
 	}
 	for j, s := range z {
 		dz[j] = 0
@@ -117,7 +117,7 @@ func (l zLoss[T]) Eval(dz, z []T, t Target[T], _ []T) T {
 	}
 	for i, y := range t.Pos {
 		x := (float64(z[y]) - mean) / std
-		g := float64(t.Weight[i]) * sigmoid(l.a*(l.b-x))
+		g := float64(t.Weight[i]) * kernel.Sigmoid(l.a*(l.b-x))
 		dz[y] = T((slope+moment*x)/(k*std) - g/std)
 	}
 	return T(loss)

@@ -95,15 +95,11 @@ func (a *all) ClassScores(m Model, frame *data.Frame) (*ClassScores, error) {
 	return s, nil
 }
 
-// normalize divides each row of x [n,d] by max(‖row‖, 1e-12).
+// normalize divides each row of x [n,d] by max(‖row‖, kernel.NormFloor).
 func normalize(x []float32, d int) {
 	kernel.Parallel(len(x)/d, func(_, i int) {
 		row := x[i*d : (i+1)*d]
-		s := 0.0
-		for _, v := range row {
-			s += float64(v) * float64(v)
-		}
-		scale := 1 / max(math.Sqrt(s), 1e-12)
+		scale := 1 / kernel.Norm(row)
 		for k, v := range row {
 			row[k] = float32(float64(v) * scale)
 		}

@@ -25,7 +25,7 @@ func init() {
 			{Name: "n", Doc: "draws", Default: 512, Min: 1, Max: 1 << 20, Integer: true, Probe: []float64{3}},
 			{Name: "sampler", Doc: "proposal distribution q", Choices: sampler.Names, DefaultString: "uniform"},
 			{Name: "correction", Doc: "logq: log(nq) off every score; importance: log(nq') off the draws, which then miss the positive; none",
-				Choices: registry.Enum("none", "logq", "importance"), DefaultString: "logq"},
+				Choices: graph.Corrections, DefaultString: "logq"},
 			{Name: "hits", Doc: "draws that are the positive", Choices: registry.Enum("keep", "drop"), DefaultString: "keep"},
 		},
 		More:  moreSampled,
@@ -62,9 +62,9 @@ func newSampled(v registry.Values, s HeadSetting) (Head, error) {
 		return nil, err
 	}
 	h := &sampled{all: base, n: v.Int("n"), shared: v.String("per") == "batch", drop: v.String("hits") == "drop", seed: s.Seed}
-	h.correction = map[string]graph.Correction{
-		"none": graph.Uncorrected, "logq": graph.CorrectLogQ, "importance": graph.CorrectImportance,
-	}[v.String("correction")]
+	if h.correction, err = graph.ParseCorrection(v.String("correction")); err != nil {
+		return nil, err
+	}
 	if s.Loss.Spec != nil && s.Loss.Spec.Domain == losses.Cosines && h.correction != graph.Uncorrected {
 		return nil, fmt.Errorf("models: sampled: loss %s takes cosines, and a corrected score is none: use correction=none", s.Loss)
 	}

@@ -31,8 +31,8 @@ var allowed = map[string]string{
 
 	"data":           "internal/fs internal/registry",
 	"models":         "data graph internal/kernel internal/registry losses models/sampler models/tree",
-	"models/sampler": "graph internal/registry",
-	"models/tree":    "internal/registry",
+	"models/sampler": "graph internal/kernel internal/registry",
+	"models/tree":    "internal/kernel internal/registry",
 
 	"train":             "data graph internal/fs internal/kernel internal/lock internal/registry losses models train/als train/metric train/optim train/weights",
 	"train/als":         "internal/kernel",

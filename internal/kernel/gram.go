@@ -146,9 +146,9 @@ func (l ZLoss) solve(n, _, variance float64, t []entry, c []float32) (v, a, b fl
 	for k, e := range t {
 		w, z := float64(e.weight), float64(e.z)/sd
 		u := l.A * (l.B - z)
-		v += w * softplus(u) / l.A
+		v += w * Softplus(u) / l.A
 		// g is minus the derivative by z; that of z is (e_k − 1/n)/σ − z(s−μ)/(nσ²).
-		g := w * sigmoid(u)
+		g := w * Sigmoid(u)
 		a += g / (n * sd)
 		b += g * z / (n * sd * sd)
 		c[k] = float32(-g / sd)
@@ -159,7 +159,7 @@ func (l ZLoss) solve(n, _, variance float64, t []entry, c []float32) (v, a, b fl
 		a, b = 0, 0
 		rest := (n - 1) * l.Variance / (sd * sd * sd)
 		for k, e := range t {
-			g := float64(e.weight) * sigmoid(l.A*(l.B-float64(e.z)/sd))
+			g := float64(e.weight) * Sigmoid(l.A*(l.B-float64(e.z)/sd))
 			a += g * rest / 2
 			c[k] = float32(-g * rest)
 		}

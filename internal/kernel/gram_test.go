@@ -127,7 +127,7 @@ func TestZLossOfTwoClasses(t *testing.T) {
 		bias := make([]float32, 2)
 		require.NoError(t, l.Backward(&ws, &x, []float32{1}, &Grad{Bias: bias}))
 		sd := 0.03125
-		want := 1e-12 / (2 * sd * sd * sd) * (up[0]*sigmoid(2+1) - up[1]*sigmoid(2-1)) // at class 1, less at class 0
+		want := 1e-12 / (2 * sd * sd * sd) * (up[0]*Sigmoid(2+1) - up[1]*Sigmoid(2-1)) // at class 1, less at class 0
 		require.InEpsilon(t, want, float64(bias[1]), 1e-4)
 		require.InEpsilon(t, -want, float64(bias[0]), 1e-4)
 	}

@@ -65,9 +65,9 @@ func (l Logistic) Solve(st State, p []float32, r int, t RowTarget) float64 {
 		if l.Hot {
 			w = 1
 		}
-		v += l.Beta*w*softplus(-x) + (1-w)*softplus(x)
+		v += l.Beta*w*Softplus(-x) + (1-w)*Softplus(x)
 		v += float64(z - z) // NaN of an infinite score
-		t.Set(k, ((1-w)*sigmoid(x)-l.Beta*w*sigmoid(-x))/n)
+		t.Set(k, ((1-w)*Sigmoid(x)-l.Beta*w*Sigmoid(-x))/n)
 	}
 	return v / n
 }
@@ -127,15 +127,6 @@ func (Pairwise) Solve(st State, _ []float32, r int, t RowTarget) float64 {
 // Map stores g·σ(z−z_y)/n.
 func (Pairwise) Map(dst []float32, ldd int, z []float32, ldz, n int, p, g []float32) {
 	mapSigmoid(dst, ldd, z, ldz, n, p, g)
-}
-
-// sigmoid returns 1/(1+e^{−x}) without overflow.
-func sigmoid(x float64) float64 {
-	if x >= 0 {
-		return 1 / (1 + math.Exp(-x))
-	}
-	e := math.Exp(x)
-	return e / (1 + e)
 }
 
 // The summary of Σ softplus(x), x = ln2·(z − p) of the first parameter p, is a

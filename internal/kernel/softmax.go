@@ -87,7 +87,7 @@ func (s Softmax) Solve(st State, p []float32, r int, t RowTarget) float64 {
 	}
 	if t.Len() == 1 { // log1p keeps the digits of the others
 		_, z := t.At(0)
-		l = softplus((float64(st.F[r])+math.Log2(st.D[r])-float64(z))*math.Ln2) / math.Ln2
+		l = Softplus((float64(st.F[r])+math.Log2(st.D[r])-float64(z))*math.Ln2) / math.Ln2
 		miss := rest / sum
 		t.Set(0, ((1-miss)*eps-miss*(1-eps)-share)/float64(s.Tau)) // 1−miss − (1−ε) − ε/C
 	}
@@ -96,9 +96,6 @@ func (s Softmax) Solve(st State, p []float32, r int, t RowTarget) float64 {
 	}
 	return l * math.Ln2
 }
-
-// softplus returns log(1+e^x) without overflow, and exactly where it is tiny.
-func softplus(x float64) float64 { return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }
 
 // Map stores g·(p − ε/C)/τ.
 func (s Softmax) Map(dst []float32, ldd int, z []float32, ldz, n int, p, g []float32) {

@@ -83,8 +83,8 @@ func rivalsRow(l LogSumExpRivals) func(dz, z, t []float64) float64 {
 }
 
 func crossEntropy(rivals, label float64) (v, byRivals, byLabel float64) {
-	p := sigmoid(rivals - label)
-	return softplus(rivals - label), p, -p
+	p := Sigmoid(rivals - label)
+	return Softplus(rivals - label), p, -p
 }
 
 // lead is the loss whose label is no part of the sum.
@@ -106,8 +106,8 @@ func logisticRow(l Logistic) func(dz, z, t []float64) float64 {
 			if l.Hot && w > 0 {
 				w = 1
 			}
-			v += (l.Beta*w*softplus(-x) + (1-w)*softplus(x)) / n
-			dz[j] = ((1-w)*sigmoid(x) - l.Beta*w*sigmoid(-x)) / n
+			v += (l.Beta*w*Softplus(-x) + (1-w)*Softplus(x)) / n
+			dz[j] = ((1-w)*Sigmoid(x) - l.Beta*w*Sigmoid(-x)) / n
 		}
 		return v
 	}
@@ -118,8 +118,8 @@ func pairwiseRow() func(dz, z, t []float64) float64 {
 		n := float64(max(len(z)-1, 1))
 		for j, s := range z {
 			if j != y {
-				v += softplus(s-z[y]) / n
-				dz[j] = sigmoid(s-z[y]) / n
+				v += Softplus(s-z[y]) / n
+				dz[j] = Sigmoid(s-z[y]) / n
 				dz[y] -= dz[j]
 			}
 		}
@@ -132,7 +132,7 @@ func kthLead(rivals, label, kth float64) (v, byRivals, byLabel float64) {
 	if math.IsInf(rivals, -1) {
 		return 0, 0, 0
 	}
-	w := sigmoid(label - kth)
+	w := Sigmoid(label - kth)
 	return w * (rivals - label), w, (rivals-label)*w*(1-w) - w
 }
 
@@ -200,13 +200,13 @@ func weightedRow() func(dz, z, t []float64) float64 {
 		}
 		for j, s := range z {
 			if j != y {
-				v += math.Exp(s-m) / sum * softplus(s-z[y])
+				v += math.Exp(s-m) / sum * Softplus(s-z[y])
 			}
 		}
 		for j, s := range z {
 			if j != y {
-				dz[j] = math.Exp(s-m) / sum * (sigmoid(s-z[y]) + softplus(s-z[y]) - v)
-				own += math.Exp(s-m) / sum * sigmoid(s-z[y])
+				dz[j] = math.Exp(s-m) / sum * (Sigmoid(s-z[y]) + Softplus(s-z[y]) - v)
+				own += math.Exp(s-m) / sum * Sigmoid(s-z[y])
 			}
 		}
 		dz[y] = -own

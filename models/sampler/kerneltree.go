@@ -8,10 +8,10 @@ import (
 	"github.com/fenchel-ml/fenchel/graph"
 )
 
-// A kernel is a non-negative similarity of a row and a class that is close to an
+// A featureKernel is a non-negative similarity of a row and a class that is close to an
 // inner product of features: K(h, w) ≈ ⟨φ(h), φ(w)⟩, so that sums over classes
 // are kept as sums of features.
-type kernel interface {
+type featureKernel interface {
 	// width returns the length D of φ.
 	width() int
 
@@ -43,7 +43,7 @@ type kernel interface {
 // sampling, §3.2.
 type kernelTree struct {
 	every
-	kernel
+	featureKernel
 	c, d   int
 	leaf   int       // classes of a leaf
 	used   int       // leaves that hold classes
@@ -55,8 +55,8 @@ type kernelTree struct {
 // scale 1, so it stands far below any value that matters.
 const floorPerClass = 1e-8
 
-func newKernelTree(c Config, refresh int, k kernel) *kernelTree {
-	t := &kernelTree{every: every(refresh), kernel: k, c: c.C, d: c.D}
+func newKernelTree(c Config, refresh int, k featureKernel) *kernelTree {
+	t := &kernelTree{every: every(refresh), featureKernel: k, c: c.C, d: c.D}
 	t.leaf, t.used, t.leaves = treeShape(c, k.width())
 	return t
 }

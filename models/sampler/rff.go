@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
@@ -68,11 +69,7 @@ func (f *rff) width() int {
 
 // unit stores x/‖x‖ in dst, 0 of 0.
 func unit(dst []float64, x []float32) {
-	var sum float64
-	for _, v := range x {
-		sum += float64(v) * float64(v) // float64 holds any sum of squares of float32
-	}
-	scale := 1 / max(math.Sqrt(sum), 1e-12)
+	scale := 1 / kernel.Norm(x)
 	for i, v := range x {
 		dst[i] = float64(v) * scale
 	}
@@ -105,10 +102,6 @@ func (f *rff) row(dst, h1 []float64, h []float32) (float64, int) {
 }
 
 func (f *rff) at(h1 []float64, w []float32) float64 {
-	var sum float64
-	for _, v := range w {
-		sum += float64(v) * float64(v)
-	}
-	cos := dotMixed(h1, w) / max(math.Sqrt(sum), 1e-12)
+	cos := dotMixed(h1, w) / kernel.Norm(w)
 	return math.Exp(f.nu * (cos - 1))
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
 // A Partition groups the classes for a two-level softmax,
@@ -97,29 +99,12 @@ func PartitionLogP[T Float](p *Partition, dst, group, z []T) {
 	}
 }
 
-// logSumExp returns log Σ e^z over the entries ids, over all where ids is nil; 0
-// where every entry is −Inf.
+// logSumExp returns log Σ e^z over the entries ids, over all where ids is nil; 0 where
+// every entry is −Inf: subtracting it leaves them there.
 func logSumExp[T Float](z []T, ids []int32) float64 {
-	n := len(ids)
-	if ids == nil {
-		n = len(z)
-	}
-	at := func(j int) float64 {
-		if ids == nil {
-			return float64(z[j])
-		}
-		return float64(z[ids[j]])
-	}
-	m := math.Inf(-1)
-	for j := range n {
-		m = max(m, at(j))
-	}
-	if math.IsInf(m, -1) { // all masked: subtracting 0 leaves them at −Inf
+	top, log := kernel.LogSumExp(z, ids)
+	if math.IsInf(top, -1) {
 		return 0
 	}
-	var sum float64
-	for j := range n {
-		sum += math.Exp(at(j) - m)
-	}
-	return m + math.Log(sum)
+	return top + log
 }

@@ -58,12 +58,10 @@ func Parse(text string, classes int) (*Estimator, error) {
 		return nil, fmt.Errorf("bias: %s: sampler %s draws from batches, and a query is alone", text, e.Sampler.Spec.Name)
 	}
 	e.Sampler.Values, e.draws, e.drop = v, v.Int("n"), v.String("hits") == "drop"
-	switch v.String("correction") {
-	case "logq":
-		e.correction = graph.CorrectLogQ
-	case "importance":
-		e.correction, e.drop = graph.CorrectImportance, true
+	if e.correction, err = graph.ParseCorrection(v.String("correction")); err != nil {
+		return nil, err
 	}
+	e.drop = e.drop || e.correction == graph.CorrectImportance // which drops hits itself
 	return e, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"gonum.org/v1/gonum/floats"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/train"
 )
@@ -123,7 +124,7 @@ func narrow(x []float64) []float32 {
 
 func normalize(x []float64, d int) {
 	for ; len(x) > 0; x = x[d:] {
-		floats.Scale(1/max(floats.Norm(x[:d], 2), 1e-12), x[:d])
+		floats.Scale(1/kernel.Norm(x[:d]), x[:d])
 	}
 }
 

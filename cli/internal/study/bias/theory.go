@@ -6,6 +6,7 @@ import (
 	"gonum.org/v1/gonum/floats"
 
 	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
 // moments are the expected gradient by h [d] and the trace of its variance.
@@ -36,15 +37,15 @@ func (e *Estimator) theory(p *Problem, s, h, q []float64, y, k int) (moments, bo
 				d[j] -= math.Log(float64(k) * q[j])
 			}
 		}
-		return drawMoments(p, q, k, 1, func(j int, dst []float64) { floats.AddScaled(dst, sigmoid(d[j]), p.row(j)) }, func(dst []float64) {
-			floats.AddScaled(dst, -sigmoid(-d[y]), p.row(y))
+		return drawMoments(p, q, k, 1, func(j int, dst []float64) { floats.AddScaled(dst, kernel.Sigmoid(d[j]), p.row(j)) }, func(dst []float64) {
+			floats.AddScaled(dst, -kernel.Sigmoid(-d[y]), p.row(y))
 		}), true
 	case "bpr":
 		if e.drop || e.correction != graph.Uncorrected || v.String("weights") != "equal" {
 			return moments{}, false
 		}
 		return drawMoments(p, q, k, 1/float64(k), func(j int, dst []float64) {
-			g := sigmoid(s[j] - s[y])
+			g := kernel.Sigmoid(s[j] - s[y])
 			floats.AddScaled(dst, g, p.row(j))
 			floats.AddScaled(dst, -g, p.row(y))
 		}, func([]float64) {}), true
@@ -138,5 +139,3 @@ func ratioMoments(p *Problem, s, q []float64, y, k int, c graph.Correction, inv 
 	m.trace = inv * inv * (trace - floats.Dot(first, first)) / (kk * z * z)
 	return m
 }
-
-func sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }

@@ -53,9 +53,10 @@ func testedLosses(text string) ([]testedLoss, error) {
 	if head.Spec.Name != "sampled" {
 		return nil, fmt.Errorf("consistency: %s has candidates %s, whose scores are not those of classes; the choices are %s", text, head.Spec.Name, strings.Join(Sampled(), ", "))
 	}
-	correction := map[string]graph.Correction{
-		"none": graph.Uncorrected, "logq": graph.CorrectLogQ, "importance": graph.CorrectImportance,
-	}[head.Values.String("correction")]
+	correction, err := graph.ParseCorrection(head.Values.String("correction"))
+	if err != nil {
+		return nil, err
+	}
 	drop := head.Values.String("hits") == "drop"
 	th := r.Loss.Theory()
 	one := func(name string, declared losses.Order, uniform bool) testedLoss {
