@@ -1,5 +1,5 @@
-// Package gradcheck holds the statements of one loss against each other and
-// reports how far they are apart.
+// Package gradcheck checks the gradients of losses: symbolic, analytic and numerical.
+// It reports how far apart they are.
 //
 // A loss is stated as a graph, whose gradient is symbolic differentiation
 // (Node), as a closed form (Analytic, which graph.Loss and the fused
@@ -49,9 +49,9 @@ func (c Config) Validate() error {
 }
 
 // An Entry is the distance of one statement from the reference: the largest
-// |got − want| / (size + |want|) over the entries of a gradient, and where it is.
-// size is what an entry of dz of size 1 contributes: 1, and for dh and dW, the
-// sums of such entries times w and h, the largest |w| and |h| if above 1.
+// |got − want| / (size + |want|) over the entries of a gradient, and where it is. Here
+// size is what an entry of dz of size 1 contributes. It is 1; for dh and dW, which are
+// sums of such entries times w and h, it is the largest |w| and |h|, and at least 1.
 type Entry struct {
 	Against   string // "value", "symbolic", "analytic", "fused" or "difference"
 	Bits      int    // 64 or 32: the precision of got
@@ -61,7 +61,7 @@ type Entry struct {
 	Tolerance float64
 }
 
-// OK reports whether the error is within the tolerance; false for NaN.
+// OK reports whether the error is within the tolerance. It is false for NaN.
 func (e Entry) OK() bool { return e.Error <= e.Tolerance }
 
 // A Result is what was found of one loss at one size.
@@ -77,8 +77,8 @@ func (r Result) OK() bool {
 }
 
 // AtCorner returns r with the tolerance of float32 that suits the ends of a loss's
-// parameters, Spec.Corners: scores over temperature reach hundreds there, and
-// exponentials of them lose a digit more.
+// parameters, Spec.Corners. Scores over temperature reach hundreds there, and their
+// exponentials lose a digit more.
 func (r Result) AtCorner() Result {
 	r.Entries = slices.Clone(r.Entries)
 	for i := range r.Entries {

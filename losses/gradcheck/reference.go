@@ -69,15 +69,14 @@ func (s *sample) probed(i int) []int {
 const few = 12
 
 // derivative returns f'(0) by extrapolated central differences. Where they do not
-// meet want and the slopes of the two sides are apart, f has a kink at 0: any
-// value between the slopes is a derivative then, and the one nearest want is
-// returned.
+// meet want and the slopes of the two sides are apart, f has a kink at 0. Any value
+// between the slopes is a derivative then, and the one nearest want is returned.
 func derivative(f func(step float64) float64, want float64) float64 {
 	d, _ := check.Derivative(f, 1.0/16, Tolerance64/4)
 	if math.Abs(d-want) <= Tolerance64*(1+math.Abs(want)) {
 		return d
 	}
-	// One-sided, of second order; smooth losses come within 1e-7.
+	// These are one-sided differences of second order; smooth losses come within 1e-7.
 	slope := func(h float64) float64 { return (4*f(h) - f(2*h) - 3*f(0)) / (2 * h) }
 	right, left := slope(1e-6), slope(-1e-6)
 	if math.Abs(right-left) > 1e-5*(1+math.Abs(want)) {

@@ -30,18 +30,18 @@ func newSample(b losses.Loss, c Config) *sample {
 	k := c.K
 	s := &sample{c: c, h: make([]float64, rows*width), w: make([]float64, k*width), bias: make([]float64, k),
 		upstream: make([]float64, rows), z: make([]float64, rows*k)}
-	// On grids so coarse that every product and sum of h wᵀ + bias is a float32
-	// number: then both precisions, in whatever order an op adds, see the same
-	// scores, and what differs is the loss. |h| < 2 and |w| < 16·step·512 take
-	// 6 and 13 bits, six products 22 of the 24.
+	// The numbers lie on grids so coarse that every product and sum of h wᵀ + bias is a
+	// float32 number. Both precisions then see the same scores, in whatever order an op
+	// adds, and only the loss differs. |h| < 2 takes 6 bits, |w| < 16·step·512 takes 13,
+	// and six products take 22 of the 24.
 	step := math.Exp2(math.Round(math.Log2(c.Scale))) / 512
 	grid(s.h, rng, 1/math.Sqrt(width), 1.0/32)
 	grid(s.w, rng, c.Scale, step)
 	grid(s.bias, rng, c.Scale/4, step)
 	s.lead(k/2, step)
 	s.multiply()
-	// Into the domain, with room for the steps of differences, and near its ends; a
-	// few quarters of a power of two keep to a grid.
+	// The scores are brought into the domain, near its ends, with room for the steps of
+	// differences. A few quarters of a power of two keep to a grid.
 	if _, hi := b.Spec.Domain.Bounds(); !math.IsInf(hi, 0) {
 		top := 0.0
 		for _, z := range s.z {
@@ -64,8 +64,8 @@ func newSample(b losses.Loss, c Config) *sample {
 	return s
 }
 
-// lead makes the last rows of h the first unit vector and gives it a class, of which
-// the other rows of h see little: it leads these rows by several standard deviations.
+// lead makes the last rows of h the first unit vector and gives it a class, which leads
+// these rows by several standard deviations. The other rows of h see little of it.
 func (s *sample) lead(y int, step float64) {
 	s.w[y*width] = math.Round(10*s.c.Scale/step) * step
 	for i := range rows {
@@ -78,9 +78,9 @@ func (s *sample) lead(y int, step float64) {
 	}
 }
 
-// pick returns the target of row i: the highest score, the lowest, several
-// positives, none (padding), any class, or, in rows that a class leads, the leader
-// with others far behind and others far behind alone.
+// pick returns the target of row i. It is the highest score, the lowest one, several
+// positives, none (padding), or any class. In rows that a class leads it is the leader
+// together with others far behind, or others far behind alone.
 func (s *sample) pick(rng *rand.Rand, i int) losses.Target[float64] {
 	z := s.row(s.z, i)
 	label := func(y int) losses.Target[float64] {

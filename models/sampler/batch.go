@@ -40,12 +40,12 @@ type Draws struct {
 	IDs  []int32   // [K] if Shared, else [B,K]; −1 is an empty place
 	LogQ []float32 // as IDs; 0 at an empty place
 
-	// PosLogQ is aligned with Batch.Pos; 0 where that is −1.
+	// PosLogQ is aligned with Batch.Pos. It is 0 where that is −1.
 	PosLogQ []float32
 
-	// From [K] holds, for an InBatch sampler, the row whose positive draw j is,
-	// −1 where it is nobody's; nil for other samplers. Draw j is no sample for
-	// that row but its own positive, and row From[j] must leave it out.
+	// From [K] holds, for an InBatch sampler, the row whose positive draw j is, or −1
+	// where it is no row's. It is nil for other samplers. For that row draw j is its own
+	// positive and no sample, so row From[j] must leave it out.
 	From []int32
 
 	Ops int64 // elementary operations of the last Draw; see RowState.Ops
@@ -92,7 +92,7 @@ func (d *Draws) Drop(dst []bool, b *Batch, r int, hits bool) int {
 	return stay
 }
 
-// rowOf returns the row of the positive at that place of Pos; −1 of −1.
+// rowOf returns the row of the positive at that place of Pos, and −1 for −1.
 func (b *Batch) rowOf(at int32) int32 {
 	if b.Ptr == nil || at < 0 {
 		return at

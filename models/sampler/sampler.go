@@ -8,8 +8,8 @@ import (
 
 // A Sampler draws candidates for batches. Make one with [Choice.New].
 //
-// Draw and LogQ may run concurrently, each Draws in one goroutine at a time.
-// Observe and Refresh change the sampler: nothing may run beside them.
+// Draw and LogQ may run concurrently, if each Draws is in one goroutine at a time.
+// Observe and Refresh change the sampler, so nothing may run beside them.
 type Sampler struct {
 	Choice Choice
 	Config Config
@@ -140,7 +140,8 @@ func (s *Sampler) row(w *worker, d *Draws, b *Batch, r int) {
 	}
 }
 
-// fill runs the proposal: draws to ids and w.logQ, log q of Pos[lo:hi] to w.pos.
+// fill runs the proposal. It stores draws in ids and w.logQ, and log q of Pos[lo:hi] in
+// w.pos.
 func (s *Sampler) fill(w *worker, ids []int32, b *Batch, r int, from []int32, lo, hi int) error {
 	w.Rand.Seed(b.Seed, b.Step, uint64(r))
 	if s.Choice.Spec.Props.Has(Adaptive) {
@@ -169,8 +170,8 @@ func (s *Sampler) fill(w *worker, ids []int32, b *Batch, r int, from []int32, lo
 }
 
 // LogQ stores in dst [C] log q(i|h) of every class; h [d] and W [C,d] are read
-// by adaptive samplers only. It allocates its scratch: it is for checks and for
-// measuring, not for steps.
+// by adaptive samplers only. It allocates its scratch, because it serves checks and
+// measurements and no step.
 func (s *Sampler) LogQ(dst []float64, h, W []float32) error {
 	if len(dst) != s.Config.C {
 		return s.errorf("log q of C=%d classes into %d places", s.Config.C, len(dst))

@@ -9,9 +9,9 @@ import (
 	"github.com/fenchel-ml/fenchel/graph"
 )
 
-// State returns what the sampler keeps of earlier steps beside the class table, not
-// copied; see [Stateful]. Names begin with the sampler's. It is empty where draws
-// depend on the batch and the table of the moment alone.
+// State returns what the sampler keeps of earlier steps beside the class table, without
+// a copy; see [Stateful]. Names begin with the sampler's. It is empty where draws depend
+// on nothing but the batch and the table of the moment.
 func (s *Sampler) State() []graph.Array {
 	if s.stateful == nil {
 		return nil
@@ -23,9 +23,9 @@ func (s *Sampler) State() []graph.Array {
 	return state
 }
 
-// SetState puts back what State returned of a sampler with the same Choice and Config:
-// from then on this one draws as that one would have. The slices are the sampler's
-// from then on. The error names what does not fit; the sampler is then undefined.
+// SetState puts back what State returned of a sampler with the same Choice and Config.
+// From then on this one draws as that one would have, and the slices are its own. The
+// error names what does not fit; the sampler is then undefined.
 func (s *Sampler) SetState(state []graph.Array) error {
 	want := s.State()
 	if !slices.EqualFunc(state, want, func(a, b graph.Array) bool {

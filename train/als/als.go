@@ -60,10 +60,10 @@ type Objective struct {
 	byCount  bool
 }
 
-// RG returns the objective of RG×_β (β = 0 is RG²) for classes classes, plus
+// RG returns the objective of RG×_β (β = 0 is RG²) for that many classes, plus
 // a·Σ_P (o−1)². With code it is the variant of the authors' published program,
 // which shrinks the quadratic term to (1−β)/2·mean(o²) in place of subtracting
-// (β/2)·mean(o)²; at β = 0 the two are one.
+// (β/2)·mean(o)². At β = 0 the two are one.
 func RG(beta, a float64, classes int, code bool) Objective {
 	o := Objective{
 		positive: 2 * a, reward: 1 + 2*a, linear: 1, square: 1, beta: beta, constant: a,
@@ -89,14 +89,14 @@ type Config struct {
 	Init      float64 // standard deviation of the first factors
 	Seed      uint64
 
-	// Float64 sets up and solves the systems in float64, some twenty times slower than
-	// in float32. The objective and what is shared by all systems are float64 in
-	// either case, and so is how classes couple: for β > 0 and c > 0 that takes their
-	// systems in float64 once.
+	// Float64 sets up and solves the systems in float64, which is some twenty times
+	// slower than in float32. The objective and what all systems share are float64 in
+	// either case. So is the coupling of the classes: for β > 0 and c > 0 their systems
+	// are set up in float64 once.
 	Float64 bool
 
-	// userReg and itemReg, if positive, are λ_u and λ_j themselves: what golden
-	// vectors are stated in.
+	// userReg and itemReg, if positive, are λ_u and λ_j themselves, because golden
+	// vectors are stated in these.
 	userReg, itemReg float64
 }
 
@@ -116,8 +116,8 @@ type Solver struct {
 	value   float64      // objective after the last sweep; the largest number before the first
 }
 
-// New returns a solver for positives users [U] over classes classes, with
-// factors drawn from N(0, Init²) by PCG of the seed.
+// New returns a solver for the positives of users [U] over that many classes. Its
+// factors are drawn from N(0, Init²) by PCG of the seed.
 func New(cfg Config, users Positives, classes int) *Solver {
 	s := &Solver{cfg: cfg, users: users, classes: transpose(users, classes), value: math.MaxFloat64}
 	s.omega = make([]float64, users.rows())
@@ -163,10 +163,10 @@ func transpose(x Positives, cols int) Positives {
 	return t
 }
 
-// Sweep solves for all users, then for all classes, and returns the objective.
-// The objective having risen beyond rounding, or not being a number, is an
-// error. ctx cancelled ends it with ctx's error after the side under way, with
-// factors that are usable.
+// Sweep solves for all users, then for all classes, and returns the objective. It is
+// an error if the objective has risen beyond rounding, or is not a number. If ctx is
+// cancelled, Sweep ends after the side under way with ctx's error, and the factors are
+// usable.
 func (s *Solver) Sweep(ctx context.Context) (float64, error) {
 	if err := s.solveUsers(); err != nil {
 		return 0, err
@@ -180,8 +180,8 @@ func (s *Solver) Sweep(ctx context.Context) (float64, error) {
 	}
 	value, scale := s.objective(users)
 	// Rounding moves a sum by some ε times the sum of its terms' sizes. A float32
-	// solution is off by some 1e-6 of itself, at a minimum: the objective feels the
-	// square of that.
+	// solution is off by some 1e-6 of itself. As it is at a minimum, the objective
+	// feels only the square of that.
 	tol := 1e-10
 	if !s.cfg.Float64 {
 		tol = 1e-8
@@ -193,14 +193,15 @@ func (s *Solver) Sweep(ctx context.Context) (float64, error) {
 	return value, nil
 }
 
-// Value returns the objective after the last sweep, the largest number before the first.
+// Value returns the objective after the last sweep. Before the first one it is the
+// largest number.
 func (s *Solver) Value() float64 { return s.value }
 
 // SetValue makes value what the next sweep may not rise above, beside what the
 // caller writes into User and Class.
 func (s *Solver) SetValue(value float64) { s.value = value }
 
-// regUser returns λ_u, regClass λ_j.
+// regUser returns λ_u, and regClass returns λ_j.
 func (s *Solver) regUser(u int) float64 {
 	if s.cfg.userReg > 0 {
 		return s.cfg.userReg
@@ -244,8 +245,8 @@ func (s *Solver) solveUsers() error {
 // B_j = κG + cΣ_{u∋j}p_up_uᵀ + λ_jI and c_j = rΣ_{u∋j}p_u − sΣ_uω_u p_u it is
 // q_j = B_j⁻¹c_j for β = 0. For β > 0 the classes couple through ρ = Σ_j q_j:
 // (I − (β/C)(ΣB_j⁻¹)G) ρ = ΣB_j⁻¹c_j, then q_j = B_j⁻¹(c_j + (β/C)Gρ). Where c = 0
-// all B_j are one matrix and, with r = s and ω_u = m_u/C, Σc_j = 0, so ρ = 0: no
-// coupling. users are the moments of the users at ω.
+// all B_j are one matrix and, with r = s and ω_u = m_u/C, Σc_j = 0, so ρ = 0 and
+// nothing couples. users are the moments of the users at ω.
 func (s *Solver) solveClasses(users moments) error {
 	d, o := s.cfg.Dim, s.cfg.Objective
 	x := &side{name: "class", x: s.Class, rows: s.classes, lambda: s.lambda[1], f: s.User}

@@ -20,7 +20,7 @@ type moments struct {
 // matrix before ρ is a small difference, so it is found in float64.
 func (s *Solver) coupling(x *side, g []float64) ([]float64, error) {
 	d, o, classes := s.cfg.Dim, s.cfg.Objective, len(x.lambda)
-	// Sums over classes go part by part, the parts then in order.
+	// Sums over classes are taken part by part, and the parts are then added in order.
 	size := matrixRows(classes)
 	inverses, firsts := make([][]float64, parts(classes, size)), make([][]float64, parts(classes, size))
 	err := eachPart(classes, size, s.newWork, func(part, lo, hi int, w *work) error {
@@ -104,7 +104,7 @@ func (s *Solver) objective(user moments) (value, scale float64) {
 	return value, scale
 }
 
-// gram returns the moments of the rows f at weights w; nil w is all ones.
+// gram returns the moments of the rows f at weights w. A nil w stands for ones.
 func (s *Solver) gram(f, w []float64) moments {
 	d := s.cfg.Dim
 	ld := kernel.Stride(d)
@@ -161,8 +161,8 @@ func addAll(xs [][]float64) []float64 {
 	return xs[0]
 }
 
-// partRows is the number of rows of a part. Sums over rows go part by part, so
-// it is part of the result's bits: it must not depend on the machine.
+// partRows is the number of rows of a part. Sums over rows are taken part by part, so
+// the result's bits depend on it, and it must not depend on the machine.
 const partRows = 256
 
 // sumParts bounds the parts that each have a matrix of their own, and so their memory.

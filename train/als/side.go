@@ -14,7 +14,7 @@ import (
 )
 
 // A side is a half-sweep: the rows to solve for, and the fixed side as their systems
-// read it. That of row i is
+// read it. The system of row i is
 //
 //	[w_i·gram + c Σ_j f_jf_jᵀ + λ_iI]·x = r Σ_j f_j − s·w_i·sum,  j over its positives.
 type side struct {
@@ -35,7 +35,7 @@ func (x *side) w(i int) float64 {
 	return x.weight[i]
 }
 
-// zero reports whether the right side of row i is 0; then 0 is its solution, even
+// zero reports whether the right side of row i is 0. Its solution is 0 then, even
 // where its matrix is singular.
 func (x *side) zero(i int, o Objective) bool {
 	return x.rows.count(i) == 0 && (o.linear == 0 || x.w(i) == 0)
@@ -150,7 +150,7 @@ func (w *work) solve(x *side, i int, o Objective, shift []float64) error {
 // addInverse adds a⁻¹ to sum [d,d] after a solve, and spends the factor.
 func (w *work) addInverse(sum []float64) {
 	d := w.d
-	// The factor's diagonal is positive after a solve: this cannot fail.
+	// This cannot fail, for the factor's diagonal is positive after a solve.
 	lapack64.Potri(blas64.Triangular{N: d, Stride: d, Uplo: blas.Upper, Diag: blas.NonUnit, Data: w.a})
 	for a := range d {
 		for b := range d {

@@ -9,12 +9,12 @@ import (
 	"github.com/fenchel-ml/fenchel/models/sampler"
 )
 
-// An Estimator is a loss over candidates: what stands in for the full loss.
+// An Estimator is a loss over candidates, which stands in for the full loss.
 type Estimator struct {
 	Text string
 	Loss losses.Loss
 
-	// Of a sampled one; Sampler.Spec is nil of a loss over all classes.
+	// These are a sampled estimator's. Sampler.Spec is nil for a loss over all classes.
 	Sampler    sampler.Choice
 	correction graph.Correction
 	drop       bool
@@ -23,7 +23,7 @@ type Estimator struct {
 	choice models.Choice
 }
 
-// at returns the estimator of k draws: its loss may depend on them.
+// at returns the estimator with k draws, on whose number its loss may depend.
 func (e *Estimator) at(classes, k int) (*Estimator, error) {
 	if e.choice.Recipe == nil || !e.Sampled() {
 		return e, nil
@@ -34,8 +34,8 @@ func (e *Estimator) at(classes, k int) (*Estimator, error) {
 	return &at, err
 }
 
-// Parse returns the estimator that text denotes among classes classes: a loss, a
-// recipe, or either with candidates of its own, as in
+// Parse returns the estimator that text denotes among that many classes. The text is a
+// loss, a recipe, or either with candidates of its own, as in
 // "sparsemax@sampled:n=16,correction=none".
 func Parse(text string, classes int) (*Estimator, error) {
 	r, err := models.Resolve(text, "", classes)

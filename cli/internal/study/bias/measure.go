@@ -13,14 +13,14 @@ import (
 	"github.com/fenchel-ml/fenchel/losses"
 )
 
-// Options say how Measure looks. The zero value of a field is its default.
+// Options say how Measure works. The zero value of a field is its default.
 type Options struct {
 	Draws   int    // k of sampled estimators; default each one's own n
 	Repeats int    // Monte Carlo repetitions of a query, a multiple of 10; default 1000
 	Seed    uint64 // of the draws
 
-	// Raw leaves the scores of a corrected nce as they are. Default: they are shifted
-	// to log Σ e^s = log Z₀, which softmax does not see and without which noise-contrastive
+	// Raw leaves the scores of a corrected nce as they are. By default they are shifted to
+	// log Σ e^s = log Z₀. Softmax does not see that, and without it noise-contrastive
 	// estimation is biased by as much as the scores are off their normalisation.
 	Raw bool
 
@@ -31,8 +31,8 @@ type Options struct {
 	Enumerate int
 }
 
-// A Result is one estimator's medians over the queries. Squares are relative to
-// ‖g‖². What has no formula is NaN.
+// A Result has one estimator's medians over the queries. Squares are relative to ‖g‖².
+// A prediction without a formula is NaN.
 type Result struct {
 	Estimator string  `json:"estimator"`
 	Draws     int     `json:"draws"` // 0 of a loss over all classes
@@ -47,11 +47,11 @@ type Result struct {
 	Exact               bool    `json:"exact"`
 }
 
-// blocks is how many blocks of repetitions the error is estimated from.
+// blocks is the number of blocks of repetitions from which the error is estimated.
 const blocks = 10
 
-// The bounds of Options. Candidates take as many draws as MaxDraws, and more repetitions
-// than MaxRepeats measure less than float64's digits.
+// These are the bounds of Options. Candidates take as many draws as MaxDraws, and what
+// more repetitions than MaxRepeats would show is less than float64's digits.
 const (
 	MaxDraws   = 1 << 20
 	MaxRepeats = 1_000_000_000

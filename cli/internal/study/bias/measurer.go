@@ -11,15 +11,15 @@ import (
 	"github.com/fenchel-ml/fenchel/models/sampler"
 )
 
-// A query is what was measured of one.
+// A query has the moments that were measured at one query.
 type query struct {
 	mean          []float64
 	bias, biasErr float64
 	vari, variErr float64
 }
 
-// A measurer runs one estimator with k draws: a compiled graph of as many rows as
-// there are repetitions, or tuples where they are enumerated.
+// A measurer runs one estimator with k draws, in a compiled graph of as many rows as
+// there are repetitions, or tuples of draws where these are enumerated.
 type measurer struct {
 	p    *Problem
 	e    *Estimator
@@ -187,10 +187,10 @@ func exact(grads, weight, g []float64) query {
 	return q
 }
 
-// sampled estimates the moments from independent gradients [n,d]. The squared
-// distance of two blocks' means from g, multiplied crosswise, has the expectation
-// bias², where that of the mean of all would add the variance over n. The errors
-// are the jackknife's over blocks.
+// sampled estimates the moments from independent gradients [n,d]. The product of two
+// blocks' distances from g has the expectation bias², whereas the squared distance of
+// the mean of all would add the variance over n. The errors are the jackknife's over
+// blocks.
 func sampled(grads, g []float64) query {
 	d := len(g)
 	n := len(grads) / d

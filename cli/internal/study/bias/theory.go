@@ -15,9 +15,9 @@ type moments struct {
 	trace float64
 }
 
-// Theory returns the predicted moments of the estimator's gradient at a query
-// with proposal q [C], of k draws: to the leading order in 1/k for softmax, exact
-// for nce, neg and bpr. It reports false where there is no formula.
+// theory returns the predicted moments of the estimator's gradient at a query, for k
+// draws from the proposal q [C]. They are to the leading order in 1/k for softmax, and
+// exact for nce, neg and bpr. It reports false where there is no formula.
 func (e *Estimator) theory(p *Problem, s, h, q []float64, y, k int) (moments, bool) {
 	v := e.Loss.Values
 	switch e.Loss.Spec.Name {
@@ -53,8 +53,8 @@ func (e *Estimator) theory(p *Problem, s, h, q []float64, y, k int) (moments, bo
 	return moments{}, false
 }
 
-// drawMoments are those of fixed + scale·Σ over k independent draws j of
-// each(j): exact.
+// drawMoments returns the exact moments of fixed + scale·Σ_j each(j) over k independent
+// draws j.
 func drawMoments(p *Problem, q []float64, k int, scale float64, each func(j int, dst []float64), fixed func(dst []float64)) moments {
 	m := moments{mean: make([]float64, p.D)}
 	v, sum := make([]float64, p.D), make([]float64, p.D)
@@ -71,7 +71,7 @@ func drawMoments(p *Problem, q []float64, k int, scale float64, each func(j int,
 	return m
 }
 
-// ratioMoments are those of softmax over the positive and k draws; see the
+// ratioMoments returns the moments of softmax over the positive and k draws; see the
 // package's documentation. inv is 1/τ.
 func ratioMoments(p *Problem, s, q []float64, y, k int, c graph.Correction, inv float64) moments {
 	n := len(s)
@@ -79,7 +79,7 @@ func ratioMoments(p *Problem, s, q []float64, y, k int, c graph.Correction, inv 
 	for _, x := range s {
 		top = max(top, x*inv)
 	}
-	// Of a class: its odds, the chance of a draw and the weight that it enters with.
+	// Each class has its odds, the chance of a draw and the weight that it enters with.
 	odds, chance, a := make([]float64, n), make([]float64, n), make([]float64, n)
 	for j := range odds {
 		odds[j] = math.Exp(s[j]*inv - top)
@@ -95,8 +95,8 @@ func ratioMoments(p *Problem, s, q []float64, y, k int, c graph.Correction, inv 
 			a[j] = odds[j] / chance[j]
 		}
 	}
-	// The limit: Z and μ. Of the importance correction the positive is part of them;
-	// of the others it is one more draw of weight a_y, which the limit forgets.
+	// The limit is Z and μ. With the importance correction the positive is part of them;
+	// with the others it is one more draw of weight a_y, which the limit forgets.
 	var z, fixed, extra float64
 	kk := float64(k)
 	if c == graph.CorrectImportance {

@@ -40,7 +40,7 @@ type Config struct {
 	// Models are texts of models; empty: Base.Model.Name.
 	Models []string
 
-	// Seeds are those of the runs; empty: 0, 1, 2. They differ.
+	// Seeds are those of the runs, all different; empty: 0, 1, 2.
 	Seeds []uint64
 
 	// Baseline is an entry of Losses that the others are held against; "": softmax if
@@ -60,7 +60,8 @@ type Config struct {
 	// Force runs even where Parallel runs at a time need more memory than there is.
 	Force bool
 
-	// Resamples of the bootstrap; 0: 2000. Seed of its draws is BootstrapSeed.
+	// Resamples is the number of resamples of the bootstrap; 0: 2000. BootstrapSeed is
+	// the seed of its draws.
 	Resamples     int
 	BootstrapSeed uint64
 
@@ -93,7 +94,7 @@ func (c Config) WithDefaults() Config {
 	return c
 }
 
-// These bound what a slip of the keyboard can ask for.
+// These constants bound what a slip of the keyboard can ask for.
 const (
 	MaxParallel  = 1024 // runs at a time: far more than share a machine well
 	MaxSteps     = math.MaxInt32

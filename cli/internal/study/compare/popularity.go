@@ -12,9 +12,9 @@ import (
 // buckets are the popularity buckets, by rising rarity.
 var buckets = []string{"head", "middle", "tail"}
 
-// bucketOf deals the items into buckets of about a third of the train
-// interactions each: sorted by falling count, ties by index, an item belongs to
-// the third in which its interactions begin. Items without any are tail.
+// bucketOf deals the items into buckets of about a third of the train interactions each.
+// Items are sorted by falling count and, where counts tie, by index; an item belongs to
+// the third in which its interactions begin. Items without interactions are tail.
 func bucketOf(x *data.Interactions) (of []int8, items [3]int) {
 	counts := x.ItemCounts()
 	order := make([]int32, len(counts))
@@ -36,13 +36,13 @@ func bucketOf(x *data.Interactions) (of []int8, items [3]int) {
 	return of, items
 }
 
-// bucketRecall returns, for each bucket, the mean over the users with relevant
-// items in it of the share of these among the user's first k; NaN where no user
-// has any. What is masked is what Evaluate masks.
+// bucketRecall returns, for each bucket, the mean over the users with relevant items in
+// it of the share of these among the user's first k. It is NaN where no user has any.
+// It masks what Evaluate masks.
 func bucketRecall(ctx context.Context, t *train.Recommender, set *data.Dataset, relevant *data.Interactions, users []int32, k int) ([]report.Number, error) {
 	of, _ := bucketOf(set.Train)
-	// Predict masks all that the dataset knows of a user: show it one that does not
-	// know the answers.
+	// Predict masks all that the dataset knows of a user, so it is shown one that does
+	// not know the answers.
 	blind := *set
 	none := func(int) bool { return false }
 	if blind.Test = set.Test.Filter(none); relevant == set.Valid {

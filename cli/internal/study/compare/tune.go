@@ -73,8 +73,8 @@ func (c Config) grid(v Variant) [][]Setting {
 	return points
 }
 
-// suits reports whether a loss takes the setting: a loss of cosines may take other
-// temperatures than those of the grid.
+// suits reports whether a loss takes the setting, because a loss of cosines may take
+// other temperatures than those of the grid.
 func (s Setting) suits(v Variant) bool {
 	at := temperatureOf(v.choice)
 	if s.Name != "temperature" || at == "model" {

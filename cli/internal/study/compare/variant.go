@@ -20,8 +20,8 @@ func Groups() [][2]string {
 	}
 }
 
-// expand replaces groups by their entries. A loss whose name is that of a
-// recipe, such as bpr, is meant for draws: it is in sampled, and over all
+// expand replaces groups by their entries. A loss whose name is that of a recipe, such
+// as bpr, is meant for draws, so it is in the group sampled. It is compared over all
 // classes, which may cost a multiple of the others' time, only as bpr@all.
 func expand(entries []string) (out []string) {
 	exact := func() {
@@ -84,7 +84,7 @@ type Variant struct {
 	given     string // candidates as the entry has them, "" without
 }
 
-// variants returns the variants in order: of each model, all losses.
+// variants returns the variants in order: all losses of the first model, and so on.
 func (c Config) variants() ([]Variant, error) {
 	var all []Variant
 	var faults []error
@@ -115,7 +115,7 @@ func (c Config) variants() ([]Variant, error) {
 // baselines returns for each variant the index of the one that it is held
 // against, of the same model; a baseline is its own.
 func (c Config) baselines(variants []Variant) ([]int, error) {
-	// The entry itself, else one that means the same.
+	// It is the entry itself, or else one that means the same.
 	find := func(entry, model string) int {
 		loss, candidates, _ := models.CutCandidates(entry)
 		same := train.Config{Loss: loss, Candidates: candidates}.WithDefaults()
