@@ -72,17 +72,6 @@ func newBags(name string, w, ptr, ids, values node) (*bags, error) {
 	return b, nil
 }
 
-// wantInts returns an error unless n is a vector of indices.
-func wantInts(name, what string, n node) error {
-	if err := wantDims(name, what, n, 1); err != nil {
-		return err
-	}
-	if n.Dtype() != tensor.Int32 {
-		return fmt.Errorf("graph: %s: %s are %v; want Int32", name, what, n.Dtype())
-	}
-	return nil
-}
-
 // in returns the inputs of an op over the operands x and, unless it is nil, v.
 func (b *bags) in(v node, x ...node) []node {
 	in := append(x, b.ids)

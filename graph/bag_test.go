@@ -205,10 +205,10 @@ func TestBagRefuses(t *testing.T) {
 	for name, err := range map[string]error{
 		"w is nil":       second(Lookup(nil, ids)),
 		"ids is nil":     second(Lookup(w, nil)),
-		"ids are float":  second(Lookup(w, v)),
+		"ids is float":   second(Lookup(w, v)),
 		"w is":           second(Lookup(v, ids)),
 		"ptr is nil":     second(Bag(w, nil, ids, nil)),
-		"ptr are float":  second(Bag(w, v, ids, nil)),
+		"ptr is float":   second(Bag(w, v, ids, nil)),
 		"bounds of":      second(Bag(w, one, ids, nil)),
 		"(5) values for": second(Bag(w, ptr, ids, five)),
 	} {

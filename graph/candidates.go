@@ -75,13 +75,19 @@ func (c Classes) valid(name string) error {
 	if c.H.Shape()[1] != c.W.Shape()[1] {
 		return fmt.Errorf("graph: %s: H is %v and W is %v; want [B,d] and [C,d]", name, c.H.Shape(), c.W.Shape())
 	}
-	for _, n := range []node{c.H, c.W, c.Bias} {
-		if n != nil && n.Dtype() == tensor.Int32 {
-			return fmt.Errorf("graph: %s: %s is Int32; want floating-point", name, describe(n))
-		}
+	return biasFits(name, c.W, c.Bias)
+}
+
+// biasFits returns an error unless bias is nil or a number for each row of W.
+func biasFits(name string, w, bias node) error {
+	if bias == nil {
+		return nil
 	}
-	if c.Bias != nil && !slices.Equal(c.Bias.Shape(), c.W.Shape()[:1]) {
-		return fmt.Errorf("graph: %s: W is %v and the bias is %v; want [C,d] and [C]", name, c.W.Shape(), c.Bias.Shape())
+	if err := wantDims(name, "the bias", bias, 1); err != nil {
+		return err
+	}
+	if !slices.Equal(bias.Shape(), w.Shape()[:1]) {
+		return fmt.Errorf("graph: %s: W is %v and the bias is %v; want [C,d] and [C]", name, w.Shape(), bias.Shape())
 	}
 	return nil
 }

@@ -19,7 +19,7 @@ type scoreGrad[T Float] struct {
 // scratch is what backward makes: dH, the grouping by class and what it adds up.
 func (g *scoreGrad[T]) scratch() int64 {
 	if g.layout == shared {
-		return groupingBytes(g.rows(), g.classes) + bytesOf[T](g.b*g.d+g.m+g.rows()*(g.d+1))
+		return groupingBytes(g.rows(), g.classes) + bytesOf[T](2*g.b*g.d+g.m+g.rows()*(g.d+1))
 	}
 	terms := termBytes[T](g.m, g.classes) + bytesOf[T](2*g.b*g.d+g.b)
 	if g.unit {
@@ -108,15 +108,20 @@ func (g *scoreGrad[T]) backward(_ []T, in []any) error {
 	g.grouped.fill(ids, g.classes, at, max(g.m/g.b, 1), up, nil)
 	g.sums(h, g.d, g.table(w))
 	if g.want[1] {
-		// A row without gradient may hold anything, padding above all.
-		for i := range g.b {
-			lo, hi := g.bounds(i)
-			if !slices.ContainsFunc(up[lo:hi], func(u T) bool { return u != 0 }) {
-				clear(g.h[i*g.d : (i+1)*g.d])
-			}
-		}
+		g.clearIdle(up)
 	}
 	return nil
+}
+
+// clearIdle makes the rows of g.h zeros that have no gradient: these may hold anything,
+// padding above all, and 0 times a NaN would be one.
+func (g *scoreGrad[T]) clearIdle(up []T) {
+	for i := range g.b {
+		lo, hi := g.bounds(i)
+		if !slices.ContainsFunc(up[lo:hi], func(u T) bool { return u != 0 }) {
+			clear(g.h[i*g.d : (i+1)*g.d])
+		}
+	}
 }
 
 // byRow computes dh where each row has scores of its own.
@@ -162,8 +167,12 @@ func (g *scoreGrad[T]) backwardShared(h, w, up []T, ids []int32) error {
 	if g.t == nil {
 		g.t, g.dsum = make([]T, g.m), make([]T, k)
 	}
-	if g.want[1] && g.dw == nil {
-		g.dw = make([]T, k*d)
+	if g.want[1] {
+		if g.dw == nil {
+			g.dw = make([]T, k*d)
+		}
+		g.h = append(g.h[:0], h...)
+		g.clearIdle(up)
 	}
 	err := parallel(k, 2*g.m*d, func(_, from, to int) error {
 		for j := from; j < to; j++ {
@@ -175,7 +184,7 @@ func (g *scoreGrad[T]) backwardShared(h, w, up []T, ids []int32) error {
 		if !g.want[1] {
 			return nil
 		}
-		kernel.GemmNN(g.dw[from*d:to*d], g.t[from*g.b:to*g.b], h, to-from, d, g.b, false)
+		kernel.GemmNN(g.dw[from*d:to*d], g.t[from*g.b:to*g.b], g.h, to-from, d, g.b, false)
 		return nil
 	})
 	if err != nil {

@@ -292,6 +292,9 @@ func binary(name string, a, b node, f32 func(dst, a, b []float32), f64 func(dst,
 	if !slices.Equal(a.Shape(), b.Shape()) {
 		return nil, fmt.Errorf("graph: %s: shapes %v and %v differ", name, a.Shape(), b.Shape())
 	}
+	if err := wantFloats(name, a, b); err != nil {
+		return nil, err
+	}
 	return apply(spec{name: name, shape: a.Shape(), f32: zipped(f32), f64: zipped(f64),
 		diff: func(in gorgonia.Nodes, out, g node) (gorgonia.Nodes, error) {
 			var e Expr

@@ -68,8 +68,8 @@ func LinearLoss(l Analytic, lin Linear, t *Targets) (*gorgonia.Node, error) {
 	if lin.W.Shape()[1] != d {
 		return nil, fmt.Errorf("graph: %s: H is %v and W is %v; want [B,d] and [C,d]", name, lin.H.Shape(), lin.W.Shape())
 	}
-	if lin.Bias != nil && !slices.Equal(lin.Bias.Shape(), []int{c}) {
-		return nil, fmt.Errorf("graph: %s: W is %v and the bias is %v; want [C,d] and [C]", name, lin.W.Shape(), lin.Bias.Shape())
+	if err := biasFits(name, lin.W, lin.Bias); err != nil {
+		return nil, err
 	}
 	if err := t.valid(name, b); err != nil {
 		return nil, err
@@ -230,7 +230,13 @@ func (s *linearState[T]) block(dst []T, in []any, lo, hi int) error {
 				continue
 			}
 			if s.n == 3 {
-				for j, b := range vec[T](in[2]) {
+				bias := vec[T](in[2])
+				for _, p := range t.Pos {
+					if masked(bias[p]) {
+						return fmt.Errorf("row %d: class %d has a target and is masked: its bias is -Inf", lo+i, p)
+					}
+				}
+				for j, b := range bias {
 					z[j] += b
 				}
 			}

@@ -91,10 +91,8 @@ func (s *lossState[T]) forward(dst []T, in []any) error {
 				dz = s.dz[i*k : (i+1)*k]
 			}
 			if t := s.view.row(i); len(t.Pos) > 0 {
-				for _, p := range t.Pos {
-					if masked(z[i*k+int(p)]) {
-						return fmt.Errorf("row %d: position %d has a target and is masked: its score is -Inf", i, p)
-					}
+				if err := unmasked(i, z[i*k:(i+1)*k], t); err != nil {
+					return err
 				}
 				dst[i] = s.row.Eval(dz, z[i*k:(i+1)*k], t, w[:need])
 			} else {
@@ -104,6 +102,16 @@ func (s *lossState[T]) forward(dst []T, in []any) error {
 		}
 		return nil
 	})
+}
+
+// unmasked returns an error if the target t of row i has a position whose score is −Inf.
+func unmasked[T Float](i int, z []T, t Target[T]) error {
+	for _, p := range t.Pos {
+		if masked(z[p]) {
+			return fmt.Errorf("row %d: position %d has a target and is masked: its score is -Inf", i, p)
+		}
+	}
+	return nil
 }
 
 // backward stores g_i ∂ℓ_i/∂z_ik.

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"gorgonia.org/gorgonia"
@@ -17,7 +18,8 @@ func MeanRows(loss *gorgonia.Node, t *Targets) (*gorgonia.Node, error) {
 // WeightedMean returns Σ_i w_i ℓ_i / Σ_i w_i of loss [B] and weight [B] over the rows
 // that are not padding, a scalar; 0 where there are none. What loss and weight hold in
 // padding rows does not enter. weight has no gradient; nil is 1 everywhere. A weight
-// that is not above 0 makes the run fail with an error that names the row.
+// that is not above 0 and finite makes the run fail with an error that names the row, and
+// so does a label below −1.
 func WeightedMean(loss, weight *gorgonia.Node, t *Targets) (*gorgonia.Node, error) {
 	if err := wantDims("mean", "loss", loss, 1); err != nil {
 		return nil, err
@@ -25,8 +27,13 @@ func WeightedMean(loss, weight *gorgonia.Node, t *Targets) (*gorgonia.Node, erro
 	if err := t.valid("mean", loss.Shape()[0]); err != nil {
 		return nil, err
 	}
-	if weight != nil && !slices.Equal(weight.Shape(), loss.Shape()) {
-		return nil, fmt.Errorf("graph: mean: loss is %v and weight is %v; want [B] both", loss.Shape(), weight.Shape())
+	if weight != nil {
+		if err := wantDims("mean", "weight", weight, 1); err != nil {
+			return nil, err
+		}
+		if !slices.Equal(weight.Shape(), loss.Shape()) {
+			return nil, fmt.Errorf("graph: mean: loss is %v and weight is %v; want [B] both", loss.Shape(), weight.Shape())
+		}
 	}
 	return meanOf(loss, weight, t)
 }
@@ -82,16 +89,23 @@ func (s *shares[T]) read(in []any, rows int) error {
 	s.view.read(in)
 	for i := range rows {
 		if s.view.padding(i) {
+			if s.view.label != nil && s.view.label[i] < -1 {
+				return fmt.Errorf("row %d has label %d; want a class, or -1 for padding", i, s.view.label[i])
+			}
 			continue
 		}
 		if !s.given {
 			s.total++
 			continue
 		}
-		if !(s.w[i] > 0) {
-			return fmt.Errorf("row %d has weight %v, want above 0", i, s.w[i])
+		w := float64(s.w[i])
+		if !(w > 0) || math.IsInf(w, 1) {
+			return fmt.Errorf("row %d has weight %v, want above 0 and finite", i, w)
 		}
-		s.total += float64(s.w[i])
+		s.total += w
+	}
+	if math.IsInf(s.total, 1) {
+		return fmt.Errorf("the weights of %d rows sum to +Inf", rows)
 	}
 	return nil
 }

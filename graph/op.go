@@ -203,10 +203,16 @@ func apply(s spec, in ...*gorgonia.Node) (*gorgonia.Node, error) {
 func applyOnce(s spec, in ...*gorgonia.Node) (*op, *gorgonia.Node, error) {
 	o := &op{name: s.name, shape: s.shape, i32: s.i32, diff: s.diff, wants: s.wants, onKept: s.onKept, scratch: s.scratch, borrowed32: s.borrowed32, borrowed64: s.borrowed64,
 		id: opIDs.Add(1), wrt: make([]bool, len(in)), in: make([]any, len(in))}
+	if len(s.shape) > 0 && size(s.shape) < 1 {
+		return nil, nil, fmt.Errorf("graph: %s: shape %v is empty", s.name, s.shape)
+	}
 	known := false
 	for i, n := range in {
 		if n == nil {
 			return nil, nil, fmt.Errorf("graph: %s: operand %d is nil", s.name, i)
+		}
+		if len(n.Shape()) != n.Dims() {
+			return nil, nil, fmt.Errorf("graph: %s: operand %d has %d axes of unknown size; want a shape, by gorgonia.WithShape", s.name, i, n.Dims())
 		}
 		dt := n.Dtype()
 		o.types = append(o.types, typeOf(dt, n.Shape()))
@@ -374,13 +380,49 @@ func dtypeFor[T Float]() tensor.Dtype {
 	return tensor.Float64
 }
 
-// wantDims returns an error unless n is a node of that many axes.
+// wantDims returns an error unless n is a floating-point node of that many axes.
 func wantDims(name, what string, n *gorgonia.Node, dims int) error {
+	if err := wantShape(name, what, n, dims); err != nil {
+		return err
+	}
+	if n.Dtype() == tensor.Int32 {
+		return fmt.Errorf("graph: %s: %s is Int32; want floating-point", name, what)
+	}
+	return nil
+}
+
+// wantFloats returns an error unless all of xs are floating-point nodes.
+func wantFloats(name string, xs ...node) error {
+	for i, x := range xs {
+		if x.Dtype() == tensor.Int32 {
+			return fmt.Errorf("graph: %s: operand %d is Int32; want floating-point", name, i)
+		}
+	}
+	return nil
+}
+
+// wantInts returns an error unless n is a vector of indices.
+func wantInts(name, what string, n node) error {
+	if err := wantShape(name, what, n, 1); err != nil {
+		return err
+	}
+	if n.Dtype() != tensor.Int32 {
+		return fmt.Errorf("graph: %s: %s is %v; want Int32", name, what, n.Dtype())
+	}
+	return nil
+}
+
+// wantShape returns an error unless n is a node of that many axes, of known sizes:
+// Gorgonia knows nodes that have axes and no shape yet.
+func wantShape(name, what string, n node, dims int) error {
 	if n == nil {
 		return fmt.Errorf("graph: %s: %s is nil", name, what)
 	}
 	if n.Dims() != dims {
 		return fmt.Errorf("graph: %s: %s is %v; want %s", name, what, n.Shape(), [...]string{"a scalar", "a vector", "a matrix"}[dims])
+	}
+	if len(n.Shape()) != dims {
+		return fmt.Errorf("graph: %s: %s has %d axes of unknown size; want a shape, by gorgonia.WithShape", name, what, dims)
 	}
 	return nil
 }

@@ -17,12 +17,12 @@ func RaggedLoss(l Analytic, z, ptr *gorgonia.Node, t *Targets) (*gorgonia.Node, 
 	if err := wantDims(name, "z", z, 1); err != nil {
 		return nil, err
 	}
-	if err := wantDims(name, "ptr", ptr, 1); err != nil {
+	if err := wantInts(name, "ptr", ptr); err != nil {
 		return nil, err
 	}
 	segments := ptr.Shape()[0] - 1
-	if ptr.Dtype() != tensor.Int32 || segments < 1 {
-		return nil, fmt.Errorf("graph: %s: ptr is %v %v; want Int32 [S+1]", name, ptr.Dtype(), ptr.Shape())
+	if segments < 1 {
+		return nil, fmt.Errorf("graph: %s: ptr is %v; want the bounds of the segments [S+1]", name, ptr.Shape())
 	}
 	if err := t.valid(name, segments); err != nil {
 		return nil, err
@@ -127,6 +127,9 @@ func raggedRows[T Float](row RowLoss[T]) func(s *segmentState[T], dst, dz []T, o
 				if last := int(t.Pos[len(t.Pos)-1]); last >= hi-lo {
 					return fmt.Errorf("segment %d: position %d of %d candidates", i, last, hi-lo)
 				}
+				if err := unmasked(i, z[lo:hi], t); err != nil {
+					return err
+				}
 				dst[i] = row.Eval(dz[lo:hi], z[lo:hi], t, w[:row.WorkLen(hi-lo)])
 				for j := lo; j < hi; j++ {
 					of[j] = int32(i)
@@ -170,8 +173,17 @@ func SegmentSum(x, weight, row *gorgonia.Node, rows int) (*gorgonia.Node, error)
 	if err := wantDims(name, "x", x, 1); err != nil {
 		return nil, err
 	}
-	if weight == nil || row == nil || !weight.Shape().Eq(x.Shape()) || !row.Shape().Eq(x.Shape()) || row.Dtype() != tensor.Int32 {
-		return nil, fmt.Errorf("graph: %s: weights are %v and rows are %v; want %v", name, shapeOf(weight), shapeOf(row), x.Shape())
+	if err := wantDims(name, "weight", weight, 1); err != nil {
+		return nil, err
+	}
+	if err := wantInts(name, "row", row); err != nil {
+		return nil, err
+	}
+	if !weight.Shape().Eq(x.Shape()) || !row.Shape().Eq(x.Shape()) {
+		return nil, fmt.Errorf("graph: %s: weights are %v and rows are %v; want %v", name, weight.Shape(), row.Shape(), x.Shape())
+	}
+	if rows < 1 {
+		return nil, fmt.Errorf("graph: %s: a sum to %d rows; want at least 1", name, rows)
 	}
 	return apply(spec{name: name, shape: tensor.Shape{rows}, fixed: []int{1, 2}, f32: segmentSum[float32], f64: segmentSum[float64],
 		diff: func(in gorgonia.Nodes, _, g node) (gorgonia.Nodes, error) {
@@ -184,8 +196,8 @@ func segmentSum[T Float](dst []T, in []any) error {
 	x, weight, row := vec[T](in[0]), vec[T](in[1]), in[2].([]int32)
 	clear(dst)
 	for m, i := range row {
-		if int(i) >= len(dst) {
-			return fmt.Errorf("row %d at place %d is outside [0,%d)", i, m, len(dst))
+		if i < -1 || int(i) >= len(dst) {
+			return fmt.Errorf("row %d at place %d is outside [-1,%d)", i, m, len(dst))
 		}
 		if i >= 0 {
 			dst[i] += weight[m] * x[m]

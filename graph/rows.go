@@ -190,6 +190,9 @@ func RowDot(a, b *gorgonia.Node) (*gorgonia.Node, error) {
 	if a != nil && b != nil && !a.Shape().Eq(b.Shape()) {
 		return nil, fmt.Errorf("graph: rowdot: shapes %v and %v differ", a.Shape(), b.Shape())
 	}
+	if err := wantDims("rowdot", "b", b, 2); err != nil {
+		return nil, err
+	}
 	return rowOp("rowdot", false, 2, rowDot[float32], rowDot[float64], func(e *Expr, in gorgonia.Nodes, _, g node) gorgonia.Nodes {
 		return gorgonia.Nodes{e.N(MulRow(in[1], g)), e.N(MulRow(in[0], g))}
 	}, nil, a, b)

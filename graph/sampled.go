@@ -66,7 +66,20 @@ type Sampled struct {
 	Correction Correction
 	Unit       float64 // what a score gains where the odds of its class gain a factor e: the loss's temperature; 0 is 1
 	DropHits   bool    // leave out draws that hit the positive; always so by CorrectImportance
-	Classes    int     // C: the targets' positions are classes in [0,C)
+	Classes    int     // C: the targets' positions and the draws are classes in [0,C)
+}
+
+// valid returns what is wrong with the numbers of s.
+func (s Sampled) valid(name string) error {
+	switch {
+	case s.Correction < Uncorrected || s.Correction > CorrectImportance:
+		return fmt.Errorf("graph: %s: correction %d; the choices are Uncorrected, CorrectLogQ and CorrectImportance", name, s.Correction)
+	case !(s.Unit >= 0) || math.IsInf(s.Unit, 1):
+		return fmt.Errorf("graph: %s: unit %g of the correction; want above 0, or 0 for 1", name, s.Unit)
+	case s.Classes < 1:
+		return fmt.Errorf("graph: %s: %d classes; want at least 1", name, s.Classes)
+	}
+	return nil
 }
 
 // SampledLoss returns the losses [B] of candidates sampled for each row: the
@@ -75,6 +88,10 @@ type Sampled struct {
 // draw is alone. No more than O(K) of a goroutine's memory holds candidates. A
 // row of m positives costs O(m + K) where hits are kept and l is a [SharedNegatives], else
 // O(m K). Any upstream gradient; not differentiable again.
+//
+// The run fails with an error that names the place for a class outside [−1,C), a row
+// outside [−1,B), a positive whose score is −Inf, and a log q that is not finite where a
+// correction takes it; CorrectImportance takes that of a positive that is never drawn, −Inf.
 func SampledLoss(l Analytic, s Sampled, t *Targets) (*gorgonia.Node, error) {
 	name := "sampled loss " + l.Text
 	if err := wantDims(name, "the scores of draws", s.Neg, 2); err != nil {
@@ -82,6 +99,9 @@ func SampledLoss(l Analytic, s Sampled, t *Targets) (*gorgonia.Node, error) {
 	}
 	b, k := s.Neg.Shape()[0], s.Neg.Shape()[1]
 	if err := t.valid(name, b); err != nil {
+		return nil, err
+	}
+	if err := s.valid(name); err != nil {
 		return nil, err
 	}
 	n := t.capacity()
@@ -218,13 +238,23 @@ func (s *sampledRows[T]) read(in []any) error {
 	if s.from {
 		x.from = in[s.leaves-1].([]int32)
 	}
+	for j, id := range x.ids {
+		if id < -1 || int(id) >= s.c {
+			return fmt.Errorf("id %d at place %d is outside [-1,%d)", id, j, s.c)
+		}
+	}
+	for j, i := range x.from {
+		if i < -1 || int(i) >= s.b {
+			return fmt.Errorf("row %d of draw %d is outside [-1,%d)", i, j, s.b)
+		}
+	}
 	s.view.read(in[s.leaves:])
 	return s.view.check(s.b, s.c)
 }
 
 // each calls f for the rows on several goroutines, in which w is scratch: extra
 // elements for f and the rest for eval. d is the work of a candidate beside its loss.
-func (s *sampledRows[T]) each(extra, d int, f func(i int, w []T) T, dst []T) error {
+func (s *sampledRows[T]) each(extra, d int, f func(i int, w []T) (T, error), dst []T) error {
 	most := 0 // positives of a row
 	for i := range s.b {
 		most = max(most, len(s.view.row(i).Pos))
@@ -237,7 +267,10 @@ func (s *sampledRows[T]) each(extra, d int, f func(i int, w []T) T, dst []T) err
 	}
 	return parallel(s.b, cost, func(worker, lo, hi int) error {
 		for i := lo; i < hi; i++ {
-			dst[i] = f(i, s.work.of(worker))
+			var err error
+			if dst[i], err = f(i, s.work.of(worker)); err != nil {
+				return fmt.Errorf("row %d: %w", i, err)
+			}
 		}
 		return nil
 	})
@@ -251,10 +284,15 @@ type sampledRow[T Float] struct {
 }
 
 // eval returns the loss of row i, with target t.
-func (s *sampledRows[T]) eval(r sampledRow[T], i int, t Target[T], w []T) T {
+func (s *sampledRows[T]) eval(r sampledRow[T], i int, t Target[T], w []T) (T, error) {
+	for j, y := range t.Pos {
+		if masked(r.pos[j]) {
+			return 0, fmt.Errorf("class %d has a target and is masked: its score is -Inf", y)
+		}
+	}
 	switch {
 	case len(t.Pos) == 0:
-		return 0
+		return 0, nil
 	case len(t.Pos) > 1 && s.many != nil && !s.drop:
 		return s.together(r, i, t, w)
 	}
@@ -272,7 +310,7 @@ func (s *sampledRows[T]) start(i int) int {
 // candidates stores in z [K] the corrected scores of row i's draws, masked where
 // they are left out for positive y, the number j of the row, and returns log k, −Inf
 // if none is kept.
-func (s *sampledRows[T]) candidates(z []T, r sampledRow[T], i, j int, y int32) T {
+func (s *sampledRows[T]) candidates(z []T, r sampledRow[T], i, j int, y int32) (T, error) {
 	x := &s.now
 	copy(z, r.neg)
 	kept := 0
@@ -285,58 +323,83 @@ func (s *sampledRows[T]) candidates(z []T, r sampledRow[T], i, j int, y int32) T
 	}
 	logK := T(math.Log(float64(kept)))
 	if s.correction == Uncorrected || kept == 0 {
-		return logK
+		return logK, nil
 	}
 	shift := logK
 	if s.correction == CorrectImportance {
+		lq := float64(x.posLogQ[s.start(i)+j])
+		if math.IsNaN(lq) || math.IsInf(lq, 1) {
+			return 0, fmt.Errorf("log q of its positive %d is %v", j, lq)
+		}
 		// log(k q/(1−q_y)); a proposal that knows only y has none left.
-		shift -= T(math.Log1p(-min(math.Exp(float64(x.posLogQ[s.start(i)+j])), 1-1e-12)))
+		shift -= T(math.Log1p(-min(math.Exp(lq), 1-1e-12)))
 	}
 	for m, lq := range of(x.logQ, s.sharedLogQ, i, s.k) {
+		if masked(z[m]) { // as an empty place is, whose log q may be anything
+			continue
+		}
+		if lq-lq != 0 {
+			return 0, fmt.Errorf("log q of its draw %d is %v; want a finite number", m, lq)
+		}
 		z[m] -= s.unit * (lq + shift)
 	}
-	return logK
+	return logK, nil
 }
 
 // positive returns the corrected score of the positive number j of row i, whose draws
 // that are kept are logK as candidates returns it: none leave the score as it is.
-func (s *sampledRows[T]) positive(r sampledRow[T], i, j int, logK T) T {
+func (s *sampledRows[T]) positive(r sampledRow[T], i, j int, logK T) (T, error) {
 	if s.correction != CorrectLogQ || math.IsInf(float64(logK), -1) {
-		return r.pos[j]
+		return r.pos[j], nil
 	}
-	return r.pos[j] - s.unit*(s.now.posLogQ[s.start(i)+j]+logK)
+	lq := s.now.posLogQ[s.start(i)+j]
+	if lq-lq != 0 {
+		return 0, fmt.Errorf("log q of its positive %d is %v; want a finite number", j, lq)
+	}
+	return r.pos[j] - s.unit*(lq+logK), nil
 }
 
 // oneByOne evaluates the positives of row i, each alone.
-func (s *sampledRows[T]) oneByOne(r sampledRow[T], i int, t Target[T], w []T) T {
+func (s *sampledRows[T]) oneByOne(r sampledRow[T], i int, t Target[T], w []T) (T, error) {
 	work := s.row.WorkLen(s.k + 1)
 	z, dz := w[work:work+s.k+1], w[work+s.k+1:work+2*(s.k+1)]
 	var loss T
 	for j, y := range t.Pos {
-		z[0] = s.positive(r, i, j, s.candidates(z[1:], r, i, j, y))
+		logK, err := s.candidates(z[1:], r, i, j, y)
+		if err != nil {
+			return 0, err
+		}
+		if z[0], err = s.positive(r, i, j, logK); err != nil {
+			return 0, err
+		}
 		loss += t.Weight[j] * s.row.Eval(dz, z, s.first, w[:work])
 		if r.dpos != nil {
 			r.dpos[j] = t.Weight[j] * dz[0]
 			kernel.Axpy(t.Weight[j], dz[1:], r.dneg)
 		}
 	}
-	return loss
+	return loss, nil
 }
 
 // together evaluates them at once: with hits kept they have the same negatives.
-func (s *sampledRows[T]) together(r sampledRow[T], i int, t Target[T], w []T) T {
+func (s *sampledRows[T]) together(r sampledRow[T], i int, t Target[T], w []T) (T, error) {
 	m := len(t.Pos)
 	z, dz, o, do := w[:s.k], w[s.k:2*s.k], w[2*s.k:2*s.k+m], w[2*s.k+m:2*s.k+2*m]
-	logK := s.candidates(z, r, i, 0, -1)
+	logK, err := s.candidates(z, r, i, 0, -1)
+	if err != nil {
+		return 0, err
+	}
 	for j := range o {
-		o[j] = s.positive(r, i, j, logK)
+		if o[j], err = s.positive(r, i, j, logK); err != nil {
+			return 0, err
+		}
 	}
 	loss := s.many.EvalShared(do, dz, o, z, t.Weight)
 	if r.dpos != nil {
 		copy(r.dpos, do)
 		copy(r.dneg, dz)
 	}
-	return loss
+	return loss, nil
 }
 
 // sampledState passes the gradients from the forward op to the gradient ops.
@@ -357,7 +420,7 @@ func (s *sampledState[T]) forward(dst []T, in []any) error {
 		}
 		clear(s.dpos)
 	}
-	return s.each(0, 0, func(i int, w []T) T {
+	return s.each(0, 0, func(i int, w []T) (T, error) {
 		t := s.view.row(i)
 		p := s.start(i)
 		r := sampledRow[T]{pos: pos[p : p+len(t.Pos)], neg: neg[i*s.k : (i+1)*s.k]}

@@ -28,6 +28,9 @@ func SampledLinearLoss(l Analytic, c Classes, s Sampled, t *Targets) (*gorgonia.
 		return nil, err
 	}
 	s.Classes = classes
+	if err := s.valid(name); err != nil {
+		return nil, err
+	}
 	if s.IDs != nil && s.IDs.Dims() == 1 {
 		rows, ids, err := t.positives(classes)
 		if err != nil {
@@ -38,7 +41,7 @@ func SampledLinearLoss(l Analytic, c Classes, s Sampled, t *Targets) (*gorgonia.
 		s.Neg = e.N(RowScores(c, s.IDs))
 		return e.N(SampledLoss(l, s, t)), e.Err
 	}
-	if err := wantDims(name, "the classes of draws", s.IDs, 2); err != nil {
+	if err := wantShape(name, "the classes of draws", s.IDs, 2); err != nil {
 		return nil, err
 	}
 	k, n := s.IDs.Shape()[1], t.capacity()
@@ -107,11 +110,6 @@ func (s *sampledLinear[T]) forward(dst []T, in []any) error {
 	if err := s.read(in[s.own:]); err != nil {
 		return err
 	}
-	for j, id := range s.now.ids {
-		if id < -1 || int(id) >= s.c {
-			return fmt.Errorf("id %d at place %d is outside [0,%d)", id, j, s.c)
-		}
-	}
 	h, w := vec[T](in[0]), vec[T](in[1])
 	var bias []T
 	if s.own == 3 {
@@ -126,7 +124,7 @@ func (s *sampledLinear[T]) forward(dst []T, in []any) error {
 			s.class[j] = -1
 		}
 	}
-	return s.each(2, s.d, func(i int, room []T) T {
+	return s.each(2, s.d, func(i int, room []T) (T, error) {
 		t := s.view.row(i)
 		m, p := len(t.Pos), s.start(i)
 		x, ids := h[i*s.d:(i+1)*s.d], s.now.ids[i*s.k:(i+1)*s.k]
@@ -134,7 +132,7 @@ func (s *sampledLinear[T]) forward(dst []T, in []any) error {
 			s.list(i, p, t.Pos, ids)
 		}
 		if m == 0 {
-			return 0
+			return 0, nil
 		}
 		z, inv, room := room[:m+s.k], room[m+s.k:2*(m+s.k)], room[2*(m+s.k):]
 		s.scores(z[:m], inv[:m], x, w, bias, t.Pos)
@@ -145,14 +143,17 @@ func (s *sampledLinear[T]) forward(dst []T, in []any) error {
 		}
 		r.dpos, r.dneg = s.dz[p:p+m], s.dz[s.n+i*s.k:s.n+(i+1)*s.k]
 		clear(r.dneg)
-		loss := s.eval(r, i, t, room)
+		loss, err := s.eval(r, i, t, room)
+		if err != nil {
+			return 0, err
+		}
 		if s.needH.now {
 			dh := s.dh[i*s.d : (i+1)*s.d]
 			clear(dh)
 			s.back(dh, r.dpos, inv[:m], z[:m], w, t.Pos)
 			s.back(dh, r.dneg, inv[m:], z[m:], w, ids)
 		}
-		return loss
+		return loss, nil
 	}, dst)
 }
 

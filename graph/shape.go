@@ -43,6 +43,9 @@ func Concat(axis int, xs ...*gorgonia.Node) (*gorgonia.Node, error) {
 	if axis < 0 || axis >= xs[0].Dims() {
 		return nil, fmt.Errorf("graph: concat: axis %d of %v", axis, xs[0].Shape())
 	}
+	if err := wantFloats("concat", xs...); err != nil {
+		return nil, err
+	}
 	shape := xs[0].Shape().Clone()
 	ends := []int{shape[axis]}
 	for i, x := range xs[1:] {

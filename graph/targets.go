@@ -3,9 +3,9 @@ package graph
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"gorgonia.org/gorgonia"
-	"gorgonia.org/tensor"
 )
 
 // Targets are the target leaves of a graph: one Target per row, in compressed
@@ -23,11 +23,8 @@ type Targets struct {
 // LabelTargets returns targets of one label a row from label [B] Int32, where
 // −1 marks a padding row.
 func LabelTargets(label *gorgonia.Node) (*Targets, error) {
-	if err := wantDims("targets", "label", label, 1); err != nil {
+	if err := wantInts("targets", "label", label); err != nil {
 		return nil, err
-	}
-	if label.Dtype() != tensor.Int32 {
-		return nil, fmt.Errorf("graph: targets: label is %v; want Int32", label.Dtype())
 	}
 	return &Targets{Rows: label.Shape()[0], label: label}, nil
 }
@@ -151,6 +148,9 @@ func (t *Targets) fixed(n int) []int {
 func (t *Targets) valid(name string, rows int) error {
 	if t == nil || t.Rows == 0 {
 		return fmt.Errorf("graph: %s: no targets", name)
+	}
+	if slices.Contains(t.leaves(), nil) {
+		return fmt.Errorf("graph: %s: targets without leaves; make them with Builder.Targets, whose Err says what went wrong, or LabelTargets", name)
 	}
 	if t.Rows != rows {
 		return fmt.Errorf("graph: %s: targets of %d rows for %d rows", name, t.Rows, rows)
