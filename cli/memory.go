@@ -98,7 +98,7 @@ func (b budget) remedies(p *train.Plan, set *data.Dataset) (fitting []string) {
 			}
 		}
 	}
-	if p.Choice.Head.Spec.Name == "all" {
+	if p.Choice.Head.Spec.Exact {
 		try("candidates", "candidates", "sampled")
 	}
 	return fitting

@@ -146,8 +146,7 @@ func (s HeadSetting) newBias(name string, rows int) *Table {
 	return &Table{Name: name, Rows: rows, Dim: 1}
 }
 
-// A HeadSpec describes a kind of head. All fields but Params, More and
-// Draws are required.
+// A HeadSpec describes a kind of head. Name, Doc, Source and New are required.
 type HeadSpec struct {
 	Name, Doc, Source string
 	Params            []registry.Param
@@ -156,9 +155,17 @@ type HeadSpec struct {
 	// what a string names. v holds Params alone.
 	More func(v registry.Values) ([]registry.Param, error)
 
-	// Draws returns how many candidates are drawn against a positive. Nil where none
-	// are: a decision has all its classes as candidates.
-	Draws func(v registry.Values) int
+	// Exact says that every class is a candidate of every row, by a vector of its own:
+	// the loss of a row is that of all its scores.
+	Exact bool
+
+	// Sampling returns how candidates are drawn. Nil where none are: a decision has all
+	// its classes as candidates.
+	Sampling func(v registry.Values) (Sampling, error)
+
+	// Cost returns the declared arithmetic of a step under a loss; see HeadKind.Cost. The
+	// zero Cost, or nil, declares nothing.
+	Cost func(v registry.Values, l losses.Loss) Cost
 
 	New func(v registry.Values, s HeadSetting) (Head, error)
 }
@@ -186,15 +193,6 @@ func ParseHead(text string) (HeadKind, error) {
 		return s.More(own)
 	})
 	return HeadKind{c}, err
-}
-
-// draws returns how many candidates are drawn against a positive, 0 where all are
-// candidates.
-func (k HeadKind) draws() int {
-	if k.Spec.Draws == nil {
-		return 0
-	}
-	return k.Spec.Draws(k.Values)
 }
 
 // NewHead returns the head that text denotes, as ParseHead and New do.

@@ -21,6 +21,8 @@ func init() {
 		Name:   "all",
 		Doc:    "every class is a candidate of every row: the exact loss",
 		Source: "the losses' own definition",
+		Exact:  true,
+		Cost:   costOfAll,
 		New:    func(_ registry.Values, s HeadSetting) (Head, error) { return newAll(s) },
 	})
 }

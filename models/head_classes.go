@@ -26,6 +26,7 @@ func init() {
 		Params: []registry.Param{
 			{Name: "k", Doc: "number of groups K; 0 is the square root of the number of classes, rounded up", Default: 0, Min: 0, Max: 1 << 24, Integer: true, Probe: []float64{3}},
 		},
+		Cost: costOfClasses,
 		New: func(v registry.Values, s HeadSetting) (Head, error) {
 			p, err := tree.ByFrequency(counts(s.Set), v.Int("k"))
 			if err != nil {

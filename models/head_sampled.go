@@ -28,9 +28,10 @@ func init() {
 				Choices: graph.Corrections, DefaultString: "logq"},
 			{Name: "hits", Doc: "draws that are the positive", Choices: registry.Enum("keep", "drop"), DefaultString: "keep"},
 		},
-		More:  moreSampled,
-		Draws: func(v registry.Values) int { return v.Int("n") },
-		New:   newSampled,
+		More:     moreSampled,
+		Sampling: samplingOf,
+		Cost:     costOfSampled,
+		New:      newSampled,
 	})
 }
 
@@ -51,24 +52,32 @@ func moreSampled(v registry.Values) ([]registry.Param, error) {
 	return append([]registry.Param{per}, b.Spec.Params...), nil
 }
 
-func newSampled(v registry.Values, s HeadSetting) (Head, error) {
+func samplingOf(v registry.Values) (Sampling, error) {
 	b, err := sampler.Parse(v.String("sampler"))
+	if err != nil {
+		return Sampling{}, err
+	}
+	b.Values = v // holds the sampler's parameters among others
+	c, err := graph.ParseCorrection(v.String("correction"))
+	return Sampling{
+		Sampler: b, N: v.Int("n"), PerBatch: v.String("per") == "batch", Drop: v.String("hits") == "drop", Correction: c,
+	}, err
+}
+
+func newSampled(v registry.Values, s HeadSetting) (Head, error) {
+	how, err := samplingOf(v)
 	if err != nil {
 		return nil, err
 	}
-	b.Values = v // holds the sampler's parameters among others
 	base, err := newAll(s)
 	if err != nil {
 		return nil, err
 	}
-	h := &sampled{all: base, n: v.Int("n"), shared: v.String("per") == "batch", drop: v.String("hits") == "drop", seed: s.Seed}
-	if h.correction, err = graph.ParseCorrection(v.String("correction")); err != nil {
-		return nil, err
-	}
+	h := &sampled{all: base, n: how.N, shared: how.PerBatch, drop: how.Drop, correction: how.Correction, seed: s.Seed}
 	if s.Loss.Spec != nil && s.Loss.Spec.Domain == losses.Cosines && h.correction != graph.Uncorrected {
 		return nil, fmt.Errorf("models: sampled: loss %s takes cosines, and a corrected score is none: use correction=none", s.Loss)
 	}
-	h.sampler, err = b.New(sampler.Config{C: s.Set.Items, D: s.Dim, Counts: counts(s.Set), Seed: s.Seed})
+	h.sampler, err = how.Sampler.New(sampler.Config{C: s.Set.Items, D: s.Dim, Counts: counts(s.Set), Seed: s.Seed})
 	return h, err
 }
 

@@ -28,7 +28,8 @@ func init() {
 			{Name: "kind", Doc: "the tree", Choices: tree.Names, DefaultString: kindOfTree},
 			{Name: "file", Doc: "file of a tree of your own in place of kind: of each class a line with its id, a tab and its path from the root, such as 0110", AnyString: true},
 		},
-		New: newTree,
+		Cost: costOfTree,
+		New:  newTree,
 	})
 }
 

@@ -324,7 +324,7 @@ func (r Choice) Declared() bool {
 // that no recipe goes with.
 func (r Choice) Order() losses.Order {
 	switch {
-	case r.Head.Spec.Name == "all":
+	case r.Head.Spec.Exact:
 		return r.Loss.Theory().PopulationOrder
 	case !r.Declared():
 		return losses.NoOrder

@@ -30,7 +30,7 @@ func init() {
 			p.readChoice()
 			p.readTask()
 			optimizer := "adam:lr=0.01" // a step costs what its candidates do
-			if head := p.Choice.Head.Spec; head != nil && head.Name == "all" {
+			if head := p.Choice.Head.Spec; head != nil && head.Exact {
 				optimizer = "adam:lr=0.01,mode=dense" // all classes move anyway
 			}
 			set(&c.Train.Optimizer, optimizer)

@@ -43,25 +43,19 @@ func Parse(text string, classes int) (*Estimator, error) {
 		return nil, err
 	}
 	e := &Estimator{Text: text, Loss: r.Loss, choice: r}
-	head := r.Head
-	if head.Spec.Name == "all" {
+	if r.Head.Spec.Exact {
 		return e, nil
 	}
-	if head.Spec.Name != "sampled" {
-		return nil, fmt.Errorf("bias: %s: candidates %s are another model, not an estimate of the full loss; the choices are all and sampled", text, head.Spec.Name)
+	how, drawn := r.Head.Sampling()
+	if !drawn {
+		return nil, fmt.Errorf("bias: %s: candidates %s are another model, not an estimate of the full loss; the choices are all and sampled", text, r.Head.Spec.Name)
 	}
-	v := head.Values
-	if e.Sampler, err = sampler.Parse(v.String("sampler")); err != nil {
-		return nil, err
-	}
+	e.Sampler = how.Sampler
 	if e.Sampler.Spec.Props.Has(sampler.InBatch) {
 		return nil, fmt.Errorf("bias: %s: sampler %s draws from batches, and a query is alone", text, e.Sampler.Spec.Name)
 	}
-	e.Sampler.Values, e.draws, e.drop = v, v.Int("n"), v.String("hits") == "drop"
-	if e.correction, err = graph.ParseCorrection(v.String("correction")); err != nil {
-		return nil, err
-	}
-	e.drop = e.drop || e.correction == graph.CorrectImportance // which drops hits itself
+	e.draws, e.correction = how.N, how.Correction
+	e.drop = how.Drop || how.Correction == graph.CorrectImportance
 	return e, nil
 }
 

@@ -88,7 +88,7 @@ func (r *Row) card(items int) report.Card {
 	if o := r.Order(); o != losses.NoOrder {
 		order = o.String() + " in the scores"
 	}
-	if p := r.choice.Recipe; p != nil && r.choice.Head.Spec.Name != "all" {
+	if p := r.choice.Recipe; p != nil && !r.choice.Head.Spec.Exact {
 		c.Lead = p.Doc
 		add("row loss", "%s", b)
 		add("candidates", "%s", r.Candidates)

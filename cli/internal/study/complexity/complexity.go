@@ -10,7 +10,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"runtime"
-	"slices"
 	"strconv"
 	"time"
 
@@ -18,9 +17,9 @@ import (
 	"github.com/fenchel-ml/fenchel/cli/internal/study/settings"
 	"github.com/fenchel-ml/fenchel/cli/internal/study/statistics"
 	"github.com/fenchel-ml/fenchel/data"
-	"github.com/fenchel-ml/fenchel/internal/kernel"
 	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/models"
+	"github.com/fenchel-ml/fenchel/models/sampler"
 	"github.com/fenchel-ml/fenchel/train"
 )
 
@@ -162,10 +161,16 @@ func (c Config) measure(ctx context.Context, text string, until time.Time) (Resu
 	if err != nil {
 		return Result{}, err
 	}
-	cost, name := costOf(choice)
-	res := Result{Loss: text, Cost: name}
+	cost, declared := choice.Head.Cost(choice.Loss)
+	costAt := func(p Point) float64 {
+		if !declared {
+			return math.NaN()
+		}
+		return cost.At(models.Size{Batch: p.Batch, Classes: p.Classes, Dim: p.Dim, Draws: p.Draws})
+	}
+	res := Result{Loss: text, Cost: cost.Formula}
 	centre := c.centre()
-	sampled := choice.Head.Spec.Name == "sampled"
+	how, sampled := choice.Head.Sampling()
 	type sweep struct {
 		of    string
 		sizes []int
@@ -176,7 +181,7 @@ func (c Config) measure(ctx context.Context, text string, until time.Time) (Resu
 		{"d", c.Dims, func(p *Point) *int { return &p.Dim }},
 		{"B", c.Batches, func(p *Point) *int { return &p.Batch }},
 	}
-	if sampled && choice.Head.Values.String("sampler") != "in-batch" {
+	if sampled && !how.Sampler.Spec.Props.Has(sampler.InBatch) {
 		sweeps = append(sweeps, sweep{"n", c.Draws, func(p *Point) *int { return &p.Draws }})
 	}
 	longest := 0
@@ -217,7 +222,7 @@ func (c Config) measure(ctx context.Context, text string, until time.Time) (Resu
 			*s.at(&p) = n
 			if sample, ok := found[p]; ok {
 				x, y = append(x, math.Log(float64(n))), append(y, math.Log(float64(sample.Seconds)))
-				z, m = append(z, math.Log(cost(p))), append(m, math.Log(float64(max(1, sample.Bytes))))
+				z, m = append(z, math.Log(costAt(p))), append(m, math.Log(float64(max(1, sample.Bytes))))
 			}
 		}
 		if len(x) < 2 {
@@ -330,30 +335,4 @@ func syntheticSet(p Point, steps int) (*data.Dataset, error) {
 		return nil, err
 	}
 	return &data.Dataset{Name: "synthetic", Format: "synthetic", Users: users, Items: p.Classes, Train: x, Valid: none, Test: none}, nil
-}
-
-// costOf returns the declared arithmetic of a step, up to a constant, and its
-// formula. NaN where the literature tabulates none.
-func costOf(r models.Choice) (cost func(p Point) float64, formula string) {
-	unknown := func(Point) float64 { return math.NaN() }
-	switch r.Head.Spec.Name {
-	case "all":
-		switch r.Loss.Analytic.Fused.(type) {
-		case kernel.RG, kernel.Spherical, kernel.Taylor2, kernel.ZLoss:
-			return func(p Point) float64 { return float64(p.Batch+p.Classes) * float64(p.Dim) * float64(p.Dim) }, "B d² + C d²"
-		}
-		return func(p Point) float64 { return float64(p.Batch) * float64(p.Classes) * float64(p.Dim) }, "B C d"
-	case "sampled":
-		switch name := r.Head.Values.String("sampler"); {
-		case name == "in-batch":
-			return func(p Point) float64 { return float64(p.Batch) * float64(p.Batch) * float64(p.Dim) }, "B² d"
-		case slices.Contains([]string{"uniform", "log-uniform", "popularity"}, name):
-			return func(p Point) float64 { return float64(p.Batch) * float64(p.Draws) * float64(p.Dim) }, "B n d"
-		}
-	case "tree":
-		return func(p Point) float64 { return float64(p.Batch) * float64(p.Dim) * math.Log2(float64(p.Classes)) }, "B d log C"
-	case "classes":
-		return func(p Point) float64 { return float64(p.Batch) * float64(p.Dim) * math.Sqrt(float64(p.Classes)) }, "B d √C"
-	}
-	return unknown, ""
 }

@@ -46,7 +46,7 @@ func TestRun(t *testing.T) {
 }
 
 func TestDeclared(t *testing.T) {
-	p := Point{Classes: 4096, Dim: 32, Batch: 16, Draws: 64}
+	p := models.Size{Classes: 4096, Dim: 32, Batch: 16, Draws: 64}
 	for text, want := range map[string]struct {
 		formula string
 		cost    float64
@@ -60,9 +60,10 @@ func TestDeclared(t *testing.T) {
 	} {
 		r, err := models.Resolve(text, "", 0)
 		require.NoError(t, err)
-		cost, formula := costOf(r)
-		require.Equal(t, want.formula, formula, text)
-		require.InDelta(t, want.cost, cost(p), 1e-6, text)
+		cost, declared := r.Head.Cost(r.Loss)
+		require.True(t, declared, text)
+		require.Equal(t, want.formula, cost.Formula, text)
+		require.InDelta(t, want.cost, cost.At(p), 1e-6, text)
 	}
 }
 

@@ -23,8 +23,8 @@ import (
 
 	"github.com/fenchel-ml/fenchel/cli/internal/study/conditionalrisk"
 	"github.com/fenchel-ml/fenchel/cli/internal/study/settings"
-	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/losses"
+	"github.com/fenchel-ml/fenchel/models"
 )
 
 // Config says what to measure.
@@ -56,7 +56,8 @@ func (c Config) WithDefaults() Config {
 func Sampled() []string {
 	var names []string
 	for _, c := range losses.Recipes() {
-		if head, _ := registry.CutSpec(c.Candidates); head == "sampled" {
+		head, err := models.ParseHead(c.Candidates)
+		if _, drawn := head.Sampling(); err == nil && drawn {
 			names = append(names, c.Name)
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/fenchel-ml/fenchel/cli/internal/study/conditionalrisk"
-	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/models"
 )
@@ -49,15 +48,10 @@ func testedLosses(text string) ([]testedLoss, error) {
 	if r.Recipe == nil {
 		return nil, fmt.Errorf("consistency: %s is no recipe; the choices are %s", text, strings.Join(Sampled(), ", "))
 	}
-	head := r.Head
-	if head.Spec.Name != "sampled" {
-		return nil, fmt.Errorf("consistency: %s has candidates %s, whose scores are not those of classes; the choices are %s", text, head.Spec.Name, strings.Join(Sampled(), ", "))
+	how, drawn := r.Head.Sampling()
+	if !drawn {
+		return nil, fmt.Errorf("consistency: %s has candidates %s, whose scores are not those of classes; the choices are %s", text, r.Head.Spec.Name, strings.Join(Sampled(), ", "))
 	}
-	correction, err := graph.ParseCorrection(head.Values.String("correction"))
-	if err != nil {
-		return nil, err
-	}
-	drop := head.Values.String("hits") == "drop"
 	th := r.Loss.Theory()
 	one := func(name string, declared losses.Order, uniform bool) testedLoss {
 		return testedLoss{
@@ -75,7 +69,7 @@ func testedLosses(text string) ([]testedLoss, error) {
 						q[i] = 1 / float64(len(q))
 					}
 				}
-				return conditionalrisk.NewSampled(b, t.T, q, SampledDraws, correction, drop)
+				return conditionalrisk.NewSampled(b, t.T, q, SampledDraws, how.Correction, how.Drop)
 			},
 			claims: func(res Result, o observed) []Claim {
 				if declared == losses.NoOrder || !r.Declared() || res.Scores.Draws == 0 {

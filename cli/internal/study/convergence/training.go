@@ -86,8 +86,8 @@ func Train(ctx context.Context, cfg train.Config, set *data.Dataset, texts []str
 // sampleRows users of the train set; NaN where the head does not score all
 // classes by one table.
 func support(t *train.Recommender, set *data.Dataset, b losses.Loss) (float64, error) {
-	if head, err := models.ParseHead(t.Plan.Config.Candidates); err != nil || head.Spec.Name != "all" {
-		return math.NaN(), err
+	if !t.Plan.Choice.Head.Spec.Exact {
+		return math.NaN(), nil
 	}
 	var users []int32
 	for i := range sampleRows {
