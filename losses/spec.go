@@ -199,6 +199,15 @@ func Parse(text string) (Loss, error) {
 	return newLoss(c), nil
 }
 
+// Choose is Parse of a name and settings.
+func Choose(name string, settings []registry.Setting) (Loss, error) {
+	c, err := registered.Choose(registry.Text{Name: name, Settings: settings}, nil)
+	if err != nil {
+		return Loss{}, err
+	}
+	return newLoss(c), nil
+}
+
 func newLoss(c registry.Choice[Spec]) Loss {
 	l := Loss{c, c.Spec.New(c.Values)}
 	l.Analytic.Text = c.String()

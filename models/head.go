@@ -186,13 +186,21 @@ type HeadKind struct{ registry.Choice[HeadSpec] }
 // ParseHead returns the head that text denotes. The error names what is wrong
 // and lists the choices.
 func ParseHead(text string) (HeadKind, error) {
-	c, err := heads.ParseMore(text, func(s *HeadSpec, own registry.Values) ([]registry.Param, error) {
-		if s.More == nil {
-			return nil, nil
-		}
-		return s.More(own)
-	})
+	c, err := heads.ParseMore(text, moreOf)
 	return HeadKind{c}, err
+}
+
+// chooseHead is ParseHead of a text that was read.
+func chooseHead(t registry.Text) (HeadKind, error) {
+	c, err := heads.Choose(t, moreOf)
+	return HeadKind{c}, err
+}
+
+func moreOf(s *HeadSpec, own registry.Values) ([]registry.Param, error) {
+	if s.More == nil {
+		return nil, nil
+	}
+	return s.More(own)
 }
 
 // NewHead returns the head that text denotes, as ParseHead and New do.

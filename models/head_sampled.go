@@ -38,29 +38,29 @@ func init() {
 // moreSampled returns the parameters that depend on the sampler: how its draws
 // are dealt out, and its own.
 func moreSampled(v registry.Values) ([]registry.Param, error) {
-	b, err := sampler.Parse(v.String("sampler"))
+	b, err := sampler.Lookup(v.String("sampler"))
 	if err != nil {
 		return nil, err
 	}
 	per := registry.Param{Name: "per", Doc: "draws for each row, or one set for the batch", Choices: registry.Enum("row", "batch"), DefaultString: "batch"}
-	if b.Spec.Props.Has(sampler.Adaptive) {
+	if b.Props.Has(sampler.Adaptive) {
 		per.Choices, per.DefaultString = registry.Enum("row"), "row"
 	}
-	if b.Spec.Props.Has(sampler.InBatch) {
+	if b.Props.Has(sampler.InBatch) {
 		per.Choices = registry.Enum("batch")
 	}
-	return append([]registry.Param{per}, b.Spec.Params...), nil
+	return append([]registry.Param{per}, b.Params...), nil
 }
 
 func samplingOf(v registry.Values) (Sampling, error) {
-	b, err := sampler.Parse(v.String("sampler"))
+	spec, err := sampler.Lookup(v.String("sampler"))
 	if err != nil {
 		return Sampling{}, err
 	}
-	b.Values = v // holds the sampler's parameters among others
 	c, err := graph.ParseCorrection(v.String("correction"))
 	return Sampling{
-		Sampler: b, N: v.Int("n"), PerBatch: v.String("per") == "batch", Drop: v.String("hits") == "drop", Correction: c,
+		Sampler: spec.At(v), // which holds the sampler's parameters among others
+		N:       v.Int("n"), PerBatch: v.String("per") == "batch", Drop: v.String("hits") == "drop", Correction: c,
 	}, err
 }
 

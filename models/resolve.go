@@ -74,20 +74,53 @@ func Resolve(loss, candidates string, classes int) (Choice, error) {
 		}
 		loss, candidates = strings.TrimSpace(before), after
 	}
-	name, settings := registry.CutSpec(loss)
-	c, err := losses.LookupRecipe(name)
+	l, err := registry.Read(loss)
 	if err != nil {
-		return resolveLoss(loss, candidates)
+		return Choice{}, refuse(l, err)
+	}
+	var c registry.Text
+	if candidates = strings.TrimSpace(candidates); candidates != "" {
+		if c, err = registry.Read(candidates); err != nil {
+			if _, unknown := heads.Lookup(c.Name); unknown != nil {
+				err = unknown
+			}
+			return Choice{}, fmt.Errorf("models: %s: %w", c.Name, err)
+		}
+	}
+	return choose(l, c, classes)
+}
+
+// refuse returns the error of a loss's text whose settings are none.
+func refuse(l registry.Text, err error) error {
+	if _, unknown := losses.LookupRecipe(l.Name); unknown == nil {
+		return fmt.Errorf("models: %s: %w", l.Name, err)
+	}
+	if _, unknown := losses.Lookup(l.Name); unknown != nil {
+		return unknownLoss(l.Name)
+	}
+	return fmt.Errorf("losses: %s: %w", l.Name, err)
+}
+
+func unknownLoss(name string) error {
+	return fmt.Errorf("losses: unknown loss %q; the choices are %s", name, strings.Join(losses.AllNames(), ", "))
+}
+
+// choose is Resolve of texts that were read, which have no @; candidates without a name
+// are not given.
+func choose(loss, candidates registry.Text, classes int) (Choice, error) {
+	c, err := losses.LookupRecipe(loss.Name)
+	if err != nil {
+		return chooseLoss(loss, candidates)
 	}
 	r := Choice{Recipe: c}
-	if err := r.deal(settings); err != nil {
-		return Choice{}, fmt.Errorf("models: %s: %w", name, err)
+	if err := r.deal(loss.Settings); err != nil {
+		return Choice{}, fmt.Errorf("models: %s: %w", loss.Name, err)
 	}
 	if err := r.choose(candidates); err != nil {
-		return Choice{}, fmt.Errorf("models: %s: %w", name, err)
+		return Choice{}, fmt.Errorf("models: %s: %w", loss.Name, err)
 	}
 	if r.Loss, err = r.LossOf(classes, r.Head.draws()); err != nil {
-		return Choice{}, fmt.Errorf("models: %s: %w", name, err)
+		return Choice{}, fmt.Errorf("models: %s: %w", loss.Name, err)
 	}
 	return r, nil
 }
@@ -99,32 +132,26 @@ func sameHead(a, b string) bool {
 	return errX == nil && errY == nil && x.String() == y.String()
 }
 
-func resolveLoss(loss, candidates string) (Choice, error) {
-	b, err := losses.Parse(loss)
-	name, settings := registry.CutSpec(loss)
+func chooseLoss(loss, candidates registry.Text) (Choice, error) {
+	if _, err := losses.Lookup(loss.Name); err != nil {
+		return Choice{}, unknownLoss(loss.Name)
+	}
+	b, err := losses.Choose(loss.Name, loss.Settings)
 	if err != nil {
-		if _, unknown := losses.Lookup(name); unknown != nil {
-			err = fmt.Errorf("losses: unknown loss %q; the choices are %s", name, strings.Join(losses.AllNames(), ", "))
-		}
 		return Choice{}, err
 	}
-	r := Choice{Loss: b, spec: b.Spec, Candidates: strings.TrimSpace(candidates)}
-	if r.Candidates == "" {
-		r.Candidates = "all"
+	if candidates.Name == "" {
+		candidates.Name = "all"
 	}
-	if r.given, err = registry.Settings(settings); err != nil {
-		return Choice{}, err
-	}
-	r.Head, err = ParseHead(r.Candidates)
+	r := Choice{Loss: b, spec: b.Spec, given: loss.Settings, Candidates: candidates.String()}
+	r.Head, err = chooseHead(candidates)
 	return r, err
 }
 
 // deal deals the settings of the loss's text out: to the recipe, to its loss, and
 // the rest to its candidates.
-func (r *Choice) deal(settings string) (err error) {
-	if r.given, err = registry.Settings(settings); err != nil {
-		return err
-	}
+func (r *Choice) deal(given []registry.Setting) (err error) {
+	r.given = given
 	lossName, _ := registry.CutSpec(r.Recipe.Loss)
 	if r.spec, err = losses.Lookup(lossName); err != nil { // a mistake of the registration, of a loss that may register later
 		return err
@@ -142,19 +169,18 @@ func (r *Choice) deal(settings string) (err error) {
 			r.ofHead = append(r.ofHead, s)
 		}
 	}
-	_, own := registry.CutSpec(registry.Join("", r.own))
-	r.Values, err = registry.Parse(r.Recipe.Params, own)
+	r.Values, err = registry.Bind(r.Recipe.Params, r.own)
 	return err
 }
 
 // choose finds the head: that of the recipe at the settings of the loss's text,
 // or the given one.
-func (r *Choice) choose(candidates string) error {
-	text, err := r.usual()
+func (r *Choice) choose(candidates registry.Text) error {
+	usual, err := r.usual()
 	if err != nil {
 		return err
 	}
-	head, err := ParseHead(text)
+	head, err := chooseHead(usual)
 	var unknown *registry.UnknownError
 	if errors.As(err, &unknown) {
 		return &registry.UnknownError{Name: unknown.Name, Params: slices.Concat(r.Recipe.Params, r.spec.Params, unknown.Params)}
@@ -162,36 +188,30 @@ func (r *Choice) choose(candidates string) error {
 	if err != nil {
 		return err
 	}
-	r.Head, r.Candidates = head, text
-	if candidates = strings.TrimSpace(candidates); candidates == "" {
+	r.Head, r.Candidates = head, usual.String()
+	if candidates.Name == "" {
 		return nil
 	}
-	if r.Head, err = ParseHead(candidates); err != nil {
+	if r.Head, err = chooseHead(candidates); err != nil {
 		return err
 	}
-	r.Candidates = candidates
+	r.Candidates = candidates.String()
 	if r.Head.String() == head.String() {
 		return nil
 	}
-	name, settings := registry.CutSpec(candidates)
-	all, err := registry.Settings(settings)
-	if err != nil {
-		return err
-	}
-	carried := 0
+	all := registry.Text{Name: candidates.Name, Settings: slices.Clone(candidates.Settings)}
 	for _, s := range r.ofHead {
-		if !registry.Has(all, s.Name) {
-			all = append(all, s)
-			carried++
+		if !registry.Has(all.Settings, s.Name) {
+			all.Settings = append(all.Settings, s)
 		} else if is, want := r.Head.Value(s.Name), head.Value(s.Name); is != want {
 			return fmt.Errorf("%s=%s is for its candidates %s, which are replaced by %s with %s=%s: say it once", s.Name, s.Value, head.Spec.Name, candidates, s.Name, is)
 		}
 	}
-	if carried == 0 {
+	if len(all.Settings) == len(candidates.Settings) {
 		return nil
 	}
-	r.Candidates = registry.Join(name, all)
-	if r.Head, err = ParseHead(r.Candidates); errors.As(err, &unknown) {
+	r.Candidates = all.String()
+	if r.Head, err = chooseHead(all); errors.As(err, &unknown) {
 		return fmt.Errorf("%s is a parameter of its candidates %s, which are replaced by %s, and those have no parameter %s: leave it out",
 			unknown.Name, head.Spec.Name, candidates, unknown.Name)
 	}
@@ -199,19 +219,16 @@ func (r *Choice) choose(candidates string) error {
 }
 
 // usual returns the text of the recipe's own head.
-func (r *Choice) usual() (string, error) {
+func (r *Choice) usual() (registry.Text, error) {
 	name, settings := registry.CutSpec(r.Recipe.Candidates)
 	all, err := registry.Settings(settings)
-	if err != nil {
-		return "", err
-	}
 	// What is said of the usual sampler does not suit another.
 	if i := slices.IndexFunc(r.ofHead, func(s registry.Setting) bool { return s.Name == "sampler" }); i >= 0 && !slices.Contains(all, r.ofHead[i]) {
 		all = slices.DeleteFunc(all, func(s registry.Setting) bool {
 			return s.Name != "n" && s.Name != "correction" && s.Name != "hits"
 		})
 	}
-	return registry.Join(name, override(all, r.ofHead)), nil
+	return registry.Text{Name: name, Settings: override(all, r.ofHead)}, err
 }
 
 // override returns the settings without those that others replace, and the others.
@@ -252,7 +269,7 @@ func (r Choice) LossOf(classes, draws int) (losses.Loss, error) {
 		}
 		all = override(all, bound)
 	}
-	return losses.Parse(registry.Join(name, override(all, r.ofLoss)))
+	return losses.Choose(name, override(all, r.ofLoss))
 }
 
 // SetByRun names the parameters of the loss that the numbers of classes and draws decide,
@@ -341,39 +358,39 @@ func (r Choice) Canonical() string {
 	if r.Recipe == nil {
 		return r.Loss.String()
 	}
-	name := r.Recipe.Name
-	own, err := Resolve(registry.Join(name, r.given), "", 0)
-	if err != nil { // it has been resolved
-		return registry.Join(name, r.given)
+	text := registry.Text{Name: r.Recipe.Name, Settings: r.given}
+	own, err := choose(text, registry.Text{}, 0)
+	if err != nil { // over other candidates it means something
+		return text.String()
 	}
-	// A key belongs to the first that declares it, as in Resolve.
-	var parts []registry.Setting
+	// A key belongs to the first that declares it, as in deal.
+	text.Settings = nil
 	for _, of := range []struct {
 		params []registry.Param
 		values registry.Values
 	}{{own.Recipe.Params, own.Values}, {own.Loss.Spec.Params, own.Loss.Values}, {own.Head.Params, own.Head.Values}} {
 		for _, p := range of.params {
-			if registry.Has(r.given, p.Name) && !registry.Has(parts, p.Name) {
-				parts = append(parts, registry.Setting{Name: p.Name, Value: of.values.Of(p)})
+			if registry.Has(r.given, p.Name) && !registry.Has(text.Settings, p.Name) {
+				text.Settings = append(text.Settings, registry.Setting{Name: p.Name, Value: of.values.Of(p)})
 			}
 		}
 	}
-	for i := len(parts) - 1; i >= 0; i-- {
-		without := slices.Delete(slices.Clone(parts), i, i+1)
-		if sameChoice(registry.Join(name, parts), registry.Join(name, without)) {
-			parts = without
+	for i := len(text.Settings) - 1; i >= 0; i-- {
+		without := registry.Text{Name: text.Name, Settings: slices.Delete(slices.Clone(text.Settings), i, i+1)}
+		if sameChoice(text, without) {
+			text = without
 		}
 	}
-	return registry.Join(name, parts)
+	return text.String()
 }
 
 // sameChoice reports whether two texts of a recipe denote the same, whatever the
 // number of classes, on which a recipe may depend: one that is not known, and
 // another.
-func sameChoice(a, b string) bool {
+func sameChoice(a, b registry.Text) bool {
 	for _, classes := range []int{0, 1000} {
-		x, errX := Resolve(a, "", classes)
-		y, errY := Resolve(b, "", classes)
+		x, errX := choose(a, registry.Text{}, classes)
+		y, errY := choose(b, registry.Text{}, classes)
 		if errX != nil || errY != nil || x.Loss.String() != y.Loss.String() || x.Head.String() != y.Head.String() ||
 			x.Values.Text(x.Recipe.Params) != y.Values.Text(y.Recipe.Params) {
 			return false

@@ -266,6 +266,15 @@ func (e *UnknownError) Error() string {
 // so the empty text gives the defaults. The error names what is wrong and lists
 // the choices.
 func Parse(ps []Param, text string) (Values, error) {
+	settings, err := Settings(text)
+	if err != nil {
+		return Values{}, err
+	}
+	return Bind(ps, settings)
+}
+
+// Bind is Parse of settings that were read.
+func Bind(ps []Param, settings []Setting) (Values, error) {
 	v := Values{num: map[string]float64{}, str: map[string]string{}}
 	for _, p := range ps {
 		if p.IsString() {
@@ -273,10 +282,6 @@ func Parse(ps []Param, text string) (Values, error) {
 		} else {
 			v.num[p.Name] = p.Default
 		}
-	}
-	settings, err := Settings(text)
-	if err != nil {
-		return Values{}, err
 	}
 	for _, s := range settings {
 		key, val := s.Name, s.Value

@@ -77,59 +77,60 @@ func (r *Registry[T]) Lookup(name string) (*T, error) {
 // Parse returns what a spec text denotes: a registered name, alone or followed by a
 // colon and comma-separated parameters. Parameters left out take their default. The
 // error names what is wrong and lists the choices.
-func (r *Registry[T]) Parse(text string) (Choice[T], error) {
-	return r.ParseMore(text, func(*T, Values) ([]Param, error) { return nil, nil })
-}
+func (r *Registry[T]) Parse(text string) (Choice[T], error) { return r.ParseMore(text, nil) }
 
 // ParseMore is Parse of a thing whose settings may call for further parameters, as
 // the name of a sampler calls for that sampler's: more returns them from the settings
 // of those that it was registered with.
 func (r *Registry[T]) ParseMore(text string, more func(s *T, own Values) ([]Param, error)) (Choice[T], error) {
-	name, settings := CutSpec(text)
-	s, err := r.Lookup(name)
+	t, fault := Read(text)
+	if fault != nil {
+		if _, err := r.Lookup(t.Name); err != nil {
+			return Choice[T]{}, err
+		}
+		return Choice[T]{}, fmt.Errorf("%s: %s: %w", r.pkg, t.Name, fault)
+	}
+	return r.Choose(t, more)
+}
+
+// Choose is ParseMore of a text that was read; more may be nil.
+func (r *Registry[T]) Choose(t Text, more func(s *T, own Values) ([]Param, error)) (Choice[T], error) {
+	s, err := r.Lookup(t.Name)
 	if err != nil {
 		return Choice[T]{}, err
 	}
 	r.mu.RLock()
-	ps := r.params[name]
+	ps := r.params[t.Name]
 	r.mu.RUnlock()
-	ps, v, err := parseMore(ps, settings, func(own Values) ([]Param, error) { return more(s, own) })
-	if err != nil {
-		return Choice[T]{}, fmt.Errorf("%s: %s: %w", r.pkg, name, err)
+	if more != nil {
+		ps, err = withMore(ps, t.Settings, func(own Values) ([]Param, error) { return more(s, own) })
 	}
-	return Choice[T]{Spec: s, Params: ps, Values: v, name: name}, nil
+	var v Values
+	if err == nil {
+		v, err = Bind(ps, t.Settings)
+	}
+	if err != nil {
+		return Choice[T]{}, fmt.Errorf("%s: %s: %w", r.pkg, t.Name, err)
+	}
+	return Choice[T]{Spec: s, Params: ps, Values: v, name: t.Name}, nil
 }
 
-func parseMore(ps []Param, settings string, more func(own Values) ([]Param, error)) ([]Param, Values, error) {
+// withMore returns ps and the further parameters that the settings of ps call for.
+func withMore(ps []Param, settings []Setting, more func(own Values) ([]Param, error)) ([]Param, error) {
 	// What ps lacks may be among the further ones: a first reading takes ps alone.
-	v, err := Parse(ps, only(ps, settings))
+	own := slices.DeleteFunc(slices.Clone(settings), func(s Setting) bool {
+		return !slices.ContainsFunc(ps, func(p Param) bool { return p.Name == s.Name })
+	})
+	v, err := Bind(ps, own)
 	if err != nil {
-		return nil, Values{}, err
+		return nil, err
 	}
 	further, err := more(v)
-	if err != nil {
-		return nil, Values{}, err
+	if err != nil || len(further) == 0 { // without any all choices share the declaration
+		return ps, err
 	}
-	if len(further) > 0 { // else all choices share the declaration
-		ps = slices.Concat(ps, further)
-		if err := Validate(ps); err != nil {
-			return nil, Values{}, err
-		}
-	}
-	v, err = Parse(ps, settings)
-	return ps, v, err
-}
-
-// only returns the settings that are of ps.
-func only(ps []Param, settings string) string {
-	var keep []string
-	for part := range strings.SplitSeq(settings, ",") {
-		key, _, _ := strings.Cut(part, "=")
-		if slices.ContainsFunc(ps, func(p Param) bool { return p.Name == strings.TrimSpace(key) }) {
-			keep = append(keep, part)
-		}
-	}
-	return strings.Join(keep, ",")
+	ps = slices.Concat(ps, further)
+	return ps, Validate(ps)
 }
 
 // SpecText joins a name and the settings that differ from their default:

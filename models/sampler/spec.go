@@ -175,6 +175,11 @@ func Parse(text string) (Choice, error) {
 	return Choice{c}, err
 }
 
+// At returns the sampler at v, which has its parameters, maybe among others.
+func (s *Spec) At(v registry.Values) Choice {
+	return Choice{registry.NewChoice(s.Name, s, s.Params).At(v)}
+}
+
 // Probes returns the sampler at its default setting and at one further setting
 // per probe of each parameter: the settings that tests run.
 func (s *Spec) Probes() []Choice {
