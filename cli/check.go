@@ -14,6 +14,7 @@ import (
 	"github.com/fenchel-ml/fenchel/cli/internal/report"
 	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/losses/gradcheck"
+	"github.com/fenchel-ml/fenchel/models"
 )
 
 func init() { commands = append(commands, newCheck) }
@@ -73,7 +74,7 @@ func (c checkConfig) settings() ([][]losses.Loss, error) {
 		}
 		return all, nil
 	}
-	b, err := losses.Parse(c.loss)
+	b, err := models.ParseLoss(c.loss)
 	if err != nil {
 		return nil, usagef(`--loss: %w, or "all"`, err)
 	}

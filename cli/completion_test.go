@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
 
-	"github.com/fenchel-ml/fenchel/losses"
+	"github.com/fenchel-ml/fenchel/models"
 )
 
 // completions returns what a shell would offer for the last of args, and the
@@ -62,7 +62,7 @@ func TestCompletionOffersRegisteredNames(t *testing.T) {
 	for _, line := range []string{"train --loss", "losses"} {
 		got, _ := completions(t, append(strings.Fields(line), "")...)
 		slices.Sort(got)
-		require.Equal(t, losses.AllNames(), got, line)
+		require.Equal(t, models.LossNames(), got, line)
 	}
 	got, _ := completions(t, "list", "")
 	require.Equal(t, kinds(), got)

@@ -11,6 +11,7 @@ import (
 	"github.com/fenchel-ml/fenchel/cli/internal/study/convergence"
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/losses"
+	"github.com/fenchel-ml/fenchel/models"
 )
 
 func init() { commands = append(commands, newConvergence) }
@@ -43,7 +44,7 @@ The settings of train apply.`,
 				return usageError{err}
 			}
 			for _, text := range texts {
-				if _, err := losses.Parse(text); err != nil {
+				if _, err := models.ParseLoss(text); err != nil {
 					return usagef("--train-loss: %w", err)
 				}
 			}

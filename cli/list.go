@@ -62,7 +62,7 @@ var registries = []registered{
 	})},
 	{"model", "--model", entriesOf(models.All, func(s *models.Spec) entry { return newEntry(s.Name, s.Doc, s.Source, s.Params) })},
 	{"loss", "--loss", entriesOf(losses.All, func(s *losses.Spec) entry { return newEntry(s.Name, s.Doc, s.Source, s.Params) })},
-	{"recipe", "--loss", entriesOf(losses.Recipes, func(c *losses.Recipe) entry { return newEntry(c.Name, c.Doc, c.Source, c.Params) })},
+	{"recipe", "--loss", entriesOf(models.Recipes, func(c *models.Recipe) entry { return newEntry(c.Name, c.Doc, c.Source, c.Params) })},
 	{"candidates", "--candidates", entriesOf(models.Heads, func(s *models.HeadSpec) entry { return newEntry(s.Name, s.Doc, s.Source, s.Params) })},
 	{"sampler", "the candidates' sampler", entriesOf(sampler.All, func(s *sampler.Spec) entry { return newEntry(s.Name, s.Doc, s.Source, s.Params) })},
 	{"tree", "the candidates' tree", entriesOf(tree.All, func(s *tree.Spec) entry { return newEntry(s.Name, s.Doc, s.Source, nil) })},

@@ -184,7 +184,7 @@ func listLosses(w io.Writer, asJSON bool) error {
 	t.print(w, "")
 	fmt.Fprintln(w)
 	t = newTable("RECIPE", "LOSS", "CANDIDATES", "ORDER", "UNIFORM", "WHAT IT IS")
-	for _, c := range losses.Recipes() {
+	for _, c := range models.Recipes() {
 		r, err := models.Resolve(c.Name, "", 0)
 		if err != nil {
 			return err

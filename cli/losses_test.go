@@ -12,6 +12,7 @@ import (
 	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/losses"
+	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/train"
 )
 
@@ -91,7 +92,7 @@ func TestLossCard(t *testing.T) {
 
 // TestCardOfEveryRecipe says what it stands for and what minimises it.
 func TestCardOfEveryRecipe(t *testing.T) {
-	for _, c := range losses.Recipes() {
+	for _, c := range models.Recipes() {
 		code, out, stderr := execute(t, "losses", c.Name)
 		require.Equal(t, exitOK, code, stderr)
 		require.Contains(t, out, c.Minimiser)
@@ -126,7 +127,7 @@ func TestRecipesAreTheirLines(t *testing.T) {
 		"neg:n=3", "neg:log-z=1", "gbce:n=16", "gbce:t=0.5,n=9", "gbce:beta=0.3", "nce:log-z=1", "nce:sampler=uniform", "bpr:weights=softmax, n = 4",
 		"infonce:tau=0.5", "sampled-softmax:correction=importance,smoothing=0.1,n=9", "hsm:kind=balanced", "class-softmax:k=7,tau=2", "ccl:sampler=in-batch",
 	}
-	for _, c := range losses.Recipes() {
+	for _, c := range models.Recipes() {
 		texts = append(texts, c.Name)
 	}
 	for _, text := range texts {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strings"
 
 	"gorgonia.org/gorgonia"
 
@@ -188,12 +187,6 @@ func (l Loss) Rank() (func(z float64) float64, error) {
 func Parse(text string) (Loss, error) {
 	c, err := registered.Parse(text)
 	if err != nil {
-		name, _ := registry.CutSpec(text)
-		if _, known := Lookup(name); known != nil {
-			if _, known := recipes.Lookup(name); known == nil {
-				err = fmt.Errorf("losses: %q is a recipe, a loss with candidates, which models.Resolve takes; the losses are %s", name, strings.Join(Names(), ", "))
-			}
-		}
 		return Loss{}, err
 	}
 	return newLoss(c), nil

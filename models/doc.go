@@ -14,6 +14,9 @@
 // The tables that exist are those that a graph of both reads: see [Tables]. A step
 // moves each once, by the sum of what its readers give.
 //
-// Models and heads register themselves and are chosen by a spec text, as losses are;
-// adding one touches no existing file.
+// A [Recipe] is a name for a loss over the candidates that it is meant for; [Resolve]
+// reads it, as it reads any loss over any candidates.
+//
+// Models, heads and recipes register themselves and are chosen by a spec text, as losses
+// are; adding one touches no existing file.
 package models

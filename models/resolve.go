@@ -20,7 +20,7 @@ type Choice struct {
 	// text has for it, else that of the recipe, else "all".
 	Candidates string
 
-	Recipe *losses.Recipe  // nil of a loss
+	Recipe *Recipe         // nil of a loss
 	Values registry.Values // of Recipe.Params
 
 	spec                *losses.Spec       // of Loss
@@ -92,7 +92,7 @@ func Resolve(loss, candidates string, classes int) (Choice, error) {
 
 // refuse returns the error of a loss's text whose settings are none.
 func refuse(l registry.Text, err error) error {
-	if _, unknown := losses.LookupRecipe(l.Name); unknown == nil {
+	if _, unknown := LookupRecipe(l.Name); unknown == nil {
 		return fmt.Errorf("models: %s: %w", l.Name, err)
 	}
 	if _, unknown := losses.Lookup(l.Name); unknown != nil {
@@ -102,13 +102,13 @@ func refuse(l registry.Text, err error) error {
 }
 
 func unknownLoss(name string) error {
-	return fmt.Errorf("losses: unknown loss %q; the choices are %s", name, strings.Join(losses.AllNames(), ", "))
+	return fmt.Errorf("losses: unknown loss %q; the choices are %s", name, strings.Join(LossNames(), ", "))
 }
 
 // choose is Resolve of texts that were read, which have no @; candidates without a name
 // are not given.
 func choose(loss, candidates registry.Text, classes int) (Choice, error) {
-	c, err := losses.LookupRecipe(loss.Name)
+	c, err := LookupRecipe(loss.Name)
 	if err != nil {
 		return chooseLoss(loss, candidates)
 	}
@@ -306,7 +306,7 @@ func (r Choice) Line() (loss, candidates string) {
 		return registry.Join(c.Name, append(slices.Clone(r.own), r.ofLoss...)), r.Candidates
 	}
 	loss = r.Loss.String()
-	if other, err := losses.LookupRecipe(r.spec.Name); err == nil && (other.Bind != nil || other.Loss != r.spec.Name) {
+	if other, err := LookupRecipe(r.spec.Name); err == nil && (other.Bind != nil || other.Loss != r.spec.Name) {
 		// The loss's name is that of a recipe with settings of its own.
 		var all []registry.Setting
 		for _, p := range r.spec.Params {

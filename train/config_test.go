@@ -12,7 +12,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fenchel-ml/fenchel/internal/registry"
-	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/models"
 )
 
@@ -256,7 +255,7 @@ func TestCanonical(t *testing.T) {
 // that tests probe, means what the text meant, and is its own.
 func TestCanonicalLosses(t *testing.T) {
 	n := 0
-	for _, name := range losses.AllNames() {
+	for _, name := range models.LossNames() {
 		r, err := models.Resolve(name, "", 0)
 		require.NoError(t, err)
 		params := r.Loss.Spec.Params

@@ -17,7 +17,7 @@ import (
 // recipe over each kind of candidates.
 func TestEveryLossTrainsWithEveryScheme(t *testing.T) {
 	set := load(t, "demo:users=60,items=70,per-user=8")
-	for _, name := range losses.AllNames() {
+	for _, name := range models.LossNames() {
 		r, err := models.Resolve(name, "", set.Items)
 		require.NoError(t, err)
 		schemes := []string{"all", "sampled:n=8", "sampled:n=8,sampler=in-batch", "tree", "classes", "adaptive", ""}
@@ -53,7 +53,7 @@ func TestRecipesLearn(t *testing.T) {
 		t.Skip("trains eight epochs of each recipe")
 	}
 	set := load(t, "demo:users=200,items=120,per-user=24")
-	for _, comp := range losses.Recipes() {
+	for _, comp := range models.Recipes() {
 		c := quick("{model: {dim: 16}, train: {epochs: 8, task: pair, batch: 64, optimizer: 'adam:lr=0.02'}}")
 		c.Loss = comp.Name
 		got, err := Run(t.Context(), c, set, nil)

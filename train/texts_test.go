@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/fenchel-ml/fenchel/losses"
+	"github.com/fenchel-ml/fenchel/models"
 )
 
 // TestEqualSettingsTrainAlike: a setting trains the same bits by any spelling and
@@ -39,7 +39,7 @@ func TestEqualSettingsTrainAlike(t *testing.T) {
 // its candidates are replaced.
 func TestUnknownSettings(t *testing.T) {
 	for _, candidates := range []string{"", "all", "sampled:n=4,correction=none", "tree"} {
-		for _, comp := range losses.Recipes() {
+		for _, comp := range models.Recipes() {
 			err := Config{Loss: comp.Name + ":weigt=1", Candidates: candidates}.Validate()
 			require.ErrorContains(t, err, `loss: models: `+comp.Name+`: no parameter "weigt"; the choices are `)
 			require.Equal(t, 1, strings.Count(err.Error(), "weigt"), "%v", err)

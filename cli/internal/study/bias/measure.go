@@ -10,7 +10,7 @@ import (
 
 	"github.com/fenchel-ml/fenchel/cli/internal/study/statistics"
 	"github.com/fenchel-ml/fenchel/graph"
-	"github.com/fenchel-ml/fenchel/losses"
+	"github.com/fenchel-ml/fenchel/models"
 )
 
 // Options say how Measure works. The zero value of a field is its default.
@@ -81,7 +81,7 @@ func Measure(ctx context.Context, p *Problem, e *Estimator, o Options) (*Result,
 	if len(p.H) == 0 {
 		return nil, errors.New("bias: no queries")
 	}
-	reference, err := losses.Parse(o.Reference)
+	reference, err := models.ParseLoss(o.Reference)
 	if err != nil {
 		return nil, err
 	}

@@ -26,13 +26,13 @@ func Groups() [][2]string {
 func expand(entries []string) (out []string) {
 	exact := func() {
 		for _, s := range losses.All() {
-			if _, err := losses.LookupRecipe(s.Name); err != nil {
+			if _, err := models.LookupRecipe(s.Name); err != nil {
 				out = append(out, s.Name)
 			}
 		}
 	}
 	sampled := func() {
-		for _, c := range losses.Recipes() {
+		for _, c := range models.Recipes() {
 			out = append(out, c.Name)
 		}
 	}

@@ -55,7 +55,7 @@ func (c Config) WithDefaults() Config {
 // probabilities can be any distribution.
 func Sampled() []string {
 	var names []string
-	for _, c := range losses.Recipes() {
+	for _, c := range models.Recipes() {
 		head, err := models.ParseHead(c.Candidates)
 		if _, drawn := head.Sampling(); err == nil && drawn {
 			names = append(names, c.Name)
@@ -76,7 +76,7 @@ const (
 func (c Config) Validate() error {
 	c = c.WithDefaults()
 	var faults settings.Faults
-	faults.Texts(c.Losses, func(text string) error { _, err := losses.Parse(text); return err })
+	faults.Texts(c.Losses, func(text string) error { _, err := models.ParseLoss(text); return err })
 	faults.Texts(c.Recipes, func(text string) error { _, err := testedLosses(text); return err })
 	faults.Within("classes", MinClasses, MaxClasses, c.Classes)
 	faults.Within("draws", 1, MaxDraws, c.Draws)
@@ -145,7 +145,7 @@ func Run(ctx context.Context, c Config) ([]Result, error) {
 	dists := Distributions(c.Seed, c.Classes, c.Draws)
 	var all []testedLoss
 	for _, text := range c.Losses {
-		b, err := losses.Parse(text)
+		b, err := models.ParseLoss(text)
 		if err != nil {
 			return nil, err
 		}

@@ -19,6 +19,7 @@ import (
 	"github.com/fenchel-ml/fenchel/cli/internal/study/settings"
 	"github.com/fenchel-ml/fenchel/cli/internal/study/statistics"
 	"github.com/fenchel-ml/fenchel/losses"
+	"github.com/fenchel-ml/fenchel/models"
 )
 
 // TabularConfig says what to measure in the table.
@@ -63,7 +64,7 @@ const (
 func (c TabularConfig) Validate() error {
 	c = c.WithDefaults()
 	var faults settings.Faults
-	faults.Texts(c.Losses, func(text string) error { _, err := losses.Parse(text); return err })
+	faults.Texts(c.Losses, func(text string) error { _, err := models.ParseLoss(text); return err })
 	faults.Within("classes", MinClasses, MaxClasses, c.Classes...)
 	faults.Within("iterations", 1, MaxIterations, c.Iterations)
 	if !(c.Excess >= 1e-12 && c.Excess < 1) {
@@ -120,7 +121,7 @@ func Tabular(ctx context.Context, c TabularConfig) ([]Descent, error) {
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for i := range all {
 		g.Go(func() error {
-			b, err := losses.Parse(c.Losses[i/len(c.Classes)])
+			b, err := models.ParseLoss(c.Losses[i/len(c.Classes)])
 			if err != nil {
 				return err
 			}
@@ -286,7 +287,7 @@ func HardLabel(ctx context.Context, c TabularConfig) ([]Hard, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		b, err := losses.Parse(text)
+		b, err := models.ParseLoss(text)
 		if err != nil {
 			return nil, err
 		}

@@ -47,7 +47,7 @@ func Train(ctx context.Context, cfg train.Config, set *data.Dataset, texts []str
 		if ctx.Err() != nil {
 			break
 		}
-		b, err := losses.Parse(text)
+		b, err := models.ParseLoss(text)
 		if err != nil {
 			return nil, err
 		}

@@ -1,4 +1,6 @@
-package losses
+package models
+
+import "github.com/fenchel-ml/fenchel/losses"
 
 func init() {
 	RegisterRecipe(Recipe{
@@ -7,7 +9,7 @@ func init() {
 		Source: "Grave et al. 2017, arXiv:1609.04309",
 		Loss:   "softmax", Candidates: "adaptive",
 		Minimiser:    "p = t, where scores can be anything",
-		Order:        OrderStrict,
-		OrderUniform: OrderStrict,
+		Order:        losses.OrderStrict,
+		OrderUniform: losses.OrderStrict,
 	})
 }

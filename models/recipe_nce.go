@@ -1,8 +1,11 @@
-package losses
+package models
 
 import (
 	"fmt"
 	"math"
+
+	"github.com/fenchel-ml/fenchel/internal/registry"
+	"github.com/fenchel-ml/fenchel/losses"
 )
 
 func init() {
@@ -13,15 +16,15 @@ func init() {
 		Loss:   "nce", Candidates: "sampled:n=64,sampler=popularity,beta=1,correction=logq,hits=keep",
 		// Scores of a fresh model are about 0: e^s/C starts as the uniform distribution,
 		// where s = log t would be far below what bounded scores reach.
-		Bind: func(_ Values, classes int, _ float64) string {
+		Bind: func(_ registry.Values, classes int, _ float64) string {
 			if classes == 0 {
 				return ""
 			}
 			return fmt.Sprintf("log-z=%.4g", math.Log(float64(classes)))
 		},
 		Minimiser:    "log t + log Z₀, for any q and any number of draws: scores are normalised; log-z is the log of the number of classes unless given",
-		Order:        OrderStrict,
-		OrderUniform: OrderStrict,
-		Link:         func(_ Values, t, _ []float64, _ int) []float64 { return logs(t) },
+		Order:        losses.OrderStrict,
+		OrderUniform: losses.OrderStrict,
+		Link:         func(_ registry.Values, t, _ []float64, _ int) []float64 { return ratios(t, nil, 0) },
 	})
 }

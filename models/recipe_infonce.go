@@ -1,4 +1,9 @@
-package losses
+package models
+
+import (
+	"github.com/fenchel-ml/fenchel/internal/registry"
+	"github.com/fenchel-ml/fenchel/losses"
+)
 
 func init() {
 	RegisterRecipe(Recipe{
@@ -7,8 +12,8 @@ func init() {
 		Source: "van den Oord, Li & Vinyals 2018, arXiv:1807.03748, eq. 4",
 		Loss:   "softmax", Candidates: "sampled:n=512,sampler=uniform,correction=none,hits=keep",
 		Minimiser:    "log(t/q) + c: in the order of t for uniform draws alone",
-		Order:        OrderNone,
-		OrderUniform: OrderStrict,
-		Link:         func(_ Values, t, q []float64, _ int) []float64 { return ratios(t, q, 0) },
+		Order:        losses.OrderNone,
+		OrderUniform: losses.OrderStrict,
+		Link:         func(_ registry.Values, t, q []float64, _ int) []float64 { return ratios(t, q, 0) },
 	})
 }

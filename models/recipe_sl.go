@@ -1,4 +1,4 @@
-package losses
+package models
 
 func init() {
 	RegisterRecipe(Recipe{

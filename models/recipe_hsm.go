@@ -1,4 +1,6 @@
-package losses
+package models
+
+import "github.com/fenchel-ml/fenchel/losses"
 
 func init() {
 	RegisterRecipe(Recipe{
@@ -7,7 +9,7 @@ func init() {
 		Source: "Morin & Bengio 2005, AISTATS; Mikolov et al. 2013, arXiv:1310.4546, §2.1",
 		Loss:   "softmax", Candidates: "tree:kind=huffman",
 		Minimiser:    "p = t, where the nodes' scores can be anything; with encodings of low rank the model is another than softmax's",
-		Order:        OrderStrict,
-		OrderUniform: OrderStrict,
+		Order:        losses.OrderStrict,
+		OrderUniform: losses.OrderStrict,
 	})
 }

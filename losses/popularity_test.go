@@ -3,30 +3,12 @@ package losses_test
 import (
 	"math"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/fenchel-ml/fenchel/graph"
-	"github.com/fenchel-ml/fenchel/losses"
-	"github.com/fenchel-ml/fenchel/models"
 )
-
-// scheme reads what a recipe's candidates say of corrections.
-func scheme(candidates string) (c graph.Correction, drop bool) {
-	for part := range strings.SplitSeq(candidates, ",") {
-		switch part {
-		case "correction=logq":
-			c = graph.CorrectLogQ
-		case "correction=importance":
-			c = graph.CorrectImportance
-		case "hits=drop":
-			drop = true
-		}
-	}
-	return c, drop
-}
 
 // risk is the gradient of E_{y~t, draws~q} of the sampled loss, exact over all
 // draws.
@@ -47,61 +29,6 @@ var (
 	skewedTruth = []float64{0.4, 0.35, 0.25}
 	skewedDraws = []float64{0.6, 0.3, 0.1}
 )
-
-// TestMinimisers holds each recipe's Link to be stationary for its expected
-// loss, and its declared order against the Links of several t and q.
-func TestMinimisers(t *testing.T) {
-	truths := [][]float64{skewedTruth, {0.1, 0.2, 0.3, 0.4}, {0.55, 0.25, 0.15, 0.05}}
-	draws := [][]float64{skewedDraws, {0.4, 0.1, 0.2, 0.3}, {0.7, 0.1, 0.1, 0.1}}
-	linked := 0
-	for _, comp := range losses.Recipes() {
-		r, err := models.Resolve(comp.Name, "", 0)
-		require.NoError(t, err)
-		if comp.Link == nil {
-			continue
-		}
-		linked++
-		t.Run(comp.Name, func(t *testing.T) {
-			c, drop := scheme(r.Candidates)
-			ties, reversed := [2]int{}, [2]int{}
-			for i, truth := range truths {
-				uniform := make([]float64, len(truth))
-				for j := range uniform {
-					uniform[j] = 1 / float64(len(truth))
-				}
-				for u, q := range [][]float64{draws[i], uniform} {
-					for n := 1; n <= 3; n++ {
-						s := comp.Link(r.Loss.Values, truth, q, n)
-						for k, g := range risk(t, r.Loss.String(), s, truth, q, n, c, drop) {
-							require.InDelta(t, 0, g, 1e-10, "t=%v q=%v n=%d: gradient %d at the minimiser", truth, q, n, k)
-						}
-						for a := range truth {
-							for b := range truth {
-								switch {
-								case truth[a] <= truth[b]:
-								case s[a] < s[b]-1e-9:
-									reversed[u]++
-								case s[a] <= s[b]+1e-9:
-									ties[u]++
-								}
-							}
-						}
-					}
-				}
-			}
-			for u, order := range []losses.Order{comp.Order, comp.OrderUniform} {
-				want := losses.OrderStrict
-				if reversed[u] > 0 {
-					want = losses.OrderNone
-				} else if ties[u] > 0 {
-					want = losses.OrderWeak
-				}
-				require.Equal(t, want.String(), order.String(), "%d ties, %d reversals, uniform draws: %v", ties[u], reversed[u], u == 1)
-			}
-		})
-	}
-	require.GreaterOrEqual(t, linked, 6)
-}
 
 // descend minimises the expected loss by gradient descent with momentum-free
 // steps 1/β and returns the scores.
@@ -159,12 +86,4 @@ func TestPopularityReversesTheOrder(t *testing.T) {
 		s := descend(t, c.text, skewedTruth, skewedDraws, c.n, c.correction, c.drop)
 		require.Equal(t, c.want, order(s), "%s correction=%d drop=%v: %v", c.text, c.correction, c.drop, s)
 	}
-}
-
-// A recipe's name is no loss: the error says what takes it.
-func TestParseOfARecipe(t *testing.T) {
-	_, err := losses.Parse("sampled-softmax:n=64")
-	require.ErrorContains(t, err, `"sampled-softmax" is a recipe, a loss with candidates, which models.Resolve takes`)
-	_, err = losses.Parse("sampled")
-	require.ErrorContains(t, err, `unknown loss "sampled"`)
 }

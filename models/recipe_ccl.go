@@ -1,4 +1,6 @@
-package losses
+package models
+
+import "github.com/fenchel-ml/fenchel/losses"
 
 func init() {
 	RegisterRecipe(Recipe{
@@ -7,7 +9,7 @@ func init() {
 		Source: "Mao et al. 2021, arXiv:2109.12613",
 		Loss:   "ccl", Candidates: "sampled:n=512,sampler=uniform,correction=none,hits=keep",
 		Minimiser:    "cosine 1 where t > wq, else the margin: classes tie",
-		Order:        OrderNone,
-		OrderUniform: OrderWeak,
+		Order:        losses.OrderNone,
+		OrderUniform: losses.OrderWeak,
 	})
 }

@@ -1,4 +1,6 @@
-package losses
+package models
+
+import "github.com/fenchel-ml/fenchel/losses"
 
 func init() {
 	RegisterRecipe(Recipe{
@@ -7,7 +9,7 @@ func init() {
 		Source: "Goodman 2001, ICASSP",
 		Loss:   "softmax", Candidates: "classes",
 		Minimiser:    "p = t, where scores can be anything",
-		Order:        OrderStrict,
-		OrderUniform: OrderStrict,
+		Order:        losses.OrderStrict,
+		OrderUniform: losses.OrderStrict,
 	})
 }

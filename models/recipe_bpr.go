@@ -1,4 +1,9 @@
-package losses
+package models
+
+import (
+	"github.com/fenchel-ml/fenchel/internal/registry"
+	"github.com/fenchel-ml/fenchel/losses"
+)
 
 func init() {
 	RegisterRecipe(Recipe{
@@ -7,8 +12,8 @@ func init() {
 		Source: "Rendle et al. 2009, arXiv:1205.2618",
 		Loss:   "bpr", Candidates: "sampled:n=1,sampler=uniform,correction=none,hits=keep,per=row",
 		Minimiser:    "log(t/q) + c, for any number of draws: in the order of t for uniform draws alone",
-		Order:        OrderNone,
-		OrderUniform: OrderStrict,
-		Link:         func(_ Values, t, q []float64, _ int) []float64 { return ratios(t, q, 0) },
+		Order:        losses.OrderNone,
+		OrderUniform: losses.OrderStrict,
+		Link:         func(_ registry.Values, t, q []float64, _ int) []float64 { return ratios(t, q, 0) },
 	})
 }
