@@ -2,6 +2,7 @@ package models
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -366,4 +367,81 @@ func TestCheckGradientWeights(t *testing.T) {
 	short := *batch
 	short.Weight = short.Weight[:1]
 	require.ErrorContains(t, o.Set(0, &short), "a batch of 2 rows and 1 weights")
+}
+
+// TestTiedStepIsSparse: a step of a tied model under sparsemax over all classes moves the
+// rows of its history, its targets and the support, and no others; under softmax it moves
+// all, and so do cosines, whose vectors of norm 1 are computed from the whole table.
+func TestTiedStepIsSparse(t *testing.T) {
+	set := featured(t)
+	for _, c := range []struct {
+		loss   string
+		score  Score
+		sparse bool
+	}{{"sparsemax", Dot, true}, {"softmax", Dot, false}, {"sparsemax", Cosine, false}} {
+		l, err := losses.Parse(c.loss)
+		require.NoError(t, err)
+		s := HeadSetting{Setting: Setting{Set: set, Dim: 4, Init: 3, Seed: 7}, Score: c.score, Temperature: 0.2, Bias: true, Loss: l}
+		m := tied{s.NewTable("item", set.Items, s.Dim)}
+		head, err := NewHead("all", s)
+		require.NoError(t, err)
+		_, classSide, err := Tables(m, head, l, set.Contexts(), set.Classes())
+		require.NoError(t, err)
+		for _, table := range append(classSide, m.item) {
+			table.Initialise(7)
+		}
+		b := graph.NewBuilder[float32]()
+		g := NewGraph(b, set.Contexts(), 3, set.Classes())
+		o, err := NewObjective(b, g, m, head, l, 8, false)
+		require.NoError(t, err)
+		p, err := b.Train(o.Cost())
+		require.NoError(t, err)
+		require.NoError(t, o.Set(0, testBatch))
+		require.NoError(t, p.Run())
+		rows := p.GradRows(g.Node(m.item))
+		require.Equal(t, c.sparse, rows != nil, "%s, %s", c.loss, c.score)
+		if c.sparse {
+			require.Less(t, len(rows), set.Items/2)
+			for _, y := range testBatch.Targets.Class {
+				require.Contains(t, rows, y)
+			}
+			history, err := set.Contexts().Field("history")
+			require.NoError(t, err)
+			for _, r := range testBatch.Rows {
+				ids, _ := history.Row(int(r))
+				for _, id := range ids {
+					require.Contains(t, rows, id)
+				}
+			}
+			before := append([]float32{}, m.item.Data...)
+			require.NoError(t, g.Step(p, func(*Table) graph.Updater[float32] { return descend{} }))
+			moved := 0
+			for i := range m.item.Rows {
+				if !slices.Equal(before[i*s.Dim:(i+1)*s.Dim], m.item.Row(int32(i))) {
+					require.Contains(t, rows, int32(i))
+					moved++
+				}
+			}
+			require.Positive(t, moved)
+			t.Logf("%d of %d rows have a gradient, %d moved", len(rows), set.Items, moved)
+		}
+		require.NoError(t, p.Close())
+	}
+}
+
+// descend subtracts the gradient, row by row.
+type descend struct{}
+
+func (descend) Update(t *Table, g graph.Gradient[float32]) error {
+	if g.Rows == nil {
+		for j, v := range g.Data {
+			t.Data[j] -= v
+		}
+	}
+	for i, id := range g.Rows {
+		for j, v := range g.Data[i*t.Dim : (i+1)*t.Dim] {
+			t.Row(id)[j] -= v
+		}
+	}
+	return nil
 }
