@@ -107,7 +107,7 @@ func argmaxForward(ws *Workspace, x *Linear, loss []float32, solve func(rival le
 }
 
 func argmaxBackward(ws *Workspace, x *Linear, g []float32, out *Grad) error {
-	if err := ws.ready(x, g, out); err != nil {
+	if err := ws.prepareBackward(x, g, out); err != nil {
 		return err
 	}
 	s := &ws.argmax

@@ -95,7 +95,7 @@ func (ws *Workspace) gradTiles(worker, chunk int, p []float32, ld, c0, n, panel 
 	for t := 0; t < n; t += tileClasses {
 		nt := min(tileClasses, n-t)
 		dst := p[t*ld:]
-		if ws.have {
+		if ws.haveKept {
 			mapTile(worker, chunk, panel, c0+t, nt, dst, ld, ws.tile(c0+t, nt, panel), tileRows)
 		} else {
 			ws.scores(dst, ld, c0+t, nt, panel)
@@ -122,15 +122,15 @@ func (ws *Workspace) upstream(g []float32) {
 	}
 }
 
-// ready checks what Backward needs.
-func (ws *Workspace) ready(x *Linear, g []float32, out *Grad) error {
+// prepareBackward checks what Backward needs and lays it out.
+func (ws *Workspace) prepareBackward(x *Linear, g []float32, out *Grad) error {
 	if !ws.forward || ws.x != x {
 		return errors.New("kernel: Backward without a Forward of the same problem")
 	}
 	if err := out.validate(x, g, ws.sparse); err != nil {
 		return err
 	}
-	ws.staff()
+	ws.growScratch()
 	ws.upstream(g)
 	if x.B == 0 { // no row would write them
 		clear(out.W)

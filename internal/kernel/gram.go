@@ -349,7 +349,7 @@ func gramForward(l moment, ws *Workspace, x *Linear, loss []float32) error {
 }
 
 func gramBackward(ws *Workspace, x *Linear, g []float32, out *Grad) error {
-	if err := ws.ready(x, g, out); err != nil {
+	if err := ws.prepareBackward(x, g, out); err != nil {
 		return err
 	}
 	s := &ws.gram

@@ -151,7 +151,7 @@ func (l Rankmax) forwardMany(ws *Workspace, x *Linear, loss []float32) error {
 }
 
 func (l Rankmax) backwardMany(ws *Workspace, x *Linear, g []float32, out *Grad) error {
-	if err := ws.ready(x, g, out); err != nil {
+	if err := ws.prepareBackward(x, g, out); err != nil {
 		return err
 	}
 	s := &ws.edges

@@ -39,7 +39,7 @@ func (ws *Workspace) chunk(i int) (lo, hi int) {
 // are kept for later passes, where the budget allows.
 func (ws *Workspace) eachTile(keep bool, f func(worker, chunk, panel, c0, n int, z []float32)) {
 	size := ws.x.C * ws.panels * tileRows
-	if keep = keep && !ws.have && 4*size <= ws.Budget; keep {
+	if keep = keep && !ws.haveKept && 4*size <= ws.Budget; keep {
 		ws.kept = grow(ws.kept, size)
 	}
 	Parallel(ws.chunks, func(worker, chunk int) {
@@ -49,17 +49,17 @@ func (ws *Workspace) eachTile(keep bool, f func(worker, chunk, panel, c0, n int,
 			n := min(tileClasses, hi-c0)
 			for p := range ws.panels {
 				z := ws.tiles[worker]
-				if keep || ws.have {
+				if keep || ws.haveKept {
 					z = ws.tile(c0, n, p)
 				}
-				if !ws.have {
+				if !ws.haveKept {
 					ws.scores(z, tileRows, c0, n, p)
 				}
 				f(worker, chunk, p, c0, n, z)
 			}
 		}
 	})
-	ws.have = ws.have || keep
+	ws.haveKept = ws.haveKept || keep
 }
 
 // tile returns where the kept scores of the n classes from c0 of a panel lie.

@@ -279,7 +279,7 @@ func settled(step, tau float64) bool { return !(math.Abs(step) > 1e-6*(1+math.Ab
 func middle(lo, hi float32) float32 { return lo + (hi-lo)/2 }
 
 func (h thresholded) backward(ws *Workspace, x *Linear, g []float32, out *Grad) error {
-	if err := ws.ready(x, g, out); err != nil {
+	if err := ws.prepareBackward(x, g, out); err != nil {
 		return err
 	}
 	s := &ws.threshold

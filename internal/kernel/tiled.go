@@ -123,8 +123,8 @@ func (s *slotState) bytes() int {
 	return n
 }
 
-// deal lays out the slots of the panels and returns how many there are.
-func (ws *Workspace) deal(each bool) int {
+// layoutSlots lays out the slots of the panels and returns how many there are.
+func (ws *Workspace) layoutSlots(each bool) int {
 	s := &ws.slots
 	s.work = grow(s.work, len(ws.entries))
 	s.first = grow(s.first, ws.panels+1)
@@ -195,7 +195,7 @@ func (l streamed) Forward(ws *Workspace, x *Linear, loss []float32) error {
 		return err
 	}
 	f, d, np := l.Widths()
-	slots := ws.deal(l.Each())
+	slots := ws.layoutSlots(l.Each())
 	n := ws.chunks * slots * tileRows
 	ws.stateF, ws.stateD = grow(ws.stateF, n*f), grow(ws.stateD, n*d)
 	ws.params = grow(ws.params, slots*np*tileRows)
@@ -346,7 +346,7 @@ func (ws *Workspace) sumClasses() {
 }
 
 func (l streamed) Backward(ws *Workspace, x *Linear, g []float32, out *Grad) error {
-	if err := ws.ready(x, g, out); err != nil {
+	if err := ws.prepareBackward(x, g, out); err != nil {
 		return err
 	}
 	s := &ws.slots

@@ -396,7 +396,7 @@ func TestBestOfTies(t *testing.T) {
 }
 
 func TestTiledSameBitsAtAnyGOMAXPROCS(t *testing.T) {
-	problems := []problemConfig{{b: 100, c: 3000, d: 12, sd: 1, bias: true, positives: 3}, {b: 20, c: 400, d: 12, sd: 1, positives: 120}}
+	problems := []problemConfig{{b: 100, c: 3000, d: 12, sd: 1, bias: true, positives: 3}, {b: 8, c: 400, d: 12, sd: 1, positives: 120}}
 	if testing.Short() {
 		problems = []problemConfig{{b: 70, c: 800, d: 12, sd: 1, bias: true, positives: 2}, {b: 2, c: 400, d: 12, sd: 1, positives: 120}}
 	}

@@ -62,8 +62,8 @@ type Workspace struct {
 	gram            gramState
 	slots           slotState
 	sumW            []float64
-	kept            []float32 // scores, tile by tile, if have
-	have            bool
+	kept            []float32 // scores, tile by tile, if haveKept
+	haveKept        bool
 }
 
 // An entry is one target: a class of a row with its weight and its scaled score. A
@@ -91,7 +91,7 @@ func (ws *Workspace) Bytes() int {
 
 // prepare checks x and lays it out for scores multiplied by scale.
 func (ws *Workspace) prepare(x *Linear, loss []float32, scale float32) error {
-	ws.forward, ws.sparse, ws.have = false, false, false
+	ws.forward, ws.sparse, ws.haveKept = false, false, false
 	if err := Err(); err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func (ws *Workspace) prepare(x *Linear, loss []float32, scale float32) error {
 	}
 	ws.x = x
 	ws.panels = ceil(x.B, tileRows)
-	ws.file()
+	ws.listTargets()
 	ws.layout(scale)
 	blocks := ceil(x.C, blockClasses)
 	ws.chunks = min(blocks, max(minChunk, min(maxChunk, chunkBytes/(4*max(1, ws.panels)*tileRows*ws.dp))))
@@ -115,13 +115,13 @@ func (ws *Workspace) prepare(x *Linear, loss []float32, scale float32) error {
 			}
 		}
 	}
-	ws.staff()
+	ws.growScratch()
 	return nil
 }
 
-// staff makes room for the scratch of every worker. It is called before every pass,
-// because GOMAXPROCS may have changed.
-func (ws *Workspace) staff() {
+// growScratch makes room for the scratch of every worker. It is called before every
+// pass, because GOMAXPROCS may have changed.
+func (ws *Workspace) growScratch() {
 	n := Workers()
 	for _, s := range []*[][]float32{&ws.tiles, &ws.grads, &ws.wb, &ws.dwb, &ws.slots.tile, &ws.gram.w, &ws.gram.dw,
 		&ws.threshold.sample, &ws.threshold.rows, &ws.threshold.val} {
@@ -143,8 +143,8 @@ func (ws *Workspace) layout(scale float32) {
 	ws.packH()
 }
 
-// file lists the targets, by row and by tile.
-func (ws *Workspace) file() {
+// listTargets lists the targets, by row and by tile.
+func (ws *Workspace) listTargets() {
 	x := ws.x
 	ws.entries, ws.ptr, ws.live = ws.entries[:0], grow(ws.ptr, x.B+1), grow(ws.live, x.B)
 	for i := range x.B {
