@@ -172,7 +172,7 @@ func runEval(ctx context.Context, s streams, folder string, c runSource, items r
 		if err != nil {
 			return err
 		}
-		found, err := scoresOf(ctx, trained, set, scores)
+		found, err := scoresOf(ctx, trained, set, scores, ms)
 		if err != nil {
 			return err
 		}

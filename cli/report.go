@@ -131,29 +131,25 @@ type scoreValue struct {
 	Attainable *report.Number `json:"attainable,omitempty"` // by ranking by the truth, where it is known
 }
 
-// scoresOf returns what t has measured on set, with what is attainable.
-func scoresOf(ctx context.Context, t *train.Recommender, set *data.Dataset, scores *train.Scores) (splitScores, error) {
+// scoresOf returns what t has measured on set by ms, with what is attainable.
+func scoresOf(ctx context.Context, t *train.Recommender, set *data.Dataset, scores *train.Scores, ms []metric.At) (splitScores, error) {
 	s := splitScores{Split: scores.Split, Examples: scores.Examples, Excluded: scores.Excluded, LeftOut: scores.LeftOut, LeftOutPairs: scores.LeftOutPairs}
-	var names []string
 	for _, v := range scores.Values {
 		s.Values = append(s.Values, scoreValue{Name: v.Name, Value: v.Value})
-		names = append(names, v.Name)
 	}
 	if set.Truth == nil || s.Split == "train" {
 		return s, nil
-	}
-	ms, err := metric.ParseAll(names)
-	if err != nil {
-		return s, err
 	}
 	best, err := attainable(ctx, t, set, s.Split, ms)
 	if err != nil {
 		return s, err
 	}
-	for i := range s.Values {
-		if x, ok := best.Get(s.Values[i].Name); ok {
-			n := report.Number(x)
-			s.Values[i].Attainable = &n
+	for _, v := range best.Values {
+		for i := range s.Values {
+			if s.Values[i].Name == v.Name {
+				n := report.Number(v.Value)
+				s.Values[i].Attainable = &n
+			}
 		}
 	}
 	return s, nil
@@ -240,7 +236,7 @@ func newRunReport(ctx context.Context, folder string, set *data.Dataset, res *tr
 		if scores == nil {
 			continue
 		}
-		s, err := scoresOf(ctx, res.Trained, set, scores)
+		s, err := scoresOf(ctx, res.Trained, set, scores, res.Trained.Plan.Metrics)
 		if err != nil {
 			return r, err
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 
 	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
@@ -106,7 +107,7 @@ func addConfigFlags(cmd *cobra.Command) *configFlags {
 
 // defaultTexts returns the defaults of train.Config by path, those that are not
 // a zero value.
-func defaultTexts() map[string]string {
+var defaultTexts = sync.OnceValue(func() map[string]string {
 	var tree map[string]any
 	must(yaml.Unmarshal([]byte(train.Config{}.WithDefaults().String()), &tree))
 	texts := map[string]string{}
@@ -129,7 +130,7 @@ func defaultTexts() map[string]string {
 	}
 	walk("", tree)
 	return texts
-}
+})
 
 // config returns the configuration that the command line asks for, validated.
 func (c *configFlags) config() (train.Config, error) {

@@ -9,6 +9,8 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+
+	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
 // Demo is a generated set whose truth is known: popularity is Zipfian, taste is
@@ -78,6 +80,7 @@ func ParseDemo(text string) (Demo, error) {
 	if text == "" {
 		return d, nil
 	}
+	registry.Reading(text)
 	name, rest, _ := strings.Cut(text, ":")
 	if name != "demo" {
 		return Demo{}, fmt.Errorf("data: %q is not a demo text", text)

@@ -54,6 +54,7 @@ func SplitKinds() []*SplitKind { return splitKinds.All() }
 // ParseSplit returns the split that text denotes, e.g.
 // "ratio:0.8,0.1,0.1,seed=1". The error of an unknown name lists the choices.
 func ParseSplit(text string) (Splitter, error) {
+	registry.Reading(text)
 	name, rest, _ := strings.Cut(strings.TrimSpace(text), ":")
 	k, err := splitKinds.Lookup(strings.TrimSpace(name))
 	if err != nil { // a usage says more than a name

@@ -41,6 +41,13 @@ func Tasks() []*TaskSpec { return tasks.All() }
 // A Task is a registered task: what a text denotes.
 type Task struct{ registry.Choice[TaskSpec] }
 
+// ChooseTask returns the task of that name at its default settings; the error of an
+// unknown one lists the choices.
+func ChooseTask(name string) (Task, error) {
+	c, err := tasks.Choose(registry.Text{Name: name}, nil)
+	return Task{c}, err
+}
+
 // ParseTask returns the task that text denotes; the error of an unknown one lists the
 // choices.
 func ParseTask(text string) (Task, error) {

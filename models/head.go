@@ -179,6 +179,10 @@ func RegisterHead(s HeadSpec) { heads.Add(s.Name, s.Params, s, fault(s.Doc, s.So
 // Heads returns the registered heads, sorted by name.
 func Heads() []*HeadSpec { return heads.All() }
 
+// LookupHead returns the head of that name; the error of an unknown name lists the
+// choices.
+func LookupHead(name string) (*HeadSpec, error) { return heads.Lookup(name) }
+
 // A HeadKind is a kind of head with its parameters: what a spec text such as
 // "all" denotes. It is immutable.
 type HeadKind struct{ registry.Choice[HeadSpec] }

@@ -54,9 +54,11 @@ func (p *Plan) shapes(set *data.Dataset) (*Recommender, error) {
 	}
 	loss := hs.Loss
 	if loss.Spec == nil { // the solver's own; tables do not depend on it
-		if loss, err = losses.Parse("softmax"); err != nil {
+		softmax, err := losses.Lookup("softmax")
+		if err != nil {
 			return nil, err
 		}
+		loss = softmax.Bind(softmax.Defaults())
 	}
 	t, err := newRecommender(m, h, loss, set.Contexts(), set.Classes())
 	if err != nil {
@@ -158,7 +160,7 @@ func (t *Recommender) task() data.Task {
 	if t.Plan != nil && t.Plan.Task.Spec != nil {
 		return t.Plan.Task
 	}
-	s, err := data.ParseTask("user")
+	s, err := data.ChooseTask("user")
 	if err != nil { // a mistake of package data
 		panic("train: " + err.Error())
 	}

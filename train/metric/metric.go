@@ -174,6 +174,7 @@ func (a At) String() string { return a.Name + "@" + strconv.Itoa(a.K) }
 // Parse reads "name@K"; see [registry.Whole] for what K may look like. The error names
 // what is wrong and lists the choices.
 func Parse(text string) (At, error) {
+	registry.Reading(text)
 	name, cut, ok := strings.Cut(strings.TrimSpace(text), "@")
 	m, err := Lookup(name)
 	if err != nil {

@@ -23,6 +23,7 @@ import (
 
 	"github.com/fenchel-ml/fenchel/cli/internal/study/conditionalrisk"
 	"github.com/fenchel-ml/fenchel/cli/internal/study/settings"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/models"
 )
@@ -56,8 +57,8 @@ func (c Config) WithDefaults() Config {
 func Sampled() []string {
 	var names []string
 	for _, c := range models.Recipes() {
-		head, err := models.ParseHead(c.Candidates)
-		if _, drawn := head.Sampling(); err == nil && drawn {
+		name, _ := registry.CutSpec(c.Candidates)
+		if head, err := models.LookupHead(name); err == nil && head.Sampling != nil {
 			names = append(names, c.Name)
 		}
 	}
