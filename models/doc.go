@@ -14,6 +14,10 @@
 // The tables that exist are those that a graph of both reads: see [Tables]. A step
 // moves each once, by the sum of what its readers give.
 //
+// A [Scorer] answers a [Query]: it ranks classes for rows of contexts. A model with a
+// head is one (train.Recommender), and so is whatever orders classes without vectors;
+// evaluations and predictions know Scorers alone.
+//
 // A [Recipe] is a name for a loss over the candidates that it is meant for; [Resolve]
 // reads it, as it reads any loss over any candidates.
 //
