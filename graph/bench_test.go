@@ -29,7 +29,7 @@ func BenchmarkLinearLoss(b *testing.B) {
 
 // BenchmarkStep is the overhead of a Program: a small model, a small loss.
 func BenchmarkStep(b *testing.B) {
-	m := newLogistic[float32](b, testRows(0.3), 4, 4, 8)
+	m := newLogistic[float32](b, testAnalytic(0.3), 4, 4, 8)
 	m.fill(b, rand.New(rand.NewPCG(1, 1)), 4)
 	b.ReportAllocs()
 	for b.Loop() {

@@ -9,7 +9,7 @@ import (
 )
 
 func TestCheckGradient(t *testing.T) {
-	m := newLogistic[float64](t, testRows(0.3), 6, 3, 20)
+	m := newLogistic[float64](t, testAnalytic(0.3), 6, 3, 20)
 	m.fill(t, rand.New(rand.NewPCG(4, 4)), 5)
 	before := append([]float64{}, m.w2d...)
 	report, err := CheckGradient(m.prog, GradientCheck{})

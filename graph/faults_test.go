@@ -69,7 +69,7 @@ func (f *faulty) run(n node) error {
 // without a word, is an error that names it. None is a panic, and none an answer.
 func TestFaultsAreErrors(t *testing.T) {
 	inf, nan := math.Inf(1), math.NaN()
-	loss := testRows(1)
+	loss := testAnalytic(1)
 	none := func([]int32) error { return nil }
 	linear := func(f *faulty, bias node) Linear {
 		return Linear{H: f.param("h", 3, 2), W: f.param("w", 4, 2), Bias: bias}
@@ -173,7 +173,7 @@ func drawsOf(t *testing.T, f *faulty, share bool, h []float64, s Sampled, ids ..
 		s.IDs = n
 	}
 	c := Classes{H: f.Param("h", h, 2, 2), W: f.param("w", 4, 2), Bias: f.Param("bias", []float64{0, 1, math.Inf(-1), 2}, 4)}
-	return f.N(SampledLinearLoss(testRows(1), c, s, f.labels(t, -1, 1)))
+	return f.N(SampledLinearLoss(testAnalytic(1), c, s, f.labels(t, -1, 1)))
 }
 
 // TestDrawFaultsAreErrors: so does what draws and their log q cannot be.
@@ -218,7 +218,7 @@ func TestDrawFaultsAreErrors(t *testing.T) {
 	t.Run("no classes", func(t *testing.T) {
 		f := &faulty{Builder: NewBuilder[float64]()}
 		s := Sampled{Pos: f.param("pos", 2), Neg: f.param("neg", 2, 2), IDs: f.ints("ids", 0, 1)}
-		require.ErrorContains(t, f.run(f.N(SampledLoss(testRows(1), s, f.labels(t, 0, 1)))), "0 classes; want at least 1")
+		require.ErrorContains(t, f.run(f.N(SampledLoss(testAnalytic(1), s, f.labels(t, 0, 1)))), "0 classes; want at least 1")
 	})
 	t.Run("masked positive", func(t *testing.T) {
 		for _, share := range []bool{false, true} {
@@ -228,7 +228,7 @@ func TestDrawFaultsAreErrors(t *testing.T) {
 				ids = f.intMatrix("ids2", 2, 2)
 			}
 			c := Classes{H: f.param("h", 2, 2), W: f.param("w", 3, 2), Bias: f.floats("bias", 0, 0, math.Inf(-1))}
-			l := f.N(SampledLinearLoss(testRows(1), c, Sampled{IDs: ids}, f.labels(t, 0, 2)))
+			l := f.N(SampledLinearLoss(testAnalytic(1), c, Sampled{IDs: ids}, f.labels(t, 0, 2)))
 			require.ErrorContains(t, f.run(l), "row 1: class 2 has a target and is masked: its score is -Inf")
 		}
 	})
@@ -255,7 +255,7 @@ func TestDrawsBesideNothing(t *testing.T) {
 					}
 					params := []node{f.Param("h", []float64{h0, h0, 3, 4}, 2, 2), f.param("w", 4, 2), f.param("bias", 4)}
 					c := Classes{H: params[0], W: params[1], Bias: params[2], Unit: unit}
-					l := f.N(SampledLinearLoss(testRows(1), c, s, f.labels(t, -1, 1)))
+					l := f.N(SampledLinearLoss(testAnalytic(1), c, s, f.labels(t, -1, 1)))
 					p, err := f.Train(f.N(Sum(l)))
 					require.NoError(t, f.Expr.Err)
 					require.NoError(t, err)

@@ -58,16 +58,16 @@ func newLinear[T Float](t testing.TB, form string, b, c, d int, withBias bool) *
 	var loss node
 	switch form {
 	case "linear":
-		loss = e.N(LinearLoss(testRows(0.7), Linear{lc.hn, lc.wn, lc.bn}, tg))
+		loss = e.N(LinearLoss(testAnalytic(0.7), Linear{lc.hn, lc.wn, lc.bn}, tg))
 	case "fused":
-		loss = e.N(LinearLoss(fusedRows(0.7), Linear{lc.hn, lc.wn, lc.bn}, tg))
+		loss = e.N(LinearLoss(fusedAnalytic(0.7), Linear{lc.hn, lc.wn, lc.bn}, tg))
 	default:
 		z := e.N(MatMul(lc.hn, lc.wn, false, true))
 		if withBias {
 			z = e.N(AddBias(z, lc.bn))
 		}
 		if form == "loss" {
-			loss = e.N(Loss(testRows(0.7), z, tg))
+			loss = e.N(Loss(testAnalytic(0.7), z, tg))
 			break
 		}
 		loss = e.N(testNode(0.7, z, tg))
@@ -240,7 +240,7 @@ func TestLinearLossComputesWhatIsAskedFor(t *testing.T) {
 	tg, err := LabelTargets(label)
 	require.NoError(t, err)
 	var e Expr
-	loss := e.N(LinearLoss(testRows(1), Linear{H: h, W: w}, tg))
+	loss := e.N(LinearLoss(testAnalytic(1), Linear{H: h, W: w}, tg))
 	prog, err := b.Train(e.N(MeanRows(loss, tg)))
 	require.NoError(t, e.Err)
 	require.NoError(t, err)

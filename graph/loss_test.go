@@ -34,13 +34,13 @@ func (s testSoftmax[T]) Eval(dz, z []T, t Target[T], work []T) T {
 	return T(loss)
 }
 
-func testRows(tau float64) Analytic {
+func testAnalytic(tau float64) Analytic {
 	return Analytic{Text: fmt.Sprintf("test:tau=%g", tau), F32: testSoftmax[float32]{tau}, F64: testSoftmax[float64]{tau}}
 }
 
-// fusedRows is the same with the kernel's fused form.
-func fusedRows(tau float64) Analytic {
-	r := testRows(tau)
+// fusedAnalytic is the same with the kernel's fused form.
+func fusedAnalytic(tau float64) Analytic {
+	r := testAnalytic(tau)
 	r.Fused = kernel.Softmax{Tau: float32(tau)}
 	return r
 }
@@ -59,7 +59,7 @@ func TestTwoLossesInOneGraph(t *testing.T) {
 	tg, td := b.Targets("t", 2, 2)
 	require.NoError(t, td.SetLabels([]int32{1, 2}))
 	var e Expr
-	sum := e.N(Add(e.N(Loss(testRows(0.5), z, tg)), e.N(Scale(e.N(Loss(testRows(2), z, tg)), 3))))
+	sum := e.N(Add(e.N(Loss(testAnalytic(0.5), z, tg)), e.N(Scale(e.N(Loss(testAnalytic(2), z, tg)), 3))))
 	prog, err := b.Train(e.N(MeanRows(sum, tg)))
 	require.NoError(t, e.Err)
 	require.NoError(t, err)
@@ -103,8 +103,8 @@ func TestBadTargetsNameTheRow(t *testing.T) {
 			tg, td := b.Targets("t", 2, 4)
 			var e Expr
 			z := e.N(MatMul(h, w, false, true))
-			loss := e.N(Loss(testRows(1), z, tg))
-			linear := e.N(LinearLoss(testRows(1), Linear{H: h, W: w}, tg))
+			loss := e.N(Loss(testAnalytic(1), z, tg))
+			linear := e.N(LinearLoss(testAnalytic(1), Linear{H: h, W: w}, tg))
 			dot := e.N(TargetDot(z, tg))
 			each := e.N(EachPositive(z, tg, func(z node, t *Targets) (node, error) { return testNode(1, z, t) }))
 			require.NoError(t, e.Err)
@@ -159,9 +159,9 @@ func TestFusedLossesHaveNoSecondDerivative(t *testing.T) {
 		var e Expr
 		var loss node
 		if fused {
-			loss = e.N(LinearLoss(testRows(1), Linear{H: h, W: w}, tg))
+			loss = e.N(LinearLoss(testAnalytic(1), Linear{H: h, W: w}, tg))
 		} else {
-			loss = e.N(Loss(testRows(1), e.N(MatMul(h, w, false, true)), tg))
+			loss = e.N(Loss(testAnalytic(1), e.N(MatMul(h, w, false, true)), tg))
 		}
 		require.NoError(t, e.Err)
 		g, err := Grad(e.N(MeanRows(loss, tg)), h)
@@ -181,8 +181,8 @@ func TestShapeErrors(t *testing.T) {
 	y := other.Param("y", make([]float64, 6), 2, 3)
 	for _, err := range []error{
 		second(Add(x, v)), second(Add(nil, x)), second(AddRow(x, v)), second(AddBias(v, v)), second(MatMul(x, x, false, false)),
-		second(Loss(testRows(1), x, tg)), second(Loss(testRows(1), v, tg)), second(Loss(Analytic{}, x, tg)), second(LogSumExp(v)), second(TargetDot(x, nil)),
-		second(LinearLoss(testRows(1), Linear{H: x, W: v}, tg)), second(MeanRows(v, nil)), second(Reshape(x, 4)), second(Reshape(x)),
+		second(Loss(testAnalytic(1), x, tg)), second(Loss(testAnalytic(1), v, tg)), second(Loss(Analytic{}, x, tg)), second(LogSumExp(v)), second(TargetDot(x, nil)),
+		second(LinearLoss(testAnalytic(1), Linear{H: x, W: v}, tg)), second(MeanRows(v, nil)), second(Reshape(x, 4)), second(Reshape(x)),
 		second(Concat(2, x)), second(Concat(0, x, v)), second(Slice(x, 0, 1, 3)), second(Dropout(x, 1, 0)), second(Threshold(x, 1)),
 		second(NormThreshold(x, math.NaN())), second(Clamp(x, 1, 0)), second(Mul(x, y)), second(PowPositive(x, math.NaN())), second(Exp(nil)),
 		second(EachPositive(x, tg, nil)), second(RowDot(x, v)), second(Sum(nil)), second(ColSum(v)),
@@ -205,13 +205,13 @@ func second(_ node, err error) error {
 // forms, and the Program runs again.
 func TestExtremes(t *testing.T) {
 	entmax := func(alpha float64) Analytic {
-		r := testRows(1)
+		r := testAnalytic(1)
 		r.Fused = kernel.Entmax{Alpha: alpha}
 		return r
 	}
-	normmax := testRows(1)
+	normmax := testAnalytic(1)
 	normmax.Fused = kernel.Normmax{Alpha: 2}
-	for name, l := range map[string]Analytic{"rows": testRows(1), "softmax": fusedRows(1), "sparsemax": entmax(2), "entmax1.5": entmax(1.5), "normmax": normmax} {
+	for name, l := range map[string]Analytic{"rows": testAnalytic(1), "softmax": fusedAnalytic(1), "sparsemax": entmax(2), "entmax1.5": entmax(1.5), "normmax": normmax} {
 		t.Run(name, func(t *testing.T) {
 			for _, c := range []int{1, 2, 1000} {
 				const b, d = 3, 2
@@ -259,7 +259,7 @@ func TestLossOfAMaskedTarget(t *testing.T) {
 	z := b.Param("z", []float64{1, 2, math.Inf(-1), 3, math.Inf(-1), 1}, 2, 3)
 	targets, data := b.Targets("t", 2, 4)
 	var e Expr
-	loss := e.N(Loss(testRows(1), z, targets))
+	loss := e.N(Loss(testAnalytic(1), z, targets))
 	require.NoError(t, e.Err)
 	p, err := b.Eval(loss)
 	require.NoError(t, err)

@@ -24,7 +24,7 @@ func TestOwnMachineShares(t *testing.T) {
 	for _, by := range []string{"Grad", "gorgonia.Grad"} {
 		for _, dual := range []bool{false, true} {
 			s := newSharedParams(t)
-			l := testRows(1)
+			l := testAnalytic(1)
 			var e Expr
 			cost := e.N(MeanRows(e.N(LinearLoss(l, Linear{H: s.h, W: s.w, Bias: s.bias}, s.targets)), s.targets))
 			for _, loss := range []node{
@@ -86,7 +86,7 @@ func TestOwnMachinePadding(t *testing.T) {
 	targets, data := b.Targets("t", 3, 6)
 	require.NoError(t, data.Set([]Target[float64]{{Pos: []int32{0}}, {Pos: []int32{1, 2}}, {Pos: []int32{2}}}))
 	var e Expr
-	loss := e.N(Loss(testRows(1), z, targets))
+	loss := e.N(Loss(testAnalytic(1), z, targets))
 	cost := e.N(MeanRows(loss, targets))
 	require.NoError(t, e.Err)
 	grads, err := Grad(cost, z)
@@ -108,7 +108,7 @@ func TestOwnMachinePadding(t *testing.T) {
 // what another needs.
 func TestProgramsComputeWhatTheyNeed(t *testing.T) {
 	for name, l := range map[string]Analytic{
-		"rows": testRows(0.3), "fused": fusedRows(0.3),
+		"rows": testAnalytic(0.3), "fused": fusedAnalytic(0.3),
 	} {
 		t.Run(name, func(t *testing.T) {
 			const rows, d, c = 4, 3, 500

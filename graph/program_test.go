@@ -66,7 +66,7 @@ func (m *logistic[T]) fill(t testing.TB, rng *rand.Rand, n int) {
 
 // TestPartialBatch: n rows and padding cost what n rows in a smaller graph do.
 func TestPartialBatch(t *testing.T) {
-	small, large := newLogistic[float64](t, testRows(0.3), 3, 4, 7), newLogistic[float64](t, testRows(0.3), 8, 4, 7)
+	small, large := newLogistic[float64](t, testAnalytic(0.3), 3, 4, 7), newLogistic[float64](t, testAnalytic(0.3), 8, 4, 7)
 	for n := 1; n <= 3; n++ {
 		large.fill(t, rand.New(rand.NewPCG(9, 9)), 8) // leaves stale rows behind
 		large.fill(t, rand.New(rand.NewPCG(1, uint64(n))), n)
@@ -90,7 +90,7 @@ func TestManySteps(t *testing.T) {
 	if testing.Short() {
 		steps = 1000
 	}
-	m := newLogistic[float32](t, testRows(0.3), 8, 4, 50)
+	m := newLogistic[float32](t, testAnalytic(0.3), 8, 4, 50)
 	rng := rand.New(rand.NewPCG(5, 6))
 	m.fill(t, rng, 8)
 	heap := func() (objects, bytes uint64) {
@@ -141,7 +141,7 @@ func TestAllocationsPerStep(t *testing.T) {
 		t.Skip("the race detector, under which short tests run, allocates too")
 	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
-	for _, l := range []Analytic{testRows(0.3), fusedRows(0.3), {Text: "sparsemax", F32: testSoftmax[float32]{}, F64: testSoftmax[float64]{}, Fused: kernel.Entmax{Alpha: 2}}} {
+	for _, l := range []Analytic{testAnalytic(0.3), fusedAnalytic(0.3), {Text: "sparsemax", F32: testSoftmax[float32]{}, F64: testSoftmax[float64]{}, Fused: kernel.Entmax{Alpha: 2}}} {
 		allocations(t, l)
 	}
 }
@@ -234,7 +234,7 @@ func TestBuilderErrors(t *testing.T) {
 func TestReplicas(t *testing.T) {
 	ms := make([]*logistic[float32], 4)
 	for i := range ms {
-		ms[i] = newLogistic[float32](t, testRows(0.3), 16, 8, 300)
+		ms[i] = newLogistic[float32](t, testAnalytic(0.3), 16, 8, 300)
 		ms[i].fill(t, rand.New(rand.NewPCG(3, 3)), 16)
 	}
 	done := make(chan error)

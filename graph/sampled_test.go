@@ -81,7 +81,7 @@ func (d sampledData) loss(row RowLoss[float64], row_, at int, y int32, c Correct
 // TestSampledLoss holds values against the definition and gradients against
 // central differences, for every correction, with hits and without.
 func TestSampledLoss(t *testing.T) {
-	for _, l := range []Analytic{testRows(0.7), {Text: "many", F32: testMany[float32]{testSoftmax[float32]{0.7}}, F64: testMany[float64]{testSoftmax[float64]{0.7}}}} {
+	for _, l := range []Analytic{testAnalytic(0.7), {Text: "many", F32: testMany[float32]{testSoftmax[float32]{0.7}}, F64: testMany[float64]{testSoftmax[float64]{0.7}}}} {
 		testSampledLoss(t, l)
 	}
 }
@@ -168,7 +168,7 @@ func testSampledLoss(t *testing.T, l Analytic) {
 // TestRaggedLoss holds segments and pairs against Loss, and their gradients and
 // those of SegmentSum against central differences.
 func TestRaggedLoss(t *testing.T) {
-	l := testRows(0.7)
+	l := testAnalytic(0.7)
 	b := NewBuilder[float64]()
 	zd := []float64{0.3, -1, 0.7, 2, 0.1, -0.4, 1.1, 5, 9}
 	z := b.Param("z", zd, 9)
@@ -245,7 +245,7 @@ func TestSampledFaults(t *testing.T) {
 	tg, _ := b.Targets("t", 2, 3)
 	ids, _ := b.Indices("ids", 4)
 	s := Sampled{Pos: b.Param("pos", make([]float64, 3), 3), Neg: b.Param("neg", make([]float64, 8), 2, 4), IDs: ids, Classes: 5}
-	_, err := SampledLoss(testRows(0.7), s, tg)
+	_, err := SampledLoss(testAnalytic(0.7), s, tg)
 	require.NoError(t, err)
 	for want, change := range map[string]func(*Sampled){
 		"scores of positives are": func(s *Sampled) { s.Pos = b.Param("short", make([]float64, 2), 2) },
@@ -256,13 +256,13 @@ func TestSampledFaults(t *testing.T) {
 	} {
 		broken := s
 		change(&broken)
-		_, err := SampledLoss(testRows(0.7), broken, tg)
+		_, err := SampledLoss(testAnalytic(0.7), broken, tg)
 		require.ErrorContains(t, err, want)
 	}
 	_, err = SampledLoss(Analytic{}, s, tg)
 	require.ErrorContains(t, err, "no analytic form")
 	var none *gorgonia.Node
-	_, err = RaggedLoss(testRows(0.7), none, ids, tg)
+	_, err = RaggedLoss(testAnalytic(0.7), none, ids, tg)
 	require.ErrorContains(t, err, "z is nil")
 }
 

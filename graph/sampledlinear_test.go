@@ -108,7 +108,7 @@ func newSampledLinearGraph[T Float](t *testing.T, c sampledLinearCase, b, k, d, 
 			from[j] = int32(j%(b+1)) - 1
 		}
 	}
-	l := testRows(0.7)
+	l := testAnalytic(0.7)
 	if c.many {
 		l = Analytic{Text: "many", F32: testMany[float32]{testSoftmax[float32]{0.7}}, F64: testMany[float64]{testSoftmax[float64]{0.7}}}
 	}
@@ -300,25 +300,25 @@ func TestSampledLinearFaults(t *testing.T) {
 	ids, _ := b.IndexMatrix("ids", 2, 4)
 	three, _ := b.IndexMatrix("three", 3, 4)
 	tg, _ := b.Targets("t", 2, 2)
-	_, err = SampledLinearLoss(testRows(1), c, Sampled{IDs: three}, tg)
+	_, err = SampledLinearLoss(testAnalytic(1), c, Sampled{IDs: three}, tg)
 	require.ErrorContains(t, err, "classes of draws are (3, 4)")
-	_, err = SampledLinearLoss(testRows(1), c, Sampled{}, tg)
+	_, err = SampledLinearLoss(testAnalytic(1), c, Sampled{}, tg)
 	require.ErrorContains(t, err, "classes of draws")
 	_, err = SampledLinearLoss(Analytic{}, c, Sampled{IDs: ids}, tg)
 	require.ErrorContains(t, err, "no analytic form")
-	_, err = SampledLinearLoss(testRows(1), c, Sampled{IDs: ids, Correction: CorrectLogQ}, tg)
+	_, err = SampledLinearLoss(testAnalytic(1), c, Sampled{IDs: ids, Correction: CorrectLogQ}, tg)
 	require.ErrorContains(t, err, "log q of positives")
 	floats, _ := b.Input("floats", 2, 4)
-	_, err = SampledLinearLoss(testRows(1), c, Sampled{IDs: floats}, tg)
+	_, err = SampledLinearLoss(testAnalytic(1), c, Sampled{IDs: floats}, tg)
 	require.ErrorContains(t, err, "classes of draws are float64; want Int32")
 	posLogQ, _ := b.Input("poslogq", 2)
-	_, err = SampledLinearLoss(testRows(1), c, Sampled{IDs: ids, PosLogQ: posLogQ, LogQ: ids, Correction: CorrectLogQ}, tg)
+	_, err = SampledLinearLoss(testAnalytic(1), c, Sampled{IDs: ids, PosLogQ: posLogQ, LogQ: ids, Correction: CorrectLogQ}, tg)
 	require.ErrorContains(t, err, "log q of draws are int32; want floating-point")
 	ints, _ := b.IndexMatrix("ints", 4, 3)
-	_, err = SampledLinearLoss(testRows(1), Classes{H: c.H, W: ints}, Sampled{IDs: ids}, tg)
+	_, err = SampledLinearLoss(testAnalytic(1), Classes{H: c.H, W: ints}, Sampled{IDs: ids}, tg)
 	require.ErrorContains(t, err, "W is Int32")
 	c.W = b.Param("wide", make([]float64, 16), 4, 4)
-	_, err = SampledLinearLoss(testRows(1), c, Sampled{IDs: ids}, tg)
+	_, err = SampledLinearLoss(testAnalytic(1), c, Sampled{IDs: ids}, tg)
 	require.ErrorContains(t, err, "want [B,d] and [C,d]")
 }
 
@@ -386,7 +386,7 @@ func TestSumsOfSeveralOps(t *testing.T) {
 			continue // h is not used
 		}
 		s := newSharedParams(t)
-		l := testRows(1)
+		l := testAnalytic(1)
 		cost, err := Sum(s.bias)
 		require.NoError(t, err)
 		e := Expr{}
@@ -433,7 +433,7 @@ func TestTrapRowsOfANode(t *testing.T) {
 			prod = e.N(gorgonia.HadamardProd(x, w))
 		}
 		other := e.N(gorgonia.Sum(e.N(gorgonia.HadamardProd(prod, e.N(gorgonia.Sigmoid(x))))))
-		loss := e.N(SampledLinearLoss(testRows(1), Classes{H: s.h, W: w, Bias: s.bias, Unit: true}, Sampled{IDs: s.ids}, s.targets))
+		loss := e.N(SampledLinearLoss(testAnalytic(1), Classes{H: s.h, W: w, Bias: s.bias, Unit: true}, Sampled{IDs: s.ids}, s.targets))
 		cost := e.N(Add(other, e.N(Sum(loss))))
 		require.NoError(t, e.Err)
 		p, err := s.b.Train(cost)

@@ -121,10 +121,12 @@ func TestBadTargets(t *testing.T) {
 		"of no Builder, 0": {func(*TargetData[float64]) error { return new(TargetData[float64]).Append([]int32{0}, nil) }, "more than 0 rows"},
 	} {
 		for op, build := range map[string]func(z, h, w node, t *Targets) (node, error){
-			"Loss":       func(z, _, _ node, t *Targets) (node, error) { return Loss(testRows(1), z, t) },
-			"LinearLoss": func(_, h, w node, t *Targets) (node, error) { return LinearLoss(testRows(1), Linear{H: h, W: w}, t) },
+			"Loss": func(z, _, _ node, t *Targets) (node, error) { return Loss(testAnalytic(1), z, t) },
+			"LinearLoss": func(_, h, w node, t *Targets) (node, error) {
+				return LinearLoss(testAnalytic(1), Linear{H: h, W: w}, t)
+			},
 			"SampledLinearLoss": func(_, h, w node, t *Targets) (node, error) {
-				return SampledLinearLoss(testRows(1), Classes{H: h, W: w}, Sampled{IDs: zeroIDs(h)}, t)
+				return SampledLinearLoss(testAnalytic(1), Classes{H: h, W: w}, Sampled{IDs: zeroIDs(h)}, t)
 			},
 			"TargetDot":    func(z, _, _ node, t *Targets) (node, error) { return TargetDot(z, t) },
 			"TargetMatrix": func(z, _, _ node, t *Targets) (node, error) { return TargetMatrix(t, z) },

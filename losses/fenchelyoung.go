@@ -77,9 +77,9 @@ func FenchelYoung(l FenchelYoungLoss) Spec {
 	}
 	// A map that is a black box has no graph of finer nodes: the node is the row's.
 	s.Node = func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
-		rows := s.New(v)
-		rows.Text = registry.SpecText(l.Name, l.Params, v)
-		return graph.Loss(rows, z, t)
+		analytic := s.New(v)
+		analytic.Text = registry.SpecText(l.Name, l.Params, v)
+		return graph.Loss(analytic, z, t)
 	}
 	if l.F32 == nil || l.F64 == nil { // Register reports what lacks
 		s.New = nil

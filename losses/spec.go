@@ -65,7 +65,7 @@ type Spec struct {
 	// Theory returns what holds of the loss at v, each entry tested.
 	Theory func(v Values) Theory
 
-	// New returns the analytic form at both precisions. Text is filled by Parse.
+	// New returns the analytic form at both precisions. Bind fills in Text.
 	New func(v Values) graph.Analytic
 
 	// Node returns the definition as a graph: scores z [B,K] and targets t of B

@@ -53,15 +53,15 @@ func TestRecipesLearn(t *testing.T) {
 		t.Skip("trains eight epochs of each recipe")
 	}
 	set := load(t, "demo:users=200,items=120,per-user=24")
-	for _, comp := range models.Recipes() {
+	for _, recipe := range models.Recipes() {
 		c := quick("{model: {dim: 16}, train: {epochs: 8, task: pair, batch: 64, optimizer: 'adam:lr=0.02'}}")
-		c.Loss = comp.Name
+		c.Loss = recipe.Name
 		got, err := Run(t.Context(), c, set, nil)
-		require.NoError(t, err, comp.Name)
+		require.NoError(t, err, recipe.Name)
 		v, _ := got.Valid.Get("recall@20")
 		first, last := got.History[0].Loss, got.History[len(got.History)-1].Loss
-		t.Logf("%-18s recall@20 %.3f loss %.4f → %.4f", comp.Name, v, first, last)
-		require.Greater(t, v, 0.25, comp.Name)
+		t.Logf("%-18s recall@20 %.3f loss %.4f → %.4f", recipe.Name, v, first, last)
+		require.Greater(t, v, 0.25, recipe.Name)
 	}
 }
 

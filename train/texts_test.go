@@ -39,9 +39,9 @@ func TestEqualSettingsTrainAlike(t *testing.T) {
 // its candidates are replaced.
 func TestUnknownSettings(t *testing.T) {
 	for _, candidates := range []string{"", "all", "sampled:n=4,correction=none", "tree"} {
-		for _, comp := range models.Recipes() {
-			err := Config{Loss: comp.Name + ":weigt=1", Candidates: candidates}.Validate()
-			require.ErrorContains(t, err, `loss: models: `+comp.Name+`: no parameter "weigt"; the choices are `)
+		for _, recipe := range models.Recipes() {
+			err := Config{Loss: recipe.Name + ":weigt=1", Candidates: candidates}.Validate()
+			require.ErrorContains(t, err, `loss: models: `+recipe.Name+`: no parameter "weigt"; the choices are `)
 			require.Equal(t, 1, strings.Count(err.Error(), "weigt"), "%v", err)
 		}
 	}
@@ -63,9 +63,9 @@ func TestContradictions(t *testing.T) {
 		{Loss: "bpr:n=3", Candidates: "sampled:n=512"},
 	} {
 		require.ErrorContains(t, c.Validate(), "say it once", "%s over %s", c.Loss, c.Candidates)
-		filled := c.WithDefaults()
-		require.Equal(t, c.Candidates, filled.Candidates)
-		require.Equal(t, filled, filled.WithDefaults())
+		full := c.WithDefaults()
+		require.Equal(t, c.Candidates, full.Candidates)
+		require.Equal(t, full, full.WithDefaults())
 	}
 	c := Config{Loss: "sampled-softmax:sampler=popularity", Candidates: "sampled:n=7, sampler = popularity"}
 	require.NoError(t, c.Validate())

@@ -128,8 +128,8 @@ func (c Config) with(v Variant, point []Setting, seed uint64) (train.Config, err
 }
 
 func apply(cfg *train.Config, v Variant, s Setting) error {
-	filled := cfg.WithDefaults()
-	solver, _ := registry.CutSpec(filled.Train.Solver)
+	full := cfg.WithDefaults()
+	solver, _ := registry.CutSpec(full.Train.Solver)
 	switch {
 	case s.Name == "temperature":
 		x, err := positive(s.Value)
@@ -145,7 +145,7 @@ func apply(cfg *train.Config, v Variant, s Setting) error {
 			cfg.Loss = registry.With(cfg.Loss, at, fmt.Sprint(1/x))
 		}
 	case s.Name == "reg" && solverHas(solver, "reg"):
-		cfg.Train.Solver = registry.With(filled.Train.Solver, "reg", s.Value)
+		cfg.Train.Solver = registry.With(full.Train.Solver, "reg", s.Value)
 	case slices.Contains(train.Paths(), s.Name):
 		group, _, _ := strings.Cut(s.Name, ".")
 		if s.Name == "train.seed" || group != "model" && group != "train" {
@@ -157,13 +157,13 @@ func apply(cfg *train.Config, v Variant, s Setting) error {
 		if name == "reg" {
 			name = "l2"
 		}
-		if filled.Train.Optimizer == "" {
-			return fmt.Errorf("solver %s has no optimizer to set it of", filled.Train.Solver)
+		if full.Train.Optimizer == "" {
+			return fmt.Errorf("solver %s has no optimizer to set it of", full.Train.Solver)
 		}
 		if strings.Contains(name, ".") {
 			return fmt.Errorf("unknown setting; the choices are temperature, reg, a parameter of the optimizer, %s", strings.Join(train.Paths(), ", "))
 		}
-		cfg.Train.Optimizer = registry.With(filled.Train.Optimizer, name, s.Value)
+		cfg.Train.Optimizer = registry.With(full.Train.Optimizer, name, s.Value)
 	}
 	return nil
 }

@@ -101,8 +101,8 @@ func (c Config) variants() ([]Variant, error) {
 				faults = append(faults, fmt.Errorf("losses: %q: %w", entry, err))
 				continue
 			}
-			filled := train.Config{Loss: loss, Candidates: candidates}.WithDefaults()
-			v.Candidates, v.canonical = filled.Candidates, filled.Loss
+			full := train.Config{Loss: loss, Candidates: candidates}.WithDefaults()
+			v.Candidates, v.canonical = full.Candidates, full.Loss
 			if slices.ContainsFunc(all, func(w Variant) bool { return w.Name == v.Name }) {
 				continue // named twice, as by a group and alone: one of it is enough
 			}
