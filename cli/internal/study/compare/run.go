@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/fenchel-ml/fenchel/cli/internal/report"
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/internal/lock"
 	"github.com/fenchel-ml/fenchel/internal/memory"
@@ -55,84 +53,6 @@ type Ended struct {
 func (*Planned) event()    {}
 func (*Progressed) event() {}
 func (*Ended) event()      {}
-
-// A Result is what a comparison found.
-type Result struct {
-	Data        string   `json:"data"`
-	Split       string   `json:"split_hash"`
-	Reported    string   `json:"reported_split"` // test, or valid where there is no test
-	Users       int      `json:"users"`          // of the set
-	Items       int      `json:"items"`
-	Tested      int      `json:"users_reported"`           // that the reported means are over
-	LeftOut     int      `json:"left_out_items,omitempty"` // without a training pair; pairs with them count as missed
-	Metrics     []string `json:"metrics"`                  // the first decides: tuning, order of rows, times
-	Seeds       []uint64 `json:"seeds"`
-	Budget      string   `json:"budget"`
-	Parallel    int      `json:"parallel"`
-	Resamples   int      `json:"resamples"`
-	Tune        []Axis   `json:"tune,omitempty"`
-	Buckets     []Bucket `json:"buckets"`
-	Rows        []Row    `json:"rows"` // by falling first metric of the reported split; without numbers last
-	Pairs       []Pair   `json:"pairs"`
-	Interrupted bool     `json:"interrupted"`
-
-	TuneSeconds  float64 `json:"tune_seconds"`  // of training, all trials
-	TrainSeconds float64 `json:"train_seconds"` // of training, all runs of the rows
-}
-
-// A Bucket is a share of the items by popularity.
-type Bucket struct {
-	Name  string `json:"name"`
-	Items int    `json:"items"`
-}
-
-// A Row is what was found of one variant.
-type Row struct {
-	Variant
-	Baseline int `json:"baseline"` // index of the row that it is held against
-
-	Settings    []Setting `json:"settings,omitempty"` // of the grid, as the seeds' runs have them
-	Trials      []Trial   `json:"trials,omitempty"`
-	TuneSeconds float64   `json:"tune_seconds"`
-
-	Runs   []*Outcome `json:"runs"` // by seed; without numbers per user
-	Done   int        `json:"done"` // runs with numbers
-	Failed []string   `json:"failed,omitempty"`
-
-	// Over the runs with numbers; metrics in the order of Result.Metrics.
-	Valid           []Stat        `json:"valid,omitempty"`
-	Test            []Stat        `json:"test,omitempty"`
-	SecondsPerEpoch Stat          `json:"seconds_per_epoch"`
-	Seconds         Stat          `json:"seconds"`     // of training, a whole run
-	ToOwn           Stat          `json:"to_own_best"` // seconds to 95 % of the run's own best valid value
-	ToBest          report.Number `json:"to_best"`     // seconds in which the runs' mean comes to 95 % of the best mean of all rows; null where it does not
-	Buckets         []Stat        `json:"bucket_recall,omitempty"`
-	Peak            int64         `json:"peak_bytes,omitempty"` // the largest of the runs'
-
-	// Against are the differences from the baseline on the reported split, by metric.
-	Against []Interval `json:"against_baseline,omitempty"`
-
-	perUser [][]float64 // mean over the runs with numbers
-}
-
-// reported returns the row's statistics of the split that is reported.
-func (r *Row) reported(split string) []Stat {
-	if split == "test" {
-		return r.Test
-	}
-	return r.Valid
-}
-
-// A Trial is one point of a grid.
-type Trial struct {
-	Settings []Setting     `json:"settings"`
-	Value    report.Number `json:"value"` // on valid; null if it failed
-	Seconds  float64       `json:"seconds"`
-	Failed   string        `json:"failed,omitempty"`
-}
-
-// share is the part of the best value that times are measured to.
-const share = 0.95
 
 // task is a run that is wanted.
 type task struct {
@@ -401,99 +321,4 @@ func (p *comparison) choose(trials []*task) {
 			p.best[i] = 0 // all failed, and so will this one, in its row
 		}
 	}
-}
-
-// result puts the rows together.
-func (p *comparison) result(ctx context.Context, trials, runs []*task) (*Result, error) {
-	name, relevant := split(p.set)
-	r := &Result{
-		Data: p.set.Name, Split: p.hash, Reported: name, Users: p.set.Users, Items: p.set.Items, Metrics: p.Base.WithDefaults().Eval.Metrics,
-		Seeds: p.Seeds, Parallel: p.Parallel, Resamples: p.Resamples, Tune: p.Tune, Interrupted: ctx.Err() != nil,
-	}
-	for u := range p.set.Users {
-		if len(relevant.ItemsOf(u)) > 0 {
-			r.Tested++
-		}
-	}
-	if p.Base.WithDefaults().Eval.Items == train.WarmItems {
-		r.LeftOut = len(p.set.ColdItems())
-	}
-	switch {
-	case p.Budget.Steps > 0:
-		r.Budget = fmt.Sprintf("%d steps", p.Budget.Steps)
-	case p.Budget.Seconds > 0:
-		r.Budget = fmt.Sprintf("%g seconds of training", p.Budget.Seconds)
-	default:
-		r.Budget = fmt.Sprintf("%d epochs", p.Base.WithDefaults().Train.Epochs)
-	}
-	_, items := bucketOf(p.set.Train)
-	for b, n := range items {
-		r.Buckets = append(r.Buckets, Bucket{buckets[b], n})
-	}
-	of, err := p.baselines(p.variants)
-	if err != nil {
-		return nil, err
-	}
-	counted := map[string]bool{} // seconds of a run that two rows share count once
-	for i, v := range p.variants {
-		row := Row{Variant: v, Baseline: of[i]}
-		for _, t := range trials {
-			if t.variant != i {
-				continue
-			}
-			tr := Trial{Settings: p.grids[i][t.point]}
-			value, ok := valueOf(t.out)
-			switch {
-			case ok:
-				tr.Value = report.Number(value)
-			case t.out == nil && t.err == nil:
-				continue // interrupted
-			default:
-				tr.Value, tr.Failed = report.Number(math.NaN()), failure(t)
-			}
-			if t.out != nil {
-				tr.Seconds = t.out.Seconds
-				row.TuneSeconds += t.out.Seconds
-			}
-			row.Trials = append(row.Trials, tr)
-		}
-		r.TuneSeconds += row.TuneSeconds
-		if p.best[i] >= 0 {
-			row.Settings = p.grids[i][p.best[i]]
-		}
-		var outs []*Outcome
-		for _, t := range runs {
-			if t.variant != i {
-				continue
-			}
-			if why := failure(t); why != "" {
-				row.Failed = append(row.Failed, fmt.Sprintf("seed %d: %s", t.job.Config.Train.Seed, why))
-			}
-			if t.out == nil {
-				continue
-			}
-			outs = append(outs, t.out)
-			if !counted[t.out.Key] {
-				counted[t.out.Key] = true
-				r.TrainSeconds += t.out.Seconds
-			}
-		}
-		row.fill(outs, r)
-		r.Rows = append(r.Rows, row)
-	}
-	r.times()
-	r.bootstrap(p.Resamples, p.BootstrapSeed)
-	r.sort()
-	return r, nil
-}
-
-// failure says why a task has no numbers; "" where it has, or was not done.
-func failure(t *task) string {
-	switch {
-	case t.err != nil:
-		return t.err.Error()
-	case t.out != nil:
-		return t.out.Failed
-	}
-	return ""
 }
