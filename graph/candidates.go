@@ -12,8 +12,8 @@ import (
 	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
-// Classes is the class side of scores that read few rows of it: z_bj =
-// ⟨h_b, w_j⟩ + bias_j for the pairs (b, j) asked for and no others.
+// Classes is the class side of scores that read few of its rows. The scores are z_bj =
+// ⟨h_b, w_j⟩ + bias_j, for the pairs (b, j) that are asked for and no others.
 type Classes struct {
 	H    *gorgonia.Node // [B,d]
 	W    *gorgonia.Node // [C,d]
@@ -21,15 +21,15 @@ type Classes struct {
 	Unit bool           // w_j counts as w_j / max(‖w_j‖₂, 1e-12)
 }
 
-// RowScores returns z [B,K], the scores of the classes ids: [B,K] of each row,
-// or [K] shared by all rows. An id of −1 is an empty place of score −Inf; any
-// other outside [0,C) makes the run fail. Ids may repeat.
+// RowScores returns z [B,K], the scores of the classes ids. These are [B,K], K classes
+// for each row, or [K], shared by all rows. An id of −1 is an empty place of score −Inf;
+// any other id outside [0,C) makes the run fail. Ids may repeat.
 //
 // The gradients by W and Bias are row-sparse: [Program.Grad] returns the rows
 // that were read, and neither pass touches the others. Memory beside z and the
 // gradients is O(BK) for ids per row and O(Kd) for shared ones; time is O(BKd),
 // and O(BK + Kd log K) for the grouping of ids. The bits do not depend on
-// GOMAXPROCS: duplicates add up in the order of ids. Not differentiable again.
+// GOMAXPROCS: duplicates add up in the order of ids. The op is not differentiable again.
 func RowScores(c Classes, ids *gorgonia.Node) (*gorgonia.Node, error) {
 	const name = "row scores"
 	if err := c.valid(name); err != nil {
@@ -50,8 +50,8 @@ func RowScores(c Classes, ids *gorgonia.Node) (*gorgonia.Node, error) {
 }
 
 // PairScores returns z [M] of the pairs (rows[m], ids[m]), two Int32 vectors;
-// rows must not decrease. A negative row ends the list: from there on z is 0 and
-// has no gradient. Otherwise as [RowScores].
+// rows must not decrease. A negative row ends the list: from there on z is 0 and has no
+// gradient. All else is as in [RowScores].
 func PairScores(c Classes, rows, ids *gorgonia.Node) (*gorgonia.Node, error) {
 	const name = "pair scores"
 	if err := c.valid(name); err != nil {
@@ -153,7 +153,7 @@ func (s *scoreState[T]) rows() int {
 	return s.m
 }
 
-// scratch is what forward makes.
+// scratch returns the memory of what forward makes, in bytes.
 func (s *scoreState[T]) scratch() int64 {
 	n := s.rows()
 	if s.layout == shared {
@@ -162,7 +162,7 @@ func (s *scoreState[T]) scratch() int64 {
 	return bytesOf[T](n) + 4*int64(s.b+1)
 }
 
-// ids returns the class of each score; of shared ones, of each column.
+// ids returns the class of each score, or of each column where ids are shared.
 func (s *scoreState[T]) ids(in []any) []int32 {
 	if s.layout == pairs {
 		return in[s.n+1].([]int32)
@@ -314,7 +314,7 @@ func (s *scoreState[T]) forwardShared(dst, h, w, bias []T, ids []int32) error {
 	})
 }
 
-// table returns w where its rows count as of norm 1, else nil.
+// table returns w where its rows count as rows of norm 1, and else nil.
 func (s *scoreState[T]) table(w []T) []T {
 	if s.unit {
 		return w

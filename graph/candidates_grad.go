@@ -16,7 +16,8 @@ type scoreGrad[T Float] struct {
 	coef        []T // upstream over norms; pairs and ownIDs, if unit
 }
 
-// scratch is what backward makes: dH, the grouping by class and what it adds up.
+// scratch returns the memory of what backward makes, in bytes: dH, the grouping by class
+// and the rows that it adds up.
 func (g *scoreGrad[T]) scratch() int64 {
 	if g.layout == shared {
 		return groupingBytes(g.rows(), g.classes) + bytesOf[T](2*g.b*g.d+g.m+g.rows()*(g.d+1))
@@ -39,14 +40,14 @@ type classGrads[T Float] struct {
 
 	grouped groupedTerms[T]
 
-	// Copies: RowSums are read when the machine may have given away the memory of
-	// nodes.
+	// These are copies, because RowSums are read when the machine may have given away the
+	// memory of nodes.
 	h, ones []T
 }
 
-// classNodes returns the gradients by in, of which the first n are the nodes of
-// Classes: nodes that hand out what the op of work leaves in c32 or c64. ask is told
-// when a Program keeps number i.
+// classNodes returns the gradients by in, whose first n nodes are those of Classes. The
+// gradients are nodes that hand out what the op of work leaves in c32 or c64. ask is
+// called with i when a Program keeps number i.
 func classNodes(e *Expr, name string, in gorgonia.Nodes, n int, work node, c32 *classGrads[float32], c64 *classGrads[float64], ask func(i int)) gorgonia.Nodes {
 	live := func(i int) func(bool) {
 		return func(bool) {
@@ -64,8 +65,8 @@ func classNodes(e *Expr, name string, in gorgonia.Nodes, n int, work node, c32 *
 	return grads
 }
 
-// sums leaves the terms that are filed in c.grouped, of rows of h [·,d]; unit is W
-// where scores are of rows of norm 1, else nil.
+// sums leaves the terms in c.grouped as sums of rows of h [·,d]. unit is W where scores
+// are of rows of norm 1, and else nil.
 func (c *classGrads[T]) sums(h []T, d int, unit []T) {
 	if c.want[1] {
 		c.h = append(c.h[:0], h...)
@@ -124,7 +125,7 @@ func (g *scoreGrad[T]) clearIdle(up []T) {
 	}
 }
 
-// byRow computes dh where each row has scores of its own.
+// byRow computes dh where each row has its own classes.
 func (g *scoreGrad[T]) byRow(w, up []T, ids []int32) error {
 	coef, d := up, g.d
 	if g.unit {

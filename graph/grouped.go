@@ -2,7 +2,8 @@ package graph
 
 import "github.com/fenchel-ml/fenchel/internal/kernel"
 
-// groupedTerms are the terms of a row-sparse gradient by the row that they add to.
+// groupedTerms are the terms of a row-sparse gradient, grouped by the row that they add
+// to.
 type groupedTerms[T Float] struct {
 	kernel.Grouping
 	src  []int32
@@ -12,14 +13,14 @@ type groupedTerms[T Float] struct {
 // groupingBytes returns the memory of the grouping of n ids below classes.
 func groupingBytes(n, classes int) int64 { return 20*int64(n) + 8*int64(min(n, classes)) }
 
-// termBytes returns that of a groupedTerms.
+// termBytes returns the memory of a groupedTerms of n terms.
 func termBytes[T Float](n, classes int) int64 {
 	return groupingBytes(n, classes) + 4*int64(n) + bytesOf[T](n)
 }
 
-// fill groups terms by ids, all below n, of which negative ones are left out. Term i
-// adds coef[i], times up of its row if up is not nil, times a row of another matrix:
-// at[i] for the first terms, and for the others, k to a row, one after the other.
+// fill groups terms by ids, which are all below n; it leaves negative ones out. Term i
+// adds coef[i], times up of its row if up is not nil, times a row of another matrix. For
+// the first terms that row is at[i]; of the others, k consecutive ones share a row each.
 func (o *groupedTerms[T]) fill(ids []int32, n int, at []int32, k int, coef, up []T) {
 	o.Group(ids, n)
 	o.src, o.coef = resize(o.src, len(o.Place)), resize(o.coef, len(o.Place))
@@ -43,12 +44,13 @@ func (o *groupedTerms[T]) fill(ids []int32, n int, at []int32, k int, coef, up [
 	})
 }
 
-// part returns the terms, of rows of from.
+// part returns the terms as sums of rows of from.
 func (o *groupedTerms[T]) part(from []T) rowPart[T] {
 	return rowPart[T]{ptr: o.Ptr, src: o.src, coef: o.coef, from: from}
 }
 
-// ones returns a column of n ones: the matrix of a sum of coefficients.
+// ones returns a column of n ones. With this matrix a sum of terms is one of
+// coefficients.
 func ones[T Float](n int) []T {
 	x := make([]T, n)
 	for i := range x {
@@ -57,7 +59,7 @@ func ones[T Float](n int) []T {
 	return x
 }
 
-// resize returns s with length n; the content is lost where it must grow.
+// resize returns s with length n. Its content is lost where it must grow.
 func resize[E any](s []E, n int) []E {
 	if cap(s) < n {
 		return make([]E, n, n+n/4) // unique ids vary from step to step

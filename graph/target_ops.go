@@ -9,8 +9,8 @@ import (
 	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
-// TargetDot returns Σ_k t_k z_k [B] over the target's positions, 0 in padding rows:
-// a masked score elsewhere does not enter.
+// TargetDot returns Σ_k t_k z_k [B] over the target's positions, and 0 in padding rows. A
+// masked score elsewhere does not enter.
 func TargetDot(z *gorgonia.Node, t *Targets) (*gorgonia.Node, error) {
 	if err := wantDims("targetdot", "z", z, 2); err != nil {
 		return nil, err
@@ -138,8 +138,8 @@ func EachPositive(z *gorgonia.Node, t *Targets, hard func(z *gorgonia.Node, t *T
 	return average(loss, t)
 }
 
-// positives returns two Int32 nodes [N]: the row and the position of each of the
-// targets' positions among k candidates, −1 beyond the last.
+// positives returns two Int32 nodes [N], which hold the row and the position, among k
+// candidates, of each of the targets' positions. They are −1 beyond the last.
 func (t *Targets) positives(k int) (rows, label node, err error) {
 	shape := tensor.Shape{t.capacity()}
 	if t.label != nil {
@@ -157,7 +157,7 @@ func (t *Targets) positives(k int) (rows, label node, err error) {
 	return rows, label, e.Err
 }
 
-// positiveRows stores the row of each position, −1 beyond the last.
+// positiveRows stores the row of each position, and −1 beyond the last.
 func positiveRows(b int) func([]int32, []any) error {
 	return func(dst []int32, in []any) error {
 		ptr := in[0].([]int32)
@@ -176,7 +176,7 @@ func positiveRows(b int) func([]int32, []any) error {
 	}
 }
 
-// positiveLabels stores the positions, −1 beyond the last.
+// positiveLabels stores the positions, and −1 beyond the last.
 func positiveLabels(b, k int) func([]int32, []any) error {
 	var v32 view[float32]
 	var v64 view[float64]
@@ -203,8 +203,8 @@ func positiveLabels(b, k int) func([]int32, []any) error {
 	}
 }
 
-// gatherRows returns row r_n of x [B,K] for each r_n of rows [N] Int32, zeros
-// where it is negative.
+// gatherRows returns row r_n of x [B,K] for each r_n of rows [N] Int32, and zeros where
+// r_n is negative.
 func gatherRows(x, rows node) (node, error) {
 	b, k, n := x.Shape()[0], x.Shape()[1], rows.Shape()[0]
 	return apply(spec{name: "gather", shape: tensor.Shape{n, k}, f32: gatherBody[float32](k), f64: gatherBody[float64](k),

@@ -14,8 +14,8 @@ import (
 type Targets struct {
 	Rows int // B
 
-	// label is [B] Int32, one label a row, −1 for a padding row; or nil, and then
-	// row i holds positions pos[ptr[i]:ptr[i+1]] with weight[ptr[i]:ptr[i+1]].
+	// label is [B] Int32, one label a row, and −1 for a padding row. Where it is nil, row i
+	// holds the positions pos[ptr[i]:ptr[i+1]] with weight[ptr[i]:ptr[i+1]].
 	label            *gorgonia.Node
 	ptr, pos, weight *gorgonia.Node
 }
@@ -50,10 +50,10 @@ func (d *TargetData[T]) close() {
 	}
 }
 
-// Append gives the next row its target: positions, strictly increasing, and
-// their weights, which sum to 1; nil weights share it equally. No positions make
-// a padding row. The data are copied, at a cost that does not grow with the rows
-// of the batch; range and order are checked by the run.
+// Append gives the next row its target: positions, which strictly increase, and their
+// weights, which sum to 1. Positions of nil weights share it equally. A row without
+// positions is a padding row. The data are copied, at a cost that does not grow with the
+// rows of the batch. The run checks range and order.
 func (d *TargetData[T]) Append(pos []int32, weight []T) error {
 	if d.rows+1 >= len(d.ptr) {
 		return fmt.Errorf("graph: targets %q: more than %d rows", d.name, max(len(d.ptr)-1, 0))
@@ -117,8 +117,8 @@ func (d *TargetData[T]) Valid() int {
 	return n
 }
 
-// leaves returns the nodes to pass as the last inputs of an op, whose inputs
-// from index n on a view then reads.
+// leaves returns the nodes to pass as the last inputs of an op. A view then reads the
+// op's inputs from their index on.
 func (t *Targets) leaves() []node {
 	if t.label != nil {
 		return []node{t.label}
@@ -134,7 +134,7 @@ func (t *Targets) capacity() int {
 	return t.pos.Shape()[0]
 }
 
-// fixed lists the inputs n, n+1, … that leaves takes: none has a derivative.
+// fixed lists the inputs n, n+1, … that leaves takes, none of which has a derivative.
 func (t *Targets) fixed(n int) []int {
 	f := []int{}
 	for i := range t.leaves() {
@@ -194,8 +194,8 @@ func (v *view[T]) padding(i int) bool {
 	return v.ptr[i] == v.ptr[i+1]
 }
 
-// massTol bounds |Σ weight − 1|: shares 1/m of float32, m up to 10^5, sum to 1
-// within it.
+// massTol bounds |Σ weight − 1|. Float32 shares 1/m, for m up to 10^5, sum to 1 within
+// it.
 const massTol = 1e-3
 
 // check returns an error that names the first row whose target is not a
