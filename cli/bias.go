@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"math"
 	"path/filepath"
 	"strings"
 
@@ -103,7 +102,7 @@ func runBias(ctx context.Context, s streams, trained *train.Recommender, set *da
 	if err != nil {
 		return err
 	}
-	var results []*bias.Result
+	results := []*bias.Result{}
 	for _, e := range estimators {
 		ks := draws
 		if !e.Sampled() {
@@ -124,7 +123,7 @@ func runBias(ctx context.Context, s streams, trained *train.Recommender, set *da
 		}
 	}
 	if asJSON {
-		return printJSON(s.out, jsonBias(results))
+		return printJSON(s.out, results)
 	}
 	fmt.Fprintf(s.out, "%s, %d classes, d = %d; medians of %d users; gradients over that of %s\n\n", set.Name, p.C, p.D, queries, o.Reference)
 	t := newTable("ESTIMATOR", "DRAWS", "BIAS²", "±", "PREDICTED", "RATIO", "VARIANCE", "±", "PREDICTED", "RATIO", "COSINE")
@@ -133,6 +132,7 @@ func runBias(ctx context.Context, s streams, trained *train.Recommender, set *da
 		if r.Draws > 0 {
 			k = r.Draws
 		}
+		short := func(x float64) string { return report.Number(x).Short() }
 		t.add(r.Estimator, k, short(r.Bias), short(r.BiasErr), short(r.Theory), short(r.BiasRatio),
 			short(r.Var), short(r.VarErr), short(r.TheoryVar), short(r.VarRatio), short(r.Cos))
 	}
@@ -141,31 +141,6 @@ func runBias(ctx context.Context, s streams, trained *train.Recommender, set *da
 		fmt.Fprintf(s.out, "\nfigure %s\n", figure)
 	}
 	return nil
-}
-
-// short prints three digits; - where there is no number.
-func short(x float64) string {
-	if math.IsNaN(x) {
-		return none
-	}
-	return fmt.Sprintf("%.3g", x)
-}
-
-// biasRow is a result as JSON has it: what is not a number is null.
-type biasRow struct {
-	*bias.Result
-	Theory    report.Number `json:"bias2_predicted"`
-	BiasRatio report.Number `json:"bias2_ratio"`
-	TheoryVar report.Number `json:"variance_predicted"`
-	VarRatio  report.Number `json:"variance_ratio"`
-}
-
-func jsonBias(results []*bias.Result) []biasRow {
-	rows := []biasRow{}
-	for _, r := range results {
-		rows = append(rows, biasRow{r, report.Number(r.Theory), report.Number(r.BiasRatio), report.Number(r.TheoryVar), report.Number(r.VarRatio)})
-	}
-	return rows
 }
 
 // biasFigure draws bias² against variance, or, of several numbers of draws,

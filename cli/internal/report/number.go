@@ -20,6 +20,14 @@ func (x Number) Or(otherwise string) string {
 	return strconv.FormatFloat(float64(x), 'g', 4, 64)
 }
 
+// Short prints x to three digits, or is a dash where x is not finite.
+func (x Number) Short() string {
+	if !x.Finite() {
+		return "-"
+	}
+	return strconv.FormatFloat(float64(x), 'g', 3, 64)
+}
+
 // MarshalJSON implements json.Marshaler.
 func (x Number) MarshalJSON() ([]byte, error) {
 	if !x.Finite() {

@@ -2,12 +2,14 @@ package bias
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 
 	"gonum.org/v1/gonum/floats"
 
+	"github.com/fenchel-ml/fenchel/cli/internal/report"
 	"github.com/fenchel-ml/fenchel/cli/internal/study/statistics"
 	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/models"
@@ -45,6 +47,18 @@ type Result struct {
 	Theory, TheoryVar   float64 `json:"-"` // predicted bias² and variance
 	BiasRatio, VarRatio float64 `json:"-"` // medians of measured over predicted
 	Exact               bool    `json:"exact"`
+}
+
+// MarshalJSON implements json.Marshaler. Predictions that are no numbers are null.
+func (r *Result) MarshalJSON() ([]byte, error) {
+	type measured Result
+	return json.Marshal(struct {
+		*measured
+		Theory    report.Number `json:"bias2_predicted"`
+		BiasRatio report.Number `json:"bias2_ratio"`
+		TheoryVar report.Number `json:"variance_predicted"`
+		VarRatio  report.Number `json:"variance_ratio"`
+	}{(*measured)(r), report.Number(r.Theory), report.Number(r.BiasRatio), report.Number(r.TheoryVar), report.Number(r.VarRatio)})
 }
 
 // blocks is the number of blocks of repetitions from which the error is estimated.

@@ -50,20 +50,7 @@ func Section(data string, p *Problem, queries int, reference string, rs []*Resul
 	scatter := plot.Scatter{
 		Title: "Bias and variance of gradients", X: plot.Axis{Label: "variance, relative", Log: true}, Y: plot.Axis{Label: "bias², relative", Log: true},
 	}
-	num := func(x float64) string {
-		if math.IsNaN(x) {
-			return "-"
-		}
-		return fmt.Sprintf("%.3g", x)
-	}
-	type row struct {
-		*Result
-		Theory    report.Number `json:"bias2_predicted"`
-		BiasRatio report.Number `json:"bias2_ratio"`
-		TheoryVar report.Number `json:"variance_predicted"`
-		VarRatio  report.Number `json:"variance_ratio"`
-	}
-	var rows []row
+	num := func(x float64) string { return report.Number(x).Short() }
 	drawn := false
 	for _, r := range rs {
 		draws := "-"
@@ -73,7 +60,6 @@ func Section(data string, p *Problem, queries int, reference string, rs []*Resul
 		t.Rows = append(t.Rows, []string{r.Estimator, draws, num(r.Bias), num(r.BiasErr), num(r.Theory), num(r.Var), num(r.VarErr), num(r.TheoryVar), num(r.Cos)})
 		scatter.Points = append(scatter.Points, plot.Point{Label: r.Estimator, X: r.Var, Y: r.Bias, XErr: r.VarErr, YErr: r.BiasErr})
 		drawn = drawn || r.Var > 0 && r.Bias > 0
-		rows = append(rows, row{r, report.Number(r.Theory), report.Number(r.BiasRatio), report.Number(r.TheoryVar), report.Number(r.VarRatio)})
 	}
 	blocks := []report.Block{
 		report.Text(fmt.Sprintf("What sampling does to the gradient: on a model trained on %s (%d classes, d = %d), for %d users with one of their items as positive, the squared bias ‖E ĝ − g‖² and the variance E‖ĝ − E ĝ‖² of the gradient by the encoding against the gradient g of %s over all classes; medians over the users.", data, p.C, p.D, queries, reference)),
@@ -82,5 +68,5 @@ func Section(data string, p *Problem, queries int, reference string, rs []*Resul
 	if drawn {
 		blocks = append(blocks, report.Figure{Figure: scatter, Caption: "Left and down is better. Losses without draws have no variance and are not drawn."})
 	}
-	return report.Section{Title: "Bias and variance", Blocks: blocks, Data: map[string]any{"classes": p.C, "dim": p.D, "queries": queries, "reference": reference, "results": rows}}
+	return report.Section{Title: "Bias and variance", Blocks: blocks, Data: map[string]any{"classes": p.C, "dim": p.D, "queries": queries, "reference": reference, "results": rs}}
 }
