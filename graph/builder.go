@@ -21,6 +21,7 @@ type Builder[T Float] struct {
 	names  map[string]bool
 	params gorgonia.Nodes
 	plan   bool
+	held   int64 // bytes of the leaves whose memory is the Builder's
 	errs   []error
 }
 
@@ -31,7 +32,7 @@ func NewBuilder[T Float]() *Builder[T] {
 
 // NewPlan returns an empty Builder of graphs that are compiled to ask for their
 // size, by [Program.Bytes], and never run: what Params hold is not read, and may
-// be absent.
+// be absent, and the slices behind inputs, indices and targets are nil.
 func NewPlan[T Float]() *Builder[T] {
 	b := NewBuilder[T]()
 	b.plan = true
@@ -68,20 +69,30 @@ func (b *Builder[T]) Constant(name string, data []T, shape ...int) *gorgonia.Nod
 
 // Input returns a constant leaf and its backing slice, zero at first.
 func (b *Builder[T]) Input(name string, shape ...int) (*gorgonia.Node, []T) {
-	data := make([]T, max(size(shape), 0))
+	data := hold[T](b, size(shape))
 	return leaf(b, name, data, shape), data
+}
+
+// hold returns n elements for a leaf, and counts them: without making them in a plan.
+func hold[E float32 | float64 | int32, T Float](b *Builder[T], n int) []E {
+	n = max(n, 0)
+	b.held += int64(n) * int64(dtypeOf[E]().Size())
+	if b.plan {
+		return nil
+	}
+	return make([]E, n)
 }
 
 // Indices returns an integer leaf [n] and its backing slice, zero at first.
 func (b *Builder[T]) Indices(name string, n int) (*gorgonia.Node, []int32) {
-	data := make([]int32, max(n, 0))
+	data := hold[int32](b, n)
 	return leaf(b, name, data, []int{n}), data
 }
 
 // IndexMatrix returns an integer leaf [rows,cols] and its backing slice, zero at
 // first.
 func (b *Builder[T]) IndexMatrix(name string, rows, cols int) (*gorgonia.Node, []int32) {
-	data := make([]int32, max(rows*cols, 0))
+	data := hold[int32](b, rows*cols)
 	return leaf(b, name, data, []int{rows, cols}), data
 }
 
@@ -92,7 +103,7 @@ func (b *Builder[T]) Targets(name string, rows, capacity int) (*Targets, *Target
 		b.errs = append(b.errs, fmt.Errorf("targets %q: %d rows with %d positions; want at least 1", name, rows, capacity))
 		return &Targets{}, &TargetData[T]{}
 	}
-	d := &TargetData[T]{name: name, ptr: make([]int32, rows+1), pos: make([]int32, capacity), weight: make([]T, capacity)}
+	d := &TargetData[T]{name: name, ptr: hold[int32](b, rows+1), pos: hold[int32](b, capacity), weight: hold[T](b, capacity)}
 	t := &Targets{
 		Rows:   rows,
 		ptr:    closed(b, d, leaf(b, name+".ptr", d.ptr, []int{rows + 1})),
