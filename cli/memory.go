@@ -13,33 +13,51 @@ import (
 	"github.com/fenchel-ml/fenchel/train"
 )
 
-// availableMemory is what a run may take; tests put another in its place.
-var availableMemory = memory.Available
+// availableMemory is what this process may still take, and heldMemory what it has; tests
+// put others in their place.
+var (
+	availableMemory = memory.Available
+	heldMemory      = memory.Resident
+)
+
+// room is what can be had.
+type room struct {
+	held      int64 // by this process already
+	available int64 // beside that
+	source    string
+	known     bool // whether it is
+}
+
+// roomNow asks the system.
+func roomNow() (r room) {
+	r.held = heldMemory()
+	r.available, r.source, r.known = availableMemory()
+	return r
+}
+
+// takes reports whether a process of so many bytes has its place.
+func (r room) takes(bytes int64) bool { return !r.known || bytes-r.held <= r.available }
+
+// short says that there is no room for so many bytes.
+func (r room) short(what string, bytes int64) string {
+	return fmt.Sprintf("%s needs about %s, %s more than this process holds, and %s are available (%s); --force runs it all the same",
+		what, byteText(bytes), byteText(bytes-r.held), byteText(r.available), r.source)
+}
 
 // A budget is what a run will hold beside what can be had.
 type budget struct {
-	parts     train.Memory
-	available int64
-	source    string // of available
-	known     bool   // whether it is
+	parts train.Memory
+	room
 }
 
-// budgetOf estimates the run of p on set, which is loaded: of what the run needs
-// the data are taken already.
+// budgetOf estimates the run of p on set.
 func budgetOf(p *train.Plan, set *data.Dataset) (budget, error) {
-	var b budget
-	var err error
-	if b.parts, err = p.Estimate(set); err != nil {
-		return b, err
-	}
-	b.available, b.source, b.known = availableMemory()
-	return b, nil
+	parts, err := p.Estimate(set)
+	return budget{parts, roomNow()}, err
 }
 
 // fits reports whether a run of these parts has its place.
-func (b budget) fits(parts train.Memory) bool {
-	return !b.known || parts.Total()-parts[0].Bytes <= b.available
-}
+func (b budget) fits(parts train.Memory) bool { return b.takes(parts.Total()) }
 
 // String is one line.
 func (b budget) String() string {
@@ -56,8 +74,7 @@ func (b budget) refuse(p *train.Plan, set *data.Dataset) error {
 	if b.fits(b.parts) {
 		return nil
 	}
-	text := fmt.Sprintf("the run needs about %s beside the data, and %s are available (%s); --force runs it all the same",
-		byteText(b.parts.Total()-b.parts[0].Bytes), byteText(b.available), b.source)
+	text := b.short("the run", b.parts.Total())
 	fitting := b.remedies(p, set)
 	if len(fitting) == 0 {
 		return fmt.Errorf("%s; no single change of dim, batch, optimizer or candidates makes it fit: combine them, or take fewer users and items (--core, --min-rating)", text)
@@ -131,17 +148,26 @@ func (b budget) print(s streams, asJSON bool) error {
 	return nil
 }
 
-// share of the available memory up to which garbage may lie.
-const share = 0.9
+// A collector is Go's, held to what was said of a run: without that, garbage may double
+// what a run holds.
+type collector struct {
+	own   int64 // heap of the program that runs the command, beyond what this one has
+	first int64 // the limit that was set
+}
 
-// limitGarbage has the collector work harder as memory runs out: what a run holds
-// is estimated, the garbage between collections would come on top. A GOMEMLIMIT of
-// the user's stays.
-func (b budget) limitGarbage() {
-	if !b.known || os.Getenv("GOMEMLIMIT") != "" || !b.fits(b.parts) {
-		return
-	}
+// newCollector is called before a command holds anything.
+func newCollector() collector {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	debug.SetMemoryLimit(int64(m.Sys-m.HeapReleased) + int64(share*float64(b.available)))
+	return collector{max(0, int64(m.HeapAlloc)-memory.Runtime), debug.SetMemoryLimit(-1)}
 }
+
+// limit has it keep the process within so many bytes. A GOMEMLIMIT of the user's stays.
+func (c collector) limit(bytes int64) {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(c.own + bytes)
+	}
+}
+
+// free takes the limit back.
+func (c collector) free() { debug.SetMemoryLimit(c.first) }

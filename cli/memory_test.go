@@ -15,7 +15,7 @@ func TestDryRun(t *testing.T) {
 	t.Chdir(t.TempDir())
 	code, out, stderr := execute(t, with(small, "--dry-run")...)
 	require.Equal(t, exitOK, code, stderr)
-	require.Regexp(t, `(?s)^MEMORY +BYTES\ndata +\d+ .*\nweights +1760 .*\noptimizer state +3520 .*\ntotal +\d+ .*B\n\n`, out)
+	require.Regexp(t, `(?s)^MEMORY +BYTES\ndata +\d+ .*\nprogram +33554432 .*\nweights +1760 .*\noptimizer state +3520 .*\ncandidates +\d+ .*\ngarbage +\d+ .*\ntotal +\d+ .*B\n\n`, out)
 	require.NoDirExists(t, runsFolder, "nothing ran")
 
 	code, out, stderr = execute(t, with(small, "--dry-run", "--json")...)
@@ -32,15 +32,16 @@ func TestDryRun(t *testing.T) {
 // TestRefusal runs where next to nothing is available.
 func TestRefusal(t *testing.T) {
 	t.Chdir(t.TempDir())
-	before := availableMemory
-	t.Cleanup(func() { availableMemory = before })
-	have, known := int64(10_000), true
+	before, beforeHeld := availableMemory, heldMemory
+	t.Cleanup(func() { availableMemory, heldMemory = before, beforeHeld })
+	have, held, known := int64(10_000), int64(5000), true
 	availableMemory = func() (int64, string, bool) { return have, "this test", known }
+	heldMemory = func() int64 { return held }
 
 	for _, more := range [][]string{nil, {"--dry-run"}, {"--dry-run", "--force"}} {
 		code, _, stderr := execute(t, with(small, more...)...)
 		require.Equal(t, exitFailed, code)
-		require.Regexp(t, `^fenchel: the run needs about \S+ \S+B beside the data, and 9.77 KiB are available \(this test\); --force runs it all the same`, stderr)
+		require.Regexp(t, `^fenchel: the run needs about \S+ MiB, \S+ MiB more than this process holds, and 9.77 KiB are available \(this test\); --force runs it all the same`, stderr)
 		require.NoDirExists(t, runsFolder, "nothing ran")
 	}
 	code, _, stderr := execute(t, with(small, "--force")...)
@@ -73,8 +74,8 @@ func TestRemedies(t *testing.T) {
 	require.NoError(t, err)
 	b, err := budgetOf(p, set)
 	require.NoError(t, err)
-	b.known, b.source = true, "this test"
-	b.available = b.parts.Total() - b.parts[0].Bytes
+	b.room = room{held: 5000, source: "this test", known: true}
+	b.available = b.parts.Total() - b.held
 	require.NoError(t, b.refuse(p, set), "just enough")
 	b.available--
 	err = b.refuse(p, set)

@@ -100,6 +100,8 @@ type trainFlags struct {
 }
 
 func runTrain(ctx context.Context, s streams, p *train.Plan, out string, c trainFlags) error {
+	collector := newCollector()
+	defer collector.free()
 	set, err := p.Data.Load()
 	if err != nil {
 		return fmt.Errorf("--data: %w", err)
@@ -118,7 +120,7 @@ func runTrain(ctx context.Context, s streams, p *train.Plan, out string, c train
 	if refusal != nil && !c.force {
 		return refusal
 	}
-	b.limitGarbage()
+	collector.limit(b.parts.Limit())
 	out, err = runFolder(out, p.Config, set)
 	if err != nil {
 		return fmt.Errorf("--out: %w", err)

@@ -109,40 +109,49 @@ func (e *Encoder) Encode(dst []float32, rows []int32) error {
 // Close frees the compiled graph.
 func (e *Encoder) Close() error { return e.program.Close() }
 
+// A classEncoder gives the vectors [C,d] of the classes of a frame, by the weights of
+// the moment.
+type classEncoder struct {
+	table   *Table // where they are weights of their own; else nil
+	program *graph.Program[float32]
+	w       *gorgonia.Node
+}
+
+func newClassEncoder(b *graph.Builder[float32], m Model, frame *data.Frame) (c classEncoder, err error) {
+	if c.w, c.table, err = classGraph(b, m, frame); err == nil && c.table == nil {
+		c.program, err = b.Eval(c.w)
+	}
+	return c, err
+}
+
+// vectors returns them: the memory of their table, or of the compiled graph, which is
+// theirs until the next call.
+func (c *classEncoder) vectors() ([]float32, error) {
+	if c.table != nil {
+		return c.table.Data, nil
+	}
+	if err := c.program.Run(); err != nil {
+		return nil, err
+	}
+	return c.program.Value(c.w), nil
+}
+
 // ClassBytes returns the memory that ClassVectors takes, tables apart: none where the
 // vectors are weights of their own.
 func ClassBytes(m Model, frame *data.Frame) (int64, error) {
-	b := graph.NewPlan[float32]()
-	w, table, err := classGraph(b, m, frame)
-	if err != nil || table != nil {
+	c, err := newClassEncoder(graph.NewPlan[float32](), m, frame)
+	if err != nil || c.table != nil {
 		return 0, err
 	}
-	p, err := b.Eval(w)
-	if err != nil {
-		return 0, err
-	}
-	defer p.Close()
-	return p.Bytes() + 4*int64(frame.Rows)*int64(m.Dim()), nil
+	return c.program.Bytes(), c.program.Close()
 }
 
 // ClassVectors returns the vectors [C,d] that m gives to the classes of a frame: the
 // memory of their table where they are weights of their own, else computed.
 func ClassVectors(m Model, frame *data.Frame) ([]float32, error) {
-	b := graph.NewBuilder[float32]()
-	w, table, err := classGraph(b, m, frame)
+	c, err := newClassEncoder(graph.NewBuilder[float32](), m, frame)
 	if err != nil {
 		return nil, err
 	}
-	if table != nil {
-		return table.Data, nil
-	}
-	p, err := b.Eval(w)
-	if err != nil {
-		return nil, err
-	}
-	defer p.Close()
-	if err := p.Run(); err != nil {
-		return nil, err
-	}
-	return append([]float32{}, p.Value(w)...), nil
+	return c.vectors()
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/losses"
+	"github.com/fenchel-ml/fenchel/models/sampler"
 )
 
 // A Head is how classes meet encodings: it scores candidate classes for a loss in
@@ -25,7 +26,18 @@ type Head interface {
 	// Ranker returns what ranks the classes of a frame by the weights, until they
 	// change.
 	Ranker(m Model, classes *data.Frame) (Ranker, error)
+
+	// Bytes returns what the head holds beside tables: the tree or the groups of its
+	// classes, what a sampler keeps and what it takes on top to refresh that.
+	Bytes() Footprint
+
+	// RankerBytes returns what a Ranker of m and classes holds beside tables, with what it
+	// allocates to rank rows rows of k places. Neither makes anything.
+	RankerBytes(m Model, classes *data.Frame, rows, k int) (int64, error)
 }
+
+// A Footprint is memory in bytes: Kept all the time, and Peak on top at times.
+type Footprint = sampler.Footprint
 
 // ClassScores are what a head ranks by that scores each class by a vector of its own:
 // z_j = ⟨h, W_j⟩/Temperature + Bias_j, with h of norm 1 if Cosine, as W then is.
@@ -65,6 +77,10 @@ type Attached interface {
 	// and the error names what does not fit.
 	State() []graph.Array
 	SetState(state []graph.Array) error
+
+	// Bytes returns what it holds beside its head, the tables and the compiled graph, at
+	// its fullest. Attached to a plan's graph it says the same.
+	Bytes() int64
 }
 
 // A Ranker ranks all classes. It may read the weights where they are: they must not
@@ -80,6 +96,9 @@ type Ranker interface {
 	// diverged. What a row gets does not depend on the rows beside it, nor on the
 	// number of processors.
 	Rank(tops []Top, h []float32, skip func(i int) []int32, k int) error
+
+	// Renew has it rank by the weights as they are now, in the memory that it has.
+	Renew() error
 }
 
 // Score names how an encoding meets a class vector.

@@ -98,6 +98,7 @@ type place struct {
 func attachAdaptive[T graph.Float](h *adaptiveHead, at output[T], _ Model, x *gorgonia.Node, l losses.Loss, positions int) (*attachedAdaptive[T], error) {
 	s := &attachedAdaptive[T]{output: at, head: h}
 	b := x.Shape()[0]
+	s.bytes = 2*bytesOf[T](positions) + 36*int64(positions) // weights and shares, places and their numbers
 	s.targets, s.data = s.b.Targets("target", b, positions)
 	var e graph.Expr
 	head := s.matrix(h.head)
@@ -178,7 +179,7 @@ func (s *attachedAdaptive[T]) append(data *graph.TargetData[T], cluster int, at 
 }
 
 func (h *adaptiveHead) Ranker(Model, *data.Frame) (Ranker, error) {
-	r := &adaptiveRanker{layout: h.layout, rule: h.rule, head: newScorer(h.head, h.bias, h.score, h.tau)}
+	r := &adaptiveRanker{rowRanker: h.rowRanker(), layout: h.layout, rule: h.rule, head: newScorer(h.head, h.bias, h.score, h.tau)}
 	for i := range h.tail {
 		r.project = append(r.project, newScorer(h.project[i], nil, Dot, 1))
 		r.tail = append(r.tail, newScorer(h.tail[i], nil, h.score, h.tau))
@@ -186,12 +187,47 @@ func (h *adaptiveHead) Ranker(Model, *data.Frame) (Ranker, error) {
 	return r, nil
 }
 
+// rowRanker has scratch for an encoding at full width and at a cluster's, for the scores
+// of the head and of a cluster, and for both decisions.
+func (h *adaptiveHead) rowRanker() rowRanker {
+	widest, inner := 0, 0
+	for i := range h.tail {
+		widest, inner = max(widest, h.tail[i].Rows), max(inner, h.tail[i].Dim)
+	}
+	return rowRanker{
+		classes: len(h.layout.Class), floats: h.head.Dim + 2*inner + h.head.Rows + widest, doubles: 2 * (h.head.Rows + widest),
+	}
+}
+
+// Bytes implements Head.
+func (h *adaptiveHead) Bytes() Footprint { return Footprint{Kept: h.layout.Bytes()} }
+
+// RankerBytes implements Head.
+func (h *adaptiveHead) RankerBytes(_ Model, _ *data.Frame, rows, k int) (int64, error) {
+	r := h.rowRanker()
+	n := r.bytes(rows, k) + unitBytes(h.score, h.head.Rows, h.head.Dim)
+	for _, t := range h.tail {
+		n += unitBytes(h.score, t.Rows, t.Dim)
+	}
+	return n, nil
+}
+
 // adaptiveRanker ranks by log p(y).
 type adaptiveRanker struct {
+	rowRanker
 	layout        *tree.Adaptive
 	rule          losses.Loss
 	head          scorer
 	project, tail []scorer
+}
+
+func (r *adaptiveRanker) Renew() error {
+	r.head.renew()
+	for i := range r.tail {
+		r.project[i].renew()
+		r.tail[i].renew()
+	}
+	return nil
 }
 
 func (r *adaptiveRanker) Rank(tops []Top, h []float32, skip func(i int) []int32, k int) error {
@@ -199,21 +235,21 @@ func (r *adaptiveRanker) Rank(tops []Top, h []float32, skip func(i int) []int32,
 	if err := fits(len(tops), d, h); err != nil {
 		return err
 	}
-	return rankRows(tops, len(a.Class), skip, k, func(_, i int, logP []float32) {
-		x := h[i*d : (i+1)*d]
-		z := make([]float32, a.Head())
-		r.head.row(z, x)
-		over := logDecision(r.rule, z)
+	return r.rank(tops, skip, k, func(i int, logP []float32, scratch room) {
+		x, z, room := h[i*d:(i+1)*d], scratch.float32s(a.Head()), scratch.float32s(d)
+		r.head.row(z, x, room)
+		over := logDecision(r.rule, z, scratch.float64s(2*len(z)))
 		short := int(a.Cutoffs[0])
 		for rank, y := range a.Class[:short] {
 			logP[y] = float32(over[rank])
 		}
 		for c := range r.tail {
-			inner := make([]float32, r.tail[c].d)
-			r.project[c].row(inner, x)
-			z := make([]float32, a.Size(c))
-			r.tail[c].row(z, inner)
-			for j, lp := range logDecision(r.rule, z) {
+			own := scratch // of this cluster: the next has the same
+			inner, innerRoom := own.float32s(r.tail[c].d), own.float32s(r.tail[c].d)
+			r.project[c].row(inner, x, room)
+			z := own.float32s(a.Size(c))
+			r.tail[c].row(z, inner, innerRoom)
+			for j, lp := range logDecision(r.rule, z, own.double) {
 				logP[a.Class[int(a.Cutoffs[c])+j]] = float32(over[short+c] + lp)
 			}
 		}

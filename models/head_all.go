@@ -61,12 +61,13 @@ func (a *all) Attach(g *Graph, m Model, h *gorgonia.Node, l losses.Loss, positio
 		func(at output[float64]) (Attached, error) { return attachAll(a, at, m, h, l, positions) })
 }
 
-// allSide is a head over all classes in one graph.
+// attachedAll is a head over all classes in one graph.
 type attachedAll[T graph.Float] struct{ output[T] }
 
 func attachAll[T graph.Float](a *all, at output[T], m Model, h *gorgonia.Node, l losses.Loss, positions int) (*attachedAll[T], error) {
 	s := &attachedAll[T]{at}
 	rows := h.Shape()[0]
+	s.bytes = bytesOf[T](positions) // weights of a row
 	var e graph.Expr
 	lin := graph.Linear{H: e.N(tempered(h, a.score, a.tau)), W: e.N(unitRows(e.N(classes(s.Graph, m)), a.score)), Bias: s.vector(a.bias)}
 	s.targets, s.data = s.b.Targets("target", rows, positions)
@@ -77,11 +78,24 @@ func attachAll[T graph.Float](a *all, at output[T], m Model, h *gorgonia.Node, l
 func (s *attachedAll[T]) Set(_ int, batch *data.Batch) error { return s.setTargets(batch) }
 
 func (a *all) Ranker(m Model, frame *data.Frame) (Ranker, error) {
-	s, err := a.ClassScores(m, frame)
+	classes, err := newClassEncoder(graph.NewBuilder[float32](), m, frame)
 	if err != nil {
 		return nil, err
 	}
-	return &linearRanker{scorer: scorer{d: s.Dim, w: s.W, bias: s.Bias, scale: float32(1 / s.Temperature), cosine: s.Cosine}, kernel: kernel.Ranker{By: a.by}}, nil
+	r := &linearRanker{classes: classes, scorer: scorer{d: m.Dim(), bias: a.bias, scale: float32(1 / a.tau), cosine: a.score == Cosine}, kernel: kernel.Ranker{By: a.by}}
+	return r, r.Renew()
+}
+
+// Bytes implements Head.
+func (a *all) Bytes() Footprint { return Footprint{} }
+
+// RankerBytes implements Head.
+func (a *all) RankerBytes(m Model, frame *data.Frame, rows, k int) (int64, error) {
+	classes, d := frame.Rows, m.Dim()
+	k = min(k, classes)
+	n, err := ClassBytes(m, frame)
+	n += unitBytes(a.score, classes, d) + kernel.RankerBytes(rows, classes, d, k)
+	return n + int64(rows)*(4*int64(d)+8*int64(k)) + topBytes(rows, k), err
 }
 
 // ClassScores implements Vectored.
@@ -90,20 +104,25 @@ func (a *all) ClassScores(m Model, frame *data.Frame) (*ClassScores, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &ClassScores{Dim: m.Dim(), W: vectors(w, m.Dim(), a.score), Temperature: a.tau, Cosine: a.score == Cosine}
+	s := &ClassScores{Dim: m.Dim(), W: w, Temperature: a.tau, Cosine: a.score == Cosine}
+	if s.Cosine {
+		s.W = make([]float32, len(w))
+		normalize(s.W, w, m.Dim())
+	}
 	if a.bias != nil {
 		s.Bias = a.bias.Data
 	}
 	return s, nil
 }
 
-// normalize divides each row of x [n,d] by max(‖row‖, kernel.NormFloor).
-func normalize(x []float32, d int) {
+// normalize stores in dst the rows of x [n,d], each divided by max(‖row‖,
+// kernel.NormFloor). dst may be x.
+func normalize(dst, x []float32, d int) {
 	kernel.Parallel(len(x)/d, func(_, i int) {
-		row := x[i*d : (i+1)*d]
+		row, to := x[i*d:(i+1)*d], dst[i*d:(i+1)*d]
 		scale := 1 / kernel.Norm(row)
 		for k, v := range row {
-			row[k] = float32(float64(v) * scale)
+			to[k] = float32(float64(v) * scale)
 		}
 	})
 }
@@ -112,10 +131,20 @@ func normalize(x []float32, d int) {
 // in their place.
 type linearRanker struct {
 	scorer
-	kernel kernel.Ranker
+	classes classEncoder
+	kernel  kernel.Ranker
+
 	h      []float32 // [n,d]
 	ids    []int32   // [n,k]
 	scores []float32
+}
+
+func (r *linearRanker) Renew() error {
+	w, err := r.classes.vectors()
+	if err == nil {
+		r.take(w)
+	}
+	return err
 }
 
 func (r *linearRanker) Rank(tops []Top, h []float32, skip func(i int) []int32, k int) error {
@@ -127,7 +156,10 @@ func (r *linearRanker) Rank(tops []Top, h []float32, skip func(i int) []int32, k
 	r.encode(r.h)
 	k = min(k, classes)
 	r.ids, r.scores = slices.Grow(r.ids[:0], n*k)[:n*k], slices.Grow(r.scores[:0], n*k)[:n*k]
-	x := &kernel.Linear{B: n, C: classes, D: d, H: r.h, W: r.w, Bias: r.bias}
+	x := &kernel.Linear{B: n, C: classes, D: d, H: r.h, W: r.w}
+	if r.bias != nil {
+		x.Bias = r.bias.Data
+	}
 	if err := r.kernel.TopK(r.ids, r.scores, x, k, skip); err != nil {
 		return err
 	}

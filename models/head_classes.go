@@ -76,16 +76,14 @@ type attachedClasses[T graph.Float] struct {
 
 func attachClasses[T graph.Float](h *classesHead, at output[T], _ Model, x *gorgonia.Node, l losses.Loss, positions int) (*attachedClasses[T], error) {
 	s := &attachedClasses[T]{output: at, head: h}
-	b, widest := x.Shape()[0], 0
-	for g := range h.part.Groups() {
-		widest = max(widest, int(h.part.Ptr[g+1]-h.part.Ptr[g]))
-	}
+	b, widest := x.Shape()[0], h.part.Widest()
 	// A row has a segment for each of its groups.
 	segments := min(positions, b*h.part.Groups())
 	m := min(segments*widest, b*h.w.Rows)
 	if m > math.MaxInt32 {
 		return nil, fmt.Errorf("models: classes: %d positives in groups of up to %d classes", positions, widest)
 	}
+	s.bytes = 2*bytesOf[T](positions) + 8*int64(positions) // weights and shares, order and places
 	s.targets, s.data = s.b.Targets("target", b, positions)
 	var groups, inside *graph.Targets
 	groups, s.groups = s.b.Targets("group.target", b, positions)
@@ -170,15 +168,38 @@ func (s *attachedClasses[T]) Set(_ int, batch *data.Batch) error {
 }
 
 func (h *classesHead) Ranker(Model, *data.Frame) (Ranker, error) {
-	return &classesRanker{part: h.part, rule: h.rule,
+	return &classesRanker{rowRanker: h.rowRanker(), part: h.part, rule: h.rule,
 		upper: newScorer(h.group, h.groupBias, h.score, h.tau), lower: newScorer(h.w, h.bias, h.score, h.tau)}, nil
+}
+
+// rowRanker has scratch for an encoding, for the scores of groups and classes, and for
+// the decisions between groups and within one.
+func (h *classesHead) rowRanker() rowRanker {
+	groups, widest := h.part.Groups(), h.part.Widest()
+	return rowRanker{classes: h.w.Rows, floats: h.w.Dim + groups + h.w.Rows + widest, doubles: 2 * (groups + widest)}
+}
+
+// Bytes implements Head.
+func (h *classesHead) Bytes() Footprint { return Footprint{Kept: h.part.Bytes()} }
+
+// RankerBytes implements Head.
+func (h *classesHead) RankerBytes(_ Model, _ *data.Frame, rows, k int) (int64, error) {
+	r := h.rowRanker()
+	return unitBytes(h.score, h.w.Rows+h.group.Rows, h.w.Dim) + r.bytes(rows, k), nil
 }
 
 // classesRanker ranks by log p(y), in O(C d) a row.
 type classesRanker struct {
+	rowRanker
 	part         *tree.Partition
 	rule         losses.Loss
 	upper, lower scorer
+}
+
+func (r *classesRanker) Renew() error {
+	r.upper.renew()
+	r.lower.renew()
+	return nil
 }
 
 func (r *classesRanker) Rank(tops []Top, h []float32, skip func(i int) []int32, k int) error {
@@ -186,18 +207,18 @@ func (r *classesRanker) Rank(tops []Top, h []float32, skip func(i int) []int32, 
 	if err := fits(len(tops), d, h); err != nil {
 		return err
 	}
-	return rankRows(tops, len(p.Group), skip, k, func(_, i int, logP []float32) {
-		group, z := make([]float32, p.Groups()), make([]float32, len(p.Group))
-		r.upper.row(group, h[i*d:(i+1)*d])
-		r.lower.row(z, h[i*d:(i+1)*d])
-		over := logDecision(r.rule, group)
+	return r.rank(tops, skip, k, func(i int, logP []float32, scratch room) {
+		x, group, z := scratch.float32s(d), scratch.float32s(p.Groups()), scratch.float32s(len(p.Group))
+		r.upper.row(group, h[i*d:(i+1)*d], x)
+		r.lower.row(z, h[i*d:(i+1)*d], x)
+		over := logDecision(r.rule, group, scratch.float64s(2*len(group)))
 		for g := range group {
 			classes := p.Class[p.Ptr[g]:p.Ptr[g+1]]
-			within := make([]float32, len(classes))
+			within := scratch.floats[:len(classes)]
 			for j, y := range classes {
 				within[j] = z[y]
 			}
-			for j, lp := range logDecision(r.rule, within) {
+			for j, lp := range logDecision(r.rule, within, scratch.double) {
 				logP[classes[j]] = float32(over[g] + lp)
 			}
 		}
@@ -206,9 +227,9 @@ func (r *classesRanker) Rank(tops []Top, h []float32, skip func(i int) []int32, 
 
 // logDecision returns the log-probabilities of a decision among candidates with
 // scores z: those of rule's prediction map, where 0 counts as 1e-300;
-// of NaN scores NaN.
-func logDecision(rule losses.Loss, z []float32) []float64 {
-	x, p := make([]float64, len(z)), make([]float64, len(z))
+// of NaN scores NaN. They lie in work, which has twice as many numbers as z or more.
+func logDecision(rule losses.Loss, z []float32, work []float64) []float64 {
+	x, p := work[:len(z)], work[len(z):2*len(z)]
 	for j, v := range z {
 		x[j] = float64(v)
 	}

@@ -97,7 +97,10 @@ func (h *sampled) Attach(g *Graph, m Model, x *gorgonia.Node, l losses.Loss, pos
 		func(at output[float64]) (Attached, error) { return attachSampled(h, at, m, x, l, positions) })
 }
 
-// sampledSide is a sampled head in one graph. Draws are made in the run, by a
+// Bytes implements Head.
+func (h *sampled) Bytes() Footprint { return h.sampler.Bytes() }
+
+// attachedSampled is a sampled head in one graph. Draws are made in the run, by a
 // node that reads the encodings: adaptive samplers need them.
 type attachedSampled[T graph.Float] struct {
 	output[T]
@@ -108,10 +111,10 @@ type attachedSampled[T graph.Float] struct {
 
 	unique []int32 // the classes that are positives or draws of the run, where the model computes vectors
 
-	h     []float32
-	unit  []float32 // [C,d] class vectors that an adaptive sampler sees where they are no table: of norm 1, or computed
-	fresh bool      // unit was made
-	model Model     // that computes them
+	h       []float32
+	unit    []float32    // [C,d] class vectors that an adaptive sampler sees where they are no table: of norm 1, or computed
+	fresh   bool         // unit was made
+	vectors classEncoder // of which unit is a copy
 }
 
 // unitEvery is the number of steps after which unit is computed anew: an
@@ -127,15 +130,8 @@ func attachSampled[T graph.Float](h *sampled, at output[T], m Model, x *gorgonia
 	}
 	s := &attachedSampled[T]{output: at, head: h, w: free}
 	b, k := x.Shape()[0], h.n
-	if s.draws, err = h.sampler.NewDraws(b, k, h.shared); err != nil {
+	if err := s.allocate(m, b, positions); err != nil {
 		return nil, err
-	}
-	s.batch = sampler.Batch{Seed: h.seed, Ptr: make([]int32, b+1), Pos: make([]int32, 0, positions)}
-	if h.sampler.Choice.Spec.Props.Has(sampler.Adaptive) {
-		s.h = make([]float32, b*x.Shape()[1])
-		if (h.score == Cosine || free == nil) && !at.leaves.plan() {
-			s.unit, s.model = make([]float32, at.Classes.rows*m.Dim()), m
-		}
 	}
 	if x, err = tempered(x, h.score, h.tau); err != nil {
 		return nil, err
@@ -153,7 +149,7 @@ func attachSampled[T graph.Float](h *sampled, at output[T], m Model, x *gorgonia
 		in.LogQ = e.N(graph.HostFloats(in.IDs, func(dst []T) error { return widen(dst, s.draws.LogQ) }, shape...))
 		in.PosLogQ = e.N(graph.HostFloats(in.IDs, func(dst []T) error { return widen(dst, s.draws.PosLogQ) }, positions))
 	}
-	if s.draws.From != nil {
+	if h.sampler.Choice.Spec.Props.Has(sampler.InBatch) {
 		in.From = e.N(graph.HostInts(in.IDs, func(dst []int32) error {
 			copy(dst, s.draws.From)
 			return nil
@@ -167,6 +163,42 @@ func attachSampled[T graph.Float](h *sampled, at output[T], m Model, x *gorgonia
 	return s, e.Err
 }
 
+// allocate makes what draws are made with, and counts it: in a plan it makes nothing.
+func (s *attachedSampled[T]) allocate(m Model, b, positions int) (err error) {
+	h, plan := s.head, s.leaves.plan()
+	if s.bytes, err = h.sampler.DrawsBytes(b, h.n, h.shared, positions); err != nil {
+		return err
+	}
+	s.bytes += bytesOf[T](positions) + 4*int64(b+1) + 4*int64(positions)
+	if !plan {
+		if s.draws, err = h.sampler.NewDraws(b, h.n, h.shared); err != nil {
+			return err
+		}
+		s.batch = sampler.Batch{Seed: h.seed, Ptr: make([]int32, b+1), Pos: make([]int32, 0, positions)}
+	}
+	if !h.sampler.Choice.Spec.Props.Has(sampler.Adaptive) {
+		return nil
+	}
+	classes, d := s.Classes.rows, m.Dim()
+	s.bytes += 4 * int64(b) * int64(d)
+	if !plan {
+		s.h = make([]float32, b*d)
+	}
+	if h.score != Cosine && s.w != nil {
+		return nil
+	}
+	computed, err := ClassBytes(m, s.Classes.frame)
+	if err != nil {
+		return err
+	}
+	s.bytes += 4*int64(classes)*int64(d) + computed
+	if !plan {
+		s.unit = make([]float32, classes*d)
+		s.vectors, err = newClassEncoder(graph.NewBuilder[float32](), m, s.Classes.frame)
+	}
+	return err
+}
+
 // computed makes the loss over class vectors that the model computes: of the classes that
 // are positives or draws, each once, whatever the number of classes.
 func (s *attachedSampled[T]) computed(e *graph.Expr, m Model, x *gorgonia.Node, l losses.Loss, in graph.Sampled, positions int) error {
@@ -176,6 +208,10 @@ func (s *attachedSampled[T]) computed(e *graph.Expr, m Model, x *gorgonia.Node, 
 	all := s.Classes
 	places := in.IDs.Shape().TotalSize()
 	most := min(all.rows, positions+places)
+	s.bytes += 4 * int64(positions+places)
+	if !s.leaves.plan() {
+		s.unique = make([]int32, 0, positions+places)
+	}
 	unique := e.N(graph.HostInts(in.IDs, func(dst []int32) error {
 		s.unique = append(append(s.unique[:0], s.batch.Pos...), s.draws.IDs...)
 		slices.Sort(s.unique)
@@ -270,13 +306,14 @@ func (s *attachedSampled[T]) Set(step int, batch *data.Batch) error {
 		b.Ptr[i] = batch.Targets.Ptr[n] // padding rows
 	}
 	if s.unit != nil && (!s.fresh || step%unitEvery == 0) {
-		w, err := ClassVectors(s.model, s.Classes.frame)
+		w, err := s.vectors.vectors()
 		if err != nil {
 			return err
 		}
-		copy(s.unit, w)
 		if s.head.score == Cosine {
-			normalize(s.unit, s.model.Dim())
+			normalize(s.unit, w, s.head.sampler.Config.D)
+		} else {
+			copy(s.unit, w)
 		}
 		s.fresh = true
 	}
@@ -295,8 +332,7 @@ func (s *attachedSampled[T]) Moved(p *graph.Program[float32]) {
 	}
 	for _, id := range p.GradRows(s.Node(w)) {
 		row := s.unit[int(id)*w.Dim : (int(id)+1)*w.Dim]
-		copy(row, w.Row(id))
-		normalize(row, w.Dim)
+		normalize(row, w.Row(id), w.Dim)
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/graph"
-	"github.com/fenchel-ml/fenchel/internal/kernel"
 	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/models/tree"
@@ -112,8 +111,11 @@ func attachTree[T graph.Float](h *treeHead, at output[T], _ Model, x *gorgonia.N
 	if m > math.MaxInt32 {
 		return nil, fmt.Errorf("models: tree: %d positives with paths of up to %d decisions", positions, depth)
 	}
-	s.node, s.bit = make([]int32, depth), make([]uint8, depth)
-	s.place, s.stamp = make([]int32, 2*h.tree.Nodes()), make([]int32, 2*h.tree.Nodes())
+	if !at.leaves.plan() {
+		s.node, s.bit = make([]int32, depth), make([]uint8, depth)
+		s.place, s.stamp = make([]int32, 2*h.tree.Nodes()), make([]int32, 2*h.tree.Nodes())
+	}
+	s.bytes = bytesOf[T](positions) + 5*int64(depth) + 16*int64(h.tree.Nodes())
 	s.targets, s.data = s.b.Targets("target", b, positions)
 	var row, node, bit, weight *gorgonia.Node
 	row, s.rows = s.b.Indices("path.row", m)
@@ -155,16 +157,34 @@ func (s *attachedTree[T]) Set(_ int, batch *data.Batch) error {
 }
 
 func (h *treeHead) Ranker(Model, *data.Frame) (Ranker, error) {
-	r := &treeRanker{tree: h.tree, rule: h.rule}
-	r.scores = newScorer(h.w, h.bias, h.score, h.tau)
-	return r, nil
+	return &treeRanker{rowRanker: h.rowRanker(), tree: h.tree, rule: h.rule, scores: newScorer(h.w, h.bias, h.score, h.tau)}, nil
+}
+
+// rowRanker has scratch for an encoding, and for the logits of nodes and their sums.
+func (h *treeHead) rowRanker() rowRanker {
+	return rowRanker{classes: h.tree.Classes(), floats: h.w.Dim + 2*h.tree.Nodes()}
+}
+
+// Bytes implements Head.
+func (h *treeHead) Bytes() Footprint { return Footprint{Kept: tree.Bytes(h.tree.Classes())} }
+
+// RankerBytes implements Head.
+func (h *treeHead) RankerBytes(_ Model, _ *data.Frame, rows, k int) (int64, error) {
+	r := h.rowRanker()
+	return unitBytes(h.score, h.w.Rows, h.w.Dim) + r.bytes(rows, k), nil
 }
 
 // treeRanker ranks by log p(y), the sum over y's path, in O(C d) a row.
 type treeRanker struct {
+	rowRanker
 	tree   *tree.Tree
 	rule   losses.Loss
 	scores scorer
+}
+
+func (r *treeRanker) Renew() error {
+	r.scores.renew()
+	return nil
 }
 
 func (r *treeRanker) Rank(tops []Top, h []float32, skip func(i int) []int32, k int) error {
@@ -172,17 +192,13 @@ func (r *treeRanker) Rank(tops []Top, h []float32, skip func(i int) []int32, k i
 	if err := fits(len(tops), d, h); err != nil {
 		return err
 	}
-	scratch := make([][]float32, kernel.Workers())
-	return rankRows(tops, r.tree.Classes(), skip, k, func(worker, i int, logP []float32) {
-		if scratch[worker] == nil {
-			scratch[worker] = make([]float32, 2*n)
-		}
-		z := scratch[worker][:n]
-		r.scores.row(z, h[i*d:(i+1)*d])
+	return r.rank(tops, skip, k, func(i int, logP []float32, scratch room) {
+		z, work := scratch.float32s(n), scratch.float32s(n)
+		r.scores.row(z, h[i*d:(i+1)*d], scratch.float32s(d))
 		if !plain(r.rule) {
 			r.logits(z)
 		}
-		tree.LogP(r.tree, logP, z, scratch[worker][n:])
+		tree.LogP(r.tree, logP, z, work)
 	})
 }
 

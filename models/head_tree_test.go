@@ -92,6 +92,7 @@ func TestSparseTreeRanksEverything(t *testing.T) {
 // TestUserTree: a tree that a program registers is one of the choices.
 func TestUserTree(t *testing.T) {
 	tree.Register(tree.Spec{Name: "comb", Doc: "each node splits one class off", Source: "this test",
+		Bytes: func(c int) int64 { return 16 * int64(c) },
 		New: func(c int, _ []float64) (*tree.Tree, error) {
 			parent := make([]int32, 2*c-1)
 			for y := range c {

@@ -2,6 +2,7 @@ package models
 
 import (
 	"fmt"
+	"unsafe"
 
 	"gorgonia.org/gorgonia"
 
@@ -19,7 +20,8 @@ type output[T graph.Float] struct {
 	loss    *gorgonia.Node
 	targets *graph.Targets
 	data    *graph.TargetData[T]
-	weight  []T // scratch
+	weight  []T   // scratch
+	bytes   int64 // that the head attached here holds, weight apart
 }
 
 // attach calls the function for the precision of g.
@@ -36,6 +38,9 @@ func attach(g *Graph, f32 func(output[float32]) (Attached, error), f64 func(outp
 func (s *output[T]) Loss() *gorgonia.Node    { return s.loss }
 func (s *output[T]) Targets() *graph.Targets { return s.targets }
 
+// Bytes implements Attached.
+func (s *output[T]) Bytes() int64 { return s.bytes }
+
 // setTargets gives the rows of the batch their classes.
 func (s *output[T]) setTargets(batch *data.Batch) error {
 	s.data.Reset()
@@ -50,6 +55,12 @@ func (s *output[T]) setTargets(batch *data.Batch) error {
 		}
 	}
 	return nil
+}
+
+// bytesOf returns the size of n elements.
+func bytesOf[T graph.Float](n int) int64 {
+	var zero T
+	return int64(n) * int64(unsafe.Sizeof(zero))
 }
 
 // Moved implements Attached.

@@ -3,6 +3,7 @@ package models
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/fenchel-ml/fenchel/data"
 )
@@ -98,6 +99,7 @@ func (q *Query) Each(ctx context.Context, f func(start int, rows []int32, masks 
 
 // merge appends the union of two ascending lists to dst, ascending.
 func merge(dst, a, b []int32) []int32 {
+	dst = slices.Grow(dst, len(a)+len(b)) // at once: what grows bit by bit leaves as much behind
 	for len(a) > 0 && len(b) > 0 {
 		switch {
 		case a[0] < b[0]:

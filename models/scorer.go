@@ -10,69 +10,115 @@ import (
 )
 
 // A scorer computes all scores ⟨h, w_j⟩/τ + b_j of a table, with h and w_j of norm 1
-// if cosine. It is safe for concurrent use.
+// if cosine. Its row is safe for concurrent use.
 type scorer struct {
 	d      int
-	w      []float32 // [n,d]
-	bias   []float32 // [n] or nil
+	table  *Table    // [n,d]; nil where the vectors are given to take
+	w      []float32 // [n,d] as scores take them: where they are, or a copy of norm 1
+	bias   *Table    // [n,1] or nil
 	scale  float32   // 1/τ
 	cosine bool
 }
 
 func newScorer(w, bias *Table, score Score, tau float64) scorer {
-	s := scorer{d: w.Dim, w: vectors(w.Data, w.Dim, score), scale: float32(1 / tau), cosine: score == Cosine}
-	if bias != nil {
-		s.bias = bias.Data
-	}
+	s := scorer{d: w.Dim, table: w, bias: bias, scale: float32(1 / tau), cosine: score == Cosine}
+	s.renew()
 	return s
 }
 
-// vectors returns the rows of w [·,d] as scores take them: where they are, or a copy
-// of norm 1.
-func vectors(w []float32, d int, score Score) []float32 {
-	if score != Cosine {
-		return w
+// renew sees the table's weights of the moment.
+func (s *scorer) renew() { s.take(s.table.Data) }
+
+// take makes w the vectors, which stay where they are unless a copy is needed.
+func (s *scorer) take(w []float32) {
+	if !s.cosine {
+		s.w = w
+		return
 	}
-	x := slices.Clone(w)
-	normalize(x, d)
-	return x
+	if len(s.w) != len(w) {
+		s.w = make([]float32, len(w))
+	}
+	normalize(s.w, w, s.d)
+}
+
+// unitBytes is what a scorer's copy of n vectors of width d takes.
+func unitBytes(score Score, n, d int) int64 {
+	if score != Cosine {
+		return 0
+	}
+	return 4 * int64(n) * int64(d)
 }
 
 // encode makes of encodings x [·,d] what scores are products with.
 func (s *scorer) encode(x []float32) {
 	if s.cosine {
-		normalize(x, s.d)
+		normalize(x, x, s.d)
 	}
 	for i := range x {
 		x[i] *= s.scale
 	}
 }
 
-// row stores the scores of encoding h [d] in z [n].
-func (s *scorer) row(z, h []float32) {
-	x := slices.Clone(h)
+// row stores the scores of encoding h [d] in z [n]; x [d] is scratch.
+func (s *scorer) row(z, h, x []float32) {
+	copy(x, h)
 	s.encode(x)
 	for j := range z {
 		z[j] = kernel.Dot(x, s.w[j*s.d:(j+1)*s.d])
 		if s.bias != nil {
-			z[j] += s.bias[j]
+			z[j] += s.bias.Data[j]
 		}
 	}
 }
 
-// rankRows ranks rows by scores that score stores in dst [classes], for each row
-// alone and several at once; worker < kernel.Workers() numbers the goroutine.
-func rankRows(tops []Top, classes int, skip func(i int) []int32, k int, score func(worker, i int, dst []float32)) error {
-	scratch := make([][]float32, kernel.Workers())
-	errs := make([]error, len(tops))
+// A rowRanker ranks rows one by one, several at once, each in scratch of its own.
+type rowRanker struct {
+	classes int
+	floats  int    // in float32, of a scratch
+	doubles int    // in float64
+	rooms   []room // of goroutines
+	errs    []error
+}
+
+// A room is the scratch of a goroutine.
+type room struct {
+	scores []float32 // [classes]
+	floats []float32
+	double []float64
+}
+
+// float32s returns n numbers of the scratch, which the next call does not return again.
+func (r *room) float32s(n int) []float32 {
+	x := r.floats[:n]
+	r.floats = r.floats[n:]
+	return x
+}
+
+// float64s is float32s of the scratch in float64.
+func (r *room) float64s(n int) []float64 {
+	x := r.double[:n]
+	r.double = r.double[n:]
+	return x
+}
+
+// rank ranks rows by scores that score stores in dst [classes]; it may take all of a
+// scratch.
+func (r *rowRanker) rank(tops []Top, skip func(i int) []int32, k int, score func(i int, dst []float32, scratch room)) error {
+	for len(r.rooms) < kernel.Workers() {
+		r.rooms = append(r.rooms, room{})
+	}
+	if len(r.errs) < len(tops) {
+		r.errs = make([]error, len(tops))
+	}
 	kernel.Parallel(len(tops), func(worker, i int) {
-		if scratch[worker] == nil {
-			scratch[worker] = make([]float32, classes)
+		own := &r.rooms[worker]
+		if own.scores == nil {
+			*own = room{make([]float32, r.classes), make([]float32, r.floats), make([]float64, r.doubles)}
 		}
-		score(worker, i, scratch[worker])
-		tops[i], errs[i] = selectTop(scratch[worker], skip(i), k)
+		score(i, own.scores, *own)
+		tops[i], r.errs[i] = selectTop(own.scores, skip(i), k)
 	})
-	for i, err := range errs {
+	for i, err := range r.errs[:len(tops)] {
 		if err != nil {
 			return fmt.Errorf("models: row %d: %w: the model has diverged", i, err)
 		}
@@ -80,12 +126,22 @@ func rankRows(tops []Top, classes int, skip func(i int) []int32, k int, score fu
 	return nil
 }
 
+// bytes is what it holds and allocates for rows rows of k places.
+func (r *rowRanker) bytes(rows, k int) int64 {
+	room := 4*int64(r.classes) + 4*int64(r.floats) + 8*int64(r.doubles)
+	return int64(kernel.Workers())*room + 16*int64(rows) + topBytes(rows, min(k, r.classes))
+}
+
+// topBytes is what the results take of rows rows of k places.
+func topBytes(rows, k int) int64 { return 8 * int64(rows) * int64(k) }
+
 // selectTop returns the k best of scores, ties by lower id, without the classes
 // skip, ascending ids. A NaN or +Inf is an error.
 func selectTop(scores []float32, skip []int32, k int) (Top, error) {
 	// A heap of places with the worst at the root: classes come in rising order, so
 	// that a later one of equal score is worse.
-	var heap []int32
+	k = min(k, len(scores))
+	heap := make([]int32, 0, k)
 	worse := func(a, b int32) bool { return scores[a] < scores[b] || scores[a] == scores[b] && a > b }
 	for c, s := range scores {
 		if s != s || s > math.MaxFloat32 {

@@ -69,7 +69,11 @@ func joinErr(errs ...error) error {
 
 // featured returns the demo set with genres of items, of some none.
 func featured(t *testing.T) *data.Dataset {
-	set := demo(t)
+	return withGenres(t, demo(t))
+}
+
+// withGenres adds a field of classes that have none to three genres each.
+func withGenres(t *testing.T, set *data.Dataset) *data.Dataset {
 	f := data.Field{Name: "genre", Size: 6}
 	for i := range set.Items {
 		f.Lo = append(f.Lo, len(f.ID))

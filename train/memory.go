@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/internal/memory"
 	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/train/metric"
 )
@@ -14,8 +15,8 @@ type MemoryPart struct {
 	Bytes int64  `json:"bytes"`
 }
 
-// Memory is what a run holds at its fullest, by purpose; the first part, the data,
-// is held before it starts.
+// Memory is what a process with a run in it holds at its fullest, by purpose; the first
+// part, the data, is held before the run starts.
 type Memory []MemoryPart
 
 // Total returns the sum of the parts.
@@ -25,6 +26,11 @@ func (m Memory) Total() (n int64) {
 	}
 	return n
 }
+
+// Limit returns what the Go runtime may take, so that the process stays within Total:
+// what [runtime/debug.SetMemoryLimit] is to be given before the run. The collector then
+// works as hard as that asks for; without it garbage may double what a run holds.
+func (m Memory) Limit() int64 { return m.Total() - memory.Binary }
 
 // maxParameters keeps sums of bytes far from 2⁶³.
 const maxParameters = 1e13
@@ -38,12 +44,13 @@ func Estimate(cfg Config, set *data.Dataset) (Memory, error) {
 	return p.Estimate(set)
 }
 
-// Estimate returns what a run of p on set will hold, without making its tables:
-// it counts the sizes of tables, of optimizer state, and of every value of the
-// compiled graph. Live memory alone is counted: the garbage that the collector
-// lets lie comes on top, as GOGC and GOMEMLIMIT say. Not counted are what a sampler
-// or a tree keeps of its own (numbers per class, some per class and dimension),
-// and files being read.
+// Estimate returns what a process that runs p on set will hold, without making the run's
+// tables: it counts tables, the optimizer's state, every value of the compiled graph,
+// what samplers, trees and rankers hold, and the program itself. What a run holds for a
+// time counts with the largest of what comes at different times: an evaluation, the
+// refresh of a sampler's summary, the saving of the data. Garbage is a share of all that,
+// which the run keeps to under [Memory.Limit]. What reading the data takes is said by
+// [data.Plan.Bytes].
 func (p *Plan) Estimate(set *data.Dataset) (Memory, error) {
 	t, err := p.shapes(set)
 	if err != nil {
@@ -57,32 +64,54 @@ func (p *Plan) Estimate(set *data.Dataset) (Memory, error) {
 		return nil, fmt.Errorf("train: the model has %.2g parameters, more than the %.0g that can be counted; lower model.dim", numbers, maxParameters)
 	}
 	weights := 4 * int64(t.Parameters())
-	m := Memory{{"data", dataBytes(set)}, {"weights", weights}, {"weights kept to fall back to", weights}}
+	m := Memory{{"data", set.Bytes()}, {"program", memory.Binary + memory.Runtime}, {"weights", weights}, {"weights kept to fall back to", weights}}
 	parts, err := p.solver.Spec.memory(p.solver.Values, t, set)
 	if err != nil {
 		return nil, err
 	}
 	m = append(m, parts...)
-	evaluation, err := t.evaluationBytes(set)
-	return append(m, MemoryPart{"evaluation", evaluation}), err
+	measures, evaluation, err := t.evaluationBytes(set)
+	if err != nil {
+		return nil, err
+	}
+	m = append(m, MemoryPart{"measures", measures})
+	passing := MemoryPart{"evaluation", evaluation}
+	for _, other := range []MemoryPart{{"sampler's refresh", t.Head.Bytes().Peak}, {"saving of the data", savingBytes(set)}} {
+		if other.Bytes > passing.Bytes {
+			passing = other
+		}
+	}
+	m = append(m, passing)
+	return append(m, MemoryPart{"garbage", garbage(m.Total())}), nil
 }
 
-func dataBytes(set *data.Dataset) (n int64) {
-	for _, part := range set.Parts() {
-		n += 8 * int64(set.Users+1)
-		n += 4*int64(len(part.Item())) + 4*int64(len(part.Value())) + 8*int64(len(part.Time()))
-	}
+// garbage is the collector's share of a run that holds live bytes: the runtime keeps 3 %
+// of its limit free, and what it cannot use of freed memory, and a collection should not
+// follow on the other.
+func garbage(live int64) int64 { return 8<<20 + live/16 }
+
+// savingBytes is what the writing of a run's data takes: bounds and ids as arrays of a
+// file.
+func savingBytes(set *data.Dataset) (n int64) {
+	n = 3 * 8 * int64(set.Users+1)
 	for _, ids := range [][]string{set.UserIDs, set.ItemIDs} {
 		for _, id := range ids {
-			n += 16 + int64(len(id)) // a string's header
+			n += 8 + 2*int64(len(id)) // its end, and its text as it grows
+		}
+	}
+	for _, fields := range [][]data.Field{set.UserFields, set.ItemFields} {
+		for _, f := range fields {
+			n += 8 * int64(len(f.Lo)+len(f.Hi))
 		}
 	}
 	return n
 }
 
-// evaluationBytes counts a ranker's copy of the class side, of norm 1 where scores
-// are cosines, what a chunk of users takes on its way, and the metrics of users that the run's history keeps.
-func (t *Recommender) evaluationBytes(set *data.Dataset) (n int64, err error) {
+// evaluationBytes returns what the measures of examples take that the run's history keeps,
+// and what an evaluation takes: its examples and what is known of their contexts, a
+// ranker with its copy of the class side, the compiled encoder, and what a chunk of rows
+// takes on its way.
+func (t *Recommender) evaluationBytes(set *data.Dataset) (kept, passing int64, err error) {
 	ats, c := t.Plan.Metrics, t.Plan.Config
 	most := 0
 	for i, part := range []*data.Interactions{set.Valid, set.Test} {
@@ -96,38 +125,40 @@ func (t *Recommender) evaluationBytes(set *data.Dataset) (n int64, err error) {
 			times = (c.Train.Epochs + c.Eval.Every - 1) / c.Eval.Every
 		}
 		if float64(times)*float64(users)*float64(len(ats)) > maxParameters {
-			return 0, fmt.Errorf("train: %d evaluations of %d metrics for %d users are more than can be counted; raise eval.every or lower train.epochs", times, len(ats), users)
+			return 0, 0, fmt.Errorf("train: %d evaluations of %d metrics for %d users are more than can be counted; raise eval.every or lower train.epochs", times, len(ats), users)
 		}
-		n += int64(times) * int64(users) * int64(8*len(ats)+4)
+		kept += int64(times) * int64(users) * int64(8*len(ats)+4)
 		most = max(most, users)
 	}
 	if most == 0 {
-		return n, nil
-	}
-	if c.Model.Score == string(models.Cosine) {
-		if _, ok := t.Head.(models.Vectored); ok {
-			n += 4 * int64(set.Items) * int64(t.Model.Dim())
-		} else {
-			for _, table := range t.tables[t.encoding:] {
-				n += 4 * int64(table.Rows) * int64(table.Dim)
-			}
-		}
-	}
-	if _, ok := t.Head.(models.Vectored); ok {
-		computed, err := models.ClassBytes(t.Model, t.classes)
-		if err != nil {
-			return 0, err
-		}
-		n += computed
+		return kept, 0, nil
 	}
 	leftOut, err := t.LeftOut(set)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	k := min(metric.MaxK(ats), set.Items)
 	size := models.Chunk(most, k, len(leftOut))
-	n += int64(size)*int64(2*4*t.Model.Dim()) + 64*int64(size)*int64(k) + 4*int64(size)*int64(len(leftOut))
-
+	ranker, err := t.Head.RankerBytes(t.Model, t.classes, size, k)
+	if err != nil {
+		return 0, 0, err
+	}
 	encoder, err := models.EncoderBytes(t.Model, t.contexts, min(size, encoderRows))
-	return n + encoder, err
+	if err != nil {
+		return 0, 0, err
+	}
+	// Rows, bounds and targets of the examples; counts of the classes, those left out as
+	// they are found, and what a metric keeps of each; histories before test.
+	examples := 40*int64(most) + (12+int64(len(ats)))*int64(set.Items)
+	history := 8*int64(set.Users+1) + 4*int64(set.Train.Len()+set.Valid.Len())
+	chunk := int64(size) * (4*int64(t.Model.Dim()) + 72 + 4*int64(len(leftOut)) + 4*int64(longest(set)) + int64(k))
+	return kept, examples + history + ranker + encoder + chunk, nil
+}
+
+// longest returns the most items that a user has in train and valid.
+func longest(set *data.Dataset) (most int) {
+	for u := range set.Users {
+		most = max(most, len(set.Train.ItemsOf(u))+len(set.Valid.ItemsOf(u)))
+	}
+	return most
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"sync"
 
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/losses"
@@ -24,6 +25,9 @@ type Recommender struct {
 	contexts, classes *data.Frame
 	tables            []*models.Table // that Model and Head read
 	encoding          int             // how many of them, the first, encode contexts
+
+	ranking sync.Mutex    // held by who ranks with ranker
+	ranker  models.Ranker // of the last ranking, whose memory the next one takes
 }
 
 // newRecommender finds the tables of m and head, whose data stay as they are.
@@ -118,13 +122,11 @@ func (t *Recommender) Rankings(ctx context.Context, q models.Query, each func(i 
 		return err
 	}
 	defer enc.Close()
-	ranker, err := t.Head.Ranker(t.Model, t.classes)
+	ranker, done, err := t.rankerNow()
 	if err != nil {
 		return err
 	}
-	if ranker == nil {
-		return fmt.Errorf("train: %T has no ranker", t.Head)
-	}
+	defer done()
 	h, tops := make([]float32, size*d), make([]models.Top, size)
 	return q.Each(ctx, func(start int, rows []int32, masks [][]int32) error {
 		n := len(rows)
@@ -139,6 +141,30 @@ func (t *Recommender) Rankings(ctx context.Context, q models.Query, each func(i 
 		}
 		return nil
 	})
+}
+
+// rankerNow returns what ranks by the weights of the moment, until done: the ranker of
+// the ranking before, renewed, or another one while that is at work.
+func (t *Recommender) rankerNow() (r models.Ranker, done func(), err error) {
+	kept := t.ranking.TryLock()
+	done = func() {
+		if kept {
+			t.ranking.Unlock()
+		}
+	}
+	if kept && t.ranker != nil {
+		r, err = t.ranker, t.ranker.Renew()
+	} else if r, err = t.Head.Ranker(t.Model, t.classes); err == nil && r == nil {
+		err = fmt.Errorf("train: %T has no ranker", t.Head)
+	}
+	if err != nil {
+		done()
+		return nil, nil, err
+	}
+	if kept {
+		t.ranker = r
+	}
+	return r, done, nil
 }
 
 // encoderRows bounds the rows that are encoded in one run of a graph.

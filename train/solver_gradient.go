@@ -129,16 +129,17 @@ func (g *gradient) compile(b *graph.Builder[float32]) (err error) {
 	return err
 }
 
-// gradientMemory compiles the graph without data and asks it.
+// gradientMemory compiles the graph without data and asks it, the head and the updaters.
 func gradientMemory(_ registry.Values, t *Recommender, set *data.Dataset) ([]MemoryPart, error) {
 	x, err := trainingOf(t, set)
 	if err != nil {
 		return nil, err
 	}
-	var state int64
+	var state, work int64
 	for _, t := range x.of.tables {
 		if !t.Frozen {
 			state += 4 * x.optimizer.StateLen(t.Rows, t.Dim)
+			work += optim.WorkBytes(t.Rows, t.Dim)
 		}
 	}
 	g := &gradient{training: x}
@@ -148,7 +149,10 @@ func gradientMemory(_ registry.Values, t *Recommender, set *data.Dataset) ([]Mem
 	defer g.program.Close()
 	// Examples and their order, and what a batch holds.
 	batches := 8*int64(x.examples.Len()) + 4*int64(len(x.examples.Targets.Ptr)) + 8*int64(g.batches.MaxPos())
-	return []MemoryPart{{"optimizer state", state}, {"graph and gradients", g.program.Bytes()}, {"batches", batches}}, nil
+	return []MemoryPart{
+		{"optimizer state", state}, {"graph and gradients", g.program.Bytes() + work},
+		{"candidates", x.of.Head.Bytes().Kept + g.objective.Bytes()}, {"batches", batches},
+	}, nil
 }
 
 func (g *gradient) steps() int { return g.batches.Len() }

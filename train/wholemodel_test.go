@@ -109,7 +109,7 @@ func TestWholeModels(t *testing.T) {
 				numbers += len(table.Data)
 			}
 			require.Equal(t, numbers, fresh.Parameters())
-			require.Equal(t, int64(4*numbers), m[1].Bytes)
+			require.Equal(t, int64(4*numbers), m.of(t, "weights"))
 			vectors, err := models.ClassBytes(fresh.Model, set.Classes())
 			require.NoError(t, err)
 			if _, free := fresh.Model.(tied); free {

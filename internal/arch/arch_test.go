@@ -34,7 +34,7 @@ var allowed = map[string]string{
 	"models/sampler": "graph internal/kernel internal/registry",
 	"models/tree":    "internal/kernel internal/registry",
 
-	"train":             "data graph internal/fs internal/kernel internal/lock internal/registry losses models train/als train/metric train/optim train/weights",
+	"train":             "data graph internal/fs internal/kernel internal/lock internal/memory internal/registry losses models train/als train/metric train/optim train/weights",
 	"train/als":         "internal/kernel",
 	"train/metric":      "internal/registry",
 	"train/optim":       "graph internal/kernel internal/registry",

@@ -40,12 +40,24 @@ func (r *Ranker) bytes() int {
 	return n
 }
 
+// RankerBytes returns what a Ranker holds after a TopK of k of c classes for b rows of
+// width d.
+func RankerBytes(b, c, d, k int) int64 {
+	chunks, _ := rankCut(b, c)
+	panels, dp := ceil(max(b, 1), tileRows), ceil(d, 16)*16
+	rows := int64(b)*(1+4*int64(dp)) + 4*int64(panels)*int64(d)*tileRows
+	found := 8*int64(chunks)*int64(b)*int64(k) + 4*int64(chunks+1)*int64(b)
+	worker := 4*(tileClasses*tileRows+2*rankHits+rankRows) + 8*rankRows*int64(limit(k)+1) + 8*int64(chunks)*int64(k)
+	return rows + found + int64(Workers())*worker
+}
+
 // A task of TopK is a group of rows and a chunk of classes. The first chunk, a short
 // one, fills lists from nothing, at some k·log(classes/k) candidates a row; where
 // there are enough groups to share it, the others start from the bound that it found.
 // Groups are small where rows are few, so that there are enough tasks.
 const (
 	rankRows    = 256
+	rankHits    = tileClasses*tileRows + 16 // that the filter may store of a tile
 	rankClasses = 1 << 16
 	rankChunks  = 8
 )
@@ -86,6 +98,9 @@ func (r *Ranker) TopK(ids []int32, scores []float32, x *Linear, k int, seen func
 		r.bound[i] = float32(math.Inf(-1))
 	}
 	r.workers = enough(r.workers, Workers())
+	for i := range r.workers {
+		r.workers[i].all = slices.Grow(r.workers[i].all[:0], chunks*k)
+	}
 	first := 0 // chunks before the others
 	if groups >= Workers() {
 		first = 1
@@ -165,8 +180,7 @@ func limit(k int) int { return 2*k + 64 }
 // on, where they are above the rows' bounds.
 func (w *rankWorker) scan(ws *Workspace, by func(float32) float32, k, lo, hi int, bound []float32, b0 int, seen func(i int) []int32) {
 	b1 := b0 + len(bound)
-	const hits = tileClasses*tileRows + 16
-	w.z, w.val, w.idx = grow(w.z, tileClasses*tileRows), grow(w.val, hits), grow(w.idx, hits)
+	w.z, w.val, w.idx = grow(w.z, tileClasses*tileRows), grow(w.val, rankHits), grow(w.idx, rankHits)
 	w.thr, w.n = grow(w.thr, rankRows), grow(w.n, rankRows)
 	w.keys = grow(w.keys, rankRows*limit(k))
 	clear(w.n)

@@ -157,3 +157,15 @@ func BenchmarkTopK(b *testing.B) {
 		})
 	}
 }
+
+// TestRankerBytes holds what is said of a Ranker against what it holds. On one processor,
+// since which goroutines a short call wakes is not determined.
+func TestRankerBytes(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	for _, cfg := range []struct{ b, c, d, k int }{{1, 500, 3, 5}, {300, 2500, 16, 20}, {9, 200_000, 2, 40}, {2100, 300, 20, 4}} {
+		x := newProblem(source(32), problemConfig{b: cfg.b, c: cfg.c, d: cfg.d, sd: 1}).Linear
+		var r Ranker
+		require.NoError(t, r.TopK(make([]int32, cfg.b*cfg.k), nil, &x, cfg.k, nil))
+		require.InEpsilon(t, RankerBytes(cfg.b, cfg.c, cfg.d, cfg.k), r.bytes(), 0.01, "%+v", cfg)
+	}
+}

@@ -59,6 +59,15 @@ func TestAvailable(t *testing.T) {
 	}
 }
 
+func TestResident(t *testing.T) {
+	require.Equal(t, int64(14*1024), resident(files(map[string]string{"proc/self/status": "VmSize:\t 99 kB\nVmRSS:\t      14 kB\n"})))
+	require.Zero(t, resident(files(nil)))
+	if runtime.GOOS == "linux" {
+		require.Greater(t, Resident(), int64(1<<20))
+		require.Less(t, Resident(), int64(1<<40))
+	}
+}
+
 func TestHere(t *testing.T) {
 	n, source, ok := Available()
 	require.Equal(t, runtime.GOOS == "linux", ok)

@@ -2,22 +2,24 @@ package sampler
 
 import "github.com/fenchel-ml/fenchel/internal/registry"
 
-// A Size is memory in bytes, asked for before anything is made.
-type Size struct {
+// A Footprint is memory in bytes, asked for before anything is made.
+type Footprint struct {
 	Kept int64 // what is held all the time, once it is made and refreshed
 	Peak int64 // what making it, or a refresh, allocates on top, all at once
 }
 
 // Plus returns the size of two things side by side that are not at their fullest at
 // the same time.
-func (s Size) Plus(t Size) Size { return Size{s.Kept + t.Kept, max(s.Peak, t.Peak)} }
+func (s Footprint) Plus(t Footprint) Footprint {
+	return Footprint{s.Kept + t.Kept, max(s.Peak, t.Peak)}
+}
 
 // nothing is the size of a distribution without tables.
-func nothing(Config, registry.Values) Size { return Size{} }
+func nothing(Config, registry.Values) Footprint { return Footprint{} }
 
 // Bytes returns what the sampler holds once it is refreshed, the counts of its Config
 // included.
-func (s *Sampler) Bytes() Size {
+func (s *Sampler) Bytes() Footprint {
 	n := s.Choice.Spec.Bytes(s.Config, s.Choice.Values)
 	n.Kept += 8 * int64(len(s.Config.Counts))
 	return n

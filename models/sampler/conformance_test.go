@@ -25,7 +25,7 @@ func init() {
 		Props:  sampler.Exact | sampler.FullSupport,
 		Growth: sampler.GrowthConstant,
 		Cost:   "O(1) a draw",
-		Bytes:  func(sampler.Config, registry.Values) sampler.Size { return sampler.Size{} },
+		Bytes:  func(sampler.Config, registry.Values) sampler.Footprint { return sampler.Footprint{} },
 		New: func(c sampler.Config, _ registry.Values) (sampler.Proposal, error) {
 			return evenOdd(c.C), nil
 		},

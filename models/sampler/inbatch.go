@@ -77,11 +77,11 @@ func streamed(c Config, v registry.Values) bool {
 }
 
 // frequencyBytes is the size of a frequency.
-func frequencyBytes(c Config, v registry.Values) Size {
+func frequencyBytes(c Config, v registry.Values) Footprint {
 	if !streamed(c, v) {
-		return Size{}
+		return Footprint{}
 	}
-	return Size{Kept: 28 * int64(c.C)}
+	return Footprint{Kept: 28 * int64(c.C)}
 }
 
 func newFrequency(c Config, v registry.Values) (frequency, error) {

@@ -70,9 +70,9 @@ func treeShape(c Config, width int) (leaf, used, leaves int) {
 }
 
 // treeBytes is the size of a tree over features of that width.
-func treeBytes(c Config, width int) Size {
+func treeBytes(c Config, width int) Footprint {
 	_, used, leaves := treeShape(c, width)
-	return Size{
+	return Footprint{
 		Kept: 4 * int64(leaves+used) * int64(width),
 		Peak: 8 * int64(goroutines(used, leavesOfPart)) * int64(width+c.D),
 	}

@@ -43,11 +43,11 @@ type logUniform struct {
 }
 
 // ranksBytes is the size of a log-uniform's ranks.
-func ranksBytes(c Config, v registry.Values) Size {
+func ranksBytes(c Config, v registry.Values) Footprint {
 	if v.String("rank") == "id" {
-		return Size{}
+		return Footprint{}
 	}
-	return Size{Kept: 8 * int64(c.C)}
+	return Footprint{Kept: 8 * int64(c.C)}
 }
 
 func newLogUniform(c Config, v registry.Values) (*logUniform, error) {

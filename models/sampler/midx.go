@@ -103,10 +103,10 @@ func (m *midx) Refresh(W []float32) error {
 }
 
 // midxBytes is the size of a midx: its tables, and the two codebooks' making.
-func midxBytes(c Config, v registry.Values) Size {
+func midxBytes(c Config, v registry.Values) Footprint {
 	m := newMidx(c, v)
 	n, k, cells := int64(c.C), int64(m.k), int64(min(m.k*m.k, c.C))
-	s := Size{Kept: 20*n + 8*cells + 4, Peak: 8 * k * k}
+	s := Footprint{Kept: 20*n + 8*cells + 4, Peak: 8 * k * k}
 	rows := m.trainRows()
 	for _, d := range [2]int{m.width1(), c.D - m.lo2} {
 		s.Kept += 4 * k * int64(d)

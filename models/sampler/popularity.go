@@ -20,7 +20,7 @@ func init() {
 		Growth: GrowthConstant,
 		Cost:   "O(1) a draw; O(C) to build, 20 bytes a class",
 		// The alias table and log q stay, the stack of its making goes.
-		Bytes: func(c Config, _ registry.Values) Size { return Size{20 * int64(c.C), 4 * int64(c.C)} },
+		Bytes: func(c Config, _ registry.Values) Footprint { return Footprint{20 * int64(c.C), 4 * int64(c.C)} },
 		New: func(c Config, v registry.Values) (Proposal, error) {
 			if err := needCounts(c); err != nil {
 				return nil, err

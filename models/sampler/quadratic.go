@@ -14,7 +14,7 @@ func init() {
 		Props:  Exact | Adaptive | FullSupport | Refreshes,
 		Growth: GrowthLog,
 		Cost:   "O(d² log C) a draw and a positive; a refresh is O(d² C); about as much memory as W",
-		Bytes:  func(c Config, _ registry.Values) Size { return treeBytes(c, quadratic{d: c.D}.width()) },
+		Bytes:  func(c Config, _ registry.Values) Footprint { return treeBytes(c, quadratic{d: c.D}.width()) },
 		New: func(c Config, v registry.Values) (Proposal, error) {
 			return newKernelTree(c, v.Int("refresh"), quadratic{c.D, v.Num("a")}), nil
 		},

@@ -22,9 +22,9 @@ func init() {
 		Props:  Exact | Adaptive | FullSupport | Refreshes,
 		Growth: GrowthLog,
 		Cost:   "O(D d) a row, O(D log C) a draw and a positive; a refresh is O(D d C); about as much memory as W",
-		Bytes: func(c Config, v registry.Values) Size {
+		Bytes: func(c Config, v registry.Values) Footprint {
 			f := newRFF(c, v)
-			return Size{Kept: 4 * int64(f.n) * int64(f.d)}.Plus(treeBytes(c, f.width()))
+			return Footprint{Kept: 4 * int64(f.n) * int64(f.d)}.Plus(treeBytes(c, f.width()))
 		},
 		New: func(c Config, v registry.Values) (Proposal, error) {
 			f := newRFF(c, v)

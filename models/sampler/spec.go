@@ -92,7 +92,7 @@ type Spec struct {
 	Cost   string // arithmetic and memory, e.g. "O(1) a draw; O(C) to build"
 
 	// Bytes returns what the distribution of the problem c holds, without making it.
-	Bytes func(c Config, v registry.Values) Size
+	Bytes func(c Config, v registry.Values) Footprint
 
 	// New builds the distribution for the problem c, which is valid. An error
 	// says what of c or v does not fit, e.g. that counts are needed.

@@ -38,6 +38,9 @@ func NewAdaptive(counts []float64, cutoffs []int32) (*Adaptive, error) {
 	return a, nil
 }
 
+// Bytes returns what the layout holds.
+func (a *Adaptive) Bytes() int64 { return 4 * int64(2*len(a.Class)+len(a.Cutoffs)) }
+
 // Clusters returns the number of clusters.
 func (a *Adaptive) Clusters() int { return len(a.Cutoffs) - 1 }
 

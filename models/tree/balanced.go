@@ -8,6 +8,7 @@ func init() {
 		Doc:    "all paths of ⌊log₂C⌋ or ⌈log₂C⌉ steps, neighbouring classes under one node",
 		Source: "Morin & Bengio 2005, Hierarchical probabilistic neural network language model",
 		New:    func(c int, _ []float64) (*Tree, error) { return balanced(c) },
+		Bytes:  buildBytes,
 	})
 }
 

@@ -14,6 +14,7 @@ func init() {
 		Source: "Huffman 1952, A method for the construction of minimum-redundancy codes; Mikolov et al. 2013 for hierarchical softmax",
 		Counts: true,
 		New:    huffman,
+		Bytes:  func(c int) int64 { return 4*int64(c) + 8*int64(c-1) + buildBytes(c) }, // leaves, sums
 	})
 }
 

@@ -20,6 +20,17 @@ type Partition struct {
 	Class []int32 // [C]
 }
 
+// Bytes returns what the partition holds.
+func (p *Partition) Bytes() int64 { return 4 * int64(3*len(p.Class)+len(p.Ptr)) }
+
+// Widest returns the number of classes of the largest group.
+func (p *Partition) Widest() (most int) {
+	for g := range p.Groups() {
+		most = max(most, int(p.Ptr[g+1]-p.Ptr[g]))
+	}
+	return most
+}
+
 // Groups returns K.
 func (p *Partition) Groups() int { return len(p.Ptr) - 1 }
 

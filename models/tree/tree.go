@@ -34,6 +34,9 @@ type Spec struct {
 	// New builds the tree of c ≥ 1 classes; counts has length c, or is nil if
 	// Counts is false.
 	New func(c int, counts []float64) (*Tree, error)
+
+	// Bytes returns what New allocates for c classes beside the tree; see [Bytes].
+	Bytes func(c int) int64
 }
 
 var registered = registry.NewRegistry[Spec]("tree", "tree")
@@ -42,8 +45,8 @@ var registered = registry.NewRegistry[Spec]("tree", "tree")
 // malformed or taken.
 func Register(s Spec) {
 	var fault error
-	if s.Doc == "" || s.Source == "" || s.New == nil {
-		fault = errors.New("lacks one of Doc, Source and New")
+	if s.Doc == "" || s.Source == "" || s.New == nil || s.Bytes == nil {
+		fault = errors.New("lacks one of Doc, Source, New and Bytes")
 	}
 	registered.Add(s.Name, nil, s, fault)
 }
@@ -130,6 +133,12 @@ func build(c int, child []int32) (*Tree, error) {
 	}
 	return t, nil
 }
+
+// Bytes returns what a tree of c classes holds, whatever rule made it.
+func Bytes(c int) int64 { return 4 * int64(6*c-4) }
+
+// buildBytes is what build allocates beside the tree, whose children it is given.
+func buildBytes(c int) int64 { return 4 * int64(c-1) }
 
 // Classes returns C.
 func (t *Tree) Classes() int { return t.c }

@@ -171,6 +171,14 @@ func (o Optimizer) For(t *graph.Table[float32]) *Updater {
 	return u
 }
 
+// WorkBytes returns what an updater of a table of that shape holds beside the state: the
+// scratch of each processor, zeros, and squares of blocks.
+func WorkBytes(rows, dim int) int64 {
+	workers := int64(max(1, min(kernel.Workers(), rows*dim/grain+1)))
+	room := 4 * int64(2*blockRows(dim)+fewRows(dim)) * int64(dim)
+	return workers*room + 8*int64(rows/fewRows(dim)+1)
+}
+
 // Table returns the table that u moves.
 func (u *Updater) Table() *graph.Table[float32] { return u.table }
 
