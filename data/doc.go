@@ -2,7 +2,7 @@
 //
 // [Load] turns a source (a file, a directory of given splits, or the generated
 // [Demo]) into a [Dataset]: three disjoint [Interactions] sets, train, valid and
-// test, over one numbering of users and items. A [TaskSpec] makes [Examples] of it, rows
+// test, over one numbering of users and items. A [Task] makes [Examples] of it, rows
 // of a [Frame] of contexts with what followed, which [NewBatches] deals out to a
 // training loop.
 //

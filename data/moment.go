@@ -123,7 +123,7 @@ func (m Moment) in(decimals int) (int64, bool) {
 	return n, true
 }
 
-// String returns the number, such as "12.7"; parseTime of it gives m.
+// String returns the number, such as "12.7"; read as a time it is m again.
 func (m Moment) String() string {
 	text := strconv.FormatInt(m.N, 10)
 	if m.Decimals == 0 {

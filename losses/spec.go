@@ -138,7 +138,7 @@ func (l Loss) Node(z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 // Ref returns the textbook value of one row; see Spec.Ref.
 func (l Loss) Ref(z []float64, t Target[float64]) float64 { return l.Spec.Ref(l.Values, z, t) }
 
-// Held returns the loss whose value has at z the gradient of b's: b itself, unless
+// Held returns the loss whose value has at z the gradient of l's: l itself, unless
 // Spec.Hold says what is held constant.
 func (l Loss) Held(z []float64) Loss {
 	if l.Spec.Hold == nil {

@@ -49,7 +49,7 @@ type ClassScores struct {
 	Cosine      bool
 }
 
-// Vectored is a Head that has such scores. They are read only, and may be the memory
+// Vectored is a Head that ranks by ClassScores. They are read only, and may be the memory
 // of weights.
 type Vectored interface {
 	Head
@@ -59,7 +59,7 @@ type Vectored interface {
 // An Attached is a head attached to one training graph. It is not safe for concurrent
 // use.
 type Attached interface {
-	// Loss returns the losses [B], and Targets whose rows are padding.
+	// Loss returns the losses [B], and Targets says which rows are padding.
 	Loss() *gorgonia.Node
 	Targets() *graph.Targets
 
@@ -153,7 +153,8 @@ type HeadSetting struct {
 
 	// Loss is what the head is trained under: classes rank by its prediction map, trees
 	// by that of their decisions, or by scores where it has none. The zero Loss is
-	// softmax.
+	// softmax. A loss that takes cosines goes with Score Cosine, Temperature 1 and no
+	// Bias alone.
 	Loss losses.Loss
 }
 
@@ -235,7 +236,7 @@ func NewHead(text string, s HeadSetting) (Head, error) {
 	return b.New(s)
 }
 
-// New returns the head with fresh weights.
+// New returns the head. Its tables have no data yet; see Table.Initialise.
 func (k HeadKind) New(s HeadSetting) (Head, error) {
 	if s.Score != Dot && s.Score != Cosine {
 		var names []string
@@ -246,6 +247,9 @@ func (k HeadKind) New(s HeadSetting) (Head, error) {
 	}
 	if !(s.Temperature > 0) {
 		return nil, fmt.Errorf("models: temperature %g is not above 0", s.Temperature)
+	}
+	if l := s.Loss.Spec; l != nil && l.Domain == losses.Cosines && (s.Score != Cosine || s.Temperature != 1 || s.Bias) {
+		return nil, fmt.Errorf("models: loss %s takes cosines: set the score to cosine, the temperature to 1 and no bias", s.Loss)
 	}
 	if err := s.validate(); err != nil {
 		return nil, err

@@ -86,7 +86,7 @@ type Spec struct {
 	// Factored declares that New's models are [Factored].
 	Factored bool
 
-	// New returns the model with fresh weights. An error is of the setting: the
+	// New returns the model, whose tables have no data yet. An error is of the setting: the
 	// dataset lacks what the model needs.
 	New func(v registry.Values, s Setting) (Model, error)
 }
@@ -119,7 +119,8 @@ func Parse(text string) (Kind, error) {
 	return Kind{c}, err
 }
 
-// New returns the model with fresh weights. The error is of the setting, or says what
+// New returns the model, whose tables have no data yet: training makes it from their
+// Init and a seed, or Table.Initialise does. The error is of the setting, or says what
 // a Spec's New gave that is no model.
 func (k Kind) New(s Setting) (Model, error) {
 	if err := s.validate(); err != nil {

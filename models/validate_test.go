@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/losses"
 )
 
 // TestSettingsAreValidated: every model and head returns the error of a dataset that
@@ -40,6 +41,24 @@ func TestSettingsAreValidated(t *testing.T) {
 			s := setting(func(*data.Dataset) {})
 			s.Dim = 0
 			require.ErrorContains(t, make(s), "width 0 is below 1")
+		})
+	}
+}
+
+// TestCosinesAreTheScores: under a loss that takes cosines every head refuses what makes
+// other scores of them, by itself and not by a configuration alone.
+func TestCosinesAreTheScores(t *testing.T) {
+	l, err := losses.Parse("arcface")
+	require.NoError(t, err)
+	for _, h := range Heads() {
+		t.Run(h.Name, func(t *testing.T) {
+			for _, s := range []HeadSetting{
+				{Score: Dot, Temperature: 1}, {Score: Cosine, Temperature: 0.2}, {Score: Cosine, Temperature: 1, Bias: true},
+			} {
+				s.Setting, s.Loss = Setting{Set: demo(t), Dim: 4, Init: 0.1}, l
+				_, err := NewHead(h.Name, s)
+				require.ErrorContains(t, err, "arcface takes cosines: set the score to cosine, the temperature to 1 and no bias")
+			}
 		})
 	}
 }

@@ -144,12 +144,13 @@ func wholeModelGradient(t *testing.T, set *data.Dataset, m Model, scheme string,
 	b, err := ParseHead(scheme)
 	require.NoError(t, err)
 	head, err := b.New(s)
+	if s.Loss.Spec.Domain == losses.Cosines && s.Score == Dot {
+		require.ErrorContains(t, err, "takes cosines: set the score to cosine")
+		return false
+	}
 	if err != nil {
 		require.ErrorContains(t, err, "takes cosines, and a corrected score is none")
 		return false
-	}
-	if s.Loss.Spec.Domain == losses.Cosines && s.Score == Dot {
-		return false // a configuration of the two is refused: see package train
 	}
 	encoding, classes, err := Tables(m, head, s.Loss, set.Contexts(), set.Classes())
 	require.NoError(t, err)

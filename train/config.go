@@ -147,10 +147,11 @@ const (
 	AllItems  = "all"
 )
 
-// ItemsChoices lists them.
+// ItemsChoices lists the choices of EvalConfig.Items.
 func ItemsChoices() []string { return []string{WarmItems, AllItems} }
 
-// CheckItems returns an error that lists the choices unless text is one.
+// CheckItems returns an error that lists the choices of EvalConfig.Items unless text is
+// one of them.
 func CheckItems(text string) error {
 	if !slices.Contains(ItemsChoices(), text) {
 		return fmt.Errorf("unknown items %q; the choices are %s", text, strings.Join(ItemsChoices(), ", "))

@@ -47,11 +47,11 @@ func Paths() (paths []string) {
 }
 
 // Set gives the setting at path, such as "train.epochs", a value; a list is written
-// with commas. Numbers are decimal and finite (see package registry), whole ones in base
-// ten whatever their leading zeros; "true", "false", "1" and "0" are truth values. A
-// value that a field cannot tell from its default, such as an empty text, or zero where
-// zero is no choice, is an error: c without it has the default. The error of an unknown
-// path lists the choices. Set does not Validate.
+// with commas. Numbers are decimal and finite, and leading zeros mean nothing; "true",
+// "false", "1" and "0" are truth values. A value that a field cannot tell from its
+// default, such as an empty text, or zero where zero is no choice, is an error: c without
+// it has the default. The error of an unknown path lists the choices. Set does not
+// Validate.
 func (c *Config) Set(path, value string) error {
 	if !slices.Contains(Paths(), path) {
 		return fmt.Errorf("config: unknown setting %q; the choices are %s", path, strings.Join(Paths(), ", "))

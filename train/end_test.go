@@ -12,7 +12,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fenchel-ml/fenchel/graph"
-	"github.com/fenchel-ml/fenchel/internal/lock"
 	"github.com/fenchel-ml/fenchel/train/weights"
 )
 
@@ -205,7 +204,7 @@ func TestOneAtATime(t *testing.T) {
 			second = true
 			for _, c := range []Config{quick(""), quick("{train: {seed: 5}}")} {
 				_, err := RunDir(t.Context(), dir, c, set, nil)
-				var held *lock.HeldError
+				var held *HeldError
 				require.ErrorAs(t, err, &held)
 				require.Equal(t, os.Getpid(), held.Holder.PID)
 				require.ErrorContains(t, err, dir+" is in use by process ")

@@ -79,8 +79,12 @@ type Folder struct {
 	lock *lock.Lock
 }
 
+// A HeldError is the error of a run folder in which somebody is at work: it names the
+// process, its machine and since when it has the folder.
+type HeldError = lock.HeldError
+
 // OpenFolder makes the folder where there is none and locks it. Where another process
-// or another Folder has it, the error is a *lock.HeldError that names the holder.
+// or another Folder has it, the error is a *HeldError that names the holder.
 func OpenFolder(dir string) (*Folder, error) {
 	if dir == "" {
 		return nil, errors.New("train: the run folder has no name")

@@ -98,7 +98,7 @@ func (t *Recommender) ClassScores() (*models.ClassScores, error) {
 }
 
 // Rank returns the k best classes for each of rows of Contexts. skip returns those that
-// are left out of row i's, ascending; nil leaves none out.
+// the ranking of rows[i] leaves out, ascending; nil leaves none out.
 func (t *Recommender) Rank(ctx context.Context, rows []int32, k int, skip func(i int) []int32) ([]models.Top, error) {
 	tops := make([]models.Top, len(rows))
 	q := models.Query{Contexts: t.contexts, Rows: rows, Classes: t.classes.Rows, K: k, Seen: skip}

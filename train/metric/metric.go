@@ -171,8 +171,8 @@ func (t topK) Add(l List) float64 { return t.Accumulator.Add(l.Top(t.k)) }
 // String returns the canonical text: Parse(a.String()) equals a.
 func (a At) String() string { return a.Name + "@" + strconv.Itoa(a.K) }
 
-// Parse reads "name@K"; see [registry.Whole] for what K may look like. The error names
-// what is wrong and lists the choices.
+// Parse reads "name@K". K is in decimal digits, and leading zeros mean nothing. The error
+// names what is wrong and lists the choices.
 func Parse(text string) (At, error) {
 	registry.Reading(text)
 	name, cut, ok := strings.Cut(strings.TrimSpace(text), "@")
