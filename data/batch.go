@@ -43,6 +43,9 @@ func NewBatches(x *Examples, size int, seed uint64) (*Batches, error) {
 	case x.Len() > math.MaxInt32:
 		return nil, fmt.Errorf("data: %d examples, more than 2³¹−1", x.Len())
 	}
+	if err := x.checkBounds(); err != nil {
+		return nil, err
+	}
 	b := &Batches{x: x, size: size, seed: seed, order: make([]int32, x.Len()), maxPos: min(size, x.Len())}
 	if x.Targets.Ptr != nil { // the most that any batch can hold: its rows are the largest there are
 		n := make([]int, x.Len())

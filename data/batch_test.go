@@ -197,3 +197,21 @@ func TestBatchWeights(t *testing.T) {
 	}
 	require.Len(t, seen, 3)
 }
+
+// Examples that were not validated are no panic: what a batch reads is checked.
+func TestBatchesOfBrokenExamples(t *testing.T) {
+	for want, e := range map[string]*Examples{
+		"1 targets for 2 examples":                       {Row: []int32{0, 1}, Targets: Targets{Class: []int32{1}}},
+		"1 weights for 2 examples":                       {Row: []int32{0, 1}, Targets: Targets{Class: []int32{1, 2}}, Weight: []float32{1}},
+		"example 0: the targets' bounds go from 0 to 9":  {Row: []int32{0, 1}, Targets: Targets{Ptr: []int32{0, 9, 2}, Class: []int32{1, 2}}},
+		"example 0: the targets' bounds go from 0 to -3": {Row: []int32{0, 1}, Targets: Targets{Ptr: []int32{0, -3, 2}, Class: []int32{1, 2}}},
+		"1 weights for 2 classes of targets":             {Row: []int32{0}, Targets: Targets{Ptr: []int32{0, 2}, Class: []int32{1, 2}, Weight: []float32{1}}},
+	} {
+		_, err := NewBatches(e, 2, 0)
+		require.ErrorContains(t, err, want)
+	}
+	_, err := (*Examples)(nil).First(3)
+	require.ErrorContains(t, err, "no examples")
+	require.ErrorContains(t, (*Examples)(nil).Validate(3), "without a frame")
+	require.ErrorContains(t, (&Examples{Context: &Frame{Rows: 1}}).Validate(0), "want 1 to 2147483647")
+}

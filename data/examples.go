@@ -57,6 +57,9 @@ func (e *Examples) Len() int { return len(e.Row) }
 
 // First returns the first n examples as a batch of its own, all where there are fewer.
 func (e *Examples) First(n int) (*Batch, error) {
+	if e == nil {
+		return nil, errors.New("data: no examples to make a batch of")
+	}
 	b, err := NewBatches(e, min(n, e.Len()), 0)
 	if err != nil {
 		return nil, err
@@ -70,8 +73,11 @@ func (e *Examples) First(n int) (*Batch, error) {
 
 // Validate returns what is wrong with examples over classes classes.
 func (e *Examples) Validate(classes int) error {
-	if e.Context == nil {
+	switch {
+	case e == nil || e.Context == nil:
 		return errors.New("data: examples without a frame of contexts")
+	case classes < 1 || classes > math.MaxInt32:
+		return fmt.Errorf("data: examples over %d classes, want 1 to %d", classes, math.MaxInt32)
 	}
 	if err := e.Context.Validate(); err != nil {
 		return err
@@ -85,18 +91,10 @@ func (e *Examples) Validate(classes int) error {
 			return fmt.Errorf("data: field %q, whose ids a ranking leaves out, has ids up to %d of %d classes", e.Seen, f.Size-1, classes)
 		}
 	}
-	n := len(e.Row)
-	t := &e.Targets
-	switch {
-	case t.Rows() != n:
-		return fmt.Errorf("data: %d targets for %d examples", t.Rows(), n)
-	case e.Weight != nil && len(e.Weight) != n:
-		return fmt.Errorf("data: %d weights for %d examples", len(e.Weight), n)
-	case t.Weight != nil && len(t.Weight) != len(t.Class):
-		return fmt.Errorf("data: %d weights for %d classes of targets", len(t.Weight), len(t.Class))
-	case t.Ptr != nil && (t.Ptr[0] != 0 || int(t.Ptr[n]) != len(t.Class)):
-		return fmt.Errorf("data: the targets' bounds run from %d to %d, want 0 to %d", t.Ptr[0], t.Ptr[n], len(t.Class))
+	if err := e.checkBounds(); err != nil {
+		return err
 	}
+	t := &e.Targets
 	for i, r := range e.Row {
 		if r < 0 || int(r) >= e.Context.Rows {
 			return fmt.Errorf("data: example %d is of row %d, outside [0,%d)", i, r, e.Context.Rows)
@@ -105,9 +103,6 @@ func (e *Examples) Validate(classes int) error {
 			return fmt.Errorf("data: example %d has weight %v, want above 0", i, e.Weight[i])
 		}
 		lo, hi := t.bounds(i)
-		if lo > hi || hi > len(t.Class) {
-			return fmt.Errorf("data: example %d: the targets' bounds go from %d to %d, of %d classes in all", i, lo, hi, len(t.Class))
-		}
 		sum := 0.0
 		for j := lo; j < hi; j++ {
 			c := t.Class[j]
@@ -123,6 +118,28 @@ func (e *Examples) Validate(classes int) error {
 		}
 		if t.Weight != nil && hi > lo && !(math.Abs(sum-1) <= 1e-4) {
 			return fmt.Errorf("data: example %d: the weights of its classes sum to %g, want 1", i, sum)
+		}
+	}
+	return nil
+}
+
+// checkBounds returns what is wrong with the lengths of the slices of e and with where the
+// targets say that a row's classes are: what any reading of them relies on.
+func (e *Examples) checkBounds() error {
+	n, t := len(e.Row), &e.Targets
+	switch {
+	case t.Rows() != n:
+		return fmt.Errorf("data: %d targets for %d examples", t.Rows(), n)
+	case e.Weight != nil && len(e.Weight) != n:
+		return fmt.Errorf("data: %d weights for %d examples", len(e.Weight), n)
+	case t.Weight != nil && len(t.Weight) != len(t.Class):
+		return fmt.Errorf("data: %d weights for %d classes of targets", len(t.Weight), len(t.Class))
+	case t.Ptr != nil && (t.Ptr[0] != 0 || int(t.Ptr[n]) != len(t.Class)):
+		return fmt.Errorf("data: the targets' bounds run from %d to %d, want 0 to %d", t.Ptr[0], t.Ptr[n], len(t.Class))
+	}
+	for i := range n {
+		if lo, hi := t.bounds(i); lo < 0 || lo > hi || hi > len(t.Class) {
+			return fmt.Errorf("data: example %d: the targets' bounds go from %d to %d, of %d classes in all", i, lo, hi, len(t.Class))
 		}
 	}
 	return nil

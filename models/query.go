@@ -2,7 +2,9 @@ package models
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/fenchel-ml/fenchel/data"
@@ -26,8 +28,8 @@ type Query struct {
 	Classes  int     // C
 	K        int     // 1 or more: how many classes of each ranking are asked for
 
-	// LeftOut are classes that no ranking holds, ascending. Seen returns those that
-	// the ranking of Rows[i] does not hold beside them, ascending; nil is none. It is
+	// LeftOut are classes that no ranking holds, strictly rising. Seen returns those that
+	// the ranking of Rows[i] does not hold beside them, strictly rising; nil is none. It is
 	// called in order, from one goroutine, and what it returns is read until it is
 	// called for the row after the next Chunk.
 	LeftOut []int32
@@ -37,16 +39,33 @@ type Query struct {
 // Validate returns what is wrong with the query.
 func (q *Query) Validate() error {
 	switch {
-	case q.Contexts == nil:
-		return fmt.Errorf("models: a query without a frame of contexts")
-	case q.Classes < 1:
-		return fmt.Errorf("models: a query of %d classes, want at least 1", q.Classes)
+	case q == nil || q.Contexts == nil:
+		return errors.New("models: a query without a frame of contexts")
+	case q.Classes < 1 || q.Classes > math.MaxInt32:
+		return fmt.Errorf("models: a query of %d classes, want 1 to %d", q.Classes, math.MaxInt32)
 	case q.K < 1:
 		return fmt.Errorf("models: k=%d is below 1", q.K)
+	}
+	if err := q.checkMask(q.LeftOut); err != nil {
+		return fmt.Errorf("models: the classes that a query leaves out: %w", err)
 	}
 	for i, r := range q.Rows {
 		if r < 0 || int(r) >= q.Contexts.Rows {
 			return fmt.Errorf("models: row %d of a query is %d, outside [0,%d)", i, r, q.Contexts.Rows)
+		}
+	}
+	return nil
+}
+
+// checkMask returns an error unless ids are classes, each larger than the one before:
+// rankers walk along them, so that one out of place would end the mask without a word.
+func (q *Query) checkMask(ids []int32) error {
+	for j, id := range ids {
+		switch {
+		case id < 0 || int(id) >= q.Classes:
+			return fmt.Errorf("class %d at place %d is outside [0,%d)", id, j, q.Classes)
+		case j > 0 && id <= ids[j-1]:
+			return fmt.Errorf("class %d at place %d follows %d; want each larger than the one before", id, j, ids[j-1])
 		}
 	}
 	return nil
@@ -58,13 +77,14 @@ func (q *Query) Chunk() int { return Chunk(len(q.Rows), min(q.K, q.Classes), len
 // Chunk returns the number of rows of a query of so many rows, places and classes left
 // out that are ranked together: it bounds memory, to some 64 bytes for each of the rows'
 // k places and to 64 MiB for the classes that each leaves out as all do, and changes no
-// number.
+// number. A k below 1, which no valid query has, counts as 1.
 func Chunk(rows, k, leftOut int) int {
-	return min(rows, 4096, max(64, 1<<20/k), max(16, 1<<24/max(leftOut, 1)))
+	return min(rows, 4096, max(64, 1<<20/max(k, 1)), max(16, 1<<24/max(leftOut, 1)))
 }
 
 // Each calls f for the rows of q, Chunk at a time: rows are q.Rows[start:start+len(rows)],
-// and masks[i] is what the ranking of rows[i] leaves out, ascending, until the next call.
+// and masks[i] is what the ranking of rows[i] leaves out, strictly rising, until the next
+// call. What Seen returns is checked before f is called.
 func (q *Query) Each(ctx context.Context, f func(start int, rows []int32, masks [][]int32) error) error {
 	if err := q.Validate(); err != nil {
 		return err
@@ -84,6 +104,9 @@ func (q *Query) Each(ctx context.Context, f func(start int, rows []int32, masks 
 			masks[i] = nil
 			if q.Seen != nil {
 				masks[i] = q.Seen(start + i)
+				if err := q.checkMask(masks[i]); err != nil {
+					return fmt.Errorf("models: what row %d of a query has seen: %w", start+i, err)
+				}
 			}
 			if room != nil {
 				room[i] = merge(room[i][:0], masks[i], q.LeftOut)

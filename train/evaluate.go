@@ -86,10 +86,10 @@ type Evaluation struct {
 
 // KnownFrom returns what metrics are told of classes, after training on x.
 func KnownFrom(x *data.Examples, classes int) (metric.Set, error) {
-	s := metric.Set{Classes: classes, Count: make([]int32, classes)}
 	if err := x.Validate(classes); err != nil {
-		return s, err
+		return metric.Set{}, err
 	}
+	s := metric.Set{Classes: classes, Count: make([]int32, classes)}
 	for _, c := range x.Targets.Class {
 		s.Count[c]++
 	}
@@ -119,6 +119,10 @@ func Evaluate(ctx context.Context, s models.Scorer, e Evaluation) (*Scores, erro
 		}
 	}
 	if err := x.Validate(e.Classes); err != nil {
+		return nil, err
+	}
+	// What is left out is looked up below, before any query is made of it.
+	if err := (&models.Query{Contexts: x.Context, Classes: e.Classes, K: 1, LeftOut: e.LeftOut}).Validate(); err != nil {
 		return nil, err
 	}
 	known := e.Known
@@ -168,7 +172,14 @@ func Evaluate(ctx context.Context, s models.Scorer, e Evaluation) (*Scores, erro
 		Contexts: x.Context, Rows: out.Rows, Classes: e.Classes, K: min(metric.MaxK(e.Metrics), e.Classes),
 		LeftOut: e.LeftOut, Seen: func(i int) []int32 { return seen(out.Rows[i]) },
 	}
+	rankings, done := rankingsOf(q), 0
 	err = s.Rankings(ctx, q, func(i int, top models.Top) {
+		if rankings.fault == nil {
+			rankings.fault = rankings.check(i, done, top.IDs)
+		}
+		if done++; rankings.fault != nil { // a Scorer cannot be told: the error follows
+			return
+		}
 		l := metric.List{IDs: top.IDs, Hit: make([]bool, len(top.IDs)), Relevant: targets[i]}
 		for r, id := range top.IDs {
 			_, l.Hit[r] = slices.BinarySearch(l.Relevant, id)
@@ -180,8 +191,13 @@ func Evaluate(ctx context.Context, s models.Scorer, e Evaluation) (*Scores, erro
 			}
 		}
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case rankings.fault != nil:
+		return nil, fmt.Errorf("train: %T breaks the contract of a Scorer: %w", s, rankings.fault)
+	case done < out.Examples:
+		return nil, fmt.Errorf("train: %T breaks the contract of a Scorer: it ranked %d of %d rows and returned no error", s, done, out.Examples)
 	}
 	for m, at := range e.Metrics {
 		out.Values = append(out.Values, Value{at.String(), sums[m].Finish()})
@@ -198,11 +214,62 @@ func seenOf(x *data.Examples) (func(row int32) []int32, error) {
 	if err != nil {
 		return nil, err
 	}
+	if f.ID == nil && f.Lo == nil { // the row itself, as where classes are ranked for classes
+		return func(row int32) []int32 { return []int32{f.One(int(row))} }, nil
+	}
 	return func(row int32) []int32 {
 		ids, _ := f.Row(int(row))
-		if slices.IsSorted(ids) {
+		if rising(ids) {
 			return ids
 		}
 		return slices.Compact(slices.Sorted(slices.Values(ids)))
 	}, nil
+}
+
+// rising reports whether each of ids is larger than the one before.
+func rising(ids []int32) bool {
+	for j := 1; j < len(ids); j++ {
+		if ids[j] <= ids[j-1] {
+			return false
+		}
+	}
+	return true
+}
+
+// rankings checks what a Scorer hands out, which any program may have written: a class
+// that is ranked twice would be found twice, and one that was to be left out would be
+// a hit that nobody can earn.
+type rankings struct {
+	query  models.Query
+	ranked []int32 // [C] 1 + the last row that has the class in its ranking
+	fault  error   // the first
+}
+
+func rankingsOf(q models.Query) *rankings {
+	return &rankings{query: q, ranked: make([]int32, q.Classes)}
+}
+
+// check returns what is wrong with the ranking of row i, which comes after done others.
+func (r *rankings) check(i, done int, ids []int32) error {
+	if i != done || i >= len(r.query.Rows) {
+		return fmt.Errorf("row %d of %d was ranked where row %d comes next", i, len(r.query.Rows), done)
+	}
+	if len(ids) > r.query.K {
+		return fmt.Errorf("row %d has %d classes, and at most %d were asked for", i, len(ids), r.query.K)
+	}
+	seen := r.query.Seen(i)
+	for place, c := range ids {
+		if c < 0 || int(c) >= r.query.Classes {
+			return fmt.Errorf("row %d has class %d at place %d, outside [0,%d)", i, c, place+1, r.query.Classes)
+		}
+		if r.ranked[c] == int32(i)+1 {
+			return fmt.Errorf("row %d has class %d twice", i, c)
+		}
+		r.ranked[c] = int32(i) + 1
+		_, left := slices.BinarySearch(r.query.LeftOut, c)
+		if _, known := slices.BinarySearch(seen, c); left || known {
+			return fmt.Errorf("row %d has class %d, which its ranking leaves out", i, c)
+		}
+	}
+	return nil
 }

@@ -129,3 +129,93 @@ func TestFittedIsEvaluated(t *testing.T) {
 	_, err = rec.Evaluate(t.Context(), set, "tset", ms)
 	require.ErrorContains(t, err, `unknown split "tset"; the choices are train, valid, test`)
 }
+
+// scorerOf is a Scorer whose rankings are what a function hands out.
+type scorerOf func(q models.Query, each func(i int, top models.Top)) error
+
+func (f scorerOf) Rankings(_ context.Context, q models.Query, each func(i int, top models.Top)) error {
+	return f(q, each)
+}
+
+// TestEvaluateHoldsAScorerToItsContract: a Scorer may be anybody's. What would be a
+// panic, a value above 1 or a hit on what is left out is an error that says which row.
+func TestEvaluateHoldsAScorerToItsContract(t *testing.T) {
+	x := &data.Examples{
+		Context: &data.Frame{Rows: 2, Fields: []data.Field{{Name: "seen", Size: 6, Lo: []int{0, 3}, Hi: []int{3, 3}, ID: []int32{1, 1, 5}}}},
+		Row:     []int32{0, 1}, Targets: data.Targets{Class: []int32{2, 3}}, Seen: "seen",
+	}
+	ms, err := metric.ParseAll([]string{"recall@3", "coverage@3", "epc@3"})
+	require.NoError(t, err)
+	e := Evaluation{Split: "views", Examples: x, Classes: 6, LeftOut: []int32{0}, Metrics: ms}
+	ranks := func(first ...int32) scorerOf {
+		return func(q models.Query, each func(i int, top models.Top)) error {
+			each(0, models.Top{IDs: first})
+			each(1, models.Top{IDs: []int32{3}})
+			return nil
+		}
+	}
+	got, err := Evaluate(t.Context(), ranks(2, 3, 4), e)
+	require.NoError(t, err)
+	require.Equal(t, Value{"recall@3", 1}, got.Values[0])
+	for want, s := range map[string]models.Scorer{
+		"row 0 has class -1 at place 2, outside [0,6)":    ranks(2, -1),
+		"row 0 has class 6 at place 1, outside [0,6)":     ranks(6),
+		"row 0 has class 2 twice":                         ranks(2, 2, 2),
+		"row 0 has 4 classes, and at most 3":              ranks(1, 2, 3, 4),
+		"row 0 has class 0, which its ranking leaves out": ranks(2, 0),
+		"row 0 has class 5, which its ranking leaves out": ranks(2, 5),
+		"it ranked 0 of 2 rows and returned no error":     scorerOf(func(models.Query, func(int, models.Top)) error { return nil }),
+		"row 1 of 2 was ranked where row 0 comes next":    scorerOf(func(_ models.Query, each func(int, models.Top)) error { each(1, models.Top{}); return nil }),
+		"row -1 of 2 was ranked where row 0 comes next":   scorerOf(func(_ models.Query, each func(int, models.Top)) error { each(-1, models.Top{}); return nil }),
+		"row 2 of 2 was ranked where row 2 comes next": scorerOf(func(_ models.Query, each func(int, models.Top)) error {
+			each(0, models.Top{})
+			each(1, models.Top{})
+			each(2, models.Top{})
+			return nil
+		}),
+		"row 0 of 2 was ranked where row 1 comes next": scorerOf(func(_ models.Query, each func(int, models.Top)) error {
+			each(0, models.Top{})
+			each(0, models.Top{})
+			return nil
+		}),
+	} {
+		_, err := Evaluate(t.Context(), s, e)
+		require.ErrorContains(t, err, "breaks the contract of a Scorer: "+want)
+	}
+	e.LeftOut = []int32{4, 0}
+	_, err = Evaluate(t.Context(), ranks(2), e)
+	require.ErrorContains(t, err, "leaves out: class 0 at place 1 follows 4")
+}
+
+// TestEvaluateLeavesOutEachThatIsSeen: what was seen may be said twice, and be the row
+// itself where classes are ranked for classes.
+func TestEvaluateLeavesOutEachThatIsSeen(t *testing.T) {
+	ms, err := metric.ParseAll([]string{"recall@1"})
+	require.NoError(t, err)
+	// By counts the order is 0, 1, 2; 0 and 1 are seen, and 0 twice.
+	x := &data.Examples{
+		Context: &data.Frame{Rows: 1, Fields: []data.Field{{Name: "seen", Size: 3, Lo: []int{0}, Hi: []int{3}, ID: []int32{0, 0, 1}}}},
+		Row:     []int32{0}, Targets: data.Targets{Class: []int32{2}}, Seen: "seen",
+	}
+	got, err := Evaluate(t.Context(), popular{[]int32{9, 5, 3}}, Evaluation{Examples: x, Classes: 3, Metrics: ms})
+	require.NoError(t, err)
+	require.Equal(t, 1.0, got.Values[0].Value)
+	itself := &data.Examples{
+		Context: &data.Frame{Rows: 3, Fields: []data.Field{{Name: "id", Size: 3}}},
+		Row:     []int32{0, 1}, Targets: data.Targets{Class: []int32{1, 0}}, Seen: "id",
+	}
+	got, err = Evaluate(t.Context(), popular{[]int32{9, 5, 3}}, Evaluation{Examples: itself, Classes: 3, Metrics: ms})
+	require.NoError(t, err)
+	require.Equal(t, []float64{1, 1}, got.PerExample[0])
+}
+
+// TestKnownFromRefuses: what no class can be counted of is an error before it is memory.
+func TestKnownFromRefuses(t *testing.T) {
+	_, _, _, _, x := fitted(t, FitOptions{})
+	for _, classes := range []int{-1, 0, math.MaxInt} {
+		_, err := KnownFrom(x, classes)
+		require.ErrorContains(t, err, "want 1 to 2147483647")
+	}
+	_, err := KnownFrom(nil, 5)
+	require.ErrorContains(t, err, "without a frame")
+}

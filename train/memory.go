@@ -148,8 +148,9 @@ func (t *Recommender) evaluationBytes(set *data.Dataset) (kept, passing int64, e
 		return 0, 0, err
 	}
 	// Rows, bounds and targets of the examples; counts of the classes, those left out as
-	// they are found, and what a metric keeps of each; histories before test.
-	examples := 40*int64(most) + (12+int64(len(ats)))*int64(set.Items)
+	// they are found, the last row that ranked each, and what a metric keeps of each;
+	// histories before test.
+	examples := 40*int64(most) + (16+int64(len(ats)))*int64(set.Items)
 	history := 8*int64(set.Users+1) + 4*int64(set.Train.Len()+set.Valid.Len())
 	chunk := int64(size) * (4*int64(t.Model.Dim()) + 72 + 4*int64(len(leftOut)) + 4*int64(longest(set)) + int64(k))
 	return kept, examples + history + ranker + encoder + chunk, nil
