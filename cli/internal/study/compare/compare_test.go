@@ -3,9 +3,11 @@ package compare
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -110,6 +112,36 @@ func TestRun(t *testing.T) {
 
 // TestInterrupt: what is cut off at any point ends, after a second attempt, with
 // the numbers of an uninterrupted one.
+// TestPooled: of a metric that no user has a value of there is no interval, and of one
+// that measures no hits no verdict of theory: neither is a NaN, nor said all the same.
+func TestPooled(t *testing.T) {
+	c, set := small(t, "softmax", "hinge")
+	for _, x := range []struct {
+		metrics            []string
+		interval, verdicts bool
+		note, text         string
+	}{
+		{[]string{"coverage@10", "recall@5"}, false, false, "It has no interval", "coverage@10 measures something else than hits"},
+		{[]string{"epc@5"}, true, false, "by a paired bootstrap over 120 users", "epc@5 measures something else than hits"},
+		{[]string{"recall@5", "coverage@10"}, true, true, "by a paired bootstrap over 120 users", "Theory ranks losses by what their minimiser"},
+	} {
+		c.Base.Eval.Metrics = x.metrics
+		c.Dir = filepath.Join(t.TempDir(), "runs")
+		res, err := Run(t.Context(), c, set, nil)
+		require.NoError(t, err)
+		require.Equal(t, x.verdicts, len(res.verdicts()) > 0)
+		table, notes := res.Table(true), res.Notes()
+		require.Equal(t, x.interval, slices.Contains(table.Head, x.metrics[0]+" − baseline [95 %]"))
+		require.Contains(t, notes[1], x.note)
+		section, err := json.Marshal(res.Section().Blocks)
+		require.NoError(t, err)
+		require.Contains(t, string(section), x.text)
+		for _, text := range []string{fmt.Sprint(table), fmt.Sprint(notes), string(section)} {
+			require.NotContains(t, text, "NaN")
+		}
+	}
+}
+
 func TestInterrupt(t *testing.T) {
 	c, set := small(t, "softmax", "rg2")
 	c.Tune = []Axis{{"lr", []string{"0.003", "0.03"}}}

@@ -42,7 +42,11 @@ func (r *Result) Table(brief bool) report.Table {
 			t.Head = append(t.Head, m+" valid")
 		}
 	}
-	t.Head = append(t.Head, r.Metrics[0]+" − baseline [95 %]", "s/epoch", "s to 95 % of best")
+	difference := r.Metrics[0] + " − baseline"
+	if !r.first().Pooled {
+		difference += " [95 %]"
+	}
+	t.Head = append(t.Head, difference, "s/epoch", "s to 95 % of best")
 	if !brief {
 		t.Head = append(t.Head, "s to 95 % of own best")
 	}
@@ -104,9 +108,13 @@ func (r *Result) Notes() []string {
 	if len(r.Seeds) > 1 {
 		seeds = fmt.Sprintf("mean ± standard deviation over %d seeds", len(r.Seeds))
 	}
+	difference := fmt.Sprintf("Interval: the difference of %s on %s from the baseline, seeds averaged, by a paired bootstrap over %d users (%d resamples): what other users would show of these models, not what other seeds would.", r.Metrics[0], r.Reported, r.Tested, r.Resamples)
+	if r.first().Pooled {
+		difference = fmt.Sprintf("Difference: that of %s on %s from the baseline, seeds averaged. It has no interval: the metric is of all users together, so that no user can be resampled.", r.Metrics[0], r.Reported)
+	}
 	notes := []string{
 		fmt.Sprintf("Budget of each run: %s; %s.", r.Budget, seeds),
-		fmt.Sprintf("Interval: the difference of %s on %s from the baseline, seeds averaged, by a paired bootstrap over %d users (%d resamples): what other users would show of these models, not what other seeds would.", r.Metrics[0], r.Reported, r.Tested, r.Resamples),
+		difference,
 		fmt.Sprintf("Times are seconds of training, without evaluation, to 95 %% of the best %s on valid: of the best loss (the mean over seeds; - where it does not get there), and of the run itself.", r.Metrics[0]),
 	}
 	if r.LeftOut > 0 {
@@ -188,7 +196,9 @@ func (r *Result) Section() report.Section {
 		report.Text(fmt.Sprintf("Every loss is trained on the train split of %s and measured on %s, all with the same split, budget and seeds.", r.Data, r.Reported)),
 		table,
 	}
-	if v := r.verdicts(); len(v) > 0 {
+	if at := r.first(); at.Beyond {
+		blocks = append(blocks, report.Text(fmt.Sprintf("Theory ranks losses by the order of the classes, and %s measures something else than hits: it says nothing of theory's order.", at)))
+	} else if v := r.verdicts(); len(v) > 0 {
 		blocks = append(blocks, report.Text("Theory ranks losses by what their minimiser does to the order of the classes when scores are free and data unlimited. Here encodings have low rank, data are few and training ends early, so the two need not agree. A loss declared to keep the order strictly is held against each whose order is declared weaker; a difference counts where its interval leaves 0 out. Each interval is of 95 % by itself: of many, some leave 0 out by chance."), v)
 	} else {
 		blocks = append(blocks, report.Text("The comparison has no pair of a loss that keeps the order strictly and one that does not, so it says nothing of theory's order."))

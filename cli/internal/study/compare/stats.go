@@ -28,7 +28,8 @@ func statOf(values []float64) Stat {
 	return Stat{Mean: report.Number(mean), SD: report.Number(sd), N: len(values)}
 }
 
-// An Interval is a difference with its bootstrap interval over users.
+// An Interval is a difference with its bootstrap interval over users. Of a pooled metric
+// no user has a value, so that none can be resampled: Low and High are NaN.
 type Interval struct {
 	Difference report.Number `json:"difference"`
 	Low        report.Number `json:"low"`  // 2.5 % quantile

@@ -2,10 +2,12 @@ package compare
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/fenchel-ml/fenchel/cli/internal/report"
 	"github.com/fenchel-ml/fenchel/losses"
+	"github.com/fenchel-ml/fenchel/train/metric"
 )
 
 // Order returns what is declared of the order of the scores that minimise the
@@ -13,11 +15,24 @@ import (
 // no recipe goes with.
 func (v Variant) Order() losses.Order { return v.choice.Order() }
 
+// first returns the metric that decides.
+func (r *Result) first() metric.At {
+	at, err := metric.Parse(r.Metrics[0])
+	if err != nil { // a mistake of this package: runs have measured it
+		panic("compare: " + err.Error())
+	}
+	return at
+}
+
 // verdicts holds the declared orders against the measured ones. A loss declared
 // strict should not score below one whose order is declared weaker; whether it
-// does is decided where the interval of the difference leaves 0 out.
+// does is decided where the interval of the difference leaves 0 out. Of a metric that
+// measures something else than hits, theory's order says nothing.
 func (r *Result) verdicts() report.Verdicts {
 	var all report.Verdicts
+	if r.first().Beyond {
+		return nil
+	}
 	for a := range r.Rows {
 		row := &r.Rows[a]
 		if row.Order() != losses.OrderStrict || row.Done == 0 {
@@ -71,8 +86,11 @@ func (r *Result) verdicts() report.Verdicts {
 	return all
 }
 
-// String prints "+0.0031 [+0.0010, +0.0052]".
+// String prints "+0.0031 [+0.0010, +0.0052]", or "+0.0031" where there is no interval.
 func (i Interval) String() string {
+	if math.IsNaN(float64(i.Low)) {
+		return fmt.Sprintf("%+.4f", float64(i.Difference))
+	}
 	return fmt.Sprintf("%+.4f [%+.4f, %+.4f]", float64(i.Difference), float64(i.Low), float64(i.High))
 }
 
