@@ -67,13 +67,13 @@ With --fresh the model is that of the run before its first step.`,
 					return err
 				}
 			}
-			return runBias(cmd.Context(), s, trained, set, estimators, draws, queries, o, figure, asJSON)
+			return runBias(cmd.Context(), s, trained, set, estimators, draws, cmd.Flags().Changed("draws"), queries, o, figure, asJSON)
 		},
 	}
 	c.addFlags(cmd)
 	f := cmd.Flags()
 	f.StringArrayVar(&estimators, "estimator", nil, "loss or recipe to measure; may be repeated (default a table of the usual ones)")
-	addWholes(f, &draws, "draws", 1, bias.MaxDraws, "draws of a sampled estimator, with commas")
+	addWholes(f, &draws, "draws", 1, bias.MaxDraws, "draws of a sampled estimator whose text does not say n, with commas")
 	addWhole(f, &queries, "queries", 1, maxCount, "users to take the median over")
 	addWhole(f, &o.Repeats, "repeats", 1, bias.MaxRepeats, "Monte Carlo repetitions for each user, a multiple of 10")
 	addSeed(f, &o.Seed, "seed", "seed of the users and of the draws")
@@ -88,13 +88,18 @@ With --fresh the model is that of the run before its first step.`,
 	return cmd
 }
 
-func runBias(ctx context.Context, s streams, trained *train.Recommender, set *data.Dataset, texts []string, draws []int, queries int, o bias.Options, figure string, asJSON bool) error {
+// runBias measures the estimators that texts denote; sweep says that draws were asked for,
+// which else are those of a text that says none.
+func runBias(ctx context.Context, s streams, trained *train.Recommender, set *data.Dataset, texts []string, draws []int, sweep bool, queries int, o bias.Options, figure string, asJSON bool) error {
 	// What does not parse is said before anything is measured.
 	var estimators []*bias.Estimator
 	for _, text := range texts {
 		e, err := bias.Parse(text, set.Items)
 		if err != nil {
 			return usagef("--estimator: %w", err)
+		}
+		if sweep && e.SaysDraws() {
+			return usagef("--draws: --estimator %s says its draws itself: say them once", text)
 		}
 		estimators = append(estimators, e)
 	}
@@ -105,8 +110,8 @@ func runBias(ctx context.Context, s streams, trained *train.Recommender, set *da
 	results := []*bias.Result{}
 	for _, e := range estimators {
 		ks := draws
-		if !e.Sampled() {
-			ks = []int{0}
+		if !e.Sampled() || e.SaysDraws() {
+			ks = []int{0} // none, or its own
 		}
 		for _, k := range ks {
 			o.Draws = k

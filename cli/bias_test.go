@@ -52,6 +52,16 @@ func TestBias(t *testing.T) {
 		require.NotEqual(t, exitOK, code)
 		require.Contains(t, stderr, want)
 	}
+	// What a text says of its draws is not replaced by a default, and said once.
+	for _, text := range []string{"softmax@sampled:n=4", "sampled-softmax:n=4", "sampled-softmax@sampled:n=4"} {
+		args := []string{"bias", dir, "--queries", "3", "--repeats", "20", "--json", "--estimator", text}
+		code, out, stderr := execute(t, args...)
+		require.Equal(t, exitOK, code, stderr)
+		require.Contains(t, out, `"draws": 4,`, text)
+		code, _, stderr = execute(t, append(args, "--draws", "5")...)
+		require.Equal(t, exitUsage, code)
+		require.Contains(t, stderr, "--estimator "+text+" says its draws itself: say them once")
+	}
 	code, _, stderr = execute(t, "bias", biasRun(t, "--loss", "hsm"))
 	require.NotEqual(t, exitOK, code)
 	require.Contains(t, stderr, "candidates tree")

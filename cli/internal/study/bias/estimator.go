@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/models/sampler"
@@ -19,6 +20,7 @@ type Estimator struct {
 	correction graph.Correction
 	drop       bool
 	draws      int
+	given      bool // the text says draws
 
 	choice models.Choice
 }
@@ -55,12 +57,23 @@ func Parse(text string, classes int) (*Estimator, error) {
 		return nil, fmt.Errorf("bias: %s: sampler %s draws from batches, and a query is alone", text, e.Sampler.Spec.Name)
 	}
 	e.draws, e.correction = how.N, how.Correction
+	e.given = r.Sets("n")
+	if _, candidates, found := models.CutCandidates(text); found {
+		own, err := registry.Read(candidates)
+		if err != nil { // Resolve has read it
+			return nil, fmt.Errorf("bias: %s: %w", text, err)
+		}
+		e.given = e.given || registry.Has(own.Settings, "n")
+	}
 	e.drop = how.Drop || how.Correction == graph.CorrectImportance
 	return e, nil
 }
 
 // Sampled reports whether the estimator draws candidates.
 func (e *Estimator) Sampled() bool { return e.Sampler.Spec != nil }
+
+// SaysDraws reports whether the text itself says how many draws there are.
+func (e *Estimator) SaysDraws() bool { return e.given }
 
 // Table lists the estimators of the usual comparison: the corrections of sampled
 // softmax with static and adaptive samplers, and the losses that stand in for it.
