@@ -95,8 +95,12 @@ func (c *Config) read(n ast.Node, t reflect.Type, path string, anchors map[strin
 		key := v.Key.GetToken().Value
 		f, ok := fieldOf(t, key)
 		if !ok {
-			return fmt.Errorf("line %d: unknown key %q%s; the choices are %s",
-				v.Key.GetToken().Position.Line, key, in(path), strings.Join(keysOf(t), ", "))
+			unknown := &unknownKey{strings.TrimPrefix(path+"."+key, "."), fmt.Sprintf("line %d: unknown key %q%s; the choices are %s",
+				v.Key.GetToken().Position.Line, key, in(path), strings.Join(keysOf(t), ", "))}
+			if now, renamed := formerPaths[unknown.path]; renamed {
+				unknown.text += "; it is called " + now + " now"
+			}
+			return unknown
 		}
 		if f.Type.Kind() == reflect.Struct {
 			if err := c.read(v.Value, f.Type, key, anchors); err != nil {
@@ -123,6 +127,14 @@ func (c *Config) read(n ast.Node, t reflect.Type, path string, anchors map[strin
 	}
 	return nil
 }
+
+// An unknownKey is the error of a key that no setting has.
+type unknownKey struct{ path, text string }
+
+func (u *unknownKey) Error() string { return u.text }
+
+// formerPaths are settings that earlier versions had, by what they are called now.
+var formerPaths = map[string]string{"train.rows": "train.task"}
 
 // plain returns the node that an anchor marks or an alias stands for.
 func plain(n ast.Node, anchors map[string]ast.Node) ast.Node {

@@ -199,6 +199,22 @@ func notFormer(dir string) error {
 	return nil
 }
 
+// readConfig is Parse of the text of a run folder's configuration.
+func readConfig(dir string, text []byte) (Config, error) {
+	c, err := Parse(text)
+	var unknown *unknownKey
+	if errors.As(err, &unknown) {
+		if now, renamed := formerPaths[unknown.path]; renamed {
+			return c, fmt.Errorf("train: %s holds a run of an earlier version, whose %s has %s, which is %s now: train it again in another folder",
+				dir, ConfigFile, unknown.path, now)
+		}
+	}
+	if err != nil {
+		return c, fmt.Errorf("train: %s: %w", filepath.Join(dir, ConfigFile), err)
+	}
+	return c, nil
+}
+
 func (r *run) path(file string) string { return filepath.Join(r.dir, file) }
 
 // openFolder begins a new run in the folder, or takes up the run it holds.
@@ -230,8 +246,8 @@ func (r *run) openFolder() error {
 	}
 	there := r.plan.Config
 	if string(text) != here {
-		if there, err = Parse(text); err != nil {
-			return fmt.Errorf("train: %s: %w", r.path(ConfigFile), err)
+		if there, err = readConfig(r.dir, text); err != nil {
+			return err
 		}
 		if diff := difference(there.WithDefaults(), r.plan.Config, "there", "here"); diff != "" {
 			return fmt.Errorf("train: %s holds a run of another configuration (%s); choose another folder", r.dir, diff)
@@ -391,9 +407,9 @@ func loadConfig(dir string) (string, Config, error) {
 	if err := notFormer(dir); err != nil {
 		return "", Config{}, err
 	}
-	c, err := Parse(text)
+	c, err := readConfig(dir, text)
 	if err != nil {
-		return "", Config{}, fmt.Errorf("train: %s: %w", filepath.Join(dir, ConfigFile), err)
+		return "", Config{}, err
 	}
 	return string(text), c, nil
 }

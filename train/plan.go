@@ -150,11 +150,6 @@ func text[T interface{ String() string }](p *Plan, path string, text *string, pa
 // stays as it was given: without what is the default anyway they would agree.
 func (p *Plan) readChoice() {
 	c := &p.Config
-	if c.Loss == "" { // the solver has its own
-		set(&c.Candidates, "all")
-		text(p, "candidates", &c.Candidates, models.ParseHead, &p.Choice.Head)
-		return
-	}
 	choice, err := models.Resolve(c.Loss, c.Candidates, 0)
 	if err == nil {
 		p.Choice = choice
@@ -172,6 +167,12 @@ func (p *Plan) readChoice() {
 		c.Loss = choice.Canonical()
 	}
 	set(&c.Candidates, "all")
+}
+
+// readCandidates reads the candidates of a solver that has a loss of its own.
+func (p *Plan) readCandidates() {
+	set(&p.Config.Candidates, "all")
+	text(p, "candidates", &p.Config.Candidates, models.ParseHead, &p.Choice.Head)
 }
 
 // readMetrics reads what is measured, and which of it is watched.

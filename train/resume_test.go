@@ -161,6 +161,23 @@ func TestCheckpointVersion(t *testing.T) {
 		}
 		require.NoError(t, os.Remove(former))
 	}
+	// A setting that has another name now says so too, in a folder and in any file.
+	config := filepath.Join(dir, ConfigFile)
+	text, err := os.ReadFile(config)
+	require.NoError(t, err)
+	former := strings.Replace(string(text), "  task: ", "  rows: ", 1)
+	require.NotEqual(t, string(text), former)
+	require.NoError(t, os.WriteFile(config, []byte(former), 0o600))
+	for _, err := range []error{
+		func() error { _, err := RunDir(t.Context(), dir, c, set, nil); return err }(),
+		func() error { _, err := Open(dir, set); return err }(),
+		func() error { _, err := LoadConfig(dir); return err }(),
+	} {
+		require.EqualError(t, err, "train: "+dir+" holds a run of an earlier version, whose config.yaml has train.rows, which is train.task now: train it again in another folder")
+	}
+	_, err = Parse([]byte("train:\n  rows: pair\n"))
+	require.ErrorContains(t, err, `line 2: unknown key "rows" in train; the choices are solver, epochs, task`)
+	require.ErrorContains(t, err, "; it is called train.task now")
 }
 
 // TestKilledWrite: what a write that was killed left in the folder goes when the run

@@ -84,8 +84,8 @@ func fillALS(p *Plan, loss string) {
 	set(&c.Model.Score, string(models.Dot))
 	set(&c.Model.Init, 0.01)
 	set(&c.Train.Epochs, 16)
-	if loss == "" && c.Loss != "" { // checkALS says so
-		set(&c.Candidates, "all")
+	if loss == "" { // what is given, checkALS refuses
+		p.readCandidates()
 		return
 	}
 	p.readChoice()
