@@ -64,6 +64,9 @@ type Frame struct {
 // Field returns the field of that name; the error of an unknown one lists the
 // choices.
 func (f *Frame) Field(name string) (*Field, error) {
+	if f == nil {
+		return nil, fmt.Errorf("data: no field %q: the frame is nil", name)
+	}
 	i := slices.IndexFunc(f.Fields, func(x Field) bool { return x.Name == name })
 	if i < 0 {
 		var names []string
@@ -77,6 +80,9 @@ func (f *Frame) Field(name string) (*Field, error) {
 
 // Validate returns all that is wrong with the frame.
 func (f *Frame) Validate() error {
+	if f == nil {
+		return errors.New("data: the frame is nil")
+	}
 	if f.Rows < 1 {
 		return fmt.Errorf("data: a frame of %d rows, want at least 1", f.Rows)
 	}

@@ -83,3 +83,24 @@ func TestExamplesRefuse(t *testing.T) {
 		require.ErrorContains(t, e.Validate(4), want)
 	}
 }
+
+// TestMisuse: what a program hands in that nothing made is an error, and no panic.
+func TestMisuse(t *testing.T) {
+	require.ErrorContains(t, (*Frame)(nil).Validate(), "the frame is nil")
+	_, err := (*Frame)(nil).Field("user")
+	require.ErrorContains(t, err, "the frame is nil")
+	d, err := Load(Config{Source: "demo:users=20,items=60,per-user=5"})
+	require.NoError(t, err)
+	_, err = Task{}.ExamplesOf(d)
+	require.ErrorContains(t, err, "a task of no name")
+	_, err = Task{}.RankedOf(d, "test")
+	require.ErrorContains(t, err, "a task of no name")
+	for _, none := range []*Dataset{nil, {}} {
+		_, err = RankUsers(none, "test")
+		require.ErrorContains(t, err, "is nil")
+	}
+	_, err = (*Plan)(nil).Load()
+	require.ErrorContains(t, err, "the plan is nil")
+	_, err = ApplySplit(d, nil)
+	require.ErrorContains(t, err, "the split is nil")
+}

@@ -94,6 +94,9 @@ func Load(c Config) (*Dataset, error) {
 
 // Load opens the source, filters it and splits it.
 func (p *Plan) Load() (*Dataset, error) {
+	if p == nil {
+		return nil, errors.New("data: the plan is nil")
+	}
 	if p.err != nil {
 		return nil, p.err
 	}

@@ -83,6 +83,9 @@ func ApplySplit(d *Dataset, s Splitter) (*Dataset, error) {
 	if err := d.Validate(); err != nil {
 		return nil, err
 	}
+	if s == nil {
+		return nil, errors.New("data: the split is nil; ParseSplit makes one of a text")
+	}
 	train, valid, test, err := s.Split(d)
 	if err != nil {
 		return nil, fmt.Errorf("data: split %s of %s: %w", s, d.Name, err)

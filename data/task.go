@@ -65,7 +65,9 @@ func (d *Dataset) Examples(task string) (*Examples, error) {
 }
 
 // ExamplesOf returns the examples of the train set of d.
-func (t Task) ExamplesOf(d *Dataset) (*Examples, error) { return t.made(d, t.Spec.Train) }
+func (t Task) ExamplesOf(d *Dataset) (*Examples, error) {
+	return t.made(d, func(d *Dataset) (*Examples, error) { return t.Spec.Train(d) })
+}
 
 // RankedOf returns what an evaluation of a split of d ranks; no example is no error.
 func (t Task) RankedOf(d *Dataset, split string) (*Examples, error) {
@@ -74,6 +76,9 @@ func (t Task) RankedOf(d *Dataset, split string) (*Examples, error) {
 
 // made returns the examples that f makes, as far as they are ones.
 func (t Task) made(d *Dataset, f func(d *Dataset) (*Examples, error)) (*Examples, error) {
+	if t.Spec == nil {
+		return nil, errors.New("data: a task of no name; ParseTask makes one of a text")
+	}
 	if err := d.Validate(); err != nil {
 		return nil, err
 	}
@@ -94,6 +99,9 @@ func Splits() []string { return []string{"train", "valid", "test"} }
 // items in the split. What was known of the user before the split is left out; ranking
 // train, nothing is.
 func RankUsers(d *Dataset, split string) (*Examples, error) {
+	if d == nil || d.Train == nil || d.Valid == nil || d.Test == nil {
+		return nil, d.Validate()
+	}
 	var x *Interactions
 	e := &Examples{Seen: "history"}
 	switch split {

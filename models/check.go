@@ -1,6 +1,7 @@
 package models
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/fenchel-ml/fenchel/data"
@@ -13,6 +14,9 @@ import (
 // data: of m and head under l, on the first rows examples of x with their weights, and
 // the first step's draws. See [graph.CheckGradient] for the report and the error.
 func CheckGradient(m Model, head Head, l losses.Loss, x *data.Examples, classes *data.Frame, rows int, c graph.GradientCheck) ([]graph.GradientError, error) {
+	if classes == nil {
+		return nil, errors.New("models: a gradient check without a frame of classes")
+	}
 	if err := x.Validate(classes.Rows); err != nil {
 		return nil, err
 	}

@@ -24,7 +24,7 @@ type Cost struct {
 // Cost returns what the head declares of a step under l, and whether it declares
 // anything: the literature does not tabulate all.
 func (k HeadKind) Cost(l losses.Loss) (Cost, bool) {
-	if k.Spec.Cost == nil {
+	if k.Spec == nil || k.Spec.Cost == nil {
 		return Cost{}, false
 	}
 	c := k.Spec.Cost(k.Values, l)

@@ -1,6 +1,7 @@
 package models
 
 import (
+	"errors"
 	"fmt"
 
 	"gorgonia.org/gorgonia"
@@ -9,13 +10,21 @@ import (
 	"github.com/fenchel-ml/fenchel/graph"
 )
 
+var errNoModel = errors.New("models: the model is nil")
+
 // Encode adds m's encodings [rows,d] of the contexts of g, checked.
 func Encode(g *Graph, m Model) (*gorgonia.Node, error) {
+	if m == nil {
+		return nil, errNoModel
+	}
 	return checked("Contexts", m, g.Contexts, m.Contexts)
 }
 
 // classes adds m's class vectors [C,d] of the classes of g, checked.
 func classes(g *Graph, m Model) (*gorgonia.Node, error) {
+	if m == nil {
+		return nil, errNoModel
+	}
 	return checked("Classes", m, g.Classes, m.Classes)
 }
 
@@ -79,6 +88,9 @@ func EncoderBytes(m Model, contexts *data.Frame, rows int) (int64, error) {
 }
 
 func newEncoder(b *graph.Builder[float32], m Model, contexts *data.Frame, rows int) (*Encoder, error) {
+	if m == nil {
+		return nil, errNoModel
+	}
 	e := &Encoder{g: NewGraph(b, contexts, rows, nil), dim: m.Dim()}
 	var err error
 	if e.h, err = Encode(e.g, m); err != nil {

@@ -1,6 +1,7 @@
 package models
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -113,10 +114,15 @@ const (
 // Scores lists the choices.
 func Scores() []Score { return []Score{Cosine, Dot} }
 
+var errNoHead = errors.New("models: the head is nil")
+
 // Tables returns the tables that a training graph of m and head reads: those that
 // encode contexts, and those that the class side reads beside them. Two of one name
 // are an error.
 func Tables(m Model, head Head, l losses.Loss, contexts, classFrame *data.Frame) (encoding, classes []*Table, err error) {
+	if head == nil {
+		return nil, nil, errNoHead
+	}
 	const rows = 2 // in-batch draws need a row beside another
 	g := NewGraph(graph.NewPlan[float32](), contexts, rows, classFrame)
 	h, err := Encode(g, m)
@@ -238,6 +244,9 @@ func NewHead(text string, s HeadSetting) (Head, error) {
 
 // New returns the head. Its tables have no data yet; see Table.Initialise.
 func (k HeadKind) New(s HeadSetting) (Head, error) {
+	if k.Spec == nil {
+		return nil, errors.New("models: a kind of no head; ParseHead makes one of a text")
+	}
 	if s.Score != Dot && s.Score != Cosine {
 		var names []string
 		for _, c := range Scores() {

@@ -126,6 +126,9 @@ func (k Kind) New(s Setting) (Model, error) {
 	if err := s.validate(); err != nil {
 		return nil, err
 	}
+	if k.Spec == nil {
+		return nil, errors.New("models: a kind of no model; Parse makes one of a text")
+	}
 	m, err := k.Spec.New(k.Values, s)
 	if err != nil {
 		return nil, err

@@ -23,6 +23,9 @@ type Objective[T graph.Float] struct {
 // NewObjective adds to g, a graph of b, the mean loss l of m and head over batches with
 // up to positions target entries, whose rows have weights of their own if weighted.
 func NewObjective[T graph.Float](b *graph.Builder[T], g *Graph, m Model, head Head, l losses.Loss, positions int, weighted bool) (*Objective[T], error) {
+	if head == nil {
+		return nil, errNoHead
+	}
 	h, err := Encode(g, m)
 	if err != nil {
 		return nil, err

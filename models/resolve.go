@@ -341,6 +341,8 @@ func (r Choice) Declared() bool {
 // that no recipe goes with.
 func (r Choice) Order() losses.Order {
 	switch {
+	case r.Head.Spec == nil: // of the zero Choice
+		return losses.NoOrder
 	case r.Head.Spec.Exact:
 		return r.Loss.Theory().PopulationOrder
 	case !r.Declared():

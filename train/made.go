@@ -31,6 +31,9 @@ func (p *Plan) New(set *data.Dataset) (*Recommender, error) {
 
 // shapes is New without the tables' data.
 func (p *Plan) shapes(set *data.Dataset) (*Recommender, error) {
+	if p == nil || p.solver.Spec == nil {
+		return nil, errors.New("train: a plan that Config.Plan did not make")
+	}
 	if err := set.Validate(); err != nil {
 		return nil, err
 	}
@@ -97,6 +100,9 @@ func sourceOf(d *data.Dataset) DataConfig {
 // fits returns an error unless set is valid and has as many users and items as the
 // model was made for.
 func (t *Recommender) fits(set *data.Dataset) error {
+	if err := t.isMade(); err != nil {
+		return err
+	}
 	if err := set.Validate(); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"sync"
@@ -51,6 +52,14 @@ func (t *Recommender) initialise(seed uint64) {
 	}
 }
 
+// isMade returns an error unless one of this package's functions made t.
+func (t *Recommender) isMade() error {
+	if t == nil || t.Model == nil || t.Head == nil || t.contexts == nil || t.classes == nil {
+		return errors.New("train: the recommender was not made by New, Run, Open or Fit")
+	}
+	return nil
+}
+
 // Tables returns all weights: each table that the model or the head reads, once.
 func (t *Recommender) Tables() []*models.Table { return t.tables }
 
@@ -71,6 +80,9 @@ func (t *Recommender) Classes() *data.Frame { return t.classes }
 
 // Encode returns the encodings [len(rows),d] of rows of Contexts.
 func (t *Recommender) Encode(rows []int32) ([]float32, error) {
+	if err := t.isMade(); err != nil {
+		return nil, err
+	}
 	h := make([]float32, len(rows)*t.Model.Dim())
 	if len(rows) == 0 {
 		return h, nil
@@ -86,6 +98,9 @@ func (t *Recommender) Encode(rows []int32) ([]float32, error) {
 // ClassScores returns what the model scores classes by, each by a vector of its own;
 // an error of a head that has none.
 func (t *Recommender) ClassScores() (*models.ClassScores, error) {
+	if err := t.isMade(); err != nil {
+		return nil, err
+	}
 	head, ok := t.Head.(models.Vectored)
 	if !ok {
 		candidates := "candidates"
@@ -100,6 +115,9 @@ func (t *Recommender) ClassScores() (*models.ClassScores, error) {
 // Rank returns the k best classes for each of rows of Contexts. skip returns those that
 // the ranking of rows[i] leaves out, ascending; nil leaves none out.
 func (t *Recommender) Rank(ctx context.Context, rows []int32, k int, skip func(i int) []int32) ([]models.Top, error) {
+	if err := t.isMade(); err != nil {
+		return nil, err
+	}
 	tops := make([]models.Top, len(rows))
 	q := models.Query{Contexts: t.contexts, Rows: rows, Classes: t.classes.Rows, K: k, Seen: skip}
 	return tops, t.Rankings(ctx, q, func(i int, top models.Top) { tops[i] = top })
@@ -107,8 +125,11 @@ func (t *Recommender) Rank(ctx context.Context, rows []int32, k int, skip func(i
 
 // Rankings implements [models.Scorer].
 func (t *Recommender) Rankings(ctx context.Context, q models.Query, each func(i int, top models.Top)) error {
-	if err := q.Validate(); err != nil {
+	if err := errors.Join(t.isMade(), q.Validate()); err != nil {
 		return err
+	}
+	if each == nil {
+		return errors.New("train: rankings with nobody to take them")
 	}
 	if q.Classes != t.classes.Rows {
 		return fmt.Errorf("train: the model was made for %d classes, not %d", t.classes.Rows, q.Classes)

@@ -36,7 +36,7 @@ type List struct {
 
 // Top returns the first k places of l.
 func (l *List) Top(k int) List {
-	k = min(k, len(l.IDs))
+	k = max(0, min(k, len(l.IDs)))
 	return List{l.IDs[:k], l.Hit[:k], l.Relevant}
 }
 
@@ -168,8 +168,13 @@ type topK struct {
 
 func (t topK) Add(l List) float64 { return t.Accumulator.Add(l.Top(t.k)) }
 
-// String returns the canonical text: Parse(a.String()) equals a.
-func (a At) String() string { return a.Name + "@" + strconv.Itoa(a.K) }
+// String returns the canonical text: Parse(a.String()) equals a. That of the zero At is "".
+func (a At) String() string {
+	if a.Metric == nil {
+		return ""
+	}
+	return a.Name + "@" + strconv.Itoa(a.K)
+}
 
 // Parse reads "name@K". K is in decimal digits, and leading zeros mean nothing. The error
 // names what is wrong and lists the choices.

@@ -196,3 +196,10 @@ func TestRegisterPanics(t *testing.T) {
 	bad.Name, bad.Ref = "other", nil
 	require.Panics(t, func() { Register(bad) })
 }
+
+// TestZero: the zero At has a text, and no places are none.
+func TestZero(t *testing.T) {
+	require.Empty(t, At{}.String())
+	l := List{IDs: []int32{4}, Hit: []bool{true}, Relevant: []int32{4}}
+	require.Empty(t, l.Top(-1).IDs)
+}
