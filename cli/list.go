@@ -66,6 +66,7 @@ var registries = []registered{
 	{"candidates", "--candidates", entriesOf(models.Heads, func(s *models.HeadSpec) entry { return newEntry(s.Name, s.Doc, s.Source, s.Params) })},
 	{"sampler", "the candidates' sampler", entriesOf(sampler.All, func(s *sampler.Spec) entry { return newEntry(s.Name, s.Doc, s.Source, s.Params) })},
 	{"tree", "the candidates' tree", entriesOf(tree.All, func(s *tree.Spec) entry { return newEntry(s.Name, s.Doc, s.Source, nil) })},
+	{"task", "--task", entriesOf(data.Tasks, func(s *data.TaskSpec) entry { return newEntry(s.Name, s.Doc, "", nil) })},
 	{"solver", "--solver", entriesOf(train.Solvers, func(s *train.SolverSpec) entry { return newEntry(s.Name, s.Doc, s.Source, s.Params) })},
 	{"optimizer", "--optimizer", entriesOf(optim.All, func(s *optim.Spec) entry { return newEntry(s.Name, s.Doc, s.Source, s.Params) })},
 	{"schedule", "--schedule", entriesOf(optim.Schedules, func(s *optim.ScheduleSpec) entry { return newEntry(s.Name, s.Doc, s.Source, s.Params) })},

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/models/sampler"
@@ -55,6 +56,8 @@ func TestListReadsTheRegistries(t *testing.T) {
 	require.Equal(t, sampler.Names(), names("sampler"))
 	require.Equal(t, metric.Names(), names("metric"))
 	require.Len(t, names("candidates"), len(models.Heads()))
+	require.Contains(t, names("task"), "pair")
+	require.Len(t, names("task"), len(data.Tasks()))
 }
 
 func TestListUsage(t *testing.T) {

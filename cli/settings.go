@@ -40,7 +40,7 @@ var settings = []setting{
 	{flag: "candidates", path: "candidates", kind: "text", usage: "classes that a row is scored against in training: what follows the @ of --loss", complete: completeSpecs("candidates")},
 	{flag: "solver", path: "train.solver", kind: "text", usage: "how a step is made", complete: completeSpecs("solver")},
 	{flag: "epochs", path: "train.epochs", kind: "n", usage: "passes over the data"},
-	{flag: "task", path: "train.task", kind: "name", usage: "what an example is: user (with all positives) or pair", complete: complete(namesOf(data.Tasks, func(s *data.TaskSpec) string { return s.Name }))},
+	{flag: "task", path: "train.task", kind: "name", usage: "what an example is: user (with all positives) or pair", complete: completeSpecs("task")},
 	{flag: "batch", path: "train.batch", kind: "n", usage: "rows of a step"},
 	{flag: "optimizer", path: "train.optimizer", kind: "text", usage: "optimizer", complete: completeSpecs("optimizer")},
 	{flag: "schedule", path: "train.schedule", kind: "text", usage: "learning-rate schedule", complete: completeSpecs("schedule")},
