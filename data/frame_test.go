@@ -99,6 +99,11 @@ func TestMisuse(t *testing.T) {
 		_, err = RankUsers(none, "test")
 		require.ErrorContains(t, err, "is nil")
 	}
+	unknown := d.ContextsAfter()
+	require.NoError(t, unknown.Validate())
+	history, err := unknown.Field("history")
+	require.NoError(t, err)
+	require.Zero(t, history.Most(d.Users))
 	_, err = (*Plan)(nil).Load()
 	require.ErrorContains(t, err, "the plan is nil")
 	_, err = ApplySplit(d, nil)

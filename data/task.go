@@ -134,13 +134,16 @@ func (x *Interactions) targets() (users []int32, t Targets) {
 // is the user, "history" are the items of the train set, and features follow.
 func (d *Dataset) Contexts() *Frame { return d.ContextsAfter(d.Train) }
 
-// ContextsAfter is Contexts of users of whom more is known: "history" are the items that
-// they have in any of sets.
+// ContextsAfter is Contexts of users of whom other things are known: "history" are the
+// items that they have in any of sets, without one nothing.
 func (d *Dataset) ContextsAfter(sets ...*Interactions) *Frame {
-	return &Frame{Rows: d.Users, Fields: append([]Field{
-		{Name: "user", Size: d.Users},
-		history(sets),
-	}, d.UserFields...)}
+	var known Field
+	if len(sets) > 0 {
+		known = history(sets)
+	} else {
+		known = Field{Name: "history", Size: d.Items, Lo: make([]int, d.Users), Hi: make([]int, d.Users), ID: []int32{}}
+	}
+	return &Frame{Rows: d.Users, Fields: append([]Field{{Name: "user", Size: d.Users}, known}, d.UserFields...)}
 }
 
 // history returns the items that each user has in any of sets, ascending, as a field.
