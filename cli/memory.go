@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -13,8 +14,8 @@ import (
 	"github.com/fenchel-ml/fenchel/train"
 )
 
-// availableMemory is what this process may still take, and heldMemory what it has; tests
-// put others in their place.
+// availableMemory is what this process may still take, and heldMemory what it has and the
+// most that it had; tests put others in their place.
 var (
 	availableMemory = memory.Available
 	heldMemory      = memory.Resident
@@ -23,14 +24,15 @@ var (
 // room is what can be had.
 type room struct {
 	held      int64 // by this process already
-	available int64 // beside that
+	most      int64 // that it has held so far
+	available int64 // beside what it holds
 	source    string
 	known     bool // whether it is
 }
 
 // roomNow asks the system.
 func roomNow() (r room) {
-	r.held = heldMemory()
+	r.held, r.most = heldMemory()
 	r.available, r.source, r.known = availableMemory()
 	return r
 }
@@ -44,20 +46,61 @@ func (r room) short(what string, bytes int64) string {
 		what, byteText(bytes), byteText(bytes-r.held), byteText(r.available), r.source)
 }
 
+// loadWithin loads the data of p where there is room for it: of a file that is asked of
+// its size, and where that bound is too much of what is counted in it.
+func loadWithin(p *data.Plan, c collector, force bool) (*data.Dataset, error) {
+	r := roomNow()
+	need, err := p.Need()
+	if err == nil && !force && !r.takes(readingBytes(need)) {
+		if need, err = p.Count(); err == nil && !r.takes(readingBytes(need)) {
+			return nil, errors.New(r.short("loading the data ("+need.Basis+")", readingBytes(need)))
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if r.takes(readingBytes(need)) { // what is forced shall not be slow besides
+		c.limit(r.held + r.available - memory.Binary)
+	}
+	c.reading()
+	defer c.read()
+	return p.Load()
+}
+
+// readingGarbage is the collector's percentage while data are read: what lies about then
+// counts with what a run holds at its fullest.
+const readingGarbage = 25
+
+// readingBytes is what a process takes that loads a set.
+func readingBytes(n data.Need) int64 {
+	return memory.Binary + memory.Runtime + n.Bytes + n.Bytes*readingGarbage/100
+}
+
 // A budget is what a run will hold beside what can be had.
 type budget struct {
 	parts train.Memory
 	room
 }
 
-// budgetOf estimates the run of p on set.
-func budgetOf(p *train.Plan, set *data.Dataset) (budget, error) {
+// budgetOf estimates the run of p on set, which has been loaded by a process that held
+// what before says until then.
+func budgetOf(p *train.Plan, set *data.Dataset, before room) (budget, error) {
 	parts, err := p.Estimate(set)
-	return budget{parts, roomNow()}, err
+	b := budget{parts, roomNow()}
+	if err != nil || b.most <= before.most {
+		b.most = 0 // whatever that was, loading was not more
+		return b, err
+	}
+	// As much again is not to be sworn to: it depends on when garbage was collected.
+	b.most += b.most / 16
+	if more := b.most - parts.Total(); more > 0 {
+		b.parts = append(b.parts, train.MemoryPart{Name: "loading, beyond all that", Bytes: more})
+	}
+	return b, nil
 }
 
 // fits reports whether a run of these parts has its place.
-func (b budget) fits(parts train.Memory) bool { return b.takes(parts.Total()) }
+func (b budget) fits(parts train.Memory) bool { return b.takes(max(parts.Total(), b.most)) }
 
 // String is one line.
 func (b budget) String() string {
@@ -149,20 +192,34 @@ func (b budget) print(s streams, asJSON bool) error {
 }
 
 // A collector is Go's, held to what was said of a run: without that, garbage may double
-// what a run holds.
+// what a run holds. What the user says by GOGC and GOMEMLIMIT stays.
 type collector struct {
-	own   int64 // heap of the program that runs the command, beyond what this one has
-	first int64 // the limit that was set
+	own     int64 // heap of the program that runs the command, beyond what this one has
+	limited int64 // the limit and the percentage before
+	percent int
 }
 
 // newCollector is called before a command holds anything.
 func newCollector() collector {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return collector{max(0, int64(m.HeapAlloc)-memory.Runtime), debug.SetMemoryLimit(-1)}
+	c := collector{own: max(0, int64(m.HeapAlloc)-memory.Runtime), limited: debug.SetMemoryLimit(-1)}
+	c.percent = debug.SetGCPercent(100)
+	debug.SetGCPercent(c.percent)
+	return c
 }
 
-// limit has it keep the process within so many bytes. A GOMEMLIMIT of the user's stays.
+// reading has it let little lie while data are read.
+func (c collector) reading() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(readingGarbage)
+	}
+}
+
+// read ends reading.
+func (c collector) read() { debug.SetGCPercent(c.percent) }
+
+// limit has it keep the Go runtime within so many bytes.
 func (c collector) limit(bytes int64) {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(c.own + bytes)
@@ -170,4 +227,4 @@ func (c collector) limit(bytes int64) {
 }
 
 // free takes the limit back.
-func (c collector) free() { debug.SetMemoryLimit(c.first) }
+func (c collector) free() { debug.SetMemoryLimit(c.limited) }

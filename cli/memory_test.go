@@ -2,6 +2,10 @@ package cli
 
 import (
 	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -36,15 +40,35 @@ func TestRefusal(t *testing.T) {
 	t.Cleanup(func() { availableMemory, heldMemory = before, beforeHeld })
 	have, held, known := int64(10_000), int64(5000), true
 	availableMemory = func() (int64, string, bool) { return have, "this test", known }
-	heldMemory = func() int64 { return held }
+	heldMemory = func() (now, most int64) { return held, held }
 
+	for _, more := range [][]string{nil, {"--dry-run"}} {
+		code, _, stderr := execute(t, with(small, more...)...)
+		require.Equal(t, exitFailed, code)
+		require.Regexp(t, `^fenchel: --data: loading the data \(about \d+ interactions of 60 users and 50 items\) needs about 32 MiB, 32 MiB more than this process holds, and 9.77 KiB are available \(this test\); --force runs it all the same`, stderr)
+		require.NoDirExists(t, runsFolder, "nothing ran")
+	}
+	// A file is measured, and where that is too much what is in it is counted.
+	csv := filepath.Join(t.TempDir(), "set.csv")
+	var text strings.Builder
+	text.WriteString("user,item\n")
+	for i := range 120_000 {
+		fmt.Fprintf(&text, "%d,%d\n", i%400, i/400)
+	}
+	require.NoError(t, os.WriteFile(csv, []byte(text.String()), 0o600))
+	have = 33 << 20
+	code, _, stderr := execute(t, "train", "--data", csv)
+	require.Equal(t, exitFailed, code)
+	require.Regexp(t, `^fenchel: --data: loading the data \(120000 interactions of about 40\d users and 30\d items\) needs about 3\d\S* MiB, `, stderr)
+
+	have = 36 << 20 // enough to load the data
 	for _, more := range [][]string{nil, {"--dry-run"}, {"--dry-run", "--force"}} {
 		code, _, stderr := execute(t, with(small, more...)...)
 		require.Equal(t, exitFailed, code)
-		require.Regexp(t, `^fenchel: the run needs about \S+ MiB, \S+ MiB more than this process holds, and 9.77 KiB are available \(this test\); --force runs it all the same`, stderr)
+		require.Regexp(t, `^fenchel: the run needs about \S+ MiB, \S+ MiB more than this process holds, and 36 MiB are available \(this test\); --force runs it all the same`, stderr)
 		require.NoDirExists(t, runsFolder, "nothing ran")
 	}
-	code, _, stderr := execute(t, with(small, "--force")...)
+	code, _, stderr = execute(t, with(small, "--force")...)
 	require.Equal(t, exitOK, code, stderr)
 
 	have = 1 << 40
@@ -72,7 +96,7 @@ func TestRemedies(t *testing.T) {
 	cfg := train.Config{}
 	p, err := cfg.Plan()
 	require.NoError(t, err)
-	b, err := budgetOf(p, set)
+	b, err := budgetOf(p, set, room{most: math.MaxInt64})
 	require.NoError(t, err)
 	b.room = room{held: 5000, source: "this test", known: true}
 	b.available = b.parts.Total() - b.held

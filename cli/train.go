@@ -34,10 +34,12 @@ Settings come from --config, then --set, then the flags below; the later wins.
 On a generated set, whose truth is known, the best attainable value of each metric
 stands beside the reached one: what ranking by the truth would get.
 
-Before it starts the run's memory is estimated; where more is needed than the system
-or the process's control group leaves, it is refused, and changes that would fit are
-named. --force runs it all the same. Off Linux what is available is not known, and
-nothing is refused.
+Before the data are loaded, and again before the run starts, the memory that this takes
+is estimated; where that is more than the system or the process's control group leaves,
+it is refused, and changes that would fit are named. --force runs it all the same. Off
+Linux what is available is not known, and nothing is refused. The run keeps to the
+estimate: garbage is collected as hard as that asks for, unless GOMEMLIMIT or GOGC say
+otherwise.
 
 Ctrl-C ends the run after the step under way and keeps what was reached; the same
 command with the run's folder as --out goes on from there to the same bits, from the
@@ -102,11 +104,12 @@ type trainFlags struct {
 func runTrain(ctx context.Context, s streams, p *train.Plan, out string, c trainFlags) error {
 	collector := newCollector()
 	defer collector.free()
-	set, err := p.Data.Load()
+	before := roomNow()
+	set, err := loadWithin(p.Data, collector, c.force)
 	if err != nil {
 		return fmt.Errorf("--data: %w", err)
 	}
-	b, err := budgetOf(p, set)
+	b, err := budgetOf(p, set, before)
 	if err != nil {
 		return err
 	}

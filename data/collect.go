@@ -17,6 +17,7 @@ import (
 // no file of the set leave the numbering, and the others move up in order.
 type Collector struct {
 	ids                 *idTables // shared by the files of one dataset
+	tally               *tally    // counts in place of keeping, if not nil
 	user, item          []int32
 	value               []float32
 	time                []int64 // in units of 10^−decimals
@@ -56,7 +57,12 @@ func newIDTables() *idTables {
 
 // Has declares which of value and time the file has. A reader calls it once,
 // before Add; the default is neither.
-func (c *Collector) Has(value, time bool) { c.withValue, c.withTime = value, time }
+func (c *Collector) Has(value, time bool) {
+	c.withValue, c.withTime = value, time
+	if c.tally != nil {
+		c.tally.value, c.tally.time = c.tally.value || value, c.tally.time || time
+	}
+}
 
 // Note keeps what a reader of the dataset should know of this file.
 func (c *Collector) Note(format string, args ...any) {
@@ -66,6 +72,10 @@ func (c *Collector) Note(format string, args ...any) {
 // Add adds an interaction by the file's own ids, which must not be empty; value
 // and time count only where Has declared them. It copies the ids.
 func (c *Collector) Add(user, item []byte, value float32, time Moment) error {
+	if c.tally != nil {
+		c.tally.add(user, item)
+		return nil
+	}
 	c.ids.named = true
 	u, err := c.ids.user.number("user", user)
 	if err != nil {
@@ -80,6 +90,11 @@ func (c *Collector) Add(user, item []byte, value float32, time Moment) error {
 
 // AddUser adds a user, by row number, who may have no interaction.
 func (c *Collector) AddUser(user int32) error {
+	if c.tally != nil {
+		c.tally.indexed = true
+		c.tally.user.addRow(user)
+		return nil
+	}
 	c.ids.indexed = true
 	c.ids.lines++
 	if err := c.ids.user.row("user", user); err != nil {
@@ -100,6 +115,13 @@ func (t *idTables) endUser() {
 
 // AddIndex adds an interaction of row numbers.
 func (c *Collector) AddIndex(user, item int32) error {
+	if c.tally != nil {
+		c.tally.indexed = true
+		c.tally.pairs++
+		c.tally.user.addRow(user)
+		c.tally.item.addRow(item)
+		return nil
+	}
 	c.ids.indexed = true
 	c.ids.lines++
 	if err := c.ids.user.row("user", user); err != nil {

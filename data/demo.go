@@ -209,7 +209,7 @@ func (d Demo) Generate() (*Dataset, error) {
 	d = d.withDefaults()
 	g := newGenerator(d)
 	ptr := make([]int, 1, d.Users+1)
-	var item []int32
+	item := make([]int32, 0, d.pairs())
 	for u := range d.Users {
 		start := len(item)
 		item = g.draw(item, u)
@@ -308,7 +308,8 @@ func sq(x float64) float64 { return x * x }
 // draw appends the items of user u to dst.
 func (g *generator) draw(dst []int32, u int) []int32 {
 	r := g.d.Rank
-	src := rand.New(rand.NewPCG(g.d.Seed, mix(uint64(u)+4))) // streams 1 to 3 are newGenerator's
+	src := g.d.user(u)
+	count := g.d.count(src)
 	vec := g.truth.User[u*r : (u+1)*r]
 	norm := math.Sqrt(dot(vec, vec))
 	// Relative to the largest exponent, so that no weight overflows.
@@ -322,7 +323,6 @@ func (g *generator) draw(dst []int32, u int) []int32 {
 		g.weight[c+1] = g.weight[c] + mass*math.Exp(g.weight[c+1]-top)
 	}
 	start := len(dst)
-	count := (g.d.PerUser+1)/2 + src.IntN(g.d.PerUser/2+g.d.PerUser-(g.d.PerUser+1)/2+1)
 	for len(dst) < start+count {
 		i := g.next(src, vec, norm)
 		if i < 0 {
@@ -335,6 +335,25 @@ func (g *generator) draw(dst []int32, u int) []int32 {
 		g.taken[i] = false
 	}
 	return dst
+}
+
+// user returns the stream of user u.
+func (d Demo) user(u int) *rand.Rand {
+	return rand.New(rand.NewPCG(d.Seed, mix(uint64(u)+4))) // streams 1 to 3 are newGenerator's
+}
+
+// count draws how many items a user has: the first number of the user's stream.
+func (d Demo) count(src *rand.Rand) int {
+	return (d.PerUser+1)/2 + src.IntN(d.PerUser/2+d.PerUser-(d.PerUser+1)/2+1)
+}
+
+// pairs returns how many pairs Generate draws, in O(Users).
+func (d Demo) pairs() (n int) {
+	d = d.withDefaults()
+	for u := range d.Users {
+		n += d.count(d.user(u))
+	}
+	return n
 }
 
 // demoTries bounds the rejections of one draw. A user who owns nearly all of

@@ -28,6 +28,10 @@ type Format struct {
 	// carry the line by in.Errorf.
 	Read func(in *Input, out *Collector) error
 
+	// Least is how many bytes of text an interaction, or a user alone, takes at the least:
+	// what bounds the memory that reading a file may take.
+	Least int
+
 	// Write writes the pairs of x, with the ids of d, such that Read returns
 	// them. Nil where the format is read only.
 	Write func(w *bufio.Writer, d *Dataset, x *Interactions) error
@@ -43,8 +47,8 @@ var formats = registry.NewRegistry[Format]("data", "format")
 func Register(f Format) {
 	var fault error
 	switch {
-	case f.Doc == "" || f.Example == "" || f.Sniff == nil || f.Read == nil:
-		fault = errors.New("lacks one of Doc, Example, Sniff and Read")
+	case f.Doc == "" || f.Example == "" || f.Sniff == nil || f.Read == nil || f.Least < 1:
+		fault = errors.New("lacks one of Doc, Example, Sniff, Read and Least")
 	case f.Write != nil && f.Ext == "":
 		fault = errors.New("writes but has no Ext")
 	}
@@ -85,14 +89,17 @@ type Input struct {
 	scan *bufio.Scanner
 	line int
 	text []byte // of the current line
+	most int    // bytes of the longest line so far
 	err  error  // of a line that Next refused
 }
+
+// gzipMagic are the first two bytes of a gzip member: RFC 1952.
+var gzipMagic = []byte{0x1f, 0x8b}
 
 // newInput wraps r, which is plain or gzip.
 func newInput(file string, r io.Reader) (*Input, error) {
 	b := bufio.NewReaderSize(r, 1<<16)
-	// RFC 1952: the first two bytes of a gzip member.
-	if magic, _ := b.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
+	if magic, _ := b.Peek(2); bytes.Equal(magic, gzipMagic) {
 		z, err := gzip.NewReader(b)
 		if err != nil {
 			return nil, fmt.Errorf("%s: gzip header: %w", file, err)
@@ -154,6 +161,7 @@ func (in *Input) Next() bool {
 	}
 	for in.err == nil && in.scan.Scan() {
 		in.line++
+		in.most = max(in.most, len(in.scan.Bytes()))
 		in.text = bytes.TrimRight(in.scan.Bytes(), "\r")
 		if bytes.IndexByte(in.text, '\r') >= 0 {
 			in.err = in.Errorf("%q holds a CR, which ends a line only before LF", shorten(in.text))

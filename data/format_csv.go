@@ -38,6 +38,7 @@ func init() {
 			return !bytes.Contains(line, []byte("::"))
 		},
 		Read:  readCSV,
+		Least: len("u,i\n"),
 		Write: writeCSV,
 	})
 }

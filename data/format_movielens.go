@@ -15,6 +15,7 @@ func init() {
 		Example: "1::1193::5::978300760\n1::661::3::978302109\n2::1193::4::978298413\n",
 		Sniff:   func(lines [][]byte) bool { return bytes.Contains(lines[0], []byte("::")) },
 		Read:    func(in *Input, out *Collector) error { return readColumns(in, out, "::", columnValue) },
+		Least:   len("u::i\n"),
 	})
 	Register(Format{
 		Name:    "movielens-udata",
@@ -22,6 +23,7 @@ func init() {
 		Example: "196\t242\t3\t881250949\n186\t302\t3\t891717742\n196\t377\t1\t878887116\n",
 		Sniff:   func(lines [][]byte) bool { return isUData(lines[0]) },
 		Read:    func(in *Input, out *Collector) error { return readColumns(in, out, "\t", columnValue) },
+		Least:   len("u\ti\n"),
 	})
 	Register(Format{
 		Name:    "triples",
@@ -31,7 +33,8 @@ func init() {
 			s := columnsOf(lines)
 			return s.ids && s.numbers && s.width >= 2 && s.width <= 4 && !(s.width == 3 && s.times) && !isUData(lines[0])
 		},
-		Read: func(in *Input, out *Collector) error { return readColumns(in, out, "", columnValue) },
+		Read:  func(in *Input, out *Collector) error { return readColumns(in, out, "", columnValue) },
+		Least: len("u i\n"),
 	})
 	Register(Format{
 		Name:    "triples-time",
@@ -41,7 +44,8 @@ func init() {
 			s := columnsOf(lines)
 			return s.whole && s.width == 3
 		},
-		Read: func(in *Input, out *Collector) error { return readColumns(in, out, "", columnTime) },
+		Read:  func(in *Input, out *Collector) error { return readColumns(in, out, "", columnTime) },
+		Least: len("u i t\n"),
 	})
 }
 

@@ -15,6 +15,7 @@ func init() {
 		Example: "user_id:token\titem_id:token\trating:float\ttimestamp:float\n196\t242\t3\t881250949\n186\t302\t3\t891717742\n186\t242\t1\t891717743\n",
 		Sniff:   func(lines [][]byte) bool { return isInterHeader(lines[0]) },
 		Read:    readRecBole,
+		Least:   len("u\ti\n"),
 	})
 }
 

@@ -245,17 +245,26 @@ func (x *Interactions) Transpose() *Interactions {
 
 // Filter returns the pairs p with keep(p).
 func (x *Interactions) Filter(keep func(p int) bool) *Interactions {
+	kept, n := make([]bool, len(x.item)), 0
+	for p := range kept {
+		if kept[p] = keep(p); kept[p] {
+			n++
+		}
+	}
 	y := &Interactions{users: x.users, items: x.items, ptr: make([]int, x.users+1)}
+	if n > 0 {
+		y.item = make([]int32, 0, n)
+	}
 	// Non-nil even when empty: "has values" is a fact of the source.
 	if x.value != nil {
-		y.value = []float32{}
+		y.value = make([]float32, 0, n)
 	}
 	if x.time != nil {
-		y.time = []int64{}
+		y.time = make([]int64, 0, n)
 	}
 	for u := range x.users {
 		for p := x.ptr[u]; p < x.ptr[u+1]; p++ {
-			if !keep(p) {
+			if !kept[p] {
 				continue
 			}
 			y.item = append(y.item, x.item[p])
@@ -285,6 +294,10 @@ func (x *Interactions) minus(y *Interactions) *Interactions {
 // union returns the pairs of all sets, which have one shape and share no pair.
 // Values and times stay where every set that has pairs has them.
 func union(sets ...*Interactions) (*Interactions, error) {
+	full := slices.DeleteFunc(slices.Clone(sets), func(s *Interactions) bool { return s.Len() == 0 })
+	if len(full) == 1 { // it is what a copy would be
+		return full[0], nil
+	}
 	hasValue, hasTime, n := true, true, 0
 	for _, s := range sets {
 		n += s.Len()

@@ -54,28 +54,17 @@ func (p *Plan) open() (*Dataset, error) {
 		return p.demo.Generate()
 	}
 	source := p.Config.Source
-	if source == MemorySource {
-		return nil, errors.New("data: the set was in a program's memory: that program makes it again; a file of this name is ./" + MemorySource)
-	}
-	info, err := os.Stat(source)
-	if err != nil {
-		return nil, fmt.Errorf("data: %w", err)
-	}
-	if !info.IsDir() {
-		d, err := openFiles([3]string{source}, p.format)
-		if err != nil {
-			return nil, err
-		}
-		d.Name = EscapeID(baseName(source))
-		return d, nil
-	}
-	files, given, err := findFiles(source)
+	files, given, err := p.files()
 	if err != nil {
 		return nil, err
 	}
 	d, err := openFiles(files, p.format)
 	if err != nil {
 		return nil, err
+	}
+	if files[0] == source { // it is the file
+		d.Name = EscapeID(baseName(source))
+		return d, nil
 	}
 	d.Given = given
 	if abs, err := filepath.Abs(source); err == nil { // names "." too
@@ -92,6 +81,23 @@ func (p *Plan) open() (*Dataset, error) {
 		}
 	}
 	return d, nil
+}
+
+// files returns the files of the source: it alone, or, of a directory, its splits or the
+// one file of a whole set. given says that they are splits.
+func (p *Plan) files() (files [3]string, given bool, err error) {
+	source := p.Config.Source
+	if source == MemorySource {
+		return files, false, errors.New("data: the set was in a program's memory: that program makes it again; a file of this name is ./" + MemorySource)
+	}
+	info, err := os.Stat(source)
+	if err != nil {
+		return files, false, fmt.Errorf("data: %w", err)
+	}
+	if !info.IsDir() {
+		return [3]string{source}, false, nil
+	}
+	return findFiles(source)
 }
 
 // baseName returns the name of a file without its extensions.
@@ -172,6 +178,32 @@ func shortList(names []string) string {
 
 // openFiles reads up to three files into one dataset of three sets.
 func openFiles(paths [3]string, named *Format) (d *Dataset, err error) {
+	err = openInputs(paths, named, func(inputs [3]*Input, format *Format) error {
+		ids := newIDTables()
+		var parts [3]*Collector
+		for p, in := range inputs {
+			parts[p] = &Collector{ids: ids}
+			if in != nil && format != nil {
+				if err := format.Read(in, parts[p]); err != nil {
+					return err
+				}
+			}
+			if p == 0 && len(parts[p].item) == 0 {
+				return fmt.Errorf("data: %s holds no interactions", paths[p])
+			}
+		}
+		if d, err = build(ids, parts); err != nil {
+			return fmt.Errorf("data: %s: %w", paths[0], err)
+		}
+		d.Format = format.Name
+		return nil
+	})
+	return d, err
+}
+
+// openInputs calls f with the texts of up to three files and their format, which is nil
+// where all of them are blank.
+func openInputs(paths [3]string, named *Format, f func(inputs [3]*Input, format *Format) error) error {
 	var inputs [3]*Input
 	var present []*Input
 	for p, path := range paths {
@@ -180,36 +212,19 @@ func openFiles(paths [3]string, named *Format) (d *Dataset, err error) {
 		}
 		f, err := os.Open(path)
 		if err != nil {
-			return nil, fmt.Errorf("data: %w", err)
+			return fmt.Errorf("data: %w", err)
 		}
 		defer f.Close() // read only: nothing is lost with an error
 		if inputs[p], err = newInput(filepath.ToSlash(path), f); err != nil {
-			return nil, err
+			return err
 		}
 		present = append(present, inputs[p])
 	}
 	format, err := recognise(present, named)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	ids := newIDTables()
-	var parts [3]*Collector
-	for p, in := range inputs {
-		parts[p] = &Collector{ids: ids}
-		if in != nil && format != nil {
-			if err := format.Read(in, parts[p]); err != nil {
-				return nil, err
-			}
-		}
-		if p == 0 && len(parts[p].item) == 0 {
-			return nil, fmt.Errorf("data: %s holds no interactions", paths[p])
-		}
-	}
-	if d, err = build(ids, parts); err != nil {
-		return nil, fmt.Errorf("data: %s: %w", paths[0], err)
-	}
-	d.Format = format.Name
-	return d, nil
+	return f(inputs, format)
 }
 
 // build numbers the ids and makes the sets.

@@ -132,7 +132,7 @@ func TestSaveIsAllOrNothing(t *testing.T) {
 		Register(*f)
 	}
 	Register(Format{
-		Name: "test-failing", Doc: "fails half way", Example: "x", Ext: ".x",
+		Name: "test-failing", Doc: "fails half way", Example: "x", Ext: ".x", Least: 1,
 		Sniff: func([][]byte) bool { return false },
 		Read:  func(in *Input, _ *Collector) error { return in.Errorf("unreadable") },
 		Write: func(w *bufio.Writer, _ *Dataset, _ *Interactions) error {

@@ -2,9 +2,10 @@
 
 // Command memory holds what fenchel train says it will hold in memory against what it
 // held: every head with every tree and every sampler, and every solver, each a process
-// of its own on a generated set with few users and many items.
+// of its own on a generated set with few users and many items; and a file that takes more
+// to read than the run takes.
 //
-//	go run ./bench/memory [-only TEXT] [-users N] [-items N] [-dim N] [-parts] [-fenchel PATH]
+//	go run ./bench/memory [-only TEXT] [-users N] [-items N] [-dim N] [-parts] [-args TEXT] [-fenchel PATH]
 //
 // The table has the total that fenchel train --dry-run prints, the largest resident
 // memory of the run as the system counted it, and the quotient of the two. Where more
@@ -13,6 +14,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -23,6 +25,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -78,7 +81,27 @@ func tries() (all []try) {
 			add("--solver", s.Name)
 		}
 	}
+	add("--data", ratings, "--dim", "8")
 	return all
+}
+
+// ratings stands for the file that writeRatings makes.
+const ratings = "FILE"
+
+// writeRatings writes 4.5 million ratings with times, of 30,000 users and 3000 items.
+func writeRatings(path string) (err error) {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	w := bufio.NewWriter(f)
+	fmt.Fprintln(w, "user_id,item_id,rating,timestamp")
+	for i := range 4_500_000 {
+		user, item := i/150, (i%150*20+i/150*7)%3000
+		fmt.Fprintf(w, "user-%d,item-%d,%d,%d\n", user, item, 1+i%5, 1_400_000_000+i)
+	}
+	return w.Flush()
 }
 
 func main() {
@@ -89,6 +112,7 @@ func main() {
 	dim := flag.Int("dim", 64, "width of vectors")
 	parts := flag.Bool("parts", false, "print the parts of each estimate")
 	list := flag.Bool("list", false, "list the runs and stop")
+	more := flag.String("args", "", "further arguments of every run, between blanks, such as \"--loss sparsemax\"")
 	program := flag.String("fenchel", "", "fenchel command to run; the one of this tree, built first, if empty")
 	flag.Parse()
 	if flag.NArg() > 0 {
@@ -117,6 +141,7 @@ func main() {
 		"train", "--json", "--data", fmt.Sprintf("demo:users=%d,items=%d,per-user=%d", *users, *items, *perUser),
 		"--dim", fmt.Sprint(*dim), "--epochs", "1", "--metrics", "recall@20",
 	}
+	common = append(common, strings.Fields(*more)...)
 	ok, err := measure(ctx, *program, chosen, common, *parts)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "memory:", err)
@@ -141,12 +166,23 @@ func measure(ctx context.Context, program string, chosen []try, common []string,
 			return false, fmt.Errorf("go build: %w: %s", err, out)
 		}
 	}
+	file := filepath.Join(dir, "ratings.csv")
+	if slices.ContainsFunc(chosen, func(t try) bool { return slices.Contains(t.args, ratings) }) {
+		if err := writeRatings(file); err != nil {
+			return false, err
+		}
+	}
 	ok = true
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight|tabwriter.Debug)
 	fmt.Fprintln(w, "run\testimate MiB\tresident MiB\tquotient\tseconds\t\t")
 	for i, t := range chosen {
 		fmt.Fprintln(os.Stderr, t.name)
 		args := append(common[:len(common):len(common)], t.args...)
+		for i, a := range args {
+			if a == ratings {
+				args[i] = file
+			}
+		}
 		r, err := t.run(ctx, program, args, filepath.Join(dir, fmt.Sprint(i)))
 		if err != nil {
 			return false, errors.Join(fmt.Errorf("%s: %w", t.name, err), w.Flush())

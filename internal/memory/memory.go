@@ -28,18 +28,20 @@ func Available() (bytes int64, source string, ok bool) {
 	return available(os.DirFS("/"))
 }
 
-// Resident returns the bytes of memory that this process holds, 0 where nothing says.
-func Resident() int64 {
+// Resident returns the bytes of memory that this process holds, and the most that it has
+// held; 0 where nothing says.
+func Resident() (now, most int64) {
 	if runtime.GOOS != "linux" {
-		return 0
+		return 0, 0
 	}
 	return resident(os.DirFS("/"))
 }
 
 // resident is Resident of a file system.
-func resident(root fs.FS) int64 {
-	n, _ := field(root, "proc/self/status", "VmRSS:")
-	return n * 1024
+func resident(root fs.FS) (now, most int64) {
+	now, _ = field(root, "proc/self/status", "VmRSS:")
+	most, _ = field(root, "proc/self/status", "VmHWM:")
+	return now * 1024, most * 1024
 }
 
 // available is Available of a file system.

@@ -1,0 +1,186 @@
+package data
+
+import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// fullest returns how much f's heap grows at its fullest, with hardly any garbage.
+func fullest(f func()) int64 {
+	defer debug.SetGCPercent(debug.SetGCPercent(10))
+	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	read := func() uint64 {
+		metrics.Read(sample)
+		return sample[0].Value.Uint64()
+	}
+	runtime.GC()
+	runtime.GC() // what finalizers let go in the first
+	before, most := read(), uint64(0)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+	}()
+	for {
+		most = max(most, read())
+		select {
+		case <-done:
+			return int64(max(most, read()) - before)
+		default:
+			time.Sleep(100 * time.Microsecond)
+		}
+	}
+}
+
+// needs holds what is said of a source before it is loaded against the heap.
+func needs(t *testing.T, c Config) {
+	t.Helper()
+	p, err := c.Plan()
+	require.NoError(t, err)
+	bound, err := p.Need()
+	require.NoError(t, err)
+	counted, err := p.Count()
+	require.NoError(t, err)
+	var d *Dataset
+	got := fullest(func() {
+		d, err = p.Load()
+	})
+	require.NoError(t, err)
+	t.Logf("at most %.1f MB, counted %.1f MB, took %.1f MB, kept %.1f MB; %s; %s", float64(bound.Bytes)/1e6, float64(counted.Bytes)/1e6,
+		float64(got)/1e6, float64(d.Bytes())/1e6, bound.Basis, counted.Basis)
+	const fixed = 2 << 20 // buffers, and garbage before a first collection
+	require.LessOrEqual(t, float64(got-fixed), 1.15*float64(counted.Bytes), "10 % are garbage")
+	require.GreaterOrEqual(t, float64(got+fixed), 0.5*float64(counted.Bytes))
+	require.GreaterOrEqual(t, bound.Bytes, counted.Bytes)
+	require.Positive(t, d.Bytes())
+}
+
+// TestNeed: of generated sets and of files in every format, plain and compressed, with
+// ids that are few and many, short and long.
+func TestNeed(t *testing.T) {
+	n := 120_000
+	if testing.Short() {
+		n = 60_000
+	}
+	t.Run("demo", func(t *testing.T) {
+		needs(t, Config{Source: fmt.Sprintf("demo:users=%d,items=%d,per-user=10", n/10, n)})
+	})
+	t.Run("demo of few items", func(t *testing.T) { needs(t, Config{Source: fmt.Sprintf("demo:users=%d,items=500,per-user=60", n/60)}) })
+	line := func(format string, user, item int) string {
+		switch format {
+		case "csv":
+			return fmt.Sprintf("u%d,item-%d,4.5,%d\n", user, item, 1_400_000_000+item)
+		case "movielens-dat":
+			return fmt.Sprintf("%d::%d::5::%d\n", user, item, 978_300_760+item)
+		case "movielens-udata":
+			return fmt.Sprintf("%d\t%d\t3\t%d\n", user, item, 881_250_949+item)
+		case "triples":
+			return fmt.Sprintf("%d.0 %d.0 4.5\n", user, item)
+		case "triples-time":
+			return fmt.Sprintf("%d %d %d\n", user, item, 881_250_949+item)
+		case "recbole":
+			return fmt.Sprintf("%d\t%d\n", user, item)
+		}
+		return ""
+	}
+	heads := map[string]string{"csv": "user_id,item_id,rating,timestamp\n", "recbole": "user_id:token\titem_id:token\n"}
+	require.NotEmpty(t, Formats())
+	for _, f := range Formats() {
+		for _, ids := range []int{20, 2} { // pairs of a user
+			t.Run(fmt.Sprintf("%s/%d", f.Name, ids), func(t *testing.T) {
+				var text bytes.Buffer
+				text.WriteString(heads[f.Name])
+				for u := range n / ids {
+					items := make([]int, ids) // different ones, among n/ids
+					for j := range items {
+						items[j] = (u*7919 + j*(n/ids/ids)) % (n / ids)
+					}
+					switch f.Name {
+					case "lightgcn", "count-first":
+						head := u
+						if f.Name == "count-first" {
+							head = ids
+						}
+						fmt.Fprintf(&text, "%d", head)
+						for _, i := range items {
+							fmt.Fprintf(&text, " %d", i)
+						}
+						text.WriteByte('\n')
+					default:
+						for _, i := range items {
+							text.WriteString(line(f.Name, u, i))
+						}
+					}
+				}
+				require.Greater(t, text.Len(), n*f.Least)
+				path := filepath.Join(t.TempDir(), "set.txt")
+				require.NoError(t, os.WriteFile(path, text.Bytes(), 0o600))
+				c := Config{Source: path, Format: f.Name, Core: ids % 3} // one of the two is filtered
+				needs(t, c)
+
+				var small bytes.Buffer
+				z := gzip.NewWriter(&small)
+				_, err := z.Write(text.Bytes())
+				require.NoError(t, err)
+				require.NoError(t, z.Close())
+				require.NoError(t, os.WriteFile(path+".gz", small.Bytes(), 0o600))
+				c.Source += ".gz"
+				p, err := c.Plan()
+				require.NoError(t, err)
+				packed, err := p.Need()
+				require.NoError(t, err)
+				require.Contains(t, packed.Basis, fmt.Sprint(text.Len()), "compressed files count as what they hold")
+			})
+		}
+	}
+}
+
+// TestNeedOfNothing: a source that cannot be loaded has no need, and says why as Load does.
+func TestNeedOfNothing(t *testing.T) {
+	blank := filepath.Join(t.TempDir(), "blank.csv")
+	require.NoError(t, os.WriteFile(blank, []byte("\n\n"), 0o600))
+	cut := filepath.Join(t.TempDir(), "cut.gz")
+	require.NoError(t, os.WriteFile(cut, append(gzipMagic, 8, 0), 0o600))
+	for _, source := range []string{"nosuch.csv", MemorySource, cut} {
+		p, err := (Config{Source: source}).Plan()
+		require.NoError(t, err)
+		_, want := p.Load()
+		require.Error(t, want)
+		_, err = p.Need()
+		require.EqualError(t, err, want.Error())
+		_, err = p.Count()
+		require.EqualError(t, err, want.Error())
+	}
+	p, err := (Config{Source: blank}).Plan()
+	require.NoError(t, err)
+	_, err = p.Need()
+	require.NoError(t, err, "Load says what is wrong")
+	p, err = (Config{Source: "demo:users=0"}).Plan()
+	require.Error(t, err)
+	_, err = p.Need()
+	require.Error(t, err)
+}
+
+// TestSketch holds its count to 3 % over five orders of magnitude, and counts what comes
+// twice once.
+func TestSketch(t *testing.T) {
+	for _, n := range []int{0, 1, 10, 1000, 30_000, 50_000, 400_000} {
+		var s sketch
+		for range 2 {
+			for i := range n {
+				s.add(fmt.Appendf(nil, "id-%d", i))
+			}
+		}
+		require.InDelta(t, float64(n), float64(s.distinct()), 0.03*float64(n)+0.5, n)
+	}
+}
