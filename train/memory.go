@@ -50,7 +50,7 @@ func Estimate(cfg Config, set *data.Dataset) (Memory, error) {
 // time counts with the largest of what comes at different times: an evaluation, the
 // refresh of a sampler's summary, the saving of the data. Garbage is a share of all that,
 // which the run keeps to under [Memory.Limit]. What reading the data takes is said by
-// [data.Plan.Bytes].
+// [data.Plan.Need].
 func (p *Plan) Estimate(set *data.Dataset) (Memory, error) {
 	t, err := p.shapes(set)
 	if err != nil {
