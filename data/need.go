@@ -28,13 +28,17 @@ type Need struct {
 // about, and of files at most. A file of n bytes has n/[Format.Least] interactions at the
 // most, each perhaps of a user and an item of its own, which take some 560 bytes, and n
 // bytes of ids; compressed files are decompressed to be measured. Honest files take a
-// tenth of that as a rule: where the bound does not fit, ask [Plan.Count].
+// tenth of that as a rule: where the bound does not fit, ask [Plan.Count]. What is no
+// regular file, such as a pipe, can be read but once, and has no known need.
 func (p *Plan) Need() (Need, error) {
 	if p.err != nil {
 		return Need{}, p.err
 	}
 	if p.demo != nil {
 		return p.demo.need(), nil
+	}
+	if once, err := p.readOnce(); once || err != nil {
+		return unknown, err
 	}
 	c := counts{value: true, time: true, named: true, odd: true, filtered: true, rows: 2 * denseIDs}
 	size := int64(0)
@@ -48,12 +52,39 @@ func (p *Plan) Need() (Need, error) {
 	return Need{c.bytes(), fmt.Sprintf("at most, by %d bytes of text", size)}, err
 }
 
+// unknown is the need of what can be read but once.
+var unknown = Need{Basis: "not known before they are read"}
+
+// readOnce reports whether a file of the source is no regular one.
+func (p *Plan) readOnce() (bool, error) {
+	paths, _, err := p.files()
+	if err != nil {
+		return false, err
+	}
+	for _, path := range paths {
+		if path == "" {
+			continue
+		}
+		info, err := os.Stat(path)
+		if err != nil {
+			return false, fmt.Errorf("data: %w", err)
+		}
+		if !info.Mode().IsRegular() {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
 // Count returns what loading p takes, having read the files once without keeping
 // anything: their interactions are counted, and their users and items to one or two
 // parts in a hundred.
 func (p *Plan) Count() (Need, error) {
 	if p.err != nil || p.demo != nil {
 		return p.Need()
+	}
+	if once, err := p.readOnce(); once || err != nil {
+		return unknown, err
 	}
 	t := &tally{}
 	longest := 0

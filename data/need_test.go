@@ -171,6 +171,29 @@ func TestNeedOfNothing(t *testing.T) {
 	require.Error(t, err)
 }
 
+// TestNeedOfAPipe: asking does not take away what can be read but once.
+func TestNeedOfAPipe(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("/dev/fd is Linux's")
+	}
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	defer r.Close()
+	_, err = w.WriteString("user,item\na,x\na,y\na,z\n")
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	p, err := (Config{Source: fmt.Sprintf("/dev/fd/%d", r.Fd())}).Plan()
+	require.NoError(t, err)
+	for _, ask := range []func() (Need, error){p.Need, p.Count} {
+		need, err := ask()
+		require.NoError(t, err)
+		require.Zero(t, need.Bytes)
+	}
+	d, err := p.Load()
+	require.NoError(t, err)
+	require.Equal(t, 3, d.Items)
+}
+
 // TestSketch holds its count to 3 % over five orders of magnitude, and counts what comes
 // twice once.
 func TestSketch(t *testing.T) {

@@ -1,9 +1,9 @@
 //go:build linux
 
 // Command memory holds what fenchel train says it will hold in memory against what it
-// held: every head with every tree and every sampler, and every solver, each a process
-// of its own on a generated set with few users and many items; and a file that takes more
-// to read than the run takes.
+// held: every head with every tree and every sampler, every solver and every model, each
+// a process of its own on a generated set with few users and many items; and a file that
+// takes more to read than the run takes.
 //
 //	go run ./bench/memory [-only TEXT] [-users N] [-items N] [-dim N] [-parts] [-args TEXT] [-fenchel PATH]
 //
@@ -52,8 +52,8 @@ type try struct {
 	args []string
 }
 
-// tries returns a run for each head, with each of its trees or samplers, and for each
-// solver that takes no head.
+// tries returns a run for each head, with each of its trees or samplers, for each solver
+// that takes no head, for each further model, and for the file.
 func tries() (all []try) {
 	add := func(args ...string) { all = append(all, try{strings.Join(args, " "), args}) }
 	for _, h := range models.Heads() {
@@ -79,6 +79,11 @@ func tries() (all []try) {
 	for _, s := range train.Solvers() {
 		if s.Name != "gradient" { // the default, of all above
 			add("--solver", s.Name)
+		}
+	}
+	for _, m := range models.All() {
+		if m.Name != "mf" { // the default, of all above
+			add("--model", m.Name)
 		}
 	}
 	add("--data", ratings, "--dim", "8")
