@@ -85,7 +85,7 @@ func LinearLoss(l Analytic, lin Linear, t *Targets) (*gorgonia.Node, error) {
 	in = append(in, t.leaves()...)
 	l32, l64 := newLinearState(l.F32, b, c, d, n).linear(), newLinearState(l.F64, b, c, d, n).linear()
 	if l.Fused != nil {
-		l32 = newFusedState(l.Fused, b, c, d, n, t.capacity()).linear()
+		l32 = newFusedState(l, b, c, d, n, t.capacity()).linear()
 	}
 	return apply(spec{name: name, shape: tensor.Shape{b}, fixed: t.fixed(n), f32: l32.forward, f64: l64.forward,
 		wants: both(l32.wants, l64.wants), scratch: either(lin.H, l32.scratch, l64.scratch),

@@ -51,11 +51,15 @@ type RowLoss[T Float] interface {
 //
 // Fused, if not nil, is the same loss fused with a linear layer at float32, in
 // which [LinearLoss] then trains; else it goes through F32 row by row.
+//
+// ShiftInvariant says that ℓ(z+c, t) = ℓ(z, t) for every c. [LinearLoss] then leaves
+// out what all scores of a row have in common.
 type Analytic struct {
-	Text  string
-	F32   RowLoss[float32]
-	F64   RowLoss[float64]
-	Fused kernel.Loss
+	Text           string
+	F32            RowLoss[float32]
+	F64            RowLoss[float64]
+	Fused          kernel.Loss
+	ShiftInvariant bool
 }
 
 // SharedNegatives is a RowLoss that can set several positives against the same negatives

@@ -130,8 +130,17 @@ type Loss struct {
 	Analytic graph.Analytic
 }
 
-// Node returns the definition as a graph; see Spec.Node.
+// Node returns the definition as a graph; see Spec.Node. Of a shift-invariant loss it is
+// that of the scores less their row's maximum, so that sums and thresholds keep the
+// digits that a large common offset would take. The maximum is a node like any, with a
+// gradient, which the definition's then leaves at 0: no derivative changes.
 func (l Loss) Node(z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
+	if l.Analytic.ShiftInvariant {
+		var e graph.Expr
+		if z = e.N(graph.SubRow(z, e.N(graph.RowMax(z)))); e.Err != nil {
+			return nil, e.Err
+		}
+	}
 	return l.Spec.Node(l.Values, z, t)
 }
 
@@ -204,6 +213,7 @@ func Choose(name string, settings []registry.Setting) (Loss, error) {
 func newLoss(c registry.Choice[Spec]) Loss {
 	l := Loss{c, c.Spec.New(c.Values)}
 	l.Analytic.Text = c.String()
+	l.Analytic.ShiftInvariant = l.Theory().Props.Has(ShiftInvariant)
 	return l
 }
 

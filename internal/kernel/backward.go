@@ -45,25 +45,23 @@ func (ws *Workspace) backwardChunk(worker, chunk int, out *Grad, mapTile tileMap
 	}
 	ragged := dp != x.D
 	if ragged {
-		ws.wb[worker] = grow(ws.wb[worker], blockClasses*dp)
 		ws.dwb[worker] = grow(ws.dwb[worker], blockClasses*dp)
 	}
 	lo, hi := ws.chunk(chunk)
 	for c0 := lo; c0 < hi; c0 += blockClasses {
 		n := min(blockClasses, hi-c0)
-		w, dw := x.W[c0*x.D:], []float32(nil)
+		w, _ := ws.classRows(worker, c0, n, true) // of stride dp: the kernels work on whole vectors of columns
+		dw := []float32(nil)
 		if out.W != nil {
 			dw = out.W[c0*x.D:]
 		}
-		if ragged { // the kernels work on whole vectors of columns
-			w = ws.wb[worker]
-			pack(w, dp, n, x.D, view[float32]{x.W[c0*x.D:], x.D, 1})
+		if ragged {
 			dw = ws.dwb[worker]
 		}
 		for b0 := 0; b0 < x.B; b0 += blockRows {
 			nb := min(blockRows, x.B-b0)
 			for r := 0; r < nb; r += tileRows {
-				ws.gradTiles(worker, chunk, p[r:], ld, c0, n, (b0+r)/tileRows, mapTile)
+				ws.gradTiles(worker, chunk, p[r:], ld, w, c0, n, (b0+r)/tileRows, mapTile)
 			}
 			if out.W != nil {
 				gemmBlock(p, ld, 1, n, nb, ws.hp[b0*dp:], dp, dw, dp, dp, b0 > 0)
@@ -89,8 +87,8 @@ func (ws *Workspace) backwardChunk(worker, chunk int, out *Grad, mapTile tileMap
 	}
 }
 
-// gradTiles fills p with ∂L/∂z of n classes from c0 for a panel.
-func (ws *Workspace) gradTiles(worker, chunk int, p []float32, ld, c0, n, panel int, mapTile tileMap) {
+// gradTiles fills p with ∂L/∂z of n classes from c0, of vectors w, for a panel.
+func (ws *Workspace) gradTiles(worker, chunk int, p []float32, ld int, w []float32, c0, n, panel int, mapTile tileMap) {
 	x := ws.x
 	for t := 0; t < n; t += tileClasses {
 		nt := min(tileClasses, n-t)
@@ -98,7 +96,7 @@ func (ws *Workspace) gradTiles(worker, chunk int, p []float32, ld, c0, n, panel 
 		if ws.haveKept {
 			mapTile(worker, chunk, panel, c0+t, nt, dst, ld, ws.tile(c0+t, nt, panel), tileRows)
 		} else {
-			ws.scores(dst, ld, c0+t, nt, panel)
+			ws.scores(dst, ld, w[t*ws.dp:], ws.dp, c0+t, nt, panel)
 			mapTile(worker, chunk, panel, c0+t, nt, dst, ld, dst, ld)
 		}
 		if ws.classes < x.C {

@@ -292,6 +292,7 @@ func gramForward(l moment, ws *Workspace, x *Linear, loss []float32) error {
 	e := ceil(x.D+2, 16) * 16
 	s.e = e
 	s.chunks = min(ceil(x.C, blockClasses), max(minChunk, min(maxChunk, gramBytes/(4*e*e))))
+	ws.center = ws.center[:0] // scores are of ŵ in any case
 	ws.sumClasses()
 	s.center = grow(s.center, x.D+1)
 	for k := range s.center {
@@ -339,6 +340,9 @@ func gramForward(l moment, ws *Workspace, x *Linear, loss []float32) error {
 			mean += float64(v) * float64(s.center[k])
 			variance += float64(v) * float64(hg[k])
 		}
+		if ws.ShiftInvariant {
+			mean = 0
+		}
 		n := float64(ws.classes)
 		// Rounding may leave less than nothing; NaN stays.
 		v, a, b := l.solve(n, mean, max(variance/n, 0), t, s.c[ws.ptr[i]:ws.ptr[i+1]])
@@ -363,11 +367,21 @@ func gramBackward(ws *Workspace, x *Linear, g []float32, out *Grad) error {
 				continue
 			}
 			a *= float32(ws.classes)
+			if ws.ShiftInvariant { // of a + Σ c = 0 nothing multiplies w̄
+				a = 0
+			}
 			for k, v := range s.hg[i*e:][:x.D] {
 				dst[k] = a*s.center[k] + b*v
 			}
 			for k, t := range ws.targets(i) {
-				axpy(ws.up[i]*s.c[int(ws.ptr[i])+k], x.W[int(t.class)*x.D:][:x.D], dst)
+				v, w := ws.up[i]*s.c[int(ws.ptr[i])+k], x.W[int(t.class)*x.D:][:x.D]
+				if !ws.ShiftInvariant {
+					axpy(v, w, dst)
+					continue
+				}
+				for k, u := range w {
+					dst[k] += v * (u - s.center[k])
+				}
 			}
 		}
 	}

@@ -78,6 +78,10 @@ func (l KthLargestRivals) Forward(ws *Workspace, x *Linear, loss []float32) erro
 	if err := s.ranker.TopK(s.top, s.score, x, l.K, nil); err != nil {
 		return err
 	}
+	// The K-th largest is a score as it is, so the others may not be shifted.
+	shift := ws.ShiftInvariant
+	ws.ShiftInvariant = false
+	defer func() { ws.ShiftInvariant = shift }()
 	return Stream(kthLargestTiled{l.rivals(), l, s}).Forward(ws, x, loss)
 }
 

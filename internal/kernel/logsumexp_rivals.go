@@ -33,8 +33,9 @@ func (l LogSumExpRivals) Valid() error {
 // Scale returns log₂e/τ: an exponential is 2^z.
 func (l LogSumExpRivals) Scale() float32 { return float32(math.Log2E / l.Tau) }
 
-// Widths: a reference and a sum; the parameter is log₂ of what 2^z is divided by.
-func (l LogSumExpRivals) Widths() (f, d, p int) { return 1, 1, 1 }
+// Widths: a reference and a sum; the parameters are log₂ of what 2^z is divided by, and
+// the factor of splitLog2.
+func (l LogSumExpRivals) Widths() (f, d, p int) { return 1, 1, 2 }
 
 // Each is false: the sums of the targets differ by each other's terms only.
 func (l LogSumExpRivals) Each() bool { return false }
@@ -72,7 +73,7 @@ func (l LogSumExpRivals) Solve(st State, p []float32, r int, t RowTarget) (loss 
 	}
 	term := func(k int) float64 { return t.work[k] }
 	share := newLogSum(n, math.Inf(-1), term)
-	p[r] = float32(-share.value())
+	p[r], p[tileRows+r] = splitLog2(-share.value())
 	if n > 1 {
 		for k := range n { // what the other targets give a target
 			own := float64(t.entries[k].grad)
@@ -127,7 +128,9 @@ func (s logSum) without(k int, rest float64, x func(k int) float64) float64 {
 func (l LogSumExpRivals) Map(dst []float32, ldd int, z []float32, ldz, n int, p, g []float32) {
 	var scale, zero [tileRows]float32
 	for r, v := range g {
-		scale[r] = v / float32(l.Tau)
+		if v != 0 {
+			scale[r] = v / float32(l.Tau) * p[tileRows+r]
+		}
 	}
-	tileExpMap(dst, ldd, z, ldz, n, p, scale[:], zero[:])
+	tileExpMap(dst, ldd, z, ldz, n, p[:tileRows], scale[:], zero[:])
 }

@@ -1,19 +1,20 @@
 package kernel
 
-// scores stores the scaled scores of n classes from c0 for a panel in z.
-func (ws *Workspace) scores(z []float32, ldz, c0, n, panel int) {
+// scores stores the scaled scores of n classes from c0 for a panel in z; w are their
+// vectors, as classRows returns them.
+func (ws *Workspace) scores(z []float32, ldz int, w []float32, ldw, c0, n, panel int) {
 	x := ws.x
 	if x.Bias != nil {
-		for c, b := range x.Bias[c0:][:n] {
+		for c := range n {
 			row := z[c*ldz:][:tileRows]
-			b *= ws.scale
+			b := ws.bias(c0+c) * ws.scale
 			for r := range row {
 				row[r] = b
 			}
 		}
 	}
 	for k := 0; k < x.D; k += scoreK {
-		gemmBlock(x.W[c0*x.D+k:], x.D, 1, n, min(scoreK, x.D-k), ws.ht[(panel*x.D+k)*tileRows:], tileRows, z, ldz, tileRows, k > 0 || x.Bias != nil)
+		gemmBlock(w[k:], ldw, 1, n, min(scoreK, x.D-k), ws.ht[(panel*x.D+k)*tileRows:], tileRows, z, ldz, tileRows, k > 0 || x.Bias != nil)
 	}
 }
 
@@ -21,9 +22,17 @@ func (ws *Workspace) scores(z []float32, ldz, c0, n, panel int) {
 // does up to the order of rounding.
 func (ws *Workspace) score(row, class int) float32 {
 	x := ws.x
-	z := Dot(x.H[row*x.D:][:x.D], x.W[class*x.D:][:x.D])
+	h, w := x.H[row*x.D:][:x.D], x.W[class*x.D:][:x.D]
+	var z float32
+	if ws.shifted() {
+		for k, v := range h {
+			z += v * (w[k] - ws.center[k])
+		}
+	} else {
+		z = Dot(h, w)
+	}
 	if x.Bias != nil {
-		z += x.Bias[class]
+		z += ws.bias(class)
 	}
 	return z * ws.scale
 }
@@ -47,13 +56,17 @@ func (ws *Workspace) eachTile(keep bool, f func(worker, chunk, panel, c0, n int,
 		lo, hi := ws.chunk(chunk)
 		for c0 := lo; c0 < hi; c0 += tileClasses {
 			n := min(tileClasses, hi-c0)
+			w, ldw := ws.x.W, ws.x.D
+			if !ws.haveKept {
+				w, ldw = ws.classRows(worker, c0, n, false)
+			}
 			for p := range ws.panels {
 				z := ws.tiles[worker]
 				if keep || ws.haveKept {
 					z = ws.tile(c0, n, p)
 				}
 				if !ws.haveKept {
-					ws.scores(z, tileRows, c0, n, p)
+					ws.scores(z, tileRows, w, ldw, c0, n, p)
 				}
 				f(worker, chunk, p, c0, n, z)
 			}

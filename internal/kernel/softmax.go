@@ -42,8 +42,8 @@ func (s Softmax) Backward(ws *Workspace, x *Linear, g []float32, out *Grad) erro
 func (s Softmax) Scale() float32 { return math.Log2E / s.Tau }
 
 // Widths: the summary is a reference m and the sum Σ 2^(z−m); the parameters are
-// log₂ of the sum, and the share of smoothing.
-func (s Softmax) Widths() (f, d, p int) { return 1, 1, 2 }
+// log₂ of the sum, the share of smoothing, and the factor of splitLog2.
+func (s Softmax) Widths() (f, d, p int) { return 1, 1, 3 }
 
 func (s Softmax) needsSum() bool { return s.Smoothing > 0 }
 
@@ -76,7 +76,7 @@ func (s Softmax) Solve(st State, p []float32, r int, t RowTarget) float64 {
 	lse := top + math.Log2(sum)
 	eps := float64(s.Smoothing)
 	share := eps / float64(t.Classes)
-	p[r] = float32(lse)
+	p[r], p[2*tileRows+r] = splitLog2(lse)
 	p[tileRows+r] = float32(share)
 	// Differences first: lse and the scores may be large, and the loss small.
 	var l float64
@@ -101,8 +101,10 @@ func (s Softmax) Solve(st State, p []float32, r int, t RowTarget) float64 {
 func (s Softmax) Map(dst []float32, ldd int, z []float32, ldz, n int, p, g []float32) {
 	var scale, u [tileRows]float32
 	for r, v := range g {
-		if scale[r] = v / s.Tau; v != 0 {
+		if v != 0 {
+			scale[r] = v / s.Tau
 			u[r] = scale[r] * p[tileRows+r]
+			scale[r] *= p[2*tileRows+r]
 		}
 	}
 	tileExpMap(dst, ldd, z, ldz, n, p[:tileRows], scale[:], u[:])

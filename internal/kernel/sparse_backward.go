@@ -52,7 +52,7 @@ func (ws *Workspace) backwardSparse(out *Grad, target func(at int32) float32, li
 	if out.H != nil {
 		ws.dh = grow(ws.dh, ws.chunks*rows*dp)
 	}
-	Parallel(ws.chunks, func(_, chunk int) {
+	Parallel(ws.chunks, func(worker, chunk int) {
 		lo, hi := ws.chunk(chunk)
 		if out.W != nil {
 			clear(out.W[lo*x.D : hi*x.D])
@@ -66,18 +66,20 @@ func (ws *Workspace) backwardSparse(out *Grad, target func(at int32) float32, li
 			clear(dh)
 		}
 		at, last := ids[chunk]-1, int32(-1)
+		var w []float32 // the vector of the class
 		for _, e := range s.nz[chunk] {
 			c, i := int(e.class), int(e.row)
 			if e.class != last {
 				last = e.class
 				at++
+				w, _ = ws.classRows(worker, c, 1, false)
 				if r := out.Rows; r != nil {
 					r.ID[at], r.Bias[at] = e.class, 0
 					clear(r.Val[at*x.D:][:x.D])
 				}
 			}
 			if out.H != nil {
-				axpy(e.v, x.W[c*x.D:][:x.D], dh[i*dp:][:x.D])
+				axpy(e.v, w[:x.D], dh[i*dp:][:x.D])
 			}
 			h := ws.hp[i*dp:][:x.D]
 			if out.W != nil {

@@ -48,8 +48,8 @@ func (l Surrogate) Valid() error {
 func (l Surrogate) Scale() float32 { return float32(1 / l.Tau) }
 
 // Widths: a reference and a sum of 2^u, u = e·log₂φ; the parameters are the label's
-// score and log₂ of the sum.
-func (l Surrogate) Widths() (f, d, p int) { return 1, 1, 2 }
+// score, log₂ of the sum, and the factor of splitLog2.
+func (l Surrogate) Widths() (f, d, p int) { return 1, 1, 3 }
 
 // Each is true.
 func (l Surrogate) Each() bool { return true }
@@ -183,7 +183,7 @@ func (l Surrogate) Solve(st State, p []float32, r int, t RowTarget) float64 {
 	}
 	_, z := t.At(0)
 	sum := float64(st.F[r]) + math.Log2(st.D[r]) + float64(z-z)
-	p[tileRows+r] = float32(sum)
+	p[tileRows+r], p[2*tileRows+r] = splitLog2(sum)
 	return sum * math.Ln2
 }
 
@@ -192,7 +192,9 @@ func (l Surrogate) Map(dst []float32, ldd int, z []float32, ldz, n int, p, g []f
 	var u, slope strip
 	var scale, zero [tileRows]float32
 	for r, v := range g {
-		scale[r] = v * float32(l.Power/l.Tau)
+		if v != 0 {
+			scale[r] = v * float32(l.Power/l.Tau) * p[2*tileRows+r]
+		}
 	}
 	label := finiteOnly(p)
 	for c := 0; c < n; c += stripClasses {
@@ -226,8 +228,8 @@ func (Weighted) Valid() error { return nil }
 func (Weighted) Scale() float32 { return math.Log2E }
 
 // Widths: a reference, a sum of exponentials and that of them times s; the
-// parameters are the label's score, log₂ of the sum, and ℓ.
-func (Weighted) Widths() (f, d, p int) { return 1, 2, 3 }
+// parameters are the label's score, log₂ of the sum, ℓ, and the factor of splitLog2.
+func (Weighted) Widths() (f, d, p int) { return 1, 2, 4 }
 
 // Each is true.
 func (Weighted) Each() bool { return true }
@@ -315,24 +317,25 @@ func (Weighted) Solve(st State, p []float32, r int, t RowTarget) float64 {
 	}
 	_, z := t.At(0)
 	v := st.D[tileRows+r]/st.D[r] + float64(z-z)
-	p[tileRows+r] = float32(float64(st.F[r]) + math.Log2(st.D[r]))
+	p[tileRows+r], p[3*tileRows+r] = splitLog2(float64(st.F[r]) + math.Log2(st.D[r]))
 	p[2*tileRows+r] = float32(v)
 	return v
 }
 
 // Map stores g·∂ℓ/∂z.
 func (Weighted) Map(dst []float32, ldd int, z []float32, ldz, n int, p, g []float32) {
-	var loss, zero [tileRows]float32
+	var loss, scale, zero [tileRows]float32
 	for r, v := range g {
 		if v != 0 {
 			loss[r] = p[2*tileRows+r]
+			scale[r] = v * p[3*tileRows+r]
 		}
 	}
 	var w, s, sigma strip
 	for c := 0; c < n; c += stripClasses {
 		k := min(stripClasses, n-c)
 		softplusStrip(&s, &sigma, p, z[c*ldz:], ldz, k)
-		tileExpMap(w[:], tileRows, z[c*ldz:], ldz, k, p[tileRows:][:tileRows], g, zero[:])
+		tileExpMap(w[:], tileRows, z[c*ldz:], ldz, k, p[tileRows:][:tileRows], scale[:], zero[:])
 		for i := range k {
 			at := i * tileRows
 			row := dst[(c+i)*ldd:][:tileRows]

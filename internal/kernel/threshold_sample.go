@@ -20,7 +20,8 @@ func (ws *Workspace) sampleScores(worker, panel int) (z []float32, classes int) 
 	for t := range n {
 		c0 := t * stride * tileClasses
 		k := min(tileClasses, ws.x.C-c0)
-		ws.scores(z[classes*tileRows:], tileRows, c0, k, panel)
+		w, ldw := ws.classRows(worker, c0, k, false)
+		ws.scores(z[classes*tileRows:], tileRows, w, ldw, c0, k, panel)
 		classes += k
 	}
 	return z, classes

@@ -324,7 +324,7 @@ func (ws *Workspace) sumClasses() {
 	x := ws.x
 	n := x.D + 1
 	ws.sumW = grow(ws.sumW, ws.chunks*n)
-	Parallel(ws.chunks, func(_, chunk int) {
+	Parallel(ws.chunks, func(worker, chunk int) {
 		s := ws.sumW[chunk*n:][:n]
 		clear(s)
 		lo, hi := ws.chunk(chunk)
@@ -332,11 +332,12 @@ func (ws *Workspace) sumClasses() {
 			if x.masked(c) {
 				continue
 			}
-			for k, w := range x.W[c*x.D:][:x.D] {
-				s[k] += float64(w)
+			w, _ := ws.classRows(worker, c, 1, false)
+			for k, v := range w[:x.D] {
+				s[k] += float64(v)
 			}
 			if x.Bias != nil {
-				s[x.D] += float64(x.Bias[c])
+				s[x.D] += float64(ws.bias(c))
 			}
 		}
 	})
@@ -442,7 +443,8 @@ func (l streamed) balanceTargets(ws *Workspace, out *Grad) {
 func (ws *Workspace) addEntry(out *Grad, row, class int, v float32) {
 	d := ws.x.D
 	if out.H != nil {
-		axpy(v, ws.x.W[class*d:][:d], out.H[row*d:][:d])
+		w, _ := ws.classRows(0, class, 1, false)
+		axpy(v, w[:d], out.H[row*d:][:d])
 	}
 	if out.W != nil {
 		axpy(v, ws.hp[row*ws.dp:][:d], out.W[class*d:][:d])

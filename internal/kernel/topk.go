@@ -191,7 +191,7 @@ func (w *rankWorker) scan(ws *Workspace, by func(float32) float32, k, lo, hi int
 	for c0 := lo; c0 < hi; c0 += tileClasses {
 		n := min(tileClasses, hi-c0)
 		for p := b0; p < b1; p += tileRows {
-			ws.scores(w.z, tileRows, c0, n, p/tileRows)
+			ws.scores(w.z, tileRows, ws.x.W[c0*ws.x.D:], ws.x.D, c0, n, p/tileRows)
 			if by != nil {
 				for c := range n {
 					if ws.x.masked(c0 + c) {

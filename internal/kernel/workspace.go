@@ -35,6 +35,11 @@ type Workspace struct {
 	// change no bit of a result.
 	Budget int
 
+	// ShiftInvariant says that the loss does not change when all scores of a row are
+	// shifted. What the vectors of all classes have in common then costs no digits of
+	// the result, however large the scores that it makes.
+	ShiftInvariant bool
+
 	x               *Linear
 	dp              int // D rounded up to 16
 	panels, chunks  int
@@ -62,6 +67,7 @@ type Workspace struct {
 	gram            gramState
 	slots           slotState
 	sumW            []float64
+	center          []float32 // [D+1]: what classes and biases are less, or empty
 	kept            []float32 // scores, tile by tile, if haveKept
 	haveKept        bool
 }
@@ -80,7 +86,7 @@ func (ws *Workspace) Sparse() bool { return ws.sparse }
 // Bytes returns the memory that the Workspace holds.
 func (ws *Workspace) Bytes() int {
 	n := 4*(cap(ws.kept)+cap(ws.ht)+cap(ws.hp)+cap(ws.dh)+cap(ws.stateF)+cap(ws.params)+cap(ws.ptr)+cap(ws.up)) + 8*cap(ws.stateD) +
-		20*cap(ws.entries) + 4*cap(ws.cells) + 4*cap(ws.tileStart) + cap(ws.live) + 8*cap(ws.sumW) + ws.threshold.bytes() + ws.nonzeros.bytes() + ws.argmax.bytes() + ws.kthLargest.bytes() + ws.edges.bytes() + ws.gram.bytes() + ws.slots.bytes()
+		20*cap(ws.entries) + 4*cap(ws.cells) + 4*cap(ws.tileStart) + cap(ws.live) + 8*cap(ws.sumW) + 4*cap(ws.center) + ws.threshold.bytes() + ws.nonzeros.bytes() + ws.argmax.bytes() + ws.kthLargest.bytes() + ws.edges.bytes() + ws.gram.bytes() + ws.slots.bytes()
 	for _, s := range [][][]float32{ws.tiles, ws.grads, ws.wb, ws.dwb} {
 		for _, x := range s {
 			n += 4 * cap(x)
@@ -106,6 +112,7 @@ func (ws *Workspace) prepare(x *Linear, loss []float32, scale float32) error {
 	ws.listTargets()
 	ws.layout(scale)
 	blocks := ceil(x.C, blockClasses)
+	ws.findCenter()
 	ws.chunks = min(blocks, max(minChunk, min(maxChunk, chunkBytes/(4*max(1, ws.panels)*tileRows*ws.dp))))
 	ws.classes = x.C
 	if x.Bias != nil {
