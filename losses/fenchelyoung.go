@@ -67,7 +67,8 @@ func FenchelYoung(l FenchelYoungLoss) Spec {
 		Name: l.Name, Doc: l.Doc, Source: l.Source, Params: l.Params,
 		Theory: l.Theory,
 		New: func(v Values) graph.Analytic {
-			return graph.Analytic{F32: fenchelYoung[float32]{l.F32(v)}, F64: fenchelYoung[float64]{l.F64(v)}}
+			shift := l.Theory(v).Props.Has(ShiftInvariant)
+			return graph.Analytic{F32: fenchelYoung[float32]{l.F32(v), shift}, F64: fenchelYoung[float64]{l.F64(v), shift}}
 		},
 		Ref: func(v Values, z []float64, t Target[float64]) float64 { return fenchelYoungRef(l.F64(v), z, t) },
 		Predict: func(v Values, p, z []float64) {
@@ -94,11 +95,15 @@ func (r Regulariser[T]) workLen(k int) int {
 	return r.WorkLen(k)
 }
 
-type fenchelYoung[T Float] struct{ Regulariser[T] }
+// fenchelYoung takes scores less their maximum where a shift changes nothing.
+type fenchelYoung[T Float] struct {
+	Regulariser[T]
+	shift bool
+}
 
-// WorkLen leaves room for the target as a vector or for a point of a ray and its
-// map.
-func (l fenchelYoung[T]) WorkLen(k int) int { return 2*k + l.workLen(k) }
+// WorkLen leaves room for the scores, and for the target as a vector or a point of a
+// ray and its map.
+func (l fenchelYoung[T]) WorkLen(k int) int { return 3*k + l.workLen(k) }
 
 func (l fenchelYoung[T]) Eval(dz, z []T, t Target[T], work []T) T {
 	k := len(z)
@@ -106,7 +111,13 @@ func (l fenchelYoung[T]) Eval(dz, z []T, t Target[T], work []T) T {
 	if m != m {
 		return nan[T]()
 	}
-	x, p, work := work[:k], work[k:2*k], work[2*k:]
+	x, p, s, work := work[:k], work[k:2*k], work[2*k:3*k], work[3*k:]
+	if l.shift {
+		for j, v := range z {
+			s[j] = T(float64(v) - m)
+		}
+		z = s
+	}
 	l.Map(dz, z, work)
 	var loss float64
 	if l.Omega == nil {

@@ -85,10 +85,10 @@ func (l rg[T]) Eval(dz, z []T, t Target[T], _ []T) T {
 		dev += d * d
 		dz[j] = T((1 + l.a*float64(s) - l.b*mean) / k)
 	}
-	loss := math.Log(k) + mean + l.a*dev/k/2 + (l.a-l.b)*mean*mean/2
+	loss := math.Log(k) + l.a*dev/k/2 + (l.a-l.b)*mean*mean/2
 	for i, y := range t.Pos {
 		w := float64(t.Weight[i])
-		loss -= w * float64(z[y])
+		loss += w * (mean - float64(z[y])) // the difference first: an offset has no digits of it
 		dz[y] = T(float64(dz[y]) - w)
 	}
 	return T(loss)

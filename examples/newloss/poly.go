@@ -61,15 +61,16 @@ type poly[T losses.Float] struct{ eps float64 }
 // WorkLen implements graph.RowLoss.
 func (poly[T]) WorkLen(int) int { return 0 }
 
-// softmax stores p and returns log Σ_j e^{z_j}, NaN where z has a NaN or +Inf. A
-// masked score, −Inf, gets 0.
-func (poly[T]) softmax(p, z []T) float64 {
-	top := math.Inf(-1)
+// softmax stores p and returns log Σ_j e^{z_j} as the largest score and the rest, NaN
+// where z has a NaN or +Inf: their sum would lose the digits of the rest to a score
+// that is large. A masked score, −Inf, gets 0.
+func (poly[T]) softmax(p, z []T) (top, rest float64) {
+	top = math.Inf(-1)
 	for _, s := range z {
 		top = max(top, float64(s)) // the builtin max keeps a NaN
 	}
 	if math.IsNaN(top) || math.IsInf(top, 1) {
-		return math.NaN()
+		return math.NaN(), 0
 	}
 	sum := 0.0
 	for _, s := range z {
@@ -78,15 +79,16 @@ func (poly[T]) softmax(p, z []T) float64 {
 	for j, s := range z {
 		p[j] = T(math.Exp(float64(s)-top) / sum)
 	}
-	return top + math.Log(sum)
+	return top, math.Log(sum)
 }
 
 // Eval implements graph.RowLoss.
 func (l poly[T]) Eval(dz, z []T, t losses.Target[T], _ []T) T {
-	lse := l.softmax(dz, z)
+	top, rest := l.softmax(dz, z)
+	log := func(k int32) float64 { return float64(z[k]) - top - rest } // of p_k
 	var loss, mass float64
 	for i, k := range t.Pos {
-		w, logp := float64(t.Weight[i]), float64(z[k])-lse
+		w, logp := float64(t.Weight[i]), log(k)
 		loss += w * (l.eps*-math.Expm1(logp) - logp)
 		mass += w * math.Exp(logp)
 	}
@@ -94,7 +96,7 @@ func (l poly[T]) Eval(dz, z []T, t losses.Target[T], _ []T) T {
 		dz[j] = T((1 + l.eps*mass) * float64(p))
 	}
 	for i, k := range t.Pos {
-		dz[k] = T(float64(dz[k]) - float64(t.Weight[i])*(1+l.eps*math.Exp(float64(z[k])-lse)))
+		dz[k] = T(float64(dz[k]) - float64(t.Weight[i])*(1+l.eps*math.Exp(log(k))))
 	}
 	return T(loss)
 }

@@ -19,6 +19,9 @@ import (
 // so a step costs O(C·D²) for the batch and O(D²) a row, and no score is computed
 // but those of targets. Without the mean taken off, the variance of scores that
 // differ little would drown in rounding.
+//
+// A loss that a shift does not change does not see μ, which is taken for 0, and its
+// ∂ℓ/∂z_j add up to 0, so ŵ_j serves for w_j in ∂ℓ/∂h: no large offset is left.
 
 // RG is the quadratic surrogate of softmax fused with the linear layer:
 //
@@ -332,8 +335,15 @@ func gramForward(l moment, ws *Workspace, x *Linear, loss []float32) error {
 		}
 		h, hg := s.h[i*e:][:x.D+1], s.hg[i*e:]
 		t := ws.targets(i)
+		n := float64(ws.classes)
+		// The mean is rounded to float32, so ŵ has a mean, too. That of a large offset is no
+		// rounding to a loss that does not see the offset.
+		var rest float64
+		if ws.ShiftInvariant {
+			rest = float64(hg[x.D+1]) / n
+		}
 		for k := range t {
-			t[k].z = float32(ws.centered(h, int(t[k].class)))
+			t[k].z = float32(ws.centered(h, int(t[k].class)) - rest)
 		}
 		var mean, variance float64
 		for k, v := range h {
@@ -343,10 +353,9 @@ func gramForward(l moment, ws *Workspace, x *Linear, loss []float32) error {
 		if ws.ShiftInvariant {
 			mean = 0
 		}
-		n := float64(ws.classes)
 		// Rounding may leave less than nothing; NaN stays.
-		v, a, b := l.solve(n, mean, max(variance/n, 0), t, s.c[ws.ptr[i]:ws.ptr[i+1]])
-		loss[i], s.a[i], s.b[i] = float32(v), a, b
+		v, a, b := l.solve(n, mean, max(variance/n-rest*rest, 0), t, s.c[ws.ptr[i]:ws.ptr[i+1]])
+		loss[i], s.a[i], s.b[i] = float32(v), a-b*rest, b
 	}
 	ws.forward = true
 	return nil
@@ -366,22 +375,24 @@ func gramBackward(ws *Workspace, x *Linear, g []float32, out *Grad) error {
 				clear(dst)
 				continue
 			}
-			a *= float32(ws.classes)
-			if ws.ShiftInvariant { // of a + Σ c = 0 nothing multiplies w̄
-				a = 0
+			if ws.ShiftInvariant { // C·a + Σ c = 0, so ŵ serves for w
+				for k, v := range s.hg[i*e:][:x.D] {
+					dst[k] = a*s.gram[(x.D+1)*e+k] + b*v
+				}
+				for k, t := range ws.targets(i) {
+					v := ws.up[i] * s.c[int(ws.ptr[i])+k]
+					for j, w := range x.W[int(t.class)*x.D:][:x.D] {
+						dst[j] += v * (w - s.center[j])
+					}
+				}
+				continue
 			}
+			a *= float32(ws.classes)
 			for k, v := range s.hg[i*e:][:x.D] {
 				dst[k] = a*s.center[k] + b*v
 			}
 			for k, t := range ws.targets(i) {
-				v, w := ws.up[i]*s.c[int(ws.ptr[i])+k], x.W[int(t.class)*x.D:][:x.D]
-				if !ws.ShiftInvariant {
-					axpy(v, w, dst)
-					continue
-				}
-				for k, u := range w {
-					dst[k] += v * (u - s.center[k])
-				}
+				axpy(ws.up[i]*s.c[int(ws.ptr[i])+k], x.W[int(t.class)*x.D:][:x.D], dst)
 			}
 		}
 	}

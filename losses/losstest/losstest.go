@@ -36,6 +36,8 @@ import (
 //   - the contract of graph.RowLoss: masks equal deletion, NaN in gives NaN out, no
 //     allocation, no write outside dz and work, safe in parallel;
 //   - every declared fact holds and every undeclared one fails somewhere;
+//   - a common offset of the scores up to 10⁶ changes nothing in any form of a loss that
+//     is declared shift-invariant, and something in the others;
 //   - every entry of Theory is observed, by search where it speaks of a supremum
 //     and by minimisation where it speaks of a minimiser.
 func Run(t *testing.T, spec *losses.Spec) {
@@ -52,6 +54,7 @@ func Run(t *testing.T, spec *losses.Spec) {
 			t.Run("purity", r.purity)
 			t.Run("permutation", r.permutation)
 			t.Run("props", r.props)
+			t.Run("offsets", r.offsets)
 			t.Run("margin", r.margin)
 			t.Run("support", r.support)
 			t.Run("map", r.predict)
