@@ -116,6 +116,7 @@ func entmaxNode(alpha, lambda float64, z *gorgonia.Node, t *graph.Targets) (*gor
 // [EntmaxAlphaGrad] does.
 func EntmaxAt(z, alpha *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 	var e graph.Expr
+	z = e.N(fromPeak(z))
 	a := e.N(graph.AddScalar(alpha, -1))
 	d := e.N(graph.SubRow(e.N(graph.MulRow(z, a)), e.N(graph.ThresholdBy(z, alpha))))
 	pAlpha := e.N(graph.RowSum(e.N(graph.PowPositiveBy(d, e.N(graph.Div(alpha, a))))))

@@ -85,7 +85,7 @@ func TestOneStepLosses(t *testing.T) {
 }
 
 // The symbolic gradient of Node is differentiated again: Hessian-vector products
-// agree with J in closed form.
+// agree with J in closed form, also where all scores have a large offset.
 func TestHessianVectorProducts(t *testing.T) {
 	rng := rand.New(rand.NewPCG(24, 1))
 	const k = 8
@@ -140,13 +140,18 @@ func TestHessianVectorProducts(t *testing.T) {
 		},
 	} {
 		b := bind(t, text)
-		for range 5 {
+		for _, offset := range []float64{0, 0, 0, 1e3, 1e6} {
 			z, v := normal(rng, k, 0.5), normal(rng, k, 1)
+			moved := make([]float64, k)
+			for j := range z {
+				z[j] = math.Round(z[j]*0x1p30) / 0x1p30 // the sum is exact
+				moved[j] = z[j] + offset
+			}
 			p := make([]float64, k)
 			require.True(t, b.Predict(p, z))
 
 			g := graph.NewBuilder[float64]()
-			zn := g.Param("z", z, 1, k)
+			zn := g.Param("z", moved, 1, k)
 			vn, vs := g.Input("v", 1, k)
 			copy(vs, v)
 			tg, data := g.Targets("t", 1, 1)
@@ -164,7 +169,7 @@ func TestHessianVectorProducts(t *testing.T) {
 			require.NoError(t, prog.Run())
 			want := jacobian(p, z, v)
 			for j, got := range prog.Value(second[0]) {
-				require.Truef(t, check.Near(got, want[j], 1e-9, 1e-9), "%s: (Hv)[%d] = %g, closed form %g", text, j, got, want[j])
+				require.Truef(t, check.Near(got, want[j], 1e-9, 1e-9), "%s, offset %g: (Hv)[%d] = %g, closed form %g", text, offset, j, got, want[j])
 			}
 			require.NoError(t, prog.Close())
 		}

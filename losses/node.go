@@ -11,3 +11,12 @@ func targetPower(t *graph.Targets, z *gorgonia.Node, alpha float64) (*gorgonia.N
 	var e graph.Expr
 	return e.N(graph.RowSum(e.N(graph.PowPositive(e.N(graph.TargetMatrix(t, z)), alpha)))), e.Err
 }
+
+// fromPeak returns scores [B,K] less the largest of their row: what a shift-invariant
+// loss sees of them, without the digits that a large common offset takes from sums
+// and thresholds. Masked scores stay −Inf. The maximum is a node with a gradient like
+// any, times the sum of the loss's gradient, which is 0: no derivative changes.
+func fromPeak(z *gorgonia.Node) (*gorgonia.Node, error) {
+	var e graph.Expr
+	return e.N(graph.SubRow(z, e.N(graph.RowMax(z)))), e.Err
+}

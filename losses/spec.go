@@ -130,15 +130,13 @@ type Loss struct {
 	Analytic graph.Analytic
 }
 
-// Node returns the definition as a graph; see Spec.Node. Of a shift-invariant loss it is
-// that of the scores less their row's maximum, so that sums and thresholds keep the
-// digits that a large common offset would take. The maximum is a node like any, with a
-// gradient, which the definition's then leaves at 0: no derivative changes.
+// Node returns the definition as a graph; see Spec.Node. That of a shift-invariant loss
+// takes scores less their row's maximum: a common offset of any size costs no digits.
 func (l Loss) Node(z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 	if l.Analytic.ShiftInvariant {
-		var e graph.Expr
-		if z = e.N(graph.SubRow(z, e.N(graph.RowMax(z)))); e.Err != nil {
-			return nil, e.Err
+		var err error
+		if z, err = fromPeak(z); err != nil {
+			return nil, err
 		}
 	}
 	return l.Spec.Node(l.Values, z, t)

@@ -374,7 +374,7 @@ func BenchmarkSoftmax(b *testing.B) {
 				require.NoError(b, err)
 				defer restore()
 				p := newProblem(source(10), s)
-				var ws Workspace
+				ws := Workspace{ShiftInvariant: true}
 				loss, out := p.outputs()
 				out.Bias = nil
 				for b.Loop() {

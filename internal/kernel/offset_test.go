@@ -130,3 +130,22 @@ func TestOffsetsBelowTheLimit(t *testing.T) {
 		require.Equal(t, run(new(Workspace)), run(&Workspace{ShiftInvariant: true}), fmt.Sprintf("%T%+v", l.loss, l.loss))
 	}
 }
+
+// BenchmarkOffset is BenchmarkSoftmax with classes that are packed less their center.
+func BenchmarkOffset(b *testing.B) {
+	for _, s := range []problemConfig{{b: 256, c: 100_000, d: 64, sd: 2}, {b: 128, c: 10_000, d: 32, sd: 2}, {b: 64, c: 10_000, d: 64, sd: 2}} {
+		for _, offset := range []float64{0, 1000} {
+			b.Run(fmt.Sprintf("B=%d,C=%d,D=%d/offset=%g", s.b, s.c, s.d, offset), func(b *testing.B) {
+				p := newProblem(source(10), s)
+				p.lift(offset)
+				ws := Workspace{ShiftInvariant: true}
+				loss, out := p.outputs()
+				out.Bias = nil
+				for b.Loop() {
+					require.NoError(b, Softmax{Tau: 1}.Forward(&ws, &p.Linear, loss))
+					require.NoError(b, Softmax{Tau: 1}.Backward(&ws, &p.Linear, p.g, out))
+				}
+			})
+		}
+	}
+}

@@ -270,7 +270,7 @@ func BenchmarkThreshold(b *testing.B) {
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			p := newProblem(source(15), problemConfig{b: 256, c: 100_000, d: 64, sd: c.sd})
-			var ws Workspace
+			ws := Workspace{ShiftInvariant: true}
 			loss, out := p.outputs()
 			out.Bias = nil
 			require.NoError(b, c.loss.Forward(&ws, &p.Linear, loss))

@@ -45,6 +45,20 @@ func TestEveryLossPasses(t *testing.T) {
 	}
 }
 
+// TestLargeScores: scores that spread over thousands leave the statements equal, for
+// what float32 drops of a log-sum-exp is kept beside it.
+func TestLargeScores(t *testing.T) {
+	for _, spec := range losses.All() {
+		for _, k := range []int{10, 100} {
+			results, err := Run(spec.Probes(), Config{K: k, Scale: 1000, Seed: 1})
+			require.NoError(t, err)
+			for _, r := range results {
+				require.Truef(t, r.OK(), "%s at K = %d: %+v", r.Loss, k, r.Worst())
+			}
+		}
+	}
+}
+
 // wrongRow is a RowLoss with one fault.
 type wrongRow[T graph.Float] struct {
 	right           graph.RowLoss[T]
