@@ -3,6 +3,7 @@ package kernel
 import (
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -128,6 +129,30 @@ func TestOffsetsBelowTheLimit(t *testing.T) {
 			return []any{loss, out}
 		}
 		require.Equal(t, run(new(Workspace)), run(&Workspace{ShiftInvariant: true}), fmt.Sprintf("%T%+v", l.loss, l.loss))
+	}
+}
+
+// TestOffsetBits: classes that workers pack give one result at any number of
+// goroutines, and whether scores are kept or computed again.
+func TestOffsetBits(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	for _, l := range shiftInvariantCases() {
+		var first []any
+		for _, n := range []int{1, 2, 5} {
+			for _, budget := range []int{0, 1 << 30} {
+				runtime.GOMAXPROCS(n)
+				p := newProblem(source(54), problemConfig{b: 70, c: 3000, d: 24, sd: 1, bias: true, positives: 2})
+				p.lift(1e3)
+				ws := Workspace{ShiftInvariant: true, Budget: budget}
+				loss, out := p.outputs()
+				require.NoError(t, l.loss.Forward(&ws, &p.Linear, loss))
+				require.NoError(t, l.loss.Backward(&ws, &p.Linear, p.g, out))
+				if first == nil {
+					first = []any{loss, out}
+				}
+				require.Equalf(t, first, []any{loss, out}, "%T%+v: GOMAXPROCS=%d, budget %d", l.loss, l.loss, n, budget)
+			}
+		}
 	}
 }
 
