@@ -203,7 +203,7 @@ func runCompare(cmd *cobra.Command, s streams, c compare.Config, out outputFlags
 		page.Facts = append(page.Facts, report.Fact{Name: "note", Value: note})
 	}
 	if markdown != "" {
-		if err := fs.WriteBytes(markdown, res.Markdown("fenchel "+strings.Join(os.Args[1:], " "))); err != nil {
+		if err := fs.WriteBytes(markdown, res.Markdown(s.program+" "+strings.Join(os.Args[1:], " "))); err != nil {
 			return fmt.Errorf("--markdown: %w", err)
 		}
 	}

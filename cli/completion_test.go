@@ -90,7 +90,7 @@ func TestEveryFlagThatTakesANameCompletes(t *testing.T) {
 			walk(sub)
 		}
 	}
-	walk(newRoot(streams{}))
+	walk(newRoot(streams{program: "fenchel"}))
 	require.Greater(t, seen, 20)
 }
 

@@ -104,7 +104,7 @@ $`, out)
 func TestGetDrawsABarOnATerminal(t *testing.T) {
 	var out, bar bytes.Buffer
 	dir := filepath.Join(t.TempDir(), "set")
-	require.NoError(t, runGet(t.Context(), streams{out: &out, err: &bar, terminal: true}, published(t, "bar", false, nil, nil), dir))
+	require.NoError(t, runGet(t.Context(), streams{program: "fenchel", out: &out, err: &bar, terminal: true}, published(t, "bar", false, nil, nil), dir))
 	require.Contains(t, bar.String(), "%")
 }
 
@@ -113,7 +113,7 @@ func TestGetDrawsABarOnATerminal(t *testing.T) {
 func TestGetLeavesNothing(t *testing.T) {
 	root := t.TempDir()
 	var out bytes.Buffer
-	s := streams{out: &out, err: &out}
+	s := streams{program: "fenchel", out: &out, err: &out}
 	err := runGet(t.Context(), s, published(t, "damaged", true, nil, nil), filepath.Join(root, "set"))
 	require.ErrorContains(t, err, "the download is damaged")
 	require.Empty(t, files(t, root))

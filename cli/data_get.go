@@ -80,8 +80,8 @@ func runGet(ctx context.Context, s streams, set *data.Public, dir string) error 
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(s.out, "archive  %s in %.1f s; its MD5 is the published one\nfolder   %s\n\ntrain on it with: fenchel train --data %s\n",
-		byteText(bytes), time.Since(start).Seconds(), data.EscapeText(dir), data.EscapeText(dir))
+	fmt.Fprintf(s.out, "archive  %s in %.1f s; its MD5 is the published one\nfolder   %s\n\ntrain on it with: %s train --data %s\n",
+		byteText(bytes), time.Since(start).Seconds(), data.EscapeText(dir), s.program, data.EscapeText(dir))
 	return nil
 }
 

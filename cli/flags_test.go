@@ -95,7 +95,7 @@ func TestNumbers(t *testing.T) {
 			walk(sub)
 		}
 	}
-	walk(newRoot(streams{}))
+	walk(newRoot(streams{program: "fenchel"}))
 	require.Greater(t, seen, 100)
 }
 

@@ -79,7 +79,7 @@ func TestInterruptInTheLastEvaluation(t *testing.T) {
 	defer cancel()
 	var out bytes.Buffer
 	errs := &canceller{at: "epoch 3/3", cancel: cancel}
-	code = run(ctx, streams{in: strings.NewReader(""), out: &out, err: errs}, with(small, "--out", "run"))
+	code = run(ctx, streams{program: "fenchel", in: strings.NewReader(""), out: &out, err: errs}, with(small, "--out", "run"))
 	require.Equal(t, exitInterrupted, code, errs.String())
 	require.Contains(t, out.String(), "go on with: fenchel train --config run/config.yaml --out run")
 	require.FileExists(t, filepath.Join("run", train.CheckpointFile))
@@ -128,7 +128,7 @@ func TestTwoProcesses(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	errs := &canceller{at: "epoch", cancel: cancel}
-	code := run(ctx, streams{in: strings.NewReader(""), out: &bytes.Buffer{}, err: errs}, long)
+	code := run(ctx, streams{program: "fenchel", in: strings.NewReader(""), out: &bytes.Buffer{}, err: errs}, long)
 	require.Equal(t, exitInterrupted, code, errs.String())
 	require.NoFileExists(t, filepath.Join(dir, train.LockFile))
 }

@@ -57,7 +57,7 @@ var registries = []registered{
 	{"split", "--split", entriesOf(data.SplitKinds, func(k *data.SplitKind) entry {
 		return newEntry(k.Name, k.Usage+": "+k.Doc, "", nil)
 	})},
-	{"set", "fenchel data get", entriesOf(data.PublicSets, func(p *data.Public) entry {
+	{"set", "the command data get", entriesOf(data.PublicSets, func(p *data.Public) entry {
 		return newEntry(p.Name, p.Doc, p.Home, nil)
 	})},
 	{"model", "--model", entriesOf(models.All, func(s *models.Spec) entry { return newEntry(s.Name, s.Doc, s.Source, s.Params) })},

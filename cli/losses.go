@@ -62,7 +62,7 @@ the other candidates, of one loss or of all, to a file .svg or .png.`,
 				return plotLosses(s.out, figure, shown)
 			}
 			if len(args) == 0 {
-				return listLosses(s.out, asJSON)
+				return listLosses(s, asJSON)
 			}
 			c := newCard(r.Loss)
 			if r.Recipe != nil {
@@ -168,7 +168,8 @@ func newCard(b losses.Loss) card {
 	return c
 }
 
-func listLosses(w io.Writer, asJSON bool) error {
+func listLosses(s streams, asJSON bool) error {
+	w := s.out
 	cards := []card{}
 	for _, spec := range losses.All() {
 		cards = append(cards, newCard(spec.Bind(spec.Defaults())))
@@ -192,7 +193,7 @@ func listLosses(w io.Writer, asJSON bool) error {
 		t.add(c.Name, r.Loss.Spec.Name, r.Head.Spec.Name, c.Order, c.OrderUniform, c.Doc)
 	}
 	t.print(w, "")
-	fmt.Fprintln(w, "\nfenchel losses NAME describes one; fenchel train --loss NAME trains it.")
+	fmt.Fprintf(w, "\n%[1]s losses NAME describes one; %[1]s train --loss NAME trains it.\n", s.program)
 	return nil
 }
 

@@ -1,6 +1,17 @@
 // Package cli is the command fenchel: it trains, evaluates and checks models with very
-// many classes. A program of one's own that registers losses, models, samplers or
-// formats has all of its commands over them by calling [Main].
+// many classes. A program of one's own that registers losses, models, samplers, metrics
+// or formats has all of the commands over them by calling [Main], under its own name:
+//
+//	package main
+//
+//	import (
+//		"os"
+//
+//		"github.com/fenchel-ml/fenchel/cli"
+//		_ "example.org/mine" // whose init functions register
+//	)
+//
+//	func main() { os.Exit(cli.Main()) }
 //
 // Each subcommand is one file of this package and registers itself. Results go
 // to standard output; progress and errors go to standard error. The exit status
@@ -13,19 +24,25 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"strings"
 	"syscall"
 
 	"golang.org/x/term"
 )
 
-// Main runs the command line of the process and returns its exit status.
+// Main runs the command line of the process and returns its exit status. Runs that a
+// command starts in processes of their own, as compare does, are of the same program, so
+// they know what it registers. Help, errors and the scripts of completion call the program
+// by the name of its file.
 func Main() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// The first signal asks for a clean end. From then on signals have their
 	// default effect, so that a second one ends the program at once.
 	context.AfterFunc(ctx, stop)
 	return run(ctx, streams{
-		in: os.Stdin, out: os.Stdout, err: os.Stderr,
+		program: strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe"),
+		in:      os.Stdin, out: os.Stdout, err: os.Stderr,
 		terminal: term.IsTerminal(int(os.Stderr.Fd())),
 	}, os.Args[1:])
 }

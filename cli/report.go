@@ -245,7 +245,8 @@ func newRunReport(ctx context.Context, folder string, set *data.Dataset, res *tr
 	return r, nil
 }
 
-func (r runReport) print(w io.Writer) {
+func (r runReport) print(s streams) {
+	w := s.out
 	printScores(w, r.Splits)
 	fmt.Fprintf(w, "\n%d epochs in %.1f s", r.Epochs, float64(r.Seconds))
 	switch {
@@ -259,6 +260,6 @@ func (r runReport) print(w io.Writer) {
 	folder := data.EscapeText(r.Folder)
 	fmt.Fprintf(w, "\nrun folder %s\n", folder)
 	if r.Interrupted {
-		fmt.Fprintf(w, "go on with: fenchel train --config %s/%s --out %s\n", folder, train.ConfigFile, folder)
+		fmt.Fprintf(w, "go on with: %s train --config %s/%s --out %s\n", s.program, folder, train.ConfigFile, folder)
 	}
 }

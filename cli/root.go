@@ -27,6 +27,7 @@ type streams struct {
 	out      io.Writer // results
 	err      io.Writer // progress and errors
 	terminal bool      // err is a terminal: progress may be redrawn
+	program  string    // what help and errors call the command
 }
 
 // commands are the registered subcommands; each file's init appends its own.
@@ -47,13 +48,13 @@ func run(ctx context.Context, s streams, args []string) int {
 	case err == nil:
 		return exitOK
 	case errors.As(err, &usage):
-		fmt.Fprintf(s.err, "fenchel: %s\nRun '%s --help' for usage.\n", data.EscapeText(err.Error()), cmd.CommandPath())
+		fmt.Fprintf(s.err, "%s: %s\nRun '%s --help' for usage.\n", s.program, data.EscapeText(err.Error()), cmd.CommandPath())
 		return exitUsage
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
-		fmt.Fprintln(s.err, "fenchel: interrupted")
+		fmt.Fprintln(s.err, s.program+": interrupted")
 		return exitInterrupted
 	default:
-		fmt.Fprintf(s.err, "fenchel: %s\n", data.EscapeText(err.Error()))
+		fmt.Fprintf(s.err, "%s: %s\n", s.program, data.EscapeText(err.Error()))
 		return exitFailed
 	}
 }
@@ -68,13 +69,13 @@ func (e usageError) Unwrap() error { return e.err }
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
 func newRoot(s streams) *cobra.Command {
-	root := group("fenchel", "Learning with very many classes")
-	root.Long = `Fenchel trains and evaluates models with very many classes (items, labels, words)
+	root := group(s.program, "Learning with very many classes")
+	root.Long = fmt.Sprintf(`Fenchel trains and evaluates models with very many classes (items, labels, words)
 under every loss of the softmax family, chosen by name.
 
-  fenchel train                      train on the generated set "demo"
-  fenchel losses                     the losses
-  fenchel check                      check gradients: symbolic, analytic and numerical`
+  %[1]s train                      train on the generated set "demo"
+  %[1]s losses                     the losses
+  %[1]s check                      check gradients: symbolic, analytic and numerical`, s.program)
 	root.SilenceErrors = true
 	root.SilenceUsage = true
 	root.SetIn(s.in)

@@ -29,6 +29,7 @@ func process(t *testing.T, args ...string) *exec.Cmd {
 	exe, err := os.Executable()
 	require.NoError(t, err)
 	cmd := exec.CommandContext(t.Context(), exe, args...)
+	cmd.Args[0] = "fenchel" // as whom it speaks
 	cmd.Env = append(os.Environ(), asCommand+"=1")
 	return cmd
 }
@@ -41,7 +42,7 @@ func execute(t *testing.T, args ...string) (code int, out, err string) {
 
 func executeContext(ctx context.Context, args ...string) (code int, out, err string) {
 	var o, e bytes.Buffer
-	code = run(ctx, streams{in: strings.NewReader(""), out: &o, err: &e}, args)
+	code = run(ctx, streams{program: "fenchel", in: strings.NewReader(""), out: &o, err: &e}, args)
 	return code, o.String(), e.String()
 }
 
@@ -94,7 +95,7 @@ func (brokenWriter) Write([]byte) (int, error) { return 0, errors.New("disk is f
 
 func TestOutputThatCannotBeWrittenFailsTheRun(t *testing.T) {
 	var e bytes.Buffer
-	code := run(t.Context(), streams{out: brokenWriter{}, err: &e}, []string{"losses"})
+	code := run(t.Context(), streams{program: "fenchel", out: brokenWriter{}, err: &e}, []string{"losses"})
 	require.Equal(t, exitFailed, code)
 	require.Equal(t, "fenchel: cannot write the output: disk is full\n", e.String())
 }

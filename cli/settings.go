@@ -20,7 +20,8 @@ import (
 // A setting is a flag that gives one path of train.Config its value.
 type setting struct {
 	flag, path, usage string
-	kind              string // what the help calls the value
+	kind              string          // what the help calls the value
+	choices           func() []string // that the help lists, asked when all are registered
 	complete          cobra.CompletionFunc
 }
 
@@ -36,7 +37,7 @@ var settings = []setting{
 	{flag: "temperature", path: "model.temperature", kind: "number", usage: "divides the scores before any loss; unless given 0.2 for cosine, but 1 for dot and for losses with a temperature of their own, such as softmax:tau=0.1"},
 	{flag: "bias", path: "model.bias", kind: "bool", usage: "train a bias per item"},
 	{flag: "init", path: "model.init", kind: "number", usage: "standard deviation of the first weights"},
-	{flag: "loss", path: "loss", kind: "loss", usage: "loss, such as softmax:smoothing=0.1, or recipe, such as sampled-softmax:n=64, either with candidates as in sparsemax@sampled:n=64; see fenchel losses", complete: completeSpecs("loss", "recipe")},
+	{flag: "loss", path: "loss", kind: "loss", usage: "loss, such as softmax:smoothing=0.1, or recipe, such as sampled-softmax:n=64, either with candidates as in sparsemax@sampled:n=64; the command losses lists them", complete: completeSpecs("loss", "recipe")},
 	{flag: "candidates", path: "candidates", kind: "text", usage: "classes that a row is scored against in training: what follows the @ of --loss", complete: completeSpecs("candidates")},
 	{flag: "solver", path: "train.solver", kind: "text", usage: "how a step is made", complete: completeSpecs("solver")},
 	{flag: "epochs", path: "train.epochs", kind: "n", usage: "passes over the data"},
@@ -47,7 +48,7 @@ var settings = []setting{
 	{flag: "patience", path: "train.patience", kind: "n", usage: "stop after so many evaluations without a better value and keep the best weights; 0 runs all epochs"},
 	{flag: "monitor", path: "train.monitor", kind: "metric", usage: "metric that --patience watches", complete: completeMetrics},
 	{flag: "seed", path: "train.seed", kind: "n", usage: "seed of first weights and of the order of batches"},
-	{flag: "metrics", path: "eval.metrics", kind: "list", usage: "metrics, with commas: " + strings.Join(metric.Names(), ", ") + ", each at a cut-off such as recall@20", complete: completeMetrics},
+	{flag: "metrics", path: "eval.metrics", kind: "list", usage: "metrics, with commas, each at a cut-off such as recall@20", choices: metric.Names, complete: completeMetrics},
 	{flag: "every", path: "eval.every", kind: "n", usage: "epochs between evaluations on valid"},
 	{flag: itemsFlag, path: itemsPath, kind: "name", usage: itemsUsage, complete: complete(train.ItemsChoices)},
 }
@@ -86,6 +87,9 @@ func addConfigFlags(cmd *cobra.Command) *configFlags {
 	defaults := defaultTexts()
 	for _, s := range settings {
 		usage := s.usage
+		if s.choices != nil {
+			usage += ": " + strings.Join(s.choices(), ", ")
+		}
 		if d := defaults[s.path]; d != "" {
 			usage += " (default " + d + ")"
 		}

@@ -160,7 +160,7 @@ func runTrain(ctx context.Context, s streams, p *train.Plan, out string, c train
 		if c.asJSON {
 			err = errors.Join(err, printJSON(s.out, rep))
 		} else {
-			rep.print(s.out)
+			rep.print(s)
 		}
 	}
 	if err == nil && res.Interrupted {

@@ -240,7 +240,7 @@ func TestTrainErrors(t *testing.T) {
 func TestTrainOnATerminal(t *testing.T) {
 	t.Chdir(t.TempDir())
 	var out, stderr bytes.Buffer
-	require.Equal(t, exitOK, run(t.Context(), streams{out: &out, err: &stderr, terminal: true}, small))
+	require.Equal(t, exitOK, run(t.Context(), streams{program: "fenchel", out: &out, err: &stderr, terminal: true}, small))
 	require.Contains(t, stderr.String(), "epoch 3/3  loss ")
 	require.Contains(t, stderr.String(), "\r", "there is a bar")
 	require.NotContains(t, out.String(), "\r")

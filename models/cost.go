@@ -5,7 +5,6 @@ import (
 
 	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/internal/kernel"
-	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/models/sampler"
 )
@@ -33,7 +32,7 @@ func (k HeadKind) Cost(l losses.Loss) (Cost, bool) {
 
 // costOfAll is that of the head all: of losses that are functions of the Gram matrix
 // WᵀW it does not grow with B C.
-func costOfAll(_ registry.Values, l losses.Loss) Cost {
+func costOfAll(_ Values, l losses.Loss) Cost {
 	switch l.Analytic.Fused.(type) {
 	case kernel.RG, kernel.Spherical, kernel.Taylor2, kernel.ZLoss:
 		return Cost{"B d² + C d²", func(s Size) float64 { return float64(s.Batch+s.Classes) * float64(s.Dim) * float64(s.Dim) }}
@@ -43,7 +42,7 @@ func costOfAll(_ registry.Values, l losses.Loss) Cost {
 
 // costOfSampled is that of the head sampled, where a draw costs the same whatever the
 // number of classes and does not depend on the scores.
-func costOfSampled(v registry.Values, _ losses.Loss) Cost {
+func costOfSampled(v Values, _ losses.Loss) Cost {
 	s, err := samplingOf(v)
 	switch {
 	case err != nil:
@@ -56,11 +55,11 @@ func costOfSampled(v registry.Values, _ losses.Loss) Cost {
 	return Cost{}
 }
 
-func costOfTree(registry.Values, losses.Loss) Cost {
+func costOfTree(Values, losses.Loss) Cost {
 	return Cost{"B d log C", func(s Size) float64 { return float64(s.Batch) * float64(s.Dim) * math.Log2(float64(s.Classes)) }}
 }
 
-func costOfClasses(registry.Values, losses.Loss) Cost {
+func costOfClasses(Values, losses.Loss) Cost {
 	return Cost{"B d √C", func(s Size) float64 { return float64(s.Batch) * float64(s.Dim) * math.Sqrt(float64(s.Classes)) }}
 }
 

@@ -175,11 +175,11 @@ func (s HeadSetting) newBias(name string, rows int) *Table {
 // A HeadSpec describes a kind of head. Name, Doc, Source and New are required.
 type HeadSpec struct {
 	Name, Doc, Source string
-	Params            []registry.Param
+	Params            []Param
 
 	// More returns the further parameters that settings of Params call for: those of
 	// what a string names. v holds Params alone.
-	More func(v registry.Values) ([]registry.Param, error)
+	More func(v Values) ([]Param, error)
 
 	// Exact says that every class is a candidate of every row, by a vector of its own:
 	// the loss of a row is that of all its scores.
@@ -187,13 +187,13 @@ type HeadSpec struct {
 
 	// Sampling returns how candidates are drawn. Nil where none are: a decision has all
 	// its classes as candidates.
-	Sampling func(v registry.Values) (Sampling, error)
+	Sampling func(v Values) (Sampling, error)
 
 	// Cost returns the declared arithmetic of a step under a loss; see HeadKind.Cost. The
 	// zero Cost, or nil, declares nothing.
-	Cost func(v registry.Values, l losses.Loss) Cost
+	Cost func(v Values, l losses.Loss) Cost
 
-	New func(v registry.Values, s HeadSetting) (Head, error)
+	New func(v Values, s HeadSetting) (Head, error)
 }
 
 var heads = registry.NewRegistry[HeadSpec]("models", "candidates")
@@ -226,7 +226,7 @@ func chooseHead(t registry.Text) (HeadKind, error) {
 	return HeadKind{c}, err
 }
 
-func moreOf(s *HeadSpec, own registry.Values) ([]registry.Param, error) {
+func moreOf(s *HeadSpec, own Values) ([]Param, error) {
 	if s.More == nil {
 		return nil, nil
 	}

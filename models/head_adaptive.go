@@ -9,7 +9,6 @@ import (
 
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/graph"
-	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/models/tree"
 )
@@ -24,7 +23,7 @@ func init() {
 		Name:   "adaptive",
 		Doc:    "a shortlist at full width and clusters of rarer classes at shrinking width: the row loss of both decisions",
 		Source: "Grave et al. 2017, Efficient softmax approximation for GPUs, arXiv:1609.04309",
-		Params: []registry.Param{
+		Params: []Param{
 			{Name: "shortlist", Doc: "classes of the shortlist c₀; 0 is a tenth of all, rounded up", Default: 0, Min: 0, Max: 1 << 24, Integer: true, Probe: []float64{7}},
 			{Name: "clusters", Doc: "number of clusters, whose ends rise geometrically from c₀ to all", Default: 2, Min: 1, Max: 16, Integer: true, Probe: []float64{1}},
 			{Name: "div", Doc: "factor by which the width shrinks from cluster to cluster", Default: 4, Min: 1, Max: 64, Probe: []float64{2}},
@@ -33,7 +32,7 @@ func init() {
 	})
 }
 
-func newAdaptive(v registry.Values, s HeadSetting) (Head, error) {
+func newAdaptive(v Values, s HeadSetting) (Head, error) {
 	c := s.Set.Items
 	short := v.Int("shortlist")
 	if short == 0 {

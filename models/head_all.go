@@ -10,7 +10,6 @@ import (
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/internal/kernel"
-	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/losses"
 )
 
@@ -23,7 +22,7 @@ func init() {
 		Source: "the losses' own definition",
 		Exact:  true,
 		Cost:   costOfAll,
-		New:    func(_ registry.Values, s HeadSetting) (Head, error) { return newAll(s) },
+		New:    func(_ Values, s HeadSetting) (Head, error) { return newAll(s) },
 	})
 }
 

@@ -9,7 +9,6 @@ import (
 
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/graph"
-	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/models/tree"
 )
@@ -23,11 +22,11 @@ func init() {
 		Name:   "classes",
 		Doc:    "two levels, groups of like frequency and the classes of a group: the row loss of both decisions",
 		Source: "Goodman 2001, Classes for fast maximum entropy training, ICASSP",
-		Params: []registry.Param{
+		Params: []Param{
 			{Name: "k", Doc: "number of groups K; 0 is the square root of the number of classes, rounded up", Default: 0, Min: 0, Max: 1 << 24, Integer: true, Probe: []float64{3}},
 		},
 		Cost: costOfClasses,
-		New: func(v registry.Values, s HeadSetting) (Head, error) {
+		New: func(v Values, s HeadSetting) (Head, error) {
 			p, err := tree.ByFrequency(counts(s.Set), v.Int("k"))
 			if err != nil {
 				return nil, fmt.Errorf("models: classes: %w", err)

@@ -8,7 +8,6 @@ import (
 
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/graph"
-	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/models/sampler"
 )
@@ -21,12 +20,12 @@ func init() {
 		Name:   "sampled",
 		Doc:    "the positive and n draws of a sampler, whose parameters go here too: the cost does not grow with the classes",
 		Source: "Bengio & Senécal 2008, Adaptive importance sampling; correction=logq with hits kept is ranking NCE: Ma & Collins 2018, arXiv:1809.01812",
-		Params: []registry.Param{
+		Params: []Param{
 			{Name: "n", Doc: "draws", Default: 512, Min: 1, Max: 1 << 20, Integer: true, Probe: []float64{3}},
 			{Name: "sampler", Doc: "proposal distribution q", Choices: sampler.Names, DefaultString: "uniform"},
 			{Name: "correction", Doc: "logq: log(nq) off every score; importance: log(nq') off the draws, which then miss the positive; none",
 				Choices: graph.Corrections, DefaultString: "logq"},
-			{Name: "hits", Doc: "draws that are the positive", Choices: registry.Enum("keep", "drop"), DefaultString: "keep"},
+			{Name: "hits", Doc: "draws that are the positive", Choices: Enum("keep", "drop"), DefaultString: "keep"},
 		},
 		More:     moreSampled,
 		Sampling: samplingOf,
@@ -37,22 +36,22 @@ func init() {
 
 // moreSampled returns the parameters that depend on the sampler: how its draws
 // are dealt out, and its own.
-func moreSampled(v registry.Values) ([]registry.Param, error) {
+func moreSampled(v Values) ([]Param, error) {
 	b, err := sampler.Lookup(v.String("sampler"))
 	if err != nil {
 		return nil, err
 	}
-	per := registry.Param{Name: "per", Doc: "draws for each row, or one set for the batch", Choices: registry.Enum("row", "batch"), DefaultString: "batch"}
+	per := Param{Name: "per", Doc: "draws for each row, or one set for the batch", Choices: Enum("row", "batch"), DefaultString: "batch"}
 	if b.Props.Has(sampler.Adaptive) {
-		per.Choices, per.DefaultString = registry.Enum("row"), "row"
+		per.Choices, per.DefaultString = Enum("row"), "row"
 	}
 	if b.Props.Has(sampler.InBatch) {
-		per.Choices = registry.Enum("batch")
+		per.Choices = Enum("batch")
 	}
-	return append([]registry.Param{per}, b.Params...), nil
+	return append([]Param{per}, b.Params...), nil
 }
 
-func samplingOf(v registry.Values) (Sampling, error) {
+func samplingOf(v Values) (Sampling, error) {
 	spec, err := sampler.Lookup(v.String("sampler"))
 	if err != nil {
 		return Sampling{}, err
@@ -64,7 +63,7 @@ func samplingOf(v registry.Values) (Sampling, error) {
 	}, err
 }
 
-func newSampled(v registry.Values, s HeadSetting) (Head, error) {
+func newSampled(v Values, s HeadSetting) (Head, error) {
 	how, err := samplingOf(v)
 	if err != nil {
 		return nil, err

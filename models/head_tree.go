@@ -9,7 +9,6 @@ import (
 
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/graph"
-	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/models/tree"
 )
@@ -23,7 +22,7 @@ func init() {
 		Name:   "tree",
 		Doc:    "a binary tree of classes: the row loss of each decision on the path; ranks by the product of their probabilities",
 		Source: "Morin & Bengio 2005, Hierarchical probabilistic neural network language model; Huffman codes: Mikolov et al. 2013, arXiv:1310.4546",
-		Params: []registry.Param{
+		Params: []Param{
 			{Name: "kind", Doc: "the tree", Choices: tree.Names, DefaultString: kindOfTree},
 			{Name: "file", Doc: "file of a tree of your own in place of kind: of each class a line with its id, a tab and its path from the root, such as 0110", AnyString: true},
 		},
@@ -36,7 +35,7 @@ func init() {
 // few decisions.
 const kindOfTree = "huffman"
 
-func newTree(v registry.Values, s HeadSetting) (Head, error) {
+func newTree(v Values, s HeadSetting) (Head, error) {
 	kind, file := v.String("kind"), v.String("file")
 	if file != "" && kind != kindOfTree {
 		return nil, fmt.Errorf("models: tree: kind=%s and file=%s are two trees; give one", kind, file)

@@ -4,7 +4,6 @@ import (
 	"gorgonia.org/gorgonia"
 
 	"github.com/fenchel-ml/fenchel/graph"
-	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
 // mf is matrix factorisation: the encoding of user u is row u of a table P
@@ -16,7 +15,7 @@ func init() {
 		Doc:      "matrix factorisation: h is the user's own vector",
 		Source:   "Koren, Bell, Volinsky: Matrix factorization techniques for recommender systems (2009)",
 		Factored: true,
-		New: func(_ registry.Values, s Setting) (Model, error) {
+		New: func(_ Values, s Setting) (Model, error) {
 			return mf{s.NewTable("user", s.Set.Users, s.Dim), NewFreeClasses(s)}, nil
 		},
 	})

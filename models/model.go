@@ -81,14 +81,14 @@ func (s Setting) NewTable(name string, rows, dim int) *Table {
 // A Spec describes a kind of model. All fields but Params are required.
 type Spec struct {
 	Name, Doc, Source string
-	Params            []registry.Param
+	Params            []Param
 
 	// Factored declares that New's models are [Factored].
 	Factored bool
 
 	// New returns the model, whose tables have no data yet. An error is of the setting: the
 	// dataset lacks what the model needs.
-	New func(v registry.Values, s Setting) (Model, error)
+	New func(v Values, s Setting) (Model, error)
 }
 
 var registered = registry.NewRegistry[Spec]("models", "model")

@@ -28,8 +28,8 @@ type Recipe struct {
 	// rate of the head at hand: draws over the classes but the positive, at most 1; 1
 	// where all are candidates, 0 where the number of classes is not known. What the
 	// text says itself stands. Nil where nothing follows.
-	Params []registry.Param
-	Bind   func(v registry.Values, classes int, rate float64) string
+	Params []Param
+	Bind   func(v Values, classes int, rate float64) string
 
 	// Minimiser says which scores minimise the expected loss, over data with
 	// distribution t and draws from q.
@@ -44,7 +44,7 @@ type Recipe struct {
 	// is that of Candidates and of one positive a row. Nil where there is no closed form,
 	// and for hierarchies, whose minimiser is p = t and whose scores are not those of
 	// classes.
-	Link func(v registry.Values, t, q []float64, n int) []float64
+	Link func(v Values, t, q []float64, n int) []float64
 }
 
 var recipes = registry.NewRegistry[Recipe]("models", "recipe")

@@ -1,9 +1,6 @@
 package models
 
-import (
-	"github.com/fenchel-ml/fenchel/internal/registry"
-	"github.com/fenchel-ml/fenchel/losses"
-)
+import "github.com/fenchel-ml/fenchel/losses"
 
 func init() {
 	RegisterRecipe(Recipe{
@@ -14,6 +11,6 @@ func init() {
 		Minimiser:    "log(t/q) + c, for any number of draws: in the order of t for uniform draws alone",
 		Order:        losses.OrderNone,
 		OrderUniform: losses.OrderStrict,
-		Link:         func(_ registry.Values, t, q []float64, _ int) []float64 { return ratios(t, q, 0) },
+		Link:         func(_ Values, t, q []float64, _ int) []float64 { return ratios(t, q, 0) },
 	})
 }

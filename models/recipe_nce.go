@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/losses"
 )
 
@@ -16,7 +15,7 @@ func init() {
 		Loss:   "nce", Candidates: "sampled:n=64,sampler=popularity,beta=1,correction=logq,hits=keep",
 		// Scores of a fresh model are about 0: e^s/C starts as the uniform distribution,
 		// where s = log t would be far below what bounded scores reach.
-		Bind: func(_ registry.Values, classes int, _ float64) string {
+		Bind: func(_ Values, classes int, _ float64) string {
 			if classes == 0 {
 				return ""
 			}
@@ -25,6 +24,6 @@ func init() {
 		Minimiser:    "log t + log Z₀, for any q and any number of draws: scores are normalised; log-z is the log of the number of classes unless given",
 		Order:        losses.OrderStrict,
 		OrderUniform: losses.OrderStrict,
-		Link:         func(_ registry.Values, t, _ []float64, _ int) []float64 { return ratios(t, nil, 0) },
+		Link:         func(_ Values, t, _ []float64, _ int) []float64 { return ratios(t, nil, 0) },
 	})
 }

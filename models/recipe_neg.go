@@ -3,7 +3,6 @@ package models
 import (
 	"math"
 
-	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/losses"
 )
 
@@ -16,6 +15,6 @@ func init() {
 		Minimiser:    "log(t/(nq)): in the order of t for uniform draws alone",
 		Order:        losses.OrderNone,
 		OrderUniform: losses.OrderStrict,
-		Link:         func(_ registry.Values, t, q []float64, n int) []float64 { return ratios(t, q, -math.Log(float64(n))) },
+		Link:         func(_ Values, t, q []float64, n int) []float64 { return ratios(t, q, -math.Log(float64(n))) },
 	})
 }

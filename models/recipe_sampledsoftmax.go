@@ -1,9 +1,6 @@
 package models
 
-import (
-	"github.com/fenchel-ml/fenchel/internal/registry"
-	"github.com/fenchel-ml/fenchel/losses"
-)
+import "github.com/fenchel-ml/fenchel/losses"
 
 func init() {
 	RegisterRecipe(Recipe{
@@ -14,6 +11,6 @@ func init() {
 		Minimiser:    "log t + c, for any q and any number of draws; with correction=importance or hits=drop only as n grows (importance with one or two draws may even reverse the order), with correction=none log(t/q) + c",
 		Order:        losses.OrderStrict,
 		OrderUniform: losses.OrderStrict,
-		Link:         func(_ registry.Values, t, _ []float64, _ int) []float64 { return ratios(t, nil, 0) },
+		Link:         func(_ Values, t, _ []float64, _ int) []float64 { return ratios(t, nil, 0) },
 	})
 }

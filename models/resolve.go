@@ -20,8 +20,8 @@ type Choice struct {
 	// text has for it, else that of the recipe, else "all".
 	Candidates string
 
-	Recipe *Recipe         // nil of a loss
-	Values registry.Values // of Recipe.Params
+	Recipe *Recipe // nil of a loss
+	Values Values  // of Recipe.Params
 
 	spec                *losses.Spec       // of Loss
 	given               []registry.Setting // of the loss's text
@@ -156,8 +156,8 @@ func (r *Choice) deal(given []registry.Setting) (err error) {
 	if r.spec, err = losses.Lookup(lossName); err != nil { // a mistake of the registration, of a loss that may register later
 		return err
 	}
-	of := func(ps []registry.Param, name string) bool {
-		return slices.ContainsFunc(ps, func(p registry.Param) bool { return p.Name == name })
+	of := func(ps []Param, name string) bool {
+		return slices.ContainsFunc(ps, func(p Param) bool { return p.Name == name })
 	}
 	for _, s := range r.given {
 		switch {
@@ -368,8 +368,8 @@ func (r Choice) Canonical() string {
 	// A key belongs to the first that declares it, as in deal.
 	text.Settings = nil
 	for _, of := range []struct {
-		params []registry.Param
-		values registry.Values
+		params []Param
+		values Values
 	}{{own.Recipe.Params, own.Values}, {own.Loss.Spec.Params, own.Loss.Values}, {own.Head.Params, own.Head.Values}} {
 		for _, p := range of.params {
 			if registry.Has(r.given, p.Name) && !registry.Has(text.Settings, p.Name) {

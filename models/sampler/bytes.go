@@ -1,7 +1,5 @@
 package sampler
 
-import "github.com/fenchel-ml/fenchel/internal/registry"
-
 // A Footprint is memory in bytes, asked for before anything is made.
 type Footprint struct {
 	Kept int64 // what is held all the time, once it is made and refreshed
@@ -15,7 +13,7 @@ func (s Footprint) Plus(t Footprint) Footprint {
 }
 
 // nothing is the size of a distribution without tables.
-func nothing(Config, registry.Values) Footprint { return Footprint{} }
+func nothing(Config, Values) Footprint { return Footprint{} }
 
 // Bytes returns what the sampler holds once it is refreshed, the counts of its Config
 // included.

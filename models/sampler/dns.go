@@ -3,12 +3,10 @@ package sampler
 import (
 	"fmt"
 	"math"
-
-	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
 func init() {
-	poolParam := registry.Param{
+	poolParam := Param{
 		Name: "m", Doc: "M uniform candidates of a row, at least the number of draws",
 		Default: 256, Min: 1, Max: 1 << 20, Integer: true, Probe: []float64{16},
 	}
@@ -16,12 +14,12 @@ func init() {
 		Name:   "dns",
 		Doc:    "the top-scoring of M uniform candidates; log q is the candidates', that is: no correction",
 		Source: "Zhang et al. 2013, Optimizing top-n collaborative filtering via dynamic negative item sampling",
-		Params: []registry.Param{poolParam},
+		Params: []Param{poolParam},
 		Props:  Adaptive, // the worst class is drawn once in C^M times: never
 		Growth: GrowthConstant,
 		Cost:   "O(M d + M log k) a row",
 		Bytes:  nothing,
-		New: func(c Config, v registry.Values) (Proposal, error) {
+		New: func(c Config, v Values) (Proposal, error) {
 			return dns{pool{c.C, v.Int("m")}}, nil
 		},
 	})
@@ -29,12 +27,12 @@ func init() {
 		Name:   "sir",
 		Doc:    "sampling-importance-resampling: k of M uniform candidates by their softmax; no correction",
 		Source: "Rubin 1988, Using the SIR algorithm to simulate posterior distributions",
-		Params: []registry.Param{poolParam},
+		Params: []Param{poolParam},
 		Props:  Adaptive | FullSupport,
 		Growth: GrowthConstant,
 		Cost:   "O(M d) a row, O(log M) a draw",
 		Bytes:  nothing,
-		New: func(c Config, v registry.Values) (Proposal, error) {
+		New: func(c Config, v Values) (Proposal, error) {
 			return sir{pool{c.C, v.Int("m")}}, nil
 		},
 	})

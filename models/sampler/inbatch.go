@@ -5,7 +5,6 @@ import (
 	"math"
 
 	"github.com/fenchel-ml/fenchel/graph"
-	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
 func init() {
@@ -18,18 +17,18 @@ func init() {
 		Growth: GrowthConstant,
 		Cost:   "O(1) a draw; freq=stream keeps 28 bytes a class",
 		Bytes:  frequencyBytes,
-		New: func(c Config, v registry.Values) (Proposal, error) {
+		New: func(c Config, v Values) (Proposal, error) {
 			f, err := newFrequency(c, v)
 			return &inBatch{f}, err
 		},
 	})
 }
 
-var frequencyParams = []registry.Param{
+var frequencyParams = []Param{
 	{
 		Name:          "freq",
 		Doc:           "a class's frequency among positives: count (of the training set), stream (from the batches that pass), or auto (count where counts are known, else stream)",
-		Choices:       registry.Enum("auto", "count", "stream"),
+		Choices:       Enum("auto", "count", "stream"),
 		DefaultString: "auto",
 	},
 	{
@@ -71,20 +70,20 @@ type frequency struct {
 }
 
 // streamed reports whether frequencies are those of the batches that pass.
-func streamed(c Config, v registry.Values) bool {
+func streamed(c Config, v Values) bool {
 	freq := v.String("freq")
 	return freq == "stream" || freq == "auto" && c.Counts == nil
 }
 
 // frequencyBytes is the size of a frequency.
-func frequencyBytes(c Config, v registry.Values) Footprint {
+func frequencyBytes(c Config, v Values) Footprint {
 	if !streamed(c, v) {
 		return Footprint{}
 	}
 	return Footprint{Kept: 28 * int64(c.C)}
 }
 
-func newFrequency(c Config, v registry.Values) (frequency, error) {
+func newFrequency(c Config, v Values) (frequency, error) {
 	f := frequency{c: c.C, counts: c.Counts, alpha: v.Num("alpha"), stream: streamed(c, v)}
 	if !f.stream {
 		if err := needCounts(c); err != nil {

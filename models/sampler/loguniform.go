@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-
-	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
 func init() {
@@ -14,22 +12,22 @@ func init() {
 		Name:   "log-uniform",
 		Doc:    "Zipf-like, decreasing with the rank of a class",
 		Source: "q_r = log((r+2)/(r+1)) / log(C+1); TensorFlow log_uniform_candidate_sampler, unique=False",
-		Params: []registry.Param{rankParam},
+		Params: []Param{rankParam},
 		Props:  Exact | FullSupport,
 		Growth: GrowthConstant,
 		Cost:   "O(1) a draw; rank=count keeps 8 bytes a class",
 		Bytes:  ranksBytes,
-		New: func(c Config, v registry.Values) (Proposal, error) {
+		New: func(c Config, v Values) (Proposal, error) {
 			return newLogUniform(c, v)
 		},
 	})
 }
 
 // rankParam says what ranks the classes of a log-uniform sampler.
-var rankParam = registry.Param{
+var rankParam = Param{
 	Name:          "rank",
 	Doc:           "what ranks the classes: count, the most frequent first, or id, of classes that are numbered by falling frequency already",
-	Choices:       registry.Enum("count", "id"),
+	Choices:       Enum("count", "id"),
 	DefaultString: "count",
 }
 
@@ -43,14 +41,14 @@ type logUniform struct {
 }
 
 // ranksBytes is the size of a log-uniform's ranks.
-func ranksBytes(c Config, v registry.Values) Footprint {
+func ranksBytes(c Config, v Values) Footprint {
 	if v.String("rank") == "id" {
 		return Footprint{}
 	}
 	return Footprint{Kept: 8 * int64(c.C)}
 }
 
-func newLogUniform(c Config, v registry.Values) (*logUniform, error) {
+func newLogUniform(c Config, v Values) (*logUniform, error) {
 	l := &logUniform{c: c.C, log1C: math.Log(float64(c.C) + 1)}
 	if v.String("rank") == "id" {
 		return l, nil

@@ -6,7 +6,6 @@ import (
 	"math/bits"
 
 	"github.com/fenchel-ml/fenchel/graph"
-	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
 func init() {
@@ -14,17 +13,17 @@ func init() {
 		Name:   "midx",
 		Doc:    "inverted multi-index: softmax over pairs of codewords, then a class of the cell",
 		Source: "Chen et al. 2022, Fast variational autoencoder with inverted multi-index for collaborative filtering: q(i|h) ∝ exp(h·c¹_a + h·c²_b) [pop_i]",
-		Params: []registry.Param{
+		Params: []Param{
 			{Name: "codewords", Doc: "codewords K of each of the two codebooks, at most C are used", Default: 32, Min: 1, Max: 1024, Integer: true, Probe: []float64{4}},
-			{Name: "code", Doc: "residual codebooks of full width, or product codebooks of half the width each", Choices: registry.Enum("residual", "product"), DefaultString: "residual"},
-			{Name: "cell", Doc: "how a cell yields a class: uniform, or popularity (by count + 1)", Choices: registry.Enum("uniform", "popularity"), DefaultString: "uniform"},
+			{Name: "code", Doc: "residual codebooks of full width, or product codebooks of half the width each", Choices: Enum("residual", "product"), DefaultString: "residual"},
+			{Name: "cell", Doc: "how a cell yields a class: uniform, or popularity (by count + 1)", Choices: Enum("uniform", "popularity"), DefaultString: "uniform"},
 			refreshParam,
 		},
 		Props:  Exact | Adaptive | FullSupport | Refreshes,
 		Growth: GrowthLog,
 		Cost:   "O(K d + min(K², C)) a row, O(log K + log cell) a draw; a refresh is O(K d C); 20 bytes a class",
 		Bytes:  midxBytes,
-		New: func(c Config, v registry.Values) (Proposal, error) {
+		New: func(c Config, v Values) (Proposal, error) {
 			m := newMidx(c, v)
 			if v.String("cell") == "popularity" {
 				if err := needCounts(c); err != nil {
@@ -63,7 +62,7 @@ type midx struct {
 }
 
 // newMidx returns the sampler before its first refresh, with cells of equal weights.
-func newMidx(c Config, v registry.Values) *midx {
+func newMidx(c Config, v Values) *midx {
 	m := &midx{
 		every: every(v.Int("refresh")), c: c.C, d: c.D, seed: c.Seed,
 		k: min(v.Int("codewords"), c.C), residual: v.String("code") == "residual",
@@ -103,7 +102,7 @@ func (m *midx) Refresh(W []float32) error {
 }
 
 // midxBytes is the size of a midx: its tables, and the two codebooks' making.
-func midxBytes(c Config, v registry.Values) Footprint {
+func midxBytes(c Config, v Values) Footprint {
 	m := newMidx(c, v)
 	n, k, cells := int64(c.C), int64(m.k), int64(min(m.k*m.k, c.C))
 	s := Footprint{Kept: 20*n + 8*cells + 4, Peak: 8 * k * k}

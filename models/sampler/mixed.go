@@ -1,24 +1,20 @@
 package sampler
 
-import (
-	"math"
-
-	"github.com/fenchel-ml/fenchel/internal/registry"
-)
+import "math"
 
 func init() {
 	Register(Spec{
 		Name:   "mixed",
 		Doc:    "positives of the batch's other rows and uniform classes",
 		Source: "q = (n f + n′/C)/(n+n′); Yang et al. 2020, Mixed negative sampling for learning two-tower neural networks in recommendations",
-		Params: append([]registry.Param{
+		Params: append([]Param{
 			{Name: "share", Doc: "share of the k draws that come from the batch, as far as it has them", Default: 0.5, Min: 0, Max: 1, Probe: []float64{0.25}},
 		}, frequencyParams...),
 		Props:  FullSupport | InBatch | Observes,
 		Growth: GrowthConstant,
 		Cost:   "O(1) a draw; freq=stream keeps 28 bytes a class",
 		Bytes:  frequencyBytes,
-		New: func(c Config, v registry.Values) (Proposal, error) {
+		New: func(c Config, v Values) (Proposal, error) {
 			f, err := newFrequency(c, v)
 			return &mixed{f, v.Num("share")}, err
 		},

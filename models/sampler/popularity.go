@@ -3,8 +3,6 @@ package sampler
 import (
 	"fmt"
 	"math"
-
-	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
 func init() {
@@ -12,7 +10,7 @@ func init() {
 		Name:   "popularity",
 		Doc:    "in proportion to a power of the smoothed count",
 		Source: "q ∝ (count+δ)^β; Mikolov et al. 2013, Distributed representations of words and phrases, §2.2 (β = 3/4)",
-		Params: []registry.Param{
+		Params: []Param{
 			{Name: "beta", Doc: "power β: 0 is uniform, 1 the smoothed frequency", Default: 0.75, Min: 0, Max: 1, Probe: []float64{0, 1}},
 			{Name: "delta", Doc: "δ added to each count: no class has q = 0", Default: 1, Min: 1e-6, Max: 1e9, Probe: []float64{0.01}},
 		},
@@ -20,8 +18,8 @@ func init() {
 		Growth: GrowthConstant,
 		Cost:   "O(1) a draw; O(C) to build, 20 bytes a class",
 		// The alias table and log q stay, the stack of its making goes.
-		Bytes: func(c Config, _ registry.Values) Footprint { return Footprint{20 * int64(c.C), 4 * int64(c.C)} },
-		New: func(c Config, v registry.Values) (Proposal, error) {
+		Bytes: func(c Config, _ Values) Footprint { return Footprint{20 * int64(c.C), 4 * int64(c.C)} },
+		New: func(c Config, v Values) (Proposal, error) {
 			if err := needCounts(c); err != nil {
 				return nil, err
 			}

@@ -1,21 +1,19 @@
 package sampler
 
-import "github.com/fenchel-ml/fenchel/internal/registry"
-
 func init() {
 	Register(Spec{
 		Name:   "quadratic",
 		Doc:    "in proportion to a quadratic function of the score, by a tree of second moments",
 		Source: "q ∝ a s² + 1, a = 100; Blanc & Rendle 2018, Adaptive sampled softmax with kernel based sampling",
-		Params: []registry.Param{
+		Params: []Param{
 			{Name: "a", Doc: "weight a of the squared score", Default: 100, Min: 0, Max: 1e6, Probe: []float64{1}},
 			refreshParam,
 		},
 		Props:  Exact | Adaptive | FullSupport | Refreshes,
 		Growth: GrowthLog,
 		Cost:   "O(d² log C) a draw and a positive; a refresh is O(d² C); about as much memory as W",
-		Bytes:  func(c Config, _ registry.Values) Footprint { return treeBytes(c, quadratic{d: c.D}.width()) },
-		New: func(c Config, v registry.Values) (Proposal, error) {
+		Bytes:  func(c Config, _ Values) Footprint { return treeBytes(c, quadratic{d: c.D}.width()) },
+		New: func(c Config, v Values) (Proposal, error) {
 			return newKernelTree(c, v.Int("refresh"), quadratic{c.D, v.Num("a")}), nil
 		},
 	})

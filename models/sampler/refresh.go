@@ -4,14 +4,12 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
-
-	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
 // refreshParam is the schedule of every sampler that keeps a summary of W. At
 // C = 10⁴ and d = 64 a rebuild takes 20 to 120 ms on two cores (BenchmarkRefresh),
 // so that 500 steps share 0.04 to 0.25 ms each.
-var refreshParam = registry.Param{
+var refreshParam = Param{
 	Name: "refresh", Doc: "steps between two rebuilds of the summary of the class table",
 	Default: 500, Min: 1, Max: 1e12, Integer: true,
 }

@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 
 	"github.com/fenchel-ml/fenchel/internal/kernel"
-	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
 func init() {
@@ -13,20 +12,20 @@ func init() {
 		Name:   "rff",
 		Doc:    "in proportion to a Gaussian kernel of directions, by a tree of random features",
 		Source: "RF-softmax, Rawat et al. 2019, Sampled softmax with random Fourier features; positive features: Choromanski et al. 2021, lemma 1",
-		Params: []registry.Param{
+		Params: []Param{
 			{Name: "features", Doc: "frequencies ω drawn; trigonometric features are twice as many", Default: 256, Min: 1, Max: 1 << 16, Integer: true, Probe: []float64{16}},
 			{Name: "nu", Doc: "ν of ω ~ N(0, νI): q ∝ e^{ν cos(h,w)} in the limit; keep it below 1/τ of a loss on cosines (4 suits τ < 0.25)", Default: 4, Min: 1e-6, Max: 100, Probe: []float64{1}},
-			{Name: "map", Doc: "features: positive (e^{ωx−‖x‖²ν/2}, never negative) or trigonometric (cos ωx, sin ωx)", Choices: registry.Enum("positive", "trigonometric"), DefaultString: "positive"},
+			{Name: "map", Doc: "features: positive (e^{ωx−‖x‖²ν/2}, never negative) or trigonometric (cos ωx, sin ωx)", Choices: Enum("positive", "trigonometric"), DefaultString: "positive"},
 			refreshParam,
 		},
 		Props:  Exact | Adaptive | FullSupport | Refreshes,
 		Growth: GrowthLog,
 		Cost:   "O(D d) a row, O(D log C) a draw and a positive; a refresh is O(D d C); about as much memory as W",
-		Bytes: func(c Config, v registry.Values) Footprint {
+		Bytes: func(c Config, v Values) Footprint {
 			f := newRFF(c, v)
 			return Footprint{Kept: 4 * int64(f.n) * int64(f.d)}.Plus(treeBytes(c, f.width()))
 		},
-		New: func(c Config, v registry.Values) (Proposal, error) {
+		New: func(c Config, v Values) (Proposal, error) {
 			f := newRFF(c, v)
 			// One ω for all classes and rows: a shared feature map is what makes sums
 			// over classes possible.
@@ -56,7 +55,7 @@ type rff struct {
 }
 
 // newRFF returns the features that v asks for, without their ω.
-func newRFF(c Config, v registry.Values) *rff {
+func newRFF(c Config, v Values) *rff {
 	return &rff{d: c.D, n: v.Int("features"), nu: v.Num("nu"), positive: v.String("map") == "positive"}
 }
 

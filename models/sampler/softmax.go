@@ -3,8 +3,6 @@ package sampler
 import (
 	"math"
 	"math/bits"
-
-	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
 func init() {
@@ -12,14 +10,14 @@ func init() {
 		Name:   "softmax-exact",
 		Doc:    "the model's own softmax: the ideal proposal, at the cost of all scores",
 		Source: "q = softmax(s/τ); Blanc & Rendle 2018, Adaptive sampled softmax, thm 2.1: the one q without bias",
-		Params: []registry.Param{
+		Params: []Param{
 			{Name: "tau", Doc: "temperature τ", Default: 1, Min: 1e-3, Max: 1e3, Probe: []float64{0.5}},
 		},
 		Props:  Exact | Adaptive | FullSupport,
 		Growth: GrowthLinear,
 		Cost:   "O(C d) a row, O(log C) a draw",
 		Bytes:  nothing, // beside the scratch of rows
-		New: func(c Config, v registry.Values) (Proposal, error) {
+		New: func(c Config, v Values) (Proposal, error) {
 			return softmax{c.C, v.Num("tau")}, nil
 		},
 	})

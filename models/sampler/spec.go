@@ -83,20 +83,20 @@ func (g Growth) String() string {
 // A Spec is everything that the command line, the losses, the benchmarks and the
 // tests know of a sampler. All fields but Params and Props are required.
 type Spec struct {
-	Name   string           // registry key, lower case, e.g. "log-uniform"
-	Doc    string           // one line: what it is
-	Source string           // paper and equation
-	Params []registry.Param // in the order in which the text form prints them
+	Name   string  // registry key, lower case, e.g. "log-uniform"
+	Doc    string  // one line: what it is
+	Source string  // paper and equation
+	Params []Param // in the order in which the text form prints them
 	Props  Props
 	Growth Growth // of the draws of a step with C
 	Cost   string // arithmetic and memory, e.g. "O(1) a draw; O(C) to build"
 
 	// Bytes returns what the distribution of the problem c holds, without making it.
-	Bytes func(c Config, v registry.Values) Footprint
+	Bytes func(c Config, v Values) Footprint
 
 	// New builds the distribution for the problem c, which is valid. An error
 	// says what of c or v does not fit, e.g. that counts are needed.
-	New func(c Config, v registry.Values) (Proposal, error)
+	New func(c Config, v Values) (Proposal, error)
 }
 
 // A Config is the problem that a sampler serves.
@@ -176,7 +176,7 @@ func Parse(text string) (Choice, error) {
 }
 
 // At returns the sampler at v, which has its parameters, maybe among others.
-func (s *Spec) At(v registry.Values) Choice {
+func (s *Spec) At(v Values) Choice {
 	return Choice{registry.NewChoice(s.Name, s, s.Params).At(v)}
 }
 

@@ -1,10 +1,6 @@
 package sampler
 
-import (
-	"math"
-
-	"github.com/fenchel-ml/fenchel/internal/registry"
-)
+import "math"
 
 func init() {
 	Register(Spec{
@@ -15,7 +11,7 @@ func init() {
 		Growth: GrowthConstant,
 		Cost:   "O(1) a draw, no memory",
 		Bytes:  nothing,
-		New: func(c Config, _ registry.Values) (Proposal, error) {
+		New: func(c Config, _ Values) (Proposal, error) {
 			return uniform{c.C}, nil
 		},
 	})

@@ -3,8 +3,6 @@ package sampler
 import (
 	"math"
 	"math/bits"
-
-	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
 func init() {
@@ -12,12 +10,12 @@ func init() {
 		Name:   "log-uniform-unique",
 		Doc:    "log-uniform without replacement; log q is that of the expected count, as TensorFlow corrects",
 		Source: "Ec_i = 1 − (1−q_i)^tries; TensorFlow log_uniform_candidate_sampler, unique=True",
-		Params: []registry.Param{rankParam},
+		Params: []Param{rankParam},
 		Props:  FullSupport | Distinct,
 		Growth: GrowthConstant,
 		Cost:   "O(1) a draw while k ≪ C, O(C log² C) for all C",
 		Bytes:  ranksBytes,
-		New: func(c Config, v registry.Values) (Proposal, error) {
+		New: func(c Config, v Values) (Proposal, error) {
 			l, err := newLogUniform(c, v)
 			return unique{l}, err
 		},

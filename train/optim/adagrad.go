@@ -3,7 +3,6 @@ package optim
 import (
 	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/internal/kernel"
-	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
 // Adagrad: a ← a + g², w ← w − ηg/(√a + ε), entry by entry, a starting at init.
@@ -13,11 +12,11 @@ func init() {
 		Doc:    "w ← w − ηg/(√a + ε) with a ← a + g²",
 		Source: "Duchi, Hazan, Singer: Adaptive subgradient methods (2011), diagonal form; ε = 1e-10 as in PyTorch",
 		Rate:   0.1,
-		Params: []registry.Param{
+		Params: []Param{
 			{Name: "eps", Doc: "ε", Default: 1e-10, Min: 1e-30, Max: 1},
 			{Name: "init", Doc: "start of a", Min: 0, Max: 1e6, Probe: []float64{0.1}},
 		},
-		New: func(v registry.Values, rows, dim int) Rule {
+		New: func(v Values, rows, dim int) Rule {
 			a := &adagrad{eps: float32(v.Num("eps")), a: make([]float32, rows*dim)}
 			if first := float32(v.Num("init")); first != 0 {
 				for i := range a.a {

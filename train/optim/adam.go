@@ -5,7 +5,6 @@ import (
 
 	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/internal/kernel"
-	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
 // Adam: m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g², w ← w − η m̂/(√v̂ + ε) with
@@ -22,12 +21,12 @@ func init() {
 		Doc:    "w ← w − η m̂/(√v̂ + ε) with moving averages m of g and v of g², bias-corrected",
 		Source: "Kingma, Ba: Adam (2015), algorithm 1; decay: Loshchilov, Hutter (2019), algorithm 2",
 		Rate:   0.001,
-		Params: []registry.Param{
+		Params: []Param{
 			{Name: "beta1", Doc: "β₁", Default: 0.9, Min: 0, Max: 0.999999, Probe: []float64{0}},
 			{Name: "beta2", Doc: "β₂", Default: 0.999, Min: 0, Max: 0.999999, Probe: []float64{0.5}},
 			{Name: "eps", Doc: "ε", Default: 1e-8, Min: 1e-30, Max: 1},
 		},
-		New: func(v registry.Values, rows, dim int) Rule {
+		New: func(v Values, rows, dim int) Rule {
 			return &adam{
 				beta1: float32(v.Num("beta1")), beta2: float32(v.Num("beta2")), eps: v.Num("eps"),
 				m: make([]float32, rows*dim), v: make([]float32, rows*dim),

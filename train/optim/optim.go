@@ -75,12 +75,12 @@ func numbers(a graph.Array) []float32 {
 // A Spec describes an optimizer. All fields but Params are required.
 type Spec struct {
 	Name, Doc, Source string
-	Params            []registry.Param // its own; lr, mode, l2 and decay come with every optimizer
-	Rate              float64          // default of lr
+	Params            []Param // its own; lr, mode, l2 and decay come with every optimizer
+	Rate              float64 // default of lr
 
 	// New returns the rule of a table of rows rows and dim columns, state zeroed
 	// or as documented.
-	New func(v registry.Values, rows, dim int) Rule
+	New func(v Values, rows, dim int) Rule
 }
 
 var registered = registry.NewRegistry[Spec]("optim", "optimizer")
@@ -88,9 +88,9 @@ var registered = registry.NewRegistry[Spec]("optim", "optimizer")
 // Register adds s to the registry. It panics if s is incomplete or malformed or
 // its name is taken: mistakes of the program that its first run shows.
 func Register(s Spec) {
-	s.Params = append([]registry.Param{
+	s.Params = append([]Param{
 		{Name: "lr", Doc: "learning rate, before the schedule's factor", Default: s.Rate, Min: 0, Max: math.Inf(1)},
-		{Name: "mode", Doc: "rows that a step updates: lazy, those with a gradient; dense, all", Choices: registry.Enum("lazy", "dense"), DefaultString: "lazy"},
+		{Name: "mode", Doc: "rows that a step updates: lazy, those with a gradient; dense, all", Choices: Enum("lazy", "dense"), DefaultString: "lazy"},
 		{Name: "l2", Doc: "λ of ½λ‖w‖², added to the gradient of an updated row", Min: 0, Max: math.Inf(1), Probe: []float64{0.1}},
 		{Name: "decay", Doc: "decoupled decay: an updated row is first scaled by 1 − lr·decay", Min: 0, Max: math.Inf(1), Probe: []float64{0.1}},
 	}, s.Params...)

@@ -11,11 +11,11 @@ import (
 // required.
 type ScheduleSpec struct {
 	Name, Doc, Source string
-	Params            []registry.Param // its own; warmup comes with every schedule
+	Params            []Param // its own; warmup comes with every schedule
 
 	// Factor returns what the learning rate is multiplied by, in [0,1], after t of
 	// T epochs; both may be fractions, 0 ≤ t < T.
-	Factor func(v registry.Values, t, T float64) float64
+	Factor func(v Values, t, T float64) float64
 }
 
 var schedules = registry.NewRegistry[ScheduleSpec]("optim", "schedule")
@@ -24,7 +24,7 @@ var schedules = registry.NewRegistry[ScheduleSpec]("optim", "schedule")
 // malformed or its name is taken: mistakes of the program that its first run
 // shows.
 func RegisterSchedule(s ScheduleSpec) {
-	s.Params = append([]registry.Param{{
+	s.Params = append([]Param{{
 		Name: "warmup", Min: 0, Max: math.Inf(1), Probe: []float64{2},
 		Doc: "epochs in which the factor first rises linearly from 0 to 1; the schedule runs over the others",
 	}}, s.Params...)

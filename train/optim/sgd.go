@@ -3,7 +3,6 @@ package optim
 import (
 	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/internal/kernel"
-	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
 // SGD: m ← μm + g, w ← w − ηm. With μ = 0 there is no state and w ← w − ηg.
@@ -13,8 +12,8 @@ func init() {
 		Doc:    "w ← w − ηm with m ← μm + g",
 		Source: "Robbins, Monro (1951); heavy ball of Polyak (1964), in the form of Sutskever et al. (2013), eq. 1, with η outside m",
 		Rate:   0.1,
-		Params: []registry.Param{{Name: "momentum", Doc: "μ", Min: 0, Max: 1, Probe: []float64{0.9}}},
-		New: func(v registry.Values, rows, dim int) Rule {
+		Params: []Param{{Name: "momentum", Doc: "μ", Min: 0, Max: 1, Probe: []float64{0.9}}},
+		New: func(v Values, rows, dim int) Rule {
 			s := &sgd{mu: float32(v.Num("momentum"))}
 			if s.mu != 0 {
 				s.m = make([]float32, rows*dim)
