@@ -15,6 +15,9 @@ func Near(got, want, rtol, atol float64) bool {
 	return math.Abs(got-want) <= atol+rtol*math.Abs(want) && !math.IsInf(got, 0)
 }
 
+// Finite reports whether x is a number other than ±Inf.
+func Finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
+
 // Worst returns the largest |got−want| / (floor + |want|) over the entries
 // and its index; a NaN anywhere is the worst of all, reported as +Inf. The
 // slices have one length ≥ 1.

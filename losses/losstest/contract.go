@@ -7,15 +7,13 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/stretchr/testify/require"
-
 	"github.com/fenchel-ml/fenchel/internal/check"
 	"github.com/fenchel-ml/fenchel/losses"
 )
 
 // masks holds that masking candidates equals deleting them, bit for bit, at both
 // precisions.
-func (r *rig) masks(t *testing.T) {
+func (r *rig) masks(t *check.T) {
 	inf := math.Inf(-1)
 	forms := map[string]func([]float64, losses.Target[float64]) (float64, []float64){"float64": r.row, "float32": r.row32}
 	r.each(4, []int{1, 2, 7, 33}, true, func(s sample) {
@@ -41,13 +39,13 @@ func (r *rig) masks(t *testing.T) {
 		for name, row := range forms {
 			want, dwant := row(s.z, s.t)
 			got, dgot := row(z, target)
-			require.Equalf(t, want, got, "%s K=%d scale=%g: masked and deleted differ", name, len(s.z), s.scale)
+			t.Equal(want, got, "%s K=%d scale=%g: masked and deleted differ", name, len(s.z), s.scale)
 			for j, h := range home {
-				require.Equalf(t, dwant[j], dgot[h], "%s K=%d scale=%g: dz[%d]", name, len(s.z), s.scale, j)
+				t.Equal(dwant[j], dgot[h], "%s K=%d scale=%g: dz[%d]", name, len(s.z), s.scale, j)
 			}
 			for j := range z {
 				if math.IsInf(z[j], -1) {
-					require.Zerof(t, dgot[j], "%s K=%d scale=%g: gradient of a masked candidate", name, len(s.z), s.scale)
+					t.True(dgot[j] == 0, "%s K=%d scale=%g: gradient of a masked candidate", name, len(s.z), s.scale)
 				}
 			}
 		}
@@ -55,7 +53,7 @@ func (r *rig) masks(t *testing.T) {
 }
 
 // notANumber holds that NaN or +Inf anywhere in the scores makes the value NaN.
-func (r *rig) notANumber(t *testing.T) {
+func (r *rig) notANumber(t *check.T) {
 	rng := rand.New(rand.NewPCG(5, 1))
 	for _, bad := range []float64{math.NaN(), math.Inf(1)} {
 		for _, target := range []losses.Target[float64]{label(2), soft(rng, 6)} {
@@ -64,9 +62,9 @@ func (r *rig) notANumber(t *testing.T) {
 					z := r.scores(rng, 6, scale)
 					z[j] = bad
 					got, _ := r.row(z, target)
-					require.Truef(t, math.IsNaN(got), "z[%d] = %g, target %v: float64 value %g", j, bad, target.Pos, got)
+					t.True(math.IsNaN(got), "z[%d] = %g, target %v: float64 value %g", j, bad, target.Pos, got)
 					got, _ = r.row32(z, target)
-					require.Truef(t, math.IsNaN(got), "z[%d] = %g, target %v: float32 value %g", j, bad, target.Pos, got)
+					t.True(math.IsNaN(got), "z[%d] = %g, target %v: float32 value %g", j, bad, target.Pos, got)
 				}
 			}
 		}
@@ -74,12 +72,12 @@ func (r *rig) notANumber(t *testing.T) {
 }
 
 // purity holds that Eval reads and writes nothing but its arguments.
-func (r *rig) purity(t *testing.T) {
+func (r *rig) purity(t *check.T) {
 	pure(t, "float64", r.Analytic.F64, r)
 	pure(t, "float32", r.Analytic.F32, r)
 }
 
-func pure[T losses.Float](t *testing.T, name string, row losses.RowLoss[T], r *rig) {
+func pure[T losses.Float](t *check.T, name string, row losses.RowLoss[T], r *rig) {
 	r.each(6, []int{1, 3, 33}, true, func(s sample) {
 		k := len(s.z)
 		z, w := make([]T, k), make([]T, len(s.t.Weight))
@@ -105,30 +103,30 @@ func pure[T losses.Float](t *testing.T, name string, row losses.RowLoss[T], r *r
 		}
 		loss, dz := run(T(math.NaN()))
 		again, dz2 := run(7)
-		require.Equalf(t, loss, again, "%s K=%d: the value depends on what dz or work held", name, k)
-		require.Equalf(t, dz, dz2, "%s K=%d: the gradient depends on what dz or work held", name, k)
-		require.Equalf(t, z0, z, "%s K=%d: Row wrote to z", name, k)
-		require.Equalf(t, w0, w, "%s K=%d: Row wrote to the target's weights", name, k)
-		require.Equalf(t, pos0, s.t.Pos, "%s K=%d: Row wrote to the target's positions", name, k)
+		t.Equal(loss, again, "%s K=%d: the value depends on what dz or work held", name, k)
+		t.Equal(dz, dz2, "%s K=%d: the gradient depends on what dz or work held", name, k)
+		t.Equal(z0, z, "%s K=%d: Row wrote to z", name, k)
+		t.Equal(w0, w, "%s K=%d: Row wrote to the target's weights", name, k)
+		t.Equal(pos0, s.t.Pos, "%s K=%d: Row wrote to the target's positions", name, k)
 
 		work := make([]T, row.WorkLen(k))
 		n := testing.AllocsPerRun(5, func() { row.Eval(dz2, z, target, work) })
-		require.Zerof(t, n, "%s K=%d: Row allocates", name, k)
+		t.True(n == 0, "%s K=%d: Row allocates %g times", name, k, n)
 
 		var wg sync.WaitGroup
-		for range 4 {
-			wg.Go(func() {
-				if got, _ := run(0); got != loss {
-					t.Errorf("%s K=%d: %v in parallel, %v alone", name, k, got, loss)
-				}
-			})
+		var together [4]T
+		for i := range together {
+			wg.Go(func() { together[i], _ = run(0) })
 		}
 		wg.Wait()
+		for _, got := range together {
+			t.True(got == loss, "%s K=%d: %v in parallel, %v alone", name, k, got, loss)
+		}
 	})
 }
 
 // permutation holds that the candidates' order is of no account.
-func (r *rig) permutation(t *testing.T) {
+func (r *rig) permutation(t *check.T) {
 	rng := rand.New(rand.NewPCG(7, 1))
 	r.each(7, []int{2, 3, 7, 33}, false, func(s sample) {
 		k := len(s.z)
@@ -152,9 +150,9 @@ func (r *rig) permutation(t *testing.T) {
 		}
 		want, dwant := r.row(s.z, s.t)
 		got, dgot := r.row(z, target)
-		require.Truef(t, check.Near(got, want, 1e-11, 1e-11), "K=%d scale=%g: %.17g after a permutation, %.17g before", k, s.scale, got, want)
+		t.True(check.Near(got, want, 1e-11, 1e-11), "K=%d scale=%g: %.17g after a permutation, %.17g before", k, s.scale, got, want)
 		for j, h := range to {
-			require.Truef(t, check.Near(dgot[h], dwant[j], 1e-9, 1e-9), "K=%d scale=%g: dz[%d] is %g after a permutation, %g before", k, s.scale, j, dgot[h], dwant[j])
+			t.True(check.Near(dgot[h], dwant[j], 1e-9, 1e-9), "K=%d scale=%g: dz[%d] is %g after a permutation, %g before", k, s.scale, j, dgot[h], dwant[j])
 		}
 	})
 }

@@ -3,8 +3,12 @@
 //
 //	func TestMyLoss(t *testing.T) {
 //		spec, err := losses.Lookup("my-loss")
-//		require.NoError(t, err)
-//		losstest.Run(t, spec)
+//		if err == nil {
+//			err = losstest.Check(spec, testing.Short())
+//		}
+//		if err != nil {
+//			t.Error(err)
+//		}
 //	}
 //
 // The suite holds a loss to its own declaration and to nothing else: there is no
@@ -17,18 +21,16 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
-	"testing"
-
-	"github.com/stretchr/testify/require"
 
 	"github.com/fenchel-ml/fenchel/internal/check"
 	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/losses/gradcheck"
 )
 
-// Run checks the loss at each of its probed settings. A short run (go test
-// -short) leaves out rows of 400 candidates, and the searches of the last point
-// at settings other than the default.
+// Check checks the loss at each of its probed settings and returns every fault that it
+// finds, joined, each named by setting and check; nil is a loss that passes. A short run
+// leaves out rows of 400 candidates, and the searches of the last point at settings other
+// than the default. A panic of the loss is a fault.
 //
 //   - Eval at float64 and float32, the graph of Node and Ref state one loss, and
 //     their gradients agree with each other and with central differences;
@@ -40,44 +42,45 @@ import (
 //     is declared shift-invariant, and something in the others;
 //   - every entry of Theory is observed, by search where it speaks of a supremum
 //     and by minimisation where it speaks of a minimiser.
-func Run(t *testing.T, spec *losses.Spec) {
-	t.Helper()
-	for i, b := range spec.Probes() {
-		t.Run(b.String(), func(t *testing.T) {
-			r := &rig{Loss: b, theory: b.Theory()}
-			r.lo, r.hi = spec.Domain.Bounds()
-			t.Run("values", r.values)
-			t.Run("gradient", r.gradient)
-			t.Run("node", r.node)
-			t.Run("masks", r.masks)
-			t.Run("not-a-number", r.notANumber)
-			t.Run("purity", r.purity)
-			t.Run("permutation", r.permutation)
-			t.Run("props", r.props)
-			t.Run("offsets", r.offsets)
-			t.Run("margin", r.margin)
-			t.Run("support", r.support)
-			t.Run("map", r.predict)
-			if i > 0 && testing.Short() {
-				return // the searches of the default setting stand for the others
-			}
-			t.Run("smoothness", r.smoothness)
-			t.Run("population", r.population)
-		})
-	}
-	t.Run("corners", func(t *testing.T) { corners(t, spec) })
-	t.Run("side-by-side", func(t *testing.T) { sideBySide(t, spec.Probes()) })
+func Check(spec *losses.Spec, short bool) error {
+	return check.Suite(func(t *check.T) {
+		for i, b := range spec.Probes() {
+			t.Run(b.String(), func(t *check.T) {
+				r := &rig{Loss: b, theory: b.Theory(), short: short}
+				r.lo, r.hi = spec.Domain.Bounds()
+				t.Run("values", r.values)
+				t.Run("gradient", r.gradient)
+				t.Run("node", r.node)
+				t.Run("masks", r.masks)
+				t.Run("not-a-number", r.notANumber)
+				t.Run("purity", r.purity)
+				t.Run("permutation", r.permutation)
+				t.Run("props", r.props)
+				t.Run("offsets", r.offsets)
+				t.Run("margin", r.margin)
+				t.Run("support", r.support)
+				t.Run("map", r.predict)
+				if i > 0 && short {
+					return // the searches of the default setting stand for the others
+				}
+				t.Run("smoothness", r.smoothness)
+				t.Run("population", r.population)
+			})
+		}
+		t.Run("corners", func(t *check.T) { corners(t, spec) })
+		t.Run("side-by-side", func(t *check.T) { sideBySide(t, spec.Probes()) })
+	})
 }
 
 // corners holds that at the ends of the parameters' ranges, too, the statements of
 // the loss and their gradients agree.
-func corners(t *testing.T, spec *losses.Spec) {
+func corners(t *check.T, spec *losses.Spec) {
 	for _, k := range []int{1, 2, 3, 7, 33} {
 		results, err := gradcheck.Run(spec.Corners(), gradcheck.Config{K: k, Scale: 1, Seed: 16})
-		require.NoError(t, err)
+		t.NoError(err, "the gradient check")
 		for _, r := range results {
 			r = r.AtCorner()
-			require.Truef(t, r.OK(), "%s at K=%d: %+v", r.Loss, k, r.Worst())
+			t.True(r.OK(), "%s at K=%d: %+v", r.Loss, k, r.Worst())
 		}
 	}
 }
@@ -87,6 +90,7 @@ type rig struct {
 	losses.Loss
 	theory losses.Theory
 	lo, hi float64 // domain of the scores
+	short  bool
 }
 
 // A sample is one row. Scores and weights are float32 numbers, so that both
@@ -98,9 +102,9 @@ type sample struct {
 }
 
 // sizes are the candidate counts of the tests; the last is left out of short runs.
-func sizes() []int {
+func (r *rig) sizes() []int {
 	ks := []int{1, 2, 3, 7, 33, 400}
-	if testing.Short() {
+	if r.short {
 		return ks[:5]
 	}
 	return ks
@@ -243,24 +247,23 @@ func narrow(x []float64) []float32 {
 //
 // 1e-10 leaves room for Ref, which takes the textbook's route and loses digits to
 // cancellation; 1e-5 is a float32 with room for its sums.
-func (r *rig) values(t *testing.T) {
-	r.each(1, sizes(), true, func(s sample) {
+func (r *rig) values(t *check.T) {
+	r.each(1, r.sizes(), true, func(s sample) {
 		want := r.Ref(s.z, s.t)
 		got, dz := r.row(s.z, s.t)
-		requireFinite(t, s, got, dz)
-		require.Truef(t, check.Near(got, want, 1e-10, 1e-10), "K=%d scale=%g: Row at float64 is %.17g, Ref %.17g", len(s.z), s.scale, got, want)
+		finite(t, s, got, dz)
+		t.True(check.Near(got, want, 1e-10, 1e-10), "K=%d scale=%g: Row at float64 is %.17g, Ref %.17g", len(s.z), s.scale, got, want)
 		got32, dz32 := r.row32(s.z, s.t)
-		require.Truef(t, check.Near(got32, want, 1e-5, 1e-5), "K=%d scale=%g: Row at float32 is %.9g, Ref %.9g", len(s.z), s.scale, got32, want)
+		t.True(check.Near(got32, want, 1e-5, 1e-5), "K=%d scale=%g: Row at float32 is %.9g, Ref %.9g", len(s.z), s.scale, got32, want)
 		worst, at := check.Worst(dz32, dz, 1)
-		require.Truef(t, worst <= 1e-5, "K=%d scale=%g: dz[%d] is %.9g at float32, %.9g at float64", len(s.z), s.scale, at, dz32[at], dz[at])
+		t.True(worst <= 1e-5, "K=%d scale=%g: dz[%d] is %.9g at float32, %.9g at float64", len(s.z), s.scale, at, dz32[at], dz[at])
 	})
 }
 
-func requireFinite(t *testing.T, s sample, loss float64, dz []float64) {
-	t.Helper()
-	require.Falsef(t, math.IsNaN(loss) || math.IsInf(loss, 0), "K=%d scale=%g: loss %g", len(s.z), s.scale, loss)
+func finite(t *check.T, s sample, loss float64, dz []float64) {
+	t.True(check.Finite(loss), "K=%d scale=%g: loss %g", len(s.z), s.scale, loss)
 	for j, d := range dz {
-		require.Falsef(t, math.IsNaN(d) || math.IsInf(d, 0), "K=%d scale=%g: dz[%d] = %g", len(s.z), s.scale, j, d)
+		t.True(check.Finite(d), "K=%d scale=%g: dz[%d] = %g", len(s.z), s.scale, j, d)
 	}
 }
 
@@ -273,10 +276,10 @@ func requireFinite(t *testing.T, s sample, loss float64, dz []float64) {
 // Differences are of the loss with what Spec.Hold declares held at the row: it has the
 // value of the loss there, and some row must show that the gradient is another than
 // that of the value.
-func (r *rig) gradient(t *testing.T) {
+func (r *rig) gradient(t *check.T) {
 	const step, tol = 1e-6, 3e-5
 	holds, shown := false, false
-	r.each(2, sizes(), false, func(s sample) {
+	r.each(2, r.sizes(), false, func(s sample) {
 		_, dz := r.row(s.z, s.t)
 		size := 1.0
 		for _, d := range dz {
@@ -286,7 +289,7 @@ func (r *rig) gradient(t *testing.T) {
 		ref := func(z []float64) float64 { return held.Ref(z, s.t) }
 		if held.String() != r.String() {
 			holds = true
-			require.Truef(t, check.Near(ref(s.z), r.Ref(s.z, s.t), 1e-12, 1e-12), "K=%d scale=%g: %s is %g where it holds what %s does, which is %g", len(s.z), s.scale, held, ref(s.z), r, r.Ref(s.z, s.t))
+			t.True(check.Near(ref(s.z), r.Ref(s.z, s.t), 1e-12, 1e-12), "K=%d scale=%g: %s is %g where it holds what %s does, which is %g", len(s.z), s.scale, held, ref(s.z), r, r.Ref(s.z, s.t))
 			free := make([]float64, len(s.z))
 			check.CentralDifference(free, func(z []float64) float64 { return r.Ref(z, s.t) }, s.z, step)
 			worst, _ := check.Worst(dz, free, size)
@@ -296,7 +299,7 @@ func (r *rig) gradient(t *testing.T) {
 			want := make([]float64, len(s.z))
 			check.CentralDifference(want, ref, s.z, step)
 			for j := range dz {
-				require.Truef(t, check.Near(dz[j], want[j], 0, tol*size), "K=%d scale=%g: dz[%d] = %g, central difference of Ref %g", len(s.z), s.scale, j, dz[j], want[j])
+				t.True(check.Near(dz[j], want[j], 0, tol*size), "K=%d scale=%g: dz[%d] = %g, central difference of Ref %g", len(s.z), s.scale, j, dz[j], want[j])
 			}
 			return
 		}
@@ -309,9 +312,9 @@ func (r *rig) gradient(t *testing.T) {
 		}
 		h := step * max(1, s.scale)
 		want := (ref(axpy(h, v, s.z)) - ref(axpy(-h, v, s.z))) / (2 * h)
-		require.Truef(t, check.Near(along, want, 0, tol*size), "K=%d scale=%g: ⟨dz,v⟩ = %g, difference quotient of Ref %g", len(s.z), s.scale, along, want)
+		t.True(check.Near(along, want, 0, tol*size), "K=%d scale=%g: ⟨dz,v⟩ = %g, difference quotient of Ref %g", len(s.z), s.scale, along, want)
 	})
-	require.Equal(t, holds, shown, "Hold is declared, and the gradient is that of the value")
+	t.Equal(holds, shown, "Hold is declared, and the gradient is that of the value")
 }
 
 // axpy returns a·x + y.

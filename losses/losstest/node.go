@@ -3,9 +3,7 @@ package losstest
 import (
 	"math"
 	"math/rand/v2"
-	"testing"
 
-	"github.com/stretchr/testify/require"
 	"gorgonia.org/gorgonia"
 
 	"github.com/fenchel-ml/fenchel/graph"
@@ -39,7 +37,7 @@ func (r *rig) batch(seed uint64, k int, scale float64) (z [][]float64, t []losse
 
 // node holds the graph of Node, and the op that wraps Eval, against Eval: values
 // and gradients under a non-uniform upstream gradient, twice in a row.
-func (r *rig) node(t *testing.T) {
+func (r *rig) node(t *check.T) {
 	for _, k := range []int{1, 2, 7} {
 		for _, scale := range r.scales()[:3] {
 			// Node states the definition term by term and loses the digits that the
@@ -52,8 +50,7 @@ func (r *rig) node(t *testing.T) {
 	}
 }
 
-func nodes[T losses.Float](t *testing.T, r *rig, k int, scale float64, tol T) {
-	t.Helper()
+func nodes[T losses.Float](t *check.T, r *rig, k int, scale float64, tol T) {
 	rows, targets := r.batch(14, k, scale)
 	n := len(rows)
 	b := graph.NewBuilder[T]()
@@ -66,39 +63,39 @@ func nodes[T losses.Float](t *testing.T, r *rig, k int, scale float64, tol T) {
 	twin := append([]T(nil), flat...)
 	z, z2 := b.Param("z", flat, n, k), b.Param("z2", twin, n, k)
 	tg, data := b.Targets("t", n, 3*n)
-	require.NoError(t, data.Set(cast[T](targets)))
+	t.NoError(data.Set(cast[T](targets)), "the targets")
 	u, up := b.Input("u", n)
 	for i := range up {
 		up[i] = T(0.5 + 0.75*float64(i)) // not uniform
 	}
 	def, err := r.Node(z, tg)
-	require.NoError(t, err)
+	t.NoError(err, "Node")
 	row, err := graph.Loss(r.Analytic, z2, tg)
-	require.NoError(t, err)
+	t.NoError(err, "graph.Loss")
 	var e graph.Expr
 	cost := e.N(graph.Add(
 		e.N(graph.MeanRows(e.N(graph.Mul(def, u)), tg)),
 		e.N(graph.MeanRows(e.N(graph.Mul(row, u)), tg))))
-	require.NoError(t, e.Err)
+	t.NoError(e.Err, "the cost")
 	train, err := b.Train(cost)
-	require.NoError(t, err)
+	t.NoError(err, "the program that trains")
 	defer train.Close()
 	eval, err := b.Eval(def, row)
-	require.NoError(t, err)
+	t.NoError(err, "the program that evaluates")
 	defer eval.Close()
 
 	const valid = 5 // of the 6 rows
 	for range 2 {
-		require.NoError(t, train.Run())
+		t.NoError(train.Run(), "a training run")
 		g := [2][]T{train.Grad(z).Data, train.Grad(z2).Data}
 		gDef, gRow := append([]T(nil), g[0]...), append([]T(nil), g[1]...)
-		require.NoError(t, eval.Run())
+		t.NoError(eval.Run(), "an evaluation")
 		vDef, vRow := eval.Value(def), eval.Value(row)
 		for i, target := range targets {
 			if len(target.Pos) == 0 {
 				for j := range k {
-					require.Zero(t, gDef[i*k+j], "gradient of a padding row")
-					require.Zero(t, gRow[i*k+j], "gradient of a padding row")
+					t.True(gDef[i*k+j] == 0, "gradient of a padding row")
+					t.True(gRow[i*k+j] == 0, "gradient of a padding row")
 				}
 				continue
 			}
@@ -107,12 +104,12 @@ func nodes[T losses.Float](t *testing.T, r *rig, k int, scale float64, tol T) {
 			for _, d := range dz {
 				size = max(size, math.Abs(d))
 			}
-			require.Truef(t, check.Near(float64(vDef[i]), loss, float64(tol), float64(tol)*max(1, scale)), "K=%d scale=%g row %d: Node is %g, Row %g", k, scale, i, vDef[i], loss)
-			require.Truef(t, check.Near(float64(vRow[i]), loss, 1e-5, 1e-5), "K=%d scale=%g row %d: graph.Loss is %g, Row %g", k, scale, i, vRow[i], loss)
+			t.True(check.Near(float64(vDef[i]), loss, float64(tol), float64(tol)*max(1, scale)), "K=%d scale=%g row %d: Node is %g, Row %g", k, scale, i, vDef[i], loss)
+			t.True(check.Near(float64(vRow[i]), loss, 1e-5, 1e-5), "K=%d scale=%g row %d: graph.Loss is %g, Row %g", k, scale, i, vRow[i], loss)
 			for j := range dz {
 				want := dz[j] * float64(up[i]) / valid
-				require.Truef(t, check.Near(float64(gDef[i*k+j]), want, 0, float64(tol)*size*10), "K=%d scale=%g row %d: the symbolic gradient of Node at %d is %g, Row's %g", k, scale, i, j, gDef[i*k+j], want)
-				require.Truef(t, check.Near(float64(gRow[i*k+j]), want, 1e-5, 1e-5*size), "K=%d scale=%g row %d: the gradient of graph.Loss at %d is %g, Row's %g", k, scale, i, j, gRow[i*k+j], want)
+				t.True(check.Near(float64(gDef[i*k+j]), want, 0, float64(tol)*size*10), "K=%d scale=%g row %d: the symbolic gradient of Node at %d is %g, Row's %g", k, scale, i, j, gDef[i*k+j], want)
+				t.True(check.Near(float64(gRow[i*k+j]), want, 1e-5, 1e-5*size), "K=%d scale=%g row %d: the gradient of graph.Loss at %d is %g, Row's %g", k, scale, i, j, gRow[i*k+j], want)
 			}
 		}
 	}
@@ -131,7 +128,7 @@ func cast[T losses.Float](in []losses.Target[float64]) []losses.Target[T] {
 
 // sideBySide holds that settings of one loss in one graph keep apart, where
 // Gorgonia would merge ops that it takes for equal.
-func sideBySide(t *testing.T, bounds []losses.Loss) {
+func sideBySide(t *check.T, bounds []losses.Loss) {
 	b := graph.NewBuilder[float64]()
 	r := &rig{Loss: bounds[0]}
 	r.lo, r.hi = r.Spec.Domain.Bounds()
@@ -143,21 +140,21 @@ func sideBySide(t *testing.T, bounds []losses.Loss) {
 	}
 	z := b.Param("z", flat, len(rows), k)
 	tg, data := b.Targets("t", len(rows), 3*len(rows))
-	require.NoError(t, data.Set(targets))
+	t.NoError(data.Set(targets), "the targets")
 	var outs gorgonia.Nodes
 	for _, bound := range bounds {
 		for range 2 {
 			def, err := bound.Node(z, tg)
-			require.NoError(t, err)
+			t.NoError(err, "Node")
 			row, err := graph.Loss(bound.Analytic, z, tg)
-			require.NoError(t, err)
+			t.NoError(err, "graph.Loss")
 			outs = append(outs, def, row)
 		}
 	}
 	p, err := b.Eval(outs...)
-	require.NoError(t, err)
+	t.NoError(err, "the program that evaluates")
 	defer p.Close()
-	require.NoError(t, p.Run())
+	t.NoError(p.Run(), "an evaluation")
 	for n, out := range outs {
 		bound := &rig{Loss: bounds[n/4]}
 		for i, target := range targets {
@@ -165,7 +162,7 @@ func sideBySide(t *testing.T, bounds []losses.Loss) {
 				continue
 			}
 			want, _ := bound.row(rows[i], target)
-			require.Truef(t, check.Near(p.Value(out)[i], want, 1e-8, 1e-8), "%s beside the others: row %d is %g, alone %g", bound, i, p.Value(out)[i], want)
+			t.True(check.Near(p.Value(out)[i], want, 1e-8, 1e-8), "%s beside the others: row %d is %g, alone %g", bound, i, p.Value(out)[i], want)
 		}
 	}
 }

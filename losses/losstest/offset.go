@@ -3,9 +3,7 @@ package losstest
 import (
 	"math"
 	"math/rand/v2"
-	"testing"
 
-	"github.com/stretchr/testify/require"
 	"gorgonia.org/gorgonia"
 
 	"github.com/fenchel-ml/fenchel/graph"
@@ -87,7 +85,7 @@ func (l *layer) scores(i int, c float64) []float64 {
 // and all forms agree on what: no form may leave it out.
 //
 // 1e-9 is what float64 keeps of 10⁶ and some; 1e-5 is a float32, whatever the offset.
-func (r *rig) offsets(t *testing.T) {
+func (r *rig) offsets(t *check.T) {
 	invariant := r.theory.Props.Has(losses.ShiftInvariant)
 	shifts, unit := []float64{1e2, 1e4, 1e6}, 1.0
 	if !invariant {
@@ -106,13 +104,13 @@ func (r *rig) offsets(t *testing.T) {
 		r.offset(t, newLayer(rng, 2, unit, true), []float64{1e9})
 	}
 	if !invariant {
-		require.True(t, changed, "%s is not declared, and no offset changes anything", losses.ShiftInvariant)
+		t.True(changed, "%s is not declared, and no offset changes anything", losses.ShiftInvariant)
 	}
 }
 
 // offset holds the forms of the loss against Eval on one layer, and reports whether a
 // shift changes the value or leaves a gradient that does not sum to 0.
-func (r *rig) offset(t *testing.T, l *layer, shifts []float64) (changed bool) {
+func (r *rig) offset(t *check.T, l *layer, shifts []float64) (changed bool) {
 	invariant := r.theory.Props.Has(losses.ShiftInvariant)
 	node64, node32 := newOffsetNode[float64](t, r, l), newOffsetNode[float32](t, r, l)
 	defer node64.Close()
@@ -156,7 +154,7 @@ func (r *rig) offset(t *testing.T, l *layer, shifts []float64) (changed bool) {
 			if name == "Node at float64" {
 				tol = 1e-8 // as in the check of nodes
 			}
-			require.Truef(t, check.Near(got, cost, tol, tol), "%s, offset %g: cost %.9g, want %.9g", name, c, got, cost)
+			t.True(check.Near(got, cost, tol, tol), "%s, offset %g: cost %.9g, want %.9g", name, c, got, cost)
 			for i := range layerRows {
 				want := make([]float64, l.k)
 				for j, g := range dz[i] {
@@ -171,7 +169,7 @@ func (r *rig) offset(t *testing.T, l *layer, shifts []float64) (changed bool) {
 		dh, dw, db := l.chain(dz)
 		for _, inBias := range []bool{false, true} {
 			got, gh, gw, gb := fused.run(t, l, c, inBias)
-			require.Truef(t, check.Near(got, cost, tol, tol), "fused, offset %g (of the bias: %v): cost %.9g, want %.9g", c, inBias, got, cost)
+			t.True(check.Near(got, cost, tol, tol), "fused, offset %g (of the bias: %v): cost %.9g, want %.9g", c, inBias, got, cost)
 			want := dh
 			if !invariant && !inBias { // then w is what it is
 				want = axpy(1, dh, l.chainShift(dz, c))
@@ -192,21 +190,19 @@ func (r *rig) offset(t *testing.T, l *layer, shifts []float64) (changed bool) {
 
 // same holds one row's loss and gradient against another's. Gradients have the
 // tolerance of the largest entry of the row.
-func same(t *testing.T, name string, c float64, i int, loss, want float64, dz, dwant []float64, tol float64) {
-	t.Helper()
-	require.Truef(t, check.Near(loss, want, tol, tol), "%s, offset %g, row %d: %.17g, without it %.17g", name, c, i, loss, want)
+func same(t *check.T, name string, c float64, i int, loss, want float64, dz, dwant []float64, tol float64) {
+	t.True(check.Near(loss, want, tol, tol), "%s, offset %g, row %d: %.17g, without it %.17g", name, c, i, loss, want)
 	within(t, name, c, false, dz, dwant, tol)
 }
 
 // within holds a gradient against another to tol of the largest entry and of 1.
-func within(t *testing.T, name string, c float64, inBias bool, got, want []float64, tol float64) {
-	t.Helper()
+func within(t *check.T, name string, c float64, inBias bool, got, want []float64, tol float64) {
 	size := 1.0
 	for _, g := range want {
 		size = max(size, math.Abs(g))
 	}
 	for j := range want {
-		require.Truef(t, math.Abs(got[j]-want[j]) <= tol*size, "%s, offset %g (of the bias: %v): entry %d is %.9g, want %.9g", name, c, inBias, j, got[j], want[j])
+		t.True(math.Abs(got[j]-want[j]) <= tol*size, "%s, offset %g (of the bias: %v): entry %d is %.9g, want %.9g", name, c, inBias, j, got[j], want[j])
 	}
 }
 
@@ -246,39 +242,36 @@ type offsetNode[T losses.Float] struct {
 
 // targetsOf adds the layer's targets and upstream gradients to a graph and returns the
 // cost of the losses that f makes.
-func targetsOf[T losses.Float](t *testing.T, b *graph.Builder[T], l *layer, f func(tg *graph.Targets) (*gorgonia.Node, error)) *gorgonia.Node {
-	t.Helper()
+func targetsOf[T losses.Float](t *check.T, b *graph.Builder[T], l *layer, f func(tg *graph.Targets) (*gorgonia.Node, error)) *gorgonia.Node {
 	tg, data := b.Targets("t", layerRows, 3*layerRows)
-	require.NoError(t, data.Set(cast[T](l.target)))
+	t.NoError(data.Set(cast[T](l.target)), "the graph of a layer")
 	u, up := b.Input("u", layerRows)
 	for i, v := range layerUp {
 		up[i] = T(v)
 	}
 	var e graph.Expr
 	cost := e.N(graph.Sum(e.N(graph.Mul(e.N(f(tg)), u))))
-	require.NoError(t, e.Err)
+	t.NoError(e.Err, "the graph of a layer")
 	return cost
 }
 
-func newOffsetNode[T losses.Float](t *testing.T, r *rig, l *layer) *offsetNode[T] {
-	t.Helper()
+func newOffsetNode[T losses.Float](t *check.T, r *rig, l *layer) *offsetNode[T] {
 	b := graph.NewBuilder[T]()
 	n := &offsetNode[T]{data: make([]T, layerRows*l.k)}
 	n.z = b.Param("z", n.data, layerRows, l.k)
 	p, err := b.Train(targetsOf(t, b, l, func(tg *graph.Targets) (*gorgonia.Node, error) { return r.Node(n.z, tg) }))
-	require.NoError(t, err)
+	t.NoError(err, "the graph of a layer")
 	n.Program = p
 	return n
 }
 
-func (n *offsetNode[T]) run(t *testing.T, l *layer, c float64) (cost float64, dz [][]float64) {
-	t.Helper()
+func (n *offsetNode[T]) run(t *check.T, l *layer, c float64) (cost float64, dz [][]float64) {
 	for i := range layerRows {
 		for j, v := range l.scores(i, c) {
 			n.data[i*l.k+j] = T(v)
 		}
 	}
-	require.NoError(t, n.Run())
+	t.NoError(n.Run(), "the graph of a layer")
 	g := widen(n.Grad(n.z), layerRows, l.k)
 	for i := range layerRows {
 		dz = append(dz, g[i*l.k:][:l.k])
@@ -293,19 +286,17 @@ type offsetLayer struct {
 	w, bias []float32
 }
 
-func newOffsetLayer(t *testing.T, r *rig, l *layer) *offsetLayer {
-	t.Helper()
+func newOffsetLayer(t *check.T, r *rig, l *layer) *offsetLayer {
 	b := graph.NewBuilder[float32]()
 	o := &offsetLayer{w: narrow(l.w), bias: narrow(l.bias)}
 	o.lin = graph.Linear{H: b.Param("h", narrow(l.h), layerRows, layerWidth), W: b.Param("w", o.w, l.k, layerWidth), Bias: b.Param("bias", o.bias, l.k)}
 	p, err := b.Train(targetsOf(t, b, l, func(tg *graph.Targets) (*gorgonia.Node, error) { return graph.LinearLoss(r.Analytic, o.lin, tg) }))
-	require.NoError(t, err)
+	t.NoError(err, "the graph of a layer")
 	o.Program = p
 	return o
 }
 
-func (o *offsetLayer) run(t *testing.T, l *layer, c float64, inBias bool) (cost float64, dh, dw, db []float64) {
-	t.Helper()
+func (o *offsetLayer) run(t *check.T, l *layer, c float64, inBias bool) (cost float64, dh, dw, db []float64) {
 	copy(o.w, narrow(l.w))
 	copy(o.bias, narrow(l.bias))
 	for j := range l.k {
@@ -315,7 +306,7 @@ func (o *offsetLayer) run(t *testing.T, l *layer, c float64, inBias bool) (cost 
 			o.w[(j+1)*layerWidth-1] = float32(l.w[(j+1)*layerWidth-1] + c)
 		}
 	}
-	require.NoError(t, o.Run())
+	t.NoError(o.Run(), "the graph of a layer")
 	return float64(o.Cost()), widen(o.Grad(o.lin.H), layerRows, layerWidth), widen(o.Grad(o.lin.W), l.k, layerWidth), widen(o.Grad(o.lin.Bias), l.k, 1)
 }
 

@@ -1,12 +1,10 @@
 package losstest
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
-	"testing"
-
-	"github.com/stretchr/testify/require"
 
 	"github.com/fenchel-ml/fenchel/internal/check"
 	"github.com/fenchel-ml/fenchel/losses"
@@ -14,11 +12,11 @@ import (
 
 // props holds the declared facts on every sample and finds a counter-example to
 // every undeclared one.
-func (r *rig) props(t *testing.T) {
+func (r *rig) props(t *check.T) {
 	broken := map[losses.Props]string{}
 	report := func(p losses.Props, format string, args ...any) {
 		if r.theory.Props.Has(p) {
-			require.Failf(t, "declared "+p.String(), format, args...)
+			t.Fail("%s is declared: %s", p, fmt.Sprintf(format, args...))
 		}
 		broken[p] = format
 	}
@@ -105,7 +103,7 @@ func (r *rig) props(t *testing.T) {
 	}
 	for _, p := range losses.AllProps() {
 		if !r.theory.Props.Has(p) {
-			require.Containsf(t, broken, p, "%s is not declared, and nothing speaks against it", p)
+			t.True(broken[p] != "", "%s is not declared, and nothing speaks against it", p)
 		}
 	}
 }
@@ -167,10 +165,9 @@ func (r *rig) fenchelYoung(z []float64, rng *rand.Rand) float64 {
 
 // support holds which classes have a gradient, at the declared number and on both
 // sides of it. Rows have one label.
-func (r *rig) support(t *testing.T) {
+func (r *rig) support(t *check.T) {
 	sp := r.theory.Support
-	require.Equalf(t, r.theory.Props.Has(losses.SparseGradient), sp.Of != losses.Everywhere && sp.Of != losses.ButSigns,
-		"%s is declared %q", losses.SparseGradient, sp)
+	t.Equal(r.theory.Props.Has(losses.SparseGradient), sp.Of != losses.Everywhere && sp.Of != losses.ButSigns, "%s is declared %q", losses.SparseGradient, sp)
 	rng := rand.New(rand.NewPCG(12, 1))
 	in, out, signs := 0, 0, [2]int{}
 	see := func(z []float64, y int) {
@@ -208,11 +205,11 @@ func (r *rig) support(t *testing.T) {
 			switch {
 			case !has:
 				out++
-				require.Zerof(t, g, "z=%v, label %d: class %d has a gradient; declared is %s", z, y, j, sp)
-				require.Zerof(t, dz32[j], "z=%v, label %d: class %d has a gradient at float32; declared is %s", z, y, j, sp)
+				t.True(g == 0, "z=%v, label %d: class %d has a gradient; declared is %s", z, y, j, sp)
+				t.True(dz32[j] == 0, "z=%v, label %d: class %d has a gradient at float32; declared is %s", z, y, j, sp)
 			case certain:
 				in++
-				require.NotZerof(t, g, "z=%v, label %d: class %d has no gradient; declared is %s", z, y, j, sp)
+				t.True(g != 0, "z=%v, label %d: class %d has no gradient; declared is %s", z, y, j, sp)
 			}
 		}
 	}
@@ -236,11 +233,11 @@ func (r *rig) support(t *testing.T) {
 	}
 	switch sp.Of {
 	case losses.Everywhere:
-		require.Zerof(t, signs[0]*signs[1], "gradients of both signs, %v: 0 is between them", signs)
+		t.True(signs[0]*signs[1] == 0, "gradients of both signs, %v: 0 is between them", signs)
 	case losses.ButSigns:
-		require.NotZerof(t, signs[0]*signs[1], "no gradient changes its sign, %v: the support is everywhere", signs)
+		t.True(signs[0]*signs[1] != 0, "no gradient changes its sign, %v: the support is everywhere", signs)
 	default:
-		require.NotZerof(t, out, "nothing is out of reach of %s", sp)
+		t.True(out != 0, "nothing is out of reach of %s", sp)
 		// A thousandth of the reach decides.
 		at := func(distance float64) float64 {
 			z := []float64{0.25, 0.25 - distance}
@@ -255,14 +252,14 @@ func (r *rig) support(t *testing.T) {
 		if sp.Of == losses.AboveScore {
 			inside, outside = 0, 2e-3
 		}
-		require.NotZerof(t, at(inside), "a class just within reach of %s has no gradient", sp)
-		require.Zerof(t, at(outside), "a class just out of reach of %s has a gradient", sp)
+		t.True(at(inside) != 0, "a class just within reach of %s has no gradient", sp)
+		t.True(at(outside) == 0, "a class just out of reach of %s has a gradient", sp)
 	}
 }
 
 // margin holds that the label's lead makes the loss 0 from Margin on and not
 // before.
-func (r *rig) margin(t *testing.T) {
+func (r *rig) margin(t *check.T) {
 	m := r.theory.Margin
 	rng := rand.New(rand.NewPCG(10, 1))
 	for _, k := range []int{2, 3, 8} {
@@ -291,12 +288,12 @@ func (r *rig) margin(t *testing.T) {
 				}
 				continue
 			}
-			require.LessOrEqualf(t, math.Abs(at(m+1e-9)), 1e-12, "K=%d: at the declared margin %g", k, m)
-			require.LessOrEqualf(t, math.Abs(at(2*m+1)), 1e-12, "K=%d: beyond the declared margin %g", k, m)
-			require.Greaterf(t, at(m/2-0.05), 1e-9, "K=%d: below the declared margin %g", k, m)
+			t.AtMost(math.Abs(at(m+1e-9)), 1e-12, "K=%d: at the declared margin %g", k, m)
+			t.AtMost(math.Abs(at(2*m+1)), 1e-12, "K=%d: beyond the declared margin %g", k, m)
+			t.Above(at(m/2-0.05), 1e-9, "K=%d: below the declared margin %g", k, m)
 		}
 		for lead, n := range reached {
-			require.Lessf(t, n, rounds, "K=%d: no margin is declared, yet the loss is 0 at a lead of %g", k, lead)
+			t.True(n < rounds, "K=%d: no margin is declared, yet the loss is 0 at a lead of %g", k, lead)
 		}
 	}
 }

@@ -3,9 +3,6 @@ package losstest
 import (
 	"math"
 	"math/rand/v2"
-	"testing"
-
-	"github.com/stretchr/testify/require"
 
 	"github.com/fenchel-ml/fenchel/internal/check"
 	"github.com/fenchel-ml/fenchel/losses"
@@ -14,15 +11,15 @@ import (
 // smoothness searches for the largest curvature. No secant of the gradient may
 // be steeper than the declared bound; the steepest must reach Tight of it; and
 // where the bound is +Inf, secants must steepen without end.
-func (r *rig) smoothness(t *testing.T) {
+func (r *rig) smoothness(t *check.T) {
 	rng := rand.New(rand.NewPCG(11, 1))
 	endless := false
 	for _, k := range []int{2, 3, 5, 8} {
 		bound := r.theory.Smoothness(k)
-		require.GreaterOrEqualf(t, bound, 0.0, "Smoothness(%d)", k)
+		t.AtLeast(bound, 0.0, "Smoothness(%d)", k)
 		steepest, at := 0.0, make([]float64, k)
 		see := func(slope float64, z []float64) {
-			require.LessOrEqualf(t, slope, bound*(1+1e-6)+1e-9, "K=%d: a secant of the gradient near %v is steeper than Smoothness", k, z)
+			t.AtMost(slope, bound*(1+1e-6)+1e-9, "K=%d: a secant of the gradient near %v is steeper than Smoothness", k, z)
 			if slope > steepest {
 				steepest, at = slope, z
 			}
@@ -43,7 +40,7 @@ func (r *rig) smoothness(t *testing.T) {
 			}
 		}
 		if !math.IsInf(bound, 1) {
-			require.GreaterOrEqualf(t, steepest, r.theory.Tight*bound, "K=%d: the search reaches %g of Smoothness %g, at %v", k, steepest, bound, at)
+			t.AtLeast(steepest, r.theory.Tight*bound, "K=%d: the search reaches %g of Smoothness %g, at %v", k, steepest, bound, at)
 		}
 
 		// Chase kinks: of the two halves of a segment one is at least as steep as
@@ -97,7 +94,7 @@ func (r *rig) smoothness(t *testing.T) {
 		endless = endless || near(1e-5) > 3*near(1e-2)
 	}
 	if math.IsInf(r.theory.Smoothness(5), 1) {
-		require.True(t, endless, "Smoothness is declared +Inf, and no secant steepens without end")
+		t.True(endless, "Smoothness is declared +Inf, and no secant steepens without end")
 	}
 }
 
@@ -172,16 +169,16 @@ func norm(v []float64) float64 {
 
 // predict holds MapOrder against sampled pairs of scores, and Rank, which is declared
 // where scores are not in the order of probabilities and nowhere else, against these.
-func (r *rig) predict(t *testing.T) {
+func (r *rig) predict(t *check.T) {
 	by, err := r.Rank()
-	require.NoError(t, err)
-	require.Equal(t, r.theory.MapOrder == losses.OrderNone, by != nil, "Rank is declared where MapOrder is none")
+	t.NoError(err, "Rank")
+	t.Equal(r.theory.MapOrder == losses.OrderNone, by != nil, "Rank is declared where MapOrder is none")
 	if by != nil {
-		require.True(t, math.IsNaN(by(math.NaN())), "Rank of NaN")
+		t.True(math.IsNaN(by(math.NaN())), "Rank of NaN")
 	}
 	if r.Spec.Predict == nil {
-		require.Equal(t, losses.NoOrder, r.theory.MapOrder, "MapOrder is declared without Predict")
-		require.False(t, r.theory.Calibrated, "Calibrated is declared without Predict")
+		t.Equal(losses.NoOrder, r.theory.MapOrder, "MapOrder is declared without Predict")
+		t.True(!r.theory.Calibrated, "Calibrated is declared without Predict")
 		return
 	}
 	rng := rand.New(rand.NewPCG(12, 1))
@@ -197,11 +194,11 @@ func (r *rig) predict(t *testing.T) {
 		for range 40 {
 			z := r.scores(rng, 5, scale)
 			p := make([]float64, 5)
-			require.True(t, r.Predict(p, z))
+			t.True(r.Predict(p, z), "Predict reports that there is no map")
 			for i := range z {
 				for j := range z {
 					if by != nil && p[i] > p[j]*(1+1e-12) {
-						require.Greaterf(t, by(z[i]), by(z[j]), "Rank: p is %g at %g and %g at %g", p[i], z[i], p[j], z[j])
+						t.Above(by(z[i]), by(z[j]), "Rank: p is %g at %g and %g at %g", p[i], z[i], p[j], z[j])
 					}
 					switch {
 					case z[i] <= z[j]:
@@ -218,12 +215,12 @@ func (r *rig) predict(t *testing.T) {
 				_, dz := r.row(z, label(2))
 				dz[2] += c
 				for j := range p {
-					require.Truef(t, check.Near(p[j], dz[j]/c, 0, 1e-10), "Predict gives p[%d] = %g, the gradient %g", j, p[j], dz[j]/c)
+					t.True(check.Near(p[j], dz[j]/c, 0, 1e-10), "Predict gives p[%d] = %g, the gradient %g", j, p[j], dz[j]/c)
 				}
 			}
 		}
 	}
-	require.Equalf(t, orderOf(ties, reversed).String(), r.theory.MapOrder.String(), "MapOrder: %d ties, %d reversals", ties, reversed)
+	t.Equal(orderOf(ties, reversed).String(), r.theory.MapOrder.String(), "MapOrder: %d ties, %d reversals", ties, reversed)
 }
 
 func orderOf(ties, reversed int) losses.Order {
@@ -238,7 +235,7 @@ func orderOf(ties, reversed int) losses.Order {
 
 // population minimises the conditional risk of many true distributions, and
 // holds PopulationOrder, ZeroOne, Link and Calibrated against the minimisers.
-func (r *rig) population(t *testing.T) {
+func (r *rig) population(t *check.T) {
 	rng := rand.New(rand.NewPCG(13, 1))
 	truths := [][]float64{ // counter-examples of the literature, then random ones
 		{0.5, 0.26, 0.24}, {0.4, 0.35, 0.25}, {0.5, 0.3, 0.2}, {0.7, 0.2, 0.1},
@@ -263,7 +260,7 @@ func (r *rig) population(t *testing.T) {
 		best := risk(minima[0])
 		if r.theory.Link != nil {
 			link := r.theory.Link(truth)
-			require.Truef(t, check.Near(risk(link), best, 1e-9, 1e-9), "t=%v: the risk is %.12g at Link %v and %.12g at the minimiser %v", truth, risk(link), link, best, minima[0])
+			t.True(check.Near(risk(link), best, 1e-9, 1e-9), "t=%v: the risk is %.12g at Link %v and %.12g at the minimiser %v", truth, risk(link), link, best, minima[0])
 		}
 		const near = 1e-5 // scores as close as this tie: half the digits of a float64 are lost at a minimum
 		for _, z := range minima {
@@ -302,10 +299,10 @@ func (r *rig) population(t *testing.T) {
 			}
 		}
 	}
-	require.Equalf(t, orderOf(ties, reversed).String(), r.theory.PopulationOrder.String(), "PopulationOrder: %d ties, %d reversals", ties, reversed)
-	require.Equalf(t, misled == 0, r.theory.ZeroOne, "ZeroOne: %d classes lead that should not", misled)
+	t.Equal(orderOf(ties, reversed).String(), r.theory.PopulationOrder.String(), "PopulationOrder: %d ties, %d reversals", ties, reversed)
+	t.Equal(misled == 0, r.theory.ZeroOne, "ZeroOne: %d classes lead that should not", misled)
 	if r.Spec.Predict != nil {
-		require.Equalf(t, miscalibrated == 0, r.theory.Calibrated, "Calibrated: %d probabilities are off", miscalibrated)
+		t.Equal(miscalibrated == 0, r.theory.Calibrated, "Calibrated: %d probabilities are off", miscalibrated)
 	}
 }
 
