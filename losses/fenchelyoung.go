@@ -3,10 +3,7 @@ package losses
 import (
 	"math"
 
-	"gorgonia.org/gorgonia"
-
 	"github.com/fenchel-ml/fenchel/graph"
-	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
 // A Regulariser is a closed proper convex function Ω, given by its prediction
@@ -20,7 +17,8 @@ type Regulariser[T Float] struct {
 	Map func(p, z, work []T)
 
 	// Omega returns Ω(p) for p of the map's range and for targets, both with a 0 at
-	// masked candidates. Nil where no closed form is known; see [FenchelYoung] for
+	// masked candidates, and by the same formula where one entry that is not 0 is off by
+	// up to a quarter of it. Nil where no closed form is known; see [FenchelYoung] for
 	// what the loss then is and costs.
 	Omega func(p []T) float64
 
@@ -42,6 +40,13 @@ type FenchelYoungLoss struct {
 	// function.
 	F32 func(v Values) Regulariser[float32]
 	F64 func(v Values) Regulariser[float64]
+
+	// Jacobian, if known, stores Σ_i g_i ∂p_i/∂z_j in dst, where p = p(z): what the graph
+	// of the definition differentiates the map by. All have one length and do not overlap;
+	// z[j] may be −Inf, where p and g are 0. It is safe for concurrent use. Nil is by
+	// central differences of the map, 2K calls a row, which lose digits where |z| is
+	// above 100 and the loss is not declared shift-invariant.
+	Jacobian func(v Values, dst, z, p, g []float64)
 }
 
 // FenchelYoung returns the loss that l's regulariser makes, ready to register:
@@ -55,6 +60,10 @@ type FenchelYoungLoss struct {
 //		Name: "my-loss", …, F32: mine[float32], F64: mine[float64],
 //	})) }
 //
+// Node states this definition term by term, and its symbolic gradient goes through p by
+// the Jacobian of the map: where Ω, map and Jacobian do not belong together it is not
+// p − t, and the checks say so.
+//
 // Without Omega the value is ℓ(z,t) − ℓ(0,t) = ∫₀¹ ⟨p(θz) − t, z⟩ dθ, which needs
 // the map alone, may be negative, and costs some dozens of calls of the map a row,
 // or thousands where the map has many kinks. The gradient costs one call in
@@ -65,7 +74,7 @@ type FenchelYoungLoss struct {
 func FenchelYoung(l FenchelYoungLoss) Spec {
 	s := Spec{
 		Name: l.Name, Doc: l.Doc, Source: l.Source, Params: l.Params,
-		Theory: l.Theory,
+		Theory: l.Theory, Node: l.node,
 		New: func(v Values) graph.Analytic {
 			shift := l.Theory(v).Props.Has(ShiftInvariant)
 			return graph.Analytic{F32: fenchelYoung[float32]{l.F32(v), shift}, F64: fenchelYoung[float64]{l.F64(v), shift}}
@@ -75,12 +84,6 @@ func FenchelYoung(l FenchelYoungLoss) Spec {
 			r := l.F64(v)
 			r.Map(p, z, make([]float64, r.workLen(len(z))))
 		},
-	}
-	// A map that is a black box has no graph of finer nodes: the node is the row's.
-	s.Node = func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
-		analytic := s.New(v)
-		analytic.Text = registry.SpecText(l.Name, l.Params, v)
-		return graph.Loss(analytic, z, t)
 	}
 	if l.F32 == nil || l.F64 == nil { // Register reports what lacks
 		s.New = nil

@@ -6,7 +6,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/fenchel-ml/fenchel/internal/check"
 	"github.com/fenchel-ml/fenchel/losses"
 )
 
@@ -107,27 +106,4 @@ func TestFenchelYoungRestatesKnownLosses(t *testing.T) {
 	want, dwant = value("bce")
 	require.InDelta(t, want-5*math.Ln2, mine, 1e-12)
 	require.InDeltaSlice(t, dwant, dmine, 1e-14)
-}
-
-// A loss whose Ω does not belong to its map must not pass for one.
-func TestFenchelYoungShowsAWrongOmega(t *testing.T) {
-	spec := losses.FenchelYoung(losses.FenchelYoungLoss{
-		Name: "toy-wrong", Doc: "a map with another map's Ω", Source: "this test",
-		Theory: func(losses.Values) losses.Theory { return losses.Theory{} },
-		F32:    func(losses.Values) losses.Regulariser[float32] { return losses.Regulariser[float32]{} },
-		F64: func(losses.Values) losses.Regulariser[float64] {
-			return losses.Regulariser[float64]{
-				Map:   logistic[float64](losses.Values{}).Map,
-				Omega: func(p []float64) float64 { return dot(p, p) / 2 },
-			}
-		},
-	})
-	z := []float64{0.3, -1.2, 2}
-	target := losses.Target[float64]{Pos: []int32{1}, Weight: []float64{1}}
-	rows := spec.New(losses.Values{})
-	dz, want := make([]float64, 3), make([]float64, 3)
-	rows.F64.Eval(dz, z, target, make([]float64, rows.F64.WorkLen(3)))
-	check.CentralDifference(want, func(z []float64) float64 { return spec.Ref(losses.Values{}, z, target) }, z, 1e-6)
-	worst, _ := check.Worst(dz, want, 1)
-	require.Greater(t, worst, 1e-2, "the gradient check, which losstest runs, must see it")
 }

@@ -25,7 +25,7 @@ var allowed = map[string]string{
 	"internal/registry": "",
 
 	"graph":            "internal/check internal/kernel",
-	"losses":           "graph internal/kernel internal/registry",
+	"losses":           "graph internal/check internal/kernel internal/registry",
 	"losses/gradcheck": "graph internal/check losses",
 	"losses/losstest":  "graph internal/check losses losses/gradcheck", // which runs at the ends of parameters
 
