@@ -34,12 +34,13 @@ var allowed = map[string]string{
 	"models/sampler": "graph internal/kernel internal/registry",
 	"models/tree":    "internal/kernel internal/registry",
 
-	"train":             "data graph internal/fs internal/kernel internal/lock internal/memory internal/registry losses models train/als train/metric train/optim train/weights",
-	"train/als":         "internal/kernel",
-	"train/metric":      "internal/registry",
-	"train/optim":       "graph internal/kernel internal/registry",
-	"train/tensorboard": "train train/optim",
-	"train/weights":     "graph internal/fs",
+	"train":                   "data graph internal/fs internal/kernel internal/lock internal/memory internal/registry losses models train/als train/metric train/optim train/weights",
+	"train/als":               "internal/kernel",
+	"train/metric":            "internal/registry",
+	"train/metric/metrictest": "internal/check train/metric",
+	"train/optim":             "graph internal/kernel internal/registry",
+	"train/tensorboard":       "train train/optim",
+	"train/weights":           "graph internal/fs",
 }
 
 // The rooms at the end of the flow, by prefix. Nothing outside a room imports

@@ -1,0 +1,180 @@
+// Package metrictest is the conformance suite of metrics: one set of checks for every
+// metric, the module's own and its users'. Random numbers come from literal seeds, so a
+// run that passes passes again.
+package metrictest
+
+import (
+	"cmp"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/fenchel-ml/fenchel/internal/check"
+	"github.com/fenchel-ml/fenchel/train/metric"
+)
+
+// Check checks the metric and returns every fault that it finds, joined; nil is a metric
+// that passes. A panic of the metric is a fault.
+//
+//   - What New's accumulators find is what Ref finds in the whole rankings, on sets of
+//     random ones with ties, with classes left out and with relevant classes among these,
+//     at cut-offs below and beyond the rankings;
+//   - values are in [0,1], and not all one;
+//   - Pooled and Beyond hold where they are declared, and fail where they are not;
+//   - a ranking is not written to, nothing beyond the cut-off counts, an empty ranking has
+//     a value, and two accumulators that run in turn keep apart.
+func Check(m *metric.Metric) error {
+	return check.Suite(func(t *check.T) {
+		t.Run("reference", func(t *check.T) { reference(t, m) })
+		t.Run("beyond", func(t *check.T) { beyond(t, m) })
+		t.Run("accumulators", func(t *check.T) { accumulators(t, m) })
+	})
+}
+
+// ranked returns, for scores with masked classes, the ranking and the places of all
+// relevant ones. Places are counted class by class, without a sort.
+func ranked(scores []float64, masked, rel []bool) (l metric.List, w metric.Whole) {
+	for j := range scores {
+		if !masked[j] {
+			w.IDs = append(w.IDs, int32(j))
+		}
+	}
+	slices.SortFunc(w.IDs, func(a, b int32) int { return cmp.Or(cmp.Compare(scores[b], scores[a]), cmp.Compare(a, b)) })
+	for _, j := range w.IDs {
+		l.IDs, l.Hit = append(l.IDs, j), append(l.Hit, rel[j])
+	}
+	for i := range scores {
+		if !rel[i] {
+			continue
+		}
+		l.Relevant = append(l.Relevant, int32(i))
+		place := 1
+		for j := range scores {
+			if !masked[j] && (scores[j] > scores[i] || scores[j] == scores[i] && j < i) {
+				place++
+			}
+		}
+		if masked[i] {
+			place = 1 << 30
+		}
+		w.Places = append(w.Places, place)
+	}
+	slices.Sort(w.Places)
+	return l, w
+}
+
+// random returns the rankings of some examples of a set.
+func random(rng *rand.Rand) (set metric.Set, lists []metric.List, all []metric.Whole) {
+	n := 1 + rng.IntN(12)
+	set = metric.Set{Classes: n, Count: make([]int32, n), Trained: 3}
+	for i := range n {
+		set.Count[i] = int32(rng.IntN(4))
+	}
+	for range 1 + rng.IntN(4) {
+		scores, masked, rel := make([]float64, n), make([]bool, n), make([]bool, n)
+		for i := range n {
+			scores[i] = float64(rng.IntN(5)) // few values: many ties
+			masked[i] = rng.IntN(4) == 0
+			rel[i] = rng.IntN(3) == 0
+		}
+		rel[rng.IntN(n)] = true
+		l, w := ranked(scores, masked, rel)
+		lists, all = append(lists, l), append(all, w)
+	}
+	return set, lists, all
+}
+
+// measure returns what the metric makes of the lists, and what Add returned of each.
+func measure(m *metric.Metric, k int, set metric.Set, lists []metric.List) (value float64, each []float64) {
+	a := metric.At{Metric: m, K: k}.New(set)
+	for _, l := range lists {
+		each = append(each, a.Add(l))
+	}
+	return a.Finish(), each
+}
+
+// reference holds the metric against its slow statement. One that is not pooled is the
+// mean of what Add returns, and one that is pooled returns nothing there.
+func reference(t *check.T, m *metric.Metric) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	values := map[float64]bool{}
+	own := false
+	for range 2000 {
+		set, lists, all := random(rng)
+		k := 1 + rng.IntN(set.Classes+2)
+		got, each := measure(m, k, set, lists)
+		sum := 0.0
+		for i, v := range each {
+			t.True(v >= 0 && v <= 1, "Add of ranking %d of %+v at K=%d is %g, outside [0,1]", i, all, k, v)
+			sum += v
+		}
+		want := m.Ref(all, k, set)
+		t.True(check.Near(got, want, 1e-12, 0), "%+v at K=%d: %g, Ref is %g", all, k, got, want)
+		t.True(got >= 0 && got <= 1, "%+v at K=%d: %g is outside [0,1]", all, k, got)
+		own = own || sum != 0
+		if !m.Pooled {
+			t.True(check.Near(got, sum/float64(len(all)), 1e-12, 0), "%+v at K=%d: %g is not the mean of %g, and Pooled is not declared", all, k, got, each)
+		}
+		values[got] = true
+	}
+	t.True(m.Pooled != own, "Pooled is declared %t, and whether Add returns values is %t", m.Pooled, own)
+	t.True(len(values) > 1, "all values are one")
+}
+
+// beyond holds that a metric is of hits alone, or is declared to be of something else: of
+// two rankings with the same hits it has the same value, or of some pair it has not.
+func beyond(t *check.T, m *metric.Metric) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	set := metric.Set{Classes: 8, Count: []int32{0, 1, 2, 3, 4, 5, 6, 7}, Trained: 7}
+	differs := false
+	for range 50 {
+		var values [2]float64
+		hit := []bool{rng.IntN(2) == 0, true, rng.IntN(2) == 0}
+		for i := range values {
+			var lists []metric.List
+			for range 2 {
+				l := metric.List{Hit: hit, Relevant: []int32{0, 1, 2}}
+				for _, id := range rng.Perm(8)[:3] {
+					l.IDs = append(l.IDs, int32(id))
+				}
+				lists = append(lists, l)
+			}
+			values[i], _ = measure(m, 3, set, lists)
+		}
+		differs = differs || values[0] != values[1]
+	}
+	t.True(m.Beyond == differs, "Beyond is declared %t, and whether rankings with the same hits differ is %t", m.Beyond, differs)
+}
+
+// accumulators holds what an accumulator owes to whoever runs it.
+func accumulators(t *check.T, m *metric.Metric) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	for range 200 {
+		set, lists, _ := random(rng)
+		k := 1 + rng.IntN(set.Classes+2)
+		var before []metric.List
+		for _, l := range lists {
+			before = append(before, metric.List{IDs: slices.Clone(l.IDs), Hit: slices.Clone(l.Hit), Relevant: slices.Clone(l.Relevant)})
+		}
+		want, _ := measure(m, k, set, lists)
+		t.Equal(before, lists, "the rankings after they were measured")
+		at := metric.At{Metric: m, K: k}
+		a, b := at.New(set), at.New(set)
+		for i, l := range lists { // b sees the examples in another order
+			a.Add(l)
+			b.Add(lists[len(lists)-1-i])
+		}
+		got, other := a.Finish(), b.Finish()
+		t.True(got == want, "%+v at K=%d: %g beside another accumulator, %g alone", lists, k, got, want)
+		t.True(check.Near(other, want, 1e-12, 0), "%+v at K=%d: %g in another order of examples, %g in this one", lists, k, other, want)
+
+		// What follows the cut-off is of no account, and may be there.
+		whole := m.New(k, set)
+		for _, l := range lists {
+			whole.Add(l.Top(k))
+		}
+		t.True(whole.Finish() == want, "%+v at K=%d: the value depends on what follows the cut-off", lists, k)
+	}
+	set := metric.Set{Classes: 3, Count: []int32{1, 2, 0}, Trained: 2}
+	v, _ := measure(m, 2, set, []metric.List{{Relevant: []int32{1}}})
+	t.True(v >= 0 && v <= 1, "an empty ranking has the value %g, outside [0,1]", v)
+}
