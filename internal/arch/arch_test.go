@@ -29,10 +29,11 @@ var allowed = map[string]string{
 	"losses/gradcheck": "graph internal/check losses",
 	"losses/losstest":  "graph internal/check losses losses/gradcheck", // which runs at the ends of parameters
 
-	"data":           "internal/fs internal/registry",
-	"models":         "data graph internal/kernel internal/registry losses models/sampler models/tree",
-	"models/sampler": "graph internal/kernel internal/registry",
-	"models/tree":    "internal/kernel internal/registry",
+	"data":               "internal/fs internal/registry",
+	"models":             "data graph internal/kernel internal/registry losses models/sampler models/tree",
+	"models/sampler":     "graph internal/kernel internal/registry",
+	"models/samplertest": "graph internal/check models/sampler",
+	"models/tree":        "internal/kernel internal/registry",
 
 	"train":                   "data graph internal/fs internal/kernel internal/lock internal/memory internal/registry losses models train/als train/metric train/optim train/weights",
 	"train/als":               "internal/kernel",

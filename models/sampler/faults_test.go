@@ -10,43 +10,32 @@ import (
 	"github.com/fenchel-ml/fenchel/models/sampler"
 )
 
-// One class, more draws than classes, and no counts at all.
-func TestEdges(t *testing.T) {
+// Draws that cannot be are refused, and so is asking for their size.
+func TestDrawsThatCannotBe(t *testing.T) {
 	probes(t, func(t *testing.T, b sampler.Choice) {
-		distinct := b.Spec.Props.Has(sampler.Distinct)
-		p := newProblem(t, b, 1, 8, 4, 1)
-		p.step(t)
-		require.Zero(t, p.draws.IDs[0])
-		if b.Spec.Props.Has(sampler.Exact) {
-			require.Zero(t, p.logQ(t)[0])
-			require.Zero(t, p.draws.LogQ[0])
-		}
-
-		if distinct {
-			_, err := p.NewDraws(4, 2, true)
-			require.ErrorContains(t, err, "2 distinct draws from C=1 classes")
-		} else {
-			p = newProblem(t, b, 3, 8, 20, 10)
-			p.step(t)
-			for _, i := range p.draws.IDs {
-				require.True(t, 0 <= i && i < 3)
+		p := newProblem(t, b, 5, 8, 4, 1)
+		shared := !p.props.Has(sampler.Adaptive)
+		for _, c := range []struct {
+			rows, k int
+			shared  bool
+			refused bool
+			want    string
+		}{
+			{0, 1, shared, true, "1 draws for 0 rows"},
+			{4, 0, shared, true, "0 draws for 4 rows"},
+			{4, 6, shared, p.props.Has(sampler.Distinct), "6 distinct draws from C=5 classes"},
+			{4, 1, true, p.props.Has(sampler.Adaptive), "cannot be shared by the batch"},
+			{4, 1, false, p.props.Has(sampler.InBatch), "must be shared by the batch"},
+		} {
+			_, err := p.NewDraws(c.rows, c.k, c.shared)
+			_, same := p.DrawsBytes(c.rows, c.k, c.shared, 1)
+			require.Equal(t, err, same)
+			if c.refused {
+				require.ErrorContains(t, err, c.want)
+			} else {
+				require.NoError(t, err)
 			}
 		}
-
-		s, err := b.New(sampler.Config{C: 5, D: 2, Counts: make([]float64, 5)})
-		require.NoError(t, err, "counts that are all zero")
-		W := []float32{1, 2, 3, 4, 5, 6, 7, 8, 9, 1}
-		_, err = s.Refresh(1, W)
-		require.NoError(t, err)
-		q := make([]float64, 5)
-		require.NoError(t, s.LogQ(q, []float32{1, -1}, W))
-		for i := range q {
-			require.False(t, math.IsNaN(q[i]) || math.IsInf(q[i], 0), "class %d", i)
-		}
-		_, err = s.NewDraws(0, 1, false)
-		require.ErrorContains(t, err, "1 draws for 0 rows")
-		_, err = s.NewDraws(1, 0, false)
-		require.ErrorContains(t, err, "0 draws for 1 rows")
 	})
 }
 

@@ -23,63 +23,12 @@ func copyOf(state []graph.Array) []graph.Array {
 	return state
 }
 
-// steps runs the steps [from, to) of a fixed course of batches and class tables, and
-// returns what is drawn in each.
-func (p *problem) steps(t *testing.T, from, to int) (ids [][]int32, logQ, pos [][]float32) {
-	W := slices.Clone(p.batch.W)
-	defer copy(p.batch.W, W)
-	for i := from; i < to; i++ {
-		for j := range W {
-			p.batch.W[j] = W[j] * float32(1+(i*j)%5)
-		}
-		for r := range p.batch.Pos {
-			p.batch.Pos[r] = int32((i*i + r) * (r + 1) % 300)
-		}
-		p.batch.Step = uint64(i)
-		p.Observe(p.batch)
-		_, err := p.Refresh(p.batch.Step, p.batch.W)
-		require.NoError(t, err)
-		require.NoError(t, p.Draw(p.draws, p.batch))
-		ids, logQ, pos = append(ids, slices.Clone(p.draws.IDs)), append(logQ, slices.Clone(p.draws.LogQ)), append(pos, slices.Clone(p.draws.PosLogQ))
-	}
-	return ids, logQ, pos
-}
-
-// TestResume: what State returned at any step makes a fresh sampler go on to the same
-// bits. Both ways: where there is a state, a sampler without it goes on otherwise.
-func TestResume(t *testing.T) {
-	probes(t, func(t *testing.T, b sampler.Choice) {
-		fresh := func() *problem {
-			p := newProblem(t, b, 300, 8, 16, 8)
-			s, err := b.New(p.Config)
-			require.NoError(t, err)
-			p.Sampler = s
-			return p
-		}
-		for _, at := range []int{0, 1, 8} { // before the first step, and where no refresh is due
-			p, q := fresh(), fresh()
-			p.steps(t, 0, at)
-			state := copyOf(p.State())
-			ids, logQ, pos := p.steps(t, at, at+10)
-			require.NoError(t, q.SetState(state))
-			gotIDs, gotLogQ, gotPos := q.steps(t, at, at+10)
-			require.Equal(t, ids, gotIDs)
-			require.Equal(t, logQ, gotLogQ)
-			require.Equal(t, pos, gotPos)
-			if at == 0 {
-				continue
-			}
-			_, logQ, _ = fresh().steps(t, at, at+10)
-			require.Equal(t, len(state) > 0, !reflect.DeepEqual(logQ, gotLogQ), "the state matters")
-		}
-	})
-}
-
 // TestBadState: a state that is not the sampler's is an error that names it.
 func TestBadState(t *testing.T) {
 	probes(t, func(t *testing.T, b sampler.Choice) {
 		p := newProblem(t, b, 300, 8, 16, 8)
-		p.steps(t, 0, 3)
+		p.Observe(p.batch)
+		p.step(t)
 		require.ErrorContains(t, p.SetState([]graph.Array{{Name: "x", Data: []int32{1}}}), "sampler: "+b.String()+": its state is ")
 		state := p.State()
 		if len(state) == 0 {
