@@ -37,12 +37,18 @@ func newStranger(t *testing.T) stranger {
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(module, "go.sum"), sums, 0o644))
 	s := stranger{t, filepath.Join(module, "stranger"), t.TempDir()}
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", s.exe, ".")
-	build.Dir = module
-	build.Env = append(os.Environ(), "GOFLAGS=-mod=mod -buildvcs=false", "GOPROXY=off", "GOSUMDB=off", "GOWORK=off")
-	out, err := build.CombinedOutput()
-	require.NoError(t, err, "%s", out)
+	s.goTool("build", "-o", s.exe, ".")
 	return s
+}
+
+// goTool runs the go command in the module.
+func (s stranger) goTool(args ...string) {
+	s.t.Helper()
+	cmd := exec.CommandContext(s.t.Context(), "go", args...)
+	cmd.Dir = filepath.Dir(s.exe)
+	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod -buildvcs=false", "GOPROXY=off", "GOSUMDB=off", "GOWORK=off")
+	out, err := cmd.CombinedOutput()
+	require.NoError(s.t, err, "go %v: %s", args, out)
 }
 
 // run runs the program and returns what it prints to standard output.
@@ -145,6 +151,12 @@ func TestStranger(t *testing.T) {
 			require.NotContains(t, script, "fenchel", "the script completes another program")
 		}
 	})
+	t.Run("suites", func(t *testing.T) {
+		if testing.Short() {
+			t.Skip("links another program")
+		}
+		s.goTool("test", "-short", ".")
+	})
 	t.Run("README", func(t *testing.T) {
 		lines := regexp.MustCompile(`(?m)^\./mine (.*)$`).FindAllStringSubmatch(string(readFile(t, "../README.md")), -1)
 		require.Len(t, lines, 4)
@@ -170,7 +182,7 @@ func TestStrangerIsOfPublicPackages(t *testing.T) {
 	files := os.DirFS("testdata/stranger")
 	names, err := fs.Glob(files, "*.go")
 	require.NoError(t, err)
-	require.Len(t, names, 6)
+	require.Len(t, names, 7)
 	for _, name := range names {
 		text, err := fs.ReadFile(files, name)
 		require.NoError(t, err)

@@ -7,7 +7,6 @@ import (
 	"gorgonia.org/gorgonia"
 
 	"github.com/fenchel-ml/fenchel/graph"
-	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/models/sampler"
 )
 
@@ -20,8 +19,7 @@ func TestTableHasOneLeaf(t *testing.T) {
 	all := wholes(set)
 	registered := 0
 	for _, spec := range All() {
-		for _, c := range registry.NewChoice(spec.Name, spec, spec.Params).Probes() {
-			k := Kind{c}
+		for _, k := range spec.Probes() {
 			var err error
 			all[k.String()], err = k.New(Setting{Set: set, Dim: 4, Init: 0.5, Seed: 7})
 			require.NoError(t, err)

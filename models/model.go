@@ -119,6 +119,16 @@ func Parse(text string) (Kind, error) {
 	return Kind{c}, err
 }
 
+// Probes returns the model at its default setting and at one further setting per probe
+// of each parameter: the settings that tests and checks run.
+func (s *Spec) Probes() []Kind {
+	var all []Kind
+	for _, c := range registry.NewChoice(s.Name, s, s.Params).Probes() {
+		all = append(all, Kind{c})
+	}
+	return all
+}
+
 // New returns the model, whose tables have no data yet: training makes it from their
 // Init and a seed, or Table.Initialise does. The error is of the setting, or says what
 // a Spec's New gave that is no model.

@@ -14,7 +14,6 @@ import (
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/internal/check"
-	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/losses"
 )
 
@@ -22,24 +21,6 @@ func demo(t *testing.T) *data.Dataset {
 	set, err := data.Load(data.Config{Source: "demo:users=60,items=90,per-user=8"})
 	require.NoError(t, err)
 	return set
-}
-
-// each calls f with every probed setting of every registered model.
-func each(t *testing.T, f func(t *testing.T, m Model)) {
-	require.NotEmpty(t, All())
-	for _, s := range All() {
-		for _, c := range registry.NewChoice(s.Name, s, s.Params).Probes() {
-			b := Kind{c}
-			again, err := Parse(b.String())
-			require.NoError(t, err)
-			require.Equal(t, b.Values, again.Values)
-			t.Run(b.String(), func(t *testing.T) {
-				m, err := b.New(Setting{Set: demo(t), Dim: 5, Init: 0.5, Seed: 7})
-				require.NoError(t, err)
-				f(t, m)
-			})
-		}
-	}
 }
 
 // built makes the tables that a model reads of a set, as training would, and returns
@@ -54,71 +35,6 @@ func built(t *testing.T, m Model, set *data.Dataset) []*Table {
 		table.Initialise(7)
 	}
 	return g.Tables()
-}
-
-// encode returns the encodings of users with the Encoder's block of size rows.
-func encode(t *testing.T, m Model, contexts *data.Frame, rows int, users []int32) []float32 {
-	e, err := NewEncoder(m, contexts, rows)
-	require.NoError(t, err)
-	h := make([]float32, len(users)*m.Dim())
-	require.NoError(t, e.Encode(h, users))
-	require.NoError(t, e.Close())
-	return h
-}
-
-// TestModel holds every model to the contract: named tables, a leaf each, an encoding
-// that depends on its own row alone.
-func TestModel(t *testing.T) {
-	set := demo(t)
-	each(t, func(t *testing.T, m Model) {
-		var names []string
-		for _, table := range built(t, m, set) {
-			require.NotContains(t, names, table.Name)
-			names = append(names, table.Name)
-			require.Len(t, table.Data, table.Rows*table.Dim)
-		}
-		users := []int32{3, 0, 59, 3, 17, 8, 9}
-		all := encode(t, m, set.Contexts(), 7, users)
-		require.Equal(t, all, encode(t, m, set.Contexts(), 3, users), "in blocks with a short last one")
-		require.Equal(t, all, encode(t, m, set.Contexts(), 64, users), "in a block that is not full")
-		for i, u := range users {
-			require.Equal(t, all[i*m.Dim():(i+1)*m.Dim()], encode(t, m, set.Contexts(), 1, []int32{u}))
-		}
-		require.NotEqual(t, all[:m.Dim()], all[m.Dim():2*m.Dim()], "users differ")
-		w, err := ClassVectors(m, set.Classes())
-		require.NoError(t, err)
-		require.Len(t, w, set.Items*m.Dim())
-	})
-}
-
-// TestModelGradient holds the symbolic gradient of Σ c∘h + Σ c'∘w by every table
-// against central differences, in float64.
-func TestModelGradient(t *testing.T) {
-	set := demo(t)
-	each(t, func(t *testing.T, m Model) {
-		built(t, m, set)
-		b := graph.NewBuilder[float64]()
-		g := NewCheck(b, set.Contexts(), 5, set.Classes())
-		h, err := Encode(g, m)
-		require.NoError(t, err)
-		w, err := classes(g, m)
-		require.NoError(t, err)
-		var e graph.Expr
-		weigh := func(x *gorgonia.Node, name string) *gorgonia.Node {
-			c, cd := b.Input(name, x.Shape()...)
-			for i := range cd {
-				cd[i] = math.Sin(float64(i + 1))
-			}
-			return e.N(graph.Sum(e.N(graph.Mul(x, c))))
-		}
-		p, err := b.Train(e.N(graph.Add(weigh(h, "c"), weigh(w, "d"))))
-		require.NoError(t, e.Err)
-		require.NoError(t, err)
-		defer p.Close()
-		require.NoError(t, g.Contexts.Fill([]int32{3, 0, 59, 17})) // and a row of padding
-		_, err = graph.CheckGradient(p, graph.GradientCheck{})
-		require.NoError(t, err)
-	})
 }
 
 func wide(x []float32) []float64 {
