@@ -18,10 +18,7 @@ import (
 // A stranger is a program of a module outside this one: testdata/stranger, whose main
 // calls Main and whose other files register a loss, a model, a sampler, a metric and a
 // format through public packages alone.
-type stranger struct {
-	t         *testing.T
-	exe, work string // the program, and the folder in which it runs
-}
+type stranger struct{ exe, work string } // the program, and the folder in which it runs
 
 // newStranger copies the module to a folder of its own, with a go.mod that replaces this
 // module by the checkout, and builds it without the network.
@@ -36,30 +33,30 @@ func newStranger(t *testing.T) stranger {
 	sums, err := os.ReadFile("../go.sum")
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(module, "go.sum"), sums, 0o644))
-	s := stranger{t, filepath.Join(module, "stranger"), t.TempDir()}
-	s.goTool("build", "-o", s.exe, ".")
+	s := stranger{filepath.Join(module, "stranger"), t.TempDir()}
+	s.goTool(t, "build", "-o", s.exe, ".")
 	return s
 }
 
 // goTool runs the go command in the module.
-func (s stranger) goTool(args ...string) {
-	s.t.Helper()
-	cmd := exec.CommandContext(s.t.Context(), "go", args...)
+func (s stranger) goTool(t *testing.T, args ...string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", args...)
 	cmd.Dir = filepath.Dir(s.exe)
 	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod -buildvcs=false", "GOPROXY=off", "GOSUMDB=off", "GOWORK=off")
 	out, err := cmd.CombinedOutput()
-	require.NoError(s.t, err, "go %v: %s", args, out)
+	require.NoError(t, err, "go %v: %s", args, out)
 }
 
 // run runs the program and returns what it prints to standard output.
-func (s stranger) run(args ...string) string {
-	s.t.Helper()
-	cmd := exec.CommandContext(s.t.Context(), s.exe, args...)
+func (s stranger) run(t *testing.T, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), s.exe, args...)
 	cmd.Dir = s.work
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
-	require.NoError(s.t, err, "%v: %s%s", args, out, stderr.String())
+	require.NoError(t, err, "%v: %s%s", args, out, stderr.String())
 	return string(out)
 }
 
@@ -78,32 +75,32 @@ func TestStranger(t *testing.T) {
 
 	t.Run("list", func(t *testing.T) {
 		for kind, name := range map[string]string{"loss": "own-gini", "model": "own-net", "sampler": "own-evens", "metric": "own-all", "format": "own-bars"} {
-			require.Regexp(t, `(?m)^`+name+": ", s.run("list", kind))
+			require.Regexp(t, `(?m)^`+name+": ", s.run(t, "list", kind))
 		}
 	})
 	t.Run("losses", func(t *testing.T) {
-		require.Regexp(t, `(?m)^own-gini +1  `, s.run("losses"))
-		require.Regexp(t, `(?m)^  margin +0.5$`, s.run("losses", "own-gini:tau=0.5"))
+		require.Regexp(t, `(?m)^own-gini +1  `, s.run(t, "losses"))
+		require.Regexp(t, `(?m)^  margin +0.5$`, s.run(t, "losses", "own-gini:tau=0.5"))
 	})
 	t.Run("check", func(t *testing.T) {
-		require.Contains(t, s.run("check", "--loss", "own-gini", "--k", "1,20"), "\n8 checks, 8 passed, 0 failed\n")
+		require.Contains(t, s.run(t, "check", "--loss", "own-gini", "--k", "1,20"), "\n8 checks, 8 passed, 0 failed\n")
 	})
 	t.Run("data", func(t *testing.T) {
-		require.Contains(t, s.run("data", "describe", "likes.txt"), "own-bars")
+		require.Contains(t, s.run(t, "data", "describe", "likes.txt"), "own-bars")
 	})
 	t.Run("train", func(t *testing.T) {
-		out := s.run(append([]string{"train", "--loss", "own-gini:tau=0.5@sampled:n=8,sampler=own-evens", "--out", "run"}, small...)...)
+		out := s.run(t, append([]string{"train", "--loss", "own-gini:tau=0.5@sampled:n=8,sampler=own-evens", "--out", "run"}, small...)...)
 		require.Regexp(t, `(?m)^own-all@9 +[01]\.\d{4} +[01]\.\d{4}$`, out)
 		require.Contains(t, out, "own-net:f=relu,width=6: d = 8")
-		require.Regexp(t, `(?m)^own-all@5 +[01]\.\d{4}`, s.run("eval", "run", "--metrics", "own-all@5"))
-		require.Contains(t, s.run("predict", "run", "--user", "user-0", "--k", "2"), "item-")
+		require.Regexp(t, `(?m)^own-all@5 +[01]\.\d{4}`, s.run(t, "eval", "run", "--metrics", "own-all@5"))
+		require.Contains(t, s.run(t, "predict", "run", "--user", "user-0", "--k", "2"), "item-")
 	})
 	t.Run("bias", func(t *testing.T) {
-		out := s.run("bias", "run", "--estimator", "own-gini@sampled:n=4,sampler=own-evens", "--queries", "3", "--repeats", "20", "--draws", "4")
+		out := s.run(t, "bias", "run", "--estimator", "own-gini@sampled:n=4,sampler=own-evens", "--queries", "3", "--repeats", "20")
 		require.Regexp(t, `(?m)^own-gini@sampled:n=4,sampler=own-evens +4 +\d`, out)
 	})
 	t.Run("compare", func(t *testing.T) {
-		out := s.run("compare", "--data", "likes.txt", "--models", "own-net", "--dim", "8", "--epochs", "2", "--seeds", "1", "--metrics", "own-all@9",
+		out := s.run(t, "compare", "--data", "likes.txt", "--models", "own-net", "--dim", "8", "--epochs", "2", "--seeds", "1", "--metrics", "own-all@9",
 			"--losses", "own-gini,softmax@sampled:n=4,sampler=own-evens", "--resamples", "100", "--out", "compared")
 		require.Regexp(t, `(?m)^own-gini +1/1 +[01]\.\d{4}  `, out)
 		require.Regexp(t, `(?m)^softmax@sampled:n=4,sampler=own-evens +1/1 +[01]\.\d{4}  `, out)
@@ -113,7 +110,7 @@ func TestStranger(t *testing.T) {
 		if testing.Short() {
 			t.Skip("takes ten seconds, the least of a study")
 		}
-		s.run("study", "--data", "likes.txt", "--model", "own-net", "--dim", "8", "--losses", "own-gini,softmax", "--seeds", "1", "--budget", "10s", "--out", "studied")
+		s.run(t, "study", "--data", "likes.txt", "--model", "own-net", "--dim", "8", "--losses", "own-gini,softmax", "--seeds", "1", "--budget", "10s", "--out", "studied")
 		var page struct {
 			Sections []struct{ Data json.RawMessage }
 		}
@@ -141,12 +138,12 @@ func TestStranger(t *testing.T) {
 			"bias --estimator own":                   "own-gini",
 			"losses own":                             "own-gini",
 		} {
-			first, _, _ := strings.Cut(s.run(append([]string{cobra.ShellCompRequestCmd}, strings.Fields(line)...)...), "\n")
+			first, _, _ := strings.Cut(s.run(t, append([]string{cobra.ShellCompRequestCmd}, strings.Fields(line)...)...), "\n")
 			name, _, _ := strings.Cut(first, "\t")
 			require.Equal(t, want, name, line)
 		}
 		for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
-			script := s.run("completion", shell)
+			script := s.run(t, "completion", shell)
 			require.Contains(t, script, "stranger")
 			require.NotContains(t, script, "fenchel", "the script completes another program")
 		}
@@ -155,21 +152,21 @@ func TestStranger(t *testing.T) {
 		if testing.Short() {
 			t.Skip("links another program")
 		}
-		s.goTool("test", "-short", ".")
+		s.goTool(t, "test", "-short", ".")
 	})
 	t.Run("README", func(t *testing.T) {
 		lines := regexp.MustCompile(`(?m)^\./mine (.*)$`).FindAllStringSubmatch(string(readFile(t, "../README.md")), -1)
 		require.Len(t, lines, 4)
 		for _, line := range lines {
-			require.NotEmpty(t, s.run(strings.Fields(line[1])...), line[1])
+			require.NotEmpty(t, s.run(t, strings.Fields(line[1])...), line[1])
 		}
 	})
 	t.Run("help", func(t *testing.T) {
-		help := s.run("--help")
+		help := s.run(t, "--help")
 		require.Contains(t, help, "\n  stranger check  ")
 		require.NotContains(t, help, "fenchel ")
-		require.Regexp(t, `each at a cut-off such as recall@20: .*\bown-all\b`, s.run("train", "--help"))
-		require.Contains(t, s.run("losses"), "\nstranger losses NAME describes one; stranger train --loss NAME trains it.\n")
+		require.Regexp(t, `each at a cut-off such as recall@20: .*\bown-all\b`, s.run(t, "train", "--help"))
+		require.Contains(t, s.run(t, "losses"), "\nstranger losses NAME describes one; stranger train --loss NAME trains it.\n")
 		out, err := exec.CommandContext(t.Context(), s.exe, "losses", "nosuch").CombinedOutput()
 		require.Error(t, err)
 		require.Regexp(t, `^stranger: .*unknown loss "nosuch"; the choices are .*\bown-gini\b`, string(out))

@@ -19,10 +19,13 @@ type (
 	RowLoss[T Float] = graph.RowLoss[T]
 )
 
-// Param and Values are those of package registry, which all that is chosen by name shares.
+// Param, Values and Setting are those of package registry, which all that is chosen by
+// name shares: the declaration of a parameter, the settings of a list of them, and one
+// name with the text of its value.
 type (
-	Param  = registry.Param
-	Values = registry.Values
+	Param   = registry.Param
+	Values  = registry.Values
+	Setting = registry.Setting
 )
 
 // Enum returns the fixed list of choices of a parameter that is a string.
@@ -200,7 +203,7 @@ func Parse(text string) (Loss, error) {
 }
 
 // Choose is Parse of a name and settings.
-func Choose(name string, settings []registry.Setting) (Loss, error) {
+func Choose(name string, settings []Setting) (Loss, error) {
 	c, err := registered.Choose(registry.Text{Name: name, Settings: settings}, nil)
 	if err != nil {
 		return Loss{}, err

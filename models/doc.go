@@ -21,6 +21,9 @@
 // A [Recipe] is a name for a loss over the candidates that it is meant for; [Resolve]
 // reads it, as it reads any loss over any candidates.
 //
+// What a model owes is checked by package modeltest, a distribution that candidates are
+// drawn from by package samplertest.
+//
 // Models, heads and recipes register themselves and are chosen by a spec text, as losses
 // are; adding one touches no existing file.
 package models

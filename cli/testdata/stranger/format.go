@@ -10,6 +10,7 @@ import (
 func init() {
 	data.Register(data.Format{
 		Name: "own-bars", Doc: "`user|item`", Example: "ann|tea\nbob|ale\n",
+		Least: len("u|i\n"),
 		Sniff: func(lines [][]byte) bool {
 			for _, line := range lines {
 				if bytes.Count(line, []byte("|")) != 1 {
