@@ -88,7 +88,7 @@ func TestManySteps(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent()) // a LispMachine of another test leaves one
 	steps := 10000
 	if testing.Short() {
-		steps = 1000
+		steps = 4000 // what the runtime itself holds moves by some kilobytes
 	}
 	m := newLogistic[float32](t, testAnalytic(0.3), 8, 4, 50)
 	rng := rand.New(rand.NewPCG(5, 6))
