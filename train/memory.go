@@ -143,7 +143,7 @@ func (t *Recommender) evaluationBytes(set *data.Dataset) (kept, passing int64, e
 	if err != nil {
 		return 0, 0, err
 	}
-	encoder, err := models.EncoderBytes(t.Model, t.contexts, min(size, encoderRows))
+	encoder, err := models.EncoderBytes(t.Model, t.contexts, encoderRows)
 	if err != nil {
 		return 0, 0, err
 	}

@@ -87,7 +87,7 @@ func (t *Recommender) Encode(rows []int32) ([]float32, error) {
 	if len(rows) == 0 {
 		return h, nil
 	}
-	enc, err := models.NewEncoder(t.Model, t.contexts, min(len(rows), encoderRows))
+	enc, err := models.NewEncoder(t.Model, t.contexts, encoderRows)
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +138,7 @@ func (t *Recommender) Rankings(ctx context.Context, q models.Query, each func(i 
 		return nil
 	}
 	size, k, d := q.Chunk(), min(q.K, q.Classes), t.Model.Dim()
-	enc, err := models.NewEncoder(t.Model, q.Contexts, min(size, encoderRows))
+	enc, err := models.NewEncoder(t.Model, q.Contexts, encoderRows)
 	if err != nil {
 		return err
 	}
@@ -188,8 +188,10 @@ func (t *Recommender) rankerNow() (r models.Ranker, done func(), err error) {
 	return r, done, nil
 }
 
-// encoderRows bounds the rows that are encoded in one run of a graph.
-const encoderRows = 1024
+// encoderRows is the number of rows that a run of the encoding graph has, padding among
+// them: always the same, because a product of matrices adds in an order that depends on
+// their sizes, and a row's encoding is not to depend on how many were asked for with it.
+const encoderRows = 256
 
 // finite returns an error that names the first weight that is not a number.
 func (t *Recommender) finite() error {

@@ -20,7 +20,7 @@ func init() {
 		}})
 	models.Register(models.Spec{Name: "test-tower", Doc: "classes by a row and a bag of features, a frozen table before the contexts", Source: "this test",
 		New: func(_ registry.Values, s models.Setting) (models.Model, error) {
-			m := tower{s.NewTable("user", s.Set.Users, 3), s.NewTable("random", s.Dim, 3), s.NewTable("id", s.Set.Items, s.Dim), s.NewTable("genre", 5, s.Dim)}
+			m := tower{s.NewTable("user", s.Set.Users, 24), s.NewTable("random", s.Dim, 24), s.NewTable("id", s.Set.Items, s.Dim), s.NewTable("genre", 5, s.Dim)}
 			m.frozen.Init, m.frozen.Frozen = graph.Xavier(), true
 			return m, nil
 		}})
@@ -133,6 +133,18 @@ func TestWholeModels(t *testing.T) {
 			got, err := opened.Predict(t.Context(), set, users, 7, false)
 			require.NoError(t, err)
 			require.Equal(t, want, got)
+			rows := make([]int32, set.Users)
+			for u := range rows {
+				rows[u] = int32(u)
+			}
+			all, err := opened.Encode(rows)
+			require.NoError(t, err)
+			d := len(all) / len(rows)
+			for _, u := range []int{3, 0, 149} {
+				alone, err := opened.Encode(rows[u : u+1])
+				require.NoError(t, err)
+				require.Equal(t, all[u*d:(u+1)*d], alone, "a row's encoding does not depend on those beside it")
+			}
 			_, err = Open(dir, small(t))
 			require.ErrorContains(t, err, "another split")
 		})
