@@ -241,7 +241,9 @@ func TestTiedStepMakesNoMatrix(t *testing.T) {
 			matrix := float64(4 * c * d)
 			t.Logf("%.2f matrices to build, %.2f to run", float64(made)/matrix, float64(ran)/matrix)
 			require.Less(t, float64(made), 1.5*matrix)
-			require.Less(t, float64(ran), (k.matrices+0.8)*matrix)
+			if !underRace {
+				require.Less(t, float64(ran), (k.matrices+0.8)*matrix)
+			}
 			if k.matrices == 0 {
 				require.Len(t, u.rows, 1)
 				require.Less(t, len(u.rows[0]), c/4)

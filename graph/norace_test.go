@@ -1,0 +1,6 @@
+//go:build !race
+
+package graph
+
+// underRace says that the race detector is not at work.
+const underRace = false
