@@ -200,6 +200,17 @@ func (x *Interactions) UserOf(p int) int {
 	return sort.Search(x.users, func(u int) bool { return x.ptr[u+1] > p })
 }
 
+// Active returns the users that have items, ascending.
+func (x *Interactions) Active() []int32 {
+	var users []int32
+	for u := range x.users {
+		if x.ptr[u+1] > x.ptr[u] {
+			users = append(users, int32(u))
+		}
+	}
+	return users
+}
+
 // ItemCounts returns how many users each item has, [Items()].
 func (x *Interactions) ItemCounts() []int32 {
 	n := make([]int32, x.items)

@@ -120,12 +120,9 @@ func RankUsers(d *Dataset, split string) (*Examples, error) {
 
 // targets returns the users that have items, and these as their targets.
 func (x *Interactions) targets() (users []int32, t Targets) {
-	t = Targets{Ptr: []int32{0}, Class: x.item}
-	for u := range x.users {
-		if x.ptr[u+1] > x.ptr[u] {
-			users = append(users, int32(u))
-			t.Ptr = append(t.Ptr, int32(x.ptr[u+1]))
-		}
+	users, t = x.Active(), Targets{Ptr: []int32{0}, Class: x.item}
+	for _, u := range users {
+		t.Ptr = append(t.Ptr, int32(x.ptr[u+1]))
 	}
 	return users, t
 }

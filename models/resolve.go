@@ -220,15 +220,15 @@ func (r *Choice) choose(candidates registry.Text) error {
 
 // usual returns the text of the recipe's own head.
 func (r *Choice) usual() (registry.Text, error) {
-	name, settings := registry.CutSpec(r.Recipe.Candidates)
-	all, err := registry.Settings(settings)
+	t, err := registry.ReadOwn(r.Recipe.Candidates)
 	// What is said of the usual sampler does not suit another.
-	if i := slices.IndexFunc(r.ofHead, func(s registry.Setting) bool { return s.Name == "sampler" }); i >= 0 && !slices.Contains(all, r.ofHead[i]) {
-		all = slices.DeleteFunc(all, func(s registry.Setting) bool {
+	if i := slices.IndexFunc(r.ofHead, func(s registry.Setting) bool { return s.Name == "sampler" }); i >= 0 && !slices.Contains(t.Settings, r.ofHead[i]) {
+		t.Settings = slices.DeleteFunc(t.Settings, func(s registry.Setting) bool {
 			return s.Name != "n" && s.Name != "correction" && s.Name != "hits"
 		})
 	}
-	return registry.Text{Name: name, Settings: override(all, r.ofHead)}, err
+	t.Settings = override(t.Settings, r.ofHead)
+	return t, err
 }
 
 // override returns the settings without those that others replace, and the others.
@@ -252,8 +252,7 @@ func (r Choice) LossOf(classes, draws int) (losses.Loss, error) {
 			rate = min(float64(draws)/float64(classes-1), 1)
 		}
 	}
-	name, settings := registry.CutSpec(c.Loss)
-	all, err := registry.Settings(settings)
+	t, err := registry.ReadOwn(c.Loss)
 	if err != nil {
 		return losses.Loss{}, err
 	}
@@ -267,9 +266,9 @@ func (r Choice) LossOf(classes, draws int) (losses.Loss, error) {
 				return losses.Loss{}, fmt.Errorf("%s follows from %s, and %s is given too: say one of them", b.Name, r.own[0].Name, b.Name)
 			}
 		}
-		all = override(all, bound)
+		t.Settings = override(t.Settings, bound)
 	}
-	return losses.Choose(name, override(all, r.ofLoss))
+	return losses.Choose(t.Name, override(t.Settings, r.ofLoss))
 }
 
 // SetByRun names the parameters of the loss that the numbers of classes and draws decide,

@@ -152,12 +152,7 @@ func (t *Recommender) Evaluation(set *data.Dataset, split string, ms []metric.At
 	if e.Examples.Len() == 0 {
 		return e, fmt.Errorf("train: the %s split of %s has no interactions", split, set.Name)
 	}
-	e.Known = metric.Set{Classes: set.Items, Count: set.Train.ItemCounts()}
-	for u, ptr := 0, set.Train.Ptr(); u < set.Users; u++ {
-		if ptr[u+1] > ptr[u] {
-			e.Known.Trained++
-		}
-	}
+	e.Known = metric.Set{Classes: set.Items, Count: set.Train.ItemCounts(), Trained: len(set.Train.Active())}
 	return e, nil
 }
 
@@ -200,18 +195,14 @@ func (t *Recommender) Predict(ctx context.Context, set *data.Dataset, users []in
 	contexts := set.ContextsAfter(set.Train, set.Valid, set.Test)
 	q := models.Query{Contexts: contexts, Rows: rows, Classes: set.Items, K: k, LeftOut: leftOut}
 	if !withSeen {
-		history, err := contexts.Field("history")
+		seen, err := seenOf(&data.Examples{Context: contexts, Seen: "history"})
 		if err != nil {
 			return nil, err
 		}
-		q.Seen = func(i int) []int32 {
-			ids, _ := history.Row(int(rows[i]))
-			return ids
-		}
+		q.Seen = func(i int) []int32 { return seen(rows[i]) }
 	}
 	if len(users) == 0 {
 		return nil, q.Validate()
 	}
-	tops := make([]models.Top, len(rows))
-	return tops, t.Rankings(ctx, q, func(i int, top models.Top) { tops[i] = top })
+	return t.tops(ctx, q)
 }

@@ -115,12 +115,7 @@ func (t *Recommender) evaluationBytes(set *data.Dataset) (kept, passing int64, e
 	ats, c := t.Plan.Metrics, t.Plan.Config
 	most := 0
 	for i, part := range []*data.Interactions{set.Valid, set.Test} {
-		users, times := 0, 1
-		for u := range set.Users {
-			if len(part.ItemsOf(u)) > 0 {
-				users++
-			}
-		}
+		users, times := len(part.Active()), 1
 		if i == 0 {
 			times = (c.Train.Epochs + c.Eval.Every - 1) / c.Eval.Every
 		}

@@ -118,8 +118,12 @@ func (t *Recommender) Rank(ctx context.Context, rows []int32, k int, skip func(i
 	if err := t.isMade(); err != nil {
 		return nil, err
 	}
-	tops := make([]models.Top, len(rows))
-	q := models.Query{Contexts: t.contexts, Rows: rows, Classes: t.classes.Rows, K: k, Seen: skip}
+	return t.tops(ctx, models.Query{Contexts: t.contexts, Rows: rows, Classes: t.classes.Rows, K: k, Seen: skip})
+}
+
+// tops returns the rankings of q together.
+func (t *Recommender) tops(ctx context.Context, q models.Query) ([]models.Top, error) {
+	tops := make([]models.Top, len(q.Rows))
 	return tops, t.Rankings(ctx, q, func(i int, top models.Top) { tops[i] = top })
 }
 

@@ -16,6 +16,11 @@ type Text struct {
 // name is there all the same.
 func Read(text string) (Text, error) {
 	Reading(text)
+	return ReadOwn(text)
+}
+
+// ReadOwn is Read of a text that the program says itself, and no user.
+func ReadOwn(text string) (Text, error) {
 	name, settings := CutSpec(text)
 	all, err := Settings(settings)
 	return Text{name, all}, err

@@ -50,12 +50,7 @@ func FromTrained(t *train.Recommender, set *data.Dataset, queries int, seed uint
 	if _, err := t.ClassScores(); err != nil {
 		return nil, fmt.Errorf("bias: %w", err)
 	}
-	var users []int32
-	for u := range set.Users {
-		if len(set.Train.ItemsOf(u)) > 0 {
-			users = append(users, int32(u))
-		}
-	}
+	users := set.Train.Active()
 	if queries < 1 || queries > len(users) {
 		return nil, fmt.Errorf("bias: %d queries of %d users who have items", queries, len(users))
 	}

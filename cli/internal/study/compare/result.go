@@ -94,11 +94,7 @@ func (p *comparison) result(ctx context.Context, trials, runs []*task) (*Result,
 		Data: p.set.Name, Split: p.hash, Reported: name, Users: p.set.Users, Items: p.set.Items, Metrics: p.Base.WithDefaults().Eval.Metrics,
 		Seeds: p.Seeds, Parallel: p.Parallel, Resamples: p.Resamples, Tune: p.Tune, Interrupted: ctx.Err() != nil,
 	}
-	for u := range p.set.Users {
-		if len(relevant.ItemsOf(u)) > 0 {
-			r.Tested++
-		}
-	}
+	r.Tested = len(relevant.Active())
 	if p.Base.WithDefaults().Eval.Items == train.WarmItems {
 		r.LeftOut = len(p.set.ColdItems())
 	}

@@ -218,12 +218,7 @@ func (p *comparison) recall(tasks []*task) error {
 // file may have been edited.
 func (p *comparison) complete(o *Outcome) bool {
 	name, relevant := split(p.set)
-	users := 0
-	for u := range p.set.Users {
-		if len(relevant.ItemsOf(u)) > 0 {
-			users++
-		}
-	}
+	users := len(relevant.Active())
 	n := len(o.Config.Eval.Metrics)
 	has := func(wanted bool, values []train.Value) bool { return !wanted || len(values) == n }
 	ats, err := metric.ParseAll(o.Config.Eval.Metrics)
