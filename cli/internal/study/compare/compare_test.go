@@ -271,16 +271,10 @@ func TestBuckets(t *testing.T) {
 	cfg := c.Base
 	trained, err := train.New(cfg, set)
 	require.NoError(t, err)
-	users := []int32{}
-	for u := range set.Users {
-		if len(set.Test.ItemsOf(u)) > 0 {
-			users = append(users, int32(u))
-		}
-	}
-	all, err := bucketRecall(t.Context(), trained, set, set.Test, users, set.Items)
+	all, err := bucketRecall(t.Context(), trained, set, "test", set.Items)
 	require.NoError(t, err)
 	require.Equal(t, []report.Number{1, 1, 1}, all)
-	few, err := bucketRecall(t.Context(), trained, set, set.Test, users, 5)
+	few, err := bucketRecall(t.Context(), trained, set, "test", 5)
 	require.NoError(t, err)
 	for _, x := range few {
 		require.True(t, x > 0 && x < 0.5, "%v by first weights", few)

@@ -275,7 +275,7 @@ func (r *runner) measure(ctx context.Context, o *Outcome, res *train.Result, set
 	if valid != nil {
 		o.Valid = valid.Values
 	}
-	name, relevant := split(set)
+	name, _ := split(set)
 	reported := valid
 	if name == "test" {
 		if reported = res.Test; reported == nil {
@@ -296,7 +296,7 @@ func (r *runner) measure(ctx context.Context, o *Outcome, res *train.Result, set
 		}
 		o.PerUser = reported.PerExample
 	}
-	o.Buckets, err = bucketRecall(ctx, res.Trained, set, relevant, reported.Rows, ats[0].K)
+	o.Buckets, err = bucketRecall(ctx, res.Trained, set, name, ats[0].K)
 	return err
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/fenchel-ml/fenchel/cli/internal/report"
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/train"
+	"github.com/fenchel-ml/fenchel/train/metric"
 )
 
 // buckets are the popularity buckets, by rising rarity.
@@ -36,49 +37,51 @@ func bucketOf(x *data.Interactions) (of []int8, items [3]int) {
 	return of, items
 }
 
-// bucketRecall returns, for each bucket, the mean over the users with relevant items in
-// it of the share of these among the user's first k. It is NaN where no user has any.
-// It masks what Evaluate masks.
-func bucketRecall(ctx context.Context, t *train.Recommender, set *data.Dataset, relevant *data.Interactions, users []int32, k int) ([]report.Number, error) {
-	of, _ := bucketOf(set.Train)
-	// Predict masks all that the dataset knows of a user, so it is shown one that does
-	// not know the answers.
-	blind := *set
-	none := func(int) bool { return false }
-	if blind.Test = set.Test.Filter(none); relevant == set.Valid {
-		blind.Valid = set.Valid.Filter(none)
-	}
-	ids := make([]int, len(users))
-	for i, u := range users {
-		ids[i] = int(u)
-	}
-	tops, err := t.Predict(ctx, &blind, ids, k, false)
+// bucketRecall returns, for each bucket, the mean over the users with relevant items of
+// the split in it of the share of these among the user's first k. It is NaN where no user
+// has any.
+func bucketRecall(ctx context.Context, t *train.Recommender, set *data.Dataset, split string, k int) ([]report.Number, error) {
+	var sums bucketSums
+	sums.of, _ = bucketOf(set.Train)
+	m := metric.Metric{Name: "bucket-recall", Pooled: true, New: func(int, metric.Set) metric.Accumulator { return &sums }}
+	e, err := t.Evaluation(set, split, []metric.At{{Metric: &m, K: k}})
 	if err != nil {
 		return nil, err
 	}
-	var sum [3]float64
-	var n [3]int
-	for i, top := range tops {
-		var has, hit [3]int
-		rel := relevant.ItemsOf(ids[i])
-		for _, item := range rel {
-			has[of[item]]++
-		}
-		for _, item := range top.IDs {
-			if _, ok := slices.BinarySearch(rel, item); ok {
-				hit[of[item]]++
-			}
-		}
-		for b := range has {
-			if has[b] > 0 {
-				sum[b] += float64(hit[b]) / float64(has[b])
-				n[b]++
-			}
-		}
+	if _, err := train.Evaluate(ctx, t, e); err != nil {
+		return nil, err
 	}
-	out := make([]report.Number, len(sum))
-	for b := range sum {
-		out[b] = report.Number(sum[b] / float64(n[b]))
+	out := make([]report.Number, len(buckets))
+	for b := range out {
+		out[b] = report.Number(sums.sum[b] / float64(sums.n[b]))
 	}
 	return out, nil
 }
+
+// bucketSums adds up the recall of each bucket. Its value is one a bucket, not one.
+type bucketSums struct {
+	of  []int8 // bucket of an item
+	sum [3]float64
+	n   [3]int // users with relevant items in it
+}
+
+func (s *bucketSums) Add(l metric.List) float64 {
+	var has, hit [3]int
+	for _, item := range l.Relevant {
+		has[s.of[item]]++
+	}
+	for r, item := range l.IDs {
+		if l.Hit[r] {
+			hit[s.of[item]]++
+		}
+	}
+	for b := range has {
+		if has[b] > 0 {
+			s.sum[b] += float64(hit[b]) / float64(has[b])
+			s.n[b]++
+		}
+	}
+	return 0
+}
+
+func (s *bucketSums) Finish() float64 { return 0 }
