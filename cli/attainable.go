@@ -30,8 +30,7 @@ type byTruth struct{ *data.Truth }
 
 // Rankings implements [models.Scorer], for contexts that are users.
 func (t byTruth) Rankings(ctx context.Context, q models.Query, each func(i int, top models.Top)) error {
-	scores, masked := make([]float32, q.Classes), make([]bool, q.Classes)
-	k := min(q.K, q.Classes)
+	scores := make([]float32, q.Classes)
 	user, err := q.Contexts.Field("user")
 	if err != nil {
 		return err
@@ -39,31 +38,9 @@ func (t byTruth) Rankings(ctx context.Context, q models.Query, each func(i int, 
 	return q.Each(ctx, func(start int, rows []int32, masks [][]int32) error {
 		for i, row := range rows {
 			t.Scores(scores, int(user.One(int(row))))
-			clear(masked)
-			for _, id := range masks[i] {
-				masked[id] = true
-			}
-			// The k best so far, in order: few items change it, where a sort of all would
-			// take minutes of a million items.
-			ranking := make([]int32, 0, k)
-			for id, s := range scores {
-				if masked[id] || len(ranking) == k && s <= scores[ranking[k-1]] {
-					continue
-				}
-				at, _ := slices.BinarySearchFunc(ranking, s, func(j int32, s float32) int {
-					if scores[j] >= s { // ties go to the lower id, which came first
-						return -1
-					}
-					return 1
-				})
-				if len(ranking) == k {
-					ranking = ranking[:k-1]
-				}
-				ranking = slices.Insert(ranking, at, int32(id))
-			}
-			top := models.Top{IDs: ranking, Scores: make([]float32, len(ranking))}
-			for r, id := range ranking {
-				top.Scores[r] = scores[id]
+			top, err := models.SelectTop(scores, masks[i], q.K)
+			if err != nil {
+				return err
 			}
 			each(start+i, top)
 		}

@@ -116,7 +116,7 @@ func (r *rowRanker) rank(tops []Top, skip func(i int) []int32, k int, score func
 			*own = room{make([]float32, r.classes), make([]float32, r.floats), make([]float64, r.doubles)}
 		}
 		score(i, own.scores, *own)
-		tops[i], r.errs[i] = selectTop(own.scores, skip(i), k)
+		tops[i], r.errs[i] = SelectTop(own.scores, skip(i), k)
 	})
 	for i, err := range r.errs[:len(tops)] {
 		if err != nil {
@@ -135,12 +135,12 @@ func (r *rowRanker) bytes(rows, k int) int64 {
 // topBytes is what the results take of rows rows of k places.
 func topBytes(rows, k int) int64 { return 8 * int64(rows) * int64(k) }
 
-// selectTop returns the k best of scores, ties by lower id, without the classes
+// SelectTop returns the k best of scores [C], ties by lower id, without the classes
 // skip, ascending ids. A NaN or +Inf is an error.
-func selectTop(scores []float32, skip []int32, k int) (Top, error) {
+func SelectTop(scores []float32, skip []int32, k int) (Top, error) {
 	// A heap of places with the worst at the root: classes come in rising order, so
 	// that a later one of equal score is worse.
-	k = min(k, len(scores))
+	k = max(0, min(k, len(scores)))
 	heap := make([]int32, 0, k)
 	worse := func(a, b int32) bool { return scores[a] < scores[b] || scores[a] == scores[b] && a > b }
 	for c, s := range scores {

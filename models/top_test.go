@@ -106,7 +106,7 @@ func TestSelectTop(t *testing.T) {
 			}
 		}
 		k := rng.IntN(12)
-		got, err := selectTop(z, skip, k)
+		got, err := SelectTop(z, skip, k)
 		require.NoError(t, err)
 		var want []int32
 		for v := float32(7); v >= 0; v-- {
