@@ -17,8 +17,9 @@ func init() {
 			{Name: "scale", Doc: "factor of the cosines; 30 in the paper, 5 best of 5, 8, 10 and 30 on MovieLens-1M", Default: 5, Min: 0.1, Max: 300, Probe: []float64{30}},
 			{Name: "margin", Doc: "margin m taken off the label's cosine; 0.35 in the paper", Default: 0.1, Min: 0, Max: 1, Probe: []float64{0, 0.35}},
 		},
-		Domain: Cosines,
-		Theory: func(v Values) Theory { return marginTheory(v.Num("scale"), v.Num("margin")) },
+		Domain:   Cosines,
+		Formulas: amSoftmaxFormulas,
+		Theory:   func(v Values) Theory { return marginTheory(v.Num("scale"), v.Num("margin")) },
 		New: func(v Values) graph.Analytic {
 			m := v.Num("margin")
 			lower := func(c float64) (a, da float64) { return c - m, 1 }

@@ -17,7 +17,8 @@ func init() {
 			{Name: "scale", Doc: "factor of the cosines; 64 in the paper, 5 best of 5, 8 and 30 on MovieLens-1M", Default: 5, Min: 0.1, Max: 300, Probe: []float64{30}},
 			{Name: "margin", Doc: "margin m added to the label's angle, in radians; 0.5 in the paper", Default: 0.1, Min: 0, Max: 1.5, Probe: []float64{0.5}},
 		},
-		Domain: Cosines,
+		Domain:   Cosines,
+		Formulas: arcfaceFormulas,
 		Theory: func(v Values) Theory {
 			return Theory{
 				Props:      NonNegative | Simplex,

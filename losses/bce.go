@@ -17,6 +17,7 @@ func init() {
 		Params: []Param{
 			{Name: "labels", Doc: "truth of a positive with target weight t: t itself, or 1 (multi-hot)", Choices: Enum("weight", "hot"), DefaultString: "weight"},
 		},
+		Formulas: bceFormulas,
 		Theory: func(v Values) Theory {
 			th := oneVsAllTheory(0)
 			if v.String("labels") == "hot" {

@@ -18,6 +18,7 @@ func init() {
 		Params: []Param{
 			{Name: "weights", Doc: "of the negatives: equal, or softmax of their scores (WBPR; corrected scores make them importance weights)", Choices: Enum("equal", "softmax"), DefaultString: "equal"},
 		},
+		Formulas: bprFormulas,
 		Theory: func(v Values) Theory {
 			th := Theory{
 				Props: NonNegative | ShiftInvariant | Simplex | Convex,

@@ -18,9 +18,10 @@ func init() {
 			{Name: "tau1", Doc: "temperature τ₁ of the positive; of one positive, as here, it divides the whole loss, and tau2 alone is the temperature of scores", Default: 1, Min: 0.01, Max: 100, Probe: []float64{0.3}},
 			{Name: "tau2", Doc: "temperature τ₂ of the negatives", Default: 1, Min: 0.01, Max: 100, Probe: []float64{0.2}},
 		},
-		Unit:   func(v Values) float64 { return v.Num("tau2") },
-		Theory: func(v Values) Theory { return bslTheory(v.Num("tau1"), v.Num("tau2")) },
-		New:    func(v Values) graph.Analytic { return bslRows(v.Num("tau1"), v.Num("tau2")) },
+		Unit:     func(v Values) float64 { return v.Num("tau2") },
+		Formulas: bslFormulas,
+		Theory:   func(v Values) Theory { return bslTheory(v.Num("tau1"), v.Num("tau2")) },
+		New:      func(v Values) graph.Analytic { return bslRows(v.Num("tau1"), v.Num("tau2")) },
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			t1, t2 := v.Num("tau1"), v.Num("tau2")
 			return contrastNode(z, t, func(e *graph.Expr, _, x, s, some *gorgonia.Node) *gorgonia.Node {

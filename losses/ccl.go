@@ -18,7 +18,8 @@ func init() {
 			{Name: "margin", Doc: "cosine m up to which a negative costs nothing; 0 to 0.9 in the paper, 0.2 best of 0, 0.2 and 0.5 on MovieLens-1M", Default: 0.2, Min: 0, Max: 1, Probe: []float64{0.8}},
 			{Name: "weight", Doc: "weight w of the mean over the negatives; 1 to 1000 in the paper, 10 best of 3, 10, 50 and 150 on MovieLens-1M", Default: 10, Min: 0, Max: 1e4, Probe: []float64{1, 150}},
 		},
-		Domain: Cosines,
+		Domain:   Cosines,
+		Formulas: cclFormulas,
 		Theory: func(v Values) Theory {
 			m, w := v.Num("margin"), v.Num("weight")
 			return Theory{

@@ -16,7 +16,8 @@ func init() {
 		Params: []Param{
 			{Name: "tau", Doc: "temperature τ, which divides the cosines", Default: 0.2, Min: 0.01, Max: 10, Probe: []float64{0.05, 0.5}},
 		},
-		Domain: Cosines,
+		Domain:   Cosines,
+		Formulas: cosineFormulas,
 		Theory: func(v Values) Theory {
 			th := softmaxTheory(v.Num("tau"), 0)
 			th.Tight = 0.9 // the other classes cannot get out of the way beyond −1

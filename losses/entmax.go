@@ -17,7 +17,8 @@ func init() {
 		Params: []Param{
 			{Name: "alpha", Doc: "α: the larger, the sparser; above 2 the gradient is not Lipschitz", Default: 1.5, Min: 1.001, Max: 4, Probe: []float64{1.05, 1.25, 1.75, 2, 2.5}},
 		},
-		Theory: func(v Values) Theory { return entmaxTheory(v.Num("alpha"), 1) },
+		Formulas: entmaxFormulas,
+		Theory:   func(v Values) Theory { return entmaxTheory(v.Num("alpha"), 1) },
 		New: func(v Values) graph.Analytic {
 			return entmaxRows(v.Num("alpha"), 1)
 		},

@@ -17,6 +17,7 @@ func init() {
 		Params: []Param{
 			{Name: "beta", Doc: "power β; of k negatives of C classes and calibration t it is r(t(1−1/r)+1/r), r = k/(C−1)", Default: 1, Min: 1e-6, Max: 1, Probe: []float64{0.7}},
 		},
+		Formulas: gbceFormulas,
 		Theory: func(v Values) Theory {
 			th := oneVsAllTheory(math.Log(v.Num("beta")))
 			th.Props &^= FenchelYoungForm                                   // the gradient is no map of z less the truth

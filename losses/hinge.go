@@ -17,6 +17,7 @@ func init() {
 		Params: []Param{
 			{Name: "margin", Doc: "lead that the label must have", Default: 1, Min: 1e-3, Max: 100, Probe: []float64{0.25}},
 		},
+		Formulas: hingeFormulas,
 		Theory: func(v Values) Theory {
 			return Theory{
 				Props:           NonNegative | ShiftInvariant | Convex | SparseGradient,

@@ -17,6 +17,7 @@ func init() {
 		Params: []Param{
 			{Name: "log-z", Doc: "log of the normaliser Z₀ of e^z, subtracted from each score", Default: 0, Min: -100, Max: 100, Probe: []float64{2}},
 		},
+		Formulas: nceFormulas,
 		Theory: func(v Values) Theory {
 			th := oneVsAllTheory(v.Num("log-z"))
 			th.Tight = 0.99

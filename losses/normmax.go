@@ -17,7 +17,8 @@ func init() {
 		Params: []Param{
 			{Name: "alpha", Doc: "α of the norm; above 2 the gradient is not Lipschitz", Default: 2, Min: 1.01, Max: 10, Probe: []float64{1.5, 4}},
 		},
-		Theory: func(v Values) Theory { return normmaxTheory(v.Num("alpha")) },
+		Formulas: normmaxFormulas,
+		Theory:   func(v Values) Theory { return normmaxTheory(v.Num("alpha")) },
 		New: func(v Values) graph.Analytic {
 			alpha := v.Num("alpha")
 			return graph.Analytic{F32: normmax[float32]{alpha}, F64: normmax[float64]{alpha}, Fused: kernel.Normmax{Alpha: alpha}}

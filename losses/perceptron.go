@@ -12,9 +12,10 @@ import (
 
 func init() {
 	Register(Spec{
-		Name:   "perceptron",
-		Doc:    "lead of the best class over the target; a counter-example: equal scores minimise it",
-		Source: "Rosenblatt 1958, Psychological Review 65(6); Blondel, Martins & Niculae 2020, arXiv:1901.02324, table 1 (Ω = 0)",
+		Name:     "perceptron",
+		Doc:      "lead of the best class over the target; a counter-example: equal scores minimise it",
+		Source:   "Rosenblatt 1958, Psychological Review 65(6); Blondel, Martins & Niculae 2020, arXiv:1901.02324, table 1 (Ω = 0)",
+		Formulas: perceptronFormulas,
 		Theory: func(Values) Theory {
 			return Theory{
 				Props:           NonNegative | ShiftInvariant | FenchelYoungForm | Simplex | Convex | SparseGradient,

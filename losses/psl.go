@@ -19,8 +19,9 @@ func init() {
 			{Name: "tau", Doc: "τ, which divides differences of cosines, at most 2: from 2.1 on every φ is positive", Default: 2.5, Min: 2.1, Max: 100, Probe: []float64{4}},
 			{Name: "tau-star", Doc: "τ*, whose inverse is the power of φ; the temperature near equal scores is ττ*", Default: 0.1, Min: 0.01, Max: 100, Probe: []float64{0.7}},
 		},
-		Domain: Cosines,
-		Theory: func(v Values) Theory { return pslTheory(surrogates[v.String("act")], v.Num("tau"), v.Num("tau-star")) },
+		Domain:   Cosines,
+		Formulas: pslFormulas,
+		Theory:   func(v Values) Theory { return pslTheory(surrogates[v.String("act")], v.Num("tau"), v.Num("tau-star")) },
 		New: func(v Values) graph.Analytic {
 			phi := map[string]kernel.Phi{"tanh": kernel.Tanh, "relu": kernel.Relu, "atan": kernel.Atan}[v.String("act")]
 			return graph.Analytic{F32: psl[float32](v), F64: psl[float64](v),

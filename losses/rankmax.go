@@ -19,7 +19,8 @@ func init() {
 		Params: []Param{
 			{Name: "margin", Doc: "margin δ below the label at which a class stops to count", Default: 1, Min: 1e-3, Max: 100, Probe: []float64{0.5}},
 		},
-		Theory: func(v Values) Theory { return rankmaxTheory(v.Num("margin")) },
+		Formulas: rankmaxFormulas,
+		Theory:   func(v Values) Theory { return rankmaxTheory(v.Num("margin")) },
 		New: func(v Values) graph.Analytic {
 			m := v.Num("margin")
 			return graph.Analytic{F32: rankmax[float32]{m}, F64: rankmax[float64]{m}, Fused: kernel.Rankmax{Margin: m}}

@@ -11,10 +11,11 @@ import (
 // weighted matrix factorisation.
 func init() {
 	Register(Spec{
-		Name:   "rg2",
-		Doc:    "quadratic surrogate of softmax: its Taylor polynomial at 0 without the squared-mean term (RG²)",
-		Source: "Pu et al. 2024, ICML (pu24a); journal version arXiv:2506.09454",
-		Theory: func(Values) Theory { return rgTheory(1, 0) },
+		Name:     "rg2",
+		Doc:      "quadratic surrogate of softmax: its Taylor polynomial at 0 without the squared-mean term (RG²)",
+		Source:   "Pu et al. 2024, ICML (pu24a); journal version arXiv:2506.09454",
+		Formulas: rg2Formulas,
+		Theory:   func(Values) Theory { return rgTheory(1, 0) },
 		New: func(Values) graph.Analytic {
 			return graph.Analytic{F32: rg[float32]{1, 0}, F64: rg[float64]{1, 0}, Fused: kernel.RG{A: 1}}
 		},

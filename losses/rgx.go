@@ -18,7 +18,8 @@ func init() {
 			{Name: "beta", Doc: "β: 1 is the exact Taylor polynomial, 0 is rg2", Default: 1, Min: 0, Max: 1, Probe: []float64{0, 0.5}},
 			{Name: "variant", Doc: "exact subtracts (β/2)·mean², code shrinks ½·mean of squares by 1−β, which leaves nothing at β = 1", Choices: Enum("exact", "code"), DefaultString: "exact"},
 		},
-		Theory: func(v Values) Theory { return rgTheory(rgCoefficients(v)) },
+		Formulas: rgFormulas,
+		Theory:   func(v Values) Theory { return rgTheory(rgCoefficients(v)) },
 		New: func(v Values) graph.Analytic {
 			a, b := rgCoefficients(v)
 			return graph.Analytic{F32: rg[float32]{a, b}, F64: rg[float64]{a, b}, Fused: kernel.RG{A: a, B: b}}

@@ -16,8 +16,9 @@ func init() {
 		Params: []Param{
 			{Name: "tau", Doc: "temperature τ, which divides the scores", Default: 1, Min: 0.01, Max: 100, Probe: []float64{0.2}},
 		},
-		Unit:   func(v Values) float64 { return v.Num("tau") },
-		Theory: func(v Values) Theory { return bslTheory(v.Num("tau"), v.Num("tau")) },
+		Unit:     func(v Values) float64 { return v.Num("tau") },
+		Formulas: slFormulas,
+		Theory:   func(v Values) Theory { return bslTheory(v.Num("tau"), v.Num("tau")) },
 		New: func(v Values) graph.Analytic {
 			return bslRows(v.Num("tau"), v.Num("tau"))
 		},

@@ -21,8 +21,9 @@ func init() {
 			{Name: "k", Doc: "K: the threshold β is the K-th largest score of the row, a constant to the gradient; 0 takes beta", Default: 20, Min: 0, Max: 1e6, Integer: true, Probe: []float64{0, 2}},
 			{Name: "beta", Doc: "threshold β where k is 0", Default: 0, Min: -1, Max: 1},
 		},
-		Domain: Cosines,
-		Unit:   func(v Values) float64 { return v.Num("tau") },
+		Domain:   Cosines,
+		Unit:     func(v Values) float64 { return v.Num("tau") },
+		Formulas: slAtKFormulas,
 		Theory: func(v Values) Theory {
 			return slAtKTheory(v.Num("tau"), v.Num("tau-w"), v.Int("k"))
 		},

@@ -18,8 +18,9 @@ func init() {
 			{Name: "tau", Doc: "temperature τ, which divides the scores", Default: 1, Min: 0.01, Max: 100, Probe: []float64{0.2, 2}},
 			{Name: "smoothing", Doc: "label smoothing ε: the target becomes (1−ε)t + ε/K", Default: 0, Min: 0, Max: 0.999, Probe: []float64{0.1}},
 		},
-		Unit:   func(v Values) float64 { return v.Num("tau") },
-		Theory: func(v Values) Theory { return softmaxTheory(v.Num("tau"), v.Num("smoothing")) },
+		Unit:     func(v Values) float64 { return v.Num("tau") },
+		Formulas: softmaxFormulas,
+		Theory:   func(v Values) Theory { return softmaxTheory(v.Num("tau"), v.Num("smoothing")) },
 		New: func(v Values) graph.Analytic {
 			tau, eps := v.Num("tau"), v.Num("smoothing")
 			rows := graph.Analytic{F32: softmax[float32]{1 / tau, eps}, F64: softmax[float64]{1 / tau, eps},

@@ -11,10 +11,11 @@ import (
 
 func init() {
 	Register(Spec{
-		Name:   "sparsemax",
-		Doc:    "Fenchel-Young loss of the Euclidean projection onto the simplex",
-		Source: "Martins & Astudillo 2016, arXiv:1602.02068, eq. 15-17",
-		Theory: func(Values) Theory { return entmaxTheory(2, 1) },
+		Name:     "sparsemax",
+		Doc:      "Fenchel-Young loss of the Euclidean projection onto the simplex",
+		Source:   "Martins & Astudillo 2016, arXiv:1602.02068, eq. 15-17",
+		Formulas: sparsemaxFormulas,
+		Theory:   func(Values) Theory { return entmaxTheory(2, 1) },
 		New: func(Values) graph.Analytic {
 			return graph.Analytic{F32: sparsemax[float32]{}, F64: sparsemax[float64]{}, Fused: kernel.Entmax{Alpha: 2}}
 		},

@@ -51,8 +51,8 @@ func (d Domain) Bounds() (lo, hi float64) {
 }
 
 // A Spec is everything that the command line, the plots, the benchmarks and the
-// tests know of a loss. All fields but Params, Domain, Unit, Hold, Predict and Rank
-// are required.
+// tests know of a loss. All fields but Params, Domain, Unit, Formulas, Hold, Predict
+// and Rank are required.
 type Spec struct {
 	Name   string  // registry key, lower case, e.g. "softmax"
 	Doc    string  // one line: what it is
@@ -67,6 +67,10 @@ type Spec struct {
 
 	// Theory returns what holds of the loss at v, each entry tested.
 	Theory func(v Values) Theory
+
+	// Formulas returns the loss as formulas at v; nil where none are printed. What they
+	// state is tested.
+	Formulas func(v Values) Formulas
 
 	// New returns the analytic form at both precisions. Bind fills in Text.
 	New func(v Values) graph.Analytic

@@ -19,7 +19,8 @@ func init() {
 		Params: []Param{
 			{Name: "eps", Doc: "ε, which keeps p positive", Default: 1e-3, Min: 1e-6, Max: 100, Probe: []float64{1}},
 		},
-		Theory: func(v Values) Theory { return sphericalTheory(v.Num("eps")) },
+		Formulas: sphericalFormulas,
+		Theory:   func(v Values) Theory { return sphericalTheory(v.Num("eps")) },
 		New: func(v Values) graph.Analytic {
 			eps := v.Num("eps")
 			fd := func(s float64) (f, df float64) { return s*s + eps, 2 * s }

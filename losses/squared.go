@@ -12,9 +12,10 @@ import (
 
 func init() {
 	Register(Spec{
-		Name:   "squared",
-		Doc:    "half the squared distance of scores and target",
-		Source: "Blondel, Martins & Niculae 2020, arXiv:1901.02324, table 1 (Ω = ½‖p‖² on all vectors)",
+		Name:     "squared",
+		Doc:      "half the squared distance of scores and target",
+		Source:   "Blondel, Martins & Niculae 2020, arXiv:1901.02324, table 1 (Ω = ½‖p‖² on all vectors)",
+		Formulas: squaredFormulas,
 		Theory: func(Values) Theory {
 			return Theory{
 				Props:           NonNegative | FenchelYoungForm | Convex,

@@ -20,7 +20,8 @@ func init() {
 		Params: []Param{
 			{Name: "order", Doc: "n, even", Choices: Enum("2", "4", "6", "8"), DefaultString: "2"},
 		},
-		Theory: func(v Values) Theory { return taylorTheory(taylorOrder(v)) },
+		Formulas: taylorFormulas,
+		Theory:   func(v Values) Theory { return taylorTheory(taylorOrder(v)) },
 		New: func(v Values) graph.Analytic {
 			n := taylorOrder(v)
 			fd := func(s float64) (f, df float64) { return taylorPolynomial(n, s), taylorPolynomial(n-1, s) }

@@ -17,7 +17,8 @@ func init() {
 		Params: []Param{
 			{Name: "alpha", Doc: "α: the larger, the sparser; above 2 the gradient is not Lipschitz", Default: 1.5, Min: 1.001, Max: 4, Probe: []float64{1.25, 2}},
 		},
-		Theory: func(v Values) Theory { return entmaxTheory(v.Num("alpha"), v.Num("alpha")) },
+		Formulas: tsallisFormulas,
+		Theory:   func(v Values) Theory { return entmaxTheory(v.Num("alpha"), v.Num("alpha")) },
 		New: func(v Values) graph.Analytic {
 			a := v.Num("alpha")
 			return entmaxRows(a, a)

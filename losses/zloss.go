@@ -18,6 +18,7 @@ func init() {
 			{Name: "a", Doc: "sharpness of the softplus; 0.5 best of 0.5 and 1 on MovieLens-1M", Default: 0.5, Min: 1e-3, Max: 100, Probe: []float64{1}},
 			{Name: "b", Doc: "standard deviations above the mean that the label is drawn to; 8 best of 4, 8 and 16 on MovieLens-1M", Default: 8, Min: -100, Max: 1000, Probe: []float64{4}},
 		},
+		Formulas: zLossFormulas,
 		Theory: func(v Values) Theory {
 			return Theory{
 				Props:           NonNegative | ShiftInvariant,

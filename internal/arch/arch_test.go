@@ -18,6 +18,7 @@ const module = "github.com/fenchel-ml/fenchel/"
 var allowed = map[string]string{
 	"internal/arch":     "",
 	"internal/check":    "",
+	"internal/formula":  "",
 	"internal/fs":       "",
 	"internal/kernel":   "",
 	"internal/lock":     "",
@@ -25,9 +26,9 @@ var allowed = map[string]string{
 	"internal/registry": "",
 
 	"graph":            "internal/check internal/kernel",
-	"losses":           "graph internal/check internal/kernel internal/registry",
+	"losses":           "graph internal/check internal/formula internal/kernel internal/registry",
 	"losses/gradcheck": "graph internal/check losses",
-	"losses/losstest":  "graph internal/check losses losses/gradcheck", // which runs at the ends of parameters
+	"losses/losstest":  "graph internal/check internal/formula losses losses/gradcheck", // which runs at the ends of parameters
 
 	"data":               "internal/fs internal/registry",
 	"models":             "data graph internal/kernel internal/registry losses models/sampler models/tree",

@@ -40,6 +40,8 @@ import (
 //   - every declared fact holds and every undeclared one fails somewhere;
 //   - a common offset of the scores up to 10⁶ changes nothing in any form of a loss that
 //     is declared shift-invariant, and something in the others;
+//   - the declared formulas, evaluated, are Ref, Eval, its gradient, Predict and Link, and
+//     map and minimiser have one exactly where there is a map and a link;
 //   - every entry of Theory is observed, by search where it speaks of a supremum
 //     and by minimisation where it speaks of a minimiser.
 func Check(spec *losses.Spec, short bool) error {
@@ -60,6 +62,7 @@ func Check(spec *losses.Spec, short bool) error {
 				t.Run("margin", r.margin)
 				t.Run("support", r.support)
 				t.Run("map", r.predict)
+				t.Run("formulas", r.formulas)
 				if i > 0 && short {
 					return // the searches of the default setting stand for the others
 				}

@@ -50,6 +50,23 @@ func softmax(t *testing.T) losses.Spec {
 	s.Ref = func(_ losses.Values, z []float64, t losses.Target[float64]) float64 { return registered.Ref(v, z, t) }
 	s.Theory = func(losses.Values) losses.Theory { return registered.Theory(v) }
 	s.Predict = func(_ losses.Values, p, z []float64) { registered.Predict(v, p, z) }
+	s.Formulas = func(losses.Values) losses.Formulas {
+		return losses.Formulas{
+			Loss: "log Σ_j e^{z_j} − Σ_j t_j z_j", Gradient: "p_j − t_j", Map: "e^{z_j}/Σ_i e^{z_i}", Minimiser: "log t_j + 1",
+		}
+	}
+	return s
+}
+
+// formulas returns softmax with other formulas.
+func formulas(t *testing.T, f func(f *losses.Formulas)) losses.Spec {
+	s := softmax(t)
+	right := s.Formulas
+	s.Formulas = func(v losses.Values) losses.Formulas {
+		fs := right(v)
+		f(&fs)
+		return fs
+	}
 	return s
 }
 
@@ -196,6 +213,15 @@ func TestPlantedMistakes(t *testing.T) {
 		"no zero-one":               {theory(t, func(th *losses.Theory) { th.ZeroOne = false }), []string{"population"}},
 		"wrong link":                {theory(t, func(th *losses.Theory) { th.Link = slices.Clone[[]float64] }), []string{"population"}},
 		"a support":                 {theory(t, func(th *losses.Theory) { th.Support = losses.Support{Of: losses.NearTop, Reach: 2} }), []string{"support"}},
+
+		"formula of the loss":      {formulas(t, func(f *losses.Formulas) { f.Loss = "log Σ_j e^{z_j} − max_j t_j z_j" }), []string{"formulas: the loss's formula is"}},
+		"formula of the gradient":  {formulas(t, func(f *losses.Formulas) { f.Gradient = "t_j − p_j" }), []string{"formulas: the gradient's formula is"}},
+		"formula of the map":       {formulas(t, func(f *losses.Formulas) { f.Map = "σ(z_j)"; f.Gradient = "e^{z_j}/Σ_i e^{z_i} − t_j" }), []string{"formulas: the map's formula is"}},
+		"formula of the minimiser": {formulas(t, func(f *losses.Formulas) { f.Minimiser = "t_j" }), []string{"formulas: the minimiser's formula is"}},
+		"no formula of the map":    {formulas(t, func(f *losses.Formulas) { f.Map = "" }), []string{"formulas: a formula of the map"}},
+		"no letter":                {formulas(t, func(f *losses.Formulas) { f.Loss = "τ log Σ_j e^{z_j}" }), []string{"formulas: loss: formula: \"τ log Σ_j e^{z_j}\": nothing defines τ"}},
+		"no parameter":             {formulas(t, func(f *losses.Formulas) { f.Letters = map[string]string{"τ": "tau"} }), []string{"formulas: Formulas.Letters names \"tau\""}},
+		"no formula":               {formulas(t, func(f *losses.Formulas) { f.Loss = "log Σ" }), []string{"formulas: ℓ: formula: \"log Σ\": the index of Σ is missing"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := Check(&c.spec, true)
