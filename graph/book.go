@@ -16,6 +16,7 @@ type book struct {
 	last   int64               // the ID of the last of them
 	read   int                 // nodes whose hash was looked at, ever; for tests
 	sites  uint64              // Dropouts so far
+	block  int                 // rows of the block of a Definition that the graph is for, 0 of others
 }
 
 // books has the book of each graph that is in use. Graphs are known by their

@@ -27,7 +27,7 @@ func Dropout(x *gorgonia.Node, p float64, seed uint64) (*gorgonia.Node, error) {
 		return nil, fmt.Errorf("graph: dropout: p = %g; want 0 ≤ p < 1", p)
 	}
 	d := &dropout{p: p, seed: seed}
-	mask, err := apply(spec{name: "dropmask", shape: x.Shape(), constant: true, f32: dropMask[float32](d), f64: dropMask[float64](d)}, x)
+	mask, err := apply(spec{name: dropMaskName, shape: x.Shape(), constant: true, f32: dropMask[float32](d), f64: dropMask[float64](d)}, x)
 	if err != nil {
 		return nil, err
 	}
@@ -46,6 +46,9 @@ func SetStep(g *gorgonia.ExprGraph, step int) {
 		}
 	}
 }
+
+// dropMaskName is the name of the op of a mask.
+const dropMaskName = "dropmask"
 
 // dropout is what the op of a mask is made with.
 type dropout struct {

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"unsafe"
@@ -83,7 +84,11 @@ func LinearLoss(l Analytic, lin Linear, t *Targets) (*gorgonia.Node, error) {
 	}
 	n := len(in)
 	in = append(in, t.leaves()...)
-	l32, l64 := newLinearState(l.F32, b, c, d, n).linear(), newLinearState(l.F64, b, c, d, n).linear()
+	s32, s64 := newLinearState(l.F32, b, c, d, n), newLinearState(l.F64, b, c, d, n)
+	if err := errors.Join(s32.byDefinition(name, lin.H, t), s64.byDefinition(name, lin.H, t)); err != nil {
+		return nil, err
+	}
+	l32, l64 := s32.linear(), s64.linear()
 	if l.Fused != nil {
 		l32 = newFusedState(l, b, c, d, n, t.capacity()).linear()
 	}
@@ -156,8 +161,9 @@ type linearDerivative[T Float] struct {
 type linearState[T Float] struct {
 	row     RowLoss[T]
 	b, c, d int
-	n       int // inputs before the targets
-	rows    int // of a block
+	n       int          // inputs before the targets
+	rows    int          // of a block
+	nodes   *nodeRows[T] // of row, where it is a definition
 
 	need need
 	view view[T]
@@ -182,6 +188,9 @@ func (s *linearState[T]) linear() linear[T] {
 
 // scratch is what forward makes.
 func (s *linearState[T]) scratch() int64 {
+	if s.nodes != nil {
+		return s.nodes.bytes(s.need.now)
+	}
 	n := s.rows*s.c + workers()*(s.row.WorkLen(s.c)+s.c)
 	if s.need.now {
 		n += s.rows * s.c
@@ -195,10 +204,10 @@ func (s *linearState[T]) forward(dst []T, in []any) error {
 	if err := s.view.check(s.b, s.c); err != nil {
 		return err
 	}
-	if s.z == nil {
+	if s.z == nil && s.nodes == nil {
 		s.z = make([]T, s.rows*s.c)
 	}
-	if s.need.now && s.dz == nil {
+	if s.need.now && s.dz == nil && s.nodes == nil {
 		s.dz = make([]T, s.rows*s.c)
 	}
 	for lo := 0; lo < s.b; lo += s.rows {
@@ -212,6 +221,9 @@ func (s *linearState[T]) forward(dst []T, in []any) error {
 // block computes rows lo to hi: scores in s.z, losses in dst and, where
 // somebody wants them, gradients in s.dz.
 func (s *linearState[T]) block(dst []T, in []any, lo, hi int) error {
+	if s.nodes != nil {
+		return s.nodeBlock(dst, in, lo, hi)
+	}
 	c, n := s.c, hi-lo
 	s.scores(vec[T](in[0])[lo*s.d:hi*s.d], vec[T](in[1]), n)
 	need := s.row.WorkLen(c)
@@ -230,20 +242,27 @@ func (s *linearState[T]) block(dst []T, in []any, lo, hi int) error {
 				continue
 			}
 			if s.n == 3 {
-				bias := vec[T](in[2])
-				for _, p := range t.Pos {
-					if masked(bias[p]) {
-						return fmt.Errorf("row %d: class %d has a target and is masked: its bias is -Inf", lo+i, p)
-					}
-				}
-				for j, b := range bias {
-					z[j] += b
+				if err := s.addBias(z, vec[T](in[2]), t, lo+i); err != nil {
+					return err
 				}
 			}
 			dst[lo+i] = s.row.Eval(dz, z, t, wk[:need])
 		}
 		return nil
 	})
+}
+
+// addBias adds the bias to the scores of the row number i with target t.
+func (s *linearState[T]) addBias(z, bias []T, t Target[T], i int) error {
+	for _, p := range t.Pos {
+		if masked(bias[p]) {
+			return fmt.Errorf("row %d: class %d has a target and is masked: its bias is -Inf", i, p)
+		}
+	}
+	for j, b := range bias {
+		z[j] += b
+	}
+	return nil
 }
 
 // scores stores h·Wᵀ of n rows in s.z.

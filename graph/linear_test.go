@@ -23,7 +23,8 @@ type linearCase[T Float] struct {
 }
 
 // newLinear builds one of the forms of a loss: "nodes", "loss", "linear" and
-// "fused".
+// "fused", and by definition "defined loss", "defined", and "defined each", whose
+// definition takes the positives one by one.
 func newLinear[T Float](t testing.TB, form string, b, c, d int, withBias bool) *linearCase[T] {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(uint64(b), uint64(c*d)))
@@ -57,6 +58,10 @@ func newLinear[T Float](t testing.TB, form string, b, c, d int, withBias bool) *
 	// the loss must come out 0 at padding rows; the nodes' form there is not specified
 	var loss node
 	switch form {
+	case "defined":
+		loss = e.N(LinearLoss(testDefined(0.7), Linear{lc.hn, lc.wn, lc.bn}, tg))
+	case "defined each":
+		loss = e.N(LinearLoss(testDefinedEach(0.7), Linear{lc.hn, lc.wn, lc.bn}, tg))
 	case "linear":
 		loss = e.N(LinearLoss(testAnalytic(0.7), Linear{lc.hn, lc.wn, lc.bn}, tg))
 	case "fused":
@@ -68,6 +73,10 @@ func newLinear[T Float](t testing.TB, form string, b, c, d int, withBias bool) *
 		}
 		if form == "loss" {
 			loss = e.N(Loss(testAnalytic(0.7), z, tg))
+			break
+		}
+		if form == "defined loss" {
+			loss = e.N(Loss(testDefined(0.7), z, tg))
 			break
 		}
 		loss = e.N(testNode(0.7, z, tg))

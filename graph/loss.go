@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"errors"
 	"fmt"
 
 	"gorgonia.org/gorgonia"
@@ -28,17 +29,28 @@ func Loss(l Analytic, z *gorgonia.Node, t *Targets) (*gorgonia.Node, error) {
 	}
 	var need need
 	s32, s64 := &lossState[float32]{row: l.F32, k: k, need: &need}, &lossState[float64]{row: l.F64, k: k, need: &need}
+	var err32, err64 error
+	s32.nodes, err32 = nodeRowsOf(name, l.F32, z, b, k, t)
+	s64.nodes, err64 = nodeRowsOf(name, l.F64, z, b, k, t)
+	if err := errors.Join(err32, err64); err != nil {
+		return nil, err
+	}
 	return apply(spec{name: name, shape: tensor.Shape{b}, fixed: t.fixed(1), f32: s32.forward, f64: s64.forward, wants: need.wants,
 		scratch: either(z, s32.scratch(b), s64.scratch(b)),
-		diff: func(in gorgonia.Nodes, out, g node) (gorgonia.Nodes, error) {
-			need.derive()
-			var e Expr
-			// out is an input only to run this op after the forward one, which leaves
-			// ∂ℓ/∂z behind.
-			dz := e.N(apply(spec{name: name + " gradient", shape: tensor.Shape{b, k}, f32: s32.backward, f64: s64.backward,
-				onKept: need.onKept}, out, g))
-			return e.grads(append(gorgonia.Nodes{dz}, make(gorgonia.Nodes, len(in)-1)...)...)
-		}}, append([]node{z}, t.leaves()...)...)
+		diff:    lossGradient(name, &need, s32, s64, b, k)}, append([]node{z}, t.leaves()...)...)
+}
+
+// lossGradient is the derivative of an op of that name whose states are s32 and s64.
+func lossGradient(name string, need *need, s32 *lossState[float32], s64 *lossState[float64], b, k int) func(in gorgonia.Nodes, out, g node) (gorgonia.Nodes, error) {
+	return func(in gorgonia.Nodes, out, g node) (gorgonia.Nodes, error) {
+		need.derive()
+		var e Expr
+		// out is an input only to run this op after the forward one, which leaves
+		// ∂ℓ/∂z behind.
+		dz := e.N(apply(spec{name: name + " gradient", shape: tensor.Shape{b, k}, f32: s32.backward, f64: s64.backward,
+			onKept: need.onKept}, out, g))
+		return e.grads(append(gorgonia.Nodes{dz}, make(gorgonia.Nodes, len(in)-1)...)...)
+	}
 }
 
 // A need says whether a forward op is to leave gradients behind.
@@ -53,22 +65,26 @@ func (n *need) onKept(bool)    { n.now = true }
 
 // lossState passes ∂ℓ/∂z from the forward op of a node to its gradient op.
 type lossState[T Float] struct {
-	row  RowLoss[T]
-	k    int
-	need *need
-	view view[T]
-	dz   []T // [B,K] if need
-	work scratch[T]
+	row   RowLoss[T]
+	nodes *nodeRows[T] // of row, where it is a definition
+	k     int
+	need  *need
+	view  view[T]
+	dz    []T // [B,K] if need
+	work  scratch[T]
 }
 
 // scratch returns what forward makes for b rows.
 func (s *lossState[T]) scratch(b int) func() int64 {
 	return func() int64 {
-		n := workers() * (s.row.WorkLen(s.k) + s.k)
+		n := 0
 		if s.need.now {
-			n += b * s.k
+			n = b * s.k
 		}
-		return bytesOf[T](n)
+		if s.nodes != nil {
+			return bytesOf[T](n) + s.nodes.bytes(s.need.now)
+		}
+		return bytesOf[T](n + workers()*(s.row.WorkLen(s.k)+s.k))
 	}
 }
 
@@ -80,6 +96,9 @@ func (s *lossState[T]) forward(dst []T, in []any) error {
 	}
 	if s.need.now && s.dz == nil {
 		s.dz = make([]T, len(z))
+	}
+	if s.nodes != nil {
+		return s.nodeForward(dst, z)
 	}
 	need := s.row.WorkLen(k)
 	s.work.grow(need + k) // a row's scratch, and its dz where nobody wants it

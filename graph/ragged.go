@@ -30,8 +30,11 @@ func RaggedLoss(l Analytic, z, ptr *gorgonia.Node, t *Targets) (*gorgonia.Node, 
 	if l.F32 == nil || l.F64 == nil {
 		return nil, fmt.Errorf("graph: %s: no analytic form", name)
 	}
-	return segmentLoss(name, z, segments,
-		&segmentState[float32]{run: raggedRows(l.F32)}, &segmentState[float64]{run: raggedRows(l.F64)}, append([]node{ptr}, t.leaves()...)...)
+	s32, s64 := &segmentState[float32]{run: raggedRows(l.F32)}, &segmentState[float64]{run: raggedRows(l.F64)}
+	if err := segmentsOf(name, l, z, segments, (z.Shape()[0]+segments-1)/segments, t, s32, s64); err != nil {
+		return nil, err
+	}
+	return segmentLoss(name, z, segments, s32, s64, append([]node{ptr}, t.leaves()...)...)
 }
 
 // BinaryLoss returns the losses [M] of pairs of candidates with scores (0, z_m)
@@ -48,8 +51,11 @@ func BinaryLoss(l Analytic, z, bit *gorgonia.Node) (*gorgonia.Node, error) {
 	if l.F32 == nil || l.F64 == nil {
 		return nil, fmt.Errorf("graph: %s: no analytic form", name)
 	}
-	return segmentLoss(name, z, z.Shape()[0],
-		&segmentState[float32]{run: binaryRows(l.F32)}, &segmentState[float64]{run: binaryRows(l.F64)}, bit)
+	s32, s64 := &segmentState[float32]{run: binaryRows(l.F32)}, &segmentState[float64]{run: binaryRows(l.F64)}
+	if err := segmentsOf(name, l, z, z.Shape()[0], 2, nil, s32, s64); err != nil {
+		return nil, err
+	}
+	return segmentLoss(name, z, z.Shape()[0], s32, s64, bit)
 }
 
 // segmentState passes ∂ℓ/∂z from the forward op of a node to its gradient op.
@@ -61,17 +67,32 @@ type segmentState[T Float] struct {
 	dz   []T
 	of   []int32
 	work scratch[T]
+
+	nodes *nodeRows[T] // of the loss, where it is a definition, as wide as a run needed
 }
 
 func segmentLoss(name string, z node, segments int, s32 *segmentState[float32], s64 *segmentState[float64], index ...node) (node, error) {
 	fixed := fixedAfter(1, len(index))
 	return apply(spec{name: name, shape: tensor.Shape{segments}, fixed: fixed, f32: s32.forward, f64: s64.forward,
+		scratch: either(z, s32.scratch(z.Shape()[0]), s64.scratch(z.Shape()[0])),
 		diff: func(in gorgonia.Nodes, out, g node) (gorgonia.Nodes, error) {
 			var e Expr
 			grads := make(gorgonia.Nodes, len(in))
 			grads[0] = e.N(apply(spec{name: name + " gradient", shape: z.Shape(), f32: s32.backward, f64: s64.backward}, out, g))
 			return e.grads(grads...)
 		}}, append([]node{z}, index...)...)
+}
+
+// scratch returns what forward makes for m scores. Of a definition the segments count as
+// long as they are on average.
+func (s *segmentState[T]) scratch(m int) func() int64 {
+	return func() int64 {
+		n := bytesOf[T](m) + 4*int64(m)
+		if s.nodes != nil {
+			n += s.nodes.bytes(true)
+		}
+		return n
+	}
 }
 
 func (s *segmentState[T]) forward(dst []T, in []any) error {
@@ -113,6 +134,9 @@ func raggedRows[T Float](row RowLoss[T]) func(s *segmentState[T], dst, dz []T, o
 		for j := range of {
 			of[j] = -1
 		}
+		if l, ok := row.(*nodeLoss[T]); ok {
+			return nodeRagged(l, s, dst, dz, of, in, widest)
+		}
 		size := row.WorkLen(widest)
 		s.work.grow(size)
 		return parallel(len(dst), costMath*int(ptr[len(dst)]-ptr[0]), func(worker, from, to int) error {
@@ -124,10 +148,7 @@ func raggedRows[T Float](row RowLoss[T]) func(s *segmentState[T], dst, dz []T, o
 				if len(t.Pos) == 0 {
 					continue
 				}
-				if last := int(t.Pos[len(t.Pos)-1]); last >= hi-lo {
-					return fmt.Errorf("segment %d: position %d of %d candidates", i, last, hi-lo)
-				}
-				if err := unmasked(i, z[lo:hi], t); err != nil {
+				if err := segmentFits(i, z[lo:hi], t); err != nil {
 					return err
 				}
 				dst[i] = row.Eval(dz[lo:hi], z[lo:hi], t, w[:row.WorkLen(hi-lo)])
@@ -140,10 +161,22 @@ func raggedRows[T Float](row RowLoss[T]) func(s *segmentState[T], dst, dz []T, o
 	}
 }
 
+// segmentFits returns an error if the target of segment i has a position that z, its
+// scores, does not have, or masks.
+func segmentFits[T Float](i int, z []T, t Target[T]) error {
+	if last := int(t.Pos[len(t.Pos)-1]); last >= len(z) {
+		return fmt.Errorf("segment %d: position %d of %d candidates", i, last, len(z))
+	}
+	return unmasked(i, z, t)
+}
+
 func binaryRows[T Float](row RowLoss[T]) func(s *segmentState[T], dst, dz []T, of []int32, in []any) error {
 	labels := [2]Target[T]{{Pos: []int32{0}, Weight: []T{1}}, {Pos: []int32{1}, Weight: []T{1}}}
 	return func(s *segmentState[T], dst, dz []T, of []int32, in []any) error {
 		z, bit := vec[T](in[0]), in[1].([]int32)
+		if _, ok := row.(*nodeLoss[T]); ok {
+			return nodeBinary(s, dst, dz, of, bit, z)
+		}
 		size := row.WorkLen(2)
 		s.work.grow(size + 4)
 		return parallel(len(dst), costMath*len(dst), func(worker, from, to int) error {
@@ -154,8 +187,8 @@ func binaryRows[T Float](row RowLoss[T]) func(s *segmentState[T], dst, dz []T, o
 				if bit[i] < 0 {
 					continue
 				}
-				if bit[i] > 1 {
-					return fmt.Errorf("bit %d at place %d", bit[i], i)
+				if err := bitFits(bit[i], i); err != nil {
+					return err
 				}
 				pair[0], pair[1] = 0, z[i]
 				dst[i] = row.Eval(grad, pair, labels[bit[i]], w[:size])
@@ -164,6 +197,13 @@ func binaryRows[T Float](row RowLoss[T]) func(s *segmentState[T], dst, dz []T, o
 			return nil
 		})
 	}
+}
+
+func bitFits(bit int32, i int) error {
+	if bit > 1 {
+		return fmt.Errorf("bit %d at place %d", bit, i)
+	}
+	return nil
 }
 
 // SegmentSum returns Σ_m weight_m x_m [rows] over the m with row_m = i; x and

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -117,8 +118,14 @@ func SampledLoss(l Analytic, s Sampled, t *Targets) (*gorgonia.Node, error) {
 	var need need
 	s32 := &sampledState[float32]{sampledRows: newSampledRows(l.F32, s, b, n, k, len(leaves)), need: &need}
 	s64 := &sampledState[float64]{sampledRows: newSampledRows(l.F64, s, b, n, k, len(leaves)), need: &need}
+	var err32, err64 error
+	s32.nodes, err32 = nodeRowsOf(name, l.F32, s.Neg, n, k+1, nil)
+	s64.nodes, err64 = nodeRowsOf(name, l.F64, s.Neg, n, k+1, nil)
+	if err := errors.Join(err32, err64); err != nil {
+		return nil, err
+	}
 	return apply(spec{name: name, shape: tensor.Shape{b}, fixed: fixed, f32: s32.forward, f64: s64.forward, wants: need.wants,
-		scratch: func() int64 { return bytesOf[float64](n + b*k) }, // at most, of gradients
+		scratch: either(s.Neg, s32.scratch, s64.scratch),
 		diff: func(in gorgonia.Nodes, out, g node) (gorgonia.Nodes, error) {
 			g32, g64 := &sampledGrad[float32]{sampledState: s32}, &sampledGrad[float64]{sampledState: s64}
 			var e Expr
@@ -269,7 +276,7 @@ func (s *sampledRows[T]) each(extra, d int, f func(i int, w []T) (T, error), dst
 		for i := lo; i < hi; i++ {
 			var err error
 			if dst[i], err = f(i, s.work.of(worker)); err != nil {
-				return fmt.Errorf("row %d: %w", i, err)
+				return inRow(i, err)
 			}
 		}
 		return nil
@@ -286,8 +293,8 @@ type sampledRow[T Float] struct {
 // eval returns the loss of row i, with target t.
 func (s *sampledRows[T]) eval(r sampledRow[T], i int, t Target[T], w []T) (T, error) {
 	for j, y := range t.Pos {
-		if masked(r.pos[j]) {
-			return 0, fmt.Errorf("class %d has a target and is masked: its score is -Inf", y)
+		if err := positiveUnmasked(r.pos[j], y); err != nil {
+			return 0, err
 		}
 	}
 	switch {
@@ -297,6 +304,22 @@ func (s *sampledRows[T]) eval(r sampledRow[T], i int, t Target[T], w []T) (T, er
 		return s.together(r, i, t, w)
 	}
 	return s.oneByOne(r, i, t, w)
+}
+
+// positiveUnmasked returns an error if z, the score of the positive y, is −Inf.
+func positiveUnmasked[T Float](z T, y int32) error {
+	if masked(z) {
+		return fmt.Errorf("class %d has a target and is masked: its score is -Inf", y)
+	}
+	return nil
+}
+
+// inRow returns err with the row that it is of.
+func inRow(i int, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("row %d: %w", i, err)
 }
 
 // start returns the place of row i's first positive among all.
@@ -407,6 +430,20 @@ type sampledState[T Float] struct {
 	sampledRows[T]
 	need       *need
 	dpos, dneg []T // [N], [B,K] if need
+
+	nodes  *nodeRows[T] // of row, where it is a definition
+	places []place      // of the run
+}
+
+// scratch is what forward makes: gradients, and what a definition takes.
+func (s *sampledState[T]) scratch() (n int64) {
+	if s.need.now {
+		n = bytesOf[T](s.n + s.b*s.k)
+	}
+	if s.nodes != nil {
+		n += s.nodes.bytes(s.need.now)
+	}
+	return n
 }
 
 func (s *sampledState[T]) forward(dst []T, in []any) error {
@@ -419,6 +456,9 @@ func (s *sampledState[T]) forward(dst []T, in []any) error {
 			s.dpos, s.dneg = make([]T, s.n), make([]T, s.b*s.k)
 		}
 		clear(s.dpos)
+	}
+	if s.nodes != nil {
+		return s.nodeForward(dst, pos, neg)
 	}
 	return s.each(0, 0, func(i int, w []T) (T, error) {
 		t := s.view.row(i)

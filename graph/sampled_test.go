@@ -84,6 +84,7 @@ func TestSampledLoss(t *testing.T) {
 	for _, l := range []Analytic{testAnalytic(0.7), {Text: "many", F32: testMany[float32]{testSoftmax[float32]{0.7}}, F64: testMany[float64]{testSoftmax[float64]{0.7}}}} {
 		testSampledLoss(t, l)
 	}
+	testSampledLoss(t, testDefined(0.7))
 }
 
 // testMany takes several positives one after the other.
@@ -168,7 +169,12 @@ func testSampledLoss(t *testing.T, l Analytic) {
 // TestRaggedLoss holds segments and pairs against Loss, and their gradients and
 // those of SegmentSum against central differences.
 func TestRaggedLoss(t *testing.T) {
-	l := testAnalytic(0.7)
+	testRaggedLoss(t, testAnalytic(0.7), 0)
+	testRaggedLoss(t, testDefined(0.7), 1e-13)
+	testRaggedLoss(t, testDefinedEach(0.7), 1e-13)
+}
+
+func testRaggedLoss(t *testing.T, l Analytic, tol float64) {
 	b := NewBuilder[float64]()
 	zd := []float64{0.3, -1, 0.7, 2, 0.1, -0.4, 1.1, 5, 9}
 	z := b.Param("z", zd, 9)
@@ -212,7 +218,7 @@ func TestRaggedLoss(t *testing.T) {
 			s := zd[ptrd[i]:ptrd[i+1]]
 			want = l.F64.Eval(make([]float64, len(s)), s, target, make([]float64, l.F64.WorkLen(len(s))))
 		}
-		require.Equal(t, want, eval.Value(seg)[i])
+		require.InDelta(t, want, eval.Value(seg)[i], tol)
 	}
 	sums := make([]float64, 3)
 	for m, y := range bits {
@@ -220,12 +226,12 @@ func TestRaggedLoss(t *testing.T) {
 		if y >= 0 {
 			want = l.F64.Eval(make([]float64, 2), []float64{0, zd[m]}, Target[float64]{Pos: []int32{y}, Weight: []float64{1}}, make([]float64, l.F64.WorkLen(2)))
 		}
-		require.Equal(t, want, eval.Value(pair)[m])
+		require.InDelta(t, want, eval.Value(pair)[m], tol)
 		if rows[m] >= 0 {
 			sums[rows[m]] += weights[m] * want
 		}
 	}
-	require.Equal(t, sums, eval.Value(sum))
+	require.InDeltaSlice(t, sums, eval.Value(sum), 20*tol)
 
 	ptrd[2] = 10
 	require.ErrorContains(t, eval.Run(), "segment 1 is [3:10] of 9 scores")

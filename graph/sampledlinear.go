@@ -17,7 +17,8 @@ import (
 // With draws of each row's own, a row's candidates are read from memory once: their
 // scores, the loss and the gradient by H are made while they are in cache. Nothing
 // of the size of K vectors is stored: memory is about 40 bytes for each candidate,
-// and rows of padding are not read at all.
+// and rows of padding are not read at all. A loss made by [FromNode] stores the scores and
+// their gradients.
 func SampledLinearLoss(l Analytic, c Classes, s Sampled, t *Targets) (*gorgonia.Node, error) {
 	name := "sampled linear loss " + l.Text
 	if err := c.valid(name); err != nil {
@@ -31,7 +32,7 @@ func SampledLinearLoss(l Analytic, c Classes, s Sampled, t *Targets) (*gorgonia.
 	if err := s.valid(name); err != nil {
 		return nil, err
 	}
-	if s.IDs != nil && s.IDs.Dims() == 1 {
+	if s.IDs != nil && (s.IDs.Dims() == 1 || l.byDefinition()) {
 		rows, ids, err := t.positives(classes)
 		if err != nil {
 			return nil, err

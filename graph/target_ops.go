@@ -123,6 +123,9 @@ func EachPositive(z *gorgonia.Node, t *Targets, hard func(z *gorgonia.Node, t *T
 	if t.label != nil { // one position a row already
 		return hard(z, t)
 	}
+	if bookOf(z.Graph()).block > 0 {
+		return positivesByBlocks(z, t, hard)
+	}
 	rows, label, err := t.positives(k)
 	if err != nil {
 		return nil, err
