@@ -74,7 +74,7 @@ type segmentState[T Float] struct {
 func segmentLoss(name string, z node, segments int, s32 *segmentState[float32], s64 *segmentState[float64], index ...node) (node, error) {
 	fixed := fixedAfter(1, len(index))
 	return apply(spec{name: name, shape: tensor.Shape{segments}, fixed: fixed, f32: s32.forward, f64: s64.forward,
-		scratch: either(z, s32.scratch(z.Shape()[0]), s64.scratch(z.Shape()[0])),
+		scratch: either(z, s32.scratch, s64.scratch),
 		diff: func(in gorgonia.Nodes, out, g node) (gorgonia.Nodes, error) {
 			var e Expr
 			grads := make(gorgonia.Nodes, len(in))
@@ -83,16 +83,13 @@ func segmentLoss(name string, z node, segments int, s32 *segmentState[float32], 
 		}}, append([]node{z}, index...)...)
 }
 
-// scratch returns what forward makes for m scores. Of a definition the segments count as
-// long as they are on average.
-func (s *segmentState[T]) scratch(m int) func() int64 {
-	return func() int64 {
-		n := bytesOf[T](m) + 4*int64(m)
-		if s.nodes != nil {
-			n += s.nodes.bytes(true)
-		}
-		return n
+// scratch returns what a definition takes, whose segments count as long as they are on
+// average. Two numbers a score beside are the caller's to count.
+func (s *segmentState[T]) scratch() int64 {
+	if s.nodes == nil {
+		return 0
 	}
+	return s.nodes.bytes(true)
 }
 
 func (s *segmentState[T]) forward(dst []T, in []any) error {
