@@ -55,8 +55,8 @@ repeated. These names stand for several:
 ` + groups.String() + `
 --tune NAME=V1,V2 tries values on the valid split with the first seed, and may be
 repeated for a grid; one value sets it. NAME is temperature (a loss of cosines has
-its own; that of softmax:tau=0.1 or the like multiplies), reg, a parameter of the
-optimizer such as lr, or a path such as model.dim.
+its own; that of softmax:tau=0.1 or the like multiplies; learned is a value of the
+others), reg, a parameter of the optimizer such as lr, or a path such as model.dim.
 
 Runs are kept in the folder runs of --out. Started again, the same command takes
 those that have ended and goes on with the rest. Ctrl-C ends the runs after the

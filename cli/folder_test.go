@@ -26,7 +26,7 @@ func TestConfigFiles(t *testing.T) {
 	data := "data: {source: \"demo:users=60,items=50,per-user=10\"}\n"
 	for _, c := range []struct{ name, text, want string }{
 		{"zero epochs", data + "train: {epochs: 0}\n", `line 2: train.epochs="0" is no choice; leave the setting out for its default`},
-		{"zero temperature", data + "model: {temperature: 0}\n", `line 2: model.temperature="0" is no choice`},
+		{"zero init", data + "model: {init: 0}\n", `line 2: model.init="0" is no choice`},
 		{"part of an epoch", data + "train: {epochs: 2.7}\n", `line 2: train.epochs wants int, not "2.7"`},
 		{"no value", data + "train:\n  epochs:\n", "line 3: train.epochs: it has no value"},
 	} {

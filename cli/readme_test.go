@@ -57,4 +57,22 @@ func TestReadme(t *testing.T) {
 		require.Regexp(t, `hash 2cb6933f767e`, out)
 		requireSameTable(t, row.FindAllString(rest, -1), row.FindAllString(out, -1))
 	})
+	t.Run("learned temperature", func(t *testing.T) {
+		const source = "../../shared/data/ml-1m"
+		if _, err := os.Stat(source); err != nil {
+			t.Skip("needs the MovieLens-1M splits at ../shared/data/ml-1m beside the repository")
+		}
+		for temperature, want := range map[string]string{"1": ".1835", "learned:start=1": ".2388"} {
+			require.Contains(t, rest, want)
+			code, out, stderr := execute(t, "train", "--data", source, "--temperature", temperature, "--patience", "5", "--out", filepath.Join(t.TempDir(), "run"))
+			require.Equal(t, exitOK, code, stderr)
+			got := strings.Fields(row.FindString(out))
+			require.Len(t, got, 3)
+			x, err := strconv.ParseFloat(got[2], 64)
+			require.NoError(t, err)
+			y, err := strconv.ParseFloat(want, 64)
+			require.NoError(t, err)
+			require.InDelta(t, y, x, 0.01, temperature)
+		}
+	})
 }

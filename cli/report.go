@@ -80,7 +80,11 @@ func printHead(w io.Writer, e *train.Started, set *data.Dataset, memory budget) 
 	if c.Model.Bias {
 		bias = ", with item biases"
 	}
-	line("model", "%s: d = %d, %s scores divided by %g%s; %d parameters", c.Model.Name, c.Model.Dim, c.Model.Score, c.Model.Temperature, bias, e.Parameters)
+	temperature := c.Model.Temperature
+	if e.Plan.Temperature.Learned != nil {
+		temperature = "a temperature that is " + temperature
+	}
+	line("model", "%s: d = %d, %s scores divided by %s%s; %d parameters", c.Model.Name, c.Model.Dim, c.Model.Score, temperature, bias, e.Parameters)
 	if c.Loss != "" {
 		line("loss", "%s over candidates %s", c.Loss, c.Candidates)
 	}
@@ -103,6 +107,9 @@ func epochLine(e *train.EpochDone, epochs int) string {
 		for _, v := range e.Valid.Values {
 			fmt.Fprintf(&b, "  %s %.4f", v.Name, v.Value)
 		}
+	}
+	for _, v := range e.Scalars {
+		fmt.Fprintf(&b, "  %s %.4g", v.Name, v.Value)
 	}
 	fmt.Fprintf(&b, "  %.2f s", e.Seconds)
 	if e.Best {
@@ -224,13 +231,14 @@ type runReport struct {
 	Stopped     bool          `json:"stopped_early"`
 	Seconds     report.Number `json:"seconds"`
 	Splits      []splitScores `json:"splits"`
-	Notes       []string      `json:"notes,omitempty"` // of the data
+	Scalars     []train.Value `json:"scalars,omitempty"` // trained parameters of the head or the loss, such as a temperature
+	Notes       []string      `json:"notes,omitempty"`   // of the data
 }
 
 func newRunReport(ctx context.Context, folder string, set *data.Dataset, res *train.Result) (runReport, error) {
 	r := runReport{
 		Folder: folder, Data: set.Name, Hash: set.Hash(), Epochs: res.Epochs, BestEpoch: res.BestEpoch,
-		Interrupted: res.Interrupted, Stopped: res.Stopped, Seconds: report.Number(res.Seconds), Splits: []splitScores{}, Notes: set.Notes,
+		Interrupted: res.Interrupted, Stopped: res.Stopped, Seconds: report.Number(res.Seconds), Splits: []splitScores{}, Scalars: res.Trained.Scalars(), Notes: set.Notes,
 	}
 	for _, scores := range []*train.Scores{res.Valid, res.Test} {
 		if scores == nil {
@@ -248,6 +256,9 @@ func newRunReport(ctx context.Context, folder string, set *data.Dataset, res *tr
 func (r runReport) print(s streams) {
 	w := s.out
 	printScores(w, r.Splits)
+	for _, v := range r.Scalars {
+		fmt.Fprintf(w, "\nlearned %s %.4g\n", v.Name, v.Value)
+	}
 	fmt.Fprintf(w, "\n%d epochs in %.1f s", r.Epochs, float64(r.Seconds))
 	switch {
 	case r.Interrupted && r.Stopped:

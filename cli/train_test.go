@@ -69,6 +69,24 @@ $`, stderr)
 	require.Equal(t, readFile(t, "runs/demo-users-60-items-50-per-user-10-mf-softmax-1/weights.safetensors"), readFile(t, "third/weights.safetensors"))
 }
 
+// TestTrainLearnedTemperature: the head of the report, each epoch's line, the result and
+// metrics.jsonl tell of a temperature that is learned.
+func TestTrainLearnedTemperature(t *testing.T) {
+	t.Chdir(t.TempDir())
+	code, out, stderr := execute(t, with(small, "--temperature", "learned:max=2", "--out", "run")...)
+	require.Equal(t, exitOK, code, stderr)
+	require.Contains(t, out, "cosine scores divided by a temperature that is learned:start=0.2,max=2; 441 parameters\n")
+	require.Regexp(t, `\nlearned temperature 0\.\d+\n\n3 epochs in`, out)
+	require.Regexp(t, `(?m)^epoch 1/3  loss \d\.\d{5}  recall@20 0\.\d{4}  ndcg@20 0\.\d{4}  temperature 0\.\d+  \d+\.\d\d s`, stderr)
+	require.Contains(t, string(readFile(t, "run/metrics.jsonl")), `"scalars":[{"name":"temperature","value":0.`)
+	code, out, stderr = execute(t, with(small, "--temperature", "learned:max=2", "--json")...)
+	require.Equal(t, exitOK, code, stderr)
+	var r struct{ Scalars []train.Value }
+	require.NoError(t, json.Unmarshal([]byte(out), &r))
+	require.Len(t, r.Scalars, 1)
+	require.NotEqual(t, 0.2, r.Scalars[0].Value)
+}
+
 func readFile(t *testing.T, path string) []byte {
 	t.Helper()
 	b, err := os.ReadFile(path)

@@ -65,6 +65,10 @@ func primitives() []primitive {
 			var e Expr
 			return e.N(ThresholdBy(x, e.N(AddScalar(e.N(Sigmoid(e.N(RowMax(x)))), 1.05)))), e.Err
 		}, 2, true},
+		{"mulscalar", same, one(func(x node) (node, error) {
+			var e Expr
+			return e.N(MulScalar(x, e.N(total(e.N(RowMean(x)))))), e.Err
+		}), 2, false},
 		{"rowsum", same, one(RowSum), 2, true},
 		{"rowmean", same, one(RowMean), 2, true},
 		{"rowmax", same, one(RowMax), 2, true},

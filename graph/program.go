@@ -333,12 +333,16 @@ func (p *Program[T]) Grad(param *gorgonia.Node) Gradient[T] {
 // Step has u move t, which holds the data of param, along the gradient of the cost
 // with respect to param after a Run: u.Update(t, p.Grad(param)), but a [SumUpdater]
 // adds up the rows of a row-sparse gradient itself. What Grad returns of param is
-// undefined from then on until the next Run.
-func (p *Program[T]) Step(param *gorgonia.Node, t *Table[T], u Updater[T]) error {
+// undefined from then on until the next Run. The number of a [Scalar] that has left its
+// bounds is at the bound then.
+func (p *Program[T]) Step(param *gorgonia.Node, t *Table[T], u Updater[T]) (err error) {
 	if r := rowsOf(p.gradNode(param)); r != nil {
-		return t.move(u, sumsOf[T](r))
+		err = t.move(u, sumsOf[T](r))
+	} else {
+		err = u.Update(t, p.Grad(param))
 	}
-	return u.Update(t, p.Grad(param))
+	t.project()
+	return err
 }
 
 // GradRows returns the rows of Grad(param) without adding them up: nil means dense.

@@ -17,9 +17,10 @@ import (
 type Table[T Float] struct {
 	Name      string
 	Rows, Dim int
-	Init      Init // of its first weights
-	Frozen    bool // training leaves it as it is
-	Data      []T  // [Rows,Dim]; nil until it is needed
+	Init      Init    // of its first weights
+	Frozen    bool    // training leaves it as it is
+	Scalar    *Scalar // what its one number is, of a table [1,1] that NewScalar made; else nil
+	Data      []T     // [Rows,Dim]; nil until it is needed
 }
 
 // NewTable returns a table of zeros.

@@ -154,13 +154,14 @@ func Tables(m Model, head Head, l losses.Loss, contexts, classFrame *data.Frame)
 type HeadSetting struct {
 	Setting
 	Score       Score
-	Temperature float64 // τ > 0
-	Bias        bool    // train a bias per class, 0 at first
+	Temperature float64            // τ > 0
+	Learned     *TemperatureBounds // train τ, from Temperature on and within these bounds; nil: it stays
+	Bias        bool               // train a bias per class, 0 at first
 
 	// Loss is what the head is trained under: classes rank by its prediction map, trees
 	// by that of their decisions, or by scores where it has none. The zero Loss is
-	// softmax. A loss that takes cosines goes with Score Cosine, Temperature 1 and no
-	// Bias alone.
+	// softmax. A loss that takes cosines goes with Score Cosine, Temperature 1, not
+	// Learned, and no Bias alone: what it divides them by is a parameter of its own.
 	Loss losses.Loss
 }
 
@@ -257,8 +258,18 @@ func (k HeadKind) New(s HeadSetting) (Head, error) {
 	if !(s.Temperature > 0) {
 		return nil, fmt.Errorf("models: temperature %g is not above 0", s.Temperature)
 	}
-	if l := s.Loss.Spec; l != nil && l.Domain == losses.Cosines && (s.Score != Cosine || s.Temperature != 1 || s.Bias) {
-		return nil, fmt.Errorf("models: loss %s takes cosines: set the score to cosine, the temperature to 1 and no bias", s.Loss)
+	if s.Learned != nil {
+		if err := s.Learned.hold(s.Temperature); err != nil {
+			return nil, fmt.Errorf("models: %w", err)
+		}
+	}
+	if l := s.Loss.Spec; l != nil && l.Domain == losses.Cosines {
+		if s.Score != Cosine || s.Temperature != 1 || s.Bias {
+			return nil, fmt.Errorf("models: loss %s takes cosines: set the score to cosine, the temperature to 1 and no bias", s.Loss)
+		}
+		if s.Learned != nil {
+			return nil, fmt.Errorf("models: %w", LearnedCosines(l))
+		}
 	}
 	if err := s.validate(); err != nil {
 		return nil, err

@@ -47,8 +47,12 @@ func newAdaptive(v Values, s HeadSetting) (Head, error) {
 	if err != nil {
 		return nil, fmt.Errorf("models: adaptive: %w", err)
 	}
+	tau, err := s.newTemperature()
+	if err != nil {
+		return nil, err
+	}
 	h := &adaptiveHead{
-		score: s.Score, tau: s.Temperature, rule: s.Loss, layout: layout,
+		score: s.Score, tau: tau, rule: s.Loss, layout: layout,
 		head: s.NewTable("head", layout.Head(), s.Dim), bias: s.newBias("head-bias", layout.Head()),
 	}
 	for i := range layout.Clusters() {
@@ -61,7 +65,7 @@ func newAdaptive(v Values, s HeadSetting) (Head, error) {
 
 type adaptiveHead struct {
 	score   Score
-	tau     float64
+	tau     temperature
 	rule    losses.Loss
 	layout  *tree.Adaptive
 	head    *Table   // [c₀+n,d]
@@ -104,14 +108,14 @@ func attachAdaptive[T graph.Float](h *adaptiveHead, at output[T], _ Model, x *go
 	first, data := s.b.Targets("head.target", b, positions)
 	s.first = data
 	s.loss = e.N(graph.LinearLoss(l.Analytic, graph.Linear{
-		H: e.N(tempered(x, h.score, h.tau)), W: e.N(unitRows(head, h.score)), Bias: s.vector(h.bias)}, first))
+		H: e.N(tempered(s.Graph, x, h.score, h.tau)), W: e.N(unitRows(head, h.score)), Bias: s.vector(h.bias)}, first))
 	for i := range h.tail {
 		inner := e.N(graph.MatMul(x, s.matrix(h.project[i]), false, true))
 		targets, data := s.b.Targets(fmt.Sprintf("tail-%d.target", i), b, positions)
 		weight, weights := s.b.Input(fmt.Sprintf("tail-%d.weight", i), b)
 		s.cluster, s.weights = append(s.cluster, data), append(s.weights, weights)
 		loss := e.N(graph.LinearLoss(l.Analytic, graph.Linear{
-			H: e.N(tempered(inner, h.score, h.tau)), W: e.N(unitRows(s.matrix(h.tail[i]), h.score))}, targets))
+			H: e.N(tempered(s.Graph, inner, h.score, h.tau)), W: e.N(unitRows(s.matrix(h.tail[i]), h.score))}, targets))
 		s.loss = e.N(graph.Add(s.loss, e.N(graph.Mul(loss, weight))))
 	}
 	return s, e.Err
@@ -180,7 +184,7 @@ func (s *attachedAdaptive[T]) append(data *graph.TargetData[T], cluster int, at 
 func (h *adaptiveHead) Ranker(Model, *data.Frame) (Ranker, error) {
 	r := &adaptiveRanker{rowRanker: h.rowRanker(), layout: h.layout, rule: h.rule, head: newScorer(h.head, h.bias, h.score, h.tau)}
 	for i := range h.tail {
-		r.project = append(r.project, newScorer(h.project[i], nil, Dot, 1))
+		r.project = append(r.project, newScorer(h.project[i], nil, Dot, temperature{value: 1}))
 		r.tail = append(r.tail, newScorer(h.tail[i], nil, h.score, h.tau))
 	}
 	return r, nil

@@ -31,7 +31,8 @@ func newAll(s HeadSetting) (*all, error) {
 	if err != nil {
 		return nil, fmt.Errorf("models: %w", err)
 	}
-	return &all{score: s.Score, tau: s.Temperature, by: by, bias: s.newBias("class-bias", s.Set.Items)}, nil
+	tau, err := s.newTemperature()
+	return &all{score: s.Score, tau: tau, by: by, bias: s.newBias("class-bias", s.Set.Items)}, err
 }
 
 // rankBy returns what classes rank by under l in place of their scores, nil where it
@@ -49,7 +50,7 @@ func rankBy(l losses.Loss) (func(score float32) float32, error) {
 
 type all struct {
 	score Score
-	tau   float64
+	tau   temperature
 	by    func(score float32) float32 // nil: the score
 	bias  *Table                      // [C,1] or nil
 }
@@ -68,7 +69,7 @@ func attachAll[T graph.Float](a *all, at output[T], m Model, h *gorgonia.Node, l
 	rows := h.Shape()[0]
 	s.bytes = bytesOf[T](positions) // weights of a row
 	var e graph.Expr
-	lin := graph.Linear{H: e.N(tempered(h, a.score, a.tau)), W: e.N(unitRows(e.N(classes(s.Graph, m)), a.score)), Bias: s.vector(a.bias)}
+	lin := graph.Linear{H: e.N(tempered(s.Graph, h, a.score, a.tau)), W: e.N(unitRows(e.N(classes(s.Graph, m)), a.score)), Bias: s.vector(a.bias)}
 	s.targets, s.data = s.b.Targets("target", rows, positions)
 	s.loss = e.N(graph.LinearLoss(l.Analytic, lin, s.targets))
 	return s, e.Err
@@ -81,7 +82,7 @@ func (a *all) Ranker(m Model, frame *data.Frame) (Ranker, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &linearRanker{classes: classes, scorer: scorer{d: m.Dim(), bias: a.bias, scale: float32(1 / a.tau), cosine: a.score == Cosine}, kernel: kernel.Ranker{By: a.by}}
+	r := &linearRanker{classes: classes, scorer: scorer{d: m.Dim(), bias: a.bias, tau: a.tau, cosine: a.score == Cosine}, kernel: kernel.Ranker{By: a.by}}
 	return r, r.Renew()
 }
 
@@ -103,7 +104,7 @@ func (a *all) ClassScores(m Model, frame *data.Frame) (*ClassScores, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &ClassScores{Dim: m.Dim(), W: w, Temperature: a.tau, Cosine: a.score == Cosine}
+	s := &ClassScores{Dim: m.Dim(), W: w, Temperature: a.tau.now(), Cosine: a.score == Cosine}
 	if s.Cosine {
 		s.W = make([]float32, len(w))
 		normalize(s.W, w, m.Dim())

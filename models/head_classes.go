@@ -31,18 +31,19 @@ func init() {
 			if err != nil {
 				return nil, fmt.Errorf("models: classes: %w", err)
 			}
+			tau, err := s.newTemperature()
 			return &classesHead{
-				score: s.Score, tau: s.Temperature, rule: s.Loss, part: p,
+				score: s.Score, tau: tau, rule: s.Loss, part: p,
 				w: s.NewTable("class", s.Set.Items, s.Dim), bias: s.newBias("class-bias", s.Set.Items),
 				group: s.NewTable("group", p.Groups(), s.Dim), groupBias: s.newBias("group-bias", p.Groups()),
-			}, nil
+			}, err
 		},
 	})
 }
 
 type classesHead struct {
 	score     Score
-	tau       float64
+	tau       temperature
 	rule      losses.Loss
 	part      *tree.Partition
 	w         *Table // [C,d]
@@ -95,7 +96,7 @@ func attachClasses[T graph.Float](h *classesHead, at output[T], _ Model, x *gorg
 	ids, s.ids = s.b.Indices("score.class", m)
 
 	var e graph.Expr
-	x = e.N(tempered(x, h.score, h.tau))
+	x = e.N(tempered(s.Graph, x, h.score, h.tau))
 	c := graph.Classes{H: x, W: s.matrix(h.w), Bias: s.vector(h.bias), Unit: h.score == Cosine}
 	upper := graph.Linear{H: x, W: e.N(unitRows(s.matrix(h.group), h.score)), Bias: s.vector(h.groupBias)}
 	lower := e.N(graph.RaggedLoss(l.Analytic, e.N(graph.PairScores(c, rows, ids)), ptr, inside))

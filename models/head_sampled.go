@@ -132,7 +132,7 @@ func attachSampled[T graph.Float](h *sampled, at output[T], m Model, x *gorgonia
 	if err := s.allocate(m, b, positions); err != nil {
 		return nil, err
 	}
-	if x, err = tempered(x, h.score, h.tau); err != nil {
+	if x, err = tempered(s.Graph, x, h.score, h.tau); err != nil {
 		return nil, err
 	}
 	s.targets, s.data = s.b.Targets("target", b, positions)

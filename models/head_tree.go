@@ -59,10 +59,11 @@ func newTree(v Values, s HeadSetting) (Head, error) {
 		// name, and are not taken for its own.
 		nodes = fmt.Sprintf("node-%016x", t.Sum64())
 	}
+	tau, err := s.newTemperature()
 	return &treeHead{
-		score: s.Score, tau: s.Temperature, rule: s.Loss, tree: t,
+		score: s.Score, tau: tau, rule: s.Loss, tree: t,
 		w: s.NewTable(nodes, t.Nodes(), s.Dim), bias: s.newBias("node-bias", t.Nodes()),
-	}, nil
+	}, err
 }
 
 func readTree(file string, s HeadSetting) (*tree.Tree, error) {
@@ -76,7 +77,7 @@ func readTree(file string, s HeadSetting) (*tree.Tree, error) {
 
 type treeHead struct {
 	score Score
-	tau   float64
+	tau   temperature
 	rule  losses.Loss
 	tree  *tree.Tree
 	w     *Table // [C−1,d]
@@ -122,7 +123,7 @@ func attachTree[T graph.Float](h *treeHead, at output[T], _ Model, x *gorgonia.N
 	bit, s.bits = s.b.Indices("path.bit", m)
 	weight, s.weights = s.b.Input("path.weight", m)
 	var e graph.Expr
-	c := graph.Classes{H: e.N(tempered(x, h.score, h.tau)), W: s.matrix(h.w), Bias: s.vector(h.bias), Unit: h.score == Cosine}
+	c := graph.Classes{H: e.N(tempered(s.Graph, x, h.score, h.tau)), W: s.matrix(h.w), Bias: s.vector(h.bias), Unit: h.score == Cosine}
 	z := e.N(graph.PairScores(c, row, node))
 	s.loss = e.N(graph.SegmentSum(e.N(graph.BinaryLoss(l.Analytic, z, bit)), weight, row, b))
 	return s, e.Err

@@ -75,18 +75,15 @@ func (s *output[T]) SetState(state []graph.Array) error {
 	return nil
 }
 
-// tempered returns h as scores take it: of norm 1 if cosine, divided by τ.
-func tempered(h *gorgonia.Node, score Score, tau float64) (*gorgonia.Node, error) {
+// tempered returns h as scores take it in g: of norm 1 if cosine, divided by τ.
+func tempered(g *Graph, h *gorgonia.Node, score Score, tau temperature) (*gorgonia.Node, error) {
 	var err error
 	if score == Cosine {
 		if h, err = graph.L2Normalize(h); err != nil {
 			return nil, err
 		}
 	}
-	if tau != 1 {
-		return graph.Scale(h, 1/tau)
-	}
-	return h, nil
+	return tau.divide(g, h)
 }
 
 // unitRows returns the rows of w as scores take them.

@@ -16,12 +16,13 @@ type scorer struct {
 	table  *Table    // [n,d]; nil where the vectors are given to take
 	w      []float32 // [n,d] as scores take them: where they are, or a copy of norm 1
 	bias   *Table    // [n,1] or nil
-	scale  float32   // 1/τ
+	tau    temperature
+	scale  float32 // 1/τ of the moment
 	cosine bool
 }
 
-func newScorer(w, bias *Table, score Score, tau float64) scorer {
-	s := scorer{d: w.Dim, table: w, bias: bias, scale: float32(1 / tau), cosine: score == Cosine}
+func newScorer(w, bias *Table, score Score, tau temperature) scorer {
+	s := scorer{d: w.Dim, table: w, bias: bias, tau: tau, cosine: score == Cosine}
 	s.renew()
 	return s
 }
@@ -29,8 +30,10 @@ func newScorer(w, bias *Table, score Score, tau float64) scorer {
 // renew sees the table's weights of the moment.
 func (s *scorer) renew() { s.take(s.table.Data) }
 
-// take makes w the vectors, which stay where they are unless a copy is needed.
+// take makes w the vectors, which stay where they are unless a copy is needed, and sees
+// the temperature of the moment.
 func (s *scorer) take(w []float32) {
+	s.scale = s.tau.inverse()
 	if !s.cosine {
 		s.w = w
 		return

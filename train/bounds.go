@@ -24,16 +24,15 @@ type bound struct {
 // zero that is written down is a choice: elsewhere the zero of a field stands for its
 // default alone.
 var bounds = map[string]bound{
-	"data.min_rating":   {number: true, least: -math.MaxFloat64, most: math.MaxFloat64},
-	"data.core":         {number: true, least: 0, most: data.MaxCore},
-	"model.dim":         {number: true, least: 1, most: maxCount},
-	"model.temperature": {number: true, least: 0, open: true, most: math.MaxFloat64},
-	"model.init":        {number: true, least: 0, open: true, most: math.MaxFloat64},
-	"train.epochs":      {number: true, least: 1, most: maxCount},
-	"train.batch":       {number: true, least: 1, most: data.MaxBatch},
-	"train.patience":    {number: true, least: 0, most: maxCount},
-	"train.seed":        {number: true, least: 0, most: math.MaxUint64},
-	"eval.every":        {number: true, least: 1, most: maxCount},
+	"data.min_rating": {number: true, least: -math.MaxFloat64, most: math.MaxFloat64},
+	"data.core":       {number: true, least: 0, most: data.MaxCore},
+	"model.dim":       {number: true, least: 1, most: maxCount},
+	"model.init":      {number: true, least: 0, open: true, most: math.MaxFloat64},
+	"train.epochs":    {number: true, least: 1, most: maxCount},
+	"train.batch":     {number: true, least: 1, most: data.MaxBatch},
+	"train.patience":  {number: true, least: 0, most: maxCount},
+	"train.seed":      {number: true, least: 0, most: math.MaxUint64},
+	"eval.every":      {number: true, least: 1, most: maxCount},
 }
 
 // holds reports whether x is within the bound; NaN is not.

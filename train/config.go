@@ -73,11 +73,14 @@ type ModelConfig struct {
 	// solvers als and ials.
 	Score string `yaml:"score,omitempty"`
 
-	// Temperature τ > 0 divides the scores before any loss, whatever temperature the
-	// loss has beside it: the two multiply. Default 0.2 for cosine scores; 1 for dot,
+	// Temperature is a temperature's text: τ > 0, which divides the scores before any
+	// loss, or "learned", with which τ is trained, as in
+	// "learned:start=0.2,min=0.01,max=100"; see models.Temperature. Whatever temperature
+	// the loss has beside it, the two multiply. Default 0.2 for cosine scores; 1 for dot,
 	// for the losses of cosines, which scale them themselves, and where Loss has a
-	// temperature of its own, as softmax:tau=0.1 has, which then is the only one.
-	Temperature float64 `yaml:"temperature,omitempty"`
+	// temperature of its own, as softmax:tau=0.1 has, which then is the only one. A learned
+	// one starts at that default; losses of cosines have none.
+	Temperature string `yaml:"temperature,omitempty"`
 
 	// Bias trains a bias per class; default false.
 	Bias bool `yaml:"bias,omitempty"`

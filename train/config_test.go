@@ -110,7 +110,7 @@ func TestConfigParseErrors(t *testing.T) {
 func TestValidateAll(t *testing.T) {
 	c := Config{
 		Data:  DataConfig{Split: "thirds"},
-		Model: ModelConfig{Name: "mlp", Dim: -1, Score: "cos", Temperature: -1, Init: -2},
+		Model: ModelConfig{Name: "mlp", Dim: -1, Score: "cos", Temperature: "-1", Init: -2},
 		Loss:  "softmx", Candidates: "some",
 		Train: TrainConfig{Epochs: -1, Task: "users", Batch: -5, Optimizer: "adm", Schedule: "cos", Patience: -1, Monitor: "recall@7"},
 		Eval:  EvalConfig{Metrics: []string{"recall@20"}, Every: -1, Items: "cold"},
@@ -222,6 +222,10 @@ func TestCanonical(t *testing.T) {
 		{"loss", "hsm:", "hsm"},
 		{"candidates", "all ", "all"},
 		{"candidates", "sampled: n=0512,sampler = uniform", "sampled"},
+		{"model.temperature", "02e-1", "0.2"},
+		{"model.temperature", " learned:", "learned:start=0.2"},
+		{"model.temperature", "learned: max=1e2, start=0.50 ,min=.05", "learned:start=0.5,min=0.05"},
+		{"model.temperature", "learned:min=0.4", "learned:start=0.4,min=0.4"},
 		{"train.solver", "gradient:", "gradient"},
 		{"train.optimizer", "adam: mode=dense, lr=1e-2", "adam:lr=0.01,mode=dense"},
 		{"train.schedule", "cosine:warmup=1.0", "cosine:warmup=1"},
@@ -327,17 +331,19 @@ func TestOneReader(t *testing.T) {
 		{"train.seed", "18446744073709551616", nil, "0 to 18446744073709551615"},
 		{"train.seed", "-1", nil, "-1"},
 		{"train.seed", "0x10", nil, "0x10"},
-		{"model.temperature", "0", nil, `model.temperature="0" is no choice`},
-		{"model.temperature", "0.0", nil, "is no choice"},
-		{"model.temperature", "1e-400", nil, "is no choice"},
-		{"model.temperature", "1e400", nil, "above 0"},
-		{"model.temperature", "01e-1", 0.1, ""},
-		{"model.temperature", "NaN", nil, "NaN"},
-		{"model.temperature", ".nan", nil, ".nan"},
-		{"model.temperature", "Inf", nil, "Inf"},
-		{"model.temperature", ".inf", nil, ".inf"},
-		{"model.temperature", "0x1p-2", nil, "0x1p-2"},
-		{"model.temperature", "1_0.5", nil, "1_0.5"},
+		{"model.init", "0", nil, `model.init="0" is no choice`},
+		{"model.init", "0.0", nil, "is no choice"},
+		{"model.init", "1e-400", nil, "is no choice"},
+		{"model.init", "1e400", nil, "above 0"},
+		{"model.init", "01e-1", 0.1, ""},
+		{"model.init", "NaN", nil, "NaN"},
+		{"model.init", ".nan", nil, ".nan"},
+		{"model.init", "Inf", nil, "Inf"},
+		{"model.init", ".inf", nil, ".inf"},
+		{"model.init", "0x1p-2", nil, "0x1p-2"},
+		{"model.init", "1_0.5", nil, "1_0.5"},
+		{"model.temperature", "01e-1", "01e-1", ""}, // a text, which the plan reads
+		{"model.temperature", "", nil, `model.temperature="" is no choice`},
 		{"data.min_rating", "-0.5", -0.5, ""},
 		{"data.core", "0", 0, ""},
 		{"model.bias", "false", false, ""},
@@ -468,7 +474,7 @@ func TestBounds(t *testing.T) {
 	}
 	require.Len(t, bounds, numbers, "no bound is of a setting that there is not")
 	for _, x := range []float64{-1, math.NaN()} {
-		require.ErrorContains(t, Config{Model: ModelConfig{Temperature: x}}.Validate(), "is not a finite number above 0")
+		require.ErrorContains(t, Config{Model: ModelConfig{Init: x}}.Validate(), "is not a finite number above 0")
 	}
 	require.ErrorContains(t, Config{Train: TrainConfig{Batch: math.MaxInt}}.Validate(), "train.batch: 9223372036854775807 is above 2147483647; want 1 to 2147483647")
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+
+	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
 // String returns the YAML of the fields that are set: Parse of it gives c.
@@ -28,8 +30,12 @@ func (c Config) String() string {
 
 // marshalText writes a text as the library does, but where Parse would read another one
 // back: what has something in it that is not printable, or begins as no plain text does,
-// goes between double quotes, with Go's escapes, which are among YAML's.
+// goes between double quotes, with Go's escapes, which are among YAML's. A number, such as
+// a temperature, needs no quotes, because Parse reads it as it is written.
 func marshalText(text string) ([]byte, error) {
+	if x, err := registry.Real(text); err == nil && strconv.FormatFloat(x, 'g', -1, 64) == text {
+		return []byte(text), nil
+	}
 	quoted := strings.ContainsFunc(text, func(r rune) bool { return !strconv.IsPrint(r) })
 	for _, begin := range []string{"? ", "---", "..."} {
 		quoted = quoted || strings.HasPrefix(text, begin)

@@ -36,6 +36,7 @@ type EpochDone struct {
 	Seconds  float64 `json:"seconds"`             // training alone
 	Valid    *Scores `json:"valid,omitempty"`     // nil where this epoch is not evaluated
 	Best     bool    `json:"best,omitempty"`      // the best value of the monitored metric so far
+	Scalars  []Value `json:"scalars,omitempty"`   // parameters of the head or the loss that are trained, such as a temperature, after the epoch
 }
 
 // Finished is the last event of a run that reached a result.

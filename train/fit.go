@@ -91,6 +91,7 @@ func (g *gradient) fit(ctx context.Context, observe func(e *EpochDone)) error {
 			return fmt.Errorf("train: fit: epoch %d: the mean loss is no number", epoch+1)
 		}
 		if observe != nil {
+			done.Scalars = g.of.Scalars()
 			observe(done)
 		}
 	}

@@ -119,18 +119,18 @@ func TestRankingFollowsTheLoss(t *testing.T) {
 // TestOneTemperature: a loss that is given a temperature is trained at that one; the
 // model's, where it is given, divides scores too.
 func TestOneTemperature(t *testing.T) {
-	for loss, want := range map[string]float64{
-		"softmax": 0.2, "softmax:tau=1": 0.2, "softmax:smoothing=0.1": 0.2, "sl": 0.2, "infonce": 0.2, "bpr": 0.2, "bsl:tau1=0.3": 0.2,
-		"softmax:tau=0.1": 1, "sl:tau=.2": 1, "bsl:tau2=0.2": 1, "infonce:tau=0.07": 1, "sampled-softmax:n=64,tau=0.5": 1, "hsm:tau=0.2": 1,
-		"cosine": 1, "sl-at-k": 1, "psl": 1,
+	for loss, want := range map[string]string{
+		"softmax": "0.2", "softmax:tau=1": "0.2", "softmax:smoothing=0.1": "0.2", "sl": "0.2", "infonce": "0.2", "bpr": "0.2", "bsl:tau1=0.3": "0.2",
+		"softmax:tau=0.1": "1", "sl:tau=.2": "1", "bsl:tau2=0.2": "1", "infonce:tau=0.07": "1", "sampled-softmax:n=64,tau=0.5": "1", "hsm:tau=0.2": "1",
+		"cosine": "1", "sl-at-k": "1", "psl": "1",
 	} {
 		c := Config{Loss: loss}
 		require.Equal(t, want, c.WithDefaults().Model.Temperature, loss)
 		require.Equal(t, c.WithDefaults(), c.WithDefaults().WithDefaults(), loss)
 		c.Model.Score = "dot"
-		require.Equal(t, 1.0, c.WithDefaults().Model.Temperature, loss)
-		c.Model.Score, c.Model.Temperature = "cosine", 0.5
-		require.Equal(t, 0.5, c.WithDefaults().Model.Temperature, loss)
+		require.Equal(t, "1", c.WithDefaults().Model.Temperature, loss)
+		c.Model.Score, c.Model.Temperature = "cosine", "0.5"
+		require.Equal(t, "0.5", c.WithDefaults().Model.Temperature, loss)
 	}
 	// The recorded configuration says it.
 	require.Contains(t, Config{Loss: "sl:tau=.2"}.WithDefaults().String(), "temperature: 1")
@@ -165,7 +165,7 @@ func TestRecipeConfig(t *testing.T) {
 	require.NoError(t, c.Validate())
 	require.Equal(t, "all", c.WithDefaults().Candidates)
 	require.Equal(t, "adam:lr=0.01,mode=dense", c.WithDefaults().Train.Optimizer)
-	require.Equal(t, 1.0, Config{Loss: "ccl"}.WithDefaults().Model.Temperature)
+	require.Equal(t, "1", Config{Loss: "ccl"}.WithDefaults().Model.Temperature)
 	require.ErrorContains(t, Config{Loss: "sampled-softmax:m=9"}.Validate(), `no parameter "m"`)
 	require.ErrorContains(t, Config{Loss: "soft"}.Validate(), "sampled-softmax")
 	require.ErrorContains(t, Config{Loss: "nce", Train: TrainConfig{Solver: "als"}}.Validate(), "als")

@@ -33,6 +33,8 @@ type Plan struct {
 	// of classes; without a loss of its own where the solver has one.
 	Choice models.Choice
 
+	Temperature models.Temperature
+
 	Metrics []metric.At
 	Monitor metric.At
 
@@ -107,15 +109,7 @@ func (c Config) planned() *Plan {
 	text(p, "train.optimizer", &d.Train.Optimizer, optim.Parse, &p.Optimizer)
 	text(p, "train.schedule", &d.Train.Schedule, optim.ParseSchedule, &p.Schedule)
 	p.readMetrics()
-	switch models.Score(d.Model.Score) {
-	case models.Cosine:
-		if l := p.Choice.Loss; l.Spec != nil && (l.Spec.Domain == losses.Cosines || l.Unit() != 1) {
-			set(&d.Model.Temperature, 1)
-		}
-		set(&d.Model.Temperature, 0.2)
-	case models.Dot:
-		set(&d.Model.Temperature, 1)
-	}
+	p.readTemperature()
 
 	p.check("model.score", slices.Contains(models.Scores(), models.Score(d.Model.Score)),
 		"unknown score %q; the choices are %v", d.Model.Score, models.Scores())
@@ -173,6 +167,31 @@ func (p *Plan) readChoice() {
 func (p *Plan) readCandidates() {
 	set(&p.Config.Candidates, "all")
 	text(p, "candidates", &p.Config.Candidates, models.ParseHead, &p.Choice.Head)
+}
+
+// readTemperature reads what scores are divided by.
+func (p *Plan) readTemperature() {
+	d := &p.Config.Model
+	usual := 0.0 // of a score that is none
+	switch models.Score(d.Score) {
+	case models.Cosine:
+		usual = 0.2
+		if l := p.Choice.Loss; l.Spec != nil && (l.Spec.Domain == losses.Cosines || l.Unit() != 1) {
+			usual = 1
+		}
+	case models.Dot:
+		usual = 1
+	}
+	if usual > 0 {
+		set(&d.Temperature, models.Temperature{Value: usual}.String())
+	}
+	text(p, "model.temperature", &d.Temperature, models.ParseTemperature, &p.Temperature)
+	if t := &p.Temperature; t.Learned != nil {
+		if t.Value == 0 {
+			t.Value = min(max(usual, t.Learned.Min), t.Learned.Max)
+		}
+		d.Temperature = t.String()
+	}
 }
 
 // readMetrics reads what is measured, and which of it is watched.

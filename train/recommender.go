@@ -63,6 +63,17 @@ func (t *Recommender) isMade() error {
 // Tables returns all weights: each table that the model or the head reads, once.
 func (t *Recommender) Tables() []*models.Table { return t.tables }
 
+// Scalars returns the parameters of the head or the loss that are trained, as they are:
+// a learned temperature is "temperature". See [graph.Scalar].
+func (t *Recommender) Scalars() (all []Value) {
+	for _, table := range t.Tables() {
+		if table.Scalar != nil {
+			all = append(all, Value{Name: table.Scalar.Name, Value: table.Parameter()})
+		}
+	}
+	return all
+}
+
 // Parameters returns the number of trained numbers.
 func (t *Recommender) Parameters() int {
 	n := 0

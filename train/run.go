@@ -158,7 +158,7 @@ func (r *run) loop(ctx context.Context) (*Result, error) {
 		}
 		done := &EpochDone{
 			Epoch: r.Epoch + 1, Loss: r.LossSum / r.Weight, GradNorm: r.GradSum / float64(r.solver.steps()),
-			Seconds: r.TrainSeconds,
+			Seconds: r.TrainSeconds, Scalars: r.trained.Scalars(),
 		}
 		if r.set.Valid.Len() > 0 && (done.Epoch%c.Eval.Every == 0 || done.Epoch == c.Train.Epochs) {
 			var err error
@@ -260,7 +260,7 @@ func (r *run) diverged(d *divergence) (*Result, error) {
 	c := r.plan.Config
 	advice := "raise the solver's reg"
 	if c.Train.Optimizer != "" {
-		advice = fmt.Sprintf("lower the learning rate of train.optimizer (%s), warm it up (train.schedule), or raise model.temperature (%g)",
+		advice = fmt.Sprintf("lower the learning rate of train.optimizer (%s), warm it up (train.schedule), or raise model.temperature (%s)",
 			c.Train.Optimizer, c.Model.Temperature)
 	}
 	err := fmt.Errorf("train: epoch %d, step %d of %d: %s; %s; %s are kept", r.Epoch+1, min(r.Step+1, r.solver.steps()), r.solver.steps(), d.what, advice, kept)

@@ -112,7 +112,7 @@ func checkALS(given Config, p *Plan) {
 		p.check("candidates", head.Exact, "solver %s takes all classes, not %s", name, head.Name)
 	}
 	p.check("model.score", p.Config.Model.Score == string(models.Dot), "solver %s takes dot scores, not %s", name, p.Config.Model.Score)
-	p.check("model.temperature", p.Config.Model.Temperature == 1, "solver %s takes temperature 1", name)
+	p.check("model.temperature", p.Temperature == models.Temperature{Value: 1}, "solver %s takes temperature 1", name)
 }
 
 // factored names the models that als can train.

@@ -73,8 +73,11 @@ func (p *Plan) readTask() { text(p, "train.task", &p.Config.Train.Task, data.Par
 func checkGradient(_ Config, p *Plan) {
 	c := p.Config.Model
 	if l := p.Choice.Loss.Spec; l != nil && l.Domain == losses.Cosines {
-		p.check("loss", c.Score == string(models.Cosine) && c.Temperature == 1 && !c.Bias,
+		p.check("loss", c.Score == string(models.Cosine) && (p.Temperature.Learned != nil || p.Temperature.Value == 1) && !c.Bias,
 			"%s takes cosines: set model.score to cosine, model.temperature to 1 and model.bias to false", l.Name)
+		if p.Temperature.Learned != nil {
+			p.fault("model.temperature", models.LearnedCosines(l))
+		}
 	}
 }
 

@@ -19,6 +19,8 @@
 // the textbook algorithm, at a cost proportional to the table. The two are the
 // same wherever the gradient is dense. In both modes t, the step of a bias
 // correction, counts the steps of the table, not of the row.
+//
+// The number of a [graph.Scalar], such as a learned temperature, has neither l2 nor decay.
 package optim
 
 import (
@@ -158,6 +160,9 @@ func (o Optimizer) For(t *graph.Table[float32]) *Updater {
 	u := &Updater{
 		table: t, rule: o.Spec.New(v, t.Rows, t.Dim), factor: 1,
 		lr: v.Num("lr"), l2: v.Num("l2"), decay: v.Num("decay"), dense: v.String("mode") == "dense",
+	}
+	if t.Scalar != nil {
+		u.l2, u.decay = 0, 0
 	}
 	if u.dense {
 		u.zero = make([]float32, blockRows(t.Dim)*t.Dim)

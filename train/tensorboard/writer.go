@@ -92,6 +92,9 @@ func (w *Writer) Observe(e train.Event) {
 		if e.GradNorm != 0 {
 			epoch = append(epoch, Scalar{"epoch/grad_norm", float32(e.GradNorm)})
 		}
+		for _, v := range e.Scalars {
+			epoch = append(epoch, Scalar{"epoch/" + v.Name, float32(v.Value)})
+		}
 		w.done = e.Epoch * w.steps // steps of a resumed epoch may all lie behind
 		w.Write(w.done, append(epoch, scores(e.Valid)...)...)
 	case *train.Finished:

@@ -302,7 +302,7 @@ func TestMemory(t *testing.T) {
 // TestBaseTemperature: a temperature for all goes to a loss of cosines as its own.
 func TestBaseTemperature(t *testing.T) {
 	c, _ := small(t, "softmax", "cosine", "arcface", "ccl@all", "am-softmax:scale=4")
-	c.Base.Model.Temperature = 0.5
+	c.Base.Model.Temperature = "0.5"
 	require.NoError(t, c.Validate())
 	c = c.WithDefaults()
 	vs, err := c.variants()
@@ -310,12 +310,12 @@ func TestBaseTemperature(t *testing.T) {
 	require.Greater(t, len(vs), 4)
 	for i, want := range []struct {
 		loss        string
-		temperature float64
-	}{{"softmax", 0.5}, {"cosine:tau=0.5", 1}, {"arcface:scale=2", 1}, {"ccl", 1}, {"am-softmax:scale=4", 1}} {
+		temperature string
+	}{{"softmax", "0.5"}, {"cosine:tau=0.5", "1"}, {"arcface:scale=2", "1"}, {"ccl", "1"}, {"am-softmax:scale=4", "1"}} {
 		cfg, err := c.with(vs[i], nil, 0)
 		require.NoError(t, err)
 		require.Equal(t, want.loss, cfg.Loss)
-		require.InDelta(t, want.temperature, cfg.Model.Temperature, 0)
+		require.Equal(t, want.temperature, cfg.Model.Temperature)
 	}
 }
 

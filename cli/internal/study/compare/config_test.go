@@ -61,9 +61,16 @@ func TestEntriesAreRead(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, temperatureOf(r), text)
 	}
-	for _, text := range []string{"0.2x", "0.2 0.3", "-1", "Inf", "NaN", ""} {
-		_, err := positive(text)
-		require.Error(t, err, text)
+	// A learned temperature is of scores: a loss of cosines tries the numbers alone.
+	c.Tune = []Axis{{"temperature", []string{"0.1", "learned"}}}
+	for text, want := range map[string][]string{"softmax": {"0.1", "learned"}, "cosine": {"0.1"}} {
+		r, err := models.Resolve(text, "", 0)
+		require.NoError(t, err)
+		var values []string
+		for _, point := range c.grid(Variant{Loss: text, choice: r}) {
+			values = append(values, point[0].Value)
+		}
+		require.Equal(t, want, values, text)
 	}
 }
 
@@ -94,7 +101,7 @@ func TestValidate(t *testing.T) {
 		"resamples: 3":               func(c *Config) { c.Resamples = 3 },
 		"no folder":                  func(c *Config) { c.Dir = "" },
 		"lr is given twice":          func(c *Config) { c.Tune = []Axis{{"lr", []string{"1"}}, {"lr", []string{"2"}}} },
-		"\"x\" is not a number":      func(c *Config) { c.Tune = []Axis{{"temperature", []string{"x"}}} },
+		"\"x\" is no temperature":    func(c *Config) { c.Tune = []Axis{{"temperature", []string{"x"}}} },
 		"nonsense":                   func(c *Config) { c.Tune = []Axis{{"nonsense", []string{"1"}}} },
 		"only settings of model and": func(c *Config) { c.Tune = []Axis{{"train.seed", []string{"1"}}} },
 		"need a budget of epochs":    func(c *Config) { c.Base.Train.Epochs = 0; c.Budget.Steps = 5; c.Base.Train.Patience = 2 },

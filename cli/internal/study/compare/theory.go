@@ -132,7 +132,7 @@ func (r *Row) card(items int) report.Card {
 		if cfg.Train.Optimizer != "" {
 			how = cfg.Train.Optimizer
 		}
-		add("trained with", "%s scores over %g, %s", cfg.Model.Score, cfg.Model.Temperature, how)
+		add("trained with", "%s scores over %s, %s", cfg.Model.Score, cfg.Model.Temperature, how)
 	}
 	return c
 }

@@ -15,7 +15,7 @@ import (
 
 // An Axis is a setting and the values to try. Name is
 //
-//	temperature  of the scores; of losses of cosines their own: tau, or scale = 1/τ
+//	temperature  of the scores, which may be learned; of losses of cosines their own: tau, or scale = 1/τ
 //	reg          the solver's, or l2 of the optimizer
 //	lr, l2, …    a parameter of the optimizer
 //	model.dim …  any path of model or train
@@ -80,6 +80,9 @@ func (s Setting) suits(v Variant) bool {
 	if s.Name != "temperature" || at == "model" {
 		return true
 	}
+	if t, err := models.ParseTemperature(s.Value); err == nil && t.Learned != nil {
+		return false
+	}
 	cfg := train.Config{Loss: v.Loss}
 	if err := apply(&cfg, v, s); err != nil {
 		return true // no number: an error of every loss's
@@ -112,10 +115,10 @@ func (c Config) with(v Variant, point []Setting, seed uint64) (train.Config, err
 	if c.Budget.limited() {
 		cfg.Train.Epochs = math.MaxInt32 // the budget ends the run
 	}
-	if t := c.Base.Model.Temperature; t != 0 && temperatureOf(v.choice) != "model" {
+	if t := c.Base.Model.Temperature; t != "" && temperatureOf(v.choice) != "model" {
 		// A loss of cosines has its own; scores divided by another are no cosines.
-		cfg.Model.Temperature = 0
-		if s := (Setting{"temperature", fmt.Sprint(t)}); s.suits(v) {
+		cfg.Model.Temperature = ""
+		if s := (Setting{"temperature", t}); s.suits(v) {
 			point = append([]Setting{s}, point...)
 		}
 	}
@@ -132,17 +135,17 @@ func apply(cfg *train.Config, v Variant, s Setting) error {
 	solver, _ := registry.CutSpec(full.Train.Solver)
 	switch {
 	case s.Name == "temperature":
-		x, err := positive(s.Value)
+		t, err := models.ParseTemperature(s.Value)
 		if err != nil {
 			return err
 		}
 		switch at := temperatureOf(v.choice); at { // none: it stays
 		case "model":
-			cfg.Model.Temperature = x
+			cfg.Model.Temperature = t.String()
 		case "tau":
 			cfg.Loss = registry.With(cfg.Loss, at, s.Value)
 		case "scale":
-			cfg.Loss = registry.With(cfg.Loss, at, fmt.Sprint(1/x))
+			cfg.Loss = registry.With(cfg.Loss, at, fmt.Sprint(1/t.Value))
 		}
 	case s.Name == "reg" && solverHas(solver, "reg"):
 		cfg.Train.Solver = registry.With(full.Train.Solver, "reg", s.Value)
@@ -172,12 +175,4 @@ func solverHas(solver, name string) bool {
 	return slices.ContainsFunc(train.Solvers(), func(s *train.SolverSpec) bool {
 		return s.Name == solver && slices.ContainsFunc(s.Params, func(p registry.Param) bool { return p.Name == name })
 	})
-}
-
-func positive(text string) (float64, error) {
-	x, err := registry.Real(text)
-	if err != nil || !(x > 0) {
-		return 0, fmt.Errorf("%q is not a number above 0", text)
-	}
-	return x, nil
 }
