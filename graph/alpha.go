@@ -72,7 +72,7 @@ func powPositiveBy[T Float](dst, x []T, q T) {
 	}
 }
 
-// ThresholdBy is [Threshold] with α [B], above 1, an operand with a gradient:
+// ThresholdBy is [EntmaxThreshold] with α [B], above 1, an operand with a gradient:
 //
 //	dξ/dz = a·u/Σu,   dξ/dα = (⟨u, z⟩ − Σ p log d / a)/Σu
 //

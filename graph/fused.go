@@ -14,9 +14,9 @@ type fusedState struct {
 	derived bool
 }
 
-func newFusedState(l Analytic, b, c, d, n, targets int) *fusedState {
-	return &fusedState{loss: l.Fused, n: n, most: targets, x: kernel.Linear{B: b, C: c, D: d},
-		ws: kernel.Workspace{ShiftInvariant: l.ShiftInvariant}}
+func newFusedState(l kernel.Loss, shiftInvariant bool, b, c, d, n, targets int) *fusedState {
+	return &fusedState{loss: l, n: n, most: targets, x: kernel.Linear{B: b, C: c, D: d},
+		ws: kernel.Workspace{ShiftInvariant: shiftInvariant}}
 }
 
 func (s *fusedState) linear() linear[float32] {

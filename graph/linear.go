@@ -32,7 +32,7 @@ const chunks = 16
 // analytic form l: Loss(l, H·Wᵀ + 1·Biasᵀ, t) without a node for the [B,C]
 // matrix of scores.
 //
-// At float32 a loss with a Fused form, as every registered one has (sl-at-k up to
+// At float32 a loss with a fused form, as every registered one has (sl-at-k up to
 // k=1000), takes that: tiles of scores that stay in cache, and, where W is a Param and
 // the loss finds its gradient sparse, only the rows of that which are not zero, also
 // beside other terms of the gradient, as of a table that is read by [Lookup] too; see
@@ -89,8 +89,8 @@ func LinearLoss(l Analytic, lin Linear, t *Targets) (*gorgonia.Node, error) {
 		return nil, err
 	}
 	l32, l64 := s32.linear(), s64.linear()
-	if l.Fused != nil {
-		l32 = newFusedState(l, b, c, d, n, t.capacity()).linear()
+	if f := l.fused(); f != nil {
+		l32 = newFusedState(f, l.ShiftInvariant, b, c, d, n, t.capacity()).linear()
 	}
 	return apply(spec{name: name, shape: tensor.Shape{b}, fixed: t.fixed(n), f32: l32.forward, f64: l64.forward,
 		wants: both(l32.wants, l64.wants), scratch: either(lin.H, l32.scratch, l64.scratch),

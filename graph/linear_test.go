@@ -12,7 +12,6 @@ import (
 	"gorgonia.org/gorgonia"
 
 	"github.com/fenchel-ml/fenchel/internal/check"
-	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
 // A linearCase is a graph over H, W and Bias with the cost Σ w∘ℓ, w not uniform.
@@ -211,7 +210,7 @@ func TestSparseGradient(t *testing.T) {
 		tg, td := bd.Targets("t", b, b)
 		require.NoError(t, td.SetLabels([]int32{5, 17, -1, 2999, 0, 17}))
 		var e Expr
-		loss := e.N(LinearLoss(Analytic{Text: "sparsemax", F32: testSoftmax[float32]{}, F64: testSoftmax[float64]{}, Fused: kernel.Entmax{Alpha: 2}}, lin, tg))
+		loss := e.N(LinearLoss(sparseLoss(), lin, tg))
 		prog, err := bd.Train(e.N(MeanRows(loss, tg)))
 		require.NoError(t, e.Err)
 		require.NoError(t, err)

@@ -40,9 +40,20 @@ func testAnalytic(tau float64) Analytic {
 
 // fusedAnalytic is the same with the kernel's fused form.
 func fusedAnalytic(tau float64) Analytic {
-	r := testAnalytic(tau)
-	r.Fused = kernel.Softmax{Tau: float32(tau)}
-	return r
+	return withKernel(testAnalytic(tau), kernel.Softmax{Tau: float32(tau)})
+}
+
+// kernelRow is a RowLoss with a kernel.
+type kernelRow struct {
+	RowLoss[float32]
+	kernel kernel.Loss
+}
+
+func (r kernelRow) Kernel() kernel.Loss { return r.kernel }
+
+func withKernel(l Analytic, k kernel.Loss) Analytic {
+	l.F32 = kernelRow{l.F32, k}
+	return l
 }
 
 // testNode is the same loss as nodes.
@@ -183,7 +194,7 @@ func TestShapeErrors(t *testing.T) {
 		second(Add(x, v)), second(Add(nil, x)), second(AddRow(x, v)), second(AddBias(v, v)), second(MatMul(x, x, false, false)),
 		second(Loss(testAnalytic(1), x, tg)), second(Loss(testAnalytic(1), v, tg)), second(Loss(Analytic{}, x, tg)), second(LogSumExp(v)), second(TargetDot(x, nil)),
 		second(LinearLoss(testAnalytic(1), Linear{H: x, W: v}, tg)), second(MeanRows(v, nil)), second(Reshape(x, 4)), second(Reshape(x)),
-		second(Concat(2, x)), second(Concat(0, x, v)), second(Slice(x, 0, 1, 3)), second(Dropout(x, 1, 0)), second(Threshold(x, 1)),
+		second(Concat(2, x)), second(Concat(0, x, v)), second(Slice(x, 0, 1, 3)), second(Dropout(x, 1, 0)), second(EntmaxThreshold(x, 1)),
 		second(NormThreshold(x, math.NaN())), second(Clamp(x, 1, 0)), second(Mul(x, y)), second(PowPositive(x, math.NaN())), second(Exp(nil)),
 		second(EachPositive(x, tg, nil)), second(RowDot(x, v)), second(Sum(nil)), second(ColSum(v)),
 	} {
@@ -205,12 +216,9 @@ func second(_ node, err error) error {
 // forms, and the Program runs again.
 func TestExtremes(t *testing.T) {
 	entmax := func(alpha float64) Analytic {
-		r := testAnalytic(1)
-		r.Fused = kernel.Entmax{Alpha: alpha}
-		return r
+		return withKernel(testAnalytic(1), kernel.Entmax{Alpha: alpha})
 	}
-	normmax := testAnalytic(1)
-	normmax.Fused = kernel.Normmax{Alpha: 2}
+	normmax := withKernel(testAnalytic(1), kernel.Normmax{Alpha: 2})
 	for name, l := range map[string]Analytic{"rows": testAnalytic(1), "softmax": fusedAnalytic(1), "sparsemax": entmax(2), "entmax1.5": entmax(1.5), "normmax": normmax} {
 		t.Run(name, func(t *testing.T) {
 			for _, c := range []int{1, 2, 1000} {

@@ -182,7 +182,7 @@ func primitives() []primitive {
 			smooth = 1
 		}
 		ps = append(ps,
-			primitive{fmt.Sprintf("threshold%g", alpha), same, one(func(x node) (node, error) { return Threshold(x, alpha) }), smooth, true},
+			primitive{fmt.Sprintf("threshold%g", alpha), same, one(func(x node) (node, error) { return EntmaxThreshold(x, alpha) }), smooth, true},
 			primitive{fmt.Sprintf("normthreshold%g", alpha), same, one(func(x node) (node, error) { return NormThreshold(x, alpha) }), smooth, true})
 	}
 	return ps
@@ -401,7 +401,7 @@ func TestSameBitsAtAnyGOMAXPROCS(t *testing.T) {
 		b := NewBuilder[float32]()
 		xn := b.Param("x", x, B, K)
 		var e Expr
-		p := e.N(PowPositive(e.N(SubRow(e.N(Scale(xn, 0.5)), e.N(Threshold(xn, 1.5)))), 2))
+		p := e.N(PowPositive(e.N(SubRow(e.N(Scale(xn, 0.5)), e.N(EntmaxThreshold(xn, 1.5)))), 2))
 		all := e.N(AddRow(e.N(MulRow(e.N(Softmax(xn)), e.N(LogSumExp(xn)))), e.N(RowMax(xn))))
 		prog, err := b.Train(e.N(Sum(e.N(RowDot(all, p)))))
 		require.NoError(t, e.Err)

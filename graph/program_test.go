@@ -13,7 +13,6 @@ import (
 	"gorgonia.org/gorgonia"
 
 	"github.com/fenchel-ml/fenchel/internal/check"
-	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
 // logistic is the cost of a small two-layer model over the fused loss, whose
@@ -141,7 +140,7 @@ func TestAllocationsPerStep(t *testing.T) {
 		t.Skip("the race detector, under which short tests run, allocates too")
 	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
-	for _, l := range []Analytic{testAnalytic(0.3), fusedAnalytic(0.3), {Text: "sparsemax", F32: testSoftmax[float32]{}, F64: testSoftmax[float64]{}, Fused: kernel.Entmax{Alpha: 2}}} {
+	for _, l := range []Analytic{testAnalytic(0.3), fusedAnalytic(0.3), sparseLoss()} {
 		allocations(t, l)
 	}
 }
@@ -358,7 +357,7 @@ func TestHessianVectorProducts(t *testing.T) {
 			j    jacobian
 		}{func(z node) (node, error) {
 			var e Expr
-			p := e.N(PowPositive(e.N(SubRow(e.N(Scale(z, alpha-1)), e.N(Threshold(z, alpha)))), 1/(alpha-1)))
+			p := e.N(PowPositive(e.N(SubRow(e.N(Scale(z, alpha-1)), e.N(EntmaxThreshold(z, alpha)))), 1/(alpha-1)))
 			omega := e.N(Scale(e.N(AddScalar(e.N(RowSum(e.N(PowPositive(p, alpha)))), -1)), 1/(alpha*(alpha-1))))
 			return e.N(Sub(e.N(RowDot(z, p)), omega)), e.Err
 		}, entmax(alpha)}

@@ -1,7 +1,5 @@
 package graph
 
-import "github.com/fenchel-ml/fenchel/internal/kernel"
-
 // Float is the element type of a graph: float32 trains, float64 checks.
 type Float interface{ float32 | float64 }
 
@@ -49,8 +47,9 @@ type RowLoss[T Float] interface {
 // and every parameter (its spec text): equal texts mean equal losses, and Text
 // goes into the hash of the ops that carry the loss.
 //
-// Fused, if not nil, is the same loss fused with a linear layer at float32, in
-// which [LinearLoss] then trains; else it goes through F32 row by row.
+// The form that is fused with a linear layer, in which [LinearLoss] trains at float32,
+// is found in F32: [RowOf] makes one that has it, of a [Stream], and so does
+// [FromThreshold]; any other goes row by row.
 //
 // ShiftInvariant says that ℓ(z+c, t) = ℓ(z, t) for every c. [LinearLoss] then leaves
 // out what all scores of a row have in common.
@@ -58,7 +57,6 @@ type Analytic struct {
 	Text           string
 	F32            RowLoss[float32]
 	F64            RowLoss[float64]
-	Fused          kernel.Loss
 	ShiftInvariant bool
 }
 

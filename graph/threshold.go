@@ -8,7 +8,7 @@ import (
 	"gorgonia.org/gorgonia"
 )
 
-// Threshold returns the ξ [B] of α-entmax: for each row of z [B,K] the number
+// EntmaxThreshold returns the ξ [B] of α-entmax: for each row of z [B,K] the number
 // with Σ_k [(α−1)z_k − ξ]₊^{1/(α−1)} = 1, for α > 1. The prediction map is
 // p_k = [(α−1)z_k − ξ]₊^{1/(α−1)}; α = 2 is sparsemax.
 //
@@ -18,7 +18,7 @@ import (
 // RowMax first. The gradient is (α−1)u/Σu with u = p^{2−α} on the support.
 //
 // Source: Peters, Niculae & Martins 2019, arXiv:1905.05702, eqs. 9 and 11.
-func Threshold(z *gorgonia.Node, alpha float64) (*gorgonia.Node, error) {
+func EntmaxThreshold(z *gorgonia.Node, alpha float64) (*gorgonia.Node, error) {
 	if !(alpha > 1) || math.IsInf(alpha, 1) {
 		return nil, fmt.Errorf("graph: threshold: alpha = %g; want a number above 1", alpha)
 	}
@@ -31,7 +31,7 @@ func Threshold(z *gorgonia.Node, alpha float64) (*gorgonia.Node, error) {
 // NormThreshold returns the ξ [B] of α-normmax: for each row of z [B,K] the
 // number with Σ_k [z_k − ξ]₊^{α/(α−1)} = 1, for α > 1, which is also the value
 // Ω*(z) of its conjugate. The prediction map, and so the gradient, is
-// p_k ∝ [z_k − ξ]₊^{1/(α−1)}. Masks and precision are as for [Threshold].
+// p_k ∝ [z_k − ξ]₊^{1/(α−1)}. Masks and precision are as for [EntmaxThreshold].
 //
 // Source: Blondel, Martins & Niculae 2020, arXiv:1901.02324, §4.2.
 func NormThreshold(z *gorgonia.Node, alpha float64) (*gorgonia.Node, error) {

@@ -14,7 +14,7 @@ import (
 
 // sparseRows is sparsemax, fused: its gradient by W has few rows.
 func sparseLoss() Analytic {
-	return Analytic{Text: "sparsemax", F32: testSoftmax[float32]{}, F64: testSoftmax[float64]{}, Fused: kernel.Entmax{Alpha: 2}}
+	return withKernel(Analytic{Text: "sparsemax", F32: testSoftmax[float32]{}, F64: testSoftmax[float64]{}}, kernel.Entmax{Alpha: 2})
 }
 
 // A tiedCase reads one table [c,d] as bags of a history and as classes under

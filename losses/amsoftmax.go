@@ -20,20 +20,17 @@ func init() {
 		Domain:   Cosines,
 		Formulas: amSoftmaxFormulas,
 		Theory:   func(v Values) Theory { return marginTheory(v.Num("scale"), v.Num("margin")) },
-		New: func(v Values) graph.Analytic {
-			m := v.Num("margin")
-			lower := func(c float64) (a, da float64) { return c - m, 1 }
-			return marginedRows(v.Num("scale"), lower)
+		Form: func(v Values) Form {
+			f := Margin{
+				Scale: v.Num("scale"),
+				Lower: func(c float64) (a, da float64) { return c - v.Num("margin"), 1 },
+				Node: func(e *graph.Expr, c *gorgonia.Node) *gorgonia.Node {
+					return e.N(graph.AddScalar(c, -v.Num("margin")))
+				},
+			}.Form()
+			f.Predict = func(p, z []float64) { softmaxMap(v.Num("scale"), p, z) }
+			return f
 		},
-		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
-			return marginNode(v.Num("scale"), func(e *graph.Expr, c *gorgonia.Node) *gorgonia.Node {
-				return e.N(graph.AddScalar(c, -v.Num("margin")))
-			}, z, t)
-		},
-		Ref: func(v Values, z []float64, t Target[float64]) float64 {
-			return marginRef(v.Num("scale"), func(c float64) float64 { return c - v.Num("margin") }, z, t)
-		},
-		Predict: func(v Values, p, z []float64) { softmaxMap(v.Num("scale"), p, z) },
 	})
 }
 

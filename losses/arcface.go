@@ -31,35 +31,16 @@ func init() {
 				Cost:            "O(K)",
 			}
 		},
-		New: func(v Values) graph.Analytic {
+		Form: func(v Values) Form {
 			m := v.Num("margin")
-			lower := func(c float64) (a, da float64) { return arcLower(m, c) }
-			return marginedRows(v.Num("scale"), lower)
+			f := Margin{
+				Scale: v.Num("scale"),
+				Lower: func(c float64) (a, da float64) { return arcLower(m, c) },
+				Node:  func(e *graph.Expr, c *gorgonia.Node) *gorgonia.Node { return arcNode(e, m, c) },
+			}.Form()
+			f.Predict = func(p, z []float64) { softmaxMap(v.Num("scale"), p, z) }
+			return f
 		},
-		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
-			m := v.Num("margin")
-			return marginNode(v.Num("scale"), func(e *graph.Expr, c *gorgonia.Node) *gorgonia.Node {
-				c = e.N(graph.Clamp(c, -arcEdge, arcEdge))
-				// sin θ = √((1−c)(1+c)); cos(θ+m) = c cos m − sin θ sin m.
-				sin := e.N(graph.Sqrt(e.N(graph.Mul(e.N(graph.AddScalar(e.N(graph.Neg(c)), 1)), e.N(graph.AddScalar(c, 1))))))
-				turned := e.N(graph.Sub(e.N(graph.Scale(c, math.Cos(m))), e.N(graph.Scale(sin, math.Sin(m)))))
-				line := e.N(graph.AddScalar(c, -m*math.Sin(m)))
-				// The indicator of θ < π − m chooses between the two.
-				near := e.N(graph.PowPositive(e.N(graph.AddScalar(c, math.Cos(m))), 0))
-				return e.N(graph.Add(line, e.N(graph.Mul(near, e.N(graph.Sub(turned, line))))))
-			}, z, t)
-		},
-		Ref: func(v Values, z []float64, t Target[float64]) float64 {
-			m := v.Num("margin")
-			return marginRef(v.Num("scale"), func(c float64) float64 {
-				theta := math.Acos(min(max(c, -arcEdge), arcEdge))
-				if theta < math.Pi-m {
-					return math.Cos(theta + m)
-				}
-				return math.Cos(theta) - m*math.Sin(m)
-			}, z, t)
-		},
-		Predict: func(v Values, p, z []float64) { softmaxMap(v.Num("scale"), p, z) },
 	})
 }
 
@@ -81,4 +62,16 @@ func arcLower(m, c float64) (a, da float64) {
 	}
 	sin := math.Sqrt((1 - x) * (1 + x))
 	return x*cosM - sin*sinM, cosM + x*sinM/sin
+}
+
+// arcNode is a(c) as a graph.
+func arcNode(e *graph.Expr, m float64, c *gorgonia.Node) *gorgonia.Node {
+	c = e.N(graph.Clamp(c, -arcEdge, arcEdge))
+	// sin θ = √((1−c)(1+c)); cos(θ+m) = c cos m − sin θ sin m.
+	sin := e.N(graph.Sqrt(e.N(graph.Mul(e.N(graph.AddScalar(e.N(graph.Neg(c)), 1)), e.N(graph.AddScalar(c, 1))))))
+	turned := e.N(graph.Sub(e.N(graph.Scale(c, math.Cos(m))), e.N(graph.Scale(sin, math.Sin(m)))))
+	line := e.N(graph.AddScalar(c, -m*math.Sin(m)))
+	// The indicator of θ < π − m chooses between the two.
+	near := e.N(graph.PowPositive(e.N(graph.AddScalar(c, math.Cos(m))), 0))
+	return e.N(graph.Add(line, e.N(graph.Mul(near, e.N(graph.Sub(turned, line))))))
 }

@@ -25,33 +25,11 @@ func init() {
 			}
 			return th
 		},
-		New: func(v Values) graph.Analytic {
+		Form: func(v Values) Form {
 			hot := v.String("labels") == "hot"
-			return graph.Analytic{F32: bce[float32]{hot}, F64: bce[float64]{hot}, Fused: kernel.Stream(kernel.Logistic{Beta: 1, Hot: hot})}
-		},
-		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
-			var e graph.Expr
-			truth := e.N(graph.TargetMatrix(t, z))
-			if v.String("labels") == "hot" {
-				truth = e.N(graph.PowPositive(truth, 0))
-			}
-			return e.N(graph.Sub(
-				e.N(graph.RowSum(e.N(graph.Softplus(z)))),
-				e.N(graph.RowDot(truth, z)))), e.Err
-		},
-		Ref: func(v Values, z []float64, t Target[float64]) float64 {
-			truth := dense(t, len(z))
-			if v.String("labels") == "hot" {
-				for _, k := range t.Pos {
-					truth[k] = 1
-				}
-			}
-			return oneVsAllRef(z, truth, 1)
-		},
-		Predict: func(_ Values, p, z []float64) {
-			for j, s := range z {
-				p[j] = kernel.Sigmoid(s)
-			}
+			f := OneVsAll{Phi: logistic, Hot: hot, Node: logisticNode}.Form().with(kernel.Stream(kernel.Logistic{Beta: 1, Hot: hot}))
+			f.Predict = func(p, z []float64) { sigmoids(0, p, z) }
+			return f
 		},
 	})
 }
@@ -80,55 +58,27 @@ func oneVsAllTheory(shift float64) Theory {
 	}
 }
 
-// oneVsAllRef returns −Σ_j [β t_j log σ(z_j) + (1−t_j) log(1−σ(z_j))] of truths t,
-// with log σ(x) = min(x,0) − log(1+e^{−|x|}).
-func oneVsAllRef(z, t []float64, beta float64) float64 {
-	var loss float64
-	for j, s := range z {
-		tail := math.Log(1 + math.Exp(-math.Abs(s)))
-		loss -= t[j]*beta*(min(s, 0)-tail) + (1-t[j])*(min(-s, 0)-tail)
-	}
-	return loss
-}
-
-// bce is the one-vs-all loss over the candidates that are not masked.
+// logistic is φ = softplus(z) − t·z without the cancellation at a large z, and φ′ = σ(z) − t:
 //
 //	ℓ = Σ_j softplus(z_j) − ⟨z,t⟩,   ∂ℓ/∂z = σ(z) − t
 //
-// It is the Fenchel–Young loss of Σ p log p + (1−p) log(1−p) on the unit cube.
-// With hot labels t is replaced by the indicator of its positives.
-type bce[T Float] struct{ hot bool }
-
-func (bce[T]) WorkLen(int) int { return 0 }
-
-func (l bce[T]) Eval(dz, z []T, t Target[T], _ []T) T {
-	m, _ := peak(z)
-	if m != m {
-		return nan[T]()
+// is the Fenchel–Young loss of Σ p log p + (1−p) log(1−p) on the unit cube. With hot
+// labels t is replaced by the indicator of its positives.
+func logistic(t, z float64) (v, dv float64) {
+	e := math.Exp(-math.Abs(z))
+	if z >= 0 {
+		return math.Log1p(e) + (1-t)*z, (1-t)/(1+e) - t*e/(1+e)
 	}
-	var loss float64
-	at := 0 // the next positive: positions increase
+	return math.Log1p(e) - t*z, (1-t)*e/(1+e) - t/(1+e)
+}
+
+func logisticNode(e *graph.Expr, t, z *gorgonia.Node) *gorgonia.Node {
+	return e.N(graph.Sub(e.N(graph.Softplus(z)), e.N(graph.Mul(t, z))))
+}
+
+// sigmoids stores σ(z − shift) in p.
+func sigmoids(shift float64, p, z []float64) {
 	for j, s := range z {
-		x, w := float64(s), 0.0
-		if at < len(t.Pos) && int(t.Pos[at]) == j {
-			w = float64(t.Weight[at])
-			if l.hot {
-				w = 1
-			}
-			at++
-		}
-		// softplus(x) − w·x without the cancellation at a large x.
-		e := math.Exp(-math.Abs(x)) // 0 at a mask
-		loss += math.Log1p(e)
-		if x >= 0 {
-			loss += (1 - w) * x
-			dz[j] = T((1-w)/(1+e) - w*e/(1+e))
-		} else {
-			if w > 0 {
-				loss -= w * x
-			}
-			dz[j] = T((1-w)*e/(1+e) - w/(1+e))
-		}
+		p[j] = Sigmoid(s - shift)
 	}
-	return T(loss)
 }

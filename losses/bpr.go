@@ -2,7 +2,6 @@ package losses
 
 import (
 	"math"
-	"slices"
 
 	"gorgonia.org/gorgonia"
 
@@ -10,6 +9,11 @@ import (
 	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
+// The loss is, over the n negatives j of the positive y,
+//
+//	ℓ = (1/n) Σ_j softplus(z_j − z_y),   ∂ℓ/∂z_j = σ(z_j − z_y)/n
+//
+// and the entry of y makes the sum 0. See wbpr.go for softmax weights.
 func init() {
 	Register(Spec{
 		Name:   "bpr",
@@ -46,40 +50,17 @@ func init() {
 			}
 			return th
 		},
-		New: func(v Values) graph.Analytic {
+		Form: func(v Values) Form {
+			f := Pairwise{
+				Phi:  func(x float64) (v, dv float64) { return Softplus(x), Sigmoid(x) },
+				Node: func(e *graph.Expr, x *gorgonia.Node) *gorgonia.Node { return e.N(graph.Softplus(x)) },
+			}.Form().with(kernel.Stream(kernel.Pairwise{}))
 			if v.String("weights") == "softmax" {
-				return graph.Analytic{F32: contrast[float32](wbpr[float32]), F64: contrast[float64](wbpr[float64]), Fused: kernel.Stream(kernel.Weighted{})}
+				f = weightedPairwise().with(kernel.Stream(kernel.Weighted{}))
 			}
-			return graph.Analytic{F32: contrast[float32](bpr[float32]), F64: contrast[float64](bpr[float64]), Fused: kernel.Stream(kernel.Pairwise{})}
+			f.Predict = func(p, z []float64) { softmaxMap(1, p, z) }
+			return f
 		},
-		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
-			return contrastNode(z, t, func(e *graph.Expr, z, x, s, some *gorgonia.Node) *gorgonia.Node {
-				pair := e.N(graph.Softplus(e.N(graph.SubRow(x, s)))) // 0 at the label
-				if v.String("weights") == "softmax" {
-					return e.N(graph.RowDot(e.N(graph.Softmax(x)), pair))
-				}
-				n := e.N(graph.Clamp(e.N(graph.RowCount(x)), 1, math.MaxFloat32))
-				return e.N(graph.Div(e.N(graph.RowSum(pair)), n))
-			})
-		},
-		Ref: func(v Values, z []float64, t Target[float64]) float64 {
-			return contrastRef(z, t, func(s float64, negatives []float64) float64 {
-				var num, den float64
-				top := slices.Max(negatives)
-				for _, x := range negatives {
-					w := 1.0
-					if v.String("weights") == "softmax" {
-						w = math.Exp(x - top)
-					}
-					// −log σ(s−x) = log(1 + e^{x−s})
-					d := x - s
-					num += w * (max(d, 0) + math.Log(1+math.Exp(-math.Abs(d))))
-					den += w
-				}
-				return num / den
-			})
-		},
-		Predict: func(_ Values, p, z []float64) { softmaxMap(1, p, z) },
 	})
 }
 
@@ -90,69 +71,4 @@ func logs(t []float64) []float64 {
 		z[i] = math.Log(ti)
 	}
 	return z
-}
-
-// bpr is, over the n negatives j of the positive y,
-//
-//	ℓ = (1/n) Σ_j softplus(z_j − z_y),   ∂ℓ/∂z_j = σ(z_j − z_y)/n
-//
-// and the entry of y makes the sum 0.
-func bpr[T Float](dz, z []T, y int, weight float64, _ []T) float64 {
-	n := finite(z) - 1
-	if n == 0 {
-		return 0
-	}
-	scale := weight / float64(n)
-	var loss, sum float64
-	for j, s := range z {
-		if j == y || masked(s) {
-			continue
-		}
-		d := float64(s) - float64(z[y])
-		loss += kernel.Softplus(d)
-		g := scale * kernel.Sigmoid(d)
-		sum += g
-		add(&dz[j], g)
-	}
-	add(&dz[y], -sum)
-	return loss / float64(n)
-}
-
-// wbpr weighs negatives by w = softmax(z) over the negatives alone:
-//
-//	ℓ = Σ_j w_j s_j,   s_j = softplus(z_j − z_y)
-//	∂ℓ/∂z_j = w_j (σ(z_j − z_y) + s_j − ℓ),   ∂ℓ/∂z_y = −Σ_j w_j σ(z_j − z_y)
-func wbpr[T Float](dz, z []T, y int, weight float64, work []T) float64 {
-	top := math.Inf(-1)
-	for j, s := range z {
-		if j != y {
-			top = max(top, float64(s))
-		}
-	}
-	if math.IsInf(top, -1) {
-		return 0
-	}
-	var sum, loss float64
-	for j, s := range z {
-		if j == y || masked(s) {
-			continue
-		}
-		e := math.Exp(float64(s) - top)
-		work[j] = T(e)
-		sum += e
-		loss += e * kernel.Softplus(float64(s)-float64(z[y]))
-	}
-	loss /= sum
-	var along float64
-	for j, s := range z {
-		if j == y || masked(s) {
-			continue
-		}
-		d := float64(s) - float64(z[y])
-		w := weight * float64(work[j]) / sum
-		along += w * kernel.Sigmoid(d)
-		add(&dz[j], w*(kernel.Sigmoid(d)+kernel.Softplus(d)-loss))
-	}
-	add(&dz[y], -along)
-	return loss
 }

@@ -43,7 +43,7 @@ func init() {
 		},
 		New: func(v Values) graph.Analytic {
 			m, w := v.Num("margin"), v.Num("weight")
-			return graph.Analytic{F32: ccl[float32]{m, w}, F64: ccl[float64]{m, w}, Fused: kernel.Stream(kernel.Contrastive{Margin: m, Weight: w})}
+			return withKernel(graph.FromStream(ccl[float32]{m, w}, ccl[float64]{m, w}), kernel.Stream(kernel.Contrastive{Margin: m, Weight: w}))
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			var e graph.Expr
@@ -83,30 +83,38 @@ func init() {
 // Without negatives the second term is 0.
 type ccl[T Float] struct{ margin, weight float64 }
 
-func (ccl[T]) WorkLen(int) int { return 0 }
+func (ccl[T]) Layout() graph.Layout { return graph.Layout{Sums: 1, Params: 1} }
 
-func (l ccl[T]) Eval(dz, z []T, t Target[T], _ []T) T {
-	m, _ := peak(z)
-	if m != m {
-		return nan[T]()
+func (l ccl[T]) Start(params []float64, t *graph.RowTarget[T]) {
+	params[0] = l.weight / float64(max(t.Classes-len(t.Pos), 1))
+}
+
+func (ccl[T]) Init([]float64, []float64) {}
+
+func (l ccl[T]) Fold(sums, _ []float64, z []T, _ int) {
+	for _, c := range z {
+		sums[0] += max(float64(c)-l.margin, 0)
 	}
-	n := finite(z) - len(t.Pos)
-	var loss, sum float64
-	at := 0 // the next positive: positions increase
+}
+
+func (ccl[T]) Merge(dst, src []float64) { dst[0] += src[0] }
+
+func (ccl[T]) Solve(sums, params []float64, t *graph.RowTarget[T]) float64 {
+	loss := params[0] * sums[0]
+	for i, c := range t.Z {
+		w := float64(t.Weight[i])
+		loss += w * (1 - float64(c))
+		t.Grad[i] = -w
+	}
+	return loss
+}
+
+func (l ccl[T]) Map(dz, z []T, params []float64, _ int) {
 	for j, c := range z {
-		dz[j] = 0
-		if at < len(t.Pos) && int(t.Pos[at]) == j {
-			w := float64(t.Weight[at])
-			loss += w * (1 - float64(c))
-			dz[j] = T(-w)
-			at++
-		} else if d := float64(c) - l.margin; d > 0 {
-			sum += d
-			dz[j] = T(l.weight / float64(n))
+		g := 0.0
+		if float64(c) > l.margin {
+			g = params[0]
 		}
+		dz[j] = T(g)
 	}
-	if n > 0 {
-		loss += l.weight * sum / float64(n)
-	}
-	return T(loss)
 }

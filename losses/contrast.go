@@ -17,7 +17,7 @@ type contrast[T Float] func(dz, z []T, y int, weight float64, work []T) float64
 func (contrast[T]) WorkLen(k int) int { return k }
 
 func (l contrast[T]) Eval(dz, z []T, t Target[T], work []T) T {
-	if m, _ := peak(z); m != m {
+	if m, _ := Peak(z); m != m {
 		return nan[T]()
 	}
 	clear(dz)

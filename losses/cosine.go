@@ -1,12 +1,5 @@
 package losses
 
-import (
-	"gorgonia.org/gorgonia"
-
-	"github.com/fenchel-ml/fenchel/graph"
-	"github.com/fenchel-ml/fenchel/internal/kernel"
-)
-
 // The cosine softmax is softmax with the temperature that cosines call for.
 func init() {
 	Register(Spec{
@@ -23,14 +16,6 @@ func init() {
 			th.Tight = 0.9 // the other classes cannot get out of the way beyond −1
 			return th
 		},
-		New: func(v Values) graph.Analytic {
-			tau := v.Num("tau")
-			return graph.Analytic{F32: softmax[float32]{1 / tau, 0}, F64: softmax[float64]{1 / tau, 0}, Fused: kernel.Softmax{Tau: float32(tau)}}
-		},
-		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
-			return softmaxNode(1/v.Num("tau"), 0, z, t)
-		},
-		Ref:     func(v Values, z []float64, t Target[float64]) float64 { return softmaxRef(1/v.Num("tau"), 0, z, t) },
-		Predict: func(v Values, p, z []float64) { softmaxMap(1/v.Num("tau"), p, z) },
+		Form: func(v Values) Form { return softmaxForm(v.Num("tau"), 0) },
 	})
 }

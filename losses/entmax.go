@@ -19,18 +19,11 @@ func init() {
 		},
 		Formulas: entmaxFormulas,
 		Theory:   func(v Values) Theory { return entmaxTheory(v.Num("alpha"), 1) },
-		New: func(v Values) graph.Analytic {
-			return entmaxRows(v.Num("alpha"), 1)
-		},
-		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
-			return entmaxNode(v.Num("alpha"), 1, z, t)
-		},
-		Ref:     func(v Values, z []float64, t Target[float64]) float64 { return entmaxRef(v.Num("alpha"), 1, z, t) },
-		Predict: func(v Values, p, z []float64) { entmaxMap(v.Num("alpha"), 1, p, z) },
+		Form:     func(v Values) Form { return entmaxForm(v.Num("alpha"), 1) },
 	})
 }
 
-// entmax is the Fenchel–Young loss of λΩ_α on the simplex, where
+// entmaxForm is the Fenchel–Young loss of λΩ_α on the simplex, where
 // Ω_α = (Σ p^α − 1)/(α(α−1)).
 //
 //	p_i = [x_i − ξ]_+^{1/(α−1)} with Σ p = 1,   x = (α−1) z/λ
@@ -40,49 +33,21 @@ func init() {
 // The form follows from Ω*(z) + Ω(t) − ⟨z,t⟩ with ⟨x,p⟩ = Σ p^α + ξ; no two of
 // its terms grow with the scores unless the loss does. λ = 1 is entmax, λ = α
 // Tsallis' normalisation.
-type entmax[T Float] struct{ alpha, lambda float64 }
-
-// entmaxRows returns the loss at both precisions and fused.
-func entmaxRows(alpha, lambda float64) graph.Analytic {
-	return graph.Analytic{F32: entmax[float32]{alpha, lambda}, F64: entmax[float64]{alpha, lambda},
-		Fused: kernel.Entmax{Alpha: alpha, Lambda: lambda}}
-}
-
-func (entmax[T]) WorkLen(k int) int { return k }
-
-func (l entmax[T]) Eval(dz, z []T, t Target[T], work []T) T {
-	m, _ := peak(z)
-	if m != m {
-		return nan[T]()
+func entmaxForm(alpha, lambda float64) Form {
+	a := alpha - 1
+	q := 1 / a
+	f := Separable{
+		Reach: lambda / a,
+		Map: func(x float64) (p, dp float64) {
+			p = positivePow(x*a/lambda, q)
+			return p, p * q / x
+		},
+		Omega: func(p float64) float64 { return lambda * (math.Pow(p, alpha) - p) / (alpha * a) },
+	}.Form().with(kernel.Entmax{Alpha: alpha, Lambda: lambda})
+	f.Node = func(z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
+		return entmaxNode(alpha, lambda, z, t)
 	}
-	a := l.alpha - 1
-	slope, q := a/l.lambda, 1/a
-	xi := threshold(above(work[:0], z, m, slope), m, slope, q)
-	var mass, pAlpha float64 // Σp before normalisation; Σp^α
-	for j, s := range z {
-		d := slope*(float64(s)-m) - xi
-		if !(d > 0) {
-			dz[j] = 0
-			continue
-		}
-		p := positivePow(d, q)
-		dz[j] = T(p)
-		mass += p
-		pAlpha += p * d // p^α = p·p^{α−1}
-	}
-	// Rounding in ξ is multiplied by q; sharing it out keeps Σp = 1.
-	for j, p := range dz {
-		if p > 0 {
-			dz[j] = T(float64(p) / mass)
-		}
-	}
-	loss := a * pAlpha / mass
-	for i, k := range t.Pos {
-		w := float64(t.Weight[i])
-		loss += positivePow(w, l.alpha) - l.alpha*w*(slope*(float64(z[k])-m)-xi)
-		dz[k] = T(float64(dz[k]) - w)
-	}
-	return T(l.lambda * loss / (l.alpha * a))
+	return f
 }
 
 // positivePow returns x^q for x > 0, without the general power where it can.
@@ -102,7 +67,7 @@ func entmaxNode(alpha, lambda float64, z *gorgonia.Node, t *graph.Targets) (*gor
 	var e graph.Expr
 	a := alpha - 1
 	s := e.N(graph.Scale(z, 1/lambda))
-	d := e.N(graph.SubRow(e.N(graph.Scale(s, a)), e.N(graph.Threshold(s, alpha))))
+	d := e.N(graph.SubRow(e.N(graph.Scale(s, a)), e.N(graph.EntmaxThreshold(s, alpha))))
 	pAlpha := e.N(graph.RowSum(e.N(graph.PowPositive(d, alpha/a))))
 	tAlpha := e.N(targetPower(t, z, alpha))
 	sum := e.N(graph.Sub(
@@ -126,30 +91,6 @@ func EntmaxAt(z, alpha *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error)
 		e.N(graph.Add(e.N(graph.Mul(pAlpha, a)), tAlpha)),
 		e.N(graph.Mul(e.N(graph.TargetDot(d, t)), alpha))))
 	return e.N(graph.Div(sum, e.N(graph.Mul(alpha, a)))), e.Err
-}
-
-// entmaxRef is λ(⟨s,p⟩ − Ω(p) + Ω(t) − ⟨s,t⟩) at s = z/λ, with p by bisection.
-func entmaxRef(alpha, lambda float64, z []float64, t Target[float64]) float64 {
-	a := alpha - 1
-	p := make([]float64, len(z))
-	m := bisectMap(p, z, a/lambda, 1/a)
-	var lin, omega float64
-	for j, s := range z {
-		if p[j] > 0 {
-			lin += p[j] * (s - m) / lambda
-			omega -= math.Pow(p[j], alpha)
-		}
-	}
-	for i, k := range t.Pos {
-		lin -= t.Weight[i] * (z[k] - m) / lambda
-		omega += math.Pow(t.Weight[i], alpha)
-	}
-	return lambda * (lin + omega/(alpha*a))
-}
-
-// entmaxMap stores in p the α-entmax of z/λ.
-func entmaxMap(alpha, lambda float64, p, z []float64) {
-	entmax[float64]{alpha, lambda}.Eval(p, z, Target[float64]{}, make([]float64, len(z)))
 }
 
 // EntmaxAlphaGrad stores in dst the derivative ∂p/∂α of p = entmax_α(z) at fixed

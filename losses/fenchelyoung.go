@@ -110,7 +110,7 @@ func (l fenchelYoung[T]) WorkLen(k int) int { return 3*k + l.workLen(k) }
 
 func (l fenchelYoung[T]) Eval(dz, z []T, t Target[T], work []T) T {
 	k := len(z)
-	m, _ := peak(z)
+	m, _ := Peak(z)
 	if m != m {
 		return nan[T]()
 	}
@@ -134,7 +134,7 @@ func (l fenchelYoung[T]) Eval(dz, z []T, t Target[T], work []T) T {
 		// from p(0) to p(z) while θz is of the size of 1.
 		size := 0.0
 		for _, s := range z {
-			if !masked(s) {
+			if !Masked(s) {
 				size = max(size, math.Abs(float64(s)))
 			}
 		}

@@ -43,7 +43,7 @@ func (l FenchelYoungLoss) mapping(v Values, r Regulariser[float64]) graph.RowFun
 		Eval: func(p, z []float64) error { apply(p, z); return nil },
 		Back: func(dz, z, p, g []float64) error {
 			for j, s := range z {
-				if masked(s) {
+				if Masked(s) {
 					g[j] = 0 // it is that of a score of −Inf
 				}
 			}
@@ -53,7 +53,7 @@ func (l FenchelYoungLoss) mapping(v Values, r Regulariser[float64]) graph.RowFun
 				differences(dz, z, g, apply)
 			}
 			for j, s := range z {
-				if masked(s) {
+				if Masked(s) {
 					dz[j] = 0
 				}
 			}
@@ -67,7 +67,7 @@ func differences(dz, z, g []float64, apply func(p, z []float64)) {
 	hi, lo := make([]float64, len(z)), make([]float64, len(z))
 	for j, s := range z {
 		dz[j] = 0
-		if masked(s) {
+		if Masked(s) {
 			continue
 		}
 		step := 1e-6 * max(1, math.Abs(s))

@@ -30,7 +30,7 @@ func init() {
 		},
 		New: func(v Values) graph.Analytic {
 			m := v.Num("margin")
-			return graph.Analytic{F32: hinge[float32]{m}, F64: hinge[float64]{m}, Fused: kernel.CrammerSinger{Margin: m}}
+			return withKernel(graph.FromStream(hinge[float32]{margin: m}, hinge[float64]{margin: m}), kernel.CrammerSinger{Margin: m})
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			return graph.EachPositive(z, t, func(z *gorgonia.Node, y *graph.Targets) (*gorgonia.Node, error) {
@@ -62,39 +62,32 @@ func init() {
 //	ℓ(z,y) = [max_{j≠y} z_j + m − z_y]_+,   ∂ℓ/∂z = e_a − e_y where it is positive
 //
 // with a the first best rival.
-type hinge[T Float] struct{ margin float64 }
+type hinge[T Float] struct {
+	best[T]
+	margin float64
+}
 
-func (hinge[T]) WorkLen(int) int { return 0 }
-
-func (l hinge[T]) Eval(dz, z []T, t Target[T], _ []T) T {
-	m, first := peak(z)
-	if m != m {
-		return nan[T]()
-	}
-	second := -1 // the best but first, for the label that is first
-	for j, s := range z {
-		if j != first && !masked(s) && (second < 0 || s > z[second]) {
-			second = j
+func (l hinge[T]) Solve(sums, params []float64, t *graph.RowTarget[T]) (loss float64) {
+	params[0] = sums[1]
+	for i, z := range t.Z {
+		rival, top, at := -1, sums[0], sums[1] // which target is the rival, −1 for none
+		for k, s := range t.Z {
+			if s := float64(s); k != i && (s > top || s == top && float64(t.Pos[k]) < at) {
+				rival, top, at = k, s, float64(t.Pos[k])
+			}
 		}
-	}
-	clear(dz)
-	var loss float64
-	for i, k := range t.Pos {
-		rival := first
-		if int(k) == first {
-			rival = second
-		}
-		if rival < 0 { // the only candidate
-			continue
-		}
-		lack := float64(z[rival]) + l.margin - float64(z[k])
-		if !(lack > 0) {
+		lack := top + l.margin - float64(z)
+		if !(lack > 0) { // also where it is the only candidate
 			continue
 		}
 		w := float64(t.Weight[i])
 		loss += w * lack
-		dz[rival] = T(float64(dz[rival]) + w)
-		dz[k] = T(float64(dz[k]) - w)
+		t.Grad[i] -= w
+		if rival < 0 {
+			params[1] += w
+		} else {
+			t.Grad[rival] += w
+		}
 	}
-	return T(loss)
+	return loss
 }

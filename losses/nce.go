@@ -23,26 +23,17 @@ func init() {
 			th.Tight = 0.99
 			return th
 		},
-		New: func(v Values) graph.Analytic {
+		Form: func(v Values) Form {
 			shift := v.Num("log-z")
-			return graph.Analytic{F32: nce[float32]{shift}, F64: nce[float64]{shift}, Fused: kernel.Stream(kernel.Logistic{Shift: shift, Beta: 1})}
-		},
-		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
-			var e graph.Expr
-			d := e.N(graph.AddScalar(z, -v.Num("log-z")))
-			return e.N(graph.Sub(e.N(graph.RowSum(e.N(graph.Softplus(d)))), e.N(graph.TargetDot(d, t)))), e.Err
-		},
-		Ref: func(v Values, z []float64, t Target[float64]) float64 {
-			d := make([]float64, len(z))
-			for j, s := range z {
-				d[j] = s - v.Num("log-z")
-			}
-			return oneVsAllRef(d, dense(t, len(z)), 1)
-		},
-		Predict: func(v Values, p, z []float64) {
-			for j, s := range z {
-				p[j] = kernel.Sigmoid(s - v.Num("log-z"))
-			}
+			f := OneVsAll{
+				Phi: func(t, z float64) (v, dv float64) { return logistic(t, z-shift) },
+				Node: func(e *graph.Expr, t, z *gorgonia.Node) *gorgonia.Node {
+					return logisticNode(e, t, e.N(graph.AddScalar(z, -shift)))
+				},
+			}.Form()
+			f.Analytic = graph.Analytic{F32: nce[float32]{f.Analytic.F32, shift}, F64: nce[float64]{f.Analytic.F64, shift}}
+			f.Predict = func(p, z []float64) { sigmoids(shift, p, z) }
+			return f
 		},
 	})
 }
@@ -53,16 +44,13 @@ func init() {
 // minimiser is log(t/(k q)).
 //
 //	ℓ = Σ_j softplus(D_j) − ⟨D, t⟩,   ∂ℓ/∂z = σ(D) − t
-type nce[T Float] struct{ logZ float64 }
-
-func (nce[T]) WorkLen(k int) int { return k }
-
-func (l nce[T]) Eval(dz, z []T, t Target[T], work []T) T {
-	for j, s := range z {
-		work[j] = T(float64(s) - l.logZ)
-	}
-	return bce[T]{}.Eval(dz, work[:len(z)], t, nil)
+type nce[T Float] struct {
+	RowLoss[T]
+	logZ float64
 }
+
+// Kernel is the form that is fused with a linear layer.
+func (l nce[T]) Kernel() kernel.Loss { return kernel.Stream(kernel.Logistic{Shift: l.logZ, Beta: 1}) }
 
 // EvalShared implements graph.SharedNegatives: negatives count once, at the weights' sum.
 func (l nce[T]) EvalShared(dpos, dneg, pos, neg, weight []T) T {
@@ -70,13 +58,13 @@ func (l nce[T]) EvalShared(dpos, dneg, pos, neg, weight []T) T {
 	for i, s := range pos {
 		w, d := float64(weight[i]), float64(s)-l.logZ
 		mass += w
-		loss += w * kernel.Softplus(-d)
-		dpos[i] = T(-w * kernel.Sigmoid(-d))
+		loss += w * Softplus(-d)
+		dpos[i] = T(-w * Sigmoid(-d))
 	}
 	for j, s := range neg {
 		d := float64(s) - l.logZ
-		loss += mass * kernel.Softplus(d) // 0 at a mask
-		dneg[j] = T(mass * kernel.Sigmoid(d))
+		loss += mass * Softplus(d) // 0 at a mask
+		dneg[j] = T(mass * Sigmoid(d))
 	}
 	if math.IsInf(loss, 1) {
 		return nan[T]()

@@ -20,3 +20,23 @@ func fromPeak(z *gorgonia.Node) (*gorgonia.Node, error) {
 	var e graph.Expr
 	return e.N(graph.SubRow(z, e.N(graph.RowMax(z)))), e.Err
 }
+
+// elementwise returns f of every entry of x [B,K], whose derivative is what f says it is.
+func elementwise(e *graph.Expr, name string, f func(x float64) (y, dy float64), x *gorgonia.Node) *gorgonia.Node {
+	return e.N(graph.MapRows(graph.RowFunction{
+		Name: name,
+		Eval: func(y, x []float64) error {
+			for j, v := range x {
+				y[j], _ = f(v)
+			}
+			return nil
+		},
+		Back: func(dx, x, _, g []float64) error {
+			for j, v := range x {
+				_, dy := f(v)
+				dx[j] = g[j] * dy
+			}
+			return nil
+		},
+	}, x))
+}

@@ -21,7 +21,7 @@ func init() {
 		Theory:   func(v Values) Theory { return normmaxTheory(v.Num("alpha")) },
 		New: func(v Values) graph.Analytic {
 			alpha := v.Num("alpha")
-			return graph.Analytic{F32: normmax[float32]{alpha}, F64: normmax[float64]{alpha}, Fused: kernel.Normmax{Alpha: alpha}}
+			return withKernel(graph.Analytic{F32: normmax[float32]{alpha}, F64: normmax[float64]{alpha}}, kernel.Normmax{Alpha: alpha})
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			// ‖t‖_α − ⟨z − ξ(z), t⟩
@@ -73,7 +73,7 @@ type normmax[T Float] struct{ alpha float64 }
 func (normmax[T]) WorkLen(k int) int { return k }
 
 func (l normmax[T]) Eval(dz, z []T, t Target[T], work []T) T {
-	m, _ := peak(z)
+	m, _ := Peak(z)
 	if m != m {
 		return nan[T]()
 	}
@@ -139,4 +139,30 @@ func normmaxTheory(alpha float64) Theory {
 		th.Smoothness = Constant(math.Inf(1))
 	}
 	return th
+}
+
+// bisectMap stores in p the map [a·z_j − ξ]_+^q with Σ p = 1, by bisection, and
+// returns max z.
+func bisectMap(p, z []float64, a, q float64) (m float64) {
+	m, _ = Peak(z)
+	mass := func(xi float64) (sum float64) {
+		for j, s := range z {
+			p[j] = math.Pow(max(a*(s-m)-xi, 0), q)
+			sum += p[j]
+		}
+		return sum
+	}
+	lo, hi := -1.0, 0.0
+	for range 100 {
+		if mid := lo + (hi-lo)/2; mass(mid) >= 1 {
+			lo = mid
+		} else {
+			hi = mid
+		}
+	}
+	sum := mass(lo)
+	for j := range p {
+		p[j] /= sum
+	}
+	return m
 }

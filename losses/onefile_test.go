@@ -58,7 +58,7 @@ type toy[T Float] struct{}
 func (toy[T]) WorkLen(int) int { return 0 }
 
 func (toy[T]) Eval(dz, z []T, t Target[T], _ []T) T {
-	m, at := peak(z)
+	m, at := Peak(z)
 	if m != m {
 		return nan[T]()
 	}

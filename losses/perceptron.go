@@ -27,46 +27,79 @@ func init() {
 				Cost:            "O(K)",
 			}
 		},
-		New: func(Values) graph.Analytic {
-			return graph.Analytic{F32: perceptron[float32]{}, F64: perceptron[float64]{}, Fused: kernel.Perceptron{}}
-		},
-		Node: func(_ Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
-			var e graph.Expr
-			return e.N(graph.Sub(e.N(graph.RowMax(z)), e.N(graph.TargetDot(z, t)))), e.Err
-		},
-		Ref: func(_ Values, z []float64, t Target[float64]) float64 {
-			var loss float64 // the mean lead over the positives
-			for i, k := range t.Pos {
-				loss += t.Weight[i] * (slices.Max(z) - z[k])
+		Form: func(Values) Form {
+			return Form{
+				Analytic: withKernel(graph.FromStream(perceptron[float32]{}, perceptron[float64]{}), kernel.Perceptron{}),
+				Node: func(z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
+					var e graph.Expr
+					return e.N(graph.Sub(e.N(graph.RowMax(z)), e.N(graph.TargetDot(z, t)))), e.Err
+				},
+				Ref: func(z []float64, t Target[float64]) (loss float64) {
+					for i, k := range t.Pos { // the mean lead over the positives
+						loss += t.Weight[i] * (slices.Max(z) - z[k])
+					}
+					return loss
+				},
+				Predict: func(p, z []float64) {
+					_, at := Peak(z)
+					clear(p)
+					p[at] = 1
+				},
 			}
-			return loss
-		},
-		Predict: func(_ Values, p, z []float64) {
-			_, at := peak(z)
-			clear(p)
-			p[at] = 1
 		},
 	})
 }
 
 // perceptron is ℓ = max z − ⟨z,t⟩, ∂ℓ/∂z = e_a − t with a the first best class:
 // the Fenchel–Young loss of Ω = 0 on the simplex.
-type perceptron[T Float] struct{}
+type perceptron[T Float] struct{ best[T] }
 
-func (perceptron[T]) WorkLen(int) int { return 0 }
-
-func (perceptron[T]) Eval(dz, z []T, t Target[T], _ []T) T {
-	m, at := peak(z)
-	if m != m {
-		return nan[T]()
+func (perceptron[T]) Solve(sums, params []float64, t *graph.RowTarget[T]) (loss float64) {
+	top, at := sums[0], sums[1]
+	for i, z := range t.Z {
+		if s := float64(z); s > top || s == top && float64(t.Pos[i]) < at {
+			top, at = s, float64(t.Pos[i])
+		}
 	}
-	clear(dz)
-	dz[at] = 1
-	var loss float64
-	for i, k := range t.Pos {
+	params[0], params[1] = at, 1
+	for i, z := range t.Z {
 		w := float64(t.Weight[i])
-		loss += w * (m - float64(z[k]))
-		dz[k] = T(float64(dz[k]) - w)
+		loss += w * (top - float64(z))
+		if t.Grad[i] = -w; float64(t.Pos[i]) == at {
+			t.Grad[i]++
+		}
 	}
-	return T(loss)
+	return loss
+}
+
+// best is the part of a stream that looks for the best class which is no target: its sums
+// are the score, −Inf of none, and the first place; its parameters are the class that has
+// a gradient and the gradient.
+type best[T Float] struct{}
+
+func (best[T]) Layout() graph.Layout { return graph.Layout{Sums: 2, Params: 2} }
+
+func (best[T]) Start([]float64, *graph.RowTarget[T]) {}
+
+func (best[T]) Init(sums, _ []float64) { sums[0], sums[1] = math.Inf(-1), -1 }
+
+func (best[T]) Fold(sums, _ []float64, z []T, first int) {
+	for j, s := range z {
+		if float64(s) > sums[0] {
+			sums[0], sums[1] = float64(s), float64(first+j)
+		}
+	}
+}
+
+func (best[T]) Merge(dst, src []float64) {
+	if src[0] > dst[0] {
+		copy(dst, src)
+	}
+}
+
+func (best[T]) Map(dz, _ []T, params []float64, first int) {
+	clear(dz)
+	if at := int(params[0]) - first; at >= 0 && at < len(dz) {
+		dz[at] = T(params[1])
+	}
 }

@@ -24,8 +24,8 @@ func init() {
 		Theory:   func(v Values) Theory { return pslTheory(surrogates[v.String("act")], v.Num("tau"), v.Num("tau-star")) },
 		New: func(v Values) graph.Analytic {
 			phi := map[string]kernel.Phi{"tanh": kernel.Tanh, "relu": kernel.Relu, "atan": kernel.Atan}[v.String("act")]
-			return graph.Analytic{F32: psl[float32](v), F64: psl[float64](v),
-				Fused: kernel.Stream(kernel.Surrogate{Phi: phi, Tau: v.Num("tau"), Power: 1 / v.Num("tau-star"), Floor: pslFloor})}
+			a := graph.FromStream(newPSL[float32](v), newPSL[float64](v))
+			return withKernel(a, kernel.Stream(kernel.Surrogate{Phi: phi, Tau: v.Num("tau"), Power: 1 / v.Num("tau-star"), Floor: pslFloor}))
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			return contrastNode(z, t, func(e *graph.Expr, _, x, s, some *gorgonia.Node) *gorgonia.Node {
@@ -72,7 +72,7 @@ const pslFloor = 1e-6
 // surrogates are φ and φ'/φ.
 var surrogates = map[string]func(x float64) (phi, slope float64){
 	"tanh": func(x float64) (float64, float64) {
-		return 2 * kernel.Sigmoid(2*x), 2 * kernel.Sigmoid(-2*x) // (1 − tanh²)/(1 + tanh) = 1 − tanh
+		return 2 * Sigmoid(2*x), 2 * Sigmoid(-2*x) // (1 − tanh²)/(1 + tanh) = 1 − tanh
 	},
 	"relu": func(x float64) (float64, float64) { return 1 + x, 1 / (1 + x) },
 	"atan": func(x float64) (float64, float64) {
@@ -88,46 +88,66 @@ var surrogates = map[string]func(x float64) (phi, slope float64){
 //
 // and the entry of y makes the sum 0. φ is bounded below by 1e-6, with slope 0
 // there. relu with the positive in the sum and τ = τ* = 1 is rankmax.
-func psl[T Float](v Values) contrast[T] {
-	surrogate, tau, power := surrogates[v.String("act")], v.Num("tau"), 1/v.Num("tau-star")
-	bounded := func(x float64) (phi, slope float64) {
-		if phi, slope = surrogate(x); phi <= pslFloor {
-			return pslFloor, 0
-		}
-		return phi, slope
+//
+// The sums are those of the exponentials of log φ/τ*; the parameters are z_y and ℓ.
+type psl[T Float] struct {
+	surrogate  func(x float64) (phi, slope float64)
+	tau, power float64
+}
+
+func newPSL[T Float](v Values) psl[T] {
+	return psl[T]{surrogates[v.String("act")], v.Num("tau"), 1 / v.Num("tau-star")}
+}
+
+// at returns log φ(x)/τ* and φ'/φ.
+func (l psl[T]) at(x float64) (u, slope float64) {
+	phi, slope := l.surrogate(x)
+	if phi <= pslFloor {
+		phi, slope = pslFloor, 0
 	}
-	return func(dz, z []T, y int, weight float64, _ []T) float64 {
-		s := float64(z[y])
-		top := 0.0 // of φ: powers of φ/top neither overflow nor vanish together
-		for j, x := range z {
-			if j != y && !masked(x) {
-				phi, _ := bounded((float64(x) - s) / tau)
-				top = max(top, phi)
-			}
+	return l.power * math.Log(phi), slope
+}
+
+func (psl[T]) Layout() graph.Layout {
+	return graph.Layout{Sums: 2, Params: 2, Each: true, Balanced: true}
+}
+
+func (psl[T]) Start(params []float64, t *graph.RowTarget[T]) { params[0] = float64(t.Z[0]) }
+
+func (psl[T]) Init(sums, _ []float64) { sums[0] = math.Inf(-1) }
+
+func (l psl[T]) Fold(sums, params []float64, z []T, _ int) {
+	own := [2]float64{math.Inf(-1)}
+	for _, s := range z {
+		if Masked(s) {
+			continue
 		}
-		if top == 0 {
-			return 0
+		u, _ := l.at((float64(s) - params[0]) / l.tau)
+		if u > own[0] {
+			own[1] *= math.Exp(own[0] - u)
+			own[0] = u
 		}
-		var sum float64
-		for j, x := range z {
-			if j != y && !masked(x) {
-				phi, _ := bounded((float64(x) - s) / tau)
-				sum += math.Pow(phi/top, power)
-			}
+		own[1] += math.Exp(u - own[0])
+	}
+	mergeExps(sums, own[:], 1)
+}
+
+func (psl[T]) Merge(dst, src []float64) { mergeExps(dst, src, 1) }
+
+func (psl[T]) Solve(sums, params []float64, _ *graph.RowTarget[T]) float64 {
+	if sums[1] == 0 { // there is no negative
+		return 0
+	}
+	params[1] = sums[0] + math.Log(sums[1])
+	return params[1]
+}
+
+func (l psl[T]) Map(dz, z []T, params []float64, _ int) {
+	for j, s := range z {
+		if !Masked(s) {
+			u, slope := l.at((float64(s) - params[0]) / l.tau)
+			dz[j] = T(math.Exp(u-params[1]) * slope * l.power / l.tau)
 		}
-		scale := weight * power / (tau * sum)
-		var total float64
-		for j, x := range z {
-			if j == y || masked(x) {
-				continue
-			}
-			phi, slope := bounded((float64(x) - s) / tau)
-			g := scale * math.Pow(phi/top, power) * slope
-			total += g
-			add(&dz[j], g)
-		}
-		add(&dz[y], -total)
-		return power*math.Log(top) + math.Log(sum)
 	}
 }
 

@@ -23,7 +23,7 @@ func init() {
 		Theory:   func(v Values) Theory { return rankmaxTheory(v.Num("margin")) },
 		New: func(v Values) graph.Analytic {
 			m := v.Num("margin")
-			return graph.Analytic{F32: rankmax[float32]{m}, F64: rankmax[float64]{m}, Fused: kernel.Rankmax{Margin: m}}
+			return withKernel(graph.Analytic{F32: rankmax[float32]{m}, F64: rankmax[float64]{m}}, kernel.Rankmax{Margin: m})
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			return graph.EachPositive(z, t, func(z *gorgonia.Node, y *graph.Targets) (*gorgonia.Node, error) {
@@ -70,7 +70,7 @@ type rankmax[T Float] struct{ delta float64 }
 func (rankmax[T]) WorkLen(k int) int { return 5 * k }
 
 func (l rankmax[T]) Eval(dz, z []T, t Target[T], work []T) T {
-	m, _ := peak(z)
+	m, _ := Peak(z)
 	if m != m {
 		return nan[T]()
 	}

@@ -8,60 +8,87 @@ import (
 	"github.com/fenchel-ml/fenchel/graph"
 )
 
-// A ratio is the cross-entropy of p = f(z)/Σf(z) for a positive function f in
+// Ratio is the family of cross-entropies of p = f(z)/Σf(z) for a positive function f in
 // place of the exponential.
 //
 //	ℓ = Σ_k t_k log(F/f(z_k)),   F = Σ_j f(z_j)
 //	∂ℓ/∂z_j = f'(z_j)/F − t_j f'(z_j)/f(z_j)
 //
-// A masked candidate has f = 0. fd returns f and f'.
-type ratio[T Float] struct {
-	fd func(s float64) (f, df float64)
+// A masked candidate has f = 0.
+type Ratio struct {
+	F func(z float64) (f, df float64) // f > 0 and f′ of a finite score
+
+	// Node states f of scores x [B,K] as a graph, in which masked scores are 0. Nil is F,
+	// differentiated by its f′.
+	Node func(e *graph.Expr, x *gorgonia.Node) *gorgonia.Node
 }
 
-func (ratio[T]) WorkLen(int) int { return 0 }
+// Form returns the loss.
+func (l Ratio) Form() Form {
+	f := l.Node
+	if f == nil {
+		f = func(e *graph.Expr, x *gorgonia.Node) *gorgonia.Node { return elementwise(e, "ratio", l.F, x) }
+	}
+	atMask, _ := l.F(0)
+	return Form{
+		Analytic: graph.FromStream(ratio[float32]{l.F}, ratio[float64]{l.F}),
+		Node: func(z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
+			return ratioNode(f, atMask, z, t)
+		},
+		Ref:     func(z []float64, t Target[float64]) float64 { return ratioRef(l.F, z, t) },
+		Predict: func(p, z []float64) { ratioMap(l.F, p, z) },
+	}
+}
 
-func (l ratio[T]) Eval(dz, z []T, t Target[T], _ []T) T {
-	m, _ := peak(z)
-	if m != m {
-		return nan[T]()
-	}
-	// The label's own f stays out of the sum: log1p(rest/f) keeps the digits of a
-	// small loss. With several positives there is no small loss.
-	y, hard := t.Label()
-	var rest float64
-	for j, s := range z {
-		if masked(s) || hard && j == y {
-			continue
+type ratio[T Float] struct {
+	f func(z float64) (f, df float64)
+}
+
+func (ratio[T]) Layout() graph.Layout { return graph.Layout{Sums: 1, Params: 1} }
+
+func (ratio[T]) Start([]float64, *graph.RowTarget[T]) {}
+
+func (ratio[T]) Init([]float64, []float64) {}
+
+func (l ratio[T]) Fold(sums, _ []float64, z []T, _ int) {
+	for _, s := range z {
+		if !Masked(s) {
+			f, _ := l.f(float64(s))
+			sums[0] += f
 		}
-		f, _ := l.fd(float64(s))
-		rest += f
 	}
+}
+
+func (ratio[T]) Merge(dst, src []float64) { dst[0] += src[0] }
+
+func (l ratio[T]) Solve(sums, params []float64, t *graph.RowTarget[T]) (loss float64) {
+	rest := sums[0]
 	total := rest
-	var loss float64
-	if hard {
-		f, _ := l.fd(float64(z[y]))
+	for _, z := range t.Z {
+		f, _ := l.f(float64(z))
 		total += f
-		loss = math.Log1p(rest / f)
 	}
-	for j, s := range z {
-		dz[j] = 0
-		if !masked(s) {
-			_, df := l.fd(float64(s))
-			dz[j] = T(df / total)
+	params[0] = total
+	for i, z := range t.Z {
+		f, df := l.f(float64(z))
+		if len(t.Z) == 1 { // log1p keeps the digits of a small loss
+			t.Grad[i] = -df / f * (rest / total) // f'/F − f'/f
+			return math.Log1p(rest / f)
 		}
-	}
-	for i, k := range t.Pos {
-		f, df := l.fd(float64(z[k]))
 		w := float64(t.Weight[i])
-		if hard {
-			dz[k] = T(-df / f * (rest / total)) // f'/F − f'/f
-			break
-		}
 		loss += w * math.Log(total/f)
-		dz[k] = T(df/total - w*df/f)
+		t.Grad[i] = df/total - w*df/f
 	}
-	return T(loss)
+	return loss
+}
+
+func (l ratio[T]) Map(dz, z []T, params []float64, _ int) {
+	for j, s := range z {
+		if !Masked(s) {
+			_, df := l.f(float64(s))
+			dz[j] = T(df / params[0])
+		}
+	}
 }
 
 // ratioNode states log F − Σ t log f for the graph f of the scores with masks
@@ -79,22 +106,21 @@ func ratioNode(f func(e *graph.Expr, x *gorgonia.Node) *gorgonia.Node, atMask fl
 }
 
 // ratioRef is −Σ t log p with p = f/F.
-func ratioRef(f func(s float64) float64, z []float64, t Target[float64]) float64 {
-	var total, loss float64
-	for i := len(z) - 1; i >= 0; i-- {
-		total += f(z[i])
-	}
+func ratioRef(f func(z float64) (f, df float64), z []float64, t Target[float64]) float64 {
+	p := make([]float64, len(z))
+	ratioMap(f, p, z)
+	var loss float64
 	for i, k := range t.Pos {
-		loss -= t.Weight[i] * math.Log(f(z[k])/total)
+		loss -= t.Weight[i] * math.Log(p[k])
 	}
 	return loss
 }
 
 // ratioMap stores f/F in p.
-func ratioMap(f func(s float64) float64, p, z []float64) {
+func ratioMap(f func(z float64) (f, df float64), p, z []float64) {
 	var total float64
-	for j, s := range z {
-		p[j] = f(s)
+	for j := len(z) - 1; j >= 0; j-- {
+		p[j], _ = f(z[j])
 		total += p[j]
 	}
 	for j := range p {

@@ -20,22 +20,7 @@ func init() {
 		},
 		Formulas: rgFormulas,
 		Theory:   func(v Values) Theory { return rgTheory(rgCoefficients(v)) },
-		New: func(v Values) graph.Analytic {
-			a, b := rgCoefficients(v)
-			return graph.Analytic{F32: rg[float32]{a, b}, F64: rg[float64]{a, b}, Fused: kernel.RG{A: a, B: b}}
-		},
-		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
-			a, b := rgCoefficients(v)
-			return rgNode(a, b, z, t)
-		},
-		Ref: func(v Values, z []float64, t Target[float64]) float64 {
-			a, b := rgCoefficients(v)
-			return rgRef(a, b, z, t)
-		},
-		Predict: func(v Values, p, z []float64) {
-			a, b := rgCoefficients(v)
-			rgMap(a, b, p, z)
-		},
+		Form:     func(v Values) Form { return rgForm(rgCoefficients(v)) },
 	})
 }
 
@@ -58,41 +43,48 @@ func rgCoefficients(v Values) (a, b float64) {
 // a = 1 − β and b = 0.
 type rg[T Float] struct{ a, b float64 }
 
-func (rg[T]) WorkLen(int) int { return 0 }
+func rgForm(a, b float64) Form {
+	return Form{
+		Analytic: withKernel(graph.FromStream(rg[float32]{a, b}, rg[float64]{a, b}), kernel.RG{A: a, B: b}),
+		Node:     func(z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) { return rgNode(a, b, z, t) },
+		Ref:      func(z []float64, t Target[float64]) float64 { return rgRef(a, b, z, t) },
+		Predict: func(p, z []float64) { // the truth whose minimiser z is
+			m := withTargets(make([]float64, 3), z)
+			for j, s := range z {
+				p[j] = (1 + a*s - b*m[mean]) / m[count]
+			}
+		},
+	}
+}
 
-func (l rg[T]) Eval(dz, z []T, t Target[T], _ []T) T {
-	m, _ := peak(z)
-	if m != m {
-		return nan[T]()
-	}
-	var sum float64
-	n := 0
-	for _, s := range z {
-		if !masked(s) {
-			sum += float64(s)
-			n++
-		}
-	}
-	k := float64(n)
-	mean := sum / k
+func (rg[T]) Layout() graph.Layout { return graph.Layout{Sums: 3, Params: 2} }
+
+func (rg[T]) Start([]float64, *graph.RowTarget[T]) {}
+
+func (rg[T]) Init([]float64, []float64) {}
+
+func (rg[T]) Fold(sums, _ []float64, z []T, _ int) { foldMoments(sums, z) }
+
+func (rg[T]) Merge(dst, src []float64) { mergeMoments(dst, src) }
+
+func (l rg[T]) Solve(sums, params []float64, t *graph.RowTarget[T]) float64 {
+	m := withTargets(sums, t.Z)
+	k := m[count]
+	params[0], params[1] = 1-l.b*m[mean], k
 	// mean(z²) = Var + mean², so that b = 1 cancels no digits.
-	var dev float64
-	for j, s := range z {
-		if masked(s) {
-			dz[j] = 0
-			continue
-		}
-		d := float64(s) - mean
-		dev += d * d
-		dz[j] = T((1 + l.a*float64(s) - l.b*mean) / k)
-	}
-	loss := math.Log(k) + l.a*dev/k/2 + (l.a-l.b)*mean*mean/2
-	for i, y := range t.Pos {
+	loss := math.Log(k) + l.a*m[squares]/k/2 + (l.a-l.b)*m[mean]*m[mean]/2
+	for i, z := range t.Z {
 		w := float64(t.Weight[i])
-		loss += w * (mean - float64(z[y])) // the difference first: an offset has no digits of it
-		dz[y] = T(float64(dz[y]) - w)
+		loss += w * (m[mean] - float64(z)) // the difference first: an offset has no digits of it
+		t.Grad[i] = (params[0]+l.a*float64(z))/k - w
 	}
-	return T(loss)
+	return loss
+}
+
+func (l rg[T]) Map(dz, z []T, params []float64, _ int) {
+	for j, s := range z {
+		dz[j] = T((params[0] + l.a*float64(s)) / params[1])
+	}
 }
 
 func rgNode(a, b float64, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
@@ -123,11 +115,6 @@ func rgRef(a, b float64, z []float64, t Target[float64]) float64 {
 		loss -= t.Weight[i] * z[y]
 	}
 	return loss
-}
-
-// rgMap stores (1 + a z − b·mean(z))/K in p: the truth whose minimiser z is.
-func rgMap(a, b float64, p, z []float64) {
-	rg[float64]{a, b}.Eval(p, z, Target[float64]{}, nil)
 }
 
 func rgTheory(a, b float64) Theory {

@@ -10,9 +10,9 @@ import (
 // memory traffic as float32 arithmetic would and keeps all of its inputs' digits.
 // The exponentials of a float32 softmax are the kernel's, in float32.
 
-// peak returns the largest score of z and its first position. The value is NaN
+// Peak returns the largest score of z and its first position. The value is NaN
 // if z holds a NaN or +Inf, or nothing but masks: a row whose loss is NaN.
-func peak[T Float](z []T) (m float64, at int) {
+func Peak[T Float](z []T) (m float64, at int) {
 	top := z[0]
 	for j, s := range z {
 		if s != s {
@@ -26,9 +26,12 @@ func peak[T Float](z []T) (m float64, at int) {
 	return m + (m - m), at // m−m is NaN at ±Inf
 }
 
-// exps stores e^{(z_j−m)·inv} in dst, 0 at a mask and at position skip, and returns
-// their sum.
-func exps[T Float](dst, z []T, m, inv float64, skip int) float64 {
+// Exps stores e^{(z_j−m)·inv} in dst, which may be z, 0 at a mask, and returns their sum.
+// A float32 exponential is right to about 1e-7.
+func Exps[T Float](dst, z []T, m, inv float64) float64 { return expsBut(dst, z, m, inv, -1) }
+
+// expsBut is Exps with 0 at position skip.
+func expsBut[T Float](dst, z []T, m, inv float64, skip int) float64 {
 	for j, s := range z {
 		dst[j] = T((float64(s) - m) * inv)
 	}
@@ -43,8 +46,8 @@ func exps[T Float](dst, z []T, m, inv float64, skip int) float64 {
 	return sum
 }
 
-// finite counts the candidates of z that are not masked; NaN counts as one.
-func finite[T Float](z []T) int {
+// Unmasked counts the candidates of z that are not masked; NaN counts as one.
+func Unmasked[T Float](z []T) int {
 	n := 0
 	for _, s := range z {
 		if !math.IsInf(float64(s), -1) {
@@ -56,4 +59,11 @@ func finite[T Float](z []T) int {
 
 func nan[T Float]() T { return T(math.NaN()) }
 
-func masked[T Float](s T) bool { return math.IsInf(float64(s), -1) }
+// Masked reports whether a score is that of a masked candidate, −Inf.
+func Masked[T Float](s T) bool { return math.IsInf(float64(s), -1) }
+
+// Softplus returns log(1 + e^x), to rounding at any x.
+func Softplus(x float64) float64 { return kernel.Softplus(x) }
+
+// Sigmoid returns 1/(1 + e^{−x}), to rounding at any x.
+func Sigmoid(x float64) float64 { return kernel.Sigmoid(x) }

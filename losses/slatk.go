@@ -28,7 +28,11 @@ func init() {
 			return slAtKTheory(v.Num("tau"), v.Num("tau-w"), v.Int("k"))
 		},
 		New: func(v Values) graph.Analytic {
-			return graph.Analytic{F32: slAtK[float32](v), F64: slAtK[float64](v), Fused: slAtKFused(v)}
+			a := graph.Analytic{F32: slAtK[float32](v), F64: slAtK[float64](v)}
+			if k := slAtKFused(v); k != nil {
+				a = withKernel(a, k)
+			}
+			return a
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			return contrastNode(z, t, func(e *graph.Expr, z, x, s, some *gorgonia.Node) *gorgonia.Node {
@@ -37,13 +41,15 @@ func init() {
 					lead = e.N(graph.Sub(s, e.N(graph.Detach(e.N(graph.RowKth(z, k))))))
 				}
 				weight := e.N(graph.Sigmoid(e.N(graph.Scale(lead, 1/v.Num("tau-w")))))
-				return e.N(graph.Mul(weight, slNode(e, v.Num("tau"), x, s, some)))
+				lse := e.N(graph.FillMasked(e.N(graph.LogSumExp(e.N(graph.Scale(x, 1/v.Num("tau"))))), 0))
+				sl := e.N(graph.Sub(lse, e.N(graph.Scale(e.N(graph.Mul(s, some)), 1/v.Num("tau")))))
+				return e.N(graph.Mul(weight, sl))
 			})
 		},
 		Ref: func(v Values, z []float64, t Target[float64]) float64 {
 			beta := slAtKHold(v, z).Num("beta")
 			return contrastRef(z, t, func(s float64, negatives []float64) float64 {
-				return slRef(v.Num("tau"), s, negatives) / (1 + math.Exp(-(s-beta)/v.Num("tau-w")))
+				return leadRef(v.Num("tau"), s, negatives) / (1 + math.Exp(-(s-beta)/v.Num("tau-w")))
 			})
 		},
 		Hold: slAtKHold,
@@ -86,8 +92,8 @@ func slAtK[T Float](v Values) contrast[T] {
 			return 0
 		}
 		x := (float64(z[y]) - beta) / tauW
-		w := kernel.Sigmoid(x)
-		slope := weight * sl * w * kernel.Sigmoid(-x) / tauW // ∂ℓ/∂z_y by the weight
+		w := Sigmoid(x)
+		slope := weight * sl * w * Sigmoid(-x) / tauW // ∂ℓ/∂z_y by the weight
 		scale := weight * w / (tau * sum)
 		for j := range z {
 			if j != y {
@@ -99,6 +105,29 @@ func slAtK[T Float](v Values) contrast[T] {
 	}
 }
 
+// leads returns log Σ_{j≠y} e^{(z_j−z_y)/τ} and, in work and with their sum,
+// numbers in proportion to its terms; the sum is 0 where there is no term.
+func leads[T Float](z []T, y int, tau float64, work []T) (lse, sum float64) {
+	top := math.Inf(-1)
+	for j, s := range z {
+		if j != y {
+			top = max(top, float64(s))
+		}
+	}
+	work[y] = 0
+	if math.IsInf(top, -1) {
+		return top, 0
+	}
+	for j, s := range z {
+		if j != y {
+			e := math.Exp((float64(s) - top) / tau) // 0 at a mask
+			work[j] = T(e)
+			sum += e
+		}
+	}
+	return (top-float64(z[y]))/tau + math.Log(sum), sum
+}
+
 // slAtKFused is the same fused with the linear layer; nil for so large a K that the
 // best K of all rows would take more memory than a few rows of scores.
 func slAtKFused(v Values) kernel.Loss {
@@ -108,8 +137,8 @@ func slAtKFused(v Values) kernel.Loss {
 			return 0, 0, 0
 		}
 		x := tau * (label - beta) / tauW
-		w := kernel.Sigmoid(x)
-		slope := (rivals - label) * w * kernel.Sigmoid(-x) * tau / tauW
+		w := Sigmoid(x)
+		slope := (rivals - label) * w * Sigmoid(-x) * tau / tauW
 		return w * (rivals - label), w, slope - w
 	}
 	switch {
@@ -128,7 +157,7 @@ func slAtKFused(v Values) kernel.Loss {
 // are fewer. It reorders work, as long as z.
 func kth[T Float](z []T, k int, work []T) float64 {
 	copy(work, z)
-	k = min(k, finite(z))
+	k = min(k, Unmasked(z))
 	lo, hi := 0, len(work) // the k-th largest is in work[lo:hi]
 	for hi-lo > 1 {
 		// Three-way partition around the middle element: larger, equal, smaller.

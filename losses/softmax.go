@@ -21,22 +21,7 @@ func init() {
 		Unit:     func(v Values) float64 { return v.Num("tau") },
 		Formulas: softmaxFormulas,
 		Theory:   func(v Values) Theory { return softmaxTheory(v.Num("tau"), v.Num("smoothing")) },
-		New: func(v Values) graph.Analytic {
-			tau, eps := v.Num("tau"), v.Num("smoothing")
-			rows := graph.Analytic{F32: softmax[float32]{1 / tau, eps}, F64: softmax[float64]{1 / tau, eps},
-				Fused: kernel.Softmax{Tau: float32(tau), Smoothing: float32(eps)}}
-			if eps > 0 {
-				rows.F32, rows.F64 = smoothed[float32]{softmax[float32]{1 / tau, eps}}, smoothed[float64]{softmax[float64]{1 / tau, eps}}
-			}
-			return rows
-		},
-		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
-			return softmaxNode(1/v.Num("tau"), v.Num("smoothing"), z, t)
-		},
-		Ref: func(v Values, z []float64, t Target[float64]) float64 {
-			return softmaxRef(1/v.Num("tau"), v.Num("smoothing"), z, t)
-		},
-		Predict: func(v Values, p, z []float64) { softmaxMap(1/v.Num("tau"), p, z) },
+		Form:     func(v Values) Form { return softmaxForm(v.Num("tau"), v.Num("smoothing")) },
 	})
 }
 
@@ -47,26 +32,50 @@ func init() {
 //
 // It is affine in t: ℓ(z,t) = Σ_k t_k ℓ(z,k). The Fenchel–Young value, which is 0
 // at p = t, is τℓ(z,t) + τ Σ t log t. K counts the candidates that are not masked.
-type softmax[T Float] struct{ inv, eps float64 } // 1/τ and ε
+//
+// It is the one loss with a row of its own beside its kernel: a row takes one exponential
+// of a score where a stream takes two, and it is what all sampled softmax losses run.
+type softmax[T Float] struct{ tau, inv, eps float64 } // τ, 1/τ and ε
+
+// softmaxForm is the loss at a temperature and a smoothing.
+func softmaxForm(tau, eps float64) Form {
+	rows := graph.Analytic{F32: softmax[float32]{tau, 1 / tau, eps}, F64: softmax[float64]{tau, 1 / tau, eps}}
+	if eps > 0 {
+		rows = graph.Analytic{F32: smoothed[float32]{softmax[float32]{tau, 1 / tau, eps}}, F64: smoothed[float64]{softmax[float64]{tau, 1 / tau, eps}}}
+	}
+	return Form{
+		Analytic: rows,
+		Node: func(z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
+			return softmaxNode(1/tau, eps, z, t)
+		},
+		Ref:     func(z []float64, t Target[float64]) float64 { return softmaxRef(1/tau, eps, z, t) },
+		Predict: func(p, z []float64) { softmaxMap(1/tau, p, z) },
+	}
+}
+
+// Kernel is the form that is fused with a linear layer.
+func (l softmax[T]) Kernel() kernel.Loss {
+	return kernel.Softmax{Tau: float32(l.tau), Smoothing: float32(l.eps)}
+}
 
 func (softmax[T]) WorkLen(int) int { return 0 }
 
 func (l softmax[T]) Eval(dz, z []T, t Target[T], _ []T) T {
-	m, at := peak(z)
+	m, at := Peak(z)
 	if m != m {
 		return nan[T]()
 	}
 	// Leaving the largest term, which is 1, out of the sum keeps log1p(rest) and
 	// the gradient at the peak exact when every other term is below rounding.
-	rest := exps(dz, z, m, l.inv, at)
+	rest := expsBut(dz, z, m, l.inv, at)
 	sum := 1 + rest
 	loss := math.Log1p(rest)
 	kernel.Scale(T(l.inv/sum), dz)
 	uniform := 0.0 // ε/K
 	if l.eps > 0 {
-		uniform = l.eps / float64(finite(z))
+		uniform = l.eps / float64(Unmasked(z))
 		for j, s := range z {
-			if !masked(s) {
+			if !Masked(s) {
 				loss += uniform * (m - float64(s)) * l.inv
 				dz[j] = T(float64(dz[j]) - uniform*l.inv)
 			}
@@ -103,13 +112,13 @@ func (l softmax[T]) EvalShared(dpos, dneg, pos, neg, weight []T) T {
 	if m != m || math.IsInf(m, 1) {
 		return nan[T]()
 	}
-	sum := exps(dneg, neg, m, l.inv, -1) // S/e^m ≥ 1
+	sum := expsBut(dneg, neg, m, l.inv, -1) // S/e^m ≥ 1
 	logSum := math.Log(sum)
 	var loss, share float64
 	for i, s := range pos {
 		w, lead := float64(weight[i]), (float64(s)-m)*l.inv-logSum // log of e^x/S
-		loss += w * kernel.Softplus(-lead)
-		miss := kernel.Sigmoid(-lead) // S/(e^x+S)
+		loss += w * Softplus(-lead)
+		miss := Sigmoid(-lead) // S/(e^x+S)
 		dpos[i] = T(-w * miss * l.inv)
 		share += w * miss
 	}
@@ -120,6 +129,9 @@ func (l softmax[T]) EvalShared(dpos, dneg, pos, neg, weight []T) T {
 // smoothed is a softmax with label smoothing, whose target touches every
 // candidate: it has no EvalShared.
 type smoothed[T Float] struct{ all softmax[T] }
+
+// Kernel is the form that is fused with a linear layer.
+func (l smoothed[T]) Kernel() kernel.Loss { return l.all.Kernel() }
 
 func (l smoothed[T]) WorkLen(k int) int { return l.all.WorkLen(k) }
 
@@ -164,7 +176,7 @@ func softmaxRef(inv, eps float64, z []float64, t Target[float64]) float64 {
 
 // softmaxMap stores softmax(inv·z) in p.
 func softmaxMap(inv float64, p, z []float64) {
-	m, _ := peak(z)
+	m, _ := Peak(z)
 	var sum float64
 	for j, s := range z {
 		p[j] = math.Exp((s - m) * inv)

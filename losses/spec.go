@@ -72,6 +72,10 @@ type Spec struct {
 	// state is tested.
 	Formulas func(v Values) Formulas
 
+	// Form returns what the loss states at v: each of New, Node, Ref and Predict that is
+	// not given apart. Families make it.
+	Form func(v Values) Form
+
 	// New returns the analytic form at both precisions. Bind fills in Text.
 	New func(v Values) graph.Analytic
 
@@ -108,7 +112,10 @@ var registered = registry.NewRegistry[Spec]("losses", "loss")
 // Register adds s to the registry. It panics if s is incomplete, its name or a
 // parameter is malformed, or the name is taken: mistakes of the program that
 // its first run shows.
-func Register(s Spec) { registered.Add(s.Name, s.Params, s, s.fault()) }
+func Register(s Spec) {
+	s.complete()
+	registered.Add(s.Name, s.Params, s, s.fault())
+}
 
 // All returns the registered specs, sorted by name.
 func All() []*Spec { return registered.All() }

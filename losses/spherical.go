@@ -21,22 +21,14 @@ func init() {
 		},
 		Formulas: sphericalFormulas,
 		Theory:   func(v Values) Theory { return sphericalTheory(v.Num("eps")) },
-		New: func(v Values) graph.Analytic {
+		Form: func(v Values) Form {
 			eps := v.Num("eps")
-			fd := func(s float64) (f, df float64) { return s*s + eps, 2 * s }
-			return graph.Analytic{F32: ratio[float32]{fd}, F64: ratio[float64]{fd}, Fused: kernel.Spherical{Epsilon: eps}}
-		},
-		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
-			eps := v.Num("eps")
-			return ratioNode(func(e *graph.Expr, x *gorgonia.Node) *gorgonia.Node {
-				return e.N(graph.AddScalar(e.N(graph.Square(x)), eps))
-			}, eps, z, t)
-		},
-		Ref: func(v Values, z []float64, t Target[float64]) float64 {
-			return ratioRef(func(s float64) float64 { return s*s + v.Num("eps") }, z, t)
-		},
-		Predict: func(v Values, p, z []float64) {
-			ratioMap(func(s float64) float64 { return s*s + v.Num("eps") }, p, z)
+			return Ratio{
+				F: func(z float64) (f, df float64) { return z*z + eps, 2 * z },
+				Node: func(e *graph.Expr, x *gorgonia.Node) *gorgonia.Node {
+					return e.N(graph.AddScalar(e.N(graph.Square(x)), eps))
+				},
+			}.Form().with(kernel.Spherical{Epsilon: eps})
 		},
 		Rank: func(Values) func(z float64) float64 { return math.Abs },
 	})

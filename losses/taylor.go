@@ -22,37 +22,22 @@ func init() {
 		},
 		Formulas: taylorFormulas,
 		Theory:   func(v Values) Theory { return taylorTheory(taylorOrder(v)) },
-		New: func(v Values) graph.Analytic {
+		Form: func(v Values) Form {
 			n := taylorOrder(v)
-			fd := func(s float64) (f, df float64) { return taylorPolynomial(n, s), taylorPolynomial(n-1, s) }
-			rows := graph.Analytic{F32: ratio[float32]{fd}, F64: ratio[float64]{fd}, Fused: kernel.Stream(kernel.Taylor{Order: n})}
+			f := Ratio{
+				F: func(z float64) (f, df float64) { return taylorPolynomial(n, z), taylorPolynomial(n-1, z) },
+				Node: func(e *graph.Expr, x *gorgonia.Node) *gorgonia.Node { // Horner: 1 + x(1 + x/2(1 + x/3(…)))
+					f := e.N(graph.AddScalar(e.N(graph.Scale(x, 1/float64(n))), 1))
+					for k := n - 1; k >= 1; k-- {
+						f = e.N(graph.AddScalar(e.N(graph.Mul(f, e.N(graph.Scale(x, 1/float64(k))))), 1))
+					}
+					return f
+				},
+			}.Form()
 			if n == 2 { // Σz and Σz² say all
-				rows.Fused = kernel.Taylor2{}
+				return f.with(kernel.Taylor2{})
 			}
-			return rows
-		},
-		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
-			return ratioNode(func(e *graph.Expr, x *gorgonia.Node) *gorgonia.Node {
-				n := taylorOrder(v) // Horner: 1 + x(1 + x/2(1 + x/3(…)))
-				f := e.N(graph.AddScalar(e.N(graph.Scale(x, 1/float64(n))), 1))
-				for k := n - 1; k >= 1; k-- {
-					f = e.N(graph.AddScalar(e.N(graph.Mul(f, e.N(graph.Scale(x, 1/float64(k))))), 1))
-				}
-				return f
-			}, 1, z, t)
-		},
-		Ref: func(v Values, z []float64, t Target[float64]) float64 {
-			return ratioRef(func(s float64) float64 {
-				f, term := 1.0, 1.0 // term by term
-				for k := 1; k <= taylorOrder(v); k++ {
-					term *= s / float64(k)
-					f += term
-				}
-				return f
-			}, z, t)
-		},
-		Predict: func(v Values, p, z []float64) {
-			ratioMap(func(s float64) float64 { return taylorPolynomial(taylorOrder(v), s) }, p, z)
+			return f.with(kernel.Stream(kernel.Taylor{Order: n}))
 		},
 		Rank: func(v Values) func(z float64) float64 { return taylorRank(taylorOrder(v)) },
 	})

@@ -1,11 +1,5 @@
 package losses
 
-import (
-	"gorgonia.org/gorgonia"
-
-	"github.com/fenchel-ml/fenchel/graph"
-)
-
 // Tsallis is entmax under the textbook normalisation of the entropy,
 // Ω = (Σ p^α − 1)/(α−1), which is α times entmax's: p(z) = entmax_α(z/α) and
 // ℓ(z,t) = α·ℓ_entmax(z/α, t).
@@ -19,16 +13,6 @@ func init() {
 		},
 		Formulas: tsallisFormulas,
 		Theory:   func(v Values) Theory { return entmaxTheory(v.Num("alpha"), v.Num("alpha")) },
-		New: func(v Values) graph.Analytic {
-			a := v.Num("alpha")
-			return entmaxRows(a, a)
-		},
-		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
-			return entmaxNode(v.Num("alpha"), v.Num("alpha"), z, t)
-		},
-		Ref: func(v Values, z []float64, t Target[float64]) float64 {
-			return entmaxRef(v.Num("alpha"), v.Num("alpha"), z, t)
-		},
-		Predict: func(v Values, p, z []float64) { entmaxMap(v.Num("alpha"), v.Num("alpha"), p, z) },
+		Form:     func(v Values) Form { return entmaxForm(v.Num("alpha"), v.Num("alpha")) },
 	})
 }

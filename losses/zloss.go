@@ -32,7 +32,7 @@ func init() {
 		},
 		New: func(v Values) graph.Analytic {
 			a, b := v.Num("a"), v.Num("b")
-			return graph.Analytic{F32: zLoss[float32]{a, b}, F64: zLoss[float64]{a, b}, Fused: kernel.ZLoss{A: a, B: b, Variance: zVariance}}
+			return withKernel(graph.FromStream(zLoss[float32]{a, b}, zLoss[float64]{a, b}), kernel.ZLoss{A: a, B: b, Variance: zVariance})
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			return graph.EachPositive(z, t, func(z *gorgonia.Node, y *graph.Targets) (*gorgonia.Node, error) {
@@ -59,7 +59,7 @@ func init() {
 				for _, s := range z {
 					lead += (z[y] - s) / k
 				}
-				loss += t.Weight[i] * kernel.Softplus(v.Num("a")*(v.Num("b")-lead/std)) / v.Num("a")
+				loss += t.Weight[i] * Softplus(v.Num("a")*(v.Num("b")-lead/std)) / v.Num("a")
 			}
 			return loss
 		},
@@ -78,48 +78,38 @@ const zVariance = 1e-12
 // gradient grows without bound as the scores close up.
 type zLoss[T Float] struct{ a, b float64 }
 
-func (zLoss[T]) WorkLen(int) int { return 0 }
+func (zLoss[T]) Layout() graph.Layout { return graph.Layout{Sums: 3, Params: 3} }
 
-func (l zLoss[T]) Eval(dz, z []T, t Target[T], _ []T) T {
-	m, _ := peak(z)
-	if m != m {
-		return nan[T]()
-	}
-	var sum, dev float64
-	n := 0
-	for _, s := range z {
-		if !masked(s) {
-			sum += float64(s)
-			n++
-		}
-	}
-	k := float64(n)
-	mean := sum / k
-	for _, s := range z {
-		if !masked(s) {
-			dev += (float64(s) - mean) * (float64(s) - mean)
-		}
-	}
-	std := math.Sqrt(dev/k + zVariance)
+func (zLoss[T]) Start([]float64, *graph.RowTarget[T]) {}
+
+func (zLoss[T]) Init([]float64, []float64) {}
+
+func (zLoss[T]) Fold(sums, _ []float64, z []T, _ int) { foldMoments(sums, z) }
+
+func (zLoss[T]) Merge(dst, src []float64) { mergeMoments(dst, src) }
+
+func (l zLoss[T]) Solve(sums, params []float64, t *graph.RowTarget[T]) (loss float64) {
+	m := withTargets(sums, t.Z)
+	k, std := m[count], math.Sqrt(m[squares]/m[count]+zVariance)
 	// Σ_k w_k σ'_k and Σ_k w_k σ'_k x_k are all that the other entries need.
-	var loss, slope, moment float64
-	for i, y := range t.Pos {
-		w, x := float64(t.Weight[i]), (float64(z[y])-mean)/std
+	var slope, moment float64
+	for i, z := range t.Z {
+		w, x := float64(t.Weight[i]), (float64(z)-m[mean])/std
 		arg := l.a * (l.b - x)
-		loss += w * kernel.Softplus(arg) / l.a
-		slope += w * kernel.Sigmoid(arg)
-		moment += w * kernel.Sigmoid(arg) * x
+		loss += w * Softplus(arg) / l.a
+		slope += w * Sigmoid(arg)
+		moment += w * Sigmoid(arg) * x
 	}
+	params[0], params[1], params[2] = m[mean], slope/(k*std), moment/(k*std*std)
+	for i, z := range t.Z {
+		d := float64(z) - m[mean]
+		t.Grad[i] = params[1] + params[2]*d - float64(t.Weight[i])*Sigmoid(l.a*(l.b-d/std))/std
+	}
+	return loss
+}
+
+func (l zLoss[T]) Map(dz, z []T, params []float64, _ int) {
 	for j, s := range z {
-		dz[j] = 0
-		if !masked(s) {
-			dz[j] = T((slope + moment*(float64(s)-mean)/std) / (k * std))
-		}
+		dz[j] = T(params[1] + params[2]*(float64(s)-params[0]))
 	}
-	for i, y := range t.Pos {
-		x := (float64(z[y]) - mean) / std
-		g := float64(t.Weight[i]) * kernel.Sigmoid(l.a*(l.b-x))
-		dz[y] = T((slope+moment*x)/(k*std) - g/std)
-	}
-	return T(loss)
 }

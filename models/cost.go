@@ -4,7 +4,6 @@ import (
 	"math"
 
 	"github.com/fenchel-ml/fenchel/graph"
-	"github.com/fenchel-ml/fenchel/internal/kernel"
 	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/models/sampler"
 )
@@ -33,8 +32,7 @@ func (k HeadKind) Cost(l losses.Loss) (Cost, bool) {
 // costOfAll is that of the head all: of losses that are functions of the Gram matrix
 // WᵀW it does not grow with B C.
 func costOfAll(_ Values, l losses.Loss) Cost {
-	switch l.Analytic.Fused.(type) {
-	case kernel.RG, kernel.Spherical, kernel.Taylor2, kernel.ZLoss:
+	if l.Analytic.Moments() {
 		return Cost{"B d² + C d²", func(s Size) float64 { return float64(s.Batch+s.Classes) * float64(s.Dim) * float64(s.Dim) }}
 	}
 	return Cost{"B C d", func(s Size) float64 { return float64(s.Batch) * float64(s.Classes) * float64(s.Dim) }}

@@ -156,7 +156,7 @@ func (l Contrastive) Start(p []float32, r int, t RowTarget) {
 func (l Contrastive) Init(st State, _ []float32) { clear(st.D) }
 
 // Fold adds the tile.
-func (l Contrastive) Fold(st State, p, z []float32, n int) { foldHinge(st, p, z, n) }
+func (l Contrastive) Fold(st State, p, z []float32, _, n int) { foldHinge(st, p, z, n) }
 
 // Merge adds the sums.
 func (l Contrastive) Merge(dst, src State) { axpyGo(1, src.D, dst.D) }
@@ -175,7 +175,7 @@ func (l Contrastive) Solve(st State, _ []float32, r int, t RowTarget) float64 {
 }
 
 // Map stores g·(w/n)·1[z > m].
-func (l Contrastive) Map(dst []float32, ldd int, z []float32, ldz, n int, p, g []float32) {
+func (l Contrastive) Map(dst []float32, ldd int, z []float32, ldz, _, n int, p, g []float32) {
 	mapHinge(dst, ldd, z, ldz, n, p, g)
 }
 

@@ -48,7 +48,7 @@ func (l Logistic) Start(p []float32, r int, t RowTarget) {
 func (l Logistic) Init(st State, _ []float32) { initSoftplus(st) }
 
 // Fold adds the tile.
-func (l Logistic) Fold(st State, p, z []float32, n int) { foldSoftplus(st, p, z, n) }
+func (l Logistic) Fold(st State, p, z []float32, _, n int) { foldSoftplus(st, p, z, n) }
 
 // Merge adds the sums.
 func (l Logistic) Merge(dst, src State) { mergeSoftplus(dst, src) }
@@ -73,7 +73,7 @@ func (l Logistic) Solve(st State, p []float32, r int, t RowTarget) float64 {
 }
 
 // Map stores g·σ(x)/N.
-func (l Logistic) Map(dst []float32, ldd int, z []float32, ldz, n int, p, g []float32) {
+func (l Logistic) Map(dst []float32, ldd int, z []float32, ldz, _, n int, p, g []float32) {
 	mapSigmoid(dst, ldd, z, ldz, n, p, g)
 }
 
@@ -113,7 +113,7 @@ func (Pairwise) Start(p []float32, r int, t RowTarget) {
 func (Pairwise) Init(st State, _ []float32) { initSoftplus(st) }
 
 // Fold adds the tile.
-func (Pairwise) Fold(st State, p, z []float32, n int) { foldSoftplus(st, p, z, n) }
+func (Pairwise) Fold(st State, p, z []float32, _, n int) { foldSoftplus(st, p, z, n) }
 
 // Merge adds the sums.
 func (Pairwise) Merge(dst, src State) { mergeSoftplus(dst, src) }
@@ -125,7 +125,7 @@ func (Pairwise) Solve(st State, _ []float32, r int, t RowTarget) float64 {
 }
 
 // Map stores g·σ(z−z_y)/n.
-func (Pairwise) Map(dst []float32, ldd int, z []float32, ldz, n int, p, g []float32) {
+func (Pairwise) Map(dst []float32, ldd int, z []float32, ldz, _, n int, p, g []float32) {
 	mapSigmoid(dst, ldd, z, ldz, n, p, g)
 }
 

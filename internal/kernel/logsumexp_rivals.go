@@ -48,7 +48,7 @@ func (l LogSumExpRivals) Start(p []float32, r int, _ RowTarget) { p[r] = floor }
 func (l LogSumExpRivals) Init(st State, p []float32) { initExp(st, p) }
 
 // Fold adds the tile to the sums.
-func (l LogSumExpRivals) Fold(st State, _, z []float32, n int) { foldExp(st, z, n) }
+func (l LogSumExpRivals) Fold(st State, _, z []float32, _, n int) { foldExp(st, z, n) }
 
 // Merge brings both sums to the larger reference.
 func (l LogSumExpRivals) Merge(dst, src State) { mergeExp(dst, src) }
@@ -58,11 +58,11 @@ func (l LogSumExpRivals) Solve(st State, p []float32, r int, t RowTarget) (loss 
 	n := t.Len()
 	score := func(k int) float64 { _, z := t.At(k); return float64(z) }
 	rest := float64(st.F[r]) + math.Log2(st.D[r]) // of the classes that are no target
-	all := newLogSum(n, rest, score)
+	all := NewLogSum(n, rest, score)
 	// The divisor's inverse is Σ_y w_y (∂V/∂λ) 2^(−λ_y).
 	for k := range n {
 		w, z := t.At(k)
-		others := all.without(k, rest, score)
+		others := all.Without(k, rest, score)
 		v, byRivals, byLabel := l.Value(others*math.Ln2, float64(z)*math.Ln2)
 		loss += float64(w)*v + float64(z-z) // NaN of an infinite score
 		t.Set(k, float64(w)*byLabel/l.Tau)
@@ -72,30 +72,31 @@ func (l LogSumExpRivals) Solve(st State, p []float32, r int, t RowTarget) (loss 
 		}
 	}
 	term := func(k int) float64 { return t.work[k] }
-	share := newLogSum(n, math.Inf(-1), term)
-	p[r], p[tileRows+r] = splitLog2(-share.value())
+	share := NewLogSum(n, math.Inf(-1), term)
+	p[r], p[tileRows+r] = splitLog2(-share.Value())
 	if n > 1 {
 		for k := range n { // what the other targets give a target
 			own := float64(t.entries[k].grad)
-			t.Set(k, own+math.Exp2(share.without(k, math.Inf(-1), term)+score(k))/l.Tau)
+			t.Set(k, own+math.Exp2(share.Without(k, math.Inf(-1), term)+score(k))/l.Tau)
 		}
 	}
 	return loss
 }
 
-// A logSum is log₂ of 2^rest + Σ_k 2^(x_k) over n terms, as 2^top·sum.
-type logSum struct {
+// A LogSum is log₂ of 2^rest + Σ_k 2^(x_k) over n terms, as 2^top·sum.
+type LogSum struct {
 	n        int
 	top, sum float64
 }
 
-func newLogSum(n int, rest float64, x func(k int) float64) logSum {
+// NewLogSum adds the terms x(0) … x(n−1).
+func NewLogSum(n int, rest float64, x func(k int) float64) LogSum {
 	return logSumBut(n, -1, rest, x)
 }
 
 // logSumBut leaves one term out.
-func logSumBut(n, but int, rest float64, x func(k int) float64) logSum {
-	s := logSum{n: n, top: rest}
+func logSumBut(n, but int, rest float64, x func(k int) float64) LogSum {
+	s := LogSum{n: n, top: rest}
 	for k := range n {
 		if k != but {
 			s.top = max(s.top, x(k)) // NaN stays
@@ -113,19 +114,20 @@ func logSumBut(n, but int, rest float64, x func(k int) float64) logSum {
 	return s
 }
 
-func (s logSum) value() float64 { return s.top + math.Log2(s.sum) }
+// Value returns log₂ of the sum.
+func (s LogSum) Value() float64 { return s.top + math.Log2(s.sum) }
 
-// without returns the value without the k-th term: by subtraction, unless the term
+// Without returns the value without the k-th term: by subtraction, unless the term
 // is more than half of the sum.
-func (s logSum) without(k int, rest float64, x func(k int) float64) float64 {
+func (s LogSum) Without(k int, rest float64, x func(k int) float64) float64 {
 	if own := math.Exp2(x(k) - s.top); own <= s.sum/2 {
 		return s.top + math.Log2(s.sum-own)
 	}
-	return logSumBut(s.n, k, rest, x).value()
+	return logSumBut(s.n, k, rest, x).Value()
 }
 
 // Map stores g·∂ℓ/∂z.
-func (l LogSumExpRivals) Map(dst []float32, ldd int, z []float32, ldz, n int, p, g []float32) {
+func (l LogSumExpRivals) Map(dst []float32, ldd int, z []float32, ldz, _, n int, p, g []float32) {
 	var scale, zero [tileRows]float32
 	for r, v := range g {
 		if v != 0 {

@@ -34,18 +34,29 @@ func WorkspaceBytes(l Loss, b, c, d, targets, budget int) int64 {
 		n += int64(slots) * int64(rows) * (int64(chunks)*int64(4*f+8*sums+4) + int64(4*p+4))
 	}
 	switch l.(type) {
-	case Softmax, streamed, Entmax, Normmax:
+	case Softmax, streamed, Entmax, Normmax, ThresholdMap:
 		if kept := 4 * int64(rows) * int64(c); kept <= int64(budget) {
 			n += kept
 		}
 	}
 	switch l.(type) {
-	case Entmax, Normmax:
+	case Entmax, Normmax, ThresholdMap:
 		n += candidateBytes(b, c)
-	case RG, Squared, Taylor2, Spherical, ZLoss:
+	}
+	if OfMoments(l) {
 		n += max(gramBytes, 8*4*int64(dp)*int64(dp))
 	}
 	return n
+}
+
+// OfMoments reports whether l is computed from moments of the scores, which the Gram
+// matrix WᵀW gives, in place of the scores.
+func OfMoments(l Loss) bool {
+	switch l.(type) {
+	case RG, Squared, Taylor2, Spherical, ZLoss:
+		return true
+	}
+	return false
 }
 
 // candidateBytes returns the memory of the most candidates that a Workspace keeps.

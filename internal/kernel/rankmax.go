@@ -214,7 +214,7 @@ func (l rankmaxEach) Start(p []float32, r int, t RowTarget) {
 func (l rankmaxEach) Init(st State, _ []float32) { clear(st.D) }
 
 // Fold adds the tile.
-func (l rankmaxEach) Fold(st State, p, z []float32, n int) { foldHinge(st, p, z, n) }
+func (l rankmaxEach) Fold(st State, p, z []float32, _, n int) { foldHinge(st, p, z, n) }
 
 // Merge adds the sums.
 func (l rankmaxEach) Merge(dst, src State) { axpyGo(1, src.D, dst.D) }
@@ -228,6 +228,6 @@ func (l rankmaxEach) Solve(st State, p []float32, r int, t RowTarget) float64 {
 }
 
 // Map stores g·1[z > z_y−δ]/(S+δ).
-func (l rankmaxEach) Map(dst []float32, ldd int, z []float32, ldz, n int, p, g []float32) {
+func (l rankmaxEach) Map(dst []float32, ldd int, z []float32, ldz, _, n int, p, g []float32) {
 	mapHinge(dst, ldd, z, ldz, n, p, g)
 }

@@ -58,7 +58,7 @@ func (s Softmax) Start(p []float32, r int, t RowTarget) { p[r] = t.Top() }
 func (s Softmax) Init(st State, p []float32) { initExp(st, p) }
 
 // Fold adds the tile to the sums.
-func (s Softmax) Fold(st State, _, z []float32, n int) { foldExp(st, z, n) }
+func (s Softmax) Fold(st State, _, z []float32, _, n int) { foldExp(st, z, n) }
 
 // Merge brings both sums to the larger reference.
 func (s Softmax) Merge(dst, src State) { mergeExp(dst, src) }
@@ -98,7 +98,7 @@ func (s Softmax) Solve(st State, p []float32, r int, t RowTarget) float64 {
 }
 
 // Map stores g·(p − ε/C)/τ.
-func (s Softmax) Map(dst []float32, ldd int, z []float32, ldz, n int, p, g []float32) {
+func (s Softmax) Map(dst []float32, ldd int, z []float32, ldz, _, n int, p, g []float32) {
 	var scale, u [tileRows]float32
 	for r, v := range g {
 		if v != 0 {

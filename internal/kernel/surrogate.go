@@ -74,7 +74,7 @@ const stripClasses = 8
 type strip [stripClasses * tileRows]float32
 
 // Fold adds the tile.
-func (l Surrogate) Fold(st State, p, z []float32, n int) {
+func (l Surrogate) Fold(st State, p, z []float32, _, n int) {
 	var u, unused strip
 	label := finiteOnly(p)
 	for c := 0; c < n; c += stripClasses {
@@ -188,7 +188,7 @@ func (l Surrogate) Solve(st State, p []float32, r int, t RowTarget) float64 {
 }
 
 // Map stores g·∂ℓ/∂z.
-func (l Surrogate) Map(dst []float32, ldd int, z []float32, ldz, n int, p, g []float32) {
+func (l Surrogate) Map(dst []float32, ldd int, z []float32, ldz, _, n int, p, g []float32) {
 	var u, slope strip
 	var scale, zero [tileRows]float32
 	for r, v := range g {
@@ -249,7 +249,7 @@ func (Weighted) Init(st State, _ []float32) {
 }
 
 // Fold adds the tile.
-func (Weighted) Fold(st State, p, z []float32, n int) {
+func (Weighted) Fold(st State, p, z []float32, _, n int) {
 	var old, one, zero, sum [tileRows]float32
 	copy(old[:], st.F)
 	foldExp(st, z, n)
@@ -323,7 +323,7 @@ func (Weighted) Solve(st State, p []float32, r int, t RowTarget) float64 {
 }
 
 // Map stores g·∂ℓ/∂z.
-func (Weighted) Map(dst []float32, ldd int, z []float32, ldz, n int, p, g []float32) {
+func (Weighted) Map(dst []float32, ldd int, z []float32, ldz, _, n int, p, g []float32) {
 	var loss, scale, zero [tileRows]float32
 	for r, v := range g {
 		if v != 0 {

@@ -43,7 +43,7 @@ func (l Taylor) Start([]float32, int, RowTarget) {}
 func (l Taylor) Init(st State, _ []float32) { clear(st.D) }
 
 // Fold adds the tile.
-func (l Taylor) Fold(st State, _, z []float32, n int) {
+func (l Taylor) Fold(st State, _, z []float32, _, n int) {
 	var s [tileRows]float32
 	tileTaylorSum(z, tileRows, n, l.Order, s[:])
 	addTo(st.D, s[:])
@@ -84,7 +84,7 @@ func (l Taylor) Solve(st State, p []float32, r int, t RowTarget) (loss float64) 
 }
 
 // Map stores g·f'(z)/F.
-func (l Taylor) Map(dst []float32, ldd int, z []float32, ldz, n int, p, g []float32) {
+func (l Taylor) Map(dst []float32, ldd int, z []float32, ldz, _, n int, p, g []float32) {
 	var scale [tileRows]float32
 	for r, v := range g {
 		if v != 0 {

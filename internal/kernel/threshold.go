@@ -183,10 +183,13 @@ type thresholdState struct {
 	idx    [][]uint32
 	rows   [][]float32 // [worker]: candidates of a panel, by row
 	scale  []float32   // [panels·64]: upstream gradient over Σ x^e
+
+	brackets []bracket // [panels·64], and what follows: of a ThresholdMap
+	folds    []float64 // [chunks][panels][4·64]: f, g, r, maximum
 }
 
 func (s *thresholdState) bytes() int {
-	n := 4*(cap(s.tau)+cap(s.high)+cap(s.low)+cap(s.fold)+cap(s.scale)) + 8*cap(s.count) + 32*cap(s.sums)
+	n := 4*(cap(s.tau)+cap(s.high)+cap(s.low)+cap(s.fold)+cap(s.scale)) + 8*(cap(s.count)+cap(s.folds)) + 32*cap(s.sums) + 32*cap(s.brackets)
 	for _, x := range [][][]float32{s.sample, s.rows, s.val} {
 		for _, y := range x {
 			n += 4 * cap(y)

@@ -73,30 +73,7 @@ func (ws *Workspace) filter(limit int) bool {
 func (h thresholded) solveCandidates(ws *Workspace, loss []float32) {
 	s := &ws.threshold
 	Parallel(ws.panels, func(worker, panel int) {
-		var start [tileRows + 1]int
-		for chunk := range ws.chunks {
-			for _, id := range s.lists[chunk*ws.panels+panel].idx {
-				start[id%tileRows+1]++
-			}
-		}
-		// Every row's share is padded to whole rows of a tile, for the kernel.
-		for r := range tileRows {
-			start[r+1] = start[r] + ceil(start[r+1], tileRows)*tileRows
-		}
-		s.rows[worker] = grow(s.rows[worker], start[tileRows])
-		all := s.rows[worker]
-		for i := range all {
-			all[i] = float32(math.Inf(-1))
-		}
-		fill := start
-		for chunk := range ws.chunks {
-			l := &s.lists[chunk*ws.panels+panel]
-			for k, id := range l.idx {
-				r := id % tileRows
-				all[fill[r]] = l.val[k]
-				fill[r]++
-			}
-		}
+		all, start := ws.candidatesByRow(worker, panel)
 		for r := range tileRows {
 			i := panel*tileRows + r
 			if i >= ws.x.B {
@@ -110,6 +87,36 @@ func (h thresholded) solveCandidates(ws *Workspace, loss []float32) {
 			}
 		}
 	})
+}
+
+// candidatesByRow returns the candidates of a panel row by row, those of row r from
+// start[r] to start[r+1]. Every row's share is padded with −Inf to whole rows of a tile,
+// for the kernel.
+func (ws *Workspace) candidatesByRow(worker, panel int) (all []float32, start [tileRows + 1]int) {
+	s := &ws.threshold
+	for chunk := range ws.chunks {
+		for _, id := range s.lists[chunk*ws.panels+panel].idx {
+			start[id%tileRows+1]++
+		}
+	}
+	for r := range tileRows {
+		start[r+1] = start[r] + ceil(start[r+1], tileRows)*tileRows
+	}
+	s.rows[worker] = grow(s.rows[worker], start[tileRows])
+	all = s.rows[worker]
+	for i := range all {
+		all[i] = float32(math.Inf(-1))
+	}
+	fill := start
+	for chunk := range ws.chunks {
+		l := &s.lists[chunk*ws.panels+panel]
+		for k, id := range l.idx {
+			r := id % tileRows
+			all[fill[r]] = l.val[k]
+			fill[r]++
+		}
+	}
+	return all, start
 }
 
 // solveRow returns τ and its sums for the scores z of one row, which the caller has

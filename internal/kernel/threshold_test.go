@@ -116,7 +116,23 @@ func thresholdCases() []lossCase {
 	for _, a := range []float64{2, 1.5, 1.25, 1.7, 1.05} {
 		cs = append(cs, lossCase{Entmax{Alpha: a}, entmaxRow(a)})
 	}
+	for _, a := range []float64{2, 1.5, 1.05} {
+		cs = append(cs, lossCase{mappedEntmax(a), entmaxRow(a)})
+	}
 	return append(cs, lossCase{Entmax{Alpha: 1.5, Lambda: 1.5}, tsallisRow(1.5)})
+}
+
+// mappedEntmax is entmax as a map of which nothing is known.
+func mappedEntmax(a float64) ThresholdMap {
+	q := 1 / (a - 1)
+	return ThresholdMap{
+		Reach: q,
+		Map: func(x float64) (p, dp float64) {
+			p = math.Pow(x/q, q)
+			return p, p / (x / q)
+		},
+		Omega: func(p float64) float64 { return (math.Pow(p, a) - p) / (a * (a - 1)) },
+	}
 }
 
 func TestThresholdLossesMatchFloat64(t *testing.T) {
@@ -129,7 +145,7 @@ func TestThresholdLossesMatchFloat64(t *testing.T) {
 		problemConfig{b: 70, c: 1500, d: 16, sd: 20, bias: true, positives: 2},
 	) {
 		for _, l := range thresholdCases() {
-			sparse += requireLoss(t, &ws, l.loss, newProblem(r, cfg), l.row, 2e-5, fmt.Sprintf("%T%v %v", l.loss, l.loss, cfg))
+			sparse += requireLoss(t, &ws, l.loss, newProblem(r, cfg), l.row, 2e-5, fmt.Sprintf("%#v %v", l.loss, cfg))
 			runs += len(Paths())
 		}
 	}
@@ -161,7 +177,7 @@ func TestThresholdLabelBeyondSample(t *testing.T) {
 				copy(p.H[2*i:], []float32{0.5, 0})
 			}
 			p.Label[0] = 1400
-			requireLoss(t, &ws, l.loss, p, l.row, 2e-5, fmt.Sprintf("%T%v beside %d ties", l.loss, l.loss, ties))
+			requireLoss(t, &ws, l.loss, p, l.row, 2e-5, fmt.Sprintf("%#v beside %d ties", l.loss, ties))
 		}
 	}
 }
@@ -173,8 +189,7 @@ func TestConcaveThresholdsMatchFloat64(t *testing.T) {
 	r := source(18)
 	var ws Workspace
 	sparse, runs := 0, 0
-	check := func(p *problem, alpha float64, what string) {
-		l := Entmax{Alpha: alpha}
+	checkOne := func(l Loss, p *problem, alpha float64, what string) {
 		wantLoss, _, _, _ := p.reference(entmaxRow(alpha))
 		sparse += requireLoss(t, &ws, l, p, entmaxRow(alpha), 5e-3, what)
 		runs += len(Paths())
@@ -183,6 +198,10 @@ func TestConcaveThresholdsMatchFloat64(t *testing.T) {
 		for i, v := range loss {
 			require.Truef(t, near(float64(v), wantLoss[i], 2e-5, 2e-5), "%s: row %d is %v, want %v", what, i, v, wantLoss[i])
 		}
+	}
+	check := func(p *problem, alpha float64, what string) {
+		checkOne(Entmax{Alpha: alpha}, p, alpha, what)
+		checkOne(mappedEntmax(alpha), p, alpha, "mapped "+what)
 	}
 	ties := problemConfig{b: 40, c: 2000, d: 2, sd: 1}
 	if testing.Short() {
@@ -218,7 +237,7 @@ func TestConcaveThresholdsMatchFloat64(t *testing.T) {
 func TestThresholdSameBitsAtAnyGOMAXPROCS(t *testing.T) {
 	onPaths(t, func(t *testing.T) {
 		for _, sd := range []float64{0.05, 5} {
-			for _, l := range []Loss{Entmax{Alpha: 1.5}, Entmax{Alpha: 2}, Entmax{Alpha: 3}, Normmax{2}} {
+			for _, l := range []Loss{Entmax{Alpha: 1.5}, Entmax{Alpha: 2}, Entmax{Alpha: 3}, Normmax{2}, mappedEntmax(1.5), mappedEntmax(3)} {
 				sameBits(t, l, newProblem(source(12), problemConfig{b: 100, c: 4000, d: 12, sd: sd, bias: true}))
 			}
 		}
@@ -232,6 +251,7 @@ func TestThresholdRefusesBadParameters(t *testing.T) {
 		"entmax with α = +Inf": Entmax{Alpha: math.Inf(1)},
 		"entmax with α = NaN":  Entmax{Alpha: math.NaN()},
 		"above 1 and finite":   Normmax{1},
+		"reach -1":             ThresholdMap{Reach: -1},
 	} {
 		require.ErrorContains(t, l.Forward(new(Workspace), &p.Linear, make([]float32, 3)), want)
 	}

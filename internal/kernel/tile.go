@@ -9,6 +9,9 @@ import "math"
 
 const tileRows = 64
 
+// TileRows is the number of rows of a tile.
+const TileRows = tileRows
+
 func tileMaxGo(z []float32, ldz, n int, m []float32) {
 	for c := range n {
 		for r, x := range z[c*ldz:][:tileRows] {

@@ -44,18 +44,18 @@ type Tiled interface {
 	Start(p []float32, r int, t RowTarget)
 	// Init sets st to the summary of no class.
 	Init(st State, p []float32)
-	// Fold adds n classes of stride 64 to st. It must not write to z.
-	Fold(st State, p, z []float32, n int)
+	// Fold adds n classes from class c0, of stride 64, to st. It must not write to z.
+	Fold(st State, p, z []float32, c0, n int)
 	// Merge adds the summary src to dst; the classes of src follow those of dst.
 	Merge(dst, src State)
 	// Solve returns the loss of row r, in the loss's own unit, sets its parameters
 	// for Map, and the gradient at its targets by RowTarget.Set.
 	Solve(st State, p []float32, r int, t RowTarget) float64
-	// Map stores in dst, of stride ldd, g·∂ℓ/∂z of n classes of scores z, of stride
-	// ldz; dst may be z. The gradient is by z in the units of the layer: the factor
+	// Map stores in dst, of stride ldd, g·∂ℓ/∂z of n classes from class c0, of scores z
+	// of stride ldz; dst may be z. The gradient is by z in the units of the layer: the factor
 	// Scale is Map's. Where g is 0 it must store 0. What it stores at targets and
 	// masked classes does not matter.
-	Map(dst []float32, ldd int, z []float32, ldz, n int, p, g []float32)
+	Map(dst []float32, ldd int, z []float32, ldz, c0, n int, p, g []float32)
 }
 
 // A balanced loss is a Tiled with Each that does not change when all scores are
@@ -81,6 +81,9 @@ type RowTarget struct {
 
 // Len returns the number of target classes.
 func (t RowTarget) Len() int { return len(t.entries) }
+
+// Class returns the k-th target class.
+func (t RowTarget) Class(k int) int32 { return t.entries[k].class }
 
 // At returns the weight and the scaled score of the k-th target class.
 func (t RowTarget) At(k int) (w, z float32) { return t.entries[k].weight, t.entries[k].z }
@@ -239,7 +242,7 @@ func (l streamed) fold(ws *Workspace) {
 		lo, hi := ws.slotRange(panel)
 		for s := lo; s < hi; s++ {
 			ws.hide(z, c0, cells, l.nth(s-lo))
-			l.Fold(l.state(ws, chunk, s), ws.slotParams(s, np), z, n)
+			l.Fold(l.state(ws, chunk, s), ws.slotParams(s, np), z, c0, n)
 			ws.show(z, c0, cells)
 		}
 	})
@@ -403,7 +406,7 @@ func (l streamed) mapTile(ws *Workspace, balance bool, worker, chunk, panel, c0,
 		if slot > lo {
 			dst, ldd = s.tile[worker][size:], tileRows
 		}
-		l.Map(dst, ldd, z, ldz, n, ws.slotParams(slot, np), up)
+		l.Map(dst, ldd, z, ldz, c0, n, ws.slotParams(slot, np), up)
 		for _, c := range cells {
 			if e := &ws.entries[c]; ws.isNth(c, l.nth(slot-lo)) {
 				r := int(e.row) % tileRows

@@ -40,9 +40,7 @@ func softmax(t *testing.T) losses.Spec {
 	s, v := *registered, registered.Defaults()
 	s.Params, s.Unit = nil, nil
 	s.New = func(losses.Values) graph.Analytic {
-		a := registered.New(v)
-		a.Fused = nil // which would go on unchanged beside changed rows
-		return a
+		return registered.New(v).Rows() // a fused form would go on unchanged beside changed rows
 	}
 	s.Node = func(_ losses.Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 		return registered.Node(v, z, t)

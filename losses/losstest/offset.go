@@ -116,7 +116,7 @@ func (r *rig) offset(t *check.T, l *layer, shifts []float64) (changed bool) {
 	defer node64.Close()
 	defer node32.Close()
 	var fused *offsetLayer
-	if r.Analytic.Fused != nil {
+	if r.Analytic.Fused() {
 		fused = newOffsetLayer(t, r, l)
 		defer fused.Close()
 	}

@@ -1,0 +1,149 @@
+package graph
+
+import (
+	"math"
+
+	"github.com/fenchel-ml/fenchel/internal/kernel"
+)
+
+// A Threshold is the closed form of the Fenchel-Young loss of a separable regulariser
+// Ω(p) = Σ_j ω(p_j) on the simplex whose map cuts scores at a threshold ξ:
+//
+//	p_j = w(z_j − ξ) with Σ p = 1,   w the inverse of ω′ − ω′(0), 0 for x ≤ 0
+//	ℓ = Ω*(z) + Ω(t) − ⟨z,t⟩ = Σ_j [p_j (z_j−ξ) − ω(p_j)] + Σ_k [ω(t_k) − t_k (z_k−ξ)]
+//	∂ℓ/∂z = p − t
+//
+// [FromThreshold] makes the analytic form of it: bounds of ξ keep out what cannot be in
+// the support, and a few passes over the rest solve for ξ. In [LinearLoss] one pass over
+// the classes finds the few scores above a bound, and the gradient touches these classes
+// only. Its functions are safe for concurrent use and do not allocate.
+//
+// Source: Blondel, Martins & Niculae 2020, arXiv:1901.02324, §6, of which the bounds are.
+type Threshold struct {
+	// Reach is how far below the largest score a class may be and have a p above 0:
+	// ω′(1) − ω′(0), or more. It is positive and finite.
+	Reach float64
+
+	// Map returns w and its derivative at x > 0. w rises, from w(0) = 0 to w(Reach) ≥ 1.
+	Map func(x float64) (p, dp float64)
+
+	// Omega returns ω(p) for p in [0,1]; ω(0) = 0.
+	Omega func(p float64) float64
+}
+
+// FromThreshold returns the analytic form that t states.
+func FromThreshold(t Threshold) Analytic {
+	return Analytic{F32: thresholdRow[float32]{t}, F64: thresholdRow[float64]{t}}
+}
+
+// Predict stores p(z) in p, as long as z and apart from it, and returns the largest
+// score m and the threshold less m; NaN for a row with a NaN or +Inf, or of masks alone.
+func (t Threshold) Predict(p, z []float64) (m, xi float64) {
+	m, xi, _ = predictThreshold(t, p, z, make([]float64, len(z)))
+	return m, xi
+}
+
+// thresholdRow is a Threshold as a RowLoss.
+type thresholdRow[T Float] struct{ Threshold }
+
+// Kernel is the form that is fused with a linear layer.
+func (l thresholdRow[T]) Kernel() kernel.Loss {
+	return kernel.ThresholdMap{Reach: l.Reach, Map: l.Map, Omega: l.Omega}
+}
+
+// WorkLen leaves room for the scores that may be in the support.
+func (l thresholdRow[T]) WorkLen(k int) int { return k }
+
+// Eval implements RowLoss.
+func (l thresholdRow[T]) Eval(dz, z []T, t Target[T], work []T) T {
+	m, xi, mass := predictThreshold(l.Threshold, dz, z, work)
+	if m != m {
+		return T(m)
+	}
+	var loss float64
+	for j, p := range dz {
+		if p > 0 { // again in float64, for the digits of a small loss
+			x := float64(z[j]) - m - xi
+			w, _ := l.Map(x)
+			loss += w/mass*x - l.Omega(w/mass)
+		}
+	}
+	for i, k := range t.Pos {
+		w := float64(t.Weight[i])
+		loss += l.Omega(w) - w*(float64(z[k])-m-xi)
+		dz[k] = T(float64(dz[k]) - w)
+	}
+	return T(loss)
+}
+
+// predictThreshold is Predict with scratch of the length of z. It returns also the sum of
+// w, by which p is divided.
+func predictThreshold[T Float](t Threshold, p, z, work []T) (m, xi, mass float64) {
+	m = math.Inf(-1)
+	for _, s := range z {
+		m = max(m, float64(s)) // NaN stays
+	}
+	if m += m - m; m != m {
+		return m, m, m
+	}
+	c := work[:0]
+	for _, s := range z {
+		if float64(s)-m > -t.Reach {
+			c = append(c, s)
+		}
+	}
+	// Newton's steps within an interval that shrinks. What is below its lower end is out
+	// for good.
+	lo, hi := -t.Reach, 0.0
+	xi = lo
+	for step := 1; ; step++ {
+		var slope float64
+		mass = 0
+		n := 0
+		for _, s := range c {
+			x := float64(s) - m
+			if x <= lo {
+				continue
+			}
+			c[n] = s
+			n++
+			if x -= xi; x > 0 {
+				w, dw := t.Map(x)
+				mass += w
+				slope += dw
+			}
+		}
+		c = c[:n]
+		if mass >= 1 {
+			lo = xi
+		} else {
+			hi = xi
+		}
+		next := xi + (mass-1)/slope
+		if math.Abs(next-xi) <= 1e-16 {
+			break
+		}
+		if step%3 == 0 || !(next > lo && next < hi) {
+			next = lo + (hi-lo)/2
+		}
+		if !(next > lo && next < hi) {
+			break
+		}
+		xi = next
+	}
+	mass = 0
+	for j, s := range z {
+		p[j] = 0
+		if x := float64(s) - m - xi; x > 0 {
+			w, _ := t.Map(x)
+			p[j] = T(w)
+			mass += w
+		}
+	}
+	for j, q := range p { // what rounding in ξ leaves is shared out
+		if q > 0 {
+			p[j] = T(float64(q) / mass)
+		}
+	}
+	return m, xi, mass
+}

@@ -1,0 +1,52 @@
+package losses
+
+// The moments of scores are their number, mean and summed squares of the distances from
+// it: three sums of a graph.Stream.
+const (
+	count = iota
+	mean
+	squares
+)
+
+// foldMoments adds scores that are not masked to moments.
+func foldMoments[T Float](s []float64, z []T) {
+	var own [3]float64
+	for _, x := range z {
+		if !Masked(x) {
+			own[count]++
+			own[mean] += float64(x)
+		}
+	}
+	if own[count] == 0 {
+		return
+	}
+	own[mean] /= own[count]
+	for _, x := range z {
+		if !Masked(x) {
+			d := float64(x) - own[mean]
+			own[squares] += d * d
+		}
+	}
+	mergeMoments(s, own[:])
+}
+
+// mergeMoments adds the moments src to dst.
+//
+// Source: Chan, Golub & LeVeque 1983, The American Statistician 37(3), eq. 2.1.
+func mergeMoments(dst, src []float64) {
+	n := dst[count] + src[count]
+	if n == 0 {
+		return
+	}
+	d := src[mean] - dst[mean]
+	dst[squares] += src[squares] + d*d*dst[count]*src[count]/n
+	dst[mean] += d * src[count] / n
+	dst[count] = n
+}
+
+// withTargets returns the moments s with those of the scores of targets.
+func withTargets[T Float](s []float64, z []T) [3]float64 {
+	all := [3]float64(s)
+	foldMoments(all[:], z)
+	return all
+}

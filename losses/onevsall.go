@@ -1,0 +1,147 @@
+package losses
+
+import (
+	"gorgonia.org/gorgonia"
+
+	"github.com/fenchel-ml/fenchel/graph"
+)
+
+// OneVsAll is the family of losses of every class apart:
+//
+//	ℓ = (1/N) Σ_j φ(t_j, z_j),   ∂ℓ/∂z_j = φ′(t_j, z_j)/N
+//
+// over the candidates that are not masked.
+type OneVsAll struct {
+	Phi  func(t, z float64) (v, dv float64) // φ and ∂φ/∂z of a truth in [0,1] and a finite score
+	Hot  bool                               // t_j is 1 at every target, whatever its weight
+	Mean bool                               // N counts the candidates; else it is 1
+
+	// Node states φ of truths and scores, both [B,K], as a graph, 0 where a score is −Inf.
+	// Nil is Phi, differentiated by its φ′.
+	Node func(e *graph.Expr, t, z *gorgonia.Node) *gorgonia.Node
+}
+
+// Form returns the loss. It has no prediction map, unless the caller sets one.
+func (l OneVsAll) Form() Form {
+	return Form{
+		Analytic: graph.FromStream(oneVsAll[float32]{l}, oneVsAll[float64]{l}),
+		Node:     l.node,
+		Ref: func(z []float64, t Target[float64]) float64 {
+			truth, loss := l.truth(t, len(z)), 0.0
+			for j, s := range z {
+				v, _ := l.Phi(truth[j], s)
+				loss += v
+			}
+			if l.Mean {
+				loss /= float64(len(z))
+			}
+			return loss
+		},
+	}
+}
+
+// truth returns t as a vector over k candidates.
+func (l OneVsAll) truth(t Target[float64], k int) []float64 {
+	truth := dense(t, k)
+	if l.Hot {
+		for _, y := range t.Pos {
+			truth[y] = 1
+		}
+	}
+	return truth
+}
+
+func (l OneVsAll) node(z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
+	var e graph.Expr
+	truth := e.N(graph.TargetMatrix(t, z))
+	if l.Hot {
+		truth = e.N(graph.PowPositive(truth, 0))
+	}
+	if e.Err != nil {
+		return nil, e.Err
+	}
+	var sum *gorgonia.Node
+	if l.Node != nil {
+		sum = e.N(graph.RowSum(l.Node(&e, truth, z)))
+	} else {
+		sum = e.N(graph.MapRows(l.opaque(z.Shape()[1]), e.N(graph.Concat(1, truth, z))))
+	}
+	if l.Mean {
+		sum = e.N(graph.Div(sum, e.N(graph.RowCount(z))))
+	}
+	return sum, e.Err
+}
+
+// opaque is Σ φ of a row of k truths and k scores.
+func (l OneVsAll) opaque(k int) graph.RowFunction {
+	return graph.RowFunction{
+		Name: "one-vs-all", Scalar: true,
+		Eval: func(sum, x []float64) error {
+			sum[0] = 0
+			for j, s := range x[k:] {
+				if !Masked(s) {
+					v, _ := l.Phi(x[j], s)
+					sum[0] += v
+				}
+			}
+			return nil
+		},
+		Back: func(dx, x, _, g []float64) error {
+			clear(dx)
+			for j, s := range x[k:] {
+				if !Masked(s) {
+					_, dv := l.Phi(x[j], s)
+					dx[k+j] = g[0] * dv
+				}
+			}
+			return nil
+		},
+	}
+}
+
+// oneVsAll sums φ(0, z); its parameter is 1/N.
+type oneVsAll[T Float] struct{ OneVsAll }
+
+func (oneVsAll[T]) Layout() graph.Layout { return graph.Layout{Sums: 1, Params: 1} }
+
+func (l oneVsAll[T]) Start(params []float64, t *graph.RowTarget[T]) {
+	if params[0] = 1; l.Mean {
+		params[0] = 1 / float64(t.Classes)
+	}
+}
+
+func (oneVsAll[T]) Init([]float64, []float64) {}
+
+func (l oneVsAll[T]) Fold(sums, _ []float64, z []T, _ int) {
+	for _, s := range z {
+		if !Masked(s) {
+			v, _ := l.Phi(0, float64(s))
+			sums[0] += v
+		}
+	}
+}
+
+func (oneVsAll[T]) Merge(dst, src []float64) { dst[0] += src[0] }
+
+func (l oneVsAll[T]) Solve(sums, params []float64, t *graph.RowTarget[T]) float64 {
+	loss := sums[0]
+	for i, z := range t.Z {
+		w := float64(t.Weight[i])
+		if l.Hot {
+			w = 1
+		}
+		v, dv := l.Phi(w, float64(z))
+		loss += v
+		t.Grad[i] = dv * params[0]
+	}
+	return loss * params[0]
+}
+
+func (l oneVsAll[T]) Map(dz, z []T, params []float64, _ int) {
+	for j, s := range z {
+		if !Masked(s) {
+			_, dv := l.Phi(0, float64(s))
+			dz[j] = T(dv * params[0])
+		}
+	}
+}
