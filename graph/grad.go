@@ -18,13 +18,18 @@ import (
 // gradients for shared nodes; do not mix the two.
 //
 // Each gradient has the shape of its node, also where few rows are not zero, as by
-// [RowScores]: a Program made by Train spares the others.
+// [RowScores]: a Program made by Train spares the others. Its value stands until the
+// machine's next run unless a stock op is made to read it afterwards, into which
+// Gorgonia may let that op write.
 func Grad(cost *gorgonia.Node, wrt ...*gorgonia.Node) (gorgonia.Nodes, error) {
 	grads, err := reverse(cost, wrt, false, true)
 	var e Expr
 	for i, g := range grads {
-		if rowsOf(g) != nil {
+		switch {
+		case rowsOf(g) != nil:
 			grads[i] = e.N(denseRows(g, wrt[i], nil))
+		case overwritten(g) != nil:
+			grads[i] = e.N(Identity(g))
 		}
 	}
 	if err == nil {
@@ -100,6 +105,19 @@ func reverse(cost node, wrt []node, partial, again bool) (gorgonia.Nodes, error)
 		}
 	}
 	return out, nil
+}
+
+// overwritten returns a stock op that may write into the value of n, which it reads, or
+// nil. Gorgonia keeps it from doing so where n is the gradient of a leaf, of which it
+// knows only if gorgonia.Grad made it.
+func overwritten(n node) node {
+	for it := n.Graph().To(n.ID()); it.Next(); {
+		r := it.Node().(node)
+		if r.Op() != nil && overwrites(r) && children(r)[r.Op().OverwritesInput()] == n {
+			return r
+		}
+	}
+	return nil
 }
 
 // derive returns the gradients of the operands of n, nil where it has none.

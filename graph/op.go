@@ -67,6 +67,9 @@ type op struct {
 	id  uint64
 	run func(in []gorgonia.Value) (gorgonia.Value, error)
 	in  []any // the inputs' data in a run
+
+	// copies holds the data of inputs whose value is not in the order of rows.
+	copies []any
 }
 
 // opIDs numbers the ops of the process. Gorgonia merges nodes whose hashes
@@ -96,8 +99,14 @@ func (o *op) Hashcode() uint32 {
 func (o *op) InferShape(...gorgonia.DimSizer) (tensor.Shape, error) { return o.shape.Clone(), nil }
 
 // SymDiff is for gorgonia.Grad, which takes each gradient for a value of the shape
-// of its operand, and knows no row-sparse ones.
+// of its operand, and knows no row-sparse ones. It derives users before operands, so an
+// operand that has a gradient already has that of another cost.
 func (o *op) SymDiff(in gorgonia.Nodes, out, grad *gorgonia.Node) (gorgonia.Nodes, error) {
+	for i, n := range in {
+		if o.wrt[i] && n.Deriv() != nil {
+			return nil, fmt.Errorf("graph: %s: gorgonia.Grad was called before for a cost that depends on %s, of which it would return that gradient; add the costs up, or use Grad", o.name, describe(n))
+		}
+	}
 	grads, err := o.derive(in, out, grad)
 	var e Expr
 	for i, g := range grads {
@@ -207,12 +216,19 @@ func applyOnce(s spec, in ...*gorgonia.Node) (*op, *gorgonia.Node, error) {
 		return nil, nil, fmt.Errorf("graph: %s: shape %v is empty", s.name, s.shape)
 	}
 	known := false
+	var home *gorgonia.ExprGraph // constants that nobody added to a graph have none
 	for i, n := range in {
 		if n == nil {
 			return nil, nil, fmt.Errorf("graph: %s: operand %d is nil", s.name, i)
 		}
 		if len(n.Shape()) != n.Dims() {
 			return nil, nil, fmt.Errorf("graph: %s: operand %d has %d axes of unknown size; want a shape, by gorgonia.WithShape", s.name, i, n.Dims())
+		}
+		if g := n.Graph(); g != nil {
+			if home != nil && g != home {
+				return nil, nil, fmt.Errorf("graph: %s: operand %d, %s, belongs to another graph than those before", s.name, i, describe(n))
+			}
+			home = g
 		}
 		dt := n.Dtype()
 		o.types = append(o.types, typeOf(dt, n.Shape()))
@@ -351,24 +367,6 @@ func tensorOf[T Float](data []T, s tensor.Shape) gorgonia.Value {
 		return gorgonia.NewF32(0)
 	}
 	return gorgonia.NewF64(0)
-}
-
-// load stores the data of in, slices all.
-func (o *op) load(in []gorgonia.Value) error {
-	for i, v := range in {
-		if v == nil {
-			return fmt.Errorf("graph: %s: operand %d has no value", o.name, i)
-		}
-		switch d := v.Data().(type) {
-		case float32:
-			o.in[i] = []float32{d}
-		case float64:
-			o.in[i] = []float64{d}
-		default:
-			o.in[i] = d
-		}
-	}
-	return nil
 }
 
 // dtypeFor returns the dtype of T.

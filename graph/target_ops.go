@@ -9,6 +9,44 @@ import (
 	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
+// CheckTargets returns scores z [B,K] as they are, and has a run fail as that of [Loss]
+// does: where a target is no distribution over the K candidates, or has a masked one, the
+// error names the row. The definition of a loss as nodes begins with it, since many a
+// formula gives a number there.
+func CheckTargets(z *gorgonia.Node, t *Targets) (*gorgonia.Node, error) {
+	const name = "targets of scores"
+	if err := wantDims(name, "z", z, 2); err != nil {
+		return nil, err
+	}
+	b, k := z.Shape()[0], z.Shape()[1]
+	if err := t.valid(name, b); err != nil {
+		return nil, err
+	}
+	return apply(spec{name: name, shape: tensor.Shape{b, k}, fixed: t.fixed(1), f32: checkTargetsBody[float32](b, k), f64: checkTargetsBody[float64](b, k),
+		diff: func(in gorgonia.Nodes, _, g node) (gorgonia.Nodes, error) {
+			var e Expr
+			return e.grads(append(gorgonia.Nodes{g}, make(gorgonia.Nodes, len(in)-1)...)...)
+		}}, append([]node{z}, t.leaves()...)...)
+}
+
+func checkTargetsBody[T Float](b, k int) body[T] {
+	var v view[T]
+	return func(dst []T, in []any) error {
+		z := vec[T](in[0])
+		v.read(in[1:])
+		if err := v.check(b, k); err != nil {
+			return err
+		}
+		for i := range b {
+			if err := unmasked(i, z[i*k:(i+1)*k], v.row(i)); err != nil {
+				return err
+			}
+		}
+		copy(dst, z)
+		return nil
+	}
+}
+
 // TargetDot returns Σ_k t_k z_k [B] over the target's positions, and 0 in padding rows. A
 // masked score elsewhere does not enter.
 func TargetDot(z *gorgonia.Node, t *Targets) (*gorgonia.Node, error) {

@@ -9,8 +9,8 @@ import (
 )
 
 // Targets are the target leaves of a graph: one Target per row, in compressed
-// rows. Make them with [Builder.Targets] or, from a leaf of labels, with
-// [LabelTargets].
+// rows. Make them with [Builder.Targets] or, from leaves of one's own, with
+// [LabelTargets] and [SparseTargets].
 type Targets struct {
 	Rows int // B
 
@@ -27,6 +27,33 @@ func LabelTargets(label *gorgonia.Node) (*Targets, error) {
 		return nil, err
 	}
 	return &Targets{Rows: label.Shape()[0], label: label}, nil
+}
+
+// SparseTargets returns targets of any number of positions a row from nodes of the
+// caller's: row i of B has the positions pos[j], strictly increasing, with the
+// weights weight[j], above 0 and of sum 1, for ptr[i] ≤ j < ptr[i+1]. ptr is [B+1] Int32,
+// starts at 0 and never falls; pos is [N] Int32, and weight [N] at the precision of the
+// scores. A row of no positions is padding, and what is beyond ptr[B] is not read. A run
+// that finds anything else fails with an error that names the row.
+func SparseTargets(ptr, pos, weight *gorgonia.Node) (*Targets, error) {
+	const name = "targets"
+	if err := wantInts(name, "ptr", ptr); err != nil {
+		return nil, err
+	}
+	if err := wantInts(name, "pos", pos); err != nil {
+		return nil, err
+	}
+	if err := wantDims(name, "weight", weight, 1); err != nil {
+		return nil, err
+	}
+	switch b := ptr.Shape()[0] - 1; {
+	case b < 1:
+		return nil, fmt.Errorf("graph: %s: ptr is %v; want the bounds of the rows [B+1]", name, ptr.Shape())
+	case !slices.Equal(pos.Shape(), weight.Shape()):
+		return nil, fmt.Errorf("graph: %s: %v weights for %v positions", name, weight.Shape(), pos.Shape())
+	default:
+		return &Targets{Rows: b, ptr: ptr, pos: pos, weight: weight}, nil
+	}
 }
 
 // TargetData is the data of one batch of Targets. Fill it by SetLabels, or by
@@ -208,6 +235,9 @@ func (v *view[T]) check(rows, k int) error {
 			}
 		}
 		return nil
+	}
+	if v.ptr[0] != 0 {
+		return fmt.Errorf("row 0: its positions start at %d; want 0", v.ptr[0])
 	}
 	for i := range rows {
 		if lo, hi := v.ptr[i], v.ptr[i+1]; lo < 0 || hi < lo || int(hi) > len(v.pos) {

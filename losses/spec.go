@@ -145,10 +145,14 @@ type Loss struct {
 }
 
 // Node returns the definition as a graph; see Spec.Node. That of a shift-invariant loss
-// takes scores less their row's maximum: a common offset of any size costs no digits.
+// takes scores less their row's maximum: a common offset of any size costs no digits. A
+// run fails where that of graph.Loss does, with its error.
 func (l Loss) Node(z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
+	z, err := graph.CheckTargets(z, t)
+	if err != nil {
+		return nil, err
+	}
 	if l.Analytic.ShiftInvariant {
-		var err error
 		if z, err = fromPeak(z); err != nil {
 			return nil, err
 		}
