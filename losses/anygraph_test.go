@@ -180,12 +180,13 @@ func (m *machine) run(t *testing.T, tol float64, first bool) float64 {
 
 // machineCases are those of l in which one of ways differentiates and its gradients are
 // bound as bind says: with labels and ops of package graph, with several positions a row
-// and stock ops, or both. Under -short one of ways, by turns, is left of each form.
+// and stock ops, or both. Under -short one of ways, by turns, is left of each form. Runs
+// of definitions take long: they are among both alone, without dual values.
 func machineCases(l losses.Loss, both bool, ways ...[2]string) []machineCase {
 	var cases []machineCase
 	for i, form := range machineForms() {
 		for j, way := range ways {
-			if testing.Short() && (i+j)%len(ways) != 0 {
+			if testing.Short() && (i+j)%len(ways) != 0 || form.definition && (!both || way[1] != "") {
 				continue
 			}
 			own := machineCase{l, form, machineLabels(), false, way[0], way[1]}
@@ -276,6 +277,53 @@ func TestAnyGraphTrains(t *testing.T) {
 			})
 		}
 	})
+}
+
+// TestAnyGraphRuns: a target that no row can have is the error of a run, which says what
+// is wrong, in every form, and no number.
+func TestAnyGraphRuns(t *testing.T) {
+	soft := func(t *machineTargets, row int, target losses.Target[float64]) { t.soft, t.rows[row] = true, target }
+	for _, c := range []struct {
+		name, want string
+		spoil      func(t *machineTargets, z []float64)
+	}{
+		{"label above", "outside [0,7)", func(t *machineTargets, _ []float64) { t.rows[1].Pos[0] = 7 }},
+		{"label below", "outside [0,7)", func(t *machineTargets, _ []float64) { t.rows[1].Pos[0] = -5 }},
+		{"NaN", "row 1: position 0 has weight NaN", func(t *machineTargets, _ []float64) {
+			soft(t, 1, losses.Target[float64]{Pos: []int32{0}, Weight: []float64{math.NaN()}})
+		}},
+		{"sum", "row 1: the weights sum to 2", func(t *machineTargets, _ []float64) {
+			soft(t, 1, losses.Target[float64]{Pos: []int32{0}, Weight: []float64{2}})
+		}},
+		{"twice", "row 3: position 6 after 6", func(t *machineTargets, _ []float64) {
+			soft(t, 3, losses.Target[float64]{Pos: []int32{6, 6}, Weight: []float64{0.5, 0.5}})
+		}},
+		{"masked", "row 1: position 0 has a target and is masked", func(_ *machineTargets, z []float64) { z[machineClasses] = math.Inf(-1) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for i, spec := range losses.All() {
+				if testing.Short() && i%5 > 0 {
+					continue
+				}
+				for _, form := range machineForms() {
+					targets, z := machineLabels(), make([]float64, machineRows*machineClasses)
+					c.spoil(targets, z)
+					m := newMachine(t, machineCase{spec.Bind(spec.Defaults()), form, targets, false, "graph.Grad", ""}, tensor.Float64)
+					n := m.leaves[0]
+					scores := n.Shape().TotalSize() == len(z)
+					if c.name == "masked" && !scores {
+						continue // scores are products of finite numbers
+					}
+					m.fill(t, rand.New(rand.NewPCG(35, 36)), func(int) float64 { return 1 })
+					if scores {
+						require.NoError(t, gorgonia.Let(n, machineTensor(m.dt, z, n.Shape()...)))
+					}
+					require.ErrorContains(t, m.vm.RunAll(), c.want, "%s: %s", spec.Name, form.name)
+					require.NoError(t, m.vm.Close())
+				}
+			}
+		})
+	}
 }
 
 // numbers returns what v holds at float64.

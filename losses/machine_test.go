@@ -13,8 +13,9 @@ import (
 // A machineForm is a way to put a loss at the end of a graph that a caller made by
 // gorgonia.NewGraph.
 type machineForm struct {
-	name   string
-	leaves []string // of machineSizes, in the order of build's arguments
+	name       string
+	leaves     []string // of machineSizes, in the order of build's arguments
+	definition bool     // the op runs the loss's Node
 
 	// build returns the losses of the rows.
 	build func(l losses.Loss, in []*gorgonia.Node, x machineIndices, t *graph.Targets) (*gorgonia.Node, error)
@@ -127,29 +128,47 @@ func newMachineIndices(g *gorgonia.ExprGraph) machineIndices {
 		machineInts(g, "bounds", ptr, machineRows+1)}
 }
 
+// machineForms are the ways to end a graph.
 func machineForms() []machineForm {
+	forms := machineOwnForms()
+	for _, f := range forms {
+		if f.name == "Loss" || f.name == "LinearLoss" || f.name == "SampledLinearLoss" {
+			build := f.build
+			f.name += " of the definition"
+			f.definition = true
+			f.build = func(l losses.Loss, in []*gorgonia.Node, x machineIndices, t *graph.Targets) (*gorgonia.Node, error) {
+				l.Analytic = graph.FromNode(l.String(), l.Node)
+				return build(l, in, x, t)
+			}
+			forms = append(forms, f)
+		}
+	}
+	return forms
+}
+
+func machineOwnForms() []machineForm {
 	linear := []string{"h", "w", "bias"}
 	classes := func(in []*gorgonia.Node) graph.Classes { return graph.Classes{H: in[0], W: in[1], Bias: in[2]} }
 	return []machineForm{
-		{"Node", []string{"z"}, func(l losses.Loss, in []*gorgonia.Node, _ machineIndices, t *graph.Targets) (*gorgonia.Node, error) {
+		{"Node", []string{"z"}, false, func(l losses.Loss, in []*gorgonia.Node, _ machineIndices, t *graph.Targets) (*gorgonia.Node, error) {
 			return l.Node(in[0], t)
 		}, machineScores},
-		{"Loss", []string{"z"}, func(l losses.Loss, in []*gorgonia.Node, _ machineIndices, t *graph.Targets) (*gorgonia.Node, error) {
+		{"Loss", []string{"z"}, false, func(l losses.Loss, in []*gorgonia.Node, _ machineIndices, t *graph.Targets) (*gorgonia.Node, error) {
 			return graph.Loss(l.Analytic, in[0], t)
 		}, machineScores},
-		{"RaggedLoss", []string{"ragged"}, func(l losses.Loss, in []*gorgonia.Node, x machineIndices, t *graph.Targets) (*gorgonia.Node, error) {
+		{"RaggedLoss", []string{"ragged"}, false, func(l losses.Loss, in []*gorgonia.Node, x machineIndices, t *graph.Targets) (*gorgonia.Node, error) {
 			return graph.RaggedLoss(l.Analytic, in[0], x.ptr, t)
 		}, machineScores},
-		{"LinearLoss", linear, func(l losses.Loss, in []*gorgonia.Node, _ machineIndices, t *graph.Targets) (*gorgonia.Node, error) {
+		{"LinearLoss", linear, false, func(l losses.Loss, in []*gorgonia.Node, _ machineIndices, t *graph.Targets) (*gorgonia.Node, error) {
 			return graph.LinearLoss(l.Analytic, graph.Linear{H: in[0], W: in[1], Bias: in[2]}, t)
 		}, machineLinear},
-		{"SampledLoss", []string{"pos", "neg"}, func(l losses.Loss, in []*gorgonia.Node, x machineIndices, t *graph.Targets) (*gorgonia.Node, error) {
+		{"SampledLoss", []string{"pos", "neg"}, false, func(l losses.Loss, in []*gorgonia.Node, x machineIndices, t *graph.Targets) (*gorgonia.Node, error) {
 			return graph.SampledLoss(l.Analytic, graph.Sampled{Pos: in[0], Neg: in[1], IDs: x.own, Classes: machineClasses}, t)
 		}, machinePairs},
-		{"SampledLinearLoss", linear, func(l losses.Loss, in []*gorgonia.Node, x machineIndices, t *graph.Targets) (*gorgonia.Node, error) {
+		{"SampledLinearLoss", linear, false, func(l losses.Loss, in []*gorgonia.Node, x machineIndices, t *graph.Targets) (*gorgonia.Node, error) {
 			return graph.SampledLinearLoss(l.Analytic, classes(in), graph.Sampled{IDs: x.own}, t)
 		}, machineDrawn(true)},
-		{"SampledLinearLoss of shared draws", linear, func(l losses.Loss, in []*gorgonia.Node, x machineIndices, t *graph.Targets) (*gorgonia.Node, error) {
+		{"SampledLinearLoss of shared draws", linear, false, func(l losses.Loss, in []*gorgonia.Node, x machineIndices, t *graph.Targets) (*gorgonia.Node, error) {
 			return graph.SampledLinearLoss(l.Analytic, classes(in), graph.Sampled{IDs: x.shared}, t)
 		}, machineDrawn(false)},
 	}
