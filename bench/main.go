@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"github.com/fenchel-ml/fenchel/internal/kernel"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
 // settings are the flags.
@@ -118,7 +119,7 @@ func choose(only string) ([]*row, error) {
 		}
 	}
 	for name := range wanted {
-		return nil, fmt.Errorf("-only: unknown row %q; the choices are %s", name, strings.Join(names, ", "))
+		return nil, fmt.Errorf("-only: unknown row %q%s", name, registry.Offer(name, names))
 	}
 	return chosen, nil
 }
@@ -138,7 +139,7 @@ func chooseContestants(list string, of []*row) ([]string, error) {
 	for name := range strings.SplitSeq(list, ",") {
 		name = strings.TrimSpace(name)
 		if !slices.Contains(known, name) {
-			return nil, fmt.Errorf("-contestants: unknown contestant %q; the choices are %q", name, known)
+			return nil, fmt.Errorf("-contestants: unknown contestant %q%s", name, registry.Offer(name, known))
 		}
 		names = append(names, name)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
 func init() { dataCommands = append(dataCommands, newConvert) }
@@ -80,7 +81,7 @@ func wantWritable(flag, format string) error {
 	if format == "" {
 		return usagef("%s: name the format to write; the choices are %s", flag, strings.Join(writable(), ", "))
 	}
-	return usagef("%s: %q cannot be written; the choices are %s", flag, format, strings.Join(writable(), ", "))
+	return usagef("%s: %q cannot be written%s", flag, format, registry.Offer(format, writable()))
 }
 
 func runConvert(ctx context.Context, s streams, src, dst, from, format string, compress bool) error {

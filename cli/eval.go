@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/train"
 	"github.com/fenchel-ml/fenchel/train/metric"
 )
@@ -39,7 +40,7 @@ Metrics:
 		RunE: func(cmd *cobra.Command, args []string) error {
 			for _, split := range splits {
 				if !slices.Contains(splitNames, split) {
-					return usagef("--split: unknown split %q; the choices are %s", split, strings.Join(splitNames, ", "))
+					return usagef("--split: unknown split %q%s", split, registry.Offer(split, splitNames))
 				}
 			}
 			if cmd.Flags().Changed("split") && len(splits) == 0 {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/fenchel-ml/fenchel/internal/registry"
@@ -65,13 +66,28 @@ type boundError string
 func (e boundError) Error() string { return string(e) }
 
 // flagError is what the command says of an error of pflag's.
-func flagError(err error) error {
+func flagError(cmd *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) {
+		return usageError{fmt.Errorf("%w%s", err, similarFlag(cmd, unknown.GetSpecifiedName()))}
+	}
 	var of *pflag.InvalidValueError
 	var outside boundError
 	if errors.As(err, &of) && errors.As(err, &outside) {
 		err = fmt.Errorf("--%s: %w", of.GetFlag().Name, outside)
 	}
 	return usageError{err}
+}
+
+// similarFlag ends the error of a flag that a command has not with the one that was
+// probably meant. The help that the error points to lists them all.
+func similarFlag(cmd *cobra.Command, name string) string {
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	if best := registry.Closest(name, names); best != "" {
+		return fmt.Sprintf(" (did you mean --%s?)", best)
+	}
+	return ""
 }
 
 // addWholes adds a flag of whole numbers in [least, most] with commas between; *p are its

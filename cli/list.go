@@ -108,7 +108,7 @@ func kinds() []string {
 func registryOf(kind string) (registered, error) {
 	i := slices.IndexFunc(registries, func(r registered) bool { return r.kind == kind })
 	if i < 0 {
-		return registered{}, usagef("unknown kind %q; the choices are %s", kind, strings.Join(kinds(), ", "))
+		return registered{}, usagef("unknown kind %q%s", kind, registry.Offer(kind, kinds()))
 	}
 	return registries[i], nil
 }

@@ -4,9 +4,10 @@ import (
 	"os"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
 // Values of --ranks.
@@ -60,7 +61,7 @@ func refuseRanks(cmd *cobra.Command) {
 	run := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if !slices.Contains(choices, *ranks) {
-			return usagef("--%s: unknown value %q; the choices are %s", ranksFlag, *ranks, strings.Join(choices, ", "))
+			return usagef("--%s: unknown value %q%s", ranksFlag, *ranks, registry.Offer(*ranks, choices))
 		}
 		if *ranks == ranksAuto {
 			if err := launched(); err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
 // Exit statuses; see the package comment.
@@ -81,7 +82,7 @@ under every loss of the softmax family, chosen by name.
 	root.SetIn(s.in)
 	root.SetOut(s.out)
 	root.SetErr(s.err)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
+	root.SetFlagErrorFunc(flagError)
 	for _, newCommand := range commands {
 		root.AddCommand(newCommand(s))
 	}
@@ -105,7 +106,7 @@ func group(name, short string) *cobra.Command {
 					names = append(names, sub.Name())
 				}
 			}
-			return usagef("unknown command %q for %q; the choices are %s", args[0], cmd.CommandPath(), strings.Join(names, ", "))
+			return usagef("unknown command %q for %q%s", args[0], cmd.CommandPath(), registry.Offer(args[0], names))
 		},
 	}
 }

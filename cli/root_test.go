@@ -60,12 +60,17 @@ func TestHelpNamesEveryCommand(t *testing.T) {
 
 func TestUsageErrors(t *testing.T) {
 	for line, want := range map[string]string{
-		"nosuch":             `unknown command "nosuch" for "fenchel"; the choices are `,
-		"--nosuch":           "unknown flag: --nosuch",
-		"losses --nosuch":    "unknown flag: --nosuch",
-		"losses a b":         `fenchel losses: unexpected argument "b"`,
-		"losses nosuch":      `unknown loss "nosuch"; the choices are `,
-		"losses --json=perh": `invalid argument "perh" for "--json"`,
+		"nosuch":              `unknown command "nosuch" for "fenchel"; the choices are `,
+		"--nosuch":            "unknown flag: --nosuch",
+		"losses --nosuch":     "unknown flag: --nosuch\n",
+		"losses --jsn":        "unknown flag: --jsn (did you mean --json?)\n",
+		"tarin":               `unknown command "tarin" for "fenchel" (did you mean train?); the choices are bias, `,
+		"list sampelr":        `unknown kind "sampelr" (did you mean sampler?); the choices are format, `,
+		"losses sofmax":       `unknown loss "sofmax" (did you mean softmax?); the choices are `,
+		"losses psl:act=tahn": `act="tahn" is not one of tanh, relu, atan (did you mean tanh?)`,
+		"losses a b":          `fenchel losses: unexpected argument "b"`,
+		"losses nosuch":       `unknown loss "nosuch"; the choices are `,
+		"losses --json=perh":  `invalid argument "perh" for "--json"`,
 	} {
 		t.Run(line, func(t *testing.T) {
 			code, out, stderr := execute(t, strings.Fields(line)...)

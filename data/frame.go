@@ -5,7 +5,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
+
+	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
 // A Field is what rows read under one name: row i has the ids ID[Lo[i]:Hi[i]], in
@@ -73,7 +74,7 @@ func (f *Frame) Field(name string) (*Field, error) {
 		for _, x := range f.Fields {
 			names = append(names, x.Name)
 		}
-		return nil, fmt.Errorf("data: no field %q; the choices are %s", name, strings.Join(names, ", "))
+		return nil, fmt.Errorf("data: no field %q%s", name, registry.Offer(name, names))
 	}
 	return &f.Fields[i], nil
 }

@@ -62,7 +62,7 @@ func ParseSplit(text string) (Splitter, error) {
 		for _, k := range SplitKinds() {
 			usages = append(usages, k.Usage)
 		}
-		return nil, fmt.Errorf("data: unknown split %q; the choices are %s", name, strings.Join(usages, "; "))
+		return nil, fmt.Errorf("data: unknown split %q%s; the choices are %s", name, registry.DidYouMean(name, splitKinds.Names()), strings.Join(usages, "; "))
 	}
 	a, err := parseArgs(rest)
 	var s Splitter
@@ -107,7 +107,8 @@ func ApplySplit(d *Dataset, s Splitter) (*Dataset, error) {
 type Args struct {
 	pos   []string
 	named map[string]string
-	used  int // positional arguments taken
+	used  int      // positional arguments taken
+	asked []string // names that Take was called with
 }
 
 func parseArgs(text string) (*Args, error) {
@@ -146,6 +147,7 @@ func (a *Args) Next() string {
 
 // Take takes a named argument.
 func (a *Args) Take(name string) (text string, ok bool) {
+	a.asked = append(a.asked, name)
 	text, ok = a.named[name]
 	delete(a.named, name)
 	return text, ok
@@ -196,7 +198,11 @@ func (a *Args) unused() error {
 		return fmt.Errorf("%q is one value too many", a.pos[a.used])
 	}
 	if len(a.named) > 0 {
-		return fmt.Errorf("no argument is called %s", strings.Join(slices.Sorted(maps.Keys(a.named)), ", "))
+		names := slices.Sorted(maps.Keys(a.named))
+		for i, name := range names {
+			names[i] += registry.DidYouMean(name, a.asked)
+		}
+		return fmt.Errorf("no argument is called %s", strings.Join(names, ", "))
 	}
 	return nil
 }

@@ -81,7 +81,7 @@ func TestParseSplitRefuses(t *testing.T) {
 		"ratio:1.1,-0.1,0":            "valid fraction -0.1 is too small",
 		"ratio:NaN,0.1,0.1":           `train fraction "NaN" is not a finite number`,
 		"ratio:0.8,0.1,0.1,9":         `"9" is one value too many`,
-		"ratio:0.8,0.1,0.1,sed=1":     "no argument is called sed",
+		"ratio:0.8,0.1,0.1,sed=1":     "no argument is called sed (did you mean seed?)",
 		"ratio:0.8,0.1,0.1,seed=-1":   "seed=-1 is not a whole number",
 		"ratio:seed=1,0.8,0.1,0.1":    `"0.8" follows a name=value`,
 		"ratio:0.8,,0.2":              `"" is neither a value`,

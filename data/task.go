@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/fenchel-ml/fenchel/internal/registry"
 )
@@ -112,7 +111,7 @@ func RankUsers(d *Dataset, split string) (*Examples, error) {
 	case "test":
 		x, e.Context = d.Test, d.ContextsAfter(d.Train, d.Valid)
 	default:
-		return nil, fmt.Errorf("unknown split %q; the choices are %s", split, strings.Join(Splits(), ", "))
+		return nil, fmt.Errorf("unknown split %q%s", split, registry.Offer(split, Splits()))
 	}
 	e.Row, e.Targets = x.targets()
 	return e, nil

@@ -3,7 +3,6 @@ package models
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"gorgonia.org/gorgonia"
 
@@ -253,7 +252,7 @@ func (k HeadKind) New(s HeadSetting) (Head, error) {
 		for _, c := range Scores() {
 			names = append(names, string(c))
 		}
-		return nil, fmt.Errorf("models: unknown score %q; the choices are %s", s.Score, strings.Join(names, ", "))
+		return nil, fmt.Errorf("models: unknown score %q%s", s.Score, registry.Offer(string(s.Score), names))
 	}
 	if !(s.Temperature > 0) {
 		return nil, fmt.Errorf("models: temperature %g is not above 0", s.Temperature)

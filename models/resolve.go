@@ -102,7 +102,7 @@ func refuse(l registry.Text, err error) error {
 }
 
 func unknownLoss(name string) error {
-	return fmt.Errorf("losses: unknown loss %q; the choices are %s", name, strings.Join(LossNames(), ", "))
+	return fmt.Errorf("losses: unknown loss %q%s", name, registry.Offer(name, LossNames()))
 }
 
 // choose is Resolve of texts that were read, which have no @; candidates without a name

@@ -3,9 +3,9 @@ package train
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
 // A Config is all that decides a run. The zero value of a field is its default,
@@ -157,7 +157,7 @@ func ItemsChoices() []string { return []string{WarmItems, AllItems} }
 // one of them.
 func CheckItems(text string) error {
 	if !slices.Contains(ItemsChoices(), text) {
-		return fmt.Errorf("unknown items %q; the choices are %s", text, strings.Join(ItemsChoices(), ", "))
+		return fmt.Errorf("unknown items %q%s", text, registry.Offer(text, ItemsChoices()))
 	}
 	return nil
 }

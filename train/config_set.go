@@ -54,7 +54,7 @@ func Paths() (paths []string) {
 // Validate.
 func (c *Config) Set(path, value string) error {
 	if !slices.Contains(Paths(), path) {
-		return fmt.Errorf("config: unknown setting %q; the choices are %s", path, strings.Join(Paths(), ", "))
+		return fmt.Errorf("config: unknown setting %q%s", path, registry.Offer(path, Paths()))
 	}
 	if err := c.set(path, []string{value}, false); err != nil {
 		return fmt.Errorf("config: %w", err)

@@ -101,8 +101,8 @@ func (c *Config) read(n ast.Node, t reflect.Type, path string, anchors map[strin
 		key := v.Key.GetToken().Value
 		f, ok := fieldOf(t, key)
 		if !ok {
-			unknown := &unknownKey{strings.TrimPrefix(path+"."+key, "."), fmt.Sprintf("line %d: unknown key %q%s; the choices are %s",
-				v.Key.GetToken().Position.Line, key, in(path), strings.Join(keysOf(t), ", "))}
+			unknown := &unknownKey{strings.TrimPrefix(path+"."+key, "."), fmt.Sprintf("line %d: unknown key %q%s%s",
+				v.Key.GetToken().Position.Line, key, in(path), registry.Offer(key, keysOf(t)))}
 			if now, renamed := formerPaths[unknown.path]; renamed {
 				unknown.text += "; it is called " + now + " now"
 			}

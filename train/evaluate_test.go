@@ -88,7 +88,7 @@ func TestEvaluateAnyScorer(t *testing.T) {
 	require.Contains(t, refused(Evaluation{Examples: x, Classes: 5, Metrics: ms, Known: metric.Set{Classes: 4, Count: make([]int32, 4), Trained: 1}}, s), "what is known of 4 classes")
 	wrong := *x
 	wrong.Seen = "sen"
-	require.Contains(t, refused(Evaluation{Examples: &wrong, Classes: 5, Metrics: ms}, s), `no field "sen"; the choices are user, seen`)
+	require.Contains(t, refused(Evaluation{Examples: &wrong, Classes: 5, Metrics: ms}, s), `no field "sen" (did you mean seen?); the choices are user, seen`)
 	wide := *contexts
 	wide.Fields = slices.Clone(contexts.Fields)
 	wide.Fields[1].Size = 6
@@ -127,7 +127,7 @@ func TestFittedIsEvaluated(t *testing.T) {
 		require.Len(t, ids, len(set.Train.ItemsOf(u))+len(set.Valid.ItemsOf(u)))
 	}
 	_, err = rec.Evaluate(t.Context(), set, "tset", ms)
-	require.ErrorContains(t, err, `unknown split "tset"; the choices are train, valid, test`)
+	require.ErrorContains(t, err, `unknown split "tset" (did you mean test?); the choices are train, valid, test`)
 }
 
 // scorerOf is a Scorer whose rankings are what a function hands out.

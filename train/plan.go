@@ -111,8 +111,12 @@ func (c Config) planned() *Plan {
 	p.readMetrics()
 	p.readTemperature()
 
-	p.check("model.score", slices.Contains(models.Scores(), models.Score(d.Model.Score)),
-		"unknown score %q; the choices are %v", d.Model.Score, models.Scores())
+	var scores []string
+	for _, s := range models.Scores() {
+		scores = append(scores, string(s))
+	}
+	p.check("model.score", slices.Contains(scores, d.Model.Score),
+		"unknown score %q%s", d.Model.Score, registry.Offer(d.Model.Score, scores))
 	if p.solver.Spec != nil {
 		solver.check(c, p)
 	}

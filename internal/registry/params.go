@@ -259,7 +259,14 @@ type UnknownError struct {
 
 // Error names the setting and lists the choices.
 func (e *UnknownError) Error() string {
-	return fmt.Sprintf("no parameter %q; the choices are %s", e.Name, paramNames(e.Params))
+	if len(e.Params) == 0 {
+		return fmt.Sprintf("no parameter %q; the choices are none: it takes no parameters", e.Name)
+	}
+	var names []string
+	for _, p := range e.Params {
+		names = append(names, p.Name)
+	}
+	return fmt.Sprintf("no parameter %q%s", e.Name, Offer(e.Name, names))
 }
 
 // Parse reads "name=value,name=value"; parameters left out take their default,
@@ -292,7 +299,7 @@ func Bind(ps []Param, settings []Setting) (Values, error) {
 		p := ps[i]
 		if p.Choices != nil {
 			if words := p.Choices(); !slices.Contains(words, val) {
-				return Values{}, fmt.Errorf("%s=%q is not one of %s", key, val, strings.Join(words, ", "))
+				return Values{}, fmt.Errorf("%s=%q is not one of %s%s", key, val, strings.Join(words, ", "), DidYouMean(val, words))
 			}
 		}
 		if p.IsString() {
@@ -361,15 +368,4 @@ func Corners(ps []Param) ([]Values, error) {
 		}
 	}
 	return vs, nil
-}
-
-func paramNames(ps []Param) string {
-	if len(ps) == 0 {
-		return "none: it takes no parameters"
-	}
-	var names []string
-	for _, p := range ps {
-		names = append(names, p.Name)
-	}
-	return strings.Join(names, ", ")
 }

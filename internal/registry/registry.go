@@ -69,7 +69,7 @@ func (r *Registry[T]) Lookup(name string) (*T, error) {
 	s, ok := r.specs[name]
 	r.mu.RUnlock()
 	if !ok {
-		return nil, fmt.Errorf("%s: unknown %s %q; the choices are %s", r.pkg, r.kind, name, strings.Join(r.Names(), ", "))
+		return nil, fmt.Errorf("%s: unknown %s %q%s", r.pkg, r.kind, name, Offer(name, r.Names()))
 	}
 	return s, nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/train"
+	"github.com/fenchel-ml/fenchel/train/optim"
 )
 
 // An Axis is a setting and the values to try. Name is
@@ -163,8 +164,16 @@ func apply(cfg *train.Config, v Variant, s Setting) error {
 		if full.Train.Optimizer == "" {
 			return fmt.Errorf("solver %s has no optimizer to set it of", full.Train.Solver)
 		}
-		if strings.Contains(name, ".") {
-			return fmt.Errorf("unknown setting; the choices are temperature, reg, a parameter of the optimizer, %s", strings.Join(train.Paths(), ", "))
+		o, err := optim.Parse(full.Train.Optimizer)
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(o.Params, func(p registry.Param) bool { return p.Name == name }) {
+			names := []string{"temperature", "reg"}
+			for _, p := range o.Params {
+				names = append(names, p.Name)
+			}
+			return fmt.Errorf("unknown setting%s", registry.Offer(s.Name, append(names, train.Paths()...)))
 		}
 		cfg.Train.Optimizer = registry.With(full.Train.Optimizer, name, s.Value)
 	}

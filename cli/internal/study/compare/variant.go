@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/train"
@@ -139,7 +140,7 @@ func (c Config) baselines(variants []Variant) ([]int, error) {
 		for _, v := range variants {
 			names = append(names, v.Entry)
 		}
-		return nil, fmt.Errorf("baseline: %q is not compared; the choices are %s", entry, strings.Join(slices.Compact(names), ", "))
+		return nil, fmt.Errorf("baseline: %q is not compared%s", entry, registry.Offer(entry, slices.Compact(names)))
 	}
 	of := make([]int, len(variants))
 	for i, v := range variants {
