@@ -41,7 +41,7 @@ func TestUnknownSettings(t *testing.T) {
 	for _, candidates := range []string{"", "all", "sampled:n=4,correction=none", "tree"} {
 		for _, recipe := range models.Recipes() {
 			err := Config{Loss: recipe.Name + ":weigt=1", Candidates: candidates}.Validate()
-			require.Regexp(t, `loss: models: `+recipe.Name+`: no parameter "weigt"( \(did you mean weights\?\))?; the choices are `, err.Error())
+			require.Regexp(t, `loss: models: `+recipe.Name+`: no parameter "weigt"( \(did you mean weights?\?\))?; the choices are `, err.Error())
 			require.Equal(t, 1, strings.Count(err.Error(), "weigt"), "%v", err)
 		}
 	}
