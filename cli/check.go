@@ -21,6 +21,7 @@ func init() { commands = append(commands, newCheck) }
 
 func newCheck(s streams) *cobra.Command {
 	c := checkConfig{seed: 1, ks: []int{1, 2, 1000}, scales: []float64{1, 10}}
+	var model *modelCheck
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Check the gradients of losses: symbolic, analytic and numerical",
@@ -43,17 +44,40 @@ its gradient does.
 
 A loss's name checks it at its default and at every setting that its declaration
 probes; a spec text such as "softmax:tau=0.2" checks that setting. The exit status
-is 1 if anything fails.`,
+is 1 if anything fails.
+
+With --model it checks a whole model instead, under one loss over any candidates, such
+as sparsemax@sampled:n=4, or under all losses. Of each table of the model and of the
+candidates, on a batch of a small generated set, it compares number by number
+
+  symbolic    symbolic differentiation of the loss's definition over the scores
+  analytic    the closed form over the same scores (graph.Loss)
+  fused       what training goes through, such as graph.LinearLoss
+  numerical   central differences of the textbook value of the scores
+
+at float64, and the float32 gradient of the graph that training compiles, and prints of
+each table the worst number with all values. An error is relative to the largest number
+of the table's gradient, at least 1e-3; at float32 to that of all tables, at least 0.1.
+Draws, and what a loss declares that its gradient holds constant, are held.`,
 		Args: arguments(0, 0),
-		RunE: func(cmd *cobra.Command, _ []string) error { return runCheck(cmd.Context(), s.out, c) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			switch whole, err := model.given(c); {
+			case err != nil:
+				return err
+			case whole:
+				return runModelCheck(cmd.Context(), s.out, model, c)
+			}
+			return runCheck(cmd.Context(), s.out, c)
+		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&c.loss, "loss", "all", `loss to check: a name, a spec text, or "all"`)
+	f.StringVar(&c.loss, "loss", "all", `loss to check: a name, a spec text, or "all"; with --model also a recipe, or with candidates as in bpr@sampled:n=4`)
 	addWholes(f, &c.ks, "k", 0, gradcheck.MaxK, "numbers of candidates of a row")
 	addReals(f, &c.scales, "scale", "standard deviations of the scores")
 	addSeed(f, &c.seed, "seed", "seed of scores, targets and upstream gradients")
 	f.BoolVar(&c.asJSON, "json", false, "print JSON")
-	must(cmd.RegisterFlagCompletionFunc("loss", completeSpecs("loss")))
+	must(cmd.RegisterFlagCompletionFunc("loss", completeSpecs("loss", "recipe")))
+	model = addModelCheck(cmd)
 	return cmd
 }
 
@@ -185,15 +209,9 @@ func printCheck(w io.Writer, results []gradcheck.Result, failed int) {
 	}
 	t.print(w, "")
 	for _, r := range results {
-		for _, e := range r.Entries {
-			if !e.OK() {
-				fmt.Fprintf(w, "\n%s, K = %d, scale %g: %s is %.17g, want %.17g: error %.1e exceeds %.0e",
-					r.Loss, r.Config.K, r.Config.Scale, entryName(e), e.Got, e.Want, e.Error, e.Tolerance)
-			}
+		if !r.OK() {
+			fmt.Fprintf(w, "\n%s%v\n", r, r.Report().Err())
 		}
-	}
-	if failed > 0 {
-		fmt.Fprintln(w)
 	}
 	fmt.Fprintf(w, "\n%d checks, %d passed, %d failed\n", len(results), len(results)-failed, failed)
 }

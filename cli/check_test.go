@@ -60,7 +60,8 @@ func TestCheckFails(t *testing.T) {
 	var b strings.Builder
 	require.EqualError(t, reportCheck(&b, results, false), "the check failed: 1 of 1")
 	require.Contains(t, b.String(), "FAIL\n")
-	require.Regexp(t, `softmax, K = 3, scale 1: symbolic dz\[\d,\d\] is \S+, want \S+: error \S+ exceeds 1e-08`, b.String())
+	require.Contains(t, b.String(), "softmax at K = 3, scale 1\n")
+	require.Regexp(t, `dz\[\d,\d\] of symbolic: checked \S+, closed form \S+: error \S+ exceeds 1e-08`, b.String())
 	require.Error(t, reportCheck(&b, results, true))
 }
 

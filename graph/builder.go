@@ -106,6 +106,7 @@ func (b *Builder[T]) Targets(name string, rows, capacity int) (*Targets, *Target
 	d := &TargetData[T]{name: name, ptr: hold[int32](b, rows+1), pos: hold[int32](b, capacity), weight: hold[T](b, capacity)}
 	t := &Targets{
 		Rows:   rows,
+		data:   d,
 		ptr:    closed(b, d, leaf(b, name+".ptr", d.ptr, []int{rows + 1})),
 		pos:    leaf(b, name+".pos", d.pos, []int{capacity}),
 		weight: leaf(b, name+".weight", d.weight, []int{capacity}),

@@ -17,30 +17,43 @@ type GradientCheck struct {
 	Seed      uint64  // of the choice of entries and of directions
 }
 
-// A GradientError is the worst entry of one parameter.
-type GradientError struct {
-	Param     string
-	Index     int     // into the parameter's data; −1 is a random direction of all entries
-	Got, Want float64 // the Program's derivative, and the central difference
-	Error     float64 // |Got − Want| / max(1, largest |entry| of the gradient)
-	Kinks     int     // probes at which the cost has no derivative; see CheckGradient
-}
-
 // CheckGradient compares the gradient of a Program made by Train with central
 // differences of its cost, extrapolated, at some entries of each parameter and
-// along one random direction. Parameters are moved and put back. The error
-// joins all entries beyond the tolerance; the report has one entry for each
-// parameter.
+// along one random direction. Parameters are moved and put back. The report has a row
+// for each parameter, whose values are "gradient", the Program's, and "numerical"; an
+// error is their distance over the largest |entry| of the parameter's gradient, or over
+// 1 where that is less. What is beyond the tolerance makes an error beside the report.
 //
 // Where the two disagree, the one-sided slopes decide whether the cost has a
 // kink: if they are more than 1e-6 apart, of the largest entry, the gradient must
 // lie between them. Runs of the Program must depend on the parameters alone: Dropout is
 // seen at the step that the Program is at, and of Detach a difference moves what the
 // gradient holds constant.
-func CheckGradient(p *Program[float64], c GradientCheck) ([]GradientError, error) {
+func CheckGradient(p *Program[float64], c GradientCheck) (*GradientReport, error) {
 	if p.cost == nil {
 		return nil, errors.New("graph: check: the program has no cost")
 	}
+	c, err := c.WithDefaults()
+	if err != nil {
+		return nil, err
+	}
+	rng := rand.New(rand.NewPCG(c.Seed, 0))
+	report := &GradientReport{}
+	for _, param := range p.params {
+		g := gradientCheck{p: p, x: param.Value().Data().([]float64), row: GradientRow{Param: param.Name(), Tolerance: c.Tolerance}}
+		if err := g.run(param, rng, c.Probes); err != nil {
+			return report, err
+		}
+		report.Rows = append(report.Rows, g.row)
+	}
+	if err := report.Err(); err != nil {
+		return report, fmt.Errorf("graph: check: %w", err)
+	}
+	return report, nil
+}
+
+// WithDefaults returns c with its defaults in place, or what is wrong with it.
+func (c GradientCheck) WithDefaults() (GradientCheck, error) {
 	if c.Probes == 0 {
 		c.Probes = 8
 	}
@@ -48,48 +61,34 @@ func CheckGradient(p *Program[float64], c GradientCheck) ([]GradientError, error
 		c.Tolerance = 1e-8
 	}
 	if c.Probes < 0 || !(c.Tolerance > 0) {
-		return nil, fmt.Errorf("graph: check: %d probes at tolerance %g", c.Probes, c.Tolerance)
+		return c, fmt.Errorf("graph: check: %d probes at tolerance %g", c.Probes, c.Tolerance)
 	}
-	rng := rand.New(rand.NewPCG(c.Seed, 0))
-	var report []GradientError
-	var faults []error
-	for _, param := range p.params {
-		g := gradientCheck{p: p, tol: c.Tolerance, x: param.Value().Data().([]float64), worst: GradientError{Param: param.Name(), Error: -1}}
-		if err := g.run(p.Grad, param, rng, c.Probes); err != nil {
-			return report, err
-		}
-		report = append(report, g.worst)
-		if w := g.worst; !(w.Error <= c.Tolerance) {
-			faults = append(faults, fmt.Errorf("graph: check: %s[%d]: gradient %.12g, central difference %.12g", w.Param, w.Index, w.Got, w.Want))
-		}
-	}
-	return report, errors.Join(faults...)
+	return c, nil
 }
 
 // gradientCheck is the work on one parameter x.
 type gradientCheck struct {
-	p     *Program[float64]
-	x     []float64
-	tol   float64
-	scale float64 // of errors
-	worst GradientError
-	err   error // of a run
+	p    *Program[float64]
+	x    []float64
+	size float64 // of errors
+	row  GradientRow
+	err  error // of a run
 }
 
-func (g *gradientCheck) run(grad func(node) Gradient[float64], param node, rng *rand.Rand, probes int) error {
+func (g *gradientCheck) run(param node, rng *rand.Rand, probes int) error {
 	if err := g.p.Run(); err != nil {
 		return err
 	}
-	grads := dense(grad(param), len(g.x), param.Shape()[0])
-	g.scale = 1
+	grads := g.p.Grad(param).Dense(len(g.x), param.Shape()[0])
+	g.size = 1
 	for _, v := range grads {
-		g.scale = max(g.scale, math.Abs(v))
+		g.size = max(g.size, math.Abs(v))
 	}
 	saved := append([]float64{}, g.x...)
 	defer copy(g.x, saved)
 	entries := rng.Perm(len(g.x))
 	for _, i := range entries[:min(probes, len(entries))] {
-		g.probe(i, grads[i], func(step float64) { g.x[i] = saved[i] + step })
+		g.probe(Coordinate(param.Name(), param.Shape(), i), grads[i], func(step float64) { g.x[i] = saved[i] + step })
 		copy(g.x, saved)
 	}
 	v, got, norm := make([]float64, len(g.x)), 0.0, 0.0
@@ -101,7 +100,7 @@ func (g *gradientCheck) run(grad func(node) Gradient[float64], param node, rng *
 		v[i] /= math.Sqrt(norm)
 		got += v[i] * grads[i]
 	}
-	g.probe(-1, got, func(step float64) {
+	g.probe("a direction", got, func(step float64) {
 		for i := range g.x {
 			g.x[i] = saved[i] + step*v[i]
 		}
@@ -110,7 +109,7 @@ func (g *gradientCheck) run(grad func(node) Gradient[float64], param node, rng *
 }
 
 // probe compares got with the derivative of the cost as move changes x.
-func (g *gradientCheck) probe(index int, got float64, move func(step float64)) {
+func (g *gradientCheck) probe(where string, got float64, move func(step float64)) {
 	cost := func(step float64) float64 {
 		move(step)
 		if err := g.p.Run(); err != nil {
@@ -119,41 +118,20 @@ func (g *gradientCheck) probe(index int, got float64, move func(step float64)) {
 		}
 		return g.p.Cost()
 	}
-	bar := g.tol * g.scale
-	want, uncertain := check.Derivative(cost, 0.05, bar/4)
-	if !(math.Abs(got-want) <= bar) || !(uncertain <= bar/4) {
-		// At a kink central differences settle nowhere, or on the mean of both sides.
-		right, left := slope(cost, 1), slope(cost, -1)
-		if math.Abs(right-left) > kinkGap*g.scale {
-			g.worst.Kinks++
-			want = min(max(got, min(left, right)), max(left, right))
-		}
+	want, kink := check.Subderivative(cost, got, g.row.Tolerance, g.size)
+	if kink {
+		g.row.Kinks++
 	}
-	e := math.Abs(got-want) / g.scale
-	if math.IsNaN(e) {
-		e = math.Inf(1)
-	}
-	if e > g.worst.Error {
-		g.worst.Index, g.worst.Got, g.worst.Want, g.worst.Error = index, got, want, e
-	}
+	g.row.See(where, g.size, GradientValue{"gradient", got}, GradientValue{"numerical", want})
 }
 
-// kinkGap is how far the slopes of the two sides are apart at a kink: a hundred
-// times what a smooth cost gives at the step of slope.
-const kinkGap = 1e-6
-
-// slope returns the one-sided derivative at 0, of second order in the step.
-func slope(f func(float64) float64, side float64) float64 {
-	h := side * 1e-5
-	return (4*f(h) - f(2*h) - 3*f(0)) / (2 * h)
-}
-
-// dense returns g with zeros at the rows that it leaves out.
-func dense(g Gradient[float64], n, rows int) []float64 {
+// Dense returns the gradient of a parameter of n entries in rows rows, with zeros in the
+// rows that g leaves out. It is a copy.
+func (g Gradient[T]) Dense(n, rows int) []T {
 	if g.Rows == nil {
-		return append([]float64{}, g.Data...)
+		return append([]T{}, g.Data...)
 	}
-	all, w := make([]float64, n), n/rows
+	all, w := make([]T, n), n/rows
 	for i, r := range g.Rows {
 		copy(all[int(r)*w:], g.Data[i*w:(i+1)*w])
 	}

@@ -14,9 +14,9 @@ func TestCheckGradient(t *testing.T) {
 	before := append([]float64{}, m.w2d...)
 	report, err := CheckGradient(m.prog, GradientCheck{})
 	require.NoError(t, err)
-	require.Len(t, report, 2)
-	require.Equal(t, []string{"w1", "w2"}, []string{report[0].Param, report[1].Param})
-	for _, r := range report {
+	require.Len(t, report.Rows, 2)
+	require.Equal(t, []string{"w1", "w2"}, []string{report.Rows[0].Param, report.Rows[1].Param})
+	for _, r := range report.Rows {
 		require.LessOrEqual(t, r.Error, 1e-8)
 		require.GreaterOrEqual(t, r.Error, 0.0)
 		require.Zero(t, r.Kinks)
@@ -46,7 +46,7 @@ func TestCheckGradientFindsErrors(t *testing.T) {
 	require.NoError(t, err)
 	report, err := CheckGradient(prog, GradientCheck{})
 	require.ErrorContains(t, err, "x[")
-	require.InDelta(t, 1e-6, report[0].Error, 1e-7)
+	require.InDelta(t, 1e-6, report.Rows[0].Error, 1e-7)
 }
 
 // TestCheckGradientAtKinks: at a kink any number between the slopes is a
@@ -72,7 +72,7 @@ func TestCheckGradientAtKinks(t *testing.T) {
 		report, err := CheckGradient(prog, GradientCheck{})
 		if ok {
 			require.NoError(t, err, "slope %g", slope)
-			require.NotZero(t, report[0].Kinks)
+			require.NotZero(t, report.Rows[0].Kinks)
 		} else {
 			require.Error(t, err)
 		}

@@ -79,13 +79,22 @@ func (b *Builder[T]) Train(cost *gorgonia.Node) (*Program[T], error) {
 // Eval compiles outs, whose values Value then returns. Dropout passes its input
 // through.
 func (b *Builder[T]) Eval(outs ...*gorgonia.Node) (*Program[T], error) {
+	return b.forward(mode{}, outs)
+}
+
+// Forward is Eval of outs as a step of training computes them: Dropout drops.
+func (b *Builder[T]) Forward(outs ...*gorgonia.Node) (*Program[T], error) {
+	return b.forward(mode{train: true}, outs)
+}
+
+func (b *Builder[T]) forward(m mode, outs gorgonia.Nodes) (*Program[T], error) {
 	if err := b.ready("eval", outs...); err != nil {
 		return nil, err
 	}
 	if err := Verify(outs...); err != nil {
 		return nil, err
 	}
-	p := &Program[T]{plan: b.plan, held: &b.held}
+	p := &Program[T]{mode: m, plan: b.plan, held: &b.held}
 	if err := p.compile(outs); err != nil {
 		return nil, err
 	}

@@ -18,6 +18,7 @@ type Targets struct {
 	// holds the positions pos[ptr[i]:ptr[i+1]] with weight[ptr[i]:ptr[i+1]].
 	label            *gorgonia.Node
 	ptr, pos, weight *gorgonia.Node
+	data             any // behind them: *TargetData[T] at the precision of the graph
 }
 
 // LabelTargets returns targets of one label a row from label [B] Int32, where
@@ -142,6 +143,24 @@ func (d *TargetData[T]) Valid() int {
 		}
 	}
 	return n
+}
+
+// TargetRows returns what the leaves of t hold, row by row: an empty target is padding.
+// The slices are the leaves' memory, to be read alone; T is the precision of the graph.
+func TargetRows[T Float](t *Targets) []Target[T] {
+	var v view[T]
+	if t.label != nil {
+		v.read([]any{t.label.Value().Data()})
+	} else {
+		d := t.data.(*TargetData[T])
+		d.close()
+		v.read([]any{d.ptr, d.pos, d.weight})
+	}
+	rows := make([]Target[T], t.Rows)
+	for i := range rows {
+		rows[i] = v.row(i)
+	}
+	return rows
 }
 
 // leaves returns the nodes to pass as the last inputs of an op. A view then reads the

@@ -87,15 +87,20 @@ type attachedAdaptive[T graph.Float] struct {
 	cluster []*graph.TargetData[T]
 	weights [][]T // [B] of each cluster: the share of the row's positives in it
 
-	places []place // of a row's positives
+	places []place[T] // of a row's positives
 	pos    []int32
 	share  []T
+
+	linear        []graph.Linear // of the graph, for ScoredRows: the head, then the clusters
+	linearTargets []*graph.Targets
+	weightNodes   []*gorgonia.Node
+	scored        [][]int32 // of each cluster, the row itself where it has positives there
 }
 
 // A place is where a positive is: in the head, and of a cluster, −1 for none.
-type place struct {
+type place[T graph.Float] struct {
 	head, cluster, pos int
-	weight             float32
+	weight             T
 }
 
 func attachAdaptive[T graph.Float](h *adaptiveHead, at output[T], _ Model, x *gorgonia.Node, l losses.Loss, positions int) (*attachedAdaptive[T], error) {
@@ -107,15 +112,18 @@ func attachAdaptive[T graph.Float](h *adaptiveHead, at output[T], _ Model, x *go
 	head := s.matrix(h.head)
 	first, data := s.b.Targets("head.target", b, positions)
 	s.first = data
-	s.loss = e.N(graph.LinearLoss(l.Analytic, graph.Linear{
-		H: e.N(tempered(s.Graph, x, h.score, h.tau)), W: e.N(unitRows(head, h.score)), Bias: s.vector(h.bias)}, first))
+	add := func(lin graph.Linear, t *graph.Targets) *gorgonia.Node {
+		s.linear, s.linearTargets = append(s.linear, lin), append(s.linearTargets, t)
+		return e.N(graph.LinearLoss(l.Analytic, lin, t))
+	}
+	s.loss = add(graph.Linear{H: e.N(tempered(s.Graph, x, h.score, h.tau)), W: e.N(unitRows(head, h.score)), Bias: s.vector(h.bias)}, first)
 	for i := range h.tail {
 		inner := e.N(graph.MatMul(x, s.matrix(h.project[i]), false, true))
 		targets, data := s.b.Targets(fmt.Sprintf("tail-%d.target", i), b, positions)
 		weight, weights := s.b.Input(fmt.Sprintf("tail-%d.weight", i), b)
 		s.cluster, s.weights = append(s.cluster, data), append(s.weights, weights)
-		loss := e.N(graph.LinearLoss(l.Analytic, graph.Linear{
-			H: e.N(tempered(s.Graph, inner, h.score, h.tau)), W: e.N(unitRows(s.matrix(h.tail[i]), h.score))}, targets))
+		s.weightNodes = append(s.weightNodes, weight)
+		loss := add(graph.Linear{H: e.N(tempered(s.Graph, inner, h.score, h.tau)), W: e.N(unitRows(s.matrix(h.tail[i]), h.score))}, targets)
 		s.loss = e.N(graph.Add(s.loss, e.N(graph.Mul(loss, weight))))
 	}
 	return s, e.Err
@@ -132,45 +140,47 @@ func (s *attachedAdaptive[T]) Set(_ int, batch *data.Batch) error {
 	}
 	for row := range batch.Rows {
 		s.places = s.places[:0]
-		for j := batch.Targets.Ptr[row]; j < batch.Targets.Ptr[row+1]; j++ {
-			p := place{weight: batch.Targets.Weight[j]}
+		lo, shares := batch.Targets.Ptr[row], s.shares(batch, row)
+		for j := lo; j < batch.Targets.Ptr[row+1]; j++ {
+			p := place[T]{weight: shares[j-lo]}
 			p.head, p.cluster, p.pos = s.head.layout.Split(int(batch.Targets.Class[j]))
 			s.places = append(s.places, p)
 		}
-		slices.SortFunc(s.places, func(a, b place) int {
+		slices.SortFunc(s.places, func(a, b place[T]) int {
 			if a.head != b.head {
 				return a.head - b.head
 			}
 			return a.pos - b.pos
 		})
-		if err := s.append(s.first, -1, func(p place) int { return p.head }, nil); err != nil {
+		if err := s.append(s.first, -1, func(p place[T]) int { return p.head }, nil); err != nil {
 			return err
 		}
 		for i := range s.cluster {
-			if err := s.append(s.cluster[i], i, func(p place) int { return p.pos }, &s.weights[i][row]); err != nil {
+			if err := s.append(s.cluster[i], i, func(p place[T]) int { return p.pos }, &s.weights[i][row]); err != nil {
 				return err
 			}
 		}
 	}
+	s.setScored()
 	return nil
 }
 
 // append gives the next row of data its target: the places of that cluster (of
 // all where it is −1), equal ones together. Weights are divided by their sum,
 // which goes to total where that is not nil.
-func (s *attachedAdaptive[T]) append(data *graph.TargetData[T], cluster int, at func(place) int, total *T) error {
+func (s *attachedAdaptive[T]) append(data *graph.TargetData[T], cluster int, at func(place[T]) int, total *T) error {
 	s.pos, s.share = s.pos[:0], s.share[:0]
 	var sum T
 	for _, p := range s.places {
 		if cluster >= 0 && p.cluster != cluster {
 			continue
 		}
-		sum += T(p.weight)
+		sum += p.weight
 		if n := len(s.pos); n > 0 && s.pos[n-1] == int32(at(p)) {
-			s.share[n-1] += T(p.weight)
+			s.share[n-1] += p.weight
 			continue
 		}
-		s.pos, s.share = append(s.pos, int32(at(p))), append(s.share, T(p.weight))
+		s.pos, s.share = append(s.pos, int32(at(p))), append(s.share, p.weight)
 	}
 	for j := range s.share {
 		s.share[j] /= sum

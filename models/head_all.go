@@ -62,16 +62,19 @@ func (a *all) Attach(g *Graph, m Model, h *gorgonia.Node, l losses.Loss, positio
 }
 
 // attachedAll is a head over all classes in one graph.
-type attachedAll[T graph.Float] struct{ output[T] }
+type attachedAll[T graph.Float] struct {
+	output[T]
+	linear graph.Linear
+}
 
 func attachAll[T graph.Float](a *all, at output[T], m Model, h *gorgonia.Node, l losses.Loss, positions int) (*attachedAll[T], error) {
-	s := &attachedAll[T]{at}
+	s := &attachedAll[T]{output: at}
 	rows := h.Shape()[0]
 	s.bytes = bytesOf[T](positions) // weights of a row
 	var e graph.Expr
-	lin := graph.Linear{H: e.N(tempered(s.Graph, h, a.score, a.tau)), W: e.N(unitRows(e.N(classes(s.Graph, m)), a.score)), Bias: s.vector(a.bias)}
+	s.linear = graph.Linear{H: e.N(tempered(s.Graph, h, a.score, a.tau)), W: e.N(unitRows(e.N(classes(s.Graph, m)), a.score)), Bias: s.vector(a.bias)}
 	s.targets, s.data = s.b.Targets("target", rows, positions)
-	s.loss = e.N(graph.LinearLoss(l.Analytic, lin, s.targets))
+	s.loss = e.N(graph.LinearLoss(l.Analytic, s.linear, s.targets))
 	return s, e.Err
 }
 

@@ -72,6 +72,14 @@ type attachedClasses[T graph.Float] struct {
 	order        []int32 // positives of a row by group
 	pos          []int32
 	share        []T
+
+	upper                       graph.Linear // of the graph, for ScoredRows
+	groupTargets, insideTargets *graph.Targets
+	segmentNode, weightNode     *gorgonia.Node
+	scored                      struct {
+		at   []int32
+		mask []T
+	}
 }
 
 func attachClasses[T graph.Float](h *classesHead, at output[T], _ Model, x *gorgonia.Node, l losses.Loss, positions int) (*attachedClasses[T], error) {
@@ -98,10 +106,11 @@ func attachClasses[T graph.Float](h *classesHead, at output[T], _ Model, x *gorg
 	var e graph.Expr
 	x = e.N(tempered(s.Graph, x, h.score, h.tau))
 	c := graph.Classes{H: x, W: s.matrix(h.w), Bias: s.vector(h.bias), Unit: h.score == Cosine}
-	upper := graph.Linear{H: x, W: e.N(unitRows(s.matrix(h.group), h.score)), Bias: s.vector(h.groupBias)}
+	s.groupTargets, s.insideTargets, s.segmentNode, s.weightNode = groups, inside, row, weight
+	s.upper = graph.Linear{H: x, W: e.N(unitRows(s.matrix(h.group), h.score)), Bias: s.vector(h.groupBias)}
 	lower := e.N(graph.RaggedLoss(l.Analytic, e.N(graph.PairScores(c, rows, ids)), ptr, inside))
 	s.loss = e.N(graph.Add(
-		e.N(graph.LinearLoss(l.Analytic, upper, groups)),
+		e.N(graph.LinearLoss(l.Analytic, s.upper, groups)),
 		e.N(graph.SegmentSum(lower, weight, row, b))))
 	return s, e.Err
 }
@@ -117,6 +126,7 @@ func (s *attachedClasses[T]) Set(_ int, batch *data.Batch) error {
 	for i := range batch.Rows {
 		lo, hi := int(batch.Targets.Ptr[i]), int(batch.Targets.Ptr[i+1])
 		s.order = s.order[:0]
+		shares := s.shares(batch, i)
 		for j := lo; j < hi; j++ {
 			s.order = append(s.order, int32(j))
 		}
@@ -135,8 +145,8 @@ func (s *attachedClasses[T]) Set(_ int, batch *data.Batch) error {
 			s.pos, s.share = s.pos[:0], s.share[:0]
 			for ; to < len(s.order) && p.Group[batch.Targets.Class[s.order[to]]] == g; to++ {
 				j := s.order[to]
-				s.pos, s.share = append(s.pos, p.Pos[batch.Targets.Class[j]]), append(s.share, T(batch.Targets.Weight[j]))
-				total += T(batch.Targets.Weight[j])
+				s.pos, s.share = append(s.pos, p.Pos[batch.Targets.Class[j]]), append(s.share, shares[int(j)-lo])
+				total += shares[int(j)-lo]
 			}
 			for j := range s.share {
 				s.share[j] /= total
@@ -163,6 +173,9 @@ func (s *attachedClasses[T]) Set(_ int, batch *data.Batch) error {
 	s.ptr[len(s.segment)] = int32(m)
 	for ; m < len(s.rows); m++ {
 		s.rows[m], s.ids[m] = -1, -1
+	}
+	if s.scored.at != nil {
+		s.setScored()
 	}
 	return nil
 }

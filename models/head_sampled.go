@@ -106,7 +106,14 @@ type attachedSampled[T graph.Float] struct {
 	head  *sampled
 	w     *Table // of the class vectors, where they are weights of their own
 	draws *sampler.Draws
+	drawn bool // for the batch of the last Set
+	taken bool // draws are another graph's
 	batch sampler.Batch
+
+	model  Model
+	x, ids *gorgonia.Node // encodings as scores take them, and the draws
+	scale  float64        // of the correction
+	scored *scoredLeaves[T]
 
 	unique []int32 // the classes that are positives or draws of the run, where the model computes vectors
 
@@ -144,6 +151,7 @@ func attachSampled[T graph.Float](h *sampled, at output[T], m Model, x *gorgonia
 	in := graph.Sampled{Correction: h.correction, DropHits: h.drop, Unit: l.Unit()}
 	var e graph.Expr
 	in.IDs = e.N(graph.HostIntsOf(x, s.draw, shape...))
+	s.model, s.x, s.ids, s.scale = m, x, in.IDs, in.Unit
 	if h.correction != graph.Uncorrected {
 		in.LogQ = e.N(graph.HostFloats(in.IDs, func(dst []T) error { return widen(dst, s.draws.LogQ) }, shape...))
 		in.PosLogQ = e.N(graph.HostFloats(in.IDs, func(dst []T) error { return widen(dst, s.draws.PosLogQ) }, positions))
@@ -269,8 +277,14 @@ func widen[T graph.Float](dst []T, src []float32) error {
 	return nil
 }
 
-// draw is the body of the node of draws.
+// draw is the body of the node of draws. They are made in the first run of a batch: the
+// gradient holds them constant, and so does whoever runs the batch again at other weights
+// to take differences.
 func (s *attachedSampled[T]) draw(dst []int32, h []T) error {
+	if s.drawn {
+		copy(dst, s.draws.IDs)
+		return nil
+	}
 	b := &s.batch
 	if s.h != nil {
 		for i, v := range h {
@@ -281,9 +295,21 @@ func (s *attachedSampled[T]) draw(dst []int32, h []T) error {
 	if err := s.head.sampler.Draw(s.draws, b); err != nil {
 		return err
 	}
+	s.drawn = true
 	copy(dst, s.draws.IDs)
 	return nil
 }
+
+// drawing is a sampled head, which can take the draws that the same head made for the same
+// batch in another graph.
+type drawing interface {
+	made() *sampler.Draws
+	take(d *sampler.Draws)
+}
+
+func (s *attachedSampled[T]) made() *sampler.Draws { return s.draws }
+
+func (s *attachedSampled[T]) take(d *sampler.Draws) { s.draws, s.taken = d, true }
 
 // classes returns the class vectors that scores meet.
 func (s *attachedSampled[T]) classes() []float32 {
@@ -303,6 +329,14 @@ func (s *attachedSampled[T]) Set(step int, batch *data.Batch) error {
 	copy(b.Ptr, batch.Targets.Ptr)
 	for i := n; i < len(b.Ptr); i++ {
 		b.Ptr[i] = batch.Targets.Ptr[n] // padding rows
+	}
+	if s.scored != nil {
+		if err := s.setScored(batch); err != nil {
+			return err
+		}
+	}
+	if s.drawn = s.taken; s.drawn {
+		return nil // the sampler has seen the batch
 	}
 	if s.unit != nil && (!s.fresh || step%unitEvery == 0) {
 		w, err := s.vectors.vectors()

@@ -102,6 +102,12 @@ type attachedTree[T graph.Float] struct {
 	place []int32 // [2(C−1)] where the row at hand has a decision already
 	stamp []int32 // and which row that was
 	round int32
+
+	x, row, weightNode *gorgonia.Node // of the graph, for ScoredRows
+	scored             struct {
+		at      []int32
+		targets *graph.TargetData[T]
+	}
 }
 
 func attachTree[T graph.Float](h *treeHead, at output[T], _ Model, x *gorgonia.Node, l losses.Loss, positions int) (*attachedTree[T], error) {
@@ -123,7 +129,8 @@ func attachTree[T graph.Float](h *treeHead, at output[T], _ Model, x *gorgonia.N
 	bit, s.bits = s.b.Indices("path.bit", m)
 	weight, s.weights = s.b.Input("path.weight", m)
 	var e graph.Expr
-	c := graph.Classes{H: e.N(tempered(s.Graph, x, h.score, h.tau)), W: s.matrix(h.w), Bias: s.vector(h.bias), Unit: h.score == Cosine}
+	s.x, s.row, s.weightNode = e.N(tempered(s.Graph, x, h.score, h.tau)), row, weight
+	c := graph.Classes{H: s.x, W: s.matrix(h.w), Bias: s.vector(h.bias), Unit: h.score == Cosine}
 	z := e.N(graph.PairScores(c, row, node))
 	s.loss = e.N(graph.SegmentSum(e.N(graph.BinaryLoss(l.Analytic, z, bit)), weight, row, b))
 	return s, e.Err
@@ -136,7 +143,8 @@ func (s *attachedTree[T]) Set(_ int, batch *data.Batch) error {
 	m := 0
 	for i := range batch.Rows {
 		s.round++
-		for j := batch.Targets.Ptr[i]; j < batch.Targets.Ptr[i+1]; j++ {
+		lo, shares := batch.Targets.Ptr[i], s.shares(batch, i)
+		for j := lo; j < batch.Targets.Ptr[i+1]; j++ {
 			n := s.head.tree.Path(s.node, s.bit, int(batch.Targets.Class[j]))
 			for k := range n {
 				// A decision that several positives share is made once, at their weight.
@@ -146,12 +154,15 @@ func (s *attachedTree[T]) Set(_ int, batch *data.Batch) error {
 					s.rows[m], s.nodes[m], s.bits[m], s.weights[m] = int32(i), s.node[k], int32(s.bit[k]), 0
 					m++
 				}
-				s.weights[s.place[key]] += T(batch.Targets.Weight[j])
+				s.weights[s.place[key]] += shares[j-lo]
 			}
 		}
 	}
 	for ; m < len(s.rows); m++ {
 		s.rows[m], s.nodes[m], s.bits[m] = -1, -1, -1
+	}
+	if s.scored.at != nil {
+		return s.setScored()
 	}
 	return nil
 }

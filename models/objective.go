@@ -17,7 +17,8 @@ type Objective[T graph.Float] struct {
 	Attached
 	cost   *gorgonia.Node
 	graph  *Graph
-	weight []T // of the rows of a batch; nil where each has the same
+	shares *gorgonia.Node // of the rows in the mean, nil where each has the same
+	weight []T            // of the rows of a batch; nil where each has the same
 }
 
 // NewObjective adds to g, a graph of b, the mean loss l of m and head over batches with
@@ -37,12 +38,16 @@ func NewObjective[T graph.Float](b *graph.Builder[T], g *Graph, m Model, head He
 	if o.Attached == nil {
 		return nil, fmt.Errorf("models: %T attached nothing and returned no error", head)
 	}
-	var weight *gorgonia.Node
 	if weighted {
-		weight, o.weight = b.Input("examples.weight", g.Contexts.Rows())
+		o.shares, o.weight = b.Input("examples.weight", g.Contexts.Rows())
 	}
-	o.cost, err = graph.WeightedMean(o.Loss(), weight, o.Targets())
+	o.cost, err = o.mean(o.Loss())
 	return o, err
+}
+
+// mean returns the mean of losses [B] of the batch's rows.
+func (o *Objective[T]) mean(loss *gorgonia.Node) (*gorgonia.Node, error) {
+	return graph.WeightedMean(loss, o.shares, o.Targets())
 }
 
 // Cost returns the mean loss, a scalar.

@@ -46,15 +46,29 @@ func (s *output[T]) setTargets(batch *data.Batch) error {
 	s.data.Reset()
 	for i := range batch.Rows {
 		lo, hi := batch.Targets.Ptr[i], batch.Targets.Ptr[i+1]
-		s.weight = s.weight[:0]
-		for _, w := range batch.Targets.Weight[lo:hi] {
-			s.weight = append(s.weight, T(w))
-		}
-		if err := s.data.Append(batch.Targets.Class[lo:hi], s.weight); err != nil {
+		if err := s.data.Append(batch.Targets.Class[lo:hi], s.shares(batch, i)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// shares returns the weights of the classes of row i of the batch, until the next call. At
+// float64 they sum to 1 to float64's digits, which the float32 shares of a batch, such as
+// 1/3, do not: what follows from the sum, as the two forms of a loss do, would differ by
+// what is missing.
+func (s *output[T]) shares(batch *data.Batch, i int) []T {
+	s.weight = s.weight[:0]
+	sum := 0.0
+	for _, w := range batch.Targets.Weight[batch.Targets.Ptr[i]:batch.Targets.Ptr[i+1]] {
+		s.weight, sum = append(s.weight, T(w)), sum+float64(w)
+	}
+	if _, double := any(s.weight).([]float64); double {
+		for j := range s.weight {
+			s.weight[j] /= T(sum)
+		}
+	}
+	return s.weight
 }
 
 // bytesOf returns the size of n elements.

@@ -83,7 +83,7 @@ func run(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(w, "gradients that agree with central differences to 1e-8:", len(report), "tables")
+	fmt.Fprintln(w, "gradients that agree with central differences to 1e-8:", len(report.Rows)/2, "tables")
 	tops, err := rec.Predict(ctx, set, []int{0}, 1, false)
 	if err != nil {
 		return err

@@ -31,7 +31,7 @@ var allowed = map[string]string{
 	"losses/losstest":  "graph internal/check internal/formula losses losses/gradcheck", // which runs at the ends of parameters
 
 	"data":               "internal/fs internal/registry",
-	"models":             "data graph internal/kernel internal/registry losses models/sampler models/tree",
+	"models":             "data graph internal/check internal/kernel internal/registry losses models/sampler models/tree",
 	"models/sampler":     "graph internal/kernel internal/registry",
 	"models/modeltest":   "data graph internal/check losses models",
 	"models/samplertest": "graph internal/check models/sampler",

@@ -43,3 +43,19 @@ func TestDerivative(t *testing.T) {
 	_, err := Derivative(func(x float64) float64 { return math.NaN() }, 0.1, 1e-9)
 	require.Equal(t, math.Inf(1), err)
 }
+
+func TestSubderivative(t *testing.T) {
+	d, kink := Subderivative(math.Exp, 1, 1e-9, 1)
+	require.InDelta(t, 1, d, 1e-9)
+	require.False(t, kink)
+	d, kink = Subderivative(math.Exp, 3, 1e-9, 1) // what is wrong is no kink
+	require.InDelta(t, 1, d, 1e-9)
+	require.False(t, kink)
+	for got, want := range map[float64]float64{0.5: 0.5, -1: -1, 1.5: 1} {
+		d, kink = Subderivative(math.Abs, got, 1e-9, 1)
+		require.InDelta(t, want, d, 1e-9)
+		require.True(t, kink)
+	}
+	d, _ = Subderivative(func(x float64) float64 { return math.NaN() }, 1, 1e-9, 1)
+	require.True(t, math.IsNaN(d))
+}

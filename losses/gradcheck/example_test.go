@@ -19,11 +19,9 @@ func Example() {
 		log.Fatal(err)
 	}
 	for _, r := range results {
-		fmt.Println(r.Loss, r.OK())
-		for _, e := range r.Entries {
-			if e.Bits == 64 {
-				fmt.Println(" ", e.Against, e.OK())
-			}
+		fmt.Println(r.Loss, r.OK()) // fmt.Print(r) prints a table with the worst entries
+		for _, row := range r.Report().Rows {
+			fmt.Println(" ", row.Param, row.OK())
 		}
 	}
 	// Output:
@@ -33,4 +31,7 @@ func Example() {
 	//   symbolic true
 	//   analytic true
 	//   fused true
+	//   symbolic float32 true
+	//   analytic float32 true
+	//   fused float32 true
 }

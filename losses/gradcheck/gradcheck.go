@@ -14,6 +14,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/losses"
 )
 
@@ -59,6 +60,7 @@ type Entry struct {
 	Where     string // e.g. "dz[2,17]"; "" where every entry is equal
 	Got, Want float64
 	Tolerance float64
+	Compared  int // entries
 }
 
 // OK reports whether the error is within the tolerance. It is false for NaN.
@@ -75,6 +77,26 @@ type Result struct {
 func (r Result) OK() bool {
 	return len(r.Entries) > 0 && !slices.ContainsFunc(r.Entries, func(e Entry) bool { return !e.OK() })
 }
+
+// Report returns r as a report with a row for each entry: what was compared with the
+// closed form, "closed form" at float64, and "checked" beside it at the worst entry.
+func (r Result) Report() *graph.GradientReport {
+	report := &graph.GradientReport{Title: fmt.Sprintf("%s at K = %d, scale %g", r.Loss, r.Config.K, r.Config.Scale)}
+	for _, e := range r.Entries {
+		row := graph.GradientRow{Param: e.Against, Where: e.Where, Error: e.Error, Tolerance: e.Tolerance, Compared: e.Compared}
+		if e.Bits == 32 {
+			row.Param += " float32"
+		}
+		if e.Where != "" {
+			row.Values = []graph.GradientValue{{By: "checked", Value: e.Got}, {By: "closed form", Value: e.Want}}
+		}
+		report.Rows = append(report.Rows, row)
+	}
+	return report
+}
+
+// String is r's report as a table.
+func (r Result) String() string { return r.Report().String() }
 
 // AtCorner returns r with the tolerance of float32 that suits the ends of a loss's
 // parameters, Spec.Corners. Scores over temperature reach hundreds there, and their

@@ -16,6 +16,7 @@ func newWorst(against string, bits int, tolerance float64) *worst {
 
 // see compares two entries; see Entry.
 func (w *worst) see(got, want, size float64, where string, at ...any) {
+	w.Compared++
 	e := math.Abs(got-want) / (size + math.Abs(want))
 	if got == want { // equal infinities
 		e = 0

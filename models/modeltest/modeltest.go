@@ -279,7 +279,7 @@ func (r *rig) gradient(t *check.T) {
 			trained++
 		}
 	}
-	t.True(len(report) == trained, "%d tables of %d that are not frozen have a gradient", len(report), trained)
+	t.True(len(report.Rows) == trained, "%d tables of %d that are not frozen have a gradient", len(report.Rows), trained)
 }
 
 // trained holds the gradient of the mean softmax loss under a head.
@@ -289,7 +289,7 @@ func (r *rig) trained(t *check.T, scheme string) {
 	head, err := models.NewHead(scheme, models.HeadSetting{
 		Setting: models.Setting{Set: r.set, Dim: r.Dim(), Init: 0.5, Seed: 7}, Score: models.Dot, Temperature: 1, Loss: softmax})
 	t.NoError(err, "the head")
-	examples, err := r.set.Examples("pair") // whose weights are exact in float32
+	examples, err := r.set.Examples("user")
 	t.NoError(err, "the examples")
 	_, classSide, err := models.Tables(r.Model, head, softmax, r.set.Contexts(), r.set.Classes())
 	t.NoError(err, "the training graph")
