@@ -76,7 +76,13 @@ Draws, and what a loss declares that its gradient holds constant, are held.`,
 	addReals(f, &c.scales, "scale", "standard deviations of the scores")
 	addSeed(f, &c.seed, "seed", "seed of scores, targets and upstream gradients")
 	f.BoolVar(&c.asJSON, "json", false, "print JSON")
-	must(cmd.RegisterFlagCompletionFunc("loss", completeSpecs("loss", "recipe")))
+	must(cmd.RegisterFlagCompletionFunc("loss", func(cmd *cobra.Command, args []string, text string) ([]string, cobra.ShellCompDirective) {
+		kinds := []string{"loss"}
+		if cmd.Flags().Changed("model") { // recipes have candidates, which a loss alone has not
+			kinds = append(kinds, "recipe")
+		}
+		return completeSpecs(kinds...)(cmd, args, text)
+	}))
 	model = addModelCheck(cmd)
 	return cmd
 }
