@@ -40,7 +40,8 @@ An error is |got − want| / (1 + |want|), and for dh and dW relative to the lar
 ` + fmt.Sprint(gradcheck.Tolerance32) + ` at float32. All settings of a loss stand in one graph, which runs twice; rows have
 one label or several, some far behind a class that leads, one row is padding, and
 upstream gradients differ by row. Differences hold constant what a loss declares that
-its gradient does.
+its gradient does. Of a loss that is stated as a graph alone that graph, run by itself,
+stands for the closed form and for the textbook value, and - for what nothing states.
 
 A loss's name checks it at its default and at every setting that its declaration
 probes; a spec text such as "softmax:tau=0.2" checks that setting. The exit status
@@ -205,10 +206,14 @@ func printCheck(w io.Writer, results []gradcheck.Result, failed int) {
 			verdict = "FAIL"
 		}
 		cell := func(name string) string {
-			if at[name] == 0 {
+			switch e, stated := at[name]; {
+			case !stated:
+				return none
+			case e == 0:
 				return "0"
+			default:
+				return fmt.Sprintf("%.1e", e)
 			}
-			return fmt.Sprintf("%.1e", at[name])
 		}
 		t.add(r.Loss, r.Config.K, r.Config.Scale, cell("value"), cell("difference"), cell("symbolic"), cell("analytic"), cell("fused"),
 			cell("float32"), entryName(r.Worst()), verdict)

@@ -33,7 +33,8 @@ type FenchelYoungLoss struct {
 	Source string  // see Spec
 	Params []Param // see Spec
 
-	// Theory returns what holds of the loss at v. Props must include FenchelYoungForm.
+	// Theory returns what holds of the loss at v, FenchelYoungForm among the Props. Nil
+	// declares nothing.
 	Theory func(v Values) Theory
 
 	// F32 and F64 return the regulariser at v: two instances of one generic
@@ -72,9 +73,13 @@ type FenchelYoungLoss struct {
 // Source: Blondel, Martins & Niculae 2020, arXiv:1901.02324, definition 2 and
 // proposition 2.
 func FenchelYoung(l FenchelYoungLoss) Spec {
+	declared := l.Theory
+	if declared == nil {
+		l.Theory = func(Values) Theory { return Theory{} }
+	}
 	s := Spec{
 		Name: l.Name, Doc: l.Doc, Source: l.Source, Params: l.Params,
-		Theory: l.Theory, Node: l.node,
+		Theory: declared, Node: l.node,
 		New: func(v Values) graph.Analytic {
 			shift := l.Theory(v).Props.Has(ShiftInvariant)
 			return graph.Analytic{F32: fenchelYoung[float32]{l.F32(v), shift}, F64: fenchelYoung[float64]{l.F64(v), shift}}
@@ -85,8 +90,8 @@ func FenchelYoung(l FenchelYoungLoss) Spec {
 			r.Map(p, z, make([]float64, r.workLen(len(z))))
 		},
 	}
-	if l.F32 == nil || l.F64 == nil { // Register reports what lacks
-		s.New = nil
+	if l.F32 == nil || l.F64 == nil { // Register reports that there is no loss
+		s.New, s.Node, s.Ref, s.Predict = nil, nil, nil, nil
 	}
 	return s
 }

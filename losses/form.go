@@ -12,9 +12,9 @@ import (
 // [Rivals], [Margin], [Pairwise], [OneVsAll], [Separable]; [FenchelYoung] from a
 // regulariser's map.
 type Form struct {
-	Analytic graph.Analytic
+	Analytic graph.Analytic // the zero value where there is none
 	Node     func(z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error)
-	Ref      func(z []float64, t Target[float64]) float64
+	Ref      func(z []float64, t Target[float64]) float64 // nil where there is none
 	Predict  func(p, z []float64) // nil where there is no map
 }
 
@@ -45,16 +45,17 @@ func (s *Spec) complete() {
 	if form == nil {
 		return
 	}
-	if s.New == nil {
+	has := form(s.choice().Values)
+	if s.New == nil && has.Analytic.F32 != nil && has.Analytic.F64 != nil {
 		s.New = func(v Values) graph.Analytic { return form(v).Analytic }
 	}
-	if s.Node == nil {
+	if s.Node == nil && has.Node != nil {
 		s.Node = func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) { return form(v).Node(z, t) }
 	}
-	if s.Ref == nil {
+	if s.Ref == nil && has.Ref != nil {
 		s.Ref = func(v Values, z []float64, t Target[float64]) float64 { return form(v).Ref(z, t) }
 	}
-	if s.Predict == nil && form(s.choice().Values).Predict != nil {
+	if s.Predict == nil && has.Predict != nil {
 		s.Predict = func(v Values, p, z []float64) { form(v).Predict(p, z) }
 	}
 }

@@ -51,8 +51,8 @@ func (d Domain) Bounds() (lo, hi float64) {
 }
 
 // A Spec is everything that the command line, the plots, the benchmarks and the
-// tests know of a loss. All fields but Params, Domain, Unit, Formulas, Hold, Predict
-// and Rank are required.
+// tests know of a loss. Name, Doc and Node are required; what else is declared is
+// tested, printed and used, and what is not is said to be undeclared.
 type Spec struct {
 	Name   string  // registry key, lower case, e.g. "softmax"
 	Doc    string  // one line: what it is
@@ -65,7 +65,7 @@ type Spec struct {
 	// is 1. Where it is not 1 training divides scores by no other unless told to.
 	Unit func(v Values) float64
 
-	// Theory returns what holds of the loss at v, each entry tested.
+	// Theory returns what holds of the loss at v, each entry tested. Nil declares nothing.
 	Theory func(v Values) Theory
 
 	// Formulas returns the loss as formulas at v; nil where none are printed. What they
@@ -76,7 +76,9 @@ type Spec struct {
 	// not given apart. Families make it.
 	Form func(v Values) Form
 
-	// New returns the analytic form at both precisions. Bind fills in Text.
+	// New returns the analytic form at both precisions. Bind fills in Text. Nil is by
+	// Node, see [graph.FromNode]: the loss trains all the same, block by block of rows, and
+	// takes a multiple of the time, which the losses command measures.
 	New func(v Values) graph.Analytic
 
 	// Node returns the definition as a graph: scores z [B,K] and targets t of B
@@ -85,7 +87,7 @@ type Spec struct {
 	Node func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error)
 
 	// Ref returns the textbook value of one row of finite scores by another
-	// algorithm than New's.
+	// algorithm than New's. Nil where there is none.
 	Ref func(v Values, z []float64, t Target[float64]) float64
 
 	// Hold is set where the gradient holds a quantity of the scores constant, as a
@@ -129,10 +131,10 @@ func Lookup(name string) (*Spec, error) { return registered.Lookup(name) }
 
 func (s *Spec) fault() error {
 	switch {
-	case s.Doc == "" || s.Source == "":
-		return errors.New("lacks one of Doc and Source")
-	case s.Theory == nil || s.New == nil || s.Node == nil || s.Ref == nil:
-		return errors.New("lacks one of Theory, New, Node and Ref")
+	case s.Doc == "":
+		return errors.New("lacks Doc")
+	case s.Node == nil:
+		return errors.New("lacks Node")
 	}
 	return nil
 }
@@ -142,6 +144,8 @@ func (s *Spec) fault() error {
 type Loss struct {
 	registry.Choice[Spec]
 	Analytic graph.Analytic
+
+	defined graph.Analytic // by Node, where New or Ref is not declared
 }
 
 // Node returns the definition as a graph; see Spec.Node. That of a shift-invariant loss
@@ -160,8 +164,15 @@ func (l Loss) Node(z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 	return l.Spec.Node(l.Values, z, t)
 }
 
-// Ref returns the textbook value of one row; see Spec.Ref.
-func (l Loss) Ref(z []float64, t Target[float64]) float64 { return l.Spec.Ref(l.Values, z, t) }
+// Ref returns the textbook value of one row; see Spec.Ref. Where none is declared it is
+// the value of Node at float64.
+func (l Loss) Ref(z []float64, t Target[float64]) float64 {
+	if l.Spec.Ref == nil {
+		row := l.defined.F64
+		return row.Eval(make([]float64, len(z)), z, t, make([]float64, row.WorkLen(len(z))))
+	}
+	return l.Spec.Ref(l.Values, z, t)
+}
 
 // Held returns the loss whose value has at z the gradient of l's: l itself, unless
 // Spec.Hold says what is held constant.
@@ -180,8 +191,17 @@ func (l Loss) Unit() float64 {
 	return l.Spec.Unit(l.Values)
 }
 
-// Theory returns what holds of the loss; see Spec.Theory.
-func (l Loss) Theory() Theory { return l.Spec.Theory(l.Values) }
+// HasTheory reports whether the loss declares what holds of it.
+func (l Loss) HasTheory() bool { return l.Spec.Theory != nil }
+
+// Theory returns what holds of the loss; see Spec.Theory. Where nothing is declared it has
+// no property, order or closed form, and its numbers are NaN.
+func (l Loss) Theory() Theory {
+	if l.Spec.Theory == nil {
+		return Theory{Smoothness: Constant(math.NaN()), Margin: math.NaN()}
+	}
+	return l.Spec.Theory(l.Values)
+}
 
 // Predict stores in p the probabilities that scores z stand for; see
 // Spec.Predict. It reports false, and leaves p, where the loss has no such map.
@@ -227,9 +247,16 @@ func Choose(name string, settings []Setting) (Loss, error) {
 }
 
 func newLoss(c registry.Choice[Spec]) Loss {
-	l := Loss{c, c.Spec.New(c.Values)}
-	l.Analytic.Text = c.String()
-	l.Analytic.ShiftInvariant = l.Theory().Props.Has(ShiftInvariant)
+	l := Loss{Choice: c}
+	text, shift := c.String(), l.Theory().Props.Has(ShiftInvariant)
+	l.Analytic.ShiftInvariant = shift // which Node reads
+	if c.Spec.New == nil || c.Spec.Ref == nil {
+		l.defined = graph.FromNode(text, l.Node)
+	}
+	if l.Analytic = l.defined; c.Spec.New != nil {
+		l.Analytic = c.Spec.New(c.Values)
+	}
+	l.Analytic.Text, l.Analytic.ShiftInvariant = text, shift
 	return l
 }
 

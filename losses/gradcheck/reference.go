@@ -42,6 +42,9 @@ func (s *sample) reference(b losses.Loss) []Entry {
 			}
 		}
 	}
+	if b.Spec.New == nil && b.Spec.Ref == nil { // the value is that of Node, and would be held against itself
+		return []Entry{difference.Entry}
+	}
 	return []Entry{value.Entry, difference.Entry}
 }
 

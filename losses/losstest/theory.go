@@ -169,10 +169,13 @@ func norm(v []float64) float64 {
 
 // predict holds MapOrder against sampled pairs of scores, and Rank, which is declared
 // where scores are not in the order of probabilities and nowhere else, against these.
+// Where no Theory is declared it holds that what Predict gives are probabilities.
 func (r *rig) predict(t *check.T) {
 	by, err := r.Rank()
 	t.NoError(err, "Rank")
-	t.Equal(r.theory.MapOrder == losses.OrderNone, by != nil, "Rank is declared where MapOrder is none")
+	if r.HasTheory() {
+		t.Equal(r.theory.MapOrder == losses.OrderNone, by != nil, "Rank is declared where MapOrder is none")
+	}
 	if by != nil {
 		t.True(math.IsNaN(by(math.NaN())), "Rank of NaN")
 	}
@@ -187,7 +190,7 @@ func (r *rig) predict(t *check.T) {
 	if r.bounded() {
 		scales = []float64{0.1, 0.5, 0.99}
 	}
-	if m := r.theory.Margin; !math.IsInf(m, 1) {
+	if m := r.theory.Margin; check.Finite(m) {
 		scales = append(scales, m) // wide enough to leave the support
 	}
 	for _, scale := range scales {
@@ -195,6 +198,9 @@ func (r *rig) predict(t *check.T) {
 			z := r.scores(rng, 5, scale)
 			p := make([]float64, 5)
 			t.True(r.Predict(p, z), "Predict reports that there is no map")
+			for j, q := range p {
+				t.True(r.HasTheory() || q >= 0 && q <= 1+1e-12, "z=%v: Predict gives p[%d] = %g", z, j, q)
+			}
 			for i := range z {
 				for j := range z {
 					if by != nil && p[i] > p[j]*(1+1e-12) {
@@ -219,6 +225,10 @@ func (r *rig) predict(t *check.T) {
 				}
 			}
 		}
+	}
+	if !r.HasTheory() {
+		t.Equal(reversed > 0, by != nil, "Rank is declared where Predict turns the order of scores round, here of %d pairs", reversed)
+		return
 	}
 	t.Equal(orderOf(ties, reversed).String(), r.theory.MapOrder.String(), "MapOrder: %d ties, %d reversals", ties, reversed)
 }
