@@ -73,8 +73,11 @@ func printConsistency(w io.Writer, rs []consistency.Result) {
 			byMap = fmt.Sprint(r.Map.Full)
 		}
 		declared, seen, verdict := none, none, none
-		if r.Scores.Draws == 0 {
+		switch {
+		case r.Scores.Draws == 0:
 			verdict = "undecided"
+		case len(r.Claims) == 0:
+			verdict = undeclared
 		}
 		for _, c := range r.Claims {
 			if c.What == consistency.OrderOfScores {

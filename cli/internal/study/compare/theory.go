@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strings"
@@ -117,22 +118,32 @@ func (r *Row) card(items int) report.Card {
 	} else {
 		add("loss", "%s", b)
 		add("candidates", "%s", r.Candidates)
-		add("source", "%s", b.Spec.Source)
+		add("source", "%s", cmp.Or(b.Spec.Source, "not declared"))
 	}
 	add("order", "%s", order)
+	if !b.HasTheory() {
+		add("theory", "not declared")
+		return r.trained(c)
+	}
 	add("properties", "%s", strings.Join(th.Props.Names(), ", "))
 	add("calibrated", "%s", map[bool]string{true: "yes", false: "no"}[th.Calibrated])
 	add("smoothness", "%s", report.Number(th.Smoothness(items)).Or("unbounded"))
 	add("margin", "%s", report.Number(th.Margin).Or("none"))
 	add("gradient", "%s", th.Support)
 	add("cost of a row", "%s", th.Cost)
-	if len(r.Runs) > 0 {
-		cfg := r.Runs[0].Config
-		how := cfg.Train.Solver
-		if cfg.Train.Optimizer != "" {
-			how = cfg.Train.Optimizer
-		}
-		add("trained with", "%s scores over %s, %s", cfg.Model.Score, cfg.Model.Temperature, how)
+	return r.trained(c)
+}
+
+// trained returns c with the settings of the runs of its row.
+func (r *Row) trained(c report.Card) report.Card {
+	if len(r.Runs) == 0 {
+		return c
 	}
+	cfg := r.Runs[0].Config
+	how := cfg.Train.Solver
+	if cfg.Train.Optimizer != "" {
+		how = cfg.Train.Optimizer
+	}
+	c.Facts = append(c.Facts, report.Fact{Name: "trained with", Value: fmt.Sprintf("%s scores over %s, %s", cfg.Model.Score, cfg.Model.Temperature, how)})
 	return c
 }

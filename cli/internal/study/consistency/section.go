@@ -35,7 +35,7 @@ func Section(c Config, rs []Result) report.Section {
 		if r.Map != nil {
 			byMap = share(r.Map.Full, r.Map.Draws)
 		}
-		declared, verdict := "-", "-"
+		declared, verdict := "-", "not declared"
 		if len(r.Claims) > 0 {
 			verdict = "agrees"
 		}

@@ -2,6 +2,7 @@ package consistency
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/fenchel-ml/fenchel/cli/internal/study/conditionalrisk"
@@ -25,14 +26,26 @@ type testedLoss struct {
 func exact(b losses.Loss) testedLoss {
 	th := b.Theory()
 	s := testedLoss{
-		name: b.String(), domain: b.Spec.Domain, convex: th.Props.Has(losses.Convex), beta: th.Smoothness,
+		name: b.String(), domain: b.Spec.Domain, convex: th.Props.Has(losses.Convex), beta: smoothness(b, th),
 		risk:   func(t Distribution) conditionalrisk.Objective { return conditionalrisk.New(b, t.T) },
 		claims: func(res Result, o observed) []Claim { return exactClaims(th, res, o) },
+	}
+	if !b.HasTheory() { // nothing is declared to hold the draws against
+		s.claims = func(Result, observed) []Claim { return nil }
 	}
 	if b.Spec.Predict != nil {
 		s.predict = b.Predict
 	}
 	return s
+}
+
+// smoothness is that of th, the theory of b. A loss that declares none is searched as
+// losses are that are not smooth, by values.
+func smoothness(b losses.Loss, th losses.Theory) func(k int) float64 {
+	if !b.HasTheory() {
+		return losses.Constant(math.Inf(1))
+	}
+	return th.Smoothness
 }
 
 // SampledDraws is the number of draws of recipes: the fewest that rows with
@@ -53,10 +66,11 @@ func testedLosses(text string) ([]testedLoss, error) {
 		return nil, fmt.Errorf("consistency: %s has candidates %s, whose scores are not those of classes; the choices are %s", text, r.Head.Spec.Name, strings.Join(Sampled(), ", "))
 	}
 	th := r.Loss.Theory()
+	beta := smoothness(r.Loss, th)
 	one := func(name string, declared losses.Order, uniform bool) testedLoss {
 		return testedLoss{
 			name: name, recipe: true, domain: r.Loss.Spec.Domain, convex: th.Props.Has(losses.Convex),
-			beta: func(int) float64 { return th.Smoothness(SampledDraws + 1) },
+			beta: func(int) float64 { return beta(SampledDraws + 1) },
 			risk: func(t Distribution) conditionalrisk.Objective {
 				b, err := r.LossOf(len(t.T), SampledDraws)
 				if err != nil { // of settings that were bound before

@@ -143,6 +143,8 @@ func descend(ctx context.Context, b losses.Loss, k int, c TabularConfig) (Descen
 	t := Zipf(k)
 	r := conditionalrisk.New(b, t)
 	switch {
+	case !b.HasTheory():
+		d.Skipped = "no theory is declared: no step size"
 	case math.IsInf(beta, 1):
 		d.Skipped = "not smooth: no step size"
 	case !th.Props.Has(losses.Convex):
@@ -276,7 +278,7 @@ const (
 	HardClasses    = 20
 )
 
-// HardLabel runs the losses of c that have a finite smoothness and any score as
+// HardLabel runs the losses of c that declare a finite smoothness and have any score as
 // domain.
 func HardLabel(ctx context.Context, c TabularConfig) ([]Hard, error) {
 	if err := c.Validate(); err != nil {
@@ -292,7 +294,7 @@ func HardLabel(ctx context.Context, c TabularConfig) ([]Hard, error) {
 			return nil, err
 		}
 		th := b.Theory()
-		if beta := th.Smoothness(HardClasses); !math.IsInf(beta, 1) && b.Spec.Domain == losses.Reals {
+		if beta := th.Smoothness(HardClasses); b.HasTheory() && !math.IsInf(beta, 1) && b.Spec.Domain == losses.Reals {
 			all = append(all, hard(b, th, beta))
 		}
 	}
