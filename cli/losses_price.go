@@ -35,10 +35,11 @@ const (
 	priceDim     = 64
 )
 
-// Rounds go on until there are mostRounds or they took roundsTime, and one is always run.
+// Rounds go on until there are mostRounds or they took roundsTime; a few are run even
+// where they take up to fewTime, and one is always.
 const (
-	mostRounds = 10
-	roundsTime = 300 * time.Millisecond
+	mostRounds, roundsTime = 10, 300 * time.Millisecond
+	fewRounds, fewTime     = 3, time.Second
 )
 
 // measurePrice times forward and backward passes of a graph of h·Wᵀ and the loss b over
@@ -69,7 +70,10 @@ func (p *price) measure(b losses.Loss) error {
 		}
 	}
 	least := [2]time.Duration{math.MaxInt64, math.MaxInt64}
-	for start := time.Now(); p.Rounds == 0 || p.Rounds < mostRounds && time.Since(start) < roundsTime; p.Rounds++ {
+	more := func(took time.Duration) bool {
+		return p.Rounds == 0 || p.Rounds < fewRounds && took < fewTime || p.Rounds < mostRounds && took < roundsTime
+	}
+	for start := time.Now(); more(time.Since(start)); p.Rounds++ {
 		for i, step := range steps {
 			began := time.Now()
 			if err := step.Run(); err != nil {

@@ -82,6 +82,22 @@ func TestStranger(t *testing.T) {
 		require.Regexp(t, `(?m)^own-gini +1  `, s.run(t, "losses"))
 		require.Regexp(t, `(?m)^  margin +0.5$`, s.run(t, "losses", "own-gini:tau=0.5"))
 	})
+	t.Run("nodes", func(t *testing.T) {
+		card := s.run(t, "losses", "own-squentropy")
+		require.Regexp(t, `(?m)^  source +not declared$`, card)
+		require.Regexp(t, `(?m)^  theory +not declared$`, card)
+		require.Regexp(t, `(?m)^  price +\d.* ms a step, \d.* times the \d.* ms of a fused softmax; its form is: graph of its definition, in blocks of rows$`, card)
+		require.Regexp(t, `(?m)^own-squentropy +\?  +\?  `, s.run(t, "losses"))
+		require.Contains(t, s.run(t, "check", "--loss", "own-squentropy", "--k", "1,20"), "\n4 checks, 4 passed, 0 failed\n")
+		for _, loss := range []string{"own-squentropy", "own-squentropy@sampled:n=8,sampler=own-evens", "own-squentropy@classes"} {
+			out := s.run(t, append([]string{"train", "--loss", loss, "--out", "nodes-" + fmt.Sprint(len(loss))}, small...)...)
+			require.Regexp(t, `(?m)^own-all@9 +[01]\.\d{4} +[01]\.\d{4}$`, out)
+		}
+		require.Regexp(t, `(?m)^own-squentropy +\d+ .* not declared$`, s.run(t, "consistency", "--loss", "own-squentropy", "--draws", "1", "--classes", "3"))
+		require.Contains(t, s.run(t, "convergence", "--tabular-loss", "own-squentropy", "--classes", "20"), "no theory is declared")
+		out := s.run(t, "bias", "nodes-14", "--estimator", "own-squentropy@sampled:n=4,sampler=own-evens", "--queries", "2", "--repeats", "20")
+		require.Regexp(t, `(?m)^own-squentropy@sampled:n=4,sampler=own-evens +4 +\d`, out)
+	})
 	t.Run("check", func(t *testing.T) {
 		require.Contains(t, s.run(t, "check", "--loss", "own-gini", "--k", "1,20"), "\n8 checks, 8 passed, 0 failed\n")
 	})
@@ -179,7 +195,7 @@ func TestStrangerIsOfPublicPackages(t *testing.T) {
 	files := os.DirFS("testdata/stranger")
 	names, err := fs.Glob(files, "*.go")
 	require.NoError(t, err)
-	require.Len(t, names, 7)
+	require.Len(t, names, 8)
 	for _, name := range names {
 		text, err := fs.ReadFile(files, name)
 		require.NoError(t, err)

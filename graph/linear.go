@@ -211,7 +211,7 @@ func (s *linearState[T]) forward(dst []T, in []any) error {
 		s.dz = make([]T, s.rows*s.c)
 	}
 	for lo := 0; lo < s.b; lo += s.rows {
-		if err := s.block(dst, in, lo, min(lo+s.rows, s.b)); err != nil {
+		if err := s.block(dst, in, lo, min(lo+s.rows, s.b), s.need.now && s.rows >= s.b); err != nil {
 			return err
 		}
 	}
@@ -219,10 +219,11 @@ func (s *linearState[T]) forward(dst []T, in []any) error {
 }
 
 // block computes rows lo to hi: scores in s.z, losses in dst and, where
-// somebody wants them, gradients in s.dz.
-func (s *linearState[T]) block(dst []T, in []any, lo, hi int) error {
+// somebody wants them, gradients in s.dz. kept says whether the gradients are used, and not
+// computed again; a definition alone can leave them out.
+func (s *linearState[T]) block(dst []T, in []any, lo, hi int, kept bool) error {
 	if s.nodes != nil {
-		return s.nodeBlock(dst, in, lo, hi)
+		return s.nodeBlock(dst, in, lo, hi, kept)
 	}
 	c, n := s.c, hi-lo
 	s.scores(vec[T](in[0])[lo*s.d:hi*s.d], vec[T](in[1]), n)
@@ -327,7 +328,7 @@ func (g *linearGrad[T]) backward(_ []T, in []any) error {
 	for lo := 0; lo < g.b; lo += g.rows {
 		hi := min(lo+g.rows, g.b)
 		if g.rows < g.b { // else the forward pass left the one block there is
-			if err := g.block(g.losses, in, lo, hi); err != nil {
+			if err := g.block(g.losses, in, lo, hi, true); err != nil {
 				return err
 			}
 		}

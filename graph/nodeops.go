@@ -20,8 +20,8 @@ func (s *linearState[T]) byDefinition(name string, like node, t *Targets) (err e
 }
 
 // nodeBlock is block by a definition: the scores are the input of its graph, and the
-// gradients its output.
-func (s *linearState[T]) nodeBlock(dst []T, in []any, lo, hi int) error {
+// gradients its output, if grad.
+func (s *linearState[T]) nodeBlock(dst []T, in []any, lo, hi int, grad bool) error {
 	r, n := s.nodes, hi-lo
 	if err := r.open(); err != nil {
 		return err
@@ -43,7 +43,7 @@ func (s *linearState[T]) nodeBlock(dst []T, in []any, lo, hi int) error {
 			return err
 		}
 	}
-	loss, dz, err := r.run(n, s.need.now, func(i int) int { return lo + i })
+	loss, dz, err := r.run(n, grad, func(i int) int { return lo + i })
 	copy(dst[lo:hi], loss)
 	s.dz = dz
 	return err

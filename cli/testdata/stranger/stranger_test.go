@@ -15,12 +15,14 @@ import (
 
 // Each suite holds what this module registers to its own declaration.
 
-func TestLoss(t *testing.T) {
-	loss, err := losses.Lookup("own-gini")
-	if err == nil {
-		err = losstest.Check(loss, testing.Short())
+func TestLosses(t *testing.T) {
+	for _, name := range []string{"own-gini", "own-squentropy"} {
+		loss, err := losses.Lookup(name)
+		if err == nil {
+			err = losstest.Check(loss, testing.Short())
+		}
+		pass(t, err)
 	}
-	pass(t, err)
 }
 
 func TestModel(t *testing.T) {
