@@ -4,7 +4,8 @@
 // A [Builder] collects the leaves of a graph. Losses and models are composed of
 // the differentiable primitives here, or of Gorgonia's nodes; [Loss] and
 // [LinearLoss] put an analytic form in their place, the latter without the [B,C]
-// matrix of scores; [RowScores] reads few rows of a class table, and
+// matrix of scores, and take by [FromNode] a loss that has no such form but its nodes;
+// [RowScores] reads few rows of a class table, and
 // [SampledLinearLoss] also takes the loss of what was drawn. [Grad] is symbolic
 // differentiation, and may be applied again. A [Program] compiles a graph once and
 // runs it for many steps; a [Table] holds weights, which a graph reads as one leaf,

@@ -10,6 +10,10 @@
 //     float32 to train and at float64 to check;
 //   - Ref, the textbook value in float64 by another algorithm.
 //
+// Node alone suffices: a loss that is registered with a name, a line and its Node trains by
+// name under every head, through [graph.FromNode] and for a multiple of the time. What
+// else it declares is tested, and what it does not is said to be undeclared.
+//
 // What the literature says of a loss, smoothness, order, margin and so on, stands
 // in its Theory and is found again by that test, which is package losstest: a
 // loss of one's own in another module passes the same suite. A loss is one file
