@@ -59,9 +59,12 @@ func layerOf[T graph.Float](t *testing.T, l graph.Analytic, h, w, bias []float64
 }
 
 // TestFusedForms holds the fused form of every loss, at each probed setting, against
-// its rows in float64: on rows with one and several positives and a padding row,
+// its rows in float64, and where that is a kernel's also what its public form makes of
+// tiles: on rows with one and several positives and a padding row,
 // with more classes than a tile. The toys of other tests have none.
 func TestFusedForms(t *testing.T) {
+	public := 0
+	defer func() { require.Greater(t, public, 30, "forms beside a kernel") }()
 	for _, spec := range losses.All() {
 		if strings.HasPrefix(spec.Name, "toy-") {
 			continue
@@ -93,15 +96,22 @@ func TestFusedForms(t *testing.T) {
 					}
 					rows := bound.Analytic.Rows()
 					want, dwant := layerOf[float64](t, rows, h, w, bias, b, c, targets)
-					got, dgot := layerOf[float32](t, bound.Analytic, h, w, bias, b, c, targets)
-					require.Truef(t, check.Near(got, want, 1e-4, 1e-5), "C=%d: loss %g, rows %g", c, got, want)
-					for i, what := range []string{"H", "W", "bias"} {
-						size := 0.0
-						for _, g := range dwant[i] {
-							size = max(size, math.Abs(g))
-						}
-						for j := range dwant[i] {
-							require.Truef(t, check.Near(dgot[i][j], dwant[i][j], 1e-3, 2e-4*size), "C=%d: d%s[%d] is %g, rows %g", c, what, j, dgot[i][j], dwant[i][j])
+					forms := []graph.Analytic{bound.Analytic}
+					if tiles, ok := losses.WithoutKernel(bound.Analytic); ok {
+						forms = append(forms, tiles)
+						public++
+					}
+					for _, form := range forms {
+						got, dgot := layerOf[float32](t, form, h, w, bias, b, c, targets)
+						require.Truef(t, check.Near(got, want, 1e-4, 1e-5), "C=%d: loss %g, rows %g", c, got, want)
+						for i, what := range []string{"H", "W", "bias"} {
+							size := 0.0
+							for _, g := range dwant[i] {
+								size = max(size, math.Abs(g))
+							}
+							for j := range dwant[i] {
+								require.Truef(t, check.Near(dgot[i][j], dwant[i][j], 1e-3, 2e-4*size), "C=%d: d%s[%d] is %g, rows %g", c, what, j, dgot[i][j], dwant[i][j])
+							}
 						}
 					}
 				}

@@ -11,7 +11,6 @@ import (
 
 // This file is all that a new loss needs: it registers itself, and from then on
 // losses.Parse, training, checks and the conformance suite know it by its name.
-
 func init() {
 	losses.Register(losses.Spec{
 		Name:   "poly",
@@ -20,104 +19,37 @@ func init() {
 		Params: []losses.Param{
 			{Name: "eps", Doc: "ε, weight of 1 − p_y beyond the cross-entropy's own", Default: 1, Min: 0, Max: 100, Probe: []float64{4}},
 		},
-		Theory: func(v losses.Values) losses.Theory { return polyTheory(v.Num("eps")) },
-		New: func(v losses.Values) graph.Analytic {
+		// A function of the others' lead over the label, λ = log Σ_{j≠y} e^{z_j−z_y}, and its
+		// derivative: ℓ = softplus(λ) + ε σ(λ), since 1 − p_y = σ(λ). The family makes the
+		// analytic row, the fused form and the textbook value of it.
+		Form: func(v losses.Values) losses.Form {
 			eps := v.Num("eps")
-			return graph.Analytic{F32: poly[float32]{eps}, F64: poly[float64]{eps}}
+			return losses.Rivals{
+				Tau: 1,
+				Value: func(lead, _ float64) (v, byLead, byLabel float64) {
+					miss := losses.Sigmoid(lead)
+					return losses.Softplus(lead) + eps*miss, miss * (1 + eps*losses.Sigmoid(-lead)), 0
+				},
+				Node: func(e *graph.Expr, lead, _ *gorgonia.Node) *gorgonia.Node { // to be differentiated
+					return e.N(graph.Add(e.N(graph.Softplus(lead)), e.N(graph.Scale(e.N(graph.Sigmoid(lead)), eps))))
+				},
+			}.Form()
 		},
-		// The definition: Σ_k t_k (−log p_k + ε(1 − p_k)).
-		Node: func(v losses.Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
-			var e graph.Expr
-			logp := e.N(graph.TargetDot(e.N(graph.LogSoftmax(z)), t))
-			p := e.N(graph.TargetDot(e.N(graph.Softmax(z)), t))
-			return e.N(graph.Sub(e.N(graph.Scale(e.N(graph.AddScalar(e.N(graph.Neg(p)), 1)), v.Num("eps"))), logp)), e.Err
-		},
-		// The textbook value: 1/p_k = Σ_j e^{z_j − z_k}, one class after another.
-		Ref: func(v losses.Values, z []float64, t losses.Target[float64]) float64 {
-			var loss float64
-			for i, k := range t.Pos {
-				top, sum := math.Inf(-1), 0.0
-				for _, s := range z {
-					top = max(top, s-z[k])
-				}
-				for _, s := range z {
-					sum += math.Exp(s - z[k] - top)
-				}
-				logp := -top - math.Log(sum)
-				loss += t.Weight[i] * (v.Num("eps")*-math.Expm1(logp) - logp)
+		// What is declared here the conformance suite holds the loss to. In z it is convex as
+		// long as ε(1 − 2p_y) ≤ 1 for every p_y.
+		Theory: func(v losses.Values) losses.Theory {
+			th := losses.Theory{
+				Props:           losses.NonNegative | losses.ShiftInvariant,
+				Smoothness:      losses.Constant((1 + v.Num("eps")) / 2), // ½ of the cross-entropy, and at most ½ of p_y
+				PopulationOrder: losses.OrderStrict,                      // at the minimum t_k (1/p_k + ε) is one number
+				ZeroOne:         true,
+				Margin:          math.Inf(1),
+				Cost:            "O(K)",
 			}
-			return loss
+			if v.Num("eps") <= 1 {
+				th.Props |= losses.Convex
+			}
+			return th
 		},
-		Predict: func(_ losses.Values, p, z []float64) { poly[float64]{}.softmax(p, z) },
 	})
-}
-
-// poly is the closed form, with p = softmax(z) and m = ⟨t, p⟩:
-//
-//	ℓ = Σ_k t_k (−log p_k + ε(1 − p_k))
-//	∂ℓ/∂z_k = (1 + εm) p_k − t_k (1 + ε p_k)
-type poly[T losses.Float] struct{ eps float64 }
-
-// WorkLen implements graph.RowLoss.
-func (poly[T]) WorkLen(int) int { return 0 }
-
-// softmax stores p and returns log Σ_j e^{z_j} as the largest score and the rest, NaN
-// where z has a NaN or +Inf: their sum would lose the digits of the rest to a score
-// that is large. A masked score, −Inf, gets 0.
-func (poly[T]) softmax(p, z []T) (top, rest float64) {
-	top = math.Inf(-1)
-	for _, s := range z {
-		top = max(top, float64(s)) // the builtin max keeps a NaN
-	}
-	if math.IsNaN(top) || math.IsInf(top, 1) {
-		return math.NaN(), 0
-	}
-	sum := 0.0
-	for _, s := range z {
-		sum += math.Exp(float64(s) - top)
-	}
-	for j, s := range z {
-		p[j] = T(math.Exp(float64(s)-top) / sum)
-	}
-	return top, math.Log(sum)
-}
-
-// Eval implements graph.RowLoss.
-func (l poly[T]) Eval(dz, z []T, t losses.Target[T], _ []T) T {
-	top, rest := l.softmax(dz, z)
-	log := func(k int32) float64 { return float64(z[k]) - top - rest } // of p_k
-	var loss, mass float64
-	for i, k := range t.Pos {
-		w, logp := float64(t.Weight[i]), log(k)
-		loss += w * (l.eps*-math.Expm1(logp) - logp)
-		mass += w * math.Exp(logp)
-	}
-	for j, p := range dz {
-		dz[j] = T((1 + l.eps*mass) * float64(p))
-	}
-	for i, k := range t.Pos {
-		dz[k] = T(float64(dz[k]) - float64(t.Weight[i])*(1+l.eps*math.Exp(log(k))))
-	}
-	return T(loss)
-}
-
-// polyTheory declares what the conformance suite then holds the loss to. With
-// φ(p) = −log p + ε(1 − p) the risk Σ t_k φ(p_k) is convex in p, and at its
-// minimum t_k (1/p_k + ε) is one number for all k: the larger t_k, the larger p_k.
-// In z the loss is convex as long as ε(1 − 2p_y) ≤ 1 for every p_y.
-func polyTheory(eps float64) losses.Theory {
-	th := losses.Theory{
-		Props:           losses.NonNegative | losses.ShiftInvariant | losses.Simplex,
-		Smoothness:      losses.Constant((1 + eps) / 2), // ½ of the cross-entropy, and at most ½ of p_y
-		MapOrder:        losses.OrderStrict,
-		PopulationOrder: losses.OrderStrict,
-		ZeroOne:         true,
-		Calibrated:      eps == 0,
-		Margin:          math.Inf(1),
-		Cost:            "O(K)",
-	}
-	if eps <= 1 {
-		th.Props |= losses.Convex
-	}
-	return th
 }
