@@ -49,6 +49,17 @@ type Stream[T Float] interface {
 	Map(dz, z []T, params []float64, first int)
 }
 
+// A Recaller is a Stream that leaves in z, when it folds the scores of a whole row, what
+// it needs to map them: a row then takes one exponential of a score where Fold and Map
+// take two. Tiles, whose scores stay in memory for no other, take Map.
+type Recaller[T Float] interface {
+	Stream[T]
+
+	// Recall is Map of a row from class 0, of what Fold left in z in place of the
+	// scores; sums are those of Solve. dz and z do not overlap.
+	Recall(dz, z []T, sums, params []float64)
+}
+
 // A Layout is the shape of what a [Stream] keeps of a row.
 type Layout struct {
 	Sums, Params int // numbers of a row
@@ -83,12 +94,14 @@ func FromStream(f32 Stream[float32], f64 Stream[float64]) Analytic {
 // computes s by tiles.
 func RowOf[T Float](s Stream[T]) RowLoss[T] {
 	l := s.Layout()
-	return &streamRow[T]{stream: s, layout: l, pool: newStreamPool[T](l)}
+	recall, _ := s.(Recaller[T])
+	return &streamRow[T]{stream: s, recall: recall, layout: l, pool: newStreamPool[T](l)}
 }
 
 // streamRow is a Stream as a RowLoss.
 type streamRow[T Float] struct {
 	stream Stream[T]
+	recall Recaller[T] // stream, if it is one
 	layout Layout
 	pool   *sync.Pool // of *streamRoom[T]
 }
@@ -126,15 +139,16 @@ func (l *streamRow[T]) WorkLen(k int) int {
 
 // Eval implements RowLoss.
 func (l *streamRow[T]) Eval(dz, z []T, t Target[T], work []T) T {
-	k, classes := len(z), 0
-	for _, s := range z {
-		if masked(s) {
-			continue
+	classes := len(z)
+	x, g := work[:len(z)], dz
+	for j, s := range z {
+		x[j] = s
+		if d := s - s; d != d { // it is not finite
+			if !masked(s) {
+				return d
+			}
+			classes--
 		}
-		if d := s - s; d != d { // NaN or +Inf
-			return d
-		}
-		classes++
 	}
 	r := l.pool.Get().(*streamRoom[T])
 	defer l.pool.Put(r)
@@ -143,16 +157,24 @@ func (l *streamRow[T]) Eval(dz, z []T, t Target[T], work []T) T {
 		r.targets(len(t.Pos))
 		copy(r.t.Pos, t.Pos)
 		copy(r.t.Weight, t.Weight)
-		loss := l.problem(r, dz, z, work[:k])
-		return T(loss)
+		return T(l.problem(r, dz, z, x))
 	}
-	clear(dz)
+	if len(t.Pos) > 1 {
+		g = work[len(z) : 2*len(z)]
+		clear(dz)
+	}
 	var loss float64
 	for i := range t.Pos {
+		if i > 0 {
+			copy(x, z)
+		}
 		r.targets(1)
 		r.t.Pos[0], r.t.Weight[0] = t.Pos[i], t.Weight[i]
-		g, w := work[k:2*k], float64(t.Weight[i])
-		loss += w * l.problem(r, g, z, work[:k])
+		w := float64(t.Weight[i])
+		loss += w * l.problem(r, g, z, x)
+		if len(t.Pos) == 1 { // of weight 1
+			break
+		}
 		for j, v := range g {
 			dz[j] += T(w * float64(v))
 		}
@@ -160,35 +182,38 @@ func (l *streamRow[T]) Eval(dz, z []T, t Target[T], work []T) T {
 	return T(loss)
 }
 
-// problem returns the loss of the targets of r and stores its gradient in dz. work is as
-// long as z.
-func (l *streamRow[T]) problem(r *streamRoom[T], dz, z, work []T) float64 {
-	copy(work, z)
+// problem returns the loss of the targets of r and stores its gradient in dz. x is z, and
+// is overwritten.
+func (l *streamRow[T]) problem(r *streamRoom[T], dz, z, x []T) float64 {
 	for i, y := range r.t.Pos {
 		r.t.Z[i] = z[y]
-		work[y] = T(math.Inf(-1))
+		x[y] = T(math.Inf(-1))
 	}
 	clear(r.params)
 	clear(r.sums)
 	l.stream.Start(r.params, &r.t)
 	l.stream.Init(r.sums, r.params)
-	l.stream.Fold(r.sums, r.params, work, 0)
+	l.stream.Fold(r.sums, r.params, x, 0)
 	loss := l.stream.Solve(r.sums, r.params, &r.t)
-	l.stream.Map(dz, z, r.params, 0)
-	balance := l.layout.Each && l.layout.Balanced
-	var rest float64
-	if balance {
-		dz[r.t.Pos[0]] = 0
+	if l.recall != nil {
+		l.recall.Recall(dz, x, r.sums, r.params)
+	} else {
+		l.stream.Map(dz, z, r.params, 0)
 	}
-	for j, s := range z {
-		if masked(s) {
-			dz[j] = 0
-		} else if balance {
-			rest += float64(dz[j])
+	if r.t.Classes < len(z) {
+		for j, s := range z {
+			if masked(s) {
+				dz[j] = 0
+			}
 		}
 	}
-	if balance {
-		dz[r.t.Pos[0]] = T(-rest)
+	if l.layout.Each && l.layout.Balanced {
+		y, rest := r.t.Pos[0], 0.0
+		dz[y] = 0
+		for _, v := range dz {
+			rest += float64(v)
+		}
+		dz[y] = T(-rest)
 		return loss
 	}
 	for i, y := range r.t.Pos {

@@ -92,11 +92,11 @@ func predictThreshold[T Float](t Threshold, p, z, work []T) (m, xi, mass float64
 			c = append(c, s)
 		}
 	}
-	// Newton's steps within an interval that shrinks. What is below its lower end is out
-	// for good.
-	lo, hi := -t.Reach, 0.0
+	// Newton's steps within an interval that shrinks, which is halved where a step leaves
+	// it or did not halve the error. What is below its lower end is out for good.
+	lo, hi, last := -t.Reach, 0.0, math.Inf(1)
 	xi = lo
-	for step := 1; ; step++ {
+	for {
 		var slope float64
 		mass = 0
 		n := 0
@@ -123,8 +123,10 @@ func predictThreshold[T Float](t Threshold, p, z, work []T) (m, xi, mass float64
 		if math.Abs(next-xi) <= 1e-16 {
 			break
 		}
-		if step%3 == 0 || !(next > lo && next < hi) {
-			next = lo + (hi-lo)/2
+		if err := math.Abs(mass - 1); err > last/2 || !(next > lo && next < hi) {
+			next, last = lo+(hi-lo)/2, math.Inf(1)
+		} else {
+			last = err
 		}
 		if !(next > lo && next < hi) {
 			break

@@ -113,11 +113,18 @@ func (l oneVsAll[T]) Start(params []float64, t *graph.RowTarget[T]) {
 func (oneVsAll[T]) Init([]float64, []float64) {}
 
 func (l oneVsAll[T]) Fold(sums, _ []float64, z []T, _ int) {
-	for _, s := range z {
+	for j, s := range z {
 		if !Masked(s) {
-			v, _ := l.Phi(0, float64(s))
+			v, dv := l.Phi(0, float64(s))
 			sums[0] += v
+			z[j] = T(dv)
 		}
+	}
+}
+
+func (oneVsAll[T]) Recall(dz, dv []T, _, params []float64) {
+	for j, v := range dv {
+		dz[j] = T(float64(v) * params[0])
 	}
 }
 

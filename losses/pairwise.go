@@ -74,11 +74,18 @@ func (pairwise[T]) Start(params []float64, t *graph.RowTarget[T]) {
 func (pairwise[T]) Init([]float64, []float64) {}
 
 func (l pairwise[T]) Fold(sums, params []float64, z []T, _ int) {
-	for _, s := range z {
+	for j, s := range z {
 		if !Masked(s) {
-			v, _ := l.phi(float64(s) - params[0])
+			v, dv := l.phi(float64(s) - params[0])
 			sums[0] += v
+			z[j] = T(dv)
 		}
+	}
+}
+
+func (pairwise[T]) Recall(dz, dv []T, _, params []float64) {
+	for j, v := range dv {
+		dz[j] = T(float64(v) * params[1])
 	}
 }
 

@@ -117,19 +117,17 @@ func (psl[T]) Start(params []float64, t *graph.RowTarget[T]) { params[0] = float
 func (psl[T]) Init(sums, _ []float64) { sums[0] = math.Inf(-1) }
 
 func (l psl[T]) Fold(sums, params []float64, z []T, _ int) {
-	own := [2]float64{math.Inf(-1)}
 	for _, s := range z {
 		if Masked(s) {
 			continue
 		}
 		u, _ := l.at((float64(s) - params[0]) / l.tau)
-		if u > own[0] {
-			own[1] *= math.Exp(own[0] - u)
-			own[0] = u
+		if u > sums[0] {
+			sums[1] *= math.Exp(sums[0] - u)
+			sums[0] = u
 		}
-		own[1] += math.Exp(u - own[0])
+		sums[1] += math.Exp(u - sums[0])
 	}
-	mergeExps(sums, own[:], 1)
 }
 
 func (psl[T]) Merge(dst, src []float64) { mergeExps(dst, src, 1) }

@@ -51,11 +51,18 @@ func (ratio[T]) Start([]float64, *graph.RowTarget[T]) {}
 func (ratio[T]) Init([]float64, []float64) {}
 
 func (l ratio[T]) Fold(sums, _ []float64, z []T, _ int) {
-	for _, s := range z {
+	for j, s := range z {
 		if !Masked(s) {
-			f, _ := l.f(float64(s))
+			f, df := l.f(float64(s))
 			sums[0] += f
+			z[j] = T(df)
 		}
+	}
+}
+
+func (ratio[T]) Recall(dz, df []T, _, params []float64) {
+	for j, v := range df {
+		dz[j] = T(float64(v) / params[0])
 	}
 }
 

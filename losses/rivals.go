@@ -163,6 +163,14 @@ func (l rivals[T]) Map(dz, z []T, params []float64, _ int) {
 	kernel.Scale(T(1/l.Tau), dz)
 }
 
+// Recall has e^{(z−m)/τ} of the m that Fold left.
+func (l rivals[T]) Recall(dz, exps []T, sums, params []float64) {
+	scale := math.Exp((sums[0]-params[0])/l.Tau-params[1]) / l.Tau
+	for j, v := range exps {
+		dz[j] = T(scale * float64(v))
+	}
+}
+
 // foldExps adds e^{(z_j−m)·inv} to a sum of exponentials, which is the largest score m and
 // Σ e^{(z_j−m)·inv}, and overwrites z. The largest of no score is −Inf.
 func foldExps[T Float](sums []float64, z []T, inv float64) {

@@ -42,11 +42,9 @@ func (l ThresholdMap) add(s *hingeSums, x float64) {
 	}
 }
 
-// bracket is an interval of τ, the next point in it, and how many there were.
-type bracket struct {
-	lo, hi, at float64
-	steps      int
-}
+// bracket is an interval of τ, the next point in it, and how far the mass was from 1 at
+// the last, 0 of none.
+type bracket struct{ lo, hi, at, last float64 }
 
 // next narrows the interval by the sums at b.at, and reports that they serve.
 func (b *bracket) next(s hingeSums) (done bool) {
@@ -62,13 +60,11 @@ func (b *bracket) next(s hingeSums) (done bool) {
 	if !(mid > b.lo && mid < b.hi) { // no number is between: classes that tie
 		return true
 	}
-	b.at = mid
-	// Every third step halves the interval, whatever w is.
-	if b.steps++; b.steps%3 == 0 {
-		return false
-	}
-	if step := s.tau + (s.f-1)/s.g; step > b.lo && step < b.hi {
-		b.at = step
+	err := math.Abs(s.f - 1)
+	slow := b.last > 0 && err > b.last/2
+	b.at, b.last = mid, 0
+	if step := s.tau + (s.f-1)/s.g; !slow && step > b.lo && step < b.hi {
+		b.at, b.last = step, err
 	}
 	return false
 }
