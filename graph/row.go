@@ -60,13 +60,25 @@ type Analytic struct {
 	ShiftInvariant bool
 }
 
-// SharedNegatives is a RowLoss that can set several positives against the same negatives
-// at a cost of their sum, where one after the other would cost the product.
+// SharedNegatives is a loss that can set several positives against the same negatives at a
+// cost of their sum, where one after the other would cost the product. A [RowLoss] or a
+// [Stream] may be one.
 type SharedNegatives[T Float] interface {
-	RowLoss[T]
-
 	// EvalShared returns Σ_i weight_i ℓ((pos_i, neg), label 0) and stores its gradient in
 	// dpos and dneg, which are as long as pos and neg. neg may be empty, or masked as
 	// in Eval; pos is finite. Otherwise as Eval; it needs no scratch.
 	EvalShared(dpos, dneg, pos, neg, weight []T) T
+}
+
+// SharedNegativesOf returns the form of row for several positives; false if it has none.
+func SharedNegativesOf[T Float](row RowLoss[T]) (SharedNegatives[T], bool) {
+	var form any = row
+	if u, ok := form.(interface{ Unwrap() RowLoss[T] }); ok {
+		form = u.Unwrap()
+	}
+	if s, ok := form.(*streamRow[T]); ok {
+		form = s.stream
+	}
+	many, ok := form.(SharedNegatives[T])
+	return many, ok
 }

@@ -172,7 +172,7 @@ func newSampledRows[T Float](row RowLoss[T], s Sampled, b, n, k, leaves int) sam
 	if s.Unit == 0 {
 		s.Unit = 1
 	}
-	many, _ := row.(SharedNegatives[T])
+	many, _ := SharedNegativesOf(row)
 	return sampledRows[T]{row: row, many: many, b: b, n: n, k: k, c: s.Classes, leaves: leaves, correction: s.Correction, unit: T(s.Unit),
 		first: Target[T]{Pos: []int32{0}, Weight: []T{1}},
 		drop:  s.DropHits || s.Correction == CorrectImportance, from: s.From != nil,

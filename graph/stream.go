@@ -60,6 +60,23 @@ type Recaller[T Float] interface {
 	Recall(dz, z []T, sums, params []float64)
 }
 
+// Additive is to be embedded by a Stream whose sums are 0 of no class and add up, and
+// whose Fold needs no parameters.
+type Additive[T Float] struct{}
+
+// Start leaves the parameters at 0.
+func (Additive[T]) Start([]float64, *RowTarget[T]) {}
+
+// Init leaves the sums at 0.
+func (Additive[T]) Init([]float64, []float64) {}
+
+// Merge adds the sums.
+func (Additive[T]) Merge(dst, src []float64) {
+	for i, v := range src {
+		dst[i] += v
+	}
+}
+
 // A Layout is the shape of what a [Stream] keeps of a row.
 type Layout struct {
 	Sums, Params int // numbers of a row

@@ -43,7 +43,7 @@ func init() {
 		},
 		New: func(v Values) graph.Analytic {
 			m, w := v.Num("margin"), v.Num("weight")
-			return withKernel(graph.FromStream(ccl[float32]{m, w}, ccl[float64]{m, w}), kernel.Stream(kernel.Contrastive{Margin: m, Weight: w}))
+			return withKernel(graph.FromStream(ccl[float32]{margin: m, weight: w}, ccl[float64]{margin: m, weight: w}), kernel.Stream(kernel.Contrastive{Margin: m, Weight: w}))
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			var e graph.Expr
@@ -81,7 +81,10 @@ func init() {
 //	∂ℓ/∂c = −t on the positives P, (w/n) 1[c_j > m] elsewhere
 //
 // Without negatives the second term is 0.
-type ccl[T Float] struct{ margin, weight float64 }
+type ccl[T Float] struct {
+	graph.Additive[T]
+	margin, weight float64
+}
 
 func (ccl[T]) Layout() graph.Layout { return graph.Layout{Sums: 1, Params: 1} }
 
@@ -89,15 +92,11 @@ func (l ccl[T]) Start(params []float64, t *graph.RowTarget[T]) {
 	params[0] = l.weight / float64(max(t.Classes-len(t.Pos), 1))
 }
 
-func (ccl[T]) Init([]float64, []float64) {}
-
 func (l ccl[T]) Fold(sums, _ []float64, z []T, _ int) {
 	for _, c := range z {
 		sums[0] += max(float64(c)-l.margin, 0)
 	}
 }
-
-func (ccl[T]) Merge(dst, src []float64) { dst[0] += src[0] }
 
 func (ccl[T]) Solve(sums, params []float64, t *graph.RowTarget[T]) float64 {
 	loss := params[0] * sums[0]

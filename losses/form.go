@@ -36,6 +36,9 @@ type kernelRow struct {
 	kernel kernel.Loss
 }
 
+// Unwrap returns the row without the kernel.
+func (r kernelRow) Unwrap() RowLoss[float32] { return r.RowLoss }
+
 // Kernel returns the fused form.
 func (r kernelRow) Kernel() kernel.Loss { return r.kernel }
 

@@ -1,5 +1,7 @@
 package losses
 
+import "github.com/fenchel-ml/fenchel/graph"
+
 // The moments of scores are their number, mean and summed squares of the distances from
 // it: three sums of a graph.Stream.
 const (
@@ -50,3 +52,10 @@ func withTargets[T Float](s []float64, z []T) [3]float64 {
 	foldMoments(all[:], z)
 	return all
 }
+
+// moments is the part of a graph.Stream whose sums they are.
+type moments[T Float] struct{ graph.Additive[T] }
+
+func (moments[T]) Fold(sums, _ []float64, z []T, _ int) { foldMoments(sums, z) }
+
+func (moments[T]) Merge(dst, src []float64) { mergeMoments(dst, src) }

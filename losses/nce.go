@@ -1,14 +1,18 @@
 package losses
 
 import (
-	"math"
-
 	"gorgonia.org/gorgonia"
 
 	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
+// Nce is bce of D = z − log Z₀. Over a positive and k draws from the noise q,
+// with z = s − log(k q), it is noise-contrastive estimation, whose minimiser is
+// s = log t + log Z₀ whatever q; with z = s it is negative sampling, whose
+// minimiser is log(t/(k q)).
+//
+//	ℓ = Σ_j softplus(D_j) − ⟨D, t⟩,   ∂ℓ/∂z = σ(D) − t
 func init() {
 	Register(Spec{
 		Name:   "nce",
@@ -30,44 +34,9 @@ func init() {
 				Node: func(e *graph.Expr, t, z *gorgonia.Node) *gorgonia.Node {
 					return logisticNode(e, t, e.N(graph.AddScalar(z, -shift)))
 				},
-			}.Form()
-			f.Analytic = graph.Analytic{F32: nce[float32]{f.Analytic.F32, shift}, F64: nce[float64]{f.Analytic.F64, shift}}
+			}.Form().with(kernel.Stream(kernel.Logistic{Shift: shift, Beta: 1}))
 			f.Predict = func(p, z []float64) { sigmoids(shift, p, z) }
 			return f
 		},
 	})
-}
-
-// nce is bce of D = z − log Z₀. Over a positive and k draws from the noise q,
-// with z = s − log(k q), it is noise-contrastive estimation, whose minimiser is
-// s = log t + log Z₀ whatever q; with z = s it is negative sampling, whose
-// minimiser is log(t/(k q)).
-//
-//	ℓ = Σ_j softplus(D_j) − ⟨D, t⟩,   ∂ℓ/∂z = σ(D) − t
-type nce[T Float] struct {
-	RowLoss[T]
-	logZ float64
-}
-
-// Kernel is the form that is fused with a linear layer.
-func (l nce[T]) Kernel() kernel.Loss { return kernel.Stream(kernel.Logistic{Shift: l.logZ, Beta: 1}) }
-
-// EvalShared implements graph.SharedNegatives: negatives count once, at the weights' sum.
-func (l nce[T]) EvalShared(dpos, dneg, pos, neg, weight []T) T {
-	var loss, mass float64
-	for i, s := range pos {
-		w, d := float64(weight[i]), float64(s)-l.logZ
-		mass += w
-		loss += w * Softplus(-d)
-		dpos[i] = T(-w * Sigmoid(-d))
-	}
-	for j, s := range neg {
-		d := float64(s) - l.logZ
-		loss += mass * Softplus(d) // 0 at a mask
-		dneg[j] = T(mass * Sigmoid(d))
-	}
-	if math.IsInf(loss, 1) {
-		return nan[T]()
-	}
-	return T(loss)
 }

@@ -1,6 +1,8 @@
 package losses
 
 import (
+	"math"
+
 	"gorgonia.org/gorgonia"
 
 	"github.com/fenchel-ml/fenchel/graph"
@@ -24,7 +26,7 @@ type OneVsAll struct {
 // Form returns the loss. It has no prediction map, unless the caller sets one.
 func (l OneVsAll) Form() Form {
 	return Form{
-		Analytic: graph.FromStream(oneVsAll[float32]{l}, oneVsAll[float64]{l}),
+		Analytic: graph.FromStream(oneVsAll[float32]{OneVsAll: l}, oneVsAll[float64]{OneVsAll: l}),
 		Node:     l.node,
 		Ref: func(z []float64, t Target[float64]) float64 {
 			truth, loss := l.truth(t, len(z)), 0.0
@@ -100,7 +102,10 @@ func (l OneVsAll) opaque(k int) graph.RowFunction {
 }
 
 // oneVsAll sums φ(0, z); its parameter is 1/N.
-type oneVsAll[T Float] struct{ OneVsAll }
+type oneVsAll[T Float] struct {
+	graph.Additive[T]
+	OneVsAll
+}
 
 func (oneVsAll[T]) Layout() graph.Layout { return graph.Layout{Sums: 1, Params: 1} }
 
@@ -109,8 +114,6 @@ func (l oneVsAll[T]) Start(params []float64, t *graph.RowTarget[T]) {
 		params[0] = 1 / float64(t.Classes)
 	}
 }
-
-func (oneVsAll[T]) Init([]float64, []float64) {}
 
 func (l oneVsAll[T]) Fold(sums, _ []float64, z []T, _ int) {
 	for j, s := range z {
@@ -127,8 +130,6 @@ func (oneVsAll[T]) Recall(dz, dv []T, _, params []float64) {
 		dz[j] = T(float64(v) * params[0])
 	}
 }
-
-func (oneVsAll[T]) Merge(dst, src []float64) { dst[0] += src[0] }
 
 func (l oneVsAll[T]) Solve(sums, params []float64, t *graph.RowTarget[T]) float64 {
 	loss := sums[0]
@@ -151,4 +152,32 @@ func (l oneVsAll[T]) Map(dz, z []T, params []float64, _ int) {
 			dz[j] = T(dv * params[0])
 		}
 	}
+}
+
+// EvalShared implements graph.SharedNegatives: negatives count once, at the weights' sum.
+func (l oneVsAll[T]) EvalShared(dpos, dneg, pos, neg, weight []T) T {
+	scale := 1.0
+	if l.Mean {
+		scale = 1 / float64(1+Unmasked(neg))
+	}
+	var loss, mass float64
+	for i, s := range pos {
+		w := float64(weight[i])
+		v, dv := l.Phi(1, float64(s))
+		mass += w
+		loss += w * v
+		dpos[i] = T(w * dv * scale)
+	}
+	for j, s := range neg {
+		dneg[j] = 0
+		if !Masked(s) {
+			v, dv := l.Phi(0, float64(s))
+			loss += mass * v
+			dneg[j] = T(mass * dv * scale)
+		}
+	}
+	if math.IsInf(loss, 1) {
+		return nan[T]()
+	}
+	return T(loss * scale)
 }

@@ -34,7 +34,7 @@ func (l Pairwise) Form() Form {
 		}
 	}
 	return Form{
-		Analytic: graph.FromStream(pairwise[float32]{l.Phi}, pairwise[float64]{l.Phi}),
+		Analytic: graph.FromStream(pairwise[float32]{phi: l.Phi}, pairwise[float64]{phi: l.Phi}),
 		Node: func(z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			return contrastNode(z, t, func(e *graph.Expr, _, x, s, _ *gorgonia.Node) *gorgonia.Node {
 				x = e.N(graph.SubRow(x, s))
@@ -60,6 +60,7 @@ func (l Pairwise) Form() Form {
 
 // pairwise sums φ; its parameters are the label's score and 1/n.
 type pairwise[T Float] struct {
+	graph.Additive[T]
 	phi func(x float64) (v, dv float64)
 }
 
@@ -70,8 +71,6 @@ func (pairwise[T]) Layout() graph.Layout {
 func (pairwise[T]) Start(params []float64, t *graph.RowTarget[T]) {
 	params[0], params[1] = float64(t.Z[0]), 1/float64(max(t.Classes-1, 1))
 }
-
-func (pairwise[T]) Init([]float64, []float64) {}
 
 func (l pairwise[T]) Fold(sums, params []float64, z []T, _ int) {
 	for j, s := range z {
@@ -88,8 +87,6 @@ func (pairwise[T]) Recall(dz, dv []T, _, params []float64) {
 		dz[j] = T(float64(v) * params[1])
 	}
 }
-
-func (pairwise[T]) Merge(dst, src []float64) { dst[0] += src[0] }
 
 func (pairwise[T]) Solve(sums, params []float64, _ *graph.RowTarget[T]) float64 {
 	return sums[0] * params[1]

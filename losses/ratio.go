@@ -31,7 +31,7 @@ func (l Ratio) Form() Form {
 	}
 	atMask, _ := l.F(0)
 	return Form{
-		Analytic: graph.FromStream(ratio[float32]{l.F}, ratio[float64]{l.F}),
+		Analytic: graph.FromStream(ratio[float32]{f: l.F}, ratio[float64]{f: l.F}),
 		Node: func(z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			return ratioNode(f, atMask, z, t)
 		},
@@ -41,14 +41,11 @@ func (l Ratio) Form() Form {
 }
 
 type ratio[T Float] struct {
+	graph.Additive[T]
 	f func(z float64) (f, df float64)
 }
 
 func (ratio[T]) Layout() graph.Layout { return graph.Layout{Sums: 1, Params: 1} }
-
-func (ratio[T]) Start([]float64, *graph.RowTarget[T]) {}
-
-func (ratio[T]) Init([]float64, []float64) {}
 
 func (l ratio[T]) Fold(sums, _ []float64, z []T, _ int) {
 	for j, s := range z {
@@ -65,8 +62,6 @@ func (ratio[T]) Recall(dz, df []T, _, params []float64) {
 		dz[j] = T(float64(v) / params[0])
 	}
 }
-
-func (ratio[T]) Merge(dst, src []float64) { dst[0] += src[0] }
 
 func (l ratio[T]) Solve(sums, params []float64, t *graph.RowTarget[T]) (loss float64) {
 	rest := sums[0]

@@ -41,11 +41,14 @@ func rgCoefficients(v Values) (a, b float64) {
 //
 // RG× has a = 1 and b = β, RG² a = 1 and b = 0, and the published code of RG×
 // a = 1 − β and b = 0.
-type rg[T Float] struct{ a, b float64 }
+type rg[T Float] struct {
+	moments[T]
+	a, b float64
+}
 
 func rgForm(a, b float64) Form {
 	return Form{
-		Analytic: withKernel(graph.FromStream(rg[float32]{a, b}, rg[float64]{a, b}), kernel.RG{A: a, B: b}),
+		Analytic: withKernel(graph.FromStream(rg[float32]{a: a, b: b}, rg[float64]{a: a, b: b}), kernel.RG{A: a, B: b}),
 		Node:     func(z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) { return rgNode(a, b, z, t) },
 		Ref:      func(z []float64, t Target[float64]) float64 { return rgRef(a, b, z, t) },
 		Predict: func(p, z []float64) { // the truth whose minimiser z is
@@ -58,14 +61,6 @@ func rgForm(a, b float64) Form {
 }
 
 func (rg[T]) Layout() graph.Layout { return graph.Layout{Sums: 3, Params: 2} }
-
-func (rg[T]) Start([]float64, *graph.RowTarget[T]) {}
-
-func (rg[T]) Init([]float64, []float64) {}
-
-func (rg[T]) Fold(sums, _ []float64, z []T, _ int) { foldMoments(sums, z) }
-
-func (rg[T]) Merge(dst, src []float64) { mergeMoments(dst, src) }
 
 func (l rg[T]) Solve(sums, params []float64, t *graph.RowTarget[T]) float64 {
 	m := withTargets(sums, t.Z)

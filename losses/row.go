@@ -67,3 +67,14 @@ func Softplus(x float64) float64 { return kernel.Softplus(x) }
 
 // Sigmoid returns 1/(1 + e^{−x}), to rounding at any x.
 func Sigmoid(x float64) float64 { return kernel.Sigmoid(x) }
+
+// positivePow returns x^q for x > 0, without the general power where it can.
+func positivePow(x, q float64) float64 {
+	switch {
+	case q == 1 || x == 1:
+		return x
+	case q == 2:
+		return x * x
+	}
+	return math.Pow(x, q)
+}

@@ -32,7 +32,7 @@ func init() {
 		},
 		New: func(v Values) graph.Analytic {
 			a, b := v.Num("a"), v.Num("b")
-			return withKernel(graph.FromStream(zLoss[float32]{a, b}, zLoss[float64]{a, b}), kernel.ZLoss{A: a, B: b, Variance: zVariance})
+			return withKernel(graph.FromStream(zLoss[float32]{a: a, b: b}, zLoss[float64]{a: a, b: b}), kernel.ZLoss{A: a, B: b, Variance: zVariance})
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			return graph.EachPositive(z, t, func(z *gorgonia.Node, y *graph.Targets) (*gorgonia.Node, error) {
@@ -76,17 +76,12 @@ const zVariance = 1e-12
 //
 // with mean μ and variance over the K candidates that are not masked. The
 // gradient grows without bound as the scores close up.
-type zLoss[T Float] struct{ a, b float64 }
+type zLoss[T Float] struct {
+	moments[T]
+	a, b float64
+}
 
 func (zLoss[T]) Layout() graph.Layout { return graph.Layout{Sums: 3, Params: 3} }
-
-func (zLoss[T]) Start([]float64, *graph.RowTarget[T]) {}
-
-func (zLoss[T]) Init([]float64, []float64) {}
-
-func (zLoss[T]) Fold(sums, _ []float64, z []T, _ int) { foldMoments(sums, z) }
-
-func (zLoss[T]) Merge(dst, src []float64) { mergeMoments(dst, src) }
 
 func (l zLoss[T]) Solve(sums, params []float64, t *graph.RowTarget[T]) (loss float64) {
 	m := withTargets(sums, t.Z)

@@ -1,0 +1,67 @@
+package losses
+
+import (
+	"math"
+
+	"gorgonia.org/gorgonia"
+
+	"github.com/fenchel-ml/fenchel/graph"
+)
+
+// entmaxNode states λ/(α(α−1))·[(α−1)Σ[d]_+^{α/(α−1)} + Σt^α − αΣ t d] with
+// d = x − ξ(x).
+func entmaxNode(alpha, lambda float64, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
+	var e graph.Expr
+	a := alpha - 1
+	s := e.N(graph.Scale(z, 1/lambda))
+	d := e.N(graph.SubRow(e.N(graph.Scale(s, a)), e.N(graph.EntmaxThreshold(s, alpha))))
+	pAlpha := e.N(graph.RowSum(e.N(graph.PowPositive(d, alpha/a))))
+	tAlpha := e.N(targetPower(t, z, alpha))
+	sum := e.N(graph.Sub(
+		e.N(graph.Add(e.N(graph.Scale(pAlpha, a)), tAlpha)),
+		e.N(graph.Scale(e.N(graph.TargetDot(d, t)), alpha))))
+	return e.N(graph.Scale(sum, lambda/(alpha*a))), e.Err
+}
+
+// EntmaxAt returns the entmax losses [B] of scores z [B,K] under targets t at an
+// α [B] that is a node above 1 and receives a gradient: a learnable α, one for
+// all rows by graph.Repeat or one a row. The gradient by α goes through p as
+// [EntmaxAlphaGrad] does.
+func EntmaxAt(z, alpha *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
+	var e graph.Expr
+	z = e.N(fromPeak(z))
+	a := e.N(graph.AddScalar(alpha, -1))
+	d := e.N(graph.SubRow(e.N(graph.MulRow(z, a)), e.N(graph.ThresholdBy(z, alpha))))
+	pAlpha := e.N(graph.RowSum(e.N(graph.PowPositiveBy(d, e.N(graph.Div(alpha, a))))))
+	tAlpha := e.N(graph.RowSum(e.N(graph.PowPositiveBy(e.N(graph.TargetMatrix(t, z)), alpha))))
+	sum := e.N(graph.Sub(
+		e.N(graph.Add(e.N(graph.Mul(pAlpha, a)), tAlpha)),
+		e.N(graph.Mul(e.N(graph.TargetDot(d, t)), alpha))))
+	return e.N(graph.Div(sum, e.N(graph.Mul(alpha, a)))), e.Err
+}
+
+// EntmaxAlphaGrad stores in dst the derivative ∂p/∂α of p = entmax_α(z) at fixed
+// z, for α > 1; dst may be p:
+//
+//	∂p_i/∂α = (p_i − ũ_i)/(α−1)² − (p_i ln p_i − ũ_i Σ p ln p)/(α−1)
+//
+// with ũ = u/Σu and u_i = p_i^{2−α} on the support; it is 0 off the support.
+// Source: Correia, Niculae & Martins 2019, arXiv:1909.00015, proposition 1.
+func EntmaxAlphaGrad(dst, p []float64, alpha float64) {
+	a := alpha - 1
+	var u, ent float64
+	for _, pi := range p {
+		if pi > 0 {
+			u += math.Pow(pi, 2-alpha)
+			ent += pi * math.Log(pi)
+		}
+	}
+	for i, pi := range p {
+		if !(pi > 0) {
+			dst[i] = 0
+			continue
+		}
+		ui := math.Pow(pi, 2-alpha) / u
+		dst[i] = (pi-ui)/(a*a) - (pi*math.Log(pi)-ui*ent)/a
+	}
+}
