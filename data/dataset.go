@@ -20,7 +20,7 @@ import (
 type Dataset struct {
 	Name         string // base name of the path, by EscapeID, or the demo's text
 	Format       string // registered format, or "demo"
-	Users, Items int
+	Users, Items int    // how many there are of each
 
 	// UserIDs and ItemIDs are the source's own ids by index; nil where the ids
 	// are the indices. Each occurs in the source: a row number that no line has is
@@ -92,7 +92,7 @@ func (d *Dataset) Parts() [3]Part {
 
 // A Part is one of a dataset's three sets.
 type Part struct {
-	Name string
+	Name string // "train", "valid" or "test"
 	*Interactions
 }
 

@@ -168,7 +168,7 @@ func (d Demo) Validate() error {
 // ranking by Scores, known items left out, attains the best expected value of
 // every metric that rewards hits, earlier ones more.
 type Truth struct {
-	Rank int
+	Rank int       // numbers of a row of User and of Item
 	User []float32 // [users, Rank]
 	Item []float32 // [items, Rank]
 	Bias []float32 // [items]

@@ -10,14 +10,14 @@ import (
 
 // An Event is one interaction in memory.
 type Event struct {
-	User, Item string
+	User, Item string    // ids of the source, not empty
 	Value      float32   // a rating, say; values count where any event has one that is not 0
 	Time       time.Time // zero where there is none; then no event has one
 }
 
 // Events are a dataset in memory: what a program has in place of files.
 type Events struct {
-	Name string
+	Name string // of the dataset
 
 	// Train holds all events where Valid and Test are nil.
 	Train, Valid, Test []Event
@@ -30,7 +30,7 @@ type Events struct {
 // A Feature is a field by ids: Of["Heat"]["crime"] = 1 says that the item Heat has the
 // id crime with value 1. A number is a feature of one id, as in Of["Heat"]["length"] = 2.8.
 type Feature struct {
-	Name string
+	Name string // of the field
 	Of   map[string]map[string]float32
 }
 

@@ -40,7 +40,7 @@ func (t *Targets) Row(i int) []int32 {
 
 // Examples pair rows of a frame with what followed.
 type Examples struct {
-	Context *Frame
+	Context *Frame  // what the rows are of
 	Row     []int32 // of Context, [n]
 	Targets Targets // [n]
 

@@ -64,9 +64,9 @@ func LookupFormat(name string) (*Format, error) { return formats.Lookup(name) }
 
 // A LineError is a fault of one line of a file.
 type LineError struct {
-	File string
-	Line int // from 1
-	Err  error
+	File string // its path
+	Line int    // from 1
+	Err  error  // what is wrong
 }
 
 // Error returns "file:line: reason".

@@ -16,7 +16,7 @@ import (
 // Lo and Hi nil mean that row i has the one id ID[i], and ID nil too that it is i.
 // The slices are read only.
 type Field struct {
-	Name   string
+	Name   string // unique in its frame
 	Size   int
 	Lo, Hi []int
 	ID     []int32
@@ -59,7 +59,7 @@ func (f *Field) Len(i int) int {
 // views of one user. Rows of classes have the field "id" beside their features.
 type Frame struct {
 	Rows   int
-	Fields []Field
+	Fields []Field // each with Rows rows
 }
 
 // Field returns the field of that name; the error of an unknown one lists the

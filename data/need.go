@@ -17,7 +17,7 @@ import (
 // A Need is the memory that loading a set takes at its fullest, garbage apart, asked
 // for before it is loaded.
 type Need struct {
-	Bytes int64
+	Bytes int64 // at the fullest moment
 
 	// How that is known: the sizes of a generated set; what was counted in the files; or
 	// how large they are, which bounds it.

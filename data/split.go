@@ -29,11 +29,11 @@ type Splitter interface {
 
 // A SplitKind is a registered way to split.
 type SplitKind struct {
-	Name     string // registry key, e.g. "ratio"
-	Usage    string // text form, e.g. "ratio:TRAIN,VALID,TEST,seed=N"
-	Doc      string // one line
-	Examples []string
-	New      func(a *Args) (Splitter, error)
+	Name     string                          // registry key, e.g. "ratio"
+	Usage    string                          // text form, e.g. "ratio:TRAIN,VALID,TEST,seed=N"
+	Doc      string                          // one line
+	Examples []string                        // texts that help shows
+	New      func(a *Args) (Splitter, error) // reads the text's arguments
 }
 
 var splitKinds = registry.NewRegistry[SplitKind]("data", "split")

@@ -8,12 +8,15 @@ import (
 
 // Stats are the figures by which a dataset is known.
 type Stats struct {
+	// What the Dataset says of itself, and its Hash.
 	Name   string `json:"name"`
 	Format string `json:"format"`
 	Filter string `json:"filter,omitempty"`
 	Split  string `json:"split"`
 	Hash   string `json:"hash"`
 
+	// How many users, items and interactions there are over all sets, and how many
+	// interactions in each set.
 	Users        int     `json:"users"`
 	Items        int     `json:"items"`
 	Interactions int     `json:"interactions"`
@@ -33,7 +36,7 @@ type Stats struct {
 	ColdUsers int `json:"cold_users"`
 	ColdItems int `json:"cold_items"`
 
-	Notes []string `json:"notes,omitempty"`
+	Notes []string `json:"notes,omitempty"` // those of the Dataset
 }
 
 // Describe counts d.

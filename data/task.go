@@ -11,7 +11,7 @@ import (
 // A TaskSpec is a registered way to make examples of a dataset: what a row of
 // training is, and what is ranked in evaluation.
 type TaskSpec struct {
-	Name, Doc string
+	Name, Doc string // registry key, and one line that says what it is
 
 	// Train returns the examples of the train set, at least one.
 	Train func(d *Dataset) (*Examples, error)

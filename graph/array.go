@@ -7,7 +7,7 @@ import "reflect"
 // weights can hold: Data is []float32, []float64, []int32, []int64 or []uint8, in the
 // order of rows, and its length is the product of Shape.
 type Array struct {
-	Name  string
+	Name  string // unique among the arrays of a file
 	Shape []int
 	Data  any
 }

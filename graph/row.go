@@ -55,8 +55,8 @@ type RowLoss[T Float] interface {
 // out what all scores of a row have in common.
 type Analytic struct {
 	Text           string
-	F32            RowLoss[float32]
-	F64            RowLoss[float64]
+	F32            RowLoss[float32] // to train
+	F64            RowLoss[float64] // to check
 	ShiftInvariant bool
 }
 

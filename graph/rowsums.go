@@ -17,7 +17,7 @@ import (
 // the parameter has the value of the run in the rows that are still to be read.
 type RowSums[T Float] struct {
 	Rows []int32 // unique and ascending; nil: all rows
-	Dim  int
+	Dim  int     // numbers of a row
 
 	dense [][]T        // terms that have all rows: matrices of the parameter's shape
 	few   []int32      // the rows of parts: Rows, unless there is a dense term

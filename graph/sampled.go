@@ -23,10 +23,10 @@ type Sampled struct {
 	PosLogQ *gorgonia.Node // [N] log q of the positives, or nil if Uncorrected
 	LogQ    *gorgonia.Node // as IDs: log q of the draws, or nil if Uncorrected
 
-	Correction Correction
-	Unit       float64 // what a score gains where the odds of its class gain a factor e: the loss's temperature; 0 is 1
-	DropHits   bool    // leave out draws that hit the positive; always so by CorrectImportance
-	Classes    int     // C: the targets' positions and the draws are classes in [0,C)
+	Correction Correction // of the scores of positives and draws; zero is Uncorrected
+	Unit       float64    // what a score gains where the odds of its class gain a factor e: the loss's temperature; 0 is 1
+	DropHits   bool       // leave out draws that hit the positive; always so by CorrectImportance
+	Classes    int        // C: the targets' positions and the draws are classes in [0,C)
 }
 
 // valid returns what is wrong with the numbers of s.

@@ -15,7 +15,7 @@ import (
 //
 // Not safe for concurrent use while a method that writes runs.
 type Table[T Float] struct {
-	Name      string
+	Name      string // unique in a model
 	Rows, Dim int
 	Init      Init    // of its first weights
 	Frozen    bool    // training leaves it as it is
@@ -98,6 +98,7 @@ func (t *Table[T]) Initialise(seed uint64) {
 // nil) against g.Data, and keeps what state it needs per table. g is borrowed
 // for the call.
 type Updater[T Float] interface {
+	// Update moves t by one step.
 	Update(t *Table[T], g Gradient[T]) error
 }
 
@@ -105,6 +106,7 @@ type Updater[T Float] interface {
 // it moves them. The result is that of Update.
 type SumUpdater[T Float] interface {
 	Updater[T]
+	// UpdateSums is Update by the gradient that s adds up.
 	UpdateSums(t *Table[T], s *RowSums[T]) error
 }
 

@@ -12,10 +12,10 @@ import (
 // [Rivals], [Margin], [Pairwise], [OneVsAll], [Separable]; [FenchelYoung] from a
 // regulariser's map.
 type Form struct {
-	Analytic graph.Analytic // the zero value where there is none
-	Node     func(z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error)
-	Ref      func(z []float64, t Target[float64]) float64 // nil where there is none
-	Predict  func(p, z []float64)                         // nil where there is no map
+	Analytic graph.Analytic                                                   // the zero value where there is none
+	Node     func(z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) // scores [B,K] to losses [B]
+	Ref      func(z []float64, t Target[float64]) float64                     // nil where there is none
+	Predict  func(p, z []float64)                                             // nil where there is no map
 }
 
 // with returns f with a kernel in place of what its analytic form makes of tiles.

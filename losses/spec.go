@@ -40,6 +40,7 @@ const (
 	Cosines               // cosines: scores in [-1, 1], which models must not divide by a temperature
 )
 
+// String returns the scores of the domain in words.
 func (d Domain) String() string { return [...]string{"any score", "cosines in [-1, 1]"}[d] }
 
 // Bounds returns the least and the largest score of the domain.
@@ -143,7 +144,7 @@ func (s *Spec) fault() error {
 // "entmax:alpha=1.3" denotes. It is immutable and safe for concurrent use.
 type Loss struct {
 	registry.Choice[Spec]
-	Analytic graph.Analytic
+	Analytic graph.Analytic // see Spec.New; what a Spec of Node alone has is made of it
 
 	defined graph.Analytic // by Node, where New or Ref is not declared
 }

@@ -63,6 +63,7 @@ const (
 	OrderStrict              // kept, without new ties
 )
 
+// String returns the word of a table for o.
 func (o Order) String() string {
 	return [...]string{"-", "none", "weak", "strict"}[o]
 }
@@ -72,7 +73,7 @@ func (o Order) String() string {
 // Smoothness is the Lipschitz constant of its gradient, and what is said of minimisers
 // holds at whatever value is held constant.
 type Theory struct {
-	Props Props
+	Props Props // which of the properties hold
 
 	// Smoothness is β_s = sup ‖∇²_z ℓ‖₂ over z for K candidates, or a bound on
 	// it; +Inf where the gradient is not Lipschitz.
@@ -114,7 +115,7 @@ type Theory struct {
 	// +Inf where there is none.
 	Margin float64
 
-	Support Support
+	Support Support // which classes a step moves
 
 	// Cost describes the arithmetic of one row beside the scores, e.g. "O(K)".
 	Cost string
@@ -123,8 +124,8 @@ type Theory struct {
 // A Support says which classes but the target have a gradient other than 0 in a row
 // with one label y.
 type Support struct {
-	Of    SupportOf
-	Reach float64 // a distance of scores, or a score; see SupportOf
+	Of    SupportOf // the rule, of which Reach is the number
+	Reach float64   // a distance of scores, or a score; see SupportOf
 }
 
 // A SupportOf says what decides whether a class has a gradient. All but NearTop decide

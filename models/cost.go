@@ -8,15 +8,16 @@ import (
 	"github.com/fenchel-ml/fenchel/models/sampler"
 )
 
-// A Size is what the arithmetic of a step depends on: B rows, C classes, width d and n
-// draws against a positive, where there are any.
+// A Size is what the arithmetic of a step depends on: the Batch of B rows, the number C of
+// Classes, the width Dim, d, and the number n of Draws against a positive, where there are
+// any.
 type Size struct{ Batch, Classes, Dim, Draws int }
 
 // A Cost is the declared arithmetic of a step: its formula, and its value up to a
 // constant.
 type Cost struct {
-	Formula string
-	At      func(s Size) float64
+	Formula string               // e.g. "B C d"; "" declares nothing
+	At      func(s Size) float64 // grows as a step does; nil where Formula is ""
 }
 
 // Cost returns what the head declares of a step under l, and whether it declares
@@ -63,11 +64,11 @@ func costOfClasses(Values, losses.Loss) Cost {
 
 // A Sampling is how a head draws its candidates.
 type Sampling struct {
-	Sampler    sampler.Choice
-	N          int  // draws against a positive
-	PerBatch   bool // one set of draws for the rows of a batch, else one for each row
-	Correction graph.Correction
-	Drop       bool // leave draws out that are the positive
+	Sampler    sampler.Choice   // the distribution
+	N          int              // draws against a positive
+	PerBatch   bool             // one set of draws for the rows of a batch, else one for each row
+	Correction graph.Correction // of scores for how often their class is drawn
+	Drop       bool             // leave draws out that are the positive
 }
 
 // Sampling returns how the head draws its candidates, and whether it draws any.

@@ -42,7 +42,7 @@ type Footprint = sampler.Footprint
 // ClassScores are what a head ranks by that scores each class by a vector of its own:
 // z_j = ⟨h, W_j⟩/Temperature + Bias_j, with h of norm 1 if Cosine, as W then is.
 type ClassScores struct {
-	Dim         int
+	Dim         int       // d
 	W           []float32 // [C,Dim]
 	Bias        []float32 // [C] or nil
 	Temperature float64
@@ -152,7 +152,7 @@ func Tables(m Model, head Head, l losses.Loss, contexts, classFrame *data.Frame)
 // A HeadSetting is what every head is made with, beside the Setting.
 type HeadSetting struct {
 	Setting
-	Score       Score
+	Score       Score              // how h and a class vector meet
 	Temperature float64            // τ > 0
 	Learned     *TemperatureBounds // train τ, from Temperature on and within these bounds; nil: it stays
 	Bias        bool               // train a bias per class, 0 at first
@@ -175,7 +175,7 @@ func (s HeadSetting) newBias(name string, rows int) *Table {
 // A HeadSpec describes a kind of head. Name, Doc, Source and New are required.
 type HeadSpec struct {
 	Name, Doc, Source string
-	Params            []Param
+	Params            []Param // in the order of the text form
 
 	// More returns the further parameters that settings of Params call for: those of
 	// what a string names. v holds Params alone.

@@ -35,7 +35,7 @@ type Model interface {
 }
 
 // FreeClasses are class vectors that are weights of their own: a model embeds them.
-// They are the leaf of a table, of which a step on few classes touches few rows.
+// They are the leaf of a table W [C,d], of which a step on few classes touches few rows.
 type FreeClasses struct{ W *Table } // [C,d]
 
 // NewFreeClasses returns the table "class".
@@ -50,15 +50,16 @@ func (c FreeClasses) Classes(in *Inputs) (*gorgonia.Node, error) { return in.Tab
 // find without a gradient.
 type Factored interface {
 	Model
+	// Factors returns the tables [users,d] and [C,d].
 	Factors() (users, classes *Table)
 }
 
 // A Setting is what every model and head is made with.
 type Setting struct {
-	Set  *data.Dataset
-	Dim  int     // d ≥ 1
-	Init float64 // standard deviation of the first weights
-	Seed uint64  // of what a head draws
+	Set  *data.Dataset // what the model is for: numbers of users and items, and their fields
+	Dim  int           // d ≥ 1
+	Init float64       // standard deviation of the first weights
+	Seed uint64        // of what a head draws
 }
 
 // validate returns what is wrong with s.
@@ -80,7 +81,7 @@ func (s Setting) NewTable(name string, rows, dim int) *Table {
 
 // A Spec describes a kind of model. All fields but Params are required.
 type Spec struct {
-	Name, Doc, Source string
+	Name, Doc, Source string // registry key, one line, and the paper
 	Params            []Param
 
 	// Factored declares that New's models are [Factored].

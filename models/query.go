@@ -23,10 +23,10 @@ type Scorer interface {
 
 // A Query says what is to be ranked.
 type Query struct {
-	Contexts *data.Frame
-	Rows     []int32 // of Contexts
-	Classes  int     // C
-	K        int     // 1 or more: how many classes of each ranking are asked for
+	Contexts *data.Frame // what the rankings are for
+	Rows     []int32     // of Contexts
+	Classes  int         // C
+	K        int         // 1 or more: how many classes of each ranking are asked for
 
 	// LeftOut are classes that no ranking holds, strictly rising. Seen returns those that
 	// the ranking of Rows[i] does not hold beside them, strictly rising; nil is none. It is

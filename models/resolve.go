@@ -13,8 +13,8 @@ import (
 // A Choice is what the text of a loss or of a recipe denotes, together with
 // that of candidates. It is immutable.
 type Choice struct {
-	Loss losses.Loss
-	Head HeadKind // the candidates
+	Loss losses.Loss // under which the head trains
+	Head HeadKind    // the candidates
 
 	// Candidates is the text of Head: the one given, with the settings that the loss's
 	// text has for it, else that of the recipe, else "all".

@@ -29,8 +29,8 @@ type Temperature struct {
 	Learned *TemperatureBounds // nil: τ is fixed
 }
 
-// TemperatureBounds are what a learned temperature does not leave, both above 0. The zero
-// value is 0.01 to 100.
+// TemperatureBounds are the Min and the Max of a learned temperature, both above 0. The
+// zero value is 0.01 to 100.
 type TemperatureBounds struct{ Min, Max float64 }
 
 // temperatureParams are the settings of the text "learned".

@@ -6,6 +6,6 @@ package models
 // several decisions the log-probability. Masked classes are absent, so a Top may be shorter
 // than what was asked for.
 type Top struct {
-	IDs    []int32
-	Scores []float32
+	IDs    []int32   // classes
+	Scores []float32 // as IDs
 }

@@ -18,9 +18,9 @@ import (
 // given is never taken for a default, so that "epochs: 0" is an error and no run of 40
 // epochs.
 type Config struct {
-	Data DataConfig `yaml:"data,omitempty"`
+	Data DataConfig `yaml:"data,omitempty"` // which set, and how it is split
 
-	Model ModelConfig `yaml:"model,omitempty"`
+	Model ModelConfig `yaml:"model,omitempty"` // what encodes contexts and classes
 
 	// Loss is the text of a loss, e.g. "entmax:alpha=1.3", or of a recipe, e.g.
 	// "sampled-softmax:n=64", either followed by @ and candidates, as in
@@ -33,8 +33,8 @@ type Config struct {
 	// candidates goes to these; what they do not take is an error.
 	Candidates string `yaml:"candidates,omitempty"`
 
-	Train TrainConfig `yaml:"train,omitempty"`
-	Eval  EvalConfig  `yaml:"eval,omitempty"`
+	Train TrainConfig `yaml:"train,omitempty"` // how it is trained
+	Eval  EvalConfig  `yaml:"eval,omitempty"`  // how it is measured
 }
 
 // DataConfig says what to learn from; see data.Config.

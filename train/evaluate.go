@@ -20,8 +20,8 @@ type Value struct {
 
 // Scores are the metrics of one split.
 type Scores struct {
-	Split    string  `json:"split"`
-	Values   []Value `json:"values"`
+	Split    string  `json:"split"`    // what Evaluation calls it
+	Values   []Value `json:"values"`   // one for each metric, in the order asked for
 	Examples int     `json:"examples"` // that have relevant classes: means are over them
 	Excluded int     `json:"excluded"` // contexts without such an example
 
@@ -69,15 +69,15 @@ func (s *Scores) String() string {
 // An Evaluation says what is measured of a Scorer: the ranking of each example without
 // what it has seen, against its targets.
 type Evaluation struct {
-	Split    string // what it is called in Scores
-	Examples *data.Examples
-	Classes  int // C
+	Split    string         // what it is called in Scores
+	Examples *data.Examples // what is ranked, and the relevant classes
+	Classes  int            // C
 
 	// LeftOut are classes that no ranking holds, ascending; they stay among the relevant
 	// ones, as misses.
 	LeftOut []int32
 
-	Metrics []metric.At
+	Metrics []metric.At // in the order of Scores.Values
 
 	// Known is what metrics are told of the classes; see [KnownFrom]. The zero Set says
 	// that no class was seen in training.

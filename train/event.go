@@ -10,13 +10,13 @@ type Event interface{ event() }
 
 // Started is the first event of a run.
 type Started struct {
-	Plan         *Plan
+	Plan         *Plan  // what runs
 	Config       Config // the Plan's
-	Users, Items int
-	Pairs        int // interactions of the train set
-	Parameters   int // trained numbers
-	Steps        int // of an epoch
-	Epoch, Step  int // where the run starts: 0, 0 unless it is resumed
+	Users, Items int    // of the dataset
+	Pairs        int    // interactions of the train set
+	Parameters   int    // trained numbers
+	Steps        int    // of an epoch
+	Epoch, Step  int    // where the run starts: 0, 0 unless it is resumed
 
 	Trained *Recommender // what is trained: between events its weights are those of the moment
 }
@@ -39,7 +39,7 @@ type EpochDone struct {
 	Scalars  []Value `json:"scalars,omitempty"`   // parameters of the head or the loss that are trained, such as a temperature, after the epoch
 }
 
-// Finished is the last event of a run that reached a result.
+// Finished is the last event of a run that reached its Result.
 type Finished struct{ Result *Result }
 
 func (*Started) event()   {}

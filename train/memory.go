@@ -11,8 +11,8 @@ import (
 
 // A MemoryPart is what a run holds for one purpose.
 type MemoryPart struct {
-	Name  string `json:"name"`
-	Bytes int64  `json:"bytes"`
+	Name  string `json:"name"`  // the purpose
+	Bytes int64  `json:"bytes"` // at most, of what is live at once
 }
 
 // Memory is what a process with a run in it holds at its fullest, by purpose; the first

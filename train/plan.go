@@ -26,17 +26,17 @@ type Plan struct {
 	// reproduces, and what runs are compared by.
 	Config Config
 
-	Data  *data.Plan
-	Model models.Kind
+	Data  *data.Plan  // the set, its filters and its split
+	Model models.Kind // a registered model with its settings
 
 	// Choice is the loss over its candidates, as far as they do not depend on the number
 	// of classes; without a loss of its own where the solver has one.
 	Choice models.Choice
 
-	Temperature models.Temperature
+	Temperature models.Temperature // of the scores
 
-	Metrics []metric.At
-	Monitor metric.At
+	Metrics []metric.At // measured on valid and test
+	Monitor metric.At   // by which the best epoch is known
 
 	// What solver gradient takes; zero with another.
 	Task      data.Task

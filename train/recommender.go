@@ -15,8 +15,8 @@ import (
 // A Recommender is a model with its head and their weights: what ranks the classes of a
 // frame for rows of contexts.
 type Recommender struct {
-	Model models.Model
-	Head  models.Head
+	Model models.Model // both sides of a score
+	Head  models.Head  // how the sides meet
 
 	// Plan made it; nil after Fit. Items says which items rankings on a dataset hold, as
 	// EvalConfig.Items does; "" is WarmItems.

@@ -12,7 +12,7 @@ import (
 
 // Result is what a run reached.
 type Result struct {
-	Trained *Recommender
+	Trained *Recommender // with the weights that Run says
 
 	Epochs      int  // done, counting a resumed run's earlier ones
 	BestEpoch   int  // from 1: the best value of the monitored metric; 0 if none was measured
@@ -24,8 +24,8 @@ type Result struct {
 	// where the split is empty or nothing was measured.
 	Valid, Test *Scores
 
-	History []*EpochDone
-	Seconds float64 // training and evaluation, counting a resumed run's earlier ones
+	History []*EpochDone // of every epoch, earlier ones of a resumed run too
+	Seconds float64      // training and evaluation, counting a resumed run's earlier ones
 }
 
 // Run is [Plan.Run] of cfg's plan.

@@ -13,8 +13,8 @@ import (
 
 // A SolverSpec describes a way to train: what one step of the loop does.
 type SolverSpec struct {
-	Name, Doc, Source string
-	Params            []registry.Param
+	Name, Doc, Source string           // registry key, one line, and the paper
+	Params            []registry.Param // in the order of the text form
 
 	// fill writes the solver's defaults into p and reads the texts of the loss and of
 	// what the solver alone takes, and check reports the faults of the fields that the

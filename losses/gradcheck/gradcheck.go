@@ -58,13 +58,13 @@ func (c Config) Validate() error {
 // size is what an entry of dz of size 1 contributes. It is 1; for dh and dW, which are
 // sums of such entries times w and h, it is the largest |w| and |h|, and at least 1.
 type Entry struct {
-	Against   string // "value", "symbolic", "analytic", "fused" or "difference"
-	Bits      int    // 64 or 32: the precision of got
-	Error     float64
-	Where     string // e.g. "dz[2,17]"; "" where every entry is equal
-	Got, Want float64
-	Tolerance float64
-	Compared  int // entries
+	Against   string  // "value", "symbolic", "analytic", "fused" or "difference"
+	Bits      int     // 64 or 32: the precision of got
+	Error     float64 // the distance
+	Where     string  // e.g. "dz[2,17]"; "" where every entry is equal
+	Got, Want float64 // at Where
+	Tolerance float64 // that Error must not pass
+	Compared  int     // entries
 }
 
 // OK reports whether the error is within the tolerance. It is false for NaN.
@@ -72,9 +72,9 @@ func (e Entry) OK() bool { return e.Error <= e.Tolerance }
 
 // A Result is what was found of one loss at one size.
 type Result struct {
-	Loss    losses.Loss
-	Config  Config
-	Entries []Entry
+	Loss    losses.Loss // what was checked
+	Config  Config      // at which size
+	Entries []Entry     // one for each comparison
 }
 
 // OK reports whether every entry is within its tolerance.

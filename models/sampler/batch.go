@@ -34,7 +34,7 @@ func (b *Batch) Positives(r int) (lo, hi int) {
 // Draws are the candidates of one step with their log q. Make them once with
 // [Sampler.NewDraws] and fill them every step.
 type Draws struct {
-	B, K   int
+	B, K   int  // rows, and draws against each
 	Shared bool // one row of k draws serves all rows
 
 	IDs  []int32   // [K] if Shared, else [B,K]; −1 is an empty place

@@ -38,9 +38,9 @@ type RowState struct {
 	Batch []int32
 	From  []int32
 
-	Rand   Stream
+	Rand   Stream    // random numbers of this row
 	Floats []float64 // scratch, arbitrary at At, kept from At to LogQ
-	Ints   []int32
+	Ints   []int32   // scratch, as Floats
 
 	// Ops counts the elementary operations of a step: a multiply-add, a table read or a
 	// random number is one. They are counted where the work is done, so that a test can

@@ -11,8 +11,8 @@ import (
 // Draw and LogQ may run concurrently, if each Draws is in one goroutine at a time.
 // Observe and Refresh change the sampler, so nothing may run beside them.
 type Sampler struct {
-	Choice Choice
-	Config Config
+	Choice Choice // what it was made of
+	Config Config // what it was made with
 
 	proposal  Proposal
 	observer  Observer

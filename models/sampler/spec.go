@@ -76,6 +76,7 @@ const (
 	GrowthLinear
 )
 
+// String returns g as a Landau symbol in the number C of classes.
 func (g Growth) String() string {
 	return [...]string{"undeclared", "O(1)", "O(log C)", "O(C)"}[g]
 }

@@ -28,8 +28,8 @@ type Tree struct {
 // A Spec is a rule that makes a tree of the classes alone or of their counts.
 // All fields are required.
 type Spec struct {
-	Name, Doc, Source string
-	Counts            bool // New reads the counts
+	Name, Doc, Source string // registry key, one line, and the paper
+	Counts            bool   // New reads the counts
 
 	// New builds the tree of c ≥ 1 classes; counts has length c, or is nil if
 	// Counts is false.

@@ -82,12 +82,12 @@ func IALS(alpha0 float64) Objective {
 
 // A Config says what to solve.
 type Config struct {
-	Dim       int // d ≥ 1
-	Objective Objective
-	Lambda    float64 // λ ≥ 0
-	Nu        float64 // ν ∈ [0,1]
-	Init      float64 // standard deviation of the first factors
-	Seed      uint64
+	Dim       int       // d ≥ 1
+	Objective Objective // by RG or IALS
+	Lambda    float64   // λ ≥ 0
+	Nu        float64   // ν ∈ [0,1]
+	Init      float64   // standard deviation of the first factors
+	Seed      uint64    // of the first factors
 
 	// Float64 sets up and solves the systems in float64, which is some twenty times
 	// slower than in float32. The objective and what all systems share are float64 in

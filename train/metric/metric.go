@@ -82,8 +82,8 @@ type Accumulator interface {
 
 // A Whole is the ranking of one example down to its last class.
 type Whole struct {
-	IDs    []int32
-	Places []int // of the relevant classes, ascending from 1; beyond every k where not ranked
+	IDs    []int32 // classes, best first
+	Places []int   // of the relevant classes, ascending from 1; beyond every k where not ranked
 }
 
 // Mean makes New of a metric whose value is the mean over examples of score: of the

@@ -76,7 +76,7 @@ func numbers(a graph.Array) []float32 {
 
 // A Spec describes an optimizer. All fields but Params are required.
 type Spec struct {
-	Name, Doc, Source string
+	Name, Doc, Source string  // registry key, one line, and the paper
 	Params            []Param // its own; lr, mode, l2 and decay come with every optimizer
 	Rate              float64 // default of lr
 

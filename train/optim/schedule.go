@@ -10,7 +10,7 @@ import (
 // A ScheduleSpec describes a learning-rate schedule. All fields but Params are
 // required.
 type ScheduleSpec struct {
-	Name, Doc, Source string
+	Name, Doc, Source string  // registry key, one line, and the paper
 	Params            []Param // its own; warmup comes with every schedule
 
 	// Factor returns what the learning rate is multiplied by, in [0,1], after t of

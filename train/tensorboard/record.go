@@ -13,17 +13,17 @@ import (
 
 // A Scalar is a value of a curve.
 type Scalar struct {
-	Tag   string
-	Value float32
+	Tag   string  // names the curve
+	Value float32 // at the Step of its Event
 }
 
 // An Event is one record of an event file.
 type Event struct {
-	WallTime    float64 // seconds since 1970
-	Step        int64
-	FileVersion string // of the first event of a file
-	Start       bool   // a process starts here: what is there of later steps is void
-	Scalars     []Scalar
+	WallTime    float64  // seconds since 1970
+	Step        int64    // where the values are on the curves
+	FileVersion string   // of the first event of a file
+	Start       bool     // a process starts here: what is there of later steps is void
+	Scalars     []Scalar // none but in events of values
 }
 
 // The field numbers of event.proto and summary.proto.
