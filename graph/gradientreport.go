@@ -14,14 +14,14 @@ import (
 // parameter. [CheckGradient] makes one, and so do the checks of losses and of whole
 // models.
 type GradientReport struct {
-	Title string // what was checked
-	Rows  []GradientRow
+	Title string        // what was checked
+	Rows  []GradientRow // in the order of the parameters
 }
 
 // A GradientRow is what was found of one parameter: the worst of its coordinates, and
 // what each statement gives there.
 type GradientRow struct {
-	Param string
+	Param string // its name
 
 	// Where is the worst coordinate, such as "user[3,1]", or a direction of all
 	// coordinates; "" where none was compared.
@@ -38,8 +38,8 @@ type GradientRow struct {
 
 // A GradientValue is a partial derivative as one statement gives it.
 type GradientValue struct {
-	By    string // "symbolic", "numerical", …
-	Value float64
+	By    string  // "symbolic", "numerical", …
+	Value float64 // at Where of the row
 }
 
 // OK reports whether the error is within the tolerance. It is false for NaN.
