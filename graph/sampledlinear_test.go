@@ -18,6 +18,7 @@ type sampledLinearCase struct {
 	shared, unit, bias, from, label, drop bool
 	correction                            Correction
 	many                                  bool // the loss takes positives together
+	defined                               bool // the loss is its nodes alone
 }
 
 func (c sampledLinearCase) String() string { return fmt.Sprintf("%+v", struct{ sampledLinearCase }{c}) }
@@ -112,6 +113,9 @@ func newSampledLinearGraph[T Float](t *testing.T, c sampledLinearCase, b, k, d, 
 	if c.many {
 		l = Analytic{Text: "many", F32: testMany[float32]{testSoftmax[float32]{0.7}}, F64: testMany[float64]{testSoftmax[float64]{0.7}}}
 	}
+	if c.defined && !composed {
+		l = testDefined(0.7)
+	}
 	var e Expr
 	if composed {
 		rows, label, err := tg.positives(classes)
@@ -154,9 +158,9 @@ func (g *sampledLinearGraph[T]) results(t *testing.T) (loss []T, grads []Gradien
 // TestSampledLinearLoss holds it against the same loss of scores that are nodes,
 // and its gradients against central differences.
 func TestSampledLinearLoss(t *testing.T) {
-	for bits := range 1 << 7 {
+	for bits := range 3 << 6 {
 		c := sampledLinearCase{shared: bits&1 != 0, unit: bits&2 != 0, bias: bits&4 != 0, from: bits&8 != 0, label: bits&16 != 0,
-			drop: bits&32 != 0, many: bits&64 != 0, correction: Correction(bits % 3)}
+			drop: bits&32 != 0, many: bits>>6 == 1, defined: bits>>6 == 2, correction: Correction(bits % 3)}
 		const b, k, d, classes = 6, 5, 3, 9
 		g, want := newSampledLinearGraph[float64](t, c, b, k, d, classes, false), newSampledLinearGraph[float64](t, c, b, k, d, classes, true)
 		loss, grads := g.results(t)
