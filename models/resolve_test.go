@@ -189,7 +189,7 @@ func TestPairs(t *testing.T) {
 	require.NoError(t, err, "said twice, and the same")
 	for text, want := range map[string]string{
 		"softmax@":           "names no candidates after @",
-		"softmax@smpled:n=4": `unknown candidates "smpled"; the choices are`,
+		"softmax@smpled:n=4": `unknown candidates "smpled" (did you mean sampled?); the choices are`,
 		"sofmax@all":         `unknown loss "sofmax"`,
 	} {
 		_, err := Resolve(text, "", 100)
