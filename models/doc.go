@@ -11,19 +11,49 @@
 //	contexts ─ Inputs ─ Model.Contexts → H [B,d] ┐
 //	classes ── Inputs ─ Model.Classes ─→ W [C,d] ┴ Head + loss → ℓ [B] → weighted mean
 //
-// The tables that exist are those that a graph of both reads: see [Tables]. A step
-// moves each once, by the sum of what its readers give.
+// Letters: B rows of a batch, C classes, m of them that a graph reads, d the width of
+// encodings and of class vectors, τ a temperature, ℓ losses, in nats where they have a
+// unit.
 //
-// A [Scorer] answers a [Query]: it ranks classes for rows of contexts. A model with a
-// head is one (train.Recommender), and so is whatever orders classes without vectors;
-// evaluations and predictions know Scorers alone.
+// # In which order to read
 //
-// A [Recipe] is a name for a loss over the candidates that it is meant for; [Resolve]
-// reads it, as it reads any loss over any candidates.
+//  1. [Model], and the one that all others are compared with, in mf.go;
+//  2. [Inputs], by which it reads fields and tables;
+//  3. [Spec] and [Register], which give it a name; [Parse], which reads that;
+//  4. [Head], [HeadSpec] and [RegisterHead], the same of heads; [HeadSetting] is what
+//     every head is made with;
+//  5. [Graph] and [Objective], which put a model and a head under a loss;
+//  6. [Recipe] and [Resolve], by which texts choose a loss and its candidates;
+//  7. [Scorer], [Query] and [Ranker], which answer once weights are there.
 //
-// What a model owes is checked by package modeltest, a distribution that candidates are
-// drawn from by package samplertest.
+// A program that trains by names needs none of these: package train composes them.
+//
+// # Weights
+//
+// The tables that exist are those that a graph of both sides reads: see [Tables]. A step
+// moves each once, by the sum of what its readers give. A model that has a vector of its
+// own for each class embeds [FreeClasses], and a step on few classes then touches few
+// rows; one whose class vectors are computed is as good, and its heads say where they
+// cost more.
+//
+// # Texts
 //
 // Models, heads and recipes register themselves and are chosen by a spec text, as losses
-// are; adding one touches no existing file.
+// are ("sampled:n=64"); adding one touches no existing file. LOSS@CANDIDATES is a loss
+// over a head, a recipe is a name for such a pair that it is meant for, and [Resolve]
+// reads either. A [Temperature] is a number, or learned within [TemperatureBounds].
+//
+// # Ranking
+//
+// A Scorer answers a Query: it ranks classes for rows of contexts. A model with a
+// head is one (train.Recommender), and so is whatever orders classes without vectors;
+// evaluations and predictions know Scorers alone. A [Top] is one answer.
+//
+// # Checks
+//
+// [CheckGradient] compares the symbolic, the analytic and the numerical gradient of every
+// table of a whole model under a head and a loss. What a model owes is checked by package
+// modeltest, a distribution that candidates are drawn from by package samplertest.
+//
+// Packages sampler and tree hold what heads draw from and descend.
 package models

@@ -168,7 +168,7 @@ func (g *Graph) matrix(t *Table) *gorgonia.Node {
 	return g.read(t, t.Rows, t.Dim)
 }
 
-// vector returns the leaf [Rows] of t, whose Dim is 1; nil of a nil t.
+// vector returns the leaf [n] of t, of n rows, whose Dim is 1; nil of a nil t.
 func (g *Graph) vector(t *Table) *gorgonia.Node {
 	if t == nil {
 		return nil
@@ -221,7 +221,7 @@ func (in *Inputs) Rows() int { return in.rows }
 // in a graph, on either side. Training moves t by the sum of what its readers give.
 func (in *Inputs) Table(t *Table) *gorgonia.Node { return in.g.matrix(t) }
 
-// Vector returns the leaf [Rows] of a table whose Dim is 1, such as the biases of a layer.
+// Vector returns the leaf [n] of a table of n rows whose Dim is 1, such as the biases of a layer.
 // Asked for as a vector and as a matrix, a table is what it was asked for first.
 func (in *Inputs) Vector(t *Table) *gorgonia.Node {
 	if t == nil || t.Dim != 1 {

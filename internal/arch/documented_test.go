@@ -2,6 +2,7 @@ package arch
 
 import (
 	"go/ast"
+	"go/doc"
 	"go/parser"
 	"go/token"
 	"os/exec"
@@ -16,34 +17,110 @@ import (
 // TestEveryExportedNameIsDocumented: whoever reads a public package's page finds a
 // sentence at each package, type, function, method, constant, variable and field.
 func TestEveryExportedNameIsDocumented(t *testing.T) {
-	out, err := exec.Command("go", "list", "-f", "{{.Name}}\t{{.ImportPath}}\t{{.Dir}}\t{{join .GoFiles \" \"}}", module+"...").CombinedOutput()
-	require.NoError(t, err, "%s", out)
 	packages, names := 0, 0
-	for line := range strings.Lines(string(out)) {
-		f := strings.Split(strings.TrimSpace(line), "\t")
-		if len(f) < 4 || f[0] == "main" || strings.Contains("/"+f[1]+"/", "/internal/") {
-			continue
-		}
+	eachPublic(t, func(path string, fset *token.FileSet, files []*ast.File) {
 		packages++
 		text := false
-		for name := range strings.FieldsSeq(f[3]) {
-			fset := token.NewFileSet()
-			file, err := parser.ParseFile(fset, filepath.Join(f[2], name), nil, parser.ParseComments)
-			require.NoError(t, err)
+		for _, file := range files {
 			text = text || file.Doc != nil
 			p := page{fset: fset, file: file}
 			p.read()
 			names += p.names
 			for _, fault := range p.faults {
-				t.Errorf("%s/%s: %s has no comment", strings.TrimPrefix(f[1], module), name, fault)
+				t.Errorf("%s/%s: %s has no comment", path, filepath.Base(fset.Position(file.Package).Filename), fault)
 			}
 		}
 		if !text {
-			t.Errorf("package %s has no comment", f[1])
+			t.Errorf("package %s has no comment", path)
 		}
-	}
+	})
 	require.GreaterOrEqual(t, packages, 18, "the list misses packages")
 	require.Greater(t, names, 1000, "the walk misses names")
+}
+
+// eachPublic calls f for every package that other modules may import, with its path in
+// this one.
+func eachPublic(t *testing.T, f func(path string, fset *token.FileSet, files []*ast.File)) {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-f", "{{.Name}}\t{{.ImportPath}}\t{{.Dir}}\t{{join .GoFiles \" \"}}", module+"...").CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	for line := range strings.Lines(string(out)) {
+		p := strings.Split(strings.TrimSpace(line), "\t")
+		if len(p) < 4 || p[0] == "main" || strings.Contains("/"+p[1]+"/", "/internal/") {
+			continue
+		}
+		fset := token.NewFileSet()
+		var files []*ast.File
+		for name := range strings.FieldsSeq(p[3]) {
+			file, err := parser.ParseFile(fset, filepath.Join(p[2], name), nil, parser.ParseComments)
+			require.NoError(t, err)
+			files = append(files, file)
+		}
+		f(strings.TrimPrefix(p[1], module), fset, files)
+	}
+}
+
+// linkText is what a comment has for a link to an exported name of its package. A shape
+// such as [B,K] or [N] has shorter names.
+var linkText = regexp.MustCompile(`\[\*?([A-Z]\w{2,})(?:\.([A-Z]\w*))?\]`)
+
+// TestLinksOfCommentsResolve: what a public package's comments put in brackets is a name
+// that its page has.
+func TestLinksOfCommentsResolve(t *testing.T) {
+	links := 0
+	eachPublic(t, func(path string, fset *token.FileSet, files []*ast.File) {
+		n, faults, err := brokenLinks(fset, files, module+path)
+		require.NoError(t, err)
+		links += n
+		for _, fault := range faults {
+			t.Errorf("%s: %s names nothing", path, fault)
+		}
+	})
+	require.Greater(t, links, 100, "the walk misses links")
+}
+
+// brokenLinks returns how many links the comments of a package have, and those to names
+// that it has not.
+func brokenLinks(fset *token.FileSet, files []*ast.File, path string) (n int, faults []string, err error) {
+	var texts []string
+	for _, file := range files { // doc takes comments out of the files
+		for _, c := range file.Comments {
+			texts = append(texts, c.Text())
+		}
+	}
+	pkg, err := doc.NewFromFiles(fset, files, path, doc.AllDecls)
+	if err != nil {
+		return 0, nil, err
+	}
+	has := pkg.Parser().LookupSym
+	for _, text := range texts {
+		for _, m := range linkText.FindAllStringSubmatch(text, -1) {
+			n++
+			if recv, name := m[1], m[2]; name == "" && !has("", recv) || name != "" && !has(recv, name) {
+				faults = append(faults, m[0])
+			}
+		}
+	}
+	return n, faults, nil
+}
+
+// TestBrokenLinks holds that the rule can fail.
+func TestBrokenLinks(t *testing.T) {
+	fset := token.NewFileSet()
+	file, err := parser.ParseFile(fset, "x.go", `// Package x has [Thing], [Thing.Do], [Thing.Field], [Nothing], [Thing.Undo] and [B,C].
+package x
+
+// Thing is [K].
+type Thing struct{ Field int }
+
+// Do does.
+func (Thing) Do() {}
+`, parser.ParseComments)
+	require.NoError(t, err)
+	n, faults, err := brokenLinks(fset, []*ast.File{file}, "x")
+	require.NoError(t, err)
+	require.Equal(t, 5, n)
+	require.Equal(t, []string{"[Nothing]", "[Thing.Undo]"}, faults)
 }
 
 // A page is what a reader sees of one file.
