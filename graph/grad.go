@@ -14,8 +14,8 @@ import (
 //
 // It may be applied again, to a cost that contains gradients: with a constant v,
 // Grad(Sum(Mul(Grad(cost, z)[0], v)), z) is the product of the Hessian and v.
-// gorgonia.Grad, called twice in one graph, silently returns the first
-// gradients for shared nodes; do not mix the two.
+// gorgonia.Grad, called twice in one graph, returns the first gradients for shared nodes,
+// without a word where these are its own; nodes of this package make it an error.
 //
 // Each gradient has the shape of its node, also where few rows are not zero, as by
 // [RowScores]: a Program made by Train spares the others. Its value stands until the
