@@ -42,12 +42,16 @@ func (r kernelRow) Unwrap() RowLoss[float32] { return r.RowLoss }
 // Kernel returns the fused form.
 func (r kernelRow) Kernel() kernel.Loss { return r.kernel }
 
-// complete sets from Form what s leaves out.
-func (s *Spec) complete() {
-	form := s.Form
-	if form == nil {
-		return
+// Complete sets from Form what s leaves out, and returns what then lacks. Register does
+// so; a program that has a Spec and does not register it calls it once.
+func (s *Spec) Complete() error {
+	if s.Form != nil {
+		s.takeForm(s.Form)
 	}
+	return s.fault()
+}
+
+func (s *Spec) takeForm(form func(v Values) Form) {
 	has := form(s.choice().Values)
 	if s.New == nil && has.Analytic.F32 != nil && has.Analytic.F64 != nil {
 		s.New = func(v Values) graph.Analytic { return form(v).Analytic }
@@ -60,5 +64,13 @@ func (s *Spec) complete() {
 	}
 	if s.Predict == nil && has.Predict != nil {
 		s.Predict = func(v Values, p, z []float64) { form(v).Predict(p, z) }
+	}
+}
+
+// want panics if a family lacks what its Form needs: a mistake of the program, as those
+// that Register finds.
+func want(ok bool, family, what string) {
+	if !ok {
+		panic("losses: " + family + " needs " + what)
 	}
 }

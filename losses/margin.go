@@ -19,8 +19,10 @@ type Margin struct {
 	Node  func(e *graph.Expr, c *gorgonia.Node) *gorgonia.Node // a of the labels' cosines [N]; nil is Lower with its a′
 }
 
-// Form returns the loss.
+// Form returns the loss. It panics if a function is nil or a number out of its range.
 func (l Margin) Form() Form {
+	want(l.Scale > 0, "Margin", "a scale above 0")
+	want(l.Lower != nil, "Margin", "Lower")
 	f := Rivals{Tau: 1 / l.Scale, Value: func(lead, label float64) (v, byLead, byLabel float64) {
 		c := label / l.Scale
 		a, da := l.Lower(c)

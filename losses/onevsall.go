@@ -23,8 +23,9 @@ type OneVsAll struct {
 	Node func(e *graph.Expr, t, z *gorgonia.Node) *gorgonia.Node
 }
 
-// Form returns the loss. It has no prediction map, unless the caller sets one.
+// Form returns the loss. It panics if a function is nil or a number out of its range. It has no prediction map, unless the caller sets one.
 func (l OneVsAll) Form() Form {
+	want(l.Phi != nil, "OneVsAll", "Phi")
 	return Form{
 		Analytic: graph.FromStream(oneVsAll[float32]{OneVsAll: l}, oneVsAll[float64]{OneVsAll: l}),
 		Node:     l.node,

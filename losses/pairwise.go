@@ -20,8 +20,9 @@ type Pairwise struct {
 	Node func(e *graph.Expr, x *gorgonia.Node) *gorgonia.Node // φ of leads [N,K], 0 at −Inf; nil is Phi with its φ′
 }
 
-// Form returns the loss. It has no prediction map, unless the caller sets one.
+// Form returns the loss. It panics if a function is nil or a number out of its range. It has no prediction map, unless the caller sets one.
 func (l Pairwise) Form() Form {
+	want(l.Phi != nil, "Pairwise", "Phi")
 	phi := l.Node
 	if phi == nil {
 		phi = func(e *graph.Expr, x *gorgonia.Node) *gorgonia.Node {

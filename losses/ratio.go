@@ -23,8 +23,9 @@ type Ratio struct {
 	Node func(e *graph.Expr, x *gorgonia.Node) *gorgonia.Node
 }
 
-// Form returns the loss.
+// Form returns the loss. It panics if a function is nil or a number out of its range.
 func (l Ratio) Form() Form {
+	want(l.F != nil, "Ratio", "F")
 	f := l.Node
 	if f == nil {
 		f = func(e *graph.Expr, x *gorgonia.Node) *gorgonia.Node { return elementwise(e, "ratio", l.F, x) }

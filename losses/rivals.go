@@ -32,8 +32,10 @@ type Rivals struct {
 	Node func(e *graph.Expr, lead, label *gorgonia.Node) *gorgonia.Node
 }
 
-// Form returns the loss. It has no prediction map, unless the caller sets one.
+// Form returns the loss. It panics if a function is nil or a number out of its range. It has no prediction map, unless the caller sets one.
 func (l Rivals) Form() Form {
+	want(l.Tau > 0 && !math.IsInf(l.Tau, 1), "Rivals", "a temperature above 0")
+	want(l.Value != nil, "Rivals", "Value")
 	value := l.Value
 	l.Value = func(lead, label float64) (v, byLead, byLabel float64) {
 		if math.IsInf(lead, -1) {

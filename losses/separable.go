@@ -1,6 +1,8 @@
 package losses
 
 import (
+	"math"
+
 	"gorgonia.org/gorgonia"
 
 	"github.com/fenchel-ml/fenchel/graph"
@@ -16,8 +18,10 @@ import (
 // checks say so.
 type Separable graph.Threshold
 
-// Form returns the loss.
+// Form returns the loss. It panics if a function is nil or a number out of its range.
 func (l Separable) Form() Form {
+	want(l.Reach > 0 && !math.IsInf(l.Reach, 1), "Separable", "a reach above 0")
+	want(l.Map != nil && l.Omega != nil, "Separable", "Map and Omega")
 	t := graph.Threshold(l)
 	young := FenchelYoungLoss{
 		Name:   "separable",

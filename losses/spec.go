@@ -116,8 +116,7 @@ var registered = registry.NewRegistry[Spec]("losses", "loss")
 // parameter is malformed, or the name is taken: mistakes of the program that
 // its first run shows.
 func Register(s Spec) {
-	s.complete()
-	registered.Add(s.Name, s.Params, s, s.fault())
+	registered.Add(s.Name, s.Params, s, s.Complete())
 }
 
 // All returns the registered specs, sorted by name.

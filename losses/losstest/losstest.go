@@ -18,6 +18,7 @@
 package losstest
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -51,6 +52,11 @@ import (
 // are left out but for Rank, which must be declared where Predict turns the order of
 // scores round.
 func Check(spec *losses.Spec, short bool) error {
+	whole := *spec
+	spec = &whole
+	if err := spec.Complete(); err != nil {
+		return fmt.Errorf("losstest: %s: %w", spec.Name, err)
+	}
 	return check.Suite(func(t *check.T) {
 		for i, b := range spec.Probes() {
 			t.Run(b.String(), func(t *check.T) {
