@@ -16,7 +16,7 @@ import (
 func families() map[string]func() losses.Form {
 	return map[string]func() losses.Form{
 		"ratio": func() losses.Form {
-			return losses.Ratio{F: func(z float64) (f, df float64) { return 1 + z*z, 2 * z }}.Form()
+			return losses.Ratio{F: func(z float64) (f, df float64) { return 1 + math.Sqrt(1+z*z) + z, 1 + z/math.Sqrt(1+z*z) }}.Form()
 		},
 		"rivals": func() losses.Form {
 			return losses.Rivals{Tau: 0.5, Value: func(lead, _ float64) (v, byLead, byLabel float64) {
@@ -63,7 +63,7 @@ func TestFamiliesConform(t *testing.T) {
 func TestPlantedFamilies(t *testing.T) {
 	for name, form := range map[string]func() losses.Form{
 		"ratio": func() losses.Form {
-			return losses.Ratio{F: func(z float64) (f, df float64) { return 1 + z*z, z }}.Form()
+			return losses.Ratio{F: func(z float64) (f, df float64) { return 1 + math.Sqrt(1+z*z) + z, z/math.Sqrt(1+z*z) }}.Form()
 		},
 		"rivals": func() losses.Form {
 			return losses.Rivals{Tau: 1, Value: func(lead, _ float64) (v, byLead, byLabel float64) {

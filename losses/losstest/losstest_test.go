@@ -38,7 +38,7 @@ func softmax(t *testing.T) losses.Spec {
 	registered, err := losses.Lookup("softmax")
 	require.NoError(t, err)
 	s, v := *registered, registered.Defaults()
-	s.Params, s.Unit = nil, nil
+	s.Params, s.Unit, s.Form = nil, nil, nil
 	s.New = func(losses.Values) graph.Analytic {
 		return registered.New(v).Rows() // a fused form would go on unchanged beside changed rows
 	}
