@@ -15,7 +15,7 @@ func init() {
 		Doc:    "Fenchel-Young loss of the α-entmax map, between softmax (α→1) and sparsemax (α=2)",
 		Source: "Peters, Niculae & Martins 2019, arXiv:1905.05702, §3; threshold by monotone Newton in place of the paper's bisection",
 		Params: []Param{
-			{Name: "alpha", Doc: "α: the larger, the sparser; above 2 the gradient is not Lipschitz", Default: 1.5, Min: 1.001, Max: 4, Probe: []float64{1.05, 1.25, 1.75, 2, 2.5}},
+			{Name: "alpha", Doc: "α: the larger, the sparser; above 2 the gradient is not Lipschitz", Default: 1.5, Min: 1.001, Max: 4, Probe: []float64{1.05, 1.25, 1.75, 2, 2.5}, Hint: entmaxHint},
 		},
 		Formulas: entmaxFormulas,
 		Theory:   func(v Values) Theory { return entmaxTheory(v.Num("alpha"), 1) },

@@ -15,7 +15,7 @@ func init() {
 		Doc:    "multiclass hinge of Crammer and Singer; a counter-example: not calibrated unless one class has half the mass",
 		Source: "Crammer & Singer 2001, JMLR 2, 265-292, eq. 3",
 		Params: []Param{
-			{Name: "margin", Doc: "lead that the label must have", Default: 1, Min: 1e-3, Max: 100, Probe: []float64{0.25}},
+			{Name: "margin", Doc: "lead that the label must have", Default: 1, Min: 1e-3, Max: 100, Probe: []float64{0.25}, Hint: hingeHint},
 		},
 		Formulas: hingeFormulas,
 		Theory: func(v Values) Theory {

@@ -15,7 +15,7 @@ func init() {
 		Doc:    "Fenchel-Young loss of the α-norm on the simplex: sparse, with margin 1 at every α",
 		Source: "Blondel, Martins & Niculae 2020, arXiv:1901.02324, §4.2",
 		Params: []Param{
-			{Name: "alpha", Doc: "α of the norm; above 2 the gradient is not Lipschitz", Default: 2, Min: 1.01, Max: 10, Probe: []float64{1.5, 4}},
+			{Name: "alpha", Doc: "α of the norm; above 2 the gradient is not Lipschitz", Default: 2, Min: 1.01, Max: 10, Probe: []float64{1.5, 4}, Hint: normmaxHint},
 		},
 		Formulas: normmaxFormulas,
 		Theory:   func(v Values) Theory { return normmaxTheory(v.Num("alpha")) },

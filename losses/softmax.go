@@ -15,8 +15,8 @@ func init() {
 		Doc:    "cross-entropy of the tempered softmax, with label smoothing",
 		Source: "Bridle 1990, Neurocomputing, NATO ASI F68, 227-236; smoothing: Szegedy et al. 2016, arXiv:1512.00567, §7; as a Fenchel-Young loss: Blondel, Martins & Niculae 2020, arXiv:1901.02324, §4",
 		Params: []Param{
-			{Name: "tau", Doc: "temperature τ, which divides the scores", Default: 1, Min: 0.01, Max: 100, Probe: []float64{0.2, 2}},
-			{Name: "smoothing", Doc: "label smoothing ε: the target becomes (1−ε)t + ε/K", Default: 0, Min: 0, Max: 0.999, Probe: []float64{0.1}},
+			{Name: "tau", Doc: "temperature τ, which divides the scores", Default: 1, Min: 0.01, Max: 100, Probe: []float64{0.2, 2}, Hint: softmaxHint},
+			{Name: "smoothing", Doc: "label smoothing ε: the target becomes (1−ε)t + ε/K", Default: 0, Min: 0, Max: 0.999, Probe: []float64{0.1}, Hint: smoothingHint},
 		},
 		Unit:     func(v Values) float64 { return v.Num("tau") },
 		Formulas: softmaxFormulas,

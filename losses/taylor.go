@@ -18,7 +18,7 @@ func init() {
 		Doc:    "cross-entropy of the Taylor softmax, p ∝ Σ_{k≤n} z^k/k!; ranks by p, since it rises again at low scores",
 		Source: "de Brébisson & Vincent 2016, arXiv:1511.05042, eq. 3; higher orders: Banerjee et al. 2020, arXiv:2011.11538, eq. 4",
 		Params: []Param{
-			{Name: "order", Doc: "n, even", Choices: Enum("2", "4", "6", "8"), DefaultString: "2"},
+			{Name: "order", Doc: "n, even", Choices: Enum("2", "4", "6", "8"), DefaultString: "2", Hint: taylorHint},
 		},
 		Formulas: taylorFormulas,
 		Theory:   func(v Values) Theory { return taylorTheory(taylorOrder(v)) },

@@ -24,6 +24,10 @@ type Param struct {
 	Integer  bool      // a number that must be whole; its bounds are finite
 	Probe    []float64 // further numbers that tests run at
 
+	// Hint, if set, returns what to say of a value that is refused, as "alpha=1 is softmax",
+	// or "". The value of a string is NaN where it is no number.
+	Hint func(x float64) string
+
 	Choices       func() []string // of a string, e.g. Enum("none", "logq")
 	AnyString     bool            // any text, such as the name of a file; a comma ends it
 	DefaultString string          // of AnyString "" is no setting at all
@@ -112,9 +116,27 @@ func (p Param) number(text string) (float64, error) {
 	case p.Integer && x != math.Trunc(x):
 		return 0, fmt.Errorf("%s=%s is not a whole number", p.Name, text)
 	case !(p.Min <= x && x <= p.Max):
-		return 0, fmt.Errorf("%s=%s is outside [%g, %g]", p.Name, text, p.Min, p.Max)
+		return 0, fmt.Errorf("%s=%s is outside [%g, %g]%s", p.Name, text, p.Min, p.Max, p.hint(x))
 	}
 	return x, nil
+}
+
+// hint ends the error of a value that is refused.
+func (p Param) hint(x float64) string {
+	if p.Hint != nil {
+		if text := p.Hint(x); text != "" {
+			return ": " + text
+		}
+	}
+	return ""
+}
+
+func (p Param) hintOf(text string) string {
+	x, err := Real(text)
+	if err != nil {
+		x = math.NaN()
+	}
+	return p.hint(x)
 }
 
 // Validate reports the first mistake in a declared list: a malformed name, a
@@ -299,7 +321,7 @@ func Bind(ps []Param, settings []Setting) (Values, error) {
 		p := ps[i]
 		if p.Choices != nil {
 			if words := p.Choices(); !slices.Contains(words, val) {
-				return Values{}, fmt.Errorf("%s=%q is not one of %s%s", key, val, strings.Join(words, ", "), DidYouMean(val, words))
+				return Values{}, fmt.Errorf("%s=%q is not one of %s%s%s", key, val, strings.Join(words, ", "), DidYouMean(val, words), p.hintOf(val))
 			}
 		}
 		if p.IsString() {
