@@ -19,9 +19,10 @@ func init() { commands = append(commands, newLosses) }
 
 func newLosses(s streams) *cobra.Command {
 	var (
-		asJSON bool
-		priced bool
-		figure string
+		asJSON, asLatex bool
+		priced          bool
+		figure          string
+		within          span
 	)
 	cmd := &cobra.Command{
 		Use:   "losses [NAME]",
@@ -50,7 +51,11 @@ What a loss does not declare is printed as "not declared", and as ? in the list.
 prints null for a smoothness or margin that is infinite or not declared.
 
 --plot draws the value and the gradient of the label against the label's lead over
-the other candidates, of one loss or of all, to a file .svg or .png.`,
+the other candidates, of one loss or of all, to a file .svg or .png. Each loss has a
+range of leads of its own, from what it is at its parameters; --from and --to set one.
+
+--latex prints the table of all losses, or of one, in LaTeX: a tabular of loss,
+gradient, map and minimiser, for a document that loads amsmath.`,
 		Args:              arguments(0, 1),
 		ValidArgsFunction: completeSpecs("loss", "recipe"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -64,10 +69,19 @@ the other candidates, of one loss or of all, to a file .svg or .png.`,
 				shown = []losses.Loss{r.Loss}
 			}
 			if cmd.Flags().Changed("plot") {
-				if asJSON {
-					return usagef("--plot draws and --json prints; give one of them")
+				if asJSON || asLatex {
+					return usagef("--plot draws, and --json and --latex print; give one of them")
 				}
-				return plotLosses(s.out, figure, shown)
+				return plotLosses(s.out, figure, shown, within)
+			}
+			if within != (span{}) {
+				return usagef("--from and --to are of --plot, which is not given")
+			}
+			if asLatex {
+				if asJSON {
+					return usagef("--latex and --json are two forms; give one of them")
+				}
+				return printLatex(s.out, shown)
 			}
 			if len(args) == 0 {
 				return listLosses(s, asJSON)
@@ -89,6 +103,9 @@ the other candidates, of one loss or of all, to a file .svg or .png.`,
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.Flags().BoolVar(&priced, "price", true, "measure what a step under the loss NAME takes")
 	cmd.Flags().StringVar(&figure, "plot", "", "file .svg or .png to draw the curves to, instead of printing")
+	addOptionalReal(cmd.Flags(), &within.from, "from", "least lead that --plot draws (default the loss's own)")
+	addOptionalReal(cmd.Flags(), &within.to, "to", "largest lead that --plot draws (default the loss's own)")
+	cmd.Flags().BoolVar(&asLatex, "latex", false, "print a table in LaTeX")
 	must(cmd.MarkFlagFilename("plot", "svg", "png"))
 	return cmd
 }
@@ -117,8 +134,9 @@ type card struct {
 	Support    string        `json:"gradient_support"`
 	Cost       string        `json:"cost_per_row"`
 
-	Recipe *recipeCard `json:"recipe,omitempty"`
-	Price  *price      `json:"price,omitempty"` // nil where it was not measured
+	Formulas *formulaCard `json:"formulas,omitempty"`
+	Recipe   *recipeCard  `json:"recipe,omitempty"`
+	Price    *price       `json:"price,omitempty"` // nil where it was not measured
 }
 
 // composed is what the registry says of a recipe beside its loss.
@@ -182,6 +200,7 @@ func newCard(b losses.Loss) card {
 		Calibrated: th.Calibrated,
 		Margin:     report.Number(th.Margin),
 		Support:    th.Support.String(), Cost: th.Cost,
+		Formulas: newFormulaCard(b),
 	}
 	if !c.Declared {
 		c.Support = ""
@@ -245,6 +264,7 @@ func (c card) print(w io.Writer) {
 		fmt.Fprint(w, "\nIts row loss over all candidates:\n\n")
 	}
 	fmt.Fprintf(w, "%s: %s\n\n", c.Name, c.Doc)
+	c.Formulas.print(w)
 	order := c.Order + " in the scores, " + c.MapOrder + " in the prediction map"
 	if c.MapOrder == losses.NoOrder.String() {
 		order = c.Order + " in the scores; there is no prediction map"

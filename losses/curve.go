@@ -1,6 +1,9 @@
 package losses
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // A CurvePoint is the loss of one label at one margin.
 type CurvePoint struct {
@@ -8,6 +11,47 @@ type CurvePoint struct {
 	Value  float64 // ℓ
 	Label  float64 // ∂ℓ/∂z_y
 	Rival  float64 // ∂ℓ/∂z_j of one other class
+}
+
+// CurveRange returns the margins between which a curve of the loss over k ≥ 2 candidates
+// shows what it does: as far to both sides as the scores that predict the label with
+// probability 0.98 lie apart, or as the margin from which the loss is 0, and half as much
+// again. Without link and margin that is six units of the loss, or all that cosines have.
+func (l Loss) CurveRange(k int) (lo, hi float64) {
+	th := l.Theory()
+	lead := 0.0
+	if th.Link != nil {
+		t := make([]float64, k)
+		for j := range t {
+			t[j] = 0.02 / float64(k-1)
+		}
+		t[0] = 0.98
+		z := th.Link(t)
+		lead = z[0] - z[1]
+	}
+	if m := th.Margin; !math.IsInf(m, 1) {
+		if lead > 0 {
+			m = min(m, 2*lead) // a flat end that is far off says less than the bend
+		}
+		lead = max(lead, m)
+	}
+	least, largest := l.Spec.Domain.Bounds()
+	switch {
+	case lead > 0:
+		hi = round2(1.5 * lead)
+	case l.Spec.Domain == Cosines:
+		hi = largest - least
+	default:
+		hi = 6 * l.Unit()
+	}
+	hi = min(hi, largest-least)
+	return -hi, hi
+}
+
+// round2 rounds x > 0 up to two digits.
+func round2(x float64) float64 {
+	digit := math.Pow(10, math.Floor(math.Log10(x))-1)
+	return math.Ceil(x/digit) * digit
 }
 
 // Curve returns n points of the loss of one label against k−1 rivals of equal

@@ -27,14 +27,22 @@ import (
 // end.
 type Formula string
 
-// LaTeX returns the formula in LaTeX's mathematical mode. The error says where the text
-// cannot be read.
-func (f Formula) LaTeX() (string, error) {
+// LaTeX returns the formula in LaTeX's mathematical mode, of package amsmath: the
+// expression, then each definition and equation. The error says where the text cannot be
+// read.
+func (f Formula) LaTeX() ([]string, error) {
 	parsed, err := formula.Parse(string(f))
 	if err != nil {
-		return "", fmt.Errorf("losses: %w", err)
+		return nil, fmt.Errorf("losses: %w", err)
 	}
 	return parsed.LaTeX(), nil
+}
+
+// OfLabel reports whether the formula is of one label y: the loss of a target is then the
+// sum of it over the positives by their weights. It is false of what cannot be read.
+func (f Formula) OfLabel() bool {
+	parsed, err := formula.Parse(string(f))
+	return err == nil && parsed.Uses("y")
 }
 
 // Formulas are what a card prints of a loss at one setting. One in which y stands is of

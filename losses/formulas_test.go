@@ -31,7 +31,7 @@ func TestFormulasOfEveryLoss(t *testing.T) {
 				if text != "" {
 					latex, err := text.LaTeX()
 					require.NoError(t, err, b)
-					require.NotEmpty(t, latex)
+					require.NotEmpty(t, latex[0])
 				}
 			}
 			for letter := range f.Letters {

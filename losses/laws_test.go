@@ -300,6 +300,27 @@ func TestCurve(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []float64{-2, 0, 2}, []float64{points[0].Margin, points[1].Margin, points[2].Margin})
 
+	// Each loss, and each temperature, has its own range, in which it is not flat. (spherical
+	// is, but for its gradient: it takes ±margin/2 for the same score.)
+	for text, want := range map[string]float64{
+		"softmax": 9.2, "softmax:tau=0.2": 1.9, "sparsemax": 1.5, "hinge": 1.5, "hinge:margin=0.25": 0.38, "rg2": 15, "squared": 1.5,
+		"entmax:alpha=1.05": 16, "sl:tau=0.2": 1.2000000000000002, "perceptron": 6, "psl": 2, "cosine": 1.9, "cosine:tau=10": 2, "rankmax:margin=100": 150,
+	} {
+		lo, hi := bind(t, text).CurveRange(10)
+		require.InDelta(t, want, hi, 1e-9, text)
+		require.Equal(t, -hi, lo)
+	}
+	for _, spec := range losses.All() {
+		for _, b := range spec.Probes() {
+			lo, hi := b.CurveRange(10)
+			points, err := b.Curve(10, 21, lo, hi)
+			require.NoError(t, err, b)
+			at0, at5 := points[0], points[5]
+			require.False(t, at0.Value == at5.Value && at0.Label == at5.Label, "%s is flat", b)
+			require.InDelta(t, hi, points[20].Margin, 1e-12)
+		}
+	}
+
 	for _, bad := range []struct {
 		k, n   int
 		lo, hi float64

@@ -5,14 +5,14 @@ import (
 	"strings"
 )
 
-// LaTeX returns the formula in LaTeX's mathematical mode; definitions and equations
-// follow after commas and a space.
-func (f *Formula) LaTeX() string {
+// LaTeX returns the formula in LaTeX's mathematical mode: the expression, then each
+// definition and equation.
+func (f *Formula) LaTeX() []string {
 	parts := []string{latex(f.body, false)}
 	for _, c := range f.clauses {
 		parts = append(parts, latex(c.left, false)+" = "+latex(c.right, false))
 	}
-	return strings.Join(parts, `,\; `)
+	return parts
 }
 
 var letters = map[rune]string{
@@ -76,6 +76,9 @@ func latex(x node, script bool) string {
 	case product:
 		parts := make([]string, len(x.factors))
 		for i, f := range x.factors {
+			if q, ok := bare(f).(quotient); ok && !script {
+				f = q // a fraction's stroke groups as parentheses do
+			}
 			parts[i] = sub(f)
 		}
 		return strings.Join(parts, ` \, `)

@@ -49,15 +49,17 @@ type Panel struct {
 	Series []Series
 }
 
-// Multiples is a grid of line charts over the same two axes, read row by row.
+// Multiples is a grid of line charts over the same two axes, or with ranges of their own,
+// read row by row.
 // Series of one name look the same in all panels and stand in the legend once.
 type Multiples struct {
 	Title   string
 	X, Y    Axis
 	Panels  []Panel
-	Columns int // 0: 2
-	Width   int // of the figure, units; 0: 480
-	Height  int // of one panel, units; 0: 150. Titles, labels and legend add to it.
+	Columns int  // 0: 2
+	Own     bool // each panel's axes have the range of its data, where X and Y give none
+	Width   int  // of the figure, units; 0: 480
+	Height  int  // of one panel, units; 0: 150. Titles, labels and legend add to it.
 }
 
 func (m Multiples) compose() (*sheet, error) { return m.lay("multiples") }
@@ -130,6 +132,10 @@ func (m Multiples) lay(kind string) (*sheet, error) {
 			up := top - vg.Length(i/columns)*pitch
 			t := face(labelSize, true)
 			write(c, t, left, up-labelSize, 0, shorten(t, p.Title, cell))
+			x, y := x, y
+			if m.Own {
+				x, y, _, _ = Multiples{X: m.X, Y: m.Y, Panels: []Panel{p}}.survey()
+			}
 			fr := newFrame(vg.Rectangle{
 				Min: vg.Point{X: left, Y: up - panelTitle - h},
 				Max: vg.Point{X: left + cell, Y: up - panelTitle},

@@ -366,3 +366,23 @@ func TestSave(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, entries, 3)
 }
+
+// TestOwnRanges: panels with ranges of their own have labels of their own.
+func TestOwnRanges(t *testing.T) {
+	m := Multiples{Panels: []Panel{
+		{"small", []Series{{X: []float64{0, 1}, Y: []float64{0, 1}}}}, {"large", []Series{{X: []float64{0, 3000}, Y: []float64{-5000, 0}}}},
+	}}
+	shared, err := SVG(m)
+	require.NoError(t, err)
+	require.NotContains(t, string(shared), ">0.5<")
+	m.Own = true
+	own, err := SVG(m)
+	require.NoError(t, err)
+	for _, label := range []string{">0.5<", ">3000<", ">−4000<"} {
+		require.Contains(t, string(own), label)
+	}
+	m.X.Max = 3000
+	own, err = SVG(m)
+	require.NoError(t, err)
+	require.Equal(t, 2, strings.Count(string(own), ">3000<"), "a range that is given is that of all")
+}
