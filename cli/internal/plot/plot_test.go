@@ -370,7 +370,7 @@ func TestSave(t *testing.T) {
 // TestOwnRanges: panels with ranges of their own have labels of their own.
 func TestOwnRanges(t *testing.T) {
 	m := Multiples{Panels: []Panel{
-		{"small", []Series{{X: []float64{0, 1}, Y: []float64{0, 1}}}}, {"large", []Series{{X: []float64{0, 3000}, Y: []float64{-5000, 0}}}},
+		{"small", []Series{{X: []float64{0, 0.9}, Y: []float64{0, 0.9}}}}, {"large", []Series{{X: []float64{0, 3000}, Y: []float64{-5000, 0}}}},
 	}}
 	shared, err := SVG(m)
 	require.NoError(t, err)
