@@ -121,12 +121,15 @@ func latexRow(b losses.Loss) (string, error) {
 		}
 		cells = append(cells, cell+` \end{aligned}$`)
 	}
-	th := b.Theory()
-	props := th.Props.Names()
-	if th.Calibrated {
-		props = append(props, "calibrated")
+	props := []string{undeclared}
+	if b.HasTheory() {
+		th := b.Theory()
+		props = th.Props.Names()
+		if th.Calibrated {
+			props = append(props, "calibrated")
+		}
+		props = append(props, "order "+th.PopulationOrder.String())
 	}
-	props = append(props, "order "+th.PopulationOrder.String())
 	cells = append(cells, `{\raggedright `+latexText(strings.Join(props, ", "))+`\par}`)
 	return strings.Join(cells, "\n  & ") + " \\\\[4pt]\n", nil
 }

@@ -29,7 +29,7 @@ func (l Loss) CurveRange(k int) (lo, hi float64) {
 		z := th.Link(t)
 		lead = z[0] - z[1]
 	}
-	if m := th.Margin; !math.IsInf(m, 1) {
+	if m := th.Margin; m > 0 && !math.IsInf(m, 1) {
 		if lead > 0 {
 			m = min(m, 2*lead) // a flat end that is far off says less than the bend
 		}

@@ -53,8 +53,9 @@
 //
 // What the literature says of a loss, smoothness, order, margin and so on, stands
 // in its Theory and is found again by the conformance test, which is package losstest: a
-// loss of one's own in another module passes the same suite. Package gradcheck holds the
-// gradients of the statements against each other and against differences.
+// loss of one's own in another module passes the same suite. So do its Formulas, which
+// that suite evaluates. Package gradcheck holds the gradients of the statements against
+// each other and against differences.
 //
 // # Any graph
 //

@@ -61,6 +61,29 @@ func TestParseErrors(t *testing.T) {
 		_, err := Parse(list, text)
 		require.EqualError(t, err, want, text)
 	}
+	hinted := []Param{
+		{Name: "n", Doc: "a number", Default: 2, Min: 1, Max: 3, Hint: func(x float64) string {
+			if x == 0 {
+				return "n=0 is none"
+			}
+			return ""
+		}},
+		{Name: "form", Doc: "a string", DefaultString: "1", Choices: Enum("1", "two"), Hint: func(x float64) string {
+			if math.IsNaN(x) {
+				return "no number"
+			}
+			return fmt.Sprint("the number ", x)
+		}},
+	}
+	for text, want := range map[string]string{
+		"n=0":      "n=0 is outside [1, 3]: n=0 is none",
+		"n=4":      "n=4 is outside [1, 3]",
+		"form=7":   `form="7" is not one of 1, two: the number 7`,
+		"form=tow": `form="tow" is not one of 1, two (did you mean two?): no number`,
+	} {
+		_, err := Parse(hinted, text)
+		require.EqualError(t, err, want, text)
+	}
 	_, err := Parse(nil, "x=1")
 	require.EqualError(t, err, `no parameter "x"; the choices are none: it takes no parameters`)
 }
