@@ -181,12 +181,14 @@ func (m *machine) run(t *testing.T, tol float64, first bool) float64 {
 // machineCases are those of l in which one of ways differentiates and its gradients are
 // bound as bind says: with labels and ops of package graph, with several positions a row
 // and stock ops, or both. Under -short one of ways, by turns, is left of each form. Runs
-// of definitions take long: they are among both alone, without dual values.
+// of definitions take long: they are among both alone, without dual values, of a loss at
+// its defaults.
 func machineCases(l losses.Loss, both bool, ways ...[2]string) []machineCase {
 	var cases []machineCase
+	defaults := l.String() == l.Spec.Bind(l.Spec.Defaults()).String()
 	for i, form := range machineForms() {
 		for j, way := range ways {
-			if testing.Short() && (i+j)%len(ways) != 0 || form.definition && (!both || way[1] != "") {
+			if testing.Short() && (i+j)%len(ways) != 0 || form.definition && (!both || way[1] != "" || !defaults) {
 				continue
 			}
 			own := machineCase{l, form, machineLabels(), false, way[0], way[1]}
