@@ -90,15 +90,23 @@ func Derivative(f func(step float64) float64, h, tol float64) (d, err float64) {
 	return d, err
 }
 
-// Subderivative returns f'(0) to within tol·size, by [Derivative]. Where central
-// differences settle on nothing, or on another number than got, and the slopes of the two
-// sides are more than 1e-6·size apart, f has a kink at 0: then it returns what is nearest
-// to got of the numbers between the slopes, each of which is a derivative, and true.
+// Subderivative returns f'(0) to within tol·size, by [Derivative], which it begins anew at
+// smaller steps where the result is not got: a kink or a jump of curvature that lies within
+// the first steps can make it settle beside the derivative. Where no step gives got, and
+// the slopes of the two sides are more than 1e-6·size apart, f has a kink at 0: then it
+// returns what is nearest to got of the numbers between the slopes, each of which is a
+// derivative, and true.
 func Subderivative(f func(step float64) float64, got, tol, size float64) (want float64, kink bool) {
-	bar := tol * size
-	want, uncertain := Derivative(f, 0.05, bar/4)
-	if math.Abs(got-want) <= bar && uncertain <= bar/4 {
-		return want, false
+	bar, best := tol*size, math.Inf(1)
+	want = math.NaN()
+	for _, h := range []float64{0.05, 0.05 / 32, 0.05 / 1024} {
+		d, uncertain := Derivative(f, h, bar/4)
+		if math.Abs(got-d) <= bar && uncertain <= bar/4 {
+			return d, false
+		}
+		if uncertain < best {
+			want, best = d, uncertain
+		}
 	}
 	// At a kink central differences settle nowhere, or on the mean of both sides.
 	right, left := slope(f, 1e-5), slope(f, -1e-5)

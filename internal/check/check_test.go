@@ -56,6 +56,14 @@ func TestSubderivative(t *testing.T) {
 		require.InDelta(t, want, d, 1e-9)
 		require.True(t, kink)
 	}
+	// A kink beside 0 is no kink at it.
+	near := func(x float64) float64 { return math.Abs(x-1e-3) + math.Sin(x) }
+	d, kink = Subderivative(near, 0, 1e-9, 1)
+	require.InDelta(t, 0, d, 1e-9)
+	require.False(t, kink)
+	d, kink = Subderivative(near, 1e-6, 1e-9, 1)
+	require.InDelta(t, 0, d, 1e-9)
+	require.False(t, kink)
 	d, _ = Subderivative(func(x float64) float64 { return math.NaN() }, 1, 1e-9, 1)
 	require.True(t, math.IsNaN(d))
 }
