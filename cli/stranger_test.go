@@ -172,7 +172,7 @@ func TestStranger(t *testing.T) {
 	})
 	t.Run("README", func(t *testing.T) {
 		lines := regexp.MustCompile(`(?m)^\./mine (.*)$`).FindAllStringSubmatch(string(readFile(t, "../README.md")), -1)
-		require.Len(t, lines, 4)
+		require.Len(t, lines, 5)
 		for _, line := range lines {
 			require.NotEmpty(t, s.run(t, strings.Fields(line[1])...), line[1])
 		}
