@@ -17,6 +17,8 @@ type book struct {
 	read   int                 // nodes whose hash was looked at, ever; for tests
 	sites  uint64              // Dropouts so far
 	block  int                 // rows of the block of a Definition that the graph is for, 0 of others
+
+	trained bool // the definition has parameters that are trained
 }
 
 // books has the book of each graph that is in use. Graphs are known by their

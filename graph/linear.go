@@ -78,7 +78,12 @@ func LinearLoss(l Analytic, lin Linear, t *Targets) (*gorgonia.Node, error) {
 	if l.F32 == nil || l.F64 == nil {
 		return nil, fmt.Errorf("graph: %s: no analytic form", name)
 	}
-	in := []node{lin.H, lin.W}
+	trained := trainedOf(l)
+	h, err := trained.hold(lin.H)
+	if err != nil {
+		return nil, err
+	}
+	in := []node{h, lin.W}
 	if lin.Bias != nil {
 		in = append(in, lin.Bias)
 	}
@@ -88,11 +93,12 @@ func LinearLoss(l Analytic, lin Linear, t *Targets) (*gorgonia.Node, error) {
 	if err := errors.Join(s32.byDefinition(name, lin.H, t), s64.byDefinition(name, lin.H, t)); err != nil {
 		return nil, err
 	}
+	trained.run(s32.nodes, s64.nodes)
 	l32, l64 := s32.linear(), s64.linear()
 	if f := l.fused(); f != nil {
 		l32 = newFusedState(f, l.ShiftInvariant, b, c, d, n, t.capacity()).linear()
 	}
-	return apply(spec{name: name, shape: tensor.Shape{b}, fixed: t.fixed(n), f32: l32.forward, f64: l64.forward,
+	out, err := apply(spec{name: name, shape: tensor.Shape{b}, fixed: t.fixed(n), f32: l32.forward, f64: l64.forward,
 		wants: both(l32.wants, l64.wants), scratch: either(lin.H, l32.scratch, l64.scratch),
 		diff: func(in gorgonia.Nodes, out, g node) (gorgonia.Nodes, error) {
 			g32, g64 := l32.derivative(), l64.derivative()
@@ -113,6 +119,10 @@ func LinearLoss(l Analytic, lin Linear, t *Targets) (*gorgonia.Node, error) {
 			}
 			return e.grads(grads...)
 		}}, in...)
+	if err != nil {
+		return nil, err
+	}
+	return trained.link(out, &s32.need, &s64.need)
 }
 
 // either returns the scratch of the op at the precision of n.

@@ -27,6 +27,11 @@ func Loss(l Analytic, z *gorgonia.Node, t *Targets) (*gorgonia.Node, error) {
 	if l.F32 == nil || l.F64 == nil {
 		return nil, fmt.Errorf("graph: %s: no analytic form", name)
 	}
+	trained := trainedOf(l)
+	z, err := trained.hold(z)
+	if err != nil {
+		return nil, err
+	}
 	var need need
 	s32, s64 := &lossState[float32]{row: l.F32, k: k, need: &need}, &lossState[float64]{row: l.F64, k: k, need: &need}
 	var err32, err64 error
@@ -35,9 +40,14 @@ func Loss(l Analytic, z *gorgonia.Node, t *Targets) (*gorgonia.Node, error) {
 	if err := errors.Join(err32, err64); err != nil {
 		return nil, err
 	}
-	return apply(spec{name: name, shape: tensor.Shape{b}, fixed: t.fixed(1), f32: s32.forward, f64: s64.forward, wants: need.wants,
+	trained.run(s32.nodes, s64.nodes)
+	out, err := apply(spec{name: name, shape: tensor.Shape{b}, fixed: t.fixed(1), f32: s32.forward, f64: s64.forward, wants: need.wants,
 		scratch: either(z, s32.scratch(b), s64.scratch(b)),
 		diff:    lossGradient(name, &need, s32, s64, b, k)}, append([]node{z}, t.leaves()...)...)
+	if err != nil {
+		return nil, err
+	}
+	return trained.link(out, &need)
 }
 
 // lossGradient is the derivative of an op of that name whose states are s32 and s64.

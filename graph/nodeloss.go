@@ -31,13 +31,12 @@ type Definition func(z *gorgonia.Node, t *Targets) (*gorgonia.Node, error)
 // holds of the ops whatever the definition does there. Its Eval takes a block for each
 // row, which is tens of times slower than the ops are, and allocates; where the ops would
 // return an error, the value and the gradient are NaN.
-func FromNode(text string, d Definition) Analytic {
-	return Analytic{Text: text, F32: &nodeLoss[float32]{definition: d}, F64: &nodeLoss[float64]{definition: d}}
-}
+func FromNode(text string, d Definition) Analytic { return FromTrained(text, d.untrained()) }
 
 // nodeLoss is the RowLoss of a definition. Ops know it and take nodeRows.
 type nodeLoss[T Float] struct {
-	definition Definition
+	definition TrainedDefinition
+	params     []node // of the graph of the ops
 	mu         sync.Mutex
 	idle       map[blockKind][]*nodeRows[T]
 	kept       int // blocks in idle
@@ -59,12 +58,15 @@ func (*nodeLoss[T]) WorkLen(int) int { return 0 }
 func (l *nodeLoss[T]) Eval(dz, z []T, t Target[T], _ []T) T {
 	kind := blockKind{len(z), len(t.Pos) == 1}
 	r, err := l.take(kind)
+	if len(l.params) > 0 {
+		err = errors.New("the value of a trained parameter is that of a run")
+	}
 	var loss T
 	if err == nil {
 		err = r.each(1, true, func(_ int, row []T) (Target[T], error) {
 			copy(row, z)
 			return t, nil
-		}, func(_ int, v T, grad []T) {
+		}, func(_ int, v T, grad, _ []T) {
 			loss = v
 			copy(dz, grad)
 		}, func(i int) int { return i })
@@ -121,10 +123,12 @@ const leastRows = 2
 // nodeRows evaluates rows of k scores by a definition, in a graph of its own that holds
 // a block of them.
 type nodeRows[T Float] struct {
-	definition Definition
+	definition TrainedDefinition
+	params     int // that are trained
 	rows, k    int
 	capacity   int      // positions of the targets of a block; 0 is one label a row
 	held       [2]int64 // bytes of a block that ran without and with gradients; estimates
+	trained    *trainedRun[T]
 
 	// Of the graph, which the first run makes.
 	b       *Builder[T]
@@ -133,6 +137,9 @@ type nodeRows[T Float] struct {
 	targets *TargetData[T]
 	loss    node           // [rows]
 	dz      node           // [rows,k]
+	param   [][]T          // [rows] of each parameter
+	dparam  []node         // [rows] of each: ∂ℓ/∂parameter
+	ofRow   []T            // those of a row
 	program [2]*Program[T] // of the losses; of these and their gradients
 	target  []Target[T]    // [rows]
 }
@@ -145,7 +152,7 @@ func nodeRowsOf[T Float](name string, row RowLoss[T], like node, most, k int, t 
 	if !ok || like.Dtype() != dtypeFor[T]() {
 		return nil, nil
 	}
-	r := &nodeRows[T]{definition: l.definition, k: k}
+	r := &nodeRows[T]{definition: l.definition, params: len(l.params), k: k}
 	if t != nil && t.label == nil {
 		r.capacity = t.capacity()
 	}
@@ -177,9 +184,15 @@ func (r *nodeRows[T]) fit(most int) error {
 	return nil
 }
 
+// like returns blocks of the same definition for rows of k scores, which are not fit yet.
+func (r *nodeRows[T]) like(k int) *nodeRows[T] {
+	return &nodeRows[T]{definition: r.definition, params: r.params, k: k, capacity: r.capacity, trained: r.trained}
+}
+
 // plan returns the bytes of a block without and with gradients.
 func (r *nodeRows[T]) plan() (size [2]int64, err error) {
-	at := &nodeRows[T]{definition: r.definition, rows: r.rows, k: r.k, capacity: r.capacity}
+	at := r.like(r.k)
+	at.rows = r.rows
 	if err := at.build(NewPlan[T]()); err != nil {
 		return size, err
 	}
@@ -199,9 +212,15 @@ func (r *nodeRows[T]) plan() (size [2]int64, err error) {
 // build makes the graph in b.
 func (r *nodeRows[T]) build(b *Builder[T]) error {
 	r.b = b
-	bookOf(b.g).block = r.rows
+	book := bookOf(b.g)
+	book.block, book.trained = r.rows, r.params > 0
 	var z node
 	z, r.z = b.Input("scores", r.rows, r.k)
+	params := make([]node, r.params)
+	r.param, r.dparam = make([][]T, r.params), nil
+	for i := range params {
+		params[i], r.param[i] = b.Input(fmt.Sprintf("parameter %d", i), r.rows)
+	}
 	var t *Targets
 	if r.capacity > 0 {
 		t, r.targets = b.Targets("targets", r.rows, r.capacity)
@@ -213,7 +232,7 @@ func (r *nodeRows[T]) build(b *Builder[T]) error {
 	if err := b.Err(); err != nil {
 		return err
 	}
-	loss, err := r.definition(z, t)
+	loss, err := r.definition(z, t, params)
 	switch {
 	case err != nil:
 		return fmt.Errorf("its definition: %w", err)
@@ -232,11 +251,11 @@ func (r *nodeRows[T]) build(b *Builder[T]) error {
 	if e.Err != nil {
 		return e.Err
 	}
-	grads, err := Grad(cost, z)
+	grads, err := Grad(cost, append(params, z)...)
 	if err != nil {
 		return fmt.Errorf("its definition: %w", err)
 	}
-	r.loss, r.dz = loss, grads[0]
+	r.loss, r.dz, r.dparam = loss, grads[r.params], grads[:r.params]
 	return nil
 }
 
@@ -244,7 +263,7 @@ func (r *nodeRows[T]) build(b *Builder[T]) error {
 func (r *nodeRows[T]) compiled(grad bool) (*Program[T], error) {
 	i, outs := 0, gorgonia.Nodes{r.loss}
 	if grad {
-		i, outs = 1, append(outs, r.dz)
+		i, outs = 1, append(append(outs, r.dz), r.dparam...)
 	}
 	if r.program[i] == nil {
 		var err error
@@ -286,6 +305,11 @@ func (r *nodeRows[T]) run(n int, grad bool, at func(i int) int) (loss, dz []T, e
 		}
 		if len(r.target[i].Pos) == 0 { // numbers that may be none are nobody's
 			clear(r.row(i))
+		}
+	}
+	for i, x := range r.param {
+		for j := range x {
+			x[j] = r.trained.value[i]
 		}
 	}
 	if err := r.attempt(p); err != nil {
@@ -371,8 +395,8 @@ func ofBlock(err error) string {
 
 // each evaluates n rows, a block at a time. fill, on several goroutines, stores the
 // scores of row i in z and returns its target. take gets its loss and, if grad, its
-// gradient, in the order of rows.
-func (r *nodeRows[T]) each(n int, grad bool, fill func(i int, z []T) (Target[T], error), take func(i int, loss T, dz []T), at func(i int) int) error {
+// gradient and that by each parameter, in the order of rows.
+func (r *nodeRows[T]) each(n int, grad bool, fill func(i int, z []T) (Target[T], error), take func(i int, loss T, dz, dparam []T), at func(i int) int) error {
 	if err := r.open(); err != nil {
 		return err
 	}
@@ -396,7 +420,7 @@ func (r *nodeRows[T]) each(n int, grad bool, fill func(i int, z []T) (Target[T],
 			if grad {
 				g = dz[i*r.k : (i+1)*r.k]
 			}
-			take(lo+i, v, g)
+			take(lo+i, v, g, r.byParam(i, grad))
 		}
 	}
 	return nil

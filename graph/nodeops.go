@@ -46,6 +46,11 @@ func (s *linearState[T]) nodeBlock(dst []T, in []any, lo, hi int, grad bool) err
 	loss, dz, err := r.run(n, grad, func(i int) int { return lo + i })
 	copy(dst[lo:hi], loss)
 	s.dz = dz
+	if err == nil && r.trained != nil {
+		for i := range n {
+			r.trained.set(s.b, lo+i, r.byParam(i, s.need.now))
+		}
+	}
 	return err
 }
 
@@ -56,8 +61,9 @@ func (s *lossState[T]) nodeForward(dst, z []T) error {
 		t := s.view.row(i)
 		copy(row, z[i*k:(i+1)*k])
 		return t, unmasked(i, row, t)
-	}, func(i int, loss T, dz []T) {
+	}, func(i int, loss T, dz, dparam []T) {
 		dst[i] = loss
+		s.nodes.trained.set(len(dst), i, dparam)
 		if dz != nil {
 			copy(s.dz[i*k:(i+1)*k], dz)
 		}
@@ -70,6 +76,7 @@ func (s *sampledState[T]) nodeForward(dst, pos, neg []T) error {
 	clear(dst)
 	if s.need.now {
 		clear(s.dneg)
+		s.nodes.trained.clear(s.b)
 	}
 	return s.nodes.each(len(s.places), s.need.now, func(e int, z []T) (t Target[T], err error) {
 		i, j := s.places[e].row, s.places[e].at
@@ -83,11 +90,12 @@ func (s *sampledState[T]) nodeForward(dst, pos, neg []T) error {
 			z[0], err = s.positive(r, i, j, logK)
 		}
 		return s.first, inRow(i, err)
-	}, func(e int, loss T, dz []T) {
+	}, func(e int, loss T, dz, dparam []T) {
 		i, j := s.places[e].row, s.places[e].at
 		w := s.view.row(i).Weight[j]
 		dst[i] += w * loss
 		if dz != nil {
+			s.nodes.trained.add(i, w, dparam)
 			s.dpos[s.start(i)+j] = w * dz[0]
 			kernel.Axpy(w, dz[1:], s.dneg[i*s.k:(i+1)*s.k])
 		}
@@ -117,15 +125,15 @@ func segmentsOf(name string, l Analytic, z node, segments, k int, t *Targets, s3
 	return errors.Join(err32, err64)
 }
 
-// nodeRagged is the run of a RaggedLoss by the definition l. The candidates that a segment
+// nodeRagged is the run of a RaggedLoss by a definition. The candidates that a segment
 // lacks to the widest are masked.
-func nodeRagged[T Float](l *nodeLoss[T], s *segmentState[T], dst, dz []T, of []int32, in []any, widest int) error {
+func nodeRagged[T Float](s *segmentState[T], dst, dz []T, of []int32, in []any, widest int) error {
 	if old := s.nodes; old.k < widest {
 		k := old.k
 		for k < widest {
 			k *= 2
 		}
-		s.nodes = &nodeRows[T]{definition: l.definition, k: k, capacity: old.capacity}
+		s.nodes = old.like(k)
 		if err := s.nodes.fit(len(dst)); err != nil {
 			return err
 		}
@@ -140,8 +148,9 @@ func nodeRagged[T Float](l *nodeLoss[T], s *segmentState[T], dst, dz []T, of []i
 			row[j] = T(math.Inf(-1))
 		}
 		return t, segmentFits(i, segment, t)
-	}, func(i int, loss T, grad []T) {
+	}, func(i int, loss T, grad, dparam []T) {
 		dst[i] = loss
+		s.nodes.trained.set(len(dst), i, dparam)
 		if len(s.view.row(i).Pos) == 0 {
 			return
 		}
@@ -164,7 +173,8 @@ func nodeBinary[T Float](s *segmentState[T], dst, dz []T, of, bit []int32, z []T
 		}
 		pair[0], pair[1] = 0, z[i]
 		return Target[T]{Pos: labels[bit[i] : bit[i]+1], Weight: one}, nil
-	}, func(i int, loss T, grad []T) {
+	}, func(i int, loss T, grad, dparam []T) {
+		s.nodes.trained.set(len(dst), i, dparam)
 		of[i], dst[i], dz[i] = -1, loss, grad[1]
 		if bit[i] >= 0 {
 			of[i] = int32(i)
@@ -178,6 +188,9 @@ func nodeBinary[T Float](s *segmentState[T], dst, dz []T, of, bit []int32, z []T
 // differentiable again.
 func positivesByBlocks(z node, t *Targets, hard Definition) (node, error) {
 	const name = "each positive"
+	if bookOf(z.Graph()).trained {
+		return nil, errors.New("graph: each positive: the definition of a loss with trained parameters evaluates positives one by one only where each row has one label; state it by the whole target")
+	}
 	b, k := z.Shape()[0], z.Shape()[1]
 	var need need
 	s32, s64 := &positiveState[float32]{lossState[float32]{k: k, need: &need}, nil}, &positiveState[float64]{lossState[float64]{k: k, need: &need}, nil}
@@ -199,7 +212,7 @@ func (s *positiveState[T]) open(z node, hard Definition) error {
 	if z.Dtype() != dtypeFor[T]() {
 		return nil
 	}
-	s.nodes = &nodeRows[T]{definition: hard, rows: bookOf(z.Graph()).block, k: s.k}
+	s.nodes = &nodeRows[T]{definition: hard.untrained(), rows: bookOf(z.Graph()).block, k: s.k}
 	var err error
 	s.nodes.held, err = s.nodes.plan()
 	return err
@@ -222,7 +235,7 @@ func (s *positiveState[T]) forward(dst []T, in []any) error {
 		i, j := s.places[e].row, s.places[e].at
 		copy(row, z[i*k:(i+1)*k])
 		return Target[T]{Pos: s.view.row(i).Pos[j : j+1], Weight: one}, nil
-	}, func(e int, loss T, dz []T) {
+	}, func(e int, loss T, dz, _ []T) {
 		i := s.places[e].row
 		w := s.view.row(i).Weight[s.places[e].at]
 		dst[i] += w * loss

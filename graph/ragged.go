@@ -30,11 +30,21 @@ func RaggedLoss(l Analytic, z, ptr *gorgonia.Node, t *Targets) (*gorgonia.Node, 
 	if l.F32 == nil || l.F64 == nil {
 		return nil, fmt.Errorf("graph: %s: no analytic form", name)
 	}
+	trained := trainedOf(l)
+	z, err := trained.hold(z)
+	if err != nil {
+		return nil, err
+	}
 	s32, s64 := &segmentState[float32]{run: raggedRows(l.F32)}, &segmentState[float64]{run: raggedRows(l.F64)}
 	if err := segmentsOf(name, l, z, segments, (z.Shape()[0]+segments-1)/segments, t, s32, s64); err != nil {
 		return nil, err
 	}
-	return segmentLoss(name, z, segments, s32, s64, append([]node{ptr}, t.leaves()...)...)
+	trained.run(s32.nodes, s64.nodes)
+	out, err := segmentLoss(name, z, segments, s32, s64, append([]node{ptr}, t.leaves()...)...)
+	if err != nil {
+		return nil, err
+	}
+	return trained.link(out)
 }
 
 // BinaryLoss returns the losses [M] of pairs of candidates with scores (0, z_m)
@@ -51,11 +61,21 @@ func BinaryLoss(l Analytic, z, bit *gorgonia.Node) (*gorgonia.Node, error) {
 	if l.F32 == nil || l.F64 == nil {
 		return nil, fmt.Errorf("graph: %s: no analytic form", name)
 	}
+	trained := trainedOf(l)
+	z, err := trained.hold(z)
+	if err != nil {
+		return nil, err
+	}
 	s32, s64 := &segmentState[float32]{run: binaryRows(l.F32)}, &segmentState[float64]{run: binaryRows(l.F64)}
 	if err := segmentsOf(name, l, z, z.Shape()[0], 2, nil, s32, s64); err != nil {
 		return nil, err
 	}
-	return segmentLoss(name, z, z.Shape()[0], s32, s64, bit)
+	trained.run(s32.nodes, s64.nodes)
+	out, err := segmentLoss(name, z, z.Shape()[0], s32, s64, bit)
+	if err != nil {
+		return nil, err
+	}
+	return trained.link(out)
 }
 
 // segmentState passes ∂ℓ/∂z from the forward op of a node to its gradient op.
@@ -131,8 +151,8 @@ func raggedRows[T Float](row RowLoss[T]) func(s *segmentState[T], dst, dz []T, o
 		for j := range of {
 			of[j] = -1
 		}
-		if l, ok := row.(*nodeLoss[T]); ok {
-			return nodeRagged(l, s, dst, dz, of, in, widest)
+		if s.nodes != nil {
+			return nodeRagged(s, dst, dz, of, in, widest)
 		}
 		size := row.WorkLen(widest)
 		s.work.grow(size)
@@ -171,7 +191,7 @@ func binaryRows[T Float](row RowLoss[T]) func(s *segmentState[T], dst, dz []T, o
 	labels := [2]Target[T]{{Pos: []int32{0}, Weight: []T{1}}, {Pos: []int32{1}, Weight: []T{1}}}
 	return func(s *segmentState[T], dst, dz []T, of []int32, in []any) error {
 		z, bit := vec[T](in[0]), in[1].([]int32)
-		if _, ok := row.(*nodeLoss[T]); ok {
+		if s.nodes != nil {
 			return nodeBinary(s, dst, dz, of, bit, z)
 		}
 		size := row.WorkLen(2)

@@ -72,7 +72,12 @@ func SampledLoss(l Analytic, s Sampled, t *Targets) (*gorgonia.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := append([]node{s.Pos, s.Neg}, leaves...)
+	trained := trainedOf(l)
+	pos, err := trained.hold(s.Pos)
+	if err != nil {
+		return nil, err
+	}
+	in := append([]node{pos, s.Neg}, leaves...)
 	fixed := fixedAfter(2, len(in)-2+len(t.leaves()))
 	var need need
 	s32 := &sampledState[float32]{sampledRows: newSampledRows(l.F32, s, b, n, k, len(leaves)), need: &need}
@@ -83,7 +88,8 @@ func SampledLoss(l Analytic, s Sampled, t *Targets) (*gorgonia.Node, error) {
 	if err := errors.Join(err32, err64); err != nil {
 		return nil, err
 	}
-	return apply(spec{name: name, shape: tensor.Shape{b}, fixed: fixed, f32: s32.forward, f64: s64.forward, wants: need.wants,
+	trained.run(s32.nodes, s64.nodes)
+	out, err := apply(spec{name: name, shape: tensor.Shape{b}, fixed: fixed, f32: s32.forward, f64: s64.forward, wants: need.wants,
 		scratch: either(s.Neg, s32.scratch, s64.scratch),
 		diff: func(in gorgonia.Nodes, out, g node) (gorgonia.Nodes, error) {
 			g32, g64 := &sampledGrad[float32]{sampledState: s32}, &sampledGrad[float64]{sampledState: s64}
@@ -95,6 +101,10 @@ func SampledLoss(l Analytic, s Sampled, t *Targets) (*gorgonia.Node, error) {
 			grads[1] = e.N(apply(spec{name: name + " dNeg", shape: in[1].Shape(), f32: g32.draws, f64: g64.draws, onKept: need.onKept}, out, g))
 			return e.grads(grads...)
 		}}, append(in, t.leaves()...)...)
+	if err != nil {
+		return nil, err
+	}
+	return trained.link(out, &need)
 }
 
 // fixedAfter lists m, …, m+n−1.
