@@ -173,6 +173,9 @@ func cardParams(ps []losses.Param, v losses.Values) []cardParam {
 			q.Value, q.Default = v.String(p.Name), p.DefaultString
 		} else {
 			q.Value, q.Default = v.Num(p.Name), p.Default
+			if v.Learned(p.Name) {
+				q.Value = v.Of(p)
+			}
 		}
 		cs = append(cs, q)
 	}
@@ -192,7 +195,7 @@ func newCard(b losses.Loss) card {
 	th := b.Theory()
 	c := card{
 		Name: b.Spec.Name, Spec: b.String(), Doc: b.Spec.Doc, Source: b.Spec.Source, Domain: b.Spec.Domain.String(),
-		Params:     cardParams(b.Spec.Params, b.Values),
+		Params:     cardParams(b.Params, b.Values),
 		Declared:   b.HasTheory(),
 		Properties: th.Props.Names(),
 		Smoothness: report.Number(th.Smoothness(candidates)),

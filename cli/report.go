@@ -12,6 +12,7 @@ import (
 
 	"github.com/fenchel-ml/fenchel/cli/internal/report"
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/train"
 	"github.com/fenchel-ml/fenchel/train/metric"
 )
@@ -86,7 +87,7 @@ func printHead(w io.Writer, e *train.Started, set *data.Dataset, memory budget) 
 	}
 	line("model", "%s: d = %d, %s scores divided by %s%s; %d parameters", c.Model.Name, c.Model.Dim, c.Model.Score, temperature, bias, e.Parameters)
 	if c.Loss != "" {
-		line("loss", "%s over candidates %s", c.Loss, c.Candidates)
+		line("loss", "%s over candidates %s%s", c.Loss, c.Candidates, trainedNote(e.Plan.Choice.Loss))
 	}
 	how := c.Train.Solver
 	if c.Train.Optimizer != "" {
@@ -98,6 +99,18 @@ func printHead(w io.Writer, e *train.Started, set *data.Dataset, memory budget) 
 		line("resume", "after epoch %d, step %d", e.Epoch, e.Step)
 	}
 	fmt.Fprintln(w)
+}
+
+// trainedNote says of a loss with learned parameters what that costs.
+func trainedNote(l losses.Loss) string {
+	var names []string
+	for _, p := range l.Learned() {
+		names = append(names, p.Name)
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; %s is trained, through the loss's definition, which takes longer than its closed form", strings.Join(names, ", "))
 }
 
 func epochLine(e *train.EpochDone, epochs int) string {

@@ -87,6 +87,23 @@ func TestTrainLearnedTemperature(t *testing.T) {
 	require.NotEqual(t, 0.2, r.Scalars[0].Value)
 }
 
+// TestTrainLearnedAlpha: a run whose α is learned says what that costs, and what α is.
+func TestTrainLearnedAlpha(t *testing.T) {
+	t.Chdir(t.TempDir())
+	code, out, stderr := execute(t, with(small, "--loss", "entmax:alpha=learned,alpha-start=1.7", "--out", "run")...)
+	require.Equal(t, exitOK, code, stderr)
+	require.Contains(t, out, "loss    entmax:alpha=learned,alpha-start=1.7 over candidates all; alpha is trained, through the loss's definition, which takes longer than its closed form\n")
+	require.Regexp(t, `\nlearned alpha 1\.\d+\n\n3 epochs in`, out)
+	require.Regexp(t, `(?m)^epoch 3/3  loss .*  alpha 1\.\d+  \d+\.\d\d s`, stderr)
+	code, out, stderr = execute(t, "eval", "run")
+	require.Equal(t, exitOK, code, stderr)
+	require.Contains(t, out, "recall@20")
+	code, out, stderr = execute(t, "losses", "entmax:alpha=learned")
+	require.Equal(t, exitOK, code, stderr)
+	require.Regexp(t, `alpha +learned +1\.5 +1\.001 to 4 .*learned trains it, from alpha-start`, out)
+	require.Regexp(t, `alpha-min +1\.05 +1\.05 +1\.001 to 4 +least alpha as it is learned`, out)
+}
+
 func readFile(t *testing.T, path string) []byte {
 	t.Helper()
 	b, err := os.ReadFile(path)

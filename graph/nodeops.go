@@ -23,6 +23,7 @@ func (s *linearState[T]) byDefinition(name string, like node, t *Targets) (err e
 // gradients its output, if grad.
 func (s *linearState[T]) nodeBlock(dst []T, in []any, lo, hi int, grad bool) error {
 	r, n := s.nodes, hi-lo
+	grad = grad || r.trained != nil && s.need.now // the forward pass leaves the gradient by trained parameters
 	if err := r.open(); err != nil {
 		return err
 	}
@@ -48,7 +49,7 @@ func (s *linearState[T]) nodeBlock(dst []T, in []any, lo, hi int, grad bool) err
 	s.dz = dz
 	if err == nil && r.trained != nil {
 		for i := range n {
-			r.trained.set(s.b, lo+i, r.byParam(i, s.need.now))
+			r.trained.set(s.b, lo+i, r.byParam(i, grad))
 		}
 	}
 	return err

@@ -57,6 +57,11 @@
 // that suite evaluates. Package gradcheck holds the gradients of the statements against
 // each other and against differences.
 //
+// # Learned parameters
+//
+// A parameter that has a Learn may be trained with the weights, as in
+// "entmax:alpha=learned": [Loss.Trained] is then the form, from the definition as nodes.
+//
 // # Any graph
 //
 // Every loss runs in every form in a graph that a caller made with gorgonia.NewGraph,

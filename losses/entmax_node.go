@@ -26,7 +26,10 @@ func entmaxNode(alpha, lambda float64, z *gorgonia.Node, t *graph.Targets) (*gor
 // EntmaxAt returns the entmax losses [B] of scores z [B,K] under targets t at an
 // α [B] that is a node above 1 and receives a gradient: a learnable α, one for
 // all rows by graph.Repeat or one a row. The gradient by α goes through p as
-// [EntmaxAlphaGrad] does.
+// [EntmaxAlphaGrad] does. It is the definition of "entmax:alpha=learned".
+//
+// Under a target of one class the loss falls as α rises, whatever z is, because
+// ∂ℓ/∂α = ∂Ω_α(t)/∂α − ∂Ω_α(p)/∂α, of which the first is 0 there and neither is negative.
 func EntmaxAt(z, alpha *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 	var e graph.Expr
 	z = e.N(fromPeak(z))

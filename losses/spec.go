@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"gorgonia.org/gorgonia"
 
@@ -91,6 +92,11 @@ type Spec struct {
 	// algorithm than New's. Nil where there is none.
 	Ref func(v Values, z []float64, t Target[float64]) float64
 
+	// Trained is Node where parameters that have a Learn are learned: learned has those of
+	// v by name, each as a node [B] that holds its value in every row. Set if and only if
+	// one of Params has a Learn.
+	Trained func(v Values, learned map[string]*gorgonia.Node, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error)
+
 	// Hold is set where the gradient holds a quantity of the scores constant, as a
 	// threshold that is stored between steps: it returns the setting whose loss has
 	// that quantity of z, finite scores, as a parameter. The two have one value at z,
@@ -135,12 +141,16 @@ func (s *Spec) fault() error {
 		return errors.New("lacks Doc")
 	case s.Node == nil:
 		return errors.New("lacks Node")
+	case (s.Trained != nil) != slices.ContainsFunc(s.Params, func(p Param) bool { return p.Learn != nil }):
+		return errors.New("has one of Trained and a parameter with a Learn, and not the other")
 	}
 	return nil
 }
 
 // A Loss is a loss with its parameters: what a spec text such as
-// "entmax:alpha=1.3" denotes. It is immutable and safe for concurrent use.
+// "entmax:alpha=1.3" denotes. It is immutable and safe for concurrent use. One with
+// parameters that are learned is, in all but Learned and Trained, the loss with those at
+// their start.
 type Loss struct {
 	registry.Choice[Spec]
 	Analytic graph.Analytic // see Spec.New; what a Spec of Node alone has is made of it
@@ -230,20 +240,20 @@ func (l Loss) Rank() (func(z float64) float64, error) {
 // "softmax:tau=0.2,smoothing=0.1". Parameters left out take their default. The
 // error names what is wrong and lists the choices.
 func Parse(text string) (Loss, error) {
-	c, err := registered.Parse(text)
+	c, err := registered.ParseMore(text, learnedParams)
 	if err != nil {
 		return Loss{}, err
 	}
-	return newLoss(c), nil
+	return learnedLoss(c)
 }
 
 // Choose is Parse of a name and settings.
 func Choose(name string, settings []Setting) (Loss, error) {
-	c, err := registered.Choose(registry.Text{Name: name, Settings: settings}, nil)
+	c, err := registered.Choose(registry.Text{Name: name, Settings: settings}, learnedParams)
 	if err != nil {
 		return Loss{}, err
 	}
-	return newLoss(c), nil
+	return learnedLoss(c)
 }
 
 func newLoss(c registry.Choice[Spec]) Loss {
@@ -264,7 +274,13 @@ func newLoss(c registry.Choice[Spec]) Loss {
 func (s *Spec) choice() registry.Choice[Spec] { return registry.NewChoice(s.Name, s, s.Params) }
 
 // Bind returns the loss at v, which was parsed from s.Params.
-func (s *Spec) Bind(v Values) Loss { return newLoss(s.choice().At(v)) }
+func (s *Spec) Bind(v Values) Loss {
+	c := s.choice().At(v)
+	if more := registry.LearnParams(s.Params, v); len(more) > 0 {
+		c.Params = slices.Concat(c.Params, more)
+	}
+	return newLoss(c)
+}
 
 // Defaults returns the default setting.
 func (s *Spec) Defaults() Values { return s.choice().Values }

@@ -68,8 +68,8 @@ type GradientReport struct {
 //
 // An error is relative to the largest |entry| of a table's gradient, or to 1e-3 where that
 // is less; at float32 to that of all tables, or to 0.1. The report tells what agrees; what does not is an error beside it. A head that
-// is no [Scoring] has no symbolic, analytic nor float32 statement: its own gradient is
-// held against differences of its own loss.
+// is no [Scoring], or a loss with learned parameters, has no symbolic, analytic nor float32
+// statement: its own gradient is held against differences of its own loss.
 func CheckGradient(m Model, head Head, l losses.Loss, x *data.Examples, classes *data.Frame, rows int, c graph.GradientCheck) (*GradientReport, error) {
 	c, err := c.WithDefaults()
 	if err != nil {
@@ -147,7 +147,8 @@ func (s *gradientCheck) build() error {
 		return err
 	}
 	var outs []*gorgonia.Node
-	if scoring, ok := s.objective.Attached.(Scoring); ok {
+	// The definition and the closed form have no learned parameter.
+	if scoring, ok := s.objective.Attached.(Scoring); ok && len(s.loss.Learned()) == 0 {
 		if s.scored, err = scoring.ScoredRows(); err != nil {
 			return err
 		}

@@ -36,6 +36,9 @@
 // rows; one whose class vectors are computed is as good, and its heads say where they
 // cost more.
 //
+// Beside tables of vectors a head may train numbers: the [Temperature] that scores are
+// divided by, and parameters of its loss. Each is a table [1,1] of a [graph.Scalar].
+//
 // # Texts
 //
 // Models, heads and recipes register themselves and are chosen by a spec text, as losses

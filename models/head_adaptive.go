@@ -47,12 +47,12 @@ func newAdaptive(v Values, s HeadSetting) (Head, error) {
 	if err != nil {
 		return nil, fmt.Errorf("models: adaptive: %w", err)
 	}
-	tau, err := s.newTemperature()
+	tau, rule, err := s.newScalars()
 	if err != nil {
 		return nil, err
 	}
 	h := &adaptiveHead{
-		score: s.Score, tau: tau, rule: s.Loss, layout: layout,
+		score: s.Score, tau: tau, rule: rule, layout: layout,
 		head: s.NewTable("head", layout.Head(), s.Dim), bias: s.newBias("head-bias", layout.Head()),
 	}
 	for i := range layout.Clusters() {
@@ -66,7 +66,7 @@ func newAdaptive(v Values, s HeadSetting) (Head, error) {
 type adaptiveHead struct {
 	score   Score
 	tau     temperature
-	rule    losses.Loss
+	rule    trainedLoss
 	layout  *tree.Adaptive
 	head    *Table   // [c₀+n,d]
 	bias    *Table   // [c₀+n,1] or nil
@@ -75,6 +75,10 @@ type adaptiveHead struct {
 }
 
 func (h *adaptiveHead) Attach(g *Graph, m Model, x *gorgonia.Node, l losses.Loss, positions int) (Attached, error) {
+	l, err := h.rule.in(g, l)
+	if err != nil {
+		return nil, err
+	}
 	return attach(g,
 		func(at output[float32]) (Attached, error) { return attachAdaptive(h, at, m, x, l, positions) },
 		func(at output[float64]) (Attached, error) { return attachAdaptive(h, at, m, x, l, positions) })
@@ -192,7 +196,7 @@ func (s *attachedAdaptive[T]) append(data *graph.TargetData[T], cluster int, at 
 }
 
 func (h *adaptiveHead) Ranker(Model, *data.Frame) (Ranker, error) {
-	r := &adaptiveRanker{rowRanker: h.rowRanker(), layout: h.layout, rule: h.rule, head: newScorer(h.head, h.bias, h.score, h.tau)}
+	r := &adaptiveRanker{rowRanker: h.rowRanker(), layout: h.layout, trained: h.rule, rule: h.rule.now(), head: newScorer(h.head, h.bias, h.score, h.tau)}
 	for i := range h.tail {
 		r.project = append(r.project, newScorer(h.project[i], nil, Dot, temperature{value: 1}))
 		r.tail = append(r.tail, newScorer(h.tail[i], nil, h.score, h.tau))
@@ -229,12 +233,14 @@ func (h *adaptiveHead) RankerBytes(_ Model, _ *data.Frame, rows, k int) (int64, 
 type adaptiveRanker struct {
 	rowRanker
 	layout        *tree.Adaptive
-	rule          losses.Loss
+	trained       trainedLoss
+	rule          losses.Loss // of the moment
 	head          scorer
 	project, tail []scorer
 }
 
 func (r *adaptiveRanker) Renew() error {
+	r.rule = r.trained.now()
 	r.head.renew()
 	for i := range r.tail {
 		r.project[i].renew()

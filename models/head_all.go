@@ -31,8 +31,8 @@ func newAll(s HeadSetting) (*all, error) {
 	if err != nil {
 		return nil, fmt.Errorf("models: %w", err)
 	}
-	tau, err := s.newTemperature()
-	return &all{score: s.Score, tau: tau, by: by, bias: s.newBias("class-bias", s.Set.Items)}, err
+	tau, rule, err := s.newScalars()
+	return &all{score: s.Score, tau: tau, rule: rule, by: by, bias: s.newBias("class-bias", s.Set.Items)}, err
 }
 
 // rankBy returns what classes rank by under l in place of their scores, nil where it
@@ -51,11 +51,16 @@ func rankBy(l losses.Loss) (func(score float32) float32, error) {
 type all struct {
 	score Score
 	tau   temperature
+	rule  trainedLoss
 	by    func(score float32) float32 // nil: the score
 	bias  *Table                      // [C,1] or nil
 }
 
 func (a *all) Attach(g *Graph, m Model, h *gorgonia.Node, l losses.Loss, positions int) (Attached, error) {
+	l, err := a.rule.in(g, l)
+	if err != nil {
+		return nil, err
+	}
 	return attach(g,
 		func(at output[float32]) (Attached, error) { return attachAll(a, at, m, h, l, positions) },
 		func(at output[float64]) (Attached, error) { return attachAll(a, at, m, h, l, positions) })

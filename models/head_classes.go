@@ -31,9 +31,9 @@ func init() {
 			if err != nil {
 				return nil, fmt.Errorf("models: classes: %w", err)
 			}
-			tau, err := s.newTemperature()
+			tau, rule, err := s.newScalars()
 			return &classesHead{
-				score: s.Score, tau: tau, rule: s.Loss, part: p,
+				score: s.Score, tau: tau, rule: rule, part: p,
 				w: s.NewTable("class", s.Set.Items, s.Dim), bias: s.newBias("class-bias", s.Set.Items),
 				group: s.NewTable("group", p.Groups(), s.Dim), groupBias: s.newBias("group-bias", p.Groups()),
 			}, err
@@ -44,7 +44,7 @@ func init() {
 type classesHead struct {
 	score     Score
 	tau       temperature
-	rule      losses.Loss
+	rule      trainedLoss
 	part      *tree.Partition
 	w         *Table // [C,d]
 	bias      *Table // [C,1] or nil
@@ -53,6 +53,10 @@ type classesHead struct {
 }
 
 func (h *classesHead) Attach(g *Graph, m Model, x *gorgonia.Node, l losses.Loss, positions int) (Attached, error) {
+	l, err := h.rule.in(g, l)
+	if err != nil {
+		return nil, err
+	}
 	return attach(g,
 		func(at output[float32]) (Attached, error) { return attachClasses(h, at, m, x, l, positions) },
 		func(at output[float64]) (Attached, error) { return attachClasses(h, at, m, x, l, positions) })
@@ -181,7 +185,7 @@ func (s *attachedClasses[T]) Set(_ int, batch *data.Batch) error {
 }
 
 func (h *classesHead) Ranker(Model, *data.Frame) (Ranker, error) {
-	return &classesRanker{rowRanker: h.rowRanker(), part: h.part, rule: h.rule,
+	return &classesRanker{rowRanker: h.rowRanker(), part: h.part, trained: h.rule, rule: h.rule.now(),
 		upper: newScorer(h.group, h.groupBias, h.score, h.tau), lower: newScorer(h.w, h.bias, h.score, h.tau)}, nil
 }
 
@@ -205,11 +209,13 @@ func (h *classesHead) RankerBytes(_ Model, _ *data.Frame, rows, k int) (int64, e
 type classesRanker struct {
 	rowRanker
 	part         *tree.Partition
-	rule         losses.Loss
+	trained      trainedLoss
+	rule         losses.Loss // of the moment
 	upper, lower scorer
 }
 
 func (r *classesRanker) Renew() error {
+	r.rule = r.trained.now()
 	r.upper.renew()
 	r.lower.renew()
 	return nil

@@ -91,6 +91,10 @@ type sampled struct {
 }
 
 func (h *sampled) Attach(g *Graph, m Model, x *gorgonia.Node, l losses.Loss, positions int) (Attached, error) {
+	l, err := h.rule.in(g, l)
+	if err != nil {
+		return nil, err
+	}
 	return attach(g,
 		func(at output[float32]) (Attached, error) { return attachSampled(h, at, m, x, l, positions) },
 		func(at output[float64]) (Attached, error) { return attachSampled(h, at, m, x, l, positions) })

@@ -59,9 +59,9 @@ func newTree(v Values, s HeadSetting) (Head, error) {
 		// name, and are not taken for its own.
 		nodes = fmt.Sprintf("node-%016x", t.Sum64())
 	}
-	tau, err := s.newTemperature()
+	tau, rule, err := s.newScalars()
 	return &treeHead{
-		score: s.Score, tau: tau, rule: s.Loss, tree: t,
+		score: s.Score, tau: tau, rule: rule, tree: t,
 		w: s.NewTable(nodes, t.Nodes(), s.Dim), bias: s.newBias("node-bias", t.Nodes()),
 	}, err
 }
@@ -78,13 +78,17 @@ func readTree(file string, s HeadSetting) (*tree.Tree, error) {
 type treeHead struct {
 	score Score
 	tau   temperature
-	rule  losses.Loss
+	rule  trainedLoss
 	tree  *tree.Tree
 	w     *Table // [C−1,d]
 	bias  *Table // [C−1,1] or nil
 }
 
 func (h *treeHead) Attach(g *Graph, m Model, x *gorgonia.Node, l losses.Loss, positions int) (Attached, error) {
+	l, err := h.rule.in(g, l)
+	if err != nil {
+		return nil, err
+	}
 	return attach(g,
 		func(at output[float32]) (Attached, error) { return attachTree(h, at, m, x, l, positions) },
 		func(at output[float64]) (Attached, error) { return attachTree(h, at, m, x, l, positions) })
@@ -168,7 +172,7 @@ func (s *attachedTree[T]) Set(_ int, batch *data.Batch) error {
 }
 
 func (h *treeHead) Ranker(Model, *data.Frame) (Ranker, error) {
-	return &treeRanker{rowRanker: h.rowRanker(), tree: h.tree, rule: h.rule, scores: newScorer(h.w, h.bias, h.score, h.tau)}, nil
+	return &treeRanker{rowRanker: h.rowRanker(), tree: h.tree, trained: h.rule, rule: h.rule.now(), scores: newScorer(h.w, h.bias, h.score, h.tau)}, nil
 }
 
 // rowRanker has scratch for an encoding, and for the logits of nodes and their sums.
@@ -188,12 +192,14 @@ func (h *treeHead) RankerBytes(_ Model, _ *data.Frame, rows, k int) (int64, erro
 // treeRanker ranks by log p(y), the sum over y's path, in O(C d) a row.
 type treeRanker struct {
 	rowRanker
-	tree   *tree.Tree
-	rule   losses.Loss
-	scores scorer
+	tree    *tree.Tree
+	trained trainedLoss
+	rule    losses.Loss // of the moment
+	scores  scorer
 }
 
 func (r *treeRanker) Renew() error {
+	r.rule = r.trained.now()
 	r.scores.renew()
 	return nil
 }

@@ -81,9 +81,9 @@ func TestLearnedTemperature(t *testing.T) {
 					require.NoError(t, err)
 					m := wholes(set)["tied"]
 					s := HeadSetting{Setting: Setting{Set: set, Dim: 4, Init: 0.6, Seed: 7}, Score: score, Temperature: 0.7, Bias: true, Loss: l}
-					fixed := temperatureStep(t, m, scheme, s, false)
+					fixed := scalarStep(t, m, scheme, s, nil)
 					s.Temperature, s.Learned = 0.4, &TemperatureBounds{}
-					learned := temperatureStep(t, m, scheme, s, true)
+					learned := scalarStep(t, m, scheme, s, map[string]float64{"logit-scale": -math.Log(0.7)})
 					require.InDelta(t, fixed.cost, learned.cost, 1e-6, "float32 holds its logarithm")
 					require.Len(t, learned.grads, len(fixed.grads)+1)
 					require.NotZero(t, learned.grads["logit-scale"][0])
@@ -101,6 +101,92 @@ func TestLearnedTemperature(t *testing.T) {
 	}
 }
 
+// TestLearnedAlpha: over every kind of head and both scores the loss and the gradients of
+// entmax at a learned α, which goes through its nodes, are those at the same α fixed, which
+// has a closed form; the gradient by α is the central difference; and what ranks by the
+// decisions' probabilities takes the α of the moment. A learned temperature goes with it.
+func TestLearnedAlpha(t *testing.T) {
+	set := featured(t)
+	for _, scheme := range learnedHeads {
+		for _, score := range Scores() {
+			t.Run(scheme+"/"+string(score), func(t *testing.T) {
+				m := wholes(set)["tied"]
+				s := HeadSetting{Setting: Setting{Set: set, Dim: 4, Init: 0.6, Seed: 7}, Score: score, Temperature: 0.7, Bias: true}
+				var err error
+				s.Loss, err = losses.Parse("entmax:alpha=1.3")
+				require.NoError(t, err)
+				fixed := scalarStep(t, m, scheme, s, nil)
+				s.Loss, err = losses.Parse("entmax:alpha=learned,alpha-start=1.6")
+				require.NoError(t, err)
+				s.Temperature, s.Learned = 0.4, &TemperatureBounds{}
+				learned := scalarStep(t, m, scheme, s, map[string]float64{"loss-alpha": 1.3, "logit-scale": -math.Log(0.7)})
+				require.InDelta(t, fixed.cost, learned.cost, 1e-6, "float32 holds them")
+				require.Len(t, learned.grads, len(fixed.grads)+2)
+				require.NotZero(t, learned.grads["loss-alpha"][0])
+				for name, want := range fixed.grads {
+					require.InDeltaSlice(t, want, learned.grads[name], 1e-5, name)
+				}
+				require.Equal(t, fixed.top.IDs, learned.top.IDs)
+				require.InDeltaSlice(t, fixed.top.Scores, learned.top.Scores, 1e-5)
+			})
+		}
+	}
+}
+
+// TestLearnedWholeModel: the check of a whole model takes in a learned temperature, by every
+// statement of the loss, and a learned α.
+func TestLearnedWholeModel(t *testing.T) {
+	set := featured(t)
+	for loss, rows := range map[string]int{"softmax": 2*3 + 1, "entmax:alpha=learned": 3 + 1} {
+		for _, scheme := range learnedHeads[:2] {
+			m := wholes(set)["tied"]
+			l, err := losses.Parse(loss)
+			require.NoError(t, err)
+			s := HeadSetting{Setting: Setting{Set: set, Dim: 4, Init: 0.6, Seed: 7}, Score: Cosine, Temperature: 0.4, Learned: &TemperatureBounds{}, Bias: loss == "softmax", Loss: l}
+			head, err := NewHead(scheme, s)
+			require.NoError(t, err)
+			encoding, classes, err := Tables(m, head, l, set.Contexts(), set.Classes())
+			require.NoError(t, err)
+			for _, table := range append(encoding, classes...) {
+				table.Initialise(7)
+			}
+			report, err := CheckGradient(m, head, l, thirds(set), set.Classes(), 4, graph.GradientCheck{Probes: 3})
+			require.NoError(t, err)
+			require.Len(t, report.Rows, rows)
+			found := false
+			for _, row := range report.Rows {
+				found = found || row.Param == "logit-scale"
+			}
+			require.True(t, found)
+		}
+	}
+}
+
+// TestLearnedLossOfAnother: a head trains the learned parameters of the loss that it was
+// made for, and says so; a loss without any it takes as before.
+func TestLearnedLossOfAnother(t *testing.T) {
+	set := featured(t)
+	m := wholes(set)["tied"]
+	learned, err := losses.Parse("entmax:alpha=learned")
+	require.NoError(t, err)
+	s := HeadSetting{Setting: Setting{Set: set, Dim: 4, Init: 0.6, Seed: 7}, Score: Dot, Temperature: 1}
+	for _, scheme := range learnedHeads {
+		head, err := NewHead(scheme, s)
+		require.NoError(t, err)
+		_, _, err = Tables(m, head, learned, set.Contexts(), set.Classes())
+		require.ErrorContains(t, err, "does not train entmax:alpha=learned, whose parameters are learned: make it with the loss that it is attached to")
+		s := s
+		s.Loss = learned
+		head, err = NewHead(scheme, s)
+		require.NoError(t, err)
+		_, classes, err := Tables(m, head, softmax, set.Contexts(), set.Classes())
+		require.NoError(t, err)
+		for _, table := range classes {
+			require.Nil(t, table.Scalar)
+		}
+	}
+}
+
 // A stepped is what one step and one ranking give.
 type stepped struct {
 	cost  float64
@@ -109,24 +195,24 @@ type stepped struct {
 	class *ClassScores
 }
 
-// temperatureStep takes the gradients of a step, and holds them against central
-// differences; a learned temperature is moved to 0.7 before.
-func temperatureStep(t *testing.T, m Model, scheme string, s HeadSetting, learned bool) (r stepped) {
+// scalarStep takes the gradients of a step, and holds them against central differences;
+// the tables of scalars are moved to the numbers of at before, which must name them all.
+func scalarStep(t *testing.T, m Model, scheme string, s HeadSetting, at map[string]float64) (r stepped) {
 	head, err := NewHead(scheme, s)
 	require.NoError(t, err)
 	encoding, classes, err := Tables(m, head, s.Loss, s.Set.Contexts(), s.Set.Classes())
 	require.NoError(t, err)
 	for _, table := range append(encoding, classes...) {
-		if table.Initialise(7); table.Scalar != nil {
-			require.InDelta(t, 0.4, table.Parameter(), 1e-7)
-		}
+		table.Initialise(7)
 	}
 	ranker, err := head.Ranker(m, s.Set.Classes())
 	require.NoError(t, err)
 	scalars := 0
 	for _, table := range classes {
 		if table.Scalar != nil {
-			table.Data[0] = float32(-math.Log(0.7))
+			require.Contains(t, at, table.Name)
+			require.NotEqual(t, float32(at[table.Name]), table.Data[0])
+			table.Data[0] = float32(at[table.Name])
 			scalars++
 		} else if table.Init == (graph.Init{}) { // the biases
 			for i := range table.Data {
@@ -134,7 +220,7 @@ func temperatureStep(t *testing.T, m Model, scheme string, s HeadSetting, learne
 			}
 		}
 	}
-	require.Equal(t, learned, scalars == 1)
+	require.Len(t, at, scalars)
 	require.NoError(t, ranker.Renew())
 	tops := make([]Top, 1)
 	require.NoError(t, ranker.Rank(tops, []float32{0.3, -0.4, 0.5, 0.1}, func(int) []int32 { return nil }, 9))

@@ -50,6 +50,7 @@ var solverConfigs = map[string]string{
 	"pairs bias":    "{train: {task: pair, batch: 100, optimizer: 'sgd:momentum=0.5'}, model: {score: dot, bias: true}}",
 	"adagrad stops": "{train: {optimizer: adagrad, patience: 2}}",
 	"learned":       "{model: {temperature: 'learned:start=1'}, train: {optimizer: 'adam:lr=0.05,decay=0.1'}, loss: entmax}",
+	"learned alpha": "{loss: 'entmax:alpha=learned', model: {temperature: learned}, train: {optimizer: 'adam:lr=0.05,mode=dense'}}",
 	"als":           "{train: {solver: 'als:reg=0.1'}, loss: 'rgx:beta=0.5'}",
 	"ials":          "{train: {solver: 'ials:reg=0.1'}}",
 }

@@ -23,6 +23,7 @@ type Param struct {
 	Min, Max float64   // inclusive bounds of a number; Max may be +Inf
 	Integer  bool      // a number that must be whole; its bounds are finite
 	Probe    []float64 // further numbers that tests run at
+	Learn    *Learn    // of a number that may be "learned": trained with the weights; nil of others
 
 	// Hint, if set, returns what to say of a value that is refused, as "alpha=1 is softmax",
 	// or "". The value of a string is NaN where it is no number.
@@ -51,6 +52,9 @@ func (p Param) validate() error {
 			return fmt.Errorf("parameter %q is AnyString and has Choices, or a comma in its default", p.Name)
 		}
 		return nil
+	}
+	if p.Learn != nil && p.IsString() {
+		return fmt.Errorf("parameter %q is a string, and Learn is of numbers", p.Name)
 	}
 	if p.Choices != nil {
 		// Choices may range over a registry that fills later: checked when parsed.
@@ -111,6 +115,8 @@ func (p Param) number(text string) (float64, error) {
 	switch {
 	case errors.Is(err, strconv.ErrRange):
 		return 0, fmt.Errorf("%s=%s is outside [%g, %g]", p.Name, text, p.Min, p.Max)
+	case err != nil && p.Learn != nil:
+		return 0, fmt.Errorf("%s=%q is neither a number nor learned", p.Name, text)
 	case err != nil:
 		return 0, fmt.Errorf("%s=%q is not a number", p.Name, text)
 	case p.Integer && x != math.Trunc(x):
@@ -177,8 +183,9 @@ func (p Param) probes() []string {
 // Values are the settings of a list of parameters. They are complete: every
 // declared parameter has one. They are immutable.
 type Values struct {
-	num map[string]float64
-	str map[string]string
+	num     map[string]float64
+	str     map[string]string
+	learned map[string]bool // the numbers that are; nil where none is
 }
 
 // Num returns a number. It panics if no such number is declared.
@@ -215,7 +222,7 @@ func (v Values) Set(name string, x float64) Values {
 func (v Values) Text(ps []Param) string {
 	var parts []string
 	for _, p := range ps {
-		if p.IsString() && v.str[p.Name] != p.DefaultString || !p.IsString() && v.num[p.Name] != p.Default {
+		if p.IsString() && v.str[p.Name] != p.DefaultString || !p.IsString() && (v.num[p.Name] != p.Default || v.learned[p.Name]) {
 			parts = append(parts, p.Name+"="+v.Of(p))
 		}
 	}
@@ -225,8 +232,11 @@ func (v Values) Text(ps []Param) string {
 // Of returns the text of the value of one of the declared parameters, also where it
 // is the default.
 func (v Values) Of(p Param) string {
-	if p.IsString() {
+	switch {
+	case p.IsString():
 		return v.String(p.Name)
+	case v.learned[p.Name]:
+		return learned
 	}
 	return formatNumber(v.Num(p.Name))
 }
@@ -326,6 +336,10 @@ func Bind(ps []Param, settings []Setting) (Values, error) {
 		}
 		if p.IsString() {
 			v.str[key] = val
+			continue
+		}
+		if p.Learn != nil && val == learned {
+			v = v.learn(p)
 			continue
 		}
 		x, err := p.number(val)
