@@ -63,7 +63,7 @@ func TestFamiliesConform(t *testing.T) {
 func TestPlantedFamilies(t *testing.T) {
 	for name, form := range map[string]func() losses.Form{
 		"ratio": func() losses.Form {
-			return losses.Ratio{F: func(z float64) (f, df float64) { return 1 + math.Sqrt(1+z*z) + z, z/math.Sqrt(1+z*z) }}.Form()
+			return losses.Ratio{F: func(z float64) (f, df float64) { return 1 + math.Sqrt(1+z*z) + z, z / math.Sqrt(1+z*z) }}.Form()
 		},
 		"rivals": func() losses.Form {
 			return losses.Rivals{Tau: 1, Value: func(lead, _ float64) (v, byLead, byLabel float64) {
