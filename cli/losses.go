@@ -120,6 +120,8 @@ const candidates = 1000
 type card struct {
 	Name       string        `json:"name"`
 	Spec       string        `json:"spec"`
+	Learned    []string      `json:"learned,omitempty"` // parameters that are trained
+	At         string        `json:"at,omitempty"`      // the loss where they start, of which Formulas to Cost are
 	Doc        string        `json:"doc"`
 	Source     string        `json:"source"`
 	Declared   bool          `json:"theory_declared"` // else all from Properties to Cost says nothing
@@ -208,6 +210,13 @@ func newCard(b losses.Loss) card {
 	if !c.Declared {
 		c.Support = ""
 	}
+	if learned := b.Learned(); len(learned) > 0 {
+		var starts []float64
+		for _, p := range learned {
+			c.Learned, starts = append(c.Learned, p.Name), append(starts, p.Start)
+		}
+		c.At = b.At(starts...).String()
+	}
 	return c
 }
 
@@ -240,7 +249,7 @@ func listLosses(s streams, asJSON bool) error {
 		t.add(c.Name, r.Loss.Spec.Name, r.Head.Spec.Name, c.Order, c.OrderUniform, c.Doc)
 	}
 	t.print(w, "")
-	fmt.Fprintf(w, "\n%[1]s losses NAME describes one; %[1]s train --loss NAME trains it.\n", s.program)
+	fmt.Fprintf(w, "\n%[1]s losses NAME describes one; %[1]s train --loss NAME trains it. - is none or no bound, ? is not declared.\n", s.program)
 	return nil
 }
 
@@ -272,10 +281,11 @@ func (c card) print(w io.Writer) {
 	if c.MapOrder == losses.NoOrder.String() {
 		order = c.Order + " in the scores; there is no prediction map"
 	}
-	facts := [][2]string{
-		{"spec", c.Spec},
-		{"source", cmp.Or(c.Source, undeclared)},
+	facts := [][2]string{{"spec", c.Spec}}
+	if len(c.Learned) > 0 {
+		facts = append(facts, [2]string{"learned", strings.Join(c.Learned, ", ") + "; what is said of it below is of " + c.At + ", where it starts"})
 	}
+	facts = append(facts, [2]string{"source", cmp.Or(c.Source, undeclared)})
 	if c.Declared {
 		facts = append(facts, [][2]string{
 			{"properties", strings.Join(c.Properties, ", ")},

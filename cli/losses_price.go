@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"time"
 
+	"gorgonia.org/gorgonia"
+
 	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/internal/kernel"
 	"github.com/fenchel-ml/fenchel/losses"
@@ -108,6 +110,17 @@ func priceStep(l losses.Loss) (*graph.Program[float32], error) {
 	for i := range data {
 		data[i] = int32(rng.IntN(priceClasses))
 	}
+	if learned := l.Learned(); len(learned) > 0 {
+		var params []*gorgonia.Node
+		for _, p := range learned {
+			params = append(params, b.Param(p.Name, []float32{float32(p.Start)}, 1))
+		}
+		form, err := l.Trained(params...)
+		if err != nil {
+			return nil, err
+		}
+		l.Analytic = form
+	}
 	var e graph.Expr
 	t, err := graph.LabelTargets(label)
 	if err != nil {
@@ -123,13 +136,18 @@ func priceStep(l losses.Loss) (*graph.Program[float32], error) {
 // formOf says which form of b a step takes.
 func formOf(b losses.Loss) string {
 	switch {
+	case len(b.Learned()) > 0:
+		return byDefinition
 	case b.Analytic.Fused():
 		return "fused with the scores"
 	case b.Spec.New != nil:
 		return "closed form of each row of scores"
 	}
-	return "graph of its definition, in blocks of rows"
+	return byDefinition
 }
+
+// byDefinition is the form of a loss that is trained through its nodes.
+const byDefinition = "graph of its definition, in blocks of rows"
 
 // String prints the time, the protocol and the machine.
 func (p *price) String() string {

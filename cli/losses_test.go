@@ -46,6 +46,23 @@ func TestLossCardOfEveryLoss(t *testing.T) {
 	}
 }
 
+// TestCardOfALearnedParameter: the price is of the form that trains the parameter, which
+// costs a multiple of a number's.
+func TestCardOfALearnedParameter(t *testing.T) {
+	code, out, stderr := execute(t, "losses", "entmax:alpha=learned,alpha-start=1.4", "--json")
+	require.Equal(t, exitOK, code, stderr)
+	var c card
+	require.NoError(t, json.Unmarshal([]byte(out), &c))
+	require.Equal(t, byDefinition, c.Price.Form)
+	require.Empty(t, c.Price.Fault)
+	require.Greater(t, c.Price.Ratio, 2.0)
+	code, out, stderr = execute(t, "losses", "entmax:alpha=learned,alpha-start=1.4", "--price=false")
+	require.Equal(t, exitOK, code, stderr)
+	require.Contains(t, out, "\n  learned     alpha; what is said of it below is of entmax:alpha=1.4, where it starts\n")
+	_, out, _ = execute(t, "losses", "entmax:alpha=1.4", "--price=false")
+	require.NotContains(t, out, "\n  learned ")
+}
+
 // TestLossCard pins the form of a card on a spec that is not in the registry.
 func TestLossCard(t *testing.T) {
 	spec := losses.Spec{

@@ -10,8 +10,9 @@ import (
 	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
-// Learn is that of package registry: how a parameter may be trained with the weights, as
-// in "entmax:alpha=learned,alpha-start=1.7".
+// Learn says that a parameter may be trained with the weights, as in
+// "entmax:alpha=learned,alpha-start=1.7": where it starts, and the bounds Min and Max that
+// it does not leave, unless the text says otherwise by NAME-start, NAME-min and NAME-max.
 type Learn = registry.Learn
 
 // A Learned is a parameter of a loss that is trained with the weights: where it starts,
@@ -75,7 +76,7 @@ func (l Loss) At(values ...float64) Loss {
 
 // Trained returns the form that trains the learned parameters: params are their nodes [1],
 // in order, of the graph that the form is used in. It has no closed form, so that a step
-// takes ten to twenty times the work of one of the loss with a number in their place. See
+// takes a multiple of the time of one of the loss with a number in their place. See
 // [graph.FromTrained].
 func (l Loss) Trained(params ...*gorgonia.Node) (graph.Analytic, error) {
 	all := l.Learned()

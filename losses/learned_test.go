@@ -44,8 +44,8 @@ func TestLearnedTexts(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		"entmax:alpha=learn":                           `alpha="learn" is neither a number nor learned`,
-		"entmax:alpha-start=1.3":                       `no parameter "alpha-start"`,
-		"entmax:alpha=1.3,alpha-start=1.3":             `no parameter "alpha-start"`,
+		"entmax:alpha-start=1.3":                       `no parameter "alpha-start" unless alpha=learned`,
+		"entmax:alpha=1.3,alpha-start=1.3":             `no parameter "alpha-start" unless alpha=learned`,
 		"entmax:alpha=learned,alpha-start=3":           "entmax: alpha is not learned from alpha-start=3 between alpha-min=1.05 and alpha-max=2",
 		"entmax:alpha=learned,alpha-min=2":             "between alpha-min=2 and alpha-max=2: want min < max",
 		"entmax:alpha=learned,alpha-min=1":             "alpha-min=1 is outside [1.001, 4]",

@@ -9,6 +9,9 @@ import (
 // learned is the text of a number that is trained with the weights.
 const learned = "learned"
 
+// learnEnds are what the names of the further parameters of a learned number end with.
+var learnEnds = [...]string{"-start", "-min", "-max"}
+
 // A Learn says how a number is trained that a text says is learned: the defaults of its
 // further parameters NAME-start, NAME-min and NAME-max, which the text may set beside it.
 // All are within the bounds of the number.

@@ -117,6 +117,8 @@ func (p Param) number(text string) (float64, error) {
 		return 0, fmt.Errorf("%s=%s is outside [%g, %g]", p.Name, text, p.Min, p.Max)
 	case err != nil && p.Learn != nil:
 		return 0, fmt.Errorf("%s=%q is neither a number nor learned", p.Name, text)
+	case err != nil && text == learned:
+		return 0, fmt.Errorf("%s=%q is not a number, and %[1]s is not a parameter that can be trained", p.Name, text)
 	case err != nil:
 		return 0, fmt.Errorf("%s=%q is not a number", p.Name, text)
 	case p.Integer && x != math.Trunc(x):
@@ -297,6 +299,11 @@ func (e *UnknownError) Error() string {
 	var names []string
 	for _, p := range e.Params {
 		names = append(names, p.Name)
+		for _, end := range learnEnds {
+			if p.Learn != nil && e.Name == p.Name+end {
+				return fmt.Sprintf("no parameter %q unless %s=%s", e.Name, p.Name, learned)
+			}
+		}
 	}
 	return fmt.Sprintf("no parameter %q%s", e.Name, Offer(e.Name, names))
 }

@@ -55,6 +55,7 @@ func TestParseErrors(t *testing.T) {
 		"n=0":         `n=0 is outside [1, 100]`,
 		"tau=NaN":     `tau="NaN" is not a number`,
 		"tau=warm":    `tau="warm" is not a number`,
+		"tau=learned": `tau="learned" is not a number, and tau is not a parameter that can be trained`,
 		"form=d":      `form="d" is not one of a, b, c`,
 		"tau=-1,n=10": `tau=-1 is outside [1e-06, +Inf]`,
 	} {
