@@ -33,12 +33,12 @@ func TestTrapStockOpsAreRejected(t *testing.T) {
 	}{
 		{"graph.Softmax", func(x, _, _ node) (node, error) { return gorgonia.SoftMax(x, 1) }},
 		{"graph.LogSoftmax", func(x, _, _ node) (node, error) { return gorgonia.LogSoftMax(x, 1) }},
-		{"graph.Threshold", func(x, _, _ node) (node, error) { return gorgonia.Sparsemax(x, 1) }},
+		{"graph.EntmaxThreshold", func(x, _, _ node) (node, error) { return gorgonia.Sparsemax(x, 1) }},
 		{"graph.Dropout", func(x, _, _ node) (node, error) { return gorgonia.Dropout(x, 0.5) }},
 		{"graph.Reshape", func(x, _, _ node) (node, error) { return gorgonia.Reshape(x, tensor.Shape{3, 2}) }},
 		{"graph.MatMul", func(_, v, _ node) (node, error) { return gorgonia.OuterProd(v, v) }},
 		{"graph.Pow", func(x, _, _ node) (node, error) { return gorgonia.InverseSqrt(x) }},
-		{"Table's Gather", func(x, _, ids node) (node, error) { return gorgonia.ByIndices(x, ids, 0) }},
+		{"graph.Lookup", func(x, _, ids node) (node, error) { return gorgonia.ByIndices(x, ids, 0) }},
 	} {
 		t.Run(c.use, func(t *testing.T) {
 			b := NewBuilder[float64]()

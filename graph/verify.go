@@ -12,10 +12,10 @@ import (
 // gradients, by type and by what they print, with what is wrong and what to use.
 var wrong = []struct{ typ, text, why, use string }{
 	{"softmaxOp", "", "is unstable in its last axis, and SoftMax and LogSoftMax of one node merge", "graph.Softmax or graph.LogSoftmax"},
-	{"sparsemaxOp", "", "ignores its axis in its hash", "graph.Threshold and graph.PowPositive"},
-	{"byIndicesOp", "", "has wrong gradients", "a graph.Table's Gather into a parameter"},
+	{"sparsemaxOp", "", "ignores its axis in its hash", "graph.EntmaxThreshold and graph.PowPositive"},
+	{"byIndicesOp", "", "has wrong gradients", "graph.Lookup"},
 	{"dropoutOp", "", "has a wrong gradient", "graph.Dropout"},
-	{"reshapeOp", "", "shares memory with its operand, into which stock ops then write", "graph.Reshape"},
+	{"reshapeOp", "", "shares memory with its operand, into which stock ops then write", "graph.Reshape, or graph.RowSum where gorgonia.Sum along an axis has it in its gradient"},
 	{"linAlgBinOp", "⊗", "has no working gradient", "graph.MatMul of [m,1] and [1,n]"},
 	{"elemUnaryOp", "invSqrt", "has a wrong gradient", "graph.Pow with exponent -0.5"},
 }
