@@ -161,8 +161,8 @@ func TestOneFileAddsARecipe(t *testing.T) {
 func TestRegisterRecipePanics(t *testing.T) {
 	good := Recipe{Name: "test-recipe", Doc: "d", Source: "s", Loss: "softmax", Candidates: "all", Minimiser: "m"}
 	for want, change := range map[string]func(r *Recipe){
-		`models: malformed name "Test"`: func(r *Recipe) { r.Name = "Test" },
-		`models: duplicate name "bpr"`:  func(r *Recipe) { r.Name = "bpr" },
+		`models: malformed name "Test": want a-z, 0-9 and -`:                            func(r *Recipe) { r.Name = "Test" },
+		`models: duplicate name "bpr"`:                                                  func(r *Recipe) { r.Name = "bpr" },
 		"models: test-recipe: lacks one of Doc, Source, Loss, Candidates and Minimiser": func(r *Recipe) { r.Minimiser = "" },
 		"models: test-recipe: has Params that nothing reads":                            func(r *Recipe) { r.Params = []registry.Param{{Name: "x", Doc: "d"}} },
 	} {

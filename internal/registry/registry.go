@@ -28,7 +28,7 @@ func NewRegistry[T any](pkg, kind string) *Registry[T] {
 // check of s, is not nil: mistakes of the program that its first run shows.
 func (r *Registry[T]) Add(name string, ps []Param, s T, fault error) {
 	if name == "" || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
-		panic(fmt.Sprintf("%s: malformed name %q", r.pkg, name))
+		panic(fmt.Sprintf("%s: malformed name %q: want a-z, 0-9 and -", r.pkg, name))
 	}
 	if err := Validate(ps); err != nil {
 		panic(fmt.Sprintf("%s: %s: %v", r.pkg, name, err))

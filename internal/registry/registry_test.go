@@ -22,8 +22,8 @@ func TestRegistry(t *testing.T) {
 	require.EqualError(t, err, `zoo: unknown animal "gnu"; the choices are ant-2, yak`)
 
 	require.PanicsWithValue(t, `zoo: duplicate name "yak"`, func() { r.Add("yak", nil, thing{}, nil) })
-	require.PanicsWithValue(t, `zoo: malformed name "Yak"`, func() { r.Add("Yak", nil, thing{}, nil) })
-	require.PanicsWithValue(t, `zoo: malformed name ""`, func() { r.Add("", nil, thing{}, nil) })
+	require.PanicsWithValue(t, `zoo: malformed name "Yak": want a-z, 0-9 and -`, func() { r.Add("Yak", nil, thing{}, nil) })
+	require.PanicsWithValue(t, `zoo: malformed name "": want a-z, 0-9 and -`, func() { r.Add("", nil, thing{}, nil) })
 	require.PanicsWithValue(t, `zoo: cow: no Doc`, func() { r.Add("cow", nil, thing{}, errors.New("no Doc")) })
 	require.PanicsWithValue(t, `zoo: cow: parameter "x": malformed name or no Doc`, func() { r.Add("cow", []Param{{Name: "x"}}, thing{}, nil) })
 }
