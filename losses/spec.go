@@ -20,9 +20,17 @@ type (
 	RowLoss[T Float] = graph.RowLoss[T]
 )
 
-// Param, Values and Setting are those of package registry, which all that is chosen by
-// name shares: the declaration of a parameter, the settings of a list of them, and one
-// name with the text of its value.
+// Param, Values and Setting are shared by all that is chosen by name.
+//
+// A Param declares a parameter. A number has Name, Doc, Default, the inclusive bounds Min
+// and Max, Integer where it must be whole, Probe, further numbers that tests run at, and
+// Learn where it may be trained; a string has Choices, which [Enum] makes, and
+// DefaultString. Hint says why a value is refused.
+//
+// Values are the settings of a list of parameters: v.Num(name), v.Int(name) and
+// v.String(name) return one, and panic where none of that name and kind is declared.
+//
+// A Setting is one name with the text of its value.
 type (
 	Param   = registry.Param
 	Values  = registry.Values
