@@ -262,6 +262,9 @@ func (r *run) diverged(d *divergence) (*Result, error) {
 	if c.Train.Optimizer != "" {
 		advice = fmt.Sprintf("lower the learning rate of train.optimizer (%s), warm it up (train.schedule), or raise model.temperature (%s)",
 			c.Train.Optimizer, c.Model.Temperature)
+		if r.Epoch == 0 && r.Step == 0 {
+			advice = fmt.Sprintf("no weight has moved yet, so that the loss (%s), the data or model.temperature (%s) makes it", c.Loss, c.Model.Temperature)
+		}
 	}
 	err := fmt.Errorf("train: epoch %d, step %d of %d: %s; %s; %s are kept", r.Epoch+1, min(r.Step+1, r.solver.steps()), r.solver.steps(), d.what, advice, kept)
 	res := r.result()

@@ -316,6 +316,12 @@ func TestDivergence(t *testing.T) {
 	require.ErrorContains(t, err, "the first weights are kept")
 	require.Equal(t, tables(fresh), tables(res.Trained))
 
+	// At the first step no rate has done anything yet.
+	_, err = Run(t.Context(), quick("{model: {temperature: 1e-38}}"), set, nil)
+	require.ErrorContains(t, err, "epoch 1, step 1 of ")
+	require.ErrorContains(t, err, "no weight has moved yet, so that the loss (softmax), the data or model.temperature (1e-38) makes it")
+	require.NotContains(t, err.Error(), "learning rate")
+
 	// From the third epoch on the rate explodes: the second's weights stay.
 	c = quick("{model: {score: dot}, train: {optimizer: 'sgd:lr=1e30', schedule: 'step:every=2,gamma=0'}}")
 	dir := filepath.Join(t.TempDir(), "run")
