@@ -74,7 +74,7 @@ func newSampled(v Values, s HeadSetting) (Head, error) {
 	}
 	h := &sampled{all: base, n: how.N, shared: how.PerBatch, drop: how.Drop, correction: how.Correction, seed: s.Seed}
 	if s.Loss.Spec != nil && s.Loss.Spec.Domain == losses.Cosines && h.correction != graph.Uncorrected {
-		return nil, fmt.Errorf("models: sampled: loss %s takes cosines, and a corrected score is none: use correction=none", s.Loss)
+		return nil, fmt.Errorf("models: sampled: loss %s takes cosines, and a score less log q is not one: use correction=none", s.Loss)
 	}
 	h.sampler, err = how.Sampler.New(sampler.Config{C: s.Set.Items, D: s.Dim, Counts: counts(s.Set), Seed: s.Seed})
 	return h, err

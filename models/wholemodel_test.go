@@ -174,7 +174,7 @@ func wholeModelGradient(t *testing.T, set *data.Dataset, m Model, scheme string,
 		return refused
 	}
 	if err != nil {
-		require.ErrorContains(t, err, "takes cosines, and a corrected score is none")
+		require.ErrorContains(t, err, "takes cosines, and a score less log q is not one")
 		return refused
 	}
 	if s.Loss.Spec.Name == "z-loss" && scheme == "tree" {
