@@ -115,10 +115,7 @@ func latexRow(b losses.Loss) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("%s: %w", b, err)
 		}
-		cell := `$\begin{aligned}[t] & ` + lines[0]
-		for _, line := range lines[1:] {
-			cell += `, \\ & ` + line
-		}
+		cell := `$\begin{aligned}[t] & ` + strings.Join(lines, `, \\ & `)
 		cells = append(cells, cell+` \end{aligned}$`)
 	}
 	props := []string{undeclared}

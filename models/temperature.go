@@ -162,11 +162,11 @@ func (t temperature) divide(g *Graph, h *gorgonia.Node) (*gorgonia.Node, error) 
 // cosines: what scores are divided by are no cosines, and such a loss has a scale of its
 // own.
 func LearnedCosines(l *losses.Spec) error {
-	own := "leave the temperature out"
+	own := []string{"leave the temperature out"}
 	for _, p := range l.Params {
 		if p.Name == "tau" || p.Name == "scale" {
-			own += ", and set the " + p.Name + " of the loss"
+			own = append(own, "and set the "+p.Name+" of the loss")
 		}
 	}
-	return fmt.Errorf("loss %s takes cosines, and those over a learned temperature are none: %s, or choose a loss of any scores, such as softmax", l.Name, own)
+	return fmt.Errorf("loss %s takes cosines, and those over a learned temperature are none: %s, or choose a loss of any scores, such as softmax", l.Name, strings.Join(own, ", "))
 }

@@ -204,15 +204,6 @@ func wholeModelGradient(t *testing.T, set *data.Dataset, m Model, scheme string,
 	return agrees
 }
 
-func frozen(g *Graph) (n int) {
-	for _, t := range g.Tables() {
-		if t.Frozen {
-			n++
-		}
-	}
-	return n
-}
-
 // TestOneLeafATable: however often a table is asked for, on either side, it is one
 // leaf, and so is what both sides share.
 func TestOneLeafATable(t *testing.T) {

@@ -2,6 +2,7 @@ package formula
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -73,9 +74,7 @@ func uses(x node, name string) bool {
 // of definitions that go in a circle, or of an equation without a solution.
 func (f *Formula) Eval(s Scope) (v float64, err error) {
 	e := &evaluation{Scope: s, bound: map[string]int{}, solved: map[string]float64{}}
-	for name, at := range s.Index {
-		e.bound[name] = at
-	}
+	maps.Copy(e.bound, s.Index)
 	defer func() {
 		if fault, ok := recover().(fault); ok {
 			v, err = math.NaN(), fmt.Errorf("formula: %q: %s", f.Text, string(fault))
