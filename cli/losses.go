@@ -249,7 +249,7 @@ func listLosses(s streams, asJSON bool) error {
 		t.add(c.Name, r.Loss.Spec.Name, r.Head.Spec.Name, c.Order, c.OrderUniform, c.Doc)
 	}
 	t.print(w, "")
-	fmt.Fprintf(w, "\n%[1]s losses NAME describes one; %[1]s train --loss NAME trains it. - is none or no bound, ? is not declared.\n", s.program)
+	fmt.Fprintf(w, "\n%[1]s losses NAME describes one; %[1]s train --loss NAME trains it.\nIn the tables - is none or no bound, and ? is not declared.\n", s.program)
 	return nil
 }
 
