@@ -70,7 +70,9 @@
 //
 // # Masks and padding
 //
-// A score of −Inf is a masked candidate, as if deleted. A row without a target is
+// A score of −Inf is a masked candidate, as if deleted. An op that makes a number of it,
+// as Relu and Exp do, ends the mask: RowMean and RowCount of what follows count the
+// candidate, so that a mean over candidates is RowSum divided by RowCount of z. A row without a target is
 // padding: its loss and gradient are 0, and nothing that it holds matters to the
 // ops that know the targets.
 //
