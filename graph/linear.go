@@ -75,8 +75,8 @@ func LinearLoss(l Analytic, lin Linear, t *Targets) (*gorgonia.Node, error) {
 	if err := t.valid(name, b); err != nil {
 		return nil, err
 	}
-	if l.F32 == nil || l.F64 == nil {
-		return nil, fmt.Errorf("graph: %s: no analytic form", name)
+	if err := l.valid(name); err != nil {
+		return nil, err
 	}
 	trained := trainedOf(l)
 	h, err := trained.hold(lin.H)

@@ -24,8 +24,8 @@ func Loss(l Analytic, z *gorgonia.Node, t *Targets) (*gorgonia.Node, error) {
 	if err := t.valid(name, b); err != nil {
 		return nil, err
 	}
-	if l.F32 == nil || l.F64 == nil {
-		return nil, fmt.Errorf("graph: %s: no analytic form", name)
+	if err := l.valid(name); err != nil {
+		return nil, err
 	}
 	trained := trainedOf(l)
 	z, err := trained.hold(z)

@@ -27,8 +27,8 @@ func RaggedLoss(l Analytic, z, ptr *gorgonia.Node, t *Targets) (*gorgonia.Node, 
 	if err := t.valid(name, segments); err != nil {
 		return nil, err
 	}
-	if l.F32 == nil || l.F64 == nil {
-		return nil, fmt.Errorf("graph: %s: no analytic form", name)
+	if err := l.valid(name); err != nil {
+		return nil, err
 	}
 	trained := trainedOf(l)
 	z, err := trained.hold(z)
@@ -58,8 +58,8 @@ func BinaryLoss(l Analytic, z, bit *gorgonia.Node) (*gorgonia.Node, error) {
 	if bit == nil || bit.Dtype() != tensor.Int32 || !bit.Shape().Eq(z.Shape()) {
 		return nil, fmt.Errorf("graph: %s: bits are %v; want Int32 %v", name, shapeOf(bit), z.Shape())
 	}
-	if l.F32 == nil || l.F64 == nil {
-		return nil, fmt.Errorf("graph: %s: no analytic form", name)
+	if err := l.valid(name); err != nil {
+		return nil, err
 	}
 	trained := trainedOf(l)
 	z, err := trained.hold(z)

@@ -1,5 +1,7 @@
 package graph
 
+import "fmt"
+
 // Float is the element type of a graph: float32 trains, float64 checks.
 type Float interface{ float32 | float64 }
 
@@ -58,6 +60,33 @@ type Analytic struct {
 	F32            RowLoss[float32] // to train
 	F64            RowLoss[float64] // to check
 	ShiftInvariant bool
+}
+
+// valid returns what an op of that name cannot make of l.
+func (l Analytic) valid(name string) error {
+	if l.F32 == nil || l.F64 == nil {
+		return fmt.Errorf("graph: %s: no analytic form", name)
+	}
+	for _, form := range []any{unwrapped(l.F32), unwrapped(l.F64)} {
+		if f, ok := form.(interface{ fault() error }); ok {
+			if err := f.fault(); err != nil {
+				return fmt.Errorf("graph: %s: %w", name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// unwrapped returns row without the kernel that stands in for its fused form, and
+// without what hides that form.
+func unwrapped[T Float](row RowLoss[T]) any {
+	if r, ok := any(row).(rowsOnly); ok {
+		row = any(r.RowLoss).(RowLoss[T])
+	}
+	if u, ok := row.(interface{ Unwrap() RowLoss[T] }); ok {
+		return u.Unwrap()
+	}
+	return row
 }
 
 // SharedNegatives is a loss that can set several positives against the same negatives at a

@@ -127,8 +127,8 @@ func shapeOf(n node) any {
 // leaves returns the index nodes and log q that a loss l over n positives and k
 // draws for each of b rows reads, in a fixed order.
 func (s Sampled) leaves(l Analytic, name string, b, k, n int) ([]node, error) {
-	if l.F32 == nil || l.F64 == nil {
-		return nil, fmt.Errorf("graph: %s: no analytic form", name)
+	if err := l.valid(name); err != nil {
+		return nil, err
 	}
 	own := tensor.Shape{b, k}
 	var in []node

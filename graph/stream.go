@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"fmt"
 	"math"
 	"sync"
 )
@@ -77,7 +78,8 @@ func (Additive[T]) Merge(dst, src []float64) {
 	}
 }
 
-// A Layout is the shape of what a [Stream] keeps of a row.
+// A Layout is the shape of what a [Stream] keeps of a row. Ops refuse one with negative
+// numbers.
 type Layout struct {
 	Sums, Params int // numbers of a row
 
@@ -121,6 +123,14 @@ type streamRow[T Float] struct {
 	recall Recaller[T] // stream, if it is one
 	layout Layout
 	pool   *sync.Pool // of *streamRoom[T]
+}
+
+// fault returns what is wrong with the layout.
+func (l *streamRow[T]) fault() error {
+	if l.layout.Sums < 0 || l.layout.Params < 0 {
+		return fmt.Errorf("a Stream with a Layout of %d Sums and %d Params; want 0 or more of each", l.layout.Sums, l.layout.Params)
+	}
+	return nil
 }
 
 // streamRoom is what one row takes beside its scores.

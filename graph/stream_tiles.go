@@ -121,6 +121,7 @@ func (l streamTiles) Init(st kernel.State, p []float32) {
 	clear(st.D)
 	for r := range rowsOfTile {
 		if absent(p, r) {
+			st.D[l.layout.Sums*rowsOfTile+r] = math.NaN() // nothing that Merge need add
 			continue
 		}
 		clear(room.sums)
@@ -185,11 +186,14 @@ func (l streamTiles) Merge(dst, src kernel.State) {
 	other := l.room()
 	defer l.pool.Put(other)
 	for r := range rowsOfTile {
+		bad := &dst.D[l.layout.Sums*rowsOfTile+r]
+		if *bad += src.D[l.layout.Sums*rowsOfTile+r]; *bad != *bad { // no row, or one that is NaN
+			continue
+		}
 		getSums(room.sums, dst, r)
 		getSums(other.sums, src, r)
 		l.stream.Merge(room.sums, other.sums)
 		putSums(dst, r, room.sums)
-		dst.D[l.layout.Sums*rowsOfTile+r] += src.D[l.layout.Sums*rowsOfTile+r]
 	}
 }
 
@@ -219,10 +223,13 @@ func (l streamTiles) Map(dst []float32, ldd int, z []float32, ldz, c0, n int, p,
 			clear(dz)
 			continue
 		}
+		x := room.z[r*n:][:n]
 		getParams(room.params, p, r)
-		l.stream.Map(dz, room.z[r*n:][:n], room.params, c0)
-		for j := range dz {
-			dz[j] *= up
+		l.stream.Map(dz, x, room.params, c0)
+		for j, s := range x {
+			if dz[j] *= up; masked(s) { // of a finite class too, where the score left float32
+				dz[j] = 0
+			}
 		}
 	}
 	transpose(dst, ldd, room.dz, n, n, rowsOfTile)

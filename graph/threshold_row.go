@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/fenchel-ml/fenchel/internal/kernel"
@@ -16,7 +17,10 @@ import (
 // [FromThreshold] makes the analytic form of it: bounds of ξ keep out what cannot be in
 // the support, and a few passes over the rest solve for ξ. In [LinearLoss] one pass over
 // the classes finds the few scores above a bound, and the gradient touches these classes
-// only. Its functions are safe for concurrent use and do not allocate.
+// only. Its functions are safe for concurrent use and do not allocate. The value of Map
+// decides where ξ is; a wrong or infinite derivative costs passes, no digits. A row at
+// whose scores a function is NaN is NaN. Ops refuse a Threshold that breaks what its fields
+// say of Reach and of Map there.
 //
 // Source: Blondel, Martins & Niculae 2020, arXiv:1901.02324, §6, of which the bounds are.
 type Threshold struct {
@@ -36,8 +40,24 @@ func FromThreshold(t Threshold) Analytic {
 	return Analytic{F32: thresholdRow[float32]{t}, F64: thresholdRow[float64]{t}}
 }
 
+// fault returns what is wrong with t.
+func (t Threshold) fault() error {
+	if !(t.Reach > 0 && t.Reach <= math.MaxFloat32) || t.Map == nil || t.Omega == nil {
+		return fmt.Errorf("a Threshold with Reach %g; want one above 0 and at most the largest float32, and Map and Omega", t.Reach)
+	}
+	if p, _ := t.Map(t.Reach); !(p >= 1-reachTol) {
+		return fmt.Errorf("a Threshold whose Map is %g at its Reach of %g; want 1 or more, so that Σp = 1 has a solution", p, t.Reach)
+	}
+	return nil
+}
+
+// reachTol is by how much rounding may leave w(Reach) short of 1: what is left of a sum
+// is shared out, and the kernel leaves as much.
+const reachTol = 1e-6
+
 // Predict stores p(z) in p, as long as z and apart from it, and returns the largest
-// score m and the threshold less m; NaN for a row with a NaN or +Inf, or of masks alone.
+// score m and the threshold less m; NaN for a row with a NaN or +Inf, or of masks alone,
+// and where Map is NaN or infinite.
 func (t Threshold) Predict(p, z []float64) (m, xi float64) {
 	m, xi, _ = predictThreshold(t, p, z, make([]float64, len(z)))
 	return m, xi
@@ -120,7 +140,7 @@ func predictThreshold[T Float](t Threshold, p, z, work []T) (m, xi, mass float64
 			hi = xi
 		}
 		next := xi + (mass-1)/slope
-		if math.Abs(next-xi) <= 1e-16 {
+		if math.Abs(next-xi) <= 1e-16 && math.Abs(mass-1) <= 1e-11 { // else the slope is no bound
 			break
 		}
 		if err := math.Abs(mass - 1); err > last/2 || !(next > lo && next < hi) {
@@ -146,6 +166,9 @@ func predictThreshold[T Float](t Threshold, p, z, work []T) (m, xi, mass float64
 		if q > 0 {
 			p[j] = T(float64(q) / mass)
 		}
+	}
+	if mass += mass - mass; mass != mass {
+		m = mass
 	}
 	return m, xi, mass
 }

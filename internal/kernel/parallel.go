@@ -13,6 +13,10 @@ import (
 // Which worker runs which task, and when, is not determined: a task writes only
 // what is its own, and results that are to be added are added after Parallel, in
 // the order of the tasks.
+//
+// A panic of f, which may be a caller's own function, goes on in the goroutine of the
+// caller once all goroutines have ended: elsewhere nobody could recover it. Of several it
+// is that of the first task, as it is on one goroutine.
 func Parallel(tasks int, f func(worker, task int)) { Spread(Workers(), tasks, f) }
 
 // Spread is Parallel on up to that many goroutines.
@@ -25,10 +29,21 @@ func Spread(workers, tasks int, f func(worker, task int)) {
 		return
 	}
 	var next atomic.Int64
+	var mu sync.Mutex
+	first, fault := tasks, any(nil) // the first task that panicked, and with what
 	run := func(worker int) {
+		t := 0
+		defer func() {
+			if r := recover(); r != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				if t < first {
+					first, fault = t, r
+				}
+			}
+		}()
 		for {
-			t := int(next.Add(1)) - 1
-			if t >= tasks {
+			if t = int(next.Add(1)) - 1; t >= tasks {
 				return
 			}
 			f(worker, t)
@@ -43,6 +58,9 @@ func Spread(workers, tasks int, f func(worker, task int)) {
 	wg.Go(func() {})
 	run(0)
 	wg.Wait()
+	if first < tasks {
+		panic(fault)
+	}
 }
 
 // Workers returns the number of goroutines that Parallel uses at most.
