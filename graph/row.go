@@ -77,16 +77,18 @@ func (l Analytic) valid(name string) error {
 	return nil
 }
 
-// unwrapped returns row without the kernel that stands in for its fused form, and
-// without what hides that form.
+// unwrapped returns the public form of row, without what stands in for it or hides it.
 func unwrapped[T Float](row RowLoss[T]) any {
 	if r, ok := any(row).(rowsOnly); ok {
 		row = any(r.RowLoss).(RowLoss[T])
 	}
-	if u, ok := row.(interface{ Unwrap() RowLoss[T] }); ok {
-		return u.Unwrap()
+	for {
+		u, ok := row.(interface{ Unwrap() RowLoss[T] })
+		if !ok {
+			return row
+		}
+		row = u.Unwrap()
 	}
-	return row
 }
 
 // SharedNegatives is a loss that can set several positives against the same negatives at a

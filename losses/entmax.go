@@ -6,7 +6,6 @@ import (
 	"gorgonia.org/gorgonia"
 
 	"github.com/fenchel-ml/fenchel/graph"
-	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
 func init() {
@@ -46,7 +45,8 @@ func entmaxForm(alpha, lambda float64) Form {
 			return p, p / (a * x)
 		},
 		Omega: func(p float64) float64 { return lambda * (math.Pow(p, alpha) - p) / (alpha * a) },
-	}.Form().with(kernel.Entmax{Alpha: alpha, Lambda: lambda})
+	}.Form()
+	f.Analytic = withEntmaxRow(f.Analytic, alpha, lambda)
 	f.Node = func(z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 		return entmaxNode(alpha, lambda, z, t)
 	}
