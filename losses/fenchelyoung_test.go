@@ -107,3 +107,29 @@ func TestFenchelYoungRestatesKnownLosses(t *testing.T) {
 	require.InDelta(t, want-5*math.Ln2, mine, 1e-12)
 	require.InDeltaSlice(t, dwant, dmine, 1e-14)
 }
+
+// TestMapsThatNoRuleIntegrates: without Omega the value of a map that is NaN is NaN, and
+// that of one whose rounding hides what the rules would agree on is a number: neither takes
+// a halving of every interval to the last.
+func TestMapsThatNoRuleIntegrates(t *testing.T) {
+	for name, p0 := range map[string]func(z float64) float64{
+		"NaN":   func(float64) float64 { return math.NaN() },
+		"rough": func(z float64) float64 { return 0.5 + 0.01*math.Sin(1e12*z) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := losses.FenchelYoung(losses.FenchelYoungLoss{
+				Name: "rough", Doc: "a map that no rule integrates",
+				F32: func(losses.Values) losses.Regulariser[float32] { return losses.Regulariser[float32]{} },
+				F64: func(losses.Values) losses.Regulariser[float64] {
+					return losses.Regulariser[float64]{Map: func(p, z, _ []float64) {
+						p[0] = p0(z[0])
+						p[1] = 1 - p[0]
+					}}
+				},
+			})
+			row := s.Bind(s.Defaults()).Analytic.F64
+			loss := row.Eval(make([]float64, 2), []float64{1, 2}, losses.Target[float64]{Pos: []int32{0}, Weight: []float64{1}}, make([]float64, row.WorkLen(2)))
+			require.Equal(t, name == "NaN", math.IsNaN(loss))
+		})
+	}
+}
