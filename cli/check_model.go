@@ -285,7 +285,7 @@ func printModelsJSON(w io.Writer, results []modelResult) error {
 		Task       string `json:"task"`
 		Data       string `json:"data"`
 		Seed       uint64 `json:"seed"`
-		OK         bool   `json:"ok"`
+		OK         *bool  `json:"ok,omitempty"` // not of what is refused
 		Refused    string `json:"refused,omitempty"`
 		Rows       []row  `json:"rows"`
 	}
@@ -296,7 +296,7 @@ func printModelsJSON(w io.Writer, results []modelResult) error {
 			continue
 		}
 		d := r.plan.Config
-		o := result{Model: d.Model.Name, Loss: d.Loss, Candidates: d.Candidates, Task: d.Train.Task, Data: d.Data.Source, Seed: d.Train.Seed, OK: r.report.OK()}
+		o := result{Model: d.Model.Name, Loss: d.Loss, Candidates: d.Candidates, Task: d.Train.Task, Data: d.Data.Source, Seed: d.Train.Seed, OK: new(r.report.OK())}
 		for _, x := range r.report.Rows {
 			values := map[string]report.Number{}
 			for _, v := range x.Values {
