@@ -73,7 +73,7 @@ Draws, and what a loss declares that its gradient holds constant, are held.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&c.loss, "loss", "all", `loss to check: a name, a spec text, or "all"; with --model also a recipe, or with candidates as in bpr@sampled:n=4`)
-	addWholes(f, &c.ks, "k", 0, gradcheck.MaxK, "numbers of candidates of a row")
+	addWholes(f, &c.ks, "k", 1, gradcheck.MaxK, "numbers of candidates of a row")
 	addReals(f, &c.scales, "scale", "standard deviations of the scores")
 	addSeed(f, &c.seed, "seed", "seed of scores, targets and upstream gradients")
 	f.BoolVar(&c.asJSON, "json", false, "print JSON")
@@ -107,7 +107,10 @@ func (c checkConfig) settings() ([][]losses.Loss, error) {
 	}
 	b, err := models.ParseLoss(c.loss)
 	if err != nil {
-		return nil, usagef(`--loss: %w, or "all"`, err)
+		if _, unknown := losses.Lookup(strings.SplitN(c.loss, ":", 2)[0]); unknown != nil { // the choices end the error
+			return nil, usagef(`--loss: %w, or "all"`, err)
+		}
+		return nil, usagef("--loss: %w", err)
 	}
 	if strings.Contains(c.loss, ":") {
 		return [][]losses.Loss{{b}}, nil

@@ -76,12 +76,13 @@ func TestCheckStopsWhenInterrupted(t *testing.T) {
 
 func TestCheckUsage(t *testing.T) {
 	for line, want := range map[string]string{
-		"check --loss nosuch":  `--loss: `,
-		"check --k 0":          "K = 0",
-		"check --scale -1":     "scale = -1",
-		"check --k x":          `invalid argument "x" for "--k"`,
-		"check softmax":        `unexpected argument "softmax"`,
-		"check --scale=1 --k=": "",
+		"check --loss nosuch":         `z-loss, or "all"`,
+		"check --loss entmax:alpha=1": "alpha=1 is softmax\n",
+		"check --k 0":                 "0 is below 1; want 1 to 1048576",
+		"check --scale -1":            "scale = -1",
+		"check --k x":                 `invalid argument "x" for "--k"`,
+		"check softmax":               `unexpected argument "softmax"`,
+		"check --scale=1 --k=":        "",
 	} {
 		code, out, stderr := execute(t, strings.Fields(line)...)
 		require.Equal(t, exitUsage, code, line)
