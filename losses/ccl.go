@@ -93,9 +93,13 @@ func (l ccl[T]) Start(params []float64, t *graph.RowTarget[T]) {
 }
 
 func (l ccl[T]) Fold(sums, _ []float64, z []T, _ int) {
+	var sum float64
 	for _, c := range z {
-		sums[0] += max(float64(c)-l.margin, 0)
+		if d := float64(c) - l.margin; d > 0 {
+			sum += d
+		}
 	}
+	sums[0] += sum
 }
 
 func (ccl[T]) Solve(sums, params []float64, t *graph.RowTarget[T]) float64 {

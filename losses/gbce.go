@@ -36,9 +36,10 @@ func init() {
 			f := OneVsAll{
 				Mean: true,
 				Phi: func(t, z float64) (v, dv float64) {
-					v, dv = (1-t)*Softplus(z), (1-t)*Sigmoid(z)
+					v, dv = logistic(0, z)
 					if t > 0 {
-						v, dv = v+beta*t*Softplus(-z), dv-beta*t*Sigmoid(-z)
+						positive, slope := logistic(1, z)
+						v, dv = (1-t)*v+beta*t*positive, (1-t)*dv+beta*t*slope
 					}
 					return v, dv
 				},

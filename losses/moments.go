@@ -12,24 +12,25 @@ const (
 
 // foldMoments adds scores that are not masked to moments.
 func foldMoments[T Float](s []float64, z []T) {
-	var own [3]float64
+	n := 0
+	var sum, distances float64
 	for _, x := range z {
 		if !Masked(x) {
-			own[count]++
-			own[mean] += float64(x)
+			n++
+			sum += float64(x)
 		}
 	}
-	if own[count] == 0 {
+	if n == 0 {
 		return
 	}
-	own[mean] /= own[count]
+	m := sum / float64(n)
 	for _, x := range z {
 		if !Masked(x) {
-			d := float64(x) - own[mean]
-			own[squares] += d * d
+			d := float64(x) - m
+			distances += d * d
 		}
 	}
-	mergeMoments(s, own[:])
+	mergeMoments(s, []float64{count: float64(n), mean: m, squares: distances})
 }
 
 // mergeMoments adds the moments src to dst.

@@ -117,13 +117,15 @@ func (l oneVsAll[T]) Start(params []float64, t *graph.RowTarget[T]) {
 }
 
 func (l oneVsAll[T]) Fold(sums, _ []float64, z []T, _ int) {
+	var sum float64
 	for j, s := range z {
 		if !Masked(s) {
 			v, dv := l.Phi(0, float64(s))
-			sums[0] += v
+			sum += v
 			z[j] = T(dv)
 		}
 	}
+	sums[0] += sum
 }
 
 func (oneVsAll[T]) Recall(dz, dv []T, _, params []float64) {

@@ -74,13 +74,15 @@ func (pairwise[T]) Start(params []float64, t *graph.RowTarget[T]) {
 }
 
 func (l pairwise[T]) Fold(sums, params []float64, z []T, _ int) {
+	var sum float64
 	for j, s := range z {
 		if !Masked(s) {
 			v, dv := l.phi(float64(s) - params[0])
-			sums[0] += v
+			sum += v
 			z[j] = T(dv)
 		}
 	}
+	sums[0] += sum
 }
 
 func (pairwise[T]) Recall(dz, dv []T, _, params []float64) {

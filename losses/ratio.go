@@ -49,13 +49,15 @@ type ratio[T Float] struct {
 func (ratio[T]) Layout() graph.Layout { return graph.Layout{Sums: 1, Params: 1} }
 
 func (l ratio[T]) Fold(sums, _ []float64, z []T, _ int) {
+	var sum float64
 	for j, s := range z {
 		if !Masked(s) {
 			f, df := l.f(float64(s))
-			sums[0] += f
+			sum += f
 			z[j] = T(df)
 		}
 	}
+	sums[0] += sum
 }
 
 func (ratio[T]) Recall(dz, df []T, _, params []float64) {

@@ -65,20 +65,20 @@ func (rg[T]) Layout() graph.Layout { return graph.Layout{Sums: 3, Params: 2} }
 func (l rg[T]) Solve(sums, params []float64, t *graph.RowTarget[T]) float64 {
 	m := withTargets(sums, t.Z)
 	k := m[count]
-	params[0], params[1] = 1-l.b*m[mean], k
+	params[0], params[1] = (1-l.b*m[mean])/k, l.a/k
 	// mean(z²) = Var + mean², so that b = 1 cancels no digits.
 	loss := math.Log(k) + l.a*m[squares]/k/2 + (l.a-l.b)*m[mean]*m[mean]/2
 	for i, z := range t.Z {
 		w := float64(t.Weight[i])
 		loss += w * (m[mean] - float64(z)) // the difference first: an offset has no digits of it
-		t.Grad[i] = (params[0]+l.a*float64(z))/k - w
+		t.Grad[i] = params[0] + params[1]*float64(z) - w
 	}
 	return loss
 }
 
-func (l rg[T]) Map(dz, z []T, params []float64, _ int) {
+func (rg[T]) Map(dz, z []T, params []float64, _ int) {
 	for j, s := range z {
-		dz[j] = T((params[0] + l.a*float64(s)) / params[1])
+		dz[j] = T(params[0] + params[1]*float64(s))
 	}
 }
 
