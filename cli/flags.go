@@ -46,15 +46,13 @@ func (v *wholeValue) Set(text string) (err error) {
 
 func (v *wholeValue) read(text string) (int, error) {
 	n, err := registry.Whole(text)
-	how := ""
+	how := fmt.Sprintf("above %d", v.most)
 	switch {
 	case errors.Is(err, registry.ErrNumber):
 		return 0, fmt.Errorf("%q is not a whole number", text)
-	case n < int64(v.least) || err != nil && strings.HasPrefix(text, "-"):
+	case err != nil && strings.HasPrefix(text, "-"), err == nil && n < int64(v.least): // n is 0 of what no integer holds
 		how = fmt.Sprintf("below %d", v.least)
-	case n > int64(v.most) || err != nil:
-		how = fmt.Sprintf("above %d", v.most)
-	default:
+	case err == nil && n <= int64(v.most):
 		return int(n), nil
 	}
 	return 0, boundError(fmt.Sprintf("%s is %s; want %d to %d", text, how, v.least, v.most))
