@@ -318,14 +318,24 @@ func TestInterruptKeepsWhatWasReached(t *testing.T) {
 func TestSecondInterrupt(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	args := []string{"train", "--data", "demo:users=60,items=50,per-user=10", "--dim", "4", "--batch", "60", "--epochs", "1000000", "--out", dir}
-	interrupted := func() {
-		ctx, cancel := context.WithCancel(t.Context())
-		defer time.AfterFunc(300*time.Millisecond, cancel).Stop()
+	// interrupted trains until more is measured than so many bytes of lines say, however long
+	// that takes on a busy machine.
+	interrupted := func(measured int) {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+		defer cancel()
+		go func() {
+			for ctx.Err() == nil {
+				if info, err := os.Stat(filepath.Join(dir, train.MetricsFile)); err == nil && info.Size() > int64(measured) {
+					cancel()
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+		}()
 		code, _, stderr := executeContext(ctx, args...)
 		require.Equal(t, exitInterrupted, code, stderr)
 		require.FileExists(t, filepath.Join(dir, train.CheckpointFile))
 	}
-	interrupted()
+	interrupted(0)
 	before := map[string][]byte{}
 	for _, file := range []string{train.ConfigFile, train.MetricsFile, train.WeightsFile, train.CheckpointFile, train.SetFile} {
 		before[file] = readFile(t, filepath.Join(dir, file))
@@ -386,6 +396,6 @@ func TestSecondInterrupt(t *testing.T) {
 		require.True(t, json.Valid(line), string(line))
 	}
 
-	interrupted()
+	interrupted(len(before[train.MetricsFile]))
 	require.Greater(t, len(readFile(t, filepath.Join(dir, train.MetricsFile))), len(before[train.MetricsFile]), "it went on")
 }
