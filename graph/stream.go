@@ -103,6 +103,9 @@ type RowTarget[T Float] struct {
 	Classes int       // candidates of the row that are not masked, with the targets
 }
 
+// balances reports that the framework sets the target's entry of a problem.
+func (l Layout) balances() bool { return l.Each && l.Balanced }
+
 // FromStream returns the analytic form that s states at both precisions: two instances
 // of one generic type.
 func FromStream(f32 Stream[float32], f64 Stream[float64]) Analytic {
@@ -234,7 +237,7 @@ func (l *streamRow[T]) problem(r *streamRoom[T], dz, z, x []T) float64 {
 			}
 		}
 	}
-	if l.layout.Each && l.layout.Balanced {
+	if l.layout.balances() {
 		y, rest := r.t.Pos[0], 0.0
 		dz[y] = 0
 		for _, v := range dz {

@@ -56,7 +56,7 @@ func (l streamTiles) Widths() (f, d, p int) { return 0, l.layout.Sums + 1, 1 + 2
 
 func (l streamTiles) Each() bool { return l.layout.Each }
 
-func (l streamTiles) Balanced() bool { return l.layout.Each && l.layout.Balanced }
+func (l streamTiles) Balanced() bool { return l.layout.balances() }
 
 func (l streamTiles) room() *streamRoom[float32] {
 	r := l.pool.Get().(*streamRoom[float32])

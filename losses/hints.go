@@ -17,34 +17,23 @@ func entmaxHint(alpha float64) string {
 	return ""
 }
 
-// normmaxHint is of α: ‖p‖₁ is 1 on the simplex, a constant.
-func normmaxHint(alpha float64) string {
-	if math.Abs(alpha-1) < 1e-2 {
-		return "alpha=1 is perceptron"
-	}
-	return ""
-}
+var (
+	// Of α: ‖p‖₁ is 1 on the simplex, a constant.
+	normmaxHint = hintNear(1, 1e-2, "alpha=1 is perceptron")
+	// Of τ: τ log Σ e^{z/τ} goes to max z.
+	softmaxHint   = hintNear(0, 1e-2, "as tau goes to 0 it becomes, times tau, perceptron")
+	smoothingHint = hintNear(1, 1e-3, "smoothing=1 leaves nothing of the labels")
+	hingeHint     = hintNear(0, 1e-3, "margin=0 is perceptron")
+)
 
-// softmaxHint is of τ: τ log Σ e^{z/τ} goes to max z.
-func softmaxHint(tau float64) string {
-	if math.Abs(tau) < 1e-2 {
-		return "as tau goes to 0 it becomes, times tau, perceptron"
+// hintNear returns the hint that says text of a value closer to at than tol.
+func hintNear(at, tol float64, text string) func(x float64) string {
+	return func(x float64) string {
+		if math.Abs(x-at) < tol {
+			return text
+		}
+		return ""
 	}
-	return ""
-}
-
-func smoothingHint(eps float64) string {
-	if math.Abs(eps-1) < 1e-3 {
-		return "smoothing=1 leaves nothing of the labels"
-	}
-	return ""
-}
-
-func hingeHint(margin float64) string {
-	if math.Abs(margin) < 1e-3 {
-		return "margin=0 is perceptron"
-	}
-	return ""
 }
 
 // taylorHint is of the order, NaN for what is no number.

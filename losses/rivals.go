@@ -61,8 +61,7 @@ func (l Rivals) Form() Form {
 
 func (l Rivals) node(z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 	return contrastNode(z, t, func(e *graph.Expr, _, x, s, some *gorgonia.Node) *gorgonia.Node {
-		others := e.N(graph.LogSumExp(e.N(graph.Scale(e.N(graph.SubRow(x, s)), 1/l.Tau))))
-		lead := e.N(graph.FillMasked(others, 0))
+		lead := leadNode(e, l.Tau, x, s)
 		label := e.N(graph.Scale(s, 1/l.Tau))
 		if e.Err != nil {
 			return nil
@@ -88,6 +87,12 @@ func (l Rivals) opaque(e *graph.Expr, lead, label *gorgonia.Node) *gorgonia.Node
 			return nil
 		},
 	}, pairs))
+}
+
+// leadNode states log Σ_j e^{(z_j−z_y)/τ} over the negatives, 0 where there are none, for
+// the x and s of contrastNode.
+func leadNode(e *graph.Expr, tau float64, x, s *gorgonia.Node) *gorgonia.Node {
+	return e.N(graph.FillMasked(e.N(graph.LogSumExp(e.N(graph.Scale(e.N(graph.SubRow(x, s)), 1/tau)))), 0))
 }
 
 // leadRef adds the terms of log Σ_j e^{(z_j−s)/τ} one at a time.

@@ -35,15 +35,13 @@ func init() {
 			return a
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
-			return contrastNode(z, t, func(e *graph.Expr, z, x, s, some *gorgonia.Node) *gorgonia.Node {
+			return contrastNode(z, t, func(e *graph.Expr, z, x, s, _ *gorgonia.Node) *gorgonia.Node {
 				lead := e.N(graph.AddScalar(s, -v.Num("beta")))
 				if k := v.Int("k"); k > 0 {
 					lead = e.N(graph.Sub(s, e.N(graph.Detach(e.N(graph.RowKth(z, k))))))
 				}
 				weight := e.N(graph.Sigmoid(e.N(graph.Scale(lead, 1/v.Num("tau-w")))))
-				lse := e.N(graph.FillMasked(e.N(graph.LogSumExp(e.N(graph.Scale(x, 1/v.Num("tau"))))), 0))
-				sl := e.N(graph.Sub(lse, e.N(graph.Scale(e.N(graph.Mul(s, some)), 1/v.Num("tau")))))
-				return e.N(graph.Mul(weight, sl))
+				return e.N(graph.Mul(weight, leadNode(e, v.Num("tau"), x, s)))
 			})
 		},
 		Ref: func(v Values, z []float64, t Target[float64]) float64 {
