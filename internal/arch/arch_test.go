@@ -32,6 +32,7 @@ var allowed = map[string]string{
 
 	"data":               "internal/fs internal/registry",
 	"models":             "data graph internal/check internal/kernel internal/registry losses models/sampler models/tree",
+	"models/baseline":    "data internal/kernel models",
 	"models/sampler":     "graph internal/kernel internal/registry",
 	"models/modeltest":   "data graph internal/check losses models",
 	"models/samplertest": "graph internal/check models/sampler",
