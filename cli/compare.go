@@ -224,12 +224,14 @@ func runCompare(cmd *cobra.Command, s streams, c compare.Config, out outputFlags
 }
 
 func printCompare(w io.Writer, res *compare.Result) {
-	t := reportTable(res.Table(true))
-	for i, h := range t.head {
-		t.head[i] = strings.ToUpper(h)
+	for _, shown := range []report.Table{res.Table(true), res.ReferenceTable()} {
+		t := reportTable(shown)
+		for i, h := range t.head {
+			t.head[i] = strings.ToUpper(h)
+		}
+		t.print(w, "")
+		fmt.Fprintln(w)
 	}
-	t.print(w, "")
-	fmt.Fprintln(w)
 	for _, n := range res.Notes() {
 		fmt.Fprintln(w, n)
 	}

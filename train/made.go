@@ -145,8 +145,25 @@ func (t *Recommender) Evaluation(set *data.Dataset, split string, ms []metric.At
 	if err != nil {
 		return Evaluation{}, err
 	}
-	e := Evaluation{Split: split, Classes: set.Items, LeftOut: leftOut, Metrics: ms}
-	if e.Examples, err = t.task().RankedOf(set, split); err != nil {
+	return evaluation(t.Plan.task(), set, split, leftOut, ms)
+}
+
+// Evaluation returns what ms measure on a split of set, as that of a [Recommender] of p
+// does, for whatever else ranks: an order by popularity, say.
+func (p *Plan) Evaluation(set *data.Dataset, split string, ms []metric.At) (Evaluation, error) {
+	if err := set.Validate(); err != nil {
+		return Evaluation{}, err
+	}
+	var leftOut []int32
+	if p.Config.Eval.Items != AllItems {
+		leftOut = set.ColdItems()
+	}
+	return evaluation(p.task(), set, split, leftOut, ms)
+}
+
+func evaluation(task data.Task, set *data.Dataset, split string, leftOut []int32, ms []metric.At) (e Evaluation, err error) {
+	e = Evaluation{Split: split, Classes: set.Items, LeftOut: leftOut, Metrics: ms}
+	if e.Examples, err = task.RankedOf(set, split); err != nil {
 		return e, err
 	}
 	if e.Examples.Len() == 0 {
@@ -157,9 +174,9 @@ func (t *Recommender) Evaluation(set *data.Dataset, split string, ms []metric.At
 }
 
 // task returns the task whose examples an evaluation ranks.
-func (t *Recommender) task() data.Task {
-	if t.Plan != nil && t.Plan.Task.Spec != nil {
-		return t.Plan.Task
+func (p *Plan) task() data.Task {
+	if p != nil && p.Task.Spec != nil {
+		return p.Task
 	}
 	s, err := data.ChooseTask("user")
 	if err != nil { // a mistake of package data

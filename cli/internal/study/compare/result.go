@@ -11,23 +11,24 @@ import (
 
 // A Result is what a comparison found.
 type Result struct {
-	Data        string   `json:"data"`
-	Split       string   `json:"split_hash"`
-	Reported    string   `json:"reported_split"` // test, or valid where there is no test
-	Users       int      `json:"users"`          // of the set
-	Items       int      `json:"items"`
-	Tested      int      `json:"users_reported"`           // that the reported means are over
-	LeftOut     int      `json:"left_out_items,omitempty"` // without a training pair; pairs with them count as missed
-	Metrics     []string `json:"metrics"`                  // the first decides: tuning, order of rows, times
-	Seeds       []uint64 `json:"seeds"`
-	Budget      string   `json:"budget"`
-	Parallel    int      `json:"parallel"`
-	Resamples   int      `json:"resamples"`
-	Tune        []Axis   `json:"tune,omitempty"`
-	Buckets     []Bucket `json:"buckets"`
-	Rows        []Row    `json:"rows"` // by falling first metric of the reported split; without numbers last
-	Pairs       []Pair   `json:"pairs"`
-	Interrupted bool     `json:"interrupted"`
+	Data        string      `json:"data"`
+	Split       string      `json:"split_hash"`
+	Reported    string      `json:"reported_split"` // test, or valid where there is no test
+	Users       int         `json:"users"`          // of the set
+	Items       int         `json:"items"`
+	Tested      int         `json:"users_reported"`           // that the reported means are over
+	LeftOut     int         `json:"left_out_items,omitempty"` // without a training pair; pairs with them count as missed
+	Metrics     []string    `json:"metrics"`                  // the first decides: tuning, order of rows, times
+	Seeds       []uint64    `json:"seeds"`
+	Budget      string      `json:"budget"`
+	Parallel    int         `json:"parallel"`
+	Resamples   int         `json:"resamples"`
+	Tune        []Axis      `json:"tune,omitempty"`
+	Buckets     []Bucket    `json:"buckets"`
+	Rows        []Row       `json:"rows"` // by falling first metric of the reported split; without numbers last
+	Pairs       []Pair      `json:"pairs"`
+	References  []Reference `json:"references"` // rankings without trained vectors
+	Interrupted bool        `json:"interrupted"`
 
 	TuneSeconds  float64 `json:"tune_seconds"`  // of training, all trials
 	TrainSeconds float64 `json:"train_seconds"` // of training, all runs of the rows
@@ -160,6 +161,9 @@ func (p *comparison) result(ctx context.Context, trials, runs []*task) (*Result,
 		}
 		row.fill(outs, r)
 		r.Rows = append(r.Rows, row)
+	}
+	if r.References, err = p.references(ctx); err != nil {
+		return nil, err
 	}
 	r.times()
 	r.bootstrap(p.Resamples, p.BootstrapSeed)

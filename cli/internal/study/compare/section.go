@@ -142,6 +142,7 @@ func (r *Result) Notes() []string {
 		}
 		notes = append(notes, fmt.Sprintf("Tuned on valid with seed %d: %s; %.0f s of training in all, which no other column has.", r.Seeds[0], strings.Join(axes, ", "), r.TuneSeconds))
 	}
+	notes = append(notes, r.referenceNotes()...)
 	if r.Interrupted {
 		notes = append(notes, "Interrupted: runs that had not ended are missing. The same command goes on from here.")
 	}
@@ -165,6 +166,13 @@ func (r *Result) Markdown(command string) []byte {
 	line(t.Head)
 	b.WriteString("|---" + strings.Repeat("|---:", len(t.Head)-1) + "|\n")
 	for _, row := range t.Rows {
+		line(row)
+	}
+	b.WriteByte('\n')
+	refs := r.ReferenceTable()
+	line(refs.Head)
+	b.WriteString("|---" + strings.Repeat("|---:", len(refs.Head)-1) + "|\n")
+	for _, row := range refs.Rows {
 		line(row)
 	}
 	b.WriteByte('\n')
@@ -194,7 +202,7 @@ func (r *Result) Section() report.Section {
 	table.Note = strings.Join(r.Notes(), " ")
 	blocks := []report.Block{
 		report.Text(fmt.Sprintf("Every loss is trained on the train split of %s and measured on %s, all with the same split, budget and seeds.", r.Data, r.Reported)),
-		table,
+		table, r.ReferenceTable(),
 	}
 	if at := r.first(); at.Beyond {
 		blocks = append(blocks, report.Text(fmt.Sprintf("Theory ranks losses by the order of the classes, and %s measures something else than hits: it says nothing of theory's order.", at)))

@@ -1,0 +1,112 @@
+package compare
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/train"
+	"github.com/fenchel-ml/fenchel/train/metric"
+)
+
+// TestReferences: every comparison measures the rankings without trained vectors on its
+// own examples, by its own metrics, and says which losses are below popularity.
+func TestReferences(t *testing.T) {
+	c, set := small(t, "softmax", "perceptron")
+	c.Base.Train.Epochs = 1 // which is below popularity
+	res, err := Run(t.Context(), c, set, nil)
+	require.NoError(t, err)
+	require.Len(t, res.References, 3)
+	at := map[string]Reference{}
+	for _, r := range res.References {
+		name, _, _ := strings.Cut(r.Name, ":")
+		at[name] = r
+		require.Len(t, r.Valid, 2)
+		require.Len(t, r.Test, 2)
+		require.Empty(t, r.Skipped)
+	}
+	// Popularity by hand: the most popular items that a user has not, hit or not.
+	counts := set.Train.ItemCounts()
+	var sum float64
+	users := set.Test.Active()
+	for _, u := range users {
+		var has float64
+		test := set.Test.ItemsOf(int(u))
+		for _, i := range test {
+			rank := 0
+			for j := range int32(set.Items) {
+				known := set.Train.Has(int(u), j) || set.Valid.Has(int(u), j)
+				if !known && (counts[j] > counts[i] || counts[j] == counts[i] && j < i) {
+					rank++
+				}
+			}
+			if rank < 20 {
+				has++
+			}
+		}
+		sum += has / float64(len(test))
+	}
+	require.InDelta(t, sum/float64(len(users)), at["pop"].Test[0].Value, 1e-9)
+	require.Greater(t, at["ease"].Test[0].Value, at["pop"].Test[0].Value)
+
+	require.Contains(t, strings.Join(res.Notes(), "\n"), "Below the order by popularity")
+	table := res.ReferenceTable()
+	require.Len(t, table.Rows, 3)
+	require.Contains(t, string(res.Markdown("fenchel compare")), "| pop | ")
+	require.NotContains(t, table.Rows[0], "-")
+}
+
+// TestReferencesThatDoNotFit are named with the reason, and the others stay.
+func TestReferencesThatDoNotFit(t *testing.T) {
+	had := available
+	defer func() { available = had }()
+	c, set := small(t, "softmax")
+	c.Force = true
+	available = func() (int64, string, bool) { return 1000, "a test", true }
+	res, err := Run(t.Context(), c, set, nil)
+	require.NoError(t, err)
+	require.Len(t, res.References, 3)
+	require.Contains(t, res.References[2].Skipped, "0 MiB are available (a test)")
+	require.Contains(t, strings.Join(res.Notes(), "\n"), "ease:lambda=300 was not fitted: it needs")
+	require.Equal(t, []string{"ease:lambda=300", "-", "-", "0.0"}, res.ReferenceTable().Rows[2])
+	require.Contains(t, tooLarge(easeItems+1), "cubic")
+}
+
+// TestReferencesOfMovieLens holds the references to the figures of other programs on the
+// same split.
+func TestReferencesOfMovieLens(t *testing.T) {
+	const source = "../../../../../shared/data/ml-1m"
+	if _, err := os.Stat(source); err != nil {
+		t.Skip("needs the MovieLens-1M splits at ../shared/data/ml-1m beside the repository")
+	}
+	if testing.Short() {
+		t.Skip("factorises a matrix of 3,000 rows")
+	}
+	var base train.Config
+	base.Data.Source = source
+	set, err := data.Load(base.Data.Config())
+	require.NoError(t, err)
+	p := &comparison{Config: Config{Base: base}, set: set}
+	refs, err := p.references(t.Context())
+	require.NoError(t, err)
+	ms, err := metric.ParseAll(base.WithDefaults().Eval.Metrics)
+	require.NoError(t, err)
+	require.Len(t, ms, 2)
+	want := map[string][4]float64{ // recall and ndcg at 20 on valid and test
+		"pop":  {.1144, .1175, .1226, .1332},
+		"ease": {.2734, .2624, .2992, .3163},
+	}
+	for _, r := range refs {
+		name, _, _ := strings.Cut(r.Name, ":")
+		if v, ok := want[name]; ok {
+			for m := range ms {
+				require.InDelta(t, v[m], r.Valid[m].Value, 0.001, "%s valid", r.Name)
+				require.InDelta(t, v[2+m], r.Test[m].Value, 0.001, "%s test", r.Name)
+			}
+		}
+		t.Logf("%s: valid %v, test %v, %.1f s", r.Name, r.Valid, r.Test, r.Seconds)
+	}
+}
