@@ -44,17 +44,11 @@ func oneVsAllTheory(shift float64) Theory {
 		MapOrder:        OrderStrict,
 		PopulationOrder: OrderStrict,
 		ZeroOne:         true,
-		Link: func(t []float64) []float64 {
-			z := make([]float64, len(t))
-			for i, ti := range t {
-				z[i] = shift + math.Log(ti/(1-ti))
-			}
-			return z
-		},
-		Condition:  func(t []float64) float64 { return spread(t, bernoulli) },
-		Calibrated: true,
-		Margin:     math.Inf(1),
-		Cost:       "O(K)",
+		Link:            eachLink(func(ti float64) float64 { return shift + math.Log(ti/(1-ti)) }),
+		Condition:       func(t []float64) float64 { return spread(t, bernoulli) },
+		Calibrated:      true,
+		Margin:          math.Inf(1),
+		Cost:            "O(K)",
 	}
 }
 

@@ -33,7 +33,7 @@ func init() {
 				MapOrder:        OrderStrict,
 				PopulationOrder: OrderStrict,
 				ZeroOne:         true,
-				Link:            logs,
+				Link:            eachLink(math.Log),
 				Calibrated:      true,
 				Margin:          math.Inf(1),
 				Cost:            "O(K) a positive",
@@ -62,13 +62,4 @@ func init() {
 			return f
 		},
 	})
-}
-
-// logs is the link z = log t.
-func logs(t []float64) []float64 {
-	z := make([]float64, len(t))
-	for i, ti := range t {
-		z[i] = math.Log(ti)
-	}
-	return z
 }

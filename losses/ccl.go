@@ -26,11 +26,12 @@ func init() {
 				Props:           NonNegative | Convex | SparseGradient,
 				Smoothness:      Constant(math.Inf(1)), // the gradient jumps at the margin
 				PopulationOrder: OrderWeak,             // cosines are 1 or m, and nothing between
-				Link: func(t []float64) []float64 {
+				Link: func(t, count []float64) []float64 {
+					k := classes(t, count)
 					z := make([]float64, len(t))
 					for i, ti := range t {
 						z[i] = m
-						if ti > w*(1-ti)/float64(len(t)-1) {
+						if ti > w*(1-ti)/(k-1) {
 							z[i] = 1
 						}
 					}

@@ -26,7 +26,7 @@ func (l Loss) CurveRange(k int) (lo, hi float64) {
 			t[j] = 0.02 / float64(k-1)
 		}
 		t[0] = 0.98
-		z := th.Link(t)
+		z := th.Link(t, nil)
 		lead = z[0] - z[1]
 	}
 	if m := th.Margin; m > 0 && !math.IsInf(m, 1) {

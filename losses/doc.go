@@ -57,6 +57,12 @@
 // that suite evaluates. Package gradcheck holds the gradients of the statements against
 // each other and against differences.
 //
+// # Temperatures
+//
+// Cosines lie in [−1, 1], and what a loss's scores stand for does not. The temperature that
+// divides cosines before a loss follows from the loss's link and from how many classes
+// follow a context: see [Loss.NaturalTemperature].
+//
 // # Learned parameters
 //
 // A parameter that has a Learn may be trained with the weights, as in

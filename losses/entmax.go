@@ -62,13 +62,7 @@ func entmaxTheory(alpha, lambda float64) Theory {
 		MapOrder:        OrderWeak,
 		PopulationOrder: OrderStrict,
 		ZeroOne:         true,
-		Link: func(t []float64) []float64 {
-			z := make([]float64, len(t))
-			for i, ti := range t {
-				z[i] = lambda * math.Pow(ti, alpha-1) / (alpha - 1)
-			}
-			return z
-		},
+		Link:            eachLink(func(ti float64) float64 { return lambda * math.Pow(ti, alpha-1) / (alpha - 1) }),
 		// ∇² = (diag u − uuᵀ/Σu)/λ with u = t^{2−α}
 		Condition: func(t []float64) float64 {
 			return spread(t, func(ti float64) float64 { return math.Pow(ti, 2-alpha) })

@@ -53,3 +53,22 @@ func ExampleLoss_Theory() {
 	// softmax: smoothness 0.5, order strict, margin +Inf, gradient dense, never 0
 	// sparsemax: smoothness 1, order strict, margin 1, gradient the classes less than 1 below the top that pass the threshold, and the target
 }
+
+// The temperature at which cosines fit a loss, on a set of 3043 classes of which 132 follow
+// a context on average.
+func ExampleLoss_NaturalTemperature() {
+	for _, text := range []string{"softmax", "normmax", "sparsemax", "rgx", "hinge"} {
+		loss, err := losses.Parse(text)
+		if err != nil {
+			log.Fatal(err)
+		}
+		tau, ok := loss.NaturalTemperature(132, 3043)
+		fmt.Printf("%s %.4g %t\n", loss, tau, ok)
+	}
+	// Output:
+	// softmax 0.1247 true
+	// normmax 11.49 true
+	// sparsemax 132 true
+	// rgx 0.04338 true
+	// hinge 0 false
+}

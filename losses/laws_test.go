@@ -183,7 +183,7 @@ func TestZeroAtTheTarget(t *testing.T) {
 		b := bind(t, text)
 		for range 20 {
 			truth := distribution(rng, 10)
-			loss, dz := row(b, b.Theory().Link(truth), whole(truth))
+			loss, dz := row(b, b.Theory().Link(truth, nil), whole(truth))
 			require.InDelta(t, 0, loss, 1e-14, text)
 			for _, d := range dz {
 				require.InDelta(t, 0, d, 1e-13, text)
@@ -201,7 +201,7 @@ func TestExcessBoundsTheOrder(t *testing.T) {
 		b := bind(t, text)
 		for range 2000 {
 			truth := distribution(rng, 5)
-			z := b.Theory().Link(truth)
+			z := b.Theory().Link(truth, nil)
 			least, _ := row(b, z, whole(truth))
 			for j := range z {
 				z[j] += 0.4 * rng.NormFloat64()

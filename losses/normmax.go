@@ -115,10 +115,14 @@ func normmaxTheory(alpha float64) Theory {
 		MapOrder:        OrderWeak,
 		PopulationOrder: OrderStrict,
 		ZeroOne:         true,
-		Link: func(t []float64) []float64 { // ∇‖t‖_α
+		Link: func(t, count []float64) []float64 { // ∇‖t‖_α
 			var norm float64
-			for _, ti := range t {
-				norm += math.Pow(ti, alpha)
+			for i, ti := range t {
+				power := math.Pow(ti, alpha)
+				if count != nil {
+					power *= count[i]
+				}
+				norm += power
 			}
 			norm = math.Pow(norm, 1/alpha)
 			z := make([]float64, len(t))

@@ -22,7 +22,7 @@ func init() {
 				Smoothness:      Constant(math.Inf(1)), // the gradient jumps where the best class changes
 				MapOrder:        OrderWeak,
 				PopulationOrder: OrderWeak,
-				Link:            func(t []float64) []float64 { return make([]float64, len(t)) },
+				Link:            eachLink(func(float64) float64 { return 0 }),
 				Support:         Support{BestRival, 0},
 				Cost:            "O(K)",
 			}

@@ -120,10 +120,11 @@ func rgTheory(a, b float64) Theory {
 		MapOrder:        OrderStrict,
 		PopulationOrder: OrderStrict,
 		ZeroOne:         true,
-		Link: func(t []float64) []float64 {
+		Link: func(t, count []float64) []float64 {
+			k := classes(t, count)
 			z := make([]float64, len(t))
 			for i, ti := range t {
-				z[i] = (float64(len(t))*ti - 1) / a
+				z[i] = (k*ti - 1) / a
 			}
 			return z
 		},

@@ -195,10 +195,11 @@ func softmaxTheory(tau, eps float64) Theory {
 		MapOrder:        OrderStrict,
 		PopulationOrder: OrderStrict,
 		ZeroOne:         true,
-		Link: func(t []float64) []float64 {
+		Link: func(t, count []float64) []float64 {
+			k := classes(t, count)
 			z := make([]float64, len(t))
 			for i, ti := range t {
-				z[i] = tau * math.Log((1-eps)*ti+eps/float64(len(t)))
+				z[i] = tau * math.Log((1-eps)*ti+eps/k)
 			}
 			return z
 		},

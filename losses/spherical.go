@@ -41,7 +41,7 @@ func sphericalTheory(eps float64) Theory {
 		Tight:           0.6,
 		MapOrder:        OrderNone,
 		PopulationOrder: OrderNone, // z and −z are the same to it
-		Link: func(t []float64) []float64 {
+		Link: func(t, _ []float64) []float64 {
 			least := math.Inf(1)
 			for _, ti := range t {
 				least = min(least, ti)

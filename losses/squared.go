@@ -2,7 +2,6 @@ package losses
 
 import (
 	"math"
-	"slices"
 
 	"gorgonia.org/gorgonia"
 
@@ -26,7 +25,7 @@ func init() {
 				MapOrder:        OrderStrict,
 				PopulationOrder: OrderStrict,
 				ZeroOne:         true,
-				Link:            slices.Clone[[]float64],
+				Link:            eachLink(func(ti float64) float64 { return ti }),
 				Condition:       func([]float64) float64 { return 1 },
 				Calibrated:      true,
 				Margin:          math.Inf(1),

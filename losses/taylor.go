@@ -113,7 +113,7 @@ func taylorTheory(n int) Theory {
 		Props:           NonNegative | Simplex,
 		MapOrder:        OrderNone,
 		PopulationOrder: OrderNone, // f takes each value above its least twice
-		Link: func(t []float64) []float64 {
+		Link: func(t, _ []float64) []float64 {
 			// f = c·t on the rising branch, right of the f' = 0 at bottom.
 			bottom := taylorBottom(n)
 			least := 1.0

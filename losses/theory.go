@@ -97,10 +97,12 @@ type Theory struct {
 	// among the classes that lead t. PopulationOrder strict implies it.
 	ZeroOne bool
 
-	// Link maps the true distribution t (all positive) to a minimiser of the
-	// conditional risk, up to a constant where the loss is shift-invariant. Nil
-	// where there is no closed form.
-	Link func(t []float64) []float64
+	// Link maps the true distribution t to a minimiser of the conditional risk, up to
+	// a constant where the loss is shift-invariant. count[i] classes have the
+	// probability t[i] each, so that a distribution of few levels over very many classes
+	// is short; a nil count is one class each, and counts need not be whole. Where t is 0
+	// the link may be infinite or NaN. Nil where there is no closed form.
+	Link func(t, count []float64) []float64
 
 	// Condition bounds the condition number κ of the conditional risk at its
 	// minimiser for the true distribution t: the largest curvature over the least
@@ -176,6 +178,30 @@ func spread(t []float64, f func(ti float64) float64) float64 {
 		lo, hi = min(lo, f(ti)), max(hi, f(ti))
 	}
 	return hi / lo
+}
+
+// classes returns how many classes t is over, of which count[i], or one where count is
+// nil, have the probability t[i]; see Theory.Link.
+func classes(t, count []float64) float64 {
+	if count == nil {
+		return float64(len(t))
+	}
+	k := 0.0
+	for _, n := range count {
+		k += n
+	}
+	return k
+}
+
+// eachLink is a Link that maps each probability by itself.
+func eachLink(f func(ti float64) float64) func(t, count []float64) []float64 {
+	return func(t, _ []float64) []float64 {
+		z := make([]float64, len(t))
+		for i, ti := range t {
+			z[i] = f(ti)
+		}
+		return z
+	}
 }
 
 // bernoulli is the variance of a label of probability t: the curvature of the

@@ -86,7 +86,7 @@ func (r *rig) formulas(t *check.T) {
 			}
 			truth := positiveTruth(rng, k)
 			s.Vector["t"] = truth
-			want, offset := r.theory.Link(truth), 0.0
+			want, offset := r.theory.Link(truth, nil), 0.0
 			for j := range k {
 				s.Index["j"] = j
 				v := value("minimiser", minimiser, s, losses.Target[float64]{})

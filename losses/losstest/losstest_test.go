@@ -209,8 +209,18 @@ func TestPlantedMistakes(t *testing.T) {
 		"weak order of the minimum": {theory(t, func(th *losses.Theory) { th.PopulationOrder = losses.OrderWeak }), []string{"population"}},
 		"not calibrated":            {theory(t, func(th *losses.Theory) { th.Calibrated = false }), []string{"population"}},
 		"no zero-one":               {theory(t, func(th *losses.Theory) { th.ZeroOne = false }), []string{"population"}},
-		"wrong link":                {theory(t, func(th *losses.Theory) { th.Link = slices.Clone[[]float64] }), []string{"population"}},
-		"a support":                 {theory(t, func(th *losses.Theory) { th.Support = losses.Support{Of: losses.NearTop, Reach: 2} }), []string{"support"}},
+		"wrong link":                {theory(t, func(th *losses.Theory) { th.Link = func(t, _ []float64) []float64 { return slices.Clone(t) } }), []string{"population"}},
+		"wrong link of counts": {theory(t, func(th *losses.Theory) {
+			right := th.Link
+			th.Link = func(t, count []float64) []float64 {
+				z := right(t, nil)
+				for i, n := range count {
+					z[i] += math.Log(n)
+				}
+				return z
+			}
+		}), []string{"population: Link of t="}},
+		"a support": {theory(t, func(th *losses.Theory) { th.Support = losses.Support{Of: losses.NearTop, Reach: 2} }), []string{"support"}},
 
 		"formula of the loss":      {formulas(t, func(f *losses.Formulas) { f.Loss = "log Σ_j e^{z_j} − max_j t_j z_j" }), []string{"formulas: the loss's formula is"}},
 		"formula of the gradient":  {formulas(t, func(f *losses.Formulas) { f.Gradient = "t_j − p_j" }), []string{"formulas: the gradient's formula is"}},

@@ -255,6 +255,7 @@ func (r *rig) population(t *check.T) {
 			truths = append(truths, p)
 		}
 	}
+	r.counted(t, rng)
 	ties, reversed, misled, miscalibrated := 0, 0, 0, 0
 	for _, at := range r.held(truths) {
 		truth, r := at.truth, at.rig
@@ -269,7 +270,7 @@ func (r *rig) population(t *check.T) {
 		minima := r.minima(rng, risk, k)
 		best := risk(minima[0])
 		if r.theory.Link != nil {
-			link := r.theory.Link(truth)
+			link := r.theory.Link(truth, nil)
 			t.True(check.Near(risk(link), best, 1e-9, 1e-9), "t=%v: the risk is %.12g at Link %v and %.12g at the minimiser %v", truth, risk(link), link, best, minima[0])
 		}
 		const near = 1e-5 // scores as close as this tie: half the digits of a float64 are lost at a minimum
@@ -313,6 +314,42 @@ func (r *rig) population(t *check.T) {
 	t.Equal(misled == 0, r.theory.ZeroOne, "ZeroOne: %d classes lead that should not", misled)
 	if r.Spec.Predict != nil {
 		t.Equal(miscalibrated == 0, r.theory.Calibrated, "Calibrated: %d probabilities are off", miscalibrated)
+	}
+}
+
+// counted holds what Link says of levels with their counts against what it says of the
+// classes one by one.
+func (r *rig) counted(t *check.T, rng *rand.Rand) {
+	if r.theory.Link == nil {
+		return
+	}
+	count := []float64{1, 2, 3}
+	level := positiveTruth(rng, len(count))
+	var total float64
+	for i, n := range count {
+		total += n * level[i]
+	}
+	var each []float64
+	for i, n := range count {
+		level[i] /= total
+		for range int(n) {
+			each = append(each, level[i])
+		}
+	}
+	short, long := r.theory.Link(level, count), r.theory.Link(each, nil)
+	if len(short) != len(level) || len(long) != len(each) {
+		t.True(false, "Link of %d levels has %d scores, and of %d classes %d", len(level), len(short), len(each), len(long))
+		return
+	}
+	offset, at := 0.0, 0
+	if r.theory.Props.Has(losses.ShiftInvariant) {
+		offset = long[0] - short[0]
+	}
+	for i, n := range count {
+		for range int(n) {
+			t.True(check.Near(short[i]+offset, long[at], 1e-9, 1e-9), "Link of t=%v, %v classes each, is %v, and of the classes one by one %v", level, count, short, long)
+			at++
+		}
 	}
 }
 

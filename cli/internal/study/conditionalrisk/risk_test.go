@@ -61,8 +61,8 @@ func TestMinimaMeetLinks(t *testing.T) {
 		smooth := !math.IsInf(b.Theory().Smoothness(5), 1)
 		minima, err := conditionalrisk.Minima(t.Context(), r, conditionalrisk.Settings{Lo: r.Lo, Hi: r.Hi, Smooth: smooth, Starts: conditionalrisk.Starts(rng, r.Lo, r.Hi, 5, 5)})
 		require.NoError(t, err)
-		require.True(t, check.Near(minima[0].Value, r.Value(nil, link(dist)), 1e-9, 1e-9),
-			"%s: the search reaches %.12g, the closed form %.12g", spec.Name, minima[0].Value, r.Value(nil, link(dist)))
+		require.True(t, check.Near(minima[0].Value, r.Value(nil, link(dist, nil)), 1e-9, 1e-9),
+			"%s: the search reaches %.12g, the closed form %.12g", spec.Name, minima[0].Value, r.Value(nil, link(dist, nil)))
 	}
 	require.NotZero(t, n)
 }

@@ -200,7 +200,7 @@ func descend(ctx context.Context, b losses.Loss, k int, c TabularConfig) (Descen
 // search; nil where the risk falls towards infinity.
 func minimiser(ctx context.Context, r *conditionalrisk.Risk, th losses.Theory, t []float64) ([]float64, error) {
 	if th.Link != nil {
-		z := th.Link(t)
+		z := th.Link(t, nil)
 		if r.Bounded() && th.Props.Has(losses.ShiftInvariant) {
 			// The closed form is up to a constant: lay it in the middle.
 			mid := (slices.Min(z)+slices.Max(z))/2 - (r.Lo+r.Hi)/2
