@@ -3,7 +3,6 @@ package compare
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/fenchel-ml/fenchel/cli/internal/report"
@@ -142,26 +141,11 @@ func (r *Result) ReferenceTable() report.Table {
 	return t
 }
 
-// referenceNotes say which references there are not, and which losses are below one that
-// knows nothing of users.
+// referenceNotes say which references there are not.
 func (r *Result) referenceNotes() (notes []string) {
 	for _, ref := range r.References {
 		if ref.Skipped != "" {
 			notes = append(notes, fmt.Sprintf("%s was not fitted: %s.", ref.Name, ref.Skipped))
-		}
-		values := ref.reported(r.Reported)
-		if ref.Name != "pop" || len(values) == 0 || r.first().Beyond {
-			continue
-		}
-		var below []string
-		for i := range r.Rows {
-			row := &r.Rows[i]
-			if list := row.reported(r.Reported); len(list) > 0 && float64(list[0].Mean) < values[0].Value {
-				below = append(below, row.Name)
-			}
-		}
-		if len(below) > 0 {
-			notes = append(notes, fmt.Sprintf("Below the order by popularity (%s %.4f), as trained here: %s.", r.Metrics[0], values[0].Value, strings.Join(below, ", ")))
 		}
 	}
 	return notes

@@ -1,12 +1,14 @@
 package compare
 
 import (
+	"encoding/json"
 	"os"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fenchel-ml/fenchel/cli/internal/report"
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/train"
 	"github.com/fenchel-ml/fenchel/train/metric"
@@ -52,7 +54,22 @@ func TestReferences(t *testing.T) {
 	require.InDelta(t, sum/float64(len(users)), at["pop"].Test[0].Value, 1e-9)
 	require.Greater(t, at["ease"].Test[0].Value, at["pop"].Test[0].Value)
 
-	require.Contains(t, strings.Join(res.Notes(), "\n"), "Below the order by popularity")
+	// One epoch of perceptron is below popularity, and the page, the table and the JSON say so.
+	notes := strings.Join(res.Notes(), "\n")
+	require.Contains(t, notes, "Below pop, the order by popularity, in recall@20, as trained here: ")
+	for i, row := range res.Rows {
+		require.Equal(t, float64(row.Test[0].Mean) < at["pop"].Test[0].Value, row.BelowPop)
+		for _, table := range []report.Table{res.Table(false), res.Table(true)} {
+			require.Equal(t, row.BelowPop, strings.Contains(table.Rows[i][len(table.Head)-1], "below pop"))
+		}
+	}
+	require.True(t, res.Rows[len(res.Rows)-1].BelowPop)
+	written, err := json.Marshal(res.Section())
+	require.NoError(t, err)
+	require.Contains(t, string(written), `"below_pop":true`)
+	page, err := report.Report{Title: "t", Sections: []report.Section{res.Section()}}.HTML()
+	require.NoError(t, err)
+	require.Contains(t, string(page), "below pop")
 	table := res.ReferenceTable()
 	require.Len(t, table.Rows, 3)
 	require.Contains(t, string(res.Markdown("fenchel compare")), "| pop | ")

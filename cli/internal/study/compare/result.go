@@ -53,6 +53,11 @@ type Row struct {
 	Done   int        `json:"done"` // runs with numbers
 	Failed []string   `json:"failed,omitempty"`
 
+	// NotJudged says why no interval and no verdict counts the row: it still rises. ""
+	// where it is judged.
+	NotJudged string `json:"not_judged,omitempty"`
+	BelowPop  bool   `json:"below_pop,omitempty"` // in the first metric of the reported split
+
 	// Over the runs with numbers; metrics in the order of Result.Metrics.
 	Valid           []Stat        `json:"valid,omitempty"`
 	Test            []Stat        `json:"test,omitempty"`
@@ -63,7 +68,8 @@ type Row struct {
 	Buckets         []Stat        `json:"bucket_recall,omitempty"`
 	Peak            int64         `json:"peak_bytes,omitempty"` // the largest of the runs'
 
-	// Against are the differences from the baseline on the reported split, by metric.
+	// Against are the differences from the baseline on the reported split, by metric; nil
+	// where one of the two is not judged.
 	Against []Interval `json:"against_baseline,omitempty"`
 
 	perUser [][]float64 // mean over the runs with numbers
@@ -165,6 +171,7 @@ func (p *comparison) result(ctx context.Context, trials, runs []*task) (*Result,
 	if r.References, err = p.references(ctx); err != nil {
 		return nil, err
 	}
+	r.judge()
 	r.times()
 	r.bootstrap(p.Resamples, p.BootstrapSeed)
 	r.sort()

@@ -54,6 +54,10 @@ func (r *Result) Table(brief bool) report.Table {
 	if len(r.Tune) > 0 {
 		t.Head = append(t.Head, "settings", "s of tuning")
 	}
+	marked := r.marked()
+	if marked {
+		t.Head = append(t.Head, "mark")
+	}
 	for i := range r.Rows {
 		row := &r.Rows[i]
 		cells := []string{row.Name, fmt.Sprintf("%d/%d", row.Done, len(r.Seeds))}
@@ -76,6 +80,8 @@ func (r *Result) Table(brief bool) report.Table {
 		case row.Baseline == i:
 			cells = append(cells, "baseline")
 			t.Mark = append(t.Mark, i)
+		case row.NotJudged != "" || r.Rows[row.Baseline].NotJudged != "":
+			cells = append(cells, "not judged")
 		case len(row.Against) > 0:
 			cells = append(cells, row.Against[0].String())
 		default:
@@ -96,6 +102,9 @@ func (r *Result) Table(brief bool) report.Table {
 				set = append(set, s.Name+"="+s.Value)
 			}
 			cells = append(cells, strings.Join(set, " "), fmt.Sprintf("%.1f", row.TuneSeconds))
+		}
+		if marked {
+			cells = append(cells, row.marks())
 		}
 		t.Rows = append(t.Rows, cells)
 	}
@@ -143,6 +152,7 @@ func (r *Result) Notes() []string {
 		notes = append(notes, fmt.Sprintf("Tuned on valid with seed %d: %s; %.0f s of training in all, which no other column has.", r.Seeds[0], strings.Join(axes, ", "), r.TuneSeconds))
 	}
 	notes = append(notes, r.referenceNotes()...)
+	notes = append(notes, r.judgeNotes()...)
 	if r.Interrupted {
 		notes = append(notes, "Interrupted: runs that had not ended are missing. The same command goes on from here.")
 	}
@@ -209,7 +219,7 @@ func (r *Result) Section() report.Section {
 	} else if v := r.verdicts(); len(v) > 0 {
 		blocks = append(blocks, report.Text("Theory ranks losses by what their minimiser does to the order of the classes when scores are free and data unlimited. Here encodings have low rank, data are few and training ends early, so the two need not agree. A loss declared to keep the order strictly is held against each whose order is declared weaker; a difference counts where its interval leaves 0 out. Each interval is of 95 % by itself: of many, some leave 0 out by chance."), v)
 	} else {
-		blocks = append(blocks, report.Text("The comparison has no pair of a loss that keeps the order strictly and one that does not, so it says nothing of theory's order."))
+		blocks = append(blocks, report.Text("The comparison has no pair of judged losses, one that keeps the order strictly and one that does not, so that it says nothing of theory's order."))
 	}
 	blocks = append(blocks, r.courses()...)
 	blocks = append(blocks, r.tradeoff()...)

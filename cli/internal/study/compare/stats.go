@@ -181,14 +181,14 @@ func (r *Result) times() {
 	}
 }
 
-// bootstrap fills in Against and Pairs. Each resample draws as many users as there
+// bootstrap fills in Against and Pairs of the rows that are judged. Each resample draws as many users as there
 // are, with replacement, the same ones for all rows and metrics: that is what
 // pairs them. Resample number i draws from a source of its own, so the numbers do
 // not depend on the threads.
 func (r *Result) bootstrap(resamples int, seed uint64) {
-	var rows []int // that have numbers
+	var rows []int // that have numbers and are judged
 	for i := range r.Rows {
-		if r.Rows[i].Done > 0 {
+		if r.Rows[i].Done > 0 && r.Rows[i].NotJudged == "" {
 			rows = append(rows, i)
 		}
 	}
@@ -246,7 +246,7 @@ func (r *Result) bootstrap(resamples int, seed uint64) {
 	}
 	for x, a := range rows {
 		row := &r.Rows[a]
-		if base := row.Baseline; base != a && r.Rows[base].Done > 0 {
+		if base := row.Baseline; base != a && means[base] != nil {
 			for m := range r.Metrics {
 				row.Against = append(row.Against, between(a, base, m))
 			}
