@@ -27,7 +27,7 @@ import (
 // number, and weights so large that scores are far from equal.
 var checkSettings = map[string]string{
 	"data": "demo:users=12,items=9,per-user=4", "model": "", "dim": "4", "score": "", "temperature": "", "bias": "", "init": "0.5",
-	"candidates": "", "task": "", "batch": "8",
+	"candidates": "", "task": "", "batch": "8", "dropout": "",
 }
 
 // modelCheck are the flags of a check of a whole model.
@@ -211,13 +211,17 @@ func (m *modelCheck) check(loss string, seed uint64) (modelResult, error) {
 	if err != nil {
 		return modelResult{}, err
 	}
-	r, err := models.CheckGradient(rec.Model, rec.Head, l, examples, rec.Classes(), p.Config.Train.Batch, graph.GradientCheck{Probes: max(m.probes, 1), Seed: seed})
+	model, dropped := rec.Model, ""
+	if p := p.Config.Train.Dropout; p > 0 {
+		model, dropped = models.Dropped(rec.Model, p, seed), fmt.Sprintf(", dropout %g", p)
+	}
+	r, err := models.CheckGradient(model, rec.Head, l, examples, rec.Classes(), p.Config.Train.Batch, graph.GradientCheck{Probes: max(m.probes, 1), Seed: seed})
 	if r == nil {
 		return modelResult{}, err
 	}
 	d := p.Config
-	r.Title = fmt.Sprintf("model %s, loss %s, candidates %s, task %s, score %s at temperature %s, %s",
-		d.Model.Name, d.Loss, d.Candidates, d.Train.Task, d.Model.Score, d.Model.Temperature, d.Data.Source)
+	r.Title = fmt.Sprintf("model %s%s, loss %s, candidates %s, task %s, score %s at temperature %s, %s",
+		d.Model.Name, dropped, d.Loss, d.Candidates, d.Train.Task, d.Model.Score, d.Model.Temperature, d.Data.Source)
 	return modelResult{plan: p, loss: l, report: r}, nil
 }
 

@@ -175,3 +175,16 @@ func TestCheckModelUsage(t *testing.T) {
 	require.Equal(t, exitFailed, code)
 	require.Contains(t, stderr, "use correction=none")
 }
+
+// TestCheckDropout: a model with dropout is checked with its masks held, and says so.
+func TestCheckDropout(t *testing.T) {
+	code, out, stderr := execute(t, "check", "--model", "mf", "--loss", "softmax", "--dropout", "0.3", "--probes", "1000")
+	require.Equal(t, exitOK, code, stderr)
+	require.Contains(t, out, "model mf, dropout 0.3, loss softmax,")
+	require.Contains(t, out, "5 of 5 within tolerance")
+	_, whole, _ := execute(t, "check", "--model", "mf", "--loss", "softmax", "--probes", "1000")
+	require.NotEqual(t, strings.SplitN(whole, "\n", 2)[1], strings.SplitN(out, "\n", 2)[1])
+	code, _, stderr = execute(t, "check", "--model", "mf", "--dropout", "1")
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, stderr, "--dropout: 1 is above 0.99")
+}

@@ -97,11 +97,11 @@ func TestEveryFlagThatTakesANameCompletes(t *testing.T) {
 func TestCompletionOfParameters(t *testing.T) {
 	for text, want := range map[string][]string{
 		"ada":                     {"adagrad", "adam"},
-		"adam:":                   {"adam:lr=", "adam:mode=", "adam:l2=", "adam:decay=", "adam:beta1=", "adam:beta2=", "adam:eps="},
+		"adam:":                   {"adam:lr=", "adam:mode=", "adam:beta1=", "adam:beta2=", "adam:eps="},
 		"adam:be":                 {"adam:beta1=", "adam:beta2="},
 		"adam:mode=":              {"adam:mode=lazy", "adam:mode=dense"},
 		"adam:lr=0.1,mode=d":      {"adam:lr=0.1,mode=dense"},
-		"adam:lr=0.1,l":           {"adam:lr=0.1,l2="},
+		"adam:lr=0.1,m":           {"adam:lr=0.1,mode="},
 		"adam:beta1=0.5,mode=x":   nil,
 		"adam:lr=":                nil,
 		"nosuch:":                 nil,

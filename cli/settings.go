@@ -45,6 +45,9 @@ var settings = []setting{
 	{flag: "batch", path: "train.batch", kind: "n", usage: "rows of a step"},
 	{flag: "optimizer", path: "train.optimizer", kind: "text", usage: "optimizer", complete: completeSpecs("optimizer")},
 	{flag: "schedule", path: "train.schedule", kind: "text", usage: "learning-rate schedule", complete: completeSpecs("schedule")},
+	{flag: "l2", path: "train.l2", kind: "text", usage: "L2 regularisation: a number for all tables, or name=number for some, as in user=1e-4,class=1e-5; with on=batch, as in 1e-4,on=batch, of what a batch reads alone (its names are context and class)", complete: complete(penaltyExamples)},
+	{flag: "decay", path: "train.decay", kind: "text", usage: "decoupled decay of weights, written as --l2; with on=batch of the rows that have a gradient", complete: complete(penaltyExamples)},
+	{flag: "dropout", path: "train.dropout", kind: "number", usage: "probability with which a number of an encoding is 0 in a step of training"},
 	{flag: "patience", path: "train.patience", kind: "n", usage: "stop after so many evaluations without a better value and keep the best weights; 0 runs all epochs"},
 	{flag: "monitor", path: "train.monitor", kind: "metric", usage: "metric that --patience watches", complete: completeMetrics},
 	{flag: "seed", path: "train.seed", kind: "n", usage: "seed of first weights and of the order of batches"},
@@ -52,6 +55,9 @@ var settings = []setting{
 	{flag: "every", path: "eval.every", kind: "n", usage: "epochs between evaluations on valid"},
 	{flag: itemsFlag, path: itemsPath, kind: "name", usage: itemsUsage, complete: complete(train.ItemsChoices)},
 }
+
+// penaltyExamples show how what draws weights to 0 is written.
+func penaltyExamples() []string { return []string{"1e-4", "1e-4,on=batch", "user=1e-4,class=1e-5"} }
 
 // Which items rankings hold has a flag where a model is trained and where it is used.
 const (

@@ -34,6 +34,7 @@ func TestTrainReadsEachTextOnce(t *testing.T) {
 		"--data", "demo:users=60,items=50,per-user=10,seed=2", "--split", "leave-one-out:seed=3,ties=lot", "--model", "mf", "--task", "pair",
 		"--loss", "sampled-softmax:n=7", "--optimizer", "adagrad:lr=0.02", "--schedule", "cosine:warmup=1", "--solver", "gradient",
 		"--metrics", "recall@7,ndcg@8", "--monitor", "ndcg@08", "--patience", "1",
+		"--l2", "1e-4,on=batch", "--decay", "user=0.1",
 	}
 	train := []string{"train", "--epochs", "2", "--dim", "4", "--tensorboard", "board"}
 	counts := read(func() {
@@ -42,11 +43,11 @@ func TestTrainReadsEachTextOnce(t *testing.T) {
 	})
 	for _, text := range []string{
 		"demo:users=60,items=50,per-user=10,seed=2", "leave-one-out:seed=3,ties=lot", "mf", "pair", "sampled-softmax:n=7", "adagrad:lr=0.02",
-		"cosine:warmup=1", "gradient", "recall@7", "ndcg@8", "ndcg@08",
+		"cosine:warmup=1", "gradient", "recall@7", "ndcg@8", "ndcg@08", "1e-4,on=batch", "user=0.1",
 	} {
 		require.Equal(t, 1, counts[text], "%s: %v", text, counts)
 	}
-	require.Len(t, counts, 11, "nothing else is read: %v", slices.Sorted(maps.Keys(counts)))
+	require.Len(t, counts, 13, "nothing else is read: %v", slices.Sorted(maps.Keys(counts)))
 
 	// A pair of loss and candidates is two texts; a learning rate is put into the
 	// optimizer's text, which is then read with it.

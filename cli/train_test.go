@@ -157,7 +157,7 @@ func TestSettingsReachTheRun(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, []byte("loss: sparsemax\ntrain:\n  epochs: 9\n  seed: 7\n  batch: 20\n"), 0o644))
 	out := filepath.Join(dir, "run")
 	code, stdout, stderr := execute(t, "train", "--config", file, "--set", "train.epochs=2", "--set", "train.lr=0.5", "--set", "model.dim=3",
-		"--dim", "5", "--data", "demo:users=60,items=50,per-user=10", "--optimizer", "sgd:l2=0.1", "--bias", "--metrics", "hitrate@5,mrr@7", "--out", out)
+		"--dim", "5", "--data", "demo:users=60,items=50,per-user=10", "--optimizer", "sgd:momentum=0.1", "--l2", "class=0.10", "--bias", "--metrics", "hitrate@5,mrr@7", "--out", out)
 	require.Equal(t, exitOK, code, stderr)
 	require.Contains(t, stdout, "hitrate@5")
 	cfg, err := train.LoadConfig(out)
@@ -168,7 +168,8 @@ func TestSettingsReachTheRun(t *testing.T) {
 	require.Equal(t, 20, cfg.Train.Batch)
 	require.Equal(t, 5, cfg.Model.Dim, "a flag over --set")
 	require.True(t, cfg.Model.Bias)
-	require.Equal(t, "sgd:lr=0.5,l2=0.1", cfg.Train.Optimizer, "the rate goes into the optimizer chosen last")
+	require.Equal(t, "sgd:lr=0.5,momentum=0.1", cfg.Train.Optimizer, "the rate goes into the optimizer chosen last")
+	require.Equal(t, "class=0.1", cfg.Train.L2)
 	require.Equal(t, []string{"hitrate@5", "mrr@7"}, cfg.Eval.Metrics)
 }
 

@@ -53,16 +53,16 @@ type Program[T Float] struct {
 }
 
 // Train compiles the cost, a scalar, and its gradients with respect to every
-// Param of b. A Param that the cost does not use is an error. The graph is
-// verified first; see [Verify].
-func (b *Builder[T]) Train(cost *gorgonia.Node) (*Program[T], error) {
-	if err := b.ready("train", cost); err != nil {
+// Param of b; Value also returns what outs hold, such as one term of the cost. A Param that
+// the cost does not use is an error. The graph is verified first; see [Verify].
+func (b *Builder[T]) Train(cost *gorgonia.Node, outs ...*gorgonia.Node) (*Program[T], error) {
+	if err := b.ready("train", append(gorgonia.Nodes{cost}, outs...)...); err != nil {
 		return nil, err
 	}
 	if len(b.params) == 0 {
 		return nil, errors.New("graph: train: the graph has no parameter")
 	}
-	if err := Verify(cost); err != nil {
+	if err := Verify(append(gorgonia.Nodes{cost}, outs...)...); err != nil {
 		return nil, err
 	}
 	grads, err := reverse(cost, b.params, false, false)
@@ -70,7 +70,7 @@ func (b *Builder[T]) Train(cost *gorgonia.Node) (*Program[T], error) {
 		return nil, err
 	}
 	p := &Program[T]{mode: mode{train: true}, cost: cost, params: b.params, grads: grads, plan: b.plan, held: &b.held}
-	if err := p.compile(append(gorgonia.Nodes{cost}, grads...)); err != nil {
+	if err := p.compile(slices.Concat(gorgonia.Nodes{cost}, grads, outs)); err != nil {
 		return nil, err
 	}
 	return p, nil

@@ -70,6 +70,7 @@ func (a *all) Attach(g *Graph, m Model, h *gorgonia.Node, l losses.Loss, positio
 type attachedAll[T graph.Float] struct {
 	output[T]
 	linear graph.Linear
+	w      *gorgonia.Node // class vectors, before any norm is made 1
 }
 
 func attachAll[T graph.Float](a *all, at output[T], m Model, h *gorgonia.Node, l losses.Loss, positions int) (*attachedAll[T], error) {
@@ -77,7 +78,8 @@ func attachAll[T graph.Float](a *all, at output[T], m Model, h *gorgonia.Node, l
 	rows := h.Shape()[0]
 	s.bytes = bytesOf[T](positions) // weights of a row
 	var e graph.Expr
-	s.linear = graph.Linear{H: e.N(tempered(s.Graph, h, a.score, a.tau)), W: e.N(unitRows(e.N(classes(s.Graph, m)), a.score)), Bias: s.vector(a.bias)}
+	s.w = e.N(classes(s.Graph, m))
+	s.linear = graph.Linear{H: e.N(tempered(s.Graph, h, a.score, a.tau)), W: e.N(unitRows(s.w, a.score)), Bias: s.vector(a.bias)}
 	s.targets, s.data = s.b.Targets("target", rows, positions)
 	s.loss = e.N(graph.LinearLoss(l.Analytic, s.linear, s.targets))
 	return s, e.Err

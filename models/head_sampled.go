@@ -119,7 +119,10 @@ type attachedSampled[T graph.Float] struct {
 	scale  float64        // of the correction
 	scored *scoredLeaves[T]
 
-	unique []int32 // the classes that are positives or draws of the run, where the model computes vectors
+	// Class vectors, and the positives in their places. Where the model computes vectors,
+	// they are those of unique: the classes that are positives or draws of the run.
+	vectorNode, uniqueNode, posNode *gorgonia.Node
+	unique                          []int32
 
 	h       []float32
 	unit    []float32    // [C,d] class vectors that an adaptive sampler sees where they are no table: of norm 1, or computed
@@ -169,7 +172,8 @@ func attachSampled[T graph.Float](h *sampled, at output[T], m Model, x *gorgonia
 	if free == nil {
 		return s, s.computed(&e, m, x, l, in, positions)
 	}
-	c := graph.Classes{H: x, W: s.matrix(free), Bias: s.vector(h.bias), Unit: h.score == Cosine}
+	s.vectorNode = s.matrix(free)
+	c := graph.Classes{H: x, W: s.vectorNode, Bias: s.vector(h.bias), Unit: h.score == Cosine}
 	s.loss = e.N(graph.SampledLinearLoss(l.Analytic, c, in, s.targets))
 	return s, e.Err
 }
@@ -235,13 +239,11 @@ func (s *attachedSampled[T]) computed(e *graph.Expr, m Model, x *gorgonia.Node, 
 		}
 		return nil
 	}, most))
-	// The place of a class among them, −1 of an empty place.
 	place := func(dst, ids []int32) {
 		for i := range dst {
 			dst[i] = -1
-			if i < len(ids) && ids[i] >= 0 {
-				j, _ := slices.BinarySearch(s.unique, ids[i])
-				dst[i] = int32(j)
+			if i < len(ids) {
+				dst[i] = s.place(ids[i])
 			}
 		}
 	}
@@ -263,6 +265,7 @@ func (s *attachedSampled[T]) computed(e *graph.Expr, m Model, x *gorgonia.Node, 
 	if err != nil {
 		return err
 	}
+	s.vectorNode, s.uniqueNode, s.posNode = w, unique, pos
 	c := graph.Classes{H: x, W: w, Unit: s.head.score == Cosine}
 	if s.head.bias != nil {
 		c.Bias = e.N(graph.Reshape(e.N(graph.Lookup(s.matrix(s.head.bias), unique)), most))
@@ -270,6 +273,15 @@ func (s *attachedSampled[T]) computed(e *graph.Expr, m Model, x *gorgonia.Node, 
 	in.Pos, in.Neg, in.Classes = e.N(graph.PairScores(c, rows, pos)), e.N(graph.RowScores(c, draws)), all.rows
 	s.loss = e.N(graph.SampledLoss(l.Analytic, in, s.targets))
 	return e.Err
+}
+
+// place returns the place of a class in unique, −1 of an empty place.
+func (s *attachedSampled[T]) place(id int32) int32 {
+	if id < 0 {
+		return -1
+	}
+	j, _ := slices.BinarySearch(s.unique, id)
+	return int32(j)
 }
 
 // widen copies src to the front of dst and clears the rest.

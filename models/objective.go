@@ -15,10 +15,15 @@ import (
 // checks that, so that what is checked is what is trained.
 type Objective[T graph.Float] struct {
 	Attached
-	cost   *gorgonia.Node
-	graph  *Graph
-	shares *gorgonia.Node // of the rows in the mean, nil where each has the same
-	weight []T            // of the rows of a batch; nil where each has the same
+	b         *graph.Builder[T]
+	graph     *Graph
+	h         *gorgonia.Node
+	loss      *gorgonia.Node // the mean
+	cost      *gorgonia.Node // with what Penalise adds
+	places    int            // of targets
+	shares    *gorgonia.Node // of the rows in the mean, nil where each has the same
+	weight    []T            // of the rows of a batch; nil where each has the same
+	positives *positives[T]  // of a penalty; nil without
 }
 
 // NewObjective adds to g, a graph of b, the mean loss l of m and head over batches with
@@ -31,7 +36,7 @@ func NewObjective[T graph.Float](b *graph.Builder[T], g *Graph, m Model, head He
 	if err != nil {
 		return nil, err
 	}
-	o := &Objective[T]{graph: g}
+	o := &Objective[T]{b: b, graph: g, h: h, places: positions}
 	if o.Attached, err = head.Attach(g, m, h, l, positions); err != nil {
 		return nil, err
 	}
@@ -41,7 +46,8 @@ func NewObjective[T graph.Float](b *graph.Builder[T], g *Graph, m Model, head He
 	if weighted {
 		o.shares, o.weight = b.Input("examples.weight", g.Contexts.Rows())
 	}
-	o.cost, err = o.mean(o.Loss())
+	o.loss, err = o.mean(o.Loss())
+	o.cost = o.loss
 	return o, err
 }
 
@@ -50,8 +56,11 @@ func (o *Objective[T]) mean(loss *gorgonia.Node) (*gorgonia.Node, error) {
 	return graph.WeightedMean(loss, o.shares, o.Targets())
 }
 
-// Cost returns the mean loss, a scalar.
+// Cost returns what training lowers, a scalar: the mean loss, and what Penalise has added.
 func (o *Objective[T]) Cost() *gorgonia.Node { return o.cost }
+
+// MeanLoss returns the mean loss alone, a scalar; without a penalty it is the cost.
+func (o *Objective[T]) MeanLoss() *gorgonia.Node { return o.loss }
 
 // Set prepares the next run for a batch, its rows, weights and targets; step counts as
 // that of [Attached].
@@ -67,6 +76,9 @@ func (o *Objective[T]) Set(step int, batch *data.Batch) error {
 	}
 	for i, w := range batch.Weight {
 		o.weight[i] = T(w)
+	}
+	if o.positives != nil {
+		o.positives.fill(batch)
 	}
 	return o.Attached.Set(step, batch)
 }

@@ -12,6 +12,9 @@ import (
 // product of two counts, such as the number of a step, fits in an int64.
 const maxCount = math.MaxInt32
 
+// maxDropout leaves one number in a hundred.
+const maxDropout = 0.99
+
 // A bound is what a setting that is a number may be. The zero value is that of settings
 // that are none.
 type bound struct {
@@ -30,6 +33,7 @@ var bounds = map[string]bound{
 	"model.init":      {number: true, least: 0, open: true, most: math.MaxFloat64},
 	"train.epochs":    {number: true, least: 1, most: maxCount},
 	"train.batch":     {number: true, least: 1, most: data.MaxBatch},
+	"train.dropout":   {number: true, least: 0, most: maxDropout},
 	"train.patience":  {number: true, least: 0, most: maxCount},
 	"train.seed":      {number: true, least: 0, most: math.MaxUint64},
 	"eval.every":      {number: true, least: 1, most: maxCount},
@@ -49,7 +53,7 @@ func (b bound) String() string {
 	case b.most == math.MaxUint64: // which a float64 rounds
 		return fmt.Sprintf("%.0f to %d", b.least, uint64(math.MaxUint64))
 	}
-	return fmt.Sprintf("%.0f to %.0f", b.least, b.most)
+	return fmt.Sprintf("%.0f to %.15g", b.least, b.most)
 }
 
 // check returns an error unless v, a field of a Config with its defaults in place, is
@@ -78,5 +82,5 @@ func (b bound) check(v reflect.Value) error {
 	case x < b.least:
 		return fmt.Errorf("%v is below %.0f; want %s", v, b.least, b)
 	}
-	return fmt.Errorf("%v is above %.0f; want %s", v, b.most, b)
+	return fmt.Errorf("%v is above %.15g; want %s", v, b.most, b)
 }

@@ -115,6 +115,24 @@ type TrainConfig struct {
 	// gradient.
 	Schedule string `yaml:"schedule,omitempty"`
 
+	// L2 and Decay are the texts of what draws weights to 0: a number for all tables, or
+	// name=number for some, as in "1e-4" and "user=1e-4,class=1e-5"; see optim.Penalty.
+	// L2 is λ of a term ½λ‖w‖² of the objective for every row of the table, whose gradient
+	// λw each step of the optimizer has beside that of the loss: the weight_decay of
+	// PyTorch's Adam. With on=batch, as in "1e-4,on=batch", the term is of what the batch
+	// reads alone, of encodings ("context") and class vectors ("class"); see
+	// models.Objective.Penalise. Decay is decoupled: a weight is scaled by 1 − rate·decay
+	// beside its step, that of every row, with on=batch of the rows that the gradient has.
+	// Cosine scores do not see the length of a vector: there both set how far a step turns
+	// it, not what a model can say. Default 0. Of solver gradient.
+	L2    string `yaml:"l2,omitempty"`
+	Decay string `yaml:"decay,omitempty"`
+
+	// Dropout is the probability with which a number of an encoding is 0 in a step of
+	// training, where the others are divided by 1 − Dropout; default 0. Which ones those are
+	// depends on Seed, the step and the place alone. Of solver gradient.
+	Dropout float64 `yaml:"dropout,omitempty"`
+
 	// Patience ends the run after so many evaluations in a row without a better
 	// value of Monitor, and restores the weights of the best one; default 0: run all
 	// epochs and keep the last weights.

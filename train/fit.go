@@ -14,11 +14,14 @@ import (
 
 // FitOptions say how Fit trains. The zero value of a field is its default.
 type FitOptions struct {
-	Epochs    int    // passes over the examples; default 40
-	Batch     int    // rows of a step; default 128
-	Optimizer string // an optimizer's text; default "adam:lr=0.01,mode=dense"
-	Schedule  string // a learning-rate schedule's text; default "constant"
-	Seed      uint64 // of the first weights, the order of batches, draws and dropout
+	Epochs    int     // passes over the examples; default 40
+	Batch     int     // rows of a step; default 128
+	Optimizer string  // an optimizer's text; default "adam:lr=0.01,mode=dense"
+	Schedule  string  // a learning-rate schedule's text; default "constant"
+	L2        string  // the text of an optim.Penalty, as that of TrainConfig; default "0"
+	Decay     string  // another; default "0"
+	Dropout   float64 // of encodings, as that of TrainConfig; default 0
+	Seed      uint64  // of the first weights, the order of batches, draws and dropout
 
 	// Observe, if set, is told of each epoch after it, without metrics: Valid is nil.
 	Observe func(e *EpochDone)
@@ -39,6 +42,8 @@ func Fit(ctx context.Context, m models.Model, head models.Head, l losses.Loss, x
 	set(&o.Batch, 128)
 	set(&o.Optimizer, "adam:lr=0.01,mode=dense")
 	set(&o.Schedule, "constant")
+	set(&o.L2, "0")
+	set(&o.Decay, "0")
 	for _, n := range []struct {
 		name  string
 		value int
@@ -47,11 +52,20 @@ func Fit(ctx context.Context, m models.Model, head models.Head, l losses.Loss, x
 			return nil, fmt.Errorf("train: fit: %s is %d; want 1 to %d", n.name, n.value, maxCount)
 		}
 	}
+	if !(o.Dropout >= 0 && o.Dropout <= maxDropout) {
+		return nil, fmt.Errorf("train: fit: Dropout is %v; want 0 to %v", o.Dropout, maxDropout)
+	}
 	if err := errors.Join(classes.Validate(), x.Validate(classes.Rows)); err != nil {
 		return nil, fmt.Errorf("train: fit: %w", err)
 	}
-	t := training{loss: l, examples: x, size: o.Batch, epochs: o.Epochs, seed: o.Seed}
+	t := training{loss: l, examples: x, size: o.Batch, epochs: o.Epochs, seed: o.Seed, dropout: o.Dropout}
 	var err error
+	if t.l2, err = optim.ParsePenalty(o.L2); err != nil {
+		return nil, fmt.Errorf("train: fit: L2: %w", err)
+	}
+	if t.decay, err = optim.ParsePenalty(o.Decay); err != nil {
+		return nil, fmt.Errorf("train: fit: Decay: %w", err)
+	}
 	if t.optimizer, err = optim.Parse(o.Optimizer); err != nil {
 		return nil, fmt.Errorf("train: fit: %w", err)
 	}

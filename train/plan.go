@@ -42,6 +42,7 @@ type Plan struct {
 	Task      data.Task
 	Optimizer optim.Optimizer
 	Schedule  optim.Schedule
+	L2, Decay optim.Penalty
 
 	solver solverKind
 	faults []error
@@ -108,6 +109,8 @@ func (c Config) planned() *Plan {
 	solver.fill(p)
 	text(p, "train.optimizer", &d.Train.Optimizer, optim.Parse, &p.Optimizer)
 	text(p, "train.schedule", &d.Train.Schedule, optim.ParseSchedule, &p.Schedule)
+	text(p, "train.l2", &d.Train.L2, optim.ParsePenalty, &p.L2)
+	text(p, "train.decay", &d.Train.Decay, optim.ParsePenalty, &p.Decay)
 	p.readMetrics()
 	p.readTemperature()
 

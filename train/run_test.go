@@ -49,8 +49,10 @@ var solverConfigs = map[string]string{
 	"adam lazy":     "{train: {optimizer: 'adam:lr=0.05', schedule: 'cosine:warmup=1'}, loss: 'sparsemax'}",
 	"pairs bias":    "{train: {task: pair, batch: 100, optimizer: 'sgd:momentum=0.5'}, model: {score: dot, bias: true}}",
 	"adagrad stops": "{train: {optimizer: adagrad, patience: 2}}",
-	"learned":       "{model: {temperature: 'learned:start=1'}, train: {optimizer: 'adam:lr=0.05,decay=0.1'}, loss: entmax}",
+	"learned":       "{model: {temperature: 'learned:start=1'}, train: {optimizer: 'adam:lr=0.05', decay: 0.1}, loss: entmax}",
 	"learned alpha": "{loss: 'entmax:alpha=learned', model: {temperature: learned}, train: {optimizer: 'adam:lr=0.05,mode=dense'}}",
+	"regular":       "{train: {optimizer: 'adam:lr=0.05', l2: 'user=1e-3', decay: '0.1,on=batch', dropout: 0.2}, loss: bpr}",
+	"regular batch": "{train: {task: pair, batch: 100, optimizer: 'adam:lr=0.05', l2: '1e-2,on=batch', decay: 'class=0.1'}, loss: bpr}",
 	"als":           "{train: {solver: 'als:reg=0.1'}, loss: 'rgx:beta=0.5'}",
 	"ials":          "{train: {solver: 'ials:reg=0.1'}}",
 }

@@ -95,8 +95,12 @@ func checkALS(given Config, p *Plan) {
 	p.unused(map[string]bool{
 		"train.task": given.Train.Task != "", "train.batch": given.Train.Batch != 0,
 		"train.optimizer": given.Train.Optimizer != "", "train.schedule": given.Train.Schedule != "",
-		"model.bias": given.Model.Bias,
+		"train.dropout": given.Train.Dropout != 0,
+		"model.bias":    given.Model.Bias,
 	})
+	const own = "solver %s does not take it: what draws factors to 0 is its reg, as in %[1]s:reg=0.1"
+	p.check("train.l2", given.Train.L2 == "", own, p.solver.Spec.Name)
+	p.check("train.decay", given.Train.Decay == "", own, p.solver.Spec.Name)
 	name, loss, head := p.solver.Spec.Name, p.Choice.Loss.Spec, p.Choice.Head.Spec
 	switch {
 	case name == "ials":

@@ -35,6 +35,8 @@ func init() {
 			}
 			set(&c.Train.Optimizer, optimizer)
 			set(&c.Train.Schedule, "constant")
+			set(&c.Train.L2, "0")
+			set(&c.Train.Decay, "0")
 		},
 		check:  checkGradient,
 		memory: gradientMemory,
@@ -49,7 +51,9 @@ type training struct {
 	examples  *data.Examples
 	optimizer optim.Optimizer
 	schedule  optim.Schedule
-	size      int // rows of a step
+	l2, decay optim.Penalty
+	dropout   float64 // of encodings
+	size      int     // rows of a step
 	epochs    int
 	seed      uint64
 }
@@ -57,7 +61,11 @@ type training struct {
 // trainingOf returns what a plan says of training t.
 func trainingOf(t *Recommender, set *data.Dataset) (training, error) {
 	p := t.Plan
-	x := training{of: t, optimizer: p.Optimizer, schedule: p.Schedule, size: p.Config.Train.Batch, epochs: p.Config.Train.Epochs, seed: p.Config.Train.Seed}
+	c := p.Config.Train
+	x := training{
+		of: t, optimizer: p.Optimizer, schedule: p.Schedule, l2: p.L2, decay: p.Decay, dropout: c.Dropout,
+		size: c.Batch, epochs: c.Epochs, seed: c.Seed,
+	}
 	var err error
 	if x.examples, err = p.Task.ExamplesOf(set); err != nil {
 		return x, err
@@ -112,7 +120,9 @@ func newGradientOf(x training) (*gradient, error) {
 	}
 	for _, t := range x.of.tables {
 		if !t.Frozen {
-			g.updaters = append(g.updaters, x.optimizer.For(t))
+			u := x.optimizer.For(t)
+			u.Regularize(x.regularization(t))
+			g.updaters = append(g.updaters, u)
 		}
 	}
 	return g, nil
@@ -120,15 +130,21 @@ func newGradientOf(x training) (*gradient, error) {
 
 // compile makes the batches and the graph of a step.
 func (g *gradient) compile(b *graph.Builder[float32]) (err error) {
+	if err := g.checkPenalties(); err != nil {
+		return err
+	}
 	if g.batches, err = data.NewBatches(g.examples, g.size, g.seed); err != nil {
 		return err
 	}
 	g.graph = models.NewGraph(b, g.examples.Context, g.batches.MaxRows(), g.of.classes)
-	g.objective, err = models.NewObjective(b, g.graph, g.of.Model, g.of.Head, g.loss, g.batches.MaxPos(), g.examples.Weight != nil)
+	g.objective, err = models.NewObjective(b, g.graph, g.model(), g.of.Head, g.loss, g.batches.MaxPos(), g.examples.Weight != nil)
 	if err != nil {
 		return err
 	}
-	g.program, err = b.Train(g.objective.Cost())
+	if err := g.penalise(); err != nil {
+		return err
+	}
+	g.program, err = b.Train(g.objective.Cost(), g.objective.MeanLoss())
 	return err
 }
 
@@ -194,7 +210,7 @@ func (g *gradient) step(_ context.Context, e, i int) (outcome, error) {
 	if err := g.program.Run(); err != nil {
 		return outcome{}, err
 	}
-	o := outcome{loss: float64(g.program.Cost()), weight: float64(len(b.Rows))}
+	o := outcome{loss: float64(g.program.Value(g.objective.MeanLoss())[0]), weight: float64(len(b.Rows))}
 	if b.Weight != nil {
 		o.weight = 0
 		for _, w := range b.Weight {

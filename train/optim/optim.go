@@ -8,19 +8,16 @@
 //
 //	lr     learning rate η before the schedule's factor
 //	mode   which rows a step updates
-//	l2     λ of L2 regularisation: the gradient g of an updated row becomes g + λw
-//	       (the gradient of ½λ‖w‖²), which then passes through the moments
-//	decay  λ' of decoupled weight decay: an updated row is first scaled,
-//	       w ← (1 − ηλ')w, and the moments do not see it
 //
 // mode=lazy updates the rows that have a gradient: the cost of a step does not
-// depend on the size of the table, and moments, l2 and decay of the other rows
+// depend on the size of the table, and the moments of the other rows
 // stand still. mode=dense updates every row, with gradient 0 where there is none:
 // the textbook algorithm, at a cost proportional to the table. The two are the
 // same wherever the gradient is dense. In both modes t, the step of a bias
 // correction, counts the steps of the table, not of the row.
 //
-// The number of a [graph.Scalar], such as a learned temperature, has neither l2 nor decay.
+// What draws the weights of a table to 0 is told to its updater beside that; see
+// [Regularization] and, for its text, [Penalty].
 package optim
 
 import (
@@ -77,7 +74,7 @@ func numbers(a graph.Array) []float32 {
 // A Spec describes an optimizer. All fields but Params are required.
 type Spec struct {
 	Name, Doc, Source string  // registry key, one line, and the paper
-	Params            []Param // its own; lr, mode, l2 and decay come with every optimizer
+	Params            []Param // its own; lr and mode come with every optimizer
 	Rate              float64 // default of lr
 
 	// New returns the rule of a table of rows rows and dim columns, state zeroed
@@ -93,8 +90,6 @@ func Register(s Spec) {
 	s.Params = append([]Param{
 		{Name: "lr", Doc: "learning rate, before the schedule's factor", Default: s.Rate, Min: 0, Max: math.Inf(1)},
 		{Name: "mode", Doc: "rows that a step updates: lazy, those with a gradient; dense, all", Choices: Enum("lazy", "dense"), DefaultString: "lazy"},
-		{Name: "l2", Doc: "λ of ½λ‖w‖², added to the gradient of an updated row", Min: 0, Max: math.Inf(1), Probe: []float64{0.1}},
-		{Name: "decay", Doc: "decoupled decay: an updated row is first scaled by 1 − lr·decay", Min: 0, Max: math.Inf(1), Probe: []float64{0.1}},
 	}, s.Params...)
 	var fault error
 	if s.Doc == "" || s.Source == "" || s.New == nil {
@@ -115,6 +110,10 @@ type Optimizer struct{ registry.Choice[Spec] }
 // wrong and lists the choices.
 func Parse(text string) (Optimizer, error) {
 	c, err := registered.Parse(text)
+	var unknown *registry.UnknownError
+	if errors.As(err, &unknown) && (unknown.Name == "l2" || unknown.Name == "decay") {
+		err = fmt.Errorf("%w; %s is no parameter of an optimizer but a setting of the training, train.%[2]s", err, unknown.Name)
+	}
 	return Optimizer{c}, err
 }
 
@@ -138,18 +137,18 @@ func (o Optimizer) StateLen(rows, dim int) int64 {
 // An Updater moves one table. It is a graph.Updater; make it with Optimizer.For.
 // It is not safe for concurrent use.
 type Updater struct {
-	table     *graph.Table[float32]
-	rule      Rule
-	lr        float64
-	l2, decay float64
-	dense     bool
-	step      int64
-	factor    float64
+	table   *graph.Table[float32]
+	rule    Rule
+	lr      float64
+	regular Regularization
+	dense   bool
+	step    int64
+	factor  float64
 
 	square  float64
 	squares []float64 // of blocks of rows
 
-	zero   []float32   // gradient of rows without one, mode=dense
+	zero   []float32   // gradient of rows without one, where those move too
 	perRow [][]float32 // the table and the state of each weight: what a row's move reads
 	room   []scratch   // of goroutines
 }
@@ -159,13 +158,7 @@ func (o Optimizer) For(t *graph.Table[float32]) *Updater {
 	v := o.Values
 	u := &Updater{
 		table: t, rule: o.Spec.New(v, t.Rows, t.Dim), factor: 1,
-		lr: v.Num("lr"), l2: v.Num("l2"), decay: v.Num("decay"), dense: v.String("mode") == "dense",
-	}
-	if t.Scalar != nil {
-		u.l2, u.decay = 0, 0
-	}
-	if u.dense {
-		u.zero = make([]float32, blockRows(t.Dim)*t.Dim)
+		lr: v.Num("lr"), dense: v.String("mode") == "dense",
 	}
 	u.perRow = append(u.perRow, t.Data)
 	for _, a := range u.rule.State() {
@@ -267,7 +260,7 @@ func (u *Updater) rows(t *graph.Table[float32], rows []int32, gradient func(room
 		}
 	}
 	m, n, d := u.begin(), len(rows), t.Dim
-	if !u.dense {
+	if u.rowsAlone() {
 		few := fewRows(d)
 		u.blocks(n, few, func(lo, hi int, s scratch) float64 {
 			grad := gradient(s.grad, lo, hi)
@@ -276,6 +269,7 @@ func (u *Updater) rows(t *graph.Table[float32], rows []int32, gradient func(room
 		})
 		return nil
 	}
+	rest := m.rest()
 	u.blocks(t.Rows, blockRows(d), func(lo, hi int, s scratch) (square float64) {
 		i, _ := slices.BinarySearch(rows, int32(lo))
 		for r := lo; r < hi; {
@@ -284,7 +278,7 @@ func (u *Updater) rows(t *graph.Table[float32], rows []int32, gradient func(room
 				next = min(hi, int(rows[i]))
 			}
 			if next > r {
-				m.move(r, u.zero[:(next-r)*d], s.work)
+				rest(r, next, s.work)
 			}
 			if r = next; r < hi {
 				grad := gradient(s.grad, i, i+1)
@@ -302,7 +296,7 @@ func (u *Updater) rows(t *graph.Table[float32], rows []int32, gradient func(room
 // A mover moves rows in one step.
 type mover struct {
 	*Updater
-	keep, l2 float32
+	keep, l2 float32 // what decay leaves of a weight, and λ
 }
 
 // begin starts a step.
@@ -310,7 +304,7 @@ func (u *Updater) begin() mover {
 	u.step++
 	rate := u.lr * u.factor
 	u.rule.Begin(u.step, rate)
-	return mover{u, float32(1 - rate*u.decay), float32(u.l2)}
+	return mover{u, float32(1 - rate*u.regular.Decay), float32(u.regular.L2)}
 }
 
 // owns returns an error unless t is u's table.
@@ -325,27 +319,7 @@ func (u *Updater) owns(t *graph.Table[float32]) error {
 func (m *mover) move(r int, grad, work []float32) {
 	at := r * m.table.Dim
 	w := m.table.Data[at:][:len(grad)]
-	if m.l2 != 0 || m.decay != 0 {
-		grad = m.regularize(work[:len(grad)], w, grad)
-	}
-	m.rule.Move(at, w, grad)
-}
-
-// regularize scales w by decay, and returns the gradient with that of l2, stored
-// in work; grad is left as it is.
-func (m *mover) regularize(work, w, grad []float32) []float32 {
-	if m.l2 != 0 {
-		for k, gk := range grad {
-			work[k] = gk + float32(m.l2*w[k])
-		}
-		grad = work
-	}
-	if m.decay != 0 {
-		for k := range w {
-			w[k] *= m.keep
-		}
-	}
-	return grad
+	m.rule.Move(at, w, m.regularize(work[:len(grad)], w, grad))
 }
 
 // moveRows moves rows along grad [n,d], n ≤ len(rows); the others are moved next.
@@ -353,7 +327,7 @@ func (m *mover) moveRows(rows []int32, grad, work []float32) {
 	d := m.table.Dim
 	n := len(grad) / d
 	rule, ok := m.rule.(RowRule)
-	if ok && m.l2 == 0 && m.decay == 0 {
+	if ok && m.plain() {
 		rule.MoveRows(m.table.Data, d, rows, grad)
 		return
 	}

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -51,9 +52,22 @@ func full(t *table, g gradient) gradient {
 	return f
 }
 
+// A setting is an optimizer with what draws weights to 0.
+type setting struct {
+	Optimizer
+	r Regularization
+}
+
+// For returns a fresh updater of w at the setting.
+func (s setting) For(w *table) *Updater {
+	u := s.Optimizer.For(w)
+	u.Regularize(s.r)
+	return u
+}
+
 // settings calls f with every probed setting of every registered optimizer, at
-// a rate that moves.
-func settings(t *testing.T, f func(t *testing.T, b Optimizer)) {
+// a rate that moves, and with every kind of regularisation.
+func settings(t *testing.T, f func(t *testing.T, b setting)) {
 	require.NotEmpty(t, All())
 	for _, s := range All() {
 		for _, c := range registry.NewChoice(s.Name, s, s.Params).Probes() {
@@ -61,7 +75,13 @@ func settings(t *testing.T, f func(t *testing.T, b Optimizer)) {
 			again, err := Parse(b.String())
 			require.NoError(t, err)
 			require.Equal(t, b, again)
-			t.Run(b.String(), func(t *testing.T) { f(t, b) })
+			t.Run(b.String(), func(t *testing.T) { f(t, setting{b, Regularization{}}) })
+		}
+		for name, r := range map[string]Regularization{
+			"l2": {L2: 0.1}, "decay": {Decay: 0.1}, "decay of rows": {Decay: 0.1, DecayRead: true},
+			"l2 and decay of rows": {L2: 0.1, Decay: 0.1, DecayRead: true},
+		} {
+			t.Run(s.Name+"/"+name, func(t *testing.T) { f(t, setting{at(t, s, ""), r}) })
 		}
 	}
 }
@@ -81,12 +101,12 @@ func with(t *testing.T, b Optimizer, text string) Optimizer {
 // from sparse rows are one algorithm; from sparse rows lazy leaves the others
 // alone, state included.
 func TestModes(t *testing.T) {
-	settings(t, func(t *testing.T, b Optimizer) {
+	settings(t, func(t *testing.T, b setting) {
 		if b.Values.String("mode") == "dense" {
 			require.Equal(t, "dense", with(t, at(t, b.Spec, ""), "mode=dense").Values.String("mode"))
 			return // the default setting below runs it
 		}
-		dense := with(t, b, "mode=dense")
+		dense := setting{with(t, b.Optimizer, "mode=dense"), b.r}
 		a, c, e, l := newTable(7, 3, 1), newTable(7, 3, 1), newTable(7, 3, 1), newTable(7, 3, 1)
 		ua, uc, ue, ul := dense.For(a), dense.For(c), b.For(e), b.For(l)
 		rng := rand.New(rand.NewPCG(3, 4))
@@ -101,22 +121,31 @@ func TestModes(t *testing.T) {
 			require.NoError(t, ue.Update(e, full(e, g)))
 			require.NoError(t, ul.Update(l, g))
 			require.Equal(t, was, g.Data, "the gradient is read only")
-			require.Equal(t, a.Data, c.Data)
-			require.Equal(t, a.Data, e.Data)
+			if !b.r.DecayRead { // a dense gradient has all rows
+				require.Equal(t, a.Data, c.Data)
+				require.Equal(t, a.Data, e.Data)
+			}
 			for r := range l.Rows {
-				if _, hit := slices.BinarySearch(g.Rows, int32(r)); hit {
+				if _, hit := slices.BinarySearch(g.Rows, int32(r)); hit || b.r.L2 > 0 {
 					continue
 				}
-				require.Equal(t, before[r*3:r*3+3], l.Data[r*3:r*3+3], "row %d moved", r)
+				want := before[r*3 : r*3+3]
+				if b.r.Decay > 0 && !b.r.DecayRead {
+					for k := range want {
+						want[k] *= float32(1 - b.Values.Num("lr")*b.r.Decay)
+					}
+				}
+				require.Equal(t, want, l.Data[r*3:r*3+3], "row %d moved", r)
 				for i, s := range ul.State() {
 					require.Equal(t, state[i][r*3:r*3+3], numbers(s)[r*3:r*3+3], "state of row %d moved", r)
 				}
 			}
 			lazyDiffers = lazyDiffers || !slices.Equal(l.Data, a.Data)
 		}
-		// What has state beyond a sum of squares, or decays, must tell the modes apart.
-		moments := b.Spec.Name == "adam" || b.String() == "sgd:momentum=0.9" || b.Values.Num("l2") > 0 || b.Values.Num("decay") > 0
-		require.Equal(t, moments, lazyDiffers)
+		// What has state beyond a sum of squares must tell the modes apart, unless l2 gives
+		// all rows a gradient.
+		moments := b.Spec.Name == "adam" || b.String() == "sgd:momentum=0.9"
+		require.Equal(t, moments && b.r.L2 == 0, lazyDiffers)
 	})
 }
 
@@ -134,46 +163,58 @@ func cloneState(u *Updater) (all [][]float32) {
 	return all
 }
 
-// TestDecay: l2 is the same as adding λw to the gradient outside; decay scales
-// an updated row by 1 − ηλ' when its gradient is 0; rate 0 moves nothing.
-func TestDecay(t *testing.T) {
+// TestRegularize: l2 is the same as adding λw to the gradient of every row outside; decay
+// scales every row, or those that have a gradient, by 1 − ηλ' before it moves; rate 0 moves
+// nothing.
+func TestRegularize(t *testing.T) {
 	require.NotEmpty(t, All())
 	for _, s := range All() {
-		t.Run(s.Name, func(t *testing.T) {
-			plain := at(t, s, "lr=0.125")
-			a, c := newTable(5, 4, 1), newTable(5, 4, 1)
-			ua, uc := with(t, at(t, s, "lr=0.125"), "l2=0.25").For(a), plain.For(c)
-			rng := rand.New(rand.NewPCG(3, 4))
-			for range 10 {
-				g := sparse(a, rng)
-				h := gradient{Rows: g.Rows, Data: slices.Clone(g.Data)}
-				for i, r := range g.Rows {
-					for k := range 4 {
-						h.Data[i*4+k] += 0.25 * c.Data[int(r)*4+k]
+		for _, mode := range []string{"lazy", "dense"} {
+			t.Run(s.Name+"/"+mode, func(t *testing.T) {
+				plain := at(t, s, "lr=0.125,mode="+mode)
+				a, c := newTable(5, 4, 1), newTable(5, 4, 1)
+				ua, uc := setting{plain, Regularization{L2: 0.25}}.For(a), plain.For(c)
+				rng := rand.New(rand.NewPCG(3, 4))
+				for range 10 {
+					g := sparse(a, rng)
+					h := full(c, g)
+					for i, w := range c.Data {
+						h.Data[i] += 0.25 * w
+					}
+					require.NoError(t, ua.Update(a, g))
+					require.NoError(t, uc.Update(c, h))
+					require.Equal(t, c.Data, a.Data)
+				}
+
+				for _, read := range []bool{false, true} {
+					d, e := newTable(5, 4, 1), newTable(5, 4, 1)
+					ud, ue := setting{plain, Regularization{Decay: 0.5, DecayRead: read}}.For(d), plain.For(e)
+					for range 10 {
+						g := sparse(d, rng)
+						for r := range e.Rows {
+							if _, has := slices.BinarySearch(g.Rows, int32(r)); has || !read {
+								for k := range 4 {
+									e.Data[r*4+k] *= 1 - 0.125*0.5
+								}
+							}
+						}
+						require.NoError(t, ud.Update(d, g))
+						require.NoError(t, ue.Update(e, g))
+						require.Equal(t, e.Data, d.Data, "of read rows alone: %v", read)
 					}
 				}
-				require.NoError(t, ua.Update(a, g))
-				require.NoError(t, uc.Update(c, h))
-				require.Equal(t, c.Data, a.Data)
-			}
 
-			d := newTable(5, 4, 1)
-			want := slices.Clone(d.Data)
-			u := with(t, plain, "decay=0.5").For(d)
-			require.NoError(t, u.Update(d, gradient{Data: make([]float32, 20)}))
-			for i := range want {
-				want[i] *= 1 - 0.125*0.5
-			}
-			require.Equal(t, want, d.Data)
-
-			u = with(t, at(t, s, "lr=0"), "decay=0.5,l2=0.5").For(d)
-			require.NoError(t, u.Update(d, full(d, sparse(d, rng))))
-			require.Equal(t, want, d.Data)
-			u = plain.For(d)
-			u.SetFactor(0)
-			require.NoError(t, u.Update(d, full(d, sparse(d, rng))))
-			require.Equal(t, want, d.Data)
-		})
+				d := newTable(5, 4, 1)
+				want := slices.Clone(d.Data)
+				u := setting{at(t, s, "lr=0,mode="+mode), Regularization{L2: 0.5, Decay: 0.5}}.For(d)
+				require.NoError(t, u.Update(d, full(d, sparse(d, rng))))
+				require.Equal(t, want, d.Data)
+				u = plain.For(d)
+				u.SetFactor(0)
+				require.NoError(t, u.Update(d, full(d, sparse(d, rng))))
+				require.Equal(t, want, d.Data)
+			})
+		}
 	}
 }
 
@@ -199,18 +240,21 @@ func TestTextbook(t *testing.T) {
 			s[1] = 0.999*s[1] + 0.001*g*g
 			return w - lr*s[0]/(1-math.Pow(0.9, float64(t)))/(math.Sqrt(s[1]/(1-math.Pow(0.999, float64(t))))+1e-8)
 		},
-		"adam:decay=0.3": func(s []float64, t int, w, g float64) float64 {
+		"adam decay": func(s []float64, t int, w, g float64) float64 {
 			s[0] = 0.9*s[0] + 0.1*g
 			s[1] = 0.999*s[1] + 0.001*g*g
 			return w - lr*0.3*w - lr*s[0]/(1-math.Pow(0.9, float64(t)))/(math.Sqrt(s[1]/(1-math.Pow(0.999, float64(t))))+1e-8)
 		},
 	} {
 		t.Run(text, func(t *testing.T) {
+			text, decays := strings.CutSuffix(text, " decay")
 			b, err := Parse(text)
 			require.NoError(t, err)
-			b = with(t, b, "mode=dense,lr=0.05")
 			w := newTable(6, 5, 1)
-			u := b.For(w)
+			u := with(t, b, "mode=dense,lr=0.05").For(w)
+			if decays {
+				u.Regularize(Regularization{Decay: 0.3})
+			}
 			ref, state := make([]float64, 30), make([][2]float64, 30)
 			for i, x := range w.Data {
 				ref[i] = float64(x)
@@ -258,7 +302,7 @@ func TestLazyAdam(t *testing.T) {
 // TestThreads: the bits do not depend on GOMAXPROCS, and a resumed updater goes
 // on as if it had never stopped.
 func TestThreads(t *testing.T) {
-	settings(t, func(t *testing.T, b Optimizer) {
+	settings(t, func(t *testing.T, b setting) {
 		rows := 4001 // × 33 > 4 grains: several goroutines at work
 		run := func(procs int) []float32 {
 			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
@@ -317,7 +361,7 @@ func TestUpdateErrors(t *testing.T) {
 	require.EqualValues(t, 1, u.Steps())
 
 	for text, part := range map[string]string{
-		"adm": "adagrad, adam, sgd", "adam:rate=1": "the choices are lr, mode, l2, decay, beta1", "adam:lr=-1": "outside",
+		"adm": "adagrad, adam, sgd", "adam:rate=1": "the choices are lr, mode, beta1", "adam:l2=1": "train.l2", "sgd:decay=1": "train.decay", "adam:lr=-1": "outside",
 		"adam:mode=eager": "lazy, dense", "adam:lr=nan": "not a number",
 	} {
 		_, err := Parse(text)

@@ -11,7 +11,7 @@ import (
 // TestScalarHasNoDecay: every optimizer moves the number of a scalar, and by its
 // gradient alone, whatever l2 and decay it has for other tables.
 func TestScalarHasNoDecay(t *testing.T) {
-	settings(t, func(t *testing.T, b Optimizer) {
+	settings(t, func(t *testing.T, b setting) {
 		after := func(l2, decay float64, scalar bool) float32 {
 			table, err := graph.NewScalar[float32]("logit-scale", 2, graph.Scalar{Name: "temperature", Least: -9, Most: 9})
 			require.NoError(t, err)
@@ -19,9 +19,7 @@ func TestScalarHasNoDecay(t *testing.T) {
 			if !scalar {
 				table.Scalar = nil
 			}
-			c := b
-			c.Choice = b.At(b.Values.Set("l2", l2).Set("decay", decay).Set("lr", 0.1))
-			u := c.For(table)
+			u := setting{with(t, b.Optimizer, "lr=0.1"), Regularization{L2: l2, Decay: decay}}.For(table)
 			for range 3 {
 				require.NoError(t, u.Update(table, gradient{Data: []float32{0.5}}))
 			}

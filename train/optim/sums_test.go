@@ -14,7 +14,7 @@ import (
 // them, and both the norm of the gradient, whatever GOMAXPROCS.
 func TestSums(t *testing.T) {
 	const rows, dim, n = 3000, 33, 20000
-	settings(t, func(t *testing.T, b Optimizer) {
+	settings(t, func(t *testing.T, b setting) {
 		run := func(procs int, u func(*Updater) graph.Updater[float32]) (w []float32, squares []float64) {
 			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
 			table := newTable(rows, dim, 1)
@@ -69,7 +69,7 @@ func TestSums(t *testing.T) {
 // without a matrix of their sum.
 func TestDenseAndRows(t *testing.T) {
 	const rows, dim, n = 500, 33, 200
-	settings(t, func(t *testing.T, b Optimizer) {
+	settings(t, func(t *testing.T, b setting) {
 		run := func(wrap func(*Updater) graph.Updater[float32]) ([]float32, float64) {
 			table := newTable(rows, dim, 1)
 			u := b.For(table)

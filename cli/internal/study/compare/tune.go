@@ -17,8 +17,9 @@ import (
 // An Axis is a setting and the values to try. Name is
 //
 //	temperature  of the scores, which may be learned; of losses of cosines their own: tau, or scale = 1/τ
-//	reg          the solver's, or l2 of the optimizer
-//	lr, l2, …    a parameter of the optimizer
+//	reg          the solver's, or l2
+//	l2, decay    what draws weights to 0, for all tables: train.l2, train.decay
+//	lr, mode, …  a parameter of the optimizer
 //	model.dim …  any path of model or train
 //
 // A temperature that the text of a loss of cosines gives stays, and values that
@@ -158,18 +159,21 @@ func apply(cfg *train.Config, v Variant, s Setting) error {
 		return cfg.Set(s.Name, s.Value)
 	default:
 		name := s.Name
-		if name == "reg" {
-			name = "l2"
-		}
 		if full.Train.Optimizer == "" {
 			return fmt.Errorf("solver %s has no optimizer to set it of", full.Train.Solver)
+		}
+		switch name {
+		case "reg", "l2":
+			return cfg.Set("train.l2", s.Value)
+		case "decay":
+			return cfg.Set("train.decay", s.Value)
 		}
 		o, err := optim.Parse(full.Train.Optimizer)
 		if err != nil {
 			return err
 		}
 		if !slices.ContainsFunc(o.Params, func(p registry.Param) bool { return p.Name == name }) {
-			names := []string{"temperature", "reg"}
+			names := []string{"temperature", "reg", "l2", "decay"}
 			for _, p := range o.Params {
 				names = append(names, p.Name)
 			}
