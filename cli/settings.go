@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/examples/configs"
 	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/train"
 	"github.com/fenchel-ml/fenchel/train/metric"
@@ -73,11 +74,13 @@ const (
 	ratePath = "train.lr"
 )
 
-// configFlags gather a train.Config from a file, --set and flags, in this order.
+// configFlags gather a train.Config from a file or a preset, --set and flags, in this
+// order.
 type configFlags struct {
-	flags *pflag.FlagSet
-	file  string
-	sets  []string
+	flags  *pflag.FlagSet
+	file   string
+	preset string // its name, of a command that takes one
+	sets   []string
 }
 
 // textValue is a flag whose text train.Config will read.
@@ -153,7 +156,10 @@ func (c *configFlags) config() (train.Config, error) {
 
 // plan returns the plan of the configuration that the command line asks for.
 func (c *configFlags) plan() (*train.Plan, error) {
-	var cfg train.Config
+	cfg, err := c.readPreset()
+	if err != nil {
+		return nil, err
+	}
 	if c.file != "" {
 		text, err := os.ReadFile(c.file)
 		if err != nil {
@@ -185,6 +191,9 @@ func (c *configFlags) plan() (*train.Plan, error) {
 	}
 	if c.flags.Changed(rateFlag) {
 		rate, rated = c.flags.Lookup(rateFlag).Value.String(), true
+	}
+	if c.preset != "" && cfg.Data.Source == "" {
+		return nil, usagef("--preset %s: name its data with --data; its figures are of %s", c.preset, configs.Folder(c.preset))
 	}
 	p, err := cfg.Plan()
 	if err != nil {

@@ -30,7 +30,11 @@ func newTrain(s streams) *cobra.Command {
 folder: its settings, the metrics of each epoch, the weights. Without flags it
 trains matrix factorisation with full softmax on the generated set "demo".
 
-Settings come from --config, then --set, then the flags below; the later wins.
+Settings come from --config or --preset, then --set, then the flags below; the later
+wins, and the run's folder records what was trained. A preset is a configuration that
+comes with the program, by data set and loss, with the figures that it gave: --preset
+list shows them. Its data are named by --data.
+
 On a generated set, whose truth is known, the best attainable value of each metric
 stands beside the reached one: what ranking by the truth would get.
 
@@ -54,6 +58,9 @@ Paths of --set, beside ` + ratePath + `, which is the lr of train.optimizer:
 ` + pathDocs(),
 		Args: arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if flags.preset == presetList {
+				return listPresets(s, c.asJSON)
+			}
 			p, err := flags.plan()
 			if err != nil {
 				return err
@@ -65,6 +72,7 @@ Paths of --set, beside ` + ratePath + `, which is the lr of train.optimizer:
 		},
 	}
 	flags = addConfigFlags(cmd)
+	flags.addPreset(cmd)
 	refuseRanks(cmd)
 	cmd.Flags().StringVar(&out, "out", "", "run folder: new, empty, or that of an interrupted run (default a new one under "+runsFolder+")")
 	cmd.Flags().StringVar(&c.board, "tensorboard", "", "folder to write TensorBoard event files into, in a folder named as the run's")

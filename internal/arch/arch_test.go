@@ -50,10 +50,11 @@ var allowed = map[string]string{
 // The rooms at the end of the flow, by prefix. Nothing outside a room imports
 // it, except that programs import the commands.
 var (
-	command = "cli"       // imports every package but benchmarks; cli/internal are its studies and their pages
-	binary  = "cmd/"      // imports cli alone
-	bench   = "bench"     // imports every package but commands
-	example = "examples/" // imports public packages alone
+	command = "cli"              // imports every package but benchmarks; cli/internal are its studies and their pages
+	binary  = "cmd/"             // imports cli alone
+	bench   = "bench"            // imports every package but commands
+	example = "examples/"        // imports public packages alone
+	presets = "examples/configs" // data: imports nothing, and commands and benchmarks read it
 )
 
 // TestImports holds the table against the code, both ways: an import that the
@@ -109,6 +110,10 @@ func forbidden(pkg, imp string) string {
 	in := func(room string) bool { return strings.HasPrefix(pkg, room) }
 	of := func(room string) bool { return strings.HasPrefix(imp, room) }
 	switch {
+	case pkg == presets:
+		return "presets are data"
+	case imp == presets && (in(command) || in(bench)):
+		return ""
 	case of(binary), of(bench) && !in(bench), of(example):
 		return "it is at the end of the flow"
 	case imp == command && !in(binary) && !in(example):
@@ -156,6 +161,11 @@ func TestForbidden(t *testing.T) {
 		{"bench", "internal/kernel", true},
 		{"bench", "cli", false},
 		{"cli", "bench", false},
+		{"cli", "examples/configs", true},
+		{"bench/presets", "examples/configs", true},
+		{"train", "examples/configs", false},
+		{"examples/quickstart", "examples/configs", false},
+		{"examples/configs", "train", false},
 		{"unheard-of", "graph", false},
 	} {
 		require.Equal(t, c.ok, forbidden(c.pkg, c.imp) == "", "%s → %s", c.pkg, c.imp)
