@@ -28,6 +28,7 @@ func epochConfig() train.Config {
 	var c train.Config
 	c.Train.Epochs = 1
 	c.Train.Seed = 1
+	c.Train.Weight = string(data.ByUser) // what the peers compute: the mean over users
 	return c.WithDefaults()
 }
 

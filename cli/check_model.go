@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -27,7 +28,7 @@ import (
 // number, and weights so large that scores are far from equal.
 var checkSettings = map[string]string{
 	"data": "demo:users=12,items=9,per-user=4", "model": "", "dim": "4", "score": "", "temperature": "", "bias": "", "init": "0.5",
-	"candidates": "", "task": "", "batch": "8", "dropout": "",
+	"candidates": "", "task": "", "weight": "", "batch": "8", "dropout": "",
 }
 
 // modelCheck are the flags of a check of a whole model.
@@ -157,6 +158,10 @@ type modelResult struct {
 	text   string // of it, with its candidates
 	report *models.GradientReport
 	refuse error
+
+	// split is what the cost would be more by with a row for each interaction, which leaves
+	// the gradient as it is; NaN where it does not.
+	split float64
 }
 
 func runModelCheck(ctx context.Context, w io.Writer, m *modelCheck, c checkConfig) error {
@@ -207,7 +212,7 @@ func (m *modelCheck) check(loss string, seed uint64) (modelResult, error) {
 	if err != nil {
 		return modelResult{}, err
 	}
-	examples, err := p.Task.ExamplesOf(set)
+	examples, err := p.ExamplesOf(set)
 	if err != nil {
 		return modelResult{}, err
 	}
@@ -220,9 +225,37 @@ func (m *modelCheck) check(loss string, seed uint64) (modelResult, error) {
 		return modelResult{}, err
 	}
 	d := p.Config
-	r.Title = fmt.Sprintf("model %s%s, loss %s, candidates %s, task %s, score %s at temperature %s, %s",
-		d.Model.Name, dropped, d.Loss, d.Candidates, d.Train.Task, d.Model.Score, d.Model.Temperature, d.Data.Source)
-	return modelResult{plan: p, loss: l, report: r}, nil
+	r.Title = fmt.Sprintf("model %s%s, loss %s, candidates %s, task %s weighed by %s, score %s at temperature %s, %s",
+		d.Model.Name, dropped, d.Loss, d.Candidates, d.Train.Task, d.Train.Weight, d.Model.Score, d.Model.Temperature, d.Data.Source)
+	return modelResult{plan: p, loss: l, report: r, split: splitOf(p.Choice.Head, l, examples, d.Train.Batch)}, nil
+}
+
+// splitOf returns what a row for each interaction adds to the mean loss of the first rows of
+// x over all classes; NaN where that changes more than a constant, or where each row has
+// one already.
+func splitOf(head models.HeadKind, l losses.Loss, x *data.Examples, rows int) float64 {
+	batch, err := x.First(rows)
+	if err != nil || !head.Spec.Exact || len(batch.Targets.Class) == len(batch.Rows) {
+		return math.NaN()
+	}
+	var sum, total float64
+	for i := range batch.Rows {
+		lo, hi := batch.Targets.Ptr[i], batch.Targets.Ptr[i+1]
+		t := losses.Target[float64]{Pos: batch.Targets.Class[lo:hi]}
+		for _, w := range batch.Targets.Weight[lo:hi] {
+			t.Weight = append(t.Weight, float64(w))
+		}
+		c, err := l.SplitConstant(t)
+		if err != nil {
+			return math.NaN()
+		}
+		w := 1.0
+		if batch.Weight != nil {
+			w = float64(batch.Weight[i])
+		}
+		sum, total = sum+w*c, total+w
+	}
+	return sum / total
 }
 
 // reportModels prints results and returns an error if any failed.
@@ -262,6 +295,9 @@ func printModels(w io.Writer, results []modelResult, failed, refused int) {
 			continue
 		}
 		fmt.Fprint(w, r.report)
+		if !math.IsNaN(r.split) {
+			fmt.Fprintf(w, "with a row for each interaction the gradient is the same, and the cost is more by %.4g\n", r.split)
+		}
 		if err := r.report.Err(); err != nil {
 			fmt.Fprintln(w, err)
 		}
@@ -283,24 +319,26 @@ func printModelsJSON(w io.Writer, results []modelResult) error {
 		OK        bool                     `json:"ok"`
 	}
 	type result struct {
-		Model      string `json:"model"`
-		Loss       string `json:"loss"`
-		Candidates string `json:"candidates"`
-		Task       string `json:"task"`
-		Data       string `json:"data"`
-		Seed       uint64 `json:"seed"`
-		OK         *bool  `json:"ok,omitempty"` // not of what is refused
-		Refused    string `json:"refused,omitempty"`
-		Rows       []row  `json:"rows"`
+		Model      string        `json:"model"`
+		Loss       string        `json:"loss"`
+		Candidates string        `json:"candidates"`
+		Task       string        `json:"task"`
+		Weight     string        `json:"weight"`
+		Data       string        `json:"data"`
+		Seed       uint64        `json:"seed"`
+		OK         *bool         `json:"ok,omitempty"` // not of what is refused
+		Refused    string        `json:"refused,omitempty"`
+		Split      report.Number `json:"cost_of_a_row_for_each_interaction"` // more than the cost; null where the gradient is another then
+		Rows       []row         `json:"rows"`
 	}
 	out := []result{}
 	for _, r := range results {
 		if r.refuse != nil {
-			out = append(out, result{Loss: r.text, Refused: r.refuse.Error(), Rows: []row{}})
+			out = append(out, result{Loss: r.text, Refused: r.refuse.Error(), Split: report.Number(math.NaN()), Rows: []row{}})
 			continue
 		}
 		d := r.plan.Config
-		o := result{Model: d.Model.Name, Loss: d.Loss, Candidates: d.Candidates, Task: d.Train.Task, Data: d.Data.Source, Seed: d.Train.Seed, OK: new(r.report.OK())}
+		o := result{Model: d.Model.Name, Loss: d.Loss, Candidates: d.Candidates, Task: d.Train.Task, Weight: d.Train.Weight, Data: d.Data.Source, Seed: d.Train.Seed, OK: new(r.report.OK()), Split: report.Number(r.split)}
 		for _, x := range r.report.Rows {
 			values := map[string]report.Number{}
 			for _, v := range x.Values {
@@ -340,7 +378,7 @@ func (r modelResult) meta() map[string]any {
 		params[p.Name] = l.Values.Of(p)
 	}
 	return map[string]any{
-		"model": d.Model.Name, "candidates": d.Candidates, "task": d.Train.Task, "data": d.Data.Source, "seed": d.Train.Seed,
+		"model": d.Model.Name, "candidates": d.Candidates, "task": d.Train.Task, "weight": d.Train.Weight, "data": d.Data.Source, "seed": d.Train.Seed,
 		"score": d.Model.Score, "temperature": d.Model.Temperature, "loss": l.Spec.Name, "params": params,
 	}
 }

@@ -83,7 +83,7 @@ func TestLatexTable(t *testing.T) {
   & $\begin{aligned}[t] & p_j - t_j \end{aligned}$
   & $\begin{aligned}[t] & z_j \end{aligned}$
   & $\begin{aligned}[t] & t_j \end{aligned}$
-  & {\raggedright non-negative, fenchel-young, convex, calibrated, order strict\par} \\[4pt]`)
+  & {\raggedright non-negative, fenchel-young, convex, affine-in-target, calibrated, order strict\par} \\[4pt]`)
 
 	_, one, _ := execute(t, "losses", "psl:act=relu", "--latex")
 	require.Contains(t, one, `\texttt{psl:act=relu}`)

@@ -91,7 +91,7 @@ func printHead(w io.Writer, e *train.Started, set *data.Dataset, memory budget) 
 	}
 	how := c.Train.Solver
 	if c.Train.Optimizer != "" {
-		how = fmt.Sprintf("%s, schedule %s, batches of %d examples of task %s", c.Train.Optimizer, c.Train.Schedule, c.Train.Batch, c.Train.Task)
+		how = fmt.Sprintf("%s, schedule %s, batches of %d examples of task %s weighed by %s", c.Train.Optimizer, c.Train.Schedule, c.Train.Batch, c.Train.Task, c.Train.Weight)
 	}
 	line("train", "%s; %d epochs of %d steps; seed %d", how, c.Train.Epochs, e.Steps, c.Train.Seed)
 	line("memory", "%s", memory)

@@ -43,6 +43,7 @@ var settings = []setting{
 	{flag: "solver", path: "train.solver", kind: "text", usage: "how a step is made", complete: completeSpecs("solver")},
 	{flag: "epochs", path: "train.epochs", kind: "n", usage: "passes over the data"},
 	{flag: "task", path: "train.task", kind: "name", usage: "what an example is: user (with all positives) or pair", complete: completeSpecs("task")},
+	{flag: "weight", path: "train.weight", kind: "name", usage: "what counts as one in the mean loss over rows: interaction, with which a row of m counts m, user, or sqrt in between", complete: complete(data.RowWeights)},
 	{flag: "batch", path: "train.batch", kind: "n", usage: "rows of a step"},
 	{flag: "optimizer", path: "train.optimizer", kind: "text", usage: "optimizer", complete: completeSpecs("optimizer")},
 	{flag: "schedule", path: "train.schedule", kind: "text", usage: "learning-rate schedule", complete: completeSpecs("schedule")},

@@ -39,7 +39,7 @@ func TestTrain(t *testing.T) {
 split   ratio:0\.8,0\.1,0\.1,seed=1, hash [0-9a-f]{12}
 model   mf: d = 4, cosine scores divided by 0\.2; 440 parameters
 loss    softmax over candidates all
-train   adam:\S+, schedule constant, batches of 16 examples of task user; 3 epochs of 4 steps; seed 0
+train   adam:\S+, schedule constant, batches of 16 examples of task user weighed by interaction; 3 epochs of 4 steps; seed 0
 memory  about \S+ .?i?B; .*
 
 METRIC      VALID  ATTAINABLE    TEST  ATTAINABLE

@@ -44,7 +44,8 @@ type Examples struct {
 	Row     []int32 // of Context, [n]
 	Targets Targets // [n]
 
-	// Weight is a row's share in the mean Σwℓ/Σw, [n], each above 0; nil is 1 each.
+	// Weight is a row's share in the mean Σwℓ/Σw, [n], each above 0; nil is 1 each. See
+	// Weighted.
 	Weight []float32
 
 	// Seen names the field of Context whose classes a ranking leaves out; "" leaves

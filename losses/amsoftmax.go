@@ -38,7 +38,7 @@ func init() {
 // the label's score moved by a constant.
 func marginTheory(scale, margin float64) Theory {
 	th := Theory{
-		Props:           NonNegative | ShiftInvariant | Simplex | Convex,
+		Props:           AffineInTarget | NonNegative | ShiftInvariant | Simplex | Convex,
 		Smoothness:      Constant(scale * scale / 2),
 		Tight:           0.9,
 		MapOrder:        OrderStrict,

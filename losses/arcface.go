@@ -21,7 +21,7 @@ func init() {
 		Formulas: arcfaceFormulas,
 		Theory: func(v Values) Theory {
 			return Theory{
-				Props:      NonNegative | Simplex,
+				Props:      AffineInTarget | NonNegative | Simplex,
 				Smoothness: Constant(math.Inf(1)), // a' = sin(θ+m)/sin θ
 				MapOrder:   OrderStrict,
 				// The pull on an angle grows without bound as it closes, so that free

@@ -25,7 +25,7 @@ func init() {
 		Formulas: bprFormulas,
 		Theory: func(v Values) Theory {
 			th := Theory{
-				Props: NonNegative | ShiftInvariant | Simplex | Convex,
+				Props: AffineInTarget | NonNegative | ShiftInvariant | Simplex | Convex,
 				// A star of n = K−1 edges with weights at most 1/(4n): its Laplacian has the
 				// largest eigenvalue n+1 times the weight, at equal scores.
 				Smoothness:      func(k int) float64 { return float64(k) / float64(4*(k-1)) },

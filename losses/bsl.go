@@ -45,7 +45,7 @@ func bslForm(t1, t2 float64) Form {
 
 func bslTheory(t1, t2 float64) Theory {
 	return Theory{
-		Props: ShiftInvariant | Convex,
+		Props: AffineInTarget | ShiftInvariant | Convex,
 		// Of log Σ e^{z/τ₂} over the negatives, at p = (½, ½); with one negative the
 		// loss is linear.
 		Smoothness: func(k int) float64 {

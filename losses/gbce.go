@@ -26,7 +26,7 @@ func init() {
 		Formulas: gbceFormulas,
 		Theory: func(v Values) Theory {
 			th := oneVsAllTheory(math.Log(v.Num("beta")))
-			th.Props &^= FenchelYoungForm                                   // the gradient is no map of z less the truth
+			th.Props ^= FenchelYoungForm | AffineInTarget                   // the gradient is no map of z less the truth
 			th.Smoothness = func(k int) float64 { return 1 / float64(4*k) } // at scores 0
 			th.Condition = nil
 			return th

@@ -20,7 +20,7 @@ func init() {
 		Formulas: hingeFormulas,
 		Theory: func(v Values) Theory {
 			return Theory{
-				Props:           NonNegative | ShiftInvariant | Convex | SparseGradient,
+				Props:           AffineInTarget | NonNegative | ShiftInvariant | Convex | SparseGradient,
 				Smoothness:      Constant(math.Inf(1)), // the gradient jumps where the best rival changes
 				PopulationOrder: OrderWeak,             // t = (.4, .35, .25): equal scores are optimal
 				Margin:          v.Num("margin"),

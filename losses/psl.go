@@ -168,7 +168,7 @@ func pslTheory(surrogate func(x float64) (phi, slope float64), tau, star float64
 		last = u
 	}
 	return Theory{
-		Props:           ShiftInvariant,
+		Props:           AffineInTarget | ShiftInvariant,
 		Smoothness:      Constant(2.1 * (second + first*first)), // a twentieth for the grid
 		PopulationOrder: OrderWeak,                              // scores end at the bounds of cosines, and tie there
 		ZeroOne:         true,

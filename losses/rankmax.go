@@ -163,7 +163,7 @@ func (l rankmax[T]) one(dz, z []T, y int, w float64) T {
 
 func rankmaxTheory(delta float64) Theory {
 	return Theory{
-		Props:           NonNegative | ShiftInvariant | SparseGradient,
+		Props:           AffineInTarget | NonNegative | ShiftInvariant | SparseGradient,
 		Smoothness:      Constant(math.Inf(1)), // the gradient jumps at z_j = z_y − δ
 		PopulationOrder: OrderWeak,             // t = (.5, .26, .24) has z* = (1, 0, 0)
 		ZeroOne:         true,

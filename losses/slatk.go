@@ -197,6 +197,7 @@ func slAtKTheory(tau, tauW float64, k int) Theory {
 		Smoothness: func(k int) float64 {
 			return 1/(2*tau*tau) + cross*math.Sqrt2/(4*tau*tauW) + second*(2/tau+math.Log(float64(k-1)))/(6*math.Sqrt(3)*tauW*tauW)
 		},
+		Props:           AffineInTarget,
 		PopulationOrder: OrderWeak, // as of sl
 		ZeroOne:         true,
 		Margin:          math.Inf(1),

@@ -218,7 +218,34 @@ func (l Loss) Theory() Theory {
 	if l.Spec.Theory == nil {
 		return Theory{Smoothness: Constant(math.NaN()), Margin: math.NaN()}
 	}
-	return l.Spec.Theory(l.Values)
+	th := l.Spec.Theory(l.Values)
+	if th.Props.Has(FenchelYoungForm) {
+		th.Props |= AffineInTarget // c·(p(z) − t) is affine in t
+	}
+	return th
+}
+
+// SplitConstant returns Σ_k t_k ℓ(z,e_k) − ℓ(z,t) of a loss that is [AffineInTarget]: what
+// the mean loss of a target's labels, each alone, exceeds the loss of the target by, at any
+// scores z. Of a Fenchel-Young loss it is Σ_k t_k Ω(e_k) − Ω(t). It is an error of a loss
+// that is not.
+func (l Loss) SplitConstant(t Target[float64]) (float64, error) {
+	if !l.Theory().Props.Has(AffineInTarget) {
+		return 0, fmt.Errorf("losses: %s: what several labels cost is no constant more than what each costs alone: it is not %s", l, AffineInTarget)
+	}
+	if len(t.Pos) < 2 {
+		return 0, nil
+	}
+	z := make([]float64, slices.Max(t.Pos)+1)
+	whole := l.Ref(z, t)
+	gap := -whole
+	for i, y := range t.Pos {
+		gap += t.Weight[i] * l.Ref(z, Target[float64]{Pos: []int32{y}, Weight: []float64{1}})
+	}
+	if math.Abs(gap) <= 1e-12*(1+math.Abs(whole)) {
+		return 0, nil // rounding of what cancels
+	}
+	return gap, nil
 }
 
 // Predict stores in p the probabilities that scores z stand for; see

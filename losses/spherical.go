@@ -36,7 +36,7 @@ func init() {
 
 func sphericalTheory(eps float64) Theory {
 	return Theory{
-		Props:           NonNegative | Simplex,
+		Props:           AffineInTarget | NonNegative | Simplex,
 		Smoothness:      func(k int) float64 { return 2 / eps * (1 + 1/float64(k)) },
 		Tight:           0.6,
 		MapOrder:        OrderNone,

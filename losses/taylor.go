@@ -110,7 +110,7 @@ func taylorRank(n int) func(z float64) float64 {
 
 func taylorTheory(n int) Theory {
 	th := Theory{
-		Props:           NonNegative | Simplex,
+		Props:           AffineInTarget | NonNegative | Simplex,
 		MapOrder:        OrderNone,
 		PopulationOrder: OrderNone, // f takes each value above its least twice
 		Link: func(t, _ []float64) []float64 {

@@ -19,11 +19,12 @@ const (
 	Simplex                            // the prediction map is a distribution: p ≥ 0 and Σ p = 1
 	Convex                             // ℓ is convex in z
 	SparseGradient                     // classes far below the top get gradient exactly 0
+	AffineInTarget                     // ∂ℓ(z,t)/∂z = Σ_k t_k ∂ℓ(z,e_k)/∂z: a row of several labels is one objective with a row for each; FenchelYoungForm implies it
 	numProps         = iota
 )
 
 var propNames = [numProps]string{
-	"non-negative", "shift-invariant", "fenchel-young", "simplex", "convex", "sparse-gradient",
+	"non-negative", "shift-invariant", "fenchel-young", "simplex", "convex", "sparse-gradient", "affine-in-target",
 }
 
 // AllProps returns every fact, in declared order.

@@ -21,7 +21,7 @@ func init() {
 		Formulas: zLossFormulas,
 		Theory: func(v Values) Theory {
 			return Theory{
-				Props:           NonNegative | ShiftInvariant,
+				Props:           AffineInTarget | NonNegative | ShiftInvariant,
 				Smoothness:      Constant(math.Inf(1)), // 1/std² as the scores close up
 				PopulationOrder: OrderStrict,
 				ZeroOne:         true,

@@ -103,6 +103,12 @@ type TrainConfig struct {
 	// "pair" one interaction; default "user". Of solver gradient.
 	Task string `yaml:"task,omitempty"`
 
+	// Weight is what counts as one in the mean loss over the rows of a batch:
+	// "interaction", with which a row of m interactions counts m, "user" or "sqrt"; see
+	// data.RowWeight. What an example of the task weighs beside that is multiplied. Default
+	// "interaction". Of solver gradient.
+	Weight string `yaml:"weight,omitempty"`
+
 	// Batch is the number of rows of a step; default 128. Of solver gradient.
 	Batch int `yaml:"batch,omitempty"`
 

@@ -33,6 +33,7 @@ train:
   solver: gradient
   epochs: 3
   task: pair
+  weight: sqrt
   batch: 64
   optimizer: adam:lr=0.05,mode=dense
   schedule: cosine:warmup=1
@@ -115,26 +116,26 @@ func TestValidateAll(t *testing.T) {
 		Data:  DataConfig{Split: "thirds"},
 		Model: ModelConfig{Name: "mlp", Dim: -1, Score: "cos", Temperature: "-1", Init: -2},
 		Loss:  "softmx", Candidates: "some",
-		Train: TrainConfig{Epochs: -1, Task: "users", Batch: -5, Optimizer: "adm", Schedule: "cos", L2: "-1", Decay: "x", Dropout: 1, Patience: -1, Monitor: "recall@7"},
+		Train: TrainConfig{Epochs: -1, Task: "users", Weight: "root", Batch: -5, Optimizer: "adm", Schedule: "cos", L2: "-1", Decay: "x", Dropout: 1, Patience: -1, Monitor: "recall@7"},
 		Eval:  EvalConfig{Metrics: []string{"recall@20"}, Every: -1, Items: "cold"},
 	}
 	err := c.Validate()
 	for _, path := range []string{
 		"data: ", "model.name: ", "model.dim: ", "model.score: ", "model.temperature: ", "model.init: ", "loss: ", "candidates: ", "train.epochs: ",
-		"train.task: ", "train.batch: ", "train.optimizer: ", "train.schedule: ", "train.l2: ", "train.decay: ", "train.dropout: ", "train.patience: ", "train.monitor: ", "eval.every: ", "eval.items: ",
+		"train.task: ", "train.weight: ", "train.batch: ", "train.optimizer: ", "train.schedule: ", "train.l2: ", "train.decay: ", "train.dropout: ", "train.patience: ", "train.monitor: ", "eval.every: ", "eval.items: ",
 	} {
 		require.ErrorContains(t, err, path)
 	}
-	require.Len(t, strings.Split(err.Error(), "\n"), 20)
+	require.Len(t, strings.Split(err.Error(), "\n"), 21)
 
 	require.ErrorContains(t, Config{Eval: EvalConfig{Metrics: []string{"recall"}}}.Validate(), "eval.metrics: ")
 	require.ErrorContains(t, Config{Train: TrainConfig{Solver: "newton"}}.Validate(), "als, gradient, ials")
 	als := Config{
 		Model: ModelConfig{Score: "cosine", Bias: true}, Loss: "softmax",
-		Train: TrainConfig{Solver: "als", Batch: 3, Task: "user", Optimizer: "sgd", Schedule: "linear", L2: "1", Decay: "1", Dropout: 0.1},
+		Train: TrainConfig{Solver: "als", Batch: 3, Task: "user", Weight: "user", Optimizer: "sgd", Schedule: "linear", L2: "1", Decay: "1", Dropout: 0.1},
 	}
 	err = als.Validate()
-	for _, path := range []string{"loss: ", "model.score: ", "model.temperature: ", "model.bias: ", "train.batch: ", "train.task: ", "train.optimizer: ", "train.schedule: ",
+	for _, path := range []string{"loss: ", "model.score: ", "model.temperature: ", "model.bias: ", "train.batch: ", "train.task: ", "train.weight: ", "train.optimizer: ", "train.schedule: ",
 		"train.l2: solver als does not take it: what draws factors to 0 is its reg, as in als:reg=0.1", "train.decay: ", "train.dropout: "} {
 		require.ErrorContains(t, err, path)
 	}
@@ -173,7 +174,7 @@ func TestSet(t *testing.T) {
 		"data.source": "demo:users=60", "data.format": "csv", "data.min_rating": "3.5", "data.core": "2", "data.split": "ratio:0.8,0.1,0.1,seed=1",
 		"model.name": "mf", "model.dim": "16", "model.score": "dot", "model.temperature": "0.5", "model.bias": "true", "model.init": "0.05",
 		"loss": "sparsemax", "candidates": "all",
-		"train.solver": "gradient", "train.epochs": "3", "train.task": "pair", "train.batch": "64", "train.optimizer": "adam:lr=0.05,mode=dense",
+		"train.solver": "gradient", "train.epochs": "3", "train.task": "pair", "train.weight": "sqrt", "train.batch": "64", "train.optimizer": "adam:lr=0.05,mode=dense",
 		"train.schedule": "cosine:warmup=1", "train.l2": "0.0001,on=batch", "train.decay": "class=0.1,user=0", "train.dropout": "0.1", "train.patience": "2", "train.monitor": "ndcg@5", "train.seed": "12",
 		"eval.metrics": "ndcg@5, recall@10", "eval.every": "2", "eval.items": "all",
 	}

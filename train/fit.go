@@ -23,6 +23,10 @@ type FitOptions struct {
 	Dropout   float64 // of encodings, as that of TrainConfig; default 0
 	Seed      uint64  // of the first weights, the order of batches, draws and dropout
 
+	// Weight is what counts as one in the mean loss over rows; default data.ByInteraction.
+	// What an example weighs itself is multiplied: see data.Examples.Weighted.
+	Weight data.RowWeight
+
 	// Observe, if set, is told of each epoch after it, without metrics: Valid is nil.
 	Observe func(e *EpochDone)
 }
@@ -44,6 +48,7 @@ func Fit(ctx context.Context, m models.Model, head models.Head, l losses.Loss, x
 	set(&o.Schedule, "constant")
 	set(&o.L2, "0")
 	set(&o.Decay, "0")
+	set(&o.Weight, data.ByInteraction)
 	for _, n := range []struct {
 		name  string
 		value int
@@ -58,8 +63,11 @@ func Fit(ctx context.Context, m models.Model, head models.Head, l losses.Loss, x
 	if err := errors.Join(classes.Validate(), x.Validate(classes.Rows)); err != nil {
 		return nil, fmt.Errorf("train: fit: %w", err)
 	}
-	t := training{loss: l, examples: x, size: o.Batch, epochs: o.Epochs, seed: o.Seed, dropout: o.Dropout}
+	t := training{loss: l, size: o.Batch, epochs: o.Epochs, seed: o.Seed, dropout: o.Dropout}
 	var err error
+	if t.examples, err = x.Weighted(o.Weight); err != nil {
+		return nil, fmt.Errorf("train: fit: %w", err)
+	}
 	if t.l2, err = optim.ParsePenalty(o.L2); err != nil {
 		return nil, fmt.Errorf("train: fit: L2: %w", err)
 	}

@@ -40,6 +40,7 @@ type Plan struct {
 
 	// What solver gradient takes; zero with another.
 	Task      data.Task
+	Weight    data.RowWeight
 	Optimizer optim.Optimizer
 	Schedule  optim.Schedule
 	L2, Decay optim.Penalty

@@ -48,6 +48,7 @@ var solverConfigs = map[string]string{
 	"adam dense":    "",
 	"adam lazy":     "{train: {optimizer: 'adam:lr=0.05', schedule: 'cosine:warmup=1'}, loss: 'sparsemax'}",
 	"pairs bias":    "{train: {task: pair, batch: 100, optimizer: 'sgd:momentum=0.5'}, model: {score: dot, bias: true}}",
+	"weighted":      "{train: {weight: sqrt, optimizer: sgd}}",
 	"adagrad stops": "{train: {optimizer: adagrad, patience: 2}}",
 	"learned":       "{model: {temperature: 'learned:start=1'}, train: {optimizer: 'adam:lr=0.05', decay: 0.1}, loss: entmax}",
 	"learned alpha": "{loss: 'entmax:alpha=learned', model: {temperature: learned}, train: {optimizer: 'adam:lr=0.05,mode=dense'}}",
@@ -229,7 +230,7 @@ func TestEvaluate(t *testing.T) {
 func TestEvents(t *testing.T) {
 	set := small(t)
 	var events []Event
-	res, err := Run(t.Context(), quick("{eval: {every: 3}}"), set, func(e Event) { events = append(events, e) })
+	res, err := Run(t.Context(), quick("{train: {weight: user}, eval: {every: 3}}"), set, func(e Event) { events = append(events, e) })
 	require.NoError(t, err)
 	start := events[0].(*Started)
 	require.Equal(t, 5, start.Steps)

@@ -26,6 +26,7 @@ func init() {
 			set(&c.Model.Init, 0.1)
 			set(&c.Train.Epochs, 40)
 			set(&c.Train.Task, "user")
+			set(&c.Train.Weight, string(data.ByInteraction))
 			set(&c.Train.Batch, 128)
 			p.readChoice()
 			p.readTask()
@@ -67,15 +68,31 @@ func trainingOf(t *Recommender, set *data.Dataset) (training, error) {
 		size: c.Batch, epochs: c.Epochs, seed: c.Seed,
 	}
 	var err error
-	if x.examples, err = p.Task.ExamplesOf(set); err != nil {
+	if x.examples, err = p.ExamplesOf(set); err != nil {
 		return x, err
 	}
 	x.loss, err = p.Choice.LossFor(set.Items)
 	return x, err
 }
 
-// readTask reads what a row of training is.
-func (p *Plan) readTask() { text(p, "train.task", &p.Config.Train.Task, data.ParseTask, &p.Task) }
+// ExamplesOf returns the rows of training on set, weighed as the plan says; an error of a
+// solver that has none.
+func (p *Plan) ExamplesOf(set *data.Dataset) (*data.Examples, error) {
+	if p.Task.Spec == nil {
+		return nil, fmt.Errorf("train: solver %s has no training rows", p.solver)
+	}
+	x, err := p.Task.ExamplesOf(set)
+	if err != nil {
+		return nil, err
+	}
+	return x.Weighted(p.Weight)
+}
+
+// readTask reads what a row of training is, and what it weighs.
+func (p *Plan) readTask() {
+	text(p, "train.task", &p.Config.Train.Task, data.ParseTask, &p.Task)
+	text(p, "train.weight", &p.Config.Train.Weight, data.ParseRowWeight, &p.Weight)
+}
 
 // checkGradient is the check of the fields that solver gradient reads.
 func checkGradient(_ Config, p *Plan) {
@@ -167,7 +184,7 @@ func gradientMemory(_ registry.Values, t *Recommender, set *data.Dataset) ([]Mem
 	}
 	defer g.program.Close()
 	// Examples and their order, and what a batch holds.
-	batches := 8*int64(x.examples.Len()) + 4*int64(len(x.examples.Targets.Ptr)) + 8*int64(g.batches.MaxPos())
+	batches := 8*int64(x.examples.Len()) + 4*int64(len(x.examples.Targets.Ptr)+len(x.examples.Weight)) + 8*int64(g.batches.MaxPos())
 	return []MemoryPart{
 		{"optimizer state", state}, {"graph and gradients", g.program.Bytes() + work},
 		{"candidates", x.of.Head.Bytes().Kept + g.objective.Bytes()}, {"batches", batches},

@@ -39,7 +39,7 @@ func init() {
 		// long as ε(1 − 2p_y) ≤ 1 for every p_y.
 		Theory: func(v losses.Values) losses.Theory {
 			th := losses.Theory{
-				Props:           losses.NonNegative | losses.ShiftInvariant,
+				Props:           losses.NonNegative | losses.ShiftInvariant | losses.AffineInTarget,
 				Smoothness:      losses.Constant((1 + v.Num("eps")) / 2), // ½ of the cross-entropy, and at most ½ of p_y
 				PopulationOrder: losses.OrderStrict,                      // at the minimum t_k (1/p_k + ε) is one number
 				ZeroOne:         true,

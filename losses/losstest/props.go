@@ -64,6 +64,14 @@ func (r *rig) props(t *check.T) {
 				report(losses.FenchelYoungForm, "K=%d z=%v: ratio %g, elsewhere %g", k, s.z, c, ratio)
 			}
 		}
+		if len(s.t.Pos) > 1 {
+			other := r.scores(rng, k, s.scale)
+			here, apart := r.split(s.z, s.t)
+			there, _ := r.split(other, s.t)
+			if !check.Near(there, here, 1e-10*top, 1e-10) || !(apart <= 1e-10) {
+				report(losses.AffineInTarget, "K=%d z=%v: the labels' losses are together %g above the target's, at z=%v %g; gradients differ by %g", k, s.z, here, other, there, apart)
+			}
+		}
 		p := make([]float64, k)
 		sum = 0
 		least := 0.0
@@ -130,6 +138,27 @@ func (r *rig) propSamples(rng *rand.Rand) []sample {
 		}
 	}
 	return out
+}
+
+// split returns what the losses of a target's labels, by their weights, are above the
+// target's, and how far the largest entry of their gradients is from its, of the size of
+// the gradients.
+func (r *rig) split(z []float64, t losses.Target[float64]) (gap, apart float64) {
+	loss, want := r.row(z, t)
+	gap = -loss
+	got, size := make([]float64, len(z)), 1.0
+	for i, y := range t.Pos {
+		l, dz := r.row(z, label(int(y)))
+		gap += t.Weight[i] * l
+		for j, d := range dz {
+			got[j] += t.Weight[i] * d
+			size = max(size, math.Abs(d))
+		}
+	}
+	for j := range got {
+		apart = max(apart, math.Abs(got[j]-want[j])/size)
+	}
+	return gap, apart
 }
 
 // fenchelYoung returns the c for which ∂ℓ/∂z + c·t is the same for every target
