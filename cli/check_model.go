@@ -227,7 +227,11 @@ func (m *modelCheck) check(loss string, seed uint64) (modelResult, error) {
 	d := p.Config
 	r.Title = fmt.Sprintf("model %s%s, loss %s, candidates %s, task %s weighed by %s, score %s at temperature %s, %s",
 		d.Model.Name, dropped, d.Loss, d.Candidates, d.Train.Task, d.Train.Weight, d.Model.Score, d.Model.Temperature, d.Data.Source)
-	return modelResult{plan: p, loss: l, report: r, split: splitOf(p.Choice.Head, l, examples, d.Train.Batch)}, nil
+	split := splitOf(p.Choice.Head, l, examples, d.Train.Batch)
+	if dropped != "" { // other rows, other places that are dropped
+		split = math.NaN()
+	}
+	return modelResult{plan: p, loss: l, report: r, split: split}, nil
 }
 
 // splitOf returns what a row for each interaction adds to the mean loss of the first rows of

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"math"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -187,4 +188,42 @@ func TestCheckDropout(t *testing.T) {
 	code, _, stderr = execute(t, "check", "--model", "mf", "--dropout", "1")
 	require.Equal(t, exitUsage, code)
 	require.Contains(t, stderr, "--dropout: 1 is above 0.99")
+}
+
+// TestCheckModelSplit: what a row for each interaction costs more is printed of a loss whose
+// gradient stays as it is then, and is what the two checks' costs differ by.
+func TestCheckModelSplit(t *testing.T) {
+	cost := func(task, loss string, more ...string) (cost, split float64) {
+		code, out, stderr := execute(t, append([]string{"check", "--model", "mf", "--loss", loss, "--task", task, "--batch", "1000", "--probes", "1", "--json"}, more...)...)
+		require.Equal(t, exitOK, code, stderr)
+		var results []struct {
+			Rows []struct {
+				Parameter string
+				Values    map[string]float64
+			}
+			Split *float64 `json:"cost_of_a_row_for_each_interaction"`
+		}
+		require.NoError(t, json.Unmarshal([]byte(out), &results))
+		last := results[0].Rows[len(results[0].Rows)-1]
+		require.Equal(t, "the cost", last.Parameter)
+		split = math.NaN()
+		if results[0].Split != nil {
+			split = *results[0].Split
+		}
+		return last.Values["symbolic"], split
+	}
+	for _, weight := range data.RowWeights() {
+		user, split := cost("user", "sparsemax", "--weight", weight)
+		pair, none := cost("pair", "sparsemax", "--weight", weight)
+		require.Greater(t, split, 0.1)
+		require.InDelta(t, pair-user, split, 1e-6, weight)
+		require.True(t, math.IsNaN(none), "each row has one interaction")
+	}
+	_, split := cost("user", "ccl")
+	require.True(t, math.IsNaN(split), "its other positives are no rivals")
+	_, split = cost("user", "sparsemax", "--dropout", "0.5")
+	require.True(t, math.IsNaN(split))
+	code, out, _ := execute(t, "check", "--model", "mf", "--loss", "sparsemax", "--probes", "1", "--weight", "user")
+	require.Equal(t, exitOK, code)
+	require.Regexp(t, `task user weighed by user.*\n(.*\n)*with a row for each interaction the gradient is the same, and the cost is more by 0\.\d+\n$`, out)
 }
