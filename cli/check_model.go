@@ -200,9 +200,12 @@ func (m *modelCheck) check(loss string, seed uint64) (modelResult, error) {
 	if err != nil {
 		return modelResult{}, err
 	}
-	set, err := data.Load(p.Config.Data.Config())
+	set, err := p.Data.Load()
 	if err != nil {
-		return modelResult{}, fmt.Errorf("--data: %w", err)
+		return modelResult{}, dataError(p, err)
+	}
+	if set, err = setOf(p, set); err != nil {
+		return modelResult{}, err
 	}
 	rec, err := p.New(set)
 	if err != nil {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -113,7 +114,7 @@ reported in its row; the others go on.`,
 	must(cmd.RegisterFlagCompletionFunc("tune", complete(func() []string {
 		names := []string{"temperature=", "reg=", "lr=", "l2=", "decay="}
 		for _, path := range train.Paths() {
-			if strings.HasPrefix(path, "model.") || strings.HasPrefix(path, "train.") && path != "train.seed" {
+			if strings.HasPrefix(path, "model.") || strings.HasPrefix(path, "train.") && path != "train.seed" && path != "train.on" {
 				names = append(names, path+"=")
 			}
 		}
@@ -175,10 +176,41 @@ func parseSeeds(text string) (seeds []uint64, err error) {
 	return seeds, nil
 }
 
-func runCompare(cmd *cobra.Command, s streams, c compare.Config, out outputFlags, markdown string) error {
-	set, err := data.Load(c.Base.Data.Config())
+// loadPlanned loads the data of cfg: as its split has them, and as its runs learn from
+// them.
+func loadPlanned(cfg train.Config) (p *train.Plan, set, trained *data.Dataset, err error) {
+	if p, err = cfg.Plan(); err != nil {
+		return nil, nil, nil, usageError{nameFlags(err)}
+	}
+	if set, err = p.Data.Load(); err != nil {
+		return nil, nil, nil, dataError(p, err)
+	}
+	trained, err = setOf(p, set)
+	return p, set, trained, err
+}
+
+// dataError is the error of data that p did not load: where the split is none of the
+// user's it says whose.
+func dataError(p *train.Plan, err error) error {
+	if c := p.Config; c.Protocol != "" && p.Given.Data.Split == "" && c.Data.Split != "" {
+		return fmt.Errorf("--data: protocol %s has the split %s: %w", c.Protocol, c.Data.Split, err)
+	}
+	return fmt.Errorf("--data: %w", err)
+}
+
+// setOf is [train.Plan.SetOf], whose error is of the flag --protocol.
+func setOf(p *train.Plan, set *data.Dataset) (*data.Dataset, error) {
+	set, err := p.SetOf(set)
 	if err != nil {
-		return fmt.Errorf("--data: %w", err)
+		return nil, usageError{nameFlags(errors.New(strings.TrimPrefix(err.Error(), "train: ")))}
+	}
+	return set, nil
+}
+
+func runCompare(cmd *cobra.Command, s streams, c compare.Config, out outputFlags, markdown string) error {
+	_, set, trained, err := loadPlanned(c.Base)
+	if err != nil {
+		return err
 	}
 	if _, err := runFolder(out.dir, c.Base, set); err != nil {
 		return fmt.Errorf("--out: %w", err)
@@ -192,8 +224,9 @@ func runCompare(cmd *cobra.Command, s streams, c compare.Config, out outputFlags
 	page := report.Report{
 		Title: "Comparison of losses on " + set.Name,
 		Facts: []report.Fact{
-			{Name: "data", Value: fmt.Sprintf("%s: %d users, %d items, %d train interactions", set.Name, set.Users, set.Items, set.Train.Len())},
+			{Name: "data", Value: fmt.Sprintf("%s: %d users, %d items, %d train interactions", set.Name, set.Users, set.Items, trained.Train.Len())},
 			{Name: "split", Value: fmt.Sprintf("%s, hash %.12s", set.Split, res.Split)},
+			{Name: "protocol", Value: res.Protocol.String()},
 			{Name: "budget", Value: res.Budget + " a run"},
 			{Name: "training", Value: fmt.Sprintf("%.0f s in runs, %.0f s in tuning", res.TrainSeconds, res.TuneSeconds)},
 		},

@@ -53,6 +53,12 @@ The settings of train apply.`,
 				return err
 			}
 			ctx := cmd.Context()
+			var set *data.Dataset
+			if real { // before the tables, which take minutes
+				if _, _, set, err = loadPlanned(cfg); err != nil {
+					return err
+				}
+			}
 			ds, err := convergence.Tabular(ctx, c)
 			if err != nil {
 				return err
@@ -63,10 +69,6 @@ The settings of train apply.`,
 			}
 			var traces []convergence.Trace
 			if real {
-				set, err := data.Load(cfg.Data.Config())
-				if err != nil {
-					return err
-				}
 				if traces, err = convergence.Train(ctx, cfg, set, texts); err != nil {
 					return err
 				}

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/train"
 )
 
 func init() { commands = append(commands, newData) }
@@ -34,7 +35,8 @@ func newDescribe(s streams) *cobra.Command {
 
 SOURCE is a file or a directory of train, valid and test files (plain or gzip),
 or a generated set such as "demo" (the default) or "demo:users=500". The hash
-names the split: runs of one hash trained and were measured on the same pairs.
+names the split: runs of one hash trained and were measured on the same pairs. The
+protocols are those that the split is of; see the command list protocol.
 The Gini coefficient of item popularity is 0 where all items are equally popular
 and nears 1 where one item has all interactions.
 
@@ -54,10 +56,17 @@ Splits:
 			if err != nil {
 				return err
 			}
+			names := train.ProtocolsOf(d.Split)
 			if asJSON {
-				return printJSON(s.out, d.Describe())
+				return printJSON(s.out, struct {
+					data.Stats
+					Protocols []string `json:"protocols"` // that are of this split
+				}{d.Describe(), append([]string{}, names...)})
 			}
 			fmt.Fprint(s.out, d.Describe())
+			if len(names) > 0 {
+				fmt.Fprintf(s.out, "%-13s %s\n", "protocols", strings.Join(names, ", "))
+			}
 			return nil
 		},
 	}

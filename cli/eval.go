@@ -19,7 +19,7 @@ func init() { commands = append(commands, newEval) }
 func newEval(s streams) *cobra.Command {
 	var (
 		c       runSource
-		items   rankedItems
+		how     measured
 		splits  []string
 		metrics []string
 		asJSON  bool
@@ -28,11 +28,17 @@ func newEval(s streams) *cobra.Command {
 		Use:   "eval RUN",
 		Short: "Measure a trained model",
 		Long: `eval loads the model of a run folder and its data, and prints metrics of a ranking
-of all items by the run's loss. Items of the train split, and of valid when measuring test, are
-masked; the means are over the users that have relevant items. The split "train"
-is measured without a mask. Items without a training pair, of which the model learned
-nothing, are left out unless --items all; where a user has such an item in the split,
-it counts as missed.
+of all items by the run's loss, as the run was measured: by its protocol, or by its
+--mask and --items. A ranking of test leaves out the user's items of train and of valid
+unless --mask train, with which items of valid are wrong candidates, or --mask none; one
+of valid leaves out those of train, one of train none. The means are over the users that
+have relevant items. Items without a training pair, of which the model learned nothing,
+are left out unless --items all; where a user has such an item in the split, it counts as
+missed.
+
+--protocol measures by another protocol than the run's. One that trains on something
+else than the run did, or that is of another split, is refused: its numbers are those of
+another model.
 
 Metrics:
 ` + metricDocs(),
@@ -56,14 +62,14 @@ Metrics:
 					return usagef("--metrics: want at least one")
 				}
 			}
-			if err := items.validate(); err != nil {
+			if err := how.validate(); err != nil {
 				return err
 			}
-			return runEval(cmd.Context(), s, args[0], c, items, splits, ms, asJSON)
+			return runEval(cmd.Context(), s, args[0], c, how, splits, ms, asJSON)
 		},
 	}
 	c.addFlags(cmd)
-	items.addFlag(cmd)
+	how.addFlags(cmd)
 	f := cmd.Flags()
 	f.StringSliceVar(&splits, "split", nil, "splits to measure: train, valid, test (default valid and test, where they have interactions)")
 	f.StringSliceVar(&metrics, "metrics", nil, "metrics, such as recall@20,ndcg@20 (default those of the run)")
@@ -107,7 +113,11 @@ func (c *runSource) open(s streams, folder string) (*train.Recommender, *data.Da
 	if c.data != "" {
 		cfg.Data.Source = c.data
 	}
-	set, err := data.Load(cfg.Data.Config())
+	p, err := cfg.Plan()
+	if err != nil {
+		return nil, nil, err
+	}
+	set, err := p.Data.Load()
 	switch {
 	case err != nil && c.data != "":
 		return nil, nil, fmt.Errorf("--data: %w", err)
@@ -119,8 +129,60 @@ func (c *runSource) open(s streams, folder string) (*train.Recommender, *data.Da
 		fmt.Fprintf(s.err, "%v: reading what the run kept of its data\n", err)
 		set = kept
 	}
+	if set, err = p.SetOf(set); err != nil {
+		return nil, nil, err
+	}
 	trained, err := train.Open(folder, set)
 	return trained, set, err
+}
+
+// measured says how eval measures a run, where not as the run was.
+type measured struct {
+	items          rankedItems
+	protocol, mask string
+}
+
+func (m *measured) addFlags(cmd *cobra.Command) {
+	m.items.addFlag(cmd)
+	f := cmd.Flags()
+	f.StringVar(&m.protocol, "protocol", "", "protocol to measure by: "+strings.Join(protocolNames(), ", ")+" (default as the run was measured)")
+	f.StringVar(&m.mask, maskFlag, "", maskUsage+" (default as the run was measured)")
+	must(cmd.RegisterFlagCompletionFunc("protocol", completeSpecs("protocol")))
+	must(cmd.RegisterFlagCompletionFunc(maskFlag, complete(train.MaskChoices)))
+}
+
+func (m measured) validate() error {
+	if err := m.items.validate(); err != nil {
+		return err
+	}
+	if m.mask != "" {
+		if err := train.CheckMask(m.mask); err != nil {
+			return usagef("--%s: %w", maskFlag, err)
+		}
+	}
+	if m.protocol == "" {
+		return nil
+	}
+	// Parts beside a name are held against it as those of a run's configuration are.
+	_, err := train.Config{Protocol: m.protocol, Eval: train.EvalConfig{Mask: m.mask, Items: string(m.items)}}.Plan()
+	if err != nil {
+		return usageError{nameFlags(err)}
+	}
+	return nil
+}
+
+// of has a model measured so on set.
+func (m measured) of(t *train.Recommender, set *data.Dataset) error {
+	if m.protocol != "" {
+		if err := t.Measure(m.protocol, set); err != nil {
+			return usagef("--protocol: %s", strings.TrimPrefix(strings.TrimPrefix(err.Error(), "train: "), "protocol: "))
+		}
+	}
+	if m.mask != "" {
+		t.Mask = m.mask
+	}
+	m.items.of(t)
+	return nil
 }
 
 // rankedItems says which items a command ranks, "" as the run's settings do.
@@ -148,12 +210,14 @@ func (r rankedItems) of(t *train.Recommender) {
 	}
 }
 
-func runEval(ctx context.Context, s streams, folder string, c runSource, items rankedItems, splits []string, ms []metric.At, asJSON bool) error {
+func runEval(ctx context.Context, s streams, folder string, c runSource, how measured, splits []string, ms []metric.At, asJSON bool) error {
 	trained, set, err := c.open(s, folder)
 	if err != nil {
 		return err
 	}
-	items.of(trained)
+	if err := how.of(trained, set); err != nil {
+		return err
+	}
 	if ms == nil {
 		ms = trained.Plan.Metrics
 	}

@@ -133,9 +133,10 @@ func epochLine(e *train.EpochDone, epochs int) string {
 
 // splitScores are the metrics of one split, as reports print them.
 type splitScores struct {
-	Split    string `json:"split"`
-	Examples int    `json:"examples"` // that the means are over
-	Excluded int    `json:"excluded"` // contexts that have no relevant item
+	Split    string         `json:"split"`
+	Protocol train.Protocol `json:"protocol"` // what the values are of
+	Examples int            `json:"examples"` // that the means are over
+	Excluded int            `json:"excluded"` // contexts that have no relevant item
 
 	// Items without a training pair that are left out, and the split's pairs with them,
 	// which count as missed.
@@ -153,7 +154,7 @@ type scoreValue struct {
 
 // scoresOf returns what t has measured on set by ms, with what is attainable.
 func scoresOf(ctx context.Context, t *train.Recommender, set *data.Dataset, scores *train.Scores, ms []metric.At) (splitScores, error) {
-	s := splitScores{Split: scores.Split, Examples: scores.Examples, Excluded: scores.Excluded, LeftOut: scores.LeftOut, LeftOutPairs: scores.LeftOutPairs}
+	s := splitScores{Split: scores.Split, Protocol: t.ProtocolOn(set), Examples: scores.Examples, Excluded: scores.Excluded, LeftOut: scores.LeftOut, LeftOutPairs: scores.LeftOutPairs}
 	for _, v := range scores.Values {
 		s.Values = append(s.Values, scoreValue{Name: v.Name, Value: v.Value})
 	}
@@ -216,12 +217,13 @@ func printScores(w io.Writer, splits []splitScores) {
 	}
 	t.add(examples...)
 	t.print(w, "")
+	fmt.Fprintf(w, "\nmeasured by %s\n", data.EscapeText(splits[0].Protocol.String()))
 	if n := splits[0].LeftOut; n > 0 {
 		var pairs []string
 		for _, s := range splits {
 			pairs = append(pairs, fmt.Sprintf("%d of %s", s.LeftOutPairs, s.Split))
 		}
-		fmt.Fprintf(w, "\n%s; pairs with them count as missed: %s\n", leftOutNote(n), strings.Join(pairs, ", "))
+		fmt.Fprintf(w, "%s; pairs with them count as missed: %s\n", leftOutNote(n), strings.Join(pairs, ", "))
 	}
 }
 
@@ -246,12 +248,15 @@ type runReport struct {
 	Splits      []splitScores `json:"splits"`
 	Scalars     []train.Value `json:"scalars,omitempty"` // trained parameters of the head or the loss, such as a temperature
 	Notes       []string      `json:"notes,omitempty"`   // of the data
+
+	Protocol train.Protocol `json:"protocol"` // what the values are of
 }
 
 func newRunReport(ctx context.Context, folder string, set *data.Dataset, res *train.Result) (runReport, error) {
 	r := runReport{
 		Folder: folder, Data: set.Name, Hash: set.Hash(), Epochs: res.Epochs, BestEpoch: res.BestEpoch,
 		Interrupted: res.Interrupted, Stopped: res.Stopped, Seconds: report.Number(res.Seconds), Splits: []splitScores{}, Scalars: res.Trained.Scalars(), Notes: set.Notes,
+		Protocol: res.Trained.ProtocolOn(set),
 	}
 	for _, scores := range []*train.Scores{res.Valid, res.Test} {
 		if scores == nil {

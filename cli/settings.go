@@ -40,6 +40,8 @@ var settings = []setting{
 	{flag: "init", path: "model.init", kind: "number", usage: "standard deviation of the first weights"},
 	{flag: "loss", path: "loss", kind: "loss", usage: "loss, such as softmax:smoothing=0.1, or recipe, such as sampled-softmax:n=64, either with candidates as in sparsemax@sampled:n=64; the command losses lists them", complete: completeSpecs("loss", "recipe")},
 	{flag: "candidates", path: "candidates", kind: "text", usage: "classes that a row is scored against in training: what follows the @ of --loss", complete: completeSpecs("candidates")},
+	{flag: "protocol", path: "protocol", kind: "name", usage: "how publications train and measure, by name: what --split, --train-on, --mask and --items are; the command list protocol says what each has", choices: protocolNames, complete: completeSpecs("protocol")},
+	{flag: "train-on", path: "train.on", kind: "name", usage: "what is trained on: train, or train+valid, which leaves no valid set to watch", complete: complete(train.OnChoices)},
 	{flag: "solver", path: "train.solver", kind: "text", usage: "how a step is made", complete: completeSpecs("solver")},
 	{flag: "epochs", path: "train.epochs", kind: "n", usage: "passes over the data"},
 	{flag: "task", path: "train.task", kind: "name", usage: "what an example is: user (with all positives) or pair", complete: completeSpecs("task")},
@@ -55,6 +57,7 @@ var settings = []setting{
 	{flag: "seed", path: "train.seed", kind: "n", usage: "seed of first weights and of the order of batches"},
 	{flag: "metrics", path: "eval.metrics", kind: "list", usage: "metrics, with commas, each at a cut-off such as recall@20", choices: metric.Names, complete: completeMetrics},
 	{flag: "every", path: "eval.every", kind: "n", usage: "epochs between evaluations on valid"},
+	{flag: maskFlag, path: "eval.mask", kind: "name", usage: maskUsage, complete: complete(train.MaskChoices)},
 	{flag: itemsFlag, path: itemsPath, kind: "name", usage: itemsUsage, complete: complete(train.ItemsChoices)},
 }
 
@@ -66,7 +69,15 @@ const (
 	itemsFlag  = "items"
 	itemsPath  = "eval.items"
 	itemsUsage = "items that are ranked: " + train.WarmItems + " (those with a training pair) or " + train.AllItems
+
+	maskFlag  = "mask"
+	maskUsage = "what a ranking of test leaves out: " + train.BothSets + ", " + train.TrainSet + " (items of valid are wrong candidates then) or " + train.NoMask
 )
+
+// protocolNames lists the names that --protocol takes.
+func protocolNames() []string {
+	return namesOf(train.Protocols, func(s *train.ProtocolSpec) string { return s.Name })()
+}
 
 // The learning rate is a parameter within the text train.optimizer. It has a
 // flag and, for --set, a path of its own.

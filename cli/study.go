@@ -72,9 +72,9 @@ those of train.`,
 }
 
 func runStudy(cmd *cobra.Command, s streams, c all.Config, out outputFlags) error {
-	set, err := data.Load(c.Base.Data.Config())
+	_, _, set, err := loadPlanned(c.Base) // nothing is tuned: only what is learned from counts
 	if err != nil {
-		return fmt.Errorf("--data: %w", err)
+		return err
 	}
 	if _, err := runFolder(out.dir, c.Base, set); err != nil {
 		return fmt.Errorf("--out: %w", err)

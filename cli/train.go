@@ -115,7 +115,10 @@ func runTrain(ctx context.Context, s streams, p *train.Plan, out string, c train
 	before := roomNow()
 	set, err := loadWithin(p.Data, collector, c.force)
 	if err != nil {
-		return fmt.Errorf("--data: %w", err)
+		return dataError(p, err)
+	}
+	if set, err = setOf(p, set); err != nil {
+		return err
 	}
 	b, err := budgetOf(p, set, before)
 	if err != nil {

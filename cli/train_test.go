@@ -47,6 +47,8 @@ recall@20  0\.\d{4}      0\.\d{4}  0\.\d{4}      0\.\d{4}
 ndcg@20    0\.\d{4}      0\.\d{4}  0\.\d{4}      0\.\d{4}
 examples +\d+ +\d+
 
+measured by split ratio:0\.8,0\.1,0\.1,seed=1, train\.on=train, eval\.mask=train\+valid, eval\.items=warm
+
 3 epochs in \d+\.\d s
 run folder runs/demo-users-60-items-50-per-user-10-mf-softmax-1
 $`, out)

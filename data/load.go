@@ -75,7 +75,7 @@ func (p *Plan) open() (*Dataset, error) {
 		if given && files[part] == "" {
 			note := "no " + what + " file"
 			if part == 1 {
-				note += "; the split given:valid=0.1,seed=1 carves one out of train"
+				note += "; the splits given:valid=0.1 and given:hold=0.1 carve one out of train"
 			}
 			d.Notes = append(d.Notes, note)
 		}

@@ -3,45 +3,62 @@ package data
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 )
 
-// given keeps the splits that the source came with. With valid > 0 it carves
-// that share of each user's train pairs out as valid, for sources that have no
-// valid file.
+// given keeps the splits that the source came with. With carve it takes valid out of
+// each user's train pairs, for sources that have no valid file: the share frac, rounded
+// by one of two rules.
 type given struct {
-	valid float64
+	carve string // "valid", "hold" or ""
+	frac  float64
 	seed  uint64
 }
 
 func init() {
 	RegisterSplit(SplitKind{
-		Name:     "given",
-		Usage:    "given[:valid=FRACTION[,seed=N]]",
-		Doc:      "the files' own splits; valid=FRACTION of each user's train pairs becomes valid where there is no valid file (seed 1)",
-		Examples: []string{"given", "given:valid=0.1,seed=1"},
-		New: func(a *Args) (Splitter, error) {
-			_, asked := a.named["valid"]
-			valid, err := a.Float("valid", 0)
-			switch {
-			case err != nil:
-				return nil, err
-			case asked && !(0 < valid && valid < 1):
-				return nil, fmt.Errorf("valid=%g is outside (0,1)", valid)
-			case !asked: // a seed would have no effect, and is left over
-				return given{}, nil
-			}
-			seed, err := a.Uint("seed", 1)
-			return given{valid, seed}, err
-		},
+		Name:  "given",
+		Usage: "given[:valid=FRACTION|hold=FRACTION[,seed=N]]",
+		Doc: "the files' own splits; where there is no valid file, FRACTION of each user's m train pairs becomes valid, drawn at random (seed 1): " +
+			"valid rounds m·FRACTION to the nearest, hold rounds it down but takes at least one (of a user with more than one); one always stays in train",
+		Examples: []string{"given", "given:valid=0.1,seed=1", "given:hold=0.1,seed=1"},
+		New:      newGiven,
 	})
 }
 
+func newGiven(a *Args) (Splitter, error) {
+	var g given
+	for _, name := range []string{"valid", "hold"} {
+		if _, asked := a.named[name]; !asked {
+			continue
+		}
+		if g.carve != "" {
+			return nil, errors.New("valid and hold are two ways to the same; give one of them")
+		}
+		g.carve = name
+		var err error
+		if g.frac, err = a.Float(name, 0); err != nil {
+			return nil, err
+		}
+		if !(0 < g.frac && g.frac < 1) {
+			return nil, fmt.Errorf("%s=%g is outside (0,1)", name, g.frac)
+		}
+	}
+	if g.carve == "" { // a seed would have no effect, and is left over
+		a.asked = append(a.asked, "valid", "hold")
+		return g, nil
+	}
+	var err error
+	g.seed, err = a.Uint("seed", 1)
+	return g, err
+}
+
 func (g given) String() string {
-	if g.valid == 0 {
+	if g.carve == "" {
 		return "given"
 	}
-	return fmt.Sprintf("given:valid=%s,seed=%d", strconv.FormatFloat(g.valid, 'g', -1, 64), g.seed)
+	return fmt.Sprintf("given:%s=%s,seed=%d", g.carve, strconv.FormatFloat(g.frac, 'g', -1, 64), g.seed)
 }
 
 func (g given) Split(d *Dataset) (train, valid, test *Interactions, err error) {
@@ -51,12 +68,20 @@ func (g given) Split(d *Dataset) (train, valid, test *Interactions, err error) {
 	switch {
 	case !d.Given:
 		return nil, nil, nil, errors.New("the source has no splits of its own; use one of ratio, leave-one-out, time")
-	case g.valid == 0:
+	case g.carve == "":
 		return d.Train, d.Valid, d.Test, nil
 	case d.Valid.Len() > 0:
 		return nil, nil, nil, errors.New("the source has a valid file; use given")
 	}
-	train, valid, _ = partition(d.Train, ratioParts(d.Train, [3]float64{1 - g.valid, g.valid, 0}, g.seed))
+	var part []uint8
+	if g.carve == "hold" {
+		part = userParts(d.Train, g.seed, func(m int) (valids, tests int) {
+			return min(max(int(math.Floor(float64(m)*g.frac)), 1), m-1), 0
+		})
+	} else {
+		part = ratioParts(d.Train, [3]float64{1 - g.frac, g.frac, 0}, g.seed)
+	}
+	train, valid, _ = partition(d.Train, part)
 	return train, valid, d.Test, nil
 }
 

@@ -44,6 +44,15 @@ func (ratio) Notes(_, _, _ *Interactions) []string { return nil }
 // ratioParts returns the part of each pair. Of a user's m pairs ⌊m·f+½⌋ go to
 // test and to valid, as long as one is left for train.
 func ratioParts(x *Interactions, frac [3]float64, seed uint64) []uint8 {
+	return userParts(x, seed, func(m int) (valids, tests int) {
+		tests = min(int(math.Floor(float64(m)*frac[2]+0.5)), m-1)
+		return min(int(math.Floor(float64(m)*frac[1]+0.5)), m-1-tests), tests
+	})
+}
+
+// userParts returns the part of each pair: of a user's m pairs, at least one, as many as
+// count says go to valid and to test, drawn at random.
+func userParts(x *Interactions, seed uint64, count func(m int) (valids, tests int)) []uint8 {
 	part := make([]uint8, x.Len())
 	for u := range x.Users() {
 		mine := part[x.ptr[u]:x.ptr[u+1]]
@@ -51,8 +60,7 @@ func ratioParts(x *Interactions, frac [3]float64, seed uint64) []uint8 {
 		if m == 0 {
 			continue
 		}
-		tests := min(int(math.Floor(float64(m)*frac[2]+0.5)), m-1)
-		valids := min(int(math.Floor(float64(m)*frac[1]+0.5)), m-1-tests)
+		valids, tests := count(m)
 		for p := range tests {
 			mine[p] = 2
 		}

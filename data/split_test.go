@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -92,6 +93,10 @@ func TestParseSplitRefuses(t *testing.T) {
 		"time:0.8,0.1,0.1,ties=x":     "ties=x is no choice",
 		"given:valid=1":               "valid=1 is outside (0,1)",
 		"given:valid=0":               "valid=0 is outside (0,1)",
+		"given:hold=1":                "hold=1 is outside (0,1)",
+		"given:hold=x":                "is not a finite number",
+		"given:hold=0.1,valid=0.1":    "two ways to the same",
+		"given:hodl=0.1":              "(did you mean hold?)",
 		"given:seed=2":                "no argument is called seed",
 	} {
 		_, err := ParseSplit(text)
@@ -410,4 +415,59 @@ func TestValuesOfZeroAndLess(t *testing.T) {
 	none, err := Load(Config{Source: filepath.Join(write(t, map[string]string{"set.csv": "user,item,rating\na,x,0\nb,y,-3\n"}), "set.csv")})
 	require.NoError(t, err)
 	require.Equal(t, []string{"interactions of value 0 or less: 2; they count as positives, and no value is above 0"}, none.Notes)
+}
+
+// TestGivenHold: hold takes max(⌊m·f⌋,1) of a user's m train pairs, by lot, leaves the
+// last one, and touches test not at all.
+func TestGivenHold(t *testing.T) {
+	s, err := ParseSplit("given:hold=0.1")
+	require.NoError(t, err)
+	require.Equal(t, "given:hold=0.1,seed=1", s.String())
+	for m, want := range map[int]int{1: 0, 2: 1, 9: 1, 10: 1, 19: 1, 20: 2, 29: 2, 30: 3} {
+		d := oneUser(t, m, nil)
+		d.Given = true
+		e, err := ApplySplit(d, s)
+		require.NoError(t, err)
+		require.Equal(t, want, e.Valid.Len(), "of %d", m)
+		require.Equal(t, m-want, e.Train.Len())
+		require.Zero(t, e.Test.Len())
+	}
+	d := oneUser(t, 100, nil)
+	d.Given = true
+	held := map[string]bool{}
+	for seed := range 5 {
+		s, err := ParseSplit(fmt.Sprintf("given:seed=%d,hold=0.1", seed))
+		require.NoError(t, err)
+		e, err := ApplySplit(d, s)
+		require.NoError(t, err)
+		held[fmt.Sprint(e.Valid.ItemsOf(0))] = true
+		_, err = ApplySplit(e, s)
+		require.ErrorContains(t, err, "has a valid file")
+	}
+	require.Len(t, held, 5, "each seed draws others")
+}
+
+// TestJoinValid: the joined set has valid's pairs in train, no valid, another hash, and the
+// set that it was made of is as it was.
+func TestJoinValid(t *testing.T) {
+	d, err := Load(Config{Source: "demo:users=20,items=100,per-user=10"})
+	require.NoError(t, err)
+	hash := d.Hash()
+	joined, err := d.JoinValid()
+	require.NoError(t, err)
+	require.Equal(t, d.Train.Len()+d.Valid.Len(), joined.Train.Len())
+	require.Zero(t, joined.Valid.Len())
+	require.Equal(t, d.Test, joined.Test)
+	for u := range d.Users {
+		for _, i := range slices.Concat(d.Train.ItemsOf(u), d.Valid.ItemsOf(u)) {
+			require.True(t, joined.Train.Has(u, i))
+		}
+	}
+	require.Equal(t, hash, d.Hash())
+	require.NotEqual(t, hash, joined.Hash())
+	again, err := joined.JoinValid()
+	require.NoError(t, err)
+	require.Same(t, joined, again)
+	_, err = (&Dataset{}).JoinValid()
+	require.ErrorContains(t, err, "train is nil")
 }

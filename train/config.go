@@ -1,20 +1,14 @@
 package train
 
-import (
-	"fmt"
-	"slices"
-
-	"github.com/fenchel-ml/fenchel/data"
-	"github.com/fenchel-ml/fenchel/internal/registry"
-)
+import "github.com/fenchel-ml/fenchel/data"
 
 // A Config is all that decides a run. The zero value of a field is its default,
 // so the zero Config is a run: matrix factorisation with full softmax on the
 // generated demo set. With the same Config and the same data a run gives the
 // same bits.
 //
-// Its text is YAML: groups data, model, train and eval, and the texts loss and
-// candidates. Parse, and Set for flags, read every value by one rule; what they are
+// Its text is YAML: groups data, model, train and eval, and the texts loss,
+// candidates and protocol. Parse, and Set for flags, read every value by one rule; what they are
 // given is never taken for a default, so that "epochs: 0" is an error and no run of 40
 // epochs.
 type Config struct {
@@ -32,6 +26,11 @@ type Config struct {
 	// place of an @ in Loss; default that of a recipe, else "all". What a recipe's text sets of
 	// candidates goes to these; what they do not take is an error.
 	Candidates string `yaml:"candidates,omitempty"`
+
+	// Protocol is the name of a ProtocolSpec, which says what Data.Split, Train.On,
+	// Eval.Mask and Eval.Items are; one of them that is given and says otherwise is an
+	// error. Default none: each of them by itself.
+	Protocol string `yaml:"protocol,omitempty"`
 
 	Train TrainConfig `yaml:"train,omitempty"` // how it is trained
 	Eval  EvalConfig  `yaml:"eval,omitempty"`  // how it is measured
@@ -94,6 +93,11 @@ type ModelConfig struct {
 type TrainConfig struct {
 	// Solver is a solver's text; default "gradient".
 	Solver string `yaml:"solver,omitempty"`
+
+	// On says what is trained on: "train", or "train+valid", which then leaves no valid
+	// set: nothing is measured but test, at the end, and patience, monitor and eval.every
+	// are refused. It is for settings that a run on train has chosen. Default "train".
+	On string `yaml:"on,omitempty"`
 
 	// Epochs is the number of passes over the data (sweeps of als); default 40, 16
 	// with als and ials.
@@ -161,6 +165,13 @@ type EvalConfig struct {
 	// epoch always gets; default 1.
 	Every int `yaml:"every,omitempty"`
 
+	// Mask says what a ranking of test leaves out: "train+valid", all that is known of the
+	// user before; "train", what was trained on, so that items of valid are wrong
+	// candidates, and a model that reads histories is shown no valid one either; or
+	// "none". A ranking of valid leaves out train, and one of train nothing. Default
+	// "train+valid".
+	Mask string `yaml:"mask,omitempty"`
+
 	// Items says which items rankings hold: "warm", those with a pair in train, or
 	// "all", the others too, whose vectors are mostly as they were drawn; default
 	// "warm". A relevant item that is left out counts in a metric's denominator, as a
@@ -180,8 +191,5 @@ func ItemsChoices() []string { return []string{WarmItems, AllItems} }
 // CheckItems returns an error that lists the choices of EvalConfig.Items unless text is
 // one of them.
 func CheckItems(text string) error {
-	if !slices.Contains(ItemsChoices(), text) {
-		return fmt.Errorf("unknown items %q%s", text, registry.Offer(text, ItemsChoices()))
-	}
-	return nil
+	return oneOf("items", text, ItemsChoices())
 }

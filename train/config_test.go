@@ -29,8 +29,10 @@ model:
   init: 0.05
 loss: sparsemax
 candidates: all
+protocol: recbole
 train:
   solver: gradient
+  on: train
   epochs: 3
   task: pair
   weight: sqrt
@@ -46,6 +48,7 @@ train:
 eval:
   metrics: [ndcg@5, recall@10]
   every: 2
+  mask: train+valid
   items: all
 `
 
@@ -173,7 +176,7 @@ func TestSet(t *testing.T) {
 	values := map[string]string{
 		"data.source": "demo:users=60", "data.format": "csv", "data.min_rating": "3.5", "data.core": "2", "data.split": "ratio:0.8,0.1,0.1,seed=1",
 		"model.name": "mf", "model.dim": "16", "model.score": "dot", "model.temperature": "0.5", "model.bias": "true", "model.init": "0.05",
-		"loss": "sparsemax", "candidates": "all",
+		"loss": "sparsemax", "candidates": "all", "protocol": "recbole", "train.on": "train", "eval.mask": "train+valid",
 		"train.solver": "gradient", "train.epochs": "3", "train.task": "pair", "train.weight": "sqrt", "train.batch": "64", "train.optimizer": "adam:lr=0.05,mode=dense",
 		"train.schedule": "cosine:warmup=1", "train.l2": "0.0001,on=batch", "train.decay": "class=0.1,user=0", "train.dropout": "0.1", "train.patience": "2", "train.monitor": "ndcg@5", "train.seed": "12",
 		"eval.metrics": "ndcg@5, recall@10", "eval.every": "2", "eval.items": "all",

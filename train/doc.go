@@ -13,7 +13,8 @@
 //
 // and the tables are the only thing it changes. [RunDir] does the same in a run
 // folder that reproduces and resumes the run. [Evaluate] measures any models.Scorer on
-// any examples; a [Recommender] is one, and does so for the splits of a dataset.
+// any examples; a [Recommender] is one, and does so for the splits of a dataset, by the
+// parts of a [Protocol]: what was trained on, and what a ranking leaves out.
 // Subpackages: metric holds the measures, optim the updaters and schedules, als the exact
 // solver of the quadratic losses, weights the file format.
 package train

@@ -67,7 +67,7 @@ func (p *Plan) RunDir(ctx context.Context, dir string, set *data.Dataset, obs Ob
 	defer func() { err = errors.Join(err, f.Close()) }()
 	res, err = r.execute(ctx, f.dir)
 	if res != nil {
-		err = errors.Join(err, saveSet(filepath.Join(f.dir, SetFile), set))
+		err = errors.Join(err, saveSet(filepath.Join(f.dir, SetFile), r.set))
 	}
 	return res, err
 }
@@ -439,10 +439,17 @@ func Open(dir string, set *data.Dataset) (*Recommender, error) {
 	if err := m.of(path, text, cfg); err != nil {
 		return nil, err
 	}
+	p, err := cfg.Plan()
+	if err != nil {
+		return nil, err
+	}
+	if set, err = p.SetOf(set); err != nil {
+		return nil, err
+	}
 	if hash := set.Hash(); m.Split != hash {
 		return nil, fmt.Errorf("train: %s was trained on another split: %.12s there, %.12s here", dir, m.Split, hash)
 	}
-	t, err := New(cfg, set)
+	t, err := p.New(set)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,7 +35,8 @@ func (p *Plan) shapes(set *data.Dataset) (*Recommender, error) {
 	if p == nil || p.solver.Spec == nil {
 		return nil, errors.New("train: a plan that Config.Plan did not make")
 	}
-	if err := set.Validate(); err != nil {
+	set, err := p.SetOf(set)
+	if err != nil {
 		return nil, err
 	}
 	p = p.madeFrom(set)
@@ -67,7 +69,7 @@ func (p *Plan) shapes(set *data.Dataset) (*Recommender, error) {
 	if err != nil {
 		return nil, fmt.Errorf("train: model %s with candidates %s: %w", c.Name, p.Config.Candidates, err)
 	}
-	t.Plan, t.Items = p, p.Config.Eval.Items
+	t.Plan, t.Items, t.Mask = p, p.Config.Eval.Items, p.Config.Eval.Mask
 	return t, nil
 }
 
@@ -120,13 +122,34 @@ func (t *Recommender) users() int {
 	return t.contexts.Rows
 }
 
-// LeftOut returns the items that no ranking on d holds, ascending; see Items.
-func (t *Recommender) LeftOut(d *data.Dataset) ([]int32, error) {
+// on returns the set that t is measured on: d, or with valid joined to train where t was
+// trained on both.
+func (t *Recommender) on(d *data.Dataset) (*data.Dataset, error) {
 	if err := t.fits(d); err != nil {
 		return nil, err
 	}
-	items := t.Items
-	set(&items, WarmItems)
+	if t.Plan == nil {
+		return d, nil
+	}
+	return t.Plan.SetOf(d)
+}
+
+// items is Items with its default in place.
+func (t *Recommender) items() string { return cmp.Or(t.Items, WarmItems) }
+
+// mask is Mask with its default in place.
+func (t *Recommender) mask() string { return cmp.Or(t.Mask, BothSets) }
+
+// LeftOut returns the items that no ranking on d holds, ascending; see Items.
+func (t *Recommender) LeftOut(d *data.Dataset) ([]int32, error) {
+	d, err := t.on(d)
+	if err != nil {
+		return nil, err
+	}
+	return leftOut(d, t.items())
+}
+
+func leftOut(d *data.Dataset, items string) ([]int32, error) {
 	if err := CheckItems(items); err != nil {
 		return nil, fmt.Errorf("train: eval.items: %w", err)
 	}
@@ -138,36 +161,60 @@ func (t *Recommender) LeftOut(d *data.Dataset) ([]int32, error) {
 
 // Evaluation returns what ms measure on a split of set ("train", "valid" or "test"): the
 // rankings of the task's examples. What was known before the split is left out, but of
-// train; and, unless Items is AllItems, so are items without a pair in train, which stay
-// among the relevant ones.
+// train, and of test as far as Mask says; and, unless Items is AllItems, so are items
+// without a pair in train, which stay among the relevant ones. A valid split that was
+// trained on is none.
 func (t *Recommender) Evaluation(set *data.Dataset, split string, ms []metric.At) (Evaluation, error) {
-	leftOut, err := t.LeftOut(set)
+	d, err := t.on(set)
 	if err != nil {
 		return Evaluation{}, err
 	}
-	return evaluation(t.Plan.task(), set, split, leftOut, ms)
+	return evaluation(t.Plan, d, split, t.mask(), t.items(), ms)
 }
 
 // Evaluation returns what ms measure on a split of set, as that of a [Recommender] of p
-// does, for whatever else ranks: an order by popularity, say.
+// does, for whatever else ranks: an order by popularity, say. What learns from the set is
+// to learn from the train part of [Plan.SetOf].
 func (p *Plan) Evaluation(set *data.Dataset, split string, ms []metric.At) (Evaluation, error) {
-	if err := set.Validate(); err != nil {
+	d, err := p.SetOf(set)
+	if err != nil {
 		return Evaluation{}, err
 	}
-	var leftOut []int32
-	if p.Config.Eval.Items != AllItems {
-		leftOut = set.ColdItems()
-	}
-	return evaluation(p.task(), set, split, leftOut, ms)
+	return evaluation(p, d, split, p.Config.Eval.Mask, p.Config.Eval.Items, ms)
 }
 
-func evaluation(task data.Task, set *data.Dataset, split string, leftOut []int32, ms []metric.At) (e Evaluation, err error) {
-	e = Evaluation{Split: split, Classes: set.Items, LeftOut: leftOut, Metrics: ms}
-	if e.Examples, err = task.RankedOf(set, split); err != nil {
+// evaluation is Evaluation of a model of p, nil where none made it, on what it was
+// trained on.
+func evaluation(p *Plan, set *data.Dataset, split, mask, items string, ms []metric.At) (e Evaluation, err error) {
+	if err := CheckMask(mask); err != nil {
+		return e, fmt.Errorf("train: eval.mask: %w", err)
+	}
+	e = Evaluation{Split: split, Classes: set.Items, Metrics: ms}
+	if e.LeftOut, err = leftOut(set, items); err != nil {
 		return e, err
 	}
+	view := set
+	if split == "test" && mask == TrainSet { // whatever the task is, it knows nothing of valid
+		hidden := *set
+		if hidden.Valid, err = data.Empty(set.Users, set.Items); err != nil {
+			return e, err
+		}
+		view = &hidden
+	}
+	if e.Examples, err = p.task().RankedOf(view, split); err != nil {
+		return e, err
+	}
+	if split == "test" && mask == NoMask {
+		unmasked := *e.Examples // which a task may have kept
+		unmasked.Seen = ""
+		e.Examples = &unmasked
+	}
 	if e.Examples.Len() == 0 {
-		return e, fmt.Errorf("train: the %s split of %s has no interactions", split, set.Name)
+		why := ""
+		if split == "valid" && p != nil && p.Config.Train.On == BothSets {
+			why = ": train.on=" + BothSets + " has them in train"
+		}
+		return e, fmt.Errorf("train: the %s split of %s has no interactions%s", split, set.Name, why)
 	}
 	e.Known = metric.Set{Classes: set.Items, Count: set.Train.ItemCounts(), Trained: len(set.Train.Active())}
 	return e, nil
@@ -198,7 +245,11 @@ func (t *Recommender) Evaluate(ctx context.Context, set *data.Dataset, split str
 // the dataset knows of a user, in any split, are left out. Items without a pair in
 // train are, unless Items is AllItems.
 func (t *Recommender) Predict(ctx context.Context, set *data.Dataset, users []int, k int, withSeen bool) ([]models.Top, error) {
-	leftOut, err := t.LeftOut(set)
+	set, err := t.on(set)
+	if err != nil {
+		return nil, err
+	}
+	left, err := leftOut(set, t.items())
 	if err != nil {
 		return nil, err
 	}
@@ -210,7 +261,7 @@ func (t *Recommender) Predict(ctx context.Context, set *data.Dataset, users []in
 		rows[i] = int32(u)
 	}
 	contexts := set.ContextsAfter(set.Train, set.Valid, set.Test)
-	q := models.Query{Contexts: contexts, Rows: rows, Classes: set.Items, K: k, LeftOut: leftOut}
+	q := models.Query{Contexts: contexts, Rows: rows, Classes: set.Items, K: k, LeftOut: left}
 	if !withSeen {
 		seen, err := seenOf(&data.Examples{Context: contexts, Seen: "history"})
 		if err != nil {

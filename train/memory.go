@@ -52,6 +52,10 @@ func Estimate(cfg Config, set *data.Dataset) (Memory, error) {
 // which the run keeps to under [Memory.Limit]. What reading the data takes is said by
 // [data.Plan.Need].
 func (p *Plan) Estimate(set *data.Dataset) (Memory, error) {
+	set, err := p.SetOf(set)
+	if err != nil {
+		return nil, err
+	}
 	t, err := p.shapes(set)
 	if err != nil {
 		return nil, err
@@ -117,7 +121,8 @@ func (t *Recommender) evaluationBytes(set *data.Dataset) (kept, passing int64, e
 	for i, part := range []*data.Interactions{set.Valid, set.Test} {
 		users, times := len(part.Active()), 1
 		if i == 0 {
-			times = (c.Train.Epochs + c.Eval.Every - 1) / c.Eval.Every
+			every := max(1, c.Eval.Every) // 0 where there is no valid set
+			times = (c.Train.Epochs + every - 1) / every
 		}
 		if float64(times)*float64(users)*float64(len(ats)) > maxParameters {
 			return 0, 0, fmt.Errorf("train: %d evaluations of %d metrics for %d users are more than can be counted; raise eval.every or lower train.epochs", times, len(ats), users)

@@ -45,6 +45,8 @@ type Plan struct {
 	Schedule  optim.Schedule
 	L2, Decay optim.Penalty
 
+	protocol *ProtocolSpec // nil without a name
+
 	solver solverKind
 	faults []error
 }
@@ -92,13 +94,13 @@ func (c Config) planned() *Plan {
 	set(&d.Model.Name, "mf")
 	set(&d.Model.Dim, 64)
 	set(&d.Train.Solver, "gradient")
-	set(&d.Eval.Every, 1)
-	set(&d.Eval.Items, WarmItems)
+	p.readProtocol()
 
 	var err error
 	p.Data, err = d.Data.Config().Plan()
 	p.fault("data", err)
 	d.Data.Source, d.Data.Split = p.Data.Config.Source, p.Data.Config.Split
+	p.checkSplit()
 	text(p, "model.name", &d.Model.Name, models.Parse, &p.Model)
 	text(p, "train.solver", &d.Train.Solver, parseSolver, &p.solver)
 	solver := p.solver.Spec
@@ -124,7 +126,6 @@ func (c Config) planned() *Plan {
 	if p.solver.Spec != nil {
 		solver.check(c, p)
 	}
-	p.fault("eval.items", CheckItems(d.Eval.Items))
 	for _, path := range Paths() {
 		if text, ok := d.field(path).Interface().(string); ok {
 			p.check(path, utf8.ValidString(text), "%q is not UTF-8, and no configuration file can hold it", text)
@@ -219,6 +220,10 @@ func (p *Plan) readMetrics() {
 		p.Metrics, texts[i] = append(p.Metrics, at), at.String()
 	}
 	e.Metrics = texts
+	if p.Config.Train.On == BothSets { // nothing is measured that could be watched
+		return
+	}
+	set(&e.Every, 1)
 	if *monitor == "" {
 		*monitor = texts[0]
 		if len(p.Metrics) > 0 && p.Metrics[0].String() == texts[0] {

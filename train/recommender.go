@@ -18,10 +18,11 @@ type Recommender struct {
 	Model models.Model // both sides of a score
 	Head  models.Head  // how the sides meet
 
-	// Plan made it; nil after Fit. Items says which items rankings on a dataset hold, as
-	// EvalConfig.Items does; "" is WarmItems.
-	Plan  *Plan
-	Items string
+	// Plan made it; nil after Fit. Items says which items rankings on a dataset hold, and
+	// Mask what those of test leave out, as EvalConfig.Items and EvalConfig.Mask do; ""
+	// is WarmItems and BothSets.
+	Plan        *Plan
+	Items, Mask string
 
 	contexts, classes *data.Frame
 	tables            []*models.Table // that Model and Head read

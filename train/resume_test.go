@@ -176,7 +176,7 @@ func TestCheckpointVersion(t *testing.T) {
 		require.EqualError(t, err, "train: "+dir+" holds a run of an earlier version, whose config.yaml has train.rows, which is train.task now: train it again in another folder")
 	}
 	_, err = Parse([]byte("train:\n  rows: pair\n"))
-	require.ErrorContains(t, err, `line 2: unknown key "rows" in train; the choices are solver, epochs, task`)
+	require.ErrorContains(t, err, `line 2: unknown key "rows" in train; the choices are solver, on, epochs, task`)
 	require.ErrorContains(t, err, "; it is called train.task now")
 }
 

@@ -86,6 +86,10 @@ type progress struct {
 
 // newRun returns a run at its first step; close ends it.
 func newRun(p *Plan, set *data.Dataset, obs Observer) (*run, error) {
+	set, err := p.SetOf(set)
+	if err != nil {
+		return nil, err
+	}
 	trained, err := p.New(set)
 	if err != nil {
 		return nil, err

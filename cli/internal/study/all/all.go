@@ -96,6 +96,13 @@ func Run(ctx context.Context, c Config, set *data.Dataset, tell func(Part)) (rep
 		return report.Report{}, nil, err
 	}
 	c = c.WithDefaults()
+	plan, err := c.Base.Plan()
+	if err != nil {
+		return report.Report{}, nil, err
+	}
+	if set, err = plan.SetOf(set); err != nil {
+		return report.Report{}, nil, err
+	}
 	start := time.Now()
 	end := start.Add(time.Duration(float64(c.Budget) * (1 - reserve)))
 	parts := []part{
@@ -117,6 +124,7 @@ func Run(ctx context.Context, c Config, set *data.Dataset, tell func(Part)) (rep
 		Facts: []report.Fact{
 			{Name: "data", Value: fmt.Sprintf("%s: %d users, %d items, %d train interactions", set.Name, set.Users, set.Items, set.Train.Len())},
 			{Name: "split", Value: fmt.Sprintf("%s, hash %.12s", set.Split, set.Hash())},
+			{Name: "protocol", Value: plan.ProtocolOn(set).String()},
 		},
 	}
 	for _, note := range set.Notes {
@@ -242,7 +250,9 @@ func (c Config) convergence(ctx context.Context, allowed time.Duration, set *dat
 func (c Config) training() train.Config {
 	cfg := c.Base
 	cfg.Loss, cfg.Candidates, cfg.Train.Patience = "", "", 0
-	cfg.Eval.Every = math.MaxInt32
+	if cfg.WithDefaults().Train.On != train.BothSets { // which has no valid set to measure
+		cfg.Eval.Every = math.MaxInt32
+	}
 	return cfg
 }
 

@@ -137,6 +137,9 @@ func execute(ctx context.Context, j Job, set *data.Dataset, progress func(Progre
 	if err != nil {
 		return nil, err
 	}
+	if set, err = plan.SetOf(set); err != nil {
+		return nil, err
+	}
 	folder, err := train.OpenFolder(j.folder())
 	if err != nil {
 		return nil, err

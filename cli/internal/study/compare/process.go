@@ -91,8 +91,15 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	if err := json.Unmarshal(line, &j); err != nil {
 		return fmt.Errorf("compare: job: %w", err)
 	}
-	set, err := data.Load(j.Config.Data.Config())
+	plan, err := j.Config.Plan()
 	if err != nil {
+		return err
+	}
+	set, err := plan.Data.Load()
+	if err != nil {
+		return err
+	}
+	if set, err = plan.SetOf(set); err != nil {
 		return err
 	}
 	if hash := set.Hash(); hash != j.Split {

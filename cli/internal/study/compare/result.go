@@ -11,10 +11,13 @@ import (
 
 // A Result is what a comparison found.
 type Result struct {
-	Data        string      `json:"data"`
-	Split       string      `json:"split_hash"`
-	Reported    string      `json:"reported_split"` // test, or valid where there is no test
-	Users       int         `json:"users"`          // of the set
+	Data     string `json:"data"`
+	Split    string `json:"split_hash"`
+	Reported string `json:"reported_split"` // test, or valid where there is no test
+
+	Protocol train.Protocol `json:"protocol"` // of every number but those of tuning, which are on valid by runs on train
+
+	Users       int         `json:"users"` // of the set
 	Items       int         `json:"items"`
 	Tested      int         `json:"users_reported"`           // that the reported means are over
 	LeftOut     int         `json:"left_out_items,omitempty"` // without a training pair; pairs with them count as missed
@@ -102,7 +105,12 @@ func (p *comparison) result(ctx context.Context, trials, runs []*task) (*Result,
 		Seeds: p.Seeds, Parallel: p.Parallel, Resamples: p.Resamples, Tune: p.Tune, Interrupted: ctx.Err() != nil,
 	}
 	r.Tested = len(relevant.Active())
-	if p.Base.WithDefaults().Eval.Items == train.WarmItems {
+	plan, err := p.Base.Plan()
+	if err != nil {
+		return nil, err
+	}
+	r.Protocol = plan.ProtocolOn(p.set)
+	if r.Protocol.Items == train.WarmItems {
 		r.LeftOut = len(p.set.ColdItems())
 	}
 	switch {

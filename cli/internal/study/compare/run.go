@@ -59,6 +59,7 @@ type task struct {
 	variant, point int
 	name           string
 	job            Job
+	set            *data.Dataset // the job's
 	out            *Outcome
 	err            error
 }
@@ -66,8 +67,9 @@ type task struct {
 // comparison is the state of Run.
 type comparison struct {
 	Config
-	set      *data.Dataset
-	hash     string
+	set      *data.Dataset // what the rows' runs learn from and are measured on
+	hash     string        // of set
+	tuned    *data.Dataset // of the runs that choose settings: set, but for a valid part of its own
 	variants []Variant
 	grids    [][][]Setting // by variant
 	best     []int         // chosen point, −1 while there is none
@@ -85,8 +87,19 @@ func Run(ctx context.Context, c Config, set *data.Dataset, obs Observer) (res *R
 		return nil, err
 	}
 	c = c.WithDefaults()
-	if set.Valid.Len() == 0 && (len(c.Tune) > 0 || set.Test.Len() == 0) {
+	plan, err := c.Base.Plan()
+	if err != nil {
+		return nil, err
+	}
+	tuned := set
+	if set, err = plan.SetOf(set); err != nil {
+		return nil, err
+	}
+	if tuned.Valid.Len() == 0 && len(c.Tune) > 0 {
 		return nil, fmt.Errorf("compare: the valid split of %s has no interactions, and it is what settings are chosen on", set.Name)
+	}
+	if set.Valid.Len() == 0 && set.Test.Len() == 0 {
+		return nil, fmt.Errorf("compare: %s has neither test nor valid interactions to measure (train.on=%s)", set.Name, plan.Config.Train.On)
 	}
 	variants, err := c.variants()
 	if err != nil {
@@ -104,7 +117,7 @@ func Run(ctx context.Context, c Config, set *data.Dataset, obs Observer) (res *R
 	}
 	defer func() { err = errors.Join(err, l.Release()) }()
 	var mu sync.Mutex
-	p := &comparison{Config: c, set: set, hash: set.Hash(), variants: variants, best: make([]int, len(variants)), observe: func(e Event) {
+	p := &comparison{Config: c, set: set, hash: set.Hash(), tuned: tuned, variants: variants, best: make([]int, len(variants)), observe: func(e Event) {
 		if obs != nil {
 			mu.Lock()
 			defer mu.Unlock()
@@ -121,7 +134,7 @@ func Run(ctx context.Context, c Config, set *data.Dataset, obs Observer) (res *R
 	for i, grid := range p.grids {
 		for point := range grid {
 			if len(grid) > 1 {
-				trials = append(trials, p.task(i, point, c.Seeds[0]))
+				trials = append(trials, p.trial(i, point))
 			}
 		}
 	}
@@ -196,7 +209,20 @@ func (p *comparison) task(variant, point int, seed uint64) *task {
 	// Validate has seen every point.
 	cfg, err := p.with(v, p.grids[variant][point], seed)
 	t.err = err
+	t.set = p.set
 	t.job = Job{Config: cfg, Split: p.hash, Budget: p.Budget, Dir: p.Dir, Parallel: p.Parallel}
+	return t
+}
+
+// trial is a task that chooses settings, with the first seed. Where the rows' runs train
+// on valid too it trains on train alone: what it is measured on would be what it learned.
+func (p *comparison) trial(variant, point int) *task {
+	t := p.task(variant, point, p.Seeds[0])
+	if cfg := &t.job.Config; cfg.Train.On == train.BothSets {
+		cfg.Protocol, cfg.Train.On = "", train.TrainSet // the protocol is that of the rows
+		*cfg = cfg.WithDefaults()
+		t.set, t.job.Split = p.tuned, p.tuned.Hash()
+	}
 	return t
 }
 
@@ -207,17 +233,18 @@ func (p *comparison) recall(tasks []*task) error {
 		if t.out, err = recall(t.job); err != nil {
 			return err
 		}
-		if t.out != nil && t.out.Failed == "" && !p.complete(t.out) {
+		if t.out != nil && t.out.Failed == "" && !t.complete() {
 			return fmt.Errorf("compare: %s lacks numbers; remove it to run it again", t.job.file())
 		}
 	}
 	return nil
 }
 
-// complete reports whether an outcome has every number that rows are made of: a
+// complete reports whether the outcome has every number that rows are made of: a
 // file may have been edited.
-func (p *comparison) complete(o *Outcome) bool {
-	name, relevant := split(p.set)
+func (t *task) complete() bool {
+	o := t.out
+	name, relevant := split(t.set)
 	users := len(relevant.Active())
 	n := len(o.Config.Eval.Metrics)
 	has := func(wanted bool, values []train.Value) bool { return !wanted || len(values) == n }
@@ -227,7 +254,7 @@ func (p *comparison) complete(o *Outcome) bool {
 		paired = ats[m].Pooled && o.PerUser[m] == nil || len(o.PerUser[m]) == users
 	}
 	points := !slices.ContainsFunc(o.Curve, func(x Point) bool { return len(x.Valid) != 0 && len(x.Valid) != n })
-	return has(p.set.Valid.Len() > 0, o.Valid) && has(name == "test", o.Test) && points &&
+	return has(t.set.Valid.Len() > 0, o.Valid) && has(name == "test", o.Test) && points &&
 		paired && len(o.Buckets) == len(buckets)
 }
 
@@ -260,7 +287,7 @@ func (p *comparison) execute(ctx context.Context, tasks []*task, tuning bool) er
 				return nil
 			}
 			seed := t.job.Config.Train.Seed
-			out, err := p.Runner(ctx, t.job, p.set, func(x Progress) { p.observe(&Progressed{t.name, seed, x}) })
+			out, err := p.Runner(ctx, t.job, t.set, func(x Progress) { p.observe(&Progressed{t.name, seed, x}) })
 			if err != nil && ctx.Err() != nil {
 				return nil // not an outcome: the next attempt goes on with it
 			}

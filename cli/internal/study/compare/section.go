@@ -7,6 +7,7 @@ import (
 
 	"github.com/fenchel-ml/fenchel/cli/internal/plot"
 	"github.com/fenchel-ml/fenchel/cli/internal/report"
+	"github.com/fenchel-ml/fenchel/train"
 )
 
 // text prints "0.2997 ± 0.0008" to digits decimals, the mean alone of one run,
@@ -126,6 +127,7 @@ func (r *Result) Notes() []string {
 		difference,
 		fmt.Sprintf("Times are seconds of training, without evaluation, to 95 %% of the best %s on valid: of the best loss (the mean over seeds; - where it does not get there), and of the run itself.", r.Metrics[0]),
 	}
+	notes = append(notes, fmt.Sprintf("Measured by %s.", r.Protocol))
 	if r.LeftOut > 0 {
 		notes = append(notes, fmt.Sprintf("%d items without a training pair are left out of the rankings (eval.items=all ranks them); pairs with them count as missed.", r.LeftOut))
 	}
@@ -149,7 +151,11 @@ func (r *Result) Notes() []string {
 		for _, a := range r.Tune {
 			axes = append(axes, a.Name+" in {"+strings.Join(a.Values, ", ")+"}")
 		}
-		notes = append(notes, fmt.Sprintf("Tuned on valid with seed %d: %s; %.0f s of training in all, which no other column has.", r.Seeds[0], strings.Join(axes, ", "), r.TuneSeconds))
+		how := ""
+		if r.Protocol.On == train.BothSets {
+			how = ", by runs on train alone"
+		}
+		notes = append(notes, fmt.Sprintf("Tuned on valid with seed %d%s: %s; %.0f s of training in all, which no other column has.", r.Seeds[0], how, strings.Join(axes, ", "), r.TuneSeconds))
 	}
 	notes = append(notes, r.referenceNotes()...)
 	notes = append(notes, r.judgeNotes()...)
@@ -211,7 +217,7 @@ func (r *Result) Section() report.Section {
 	table.Title = "All losses"
 	table.Note = strings.Join(r.Notes(), " ")
 	blocks := []report.Block{
-		report.Text(fmt.Sprintf("Every loss is trained on the train split of %s and measured on %s, all with the same split, budget and seeds.", r.Data, r.Reported)),
+		report.Text(fmt.Sprintf("Every loss is trained on the same part of %s (train.on=%s) and measured on %s, all with the same split, budget and seeds.", r.Data, r.Protocol.On, r.Reported)),
 		table, r.ReferenceTable(),
 	}
 	if at := r.first(); at.Beyond {

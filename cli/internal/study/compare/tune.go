@@ -153,7 +153,7 @@ func apply(cfg *train.Config, v Variant, s Setting) error {
 		cfg.Train.Solver = registry.With(full.Train.Solver, "reg", s.Value)
 	case slices.Contains(train.Paths(), s.Name):
 		group, _, _ := strings.Cut(s.Name, ".")
-		if s.Name == "train.seed" || group != "model" && group != "train" {
+		if s.Name == "train.seed" || s.Name == "train.on" || group != "model" && group != "train" {
 			return errors.New("only settings of model and train can be tuned")
 		}
 		return cfg.Set(s.Name, s.Value)

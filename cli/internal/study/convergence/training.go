@@ -39,7 +39,11 @@ const sampleRows = 64
 // support after each epoch. A loss that fails to train has the error as its
 // Fault; the others go on. If ctx ends, what was recorded is returned.
 func Train(ctx context.Context, cfg train.Config, set *data.Dataset, texts []string) ([]Trace, error) {
-	if err := set.Validate(); err != nil {
+	plan, err := cfg.Plan()
+	if err != nil {
+		return nil, err
+	}
+	if set, err = plan.SetOf(set); err != nil {
 		return nil, err
 	}
 	var all []Trace
