@@ -22,7 +22,6 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/examples/configs"
 	"github.com/fenchel-ml/fenchel/internal/fs"
 	"github.com/fenchel-ml/fenchel/internal/registry"
@@ -110,8 +109,15 @@ func measure(ctx context.Context, folder string, seeds []uint64, name string) (*
 	}
 	f := &configs.Figures{Config: cfg.String()}
 	cfg.Data.Source = filepath.Join(folder, configs.Folder(name))
-	set, err := data.Load(cfg.Data.Config())
+	p, err := cfg.Plan()
 	if err != nil {
+		return nil, err
+	}
+	set, err := p.Data.Load()
+	if err != nil {
+		return nil, err
+	}
+	if set, err = p.SetOf(set); err != nil {
 		return nil, err
 	}
 	f.Data, f.Split = set.Name, set.Hash()
