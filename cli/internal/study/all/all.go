@@ -212,7 +212,11 @@ func (c Config) consistency(ctx context.Context, allowed time.Duration) (report.
 		}
 		note = fmt.Sprintf("the budget ended after %d losses", len(rs))
 	}
-	return consistency.Section(cfg, rs), note, nil
+	shared, err := consistency.RunShared(ctx, cfg)
+	if err != nil && note == "" {
+		note = "the budget ended before scores that share vectors were done"
+	}
+	return consistency.Section(cfg, rs, shared), note, nil
 }
 
 func (c Config) convergence(ctx context.Context, allowed time.Duration, set *data.Dataset) (report.Section, string, error) {

@@ -57,7 +57,7 @@ func Minima(ctx context.Context, f Objective, s Settings) ([]Minimum, error) {
 		m := Minimum{Z: slices.Clone(start), Slope: math.NaN()}
 		step := 0.25
 		if !bounded {
-			bfgs(f, m.Z)
+			Descend(f, m.Z)
 			step = 0.01 // what is left is the way along a kink
 			m.Far = slices.ContainsFunc(m.Z, func(x float64) bool { return math.Abs(x) >= far })
 		}
@@ -102,8 +102,9 @@ func Starts(rng *rand.Rand, lo, hi float64, k, n int, first ...[]float64) [][]fl
 // far bounds |z|: some risks have their infimum at infinity.
 const far = 50
 
-// bfgs descends from z, in place.
-func bfgs(f Objective, z []float64) {
+// Descend descends from z, in place, by the search that [Minima] begins with. It keeps
+// within ±50.
+func Descend(f Objective, z []float64) {
 	const (
 		c1, c2 = 1e-4, 0.9 // sufficient decrease and curvature, as usual
 		flat   = 1e-12     // slope at which rounding takes over

@@ -39,6 +39,10 @@ type Config struct {
 	Classes int // K of dirichlet and zipf distributions; 0: 5
 	Draws   int // distributions of each family; 0: 10
 	Seed    uint64
+
+	// Contexts and Rank are the contexts that share vectors, and their dimensions; 0: 12
+	// and 2. See RunShared.
+	Contexts, Rank int
 }
 
 // WithDefaults returns c with the defaults written out.
@@ -48,6 +52,8 @@ func (c Config) WithDefaults() Config {
 	}
 	c.Classes = cmp.Or(c.Classes, 5)
 	c.Draws = cmp.Or(c.Draws, 10)
+	c.Contexts = cmp.Or(c.Contexts, 12)
+	c.Rank = cmp.Or(c.Rank, 2)
 	return c
 }
 
@@ -81,6 +87,8 @@ func (c Config) Validate() error {
 	faults.Texts(c.Recipes, func(text string) error { _, err := testedLosses(text); return err })
 	faults.Within("classes", MinClasses, MaxClasses, c.Classes)
 	faults.Within("draws", 1, MaxDraws, c.Draws)
+	faults.Within("contexts", MinContexts, MaxContexts, c.Contexts)
+	faults.Within("rank", MinRank, MaxRank, c.Rank)
 	return faults.Err()
 }
 

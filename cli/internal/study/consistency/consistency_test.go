@@ -186,7 +186,7 @@ func TestSection(t *testing.T) {
 	again, err := Run(t.Context(), c)
 	require.NoError(t, err)
 	require.Equal(t, rs, again)
-	s := Section(c, rs)
+	s := Section(c, rs, nil)
 	require.Equal(t, "Consistency", s.Title)
 	require.True(t, strings.Contains(rs[1].Claims[0].Example, "t = ("))
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/fenchel-ml/fenchel/cli/internal/report"
 )
 
-// Section shows results of Run(c).
-func Section(c Config, rs []Result) report.Section {
+// Section shows results of Run(c), and what RunShared(c) found; nil where it did not run.
+func Section(c Config, rs []Result, shared *Shared) report.Section {
 	c = c.WithDefaults()
 	table := report.Table{
 		Title: "Share of distributions whose minimisers are in order",
@@ -84,7 +84,10 @@ func Section(c Config, rs []Result) report.Section {
 			blocks = append(blocks, report.Figure{Figure: charts[i], Caption: caption})
 		}
 	}
-	return report.Section{Title: "Consistency", Blocks: blocks, Data: map[string]any{"config": c, "families": Families(), "results": rs}}
+	if shared != nil && len(shared.Rows) > 0 {
+		blocks = append(blocks, shared.blocks()...)
+	}
+	return report.Section{Title: "Consistency", Blocks: blocks, Data: map[string]any{"config": c, "families": Families(), "results": rs, "shared": shared}}
 }
 
 func kindOf(o Outcome) report.Kind {
