@@ -32,7 +32,7 @@ import (
 const (
 	sharedClasses  = 8   // K
 	sharedProblems = 3   // sets of distributions
-	sharedStarts   = 4   // of each search
+	sharedStarts   = 3   // of each search
 	sharedTop      = 2   // of the share of the leading classes
 	fixedT         = 0.2 // of the set fixed: the temperature that cosines had for all losses
 )
