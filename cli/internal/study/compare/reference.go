@@ -3,6 +3,7 @@ package compare
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/fenchel-ml/fenchel/cli/internal/report"
@@ -30,8 +31,9 @@ func (r Reference) reported(split string) []train.Value {
 	return r.Valid
 }
 
-// What references are fitted with: usual settings, tuned on no set. EASE takes time cubic in the items, and is left out beyond easeItems, where
-// it would be minutes.
+// What references are fitted with: usual settings. λ of EASE is tuned on valid where a
+// comparison tunes the losses. EASE takes time cubic in the items, and is left out beyond
+// easeItems, where it would be minutes.
 const (
 	knnNeighbours = 200
 	knnShrink     = 20
@@ -47,44 +49,63 @@ func (p *comparison) references(ctx context.Context) ([]Reference, error) {
 		return nil, err
 	}
 	x := p.set.Train
-	var all []Reference
-	for _, r := range []struct {
-		name string
-		fit  func() (models.Scorer, error)
-		why  string // not to fit it
-	}{
-		{"pop", func() (models.Scorer, error) { return baseline.NewPop(x), nil }, ""},
-		{fmt.Sprintf("itemknn:neighbours=%d,shrink=%d", knnNeighbours, knnShrink), func() (models.Scorer, error) {
-			return baseline.NewItemKNN(ctx, x, baseline.ItemKNN{Neighbours: knnNeighbours, Shrink: knnShrink})
-		}, ""},
-		{fmt.Sprintf("ease:lambda=%d", easeLambda), func() (models.Scorer, error) {
-			return baseline.NewEASE(ctx, x, easeLambda)
-		}, tooLarge(x.Items())},
-	} {
-		ref := Reference{Name: r.name, Skipped: r.why}
-		if r.why == "" {
-			start := time.Now()
-			s, err := r.fit()
-			if ctx.Err() != nil {
-				return all, nil
-			}
-			if err != nil {
-				return nil, err
-			}
-			ref.Seconds = time.Since(start).Seconds()
-			if ref.Valid, err = valuesOf(ctx, plan, s, p.set, "valid", p.set.Valid); err != nil {
-				return nil, err
-			}
-			if ref.Test, err = valuesOf(ctx, plan, s, p.set, "test", p.set.Test); err != nil {
-				return nil, err
-			}
-			if ctx.Err() != nil {
-				return all, nil
-			}
-		}
-		all = append(all, ref)
+	pop := func() (models.Scorer, error) { return baseline.NewPop(x), nil }
+	knn := func() (models.Scorer, error) {
+		return baseline.NewItemKNN(ctx, x, baseline.ItemKNN{Neighbours: knnNeighbours, Shrink: knnShrink})
 	}
-	return all, nil
+	all := []Reference{
+		{Name: "pop"},
+		{Name: fmt.Sprintf("itemknn:neighbours=%d,shrink=%d", knnNeighbours, knnShrink)},
+	}
+	for i, fit := range []func() (models.Scorer, error){pop, knn} {
+		if err := p.reference(ctx, plan, fit, &all[i]); err != nil || ctx.Err() != nil {
+			return all[:i], err
+		}
+	}
+	ease := func(lambda float64) (ref Reference, err error) {
+		ref = Reference{Name: fmt.Sprintf("ease:lambda=%g", lambda)}
+		return ref, p.reference(ctx, plan, func() (models.Scorer, error) { return baseline.NewEASE(ctx, x, lambda) }, &ref)
+	}
+	if why := tooLarge(x.Items()); why != "" {
+		return append(all, Reference{Name: fmt.Sprintf("ease:lambda=%d", easeLambda), Skipped: why}), nil
+	}
+	best, err := ease(easeLambda)
+	// Where losses are tuned on valid so is λ: up, then down, as long as it gets better.
+	for _, factor := range []float64{easeFactor, 1. / easeFactor} {
+		lambda := easeLambda * factor
+		for len(p.Tune) > 0 && err == nil && ctx.Err() == nil && len(best.Valid) > 0 && lambda >= 1 && lambda <= 1e6 {
+			var next Reference
+			if next, err = ease(lambda); err != nil || len(next.Valid) == 0 || !(next.Valid[0].Value > best.Valid[0].Value) {
+				break
+			}
+			best, lambda = next, lambda*factor
+		}
+	}
+	if err != nil || ctx.Err() != nil {
+		return all, err
+	}
+	return append(all, best), nil
+}
+
+// easeFactor is between the values of λ that are tried.
+const easeFactor = 3
+
+// reference fits a ranking and measures it into ref, which is of no use where ctx ended.
+func (p *comparison) reference(ctx context.Context, plan *train.Plan, fit func() (models.Scorer, error), ref *Reference) error {
+	start := time.Now()
+	s, err := fit()
+	if ctx.Err() != nil {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	ref.Seconds = time.Since(start).Seconds()
+	if ref.Valid, err = valuesOf(ctx, plan, s, p.set, "valid", p.set.Valid); err != nil {
+		return err
+	}
+	ref.Test, err = valuesOf(ctx, plan, s, p.set, "test", p.set.Test)
+	return err
 }
 
 // tooLarge says why EASE is not fitted on so many items; "" where it is.
@@ -144,6 +165,9 @@ func (r *Result) ReferenceTable() report.Table {
 // referenceNotes say which references there are not.
 func (r *Result) referenceNotes() (notes []string) {
 	for _, ref := range r.References {
+		if name, _, _ := strings.Cut(ref.Name, ":"); name == "ease" && ref.Skipped == "" && len(r.Tune) > 0 {
+			notes = append(notes, fmt.Sprintf("λ of ease was chosen on valid: from %d up and down by a factor of %d, as long as it got better.", easeLambda, easeFactor))
+		}
 		if ref.Skipped != "" {
 			notes = append(notes, fmt.Sprintf("%s was not fitted: %s.", ref.Name, ref.Skipped))
 		}

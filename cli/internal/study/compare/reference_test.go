@@ -127,3 +127,29 @@ func TestReferencesOfMovieLens(t *testing.T) {
 		t.Logf("%s: valid %v, test %v, %.1f s", r.Name, r.Valid, r.Test, r.Seconds)
 	}
 }
+
+// TestEASEIsTunedWhereLossesAre: λ is that of the best valid value along the walk, and a
+// comparison without tuning has the default.
+func TestEASEIsTunedWhereLossesAre(t *testing.T) {
+	c, _ := small(t, "softmax")
+	c.Base.Data.Source = "demo:users=400,items=300,per-user=10"
+	set, err := data.Load(c.Base.Data.Config())
+	require.NoError(t, err)
+	p := &comparison{Config: c, set: set}
+	plain, err := p.references(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "ease:lambda=300", plain[2].Name)
+	p.Tune = []Axis{{Name: "lr", Values: []string{"0.01", "0.02"}}}
+	tuned, err := p.references(t.Context())
+	require.NoError(t, err)
+	require.NotEqual(t, plain[2].Name, tuned[2].Name, "300 is much for 4,000 pairs")
+	require.Greater(t, tuned[2].Valid[0].Value, plain[2].Valid[0].Value)
+	require.Equal(t, plain[:2], func() []Reference { // but for the clock
+		for i := range plain[:2] {
+			tuned[i].Seconds = plain[i].Seconds
+		}
+		return tuned[:2]
+	}())
+	notes := strings.Join((&Result{References: tuned, Tune: p.Tune}).referenceNotes(), " ")
+	require.Contains(t, notes, "λ of ease was chosen on valid")
+}
