@@ -68,18 +68,23 @@ def softplus(x):
     return torch.logaddexp(x, torch.zeros_like(x))
 
 
+def labels(t, v):
+    """The truths of a one-vs-all loss: 1 at each positive, or the target itself."""
+    return (t > 0).double() if v["labels"] == "hot" else t
+
+
 def bce(z, t, v):
-    if v["labels"] == "hot":
-        t = (t > 0).double()
+    t = labels(t, v)
     return (softplus(z) - t * z).sum()
 
 
 def gbce(z, t, v):
+    t = labels(t, v)
     return (v["beta"] * t * softplus(-z) + (1 - t) * softplus(z)).mean()
 
 
 def nce(z, t, v):
-    d = z - v["log-z"]
+    d, t = z - v["log-z"], labels(t, v)
     return (softplus(d) - t * d).sum()
 
 
@@ -145,7 +150,7 @@ def rankmax(z, y, v):
 
 
 def squared(z, t, v):
-    return ((z - t) ** 2).sum() / 2
+    return ((z - labels(t, v)) ** 2).sum() / 2
 
 
 def sparsemax(z, t, v):

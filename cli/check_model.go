@@ -59,9 +59,7 @@ func addModelCheck(cmd *cobra.Command) *modelCheck {
 			usage += " (default " + usual + ")"
 		}
 		flag := c.flags.VarPF(&textValue{kind: s.kind}, s.flag, "", usage)
-		if s.kind == "bool" {
-			flag.NoOptDefVal = "true"
-		}
+		flag.NoOptDefVal = s.alone
 		if s.complete != nil {
 			must(cmd.RegisterFlagCompletionFunc(s.flag, s.complete))
 		}

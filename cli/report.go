@@ -13,6 +13,7 @@ import (
 	"github.com/fenchel-ml/fenchel/cli/internal/report"
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/losses"
+	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/train"
 	"github.com/fenchel-ml/fenchel/train/metric"
 )
@@ -78,8 +79,11 @@ func printHead(w io.Writer, e *train.Started, set *data.Dataset, memory budget) 
 		line("note", "%s", note)
 	}
 	bias := ""
-	if c.Model.Bias {
+	switch e.Plan.Bias {
+	case models.ZeroBias:
 		bias = ", with item biases"
+	case models.PriorBias:
+		bias = ", with item biases from the prior on"
 	}
 	temperature := c.Model.Temperature
 	if e.Plan.Temperature.Learned != nil {

@@ -22,6 +22,7 @@ import (
 type setting struct {
 	flag, path, usage string
 	kind              string          // what the help calls the value
+	alone             string          // the value where the flag stands without one; "": it cannot
 	choices           func() []string // that the help lists, asked when all are registered
 	complete          cobra.CompletionFunc
 }
@@ -36,7 +37,7 @@ var settings = []setting{
 	{flag: "dim", path: "model.dim", kind: "n", usage: "width of user and item vectors"},
 	{flag: "score", path: "model.score", kind: "name", usage: "how vectors meet: cosine or dot", complete: complete(namesOf(models.Scores, func(s models.Score) string { return string(s) }))},
 	{flag: "temperature", path: "model.temperature", kind: "text", usage: "divides the scores before any loss, or learned, with which it is trained, as in learned:start=0.2,min=0.01,max=100; unless given 0.2 for cosine, but 1 for dot and for losses with a temperature of their own, such as softmax:tau=0.1", complete: complete(func() []string { return []string{"learned", "learned:start="} })},
-	{flag: "bias", path: "model.bias", kind: "bool", usage: "train a bias per item"},
+	{flag: "bias", path: "model.bias", kind: "name", alone: "true", usage: "train a bias per item: true, prior, which starts at the log-odds of its share of the users, or false; unless given prior for losses of hot labels over all classes, such as bce", complete: complete(models.Biases)},
 	{flag: "init", path: "model.init", kind: "number", usage: "standard deviation of the first weights"},
 	{flag: "loss", path: "loss", kind: "loss", usage: "loss, such as softmax:smoothing=0.1, or recipe, such as sampled-softmax:n=64, either with candidates as in sparsemax@sampled:n=64; the command losses lists them", complete: completeSpecs("loss", "recipe")},
 	{flag: "candidates", path: "candidates", kind: "text", usage: "classes that a row is scored against in training: what follows the @ of --loss", complete: completeSpecs("candidates")},
@@ -45,7 +46,7 @@ var settings = []setting{
 	{flag: "solver", path: "train.solver", kind: "text", usage: "how a step is made", complete: completeSpecs("solver")},
 	{flag: "epochs", path: "train.epochs", kind: "n", usage: "passes over the data"},
 	{flag: "task", path: "train.task", kind: "name", usage: "what an example is: user (with all positives) or pair", complete: completeSpecs("task")},
-	{flag: "weight", path: "train.weight", kind: "name", usage: "what counts as one in the mean loss over rows: interaction, with which a row of m counts m, user, or sqrt in between", complete: complete(data.RowWeights)},
+	{flag: "weight", path: "train.weight", kind: "name", usage: "what counts as one in the mean loss over rows: interaction, with which a row of m counts m, user, or sqrt in between; unless given user for losses of hot labels over all classes, such as bce", complete: complete(data.RowWeights)},
 	{flag: "batch", path: "train.batch", kind: "n", usage: "rows of a step"},
 	{flag: "optimizer", path: "train.optimizer", kind: "text", usage: "optimizer", complete: completeSpecs("optimizer")},
 	{flag: "schedule", path: "train.schedule", kind: "text", usage: "learning-rate schedule", complete: completeSpecs("schedule")},
@@ -115,9 +116,7 @@ func addConfigFlags(cmd *cobra.Command) *configFlags {
 			usage += " (default " + d + ")"
 		}
 		flag := f.VarPF(&textValue{kind: s.kind}, s.flag, "", usage)
-		if s.kind == "bool" {
-			flag.NoOptDefVal = "true"
-		}
+		flag.NoOptDefVal = s.alone
 		if s.complete != nil {
 			must(cmd.RegisterFlagCompletionFunc(s.flag, s.complete))
 		}

@@ -169,7 +169,7 @@ func TestSettingsReachTheRun(t *testing.T) {
 	require.Equal(t, uint64(7), cfg.Train.Seed)
 	require.Equal(t, 20, cfg.Train.Batch)
 	require.Equal(t, 5, cfg.Model.Dim, "a flag over --set")
-	require.True(t, cfg.Model.Bias)
+	require.Equal(t, "true", cfg.Model.Bias)
 	require.Equal(t, "sgd:lr=0.5,momentum=0.1", cfg.Train.Optimizer, "the rate goes into the optimizer chosen last")
 	require.Equal(t, "class=0.1", cfg.Train.L2)
 	require.Equal(t, []string{"hitrate@5", "mrr@7"}, cfg.Eval.Metrics)

@@ -14,19 +14,17 @@ func init() {
 		Name:   "bce",
 		Doc:    "binary cross-entropy of every class against the rest (one-vs-all)",
 		Source: "Rifkin & Klautau 2004, JMLR 5, 101-141; as a Fenchel-Young loss: Blondel, Martins & Niculae 2020, arXiv:1901.02324, §3.4",
-		Params: []Param{
-			{Name: "labels", Doc: "truth of a positive with target weight t: t itself, or 1 (multi-hot)", Choices: Enum("weight", "hot"), DefaultString: "weight"},
-		},
+		// Hot: what a one-vs-all loss learns of a class is whether a context has it. Shares
+		// of 1/m would put all minimisers near 0, for positives as for the rest.
+		Params:   []Param{labelsParam("hot")},
 		Formulas: bceFormulas,
 		Theory: func(v Values) Theory {
 			th := oneVsAllTheory(0)
-			if v.String("labels") == "hot" {
-				th.Props &^= FenchelYoungForm // the gradient does not follow the weights
-			}
+			th.Props = oneVsAllProps(v, th.Props)
 			return th
 		},
 		Form: func(v Values) Form {
-			hot := v.String("labels") == "hot"
+			hot := hotLabels(v)
 			f := OneVsAll{Phi: logistic, Hot: hot, Node: logisticNode}.Form().with(kernel.Stream(kernel.Logistic{Beta: 1, Hot: hot}))
 			f.Predict = func(p, z []float64) { sigmoids(0, p, z) }
 			return f

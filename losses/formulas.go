@@ -131,8 +131,8 @@ func normmaxFormulas(Values) Formulas {
 	}
 }
 
-func squaredFormulas(Values) Formulas {
-	return Formulas{Loss: "½ Σ_j (z_j − t_j)²", Gradient: "p_j − t_j", Map: "z_j", Minimiser: "t_j"}
+func squaredFormulas(v Values) Formulas {
+	return oneVsAllFormulas(v, Formulas{Loss: "½ Σ_j (z_j − t_j)²", Gradient: "p_j − t_j", Map: "z_j", Minimiser: "t_j"})
 }
 
 func perceptronFormulas(Values) Formulas {
@@ -156,31 +156,27 @@ func rankmaxFormulas(Values) Formulas {
 }
 
 func bceFormulas(v Values) Formulas {
-	f := Formulas{Loss: "Σ_j (softplus(z_j) − t_j z_j)", Gradient: "p_j − t_j", Map: "σ(z_j)", Minimiser: "log(t_j/(1 − t_j))"}
-	if v.String("labels") == "hot" {
-		f.Loss, f.Gradient = "Σ_j (softplus(z_j) − [t_j > 0] z_j)", "p_j − [t_j > 0]"
-	}
-	return f
+	return oneVsAllFormulas(v, Formulas{Loss: "Σ_j (softplus(z_j) − t_j z_j)", Gradient: "p_j − t_j", Map: "σ(z_j)", Minimiser: "log(t_j/(1 − t_j))"})
 }
 
-func gbceFormulas(Values) Formulas {
-	return Formulas{
+func gbceFormulas(v Values) Formulas {
+	return oneVsAllFormulas(v, Formulas{
 		Letters:   map[string]string{"β": "beta"},
 		Loss:      "Σ_j (β t_j softplus(−z_j) + (1 − t_j) softplus(z_j))/K",
 		Gradient:  "((1 − t_j) σ(z_j) − β t_j σ(−z_j))/K",
 		Map:       "σ(z_j − log β)",
 		Minimiser: "log(β t_j/(1 − t_j))",
-	}
+	})
 }
 
-func nceFormulas(Values) Formulas {
-	return Formulas{
+func nceFormulas(v Values) Formulas {
+	return oneVsAllFormulas(v, Formulas{
 		Letters:   map[string]string{"c": "log-z"},
 		Loss:      "Σ_j (softplus(z_j − c) − t_j (z_j − c))",
 		Gradient:  "p_j − t_j",
 		Map:       "σ(z_j − c)",
 		Minimiser: "c + log(t_j/(1 − t_j))",
-	}
+	})
 }
 
 func bprFormulas(v Values) Formulas {

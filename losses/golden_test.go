@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -82,8 +83,8 @@ func (c goldenCase) test(t *testing.T) {
 		settings = append(settings, fmt.Sprintf("%s=%v", to, c.Params[from]))
 	}
 	multiHot := id == "bce_ova" && c.Input.T != nil // its t counts each positive as 1
-	if multiHot {
-		settings = append(settings, "labels=hot")
+	if spec, err := losses.Lookup(spelling.name); err == nil && slices.ContainsFunc(spec.Params, func(p losses.Param) bool { return p.Name == "labels" }) {
+		settings = append(settings, "labels="+map[bool]string{true: "hot", false: "mean"}[multiHot])
 	}
 	b, err := losses.Parse(spelling.name + ":" + strings.Join(settings, ","))
 	if len(settings) == 0 {

@@ -2,6 +2,7 @@ package losses
 
 import (
 	"math"
+	"strings"
 
 	"gorgonia.org/gorgonia"
 
@@ -21,6 +22,34 @@ type OneVsAll struct {
 	// Node states φ of truths and scores, both [B,K], as a graph, 0 where a score is −Inf.
 	// Nil is Phi, differentiated by its φ′.
 	Node func(e *graph.Expr, t, z *gorgonia.Node) *gorgonia.Node
+}
+
+// labelsParam is the parameter of a loss of the family that says what a positive's truth is.
+func labelsParam(usual string) Param {
+	return Param{Name: "labels", Doc: "truth of a positive: 1 (hot), so that each class of a row counts once, or its share of the target (mean)",
+		Choices: Enum("hot", "mean"), DefaultString: usual}
+}
+
+// hotLabels reports whether v has hot labels.
+func hotLabels(v Values) bool { return v.String("labels") == "hot" }
+
+// oneVsAllFormulas returns f, which is of mean labels, at the labels of v.
+func oneVsAllFormulas(v Values, f Formulas) Formulas {
+	if hotLabels(v) {
+		hot := strings.NewReplacer("t_j", "[t_j > 0]")
+		f.Loss, f.Gradient = Formula(hot.Replace(string(f.Loss))), Formula(hot.Replace(string(f.Gradient)))
+	}
+	return f
+}
+
+// oneVsAllProps returns the facts of a loss of the family that has those of props with mean
+// labels, at the labels of v.
+func oneVsAllProps(v Values, props Props) Props {
+	if hotLabels(v) {
+		props &^= FenchelYoungForm | AffineInTarget // the gradient does not follow the shares
+		props |= HotLabels
+	}
+	return props
 }
 
 // Form returns the loss. It panics if a function is nil or a number out of its range. It has no prediction map, unless the caller sets one.

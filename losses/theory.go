@@ -20,11 +20,12 @@ const (
 	Convex                             // ℓ is convex in z
 	SparseGradient                     // classes far below the top get gradient exactly 0
 	AffineInTarget                     // ∂ℓ(z,t)/∂z = Σ_k t_k ∂ℓ(z,e_k)/∂z: a row of several labels is one objective with a row for each; FenchelYoungForm implies it
+	HotLabels                          // ℓ depends on which classes a target has, not on their weights
 	numProps         = iota
 )
 
 var propNames = [numProps]string{
-	"non-negative", "shift-invariant", "fenchel-young", "simplex", "convex", "sparse-gradient", "affine-in-target",
+	"non-negative", "shift-invariant", "fenchel-young", "simplex", "convex", "sparse-gradient", "affine-in-target", "hot-labels",
 }
 
 // AllProps returns every fact, in declared order.

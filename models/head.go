@@ -185,6 +185,10 @@ type HeadSpec struct {
 	// the loss of a row is that of all its scores.
 	Exact bool
 
+	// ClassBias says that with HeadSetting.Bias each class has a bias of its own, and New's
+	// heads are [ClassBiased]. Biases of decisions are none.
+	ClassBias bool
+
 	// Sampling returns how candidates are drawn. Nil where none are: a decision has all
 	// its classes as candidates.
 	Sampling func(v Values) (Sampling, error)

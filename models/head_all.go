@@ -17,12 +17,13 @@ import (
 // the fused op, which holds no more scores than graph.LinearLoss says.
 func init() {
 	RegisterHead(HeadSpec{
-		Name:   "all",
-		Doc:    "every class is a candidate of every row: the exact loss",
-		Source: "the losses' own definition",
-		Exact:  true,
-		Cost:   costOfAll,
-		New:    func(_ Values, s HeadSetting) (Head, error) { return newAll(s) },
+		Name:      "all",
+		Doc:       "every class is a candidate of every row: the exact loss",
+		Source:    "the losses' own definition",
+		Exact:     true,
+		ClassBias: true,
+		Cost:      costOfAll,
+		New:       func(_ Values, s HeadSetting) (Head, error) { return newAll(s) },
 	})
 }
 

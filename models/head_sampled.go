@@ -27,10 +27,11 @@ func init() {
 				Choices: graph.Corrections, DefaultString: "logq"},
 			{Name: "hits", Doc: "draws that are the positive", Choices: Enum("keep", "drop"), DefaultString: "keep"},
 		},
-		More:     moreSampled,
-		Sampling: samplingOf,
-		Cost:     costOfSampled,
-		New:      newSampled,
+		ClassBias: true,
+		More:      moreSampled,
+		Sampling:  samplingOf,
+		Cost:      costOfSampled,
+		New:       newSampled,
 	})
 }
 

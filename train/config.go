@@ -81,8 +81,11 @@ type ModelConfig struct {
 	// one starts at that default; losses of cosines have none.
 	Temperature string `yaml:"temperature,omitempty"`
 
-	// Bias trains a bias per class; default false.
-	Bias bool `yaml:"bias,omitempty"`
+	// Bias is "true" to train a bias for each class, which is added to its score, "prior" to
+	// have it start at the log-odds of the class's prior, see models.StartAtPrior, or
+	// "false". Default "prior" over all classes under a loss with losses.HotLabels, else
+	// "false". Of solver gradient.
+	Bias string `yaml:"bias,omitempty"`
 
 	// Init is the standard deviation of the first weights, normal around 0; default
 	// 0.1, 0.01 with als and ials.
@@ -110,7 +113,8 @@ type TrainConfig struct {
 	// Weight is what counts as one in the mean loss over the rows of a batch:
 	// "interaction", with which a row of m interactions counts m, "user" or "sqrt"; see
 	// data.RowWeight. What an example of the task weighs beside that is multiplied. Default
-	// "interaction". Of solver gradient.
+	// "interaction", but "user" over all classes under a loss with losses.HotLabels. Of
+	// solver gradient.
 	Weight string `yaml:"weight,omitempty"`
 
 	// Batch is the number of rows of a step; default 128. Of solver gradient.

@@ -36,6 +36,9 @@ func marshalText(text string) ([]byte, error) {
 	if x, err := registry.Real(text); err == nil && strconv.FormatFloat(x, 'g', -1, 64) == text {
 		return []byte(text), nil
 	}
+	if text == strconv.FormatBool(true) || text == strconv.FormatBool(false) { // of a bias
+		return []byte(text), nil
+	}
 	quoted := strings.ContainsFunc(text, func(r rune) bool { return !strconv.IsPrint(r) })
 	for _, begin := range []string{"? ", "---", "..."} {
 		quoted = quoted || strings.HasPrefix(text, begin)

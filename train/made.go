@@ -24,10 +24,16 @@ func New(cfg Config, set *data.Dataset) (*Recommender, error) {
 // New returns the model and head of p for a dataset, with fresh weights.
 func (p *Plan) New(set *data.Dataset) (*Recommender, error) {
 	t, err := p.shapes(set)
-	if err == nil {
-		t.initialise(p.Config.Train.Seed)
+	if err != nil {
+		return nil, err
 	}
-	return t, err
+	if p.Bias == models.PriorBias {
+		if err := p.startAtPrior(t, set); err != nil {
+			return nil, err
+		}
+	}
+	t.initialise(p.Config.Train.Seed)
+	return t, nil
 }
 
 // shapes is New without the tables' data.
@@ -47,7 +53,7 @@ func (p *Plan) shapes(set *data.Dataset) (*Recommender, error) {
 		return nil, err
 	}
 	setting.Dim = m.Dim()
-	hs := models.HeadSetting{Setting: setting, Score: models.Score(c.Score), Temperature: p.Temperature.Value, Learned: p.Temperature.Learned, Bias: c.Bias}
+	hs := models.HeadSetting{Setting: setting, Score: models.Score(c.Score), Temperature: p.Temperature.Value, Learned: p.Temperature.Learned, Bias: p.biased()}
 	if p.Choice.Loss.Spec != nil { // ials has none
 		if hs.Loss, err = p.Choice.LossFor(set.Items); err != nil {
 			return nil, err

@@ -135,7 +135,7 @@ func TestEstimateOfEveryHead(t *testing.T) {
 	require.NotEmpty(t, models.Heads())
 	for _, h := range models.Heads() {
 		for _, loss := range []string{"softmax", "sparsemax"} {
-			cfg := Config{Candidates: h.Name, Loss: loss, Model: ModelConfig{Dim: 6, Bias: true}}
+			cfg := Config{Candidates: h.Name, Loss: loss, Model: ModelConfig{Dim: 6, Bias: "true"}}
 			m, err := Estimate(cfg, set)
 			require.NoError(t, err, "%s %s", h.Name, loss)
 			trained, err := New(cfg, set)

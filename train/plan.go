@@ -34,6 +34,7 @@ type Plan struct {
 	Choice models.Choice
 
 	Temperature models.Temperature // of the scores
+	Bias        models.Bias        // of the scores; "" with a solver that has none
 
 	Metrics []metric.At // measured on valid and test
 	Monitor metric.At   // by which the best epoch is known
@@ -110,6 +111,7 @@ func (c Config) planned() *Plan {
 		}
 	}
 	solver.fill(p)
+	text(p, "model.bias", &d.Model.Bias, models.ParseBias, &p.Bias)
 	text(p, "train.optimizer", &d.Train.Optimizer, optim.Parse, &p.Optimizer)
 	text(p, "train.schedule", &d.Train.Schedule, optim.ParseSchedule, &p.Schedule)
 	text(p, "train.l2", &d.Train.L2, optim.ParsePenalty, &p.L2)

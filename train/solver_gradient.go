@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"strings"
 
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/graph"
@@ -26,10 +27,11 @@ func init() {
 			set(&c.Model.Init, 0.1)
 			set(&c.Train.Epochs, 40)
 			set(&c.Train.Task, "user")
-			set(&c.Train.Weight, string(data.ByInteraction))
 			set(&c.Train.Batch, 128)
 			p.readChoice()
+			set(&c.Train.Weight, string(p.usualWeight()))
 			p.readTask()
+			set(&c.Model.Bias, string(p.usualBias()))
 			optimizer := "adam:lr=0.01" // a step costs what its candidates do
 			if head := p.Choice.Head.Spec; head != nil && head.Exact {
 				optimizer = "adam:lr=0.01,mode=dense" // all classes move anyway
@@ -88,6 +90,22 @@ func (p *Plan) ExamplesOf(set *data.Dataset) (*data.Examples, error) {
 	return x.Weighted(p.Weight)
 }
 
+// usualWeight returns what counts as one unless the configuration says it: an interaction;
+// a user where the loss reads from a row of all classes which of them are labels, so that
+// each pair of a user and a class counts once. Drawn candidates have one label in a row.
+func (p *Plan) usualWeight() data.RowWeight {
+	if p.hotLabels() {
+		return data.ByUser
+	}
+	return data.ByInteraction
+}
+
+// hotLabels reports whether the loss reads from a row which of all classes are its labels.
+func (p *Plan) hotLabels() bool {
+	l, head := p.Choice.Loss, p.Choice.Head.Spec
+	return l.Spec != nil && head != nil && head.Exact && l.Theory().Props.Has(losses.HotLabels)
+}
+
 // readTask reads what a row of training is, and what it weighs.
 func (p *Plan) readTask() {
 	text(p, "train.task", &p.Config.Train.Task, data.ParseTask, &p.Task)
@@ -96,14 +114,55 @@ func (p *Plan) readTask() {
 
 // checkGradient is the check of the fields that solver gradient reads.
 func checkGradient(_ Config, p *Plan) {
+	p.checkBias()
 	c := p.Config.Model
 	if l := p.Choice.Loss.Spec; l != nil && l.Domain == losses.Cosines {
-		p.check("loss", c.Score == string(models.Cosine) && (p.Temperature.Learned != nil || p.Temperature.Value == 1) && !c.Bias,
+		p.check("loss", c.Score == string(models.Cosine) && (p.Temperature.Learned != nil || p.Temperature.Value == 1) && !p.biased(),
 			"%s takes cosines: set model.score to cosine, model.temperature to 1 and model.bias to false", l.Name)
 		if p.Temperature.Learned != nil {
 			p.fault("model.temperature", models.LearnedCosines(l))
 		}
 	}
+}
+
+// usualBias returns what biases there are unless the configuration says it: none, but where
+// the loss reads from a row of all classes which of them are labels. Of the many classes that
+// are no label in any row its scores would learn that one by one, through the products.
+func (p *Plan) usualBias() models.Bias {
+	if p.hotLabels() && p.Choice.Loss.Spec.Domain != losses.Cosines {
+		return models.PriorBias
+	}
+	return models.NoBias
+}
+
+// biased reports whether scores have biases.
+func (p *Plan) biased() bool { return p.Bias == models.ZeroBias || p.Bias == models.PriorBias }
+
+// startAtPrior makes the biases of t, whose tables have no data, start at the prior of set.
+func (p *Plan) startAtPrior(t *Recommender, set *data.Dataset) error {
+	x, err := trainingOf(t, set)
+	if err != nil {
+		return err
+	}
+	if set.Train.Len() == 0 {
+		return fmt.Errorf("train: model.bias: %s has no training pairs, and so no prior to start at", set.Name)
+	}
+	return models.StartAtPrior(t.Head, x.loss, x.examples)
+}
+
+// checkBias reports a start at the prior of a head that has no bias of each class.
+func (p *Plan) checkBias() {
+	head := p.Choice.Head.Spec
+	if p.Bias != models.PriorBias || head == nil || head.ClassBias {
+		return
+	}
+	var names []string
+	for _, h := range models.Heads() {
+		if h.ClassBias {
+			names = append(names, h.Name)
+		}
+	}
+	p.fault("model.bias", fmt.Errorf("candidates %s have no bias of each class that could start at its prior; take candidates %s, or bias true", head.Name, strings.Join(names, ", ")))
 }
 
 // gradient is the solver that steps along the gradient of a batch's mean loss:

@@ -158,3 +158,72 @@ func TestWeightUnderEveryHead(t *testing.T) {
 		require.NotEqual(t, light, heavy, spec.Name)
 	}
 }
+
+// TestHotLabelsDefaults: over all classes a loss of hot labels counts each pair of a user
+// and a class once, and its biases start at the prior; what is given stands, and so do the
+// defaults of any other loss, or over drawn candidates.
+func TestHotLabelsDefaults(t *testing.T) {
+	for text, want := range map[string][2]string{
+		"{loss: bce}":      {"user", "prior"},
+		"{loss: gbce@all}": {"user", "prior"},
+		"{loss: bce, train: {weight: interaction}}":  {"interaction", "prior"},
+		"{loss: bce, model: {bias: false}}":          {"user", "false"},
+		"{loss: bce, model: {bias: 1}}":              {"user", "true"},
+		"{loss: 'bce:labels=mean'}":                  {"interaction", "false"},
+		"{loss: 'squared:labels=hot'}":               {"user", "prior"},
+		"{loss: squared}":                            {"interaction", "false"},
+		"{loss: softmax}":                            {"interaction", "false"},
+		"{loss: softmax, model: {bias: prior}}":      {"interaction", "prior"},
+		"{loss: gbce}":                               {"interaction", "false"}, // a recipe of draws
+		"{loss: 'bce@sampled:n=4'}":                  {"interaction", "false"},
+		"{loss: bce@tree}":                           {"interaction", "false"},
+		"{loss: ccl@all, model: {temperature: '1'}}": {"interaction", "false"},
+		"{train: {solver: als}}":                     {"", ""},
+	} {
+		c, err := Parse([]byte(text))
+		require.NoError(t, err)
+		require.NoError(t, c.Validate(), text)
+		full := c.WithDefaults()
+		require.Equal(t, want, [2]string{full.Train.Weight, full.Model.Bias}, text)
+		again, err := Parse([]byte(full.String()))
+		require.NoError(t, err)
+		require.Equal(t, full, again)
+		require.NoError(t, again.Validate(), "what a run records is a configuration")
+	}
+	for text, want := range map[string]string{
+		"{loss: softmax@tree, model: {bias: prior}}":    "model.bias: candidates tree have no bias of each class that could start at its prior; take candidates all, sampled, or bias true",
+		"{loss: ccl@all, model: {bias: prior}}":         "model.bias to false",
+		"{train: {solver: als}, model: {bias: prior}}":  "model.bias: solver als does not take it",
+		"{train: {solver: ials}, model: {bias: 'yes'}}": `model.bias: unknown bias "yes"; the choices are false, true, prior`,
+	} {
+		c, err := Parse([]byte(text))
+		require.NoError(t, err)
+		require.ErrorContains(t, c.Validate(), want, text)
+	}
+}
+
+// TestPriorBias: a run begins with biases at the log-odds of the share of users that have an
+// item, and moves them; so does a run that is resumed.
+func TestPriorBias(t *testing.T) {
+	set := small(t)
+	cfg := quick("{loss: bce}")
+	rec, err := New(cfg, set)
+	require.NoError(t, err)
+	bias := rec.Head.(models.ClassBiased).ClassBias()
+	first := append([]float32(nil), bias.Data...)
+	users := float64(len(set.Train.Active()))
+	for j, n := range set.Train.ItemCounts() {
+		p := min(max(float64(n), 0.5), users-0.5) / users
+		require.InDelta(t, math.Log(p/(1-p)), first[j], 1e-5)
+	}
+	res, err := Run(t.Context(), cfg, set, nil)
+	require.NoError(t, err)
+	require.NotEqual(t, first, res.Trained.Head.(models.ClassBiased).ClassBias().Data)
+	resumes(t, cfg, set)
+	// Fit goes on from biases that a program has made start there.
+	x, err := planOf(t, cfg).ExamplesOf(set)
+	require.NoError(t, err)
+	l := planOf(t, cfg).Choice.Loss
+	require.NoError(t, models.StartAtPrior(rec.Head, l, x))
+	require.Equal(t, first, rec.Head.(models.ClassBiased).ClassBias().Data)
+}

@@ -38,7 +38,9 @@ type RG struct {
 // linear layer:
 //
 //	ℓ = ½‖z − t‖²
-type Squared struct{}
+type Squared struct {
+	Hot bool // t_j is 1 at every target, whatever its weight
+}
 
 // Taylor2 is second-order Taylor softmax fused with the linear layer:
 //
@@ -94,12 +96,15 @@ func (l RG) solve(n, mean, variance float64, t []entry, c []float32) (v, a, b fl
 
 func (Squared) valid() error { return nil }
 
-func (Squared) solve(n, mean, variance float64, t []entry, c []float32) (v, a, b float64) {
+func (l Squared) solve(n, mean, variance float64, t []entry, c []float32) (v, a, b float64) {
 	v = n * (variance + mean*mean) / 2
 	for k, e := range t {
 		w := float64(e.weight)
+		if l.Hot {
+			w = 1
+		}
 		v += w*w/2 - w*(mean+float64(e.z))
-		c[k] = -e.weight
+		c[k] = float32(-w)
 	}
 	return v, mean, 1
 }

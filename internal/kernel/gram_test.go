@@ -76,6 +76,19 @@ func squaredRow(dz, z, t []float64) (l float64) {
 	return l
 }
 
+// hotRow is row at targets of 1.
+func hotRow(row func(dz, z, t []float64) float64) func(dz, z, t []float64) float64 {
+	return func(dz, z, t []float64) float64 {
+		hot := make([]float64, len(t))
+		for j, w := range t {
+			if w > 0 {
+				hot[j] = 1
+			}
+		}
+		return row(dz, z, hot)
+	}
+}
+
 type gramCase struct {
 	loss Loss
 	row  func(dz, z, t []float64) float64
@@ -83,7 +96,7 @@ type gramCase struct {
 
 func gramCases() []gramCase {
 	return []gramCase{
-		{RG{1, 0}, rgRow(1, 0)}, {RG{1, 1}, rgRow(1, 1)}, {RG{0.6, 0.4}, rgRow(0.6, 0.4)}, {Squared{}, squaredRow},
+		{RG{1, 0}, rgRow(1, 0)}, {RG{1, 1}, rgRow(1, 1)}, {RG{0.6, 0.4}, rgRow(0.6, 0.4)}, {Squared{}, squaredRow}, {Squared{Hot: true}, hotRow(squaredRow)},
 		{Taylor2{}, ratioRow(func(z float64) float64 { return 1 + z + z*z/2 }, func(z float64) float64 { return 1 + z })},
 		{Spherical{0.1}, ratioRow(func(z float64) float64 { return z*z + 0.1 }, func(z float64) float64 { return 2 * z })},
 		{ZLoss{1, 2, 1e-12}, zLossRow(1, 2, 1e-12)}, {ZLoss{0.3, 28, 0.1}, zLossRow(0.3, 28, 0.1)},

@@ -66,6 +66,13 @@ func (r *rig) props(t *check.T) {
 		}
 		if len(s.t.Pos) > 1 {
 			other := r.scores(rng, k, s.scale)
+			turned := losses.Target[float64]{Pos: s.t.Pos, Weight: slices.Clone(s.t.Weight)}
+			slices.Reverse(turned.Weight)
+			again, gb := r.row(s.z, turned)
+			_, ga := r.row(s.z, s.t)
+			if again != loss || !slices.Equal(ga, gb) {
+				report(losses.HotLabels, "K=%d z=%v: loss %g and gradient %v become %g and %v with other weights of the same labels", k, s.z, loss, ga, again, gb)
+			}
 			here, apart := r.split(s.z, s.t)
 			there, _ := r.split(other, s.t)
 			if !check.Near(there, here, 1e-10*top, 1e-10) || !(apart <= 1e-10) {

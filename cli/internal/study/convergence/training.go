@@ -58,7 +58,7 @@ func Train(ctx context.Context, cfg train.Config, set *data.Dataset, texts []str
 		c := cfg
 		c.Loss = b.String()
 		if b.Spec.Domain == losses.Cosines { // such losses scale cosines themselves
-			c.Model.Score, c.Model.Temperature, c.Model.Bias = string(models.Cosine), "", false
+			c.Model.Score, c.Model.Temperature, c.Model.Bias = string(models.Cosine), "", string(models.NoBias)
 		}
 		trace := Trace{Loss: b.String(), Classes: set.Items}
 		var trained *train.Recommender
