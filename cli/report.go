@@ -128,6 +128,9 @@ func epochLine(e *train.EpochDone, epochs int) string {
 	for _, v := range e.Scalars {
 		fmt.Fprintf(&b, "  %s %.4g", v.Name, v.Value)
 	}
+	if e.Clipped > 0 {
+		fmt.Fprintf(&b, "  %.3g %% of steps clipped", 100*e.Clipped)
+	}
 	fmt.Fprintf(&b, "  %.2f s", e.Seconds)
 	if e.Best {
 		b.WriteString("  best")

@@ -106,6 +106,22 @@ func TestTrainLearnedAlpha(t *testing.T) {
 	require.Regexp(t, `alpha-min +1\.05 +1\.05 +1\.001 to 4 +least alpha as it is learned`, out)
 }
 
+// TestTrainClipped: the line of an epoch says how many of its steps were clipped, also in
+// metrics.jsonl and TensorBoard.
+func TestTrainClipped(t *testing.T) {
+	t.Chdir(t.TempDir())
+	code, _, stderr := execute(t, with(small, "--clip", "1e-5", "--out", "run", "--tensorboard", "board")...)
+	require.Equal(t, exitOK, code, stderr)
+	require.Regexp(t, `(?m)^epoch 3/3  loss .*  100 % of steps clipped  \d+\.\d\d s`, stderr)
+	require.Contains(t, string(readFile(t, "run/"+train.MetricsFile)), `"clipped":1,`)
+	boards, err := filepath.Glob("board/run/*")
+	require.NoError(t, err)
+	require.Contains(t, string(readFile(t, boards[0])), "epoch/clipped")
+	code, _, stderr = execute(t, with(small, "--out", "other")...)
+	require.Equal(t, exitOK, code, stderr)
+	require.NotContains(t, stderr, "clipped")
+}
+
 func readFile(t *testing.T, path string) []byte {
 	t.Helper()
 	b, err := os.ReadFile(path)

@@ -147,6 +147,11 @@ type TrainConfig struct {
 	// depends on Seed, the step and the place alone. Of solver gradient.
 	Dropout float64 `yaml:"dropout,omitempty"`
 
+	// Clip is the most that the norm of a step's gradient by all tables together may be: a
+	// longer one is scaled down to it (Pascanu, Mikolov, Bengio 2013), before L2 is added;
+	// default 0: none is. Of solver gradient.
+	Clip float64 `yaml:"clip,omitempty"`
+
 	// Patience ends the run after so many evaluations in a row without a better
 	// value of Monitor, and restores the weights of the best one; default 0: run all
 	// epochs and keep the last weights.

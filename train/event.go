@@ -25,14 +25,15 @@ type Started struct {
 type Stepped struct {
 	Epoch, Step int     // from 0
 	Loss        float64 // mean over the step's rows; the objective with als
-	GradNorm    float64 // of the whole gradient; 0 with als
+	GradNorm    float64 // of the whole gradient, before clipping; 0 with als
 }
 
 // EpochDone follows each epoch.
 type EpochDone struct {
 	Epoch    int     `json:"epoch"`               // from 1
 	Loss     float64 `json:"loss"`                // mean over the epoch's rows, each before its step; the objective with als
-	GradNorm float64 `json:"grad_norm,omitempty"` // mean over the steps of the norm of the whole gradient; 0 with als
+	GradNorm float64 `json:"grad_norm,omitempty"` // mean over the steps of the norm of the whole gradient, before clipping; 0 with als
+	Clipped  float64 `json:"clipped,omitempty"`   // share of the steps whose gradient was longer than train.clip
 	Seconds  float64 `json:"seconds"`             // training alone
 	Valid    *Scores `json:"valid,omitempty"`     // nil where this epoch is not evaluated
 	Best     bool    `json:"best,omitempty"`      // the best value of the monitored metric so far

@@ -21,6 +21,7 @@ type FitOptions struct {
 	L2        string  // the text of an optim.Penalty, as that of TrainConfig; default "0"
 	Decay     string  // another; default "0"
 	Dropout   float64 // of encodings, as that of TrainConfig; default 0
+	Clip      float64 // most that the norm of a step's gradient may be; default 0: any
 	Seed      uint64  // of the first weights, the order of batches, draws and dropout
 
 	// Weight is what counts as one in the mean loss over rows; default data.ByInteraction.
@@ -57,13 +58,16 @@ func Fit(ctx context.Context, m models.Model, head models.Head, l losses.Loss, x
 			return nil, fmt.Errorf("train: fit: %s is %d; want 1 to %d", n.name, n.value, maxCount)
 		}
 	}
-	if !(o.Dropout >= 0 && o.Dropout <= maxDropout) {
-		return nil, fmt.Errorf("train: fit: Dropout is %v; want 0 to %v", o.Dropout, maxDropout)
+	if b := bounds["train.dropout"]; !b.holds(o.Dropout) {
+		return nil, fmt.Errorf("train: fit: Dropout is %v; want %s", o.Dropout, b)
+	}
+	if b := bounds["train.clip"]; !b.holds(o.Clip) {
+		return nil, fmt.Errorf("train: fit: Clip is %v; want %s", o.Clip, b)
 	}
 	if err := errors.Join(classes.Validate(), x.Validate(classes.Rows)); err != nil {
 		return nil, fmt.Errorf("train: fit: %w", err)
 	}
-	t := training{loss: l, size: o.Batch, epochs: o.Epochs, seed: o.Seed, dropout: o.Dropout}
+	t := training{loss: l, size: o.Batch, epochs: o.Epochs, seed: o.Seed, dropout: o.Dropout, clip: o.Clip}
 	var err error
 	if t.examples, err = x.Weighted(o.Weight); err != nil {
 		return nil, fmt.Errorf("train: fit: %w", err)
@@ -106,6 +110,9 @@ func (g *gradient) fit(ctx context.Context, observe func(e *EpochDone)) error {
 			}
 			done.Loss += o.loss * o.weight
 			done.GradNorm += o.gradNorm / float64(g.steps())
+			if o.clipped {
+				done.Clipped += 1 / float64(g.steps())
+			}
 			weight += o.weight
 		}
 		done.Loss /= weight

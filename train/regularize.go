@@ -3,6 +3,7 @@ package train
 import (
 	"fmt"
 
+	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/train/optim"
 )
@@ -64,6 +65,28 @@ func (g *gradient) penalise() error {
 	}
 	if err := g.objective.Penalise(g.l2.Of(ofContexts), g.l2.Of(ofClasses)); err != nil {
 		return fmt.Errorf("train: train.l2=%s: %w; %s=0 leaves class vectors out, and without on=batch all tables are drawn", g.l2, err, ofClasses)
+	}
+	return nil
+}
+
+// clipGradient has the updaters scale the gradient of the run to the norm that it may
+// have, and says in o whether it was longer.
+func (g *gradient) clipGradient(o *outcome) error {
+	if g.clip == 0 {
+		return nil
+	}
+	if err := g.graph.Step(g.program, func(t *models.Table) graph.Updater[float32] { return g.updater(t).Measure() }); err != nil {
+		return err
+	}
+	if err := g.norm(o); err != nil {
+		return err
+	}
+	scale := 1.0
+	if o.clipped = o.gradNorm > g.clip; o.clipped {
+		scale = g.clip / o.gradNorm
+	}
+	for _, u := range g.updaters {
+		u.SetScale(scale)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"math"
 	"slices"
 	"testing"
 
@@ -171,6 +172,79 @@ func TestDropoutOfEncodings(t *testing.T) {
 	require.NotEqual(t, tables(plain.Trained), tables(res.Trained))
 }
 
+// TestClip: a step whose gradient is longer than it may be goes as far in its direction as
+// that, l2 comes on top, and a shorter one is left as it is, to the bit; what is said of an
+// epoch is the length before, and the share of steps that were clipped.
+func TestClip(t *testing.T) {
+	set := small(t)
+	for _, text := range []string{"", "candidates: 'sampled:n=4', ", "candidates: 'sampled:n=4,per=row', loss: bpr, "} {
+		config := func(clip string) string { return "{" + text + "model: {score: dot}, train: {clip: " + clip + "}}" }
+		first, plain := oneStep(t, set, config("0"))
+		c := quick(config("0"))
+		c.Train.Epochs, c.Train.Batch, c.Train.Optimizer = 1, 10000, "sgd:lr=0.5"
+		res, err := Run(t.Context(), c, set, nil)
+		require.NoError(t, err)
+		require.Zero(t, res.History[0].Clipped)
+		norm, square := res.History[0].GradNorm, 0.0
+		for side := range first {
+			for i, w := range first[side] {
+				g := float64(w-plain[side][i]) / 0.5
+				square += g * g
+			}
+		}
+		require.InEpsilon(t, square, norm*norm, 1e-4)
+
+		c.Train.Clip = norm / 4
+		res, err = Run(t.Context(), c, set, nil)
+		require.NoError(t, err)
+		require.InEpsilon(t, norm, res.History[0].GradNorm, 1e-6)
+		require.Equal(t, 1.0, res.History[0].Clipped)
+		clipped := tables(res.Trained)
+		c.Train.L2 = "0.01"
+		res, err = Run(t.Context(), c, set, nil)
+		require.NoError(t, err)
+		drawn := tables(res.Trained)
+		for side := range first {
+			for i, w := range first[side] {
+				require.InDelta(t, float64(w)+float64(plain[side][i]-w)/4, clipped[side][i], 1e-7)
+				require.InDelta(t, float64(clipped[side][i])-0.5*0.01*float64(w), drawn[side][i], 1e-7)
+			}
+		}
+		c.Train.Clip, c.Train.L2 = 1.01*norm, ""
+		res, err = Run(t.Context(), c, set, nil)
+		require.NoError(t, err)
+		require.Equal(t, plain, tables(res.Trained))
+		require.Zero(t, res.History[0].Clipped)
+	}
+	c := quick("")
+	var norms []float64
+	watch := func(e Event) {
+		if s, ok := e.(*Stepped); ok {
+			norms = append(norms, s.GradNorm)
+		}
+	}
+	_, err := Run(t.Context(), c, set, watch)
+	require.NoError(t, err)
+	steps := len(norms)
+	c.Train.Clip = slices.Sorted(slices.Values(norms))[steps/2]
+	norms = nil
+	res, err := Run(t.Context(), c, set, watch)
+	shares := 0.0
+	for _, n := range norms {
+		if n > c.Train.Clip {
+			shares += 1.0 / 5
+		}
+	}
+	require.NoError(t, err)
+	got := 0.0
+	for _, e := range res.History {
+		got += e.Clipped
+	}
+	require.InDelta(t, shares, got, 1e-9)
+	require.Positive(t, shares)
+	require.Less(t, shares, float64(steps)/5, "some steps are short enough")
+}
+
 // TestRegularizationFaults: what is not there is named, with what is, before anything is
 // made.
 func TestRegularizationFaults(t *testing.T) {
@@ -196,6 +270,7 @@ func TestRegularizationFaults(t *testing.T) {
 		"{train: {decay: some}}":  `train.decay: "some" is neither a number nor name=number`,
 		"{train: {dropout: 1}}":   "train.dropout: 1 is above 0.99; want 0 to 0.99",
 		"{train: {dropout: -.1}}": "train.dropout: -0.1 is below 0",
+		"{train: {clip: -1}}":     "train.clip: -1 is below 0; want 0 to 3.4",
 	} {
 		require.ErrorContains(t, quick(text).Validate(), says, text)
 	}
@@ -205,7 +280,7 @@ func TestRegularizationFaults(t *testing.T) {
 // what Fit does not take is named.
 func TestFitRegularized(t *testing.T) {
 	set := small(t)
-	c := quick("{train: {optimizer: 'adam:lr=0.05', l2: '1e-2,on=batch', decay: class=0.1, dropout: 0.2, epochs: 2}}")
+	c := quick("{train: {optimizer: 'adam:lr=0.05', l2: '1e-2,on=batch', decay: class=0.1, dropout: 0.2, clip: 0.05, epochs: 2}}")
 	want, err := Run(t.Context(), c, set, nil)
 	require.NoError(t, err)
 	fit := func(o FitOptions) (*Recommender, error) {
@@ -223,11 +298,16 @@ func TestFitRegularized(t *testing.T) {
 		o.Epochs, o.Batch, o.Optimizer = 2, 32, "adam:lr=0.05"
 		return Fit(t.Context(), m, head, l, x, set.Classes(), o)
 	}
-	got, err := fit(FitOptions{L2: "1e-2,on=batch", Decay: "class=0.1", Dropout: 0.2})
+	var shares []float64
+	got, err := fit(FitOptions{L2: "1e-2,on=batch", Decay: "class=0.1", Dropout: 0.2, Clip: 0.05, Observe: func(e *EpochDone) { shares = append(shares, e.Clipped) }})
 	require.NoError(t, err)
+	require.Positive(t, shares[0])
+	for i, e := range want.History {
+		require.InDelta(t, e.Clipped, shares[i], 1e-12)
+	}
 	require.Equal(t, tables(want.Trained), tables(got))
 	for says, o := range map[string]FitOptions{
-		"Dropout is 1; want 0 to 0.99": {Dropout: 1}, "fit: L2: -1 is outside": {L2: "-1"}, `fit: Decay: "x" is neither`: {Decay: "x"},
+		"Dropout is 1; want 0 to 0.99": {Dropout: 1}, "Clip is NaN; want 0 to": {Clip: math.NaN()}, "fit: L2: -1 is outside": {L2: "-1"}, `fit: Decay: "x" is neither`: {Decay: "x"},
 		`no "item" to draw`: {Decay: "item=1"},
 	} {
 		_, err := fit(o)

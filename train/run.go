@@ -74,6 +74,7 @@ type progress struct {
 
 	// Sums of the epoch under way.
 	LossSum, GradSum float64
+	Clipped          int     // steps whose gradient was clipped
 	Weight           float64 // of the rows of LossSum
 	TrainSeconds     float64
 
@@ -157,11 +158,15 @@ func (r *run) loop(ctx context.Context) (*Result, error) {
 			r.LossSum += o.loss * o.weight
 			r.Weight += o.weight
 			r.GradSum += o.gradNorm
+			if o.clipped {
+				r.Clipped++
+			}
 			r.obs(&Stepped{Epoch: r.Epoch, Step: r.Step, Loss: o.loss, GradNorm: o.gradNorm})
 			r.Step++
 		}
 		done := &EpochDone{
 			Epoch: r.Epoch + 1, Loss: r.LossSum / r.Weight, GradNorm: r.GradSum / float64(r.solver.steps()),
+			Clipped: float64(r.Clipped) / float64(r.solver.steps()),
 			Seconds: r.TrainSeconds, Scalars: r.trained.Scalars(),
 		}
 		if r.set.Valid.Len() > 0 && (done.Epoch%c.Eval.Every == 0 || done.Epoch == c.Train.Epochs) {
@@ -192,7 +197,7 @@ func (r *run) loop(ctx context.Context) (*Result, error) {
 		}
 		r.History = append(r.History, done)
 		r.Epoch++
-		r.Step, r.LossSum, r.GradSum, r.Weight, r.TrainSeconds = 0, 0, 0, 0, 0
+		r.Step, r.LossSum, r.GradSum, r.Clipped, r.Weight, r.TrainSeconds = 0, 0, 0, 0, 0, 0
 		r.obs(done)
 		if r.dir != "" {
 			if err := r.saveEpoch(); err != nil {

@@ -56,7 +56,8 @@ type solver interface {
 type outcome struct {
 	loss     float64 // weighted mean over rows
 	weight   float64 // of the rows together
-	gradNorm float64
+	gradNorm float64 // before clipping
+	clipped  bool
 }
 
 // divergence is the error of a step whose loss or gradient is not a number.

@@ -56,6 +56,7 @@ type training struct {
 	schedule  optim.Schedule
 	l2, decay optim.Penalty
 	dropout   float64 // of encodings
+	clip      float64 // most that the gradient's norm may be; 0: any
 	size      int     // rows of a step
 	epochs    int
 	seed      uint64
@@ -66,7 +67,7 @@ func trainingOf(t *Recommender, set *data.Dataset) (training, error) {
 	p := t.Plan
 	c := p.Config.Train
 	x := training{
-		of: t, optimizer: p.Optimizer, schedule: p.Schedule, l2: p.L2, decay: p.Decay, dropout: c.Dropout,
+		of: t, optimizer: p.Optimizer, schedule: p.Schedule, l2: p.L2, decay: p.Decay, dropout: c.Dropout, clip: c.Clip,
 		size: c.Batch, epochs: c.Epochs, seed: c.Seed,
 	}
 	var err error
@@ -300,22 +301,30 @@ func (g *gradient) step(_ context.Context, e, i int) (outcome, error) {
 	for _, u := range g.updaters {
 		u.SetFactor(factor)
 	}
-	if err := g.graph.Step(g.program, g.updater); err != nil {
+	if err := g.clipGradient(&o); err != nil {
+		return o, err
+	}
+	if err := g.graph.Step(g.program, func(t *models.Table) graph.Updater[float32] { return g.updater(t) }); err != nil {
 		return o, err
 	}
 	g.objective.Moved(g.program)
+	return o, g.norm(&o)
+}
+
+// norm puts the norm of the gradient into o, by what the updaters have found.
+func (g *gradient) norm(o *outcome) error {
 	square := 0.0
 	for _, u := range g.updaters {
 		square += u.Square()
 	}
 	o.gradNorm = math.Sqrt(square)
 	if math.IsNaN(square) || math.IsInf(square, 0) {
-		return o, &divergence{fmt.Sprintf("the gradient's norm is %v", o.gradNorm)}
+		return &divergence{fmt.Sprintf("the gradient's norm is %v", o.gradNorm)}
 	}
-	return o, nil
+	return nil
 }
 
-func (g *gradient) updater(t *models.Table) graph.Updater[float32] {
+func (g *gradient) updater(t *models.Table) *optim.Updater {
 	for _, u := range g.updaters {
 		if u.Table() == t {
 			return u

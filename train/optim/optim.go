@@ -144,6 +144,7 @@ type Updater struct {
 	dense   bool
 	step    int64
 	factor  float64
+	scale   float64 // of the gradient
 
 	square  float64
 	squares []float64 // of blocks of rows
@@ -157,7 +158,7 @@ type Updater struct {
 func (o Optimizer) For(t *graph.Table[float32]) *Updater {
 	v := o.Values
 	u := &Updater{
-		table: t, rule: o.Spec.New(v, t.Rows, t.Dim), factor: 1,
+		table: t, rule: o.Spec.New(v, t.Rows, t.Dim), factor: 1, scale: 1,
 		lr: v.Num("lr"), dense: v.String("mode") == "dense",
 	}
 	u.perRow = append(u.perRow, t.Data)
@@ -187,8 +188,8 @@ func (u *Updater) SetFactor(f float64) { u.factor = f }
 // Steps returns the number of steps done.
 func (u *Updater) Steps() int64 { return u.step }
 
-// Square returns the sum of the squares of the last step's gradient, without what
-// l2 and decay add. Its bits do not depend on GOMAXPROCS.
+// Square returns the sum of the squares of the last step's gradient, before SetScale's
+// factor and without what l2 and decay add. Its bits do not depend on GOMAXPROCS.
 func (u *Updater) Square() float64 { return u.square }
 
 // SetSteps sets the number of steps done, as a checkpoint had it, beside what the
@@ -205,16 +206,10 @@ const grain = 1 << 15
 // Update does one step. Rows of g are unique; g is not modified. A dense g, or
 // an empty one, is a step too.
 func (u *Updater) Update(t *graph.Table[float32], g graph.Gradient[float32]) error {
-	if err := u.owns(t); err != nil {
+	if _, err := u.entries(t, g); err != nil {
 		return err
 	}
-	d, n := t.Dim, len(g.Rows)
-	if g.Rows == nil {
-		n = t.Rows
-	}
-	if len(g.Data) != n*d {
-		return fmt.Errorf("optim: table %q: %d gradient entries for %d rows of width %d", t.Name, len(g.Data), n, d)
-	}
+	d := t.Dim
 	if g.Rows != nil {
 		return u.rows(t, g.Rows, func(_ []float32, lo, hi int) []float32 { return g.Data[lo*d : hi*d] })
 	}
@@ -229,11 +224,8 @@ func (u *Updater) Update(t *graph.Table[float32], g graph.Gradient[float32]) err
 
 // UpdateSums is Update by rows that are added up here, each just before it moves.
 func (u *Updater) UpdateSums(t *graph.Table[float32], sums *graph.RowSums[float32]) error {
-	if err := u.owns(t); err != nil {
+	if err := u.fits(t, sums); err != nil {
 		return err
-	}
-	if sums.Dim != t.Dim {
-		return fmt.Errorf("optim: table %q: gradient rows of width %d, want %d", t.Name, sums.Dim, t.Dim)
 	}
 	gradient := func(grad []float32, lo, hi int) []float32 {
 		sums.Sum(grad, lo, hi)
@@ -296,7 +288,7 @@ func (u *Updater) rows(t *graph.Table[float32], rows []int32, gradient func(room
 // A mover moves rows in one step.
 type mover struct {
 	*Updater
-	keep, l2 float32 // what decay leaves of a weight, and λ
+	keep, l2, scale float32 // what decay leaves of a weight, λ, and the gradient's factor
 }
 
 // begin starts a step.
@@ -304,7 +296,7 @@ func (u *Updater) begin() mover {
 	u.step++
 	rate := u.lr * u.factor
 	u.rule.Begin(u.step, rate)
-	return mover{u, float32(1 - rate*u.regular.Decay), float32(u.regular.L2)}
+	return mover{u, float32(1 - rate*u.regular.Decay), float32(u.regular.L2), float32(u.scale)}
 }
 
 // owns returns an error unless t is u's table.

@@ -36,14 +36,14 @@ func (u *Updater) rowsAlone() bool {
 }
 
 // plain reports whether rows move along their gradient alone.
-func (m *mover) plain() bool { return m.l2 == 0 && m.keep == 1 }
+func (m *mover) plain() bool { return m.l2 == 0 && m.keep == 1 && m.scale == 1 }
 
-// regularize scales w by decay, and returns the gradient with that of l2, stored
-// in work; grad is left as it is.
+// regularize scales w by decay, and returns the gradient with its factor and that of l2,
+// stored in work; grad is left as it is.
 func (m *mover) regularize(work, w, grad []float32) []float32 {
-	if m.l2 != 0 {
+	if m.l2 != 0 || m.scale != 1 {
 		for k, gk := range grad {
-			work[k] = gk + float32(m.l2*w[k])
+			work[k] = float32(m.scale*gk) + float32(m.l2*w[k])
 		}
 		grad = work
 	}

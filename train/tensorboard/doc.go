@@ -5,6 +5,7 @@
 //
 //	train/loss, train/grad_norm, train/learning_rate   of each step
 //	epoch/loss, epoch/grad_norm, epoch/seconds         of each epoch
+//	epoch/clipped                                      share of its steps whose gradient was clipped
 //	valid/METRIC                                       of each evaluation
 //	test/METRIC                                        of the end
 //

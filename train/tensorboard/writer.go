@@ -92,6 +92,9 @@ func (w *Writer) Observe(e train.Event) {
 		if e.GradNorm != 0 {
 			epoch = append(epoch, Scalar{"epoch/grad_norm", float32(e.GradNorm)})
 		}
+		if e.Clipped != 0 {
+			epoch = append(epoch, Scalar{"epoch/clipped", float32(e.Clipped)})
+		}
 		for _, v := range e.Scalars {
 			epoch = append(epoch, Scalar{"epoch/" + v.Name, float32(v.Value)})
 		}

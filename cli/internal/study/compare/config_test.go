@@ -8,6 +8,7 @@ import (
 
 	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/models"
+	"github.com/fenchel-ml/fenchel/train"
 )
 
 func TestGroups(t *testing.T) {
@@ -160,4 +161,31 @@ func TestBounds(t *testing.T) {
 		change(&c)
 		require.ErrorContains(t, c.Validate(), want)
 	}
+}
+
+// TestAxesOfRegularization: l2, decay and reg are settings of the training, of all tables;
+// a solver with a reg of its own takes that, and has no other.
+func TestAxesOfRegularization(t *testing.T) {
+	c, _ := small(t, "softmax")
+	vs, err := c.WithDefaults().variants()
+	require.NoError(t, err)
+	for name, read := range map[string]func(c train.Config) string{
+		"l2": func(c train.Config) string { return c.Train.L2 }, "reg": func(c train.Config) string { return c.Train.L2 },
+		"decay": func(c train.Config) string { return c.Train.Decay },
+	} {
+		cfg, err := c.with(vs[0], []Setting{{name, "0.25"}}, 0)
+		require.NoError(t, err)
+		require.Equal(t, "0.25", read(cfg), name)
+		require.NotContains(t, cfg.Train.Optimizer, "0.25")
+		_, err = c.with(vs[0], []Setting{{name, "-1"}}, 0)
+		require.NoError(t, err, "the plan says so")
+	}
+	c.Base.Train.Solver = "als"
+	cfg := c.Base
+	require.NoError(t, apply(&cfg, vs[0], Setting{"reg", "0.25"}))
+	require.Equal(t, "als:reg=0.25", cfg.Train.Solver)
+	require.ErrorContains(t, apply(&cfg, vs[0], Setting{"l2", "0.25"}), "has no optimizer")
+	c.Base.Train.Solver = ""
+	cfg = c.Base
+	require.ErrorContains(t, apply(&cfg, vs[0], Setting{"l3", "0.25"}), "unknown setting; the choices are temperature, reg, l2, decay, lr, mode")
 }
