@@ -78,6 +78,9 @@ func printHead(w io.Writer, e *train.Started, set *data.Dataset, memory budget) 
 	for _, note := range set.Notes {
 		line("note", "%s", note)
 	}
+	if note := e.Plan.ValuesUnused(set); note != "" {
+		line("note", "%s", note)
+	}
 	bias := ""
 	switch e.Plan.Bias {
 	case models.ZeroBias:

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -417,4 +418,24 @@ func TestSecondInterrupt(t *testing.T) {
 
 	interrupted(len(before[train.MetricsFile]))
 	require.Greater(t, len(readFile(t, filepath.Join(dir, train.MetricsFile))), len(before[train.MetricsFile]), "it went on")
+}
+
+// TestTrainUnusedValues: a solver that could weigh interactions by their values says where
+// it does not.
+func TestTrainUnusedValues(t *testing.T) {
+	t.Chdir(t.TempDir())
+	var csv strings.Builder
+	csv.WriteString("user,item,rating\n")
+	for u := range 20 {
+		for i := range 12 {
+			fmt.Fprintf(&csv, "u%d,i%d,%d\n", u, (u+i*i)%15, 1+i%5)
+		}
+	}
+	require.NoError(t, os.WriteFile("rated.csv", []byte(csv.String()), 0o600))
+	const note = "note    the values of the interactions are not used: each has confidence 1; ials:confidence=values has 1 + gain·value\n"
+	for solver, says := range map[string]bool{"ials": true, "ials:confidence=values": false} {
+		code, out, stderr := execute(t, "train", "--data", "rated.csv", "--solver", solver, "--dim", "3", "--epochs", "2", "--out", fileName(solver))
+		require.Equal(t, exitOK, code, stderr)
+		require.Equal(t, says, strings.Contains(out, note), out)
+	}
 }

@@ -40,22 +40,28 @@ func init() {
 			if loss := r.plan.Choice.Loss; loss.Spec.Name == "rgx" {
 				beta = loss.Values.Num("beta")
 			}
-			return newALS(als.RG(beta, v.Num("a"), r.set.Items, v.String("variant") == "code"), v, r)
+			return newALS(als.RG(beta, v.Num("a"), r.set.Items, v.String("variant") == "code"), v, nil, r)
 		},
 	})
 	registerSolver(SolverSpec{
 		Name:   "ials",
-		Doc:    "alternating least squares of ½Σ_P (o−1)² + ½α₀Σ_j o² on mf with dot scores",
+		Doc:    "alternating least squares of ½Σ_P c(o−1)² + ½α₀Σ_j o² on mf with dot scores",
 		Source: "Hu, Koren, Volinsky (2008); Rendle et al. (2022)",
 		Params: append([]registry.Param{
 			{Name: "alpha", Doc: "α₀: weight of the squares of all scores", Default: 0.25, Min: 1e-9, Max: 1e6},
 			// alpha and reg: as for als.
+			{Name: "confidence", Doc: "c of an interaction: one; values, 1 + gain·value by the data's own", Choices: registry.Enum(confidenceOne, confidenceValues), DefaultString: confidenceOne},
+			{Name: "gain", Doc: "α of Hu et al., how fast confidence=values rises with the value", Default: 1, Min: 0, Max: 1e6},
 		}, regParams(0.008)...),
 		fill:   func(p *Plan) { fillALS(p, "") },
 		check:  checkALS,
 		memory: alsMemory,
 		new: func(v registry.Values, r *run) (solver, error) {
-			return newALS(als.IALS(v.Num("alpha")), v, r)
+			weights, err := r.plan.confidences(r.set)
+			if err != nil {
+				return nil, err
+			}
+			return newALS(als.IALS(v.Num("alpha")), v, weights, r)
 		},
 	})
 }
@@ -75,6 +81,10 @@ func alsMemory(v registry.Values, t *Recommender, set *data.Dataset) ([]MemoryPa
 		sweep += 4 * d * max(users, classes)
 	}
 	byClass := 4*int64(set.Train.Len()) + 8*(users+2*classes)
+	if t.Plan.confident() { // of interactions by user and by class, and the rows that a system scales
+		byClass += 8 * int64(set.Train.Len())
+		sweep += int64(runtime.GOMAXPROCS(0)) * 4 * d * max(d, 4096/d)
+	}
 	return []MemoryPart{{"factors", factors}, {"systems", sweep}, {"interactions by class", byClass}}, nil
 }
 
@@ -136,7 +146,7 @@ type alsSolver struct {
 	user, class *models.Table
 }
 
-func newALS(o als.Objective, v registry.Values, r *run) (solver, error) {
+func newALS(o als.Objective, v registry.Values, weights []float32, r *run) (solver, error) {
 	c := r.plan.Config
 	model, ok := r.trained.Model.(models.Factored)
 	if !ok {
@@ -145,7 +155,7 @@ func newALS(o als.Objective, v registry.Values, r *run) (solver, error) {
 	s := als.New(als.Config{
 		Dim: c.Model.Dim, Objective: o, Lambda: v.Num("reg"), Nu: v.Num("nu"), Init: c.Model.Init, Seed: c.Train.Seed,
 		Float64: v.String("precision") == "float64",
-	}, als.Positives{Ptr: r.set.Train.Ptr(), Col: r.set.Train.Item()}, r.set.Items)
+	}, als.Positives{Ptr: r.set.Train.Ptr(), Col: r.set.Train.Item(), Weight: weights}, r.set.Items)
 	user, class := model.Factors()
 	return &alsSolver{s, user, class}, nil
 }

@@ -13,7 +13,8 @@ import (
 //
 // with v positive, or such that the matrix is positive definite even so. A common
 // matrix in place of diag(v) is made diagonal by an orthogonal basis in which the
-// table is, which costs a product of matrices for all systems.
+// table is, which costs a product of matrices for all systems. Where rows have weights
+// w ≥ 0, FᵀF is Fᵀdiag(w)F and Fᵀ1 is Fᵀw: each row counts as w of it would.
 //
 // Where n is below d, by an eighth at least, it solves for n unknowns in place of d:
 //
@@ -30,6 +31,11 @@ type Ridge struct {
 	inv, rhs []float32 // [ld]
 	f        []float32 // [ld][ld], F·√(c/v) transposed
 	coef     []float32 // [ld]
+
+	// Rows with weights, each times the root of its own, and their numbers 0, 1, …; made
+	// when they are first needed.
+	scaled []float32 // [len(seq)][ld]
+	seq    []int32
 }
 
 // Stride returns d rounded up to what rows and vectors of a [Ridge] have as
@@ -55,9 +61,9 @@ const gatherGramFloats = 4096
 // Solve stores the solution in x [Stride(d)]; v and b are as long, tab has rows of
 // that length, ids names n ≥ 0 rows of it, and c ≥ 0. b nil is 0. It fails where the
 // matrix is not positive definite to working precision; NaN in it counts as that.
-func (s *Ridge) Solve(x, v, b []float32, c, r float32, tab []float32, ids []int32) error {
+func (s *Ridge) Solve(x, v, b []float32, c, r float32, tab []float32, ids []int32, w []float32) error {
 	ld := s.ld
-	if len(x) != ld || len(v) != ld || b != nil && len(b) != ld {
+	if len(x) != ld || len(v) != ld || b != nil && len(b) != ld || w != nil && len(w) != len(ids) {
 		panic("kernel: Solve: lengths differ from the size of the system")
 	}
 	checkIDs("Solve", len(ids), ld, len(tab), ids)
@@ -74,15 +80,18 @@ func (s *Ridge) Solve(x, v, b []float32, c, r float32, tab []float32, ids []int3
 		return notDefinite(definite)
 	case diagonal:
 		fill(x, b)
-		s.addRows(x, r, tab, ids)
+		s.addRows(x, r, tab, ids, w)
 	case definite < 0 && len(ids) <= s.dual:
-		if err := s.dualRows(v, b, c, r, tab, ids); err != nil {
+		if w != nil {
+			tab, ids = s.scale(tab, ids, w)
+		}
+		if err := s.dualRows(v, b, c, r, tab, ids, w); err != nil {
 			return err
 		}
 		fill(x, b)
 		gatherAxpy(x, s.rhs[:len(ids)], tab, ids)
 	default:
-		return s.solvePrimal(x, v, b, c, r, tab, ids)
+		return s.solvePrimal(x, v, b, c, r, tab, ids, w)
 	}
 	for k, vk := range v[:s.d] {
 		x[k] /= vk
@@ -99,29 +108,62 @@ func fill(x, b []float32) {
 	}
 }
 
-// addRows adds r times the sum of rows to x.
-func (s *Ridge) addRows(x []float32, r float32, tab []float32, ids []int32) {
+// addRows adds r times the sum of rows, each times its weight, to x.
+func (s *Ridge) addRows(x []float32, r float32, tab []float32, ids []int32, w []float32) {
 	for i := range s.coef {
 		s.coef[i] = r
 	}
 	for some := range slices.Chunk(ids, len(s.coef)) {
+		if w != nil {
+			for i, wi := range w[:len(some)] {
+				s.coef[i] = r * wi
+			}
+			w = w[len(some):]
+		}
 		gatherAxpy(x, s.coef[:len(some)], tab, some)
 	}
 }
+
+// scale returns rows, at most d or most of them, each times the root
+// of its weight, as the rows of another table.
+func (s *Ridge) scale(tab []float32, ids []int32, w []float32) ([]float32, []int32) {
+	ld := s.ld
+	if s.seq == nil {
+		s.seq = make([]int32, max(s.ld, s.most()))
+		for i := range s.seq {
+			s.seq[i] = int32(i)
+		}
+		s.scaled = make([]float32, len(s.seq)*ld)
+	}
+	for i, id := range ids {
+		row := s.scaled[i*ld:][:ld]
+		copy(row, tab[int(id)*ld:])
+		Scale(sqrt(w[i]), row)
+	}
+	return s.scaled, s.seq[:len(ids)]
+}
+
+// most is how many rows a call sums.
+func (s *Ridge) most() int { return max(16, gatherGramFloats/s.ld) }
 
 func notDefinite(k int) error {
 	return fmt.Errorf("kernel: the matrix is not positive definite at row %d", k)
 }
 
 // solvePrimal solves the system divided by c > 0.
-func (s *Ridge) solvePrimal(x, v, b []float32, c, r float32, tab []float32, ids []int32) error {
+func (s *Ridge) solvePrimal(x, v, b []float32, c, r float32, tab []float32, ids []int32, w []float32) error {
 	d, ld := s.d, s.ld
 	fill(s.rhs, b)
-	s.addRows(s.rhs, r, tab, ids)
+	s.addRows(s.rhs, r, tab, ids, w)
 	Scale(1/c, s.rhs)
-	most := max(16, gatherGramFloats/ld)
+	most := s.most()
 	for i := 0; i == 0 || i < len(ids); i += most {
-		gatherGram(ridgeLanes(false), s.a, ld, ld, tab, ld, ids[i:min(i+most, len(ids))], i > 0)
+		end := min(i+most, len(ids))
+		from, some := tab, ids[i:end]
+		if w != nil {
+			from, some = s.scale(tab, some, w[i:end])
+		}
+		gatherGram(ridgeLanes(false), s.a, ld, ld, from, ld, some, i > 0)
 	}
 	for k := range d {
 		s.a[k*ld+k] += v[k] / c
@@ -136,8 +178,9 @@ func (s *Ridge) solvePrimal(x, v, b []float32, c, r float32, tab []float32, ids 
 	return nil
 }
 
-// dualRows solves for β, for v > 0 and at most d rows.
-func (s *Ridge) dualRows(v, b []float32, c, r float32, tab []float32, ids []int32) error {
+// dualRows solves for β, for v > 0 and at most d rows, which have been scaled where they
+// have weights: the 1 of a row is the root of its weight then.
+func (s *Ridge) dualRows(v, b []float32, c, r float32, tab []float32, ids []int32, w []float32) error {
 	d, ld, n, lanes := s.d, s.ld, len(ids), ridgeLanes(true)
 	wide := ceil(n, lanes) * lanes
 	beta := s.rhs[:n]
@@ -152,7 +195,11 @@ func (s *Ridge) dualRows(v, b []float32, c, r float32, tab []float32, ids []int3
 		clear(beta)
 	}
 	for i := range beta {
-		beta[i] += r
+		if w != nil {
+			beta[i] += r * sqrt(w[i])
+		} else {
+			beta[i] += r
+		}
 	}
 	for k, vk := range v[:d] {
 		s.coef[k] = sqrt(c / vk)

@@ -14,6 +14,7 @@ type ridgeProblem struct {
 	x, v, b []float32
 	tab     []float32
 	ids     []int32
+	w       []float32 // of the rows; nil is 1
 	c, r    float32
 }
 
@@ -46,11 +47,14 @@ func (p *ridgeProblem) solve() []float64 {
 		if p.b != nil {
 			x[k] = float64(p.b[k])
 		}
-		for _, id := range p.ids {
-			f := p.tab[int(id)*ld:][:d]
-			x[k] += float64(p.r) * float64(f[k])
+		for i, id := range p.ids {
+			f, w := p.tab[int(id)*ld:][:d], 1.0
+			if p.w != nil {
+				w = float64(p.w[i])
+			}
+			x[k] += w * float64(p.r) * float64(f[k])
 			for l := range d {
-				a[k][l] += float64(p.c) * float64(f[k]) * float64(f[l])
+				a[k][l] += w * float64(p.c) * float64(f[k]) * float64(f[l])
 			}
 		}
 	}
@@ -72,7 +76,9 @@ func (p *ridgeProblem) solve() []float64 {
 	return x
 }
 
-func (p *ridgeProblem) run(s *Ridge) error { return s.Solve(p.x, p.v, p.b, p.c, p.r, p.tab, p.ids) }
+func (p *ridgeProblem) run(s *Ridge) error {
+	return s.Solve(p.x, p.v, p.b, p.c, p.r, p.tab, p.ids, p.w)
+}
 
 // require holds the solution against the textbook's, to rounding times the
 // condition of these problems.
@@ -109,9 +115,21 @@ func TestRidge(t *testing.T) {
 					s.dual = dual
 					p.require(t, s, fmt.Sprint("dual up to ", dual))
 				}
-				s.dual = d * 7 / 8
 				p.c = 0
 				p.require(t, s, "without squares")
+
+				p = newRidgeProblem(uint64(d*1000+n), d, n)
+				p.w = make([]float32, n)
+				for i := range p.w {
+					p.w[i] = float32(i%5) / 2 // of some 0
+				}
+				for _, dual := range []int{-1, min(d, n)} {
+					s.dual = dual
+					p.require(t, s, fmt.Sprint("with weights, dual up to ", dual))
+				}
+				p.c = 0
+				p.require(t, s, "with weights, without squares")
+				s.dual = d * 7 / 8
 			}
 		}
 	})
@@ -143,8 +161,9 @@ func TestRidgeRefuses(t *testing.T) {
 		p := newRidgeProblem(7, d, 3*d)
 		p.v[4] = 0
 		p.require(t, NewRidge(d), "v with a zero")
-		require.Panics(t, func() { _ = NewRidge(d).Solve(p.x[1:], p.v, p.b, 1, 1, p.tab, p.ids) })
-		require.Panics(t, func() { _ = NewRidge(d).Solve(p.x, p.v, p.b, 1, 1, p.tab, []int32{600}) })
+		require.Panics(t, func() { _ = NewRidge(d).Solve(p.x[1:], p.v, p.b, 1, 1, p.tab, p.ids, nil) })
+		require.Panics(t, func() { _ = NewRidge(d).Solve(p.x, p.v, p.b, 1, 1, p.tab, []int32{600}, nil) })
+		require.Panics(t, func() { _ = NewRidge(d).Solve(p.x, p.v, p.b, 1, 1, p.tab, p.ids, p.v[:1]) })
 	})
 }
 
@@ -153,6 +172,8 @@ func TestRidgeAllocatesNothing(t *testing.T) {
 	for _, n := range []int{0, 20, 100} {
 		p, s := newRidgeProblem(7, 64, n), NewRidge(64)
 		require.Zero(t, testing.AllocsPerRun(10, func() { _ = p.run(s) }), "n=%d", n)
+		p.w = make([]float32, n)
+		require.Zero(t, testing.AllocsPerRun(10, func() { _ = p.run(s) }), "n=%d with weights", n)
 	}
 }
 

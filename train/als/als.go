@@ -12,6 +12,10 @@
 //	RG², RG×_β:  ω_u = m_u/C, c = 2a, r = 1+2a, s = 1, κ = 1        (a Σ_P (o−1)² added)
 //	iALS:        ω_u = α₀,    c = 1,  r = 1,    s = 0, κ = 1, β = 0 (½Σ_P (o−1)² + ½α₀ Σ_j o², up to a constant)
 //
+// Where positives have weights w, each counts as w of it would: the term of Σ_{j∈P_u} is
+// times w, and m_u and its like are sums of weights. With [IALS] the weights are the
+// confidences of Hu, Koren, Volinsky.
+//
 // It is quadratic in all p and in all q. A sweep solves for all users, then for
 // all classes, each exactly, so the objective never rises.
 //
@@ -37,16 +41,36 @@ import (
 )
 
 // Positives are the positives of each row, in compressed rows: row i has
-// Col[Ptr[i]:Ptr[i+1]].
+// Col[Ptr[i]:Ptr[i+1]], with the weights Weight[Ptr[i]:Ptr[i+1]], which are at least 0.
 type Positives struct {
-	Ptr []int
-	Col []int32
+	Ptr    []int
+	Col    []int32
+	Weight []float32 // nil: 1 each
 }
 
-func (x Positives) rows() int            { return len(x.Ptr) - 1 }
-func (x Positives) of(i int) []int32     { return x.Col[x.Ptr[i]:x.Ptr[i+1]] }
-func (x Positives) count(i int) int      { return x.Ptr[i+1] - x.Ptr[i] }
-func (x Positives) weight(i int) float64 { return float64(x.count(i)) }
+func (x Positives) rows() int        { return len(x.Ptr) - 1 }
+func (x Positives) of(i int) []int32 { return x.Col[x.Ptr[i]:x.Ptr[i+1]] }
+func (x Positives) count(i int) int  { return x.Ptr[i+1] - x.Ptr[i] }
+
+// weights returns those of row i, nil where all are 1.
+func (x Positives) weights(i int) []float32 {
+	if x.Weight == nil {
+		return nil
+	}
+	return x.Weight[x.Ptr[i]:x.Ptr[i+1]]
+}
+
+// weight returns the sum of those of row i.
+func (x Positives) weight(i int) float64 {
+	if x.Weight == nil {
+		return float64(x.count(i))
+	}
+	sum := 0.0
+	for _, w := range x.weights(i) {
+		sum += float64(w)
+	}
+	return sum
+}
 
 // An Objective is a member of the family in the package's doc.
 type Objective struct {
@@ -153,11 +177,18 @@ func transpose(x Positives, cols int) Positives {
 	for j := range cols {
 		t.Ptr[j+1] += t.Ptr[j]
 	}
+	if x.Weight != nil {
+		t.Weight = make([]float32, len(x.Col))
+	}
 	next := slices.Clone(t.Ptr[:cols])
 	for i := range x.rows() {
-		for _, j := range x.of(i) {
-			t.Col[next[j]] = int32(i)
-			next[j]++
+		for o := x.Ptr[i]; o < x.Ptr[i+1]; o++ {
+			to := next[x.Col[o]]
+			next[x.Col[o]]++
+			t.Col[to] = int32(i)
+			if x.Weight != nil {
+				t.Weight[to] = x.Weight[o]
+			}
 		}
 	}
 	return t

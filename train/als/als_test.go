@@ -104,6 +104,22 @@ func random(users, classes int) Positives {
 	return p
 }
 
+// weighted gives positives weights, of some 0.
+func weighted(p Positives) Positives {
+	for i := range p.Col {
+		p.Weight = append(p.Weight, float32(i%7)/2)
+	}
+	return p
+}
+
+// of returns the positives of the objective of that name.
+func of(name string, users, classes int) Positives {
+	if strings.HasPrefix(name, "weighted") {
+		return weighted(random(users, classes))
+	}
+	return random(users, classes)
+}
+
 var objectives = map[string]func(classes int) Objective{
 	"rg2":        func(c int) Objective { return RG(0, 0, c, false) },
 	"rg2 a 64":   func(c int) Objective { return RG(0, 0.3, c, false) },
@@ -115,6 +131,10 @@ var objectives = map[string]func(classes int) Objective{
 	"rgx code":   func(c int) Objective { return RG(0.5, 0.1, c, true) },
 	"ials":       func(int) Objective { return IALS(0.1) },
 	"ials heavy": func(int) Objective { return IALS(2) },
+
+	"weighted ials":    func(int) Objective { return IALS(0.1) },
+	"weighted ials 64": func(int) Objective { return IALS(0.1) },
+	"weighted rgx .5":  func(c int) Objective { return RG(0.5, 0.1, c, false) },
 }
 
 // written is the objective as the doc writes it, sum by sum, over all pairs.
@@ -127,8 +147,12 @@ func written(s *Solver) float64 {
 			z := dot(row, s.Class[j*d:(j+1)*d])
 			all += z
 			squares += z * z
-			if _, hit := slices.BinarySearch(s.users.of(u), int32(j)); hit {
-				total += o.positive/2*z*z - o.reward*z + o.constant
+			if i, hit := slices.BinarySearch(s.users.of(u), int32(j)); hit {
+				w := 1.0
+				if s.users.Weight != nil {
+					w = float64(s.users.Weight[s.users.Ptr[u]+i])
+				}
+				total += w * (o.positive/2*z*z - o.reward*z + o.constant)
 			}
 		}
 		total += s.omega[u]*(o.linear*all+o.square/2*squares) - o.beta*s.omega[u]/(2*float64(n))*all*all
@@ -154,7 +178,7 @@ func TestSweep(t *testing.T) {
 			run := func(procs int) (*Solver, []float64) {
 				defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
 				cfg := Config{Dim: 4, Objective: objective(40), Lambda: 0.05, Nu: 1, Init: 0.1, Seed: 3, Float64: double}
-				s := New(cfg, random(users, 40), 40)
+				s := New(cfg, of(name, users, 40), 40)
 				var values []float64
 				for range 5 {
 					v, err := s.Sweep(t.Context())
@@ -208,6 +232,36 @@ func TestSweep(t *testing.T) {
 	}
 }
 
+// TestWeights: an interaction of weight 3 is three of weight 1, and one of weight 0 is none:
+// for the factors, for the objective, and for what regularisation scales with.
+func TestWeights(t *testing.T) {
+	for _, name := range []string{"ials 64", "rgx .5"} {
+		once := random(60, 30)
+		repeated := Positives{Ptr: []int{0}}
+		for u := range 60 {
+			for _, j := range once.of(u) {
+				w := len(once.Weight) % 4
+				once.Weight = append(once.Weight, float32(w))
+				for range w {
+					repeated.Col = append(repeated.Col, j)
+				}
+			}
+			repeated.Ptr = append(repeated.Ptr, len(repeated.Col))
+		}
+		cfg := Config{Dim: 5, Objective: objectives[name](30), Lambda: 0.05, Nu: 0.7, Init: 0.1, Seed: 3, Float64: true}
+		a, b := New(cfg, once, 30), New(cfg, repeated, 30)
+		for range 3 {
+			x, err := a.Sweep(t.Context())
+			require.NoError(t, err)
+			y, err := b.Sweep(t.Context())
+			require.NoError(t, err)
+			require.InEpsilon(t, y, x, 1e-12, name)
+			near(t, b.User, a.User, 1e-9, 1e-11)
+			near(t, b.Class, a.Class, 1e-9, 1e-11)
+		}
+	}
+}
+
 // TestCode: at β = 0 the published program's variant is RG², elsewhere it is not
 // RG×.
 func TestCode(t *testing.T) {
@@ -225,9 +279,9 @@ func TestPrecision(t *testing.T) {
 			continue
 		}
 		cfg := Config{Dim: 40, Objective: objective(300), Lambda: 0.05, Nu: 1, Init: 0.1, Seed: 3}
-		single := New(cfg, random(700, 300), 300) // rows with fewer positives than Dim, and with many more
+		single := New(cfg, of(name, 700, 300), 300) // rows with fewer positives than Dim, and with many more
 		cfg.Float64 = true
-		double := New(cfg, random(700, 300), 300)
+		double := New(cfg, of(name, 700, 300), 300)
 		for range 2 {
 			a, err := single.Sweep(t.Context())
 			require.NoError(t, err)

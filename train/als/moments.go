@@ -82,12 +82,19 @@ func (s *Solver) objective(user moments) (value, scale float64) {
 			norm := s.lambda[0][u] / 2 * dot(p, p)
 			values[part] += norm + o.constant*s.users.weight(u)
 			scales[part] += norm + o.constant*s.users.weight(u)
+			weights := s.users.weights(u)
 			for some := range slices.Chunk(s.users.of(u), len(z)) {
 				kernel.GatherDot(z[:len(some)], p, s.Class, some)
-				for _, x := range z[:len(some)] {
-					square := o.positive / 2 * x * x
-					values[part] += square - o.reward*x
-					scales[part] += square + math.Abs(o.reward*x)
+				for i, x := range z[:len(some)] {
+					square, linear := o.positive/2*x*x, o.reward*x
+					if weights != nil {
+						square, linear = float64(weights[i])*square, float64(weights[i])*linear
+					}
+					values[part] += square - linear
+					scales[part] += square + math.Abs(linear)
+				}
+				if weights != nil {
+					weights = weights[len(some):]
 				}
 			}
 		}

@@ -139,7 +139,7 @@ func (r *rotated) solve(shift []float64) error {
 					b[k] = float32(v)
 				}
 			}
-			if err := w.ridge.Solve(dst, w.v, b, float32(o.positive), float32(o.reward), r.table, r.rows.of(i)); err != nil {
+			if err := w.ridge.Solve(dst, w.v, b, float32(o.positive), float32(o.reward), r.table, r.rows.of(i), r.rows.weights(i)); err != nil {
 				return fmt.Errorf("%s %d: %w", r.name, i, errDefinite)
 			}
 		}

@@ -3,6 +3,7 @@ package als
 import (
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
 	"slices"
 	"sync"
@@ -16,7 +17,9 @@ import (
 // A side is a half-sweep: the rows to solve for, and the fixed side as their systems
 // read it. The system of row i is
 //
-//	[w_i·gram + c Σ_j f_jf_jᵀ + λ_iI]·x = r Σ_j f_j − s·w_i·sum,  j over its positives.
+//	[w_i·gram + c Σ_j f_jf_jᵀ + λ_iI]·x = r Σ_j f_j − s·w_i·sum,  j over its positives,
+//
+// each term of a sum times the weight of its positive.
 type side struct {
 	name   string    // of a row
 	x      []float64 // [rows,d], the solutions
@@ -38,7 +41,7 @@ func (x *side) w(i int) float64 {
 // zero reports whether the right side of row i is 0. Its solution is 0 then, even
 // where its matrix is singular.
 func (x *side) zero(i int, o Objective) bool {
-	return x.rows.count(i) == 0 && (o.linear == 0 || x.w(i) == 0)
+	return x.rows.weight(i) == 0 && (o.linear == 0 || x.w(i) == 0)
 }
 
 // each solves in float64 for every row of x.
@@ -119,13 +122,22 @@ func (w *work) solve(x *side, i int, o Objective, shift []float64) error {
 		w.a[k*d+k] += x.lambda[i]
 	}
 	clear(w.rhs)
+	weights := x.rows.weights(i)
 	for block := range slices.Chunk(x.rows.of(i), gatherRows) {
 		for k, j := range block {
 			row := x.f[int(j)*d : int(j+1)*d]
 			copy(w.rows[k*d:], row)
-			for l, v := range row {
-				w.rhs[l] += v
+			weight := 1.0
+			if weights != nil {
+				weight = float64(weights[k])
+				blas64.Implementation().Dscal(d, math.Sqrt(weight), w.rows[k*d:], 1)
 			}
+			for l, v := range row {
+				w.rhs[l] += weight * v
+			}
+		}
+		if weights != nil {
+			weights = weights[len(block):]
 		}
 		if o.positive != 0 {
 			blas64.Syrk(blas.Trans, o.positive,
