@@ -39,7 +39,7 @@
 //   - Shapes and products: [MatMul], [Reshape], [Slice], [Concat], [Repeat].
 //   - Tables: [Lookup], [Bag], [SegmentSum]; few classes of W by [RowScores] and
 //     [PairScores].
-//   - Targets: [TargetDot], [TargetMatrix], [EachPositive], [CheckTargets].
+//   - Targets: [TargetDot], [TargetMatrix], [EachPositive], [EachPositiveApart], [CheckTargets].
 //   - What a program computes in the middle of a run: [HostInts], [HostIntsOf],
 //     [HostFloats]; and [Dropout].
 //

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 
+	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
 	"github.com/fenchel-ml/fenchel/internal/kernel"
@@ -185,17 +186,29 @@ func nodeBinary[T Float](s *segmentState[T], dst, dz []T, of, bit []int32, z []T
 
 // positivesByBlocks is EachPositive in the graph of a block of a definition, where a
 // matrix with a row for each position would be as large as targets may be: the rows go
-// through blocks of blocks, of as many positions as the block has rows. It is not
+// through blocks of blocks, of as many positions as the block has rows. Apart, a row of a
+// block has the scores twice, with the other positions masked in the second. It is not
 // differentiable again.
-func positivesByBlocks(z node, t *Targets, hard Definition) (node, error) {
+func positivesByBlocks(z node, t *Targets, apart bool, hard func(z, x *gorgonia.Node, t *Targets) (*gorgonia.Node, error)) (node, error) {
 	const name = "each positive"
 	if bookOf(z.Graph()).trained {
 		return nil, errors.New("graph: each positive: the definition of a loss with trained parameters evaluates positives one by one only where each row has one label; state it by the whole target")
 	}
 	b, k := z.Shape()[0], z.Shape()[1]
 	var need need
-	s32, s64 := &positiveState[float32]{lossState[float32]{k: k, need: &need}, nil}, &positiveState[float64]{lossState[float64]{k: k, need: &need}, nil}
-	if err := errors.Join(s32.open(z, hard), s64.open(z, hard)); err != nil {
+	s32, s64 := &positiveState[float32]{lossState[float32]{k: k, need: &need}, apart, nil}, &positiveState[float64]{lossState[float64]{k: k, need: &need}, apart, nil}
+	definition := func(z *gorgonia.Node, t *Targets) (*gorgonia.Node, error) {
+		if !apart {
+			return hard(z, z, t)
+		}
+		var e Expr
+		each, x := e.N(Slice(z, 1, 0, k)), e.N(Slice(z, 1, k, 2*k))
+		if e.Err != nil {
+			return nil, e.Err
+		}
+		return hard(each, x, t)
+	}
+	if err := errors.Join(s32.open(z, definition), s64.open(z, definition)); err != nil {
 		return nil, err
 	}
 	return apply(spec{name: name, shape: tensor.Shape{b}, fixed: t.fixed(1), f32: s32.forward, f64: s64.forward, wants: need.wants,
@@ -206,6 +219,7 @@ func positivesByBlocks(z node, t *Targets, hard Definition) (node, error) {
 // positiveState passes ∂ℓ/∂z of the averages of positives' losses on.
 type positiveState[T Float] struct {
 	lossState[T]
+	apart  bool
 	places []place
 }
 
@@ -214,6 +228,9 @@ func (s *positiveState[T]) open(z node, hard Definition) error {
 		return nil
 	}
 	s.nodes = &nodeRows[T]{definition: hard.untrained(), rows: bookOf(z.Graph()).block, k: s.k}
+	if s.apart {
+		s.nodes.k = 2 * s.k
+	}
 	var err error
 	s.nodes.held, err = s.nodes.plan()
 	return err
@@ -234,14 +251,20 @@ func (s *positiveState[T]) forward(dst []T, in []any) error {
 	one := []T{1}
 	return s.nodes.each(len(s.places), s.need.now, func(e int, row []T) (Target[T], error) {
 		i, j := s.places[e].row, s.places[e].at
+		pos := s.view.row(i).Pos
 		copy(row, z[i*k:(i+1)*k])
-		return Target[T]{Pos: s.view.row(i).Pos[j : j+1], Weight: one}, nil
+		if s.apart {
+			copy(row[k:], row[:k])
+			maskOthers(row[k:], pos, pos[j])
+		}
+		return Target[T]{Pos: pos[j : j+1], Weight: one}, nil
 	}, func(e int, loss T, dz, _ []T) {
 		i := s.places[e].row
 		w := s.view.row(i).Weight[s.places[e].at]
 		dst[i] += w * loss
-		if dz != nil {
-			kernel.Axpy(w, dz, s.dz[i*k:(i+1)*k])
+		for len(dz) > 0 {
+			kernel.Axpy(w, dz[:k], s.dz[i*k:(i+1)*k])
+			dz = dz[k:]
 		}
 	}, func(e int) int { return s.places[e].row })
 }

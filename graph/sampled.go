@@ -19,6 +19,7 @@ type Sampled struct {
 
 	IDs  *gorgonia.Node // Int32 [B,K], or [K] shared by the rows: classes of the draws, −1 an empty place
 	From *gorgonia.Node // Int32 [K], or nil: the row whose own positive a draw is, which leaves it out
+	Skip *gorgonia.Node // Int32 [B,K], or nil: not 0 where a row leaves a draw out
 
 	PosLogQ *gorgonia.Node // [N] log q of the positives, or nil if Uncorrected
 	LogQ    *gorgonia.Node // as IDs: log q of the draws, or nil if Uncorrected
@@ -143,6 +144,7 @@ func (s Sampled) leaves(l Analytic, name string, b, k, n int) ([]node, error) {
 		{"log q of positives", s.PosLogQ, []tensor.Shape{{n}}, s.Correction != Uncorrected, "floating-point"},
 		{"log q of draws", s.LogQ, []tensor.Shape{own, {k}}, s.Correction != Uncorrected, "floating-point"},
 		{"rows of draws", s.From, []tensor.Shape{{k}}, s.From != nil, "Int32"},
+		{"skips of draws", s.Skip, []tensor.Shape{own}, s.Skip != nil, "Int32"},
 	} {
 		if !a.needed {
 			continue
@@ -163,10 +165,10 @@ type sampledRows[T Float] struct {
 	row        RowLoss[T]
 	many       SharedNegatives[T] // row, where it is one
 	b, n, k, c int
-	leaves     int // inputs before the targets'
+	leaves     int // inputs before the targets', of which the last are from and skip
 	correction Correction
 	drop       bool
-	from       bool // there are rows of draws
+	from, skip bool // there are rows of draws, and skips
 	sharedIDs  bool
 	sharedLogQ bool
 
@@ -185,7 +187,7 @@ func newSampledRows[T Float](row RowLoss[T], s Sampled, b, n, k, leaves int) sam
 	many, _ := SharedNegativesOf(row)
 	return sampledRows[T]{row: row, many: many, b: b, n: n, k: k, c: s.Classes, leaves: leaves, correction: s.Correction, unit: T(s.Unit),
 		first: Target[T]{Pos: []int32{0}, Weight: []T{1}},
-		drop:  s.DropHits || s.Correction == CorrectImportance, from: s.From != nil,
+		drop:  s.DropHits || s.Correction == CorrectImportance, from: s.From != nil, skip: s.Skip != nil,
 		sharedIDs:  s.IDs.Dims() == 1,
 		sharedLogQ: s.LogQ != nil && s.LogQ.Dims() == 1}
 }
@@ -202,6 +204,7 @@ func of[E any](x []E, shared bool, i, k int) []E {
 type sampledIn[T Float] struct {
 	posLogQ, logQ []T
 	ids, from     []int32
+	skip          []int32 // [B,K] or nil
 }
 
 // read points s at its leaves and the targets'.
@@ -211,8 +214,13 @@ func (s *sampledRows[T]) read(in []any) error {
 	if s.correction != Uncorrected {
 		x.posLogQ, x.logQ = vec[T](in[1]), vec[T](in[2])
 	}
+	last := in[:s.leaves]
+	if s.skip {
+		x.skip = last[len(last)-1].([]int32)
+		last = last[:len(last)-1]
+	}
 	if s.from {
-		x.from = in[s.leaves-1].([]int32)
+		x.from = last[len(last)-1].([]int32)
 	}
 	for j, id := range x.ids {
 		if id < -1 || int(id) >= s.c {
@@ -307,7 +315,7 @@ func (s *sampledRows[T]) candidates(z []T, r sampledRow[T], i, j int, y int32) (
 	copy(z, r.neg)
 	kept := 0
 	for m, id := range of(x.ids, s.sharedIDs, i, s.k) {
-		if id < 0 || x.from != nil && x.from[m] == int32(i) || s.drop && id == y {
+		if id < 0 || x.from != nil && x.from[m] == int32(i) || s.drop && id == y || x.skip != nil && x.skip[i*s.k+m] != 0 {
 			z[m] = T(math.Inf(-1))
 		} else {
 			kept++

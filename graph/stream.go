@@ -92,6 +92,10 @@ type Layout struct {
 	// loss that a shift of all scores does not change. With Each the framework then sets
 	// the target's, and Solve need not.
 	Balanced bool
+
+	// Apart says, with Each, that the other targets of a row are not classes of a
+	// problem: they are masked there, and Classes does not count them.
+	Apart bool
 }
 
 // A RowTarget is the target of one row of a [Stream]: m classes, all slices [m].
@@ -105,6 +109,9 @@ type RowTarget[T Float] struct {
 
 // balances reports that the framework sets the target's entry of a problem.
 func (l Layout) balances() bool { return l.Each && l.Balanced }
+
+// apart reports that a problem is without the other targets of its row.
+func (l Layout) apart() bool { return l.Each && l.Apart }
 
 // FromStream returns the analytic form that s states at both precisions: two instances
 // of one generic type.
@@ -187,21 +194,29 @@ func (l *streamRow[T]) Eval(dz, z []T, t Target[T], work []T) T {
 		r.targets(len(t.Pos))
 		copy(r.t.Pos, t.Pos)
 		copy(r.t.Weight, t.Weight)
-		return T(l.problem(r, dz, z, x))
+		return T(l.problem(r, dz, z, x, nil))
 	}
 	if len(t.Pos) > 1 {
 		g = work[len(z) : 2*len(z)]
 		clear(dz)
+	}
+	if l.layout.apart() {
+		r.t.Classes -= len(t.Pos) - 1
 	}
 	var loss float64
 	for i := range t.Pos {
 		if i > 0 {
 			copy(x, z)
 		}
+		if l.layout.apart() {
+			for _, y := range t.Pos {
+				x[y] = T(math.Inf(-1))
+			}
+		}
 		r.targets(1)
 		r.t.Pos[0], r.t.Weight[0] = t.Pos[i], t.Weight[i]
 		w := float64(t.Weight[i])
-		loss += w * l.problem(r, g, z, x)
+		loss += w * l.problem(r, g, z, x, t.Pos)
 		if len(t.Pos) == 1 { // of weight 1
 			break
 		}
@@ -213,8 +228,8 @@ func (l *streamRow[T]) Eval(dz, z []T, t Target[T], work []T) T {
 }
 
 // problem returns the loss of the targets of r and stores its gradient in dz. x is z, and
-// is overwritten.
-func (l *streamRow[T]) problem(r *streamRoom[T], dz, z, x []T) float64 {
+// is overwritten. Apart, none of all is a class of it.
+func (l *streamRow[T]) problem(r *streamRoom[T], dz, z, x []T, all []int32) float64 {
 	for i, y := range r.t.Pos {
 		r.t.Z[i] = z[y]
 		x[y] = T(math.Inf(-1))
@@ -235,6 +250,11 @@ func (l *streamRow[T]) problem(r *streamRoom[T], dz, z, x []T) float64 {
 			if masked(s) {
 				dz[j] = 0
 			}
+		}
+	}
+	if l.layout.apart() {
+		for _, y := range all {
+			dz[y] = 0
 		}
 	}
 	if l.layout.balances() {

@@ -17,6 +17,9 @@ func (l Analytic) fused() kernel.Loss {
 		if k, ok := r.stream.(kernelled); ok && k.Kernel() != nil {
 			return k.Kernel()
 		}
+		if r.layout.apart() {
+			return kernel.StreamApart(streamTiles{r})
+		}
 		return kernel.Stream(streamTiles{r})
 	}
 	if k, ok := form.(kernelled); ok {

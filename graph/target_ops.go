@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"math"
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -151,6 +152,16 @@ func targetMatrixBody[T Float](k int) body[T] {
 // position of each target and returns the average by the target's weights, [B].
 // hard gets one row of z per position, [N,K], and its label, and returns [N].
 func EachPositive(z *gorgonia.Node, t *Targets, hard func(z *gorgonia.Node, t *Targets) (*gorgonia.Node, error)) (*gorgonia.Node, error) {
+	return eachPositive(z, t, false, func(z, _ *gorgonia.Node, t *Targets) (*gorgonia.Node, error) { return hard(z, t) })
+}
+
+// EachPositiveApart is [EachPositive] of a loss in which the other positions of a row's
+// target are no rivals of its label: x is z, [N,K], with these masked.
+func EachPositiveApart(z *gorgonia.Node, t *Targets, hard func(z, x *gorgonia.Node, t *Targets) (*gorgonia.Node, error)) (*gorgonia.Node, error) {
+	return eachPositive(z, t, true, hard)
+}
+
+func eachPositive(z *gorgonia.Node, t *Targets, apart bool, hard func(z, x *gorgonia.Node, t *Targets) (*gorgonia.Node, error)) (*gorgonia.Node, error) {
 	if err := wantDims("each positive", "z", z, 2); err != nil {
 		return nil, err
 	}
@@ -159,17 +170,25 @@ func EachPositive(z *gorgonia.Node, t *Targets, hard func(z *gorgonia.Node, t *T
 		return nil, err
 	}
 	if t.label != nil { // one position a row already
-		return hard(z, t)
+		return hard(z, z, t)
 	}
 	if bookOf(z.Graph()).block > 0 {
-		return positivesByBlocks(z, t, hard)
+		return positivesByBlocks(z, t, apart, hard)
 	}
 	rows, label, err := t.positives(k)
 	if err != nil {
 		return nil, err
 	}
 	var e Expr
-	loss := e.N(hard(e.N(gatherRows(z, rows)), &Targets{Rows: t.capacity(), label: label}))
+	each := e.N(gatherRows(z, rows))
+	x := each
+	if apart {
+		x = e.N(Add(each, e.N(otherPositives(t, each))))
+	}
+	if e.Err != nil {
+		return nil, e.Err
+	}
+	loss := e.N(hard(each, x, &Targets{Rows: t.capacity(), label: label}))
 	if e.Err != nil {
 		return nil, e.Err
 	}
@@ -177,6 +196,41 @@ func EachPositive(z *gorgonia.Node, t *Targets, hard func(z *gorgonia.Node, t *T
 		return nil, err
 	}
 	return average(loss, t)
+}
+
+// otherPositives returns a matrix of the shape and precision of each [N,K], the rows of the
+// positions of t: −Inf at the other positions of the same target, 0 elsewhere.
+func otherPositives(t *Targets, each node) (node, error) {
+	k, dt := each.Shape()[1], each.Dtype()
+	return apply(spec{name: "other positives", shape: each.Shape(), constant: true, dtype: &dt,
+		f32: otherPositivesBody[float32](t.Rows, k), f64: otherPositivesBody[float64](t.Rows, k)}, t.leaves()...)
+}
+
+func otherPositivesBody[T Float](b, k int) body[T] {
+	var v view[T]
+	return func(dst []T, in []any) error {
+		v.read(in)
+		if err := v.check(b, k); err != nil {
+			return err
+		}
+		clear(dst)
+		for i := range b {
+			pos, at := v.row(i).Pos, int(v.ptr[i])
+			for n, y := range pos {
+				maskOthers(dst[(at+n)*k:(at+n+1)*k], pos, y)
+			}
+		}
+		return nil
+	}
+}
+
+// maskOthers masks the positions of a target but y in a row.
+func maskOthers[T Float](row []T, pos []int32, y int32) {
+	for _, p := range pos {
+		if p != y {
+			row[p] = T(math.Inf(-1))
+		}
+	}
 }
 
 // positives returns two Int32 nodes [N], which hold the row and the position, among k

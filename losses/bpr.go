@@ -21,11 +21,12 @@ func init() {
 		Source: "Rendle et al. 2009, UAI, arXiv:1205.2618, §4.1; weighted negatives: Lian et al. 2020, WWW, Personalized ranking with importance sampling, §3",
 		Params: []Param{
 			{Name: "weights", Doc: "of the negatives: equal, or softmax of their scores (WBPR; corrected scores make them importance weights)", Choices: Enum("equal", "softmax"), DefaultString: "equal"},
+			positivesParam(asApart), // pairs of an item that the user has and one that the user has not: §4.1, D_S
 		},
 		Formulas: bprFormulas,
 		Theory: func(v Values) Theory {
 			th := Theory{
-				Props: AffineInTarget | NonNegative | ShiftInvariant | Simplex | Convex,
+				Props: NonNegative | ShiftInvariant | Simplex | Convex,
 				// A star of n = K−1 edges with weights at most 1/(4n): its Laplacian has the
 				// largest eigenvalue n+1 times the weight, at equal scores.
 				Smoothness:      func(k int) float64 { return float64(k) / float64(4*(k-1)) },
@@ -38,6 +39,10 @@ func init() {
 				Margin:          math.Inf(1),
 				Cost:            "O(K) a positive",
 			}
+			if areApart(v) {
+				// A row of several positives has stars of fewer edges, down to one.
+				th.Smoothness, th.Tight = Constant(0.5), 0.57
+			}
 			if v.String("weights") == "softmax" {
 				th.Props &^= Convex
 				// With a_j = w_j(σ_j + s_j − ℓ), Σ|a| ≤ A = 1 + 2 ln n because Σ w_i w_j
@@ -48,15 +53,17 @@ func init() {
 				th.Calibrated = false
 				th.Support.Of = ButSigns // a negative's loss below the mean is one whose weight is to grow
 			}
-			return th
+			return affineIn(v, th)
 		},
 		Form: func(v Values) Form {
+			apart := areApart(v)
 			f := Pairwise{
-				Phi:  func(x float64) (v, dv float64) { return Softplus(x), Sigmoid(x) },
-				Node: func(e *graph.Expr, x *gorgonia.Node) *gorgonia.Node { return e.N(graph.Softplus(x)) },
-			}.Form().with(kernel.Stream(kernel.Pairwise{}))
+				Apart: apart,
+				Phi:   func(x float64) (v, dv float64) { return Softplus(x), Sigmoid(x) },
+				Node:  func(e *graph.Expr, x *gorgonia.Node) *gorgonia.Node { return e.N(graph.Softplus(x)) },
+			}.Form().with(tiles(kernel.Pairwise{}, apart))
 			if v.String("weights") == "softmax" {
-				f = weightedPairwise().with(kernel.Stream(kernel.Weighted{}))
+				f = weightedPairwise(apart).with(tiles(kernel.Weighted{}, apart))
 			}
 			f.Predict = func(p, z []float64) { softmaxMap(1, p, z) }
 			return f

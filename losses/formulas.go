@@ -135,24 +135,43 @@ func squaredFormulas(v Values) Formulas {
 	return oneVsAllFormulas(v, Formulas{Loss: "½ Σ_j (z_j − t_j)²", Gradient: "p_j − t_j", Map: "z_j", Minimiser: "t_j"})
 }
 
-func perceptronFormulas(Values) Formulas {
-	return Formulas{Loss: "max_j z_j − Σ_j t_j z_j", Gradient: "p_j − t_j", Map: "[z_j = max_i z_i]", Minimiser: "0"}
+func perceptronFormulas(v Values) Formulas {
+	f := Formulas{Loss: "max_j z_j − Σ_j t_j z_j", Gradient: "p_j − t_j", Map: "[z_j = max_i z_i]", Minimiser: "0"}
+	if areApart(v) {
+		f.Loss = "max_i ([t_i = 0] [z_i − z_y]_+)"
+		f.Gradient = "[h > 0] ([t_j = 0] [z_j − z_y = h] − [j = y]), h = max_i ([t_i = 0] [z_i − z_y]_+)"
+	}
+	return f
 }
 
-func hingeFormulas(Values) Formulas {
-	return Formulas{
+func hingeFormulas(v Values) Formulas {
+	f := Formulas{
 		Letters:  map[string]string{"m": "margin"},
 		Loss:     "[max_{i≠y} z_i + m − z_y]_+",
 		Gradient: "[r + m > z_y] ([j ≠ y] [z_j = r] − [j = y]), r = max_{i≠y} z_i",
 	}
+	if areApart(v) { // the largest h is that of the best negative
+		f.Loss = "max_i ([t_i = 0] [z_i + m − z_y]_+)"
+		f.Gradient = "[h > 0] ([t_j = 0] [z_j + m − z_y = h] − [j = y]), h = max_i ([t_i = 0] [z_i + m − z_y]_+)"
+	}
+	return f
 }
 
-func rankmaxFormulas(Values) Formulas {
+func rankmaxFormulas(v Values) Formulas {
 	return Formulas{
 		Letters:  map[string]string{"δ": "margin"},
-		Loss:     "log(1 + Σ_{i≠y} [z_i − z_y + δ]_+/δ)",
-		Gradient: sumToZero + ", u_i = [z_i > z_y − δ]/(δ + Σ_{l≠y} [z_l − z_y + δ]_+)",
+		Loss:     overNegatives(v, "log(1 + Σ_{i≠y} [z_i − z_y + δ]_+/δ)"),
+		Gradient: overNegatives(v, sumToZero+", u_i = [z_i > z_y − δ]/(δ + Σ_{l≠y} [z_l − z_y + δ]_+)"),
 	}
+}
+
+// overNegatives is a formula of the classes but y, or, where the other positives are apart,
+// of those that are no target.
+func overNegatives(v Values, f Formula) Formula {
+	if !areApart(v) {
+		return f
+	}
+	return Formula(strings.NewReplacer("Σ_{i≠y} ", "Σ_i [t_i = 0] ", "Σ_{l≠y} ", "Σ_l [t_l = 0] ", "[j ≠ y]", "[t_j = 0]").Replace(string(f)))
 }
 
 func bceFormulas(v Values) Formulas {
@@ -183,33 +202,48 @@ func bprFormulas(v Values) Formulas {
 	if v.String("weights") == "softmax" {
 		const weights = ", w_i = e^{z_i}/Σ_{l≠y} e^{z_l}"
 		return Formulas{
-			Loss:     "Σ_{i≠y} w_i softplus(z_i − z_y)" + weights,
-			Gradient: "[j ≠ y] w_j (s_j + softplus(z_j − z_y) − ℓ) − [j = y] Σ_{i≠y} w_i s_i, s_i = σ(z_i − z_y)" + weights,
+			Loss:     overNegatives(v, "Σ_{i≠y} w_i softplus(z_i − z_y)"+weights),
+			Gradient: overNegatives(v, "[j ≠ y] w_j (s_j + softplus(z_j − z_y) − ℓ) − [j = y] Σ_{i≠y} w_i s_i, s_i = σ(z_i − z_y)"+weights),
 			Map:      softmaxOf,
 		}
 	}
-	return Formulas{
+	f := Formulas{
 		Loss:      "Σ_{i≠y} softplus(z_i − z_y)/(K − 1)",
 		Gradient:  sumToZero + ", u_i = σ(z_i − z_y)/(K − 1)",
 		Map:       softmaxOf,
 		Minimiser: "log t_j",
 	}
-}
-
-func slFormulas(Values) Formulas {
-	return Formulas{
-		Letters:  map[string]string{"τ": "tau"},
-		Loss:     "log Σ_{i≠y} e^{(z_i − z_y)/τ}",
-		Gradient: "([j ≠ y] q_j − [j = y])/τ, q_j = e^{z_j/τ}/Σ_{i≠y} e^{z_i/τ}",
+	if areApart(v) {
+		const count = ", n = Σ_i [t_i = 0]"
+		f.Loss = "Σ_i [t_i = 0] softplus(z_i − z_y)/n" + count
+		f.Gradient = overNegatives(v, sumToZero) + ", u_i = σ(z_i − z_y)/n" + count
 	}
+	return f
 }
 
-func bslFormulas(Values) Formulas {
-	return Formulas{
+func slFormulas(v Values) Formulas {
+	f := bslFormulas(v)
+	delete(f.Letters, "τ₁")
+	delete(f.Letters, "τ₂")
+	f.Letters["τ"] = "tau"
+	one := strings.NewReplacer("(τ₂/τ₁) ", "", "τ₂", "τ", "τ₁", "τ")
+	f.Loss, f.Gradient = Formula(one.Replace(string(f.Loss))), Formula(one.Replace(string(f.Gradient)))
+	return f
+}
+
+func bslFormulas(v Values) Formulas {
+	f := Formulas{
 		Letters:  map[string]string{"τ₁": "tau1", "τ₂": "tau2"},
 		Loss:     "(τ₂/τ₁) log Σ_{i≠y} e^{(z_i − z_y)/τ₂}",
 		Gradient: "([j ≠ y] q_j − [j = y])/τ₁, q_j = e^{z_j/τ₂}/Σ_{i≠y} e^{z_i/τ₂}",
 	}
+	if v.Num("negatives") != 1 {
+		f.Letters["ω"] = "negatives"
+		f.Loss = "ω (τ₂/τ₁) log Σ_{i≠y} e^{z_i/τ₂} − z_y/τ₁"
+		f.Gradient = "([j ≠ y] ω q_j − [j = y])/τ₁, q_j = e^{z_j/τ₂}/Σ_{i≠y} e^{z_i/τ₂}"
+	}
+	f.Loss, f.Gradient = overNegatives(v, f.Loss), overNegatives(v, f.Gradient)
+	return f
 }
 
 func slAtKFormulas(v Values) Formulas {
@@ -218,13 +252,25 @@ func slAtKFormulas(v Values) Formulas {
 		Loss:     "w L, w = σ((z_y − β)/τ_w), L = log Σ_{i≠y} e^{(z_i − z_y)/τ}",
 		Gradient: "w ([j ≠ y] q_j − [j = y])/τ + [j = y] w (1 − w) L/τ_w, q_j = e^{z_j/τ}/Σ_{i≠y} e^{z_i/τ}",
 	}
+	if v.Num("draws") > 0 {
+		f.Loss = "w L, w = σ((z_y − β)/τ_w), L = log((N/n) Σ_{i≠y} e^{(z_i − z_y)/τ})"
+	}
 	_, common, _ := strings.Cut(string(f.Loss), ",")
 	f.Gradient += Formula("," + common)
-	if v.Int("k") > 0 {
-		f.Letters = map[string]string{"τ": "tau", "τ_w": "tau-w", "k": "k"}
-		f.Loss += ", β = z_{(k)}"
-		f.Gradient += ", β = z_{(k)}"
+	var more Formula
+	if v.Num("draws") > 0 {
+		f.Letters["N"] = "draws"
+		more = ", n = K − 1"
+		if areApart(v) {
+			more = ", n = Σ_i [t_i = 0]"
+		}
 	}
+	if v.Int("k") > 0 {
+		delete(f.Letters, "β")
+		f.Letters["k"] = "k"
+		more += ", β = z_{(k)}"
+	}
+	f.Loss, f.Gradient = overNegatives(v, f.Loss+more), overNegatives(v, f.Gradient+more)
 	return f
 }
 
@@ -237,8 +283,8 @@ func pslFormulas(v Values) Formulas {
 	common := ", φ_i = " + phi[0] + ", x_i = (z_i − z_y)/τ"
 	return Formulas{
 		Letters:  map[string]string{"τ": "tau", "τ*": "tau-star"},
-		Loss:     "log Σ_{i≠y} φ_i^{1/τ*}" + common,
-		Gradient: sumToZero + ", u_i = q_i φ'_i/(τ τ* φ_i), q_i = φ_i^{1/τ*}/Σ_{l≠y} φ_l^{1/τ*}" + common + ", φ'_i = " + phi[1],
+		Loss:     overNegatives(v, "log Σ_{i≠y} φ_i^{1/τ*}"+common),
+		Gradient: overNegatives(v, sumToZero+", u_i = q_i φ'_i/(τ τ* φ_i), q_i = φ_i^{1/τ*}/Σ_{l≠y} φ_l^{1/τ*}"+common+", φ'_i = "+phi[1]),
 	}
 }
 

@@ -254,7 +254,7 @@ func TestRankmaxBoundsTheRank(t *testing.T) {
 // class 1, it has no more than the softmax loss's part.
 func TestSLAtKHoldsTheThreshold(t *testing.T) {
 	const tau, tauW = 0.2, 3.0
-	b := bind(t, "sl-at-k:k=2")
+	b := bind(t, "sl-at-k:k=2,draws=0")
 	z, y := []float64{0.8, 0.3, 0.1, -0.2}, 2
 	var sum float64
 	for j, c := range z {
@@ -284,7 +284,7 @@ func TestSLAtKHoldsTheThreshold(t *testing.T) {
 	defer p.Close()
 	require.NoError(t, p.Run())
 	require.InDeltaSlice(t, want, p.Grad(zn).Data, 1e-14)
-	require.Equal(t, "sl-at-k:k=0,beta=0.3", b.Held(z).String())
+	require.Equal(t, "sl-at-k:k=0,beta=0.3,draws=0", b.Held(z).String())
 	require.Equal(t, "softmax", bind(t, "softmax").Held(z).String())
 }
 

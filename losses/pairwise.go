@@ -18,6 +18,9 @@ import (
 type Pairwise struct {
 	Phi  func(x float64) (v, dv float64)                      // φ and φ′ of a finite lead
 	Node func(e *graph.Expr, x *gorgonia.Node) *gorgonia.Node // φ of leads [N,K], 0 at −Inf; nil is Phi with its φ′
+
+	// Apart leaves the other targets of a row out: the n candidates are no targets.
+	Apart bool
 }
 
 // Form returns the loss. It panics if a function is nil or a number out of its range. It has no prediction map, unless the caller sets one.
@@ -35,9 +38,9 @@ func (l Pairwise) Form() Form {
 		}
 	}
 	return Form{
-		Analytic: graph.FromStream(pairwise[float32]{phi: l.Phi}, pairwise[float64]{phi: l.Phi}),
+		Analytic: graph.FromStream(pairwise[float32]{phi: l.Phi, apart: l.Apart}, pairwise[float64]{phi: l.Phi, apart: l.Apart}),
 		Node: func(z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
-			return contrastNode(z, t, func(e *graph.Expr, _, x, s, _ *gorgonia.Node) *gorgonia.Node {
+			return contrastNode(z, t, l.Apart, func(e *graph.Expr, _, x, s, _ *gorgonia.Node) *gorgonia.Node {
 				x = e.N(graph.SubRow(x, s))
 				n := e.N(graph.Clamp(e.N(graph.RowCount(x)), 1, math.MaxFloat32))
 				if e.Err != nil {
@@ -47,7 +50,7 @@ func (l Pairwise) Form() Form {
 			})
 		},
 		Ref: func(z []float64, t Target[float64]) float64 {
-			return contrastRef(z, t, func(s float64, negatives []float64) float64 {
+			return contrastRef(z, t, l.Apart, func(s float64, negatives []float64) float64 {
 				var sum float64
 				for i := len(negatives) - 1; i >= 0; i-- {
 					v, _ := l.Phi(negatives[i] - s)
@@ -62,11 +65,12 @@ func (l Pairwise) Form() Form {
 // pairwise sums φ; its parameters are the label's score and 1/n.
 type pairwise[T Float] struct {
 	graph.Additive[T]
-	phi func(x float64) (v, dv float64)
+	phi   func(x float64) (v, dv float64)
+	apart bool
 }
 
-func (pairwise[T]) Layout() graph.Layout {
-	return graph.Layout{Sums: 1, Params: 2, Each: true, Balanced: true}
+func (l pairwise[T]) Layout() graph.Layout {
+	return graph.Layout{Sums: 1, Params: 2, Each: true, Balanced: true, Apart: l.apart}
 }
 
 func (pairwise[T]) Start(params []float64, t *graph.RowTarget[T]) {

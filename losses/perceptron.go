@@ -12,12 +12,15 @@ import (
 
 func init() {
 	Register(Spec{
-		Name:     "perceptron",
-		Doc:      "lead of the best class over the target; a counter-example: equal scores minimise it",
-		Source:   "Rosenblatt 1958, Psychological Review 65(6); Blondel, Martins & Niculae 2020, arXiv:1901.02324, table 1 (Ω = 0)",
+		Name:   "perceptron",
+		Doc:    "lead of the best class over the target; a counter-example: equal scores minimise it",
+		Source: "Rosenblatt 1958, Psychological Review 65(6); Blondel, Martins & Niculae 2020, arXiv:1901.02324, table 1 (Ω = 0)",
+		Params: []Param{
+			positivesParam(asRivals), // apart it is no Fenchel–Young loss
+		},
 		Formulas: perceptronFormulas,
-		Theory: func(Values) Theory {
-			return Theory{
+		Theory: func(v Values) Theory {
+			th := Theory{
 				Props:           NonNegative | ShiftInvariant | FenchelYoungForm | Simplex | Convex | SparseGradient,
 				Smoothness:      Constant(math.Inf(1)), // the gradient jumps where the best class changes
 				MapOrder:        OrderWeak,
@@ -26,19 +29,30 @@ func init() {
 				Support:         Support{BestRival, 0},
 				Cost:            "O(K)",
 			}
+			if areApart(v) {
+				th.Props &^= FenchelYoungForm
+			}
+			return th
 		},
-		Form: func(Values) Form {
+		Form: func(v Values) Form {
+			apart := areApart(v)
 			return Form{
-				Analytic: withKernel(graph.FromStream(perceptron[float32]{}, perceptron[float64]{}), kernel.Perceptron{}),
+				Analytic: withKernel(graph.FromStream(perceptron[float32]{apart: apart}, perceptron[float64]{apart: apart}), kernel.Perceptron{Apart: apart}),
 				Node: func(z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
-					var e graph.Expr
-					return e.N(graph.Sub(e.N(graph.RowMax(z)), e.N(graph.TargetDot(z, t)))), e.Err
-				},
-				Ref: func(z []float64, t Target[float64]) (loss float64) {
-					for i, k := range t.Pos { // the mean lead over the positives
-						loss += t.Weight[i] * (slices.Max(z) - z[k])
+					lead := func(_, x *gorgonia.Node, y *graph.Targets) (*gorgonia.Node, error) {
+						var e graph.Expr
+						return e.N(graph.Sub(e.N(graph.RowMax(x)), e.N(graph.TargetDot(x, y)))), e.Err
 					}
-					return loss
+					if apart {
+						return graph.EachPositiveApart(z, t, lead)
+					}
+					return lead(z, z, t)
+				},
+				Ref: func(z []float64, t Target[float64]) float64 {
+					if apart {
+						return apartRef(z, t, leadOfBest)
+					}
+					return leadOfBest(z, t)
 				},
 				Predict: func(p, z []float64) {
 					_, at := Peak(z)
@@ -50,12 +64,36 @@ func init() {
 	})
 }
 
-// perceptron is ℓ = max z − ⟨z,t⟩, ∂ℓ/∂z = e_a − t with a the first best class:
-// the Fenchel–Young loss of Ω = 0 on the simplex.
-type perceptron[T Float] struct{ best[T] }
+// leadOfBest is the mean lead of the best class over the positives.
+func leadOfBest(z []float64, t Target[float64]) (loss float64) {
+	for i, k := range t.Pos {
+		loss += t.Weight[i] * (slices.Max(z) - z[k])
+	}
+	return loss
+}
 
-func (perceptron[T]) Solve(sums, params []float64, t *graph.RowTarget[T]) (loss float64) {
+// perceptron is ℓ = max z − ⟨z,t⟩, ∂ℓ/∂z = e_a − t with a the first best class:
+// the Fenchel–Young loss of Ω = 0 on the simplex. Apart it is the mean over the positives
+// of the loss of each without the others: the lead of the best negative, where it has one.
+type perceptron[T Float] struct {
+	best[T]
+	apart bool
+}
+
+func (l perceptron[T]) Solve(sums, params []float64, t *graph.RowTarget[T]) (loss float64) {
 	top, at := sums[0], sums[1]
+	if l.apart {
+		params[0] = at
+		for i, z := range t.Z {
+			if s := float64(z); top > s || top == s && at < float64(t.Pos[i]) {
+				w := float64(t.Weight[i])
+				loss += w * (top - s)
+				t.Grad[i] = -w
+				params[1] += w
+			}
+		}
+		return loss
+	}
 	for i, z := range t.Z {
 		if s := float64(z); s > top || s == top && float64(t.Pos[i]) < at {
 			top, at = s, float64(t.Pos[i])

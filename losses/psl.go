@@ -18,17 +18,18 @@ func init() {
 			{Name: "act", Doc: "surrogate φ: tanh x + 1, [x + 1]_+ or arctan x + 1", Choices: Enum("tanh", "relu", "atan"), DefaultString: "tanh"},
 			{Name: "tau", Doc: "τ, which divides differences of cosines, at most 2: from 2.1 on every φ is positive", Default: 2.5, Min: 2.1, Max: 100, Probe: []float64{4}},
 			{Name: "tau-star", Doc: "τ*, whose inverse is the power of φ; the temperature near equal scores is ττ*", Default: 0.1, Min: 0.01, Max: 100, Probe: []float64{0.7}},
+			positivesParam(asApart),
 		},
 		Domain:   Cosines,
 		Formulas: pslFormulas,
-		Theory:   func(v Values) Theory { return pslTheory(surrogates[v.String("act")], v.Num("tau"), v.Num("tau-star")) },
+		Theory:   func(v Values) Theory { return affineIn(v, pslTheory(surrogates[v.String("act")], v.Num("tau"), v.Num("tau-star"))) },
 		New: func(v Values) graph.Analytic {
 			phi := map[string]kernel.Phi{"tanh": kernel.Tanh, "relu": kernel.Relu, "atan": kernel.Atan}[v.String("act")]
 			a := graph.FromStream(newPSL[float32](v), newPSL[float64](v))
-			return withKernel(a, kernel.Stream(kernel.Surrogate{Phi: phi, Tau: v.Num("tau"), Power: 1 / v.Num("tau-star"), Floor: pslFloor}))
+			return withKernel(a, tiles(kernel.Surrogate{Phi: phi, Tau: v.Num("tau"), Power: 1 / v.Num("tau-star"), Floor: pslFloor}, areApart(v)))
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
-			return contrastNode(z, t, func(e *graph.Expr, _, x, s, some *gorgonia.Node) *gorgonia.Node {
+			return contrastNode(z, t, areApart(v), func(e *graph.Expr, _, x, s, some *gorgonia.Node) *gorgonia.Node {
 				x = e.N(graph.Scale(e.N(graph.SubRow(x, s)), 1/v.Num("tau")))
 				// 0 at the label and at masks, 1 elsewhere.
 				in := e.N(graph.Sub(e.N(graph.FillMasked(x, 0)), e.N(graph.FillMasked(x, 1))))
@@ -47,7 +48,7 @@ func init() {
 			})
 		},
 		Ref: func(v Values, z []float64, t Target[float64]) float64 {
-			return contrastRef(z, t, func(s float64, negatives []float64) float64 {
+			return contrastRef(z, t, areApart(v), func(s float64, negatives []float64) float64 {
 				var sum float64
 				for _, x := range negatives {
 					x = (x - s) / v.Num("tau")
@@ -93,10 +94,11 @@ var surrogates = map[string]func(x float64) (phi, slope float64){
 type psl[T Float] struct {
 	surrogate  func(x float64) (phi, slope float64)
 	tau, power float64
+	apart      bool
 }
 
 func newPSL[T Float](v Values) psl[T] {
-	return psl[T]{surrogates[v.String("act")], v.Num("tau"), 1 / v.Num("tau-star")}
+	return psl[T]{surrogates[v.String("act")], v.Num("tau"), 1 / v.Num("tau-star"), areApart(v)}
 }
 
 // at returns log φ(x)/τ* and φ'/φ.
@@ -108,8 +110,8 @@ func (l psl[T]) at(x float64) (u, slope float64) {
 	return l.power * math.Log(phi), slope
 }
 
-func (psl[T]) Layout() graph.Layout {
-	return graph.Layout{Sums: 2, Params: 2, Each: true, Balanced: true}
+func (l psl[T]) Layout() graph.Layout {
+	return graph.Layout{Sums: 2, Params: 2, Each: true, Balanced: true, Apart: l.apart}
 }
 
 func (psl[T]) Start(params []float64, t *graph.RowTarget[T]) { params[0] = float64(t.Z[0]) }
@@ -168,7 +170,7 @@ func pslTheory(surrogate func(x float64) (phi, slope float64), tau, star float64
 		last = u
 	}
 	return Theory{
-		Props:           AffineInTarget | ShiftInvariant,
+		Props:           ShiftInvariant,
 		Smoothness:      Constant(2.1 * (second + first*first)), // a twentieth for the grid
 		PopulationOrder: OrderWeak,                              // scores end at the bounds of cosines, and tie there
 		ZeroOne:         true,

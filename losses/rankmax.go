@@ -18,43 +18,50 @@ func init() {
 		Source: "Kong, Krichene, Mayoraz, Rendle & Zhang 2020, NeurIPS 33, §3 (closed form reconstructed)",
 		Params: []Param{
 			{Name: "margin", Doc: "margin δ below the label at which a class stops to count", Default: 1, Min: 1e-3, Max: 100, Probe: []float64{0.5}},
+			positivesParam(asRivals), // a loss of one label, to which a row of several is several rows
 		},
 		Formulas: rankmaxFormulas,
-		Theory:   func(v Values) Theory { return rankmaxTheory(v.Num("margin")) },
+		Theory:   func(v Values) Theory { return affineIn(v, rankmaxTheory(v.Num("margin"))) },
 		New: func(v Values) graph.Analytic {
-			m := v.Num("margin")
-			return withKernel(graph.Analytic{F32: rankmax[float32]{m}, F64: rankmax[float64]{m}}, kernel.Rankmax{Margin: m})
+			m, apart := v.Num("margin"), areApart(v)
+			return withKernel(graph.Analytic{F32: rankmax[float32]{m, apart}, F64: rankmax[float64]{m, apart}}, kernel.Rankmax{Margin: m, Apart: apart})
 		},
 		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
-			return graph.EachPositive(z, t, func(z *gorgonia.Node, y *graph.Targets) (*gorgonia.Node, error) {
+			return eachPositive(z, t, areApart(v), func(z, x *gorgonia.Node, y *graph.Targets) (*gorgonia.Node, error) {
 				var e graph.Expr
-				d := e.N(graph.Scale(e.N(graph.SubRow(z, e.N(graph.TargetDot(z, y)))), 1/v.Num("margin")))
+				d := e.N(graph.Scale(e.N(graph.SubRow(x, e.N(graph.TargetDot(z, y)))), 1/v.Num("margin")))
 				return e.N(graph.Log(e.N(graph.RowSum(e.N(graph.Relu(e.N(graph.AddScalar(d, 1)))))))), e.Err
 			})
 		},
 		Ref: func(v Values, z []float64, t Target[float64]) float64 {
-			// −log p_y, where p is the projection of a·z onto the simplex for the a at
-			// which its threshold is a(z_y − δ): Σ [a(z_j − z_y + δ)]_+ = 1, by bisection.
-			delta := v.Num("margin")
-			var loss float64
-			for i, k := range t.Pos {
-				lo, hi := 0.0, 1/delta // at hi the label alone has mass 1
-				for range 200 {
-					a, mass := lo+(hi-lo)/2, 0.0
-					for _, s := range z {
-						mass += max(a*(s-z[k]+delta), 0)
-					}
-					if mass > 1 {
-						hi = a
-					} else {
-						lo = a
-					}
-				}
-				loss -= t.Weight[i] * math.Log(lo*delta)
+			ref := func(z []float64, t Target[float64]) float64 { return rankmaxRef(v.Num("margin"), z, t) }
+			if areApart(v) {
+				return apartRef(z, t, ref)
 			}
-			return loss
+			return ref(z, t)
 		},
 	})
+}
+
+// rankmaxRef is −log p_y, where p is the projection of a·z onto the simplex for the a at
+// which its threshold is a(z_y − δ): Σ [a(z_j − z_y + δ)]_+ = 1, by bisection.
+func rankmaxRef(delta float64, z []float64, t Target[float64]) (loss float64) {
+	for i, k := range t.Pos {
+		lo, hi := 0.0, 1/delta // at hi the label alone has mass 1
+		for range 200 {
+			a, mass := lo+(hi-lo)/2, 0.0
+			for _, s := range z {
+				mass += max(a*(s-z[k]+delta), 0)
+			}
+			if mass > 1 {
+				hi = a
+			} else {
+				lo = a
+			}
+		}
+		loss -= t.Weight[i] * math.Log(lo*delta)
+	}
+	return loss
 }
 
 // rankmax is the mean over the positives y, by their weights, of
@@ -63,8 +70,12 @@ func init() {
 //	∂ℓ/∂z_j = 1[h_j>0]/(δZ) for j ≠ y,   Z = 1 + Σ_{j≠y} h_j
 //
 // and the entry of y makes the sum 0. At the kink h_j = 0 the subgradient 0 is
-// taken. e^ℓ is at least the rank of y, ties counted against it.
-type rankmax[T Float] struct{ delta float64 }
+// taken. e^ℓ is at least the rank of y, ties counted against it. Apart the other positives
+// are no classes of the sum of y.
+type rankmax[T Float] struct {
+	delta float64
+	apart bool
+}
 
 // WorkLen leaves five numbers for each of up to K positives.
 func (rankmax[T]) WorkLen(k int) int { return 5 * k }
@@ -92,7 +103,12 @@ func (l rankmax[T]) Eval(dz, z []T, t Target[T], work []T) T {
 	}
 	clear(sum)
 	clear(count)
-	for _, s := range z {
+	positives := t.Pos
+	for j, s := range z {
+		if l.apart && len(positives) > 0 && int(positives[0]) == j {
+			positives = positives[1:]
+			continue
+		}
 		if i := l.below(edges, s); i >= 0 {
 			sum[i] += T(float64(s) - float64(edges[i]) + l.delta)
 			count[i]++
@@ -105,7 +121,10 @@ func (l rankmax[T]) Eval(dz, z []T, t Target[T], work []T) T {
 		}
 		lead += float64(sum[i])
 		above += float64(count[i])
-		w := float64(t.Weight[int(order[i])])
+		w, lead := float64(t.Weight[int(order[i])]), lead
+		if l.apart {
+			lead += l.delta
+		}
 		loss += w * math.Log(lead/l.delta) // the positive is among its classes, δ above its edge
 		share[i] = T(w / lead)
 		count[i] = T(above)
@@ -122,7 +141,11 @@ func (l rankmax[T]) Eval(dz, z []T, t Target[T], work []T) T {
 		}
 	}
 	for i, at := range order {
-		dz[t.Pos[int(at)]] -= share[i] * count[i]
+		y := t.Pos[int(at)]
+		if l.apart {
+			dz[y] = 0
+		}
+		dz[y] -= share[i] * count[i]
 	}
 	return T(loss)
 }
@@ -163,7 +186,7 @@ func (l rankmax[T]) one(dz, z []T, y int, w float64) T {
 
 func rankmaxTheory(delta float64) Theory {
 	return Theory{
-		Props:           AffineInTarget | NonNegative | ShiftInvariant | SparseGradient,
+		Props:           NonNegative | ShiftInvariant | SparseGradient,
 		Smoothness:      Constant(math.Inf(1)), // the gradient jumps at z_j = z_y − δ
 		PopulationOrder: OrderWeak,             // t = (.5, .26, .24) has z* = (1, 0, 0)
 		ZeroOne:         true,

@@ -23,6 +23,14 @@ import (
 type Rivals struct {
 	Tau float64 // temperature τ > 0
 
+	// Apart leaves the other targets of a row out of λ: it is of the classes that are no
+	// target.
+	Apart bool
+
+	// Draws, above 0, makes λ that of as many uniform draws from the n classes of its sum:
+	// λ_y = log((Draws/n) Σ_j e^{(z_j−z_y)/τ}), in which n does not count. 0 is the sum.
+	Draws float64
+
 	// Value returns V and its derivatives at finite arguments. V does not fall as the
 	// lead grows.
 	Value func(lead, label float64) (v, byLead, byLabel float64)
@@ -36,6 +44,7 @@ type Rivals struct {
 func (l Rivals) Form() Form {
 	want(l.Tau > 0 && !math.IsInf(l.Tau, 1), "Rivals", "a temperature above 0")
 	want(l.Value != nil, "Rivals", "Value")
+	want(l.Draws >= 0 && !math.IsInf(l.Draws, 1), "Rivals", "a number of draws, or 0")
 	value := l.Value
 	l.Value = func(lead, label float64) (v, byLead, byLabel float64) {
 		if math.IsInf(lead, -1) {
@@ -43,7 +52,7 @@ func (l Rivals) Form() Form {
 		}
 		return value(lead, label)
 	}
-	fused := kernel.LogSumExpRivals{Tau: l.Tau, Value: func(rivals, label float64) (v, byRivals, byLabel float64) {
+	fused := kernel.LogSumExpRivals{Tau: l.Tau, Apart: l.Apart, Draws: l.Draws, Value: func(rivals, label float64) (v, byRivals, byLabel float64) {
 		v, byLead, byLabel := l.Value(rivals-label, label)
 		return v, byLead, byLabel - byLead
 	}}
@@ -51,8 +60,8 @@ func (l Rivals) Form() Form {
 		Analytic: withKernel(graph.FromStream(rivals[float32]{l}, rivals[float64]{l}), kernel.Stream(fused)),
 		Node:     l.node,
 		Ref: func(z []float64, t Target[float64]) float64 {
-			return contrastRef(z, t, func(s float64, negatives []float64) float64 {
-				v, _, _ := l.Value(leadRef(l.Tau, s, negatives), s/l.Tau)
+			return contrastRef(z, t, l.Apart, func(s float64, negatives []float64) float64 {
+				v, _, _ := l.Value(leadRef(l.Tau, l.Draws, s, negatives), s/l.Tau)
 				return v
 			})
 		},
@@ -60,8 +69,8 @@ func (l Rivals) Form() Form {
 }
 
 func (l Rivals) node(z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
-	return contrastNode(z, t, func(e *graph.Expr, _, x, s, some *gorgonia.Node) *gorgonia.Node {
-		lead := leadNode(e, l.Tau, x, s)
+	return contrastNode(z, t, l.Apart, func(e *graph.Expr, _, x, s, some *gorgonia.Node) *gorgonia.Node {
+		lead := leadNode(e, l.Tau, l.Draws, x, s)
 		label := e.N(graph.Scale(s, 1/l.Tau))
 		if e.Err != nil {
 			return nil
@@ -90,17 +99,25 @@ func (l Rivals) opaque(e *graph.Expr, lead, label *gorgonia.Node) *gorgonia.Node
 }
 
 // leadNode states log Σ_j e^{(z_j−z_y)/τ} over the negatives, 0 where there are none, for
-// the x and s of contrastNode.
-func leadNode(e *graph.Expr, tau float64, x, s *gorgonia.Node) *gorgonia.Node {
-	return e.N(graph.FillMasked(e.N(graph.LogSumExp(e.N(graph.Scale(e.N(graph.SubRow(x, s)), 1/tau)))), 0))
+// the x and s of contrastNode; draws are those of Rivals.
+func leadNode(e *graph.Expr, tau, draws float64, x, s *gorgonia.Node) *gorgonia.Node {
+	lead := e.N(graph.FillMasked(e.N(graph.LogSumExp(e.N(graph.Scale(e.N(graph.SubRow(x, s)), 1/tau)))), 0))
+	if draws > 0 {
+		n := e.N(graph.Clamp(e.N(graph.RowCount(x)), 1, math.MaxFloat32))
+		lead = e.N(graph.Sub(lead, e.N(graph.Log(e.N(graph.Scale(n, 1/draws))))))
+	}
+	return lead
 }
 
 // leadRef adds the terms of log Σ_j e^{(z_j−s)/τ} one at a time.
-func leadRef(tau, s float64, negatives []float64) float64 {
+func leadRef(tau, draws, s float64, negatives []float64) float64 {
 	acc := math.Inf(-1)
 	for _, x := range negatives {
 		d := (x - s) / tau
 		acc = max(acc, d) + math.Log1p(math.Exp(-math.Abs(acc-d)))
+	}
+	if draws > 0 {
+		acc += math.Log(draws) - math.Log(float64(len(negatives)))
 	}
 	return acc
 }
@@ -122,8 +139,9 @@ func (l rivals[T]) Merge(dst, src []float64) { mergeExps(dst, src, 1/l.Tau) }
 
 func (l rivals[T]) Solve(sums, params []float64, t *graph.RowTarget[T]) (loss float64) {
 	n, m := len(t.Z), sums[0]
+	less := kernel.LogSumExpRivals{Apart: l.Apart, Draws: l.Draws}.Surplus(t.Classes, n)
 	if n == 1 {
-		v, byLead, byLabel := l.Value((m-float64(t.Z[0]))/l.Tau+math.Log(sums[1]), float64(t.Z[0])/l.Tau)
+		v, byLead, byLabel := l.Value((m-float64(t.Z[0]))/l.Tau+math.Log(sums[1])-less, float64(t.Z[0])/l.Tau)
 		params[0], params[1] = m, math.Log(sums[1]/byLead)
 		if byLead == 0 { // also where there is no other class
 			params[0], params[1] = 0, math.Inf(1)
@@ -141,8 +159,11 @@ func (l rivals[T]) Solve(sums, params []float64, t *graph.RowTarget[T]) (loss fl
 	// at returns w V, its derivative by the label's score and log₂ of w V_λ/Σ_{j≠y}: the
 	// inverse of the divisor is the sum of the last.
 	at := func(k int) (v, byLabel, term float64) {
-		w, others := float64(t.Weight[k]), all.Without(k, rest, score)
-		v, byLead, byLabel := l.Value((others-score(k))*math.Ln2, float64(t.Z[k])/l.Tau)
+		w, others := float64(t.Weight[k]), rest
+		if !l.Apart {
+			others = all.Without(k, rest, score)
+		}
+		v, byLead, byLabel := l.Value((others-score(k))*math.Ln2-less, float64(t.Z[k])/l.Tau)
 		term = math.Inf(-1)
 		if byLead != 0 {
 			term = math.Log2(w*byLead) - others
@@ -156,6 +177,9 @@ func (l rivals[T]) Solve(sums, params []float64, t *graph.RowTarget[T]) (loss fl
 		v, byLabel, _ := at(k)
 		loss += v
 		t.Grad[k] = byLabel / l.Tau
+		if l.Apart {
+			continue
+		}
 		// And what the other targets give it.
 		t.Grad[k] += math.Exp2(share.Without(k, math.Inf(-1), term)+score(k)) / l.Tau
 	}

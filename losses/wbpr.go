@@ -13,16 +13,16 @@ import (
 //
 //	ℓ = Σ_j w_j s_j,   s_j = softplus(z_j − z_y)
 //	∂ℓ/∂z_j = w_j (σ(z_j − z_y) + s_j − ℓ),   ∂ℓ/∂z_y = −Σ_j w_j σ(z_j − z_y)
-func weightedPairwise() Form {
+func weightedPairwise(apart bool) Form {
 	return Form{
-		Analytic: graph.FromStream(wbpr[float32]{}, wbpr[float64]{}),
+		Analytic: graph.FromStream(wbpr[float32]{apart}, wbpr[float64]{apart}),
 		Node: func(z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
-			return contrastNode(z, t, func(e *graph.Expr, _, x, s, _ *gorgonia.Node) *gorgonia.Node {
+			return contrastNode(z, t, apart, func(e *graph.Expr, _, x, s, _ *gorgonia.Node) *gorgonia.Node {
 				return e.N(graph.RowDot(e.N(graph.Softmax(x)), e.N(graph.Softplus(e.N(graph.SubRow(x, s))))))
 			})
 		},
 		Ref: func(z []float64, t Target[float64]) float64 {
-			return contrastRef(z, t, func(s float64, negatives []float64) float64 {
+			return contrastRef(z, t, apart, func(s float64, negatives []float64) float64 {
 				var num, den float64
 				top := slices.Max(negatives)
 				for _, x := range negatives {
@@ -38,10 +38,10 @@ func weightedPairwise() Form {
 
 // wbpr keeps the largest score m, Σ e^{z−m} and Σ s e^{z−m}; its parameters are the
 // label's score, log Σ e^z and ℓ.
-type wbpr[T Float] struct{}
+type wbpr[T Float] struct{ apart bool }
 
-func (wbpr[T]) Layout() graph.Layout {
-	return graph.Layout{Sums: 3, Params: 3, Each: true, Balanced: true}
+func (l wbpr[T]) Layout() graph.Layout {
+	return graph.Layout{Sums: 3, Params: 3, Each: true, Balanced: true, Apart: l.apart}
 }
 
 func (wbpr[T]) Start(params []float64, t *graph.RowTarget[T]) { params[0] = float64(t.Z[0]) }

@@ -69,6 +69,7 @@ type Sampling struct {
 	PerBatch   bool             // one set of draws for the rows of a batch, else one for each row
 	Correction graph.Correction // of scores for how often their class is drawn
 	Drop       bool             // leave draws out that are the positive
+	Seen       bool             // and those that the row's context is known to have
 }
 
 // Sampling returns how the head draws its candidates, and whether it draws any.

@@ -1,6 +1,7 @@
 package models
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -25,7 +26,7 @@ func init() {
 			{Name: "sampler", Doc: "proposal distribution q", Choices: sampler.Names, DefaultString: "uniform"},
 			{Name: "correction", Doc: "logq: log(nq) off every score; importance: log(nq') off the draws, which then miss the positive; none",
 				Choices: graph.Corrections, DefaultString: "logq"},
-			{Name: "hits", Doc: "draws that are the positive", Choices: Enum("keep", "drop"), DefaultString: "keep"},
+			{Name: "hits", Doc: "draws that are the positive: keep or drop them; seen drops what is in the training history of the row's context too", Choices: Enum("keep", "drop", "seen"), DefaultString: "keep"},
 		},
 		ClassBias: true,
 		More:      moreSampled,
@@ -41,6 +42,9 @@ func moreSampled(v Values) ([]Param, error) {
 	b, err := sampler.Lookup(v.String("sampler"))
 	if err != nil {
 		return nil, err
+	}
+	if v.String("hits") == "seen" && v.String("correction") == graph.CorrectImportance.String() {
+		return nil, errors.New("correction=importance corrects for draws that miss the positive, and with hits=seen they miss more: use correction=logq or none, or hits=keep or drop")
 	}
 	per := Param{Name: "per", Doc: "draws for each row, or one set for the batch", Choices: Enum("row", "batch"), DefaultString: "batch"}
 	if b.Props.Has(sampler.Adaptive) {
@@ -58,9 +62,10 @@ func samplingOf(v Values) (Sampling, error) {
 		return Sampling{}, err
 	}
 	c, err := graph.ParseCorrection(v.String("correction"))
+	hits := v.String("hits")
 	return Sampling{
 		Sampler: spec.At(v), // which holds the sampler's parameters among others
-		N:       v.Int("n"), PerBatch: v.String("per") == "batch", Drop: v.String("hits") == "drop", Correction: c,
+		N:       v.Int("n"), PerBatch: v.String("per") == "batch", Drop: hits != "keep", Seen: hits == "seen", Correction: c,
 	}, err
 }
 
@@ -73,7 +78,7 @@ func newSampled(v Values, s HeadSetting) (Head, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &sampled{all: base, n: how.N, shared: how.PerBatch, drop: how.Drop, correction: how.Correction, seed: s.Seed}
+	h := &sampled{all: base, n: how.N, shared: how.PerBatch, drop: how.Drop && !how.Seen, seen: how.Seen, correction: how.Correction, seed: s.Seed}
 	if s.Loss.Spec != nil && s.Loss.Spec.Domain == losses.Cosines && h.correction != graph.Uncorrected {
 		return nil, fmt.Errorf("models: sampled: loss %s takes cosines, and a score less log q is not one: use correction=none", s.Loss)
 	}
@@ -86,7 +91,7 @@ type sampled struct {
 	sampler    *sampler.Sampler
 	n          int
 	shared     bool
-	drop       bool
+	drop, seen bool // seen leaves out what drop does
 	correction graph.Correction
 	seed       uint64
 }
@@ -119,6 +124,8 @@ type attachedSampled[T graph.Float] struct {
 	x, ids *gorgonia.Node // encodings as scores take them, and the draws
 	scale  float64        // of the correction
 	scored *scoredLeaves[T]
+
+	known *knownClasses // of the rows of the batch; nil where draws of them stay
 
 	// Class vectors, and the positives in their places. Where the model computes vectors,
 	// they are those of unique: the classes that are positives or draws of the run.
@@ -169,6 +176,14 @@ func attachSampled[T graph.Float](h *sampled, at output[T], m Model, x *gorgonia
 			copy(dst, s.draws.From)
 			return nil
 		}, k))
+	}
+	if h.seen {
+		known, bytes, err := newKnown(s.Contexts.frame, s.Classes.rows, b, k, s.leaves.plan())
+		if err != nil {
+			return nil, err
+		}
+		s.known, s.bytes = known, s.bytes+bytes
+		in.Skip = e.N(graph.HostInts(in.IDs, func(dst []int32) error { copy(dst, s.known.skip); return nil }, b, k))
 	}
 	if free == nil {
 		return s, s.computed(&e, m, x, l, in, positions)
@@ -298,8 +313,18 @@ func widen[T graph.Float](dst []T, src []float32) error {
 // gradient holds them constant, and so does whoever runs the batch again at other weights
 // to take differences.
 func (s *attachedSampled[T]) draw(dst []int32, h []T) error {
+	if err := s.drawOnce(h); err != nil {
+		return err
+	}
+	copy(dst, s.draws.IDs)
+	if s.known != nil {
+		s.known.mark(&s.batch, s.draws)
+	}
+	return nil
+}
+
+func (s *attachedSampled[T]) drawOnce(h []T) error {
 	if s.drawn {
-		copy(dst, s.draws.IDs)
 		return nil
 	}
 	b := &s.batch
@@ -313,7 +338,6 @@ func (s *attachedSampled[T]) draw(dst []int32, h []T) error {
 		return err
 	}
 	s.drawn = true
-	copy(dst, s.draws.IDs)
 	return nil
 }
 
@@ -346,6 +370,9 @@ func (s *attachedSampled[T]) Set(step int, batch *data.Batch) error {
 	copy(b.Ptr, batch.Targets.Ptr)
 	for i := n; i < len(b.Ptr); i++ {
 		b.Ptr[i] = batch.Targets.Ptr[n] // padding rows
+	}
+	if s.known != nil {
+		s.known.rows = append(s.known.rows[:0], batch.Rows...)
 	}
 	if s.scored != nil {
 		if err := s.setScored(batch); err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/models/sampler"
@@ -84,13 +85,14 @@ func TestSampledParams(t *testing.T) {
 		require.NoError(t, err)
 	}
 	for text, want := range map[string]string{
-		"sampled:beta=0.5":                   `no parameter "beta"; the choices are n, sampler, correction, hits, per`,
-		"sampled:sampler=popularity,gamma=1": `no parameter "gamma"; the choices are n, sampler, correction, hits, per, beta, delta`,
-		"sampled:sampler=popular":            `sampler="popular" is not one of`,
-		"sampled:sampler=dns,per=batch":      `per="batch" is not one of row`,
-		"sampled:sampler=in-batch,per=row":   `per="row" is not one of batch`,
-		"sampled:n=0":                        "n=0 is outside",
-		"tree:kind=oak":                      `kind="oak" is not one of balanced, huffman`,
+		"sampled:beta=0.5":                        `no parameter "beta"; the choices are n, sampler, correction, hits, per`,
+		"sampled:sampler=popularity,gamma=1":      `no parameter "gamma"; the choices are n, sampler, correction, hits, per, beta, delta`,
+		"sampled:sampler=popular":                 `sampler="popular" is not one of`,
+		"sampled:sampler=dns,per=batch":           `per="batch" is not one of row`,
+		"sampled:sampler=in-batch,per=row":        `per="row" is not one of batch`,
+		"sampled:n=0":                             "n=0 is outside",
+		"sampled:correction=importance,hits=seen": "with hits=seen they miss more",
+		"tree:kind=oak":                           `kind="oak" is not one of balanced, huffman`,
 	} {
 		_, err := ParseHead(text)
 		require.ErrorContains(t, err, want, text)
@@ -111,6 +113,60 @@ func TestSampledParams(t *testing.T) {
 		_, err = b.New(HeadSetting{Setting: Setting{Set: set, Dim: 5, Init: 0.5, Seed: 7}, Score: Dot, Temperature: 1})
 		require.ErrorContains(t, err, want)
 	}
+}
+
+// TestSeenIsLeftOut: of rows whose history is most of the classes only the others count,
+// whether the row's target is all of the history or, as of pairs, one class of it.
+func TestSeenIsLeftOut(t *testing.T) {
+	set := demo(t)
+	setting := HeadSetting{Setting: Setting{Set: set, Dim: 5, Init: 0.5, Seed: 7}, Score: Dot, Temperature: 1}
+	for _, per := range []string{"row", "batch"} {
+		for _, task := range []string{"user", "pair"} {
+			head, m := newHead(t, "sampled:n=60,correction=none,hits=seen,per="+per, setting, 4)
+			x, err := set.Examples(task)
+			require.NoError(t, err)
+			batch, err := x.First(4)
+			require.NoError(t, err)
+			b := graph.NewBuilder[float32]()
+			g := NewGraph(b, x.Context, 4, set.Classes())
+			attached, err := head.Attach(g, m, g.Contexts.Table(m.h), softmax, len(batch.Targets.Class))
+			require.NoError(t, err)
+			require.NoError(t, attached.Set(0, batch))
+			eval, err := b.Eval(attached.Loss())
+			require.NoError(t, err)
+			require.NoError(t, eval.Run())
+			s := attached.(*attachedSampled[float32])
+			hits := 0
+			for i, row := range batch.Rows {
+				known := map[int32]bool{}
+				for _, c := range set.Train.ItemsOf(int(row)) {
+					known[c] = true
+				}
+				ids, _ := s.draws.Row(i)
+				z := scores(setting, m.h.Data[i*5:(i+1)*5], g.Tables()[1:])
+				positives := batch.Targets.Row(i)
+				var want float64
+				for _, y := range positives {
+					row := []float64{z[y]}
+					for _, id := range ids {
+						if known[id] {
+							hits++
+						} else {
+							row = append(row, z[id])
+						}
+					}
+					want += softmax.Ref(row, losses.Target[float64]{Pos: []int32{0}, Weight: []float64{1}}) / float64(len(positives))
+				}
+				require.InDelta(t, want, float64(eval.Value(attached.Loss())[i]), 1e-4)
+			}
+			require.Positive(t, hits)
+			require.NoError(t, eval.Close())
+		}
+	}
+	head, m := newHead(t, "sampled:hits=seen", setting, 4)
+	g := NewGraph(graph.NewBuilder[float32](), &data.Frame{Rows: 4, Fields: []data.Field{{Name: "user", Size: 4}}}, 4, set.Classes())
+	_, err := head.Attach(g, m, g.Contexts.Table(m.h), softmax, 8)
+	require.ErrorContains(t, err, `hits=seen leaves out what the field "history" of contexts holds`)
 }
 
 // TestAdaptiveProposalSeesTheScores: draws of the oracle follow softmax of the

@@ -34,7 +34,7 @@ func schemes(t *testing.T) []string {
 			texts = append(texts, "sampled:n=4,sampler="+s.Name)
 		}
 	}
-	return append(texts, "sampled:n=4,per=row", "sampled:n=4,correction=none,hits=drop,per=row", "sampled:n=5,correction=importance,per=row")
+	return append(texts, "sampled:n=4,per=row", "sampled:n=4,correction=none,hits=drop,per=row", "sampled:n=5,correction=importance,per=row", "sampled:n=5,hits=seen", "sampled:n=5,correction=none,hits=seen,per=row")
 }
 
 // settingFor returns a head's setting that suits the loss, and the scheme

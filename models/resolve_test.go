@@ -93,7 +93,7 @@ func TestResolveOver(t *testing.T) {
 	}
 	for loss, want := range map[string]string{
 		"bpr:n=4":            "models: bpr: n is a parameter of its candidates sampled, which are replaced by classes:k=3, and those have no parameter n: leave it out",
-		"bpr:weight=softmax": `models: bpr: no parameter "weight" (did you mean weights?); the choices are weights, n, sampler, correction, hits, per`,
+		"bpr:weight=softmax": `models: bpr: no parameter "weight" (did you mean weights?); the choices are weights, positives, n, sampler, correction, hits, per`,
 		"gbce:T=1":           `models: gbce: no parameter "T" (did you mean t?); the choices are t, beta, labels, n, sampler, correction, hits, per`,
 		"bpr:n=0":            "n=0 is outside",
 		"bpr:sampler=x":      `sampler="x" is not one of `,

@@ -182,7 +182,8 @@ func (s *attachedSampled[T]) candidates(each func(p, j int, id int32, add float6
 		kept := 0.0
 		for j, id := range ids {
 			own := s.draws.From != nil && s.draws.From[j] == row
-			if add[j] = 0; id < 0 || own || drop && id == y {
+			known := s.known != nil && s.known.skip[int(row)*k+j] != 0
+			if add[j] = 0; id < 0 || own || known || drop && id == y {
 				add[j] = math.Inf(-1)
 			} else {
 				kept++

@@ -105,7 +105,7 @@ func wholes(set *data.Dataset) map[string]Model {
 func TestWholeModelGradient(t *testing.T) {
 	set := featured(t)
 	count := map[outcome]int{}
-	sampled := []string{"sampled:n=4", "sampled:n=4,per=row,correction=none,hits=drop", "sampled:n=4,per=row,correction=importance", "sampled:n=4,sampler=dns", "sampled:n=5,sampler=in-batch"}
+	sampled := []string{"sampled:n=4", "sampled:n=4,per=row,correction=none,hits=drop", "sampled:n=4,per=row,correction=importance", "sampled:n=4,sampler=dns", "sampled:n=5,sampler=in-batch", "sampled:n=5,correction=none,hits=seen"}
 	others := []string{"all", "tree", "classes", "adaptive"}
 	for name, m := range wholes(set) {
 		for _, spec := range losses.All() {
@@ -292,7 +292,7 @@ func TestDrawnClasses(t *testing.T) {
 	w, err := ClassVectors(m, set.Classes())
 	require.NoError(t, err)
 	free := towerAsFree{m, &Table{Name: "free", Rows: set.Items, Dim: m.Dim(), Data: w}}
-	for _, scheme := range []string{"sampled:n=4", "sampled:n=40,per=row", "sampled:n=9,correction=importance", "sampled:n=5,sampler=in-batch", "sampled:n=5,correction=none,hits=drop"} {
+	for _, scheme := range []string{"sampled:n=4", "sampled:n=40,per=row", "sampled:n=9,correction=importance", "sampled:n=5,sampler=in-batch", "sampled:n=5,correction=none,hits=drop", "sampled:n=40,hits=seen,per=row"} {
 		for _, score := range Scores() {
 			s := HeadSetting{Setting: Setting{Set: set, Dim: 4, Init: 0.6, Seed: 7}, Score: score, Temperature: 0.7, Bias: true, Loss: softmax}
 			cost := func(m Model) float64 {

@@ -14,7 +14,12 @@ import (
 //
 // with a the first best class. Source: Blondel, Martins and Niculae,
 // arXiv:1901.02324, table 1.
-type Perceptron struct{}
+//
+// Apart it is the mean over the targets y, by their weights, of the lead of the best class
+// that is no target over y, where that is positive.
+type Perceptron struct {
+	Apart bool
+}
 
 // CrammerSinger is the multiclass hinge, the mean over the targets y of a row, by
 // their weights, of
@@ -25,6 +30,7 @@ type Perceptron struct{}
 // Singer, JMLR 2, 2001, eq. 3.
 type CrammerSinger struct {
 	Margin float64 // m > 0
+	Apart  bool    // the other targets of the row are no rivals of y
 }
 
 // A leader is a class of a row with its score: the k-th target, or −1.
@@ -125,7 +131,20 @@ func argmaxBackward(ws *Workspace, x *Linear, g []float32, out *Grad) error {
 }
 
 // Forward is that of [Loss].
-func (Perceptron) Forward(ws *Workspace, x *Linear, loss []float32) error {
+func (l Perceptron) Forward(ws *Workspace, x *Linear, loss []float32) error {
+	if l.Apart {
+		return argmaxForward(ws, x, loss, func(rival leader, t []entry) (v, atRival float64) {
+			for k := range t {
+				e := &t[k]
+				if (leader{e.class, e.z, k}).below(rival) {
+					v += float64(e.weight) * (float64(rival.z) - float64(e.z))
+					e.grad = -e.weight
+					atRival += float64(e.weight)
+				}
+			}
+			return v, atRival
+		})
+	}
 	return argmaxForward(ws, x, loss, func(rival leader, t []entry) (v, atRival float64) {
 		top := rival
 		for k, e := range t {
@@ -163,6 +182,9 @@ func (l CrammerSinger) solve(rival leader, t []entry) (v, atRival float64) {
 	// The best two of the row: the first that is not y is the rival of y.
 	best, second := rival, noLeader
 	for k, e := range t {
+		if l.Apart {
+			break
+		}
 		a := leader{e.class, e.z, k}
 		if best.below(a) {
 			best, a = a, best

@@ -65,7 +65,7 @@ func (l streamed) eachCandidate(ws *Workspace, f func(i int, class int32, z floa
 func (l streamed) eachAbove(ws *Workspace, i int, class int32, z float32, f func(slot int, d float32)) {
 	_, _, np := l.Widths()
 	t := ws.targets(i)
-	if !l.Each() {
+	if !l.Each() || l.apart {
 		for _, e := range t {
 			if e.class == class {
 				return

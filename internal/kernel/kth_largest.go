@@ -14,8 +14,10 @@ import (
 // The gradient holds β constant. One pass over W more finds it, in the memory that
 // [Ranker] states.
 type KthLargestRivals struct {
-	K   int     // ≥ 1
-	Tau float64 // > 0
+	K     int     // ≥ 1
+	Tau   float64 // > 0
+	Apart bool    // as that of LogSumExpRivals; β is of all classes all the same
+	Draws float64 // as that of LogSumExpRivals
 
 	// Value is as that of LogSumExpRivals.
 	Value func(rivals, label, kth float64) (v, byRivals, byLabel float64)
@@ -43,7 +45,9 @@ type kthLargestTiled struct {
 	s    *kthLargestState
 }
 
-func (l KthLargestRivals) rivals() LogSumExpRivals { return LogSumExpRivals{Tau: l.Tau} }
+func (l KthLargestRivals) rivals() LogSumExpRivals {
+	return LogSumExpRivals{Tau: l.Tau, Apart: l.Apart, Draws: l.Draws}
+}
 
 // Solve returns ℓ; NaN where all scores are.
 func (l kthLargestTiled) Solve(st State, p []float32, r int, t RowTarget) float64 {

@@ -391,7 +391,7 @@ func BenchmarkSoftmax(b *testing.B) {
 
 // TestNoRows has nothing to train on: gradients are zero, not what was there.
 func TestNoRows(t *testing.T) {
-	for _, l := range []Loss{Softmax{Tau: 1}, Entmax{Alpha: 1.5}, Rankmax{1}, CrammerSinger{1}, RG{1, 0}} {
+	for _, l := range []Loss{Softmax{Tau: 1}, Entmax{Alpha: 1.5}, Rankmax{Margin: 1}, CrammerSinger{Margin: 1}, RG{1, 0}} {
 		p := &problem{Linear: Linear{C: 5, D: 3, W: make([]float32, 15), Label: []int32{}}}
 		loss, out := p.outputs()
 		var ws Workspace

@@ -20,6 +20,14 @@ type LogSumExpRivals struct {
 	// is no other class rivals is −Inf, and the derivative by it is 0. V is NaN where
 	// either argument is.
 	Value func(rivals, label float64) (v, byRivals, byLabel float64)
+
+	// Apart leaves the other targets of the row out of λ: it is that of the classes that
+	// are no target.
+	Apart bool
+
+	// Draws, above 0, makes λ that of as many uniform draws from the n classes of its sum:
+	// it is less by log(n/Draws).
+	Draws float64
 }
 
 // Valid reports a temperature outside of its range.
@@ -59,11 +67,15 @@ func (l LogSumExpRivals) Solve(st State, p []float32, r int, t RowTarget) (loss 
 	score := func(k int) float64 { _, z := t.At(k); return float64(z) }
 	rest := float64(st.F[r]) + math.Log2(st.D[r]) // of the classes that are no target
 	all := NewLogSum(n, rest, score)
+	less := l.Surplus(t.Classes, n)
 	// The divisor's inverse is Σ_y w_y (∂V/∂λ) 2^(−λ_y).
 	for k := range n {
 		w, z := t.At(k)
-		others := all.Without(k, rest, score)
-		v, byRivals, byLabel := l.Value(others*math.Ln2, float64(z)*math.Ln2)
+		others := rest
+		if !l.Apart {
+			others = all.Without(k, rest, score)
+		}
+		v, byRivals, byLabel := l.Value(others*math.Ln2-less, float64(z)*math.Ln2)
 		loss += float64(w)*v + float64(z-z) // NaN of an infinite score
 		t.Set(k, float64(w)*byLabel/l.Tau)
 		t.work[k] = math.Inf(-1)
@@ -74,13 +86,24 @@ func (l LogSumExpRivals) Solve(st State, p []float32, r int, t RowTarget) (loss 
 	term := func(k int) float64 { return t.work[k] }
 	share := NewLogSum(n, math.Inf(-1), term)
 	p[r], p[tileRows+r] = splitLog2(-share.Value())
-	if n > 1 {
+	if n > 1 && !l.Apart {
 		for k := range n { // what the other targets give a target
 			own := float64(t.entries[k].grad)
 			t.Set(k, own+math.Exp2(share.Without(k, math.Inf(-1), term)+score(k))/l.Tau)
 		}
 	}
 	return loss
+}
+
+// Surplus returns log(n/Draws) of a row of that many classes and targets, 0 without Draws.
+func (l LogSumExpRivals) Surplus(classes, targets int) float64 {
+	if !l.Apart {
+		targets = 1
+	}
+	if n := classes - targets; l.Draws > 0 && n > 0 {
+		return math.Log(float64(n) / l.Draws)
+	}
+	return 0
 }
 
 // A LogSum is log₂ of 2^rest + Σ_k 2^(x_k) over n terms, as 2^top·sum.

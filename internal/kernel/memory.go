@@ -20,7 +20,7 @@ func WorkspaceBytes(l Loss, b, c, d, targets, budget int) int64 {
 			n += int64(targets) * int64(12+12*chunks)
 			targets = 0
 		}
-		l = Stream(rankmaxEach(r))
+		l = r.each()
 	}
 	if s, ok := l.(streamed); ok {
 		f, sums, p := s.Widths()

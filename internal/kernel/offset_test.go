@@ -66,7 +66,7 @@ func (p *problem) errors(t *testing.T, ws *Workspace, l Loss, row func(dz, z, t 
 }
 
 func shiftInvariantCases() []lossCase {
-	surrogate, rivals := Surrogate{Tanh, 2, 1.5, 1e-6}, LogSumExpRivals{0.4, func(rivals, label float64) (v, byRivals, byLabel float64) {
+	surrogate, rivals := Surrogate{Tanh, 2, 1.5, 1e-6}, LogSumExpRivals{Tau: 0.4, Value: func(rivals, label float64) (v, byRivals, byLabel float64) {
 		if math.IsInf(rivals, -1) {
 			return 0, 0, 0
 		}
@@ -77,7 +77,7 @@ func shiftInvariantCases() []lossCase {
 		{Entmax{Alpha: 1.5}, entmaxRow(1.5)}, {Entmax{Alpha: 2}, entmaxRow(2)}, {Normmax{Alpha: 2}, normmaxRow(2)},
 		{Stream(rivals), rivalsRow(rivals)}, {Stream(surrogate), surrogateRow(surrogate)},
 		{Stream(Weighted{}), weightedRow()}, {Stream(Pairwise{}), pairwiseRow()},
-		{Rankmax{1}, rankmaxRow(1)}, {Perceptron{}, perceptronRow}, {CrammerSinger{1}, crammerSingerRow(1)},
+		{Rankmax{Margin: 1}, rankmaxRow(1)}, {Perceptron{}, perceptronRow}, {CrammerSinger{Margin: 1}, crammerSingerRow(1)},
 		{RG{1, 1}, rgRow(1, 1)}, {ZLoss{2, 1, 1e-4}, zLossRow(2, 1, 1e-4)},
 	}
 }

@@ -20,6 +20,7 @@ import (
 // the sums over the scores above an edge are those over the edges from it up.
 type Rankmax struct {
 	Margin float64 // δ > 0
+	Apart  bool    // the other targets of the row are no classes of the sum of y
 }
 
 // rankmaxMost is the number of targets up to which they are slots, in the row of each
@@ -40,7 +41,15 @@ func (l Rankmax) Forward(ws *Workspace, x *Linear, loss []float32) error {
 	if ws.edges.used = slots > rankmaxMost*ceil(x.B, tileRows); ws.edges.used {
 		return l.forwardMany(ws, x, loss)
 	}
-	return Stream(rankmaxEach(l)).Forward(ws, x, loss)
+	return l.each().Forward(ws, x, loss)
+}
+
+// each is the loss with every target in a slot of its own.
+func (l Rankmax) each() Loss {
+	if l.Apart {
+		return StreamApart(rankmaxEach(l))
+	}
+	return Stream(rankmaxEach(l))
 }
 
 // Backward is that of [Loss].
@@ -48,7 +57,7 @@ func (l Rankmax) Backward(ws *Workspace, x *Linear, g []float32, out *Grad) erro
 	if ws.edges.used {
 		return l.backwardMany(ws, x, g, out)
 	}
-	return Stream(rankmaxEach(l)).Backward(ws, x, g, out)
+	return l.each().Backward(ws, x, g, out)
 }
 
 // edgeState is what Rankmax keeps of rows of many targets; each has the places of its
@@ -105,7 +114,13 @@ func (l Rankmax) forwardMany(ws *Workspace, x *Linear, loss []float32) error {
 			s.edge[int(lo)+k] = ws.entries[at].z - float32(l.Margin)
 		}
 	})
-	ws.eachTile(true, func(_, chunk, panel, _, c int, z []float32) {
+	ws.eachTile(true, func(_, chunk, panel, c0, c int, z []float32) {
+		cells := ws.inCell(c0, panel)
+		if l.Apart {
+			ws.capture(z, c0, cells) // which show puts back
+			ws.hide(z, c0, cells, -1)
+			defer ws.show(z, c0, cells)
+		}
 		for r := range min(tileRows, x.B-panel*tileRows) {
 			i := panel*tileRows + r
 			if !ws.live[i] {
@@ -137,7 +152,11 @@ func (l Rankmax) forwardMany(ws *Workspace, x *Linear, loss []float32) error {
 				above += float64(s.count[chunk*n+k])
 			}
 			e := &ws.entries[s.order[k]]
-			v += float64(e.weight) * math.Log(lead/l.Margin) // the target is δ above its edge
+			lead := lead
+			if l.Apart { // the target itself, δ above its edge
+				lead += l.Margin + float64(e.z-e.z)
+			}
+			v += float64(e.weight) * math.Log(lead/l.Margin) // rivals: the target is among the classes above
 			s.upTo[k] = float32(float64(e.weight) / lead)
 			e.grad = float32(-float64(e.weight) / lead * above)
 		}
@@ -175,7 +194,11 @@ func (l Rankmax) backwardMany(ws *Workspace, x *Linear, g []float32, out *Grad) 
 		}
 		for _, c := range ws.inCell(c0, panel) {
 			e := &ws.entries[c]
-			p[(int(e.class)-c0)*ldp+int(e.row)%tileRows] += ws.up[e.row] * e.grad
+			at := &p[(int(e.class)-c0)*ldp+int(e.row)%tileRows]
+			if l.Apart {
+				*at = 0
+			}
+			*at += ws.up[e.row] * e.grad
 		}
 	})
 	return nil

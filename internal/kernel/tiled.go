@@ -104,9 +104,16 @@ func (t RowTarget) Top() float32 {
 type summer interface{ needsSum() bool }
 
 // Stream returns the Loss of a tiled loss: one pass over W to fold, one to map.
-func Stream(t Tiled) Loss { return streamed{t} }
+func Stream(t Tiled) Loss { return streamed{t, false} }
 
-type streamed struct{ Tiled }
+// StreamApart is Stream of a tiled loss with Each, in whose problems the other targets of
+// the row are no classes: they are masked there, and RowTarget.Classes does not count them.
+func StreamApart(t Tiled) Loss { return streamed{t, true} }
+
+type streamed struct {
+	Tiled
+	apart bool
+}
 
 // slotState is what a Tiled loss keeps in a Workspace: a slot is one problem of
 // each of 64 rows, and a panel has as many as its rows have at most.
@@ -159,6 +166,9 @@ func (l streamed) problem(ws *Workspace, i, k int) (RowTarget, bool) {
 	if l.Each() {
 		if k >= len(t.entries) {
 			return RowTarget{}, false
+		}
+		if l.apart {
+			t.Classes -= len(t.entries) - 1
 		}
 		t.entries = t.entries[k : k+1]
 	}
@@ -241,7 +251,11 @@ func (l streamed) fold(ws *Workspace) {
 		ws.capture(z, c0, cells)
 		lo, hi := ws.slotRange(panel)
 		for s := lo; s < hi; s++ {
-			ws.hide(z, c0, cells, l.nth(s-lo))
+			k := l.nth(s - lo)
+			if l.apart {
+				k = -1
+			}
+			ws.hide(z, c0, cells, k)
 			l.Fold(l.state(ws, chunk, s), ws.slotParams(s, np), z, c0, n)
 			ws.show(z, c0, cells)
 		}
@@ -408,9 +422,13 @@ func (l streamed) mapTile(ws *Workspace, balance bool, worker, chunk, panel, c0,
 		}
 		l.Map(dst, ldd, z, ldz, c0, n, ws.slotParams(slot, np), up)
 		for _, c := range cells {
-			if e := &ws.entries[c]; ws.isNth(c, l.nth(slot-lo)) {
-				r := int(e.row) % tileRows
-				dst[(int(e.class)-c0)*ldd+r] = up[r] * e.grad
+			e := &ws.entries[c]
+			r := int(e.row) % tileRows
+			switch at := &dst[(int(e.class)-c0)*ldd+r]; {
+			case ws.isNth(c, l.nth(slot-lo)):
+				*at = up[r] * e.grad
+			case l.apart:
+				*at = 0
 			}
 		}
 		var sum []float32

@@ -141,9 +141,13 @@ func kthRow(l KthLargestRivals) func(dz, z, t []float64) float64 {
 		down := slices.Clone(z)
 		slices.Sort(down)
 		kth := down[max(len(z)-l.K, 0)]
-		return rivalsRow(LogSumExpRivals{l.Tau, func(rivals, label float64) (v, byRivals, byLabel float64) {
+		row := rivalsRow(LogSumExpRivals{Tau: l.Tau, Value: func(rivals, label float64) (v, byRivals, byLabel float64) {
 			return l.Value(rivals, label, kth/l.Tau)
-		}})(dz, z, t)
+		}})
+		if l.Apart {
+			row = apartRow(row)
+		}
+		return row(dz, z, t)
 	}
 }
 
@@ -282,7 +286,7 @@ func crammerSingerRow(margin float64) func(dz, z, t []float64) float64 {
 
 func tiledCases() []lossCase {
 	var cs []lossCase
-	for _, l := range []LogSumExpRivals{{1, crossEntropy}, {0.4, lead}} {
+	for _, l := range []LogSumExpRivals{{Tau: 1, Value: crossEntropy}, {Tau: 0.4, Value: lead}} {
 		cs = append(cs, lossCase{Stream(l), rivalsRow(l)})
 	}
 	for _, l := range []Logistic{{Beta: 1}, {Shift: 2, Beta: 1}, {Beta: 0.3, Mean: true}, {Beta: 1, Hot: true}} {
@@ -297,14 +301,15 @@ func tiledCases() []lossCase {
 	for _, l := range []Surrogate{{Tanh, 2, 1.5, 1e-6}, {Relu, 2, 3, 1e-3}, {Atan, 3, 3, 1e-3}} {
 		cs = append(cs, lossCase{Stream(l), surrogateRow(l)})
 	}
-	for _, l := range []KthLargestRivals{{3, 1, kthLead}, {500, 0.7, kthLead}} {
+	for _, l := range []KthLargestRivals{{K: 3, Tau: 1, Value: kthLead}, {K: 500, Tau: 0.7, Value: kthLead}, {K: 3, Tau: 0.7, Value: kthLead, Apart: true}} {
 		cs = append(cs, lossCase{l, kthRow(l)})
 	}
+	cs = append(cs, apartCases()...)
 	return append(cs,
 		lossCase{Stream(Weighted{}), weightedRow()},
 		lossCase{Stream(Pairwise{}), pairwiseRow()},
-		lossCase{Rankmax{1}, rankmaxRow(1)}, lossCase{Rankmax{0.3}, rankmaxRow(0.3)},
-		lossCase{Perceptron{}, perceptronRow}, lossCase{CrammerSinger{1}, crammerSingerRow(1)})
+		lossCase{Rankmax{Margin: 1}, rankmaxRow(1)}, lossCase{Rankmax{Margin: 0.3}, rankmaxRow(0.3)},
+		lossCase{Perceptron{}, perceptronRow}, lossCase{CrammerSinger{Margin: 1}, crammerSingerRow(1)})
 }
 
 func TestTiledLossesMatchFloat64(t *testing.T) {
@@ -342,12 +347,12 @@ func TestTiledLossesMatchFloat64(t *testing.T) {
 			}
 		}
 		for _, l := range []lossCase{
-			{Rankmax{0.5}, rankmaxRow(0.5)}, {Stream(Contrastive{4, 10}), contrastiveRow(Contrastive{4, 10})},
+			{Rankmax{Margin: 0.5}, rankmaxRow(0.5)}, {Rankmax{Margin: 0.5, Apart: true}, apartRow(rankmaxRow(0.5))}, {Stream(Contrastive{4, 10}), contrastiveRow(Contrastive{4, 10})},
 		} {
 			sparse += requireLoss(t, &ws, l.loss, p, l.row, 2e-5, fmt.Sprintf("%+v ahead, %v", l.loss, cfg))
 		}
 	}
-	require.Equal(t, 4*len(Paths()), sparse)
+	require.Equal(t, 6*len(Paths()), sparse)
 }
 
 func TestAtan(t *testing.T) {
@@ -368,7 +373,7 @@ func TestTiledRisingScores(t *testing.T) {
 		p.W[c] = float32(c) / 2
 	}
 	for _, l := range []lossCase{
-		{Softmax{Tau: 1}, softmaxRow(1, 0)}, {Stream(LogSumExpRivals{1, crossEntropy}), rivalsRow(LogSumExpRivals{1, crossEntropy})}, {Stream(Weighted{}), weightedRow()},
+		{Softmax{Tau: 1}, softmaxRow(1, 0)}, {Stream(LogSumExpRivals{Tau: 1, Value: crossEntropy}), rivalsRow(LogSumExpRivals{Tau: 1, Value: crossEntropy})}, {Stream(Weighted{}), weightedRow()},
 	} {
 		// Gradients are differences of numbers of some 380.
 		requireLoss(t, new(Workspace), l.loss, p, l.row, 1e-4, fmt.Sprintf("%+v", l.loss))
@@ -389,7 +394,7 @@ func TestBestOfTies(t *testing.T) {
 		for c := range p.C {
 			p.W[2*c], p.W[2*c+1] = 1, float32(c%300/100)
 		}
-		for _, l := range []lossCase{{Perceptron{}, perceptronRow}, {CrammerSinger{1}, crammerSingerRow(1)}} {
+		for _, l := range []lossCase{{Perceptron{}, perceptronRow}, {CrammerSinger{Margin: 1}, crammerSingerRow(1)}} {
 			requireLoss(t, new(Workspace), l.loss, p, l.row, 1e-6, fmt.Sprintf("%+v, targets %v", l.loss, targets))
 		}
 	}
@@ -448,7 +453,7 @@ func TestTiledLeadingLabel(t *testing.T) {
 	onPaths(t, func(t *testing.T) {
 		x := &Linear{B: 1, C: 3, D: 1, H: []float32{1}, W: []float32{40, 0, -1}, Label: []int32{0}}
 		want := math.Exp(-40) + math.Exp(-41)
-		for _, l := range []Loss{Softmax{Tau: 1}, Stream(LogSumExpRivals{1, crossEntropy})} {
+		for _, l := range []Loss{Softmax{Tau: 1}, Stream(LogSumExpRivals{Tau: 1, Value: crossEntropy})} {
 			var ws Workspace
 			loss, dw := make([]float32, 1), make([]float32, 3)
 			require.NoError(t, l.Forward(&ws, x, loss))
@@ -456,7 +461,7 @@ func TestTiledLeadingLabel(t *testing.T) {
 			require.InEpsilon(t, want, loss[0], 1e-5)
 			require.InEpsilon(t, -want, dw[0], 1e-5)
 		}
-		l := Stream(LogSumExpRivals{1, lead})
+		l := Stream(LogSumExpRivals{Tau: 1, Value: lead})
 		for _, ahead := range []float32{40, 400, 4000} { // the sum keeps its digits below any label
 			var ws Workspace
 			loss := make([]float32, 1)

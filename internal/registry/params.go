@@ -395,6 +395,7 @@ func Corners(ps []Param) ([]Values, error) {
 		default:
 			ends = []string{formatNumber(p.Min), formatNumber(p.Max)}
 		}
+		ends = slices.Compact(ends)
 		var next [][]string
 		for _, text := range texts {
 			for _, end := range ends {

@@ -66,6 +66,9 @@ func (r *rig) formulas(t *check.T) {
 			s.K, s.Index = k, map[string]int{}
 			s.Vector = map[string][]float64{"z": z, "t": spreadOut(target, k)}
 			got, grad := r.row(z, target)
+			if got == 0 && len(target.Pos) == k && norm(grad) == 0 {
+				continue // where positives are apart there is no negative, and a formula is that of a row that has one
+			}
 			v := value("loss", loss, s, target)
 			t.True(check.Near(v, got, tol, tol), "the loss's formula is %.12g and Eval %.12g at z=%v, t=%v", v, got, z, target)
 			ref := r.Ref(z, target)
