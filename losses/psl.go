@@ -22,7 +22,9 @@ func init() {
 		},
 		Domain:   Cosines,
 		Formulas: pslFormulas,
-		Theory:   func(v Values) Theory { return affineIn(v, pslTheory(surrogates[v.String("act")], v.Num("tau"), v.Num("tau-star"))) },
+		Theory: func(v Values) Theory {
+			return affineIn(v, pslTheory(surrogates[v.String("act")], v.Num("tau"), v.Num("tau-star")))
+		},
 		New: func(v Values) graph.Analytic {
 			phi := map[string]kernel.Phi{"tanh": kernel.Tanh, "relu": kernel.Relu, "atan": kernel.Atan}[v.String("act")]
 			a := graph.FromStream(newPSL[float32](v), newPSL[float64](v))
