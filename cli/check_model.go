@@ -31,6 +31,10 @@ var checkSettings = map[string]string{
 	"candidates": "", "task": "", "weight": "", "batch": "8", "dropout": "",
 }
 
+// checkTemperature divides cosines in a check of a whole model where training would take
+// the natural temperature.
+const checkTemperature = "0.2"
+
 // modelCheck are the flags of a check of a whole model.
 type modelCheck struct {
 	flags  *pflag.FlagSet
@@ -52,6 +56,9 @@ func addModelCheck(cmd *cobra.Command) *modelCheck {
 			continue
 		}
 		usage := "with --model: " + s.usage
+		if s.flag == "temperature" {
+			usage = "with --model: divides the scores before any loss, or learned; unless given " + checkTemperature + " where training takes the natural one, so that scores are far from equal"
+		}
 		if s.flag == "model" {
 			usage = "check the gradient of this whole model by every table"
 		}
@@ -125,6 +132,12 @@ func (m *modelCheck) plan(loss string, seed uint64) (*train.Plan, error) {
 	}
 	cfg.Train.Seed = seed
 	p, err := cfg.Plan()
+	if err == nil && p.Config.Model.Temperature == "" {
+		// At the natural temperature all scores of a sparse loss are nearly equal at first,
+		// and no class is outside its support.
+		cfg.Model.Temperature = checkTemperature
+		p, err = cfg.Plan()
+	}
 	if err != nil {
 		return nil, usageError{nameFlags(err)}
 	}
@@ -203,6 +216,9 @@ func (m *modelCheck) check(loss string, seed uint64) (modelResult, error) {
 		return modelResult{}, dataError(p, err)
 	}
 	if set, err = setOf(p, set); err != nil {
+		return modelResult{}, err
+	}
+	if p, err = p.On(set); err != nil {
 		return modelResult{}, err
 	}
 	rec, err := p.New(set)

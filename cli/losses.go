@@ -47,6 +47,11 @@ The price is measured as the command runs, in a second at most: a step of the lo
 graph alone trains through that graph, and the price says how much slower that is.
 --price=false leaves it out.
 
+The temperature is what cosine scores are divided by in training unless told otherwise:
+the natural one, at which one unit of cosine is the lead that the loss's link gives the
+M classes that follow a context over the others. M, the spread, is the mean interactions
+of a user unless --spread of train says it; the card has it for MovieLens-1M.
+
 What a loss does not declare is printed as "not declared", and as ? in the list. JSON
 prints null for a smoothness or margin that is infinite or not declared.
 
@@ -136,9 +141,46 @@ type card struct {
 	Support    string        `json:"gradient_support"`
 	Cost       string        `json:"cost_per_row"`
 
+	Temperature *naturalCard `json:"natural_temperature"` // null where there is none
+
 	Formulas *formulaCard `json:"formulas,omitempty"`
 	Recipe   *recipeCard  `json:"recipe,omitempty"`
 	Price    *price       `json:"price,omitempty"` // nil where it was not measured
+
+	fixed string // what is said where Temperature is nil
+}
+
+// A naturalCard is a loss's natural temperature on one set of data.
+type naturalCard struct {
+	Spread  float64 `json:"spread"`
+	Classes int     `json:"classes"`
+	Value   float64 `json:"value"`
+}
+
+// Cards state the natural temperature at the mean interactions of a user of MovieLens-1M,
+// and at its items.
+const (
+	cardSpread  = 132
+	cardClasses = 3043
+)
+
+// newNaturalCard returns that of l, nil where it has none or is trained at 1 because it
+// has a temperature of its own.
+func newNaturalCard(l losses.Loss) *naturalCard {
+	tau, ok := l.NaturalTemperature(cardSpread, cardClasses)
+	if !ok || l.Unit() != 1 {
+		return nil
+	}
+	return &naturalCard{cardSpread, cardClasses, tau}
+}
+
+// temperature says what cosines are divided by before the loss.
+func (c card) temperature() string {
+	if c.Temperature == nil {
+		return c.fixed
+	}
+	return fmt.Sprintf("1/(Link(1/M) − Link(b)) for cosines, b = 0 or, where that is infinite, 1/(C·M): %.4g where %g of %d classes follow a context",
+		c.Temperature.Value, c.Temperature.Spread, c.Temperature.Classes)
 }
 
 // composed is what the registry says of a recipe beside its loss.
@@ -209,6 +251,15 @@ func newCard(b losses.Loss) card {
 	}
 	if !c.Declared {
 		c.Support = ""
+	}
+	switch c.Temperature = newNaturalCard(b); {
+	case c.Temperature != nil:
+	case b.Spec.Domain == losses.Cosines:
+		c.fixed = "none: it takes cosines"
+	case b.Unit() != 1:
+		c.fixed = "1: the loss has its own"
+	default:
+		c.fixed = "0.2 for cosines: no natural temperature follows from what it declares"
 	}
 	if learned := b.Learned(); len(learned) > 0 {
 		var starts []float64
@@ -300,6 +351,7 @@ func (c card) print(w io.Writer) {
 	} else {
 		facts = append(facts, [2]string{"scores", c.Domain}, [2]string{"theory", undeclared})
 	}
+	facts = append(facts, [2]string{"divided by", c.temperature()})
 	if c.Price != nil {
 		facts = append(facts, [2]string{"price", c.Price.String()})
 		if c.Price.Fault == "" {

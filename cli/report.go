@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -88,11 +89,10 @@ func printHead(w io.Writer, e *train.Started, set *data.Dataset, memory budget) 
 	case models.PriorBias:
 		bias = ", with item biases from the prior on"
 	}
-	temperature := c.Model.Temperature
-	if e.Plan.Temperature.Learned != nil {
-		temperature = "a temperature that is " + temperature
+	line("model", "%s: d = %d, %s scores divided by %s%s; %d parameters", c.Model.Name, c.Model.Dim, c.Model.Score, temperatureText(e.Plan), bias, e.Parameters)
+	for _, note := range e.Plan.Notes {
+		line("", "%s", note)
 	}
-	line("model", "%s: d = %d, %s scores divided by %s%s; %d parameters", c.Model.Name, c.Model.Dim, c.Model.Score, temperature, bias, e.Parameters)
 	if c.Loss != "" {
 		line("loss", "%s over candidates %s%s", c.Loss, c.Candidates, trainedNote(e.Plan.Choice.Loss))
 	}
@@ -106,6 +106,21 @@ func printHead(w io.Writer, e *train.Started, set *data.Dataset, memory budget) 
 		line("resume", "after epoch %d, step %d", e.Epoch, e.Step)
 	}
 	fmt.Fprintln(w)
+}
+
+// temperatureText says what scores are divided by: a natural temperature, which nobody
+// wrote, to four digits, and any other as it is written.
+func temperatureText(p *train.Plan) string {
+	t := p.Temperature
+	text := p.Config.Model.Temperature
+	if p.Config.Model.Spread > 0 {
+		t.Value, _ = strconv.ParseFloat(strconv.FormatFloat(t.Value, 'g', 4, 64), 64)
+		text = t.String()
+	}
+	if t.Learned != nil {
+		text = "a temperature that is " + text
+	}
+	return text
 }
 
 // trainedNote says of a loss with learned parameters what that costs.
@@ -256,8 +271,10 @@ type runReport struct {
 	Stopped     bool          `json:"stopped_early"`
 	Seconds     report.Number `json:"seconds"`
 	Splits      []splitScores `json:"splits"`
+	Temperature float64       `json:"temperature"`       // that divided the scores; of a learned one its start
+	Spread      float64       `json:"spread,omitempty"`  // of which a natural temperature was made
 	Scalars     []train.Value `json:"scalars,omitempty"` // trained parameters of the head or the loss, such as a temperature
-	Notes       []string      `json:"notes,omitempty"`   // of the data
+	Notes       []string      `json:"notes,omitempty"`   // of the data and of defaults
 
 	Protocol train.Protocol `json:"protocol"` // what the values are of
 }
@@ -265,7 +282,8 @@ type runReport struct {
 func newRunReport(ctx context.Context, folder string, set *data.Dataset, res *train.Result) (runReport, error) {
 	r := runReport{
 		Folder: folder, Data: set.Name, Hash: set.Hash(), Epochs: res.Epochs, BestEpoch: res.BestEpoch,
-		Interrupted: res.Interrupted, Stopped: res.Stopped, Seconds: report.Number(res.Seconds), Splits: []splitScores{}, Scalars: res.Trained.Scalars(), Notes: set.Notes,
+		Interrupted: res.Interrupted, Stopped: res.Stopped, Seconds: report.Number(res.Seconds), Splits: []splitScores{}, Scalars: res.Trained.Scalars(),
+		Temperature: res.Trained.Plan.Temperature.Value, Spread: res.Trained.Plan.Config.Model.Spread, Notes: slices.Concat(set.Notes, res.Trained.Plan.Notes),
 		Protocol: res.Trained.ProtocolOn(set),
 	}
 	for _, scores := range []*train.Scores{res.Valid, res.Test} {

@@ -36,7 +36,8 @@ var settings = []setting{
 	{flag: "model", path: "model.name", kind: "model", usage: "model", complete: completeSpecs("model")},
 	{flag: "dim", path: "model.dim", kind: "n", usage: "width of user and item vectors"},
 	{flag: "score", path: "model.score", kind: "name", usage: "how vectors meet: cosine or dot", complete: complete(namesOf(models.Scores, func(s models.Score) string { return string(s) }))},
-	{flag: "temperature", path: "model.temperature", kind: "text", usage: "divides the scores before any loss, or learned, with which it is trained, as in learned:start=0.2,min=0.01,max=100; unless given 0.2 for cosine, but 1 for dot and for losses with a temperature of their own, such as softmax:tau=0.1", complete: complete(func() []string { return []string{"learned", "learned:start="} })},
+	{flag: "temperature", path: "model.temperature", kind: "text", usage: "divides the scores before any loss, or learned, with which it is trained, as in learned:start=0.2,min=0.01,max=100; unless given the natural one of the loss for cosine (losses NAME says it), or 0.2 where there is none, but 1 for dot and for losses with a temperature of their own, such as softmax:tau=0.1", complete: complete(func() []string { return []string{"learned", "learned:start="} })},
+	{flag: "spread", path: "model.spread", kind: "number", usage: "classes that follow one context, which decide the natural temperature; the mean interactions of a user unless given"},
 	{flag: "bias", path: "model.bias", kind: "name", alone: "true", usage: "train a bias per item: true, prior, which starts at the log-odds of its share of the users, or false; unless given prior for losses of hot labels over all classes, such as bce", complete: complete(models.Biases)},
 	{flag: "init", path: "model.init", kind: "number", usage: "standard deviation of the first weights"},
 	{flag: "loss", path: "loss", kind: "loss", usage: "loss, such as softmax:smoothing=0.1, or recipe, such as sampled-softmax:n=64, either with candidates as in sparsemax@sampled:n=64; the command losses lists them", complete: completeSpecs("loss", "recipe")},
@@ -181,6 +182,7 @@ func (c *configFlags) plan() (*train.Plan, error) {
 			return nil, usagef("--config %s: %w", c.file, err)
 		}
 	}
+	file := cfg
 	rate, rated := "", false
 	for _, text := range c.sets {
 		path, value, ok := strings.Cut(text, "=")
@@ -201,6 +203,7 @@ func (c *configFlags) plan() (*train.Plan, error) {
 			return nil, usageError{nameFlags(err)}
 		}
 	}
+	naturalAgain(&cfg, file)
 	if c.flags.Changed(rateFlag) {
 		rate, rated = c.flags.Lookup(rateFlag).Value.String(), true
 	}
@@ -217,6 +220,34 @@ func (c *configFlags) plan() (*train.Plan, error) {
 		}
 	}
 	return p, nil
+}
+
+// naturalAgain has the natural temperature that a file records, as a temperature and the
+// spread that it was made of, follow from what flags say otherwise: another temperature
+// is of no spread, another spread or loss makes another temperature, and other data have
+// a spread of their own.
+func naturalAgain(c *train.Config, file train.Config) {
+	m, was := &c.Model, file.Model
+	if was.Temperature == "" || was.Spread == 0 {
+		return
+	}
+	sameT, sameM := m.Temperature == was.Temperature, m.Spread == was.Spread
+	switch {
+	case !sameT && sameM:
+		m.Spread = 0
+	case sameT && !sameM:
+		m.Temperature = ""
+	case sameT && (c.Data != file.Data || c.Train.Task != file.Train.Task):
+		m.Temperature, m.Spread = "", 0
+	case sameT && (c.Loss != file.Loss || c.Candidates != file.Candidates || m.Score != was.Score || c.Train.Solver != file.Train.Solver):
+		m.Temperature = ""
+		if p, err := c.Plan(); err != nil || p.Config.Model.Temperature != "" { // it has none
+			m.Spread = 0
+		}
+	}
+	if t, err := models.ParseTemperature(was.Temperature); m.Temperature == "" && err == nil && t.Learned != nil {
+		m.Temperature = models.Temperature{Learned: t.Learned}.String() // it is still learned, from another start
+	}
 }
 
 // nameFlags puts the flag's name where a fault names a path, as in "train.epochs: -1 is

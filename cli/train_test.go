@@ -7,10 +7,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -38,7 +41,8 @@ func TestTrain(t *testing.T) {
 	require.Equal(t, exitOK, code, stderr)
 	require.Regexp(t, `^data    demo:users=60,items=50,per-user=10: 60 users, 50 items; train \d+, valid \d+, test \d+ interactions
 split   ratio:0\.8,0\.1,0\.1,seed=1, hash [0-9a-f]{12}
-model   mf: d = 4, cosine scores divided by 0\.2; 440 parameters
+model   mf: d = 4, cosine scores divided by 0\.2556; 440 parameters
+        the natural temperature of softmax over candidates all is 0\.2556, where 8\.35 of 50 classes follow a context \(model\.spread\)
 loss    softmax over candidates all
 train   adam:\S+, schedule constant, batches of 16 examples of task user weighed by interaction; 3 epochs of 4 steps; seed 0
 memory  about \S+ .?i?B; .*
@@ -78,7 +82,7 @@ func TestTrainLearnedTemperature(t *testing.T) {
 	t.Chdir(t.TempDir())
 	code, out, stderr := execute(t, with(small, "--temperature", "learned:max=2", "--out", "run")...)
 	require.Equal(t, exitOK, code, stderr)
-	require.Contains(t, out, "cosine scores divided by a temperature that is learned:start=0.2,max=2; 441 parameters\n")
+	require.Contains(t, out, "cosine scores divided by a temperature that is learned:start=0.2556,max=2; 441 parameters\n")
 	require.Regexp(t, `\nlearned temperature 0\.\d+\n\n3 epochs in`, out)
 	require.Regexp(t, `(?m)^epoch 1/3  loss \d\.\d{5}  recall@20 0\.\d{4}  ndcg@20 0\.\d{4}  temperature 0\.\d+  \d+\.\d\d s`, stderr)
 	require.Contains(t, string(readFile(t, "run/metrics.jsonl")), `"scalars":[{"name":"temperature","value":0.`)
@@ -87,8 +91,55 @@ func TestTrainLearnedTemperature(t *testing.T) {
 	var r struct{ Scalars []train.Value }
 	require.NoError(t, json.Unmarshal([]byte(out), &r))
 	require.Len(t, r.Scalars, 1)
-	require.NotEqual(t, 0.2, r.Scalars[0].Value)
+	require.Greater(t, math.Abs(1/math.Log(50)-r.Scalars[0].Value), 1e-4)
 }
+
+// TestTrainNaturalTemperature: the result and the run's configuration have the number and
+// the spread that it was made of; what a command line changes of such a configuration makes
+// it anew, and a contradiction is refused.
+func TestTrainNaturalTemperature(t *testing.T) {
+	t.Chdir(t.TempDir())
+	result := func(args ...string) (r struct {
+		Temperature, Spread float64
+		Notes               []string
+	}) {
+		code, out, stderr := execute(t, args...)
+		require.Equal(t, exitOK, code, stderr)
+		require.NoError(t, json.Unmarshal([]byte(out), &r))
+		return r
+	}
+	r := result(with(small, "--loss", "sparsemax", "--json", "--out", "run")...)
+	require.Equal(t, 8.35, r.Spread)
+	require.Equal(t, 8.35, r.Temperature)
+	require.Contains(t, r.Notes[len(r.Notes)-1], "the natural temperature of sparsemax over candidates all is 8.35")
+	require.Contains(t, string(readFile(t, "run/config.yaml")), "  temperature: 8.35\n  spread: 8.35\n")
+	require.Contains(t, string(readFile(t, "run/weights.safetensors")), `temperature: 8.35`)
+	again := func(args ...string) [2]float64 {
+		r := result(with([]string{"train", "--config", "run/config.yaml", "--json"}, args...)...)
+		return [2]float64{r.Temperature, r.Spread}
+	}
+	require.Equal(t, [2]float64{8.35, 8.35}, again())
+	require.Equal(t, [2]float64{3, 0}, again("--temperature", "3"))
+	require.Equal(t, [2]float64{20, 20}, again("--set", "model.spread=20"))
+	require.Equal(t, [2]float64{0.2, 0}, again("--loss", "hinge"))
+	require.InDeltaSlice(t, []float64{math.Sqrt(8.35), 8.35}, slices.Collect(values(again("--loss", "normmax"))), 1e-9)
+	require.Equal(t, [2]float64{1, 0}, again("--score", "dot"))
+	other := again("--data", "demo:users=60,items=50,per-user=20")
+	require.Equal(t, other[0], other[1])
+	require.Greater(t, other[1], 12.0)
+
+	code, _, stderr := execute(t, with(small, "--loss", "sparsemax", "--temperature", "0.3", "--spread", "20")...)
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, stderr, "model.spread 20 makes the temperature 20, and model.temperature is 0.3: leave one of them out")
+	code, _, stderr = execute(t, with(small, "--loss", "hinge", "--spread", "20")...)
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, stderr, "--spread: it decides the natural temperature of cosine scores")
+	code, out, stderr := execute(t, with(small, "--loss", "hinge")...)
+	require.Equal(t, exitOK, code, stderr)
+	require.Contains(t, out, "        hinge over candidates all has no natural temperature: cosines are divided by 0.2\n")
+}
+
+func values(x [2]float64) iter.Seq[float64] { return slices.Values(x[:]) }
 
 // TestTrainLearnedAlpha: a run whose α is learned says what that costs, and what α is.
 func TestTrainLearnedAlpha(t *testing.T) {

@@ -20,6 +20,12 @@ type TaskSpec struct {
 	// each context that has relevant classes in it, with those as targets. The contexts
 	// are views of what is known before the split, and Seen is what rankings leave out.
 	Rank func(d *Dataset, split string) (*Examples, error)
+
+	// Spread returns how many classes follow one context on average, at least 1, however
+	// many of them a row of training has: 1 where a context is a moment that one class
+	// follows. Nil is the mean interactions of a user of the train set, of those that
+	// have any.
+	Spread func(d *Dataset) float64
 }
 
 var tasks = registry.NewRegistry[TaskSpec]("data", "task")
@@ -71,6 +77,25 @@ func (t Task) ExamplesOf(d *Dataset) (*Examples, error) {
 // RankedOf returns what an evaluation of a split of d ranks; no example is no error.
 func (t Task) RankedOf(d *Dataset, split string) (*Examples, error) {
 	return t.made(d, func(d *Dataset) (*Examples, error) { return t.Spec.Rank(d, split) })
+}
+
+// SpreadOf returns the mean number of classes that follow one context of d; see
+// TaskSpec.Spread. A set without training pairs has 1.
+func (t Task) SpreadOf(d *Dataset) (float64, error) {
+	if t.Spec == nil {
+		return 0, errors.New("data: a task of no name; ParseTask makes one of a text")
+	}
+	if err := d.Validate(); err != nil {
+		return 0, err
+	}
+	if t.Spec.Spread == nil {
+		return float64(max(d.Train.Len(), 1)) / float64(max(len(d.Train.Active()), 1)), nil
+	}
+	m := t.Spec.Spread(d)
+	if !(m >= 1 && m <= float64(d.Items)) {
+		return 0, fmt.Errorf("data: task %s: %g of %d classes follow a context; want 1 or more, and no more than there are", t, m, d.Items)
+	}
+	return m, nil
 }
 
 // made returns the examples that f makes, as far as they are ones.

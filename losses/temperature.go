@@ -11,7 +11,8 @@ import "math"
 //
 // at the distribution of M classes of probability 1/M and C − M of b, of total 1. M ≥ 1,
 // the spread, is the mean number of classes that follow one context; it need not be whole.
-// C ≥ M is the number of classes. So τ is 1/log C of softmax, √M/2 of entmax at α = 1.5,
+// C ≥ M is the number of classes. Under a loss of hot labels M counts as 1, because each
+// class that follows has its whole label, whatever others do. So τ is 1/log C of softmax, √M/2 of entmax at α = 1.5,
 // √M of normmax, M of sparsemax and squared, and M/C of rg2 and rgx. A loss whose scores
 // stand for p on a scale far from that of τ is trained by its corners: sparsemax at τ = 0.2
 // has one class in its support however long it is trained, and squared cannot come near
@@ -48,6 +49,9 @@ func (l Loss) naturalTemperature(spread float64, classes int, candidates float64
 	th := l.Theory()
 	if l.Spec.Domain == Cosines || th.Link == nil || th.PopulationOrder != OrderStrict || !(spread >= 1 && spread <= candidates) {
 		return 0, false
+	}
+	if th.Props.Has(HotLabels) {
+		spread = 1
 	}
 	count := []float64{spread, candidates - spread}
 	lead := func(background float64) float64 {

@@ -27,7 +27,9 @@ func TestNaturalTemperature(t *testing.T) {
 		"rgx":                   func(m, c float64) float64 { return m / c },
 		"rgx:beta=0.5":          func(m, c float64) float64 { return m / c },
 		"bpr":                   func(_, c float64) float64 { return 1 / math.Log(c) },
-		"bce": func(m, c float64) float64 { // of p = 1/(M s) and 1/(C M s), s their total
+		"squared:labels=hot":    func(_, _ float64) float64 { return 1 }, // a label is 1, not 1/M
+		"bce":                   func(_, c float64) float64 { return 1 / math.Log(2*c) },
+		"bce:labels=mean": func(m, c float64) float64 { // of p = 1/(M s) and 1/(C M s), s their total
 			s := 1 + (c-m)/(c*m)
 			return 1 / math.Log((c*m*s-1)/(m*s-1))
 		},
@@ -35,7 +37,7 @@ func TestNaturalTemperature(t *testing.T) {
 		l, err := losses.Parse(text)
 		require.NoError(t, err)
 		for _, m := range []float64{1, 28, 132.25} {
-			if text == "bce" && m == 1 {
+			if text == "bce:labels=mean" && m == 1 {
 				continue // the reference above is 1/log of 0 digits
 			}
 			for _, c := range []int{3043, 100_000_000} { // no list of all classes is made
@@ -45,7 +47,7 @@ func TestNaturalTemperature(t *testing.T) {
 			}
 		}
 	}
-	bce, err := losses.Parse("bce")
+	bce, err := losses.Parse("bce:labels=mean")
 	require.NoError(t, err)
 	got, ok := bce.NaturalTemperature(1, 3043) // p = ½ of the class, not 1
 	require.True(t, ok)

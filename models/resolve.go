@@ -400,5 +400,37 @@ func sameChoice(a, b registry.Text) bool {
 	return true
 }
 
+// NaturalTemperature returns the temperature at which cosines fit the choice's loss, by
+// the candidates that a row is scored against: [losses.Loss.NaturalTemperature] over all
+// classes, [losses.Loss.SampledTemperature] over draws. It reports false where the loss has
+// none, and where the candidates are decisions of their own, as those of a tree, whose
+// scores are not those of classes.
+func (r Choice) NaturalTemperature(spread float64, classes int) (tau float64, ok bool) {
+	if r.Head.Spec == nil { // of the zero Choice
+		return 0, false
+	}
+	l, err := r.LossFor(classes)
+	if err != nil || l.Spec == nil {
+		return 0, false
+	}
+	if r.Head.Spec.Exact {
+		return l.NaturalTemperature(spread, classes)
+	}
+	return l.SampledTemperature(spread, classes, r.Head.draws()) // false of 0 draws
+}
+
+// SpreadMatters reports whether the natural temperature has the spread in it; see
+// [losses.Loss.SpreadMatters].
+func (r Choice) SpreadMatters() bool {
+	return r.HasNaturalTemperature() && r.Loss.SpreadMatters(2, 1000) // any numbers
+}
+
+// HasNaturalTemperature reports whether there is a NaturalTemperature where there are
+// more than one class.
+func (r Choice) HasNaturalTemperature() bool {
+	_, ok := r.NaturalTemperature(2, 1000) // any numbers
+	return ok
+}
+
 // LossFor returns the loss where there are classes classes.
 func (r Choice) LossFor(classes int) (losses.Loss, error) { return r.LossOf(classes, r.Head.draws()) }

@@ -30,6 +30,7 @@ var bounds = map[string]bound{
 	"data.min_rating": {number: true, least: -math.MaxFloat64, most: math.MaxFloat64},
 	"data.core":       {number: true, least: 0, most: data.MaxCore},
 	"model.dim":       {number: true, least: 1, most: maxCount},
+	"model.spread":    {number: true, least: 1, most: maxCount},
 	"model.init":      {number: true, least: 0, open: true, most: math.MaxFloat64},
 	"train.epochs":    {number: true, least: 1, most: maxCount},
 	"train.batch":     {number: true, least: 1, most: data.MaxBatch},

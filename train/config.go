@@ -75,11 +75,19 @@ type ModelConfig struct {
 	// Temperature is a temperature's text: τ > 0, which divides the scores before any
 	// loss, or "learned", with which τ is trained, as in
 	// "learned:start=0.2,min=0.01,max=100"; see models.Temperature. Whatever temperature
-	// the loss has beside it, the two multiply. Default 0.2 for cosine scores; 1 for dot,
-	// for the losses of cosines, which scale them themselves, and where Loss has a
-	// temperature of its own, as softmax:tau=0.1 has, which then is the only one. A learned
-	// one starts at that default; losses of cosines have none.
+	// the loss has beside it, the two multiply. Default for cosine scores the natural one,
+	// which follows from the loss, the classes and Spread once the data are known (see
+	// models.Choice.NaturalTemperature), and 0.2 where the loss or its candidates have
+	// none; 1 for dot, for the losses of cosines, which scale them themselves, and where
+	// Loss has a temperature of its own, as softmax:tau=0.1 has, which then is the only one.
+	// A learned one starts at that default; losses of cosines have none.
 	Temperature string `yaml:"temperature,omitempty"`
+
+	// Spread is M ≥ 1, the number of classes that follow one context, which decides the
+	// natural temperature of most losses; default what the task says, the mean
+	// interactions of a user. It decides nothing else, so that a Temperature beside it, as a
+	// run records the two, must be the one that it makes.
+	Spread float64 `yaml:"spread,omitempty"`
 
 	// Bias is "true" to train a bias for each class, which is added to its score, "prior" to
 	// have it start at the log-odds of the class's prior, see models.StartAtPrior, or

@@ -23,8 +23,9 @@ const everything = `data:
 model:
   name: mf
   dim: 16
-  score: dot
+  score: cosine
   temperature: 0.5
+  spread: 20.5
   bias: true
   init: 0.05
 loss: sparsemax
@@ -176,7 +177,7 @@ func TestSet(t *testing.T) {
 	want.Data.Format = "csv"
 	values := map[string]string{
 		"data.source": "demo:users=60", "data.format": "csv", "data.min_rating": "3.5", "data.core": "2", "data.split": "ratio:0.8,0.1,0.1,seed=1",
-		"model.name": "mf", "model.dim": "16", "model.score": "dot", "model.temperature": "0.5", "model.bias": "true", "model.init": "0.05",
+		"model.name": "mf", "model.dim": "16", "model.score": "cosine", "model.temperature": "0.5", "model.spread": "20.5", "model.bias": "true", "model.init": "0.05",
 		"loss": "sparsemax", "candidates": "all", "protocol": "recbole", "train.on": "train", "eval.mask": "train+valid",
 		"train.solver": "gradient", "train.epochs": "3", "train.task": "pair", "train.weight": "sqrt", "train.batch": "64", "train.optimizer": "adam:lr=0.05,mode=dense",
 		"train.schedule": "cosine:warmup=1", "train.l2": "0.0001,on=batch", "train.decay": "class=0.1,user=0", "train.dropout": "0.1", "train.clip": "2", "train.patience": "2", "train.monitor": "ndcg@5", "train.seed": "12",
@@ -238,9 +239,9 @@ func TestCanonical(t *testing.T) {
 		{"candidates", "all ", "all"},
 		{"candidates", "sampled: n=0512,sampler = uniform", "sampled"},
 		{"model.temperature", "02e-1", "0.2"},
-		{"model.temperature", " learned:", "learned:start=0.2"},
+		{"model.temperature", " learned:", "learned"}, // from the natural one, which the data decide,
 		{"model.temperature", "learned: max=1e2, start=0.50 ,min=.05", "learned:start=0.5,min=0.05"},
-		{"model.temperature", "learned:min=0.4", "learned:start=0.4,min=0.4"},
+		{"model.temperature", "learned:min=0.4", "learned:min=0.4"},
 		{"train.solver", "gradient:", "gradient"},
 		{"train.optimizer", "adam: mode=dense, lr=1e-2", "adam:lr=0.01,mode=dense"},
 		{"train.schedule", "cosine:warmup=1.0", "cosine:warmup=1"},

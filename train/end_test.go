@@ -260,7 +260,7 @@ func TestForeignWeights(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(filepath.Join(to, file), b, 0o644))
 	}
-	a, b := quick(""), quick("{loss: 'sparsemax', train: {seed: 3}}")
+	a, b := quick("model: {temperature: 0.2}"), quick("{loss: 'sparsemax', model: {temperature: 0.2}, train: {seed: 3}}")
 	done := folder(a, false)
 	swap(folder(b, false), done, WeightsFile)
 	_, err := Open(done, set)

@@ -34,7 +34,7 @@ func fitted(t *testing.T, o FitOptions) (*data.Dataset, models.Model, models.Hea
 // TestFit: objects train to the bits of the run that names them, at any GOMAXPROCS, and
 // rank as it does; Fit goes on from tables that have data.
 func TestFit(t *testing.T) {
-	cfg := quick("")
+	cfg := quick("model: {temperature: 0.2}")
 	cfg.Train.Seed = 3
 	want, err := Run(t.Context(), cfg, small(t), nil)
 	require.NoError(t, err)

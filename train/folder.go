@@ -48,13 +48,17 @@ func RunDir(ctx context.Context, dir string, cfg Config, set *data.Dataset, obs 
 // RunDir is Run in a run folder, which it makes: the configuration, the metrics
 // of each epoch, the weights, checkpoints and, at the end, the dataset are kept there. Where the folder
 // holds an unfinished run of the same configuration and data it is resumed, and
-// ends with the bits that it would have had uninterrupted. A folder that holds
+// ends with the bits that it would have had uninterrupted; a temperature that follows from
+// the data is the one that is on record there. A folder that holds
 // anything else is an error.
 //
 // The folder is the run's alone meanwhile: that another process, or another call, is
 // at work in it is an error that names it. The lock of a process that was killed is
 // none.
 func (p *Plan) RunDir(ctx context.Context, dir string, set *data.Dataset, obs Observer) (res *Result, err error) {
+	if p, err = p.takenUp(dir, set); err != nil {
+		return nil, err
+	}
 	r, err := newRun(p, set, obs)
 	if err != nil {
 		return nil, err
@@ -101,6 +105,9 @@ func OpenFolder(dir string) (*Folder, error) {
 
 // Run is [Plan.RunDir] in the folder, but that the dataset is not kept.
 func (f *Folder) Run(ctx context.Context, p *Plan, set *data.Dataset, obs Observer) (res *Result, err error) {
+	if p, err = p.takenUp(f.dir, set); err != nil {
+		return nil, err
+	}
 	r, err := newRun(p, set, obs)
 	if err != nil {
 		return nil, err

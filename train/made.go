@@ -38,14 +38,13 @@ func (p *Plan) New(set *data.Dataset) (*Recommender, error) {
 
 // shapes is New without the tables' data.
 func (p *Plan) shapes(set *data.Dataset) (*Recommender, error) {
-	if p == nil || p.solver.Spec == nil {
-		return nil, errors.New("train: a plan that Config.Plan did not make")
+	p, err := p.On(set)
+	if err == nil {
+		set, err = p.SetOf(set)
 	}
-	set, err := p.SetOf(set)
 	if err != nil {
 		return nil, err
 	}
-	p = p.madeFrom(set)
 	c := p.Config.Model
 	setting := models.Setting{Set: set, Dim: c.Dim, Init: c.Init, Seed: p.Config.Train.Seed}
 	m, err := p.Model.New(setting)

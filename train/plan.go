@@ -9,7 +9,6 @@ import (
 
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/internal/registry"
-	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/train/metric"
 	"github.com/fenchel-ml/fenchel/train/optim"
@@ -33,8 +32,14 @@ type Plan struct {
 	// of classes; without a loss of its own where the solver has one.
 	Choice models.Choice
 
-	Temperature models.Temperature // of the scores
-	Bias        models.Bias        // of the scores; "" with a solver that has none
+	// Temperature is that of the scores. Its Value is 0, and Config's text empty or without
+	// a start, where it is the natural one and the data are not known yet; see On.
+	Temperature models.Temperature
+
+	Bias models.Bias // of the scores; "" with a solver that has none
+
+	// Notes say what defaults follow from that are not in the documentation of a setting.
+	Notes []string
 
 	Metrics []metric.At // measured on valid and test
 	Monitor metric.At   // by which the best epoch is known
@@ -48,8 +53,10 @@ type Plan struct {
 
 	protocol *ProtocolSpec // nil without a name
 
-	solver solverKind
-	faults []error
+	natural bool // the temperature is to be the natural one
+	settled bool // On has made it
+	solver  solverKind
+	faults  []error
 }
 
 // Plan reads the texts of c, once. The error names all faults that show without the
@@ -178,31 +185,6 @@ func (p *Plan) readChoice() {
 func (p *Plan) readCandidates() {
 	set(&p.Config.Candidates, "all")
 	text(p, "candidates", &p.Config.Candidates, models.ParseHead, &p.Choice.Head)
-}
-
-// readTemperature reads what scores are divided by.
-func (p *Plan) readTemperature() {
-	d := &p.Config.Model
-	usual := 0.0 // of a score that is none
-	switch models.Score(d.Score) {
-	case models.Cosine:
-		usual = 0.2
-		if l := p.Choice.Loss; l.Spec != nil && (l.Spec.Domain == losses.Cosines || l.Unit() != 1) {
-			usual = 1
-		}
-	case models.Dot:
-		usual = 1
-	}
-	if usual > 0 {
-		set(&d.Temperature, models.Temperature{Value: usual}.String())
-	}
-	text(p, "model.temperature", &d.Temperature, models.ParseTemperature, &p.Temperature)
-	if t := &p.Temperature; t.Learned != nil {
-		if t.Value == 0 {
-			t.Value = min(max(usual, t.Learned.Min), t.Learned.Max)
-		}
-		d.Temperature = t.String()
-	}
 }
 
 // readMetrics reads what is measured, and which of it is watched.

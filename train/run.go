@@ -44,6 +44,9 @@ func Run(ctx context.Context, cfg Config, set *data.Dataset, obs Observer) (*Res
 // that says where; the result beside it then holds the last good weights: of the
 // best epoch with Patience, else of the last epoch done, else the first ones.
 func (p *Plan) Run(ctx context.Context, set *data.Dataset, obs Observer) (res *Result, err error) {
+	if err := p.agrees(set); err != nil {
+		return nil, err
+	}
 	r, err := newRun(p, set, obs)
 	if err != nil {
 		return nil, err
@@ -95,7 +98,7 @@ func newRun(p *Plan, set *data.Dataset, obs Observer) (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	p = trained.Plan // it says where the data are from
+	p = trained.Plan // it says what the data decide
 	if obs == nil {
 		obs = func(Event) {}
 	}

@@ -139,7 +139,7 @@ func TestEvaluate(t *testing.T) {
 		for k := range p {
 			z += p[k] * q[k]
 		}
-		return z/0.2 + float64(bias.Data[i])
+		return z/tr.Plan.Temperature.Value + float64(bias.Data[i])
 	}
 	for split, masks := range map[string][]*data.Interactions{
 		"train": {}, "valid": {set.Train}, "test": {set.Train, set.Valid},
@@ -355,6 +355,8 @@ func TestFolder(t *testing.T) {
 	require.NoError(t, err)
 	want := quick("").WithDefaults()
 	want.Data.Source = set.Name // of the set that it was given
+	want.Model.Spread = float64(set.Train.Len()) / float64(len(set.Train.Active()))
+	want.Model.Temperature = models.Temperature{Value: 1 / math.Log(float64(set.Items))}.String()
 	require.Equal(t, want, c)
 	again, err := Run(t.Context(), c, set, nil)
 	require.NoError(t, err)
