@@ -280,7 +280,7 @@ func TestRegularizationFaults(t *testing.T) {
 // what Fit does not take is named.
 func TestFitRegularized(t *testing.T) {
 	set := small(t)
-	c := quick("{train: {optimizer: 'adam:lr=0.05', l2: '1e-2,on=batch', decay: class=0.1, dropout: 0.2, clip: 0.05, epochs: 2}}")
+	c := quick("{train: {optimizer: 'adam:lr=0.05', l2: '1e-2,on=batch', decay: class=0.1, dropout: 0.2, clip: 0.05, epochs: 2}, model: {temperature: 0.2}}")
 	want, err := Run(t.Context(), c, set, nil)
 	require.NoError(t, err)
 	fit := func(o FitOptions) (*Recommender, error) {
