@@ -20,8 +20,8 @@ func main() {
 }
 
 func run(ctx context.Context, w io.Writer) error {
-	// What is left out takes its documented default: cosine scores, temperature
-	// 0.2, one row per user with all positives, Adam.
+	// What is left out takes its documented default: cosine scores, the natural
+	// temperature, one row per user with all positives, Adam.
 	cfg := train.Config{
 		Data:  train.DataConfig{Source: "demo:users=1000,items=500"},
 		Model: train.ModelConfig{Name: "mf", Dim: 32},
