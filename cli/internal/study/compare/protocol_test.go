@@ -48,9 +48,22 @@ func TestCompareByProtocol(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, alone.Test.Values, row.Runs[0].Test)
 	}
-	for _, ref := range res.References {
+	// What has no trained vectors is fitted on both sets too.
+	fitted := func(on string, x *data.Dataset) []Reference {
+		p := &comparison{Config: c, set: x}
+		p.Base.Protocol, p.Base.Train.On = "", on
+		p.Base.Eval.Mask = "train"
+		refs, err := p.references(t.Context())
+		require.NoError(t, err)
+		return refs
+	}
+	both, alone := fitted(train.BothSets, joined), fitted(train.TrainSet, set)
+	require.Len(t, res.References, len(both))
+	for i, ref := range res.References {
 		require.Empty(t, ref.Valid)
 		require.Len(t, ref.Test, 2)
+		require.Equal(t, both[i].Test, ref.Test, ref.Name)
+		require.NotEqual(t, alone[i].Test, ref.Test, ref.Name)
 	}
 	notes := strings.Join(res.Notes(), "\n")
 	require.Contains(t, notes, "Measured by lightgcn (split given, train.on=train+valid, eval.mask=train, eval.items=all).")

@@ -21,6 +21,7 @@ type Objective interface {
 type Settings struct {
 	Lo, Hi float64     // domain of every coordinate; infinite for none
 	Smooth bool        // f has a Lipschitz gradient: descent alone reaches a stationary point
+	Convex bool        // f is convex: a stationary point is a minimum
 	Starts [][]float64 // where searches start, each inside the domain
 }
 
@@ -36,17 +37,25 @@ type Minimum struct {
 // search counts as a minimiser too.
 const sameValue = 1e-10
 
+// settled is the slope up to which the end of a descent is a stationary point that no
+// pattern search need look at: minimisers of curvature 1e-3 are met within 1e-5.
+const settled = 1e-8
+
+// mostEvaluations bounds a descent of Minima. Those of smooth risks end after some hundred.
+const mostEvaluations = 10000
+
 // Minima runs a search from every start and returns the distinct ends whose
 // value is the least found, the best first: where f has several minimisers,
 // several of them.
 //
-// A search is BFGS with a weak-Wolfe line search, which copes with kinks on the
-// way (Lewis & Overton 2013, Math. Program. 141, 135-163). Where the domain is
-// bounded, or f has kinks to end on, a pattern search along ± the indicators of
-// sets of coordinates follows, or stands alone: it needs no gradient, keeps to
-// the domain, and is exact where f is piecewise linear with pieces that meet
-// where scores or differences of scores are equal. With more than maxSets
-// coordinates the sets are those of one, of two, and the leading ones.
+// A search is the descent of [Descend]. Where it ends at a slope above settled and the
+// domain is bounded or f has kinks to end on, a pattern search along ± the indicators of
+// sets of coordinates follows: it needs no gradient, keeps to the domain, and is exact
+// where f is piecewise linear with pieces that meet where scores or differences of scores
+// are equal. With more than maxSets coordinates the sets are those of one, of two, and the
+// leading ones. It follows too where f falls towards infinity. In a bounded domain, where f
+// is smooth but not convex, a coarse one looks for a way out of a stationary point that is
+// not the least, and a second descent ends what it found.
 func Minima(ctx context.Context, f Objective, s Settings) ([]Minimum, error) {
 	bounded := !math.IsInf(s.Lo, -1) || !math.IsInf(s.Hi, 1)
 	var ends []Minimum
@@ -55,19 +64,25 @@ func Minima(ctx context.Context, f Objective, s Settings) ([]Minimum, error) {
 			return nil, err
 		}
 		m := Minimum{Z: slices.Clone(start), Slope: math.NaN()}
-		step := 0.25
-		if !bounded {
-			Descend(f, m.Z)
-			step = 0.01 // what is left is the way along a kink
-			m.Far = slices.ContainsFunc(m.Z, func(x float64) bool { return math.Abs(x) >= far })
+		Descend(f, m.Z, s.Lo, s.Hi, mostEvaluations)
+		escaped := func() bool {
+			return !bounded && slices.ContainsFunc(m.Z, func(x float64) bool { return math.Abs(x) >= far })
 		}
-		if bounded || m.Far || !s.Smooth {
-			pattern(f, m.Z, s.Lo, s.Hi, step)
-		}
-		if !bounded { // a pattern search may get there too
-			m.Far = slices.ContainsFunc(m.Z, func(x float64) bool { return math.Abs(x) >= far })
+		if bounded && s.Smooth && !s.Convex {
+			pattern(f, m.Z, s.Lo, s.Hi, 0.25, 1e-3)
+			Descend(f, m.Z, s.Lo, s.Hi, mostEvaluations)
 		}
 		g := make([]float64, len(m.Z))
+		f.Value(g, m.Z)
+		atRest := freeNorm(g, m.Z, s.Lo, s.Hi) <= settled
+		if m.Far = escaped(); m.Far || !atRest && (bounded || !s.Smooth) {
+			step := 0.01 // what is left is the way along a kink
+			if bounded && !s.Smooth {
+				step = 0.25
+			}
+			pattern(f, m.Z, s.Lo, s.Hi, step, 1e-9)
+			m.Far = escaped() // a pattern search may get there too
+		}
 		m.Value = f.Value(g, m.Z)
 		if s.Smooth {
 			m.Slope = freeNorm(g, m.Z, s.Lo, s.Hi)
@@ -102,114 +117,174 @@ func Starts(rng *rand.Rand, lo, hi float64, k, n int, first ...[]float64) [][]fl
 // far bounds |z|: some risks have their infimum at infinity.
 const far = 50
 
-// Descend descends from z, in place, by the search that [Minima] begins with. It keeps
-// within ±50.
-func Descend(f Objective, z []float64) {
+// Descend descends from z, in place, within [lo,hi] and ±50 in every coordinate, and
+// reports whether it ended by itself: at a slope of at most 1e-12, or where rounding or a
+// kink leaves no way down. Otherwise it stopped at the given number of evaluations.
+//
+// It is BFGS with a weak-Wolfe line search, which copes with kinks on the way (Lewis &
+// Overton 2013, Math. Program. 141, 135-163). Steps are projected on the domain, and
+// coordinates that the slope holds at its walls take no part in them (Bertsekas 1982,
+// SIAM J. Control Optim. 20(2), 221-246).
+func Descend(f Objective, z []float64, lo, hi float64, evaluations int) (ended bool) {
 	const (
 		c1, c2 = 1e-4, 0.9 // sufficient decrease and curvature, as usual
 		flat   = 1e-12     // slope at which rounding takes over
 	)
+	lo, hi = max(lo, -far), min(hi, far)
 	k := len(z)
-	g, trial, gTrial := make([]float64, k), make([]float64, k), make([]float64, k)
-	d, y, hy := make([]float64, k), make([]float64, k), make([]float64, k)
-	h := make([]float64, k*k) // inverse Hessian
-	reset := func() {
-		clear(h)
-		for i := range k {
-			h[i*k+i] = 1
-		}
+	g, free, trial, gTrial := make([]float64, k), make([]float64, k), make([]float64, k), make([]float64, k)
+	d, y := make([]float64, k), make([]float64, k)
+	held := make([]bool, k) // at a wall
+	h := newInverse(k)
+	value := func(g, z []float64) float64 {
+		evaluations--
+		return f.Value(g, z)
 	}
-	reset()
-	v := f.Value(g, z)
-	fresh := true // h is the identity
-	for range 500 {
-		if !(floats.Norm(g, 2) > flat) {
-			return
-		}
-		var slope float64
+	v := value(g, z)
+	for evaluations > 0 {
 		for i := range k {
-			d[i] = 0
-			for j := range k {
-				d[i] -= h[i*k+j] * g[j]
+			at := z[i] <= lo && g[i] > 0 || z[i] >= hi && g[i] < 0
+			if at != held[i] { // curvature seen through a wall is none
+				held[i] = at
+				h.reset()
 			}
-			slope += d[i] * g[i]
+			free[i] = g[i]
+			if at {
+				free[i] = 0
+			}
 		}
+		if !(floats.Norm(free, 2) > flat) {
+			return true
+		}
+		slope := h.direction(d, free, held)
 		if !(slope < 0) {
-			if fresh {
-				return
+			if h.fresh {
+				return true
 			}
-			reset()
-			fresh = true
+			h.reset()
 			continue
 		}
 		// Bisect for a step that satisfies both conditions; double while the
-		// function falls.
-		lo, hi, a := 0.0, math.Inf(1), 1.0
-		if fresh {
-			a = min(1, 1/floats.Norm(g, 2))
+		// function falls. A step that meets a wall has no curvature condition.
+		below, above, a := 0.0, math.Inf(1), 1.0
+		if h.fresh {
+			a = min(1, 1/floats.Norm(free, 2))
 		}
 		ok := false
-		var w float64
+		w := math.Inf(1)
 		for range 60 {
+			wall, still, fall := false, true, 0.0
 			for i := range k {
-				trial[i] = min(max(z[i]+a*d[i], -far), far)
+				to := z[i] + a*d[i]
+				trial[i] = min(max(to, lo), hi)
+				wall = wall || trial[i] != to
+				still = still && trial[i] == z[i]
+				fall += g[i] * (trial[i] - z[i])
 			}
-			w = f.Value(gTrial, trial)
+			if still { // the bracket is empty to rounding, and so is what the last step gained
+				w = math.Inf(1)
+				break
+			}
+			if evaluations <= 0 {
+				break
+			}
+			w = value(gTrial, trial)
 			switch {
-			case !(w <= v+c1*a*slope):
-				hi = a
-			case floats.Dot(gTrial, d) < c2*slope:
-				lo = a
+			case !(fall < 0) || !(w <= v+c1*fall):
+				above = a
+			case !wall && floats.Dot(gTrial, d) < c2*slope:
+				below = a
 			default:
 				ok = true
 			}
 			if ok {
 				break
 			}
-			if math.IsInf(hi, 1) {
-				a = 2 * lo
+			if math.IsInf(above, 1) {
+				a = 2 * below
 			} else {
-				a = lo + (hi-lo)/2
+				a = below + (above-below)/2
 			}
 		}
 		if !ok && !(w < v) {
-			if fresh { // no way down along the gradient: a minimum, or a kink
-				return
+			if evaluations <= 0 {
+				return false
 			}
-			reset()
-			fresh = true
+			if h.fresh { // no way down along the gradient: a minimum, or a kink
+				return true
+			}
+			h.reset()
 			continue
 		}
-		var sy float64
 		for i := range k {
 			d[i] = trial[i] - z[i]
 			y[i] = gTrial[i] - g[i]
-			sy += d[i] * y[i]
 		}
 		copy(z, trial)
 		copy(g, gTrial)
 		v = w
-		if !(sy > 1e-14*floats.Norm(d, 2)*floats.Norm(y, 2)) {
-			reset()
-			fresh = true
-			continue
+		h.update(d, y)
+	}
+	return false
+}
+
+// An inverse is the estimate of the inverse Hessian [k,k] of a descent.
+type inverse struct {
+	h     []float64
+	hy    []float64
+	fresh bool // h is the identity
+}
+
+func newInverse(k int) *inverse {
+	h := &inverse{h: make([]float64, k*k), hy: make([]float64, k)}
+	h.reset()
+	return h
+}
+
+func (h *inverse) reset() {
+	k := len(h.hy)
+	clear(h.h)
+	for i := range k {
+		h.h[i*k+i] = 1
+	}
+	h.fresh = true
+}
+
+// direction stores −H·g in d, 0 where a coordinate is held, and returns ⟨d, g⟩.
+func (h *inverse) direction(d, g []float64, held []bool) (slope float64) {
+	k := len(d)
+	for i := range k {
+		d[i] = 0
+		if !held[i] {
+			d[i] = -floats.Dot(h.h[i*k:(i+1)*k], g)
 		}
-		if fresh { // scale the identity to the curvature just seen
-			for i := range k {
-				h[i*k+i] = sy / floats.Dot(y, y)
-			}
-			fresh = false
-		}
-		// H ← (I − s yᵀ/sy) H (I − y sᵀ/sy) + s sᵀ/sy
-		var yhy float64
+		slope += d[i] * g[i]
+	}
+	return slope
+}
+
+// update takes up that a step s changed the gradient by y.
+func (h *inverse) update(s, y []float64) {
+	k, sy := len(s), floats.Dot(s, y)
+	if !(sy > 1e-14*floats.Norm(s, 2)*floats.Norm(y, 2)) {
+		h.reset()
+		return
+	}
+	if h.fresh { // scale the identity to the curvature just seen
 		for i := range k {
-			hy[i] = floats.Dot(h[i*k:(i+1)*k], y)
-			yhy += y[i] * hy[i]
+			h.h[i*k+i] = sy / floats.Dot(y, y)
 		}
-		for i := range k {
-			for j := range k {
-				h[i*k+j] += (1+yhy/sy)*d[i]*d[j]/sy - (hy[i]*d[j]+d[i]*hy[j])/sy
-			}
+		h.fresh = false
+	}
+	// H ← (I − s yᵀ/sy) H (I − y sᵀ/sy) + s sᵀ/sy
+	var yhy float64
+	for i := range k {
+		h.hy[i] = floats.Dot(h.h[i*k:(i+1)*k], y)
+		yhy += y[i] * h.hy[i]
+	}
+	for i := range k {
+		for j := range k {
+			h.h[i*k+j] += (1+yhy/sy)*s[i]*s[j]/sy - (h.hy[i]*s[j]+s[i]*h.hy[j])/sy
 		}
 	}
 }
@@ -217,8 +292,8 @@ func Descend(f Objective, z []float64) {
 // maxSets is the number of coordinates up to which pattern tries all sets.
 const maxSets = 6
 
-// pattern searches from z, in place, from the given step down to 1e-9.
-func pattern(f Objective, z []float64, lo, hi, step float64) {
+// pattern searches from z, in place, from the given step down to the least.
+func pattern(f Objective, z []float64, lo, hi, step, least float64) {
 	k := len(z)
 	trial := make([]float64, k)
 	v := f.Value(nil, z)
@@ -262,7 +337,7 @@ func pattern(f Objective, z []float64, lo, hi, step float64) {
 		}
 		if moved {
 			step = min(2*step, 8)
-		} else if step /= 2; step < 1e-9 {
+		} else if step /= 2; step < least {
 			return
 		}
 	}

@@ -26,6 +26,7 @@ type Risk struct {
 	one        []float64
 	dz, work   []float64
 	simplified bool
+	rows       *definitionRows // of the labels, nil where the loss has a closed form
 }
 
 // New returns the risk of b under t [K], whose entries are positive and sum to 1.
@@ -36,6 +37,15 @@ type Risk struct {
 //
 // What the loss's gradient holds constant (losses.Spec.Hold) is that of equal scores.
 func New(b losses.Loss, t []float64) *Risk {
+	r := newRisk(b, t)
+	if byDefinition(b) {
+		r.rows = newDefinitionRows(b.Held(make([]float64, len(t))), [][]float64{t})
+	}
+	return r
+}
+
+// newRisk is New by rows alone.
+func newRisk(b losses.Loss, t []float64) *Risk {
 	k := len(t)
 	b = b.Held(make([]float64, k))
 	r := &Risk{
@@ -58,7 +68,10 @@ func (r *Risk) Bounded() bool { return !math.IsInf(r.Hi, 1) }
 
 // Value returns R(z) and, where g is not nil, stores ∂R/∂z in g.
 func (r *Risk) Value(g, z []float64) float64 {
-	if r.simplified {
+	switch {
+	case r.rows != nil:
+		return r.rows.value(g, z)
+	case r.simplified:
 		dz := g
 		if dz == nil {
 			dz = r.dz

@@ -244,7 +244,7 @@ func minimise(ctx context.Context, s testedLoss, dist Distribution, seed uint64)
 		n = 3 // minimisers of a smooth convex risk differ by a shift at most
 	}
 	ends, err := conditionalrisk.Minima(ctx, r, conditionalrisk.Settings{
-		Lo: lo, Hi: hi, Smooth: smooth, Starts: conditionalrisk.Starts(rng, lo, hi, r.Len(), n, reversed),
+		Lo: lo, Hi: hi, Smooth: smooth, Convex: s.convex, Starts: conditionalrisk.Starts(rng, lo, hi, r.Len(), n, reversed),
 	})
 	if err != nil {
 		return nil, err

@@ -30,11 +30,12 @@ import (
 
 // These constants are the sizes of the part; Config has the others.
 const (
-	sharedClasses  = 8   // K
-	sharedProblems = 3   // sets of distributions
-	sharedStarts   = 3   // of each search
-	sharedTop      = 2   // of the share of the leading classes
-	fixedT         = 0.2 // of the set fixed: the temperature that cosines had for all losses
+	sharedClasses  = 8    // K
+	sharedProblems = 3    // sets of distributions
+	sharedStarts   = 3    // descents of each search
+	descentLimit   = 2000 // evaluations of a descent, several times those that end need
+	sharedTop      = 2    // of the share of the leading classes
+	fixedT         = 0.2  // of the set fixed: the temperature that cosines had for all losses
 )
 
 // The bounds of what shares vectors.
@@ -53,6 +54,8 @@ type Shared struct {
 	Contexts int         `json:"contexts"`
 	Classes  int         `json:"classes"`
 	Rank     int         `json:"rank"`
+	Starts   int         `json:"starts"`      // descents of each search over shared vectors
+	Limit    int         `json:"evaluations"` // at which a descent is stopped
 	Problems int         `json:"problems"`
 	Top      int         `json:"top"`
 	Sets     []string    `json:"sets"`
@@ -65,6 +68,8 @@ type SharedRow struct {
 	Loss        string        `json:"loss"`
 	Temperature report.Number `json:"temperature"` // of the set own, mean over the problems; null without one
 	Sets        []Ranked      `json:"sets"`        // in the order of SharedSets; NaN where the loss does not take the scores
+	Stopped     []int         `json:"stopped"`     // of each set, the descents that were stopped at Limit before they ended
+	Descents    int           `json:"descents"`    // of all sets, from which the rankings are those of the least ends
 }
 
 // Ranked says how good rankings are, mean over contexts and problems: 1 is ranking by the
@@ -151,19 +156,19 @@ func gains(t, z []float64, tol float64) (g [2]float64) {
 
 // A sharedRisk is the mean risk of contexts over h [contexts,d] and w [K,d], end to end.
 type sharedRisk struct {
-	risk    func(u int, dz, z []float64) float64 // of context u; dz may be nil
+	risk    func(dz, z []float64) float64 // sum over contexts of scores [n·K]; dz may be nil
 	n, k, d int
 	cosine  bool
-	scale   float64 // 1/T
-	z, dz   []float64
+	scale   float64   // 1/T
+	z, dz   []float64 // [n·K]
 	unit    []float64 // h and w with norm 1
 	norm    []float64 // what they were divided by
 	du      []float64 // the gradient by unit
 }
 
-func newSharedRisk(risk func(u int, dz, z []float64) float64, n, k, d int, cosine bool, scale float64) *sharedRisk {
+func newSharedRisk(risk func(dz, z []float64) float64, n, k, d int, cosine bool, scale float64) *sharedRisk {
 	return &sharedRisk{
-		risk: risk, n: n, k: k, d: d, cosine: cosine, scale: scale, z: make([]float64, k), dz: make([]float64, k),
+		risk: risk, n: n, k: k, d: d, cosine: cosine, scale: scale, z: make([]float64, n*k), dz: make([]float64, n*k),
 		unit: make([]float64, (n+k)*d), norm: make([]float64, n+k), du: make([]float64, (n+k)*d),
 	}
 }
@@ -212,17 +217,18 @@ func (s *sharedRisk) scores(z []float64, u int) {
 // Value implements conditionalrisk.Objective.
 func (s *sharedRisk) Value(g, x []float64) float64 {
 	s.read(x)
-	clear(s.du)
-	total, share := 0.0, 1/float64(s.n)
+	share := 1 / float64(s.n)
 	for u := range s.n {
-		s.scores(s.z, u)
-		if g == nil {
-			total += share * s.risk(u, nil, s.z)
-			continue
-		}
-		total += share * s.risk(u, s.dz, s.z)
+		s.scores(s.z[u*s.k:][:s.k], u)
+	}
+	if g == nil {
+		return share * s.risk(nil, s.z)
+	}
+	total := share * s.risk(s.dz, s.z)
+	clear(s.du)
+	for u := range s.n {
 		h, dh := s.unit[u*s.d:][:s.d], s.du[u*s.d:][:s.d]
-		for j, dz := range s.dz {
+		for j, dz := range s.dz[u*s.k:][:s.k] {
 			w, dw := s.unit[(s.n+j)*s.d:][:s.d], s.du[(s.n+j)*s.d:][:s.d]
 			a := share * s.scale * dz
 			for l := range h {
@@ -230,9 +236,6 @@ func (s *sharedRisk) Value(g, x []float64) float64 {
 				dw[l] += a * h[l]
 			}
 		}
-	}
-	if g == nil {
-		return total
 	}
 	copy(g, s.du)
 	if s.cosine { // ∂/∂x of x/‖x‖
@@ -250,9 +253,9 @@ func (s *sharedRisk) Value(g, x []float64) float64 {
 	return total
 }
 
-// least descends from several starts and returns the scores [n][K] of the lowest end; an
-// error is ctx's.
-func (s *sharedRisk) least(ctx context.Context, seed uint64) ([][]float64, error) {
+// least descends from several starts and returns the scores [n][K] of the lowest end, and
+// how many descents were stopped at descentLimit; an error is ctx's.
+func (s *sharedRisk) least(ctx context.Context, seed uint64) (z [][]float64, stopped int, err error) {
 	rng := rand.New(rand.NewPCG(seed, 0x6465736365)) // "desce"
 	var best []float64
 	least := math.Inf(1)
@@ -262,20 +265,22 @@ func (s *sharedRisk) least(ctx context.Context, seed uint64) ([][]float64, error
 			x[i] = rng.NormFloat64()
 		}
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return nil, 0, err
 		}
-		conditionalrisk.Descend(s, x)
+		if !conditionalrisk.Descend(s, x, math.Inf(-1), math.Inf(1), descentLimit) {
+			stopped++
+		}
 		if v := s.Value(nil, x); v < least || best == nil {
 			least, best = v, x
 		}
 	}
 	s.read(best)
-	z := make([][]float64, s.n)
+	z = make([][]float64, s.n)
 	for u := range z {
 		z[u] = make([]float64, s.k)
 		s.scores(z[u], u)
 	}
-	return z, nil
+	return z, stopped, nil
 }
 
 // RunShared measures every loss of c.Losses, as many at a time as there are processors,
@@ -285,13 +290,12 @@ func RunShared(ctx context.Context, c Config) (*Shared, error) {
 		return nil, err
 	}
 	c = c.WithDefaults()
-	out := &Shared{Contexts: c.Contexts, Classes: sharedClasses, Rank: c.Rank, Problems: sharedProblems, Top: sharedTop, Sets: SharedSets()}
+	out := &Shared{Contexts: c.Contexts, Classes: sharedClasses, Rank: c.Rank, Starts: sharedStarts, Limit: descentLimit, Problems: sharedProblems, Top: sharedTop, Sets: SharedSets()}
 	if len(c.Losses) == 0 {
 		return out, nil
 	}
-	// found[i][p][s] are the rankings of loss i; the last i is what ranks by the metric.
-	found := make([][sharedProblems][]Ranked, len(c.Losses)+1)
-	temperatures := make([][sharedProblems]float64, len(c.Losses))
+	// found[i][p] is what loss i finds; the last i is what ranks by the metric.
+	found := make([][sharedProblems]sharedFound, len(c.Losses)+1)
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for p := range sharedProblems {
@@ -300,12 +304,12 @@ func RunShared(ctx context.Context, c Config) (*Shared, error) {
 		for i := range found {
 			g.Go(func() (err error) {
 				if i == len(c.Losses) {
-					found[i][p], err = reachable(ctx, t, c.Rank, seed)
+					found[i][p].sets, err = reachable(ctx, t, c.Rank, seed)
 					return err
 				}
 				b, err := models.ParseLoss(c.Losses[i])
 				if err == nil {
-					found[i][p], temperatures[i][p], err = sharedRankings(ctx, b, t, c.Rank, seed, p == 0)
+					found[i][p], err = sharedRankings(ctx, b, t, c.Rank, seed, p == 0)
 				}
 				return err
 			})
@@ -319,7 +323,7 @@ func RunShared(ctx context.Context, c Config) (*Shared, error) {
 		for p := range sharedProblems {
 			most := Ranked{}
 			for i := range found {
-				for s, r := range found[i][p] {
+				for s, r := range found[i][p].sets {
 					// Cosines rank alike at every temperature.
 					same := out.Sets[s] == set || set != "free" && set != "dot" && s >= 2
 					if same && r.NDCG.Finite() {
@@ -333,12 +337,15 @@ func RunShared(ctx context.Context, c Config) (*Shared, error) {
 		out.Best = append(out.Best, best)
 	}
 	for i, text := range c.Losses {
-		row := SharedRow{Loss: text, Sets: make([]Ranked, len(out.Sets))}
+		row := SharedRow{Loss: text, Sets: make([]Ranked, len(out.Sets)), Stopped: make([]int, len(out.Sets))}
 		for p := range sharedProblems {
-			row.Temperature += report.Number(temperatures[i][p] / sharedProblems)
-			for s, r := range found[i][p] {
+			f := found[i][p]
+			row.Temperature += report.Number(f.temperature / sharedProblems)
+			row.Descents += f.descents
+			for s, r := range f.sets {
+				row.Stopped[s] += f.stopped[s]
 				if out.Sets[s] == "free" { // of the first problem
-					r = found[i][0][s]
+					r = found[i][0].sets[s]
 				}
 				row.Sets[s].NDCG += r.NDCG / sharedProblems
 				row.Sets[s].Top += r.Top / sharedProblems
@@ -349,35 +356,48 @@ func RunShared(ctx context.Context, c Config) (*Shared, error) {
 	return out, nil
 }
 
+// sharedFound is what a loss finds of one problem.
+type sharedFound struct {
+	sets        []Ranked
+	stopped     []int // descents of each set
+	descents    int   // of all
+	temperature float64
+}
+
 // sharedRankings minimises the risk of b under t over every set, over free scores only if
-// asked to, and returns what the rankings are worth and the temperature of the set own.
-func sharedRankings(ctx context.Context, b losses.Loss, t [][]float64, rank int, seed uint64, free bool) (all []Ranked, own float64, err error) {
-	risks, spread := make([]*conditionalrisk.Risk, len(t)), 0.0
+// asked to, and returns what the rankings are worth.
+func sharedRankings(ctx context.Context, b losses.Loss, t [][]float64, rank int, seed uint64, free bool) (found sharedFound, err error) {
+	spread := 0.0
 	for u := range t {
-		risks[u] = conditionalrisk.New(b, t[u])
 		entropy := 0.0
 		for _, x := range t[u] {
 			entropy -= x * math.Log(x)
 		}
 		spread += math.Exp(entropy) / float64(len(t)) // as many classes as are likely
 	}
-	risk := func(u int, dz, z []float64) float64 { return risks[u].Value(dz, z) }
+	risk := conditionalrisk.NewRisks(b, t).Value
 	cosines := b.Spec.Domain == losses.Cosines
-	own = math.NaN()
+	own := math.NaN()
 	if cosines {
 		own = 1
 	} else if tau, ok := b.NaturalTemperature(spread, sharedClasses); ok {
 		own = tau
 	}
+	found.temperature = own
+	over := func(cosine bool, scale float64) (z [][]float64, stopped int, err error) {
+		found.descents += sharedStarts
+		return newSharedRisk(risk, len(t), sharedClasses, rank, cosine, scale).least(ctx, seed)
+	}
 	for _, set := range SharedSets() {
 		var z [][]float64
+		stopped := 0
 		switch {
 		case set == "free" && free:
 			tested := exact(b)
 			for u := range t {
 				minima, err := minimise(ctx, tested, Distribution{T: t[u]}, seed+uint64(u))
 				if err != nil {
-					return nil, 0, err
+					return found, err
 				}
 				if minima == nil {
 					z = nil
@@ -386,22 +406,22 @@ func sharedRankings(ctx context.Context, b losses.Loss, t [][]float64, rank int,
 				z = append(z, minima[0].Z)
 			}
 		case set == "dot" && !cosines:
-			z, err = newSharedRisk(risk, len(t), sharedClasses, rank, false, 1).least(ctx, seed)
+			z, stopped, err = over(false, 1)
 		case set == "own" && !math.IsNaN(own):
-			z, err = newSharedRisk(risk, len(t), sharedClasses, rank, true, 1/own).least(ctx, seed)
+			z, stopped, err = over(true, 1/own)
 		case set == "fixed" && !cosines:
-			z, err = newSharedRisk(risk, len(t), sharedClasses, rank, true, 1/fixedT).least(ctx, seed)
+			z, stopped, err = over(true, 1/fixedT)
 		}
 		if err != nil {
-			return nil, 0, err
+			return found, err
 		}
-		if z == nil {
-			all = append(all, notRanked)
-		} else {
-			all = append(all, ranked(t, z))
+		r := notRanked
+		if z != nil {
+			r = ranked(t, z)
 		}
+		found.sets, found.stopped = append(found.sets, r), append(found.stopped, stopped)
 	}
-	return all, own, nil
+	return found, nil
 }
 
 // reachable looks for the best rankings of every set: it descends from the negative of a
@@ -421,14 +441,20 @@ func reachable(ctx context.Context, t [][]float64, rank int, seed uint64) (all [
 		} else if set != "free" {
 			best = Ranked{}
 			for _, width := range []float64{0.3, 0.1, 0.03} {
-				s := newSharedRisk(func(u int, dz, z []float64) float64 {
-					v := smoothGain(dz, t[u], z, width)
-					for j := range dz {
-						dz[j] /= -bayes[u]
+				s := newSharedRisk(func(dz, z []float64) (sum float64) {
+					for u := range t {
+						var d []float64
+						if dz != nil {
+							d = dz[u*sharedClasses:][:sharedClasses]
+						}
+						sum -= smoothGain(d, t[u], z[u*sharedClasses:][:sharedClasses], width) / bayes[u]
+						for j := range d {
+							d[j] /= -bayes[u]
+						}
 					}
-					return -v / bayes[u]
+					return sum
 				}, len(t), sharedClasses, rank, set == "own", 1)
-				z, err := s.least(ctx, seed)
+				z, _, err := s.least(ctx, seed)
 				if err != nil {
 					return nil, err
 				}

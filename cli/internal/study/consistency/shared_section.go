@@ -19,8 +19,8 @@ func (s *Shared) regret(row, set int) (bayes, best float64) {
 func (s *Shared) Table() report.Table {
 	t := report.Table{
 		Title: "Regret of the minimisers over scores that share vectors",
-		Head:  []string{"loss", "free", "dot", "above best", "own T", "cosine at own T", "above best", fmt.Sprintf("cosine at %g", fixedT), "above best"},
-		Note:  fmt.Sprintf("1 − NDCG of ranking by the scores, 0 for ranking by the true probabilities: mean over %d sets of %d contexts and %d classes, of the first set alone over free scores. Above best: what lies above the least regret found in the same set of scores, which is %.4f for dot, %.4f for cosines. Ties count as the mean of their orders. Losses without a natural temperature, and losses of cosines, have no scores in some of the sets.", s.Problems, s.Contexts, s.Classes, 1-float64(s.Best[1].NDCG), 1-float64(s.Best[2].NDCG)),
+		Head:  []string{"loss", "free", "dot", "above best", "own T", "cosine at own T", "above best", fmt.Sprintf("cosine at %g", fixedT), "above best", "stopped"},
+		Note:  fmt.Sprintf("1 − NDCG of ranking by the scores, 0 for ranking by the true probabilities: mean over %d sets of %d contexts and %d classes, of the first set alone over free scores. Above best: what lies above the least regret found in the same set of scores, which is %.4f for dot, %.4f for cosines. Ties count as the mean of their orders. Losses without a natural temperature, and losses of cosines, have no scores in some of the sets. Stopped: of the descents, those that had not ended after %d evaluations; the ranking is that of the least risk that the descents of a set reached.", s.Problems, s.Contexts, s.Classes, 1-float64(s.Best[1].NDCG), 1-float64(s.Best[2].NDCG), s.Limit),
 	}
 	for i, row := range s.Rows {
 		cells := []string{row.Loss}
@@ -34,7 +34,11 @@ func (s *Shared) Table() report.Table {
 				cells = append(cells, regretText(best))
 			}
 		}
-		t.Rows = append(t.Rows, cells)
+		stopped := 0
+		for _, n := range row.Stopped {
+			stopped += n
+		}
+		t.Rows = append(t.Rows, append(cells, fmt.Sprintf("%d of %d", stopped, row.Descents)))
 	}
 	return t
 }

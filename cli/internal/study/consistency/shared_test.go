@@ -36,12 +36,9 @@ func TestSharedGradients(t *testing.T) {
 	truths := problem(1, 3, 2)
 	for _, text := range []string{"softmax", "squared", "bce", "normmax"} {
 		b := bound(t, text)
-		risks := make([]*conditionalrisk.Risk, len(truths))
-		for u := range truths {
-			risks[u] = conditionalrisk.New(b, truths[u])
-		}
+		risk := conditionalrisk.NewRisks(b, truths).Value
 		for _, cosine := range []bool{false, true} {
-			f := newSharedRisk(func(u int, dz, z []float64) float64 { return risks[u].Value(dz, z) }, len(truths), sharedClasses, 2, cosine, 1.7)
+			f := newSharedRisk(risk, len(truths), sharedClasses, 2, cosine, 1.7)
 			x := make([]float64, f.Len())
 			for i := range x {
 				x[i] = rng.NormFloat64()
@@ -90,7 +87,7 @@ func TestRanked(t *testing.T) {
 // TestShared: what losses do over shared vectors, and that no number depends on the
 // processors.
 func TestShared(t *testing.T) {
-	c := Config{Losses: []string{"softmax", "sparsemax", "cosine", "hinge"}, Contexts: 6}
+	c := Config{Losses: []string{"softmax", "sparsemax", "cosine", "hinge"}}
 	s, err := RunShared(t.Context(), c)
 	require.NoError(t, err)
 	require.Len(t, s.Rows, 4)
@@ -131,7 +128,7 @@ func TestShared(t *testing.T) {
 	}
 	b, err := json.Marshal(section)
 	require.NoError(t, err)
-	require.Contains(t, string(b), `"shared":{"contexts":6,`)
+	require.Contains(t, string(b), `"shared":{"contexts":12,`)
 	page, err := report.Report{Title: "t", Sections: []report.Section{section}}.HTML()
 	require.NoError(t, err)
 	require.Contains(t, string(page), "Regret of cosines by their temperature")
