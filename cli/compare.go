@@ -58,6 +58,14 @@ repeated. These names stand for several:
 repeated for a grid; one value sets it. NAME is temperature (a loss of cosines has
 its own; that of softmax:tau=0.1 or the like multiplies; learned is a value of the
 others), reg, a parameter of the optimizer such as lr, or a path such as model.dim.
+A best value that is the smallest or the largest of its grid is marked as an edge.
+
+--tune temperature=auto searches instead: from the default up and down until the best
+has a worse value on both sides, at most twelve values. It finds model.spread, by
+factors of 2, with the first loss whose natural temperature contains it, and all such
+losses take it. Others search for themselves: those such as softmax for a multiple of
+their natural temperature, by factors of √2, and those without one for the temperature
+itself, by factors of 2. The grid of other settings comes after, with what was found.
 
 Runs are kept in the folder runs of --out. Started again, the same command takes
 those that have ended and goes on with the rest. Ctrl-C ends the runs after the
@@ -98,7 +106,7 @@ reported in its row; the others go on.`,
 	f.Var(&seeds, "seeds", "seeds, such as 0,1,5 or 0-2")
 	f.StringArrayVar(&c.Models, "models", nil, "model; may be repeated (default mf)")
 	f.StringVar(&c.Baseline, "baseline", "", "entry of --losses that the others are held against (default softmax, else the first)")
-	f.StringArrayVar(&tune, "tune", nil, "setting and values to choose from on valid, such as lr=0.003,0.01; may be repeated")
+	f.StringArrayVar(&tune, "tune", nil, "setting and values to choose from on valid, such as lr=0.003,0.01, or temperature=auto, which searches from the natural one; may be repeated")
 	addWhole(f, &c.Budget.Steps, "steps", 1, compare.MaxSteps, "budget of each run in steps, instead of --epochs")
 	addReal(f, &c.Budget.Seconds, "seconds", positive, "budget of each run in seconds of training, instead of --epochs")
 	addWhole(f, &c.Parallel, "parallel", 1, compare.MaxParallel, "runs at a time; more share the machine, and their seconds say less")
@@ -112,7 +120,7 @@ reported in its row; the others go on.`,
 	must(cmd.RegisterFlagCompletionFunc("losses", completeSpecs("loss", "recipe")))
 	must(cmd.RegisterFlagCompletionFunc("baseline", completeSpecs("loss", "recipe")))
 	must(cmd.RegisterFlagCompletionFunc("tune", complete(func() []string {
-		names := []string{"temperature=", "reg=", "lr=", "l2=", "decay="}
+		names := []string{"temperature=", "temperature=auto", "reg=", "lr=", "l2=", "decay="}
 		for _, path := range train.Paths() {
 			if strings.HasPrefix(path, "model.") || strings.HasPrefix(path, "train.") && path != "train.seed" && path != "train.on" {
 				names = append(names, path+"=")

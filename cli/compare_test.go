@@ -86,6 +86,8 @@ func TestCompareUsage(t *testing.T) {
 		{"--losses softmax --lr 0.1", "use --tune lr=RATE"},
 		{"--losses softmax --seeds 2-1", "--seeds"},
 		{"--losses softmax --tune lr", "--tune"},
+		{"--losses softmax --tune temperature=auto,1", "leave out auto or the other values"},
+		{"--losses softmax --tune temperature=auto --temperature 1", "leave one of them out"},
 		{"--losses softmax --steps 5 --epochs 3", "exclude each other"},
 		{"--losses softmax --baseline hinge", "is not compared; the choices are softmax"},
 	} {

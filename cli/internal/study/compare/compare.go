@@ -151,6 +151,7 @@ func (c Config) Validate() error {
 			fault("tune: %s is given twice", a.Name)
 		}
 	}
+	faults.Add(c.checkSearch())
 	if faults.Any() {
 		return faults.Err()
 	}

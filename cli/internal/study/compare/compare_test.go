@@ -91,6 +91,11 @@ func TestRun(t *testing.T) {
 
 	// The numbers are those of the same run alone.
 	cfg := c.Base
+	natural := seen["softmax"].Runs[0].Config.Model.Temperature // what the runs have, not that it is the default
+	tau, err := models.ParseTemperature(natural)
+	require.NoError(t, err)
+	require.InDelta(t, 1/math.Log(float64(set.Items)), tau.Value, 1e-12)
+	require.Contains(t, fmt.Sprint(seen["softmax"].card(set.Items).Facts), "cosine scores over "+natural)
 	cfg.Loss, cfg.Train.Seed = "hinge", 4
 	alone, err := train.Run(t.Context(), cfg, set, nil)
 	require.NoError(t, err)
@@ -340,9 +345,8 @@ func TestHeld(t *testing.T) {
 
 	vs, err := c.WithDefaults().variants()
 	require.NoError(t, err)
-	cfg, err := c.with(vs[1], nil, 3)
-	require.NoError(t, err)
-	folder, err := train.OpenFolder(Job{Config: cfg, Split: set.Hash(), Dir: c.Dir}.folder())
+	p := &comparison{Config: c, set: set, hash: set.Hash(), variants: vs}
+	folder, err := train.OpenFolder(p.task(1, nil, 3).job.folder())
 	require.NoError(t, err)
 	res, err := Run(t.Context(), c, set, nil)
 	require.NoError(t, err)

@@ -74,6 +74,9 @@ func (r *Row) marks() string {
 	if r.NotJudged != "" {
 		all = append(all, "still rising")
 	}
+	if len(r.Edges) > 0 {
+		all = append(all, "edge of "+strings.Join(r.Edges, ", "))
+	}
 	return strings.Join(all, ", ")
 }
 
@@ -89,7 +92,7 @@ func (r *Result) marked() bool {
 
 // judgeNotes name the rows that have marks.
 func (r *Result) judgeNotes() (notes []string) {
-	var below, open []string
+	var below, open, edge []string
 	for i := range r.Rows {
 		if row := &r.Rows[i]; row.BelowPop {
 			below = append(below, row.Name)
@@ -97,12 +100,18 @@ func (r *Result) judgeNotes() (notes []string) {
 		if row := &r.Rows[i]; row.NotJudged != "" {
 			open = append(open, row.Name)
 		}
+		if row := &r.Rows[i]; len(row.Edges) > 0 {
+			edge = append(edge, fmt.Sprintf("%s (%s)", row.Name, strings.Join(row.Edges, ", ")))
+		}
 	}
 	if len(below) > 0 {
 		notes = append(notes, fmt.Sprintf("Below pop, the order by popularity, in %s, as trained here: %s.", r.Metrics[0], strings.Join(below, ", ")))
 	}
 	if len(open) > 0 {
 		notes = append(notes, fmt.Sprintf("Not judged, because %s on valid still rises at the end of training (the best is in its last fifth, whose mean is above that of the fifth before by more than %g %%), or was not measured before: %s. A longer budget would tell.", r.Metrics[0], 100*riseTolerance, strings.Join(open, ", ")))
+	}
+	if len(edge) > 0 {
+		notes = append(notes, fmt.Sprintf("Edge: the best value is the smallest or the largest that was tried, so that a better one may lie beyond: %s.", strings.Join(edge, "; ")))
 	}
 	return notes
 }

@@ -21,6 +21,7 @@ type Reference struct {
 	Test    []train.Value `json:"test,omitempty"`
 	Seconds float64       `json:"seconds"`           // of fitting
 	Skipped string        `json:"skipped,omitempty"` // why there are no numbers
+	Edge    bool          `json:"edge,omitempty"`    // what was tuned is the smallest or the largest value that is tried
 }
 
 // reported returns the values on the split that is reported.
@@ -69,26 +70,37 @@ func (p *comparison) references(ctx context.Context) ([]Reference, error) {
 	if why := tooLarge(x.Items()); why != "" {
 		return append(all, Reference{Name: fmt.Sprintf("ease:lambda=%d", easeLambda), Skipped: why}), nil
 	}
-	best, err := ease(easeLambda)
-	// Where losses are tuned on valid so is λ: up, then down, as long as it gets better.
-	for _, factor := range []float64{easeFactor, 1. / easeFactor} {
-		lambda := easeLambda * factor
-		for len(p.Tune) > 0 && err == nil && ctx.Err() == nil && len(best.Valid) > 0 && lambda >= 1 && lambda <= 1e6 {
-			var next Reference
-			if next, err = ease(lambda); err != nil || len(next.Valid) == 0 || !(next.Valid[0].Value > best.Valid[0].Value) {
-				break
-			}
-			best, lambda = next, lambda*factor
-		}
-	}
+	best, err := p.walk(ctx, ease)
 	if err != nil || ctx.Err() != nil {
 		return all, err
 	}
 	return append(all, best), nil
 }
 
-// easeFactor is between the values of λ that are tried.
-const easeFactor = 3
+// walk fits EASE at the usual λ, and where losses are tuned on valid up and then down from
+// it as long as it gets better.
+func (p *comparison) walk(ctx context.Context, ease func(lambda float64) (Reference, error)) (Reference, error) {
+	best, err := ease(easeLambda)
+	for _, factor := range []float64{easeFactor, 1. / easeFactor} {
+		lambda := easeLambda * factor
+		for len(p.Tune) > 0 && err == nil && ctx.Err() == nil && len(best.Valid) > 0 && lambda >= easeLeast && lambda <= easeMost {
+			var next Reference
+			if next, err = ease(lambda); err != nil || len(next.Valid) == 0 || !(next.Valid[0].Value > best.Valid[0].Value) {
+				break
+			}
+			best, lambda = next, lambda*factor
+			best.Edge = lambda < easeLeast || lambda > easeMost
+		}
+	}
+	return best, err
+}
+
+// easeFactor is between the values of λ that are tried, easeLeast to easeMost.
+const (
+	easeFactor = 3
+	easeLeast  = 1
+	easeMost   = 1e6
+)
 
 // reference fits a ranking and measures it into ref, which is of no use where ctx ended.
 func (p *comparison) reference(ctx context.Context, plan *train.Plan, fit func() (models.Scorer, error), ref *Reference) error {
@@ -148,6 +160,9 @@ func (r *Result) ReferenceTable() report.Table {
 	t.Head = append(t.Head, "s")
 	for _, ref := range r.References {
 		cells := []string{ref.Name}
+		if ref.Edge {
+			cells[0] += " (edge)"
+		}
 		values := ref.reported(r.Reported)
 		for m := range r.Metrics {
 			cell := "-"
@@ -167,6 +182,9 @@ func (r *Result) referenceNotes() (notes []string) {
 	for _, ref := range r.References {
 		if name, _, _ := strings.Cut(ref.Name, ":"); name == "ease" && ref.Skipped == "" && len(r.Tune) > 0 {
 			notes = append(notes, fmt.Sprintf("λ of ease was chosen on valid: from %d up and down by a factor of %d, as long as it got better.", easeLambda, easeFactor))
+			if ref.Edge {
+				notes = append(notes, fmt.Sprintf("Edge: %s has the smallest or the largest λ that is tried, so that a better one may lie beyond.", ref.Name))
+			}
 		}
 		if ref.Skipped != "" {
 			notes = append(notes, fmt.Sprintf("%s was not fitted: %s.", ref.Name, ref.Skipped))

@@ -2,6 +2,8 @@ package compare
 
 import (
 	"encoding/json"
+	"fmt"
+	"math"
 	"os"
 	"strings"
 	"testing"
@@ -152,4 +154,19 @@ func TestEASEIsTunedWhereLossesAre(t *testing.T) {
 	}())
 	notes := strings.Join((&Result{References: tuned, Tune: p.Tune}).referenceNotes(), " ")
 	require.Contains(t, notes, "λ of ease was chosen on valid")
+}
+
+// TestEASEAtTheEdge: a λ that still got better at the end of the walk is marked.
+func TestEASEAtTheEdge(t *testing.T) {
+	p := &comparison{Config: Config{Tune: []Axis{{Name: "lr", Values: []string{"0.01", "0.02"}}}}}
+	for power, edge := range map[float64]bool{1: true, -1: true, 0: false} {
+		best, err := p.walk(t.Context(), func(lambda float64) (Reference, error) {
+			return Reference{Name: fmt.Sprintf("ease:lambda=%g", lambda), Valid: []train.Value{{Value: math.Pow(lambda, power)}}}, nil
+		})
+		require.NoError(t, err)
+		require.Equal(t, edge, best.Edge, best.Name)
+		r := &Result{References: []Reference{best}, Tune: p.Tune}
+		require.Equal(t, edge, strings.Contains(r.ReferenceTable().Rows[0][0], "(edge)"))
+		require.Equal(t, edge, strings.Contains(strings.Join(r.referenceNotes(), " "), "Edge: "+best.Name))
+	}
 }

@@ -27,6 +27,7 @@ type Result struct {
 	Parallel    int         `json:"parallel"`
 	Resamples   int         `json:"resamples"`
 	Tune        []Axis      `json:"tune,omitempty"`
+	Searches    []*Search   `json:"searches,omitempty"` // of temperature=auto
 	Buckets     []Bucket    `json:"buckets"`
 	Rows        []Row       `json:"rows"` // by falling first metric of the reported split; without numbers last
 	Pairs       []Pair      `json:"pairs"`
@@ -50,6 +51,7 @@ type Row struct {
 
 	Settings    []Setting `json:"settings,omitempty"` // of the grid, as the seeds' runs have them
 	Trials      []Trial   `json:"trials,omitempty"`
+	Edges       []string  `json:"edges,omitempty"` // names of the settings whose best value is the smallest or the largest that was tried
 	TuneSeconds float64   `json:"tune_seconds"`
 
 	Runs   []*Outcome `json:"runs"` // by seed; without numbers per user
@@ -102,7 +104,7 @@ func (p *comparison) result(ctx context.Context, trials, runs []*task) (*Result,
 	name, relevant := split(p.set)
 	r := &Result{
 		Data: p.set.Name, Split: p.hash, Reported: name, Users: p.set.Users, Items: p.set.Items, Metrics: p.Base.WithDefaults().Eval.Metrics,
-		Seeds: p.Seeds, Parallel: p.Parallel, Resamples: p.Resamples, Tune: p.Tune, Interrupted: ctx.Err() != nil,
+		Seeds: p.Seeds, Parallel: p.Parallel, Resamples: p.Resamples, Tune: p.Tune, Searches: p.searches, Interrupted: ctx.Err() != nil,
 	}
 	r.Tested = len(relevant.Active())
 	plan, err := p.Base.Plan()
@@ -132,11 +134,18 @@ func (p *comparison) result(ctx context.Context, trials, runs []*task) (*Result,
 	counted := map[string]bool{} // seconds of a run that two rows share count once
 	for i, v := range p.variants {
 		row := Row{Variant: v, Baseline: of[i]}
+		tried := map[string]bool{}
 		for _, t := range trials {
 			if t.variant != i {
 				continue
 			}
-			tr := Trial{Settings: p.grids[i][t.point]}
+			if t.out != nil { // a search and a grid may share a run
+				if tried[t.out.Key] {
+					continue
+				}
+				tried[t.out.Key] = true
+			}
+			tr := Trial{Settings: t.settings}
 			value, ok := valueOf(t.out)
 			switch {
 			case ok:
@@ -155,6 +164,7 @@ func (p *comparison) result(ctx context.Context, trials, runs []*task) (*Result,
 		r.TuneSeconds += row.TuneSeconds
 		if p.best[i] >= 0 {
 			row.Settings = p.grids[i][p.best[i]]
+			row.Edges = p.edges(i, row.Trials)
 		}
 		var outs []*Outcome
 		for _, t := range runs {

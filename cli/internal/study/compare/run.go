@@ -56,7 +56,8 @@ func (*Ended) event()      {}
 
 // task is a run that is wanted.
 type task struct {
-	variant, point int
+	variant, point int // point is of a grid
+	settings       []Setting
 	name           string
 	job            Job
 	set            *data.Dataset // the job's
@@ -73,6 +74,7 @@ type comparison struct {
 	variants []Variant
 	grids    [][][]Setting // by variant
 	best     []int         // chosen point, −1 while there is none
+	searches []*Search
 	observe  func(Event)
 }
 
@@ -130,11 +132,18 @@ func Run(ctx context.Context, c Config, set *data.Dataset, obs Observer) (res *R
 	if err := p.fits(); err != nil {
 		return nil, err
 	}
-	var trials []*task
+	var searched, trials []*task
+	if c.searched() {
+		if searched, err = p.search(ctx); err != nil {
+			return nil, err
+		}
+	}
 	for i, grid := range p.grids {
 		for point := range grid {
-			if len(grid) > 1 {
-				trials = append(trials, p.trial(i, point))
+			if len(grid) > 1 && p.best[i] >= 0 {
+				t := p.trial(i, grid[point])
+				t.point = point
+				trials = append(trials, t)
 			}
 		}
 	}
@@ -144,11 +153,12 @@ func Run(ctx context.Context, c Config, set *data.Dataset, obs Observer) (res *R
 		}
 		p.choose(trials)
 	}
+	trials = append(searched, trials...)
 	var runs []*task
 	for i := range variants {
 		for _, seed := range c.Seeds {
 			if p.best[i] >= 0 {
-				runs = append(runs, p.task(i, p.best[i], seed))
+				runs = append(runs, p.task(i, p.grids[i][p.best[i]], seed))
 			}
 		}
 	}
@@ -175,7 +185,7 @@ func (p *comparison) fits() error {
 	var most int64
 	name := ""
 	for i, v := range p.variants {
-		for point := range p.grids[i] {
+		for _, point := range p.grids[i] {
 			cfg := p.task(i, point, p.Seeds[0]).job.Config
 			if p.Budget.limited() {
 				cfg.Train.Epochs = p.Base.WithDefaults().Train.Epochs // not the number that a budget cuts short: each epoch's scores are counted
@@ -200,30 +210,54 @@ func (p *comparison) fits() error {
 	return nil
 }
 
-func (p *comparison) task(variant, point int, seed uint64) *task {
-	v := p.variants[variant]
-	t := &task{variant: variant, point: point, name: v.Name}
-	for _, s := range p.grids[variant][point] {
-		t.name += fmt.Sprintf(" %s=%s", s.Name, s.Value)
-	}
-	// Validate has seen every point.
-	cfg, err := p.with(v, p.grids[variant][point], seed)
-	t.err = err
-	t.set = p.set
-	t.job = Job{Config: cfg, Split: p.hash, Budget: p.Budget, Dir: p.Dir, Parallel: p.Parallel}
+// task is a run of a row.
+func (p *comparison) task(variant int, settings []Setting, seed uint64) *task {
+	t := p.named(variant, settings, seed)
+	t.on(p.set, p.hash)
 	return t
 }
 
 // trial is a task that chooses settings, with the first seed. Where the rows' runs train
 // on valid too it trains on train alone: what it is measured on would be what it learned.
-func (p *comparison) trial(variant, point int) *task {
-	t := p.task(variant, point, p.Seeds[0])
+func (p *comparison) trial(variant int, settings []Setting) *task {
+	t := p.named(variant, settings, p.Seeds[0])
+	set, hash := p.set, p.hash
 	if cfg := &t.job.Config; cfg.Train.On == train.BothSets {
 		cfg.Protocol, cfg.Train.On = "", train.TrainSet // the protocol is that of the rows
 		*cfg = cfg.WithDefaults()
-		t.set, t.job.Split = p.tuned, p.tuned.Hash()
+		set, hash = p.tuned, p.tuned.Hash()
 	}
+	t.on(set, hash)
 	return t
+}
+
+// named is a task as far as it does not depend on the data.
+func (p *comparison) named(variant int, settings []Setting, seed uint64) *task {
+	v := p.variants[variant]
+	t := &task{variant: variant, settings: settings, name: v.Name}
+	for _, s := range settings {
+		t.name += fmt.Sprintf(" %s=%s", s.Name, s.Value)
+	}
+	// Validate has seen every point.
+	t.job = Job{Budget: p.Budget, Dir: p.Dir, Parallel: p.Parallel}
+	t.job.Config, t.err = p.with(v, settings, seed)
+	return t
+}
+
+// on gives a task its data, and its configuration the numbers that follow from them, so
+// that a run is known by the temperature that it has and not by how that came about.
+func (t *task) on(set *data.Dataset, hash string) {
+	t.set, t.job.Split = set, hash
+	if t.err != nil {
+		return
+	}
+	plan, err := t.job.Config.Plan()
+	if err == nil {
+		plan, err = plan.On(set)
+	}
+	if t.err = err; err == nil {
+		t.job.Config = plan.Config
+	}
 }
 
 // recall fills in what earlier attempts did.
@@ -321,7 +355,7 @@ func valueOf(o *Outcome) (float64, bool) {
 // choose takes the best point of each grid on valid, the first of equals.
 func (p *comparison) choose(trials []*task) {
 	for i, grid := range p.grids {
-		if len(grid) == 1 {
+		if len(grid) == 1 || p.best[i] < 0 {
 			continue
 		}
 		p.best[i] = -1

@@ -149,6 +149,10 @@ func (r *Result) Notes() []string {
 	if len(r.Tune) > 0 {
 		var axes []string
 		for _, a := range r.Tune {
+			if a.searched() {
+				axes = append(axes, "temperature by a search")
+				continue
+			}
 			axes = append(axes, a.Name+" in {"+strings.Join(a.Values, ", ")+"}")
 		}
 		how := ""
@@ -156,6 +160,9 @@ func (r *Result) Notes() []string {
 			how = ", by runs on train alone"
 		}
 		notes = append(notes, fmt.Sprintf("Tuned on valid with seed %d%s: %s; %.0f s of training in all, which no other column has.", r.Seeds[0], how, strings.Join(axes, ", "), r.TuneSeconds))
+	}
+	for _, s := range r.Searches {
+		notes = append(notes, s.note(r.Metrics[0]))
 	}
 	notes = append(notes, r.referenceNotes()...)
 	notes = append(notes, r.judgeNotes()...)
@@ -380,6 +387,9 @@ func (r *Result) trials() report.Table {
 			}
 			if fmt.Sprint(tr.Settings) == fmt.Sprint(row.Settings) {
 				best = len(t.Rows)
+				if len(row.Edges) > 0 {
+					value += ", edge of " + strings.Join(row.Edges, ", ")
+				}
 			}
 			t.Rows = append(t.Rows, []string{row.Name, strings.Join(set, " "), value, fmt.Sprintf("%.1f", tr.Seconds)})
 		}

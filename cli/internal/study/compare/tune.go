@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/fenchel-ml/fenchel/internal/registry"
@@ -24,6 +25,9 @@ import (
 //
 // A temperature that the text of a loss of cosines gives stays, and values that
 // such a loss does not take are left out of its grid.
+//
+// Of temperature the value may be auto alone, which is no grid but a Search. It comes
+// first, with the first value of each other axis; their grid has what it found.
 type Axis struct {
 	Name   string   `json:"name"`
 	Values []string `json:"values"`
@@ -57,7 +61,7 @@ type Setting struct {
 func (c Config) grid(v Variant) [][]Setting {
 	points := [][]Setting{nil}
 	for _, a := range c.Tune {
-		if a.Name == "temperature" && temperatureOf(v.choice) == "" {
+		if a.Name == "temperature" && temperatureOf(v.choice) == "" || a.searched() {
 			continue
 		}
 		var next [][]Setting
@@ -188,4 +192,34 @@ func solverHas(solver, name string) bool {
 	return slices.ContainsFunc(train.Solvers(), func(s *train.SolverSpec) bool {
 		return s.Name == solver && slices.ContainsFunc(s.Params, func(p registry.Param) bool { return p.Name == name })
 	})
+}
+
+// edges names the settings of a variant's chosen point whose value is the smallest or the
+// largest of several numbers that were tried. 0 is none: no setting goes below it.
+func (p *comparison) edges(variant int, trials []Trial) (names []string) {
+	for _, s := range p.searches {
+		if s.Edge && slices.Contains(s.variants, variant) {
+			names = append(names, s.Setting)
+		}
+	}
+	chosen := p.grids[variant][p.best[variant]]
+	if !slices.ContainsFunc(trials, func(t Trial) bool { return t.Value.Finite() && slices.Equal(t.Settings, chosen) }) {
+		return names // nothing was chosen, as where all trials failed
+	}
+	for k, s := range chosen {
+		x, err := strconv.ParseFloat(s.Value, 64)
+		if err != nil || x == 0 {
+			continue
+		}
+		below, above, others := true, true, false
+		for _, point := range p.grids[variant] {
+			if y, err := strconv.ParseFloat(point[k].Value, 64); err == nil && y != x {
+				below, above, others = below && x < y, above && x > y, true
+			}
+		}
+		if others && (below || above) {
+			names = append(names, s.Name)
+		}
+	}
+	return names
 }
