@@ -88,7 +88,7 @@ func TestProtocolByName(t *testing.T) {
 // split is missing, and what a source is already divided by is held against the name.
 func TestProtocolOfWholeSets(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "o")
-	for _, command := range []string{"train", "compare --losses softmax", "convergence --train", "study --budget 10s"} {
+	for _, command := range []string{"train", "compare --losses softmax", "convergence --train", "negatives", "study --budget 10s"} {
 		code, _, stderr := execute(t, strings.Fields(command+" --protocol bars --out "+out)...)
 		require.Equal(t, exitFailed, code)
 		require.Contains(t, stderr, "--data: protocol bars has the split given: data: split given of demo: the source has no splits of its own")

@@ -25,6 +25,7 @@ func TestLaunchers(t *testing.T) {
 		"compare":     {"compare", "--losses", "softmax", "--data", "demo:users=60,items=50,per-user=10", "--epochs", "1", "--out", "run"},
 		"study":       {"study", "--data", "demo:users=60,items=50,per-user=10", "--out", "run"},
 		"convergence": {"convergence", "--train", "--out", "run"},
+		"negatives":   {"negatives", "--out", "run"},
 		"complexity":  {"complexity", "--out", "run"},
 	}
 	for _, env := range []map[string]string{

@@ -38,12 +38,28 @@ func TestStudyCommands(t *testing.T) {
 	require.Equal(t, exitOK, status, errs)
 	require.Contains(t, out, "B C d")
 
+	status, out, errs = execute(t, "negatives", "--data", "demo:users=60,items=50,per-user=8", "--epochs", "2", "--dim", "4", "--omegas", "1,1.25", "--at-k", "sl-at-k:tau-w=2.5", "--out", dir)
+	require.Equal(t, exitOK, status, errs)
+	require.Contains(t, errs, "sl:tau=0.2,negatives=1.25: recall@20 valid")
+	require.Regexp(t, `(?m)^sl-at-k:tau-w=2.5 +1\.\d+ +2 `, out)
+	require.Regexp(t, `(?m)^ +2( +\d\.\d+){5} +0$`, out)
+	require.Contains(t, out, "test is measured by split ratio")
+	text, err = os.ReadFile(filepath.Join(dir, "report.json"))
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(text, &page))
+	require.Equal(t, "The weight of the negatives", page.Sections[0].Title)
+	_, _, errs = execute(t, "negatives", "--omegas", "1,3")
+	require.Contains(t, errs, "--omegas: losses: sl: negatives=3 is outside [0.5, 2]")
+
 	for _, args := range [][]string{
 		{"consistency", "--loss", "nope"},
 		{"consistency", "--recipe", "hsm"},
 		{"convergence", "--classes", "1"},
 		{"convergence", "--train-loss", "nope"},
 		{"complexity", "--steps", "-1"},
+		{"negatives", "--loss", "normmax"},
+		{"negatives", "--omegas", "3"},
+		{"negatives", "--at-k", "sl"},
 		{"study", "--budget", "1s"},
 		{"study", "--loss", "softmax"},
 		{"study", "--losses", "nope"},
