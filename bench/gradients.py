@@ -29,8 +29,13 @@ def softmax_of(z, t, tau, smoothing):
     return -(t * torch.log_softmax(z / tau, 0)).sum()
 
 
+def weighed(loss, z, t, omega, unit):
+    """A loss of gradient unit (p - t) with the weight omega of the negatives, omega p - t."""
+    return omega * loss + (omega - 1) * unit * (t * z).sum()
+
+
 def softmax(z, t, v):
-    return softmax_of(z, t, v["tau"], v["smoothing"])
+    return weighed(softmax_of(z, t, v["tau"], v["smoothing"]), z, t, v["negatives"], 1 / v["tau"])
 
 
 def cosine(z, t, v):
@@ -195,7 +200,7 @@ def entmax_of(z, t, alpha, scale):
 
 
 def entmax(z, t, v):
-    return entmax_of(z, t, v["alpha"], 1)
+    return weighed(entmax_of(z, t, v["alpha"], 1), z, t, v["negatives"], 1)
 
 
 def tsallis(z, t, v):
@@ -219,7 +224,7 @@ def normmax(z, t, v):
         q = torch.where(p > 0, p, torch.ones_like(p))
         return torch.where(p > 0, q**alpha, torch.zeros_like(p)).sum() ** (1 / alpha)
 
-    return ((p - t) * (z - top)).sum() - norm(p) + norm(t)
+    return weighed(((p - t) * (z - top)).sum() - norm(p) + norm(t), z, t, v["negatives"], 1)
 
 
 def ratio(f, z, t):

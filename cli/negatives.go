@@ -17,16 +17,16 @@ func init() { commands = append(commands, newNegatives) }
 
 func newNegatives(s streams) *cobra.Command {
 	var (
-		c     = negatives.Config{}.WithDefaults()
+		c     = negatives.Config{Omegas: negatives.Omegas()}
 		out   outputFlags
 		flags *configFlags
 	)
-	c.AtK = ""
 	cmd := &cobra.Command{
 		Use:   "negatives",
 		Short: "Train with several weights of the negatives, beside the weight that sl-at-k gives them",
-		Long: `negatives trains --loss, sl unless given, with each weight ω of the negatives of
---omegas, and sl-at-k, over all classes and at one seed. SL@K's gradient gives the
+		Long: `negatives trains --loss, sl unless given (bsl, softmax, entmax and normmax have the
+parameter negatives too), with each weight ω of --omegas, and sl-at-k, over all classes
+and at one seed. SL@K's gradient gives the
 negatives of a positive y the weight
 
   ω_y = 1/(1 − τ (1−w) L/τ_w)

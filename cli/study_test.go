@@ -57,7 +57,7 @@ func TestStudyCommands(t *testing.T) {
 		{"convergence", "--classes", "1"},
 		{"convergence", "--train-loss", "nope"},
 		{"complexity", "--steps", "-1"},
-		{"negatives", "--loss", "normmax"},
+		{"negatives", "--loss", "rg2"},
 		{"negatives", "--omegas", "3"},
 		{"negatives", "--at-k", "sl"},
 		{"study", "--budget", "1s"},

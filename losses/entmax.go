@@ -16,13 +16,14 @@ func init() {
 		Params: []Param{
 			{Name: "alpha", Doc: "α: the larger, the sparser; above 2 the gradient is not Lipschitz. learned trains it, from alpha-start and within alpha-min and alpha-max, through the loss's nodes, which takes a multiple of the time that a number's closed form does", Default: 1.5, Min: 1.001, Max: 4, Probe: []float64{1.05, 1.25, 1.75, 2, 2.5}, Hint: entmaxHint,
 				Learn: &Learn{Start: 1.5, Min: 1.05, Max: 2}}, // Correia, Niculae & Martins 2019 train α in (1, 2)
+			negativesParam,
 		},
-		Trained: func(_ Values, learned map[string]*gorgonia.Node, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
-			return EntmaxAt(z, learned["alpha"], t)
+		Trained: func(v Values, learned map[string]*gorgonia.Node, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
+			return weighedYoung(v).node(z, t)(EntmaxAt(z, learned["alpha"], t))
 		},
 		Formulas: entmaxFormulas,
-		Theory:   func(v Values) Theory { return entmaxTheory(v.Num("alpha"), 1) },
-		Form:     func(v Values) Form { return entmaxForm(v.Num("alpha"), 1) },
+		Theory:   func(v Values) Theory { return weighedYoung(v).theory(entmaxTheory(v.Num("alpha"), 1)) },
+		Form:     func(v Values) Form { return weighedYoung(v).form(entmaxForm(v.Num("alpha"), 1)) },
 	})
 }
 

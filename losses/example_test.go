@@ -34,7 +34,7 @@ func ExampleParse() {
 	fmt.Println(err)
 	// Output:
 	// entmax:alpha=1.3 <nil>
-	// losses: entmax: no parameter "beta"; the choices are alpha
+	// losses: entmax: no parameter "beta"; the choices are alpha, negatives
 	// losses: entmax: alpha=0 is outside [1.001, 4]
 }
 

@@ -69,6 +69,22 @@ const (
 )
 
 func softmaxFormulas(v Values) Formulas {
+	f := softmaxFormulasOf(v)
+	switch {
+	case v.Num("negatives") == 1:
+		return f
+	case v.Num("smoothing") > 0:
+		const smooth = ", t'_j = (1 − ε) t_j + ε/K"
+		f.Loss = "ω log Σ_j e^{z_j/τ} − Σ_j (ω t'_j − (ω − 1) t_j) z_j/τ" + smooth
+		f.Gradient = "(ω p_j − ω t'_j + (ω − 1) t_j)/τ" + smooth
+	default:
+		f.Loss, f.Gradient = "ω "+f.Loss, "(ω p_j − t_j)/τ"
+	}
+	f.Letters["ω"], f.Minimiser = "negatives", ""
+	return f
+}
+
+func softmaxFormulasOf(v Values) Formulas {
 	if v.Num("smoothing") == 0 {
 		return cosineFormulas(v)
 	}
@@ -101,14 +117,25 @@ func sparsemaxFormulas(Values) Formulas {
 	}
 }
 
-func entmaxFormulas(Values) Formulas {
-	return Formulas{
+// weighedFormulas are those of a Fenchel-Young loss f with the weight of the negatives.
+func weighedFormulas(v Values, f Formulas) Formulas {
+	if v.Num("negatives") == 1 {
+		return f
+	}
+	f.Letters["ω"], f.Minimiser = "negatives", ""
+	f.Loss = "ω (" + f.Loss + ") + (ω − 1) Σ_j t_j z_j"
+	f.Gradient = "ω p_j − t_j"
+	return f
+}
+
+func entmaxFormulas(v Values) Formulas {
+	return weighedFormulas(v, Formulas{
 		Letters:   map[string]string{"α": "alpha"},
 		Loss:      "Σ_j (p_j − t_j) z_j + (Σ_j t_j^α − Σ_j p_j^α)/(α (α − 1))",
 		Gradient:  "p_j − t_j",
 		Map:       "[(α − 1) z_j − ξ]_+^{1/(α − 1)}" + oneMass,
 		Minimiser: "t_j^{α − 1}/(α − 1)",
-	}
+	})
 }
 
 func tsallisFormulas(Values) Formulas {
@@ -121,14 +148,14 @@ func tsallisFormulas(Values) Formulas {
 	}
 }
 
-func normmaxFormulas(Values) Formulas {
-	return Formulas{
+func normmaxFormulas(v Values) Formulas {
+	return weighedFormulas(v, Formulas{
 		Letters:   map[string]string{"α": "alpha"},
 		Loss:      "ξ + (Σ_j t_j^α)^{1/α} − Σ_j t_j z_j",
 		Gradient:  "p_j − t_j",
 		Map:       "[z_j − ξ]_+^{1/(α − 1)}/Σ_i [z_i − ξ]_+^{1/(α − 1)}, Σ_i [z_i − ξ]_+^{α/(α − 1)} = 1",
 		Minimiser: "(t_j/n)^{α − 1}, n = (Σ_i t_i^α)^{1/α}",
-	}
+	})
 }
 
 func squaredFormulas(v Values) Formulas {

@@ -52,7 +52,7 @@ func TestLearnedTexts(t *testing.T) {
 		"entmax:alpha=learned,alpha-start=learned":     `alpha-start="learned" is not a number`,
 		"softmax:tau=learned":                          `tau="learned" is not a number`,
 		"entmax:alpha=learned,alpha=1.3":               "given twice",
-		"entmax:alpha=learned,alpha-start=1.6,gamma=2": `no parameter "gamma"; the choices are alpha, alpha-start, alpha-min, alpha-max`,
+		"entmax:alpha=learned,alpha-start=1.6,gamma=2": `no parameter "gamma"; the choices are alpha, negatives, alpha-start, alpha-min, alpha-max`,
 	} {
 		_, err := losses.Parse(text)
 		require.ErrorContains(t, err, want, text)

@@ -16,25 +16,27 @@ func init() {
 		Source: "Blondel, Martins & Niculae 2020, arXiv:1901.02324, §4.2",
 		Params: []Param{
 			{Name: "alpha", Doc: "α of the norm; above 2 the gradient is not Lipschitz", Default: 2, Min: 1.01, Max: 10, Probe: []float64{1.5, 4}, Hint: normmaxHint},
+			negativesParam,
 		},
 		Formulas: normmaxFormulas,
-		Theory:   func(v Values) Theory { return normmaxTheory(v.Num("alpha")) },
-		New: func(v Values) graph.Analytic {
-			alpha := v.Num("alpha")
-			return withKernel(graph.Analytic{F32: normmax[float32]{alpha}, F64: normmax[float64]{alpha}}, kernel.Normmax{Alpha: alpha})
-		},
-		Node: func(v Values, z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
+		Theory:   func(v Values) Theory { return weighedYoung(v).theory(normmaxTheory(v.Num("alpha"))) },
+		Form:     func(v Values) Form { return weighedYoung(v).form(normmaxForm(v.Num("alpha"))) },
+	})
+}
+
+func normmaxForm(alpha float64) Form {
+	return Form{
+		Analytic: withKernel(graph.Analytic{F32: normmax[float32]{alpha}, F64: normmax[float64]{alpha}}, kernel.Normmax{Alpha: alpha}),
+		Node: func(z *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error) {
 			// ‖t‖_α − ⟨z − ξ(z), t⟩
 			var e graph.Expr
-			alpha := v.Num("alpha")
 			norm := e.N(graph.Pow(e.N(targetPower(t, z, alpha)), 1/alpha))
 			d := e.N(graph.SubRow(z, e.N(graph.NormThreshold(z, alpha))))
 			return e.N(graph.Sub(norm, e.N(graph.TargetDot(d, t)))), e.Err
 		},
-		Ref: func(v Values, z []float64, t Target[float64]) float64 {
+		Ref: func(z []float64, t Target[float64]) float64 {
 			// ⟨z,p⟩ − ‖p‖_α + ‖t‖_α − ⟨z,t⟩ with p ∝ [z − ξ]_+^{1/(α−1)}: the powers of
 			// exponent α/(α−1) sum to 1 where ξ is right, which bisection finds.
-			alpha := v.Num("alpha")
 			q := alpha / (alpha - 1)
 			p := make([]float64, len(z))
 			m := bisectMap(p, z, 1, q)
@@ -56,10 +58,10 @@ func init() {
 			}
 			return lin - math.Pow(norm, 1/alpha) + math.Pow(tnorm, 1/alpha)
 		},
-		Predict: func(v Values, p, z []float64) {
-			normmax[float64]{v.Num("alpha")}.Eval(p, z, Target[float64]{}, make([]float64, len(z)))
+		Predict: func(p, z []float64) {
+			normmax[float64]{alpha}.Eval(p, z, Target[float64]{}, make([]float64, len(z)))
 		},
-	})
+	}
 }
 
 // normmax is the Fenchel–Young loss of Ω = ‖p‖_α on the simplex.

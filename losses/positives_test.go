@@ -74,6 +74,41 @@ func TestThresholdBelowClasses(t *testing.T) {
 	require.NoError(t, losstest.Check(&of, true))
 }
 
+// TestWeighedYoung: the gradient of a Fenchel-Young loss with the weight ω is ω p − t, the
+// value is that of which it is one, and the natural temperature is that of the loss.
+func TestWeighedYoung(t *testing.T) {
+	z := []float64{0.9, -0.2, 0.5, 0.1}
+	for _, name := range []string{"softmax:tau=0.5", "entmax:alpha=1.5", "normmax:alpha=2", "entmax:alpha=learned"} {
+		l, w := bind(t, name), bind(t, name+",negatives=1.3")
+		p := make([]float64, 4)
+		require.True(t, w.Predict(p, z))
+		plain, _ := row(l, z, hard(2))
+		value, dz := row(w, z, hard(2))
+		c := 1.0
+		if l.Spec.Name == "softmax" {
+			c = 2 // 1/τ
+		}
+		require.InDelta(t, 1.3*plain+0.3*c*z[2], value, 1e-12, name)
+		for j := range z {
+			want := 1.3 * p[j]
+			if j == 2 {
+				want--
+			}
+			require.InDelta(t, c*want, dz[j], 1e-12, name)
+		}
+		before, ok := l.NaturalTemperature(10, 1000)
+		require.True(t, ok)
+		after, ok := w.NaturalTemperature(10, 1000)
+		require.True(t, ok)
+		require.Equal(t, before, after)
+	}
+	plain, dz := row(bind(t, "softmax:smoothing=0.2"), z, hard(2))
+	value, dw := row(bind(t, "softmax:smoothing=0.2,negatives=1.3"), z, hard(2))
+	require.InDelta(t, 1.3*plain+0.3*z[2], value, 1e-12)
+	require.InDelta(t, 1.3*dz[0], dw[0], 1e-12)
+	require.InDelta(t, 1.3*dz[2]+0.3, dw[2], 1e-12)
+}
+
 // TestNegativesWeight: a weight ω of the negatives adds (ω−1) log Σ e^{z/τ} over them, and
 // the gradient at the negatives sums to ω times that at the positive.
 func TestNegativesWeight(t *testing.T) {

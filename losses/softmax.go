@@ -17,12 +17,21 @@ func init() {
 		Params: []Param{
 			{Name: "tau", Doc: "temperature τ, which divides the scores", Default: 1, Min: 0.01, Max: 100, Probe: []float64{0.2, 2}, Hint: softmaxHint},
 			{Name: "smoothing", Doc: "label smoothing ε: the target becomes (1−ε)t + ε/K", Default: 0, Min: 0, Max: 0.999, Probe: []float64{0.1}, Hint: smoothingHint},
+			negativesParam,
 		},
 		Unit:     func(v Values) float64 { return v.Num("tau") },
 		Formulas: softmaxFormulas,
-		Theory:   func(v Values) Theory { return softmaxTheory(v.Num("tau"), v.Num("smoothing")) },
-		Form:     func(v Values) Form { return softmaxForm(v.Num("tau"), v.Num("smoothing")) },
+		Theory: func(v Values) Theory {
+			return softmaxWeight(v).theory(softmaxTheory(v.Num("tau"), v.Num("smoothing")))
+		},
+		Form: func(v Values) Form {
+			return softmaxWeight(v).form(softmaxForm(v.Num("tau"), v.Num("smoothing")))
+		},
 	})
+}
+
+func softmaxWeight(v Values) weighed {
+	return weighed{v.Num("negatives"), 1 / v.Num("tau")}
 }
 
 // softmax is the cross-entropy of the tempered softmax.

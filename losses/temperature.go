@@ -18,6 +18,9 @@ import "math"
 // has one class in its support however long it is trained, and squared cannot come near
 // its least value.
 //
+// A weight of the negatives moves all scores together, and no scale: τ is that of the loss
+// without it.
+//
 // It reports false where there is no such temperature: the loss takes cosines, it declares
 // no link, or one that is no measure, because minimisers do not keep the order of
 // probabilities strictly or all have one score.
@@ -46,7 +49,7 @@ func (l Loss) SampledTemperature(spread float64, classes, draws int) (tau float6
 
 // naturalTemperature is NaturalTemperature among candidates of classes.
 func (l Loss) naturalTemperature(spread float64, classes int, candidates float64) (tau float64, ok bool) {
-	th := l.Theory()
+	th := l.unweighed().Theory()
 	if l.Spec.Domain == Cosines || th.Link == nil || th.PopulationOrder != OrderStrict || !(spread >= 1 && spread <= candidates) {
 		return 0, false
 	}

@@ -5,6 +5,9 @@ package kernel
 // comment states. Of targets that are problems of their own it takes twice the mean
 // number in a row for the largest.
 func WorkspaceBytes(l Loss, b, c, d, targets, budget int) int64 {
+	if w, ok := l.(Weighed); ok {
+		return WorkspaceBytes(w.Loss, b, c, d, targets, budget) + 4*int64(b)
+	}
 	panels, dp := ceil(max(b, 1), tileRows), ceil(d, 16)*16
 	rows := panels * tileRows
 	chunks := min(ceil(c, blockClasses), max(minChunk, min(maxChunk, chunkBytes/(4*rows*dp))))

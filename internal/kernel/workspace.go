@@ -58,6 +58,7 @@ type Workspace struct {
 	stateF, params  []float32
 	stateD          []float64
 	up              []float32 // [panels·64]: upstream gradient, 0 beyond B
+	weighed         []float32 // [B]: that of a Weighed loss, times ω
 	sparse, forward bool
 	threshold       thresholdState
 	nonzeros        sparseState
@@ -85,7 +86,7 @@ func (ws *Workspace) Sparse() bool { return ws.sparse }
 
 // Bytes returns the memory that the Workspace holds.
 func (ws *Workspace) Bytes() int {
-	n := 4*(cap(ws.kept)+cap(ws.ht)+cap(ws.hp)+cap(ws.dh)+cap(ws.stateF)+cap(ws.params)+cap(ws.ptr)+cap(ws.up)) + 8*cap(ws.stateD) +
+	n := 4*(cap(ws.kept)+cap(ws.ht)+cap(ws.hp)+cap(ws.dh)+cap(ws.stateF)+cap(ws.params)+cap(ws.ptr)+cap(ws.up)+cap(ws.weighed)) + 8*cap(ws.stateD) +
 		20*cap(ws.entries) + 4*cap(ws.cells) + 4*cap(ws.tileStart) + cap(ws.live) + 8*cap(ws.sumW) + 4*cap(ws.center) + ws.threshold.bytes() + ws.nonzeros.bytes() + ws.argmax.bytes() + ws.kthLargest.bytes() + ws.edges.bytes() + ws.gram.bytes() + ws.slots.bytes()
 	for _, s := range [][][]float32{ws.tiles, ws.grads, ws.wb, ws.dwb} {
 		for _, x := range s {

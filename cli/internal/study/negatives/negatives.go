@@ -21,7 +21,7 @@ import (
 type Config struct {
 	Base train.Config // of every run; its Loss has a parameter negatives; "": sl:tau=0.2
 
-	Omegas []float64 // constants ω of Base.Loss, each once; empty: 1, 1.1, 1.2, 1.3
+	Omegas []float64 // constants ω of Base.Loss, each once; empty: those of Omegas
 
 	// AtK is the text of the other loss, a setting of sl-at-k; "": that of the temperature
 	// at which Base.Loss divides cosines.
@@ -34,10 +34,13 @@ const defaultLoss = "sl:tau=0.2"
 // parameter is the one that ω is of.
 const parameter = "negatives"
 
+// Omegas are the constants that are tried unless others are given.
+func Omegas() []float64 { return []float64{1, 1.1, 1.2, 1.3} }
+
 // WithDefaults returns c with the defaults written out, as far as its texts can be read.
 func (c Config) WithDefaults() Config {
 	c.Base.Loss = cmp.Or(c.Base.Loss, defaultLoss)
-	c.Omegas = settings.Or(c.Omegas, 1, 1.1, 1.2, 1.3)
+	c.Omegas = settings.Or(c.Omegas, Omegas()...)
 	if l, err := c.weighted(); c.AtK == "" && err == nil {
 		tau := l.Unit()
 		if t, err := models.ParseTemperature(c.Base.Model.Temperature); err == nil && t.Learned == nil {

@@ -74,6 +74,33 @@ func TestTrain(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// TestYoung: Fenchel-Young losses have the weight too, each at its natural temperature
+// whatever the weight.
+func TestYoung(t *testing.T) {
+	c, set := small(t)
+	c.Base.Train.Epochs = 1
+	for _, loss := range []string{"softmax", "entmax", "normmax"} {
+		c.Base.Loss = loss
+		res, err := Train(t.Context(), c, set, nil)
+		require.NoError(t, err)
+		require.Len(t, res.Runs, 3)
+		require.Equal(t, loss+":negatives=1.25", res.Runs[1].Loss)
+		require.Empty(t, res.Runs[1].Fault)
+		cfg := c.Base
+		cfg.Loss = res.Runs[1].Loss
+		plan, err := cfg.Plan()
+		require.NoError(t, err)
+		weighed, err := plan.On(set)
+		require.NoError(t, err)
+		cfg.Loss = loss
+		plan, err = cfg.Plan()
+		require.NoError(t, err)
+		plain, err := plan.On(set)
+		require.NoError(t, err)
+		require.Equal(t, plain.Temperature, weighed.Temperature)
+	}
+}
+
 // TestBothSets: of a protocol that trains on valid too, courses are of runs on train alone,
 // and test is of a run on both.
 func TestBothSets(t *testing.T) {
@@ -137,16 +164,16 @@ func TestAtKOfTheTemperature(t *testing.T) {
 
 func TestValidate(t *testing.T) {
 	for want, c := range map[string]Config{
-		`loss: normmax has no parameter negatives; the choices are [bsl sl]`: {Base: train.Config{Loss: "normmax"}},
-		`loss: losses: unknown loss "nope"`:                                  {Base: train.Config{Loss: "nope"}},
-		`leave them out`:                                                     {Base: train.Config{Loss: "sl@sampled:n=4"}},
-		`omegas: losses: sl: `:                                               {Omegas: []float64{1, 9}},
-		`omegas: 1.1 is given twice`:                                         {Omegas: []float64{1.1, 1.1}},
-		`at-k: "sl" is not sl-at-k`:                                          {AtK: "sl"},
-		`at-k: losses: sl-at-k: `:                                            {AtK: "sl-at-k:tau=0"},
-		`candidates: "sampled:n=4"`:                                          {Base: train.Config{Candidates: "sampled:n=4"}},
-		`model.score: "dot"`:                                                 {Base: train.Config{Model: train.ModelConfig{Score: "dot"}}},
-		`train.epochs`:                                                       {Base: train.Config{Train: train.TrainConfig{Epochs: -1}}},
+		`loss: rg2 has no parameter negatives; the choices are [bsl entmax normmax sl softmax]`: {Base: train.Config{Loss: "rg2"}},
+		`loss: losses: unknown loss "nope"`:                                                     {Base: train.Config{Loss: "nope"}},
+		`leave them out`:                                                                        {Base: train.Config{Loss: "sl@sampled:n=4"}},
+		`omegas: losses: sl: `:                                                                  {Omegas: []float64{1, 9}},
+		`omegas: 1.1 is given twice`:                                                            {Omegas: []float64{1.1, 1.1}},
+		`at-k: "sl" is not sl-at-k`:                                                             {AtK: "sl"},
+		`at-k: losses: sl-at-k: `:                                                               {AtK: "sl-at-k:tau=0"},
+		`candidates: "sampled:n=4"`:                                                             {Base: train.Config{Candidates: "sampled:n=4"}},
+		`model.score: "dot"`:                                                                    {Base: train.Config{Model: train.ModelConfig{Score: "dot"}}},
+		`train.epochs`:                                                                          {Base: train.Config{Train: train.TrainConfig{Epochs: -1}}},
 	} {
 		require.ErrorContains(t, c.Validate(), want)
 	}
