@@ -184,13 +184,17 @@ func TestVerdicts(t *testing.T) {
 	run := func(omega, valid float64) *Run {
 		return &Run{Omega: report.Number(omega), Valid: []train.Value{{Name: "recall@1", Value: valid}, {Name: "coverage@1", Value: valid}}}
 	}
-	kind := func(plain, constant, atK, total float64) report.Kind {
+	verdicts := func(loss string, plain, constant, atK, total float64) report.Verdicts {
 		last := run(math.NaN(), atK)
 		last.atK, last.Epochs = true, []Point{{Weights: &Weights{Total: report.Number(total)}}}
-		v := (&Result{Metrics: []string{"recall@1", "coverage@1"}, Runs: []*Run{run(1, plain), run(1.3, constant), run(2, 0.9), last}}).Verdicts()
+		return (&Result{Loss: loss, Metrics: []string{"recall@1", "coverage@1"}, Runs: []*Run{run(1, plain), run(1.3, constant), run(2, 0.9), last}}).Verdicts()
+	}
+	kind := func(plain, constant, atK, total float64) report.Kind {
+		v := verdicts("sl:tau=0.2", plain, constant, atK, total)
 		require.Len(t, v, 1)
 		return v[0].Kind
 	}
+	require.Empty(t, verdicts("softmax", 0.1, 0.18, 0.2, 1.25))
 	require.Equal(t, report.Agrees, kind(0.1, 0.18, 0.2, 1.25))
 	require.Equal(t, report.Disagrees, kind(0.1, 0.12, 0.2, 1.25))
 	require.Equal(t, report.Open, kind(0.1, 0.12, 0.1, 1.25))

@@ -102,10 +102,11 @@ func round(n int) bool {
 
 // Verdicts says by each metric of hits whether a constant weight is worth what sl-at-k is. It is of
 // the constant next to the weight that sl-at-k ends with, on test, or on valid where test
-// was not measured; there is none where a run that it takes is missing.
+// was not measured; there is none where a run that it takes is missing, or of a loss but sl
+// and bsl, of which sl-at-k differs by more than a weight.
 func (r *Result) Verdicts() (all report.Verdicts) {
 	last := len(r.Runs) - 1
-	if last < 1 || !r.Runs[last].atK {
+	if name, _, _ := strings.Cut(r.Loss, ":"); name != "sl" && name != "bsl" || last < 1 || !r.Runs[last].atK {
 		return nil
 	}
 	at, constants := r.Runs[last], r.Runs[:last]
