@@ -147,7 +147,7 @@ func TestCheckModelDump(t *testing.T) {
 	}
 	require.NoError(t, gradients.Meta(&meta))
 	require.Equal(t, "softmax", meta.Loss)
-	require.Equal(t, map[string]string{"tau": "0.5", "smoothing": "0"}, meta.Params)
+	require.Equal(t, map[string]string{"tau": "0.5", "smoothing": "0", "negatives": "1"}, meta.Params)
 }
 
 func TestCheckModelUsage(t *testing.T) {

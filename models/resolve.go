@@ -318,7 +318,9 @@ func (r Choice) Line() (loss, candidates string) {
 
 // Declared reports whether what the recipe declares of its minimiser and order
 // holds of the candidates at hand: they are of its own kind, with its own correction
-// and treatment of hits. The number of draws and the sampler do not matter.
+// and treatment of hits, and its loss keeps the order over all classes that it keeps at the
+// recipe's own settings, as softmax does not with a weight of the negatives. The number of
+// draws and the sampler do not matter.
 func (r Choice) Declared() bool {
 	if r.Recipe == nil {
 		return false
@@ -332,7 +334,8 @@ func (r Choice) Declared() bool {
 			return false
 		}
 	}
-	return true
+	own, err := losses.Parse(r.Recipe.Loss)
+	return err == nil && own.Theory().PopulationOrder == r.Loss.Theory().PopulationOrder
 }
 
 // Order returns what is declared of the order of the scores that minimise the

@@ -209,3 +209,16 @@ func TestIdleSettingOfARecipe(t *testing.T) {
 		require.NoError(t, err)
 	}
 }
+
+// TestDeclaredOfTheWeight: what a recipe declares of its order is not that of its loss with
+// a weight of the negatives, which ties classes at the bound of the scores.
+func TestDeclaredOfTheWeight(t *testing.T) {
+	for text, want := range map[string]losses.Order{
+		"sampled-softmax": losses.OrderStrict, "sampled-softmax:tau=0.2": losses.OrderStrict, "sampled-softmax:negatives=1.2": losses.NoOrder,
+	} {
+		c, err := Resolve(text, "", 0)
+		require.NoError(t, err)
+		require.Equal(t, want, c.Order(), text)
+		require.Equal(t, want == losses.OrderStrict, c.Declared(), text)
+	}
+}

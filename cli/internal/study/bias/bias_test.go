@@ -61,6 +61,14 @@ func TestLeadingOrder(t *testing.T) {
 	}
 }
 
+// TestNoFormulaOfTheWeight: the formulas are of softmax without a weight of the negatives.
+func TestNoFormulaOfTheWeight(t *testing.T) {
+	p := scoreProblem(fiveScores, fiveCounts, 0)
+	const text = "sampled-softmax:correction=logq,sampler=uniform"
+	require.False(t, math.IsNaN(measure(t, p, text, Options{Draws: 2}).Theory))
+	require.True(t, math.IsNaN(measure(t, p, text+",negatives=1.2", Options{Draws: 2}).Theory))
+}
+
 // TestFormulasByScore holds the bias and the variance of each score, as the
 // literature states them for the importance correction, against exact sums over
 // draws that miss the positive.

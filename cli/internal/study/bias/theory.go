@@ -22,7 +22,7 @@ func (e *Estimator) theory(p *Problem, s, h, q []float64, y, k int) (moments, bo
 	v := e.Loss.Values
 	switch e.Loss.Spec.Name {
 	case "softmax":
-		if v.Num("smoothing") != 0 || e.correction == graph.CorrectLogQ && e.drop || e.correction == graph.Uncorrected && e.drop {
+		if v.Num("smoothing") != 0 || v.Num("negatives") != 1 || e.correction == graph.CorrectLogQ && e.drop || e.correction == graph.Uncorrected && e.drop {
 			return moments{}, false
 		}
 		return ratioMoments(p, s, q, y, k, e.correction, 1/v.Num("tau")), true
