@@ -106,14 +106,16 @@ func Measured(name string) (*Figures, error) {
 }
 
 // Values returns the names of the metrics and the texts of their values on valid and on
-// test: of several seeds mean ± standard deviation.
+// test: of several seeds mean ± standard deviation, and "-" on a valid that was trained on.
 func (f *Figures) Values() (metrics, valid, test []string) {
-	for m, v := range f.Runs[0].Valid {
+	for m, v := range f.Runs[0].Test {
 		metrics = append(metrics, v.Name)
-		valid = append(valid, f.over(func(r Run) float64 { return r.Valid[m].Value }))
-	}
-	for m := range f.Runs[0].Test {
 		test = append(test, f.over(func(r Run) float64 { return r.Test[m].Value }))
+		if len(f.Runs[0].Valid) == 0 {
+			valid = append(valid, "-")
+			continue
+		}
+		valid = append(valid, f.over(func(r Run) float64 { return r.Valid[m].Value }))
 	}
 	return metrics, valid, test
 }

@@ -75,6 +75,8 @@ func TestValues(t *testing.T) {
 	f := &configs.Figures{Runs: []configs.Run{run(.1, .2)}}
 	require.Equal(t, "| preset | recall@20 valid | test | seeds | epochs |\n|---|---:|---:|---:|---:|", f.Head())
 	require.Equal(t, "| a/b | 0.1000 | 0.2000 | 1 | 3 |", f.Row("a/b"))
+	joined := &configs.Figures{Runs: []configs.Run{{Epochs: 3, Test: f.Runs[0].Test}}}
+	require.Equal(t, "| a/b | - | 0.2000 | 1 | 3 |", joined.Row("a/b"), "trained on train and valid")
 	f.Runs = append(f.Runs, run(.2, .4), run(.3, .6))
 	require.Equal(t, "| a/b | 0.2000 ± 0.1000 | 0.4000 ± 0.2000 | 3 | 3 |", f.Row("a/b"))
 }
