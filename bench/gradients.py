@@ -47,9 +47,35 @@ def each_positive(f):
     return lambda z, t, v: sum(t[y] * f(z, y, v) for y in range(len(z)) if t[y] > 0)
 
 
+def negatives(t, y, v):
+    """The classes [K] that the positive y is held against: the other positives are rivals or apart."""
+    kept = t == 0 if v["positives"] == "apart" else torch.ones(len(t), dtype=torch.bool)
+    kept[y] = False
+    return kept
+
+
 def contrast(f):
-    """The same of f(z_y, the other scores, v), 0 where there are none."""
-    return each_positive(lambda z, y, v: f(z[y], torch.cat([z[:y], z[y + 1 :]]), v) if len(z) > 1 else 0 * z[y])
+    """The mean over positives y of f(z_y, the negatives' scores, z, v), 0 where there are no negatives."""
+
+    def loss(z, t, v):
+        of = {y: negatives(t, y, v) for y in range(len(z)) if t[y] > 0}
+        return sum(t[y] * (f(z[y], z[kept], z, v) if kept.any() else 0 * z[y]) for y, kept in of.items())
+
+    return loss
+
+
+def against(f):
+    """The mean over positives y of f(the scores of y and of its negatives, in order, the place of y there, v)."""
+
+    def loss(z, t, v):
+        total = 0
+        for y in range(len(z)):
+            if t[y] > 0:
+                kept = negatives(t, y, v)
+                total = total + t[y] * f(torch.cat([z[:y][kept[:y]], z[y : y + 1], z[y + 1 :][kept[y + 1 :]]]), int(kept[:y].sum()), v)
+        return total
+
+    return loss
 
 
 def label(z, y):
@@ -94,40 +120,38 @@ def nce(z, t, v):
 
 
 @contrast
-def bpr(s, x, v):
+def bpr(s, x, z, v):
     w = torch.softmax(x, 0) if v["weights"] == "softmax" else torch.full_like(x, 1 / len(x))
     return (w * softplus(x - s)).sum()
 
 
-def sl_of(s, x, tau):
-    return torch.logsumexp((x - s) / tau, 0)
+def sl_of(s, x, tau, omega):
+    return omega * torch.logsumexp(x / tau, 0) - s / tau
 
 
 @contrast
-def sl(s, x, v):
-    return sl_of(s, x, v["tau"])
+def sl(s, x, z, v):
+    return sl_of(s, x, v["tau"], v["negatives"])
 
 
 @contrast
-def bsl(s, x, v):
-    return v["tau2"] / v["tau1"] * sl_of(s, x, v["tau2"])
+def bsl(s, x, z, v):
+    return v["negatives"] * v["tau2"] / v["tau1"] * torch.logsumexp(x / v["tau2"], 0) - s / v["tau1"]
 
 
 @contrast
-def psl(s, x, v):
+def psl(s, x, z, v):
     x = (x - s) / v["tau"]
     phi = 1 + {"tanh": torch.tanh, "relu": lambda x: x, "atan": torch.atan}[v["act"]](x)
     return torch.log((phi.clamp(min=1e-6) ** (1 / v["tau-star"])).sum())
 
 
-@each_positive
-def sl_at_k(z, y, v):
+@contrast
+def sl_at_k(s, x, z, v):
     k = int(v["k"])
     beta = z.detach().sort(descending=True).values[min(k, len(z)) - 1] if k > 0 else v["beta"]
-    others = torch.cat([z[:y], z[y + 1 :]])
-    if len(others) == 0:
-        return 0 * z[y]
-    return torch.sigmoid((z[y] - beta) / v["tau-w"]) * sl_of(z[y], others, v["tau"])
+    scale = math.log(v["draws"] / len(x)) if v["draws"] > 0 else 0
+    return torch.sigmoid((s - beta) / v["tau-w"]) * (sl_of(s, x, v["tau"], 1) + scale)
 
 
 def largest(z):
@@ -140,16 +164,17 @@ def ccl(z, t, v):
     return (t * (1 - z)).sum() + v["weight"] * (negative * (z - v["margin"]).clamp(min=0)).sum() / negative.sum().clamp(min=1)
 
 
-@each_positive
+@against
 def hinge(z, y, v):
     return largest(z + v["margin"] * (1 - label(z, y))) - z[y]
 
 
-def perceptron(z, t, v):
-    return largest(z) - (t * z).sum()
+@against
+def perceptron(z, y, v):
+    return largest(z) - z[y]
 
 
-@each_positive
+@against
 def rankmax(z, y, v):
     return torch.log(((z - z[y]) / v["margin"] + 1).clamp(min=0).sum())
 
