@@ -210,7 +210,7 @@ func TestTrainNearsTheTruth(t *testing.T) {
 	if testing.Short() {
 		t.Skip("trains for seconds")
 	}
-	r := trainJSON(t, "train", "--data", "demo:users=600,items=300,per-user=40", "--dim", "16", "--epochs", "60", "--every", "60", "--out", filepath.Join(t.TempDir(), "run"))
+	r := trainJSON(t, "train", "--data", "demo:users=600,items=300,per-user=40", "--dim", "16", "--epochs", "60", "--every", "60", "--temperature", "0.2", "--out", filepath.Join(t.TempDir(), "run"))
 	require.Equal(t, "valid", r.Splits[0].Split)
 	require.Equal(t, "test", r.Splits[1].Split)
 	for _, s := range r.Splits {

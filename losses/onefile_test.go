@@ -30,7 +30,7 @@ func init() {
 		Name: "toy-file", Doc: "half the squared lead of the best class", Source: "a test",
 		Theory: func(Values) Theory {
 			return Theory{
-				Props:           NonNegative | ShiftInvariant | Convex | SparseGradient,
+				Props:           NonNegative | ShiftInvariant | Convex | SparseGradient | AffineInTarget,
 				Smoothness:      Constant(math.Inf(1)),
 				PopulationOrder: OrderWeak,
 				Support:         Support{Of: BestRival}, Cost: "O(K)",

@@ -138,9 +138,9 @@ func TestWholeModelGradient(t *testing.T) {
 			}
 		}
 		// Two models and two scores. A loss of cosines goes with cosines alone, and with
-		// draws whose scores are not corrected, which one scheme has.
+		// draws whose scores are not corrected, which two schemes have.
 		schemes := len(others) + len(sampled)
-		bad := 2 * (schemes + len(sampled) - 1) * cosines
+		bad := 2 * (schemes + len(sampled) - 2) * cosines
 		require.Equal(t, map[outcome]int{agrees: 2*2*schemes*of - bad - 2*2, refused: bad, steep: 2 * 2}, count)
 	}
 	t.Log(count)
