@@ -19,14 +19,8 @@ func init() {
 			negativesParam,
 		},
 		Formulas: normmaxFormulas,
-		Theory: func(v Values) Theory {
-			th := weighedYoung(v).theory(normmaxTheory(v.Num("alpha")))
-			if v.Num("negatives") != 1 { // ω times the bound of ω = 1, whose narrow hills a search finds by luck alone
-				th.Tight = min(th.Tight, 0.4)
-			}
-			return th
-		},
-		Form: func(v Values) Form { return weighedYoung(v).form(normmaxForm(v.Num("alpha"))) },
+		Theory:   func(v Values) Theory { return weighedYoung(v).theory(normmaxTheory(v.Num("alpha"))) },
+		Form:     func(v Values) Form { return weighedYoung(v).form(normmaxForm(v.Num("alpha"))) },
 	})
 }
 

@@ -135,11 +135,16 @@ func (r *rig) curvature(rng *rand.Rand, z []float64, t losses.Target[float64], h
 }
 
 // curved returns points where curvature tends to be large: m leaders and the
-// rest behind by a little, by about the margin, and by much, and random points.
+// rest behind by a little, by about what takes them out of the support, and by much, and
+// random points.
 func (r *rig) curved(rng *rand.Rand, k int) [][]float64 {
 	gaps := []float64{0.05, 0.3, 1, 3, 20}
-	if m := r.theory.Margin; !math.IsInf(m, 0) && m > 0 {
-		gaps = append(gaps, 0.9*m, 0.99*m, 0.9999*m)
+	edge := r.theory.Margin
+	if math.IsInf(edge, 1) && r.theory.Props.Has(losses.SparseGradient) {
+		edge = 1 // classes leave the support at a lead of this order, though the loss is never 0
+	}
+	if !math.IsInf(edge, 0) && edge > 0 {
+		gaps = append(gaps, 0.9*edge, 0.99*edge, 0.9999*edge)
 	}
 	var points [][]float64
 	for m := 1; m <= k; m++ {
