@@ -42,9 +42,14 @@ def cosine(z, t, v):
     return softmax_of(z, t, v["tau"], 0)
 
 
+def positives(f):
+    """The mean over positives y, by their weights, of f(z, t, y, v)."""
+    return lambda z, t, v: sum(t[y] * f(z, t, y, v) for y in range(len(z)) if t[y] > 0)
+
+
 def each_positive(f):
-    """The mean over positives y, by their weights, of f(z, y, v)."""
-    return lambda z, t, v: sum(t[y] * f(z, y, v) for y in range(len(z)) if t[y] > 0)
+    """The same of f(z, y, v)."""
+    return positives(lambda z, t, y, v: f(z, y, v))
 
 
 def negatives(t, y, v):
@@ -55,27 +60,24 @@ def negatives(t, y, v):
 
 
 def contrast(f):
-    """The mean over positives y of f(z_y, the negatives' scores, z, v), 0 where there are no negatives."""
+    """The same of f(z_y, the negatives' scores, z, v), 0 where there are no negatives."""
 
-    def loss(z, t, v):
-        of = {y: negatives(t, y, v) for y in range(len(z)) if t[y] > 0}
-        return sum(t[y] * (f(z[y], z[kept], z, v) if kept.any() else 0 * z[y]) for y, kept in of.items())
+    def one(z, t, y, v):
+        kept = negatives(t, y, v)
+        return f(z[y], z[kept], z, v) if kept.any() else 0 * z[y]
 
-    return loss
+    return positives(one)
 
 
 def against(f):
-    """The mean over positives y of f(the scores of y and of its negatives, in order, the place of y there, v)."""
+    """The same of f(the scores of y and of its negatives, in order, the place of y there, v)."""
 
-    def loss(z, t, v):
-        total = 0
-        for y in range(len(z)):
-            if t[y] > 0:
-                kept = negatives(t, y, v)
-                total = total + t[y] * f(torch.cat([z[:y][kept[:y]], z[y : y + 1], z[y + 1 :][kept[y + 1 :]]]), int(kept[:y].sum()), v)
-        return total
+    def one(z, t, y, v):
+        kept = negatives(t, y, v)
+        kept[y] = True
+        return f(z[kept], int(kept[:y].sum()), v)
 
-    return loss
+    return positives(one)
 
 
 def label(z, y):

@@ -211,11 +211,8 @@ func (m *modelCheck) check(loss string, seed uint64) (modelResult, error) {
 	if err != nil {
 		return modelResult{}, err
 	}
-	set, err := p.Data.Load()
+	_, set, err := loadOf(p)
 	if err != nil {
-		return modelResult{}, dataError(p, err)
-	}
-	if set, err = setOf(p, set); err != nil {
 		return modelResult{}, err
 	}
 	if p, err = p.On(set); err != nil {

@@ -186,15 +186,21 @@ func parseSeeds(text string) (seeds []uint64, err error) {
 
 // loadPlanned loads the data of cfg: as its split has them, and as its runs learn from
 // them.
-func loadPlanned(cfg train.Config) (p *train.Plan, set, trained *data.Dataset, err error) {
-	if p, err = cfg.Plan(); err != nil {
-		return nil, nil, nil, usageError{nameFlags(err)}
+func loadPlanned(cfg train.Config) (set, trained *data.Dataset, err error) {
+	p, err := cfg.Plan()
+	if err != nil {
+		return nil, nil, usageError{nameFlags(err)}
 	}
+	return loadOf(p)
+}
+
+// loadOf is loadPlanned of a plan.
+func loadOf(p *train.Plan) (set, trained *data.Dataset, err error) {
 	if set, err = p.Data.Load(); err != nil {
-		return nil, nil, nil, dataError(p, err)
+		return nil, nil, dataError(p, err)
 	}
 	trained, err = setOf(p, set)
-	return p, set, trained, err
+	return set, trained, err
 }
 
 // dataError is the error of data that p did not load: where the split is none of the
@@ -216,7 +222,7 @@ func setOf(p *train.Plan, set *data.Dataset) (*data.Dataset, error) {
 }
 
 func runCompare(cmd *cobra.Command, s streams, c compare.Config, out outputFlags, markdown string) error {
-	_, set, trained, err := loadPlanned(c.Base)
+	set, trained, err := loadPlanned(c.Base)
 	if err != nil {
 		return err
 	}
@@ -264,8 +270,9 @@ func runCompare(cmd *cobra.Command, s streams, c compare.Config, out outputFlags
 	return nil
 }
 
-func printCompare(w io.Writer, res *compare.Result) {
-	for _, shown := range []report.Table{res.Table(true), res.ReferenceTable()} {
+// printTables prints tables of a report, with heads in capitals, each before an empty line.
+func printTables(w io.Writer, tables ...report.Table) {
+	for _, shown := range tables {
 		t := reportTable(shown)
 		for i, h := range t.head {
 			t.head[i] = strings.ToUpper(h)
@@ -273,6 +280,10 @@ func printCompare(w io.Writer, res *compare.Result) {
 		t.print(w, "")
 		fmt.Fprintln(w)
 	}
+}
+
+func printCompare(w io.Writer, res *compare.Result) {
+	printTables(w, res.Table(true), res.ReferenceTable())
 	for _, n := range res.Notes() {
 		fmt.Fprintln(w, n)
 	}

@@ -55,7 +55,7 @@ The settings of train apply.`,
 			ctx := cmd.Context()
 			var set *data.Dataset
 			if real { // before the tables, which take minutes
-				if _, _, set, err = loadPlanned(cfg); err != nil {
+				if _, set, err = loadPlanned(cfg); err != nil {
 					return err
 				}
 			}

@@ -48,7 +48,7 @@ takes: --at-k has it at the product of temperatures of --loss unless given.`,
 				return usageError{studyFlags(err)}
 			}
 			c := c.WithDefaults()
-			_, set, trained, err := loadPlanned(c.Base)
+			set, trained, err := loadPlanned(c.Base)
 			if err != nil {
 				return err
 			}
@@ -104,15 +104,9 @@ func studyFlags(err error) error {
 
 func printNegatives(w io.Writer, res *negatives.Result) {
 	for _, shown := range []report.Table{res.Table(), res.WeightTable()} {
-		if len(shown.Rows) == 0 {
-			continue
+		if len(shown.Rows) > 0 {
+			printTables(w, shown)
 		}
-		t := reportTable(shown)
-		for i, h := range t.head {
-			t.head[i] = strings.ToUpper(h)
-		}
-		t.print(w, "")
-		fmt.Fprintln(w)
 	}
 	for _, r := range res.Runs {
 		if r.Fault != "" {

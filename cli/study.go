@@ -72,7 +72,7 @@ those of train.`,
 }
 
 func runStudy(cmd *cobra.Command, s streams, c all.Config, out outputFlags) error {
-	_, _, set, err := loadPlanned(c.Base) // nothing is tuned: only what is learned from counts
+	_, set, err := loadPlanned(c.Base) // nothing is tuned: only what is learned from counts
 	if err != nil {
 		return err
 	}

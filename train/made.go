@@ -38,11 +38,11 @@ func (p *Plan) New(set *data.Dataset) (*Recommender, error) {
 
 // shapes is New without the tables' data.
 func (p *Plan) shapes(set *data.Dataset) (*Recommender, error) {
-	p, err := p.On(set)
-	if err == nil {
-		set, err = p.SetOf(set)
-	}
+	set, err := p.SetOf(set)
 	if err != nil {
+		return nil, err
+	}
+	if p, err = p.On(set); err != nil {
 		return nil, err
 	}
 	c := p.Config.Model
@@ -225,7 +225,7 @@ func evaluation(p *Plan, set *data.Dataset, split, mask, items string, ms []metr
 	return e, nil
 }
 
-// task returns the task whose examples an evaluation ranks.
+// task returns the task of p, and that of a user's interactions where p has none.
 func (p *Plan) task() data.Task {
 	if p != nil && p.Task.Spec != nil {
 		return p.Task

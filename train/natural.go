@@ -60,9 +60,9 @@ func (p *Plan) begin(usual float64) {
 	}
 }
 
-// On returns p with what the data decide, of which a run of p makes its own by SetOf: where they are from, if p does not say it, and
-// the natural temperature, if that is the default; see [ModelConfig]. Its Config is what a
-// run on set records.
+// On returns p with what the data decide: where they are from, if p does not say it, and
+// the natural temperature, if that is the default; see [ModelConfig]. Of set it reads what a
+// run of p makes of it by SetOf. Its Config is what a run on set records.
 func (p *Plan) On(set *data.Dataset) (*Plan, error) {
 	if p == nil || p.solver.Spec == nil {
 		return nil, errors.New("train: a plan that Config.Plan did not make")
@@ -102,13 +102,7 @@ func (p *Plan) On(set *data.Dataset) (*Plan, error) {
 // temperature is then, if there is one.
 func (p *Plan) naturalOn(set *data.Dataset) (m, tau float64, ok bool, err error) {
 	if m = p.Config.Model.Spread; m == 0 {
-		task := p.Task
-		if task.Spec == nil {
-			if task, err = data.ChooseTask("user"); err != nil { // a mistake of package data
-				return 0, 0, false, err
-			}
-		}
-		if m, err = task.SpreadOf(set); err != nil {
+		if m, err = p.task().SpreadOf(set); err != nil {
 			return 0, 0, false, fmt.Errorf("train: %w", err)
 		}
 	}

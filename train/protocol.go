@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -165,12 +166,11 @@ func (s *ProtocolSpec) refuse(split string) error {
 	if s.of(split) {
 		return nil
 	}
-	text := split
-	if text == "" {
-		text = "of no name"
-	}
-	return fmt.Errorf("%s is of the split %s, and data.split=%s contradicts it; leave out one of the two, or the protocol's name and give its parts", s.Name, s.Splits, text)
+	return fmt.Errorf("%s is of the split %s, and data.split=%s contradicts it; leave out one of the two, or the protocol's name and give its parts", s.Name, s.Splits, named(split))
 }
+
+// named is the text of a split, or words where it has none.
+func named(split string) string { return cmp.Or(split, "of no name") }
 
 // SetOf returns what a run of p learns from and is measured on: set itself, or with
 // valid joined to train where train.on says so. A set whose split contradicts the
@@ -206,11 +206,7 @@ type Protocol struct {
 // String returns the name, if there is one, and the parts:
 // "recbole (split given, train.on=train, eval.mask=train+valid, eval.items=all)".
 func (p Protocol) String() string {
-	split := "of no name"
-	if p.Split != "" {
-		split = p.Split
-	}
-	parts := fmt.Sprintf("split %s, train.on=%s, eval.mask=%s, eval.items=%s", split, p.On, p.Mask, p.Items)
+	parts := fmt.Sprintf("split %s, train.on=%s, eval.mask=%s, eval.items=%s", named(p.Split), p.On, p.Mask, p.Items)
 	if p.Name != "" {
 		return p.Name + " (" + parts + ")"
 	}
