@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/train"
@@ -32,8 +31,7 @@ func epochConfig() train.Config {
 	return c.WithDefaults()
 }
 
-// epochInputs writes the first weights, and the batches of the epoch: the users
-// of all, row by row, with the bounds of batches and of each row's items.
+// epochInputs writes the first weights, and the batches of the epoch.
 func epochInputs(s settings, dir string) (job, error) {
 	set, err := gowalla(s.data)
 	if err != nil {
@@ -49,33 +47,44 @@ func epochInputs(s settings, dir string) (job, error) {
 			return job{}, err
 		}
 	}
+	if err := writeBatches(dir, set, c, 1); err != nil {
+		return job{}, err
+	}
+	return job{U: set.Users, C: set.Items, D: c.Model.Dim, Data: s.data}, nil
+}
+
+// writeBatches writes the batches of the first epochs of c: the users of all, row by row,
+// with the bounds of batches and of each row's items.
+func writeBatches(dir string, set *data.Dataset, c train.Config, epochs int) error {
 	task, err := data.ParseTask("user")
 	if err != nil {
-		return job{}, err
+		return err
 	}
 	examples, err := task.ExamplesOf(set)
 	if err != nil {
-		return job{}, err
+		return err
 	}
 	batches, err := data.NewBatches(examples, c.Train.Batch, c.Train.Seed)
 	if err != nil {
-		return job{}, err
+		return err
 	}
 	var users, item []int32
 	bounds, ptr := []int32{0}, []int32{0}
-	for b := range batches.Epoch(0) {
-		users = append(users, b.Rows...)
-		bounds = append(bounds, int32(len(users)))
-		for _, p := range b.Targets.Ptr[1:] {
-			ptr = append(ptr, int32(len(item))+p)
+	for epoch := range epochs {
+		for b := range batches.Epoch(epoch) {
+			users = append(users, b.Rows...)
+			bounds = append(bounds, int32(len(users)))
+			start := int32(len(item))
+			for _, p := range b.Targets.Ptr[1:] {
+				ptr = append(ptr, start+p)
+			}
+			item = append(item, b.Targets.Class...)
 		}
-		item = append(item, b.Targets.Class...)
 	}
 	ints := func(name string, x []int32) error {
 		return writeInts(dir, name, len(x), func(i int) int32 { return x[i] })
 	}
-	return job{U: set.Users, C: set.Items, D: c.Model.Dim, Data: s.data},
-		errors.Join(ints("users", users), ints("bounds", bounds), ints("ptr", ptr), ints("item", slices.Clip(item)))
+	return errors.Join(ints("users", users), ints("bounds", bounds), ints("ptr", ptr), ints("item", item))
 }
 
 // epochWork trains from the first weights; the seconds are those of the steps,

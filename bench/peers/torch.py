@@ -107,30 +107,35 @@ def topk(job):
     return run
 
 
-def adam(tables):
+def adam(tables, rate):
     try:
-        return torch.optim.Adam(tables, lr=0.01, fused=True)
+        return torch.optim.Adam(tables, lr=rate, fused=True)
     except RuntimeError:  # older versions have it on other devices only
-        return torch.optim.Adam(tables, lr=0.01)
+        return torch.optim.Adam(tables, lr=rate)
+
+
+def laid_out(job):
+    """Batches of users: their ids, how many items each has, the row of each item in the batch,
+    and its place in the batch's scores. Both programs lay them out beforehand."""
+    users, item = ints(job, "users", -1), ints(job, "item", -1)
+    bounds, ptr = ints(job, "bounds", -1).tolist(), ints(job, "ptr", -1)
+    for lo, hi in zip(bounds, bounds[1:]):
+        count = ptr[lo + 1 : hi + 1] - ptr[lo:hi]
+        row = torch.repeat_interleave(torch.arange(hi - lo), count)
+        yield users[lo:hi], count, row, row * job["c"] + item[ptr[lo] : ptr[hi]]
 
 
 def epoch(job):
     """Matrix factorisation, cosines / 0.2, the mean over users of log-sum-exp less the mean score
     of the user's items; dense gradients, fused Adam. Batches are laid out beforehand."""
     torch.set_num_threads(job["threads"])
-    users, item = ints(job, "users", -1), ints(job, "item", -1)
-    bounds, ptr = ints(job, "bounds", -1).tolist(), ints(job, "ptr", -1)
-    batches = []
-    for lo, hi in zip(bounds, bounds[1:]):
-        count = ptr[lo + 1 : hi + 1] - ptr[lo:hi]
-        row = torch.repeat_interleave(torch.arange(hi - lo), count)
-        place = row * job["c"] + item[ptr[lo] : ptr[hi]]
-        batches.append((users[lo:hi], place, (1.0 / count)[row]))
+    batches = [(users, place, (1.0 / count)[row]) for users, count, row, place in laid_out(job)]
+    everyone = sum(len(users) for users, _, _ in batches)
 
     def run():
         u = floats(job, "user", job["u"], job["d"]).requires_grad_(True)
         w = floats(job, "class", job["c"], job["d"]).requires_grad_(True)
-        optimizer = adam([u, w])
+        optimizer = adam([u, w], 0.01)
         total = 0.0
         start = time.perf_counter()
         for ids, place, weight in batches:
@@ -145,9 +150,44 @@ def epoch(job):
             cost.backward()
             optimizer.step()
             total += cost.item() * len(ids)
-        return time.perf_counter() - start, total / len(users)
+        return time.perf_counter() - start, total / everyone
 
     return run
 
 
-works = {"softmax": softmax, "entmax": entmax, "sampled": sampled, "topk": topk, "epoch": epoch}
+def recipe(job):
+    """Several epochs under the softmax loss without the positives in its sum: omega times the
+    log-sum-exp of a user's negatives / tau, less the mean of the positives / tau; users weigh what
+    they have items, Adam's rate falls linearly from step to step. The value is the mean loss of the
+    last epoch."""
+    torch.set_num_threads(job["threads"])
+    tau, omega, rate = floats(job, "numbers", -1).tolist()
+    batches = [(users, row, place, count / count.sum(), (1.0 / count)[row]) for users, count, row, place in laid_out(job)]
+    steps = len(batches) // job["n"]
+
+    def run():
+        u = floats(job, "user", job["u"], job["d"]).requires_grad_(True)
+        w = floats(job, "class", job["c"], job["d"]).requires_grad_(True)
+        optimizer = adam([u, w], rate)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / len(batches))
+        total = items = 0.0
+        start = time.perf_counter()
+        for step, (ids, row, place, weight, share) in enumerate(batches):
+            optimizer.zero_grad(set_to_none=True)
+            z = F.normalize(F.embedding(ids, u), dim=1) / tau @ F.normalize(w, dim=1).t()
+            flat = z.view(-1)
+            mean = torch.zeros(len(ids)).index_add(0, row, flat[place] * share)
+            negatives = flat.index_fill(0, place, -torch.inf).view_as(z)
+            cost = (weight * (omega * torch.logsumexp(negatives, dim=1) - mean)).sum()
+            cost.backward()
+            optimizer.step()
+            schedule.step()
+            if step >= len(batches) - steps:
+                total += cost.item() * len(place)
+                items += len(place)
+        return time.perf_counter() - start, total / items
+
+    return run
+
+
+works = {"softmax": softmax, "entmax": entmax, "sampled": sampled, "topk": topk, "epoch": epoch, "recipe": recipe}
