@@ -112,20 +112,17 @@ func (m *measured) table(b *strings.Builder) {
 	}
 	fmt.Fprintf(b, " · load %.2f before, %.2f after", m.load[0], m.load[1])
 	if m.peak > 0 {
-		fmt.Fprintf(b, " · FMA peak %.0f GF/s", m.peak/1e9)
-		if m.job.flops > 0 { // of four products, of which scores that are kept spare one
-			fmt.Fprintf(b, ", at which three matrix products take %s ms", number(1e3*0.75*m.job.flops/m.peak))
-		}
+		fmt.Fprintf(b, " · FMA peak %.0f GF/s, at which the %s matrix products that are the limit take %s ms", m.peak/1e9, number(m.job.limit), number(1e3*m.job.limit*m.job.product/m.peak))
 	}
-	fmt.Fprintf(b, "\n\n| contestant | runs | min ms | median ms | CPU ms | min : %[1]s | median : %[1]s | CPU : %[1]s | extra MB | peak MB |\n|---|---|---|---|---|---|---|---|---|---|\n", m.results[0].name)
+	fmt.Fprintf(b, "\n\n| contestant | runs | min ms | median ms | CPU ms | min : %[1]s | median : %[1]s | CPU : %[1]s | products | of the limit | extra MB | peak MB |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n", m.results[0].name)
 	base := m.of(m.results[0].name)
 	for _, r := range m.results {
 		switch {
 		case r.absent != "":
-			fmt.Fprintf(b, "| %s | missing: %s | | | | | | | | |\n", r.name, cell(r.absent))
+			fmt.Fprintf(b, "| %s | missing: %s | | | | | | | | | | |\n", r.name, cell(r.absent))
 			continue
 		case r.failed != "":
-			fmt.Fprintf(b, "| %s | **failed**: %s | | | | | | | | |\n", r.name, cell(r.failed))
+			fmt.Fprintf(b, "| %s | **failed**: %s | | | | | | | | | | |\n", r.name, cell(r.failed))
 			continue
 		}
 		lo, mid, cpu := "–", "–", "–"
@@ -136,7 +133,11 @@ func (m *measured) table(b *strings.Builder) {
 		if r.memory.Peak > 0 {
 			extra, peak = number(float64(r.extra(m.job.outBytes))/1e6), number(float64(r.memory.Peak)/1e6)
 		}
-		fmt.Fprintf(b, "| %s | %d | %s | %s | %s | %s | %s | %s | %s | %s |\n", r.name, len(r.seconds), number(1e3*r.min()), number(1e3*r.median()), number(1e3*slices.Min(r.cpu)), lo, mid, cpu, extra, peak)
+		products, share := "–", "–"
+		if len(r.products) > 0 && m.peak > 0 {
+			products, share = number(median(r.products)), number(100*m.job.limit/median(r.products))+" %"
+		}
+		fmt.Fprintf(b, "| %s | %d | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", r.name, len(r.seconds), number(1e3*r.min()), number(1e3*r.median()), number(1e3*slices.Min(r.cpu)), lo, mid, cpu, products, share, extra, peak)
 	}
 }
 

@@ -91,7 +91,7 @@ func recipeInputs(s settings, dir string) (job, error) {
 	}
 	v := choice.Loss.Values
 	numbers := []float64{v.Num("tau"), v.Num("negatives"), p.Optimizer.Values.Num("lr")}
-	return job{U: set.Users, C: set.Items, D: c.Model.Dim, N: recipeEpochs, Data: s.data},
+	return epochJob(s, set, c, recipeEpochs),
 		writeFloats(dir, "numbers", len(numbers), func(i int) float32 { return float32(numbers[i]) })
 }
 

@@ -18,8 +18,8 @@ func init() {
 		prepare:     sampledInputs,
 		tolerance:   1e-4,
 		repeat:      5,
-		contestants: []contestant{{name: "fenchel", work: "sampled"}, torch("torch sparse tuned", tuned...), torch("torch sparse default")},
-		targets:     []target{faster("fenchel", "torch sparse tuned", 7, 10)},
+		contestants: []contestant{{name: "fenchel", work: "sampled"}, torch("torch sparse tuned", tuned...), torch("torch sparse default"), {name: "jax", peer: "jax", work: "sampled"}},
+		targets:     []target{faster("fenchel", "torch sparse tuned", 6.8, 7.5)},
 	})
 	works["sampled"] = sampledWork
 }

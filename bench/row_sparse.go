@@ -39,12 +39,12 @@ func init() {
 	}
 }
 
-// withLoss is prepare with another loss. Its gradients may be rows: which are
-// memory that it takes beyond what all contestants hold.
+// withLoss is prepare with another loss, whose gradients may need no product of all classes.
+// They may be rows: which are memory that it takes beyond what all contestants hold.
 func withLoss(loss string, prepare func(settings, string) (job, error)) func(settings, string) (job, error) {
 	return func(s settings, dir string) (job, error) {
 		j, err := prepare(s, dir)
-		j.Loss, j.outBytes = loss, 0
+		j.Loss, j.outBytes, j.limit = loss, 0, 1
 		return j, err
 	}
 }
