@@ -164,7 +164,7 @@ func writeInput(dir, name string, n int, next func(i int) uint32) (err error) {
 }
 
 func readFloats(j job, name string, n int) ([]float32, error) {
-	x := make([]float32, n)
+	x := kernel.Make[float32](n)
 	return x, readInput(j, name, n, func(i int, b uint32) { x[i] = math.Float32frombits(b) })
 }
 

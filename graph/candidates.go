@@ -277,7 +277,7 @@ func runs(ids []int32, lo, hi int) iter.Seq2[int, int] {
 func (s *scoreState[T]) forwardShared(dst, h, w, bias []T, ids []int32) error {
 	d, k := s.d, len(ids)
 	if s.w == nil {
-		s.w = make([]T, k*d)
+		s.w = kernel.Make[T](k * d)
 	}
 	err := parallel(k, k*d, func(_, from, to int) error {
 		for j := from; j < to; j++ {

@@ -170,7 +170,7 @@ func (g *scoreGrad[T]) backwardShared(h, w, up []T, ids []int32) error {
 	}
 	if g.want[1] {
 		if g.dw == nil {
-			g.dw = make([]T, k*d)
+			g.dw = kernel.Make[T](k * d)
 		}
 		g.h = append(g.h[:0], h...)
 		g.clearIdle(up)

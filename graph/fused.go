@@ -101,7 +101,7 @@ func (g *fusedGrad) backward(_ []float32, in []any) error {
 			g.out.Rows = &g.few
 		default:
 			if g.grad[i] == nil {
-				g.grad[i] = make([]float32, [...]int{g.x.B * g.x.D, g.x.C * g.x.D, g.x.C}[i])
+				g.grad[i] = kernel.Make[float32]([...]int{g.x.B * g.x.D, g.x.C * g.x.D, g.x.C}[i])
 			}
 			*dst = g.grad[i]
 		}

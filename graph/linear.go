@@ -329,7 +329,7 @@ func (g *linearGrad[T]) backward(_ []T, in []any) error {
 	q := (g.c + size - 1) / size
 	for i, n := range [...]int{g.b * g.d, g.c * g.d, g.c} {
 		if g.want[i] && g.grad[i] == nil {
-			g.grad[i] = make([]T, n)
+			g.grad[i] = kernel.Make[T](n)
 		}
 	}
 	if g.losses == nil {

@@ -12,6 +12,8 @@ import (
 	"github.com/chewxy/hm"
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
+
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
 // A body computes one op at precision T. dst is the op's own buffer and keeps
@@ -282,7 +284,7 @@ func runFloat[T Float](o *op, f body[T]) func([]gorgonia.Value) (gorgonia.Value,
 	var out gorgonia.Value
 	return func(in []gorgonia.Value) (gorgonia.Value, error) {
 		if out == nil {
-			buf = make([]T, o.shape.TotalSize())
+			buf = kernel.Make[T](o.shape.TotalSize())
 			out = tensorOf(buf, o.shape)
 		}
 		if err := o.load(in); err != nil {

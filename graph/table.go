@@ -25,7 +25,7 @@ type Table[T Float] struct {
 
 // NewTable returns a table of zeros.
 func NewTable[T Float](name string, rows, dim int) *Table[T] {
-	return &Table[T]{Name: name, Rows: rows, Dim: dim, Data: make([]T, rows*dim)}
+	return &Table[T]{Name: name, Rows: rows, Dim: dim, Data: kernel.Make[T](rows * dim)}
 }
 
 // Row returns row id, which is the table's memory.
@@ -67,7 +67,7 @@ const initRows = 8192
 // depend on seed, name, the cell's number and Dim alone (with Xavier on Rows too):
 // one more table changes no other, and who holds some cells can make them alone.
 func (t *Table[T]) Initialise(seed uint64) {
-	t.Data = make([]T, t.Rows*t.Dim)
+	t.Data = kernel.Make[T](t.Rows * t.Dim)
 	h := fnv.New64a()
 	h.Write([]byte(t.Name)) // a hash never fails
 	stream := h.Sum64()

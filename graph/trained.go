@@ -154,7 +154,7 @@ func (r *trainedRun[T]) clear(rows int) {
 
 func (r *trainedRun[T]) room(rows int) {
 	if len(r.grad) != rows*len(r.value) {
-		r.grad = make([]T, rows*len(r.value))
+		r.grad = kernel.Make[T](rows * len(r.value))
 	}
 }
 

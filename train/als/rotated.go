@@ -81,7 +81,7 @@ func (s *Solver) rotate(x *side, size float64) (*rotated, error) {
 	}
 	n := len(x.f) / d
 	if len(s.table) < n*ld {
-		s.table = make([]float32, n*ld)
+		s.table = kernel.Make[float32](n * ld)
 	}
 	r := &rotated{side: x, s: s, values: values, vectors: vectors, table: s.table[:n*ld], back: make([]float32, ld*d)}
 	r.sum = r.into(x.sum)

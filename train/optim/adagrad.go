@@ -17,7 +17,7 @@ func init() {
 			{Name: "init", Doc: "start of a", Min: 0, Max: 1e6, Probe: []float64{0.1}},
 		},
 		New: func(v Values, rows, dim int) Rule {
-			a := &adagrad{eps: float32(v.Num("eps")), a: make([]float32, rows*dim)}
+			a := &adagrad{eps: float32(v.Num("eps")), a: kernel.Make[float32](rows * dim)}
 			if first := float32(v.Num("init")); first != 0 {
 				for i := range a.a {
 					a.a[i] = first

@@ -29,7 +29,7 @@ func init() {
 		New: func(v Values, rows, dim int) Rule {
 			return &adam{
 				beta1: float32(v.Num("beta1")), beta2: float32(v.Num("beta2")), eps: v.Num("eps"),
-				m: make([]float32, rows*dim), v: make([]float32, rows*dim),
+				m: kernel.Make[float32](rows * dim), v: kernel.Make[float32](rows * dim),
 			}
 		},
 	})

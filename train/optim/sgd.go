@@ -16,7 +16,7 @@ func init() {
 		New: func(v Values, rows, dim int) Rule {
 			s := &sgd{mu: float32(v.Num("momentum"))}
 			if s.mu != 0 {
-				s.m = make([]float32, rows*dim)
+				s.m = kernel.Make[float32](rows * dim)
 			}
 			return s
 		},
