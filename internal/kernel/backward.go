@@ -20,15 +20,22 @@ func (ws *Workspace) backward(out *Grad, mapTile tileMap) {
 	}
 }
 
+// addedRows is how many rows of the gradient of H are added up at once: of width 64 they
+// stay in the first-level cache while the copies pass by.
+const addedRows = 16
+
 // addChunks adds the chunks' copies of the gradient of H in order.
 func (ws *Workspace) addChunks(dh []float32) {
-	x, rows := ws.x, ws.panels*tileRows
-	Parallel(x.B, func(_, i int) {
-		row := ws.dh[i*ws.dp:][:x.D]
+	x, rows, dp := ws.x, ws.panels*tileRows, ws.dp
+	Parallel(ceil(x.B, addedRows), func(_, part int) {
+		lo, hi := cut(part, addedRows, x.B)
+		sum := ws.dh[lo*dp : hi*dp]
 		for c := 1; c < ws.chunks; c++ {
-			axpy(1, ws.dh[(c*rows+i)*ws.dp:][:x.D], row)
+			axpy(1, ws.dh[(c*rows+lo)*dp:][:len(sum)], sum)
 		}
-		copy(dh[i*x.D:], row)
+		for i := lo; i < hi; i++ {
+			copy(dh[i*x.D:][:x.D], sum[(i-lo)*dp:])
+		}
 	})
 }
 
@@ -36,7 +43,7 @@ func (ws *Workspace) backwardChunk(worker, chunk int, out *Grad, mapTile tileMap
 	x, dp := ws.x, ws.dp
 	rows := ws.panels * tileRows
 	ld := min(blockRows, rows)
-	ws.grads[worker] = grow(ws.grads[worker], blockClasses*ld)
+	ws.grads[worker] = grow(ws.grads[worker], tileClasses*ld)
 	p := ws.grads[worker]
 	var dh []float32
 	if out.H != nil {
@@ -45,11 +52,12 @@ func (ws *Workspace) backwardChunk(worker, chunk int, out *Grad, mapTile tileMap
 	}
 	ragged := dp != x.D
 	if ragged {
-		ws.dwb[worker] = grow(ws.dwb[worker], blockClasses*dp)
+		ws.dwb[worker] = grow(ws.dwb[worker], tileClasses*dp)
 	}
 	lo, hi := ws.chunk(chunk)
-	for c0 := lo; c0 < hi; c0 += blockClasses {
-		n := min(blockClasses, hi-c0)
+	groups := ceil(x.B, blockRows)
+	for c0 := lo; c0 < hi; c0 += tileClasses {
+		n := min(tileClasses, hi-c0)
 		w, _ := ws.classRows(worker, c0, n, true) // of stride dp: the kernels work on whole vectors of columns
 		dw := []float32(nil)
 		if out.W != nil {
@@ -58,16 +66,26 @@ func (ws *Workspace) backwardChunk(worker, chunk int, out *Grad, mapTile tileMap
 		if ragged {
 			dw = ws.dwb[worker]
 		}
-		for b0 := 0; b0 < x.B; b0 += blockRows {
-			nb := min(blockRows, x.B-b0)
+		for g := range groups {
+			b0, b1 := cut(g, blockRows, x.B)
+			nb := b1 - b0
 			for r := 0; r < nb; r += tileRows {
-				ws.gradTiles(worker, chunk, p[r:], ld, w, c0, n, (b0+r)/tileRows, mapTile)
+				ws.gradTile(worker, chunk, p[r:], ld, w, c0, n, (b0+r)/tileRows, mapTile)
 			}
 			if out.W != nil {
-				gemmBlock(p, ld, 1, n, nb, ws.hp[b0*dp:], dp, dw, dp, dp, b0 > 0)
+				next := []float32(nil)
+				if c0 < ws.keptClasses {
+					next = ws.kept[(c0*ws.panels+n*ceil(b1, tileRows))*tileRows:]
+					next = next[:min(len(next), n*nb)]
+				}
+				gemmAhead(p, ld, 1, n, nb, ws.hp[b0*dp:], dp, dw, dp, dp, b0 > 0, next, share(ws.classesFrom(x.W, c0+n, hi), g, groups))
 			}
 			if out.H != nil {
-				gemmBlock(p, 1, ld, nb, n, w, dp, dh[b0*dp:], dp, dp, true)
+				next := []float32(nil)
+				if out.W != nil {
+					next = share(ws.classesFrom(out.W, c0+n, hi), g, groups)
+				}
+				gemmAhead(p, 1, ld, nb, n, w, dp, dh[b0*dp:], dp, dp, true, next, nil)
 			}
 			if out.Bias != nil {
 				for c := range n {
@@ -87,23 +105,19 @@ func (ws *Workspace) backwardChunk(worker, chunk int, out *Grad, mapTile tileMap
 	}
 }
 
-// gradTiles fills p with ∂L/∂z of n classes from c0, of vectors w, for a panel.
-func (ws *Workspace) gradTiles(worker, chunk int, p []float32, ld int, w []float32, c0, n, panel int, mapTile tileMap) {
+// gradTile fills p with ∂L/∂z of the tile of n classes from c0, of vectors w, for a panel.
+func (ws *Workspace) gradTile(worker, chunk int, p []float32, ld int, w []float32, c0, n, panel int, mapTile tileMap) {
 	x := ws.x
-	for t := 0; t < n; t += tileClasses {
-		nt := min(tileClasses, n-t)
-		dst := p[t*ld:]
-		if ws.haveKept {
-			mapTile(worker, chunk, panel, c0+t, nt, dst, ld, ws.tile(c0+t, nt, panel), tileRows)
-		} else {
-			ws.scores(dst, ld, w[t*ws.dp:], ws.dp, c0+t, nt, panel)
-			mapTile(worker, chunk, panel, c0+t, nt, dst, ld, dst, ld)
-		}
-		if ws.classes < x.C {
-			for c := range nt {
-				if x.masked(c0 + t + c) {
-					clear(dst[c*ld:][:tileRows])
-				}
+	if c0 < ws.keptClasses {
+		mapTile(worker, chunk, panel, c0, n, p, ld, ws.tile(c0, n, panel), tileRows)
+	} else {
+		ws.scores(p, ld, w, ws.dp, c0, n, panel, nil, nil)
+		mapTile(worker, chunk, panel, c0, n, p, ld, p, ld)
+	}
+	if ws.classes < x.C {
+		for c := range n {
+			if x.masked(c0 + c) {
+				clear(p[c*ld:][:tileRows])
 			}
 		}
 	}

@@ -2,12 +2,20 @@
 
 package kernel
 
-import "math/bits"
+import (
+	"math/bits"
+	"unsafe"
+)
 
-// gemmBlock is gemmGo for nc a multiple of 16. It takes as many rows at a time as
-// let one call last under 60 µs, so that the collector, which cannot stop
-// assembly, is not held back.
+// gemmBlock is gemmGo for nc a multiple of 16.
 func gemmBlock(a []float32, ra, ka, nr, nk int, b []float32, ldb int, c []float32, ldc, nc int, add bool) {
+	gemmAhead(a, ra, ka, nr, nk, b, ldb, c, ldc, nc, add, nil, nil)
+}
+
+// gemmAhead is gemmBlock that asks for p and q to be in the second-level cache, evenly
+// while it multiplies. It takes as many rows at a time as let one call last under 60 µs, so
+// that the collector, which cannot stop assembly, is not held back.
+func gemmAhead(a []float32, ra, ka, nr, nk int, b []float32, ldb int, c []float32, ldc, nc int, add bool, p, q []float32) {
 	if nr == 0 || nc == 0 {
 		return
 	}
@@ -16,7 +24,7 @@ func gemmBlock(a []float32, ra, ka, nr, nk int, b []float32, ldb int, c []float3
 		return
 	}
 	if most := max(6, blockM*blockK/max(1, nk)/6*6); nr > most {
-		gemmBlock(a, ra, ka, most, nk, b, ldb, c, ldc, nc, add)
+		gemmAhead(a, ra, ka, most, nk, b, ldb, c, ldc, nc, add, p, q)
 		gemmBlock(a[most*ra:], ra, ka, nr-most, nk, b, ldb, c[most*ldc:], ldc, nc, add)
 		return
 	}
@@ -28,6 +36,12 @@ func gemmBlock(a []float32, ra, ka, nr, nk int, b []float32, ldb int, c []float3
 	// Whole groups of six rows, then of four, then one by one.
 	r6 := nr / 6 * 6
 	r4 := r6 + (nr-r6)/4*4
+	steps := r6 / 6 * (nk / 4) // of the kernel of six rows, at each of which it asks, in one strip of columns
+	strips := nc / 16
+	if active == pathAVX512 {
+		strips = nc/64 + bits.OnesCount(uint(nc%64))
+	}
+	ps, qs := newStream(p, steps*strips, b), newStream(q, steps*strips, b)
 	for j := 0; j < nc; {
 		w := 16
 		if active == pathAVX512 {
@@ -38,14 +52,32 @@ func gemmBlock(a []float32, ra, ka, nr, nk int, b []float32, ldb int, c []float3
 			if g.lo == g.hi {
 				continue
 			}
-			gemmTile(g.size, w, step(ptr(a), g.lo*ra), ra, ka, g.hi-g.lo, nk, bj, ldb, step(ptr(c), g.lo*ldc+j), ldc, acc)
+			gemmTile(g.size, w, step(ptr(a), g.lo*ra), ra, ka, g.hi-g.lo, nk, bj, ldb, step(ptr(c), g.lo*ldc+j), ldc, acc, ps, qs)
 		}
+		ps.at += uintptr(steps * ps.step)
+		qs.at += uintptr(steps * qs.step)
 		j += w
 	}
 }
 
+// A stream is memory that a kernel asks for from at on, going on by step bytes at a time. It
+// holds a number in place of a pointer because it ends behind the memory.
+type stream struct {
+	at   uintptr
+	step int
+}
+
+// newStream returns the stream that covers x in that many steps; of no x, it stays at idle,
+// which is in the cache.
+func newStream(x []float32, steps int, idle []float32) stream {
+	if len(x) == 0 || steps == 0 {
+		return stream{at: uintptr(unsafe.Pointer(ptr(idle)))}
+	}
+	return stream{uintptr(unsafe.Pointer(ptr(x))), ceil(4*len(x), steps)}
+}
+
 // gemmTile calls the kernel of mr rows and w columns of the active path.
-func gemmTile(mr, w int, a *float32, ra, ka, nr, nk int, b *float32, ldb int, c *float32, ldc, add int) {
+func gemmTile(mr, w int, a *float32, ra, ka, nr, nk int, b *float32, ldb int, c *float32, ldc, add int, p, q stream) {
 	if active == pathAVX2 {
 		w = 0
 	}
@@ -69,7 +101,7 @@ func gemmTile(mr, w int, a *float32, ra, ka, nr, nk int, b *float32, ldb int, c 
 	case 161:
 		gemm1x16x512(a, ra, ka, nr, nk, b, ldb, c, ldc, add)
 	case 6:
-		gemm6x16x256(a, ra, ka, nr, nk, b, ldb, c, ldc, add)
+		gemm6x16x256(a, ra, ka, nr, nk, b, ldb, c, ldc, add, p.at, q.at, p.step, q.step)
 	case 4:
 		gemm4x16x256(a, ra, ka, nr, nk, b, ldb, c, ldc, add)
 	case 1:

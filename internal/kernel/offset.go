@@ -90,7 +90,7 @@ func (ws *Workspace) classRows(worker, c0, n int, whole bool) (w []float32, ld i
 	if !ws.shifted() && (!whole || dp == x.D) {
 		return x.W[c0*x.D:], x.D
 	}
-	ws.wb[worker] = grow(ws.wb[worker], blockClasses*dp)
+	ws.wb[worker] = grow(ws.wb[worker], tileClasses*dp)
 	w = ws.wb[worker]
 	pack(w, dp, n, x.D, view[float32]{x.W[c0*x.D:], x.D, 1})
 	if ws.shifted() {

@@ -15,6 +15,10 @@ func gemmBlock(a []float32, ra, ka, nr, nk int, b []float32, ldb int, c []float3
 	gemmGo(a, ra, ka, nr, nk, b, ldb, c, ldc, nc, add)
 }
 
+func gemmAhead(a []float32, ra, ka, nr, nk int, b []float32, ldb int, c []float32, ldc, nc int, add bool, _, _ []float32) {
+	gemmGo(a, ra, ka, nr, nk, b, ldb, c, ldc, nc, add)
+}
+
 func tileMax(z []float32, ldz, n int, m []float32)       { tileMaxGo(z, ldz, n, m) }
 func tileExpSum(z []float32, ldz, n int, m, s []float32) { tileExpSumGo(z, ldz, n, m, s) }
 func tileExpMap(p []float32, ldp int, z []float32, ldz, n int, l, g, u []float32) {

@@ -1,8 +1,8 @@
 package kernel
 
 // scores stores the scaled scores of n classes from c0 for a panel in z; w are their
-// vectors, as classRows returns them.
-func (ws *Workspace) scores(z []float32, ldz int, w []float32, ldw, c0, n, panel int) {
+// vectors, as classRows returns them. Meanwhile it asks for p and q.
+func (ws *Workspace) scores(z []float32, ldz int, w []float32, ldw, c0, n, panel int, p, q []float32) {
 	x := ws.x
 	if x.Bias != nil {
 		for c := range n {
@@ -14,7 +14,8 @@ func (ws *Workspace) scores(z []float32, ldz int, w []float32, ldw, c0, n, panel
 		}
 	}
 	for k := 0; k < x.D; k += scoreK {
-		gemmBlock(w[k:], ldw, 1, n, min(scoreK, x.D-k), ws.ht[(panel*x.D+k)*tileRows:], tileRows, z, ldz, tileRows, k > 0 || x.Bias != nil)
+		gemmAhead(w[k:], ldw, 1, n, min(scoreK, x.D-k), ws.ht[(panel*x.D+k)*tileRows:], tileRows, z, ldz, tileRows, k > 0 || x.Bias != nil, p, q)
+		p, q = nil, nil
 	}
 }
 
@@ -45,11 +46,12 @@ func (ws *Workspace) chunk(i int) (lo, hi int) {
 
 // eachTile gives every tile of scores to f once, chunk by chunk in parallel;
 // within a chunk tiles come in order. f leaves z as it was. With keep the scores
-// are kept for later passes, where the budget allows.
+// are kept for later passes, as far as the budget allows.
 func (ws *Workspace) eachTile(keep bool, f func(worker, chunk, panel, c0, n int, z []float32)) {
-	size := ws.x.C * ws.panels * tileRows
-	if keep = keep && !ws.haveKept && 4*size <= ws.Budget; keep {
-		ws.kept = grow(ws.kept, size)
+	kept := ws.keptClasses
+	if keep && kept == 0 {
+		kept = keptClasses(ws.x.C, ws.panels, ws.Budget)
+		ws.kept = enlarge(ws.kept, kept*ws.panels*tileRows)
 	}
 	Parallel(ws.chunks, func(worker, chunk int) {
 		ws.tiles[worker] = grow(ws.tiles[worker], tileClasses*tileRows)
@@ -57,25 +59,60 @@ func (ws *Workspace) eachTile(keep bool, f func(worker, chunk, panel, c0, n int,
 		for c0 := lo; c0 < hi; c0 += tileClasses {
 			n := min(tileClasses, hi-c0)
 			w, ldw := ws.x.W, ws.x.D
-			if !ws.haveKept {
+			if c0 >= ws.keptClasses {
 				w, ldw = ws.classRows(worker, c0, n, false)
 			}
 			for p := range ws.panels {
 				z := ws.tiles[worker]
-				if keep || ws.haveKept {
+				if c0 < kept {
 					z = ws.tile(c0, n, p)
 				}
-				if !ws.haveKept {
-					ws.scores(z, tileRows, w, ldw, c0, n, p)
+				if c0 >= ws.keptClasses {
+					next := []float32(nil)
+					if c0 < kept {
+						next = following(ws.kept, z)
+					}
+					ws.scores(z, tileRows, w, ldw, c0, n, p, next, share(ws.classesFrom(ws.x.W, c0+n, hi), p, ws.panels))
 				}
 				f(worker, chunk, p, c0, n, z)
 			}
 		}
 	})
-	ws.haveKept = ws.haveKept || keep
+	ws.keptClasses = kept
+}
+
+// keptClasses returns how many classes, the first of c, have scores that are kept within
+// a budget of bytes, for that many panels: whole tiles, and at least half of all or none.
+// Less saves less than an eighth of a step, and takes as much memory.
+func keptClasses(c, panels, budget int) int {
+	fit := budget / (4 * tileRows * max(panels, 1))
+	if fit >= c {
+		return c
+	}
+	if fit = fit / tileClasses * tileClasses; 2*fit < c {
+		return 0
+	}
+	return fit
 }
 
 // tile returns where the kept scores of the n classes from c0 of a panel lie.
 func (ws *Workspace) tile(c0, n, panel int) []float32 {
 	return ws.kept[(c0*ws.panels+n*panel)*tileRows:][:n*tileRows]
 }
+
+// What comes next is asked for while the processor multiplies: it follows addresses ahead
+// by itself, but not past the end of a page, and a class of 64 numbers is 256 bytes.
+
+// following returns what lies behind part of x, as much as part where there is so much.
+func following(x, part []float32) []float32 {
+	x = x[cap(x)-cap(part)+len(part):]
+	return x[:min(len(x), len(part))]
+}
+
+// classesFrom returns the rows of m [C,D] of the tile of classes from c0 on, none from hi on.
+func (ws *Workspace) classesFrom(m []float32, c0, hi int) []float32 {
+	return m[c0*ws.x.D : max(c0, min(c0+tileClasses, hi))*ws.x.D]
+}
+
+// share returns the i-th of n parts of x.
+func share(x []float32, i, n int) []float32 { return x[len(x)*i/n : len(x)*(i+1)/n] }

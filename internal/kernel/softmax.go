@@ -144,9 +144,16 @@ func foldExp(st State, z []float32, n int) {
 	}
 }
 
-// mergeExp brings both sums to the larger reference.
+// mergeExp brings both sums to the larger reference. Mostly the two are equal, for all
+// chunks begin with the same one and few tiles raise it; then both factors are 1. That of
+// two infinite references, which would be NaN, is of rows that do not exist, or whose sum
+// is NaN already.
 func mergeExp(dst, src State) {
 	for r := range dst.F[:tileRows] {
+		if dst.F[r] == src.F[r] {
+			dst.D[r] += src.D[r]
+			continue
+		}
 		a, b := float64(dst.F[r]), float64(src.F[r])
 		if a > b {
 			dst.D[r] += src.D[r] * math.Exp2(b-a)

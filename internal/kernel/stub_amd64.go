@@ -456,8 +456,11 @@ func gram512d(c *float64, ldc int, width int, a *float64, b *float64, ld int, n 
 //		}
 //	}
 //
+// Each time that it goes on by four k it asks for the two cache lines from p and the one
+// from q and moves them on by stepP and stepQ bytes, which may be anywhere.
+//
 //go:noescape
-func gemm6x16x256(a *float32, ra int, ka int, nr int, nk int, b *float32, ldb int, c *float32, ldc int, add int)
+func gemm6x16x256(a *float32, ra int, ka int, nr int, nk int, b *float32, ldb int, c *float32, ldc int, add int, p uintptr, q uintptr, stepP int, stepQ int)
 
 // gemm4x16x256 is gemmGo for nr a multiple of 4 and 16 columns:
 //

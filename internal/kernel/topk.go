@@ -54,21 +54,22 @@ func RankerBytes(b, c, d, k int) int64 {
 // A task of TopK is a group of rows and a chunk of classes. The first chunk, a short
 // one, fills lists from nothing, at some k·log(classes/k) candidates a row; where
 // there are enough groups to share it, the others start from the bound that it found.
-// Groups are small where rows are few, so that there are enough tasks.
+// A group reads W once, so it is large where that leaves every goroutine several tasks.
 const (
 	rankRows    = 256
 	rankHits    = tileClasses*tileRows + 16 // that the filter may store of a tile
 	rankClasses = 1 << 16
 	rankChunks  = 8
+	rankTasks   = 4 // tasks for each goroutine, so that the last to end is not long alone
 )
 
 // rankCut returns how many chunks of classes and rows a group has.
 func rankCut(b, c int) (chunks, group int) {
-	group = tileRows
-	if b > 8*rankRows {
-		group = rankRows
+	chunks, group = max(1, min(rankChunks, c/rankClasses)), rankRows
+	if chunks*ceil(b, group) < rankTasks*Workers() {
+		group = tileRows
 	}
-	return max(1, min(rankChunks, c/rankClasses)), group
+	return chunks, group
 }
 
 // TopK stores the k best classes of each row of x, best first, in ids [B,k], and
@@ -191,7 +192,7 @@ func (w *rankWorker) scan(ws *Workspace, by func(float32) float32, k, lo, hi int
 	for c0 := lo; c0 < hi; c0 += tileClasses {
 		n := min(tileClasses, hi-c0)
 		for p := b0; p < b1; p += tileRows {
-			ws.scores(w.z, tileRows, ws.x.W[c0*ws.x.D:], ws.x.D, c0, n, p/tileRows)
+			ws.scores(w.z, tileRows, ws.x.W[c0*ws.x.D:], ws.x.D, c0, n, p/tileRows, nil, share(ws.classesFrom(ws.x.W, c0+n, hi), (p-b0)/tileRows, ceil(b1-b0, tileRows)))
 			if by != nil {
 				for c := range n {
 					if ws.x.masked(c0 + c) {

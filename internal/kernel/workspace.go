@@ -8,8 +8,8 @@ import (
 
 const (
 	tileClasses  = 96  // a tile of scores, 24 KiB, stays in the first-level cache
-	blockClasses = 192 // classes of a block of the backward pass
-	blockRows    = 256 // rows of a block of the backward pass: 192 KiB of gradients
+	blockClasses = 192 // a chunk of classes begins at a multiple: what is added in which order depends on it
+	blockRows    = 256 // rows of a block of the backward pass: 96 KiB of gradients
 	scoreK       = 512 // inner dimension of one call, so that it stays short
 
 	// chunkBytes bounds the copies of ∂L/∂H, one per chunk of classes, that keep
@@ -30,9 +30,9 @@ const (
 // row of most targets, among 64, has targets.
 type Workspace struct {
 	// Budget is how many bytes of scores a Forward may keep for what follows it: a
-	// pass that reads them is cheaper than one that computes them again. The scores
-	// of all rows, padded to a multiple of 64, and classes are kept, or none. They
-	// change no bit of a result.
+	// pass that reads them is cheaper than one that computes them again. Those of all
+	// rows, padded to a multiple of 64, are kept for the first classes, as many as fit; none
+	// if those are less than half. They change no bit of a result.
 	Budget int
 
 	// ShiftInvariant says that the loss does not change when all scores of a row are
@@ -69,8 +69,8 @@ type Workspace struct {
 	slots           slotState
 	sumW            []float64
 	center          []float32 // [D+1]: what classes and biases are less, or empty
-	kept            []float32 // scores, tile by tile, if haveKept
-	haveKept        bool
+	kept            []float32 // scores, tile by tile, of the first keptClasses
+	keptClasses     int
 }
 
 // An entry is one target: a class of a row with its weight and its scaled score. A
@@ -98,7 +98,7 @@ func (ws *Workspace) Bytes() int {
 
 // prepare checks x and lays it out for scores multiplied by scale.
 func (ws *Workspace) prepare(x *Linear, loss []float32, scale float32) error {
-	ws.forward, ws.sparse, ws.haveKept = false, false, false
+	ws.forward, ws.sparse, ws.keptClasses = false, false, 0
 	if err := Err(); err != nil {
 		return err
 	}

@@ -62,9 +62,13 @@ func gemms(v isa) {
 	}
 }
 
+// fetches reports whether the kernel of mr rows asks for memory ahead: where a product is
+// long enough to wait for.
+func (v isa) fetches(mr int) bool { return mr == 6 && v.bits == 256 }
+
 func gemm(v isa, mr, nv int) {
-	v.text(fmt.Sprintf("gemm%dx%dx", mr, nv*v.lanes()), "(a *float32, ra, ka, nr, nk int, b *float32, ldb int, c *float32, ldc int, add int)",
-		"is gemmGo for nr a multiple of "+fmt.Sprint(mr)+" and "+fmt.Sprint(nv*v.lanes())+" columns:",
+	doc := []string{
+		"is gemmGo for nr a multiple of " + fmt.Sprint(mr) + " and " + fmt.Sprint(nv*v.lanes()) + " columns:",
 		"",
 		"\tfor r := range nr {",
 		fmt.Sprintf("\t\tfor j := range %d {", nv*v.lanes()),
@@ -72,7 +76,16 @@ func gemm(v isa, mr, nv int) {
 		"\t\t\tfor k := range nk { s += a[r*ra+k*ka] * b[k*ldb+j] } // fused",
 		"\t\t\tc[r*ldc+j] = s",
 		"\t\t}",
-		"\t}")
+		"\t}",
+	}
+	params, fetches := "", v.fetches(mr)
+	if fetches {
+		params = ", p, q uintptr, stepP, stepQ int"
+		doc = append(doc, "",
+			"Each time that it goes on by four k it asks for the two cache lines from p and the one",
+			"from q and moves them on by stepP and stepQ bytes, which may be anywhere.")
+	}
+	v.text(fmt.Sprintf("gemm%dx%dx", mr, nv*v.lanes()), "(a *float32, ra, ka, nr, nk int, b *float32, ldb int, c *float32, ldc int, add int"+params+")", doc...)
 	a, ra, ka := ptr("a"), stride("ra"), stride("ka")
 	nr := ptr("nr")
 	b, ldb := ptr("b"), stride("ldb")
@@ -82,6 +95,10 @@ func gemm(v isa, mr, nv int) {
 		acc[i] = v.regs(nv)
 	}
 	k, ap, bp, cp := GP64(), GP64(), GP64(), GP64()
+	var p, q GPVirtual
+	if fetches {
+		p, q = ptr("p"), ptr("q")
+	}
 
 	Label("group")
 	CMPQ(nr, U8(mr))
@@ -130,6 +147,13 @@ func gemm(v isa, mr, nv int) {
 	Label("k4")
 	for range unroll {
 		step()
+	}
+	if fetches {
+		PREFETCHT1(at(p, 0))
+		PREFETCHT1(at(p, 64))
+		ADDQ(place("stepP"), p)
+		PREFETCHT1(at(q, 0))
+		ADDQ(place("stepQ"), q)
 	}
 	SUBQ(U8(unroll), k)
 	JGE(LabelRef("k4"))

@@ -275,6 +275,15 @@ func (v isa) hsum(r VecVirtual) VecVirtual {
 
 func ptr(name string) GPVirtual { return Load(Param(name), GP64()).(GPVirtual) }
 
+// place returns where a parameter lies, for kernels that need the registers for others.
+func place(name string) Mem {
+	b, err := Param(name).Resolve()
+	if err != nil {
+		panic(err) // the signature lacks it
+	}
+	return b.Addr
+}
+
 // stride loads a parameter that counts floats and turns it into bytes.
 func stride(name string) GPVirtual {
 	r := ptr(name)
