@@ -54,7 +54,7 @@ func TestEvalErrors(t *testing.T) {
 		require.Contains(t, stderr, "was trained on another split")
 	})
 	for line, want := range map[string]string{
-		"eval":                               "fenchel eval needs an argument: fenchel eval RUN",
+		"eval":                               "fenchel: eval needs an argument: fenchel eval RUN",
 		"eval RUN --split nosuch":            `--split: unknown split "nosuch"; the choices are train, valid, test`,
 		"eval RUN --metrics nosuch@3":        `--metrics: metric: unknown metric "nosuch"; the choices are coverage, epc, hitrate`,
 		"eval RUN --metrics=":                "--metrics: want at least one",

@@ -155,6 +155,8 @@ type naturalCard struct {
 	Spread  float64 `json:"spread"`
 	Classes int     `json:"classes"`
 	Value   float64 `json:"value"`
+
+	where string // what it is of, in words
 }
 
 // Cards state the natural temperature at the mean interactions of a user of MovieLens-1M,
@@ -171,7 +173,14 @@ func newNaturalCard(l losses.Loss) *naturalCard {
 	if !ok || l.Unit() != 1 {
 		return nil
 	}
-	return &naturalCard{cardSpread, cardClasses, tau}
+	where := fmt.Sprintf("where %d of %d classes follow a context", cardSpread, cardClasses)
+	switch {
+	case l.Theory().Props.Has(losses.HotLabels):
+		where = fmt.Sprintf("on %d classes, with M = 1 because labels are hot", cardClasses)
+	case !l.SpreadMatters(cardSpread, cardClasses):
+		where = fmt.Sprintf("on %d classes, M cancels", cardClasses)
+	}
+	return &naturalCard{cardSpread, cardClasses, tau, where}
 }
 
 // temperature says what cosines are divided by before the loss.
@@ -179,8 +188,7 @@ func (c card) temperature() string {
 	if c.Temperature == nil {
 		return c.fixed
 	}
-	return fmt.Sprintf("1/(Link(1/M) − Link(b)) for cosines, b = 0 or, where that is infinite, 1/(C·M): %.4g where %g of %d classes follow a context",
-		c.Temperature.Value, c.Temperature.Spread, c.Temperature.Classes)
+	return fmt.Sprintf("1/(Link(1/M) − Link(b)) for cosines, b = 0 or, where that is infinite, 1/(C·M): %.4g %s", c.Temperature.Value, c.Temperature.where)
 }
 
 // composed is what the registry says of a recipe beside its loss.

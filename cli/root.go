@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/internal/registry"
@@ -117,12 +118,29 @@ func arguments(low, high int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		switch {
 		case len(args) < low:
-			return usagef("%s needs an argument: %s", cmd.CommandPath(), cmd.UseLine())
+			return usagef("%s needs an argument: %s", commandOf(cmd), cmd.UseLine())
 		case len(args) > high:
-			return usagef("%s: unexpected argument %q", cmd.CommandPath(), args[high])
+			return usagef("%s", unexpected(cmd, args[high]))
 		}
 		return nil
 	}
+}
+
+// commandOf is the path of a command, as errors name it, which begin with the program.
+func commandOf(cmd *cobra.Command) string {
+	return strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" ")
+}
+
+// unexpected says that an argument is one too many, and of which flag it would be the value
+// if that took one without an equals sign.
+func unexpected(cmd *cobra.Command, arg string) string {
+	text := fmt.Sprintf("%s: unexpected argument %q", commandOf(cmd), arg)
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if f.NoOptDefVal != "" && f.Value.String() == f.NoOptDefVal {
+			text += fmt.Sprintf("; a value of --%[1]s is written --%[1]s=%[2]s", f.Name, arg)
+		}
+	})
+	return text
 }
 
 // complete returns a completion of one flag or argument from a list of names.

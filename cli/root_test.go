@@ -68,7 +68,7 @@ func TestUsageErrors(t *testing.T) {
 		"list sampelr":        `unknown kind "sampelr" (did you mean sampler?); the choices are format, `,
 		"losses sofmax":       `unknown loss "sofmax" (did you mean softmax?); the choices are `,
 		"losses psl:act=tahn": `act="tahn" is not one of tanh, relu, atan (did you mean tanh?)`,
-		"losses a b":          `fenchel losses: unexpected argument "b"`,
+		"losses a b":          `fenchel: losses: unexpected argument "b"`,
 		"losses nosuch":       `unknown loss "nosuch"; the choices are `,
 		"losses --json=perh":  `invalid argument "perh" for "--json"`,
 	} {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -38,7 +39,7 @@ var settings = []setting{
 	{flag: "score", path: "model.score", kind: "name", usage: "how vectors meet: cosine or dot", complete: complete(namesOf(models.Scores, func(s models.Score) string { return string(s) }))},
 	{flag: "temperature", path: "model.temperature", kind: "text", usage: "divides the scores before any loss, or learned, with which it is trained, as in learned:start=0.2,min=0.01,max=100; unless given the natural one of the loss for cosine (losses NAME says it), or 0.2 where there is none, but 1 for dot and for losses with a temperature of their own, such as softmax:tau=0.1", complete: complete(func() []string { return []string{"learned", "learned:start="} })},
 	{flag: "spread", path: "model.spread", kind: "number", usage: "classes that follow one context, which decide the natural temperature; the mean interactions of a user unless given"},
-	{flag: "bias", path: "model.bias", kind: "name", alone: "true", usage: "train a bias per item: true, prior, which starts at the log-odds of its share of the users, or false; unless given prior for losses of hot labels over all classes, such as bce", complete: complete(models.Biases)},
+	{flag: "bias", path: "model.bias", kind: "name", alone: "true", usage: "train a bias per item: true, which starts at 0; prior, which starts at the score that the loss gives the item's share of the users, such as its log-odds; or false; unless given prior for losses of hot labels over all classes, such as bce", complete: complete(models.Biases)},
 	{flag: "init", path: "model.init", kind: "number", usage: "standard deviation of the first weights"},
 	{flag: "loss", path: "loss", kind: "loss", usage: "loss, such as softmax:smoothing=0.1, or recipe, such as sampled-softmax:n=64, either with candidates as in sparsemax@sampled:n=64; the command losses lists them", complete: completeSpecs("loss", "recipe")},
 	{flag: "candidates", path: "candidates", kind: "text", usage: "classes that a row is scored against in training: what follows the @ of --loss", complete: completeSpecs("candidates")},
@@ -54,7 +55,7 @@ var settings = []setting{
 	{flag: "l2", path: "train.l2", kind: "text", usage: "L2 regularisation: a number for all tables, or name=number for some, as in user=1e-4,class=1e-5; with on=batch, as in 1e-4,on=batch, of what a batch reads alone (its names are context and class)", complete: complete(penaltyExamples)},
 	{flag: "decay", path: "train.decay", kind: "text", usage: "decoupled decay of weights, written as --l2; with on=batch of the rows that have a gradient", complete: complete(penaltyExamples)},
 	{flag: "dropout", path: "train.dropout", kind: "number", usage: "probability with which a number of an encoding is 0 in a step of training"},
-	{flag: "clip", path: "train.clip", kind: "number", usage: "most that the norm of a step's gradient, of all tables together, may be; a longer one is scaled down to it, and 0 leaves all as they are"},
+	{flag: "clip", path: "train.clip", kind: "number", usage: "most that the norm of a step's gradient, of all tables together, may be; a longer one is scaled down to it, before l2 is added but for l2 with on=batch, and 0 leaves all as they are"},
 	{flag: "patience", path: "train.patience", kind: "n", usage: "stop after so many evaluations without a better value and keep the best weights; 0 runs all epochs"},
 	{flag: "monitor", path: "train.monitor", kind: "metric", usage: "metric that --patience watches", complete: completeMetrics},
 	{flag: "seed", path: "train.seed", kind: "n", usage: "seed of first weights and of the order of batches"},
@@ -182,7 +183,8 @@ func (c *configFlags) plan() (*train.Plan, error) {
 			return nil, usagef("--config %s: %w", c.file, err)
 		}
 	}
-	file := cfg
+	file := recorded{cfg, c.from()}
+	given := map[string]bool{}
 	rate, rated := "", false
 	for _, text := range c.sets {
 		path, value, ok := strings.Cut(text, "=")
@@ -191,9 +193,12 @@ func (c *configFlags) plan() (*train.Plan, error) {
 		}
 		if path = strings.TrimSpace(path); path == ratePath {
 			rate, rated = value, true
-		} else if err := cfg.Set(path, value); err != nil {
+			continue
+		}
+		if err := cfg.Set(path, value); err != nil {
 			return nil, usagef("--set %s: %w", text, err)
 		}
+		given[path] = true
 	}
 	for _, s := range settings {
 		if !c.flags.Changed(s.flag) {
@@ -202,8 +207,9 @@ func (c *configFlags) plan() (*train.Plan, error) {
 		if err := cfg.Set(s.path, c.flags.Lookup(s.flag).Value.String()); err != nil {
 			return nil, usageError{nameFlags(err)}
 		}
+		given[s.path] = true
 	}
-	naturalAgain(&cfg, file)
+	notes := file.giveWay(&cfg, given)
 	if c.flags.Changed(rateFlag) {
 		rate, rated = c.flags.Lookup(rateFlag).Value.String(), true
 	}
@@ -214,6 +220,7 @@ func (c *configFlags) plan() (*train.Plan, error) {
 	if err != nil {
 		return nil, usageError{nameFlags(err)}
 	}
+	p.Notes = append(p.Notes, notes...)
 	if rated { // last: it goes into whichever optimizer was chosen
 		if p, err = p.WithRate(rate); err != nil {
 			return nil, usagef("--%s: %w", rateFlag, err)
@@ -222,33 +229,8 @@ func (c *configFlags) plan() (*train.Plan, error) {
 	return p, nil
 }
 
-// naturalAgain has the natural temperature that a file records, as a temperature and the
-// spread that it was made of, follow from what flags say otherwise: another temperature
-// is of no spread, another spread or loss makes another temperature, and other data have
-// a spread of their own.
-func naturalAgain(c *train.Config, file train.Config) {
-	m, was := &c.Model, file.Model
-	if was.Temperature == "" || was.Spread == 0 {
-		return
-	}
-	sameT, sameM := m.Temperature == was.Temperature, m.Spread == was.Spread
-	switch {
-	case !sameT && sameM:
-		m.Spread = 0
-	case sameT && !sameM:
-		m.Temperature = ""
-	case sameT && (c.Data != file.Data || c.Train.Task != file.Train.Task):
-		m.Temperature, m.Spread = "", 0
-	case sameT && (c.Loss != file.Loss || c.Candidates != file.Candidates || m.Score != was.Score || c.Train.Solver != file.Train.Solver):
-		m.Temperature = ""
-		if p, err := c.Plan(); err != nil || p.Config.Model.Temperature != "" { // it has none
-			m.Spread = 0
-		}
-	}
-	if t, err := models.ParseTemperature(was.Temperature); m.Temperature == "" && err == nil && t.Learned != nil {
-		m.Temperature = models.Temperature{Learned: t.Learned}.String() // it is still learned, from another start
-	}
-}
+// from names the file or the preset that settings begin with, "" where there is none.
+func (c *configFlags) from() string { return cmp.Or(c.file, c.preset) }
 
 // nameFlags puts the flag's name where a fault names a path, as in "train.epochs: -1 is
 // below 1" and in what Config.Set says, train.epochs="x" is not a int.

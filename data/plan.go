@@ -47,6 +47,11 @@ func (c Config) Plan() (*Plan, error) {
 			faults = append(faults, err)
 		}
 	}
+	of := func(setting string, err error) {
+		if err != nil {
+			fault(&SettingError{setting, err})
+		}
+	}
 	if isDemo(c.Source) {
 		demo, err := ParseDemo(c.Source)
 		if fault(err); err == nil {
@@ -62,18 +67,29 @@ func (c Config) Plan() (*Plan, error) {
 	if c.Format != "" {
 		var err error
 		p.format, err = LookupFormat(c.Format)
-		fault(err)
+		of("format", err)
 	}
 	fault(p.filter().Validate())
 	if c.Split != "" {
 		s, err := ParseSplit(c.Split)
-		if fault(err); err == nil {
+		if of("split", err); err == nil {
 			p.split, p.Config.Split = s, s.String()
 		}
 	}
 	p.err = errors.Join(faults...)
 	return p, p.err
 }
+
+// A SettingError is a fault of one setting of a Config, "format" or "split".
+type SettingError struct {
+	Setting string
+	Err     error
+}
+
+func (e *SettingError) Error() string { return e.Err.Error() }
+
+// Unwrap returns Err.
+func (e *SettingError) Unwrap() error { return e.Err }
 
 // Validate reports every fault that shows without opening the source.
 func (c Config) Validate() error {

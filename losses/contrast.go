@@ -39,6 +39,13 @@ var negativesParam = Param{
 	Default: 1, Min: 0.5, Max: 2, Probe: []float64{0.5, 2},
 }
 
+// NeedsBounds reports whether a shift of all scores changes the loss without end, as it does
+// under a weight of the negatives other than 1: training is then of scores that are bounded,
+// as cosines without biases are.
+func (l Loss) NeedsBounds() bool {
+	return slices.ContainsFunc(l.Spec.Params, func(p Param) bool { return p.Name == negativesParam.Name }) && l.Values.Num(negativesParam.Name) != 1
+}
+
 // affineIn adds to the facts of a loss over negatives that a row of several positives is
 // one objective with a row for each, which it is where they are rivals.
 func affineIn(v Values, th Theory) Theory {

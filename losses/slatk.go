@@ -19,7 +19,7 @@ func init() {
 			{Name: "tau", Doc: "temperature τ of the softmax loss", Default: 0.2, Min: 0.01, Max: 100, Probe: []float64{0.5}},
 			{Name: "tau-w", Doc: "temperature τ_w of the weight; published as 2.25 to 3 for 1000 draws; below about τ·L the loss falls fastest where the positive falls below β, and nothing is learned", Default: 3, Min: 0.01, Max: 100, Probe: []float64{2}},
 			{Name: "k", Doc: "K: the threshold β is the K-th largest score of the row, a constant to the gradient; 0 takes beta", Default: 20, Min: 0, Max: 1e6, Integer: true, Probe: []float64{0, 2}},
-			{Name: "beta", Doc: "threshold β where k is 0", Default: 0, Min: -1, Max: 1},
+			{Name: "beta", Doc: "threshold β where k is 0", Default: 0, Min: -1, Max: 1, With: "k=0"},
 			drawsParam,
 			positivesParam(asApart),
 		},

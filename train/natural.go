@@ -84,7 +84,11 @@ func (p *Plan) On(set *data.Dataset) (*Plan, error) {
 	named := p.Choice.Loss.Spec.Name + " over candidates " + p.Choice.Head.Spec.Name
 	if ok {
 		q.Config.Model.Spread = m
-		q.Notes = append(q.Notes, fmt.Sprintf("the natural temperature of %s is %.4g, where %.4g of %d classes follow a context (model.spread)", named, tau, m, set.Items))
+		note := fmt.Sprintf("the natural temperature of %s is %.4g, where %.4g of %d classes follow a context (model.spread)", named, tau, m, set.Items)
+		if !p.Choice.SpreadMatters() {
+			note = fmt.Sprintf("the natural temperature of %s is %.4g on %d classes, however many of them follow a context (model.spread)", named, tau, set.Items)
+		}
+		q.Notes = append(q.Notes, note)
 	} else {
 		tau, q.Config.Model.Spread = usualTemperature, 0
 		q.Notes = append(q.Notes, fmt.Sprintf("%s has no natural temperature on %d classes: cosines are divided by %g", named, set.Items, tau))

@@ -104,15 +104,13 @@ func (c Config) planned() *Plan {
 	set(&d.Train.Solver, "gradient")
 	p.readProtocol()
 
-	var err error
-	p.Data, err = d.Data.Config().Plan()
-	p.fault("data", err)
-	d.Data.Source, d.Data.Split = p.Data.Config.Source, p.Data.Config.Split
+	p.readData()
 	p.checkSplit()
 	text(p, "model.name", &d.Model.Name, models.Parse, &p.Model)
 	text(p, "train.solver", &d.Train.Solver, parseSolver, &p.solver)
 	solver := p.solver.Spec
 	if solver == nil { // the rest is held against the default
+		var err error
 		if solver, err = solvers.Lookup("gradient"); err != nil { // a mistake of this package
 			panic("train: " + err.Error())
 		}
@@ -248,5 +246,28 @@ func set[T comparable](field *T, value T) {
 	var zero T
 	if *field == zero {
 		*field = value
+	}
+}
+
+// readData reads where the data are and how they are split. A text that denotes nothing
+// stays as it is.
+func (p *Plan) readData() {
+	d := &p.Config.Data
+	var err error
+	p.Data, err = d.Config().Plan()
+	d.Source, d.Split = p.Data.Config.Source, p.Data.Config.Split
+	var faults interface{ Unwrap() []error }
+	if !errors.As(err, &faults) {
+		p.fault("data", err)
+		return
+	}
+	for _, err := range faults.Unwrap() {
+		path := "data"
+		var of *data.SettingError
+		if errors.As(err, &of) {
+			path += "." + of.Setting
+			err = errors.New(strings.TrimPrefix(err.Error(), "data: "))
+		}
+		p.fault(path, err)
 	}
 }

@@ -51,7 +51,7 @@ func init() {
 			{Name: "alpha", Doc: "α₀: weight of the squares of all scores", Default: 0.25, Min: 1e-9, Max: 1e6},
 			// alpha and reg: as for als.
 			{Name: "confidence", Doc: "c of an interaction: one; values, 1 + gain·value by the data's own", Choices: registry.Enum(confidenceOne, confidenceValues), DefaultString: confidenceOne},
-			{Name: "gain", Doc: "α of Hu et al., how fast confidence=values rises with the value", Default: 1, Min: 0, Max: 1e6},
+			{Name: "gain", Doc: "α of Hu et al., how fast confidence=values rises with the value", Default: 1, Min: 0, Max: 1e6, With: "confidence=" + confidenceValues},
 		}, regParams(0.008)...),
 		fill:   func(p *Plan) { fillALS(p, "") },
 		check:  checkALS,

@@ -117,6 +117,14 @@ func (p *Plan) readTask() {
 func checkGradient(_ Config, p *Plan) {
 	p.checkBias()
 	c := p.Config.Model
+	if p.Optimizer.Spec != nil {
+		rate := p.Optimizer.Values.Num("lr")
+		p.check("train.decay", rate*p.Decay.Largest() <= 1, "%s at a learning rate of %g would turn weights round, not draw them to 0: a step takes rate · decay of each away; want at most %g", p.Decay, rate, 1/rate)
+	}
+	if l := p.Choice.Loss; l.Spec != nil && l.NeedsBounds() {
+		p.check("loss", c.Score == string(models.Cosine) && !p.biased(),
+			"%s: where the negatives do not weigh 1, a shift of all scores changes the loss without end: set model.score to cosine and model.bias to false", l)
+	}
 	if l := p.Choice.Loss.Spec; l != nil && l.Domain == losses.Cosines {
 		p.check("loss", c.Score == string(models.Cosine) && (p.Temperature.Learned != nil || p.Temperature.Value == 1) && !p.biased(),
 			"%s takes cosines: set model.score to cosine, model.temperature to 1 and model.bias to false", l.Name)

@@ -25,6 +25,10 @@ type Param struct {
 	Probe    []float64 // further numbers that tests run at
 	Learn    *Learn    // of a number that may be "learned": trained with the weights; nil of others
 
+	// With is the setting of another parameter, such as "k=0", with which alone this one
+	// counts: a text that sets it beside another is refused. "" is any.
+	With string
+
 	// Hint, if set, returns what to say of a value that is refused, as "alpha=1 is softmax",
 	// or "". The value of a string is NaN where it is no number.
 	Hint func(x float64) string
@@ -153,6 +157,9 @@ func Validate(ps []Param) error {
 	for i, p := range ps {
 		if err := p.validate(); err != nil {
 			return err
+		}
+		if name, _, _ := strings.Cut(p.With, "="); p.With != "" && !slices.ContainsFunc(ps, func(q Param) bool { return q.Name == name }) {
+			return fmt.Errorf("parameter %q counts with %s, which is no setting beside it", p.Name, p.With)
 		}
 		if slices.ContainsFunc(ps[:i], func(q Param) bool { return q.Name == p.Name }) {
 			return fmt.Errorf("duplicate parameter %q", p.Name)
@@ -355,6 +362,15 @@ func Bind(ps []Param, settings []Setting) (Values, error) {
 		}
 		v.num[key] = x
 	}
+	for _, s := range settings {
+		p := ps[slices.IndexFunc(ps, func(p Param) bool { return p.Name == s.Name })]
+		if name, want, _ := strings.Cut(p.With, "="); p.With != "" {
+			other := ps[slices.IndexFunc(ps, func(q Param) bool { return q.Name == name })]
+			if got := v.Of(other); got != want {
+				return Values{}, fmt.Errorf("%s=%s counts only with %s, and %s is %s", s.Name, s.Value, p.With, name, got)
+			}
+		}
+	}
 	return v, nil
 }
 
@@ -380,7 +396,7 @@ func Probes(ps []Param) ([]Values, error) {
 // Corners returns the settings at which every number is its least or its largest
 // (its default where it has no largest), in all combinations with each other and
 // with every choice: where formulas that are right in between lose their digits. Any
-// strings stay at their default.
+// strings stay at their default, and so does what would not count in a combination.
 func Corners(ps []Param) ([]Values, error) {
 	texts := [][]string{nil}
 	for _, p := range ps {
@@ -404,12 +420,24 @@ func Corners(ps []Param) ([]Values, error) {
 		}
 		texts = next
 	}
-	vs := make([]Values, len(texts))
-	for i, text := range texts {
-		var err error
-		if vs[i], err = Parse(ps, strings.Join(text, ",")); err != nil {
+	var vs []Values
+	seen := map[string]bool{}
+	for _, settings := range texts {
+		// A setting that does not count beside the others is none.
+		text := strings.Join(slices.DeleteFunc(slices.Clone(settings), func(s string) bool {
+			name, _, _ := strings.Cut(s, "=")
+			p := ps[slices.IndexFunc(ps, func(p Param) bool { return p.Name == name })]
+			return p.With != "" && !slices.Contains(settings, p.With)
+		}), ",")
+		if seen[text] {
+			continue
+		}
+		seen[text] = true
+		v, err := Parse(ps, text)
+		if err != nil {
 			return nil, err
 		}
+		vs = append(vs, v)
 	}
 	return vs, nil
 }

@@ -222,3 +222,25 @@ func TestNumbers(t *testing.T) {
 	_, err = Whole("9223372036854775808")
 	require.ErrorIs(t, err, strconv.ErrRange)
 }
+
+// TestParamWith: a setting that counts only beside another is refused where the other is
+// not so, and left out of corners there.
+func TestParamWith(t *testing.T) {
+	ps := []Param{{Name: "k", Doc: "K", Default: 3, Max: 9, Integer: true}, {Name: "beta", Doc: "β", Max: 1, With: "k=0"}}
+	require.NoError(t, Validate(ps))
+	v, err := Parse(ps, "beta=0.5,k=0")
+	require.NoError(t, err)
+	require.Equal(t, 0.5, v.Num("beta"))
+	for _, text := range []string{"beta=0.5", "k=2,beta=0"} {
+		_, err := Parse(ps, text)
+		require.ErrorContains(t, err, "counts only with k=0, and k is ", text)
+	}
+	corners, err := Corners(ps)
+	require.NoError(t, err)
+	var texts []string
+	for _, c := range corners {
+		texts = append(texts, c.Text(ps))
+	}
+	require.Equal(t, []string{"k=0", "k=0,beta=1", "k=9"}, texts)
+	require.ErrorContains(t, Validate(ps[1:]), `"beta" counts with k=0, which is no setting beside it`)
+}

@@ -108,6 +108,15 @@ func (p Penalty) Of(name string) float64 {
 	return p.Rest
 }
 
+// Largest returns the largest of its numbers.
+func (p Penalty) Largest() float64 {
+	x := p.Rest
+	for _, s := range p.Named {
+		x = max(x, s.Value)
+	}
+	return x
+}
+
 // Check returns an error that lists the choices where p names what is not among them.
 func (p Penalty) Check(choices []string) error {
 	for _, s := range p.Named {

@@ -26,6 +26,25 @@ func (c Config) searched() bool {
 
 func (a Axis) searched() bool { return a.Name == "temperature" && slices.Contains(a.Values, auto) }
 
+// checkSpread returns an error where the spread of Base, which decides the temperature of
+// each loss, is beside something else that does.
+func (c Config) checkSpread() error {
+	if c.Base.Model.Spread == 0 {
+		return nil
+	}
+	if t := c.Base.Model.Temperature; t != "" {
+		if learned, err := models.ParseTemperature(t); err != nil || learned.Learned == nil {
+			return fmt.Errorf("base: model.spread=%g decides the natural temperature of each loss, and model.temperature=%s is another for all; leave one of them out", c.Base.Model.Spread, t)
+		}
+	}
+	for _, a := range c.Tune {
+		if a.searched() || a.Name == "temperature" || a.Name == "model.temperature" || a.Name == "model.spread" {
+			return fmt.Errorf("tune: %s is what model.spread=%g decides already; leave one of them out", a.Name, c.Base.Model.Spread)
+		}
+	}
+	return nil
+}
+
 // checkSearch returns an error where something else decides what a search is to find.
 func (c Config) checkSearch() error {
 	if !c.searched() {

@@ -152,6 +152,7 @@ func (c Config) Validate() error {
 		}
 	}
 	faults.Add(c.checkSearch())
+	faults.Add(c.checkSpread())
 	if faults.Any() {
 		return faults.Err()
 	}
