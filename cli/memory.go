@@ -152,7 +152,7 @@ func (b budget) remedies(p *train.Plan, set *data.Dataset) (fitting []string) {
 		}
 	}
 	if filled.Train.Optimizer != "" {
-		for _, o := range []string{"adagrad", "sgd"} {
+		for _, o := range []string{"adagrad", "adagrad:state=row", "sgd"} {
 			if name, _ := registry.CutSpec(filled.Train.Optimizer); name != o {
 				try("optimizer", "train.optimizer", o)
 			}

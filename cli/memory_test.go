@@ -104,7 +104,7 @@ func TestRemedies(t *testing.T) {
 	b.available--
 	err = b.refuse(p, set)
 	require.ErrorContains(t, err, "(this test); --force runs it all the same; what would fit:")
-	for _, flag := range []string{"--dim 32", "--batch 64", "--optimizer adagrad", "--optimizer sgd", "--candidates sampled"} {
+	for _, flag := range []string{"--dim 32", "--batch 64", "--optimizer adagrad", "--optimizer adagrad:state=row", "--optimizer sgd", "--candidates sampled"} {
 		require.ErrorContains(t, err, "\n  "+flag+": ")
 	}
 	for _, line := range b.remedies(p, set) {

@@ -50,6 +50,7 @@ var solverConfigs = map[string]string{
 	"pairs bias":    "{train: {task: pair, batch: 100, optimizer: 'sgd:momentum=0.5'}, model: {score: dot, bias: true}}",
 	"weighted":      "{train: {weight: sqrt, optimizer: sgd}}",
 	"adagrad stops": "{train: {optimizer: adagrad, patience: 2}}",
+	"adagrad rows":  "{train: {optimizer: 'adagrad:state=row', task: pair, batch: 100}, candidates: 'sampled:n=4'}",
 	"learned":       "{model: {temperature: 'learned:start=1'}, train: {optimizer: 'adam:lr=0.05', decay: 0.1}, loss: entmax}",
 	"learned alpha": "{loss: 'entmax:alpha=learned', model: {temperature: learned}, train: {optimizer: 'adam:lr=0.05,mode=dense'}}",
 	"regular":       "{train: {optimizer: 'adam:lr=0.05', l2: 'user=1e-3', decay: '0.1,on=batch', dropout: 0.2}, loss: bpr}",

@@ -4246,6 +4246,117 @@ done:
 	VZEROUPPER
 	RET
 
+// func rowAdagrad512(w *float32, s *float32, grad *float32, d int, idx *int32, n int, left int, lr float32, eps float32, share float32)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·rowAdagrad512(SB), NOSPLIT, $0-68
+	MOVQ  w+0(FP), AX
+	MOVQ  s+8(FP), CX
+	MOVQ  grad+16(FP), DX
+	MOVQ  d+24(FP), BX
+	MOVQ  idx+32(FP), SI
+	MOVQ  n+40(FP), DI
+	MOVQ  left+48(FP), R8
+	MOVQ  BX, R9
+	SHLQ  $0x02, R9
+	MOVQ  BX, R10
+	ANDQ  $0x0f, R10
+	MOVL  $0x00000001, R11
+	SHLXL R10, R11, R11
+	DECL  R11
+	KMOVW R11, K1
+
+row:
+	TESTQ      DI, DI
+	JZ         done
+	CMPQ       R8, $0x11
+	JLT        fetched
+	MOVLQSX    64(SI), R12
+	PREFETCHT1 (CX)(R12*4)
+	IMULQ      R9, R12
+	ADDQ       AX, R12
+	MOVQ       R9, R10
+
+fetch:
+	PREFETCHT1 (R12)
+	ADDQ       $0x40, R12
+	SUBQ       $0x40, R10
+	JG         fetch
+
+fetched:
+	VPSUBD Z0, Z0, Z0
+	MOVQ   BX, R10
+
+squares:
+	CMPQ        R10, $0x10
+	JLT         squaresTail
+	VMOVUPS     (DX), Z1
+	VFMADD231PS Z1, Z1, Z0
+	ADDQ        $0x40, DX
+	ADDQ        $0x40, R12
+	SUBQ        $0x10, R10
+	JMP         squares
+
+squaresTail:
+	TESTQ       R10, R10
+	JZ          squaresEnd
+	VMOVUPS.Z   (DX), K1, Z1
+	VFMADD231PS Z1, Z1, Z0
+	LEAQ        (DX)(R10*4), DX
+
+squaresEnd:
+	SUBQ          R9, DX
+	MOVLQSX       (SI), R12
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPS        Y1, Y0, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VADDPS        X0, X1, X0
+	VPERMILPS     $0x4e, X0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0xb1, X0, X1
+	VADDPS        X1, X0, X0
+	VMULSS        share+64(FP), X0, X0
+	VADDSS        (CX)(R12*4), X0, X0
+	VMOVSS        X0, (CX)(R12*4)
+	VSQRTSS       X0, X0, X0
+	VADDSS        eps+60(FP), X0, X0
+	VMOVSS        lr+56(FP), X1
+	VDIVSS        X0, X1, X1
+	VBROADCASTSS  X1, Z0
+	IMULQ         R9, R12
+	ADDQ          AX, R12
+	MOVQ          BX, R10
+
+move:
+	CMPQ         R10, $0x10
+	JLT          moveTail
+	VMOVUPS      (DX), Z1
+	VMOVUPS      (R12), Z2
+	VFNMADD231PS Z1, Z0, Z2
+	VMOVUPS      Z2, (R12)
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, R12
+	SUBQ         $0x10, R10
+	JMP          move
+
+moveTail:
+	TESTQ        R10, R10
+	JZ           moveEnd
+	VMOVUPS.Z    (DX), K1, Z1
+	VMOVUPS.Z    (R12), K1, Z2
+	VFNMADD231PS Z1, Z0, Z2
+	VMOVUPS      Z2, K1, (R12)
+	LEAQ         (DX)(R10*4), DX
+
+moveEnd:
+	ADDQ $0x04, SI
+	DECQ R8
+	DECQ DI
+	JMP  row
+
+done:
+	VZEROUPPER
+	RET
+
 // func adam512(w *float32, m *float32, s *float32, grad *float32, d int, idx *int32, n int, left int, lr float32, eps float32, beta1 float32, beta2 float32)
 // Requires: AVX, AVX512F, BMI2, MMX+, SSE
 TEXT ·adam512(SB), NOSPLIT, $0-80
@@ -10733,6 +10844,114 @@ tail:
 	LEAQ        (DX)(R11*4), DX
 
 next:
+	ADDQ $0x04, SI
+	DECQ R8
+	DECQ DI
+	JMP  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func rowAdagrad256(w *float32, s *float32, grad *float32, d int, idx *int32, n int, left int, lr float32, eps float32, share float32)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·rowAdagrad256(SB), NOSPLIT, $0-68
+	MOVQ    w+0(FP), AX
+	MOVQ    s+8(FP), CX
+	MOVQ    grad+16(FP), DX
+	MOVQ    d+24(FP), BX
+	MOVQ    idx+32(FP), SI
+	MOVQ    n+40(FP), DI
+	MOVQ    left+48(FP), R8
+	MOVQ    BX, R9
+	SHLQ    $0x02, R9
+	MOVQ    BX, R10
+	ANDQ    $0x07, R10
+	LEAQ    tailTable<>+0(SB), R11
+	NEGQ    R10
+	VMOVUPS 32(R11)(R10*4), Y0
+
+row:
+	TESTQ      DI, DI
+	JZ         done
+	CMPQ       R8, $0x11
+	JLT        fetched
+	MOVLQSX    64(SI), R12
+	PREFETCHT1 (CX)(R12*4)
+	IMULQ      R9, R12
+	ADDQ       AX, R12
+	MOVQ       R9, R10
+
+fetch:
+	PREFETCHT1 (R12)
+	ADDQ       $0x40, R12
+	SUBQ       $0x40, R10
+	JG         fetch
+
+fetched:
+	VXORPS Y1, Y1, Y1
+	MOVQ   BX, R10
+
+squares:
+	CMPQ        R10, $0x08
+	JLT         squaresTail
+	VMOVUPS     (DX), Y2
+	VFMADD231PS Y2, Y2, Y1
+	ADDQ        $0x20, DX
+	ADDQ        $0x20, R12
+	SUBQ        $0x08, R10
+	JMP         squares
+
+squaresTail:
+	TESTQ       R10, R10
+	JZ          squaresEnd
+	VMASKMOVPS  (DX), Y0, Y2
+	VFMADD231PS Y2, Y2, Y1
+	LEAQ        (DX)(R10*4), DX
+
+squaresEnd:
+	SUBQ         R9, DX
+	MOVLQSX      (SI), R12
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPS       X2, X1, X2
+	VPERMILPS    $0x4e, X2, X1
+	VADDPS       X1, X2, X2
+	VPERMILPS    $0xb1, X2, X1
+	VADDPS       X1, X2, X2
+	VMULSS       share+64(FP), X2, X2
+	VADDSS       (CX)(R12*4), X2, X2
+	VMOVSS       X2, (CX)(R12*4)
+	VSQRTSS      X2, X2, X2
+	VADDSS       eps+60(FP), X2, X2
+	VMOVSS       lr+56(FP), X1
+	VDIVSS       X2, X1, X1
+	VBROADCASTSS X1, Y1
+	IMULQ        R9, R12
+	ADDQ         AX, R12
+	MOVQ         BX, R10
+
+move:
+	CMPQ         R10, $0x08
+	JLT          moveTail
+	VMOVUPS      (DX), Y2
+	VMOVUPS      (R12), Y3
+	VFNMADD231PS Y2, Y1, Y3
+	VMOVUPS      Y3, (R12)
+	ADDQ         $0x20, DX
+	ADDQ         $0x20, R12
+	SUBQ         $0x08, R10
+	JMP          move
+
+moveTail:
+	TESTQ        R10, R10
+	JZ           moveEnd
+	VMASKMOVPS   (DX), Y0, Y2
+	VMASKMOVPS   (R12), Y0, Y3
+	VFNMADD231PS Y2, Y1, Y3
+	VMASKMOVPS   Y3, Y0, (R12)
+	LEAQ         (DX)(R10*4), DX
+
+moveEnd:
 	ADDQ $0x04, SI
 	DECQ R8
 	DECQ DI

@@ -56,6 +56,9 @@ func addRows(dst []float32, d int, bounds, src []int32, coef, from []float32) {
 func adagrad(w, s, g []float32, d int, ids []int32, n int, lr, eps float32) {
 	adagradGo(w, s, g, d, ids[:n], lr, eps)
 }
+func rowAdagrad(w, s, g []float32, d int, ids []int32, n int, lr, eps float32) {
+	rowAdagradGo(w, s, g, d, ids[:n], lr, eps)
+}
 func adam(w, m, v, g []float32, d int, ids []int32, n int, lr, eps, b1, b2 float32) {
 	adamGo(w, m, v, g, d, ids[:n], lr, eps, b1, b2)
 }

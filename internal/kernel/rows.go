@@ -114,6 +114,27 @@ func adagradGo(w, s, g []float32, d int, ids []int32, lr, eps float32) {
 	}
 }
 
+// RowAdagrad is [Adagrad] with one number of the state s [·] a row, to which the mean of the
+// squares of the row's gradient is added:
+//
+//	s += ‖g‖²/d,  w −= lr·g/(√s + eps)
+//
+// Source: A. Lerer et al., PyTorch-BigGraph, arXiv:1903.12287.
+func RowAdagrad(w, s, g []float32, d int, ids []int32, lr, eps float32) {
+	n := moved("RowAdagrad", g, d, ids, w)
+	checkIDs("RowAdagrad", n, 1, len(s), ids[:n])
+	rowAdagrad(w, s, g, d, ids, n, lr, eps)
+}
+
+func rowAdagradGo(w, s, g []float32, d int, ids []int32, lr, eps float32) {
+	for i, id := range ids {
+		w, g := w[int(id)*d:][:d], g[i*d:][:d]
+		s[id] += dotGo(g, g) * (1 / float32(d))
+		c := lr / (sqrt(s[id]) + eps)
+		axpyGo(-c, g, w)
+	}
+}
+
 // Adam takes a step on the rows ids of the weights w with the moments m and v and
 // the gradient g, as [Adagrad] does:
 //

@@ -95,6 +95,22 @@ func adagrad(w, s, g []float32, d int, ids []int32, n int, lr, eps float32) {
 	}
 }
 
+func rowAdagrad(w, s, g []float32, d int, ids []int32, n int, lr, eps float32) {
+	if active == pathGo {
+		rowAdagradGo(w, s, g, d, ids[:n], lr, eps)
+		return
+	}
+	for i := 0; i < n; {
+		few := min(max(1, vectorPiece/d), n-i)
+		if active == pathAVX512 {
+			rowAdagrad512(ptr(w), ptr(s), ptr(g[i*d:]), d, ptr(ids[i:]), few, len(ids)-i, lr, eps, 1/float32(d))
+		} else {
+			rowAdagrad256(ptr(w), ptr(s), ptr(g[i*d:]), d, ptr(ids[i:]), few, len(ids)-i, lr, eps, 1/float32(d))
+		}
+		i += few
+	}
+}
+
 func adam(w, m, v, g []float32, d int, ids []int32, n int, lr, eps, b1, b2 float32) {
 	if active == pathGo {
 		adamGo(w, m, v, g, d, ids[:n], lr, eps, b1, b2)

@@ -83,6 +83,11 @@ func TestOptimizerKernelsMatchTheirDefinition(t *testing.T) {
 			adagradGo(wantW.x, wantS.x, g, n, []int32{0}, 0.1, 1e-8)
 			requireSame(t, wantW, w, 1e-6, 1e-6, "Adagrad w")
 			requireSame(t, wantS, s, 1e-6, 1e-6, "Adagrad s")
+			one, wantOne := guard([]float32{0.5}, offset), guard([]float32{0.5}, 0)
+			RowAdagrad(w.x, one.x, g, n, []int32{0}, 0.1, 1e-8)
+			rowAdagradGo(wantW.x, wantOne.x, g, n, []int32{0}, 0.1, 1e-8)
+			requireSame(t, wantW, w, 1e-6, 1e-6, "RowAdagrad w")
+			requireSame(t, wantOne, one, 1e-5, 0, "RowAdagrad s")
 			root := math.Sqrt(1 - math.Pow(0.999, 3))
 			Adam(w.x, m.x, s.x, g, n, []int32{0}, float32(0.1*root/(1-math.Pow(0.9, 3))), float32(1e-8*root), 0.9, 0.999)
 			for i, x := range g { // the textbook form, in float64
@@ -120,13 +125,16 @@ func TestOptimizerKernelsMoveRows(t *testing.T) {
 				return x
 			}
 			one := []int32{0}
-			for _, adam := range []bool{false, true} {
+			for _, rule := range []string{"Adagrad", "RowAdagrad", "Adam"} {
 				got, want := tables(), tables()
 				move := func(x [3]guarded, lo, hi int, g []float32, ids []int32) {
-					if adam {
-						Adam(x[0].x[lo:hi], x[1].x[lo:hi], x[2].x[lo:hi], g, d, ids, 0.1, 1e-8, 0.9, 0.999)
-					} else {
+					switch rule {
+					case "Adagrad":
 						Adagrad(x[0].x[lo:hi], x[1].x[lo:hi], g, d, ids, 0.1, 1e-8)
+					case "RowAdagrad":
+						RowAdagrad(x[0].x[lo:hi], x[1].x[lo/d:hi/d], g, d, ids, 0.1, 1e-8)
+					case "Adam":
+						Adam(x[0].x[lo:hi], x[1].x[lo:hi], x[2].x[lo:hi], g, d, ids, 0.1, 1e-8, 0.9, 0.999)
 					}
 				}
 				move(got, 0, rows*d, g, ids)
@@ -135,7 +143,7 @@ func TestOptimizerKernelsMoveRows(t *testing.T) {
 				}
 				for i := range got {
 					got[i].requireIntact(t, "table")
-					require.Equalf(t, want[i].x, got[i].x, "table %d, d=%d, adam %v", i, d, adam)
+					require.Equalf(t, want[i].x, got[i].x, "table %d, d=%d, %s", i, d, rule)
 				}
 			}
 		}
@@ -144,6 +152,12 @@ func TestOptimizerKernelsMoveRows(t *testing.T) {
 		Adagrad(make([]float32, 6), make([]float32, 6), make([]float32, 2), 2, []int32{3, 1}, 1, 0)
 	})
 	require.Panics(t, func() { Adagrad(make([]float32, 6), make([]float32, 6), make([]float32, 4), 2, []int32{1}, 1, 0) })
+	require.PanicsWithValue(t, "kernel: RowAdagrad: row 3 of a table of 3", func() {
+		RowAdagrad(make([]float32, 6), make([]float32, 6), make([]float32, 2), 2, []int32{3, 1}, 1, 0)
+	})
+	require.PanicsWithValue(t, "kernel: RowAdagrad: row 2 of a table of 2", func() {
+		RowAdagrad(make([]float32, 6), make([]float32, 2), make([]float32, 2), 2, []int32{2}, 1, 0)
+	})
 }
 
 func TestAddRows(t *testing.T) {

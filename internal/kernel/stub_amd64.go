@@ -353,6 +353,17 @@ func addRows512(dst *float32, coef *float32, from *float32, d int, ptr *int32, s
 //go:noescape
 func adagrad512(w *float32, s *float32, grad *float32, d int, idx *int32, n int, left int, lr float32, eps float32)
 
+// rowAdagrad512 is a step of Adagrad with one number of s a row, on rows idx[:n] of w, share being 1/d; idx[:left] will follow:
+//
+//	for i := range n {
+//		w, s, grad := w[idx[i]*d:], &s[idx[i]], grad[i*d:]
+//		*s += share * dot(grad[:d], grad[:d])
+//		for j := range d { w[j] -= lr / (sqrt(*s) + eps) * grad[j] } // fused
+//	}
+//
+//go:noescape
+func rowAdagrad512(w *float32, s *float32, grad *float32, d int, idx *int32, n int, left int, lr float32, eps float32, share float32)
+
 // adam512 is a step of Adam, whose bias corrections are in lr and eps, on rows idx[:n] of w, m and s; idx[:left] will follow:
 //
 //	for i := range n {
@@ -719,6 +730,17 @@ func addRows256(dst *float32, coef *float32, from *float32, d int, ptr *int32, s
 //
 //go:noescape
 func adagrad256(w *float32, s *float32, grad *float32, d int, idx *int32, n int, left int, lr float32, eps float32)
+
+// rowAdagrad256 is a step of Adagrad with one number of s a row, on rows idx[:n] of w, share being 1/d; idx[:left] will follow:
+//
+//	for i := range n {
+//		w, s, grad := w[idx[i]*d:], &s[idx[i]], grad[i*d:]
+//		*s += share * dot(grad[:d], grad[:d])
+//		for j := range d { w[j] -= lr / (sqrt(*s) + eps) * grad[j] } // fused
+//	}
+//
+//go:noescape
+func rowAdagrad256(w *float32, s *float32, grad *float32, d int, idx *int32, n int, left int, lr float32, eps float32, share float32)
 
 // adam256 is a step of Adam, whose bias corrections are in lr and eps, on rows idx[:n] of w, m and s; idx[:left] will follow:
 //

@@ -32,15 +32,15 @@ import (
 )
 
 // A Rule is the arithmetic of one optimizer on one table: its state, and how
-// weights move. It works entry by entry.
+// weights move. It works row by row.
 type Rule interface {
 	// Begin starts step t = 1, 2, … at learning rate η ≥ 0.
 	Begin(t int64, rate float64)
 
-	// Move moves w, the consecutive weights of the table from entry at on, along
-	// their gradient g, which is as long and read only. An entry is moved at most
-	// once a step, and its result does not depend on the entries beside it; Move is
-	// called for different entries at the same time from several goroutines.
+	// Move moves w, the weights of consecutive rows of the table from entry at on, along
+	// their gradient g, which is as long and read only. A row is moved at most
+	// once a step, and its result does not depend on the rows beside it; Move is
+	// called for different rows at the same time from several goroutines.
 	Move(at int, w, g []float32)
 
 	// State returns the state, whose Data are []float32, in a fixed order and not
@@ -323,23 +323,28 @@ func (m *mover) moveRows(rows []int32, grad, work []float32) {
 		rule.MoveRows(m.table.Data, d, rows, grad)
 		return
 	}
-	// The processor foresees neither which row comes next nor its state.
-	for _, r := range rows[n:] {
-		for _, x := range m.perRow {
-			kernel.Prefetch(x[int(r)*d:][:d])
-		}
-	}
 	for i, r := range rows[:n] {
+		// The processor foresees neither which row comes next nor its state. A few at a time
+		// are on their way from memory, all the time.
+		if i+rowsAhead < len(rows) {
+			next := int(rows[i+rowsAhead])
+			for _, x := range m.perRow {
+				kernel.Prefetch(x[next*d:][:d])
+			}
+		}
 		m.move(int(r), grad[i*d:(i+1)*d], work)
 	}
 }
+
+// rowsAhead is how many rows before it moves a scattered row is fetched from memory.
+const rowsAhead = 8
 
 // blockRows returns how many consecutive rows of width d move at once: a few
 // thousand weights, which stay in cache from one pass to the next.
 func blockRows(d int) int { return max(1, 4096/d) }
 
-// fewRows returns how many scattered rows do: while they move, as many are fetched
-// from memory.
+// fewRows returns how many scattered rows do: as many more are known by then, which the
+// last of them fetch from memory.
 func fewRows(d int) int { return max(1, 2048/d) }
 
 // A scratch is the memory of one goroutine.

@@ -137,7 +137,8 @@ func TestModes(t *testing.T) {
 				}
 				require.Equal(t, want, l.Data[r*3:r*3+3], "row %d moved", r)
 				for i, s := range ul.State() {
-					require.Equal(t, state[i][r*3:r*3+3], numbers(s)[r*3:r*3+3], "state of row %d moved", r)
+					n := len(state[i]) / l.Rows // numbers of a row
+					require.Equal(t, state[i][r*n:r*n+n], numbers(s)[r*n:r*n+n], "state of row %d moved", r)
 				}
 			}
 			lazyDiffers = lazyDiffers || !slices.Equal(l.Data, a.Data)
@@ -274,6 +275,58 @@ func TestTextbook(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestRowState holds state=row against the algorithm in float64, of scattered rows and of all
+// of them: a row has one number, the sum of the means of its squares.
+func TestRowState(t *testing.T) {
+	const rows, dim, lr, first = 40, 7, 0.05, 0.25
+	for _, mode := range []string{"lazy", "dense"} {
+		b, err := Parse("adagrad:state=row,lr=0.05,init=0.25,mode=" + mode)
+		require.NoError(t, err)
+		w := newTable(rows, dim, 1)
+		u := b.For(w)
+		require.Equal(t, []int{rows}, u.State()[0].Shape)
+		require.EqualValues(t, rows, b.StateLen(rows, dim))
+		ref, sum := make([]float64, rows*dim), make([]float64, rows)
+		for i, x := range w.Data {
+			ref[i] = float64(x)
+		}
+		for r := range sum {
+			sum[r] = first
+		}
+		rng := rand.New(rand.NewPCG(5, 6))
+		for n := range 100 {
+			g := sparse(w, rng)
+			if n%3 == 0 { // a gradient of all rows, in blocks
+				g = full(w, g)
+			}
+			f := full(w, g)
+			if g.Rows == nil {
+				f = g
+			}
+			for r := range rows {
+				mean := 0.0
+				for _, x := range f.Data[r*dim:][:dim] {
+					mean += float64(x) * float64(x) / dim
+				}
+				sum[r] += mean
+				for k, x := range f.Data[r*dim:][:dim] {
+					ref[r*dim+k] -= lr * float64(x) / (math.Sqrt(sum[r]) + 1e-10)
+				}
+			}
+			require.NoError(t, u.Update(w, g))
+		}
+		for i, x := range w.Data {
+			// 100 roundings of float32 at |w| ≲ 10.
+			require.Truef(t, check.Near(float64(x), ref[i], 1e-5, 2e-5), "%s: entry %d: %v, want %v", mode, i, x, ref[i])
+		}
+		for r, x := range numbers(u.State()[0]) {
+			require.True(t, check.Near(float64(x), sum[r], 1e-5, 0), "%s: row %d", mode, r)
+		}
+	}
+	_, err := Parse("adagrad:state=column")
+	require.ErrorContains(t, err, "entry, row")
 }
 
 // TestLazyAdam pins what lazy means: after a pause the moments are as they were,

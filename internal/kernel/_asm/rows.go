@@ -16,6 +16,7 @@ func rowKernels(v isa) {
 	gatherAxpy(v)
 	addRows(v)
 	adagrad(v)
+	rowAdagrad(v)
 	adam(v)
 }
 
@@ -372,6 +373,89 @@ func adagrad(v isa) {
 		VSUBPS(gv, wv, wv)
 		st(wv, table[0])
 	})
+}
+
+// rowAdagrad passes over a row of the gradient twice: for its squares, and to move.
+func rowAdagrad(v isa) {
+	v.text("rowAdagrad", "(w, s, grad *float32, d int, idx *int32, n, left int, lr, eps, share float32)",
+		"is a step of Adagrad with one number of s a row, on rows idx[:n] of w, share being 1/d; idx[:left] will follow:", "",
+		"\tfor i := range n {",
+		"\t\tw, s, grad := w[idx[i]*d:], &s[idx[i]], grad[i*d:]",
+		"\t\t*s += share * dot(grad[:d], grad[:d])",
+		"\t\tfor j := range d { w[j] -= lr / (sqrt(*s) + eps) * grad[j] } // fused",
+		"\t}")
+	w, s, g, d, idx, n, left := ptr("w"), ptr("s"), ptr("grad"), ptr("d"), ptr("idx"), ptr("n"), ptr("left")
+	width, rest := GP64(), GP64()
+	MOVQ(d, width)
+	SHLQ(U8(2), width)
+	MOVQ(d, rest)
+	ANDQ(U8(v.lanes()-1), rest)
+	k := v.tail(rest) // of no tail it is never used
+	row, count := GP64(), GP64()
+	// each writes a loop over the vectors of a row: body gets the place in grad, and adds to
+	// row what it goes on by.
+	each := func(name string, body func(ld loadFunc, st storeFunc)) {
+		MOVQ(d, count)
+		Label(name)
+		CMPQ(count, U8(v.lanes()))
+		JLT(LabelRef(name + "Tail"))
+		body(func(m Mem, r VecVirtual) { VMOVUPS(m, r) }, func(r VecVirtual, m Mem) { VMOVUPS(r, m) })
+		ADDQ(U8(v.bytes()), g)
+		ADDQ(U8(v.bytes()), row)
+		SUBQ(U8(v.lanes()), count)
+		JMP(LabelRef(name))
+		Label(name + "Tail")
+		TESTQ(count, count)
+		JZ(LabelRef(name + "End"))
+		body(func(m Mem, r VecVirtual) { v.loadTail(m, k, r) }, func(r VecVirtual, m Mem) { v.storeTail(r, k, m) })
+		LEAQ(Mem{Base: g, Index: count, Scale: 4}, g)
+		Label(name + "End")
+	}
+	Label("row")
+	TESTQ(n, n)
+	JZ(LabelRef("done"))
+	CMPQ(left, U8(ahead+1))
+	JLT(LabelRef("fetched"))
+	MOVLQSX(Mem{Base: idx, Disp: 4 * ahead}, row)
+	PREFETCHT1(Mem{Base: s, Index: row, Scale: 4})
+	IMULQ(width, row)
+	ADDQ(w, row)
+	MOVQ(width, count)
+	fetch(row, count, "fetch")
+	Label("fetched")
+	acc, x := v.reg(), v.reg()
+	v.zero(acc)
+	each("squares", func(ld loadFunc, _ storeFunc) {
+		ld(at(g, 0), x)
+		VFMADD231PS(x, x, acc)
+	})
+	SUBQ(width, g)
+	MOVLQSX(at(idx, 0), row)
+	sum, t := v.hsum(acc), XMM()
+	VMULSS(place("share"), sum, sum)
+	VADDSS(Mem{Base: s, Index: row, Scale: 4}, sum, sum)
+	VMOVSS(sum, Mem{Base: s, Index: row, Scale: 4})
+	VSQRTSS(sum, sum, sum)
+	VADDSS(place("eps"), sum, sum)
+	VMOVSS(place("lr"), t)
+	VDIVSS(sum, t, t)
+	c := v.reg()
+	VBROADCASTSS(t, c)
+	IMULQ(width, row)
+	ADDQ(w, row)
+	y := v.reg()
+	each("move", func(ld loadFunc, st storeFunc) {
+		ld(at(g, 0), x)
+		ld(at(row, 0), y)
+		VFNMADD231PS(x, c, y)
+		st(y, at(row, 0))
+	})
+	ADDQ(U8(4), idx)
+	DECQ(left)
+	DECQ(n)
+	JMP(LabelRef("row"))
+	Label("done")
+	ret()
 }
 
 func adam(v isa) {
