@@ -66,7 +66,10 @@ type fusedGrad struct {
 }
 
 // keepBytes is the memory that a fused loss with a gradient may take for scores,
-// which the backward pass then need not compute again: a quarter of the work.
+// which the backward pass then need not compute again: a quarter of the work. Scores are
+// kept where a loss has a gradient and passes over all classes twice: of all classes up to
+// 2²⁶ scores, such as 262,144 classes for 256 rows; of half of them or more up to twice as
+// many; of more than that none, so that a very large class side costs no memory.
 const keepBytes = 256 << 20
 
 func (g *fusedGrad) wants(all bool) {

@@ -36,8 +36,9 @@ const chunks = 16
 // k=1000), takes that: tiles of scores that stay in cache, and, where W is a Param and
 // the loss finds its gradient sparse, only the rows of that which are not zero, also
 // beside other terms of the gradient, as of a table that is read by [Lookup] too; see
-// [Gradient] and [RowSums]. With a gradient, scores of up to 256 MiB in all are kept
-// for it; more are computed again.
+// [Gradient] and [RowSums]. With a gradient, scores are kept for it, of the first classes
+// if 256 MiB do not hold those of all, and the others are computed again; where they would
+// hold less than half, above 524,288 classes at B=256, none are kept.
 //
 // Else, and at float64, the op works through blocks of rows whose scores and
 // gradients fit in 32 MiB, at least one row. The gradient then recomputes the scores

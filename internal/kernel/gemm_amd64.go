@@ -83,19 +83,19 @@ func gemmTile(mr, w int, a *float32, ra, ka, nr, nk int, b *float32, ldb int, c 
 	}
 	switch 10*w + mr {
 	case 646:
-		gemm6x64x512(a, ra, ka, nr, nk, b, ldb, c, ldc, add)
+		gemm6x64x512(a, ra, ka, nr, nk, b, ldb, c, ldc, add, p.at, q.at, p.step, q.step)
 	case 644:
 		gemm4x64x512(a, ra, ka, nr, nk, b, ldb, c, ldc, add)
 	case 641:
 		gemm1x64x512(a, ra, ka, nr, nk, b, ldb, c, ldc, add)
 	case 326:
-		gemm6x32x512(a, ra, ka, nr, nk, b, ldb, c, ldc, add)
+		gemm6x32x512(a, ra, ka, nr, nk, b, ldb, c, ldc, add, p.at, q.at, p.step, q.step)
 	case 324:
 		gemm4x32x512(a, ra, ka, nr, nk, b, ldb, c, ldc, add)
 	case 321:
 		gemm1x32x512(a, ra, ka, nr, nk, b, ldb, c, ldc, add)
 	case 166:
-		gemm6x16x512(a, ra, ka, nr, nk, b, ldb, c, ldc, add)
+		gemm6x16x512(a, ra, ka, nr, nk, b, ldb, c, ldc, add, p.at, q.at, p.step, q.step)
 	case 164:
 		gemm4x16x512(a, ra, ka, nr, nk, b, ldb, c, ldc, add)
 	case 161:

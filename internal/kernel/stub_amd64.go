@@ -14,8 +14,11 @@ package kernel
 //		}
 //	}
 //
+// Each time that it goes on by four k it asks for the two cache lines from p and the one
+// from q and moves them on by stepP and stepQ bytes, which may be anywhere.
+//
 //go:noescape
-func gemm6x64x512(a *float32, ra int, ka int, nr int, nk int, b *float32, ldb int, c *float32, ldc int, add int)
+func gemm6x64x512(a *float32, ra int, ka int, nr int, nk int, b *float32, ldb int, c *float32, ldc int, add int, p uintptr, q uintptr, stepP int, stepQ int)
 
 // gemm4x64x512 is gemmGo for nr a multiple of 4 and 64 columns:
 //
@@ -53,8 +56,11 @@ func gemm1x64x512(a *float32, ra int, ka int, nr int, nk int, b *float32, ldb in
 //		}
 //	}
 //
+// Each time that it goes on by four k it asks for the two cache lines from p and the one
+// from q and moves them on by stepP and stepQ bytes, which may be anywhere.
+//
 //go:noescape
-func gemm6x32x512(a *float32, ra int, ka int, nr int, nk int, b *float32, ldb int, c *float32, ldc int, add int)
+func gemm6x32x512(a *float32, ra int, ka int, nr int, nk int, b *float32, ldb int, c *float32, ldc int, add int, p uintptr, q uintptr, stepP int, stepQ int)
 
 // gemm4x32x512 is gemmGo for nr a multiple of 4 and 32 columns:
 //
@@ -92,8 +98,11 @@ func gemm1x32x512(a *float32, ra int, ka int, nr int, nk int, b *float32, ldb in
 //		}
 //	}
 //
+// Each time that it goes on by four k it asks for the two cache lines from p and the one
+// from q and moves them on by stepP and stepQ bytes, which may be anywhere.
+//
 //go:noescape
-func gemm6x16x512(a *float32, ra int, ka int, nr int, nk int, b *float32, ldb int, c *float32, ldc int, add int)
+func gemm6x16x512(a *float32, ra int, ka int, nr int, nk int, b *float32, ldb int, c *float32, ldc int, add int, p uintptr, q uintptr, stepP int, stepQ int)
 
 // gemm4x16x512 is gemmGo for nr a multiple of 4 and 16 columns:
 //

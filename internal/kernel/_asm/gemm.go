@@ -62,10 +62,6 @@ func gemms(v isa) {
 	}
 }
 
-// fetches reports whether the kernel of mr rows asks for memory ahead: where a product is
-// long enough to wait for.
-func (v isa) fetches(mr int) bool { return mr == 6 && v.bits == 256 }
-
 func gemm(v isa, mr, nv int) {
 	doc := []string{
 		"is gemmGo for nr a multiple of " + fmt.Sprint(mr) + " and " + fmt.Sprint(nv*v.lanes()) + " columns:",
@@ -78,7 +74,7 @@ func gemm(v isa, mr, nv int) {
 		"\t\t}",
 		"\t}",
 	}
-	params, fetches := "", v.fetches(mr)
+	params, fetches := "", mr == 6 // a product of fewer rows is not long enough to wait for
 	if fetches {
 		params = ", p, q uintptr, stepP, stepQ int"
 		doc = append(doc, "",
