@@ -221,6 +221,9 @@ func (v *realValue) Set(text string) (err error) {
 
 func (v *realValue) read(text string) (float64, error) {
 	x, err := registry.Real(text)
+	if errors.Is(err, strconv.ErrRange) {
+		return 0, fmt.Errorf("%q is too large: numbers are at most %.4g", text, math.MaxFloat64)
+	}
 	if err != nil || !(x > v.in.above) {
 		return 0, fmt.Errorf("%q is not %s", text, v.in.name)
 	}

@@ -296,6 +296,9 @@ func (g *quoteGuard) explain(line int, err error) error {
 func parseValue(field []byte) (float32, error) {
 	text := string(bytes.TrimSpace(field))
 	x, err := strconv.ParseFloat(text, 32)
+	if errors.Is(err, strconv.ErrRange) && !strings.ContainsAny(text, "xX_") {
+		return 0, fmt.Errorf("rating %q is too large: ratings are at most %.4g", shorten(field), math.MaxFloat32)
+	}
 	if err != nil || math.IsNaN(x) || math.IsInf(x, 0) || strings.ContainsAny(text, "xX_") { // 0x1p4, 1_000
 		return 0, fmt.Errorf("rating %q is not a finite number", shorten(field))
 	}

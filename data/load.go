@@ -71,16 +71,21 @@ func (p *Plan) open() (*Dataset, error) {
 		source = abs
 	}
 	d.Name = EscapeID(filepath.Base(source))
-	for part, what := range partNames {
+	for part := range partNames {
 		if given && files[part] == "" {
-			note := "no " + what + " file"
-			if part == 1 {
-				note += "; the splits given:valid=0.1 and given:hold=0.1 carve one out of train"
-			}
-			d.Notes = append(d.Notes, note)
+			d.Notes = append(d.Notes, noFile(part))
 		}
 	}
 	return d, nil
+}
+
+// noFile is the note of a directory of splits that lacks one.
+func noFile(part int) string {
+	note := "no " + partNames[part] + " file"
+	if part == 1 {
+		note += "; the splits given:valid=0.1 and given:hold=0.1 carve one out of train"
+	}
+	return note
 }
 
 // files returns the files of the source: it alone, or, of a directory, its splits or the

@@ -99,6 +99,8 @@ func TestLineErrors(t *testing.T) {
 		"1::2::0x1p4::4\n":                             `:1: rating "0x1p4" is not a finite number`,
 		"user_id,item_id,User ID\n1,2,3\n":             `:1: columns 1 and 3 are both "user_id"; rename`,
 		"user\titem\tts\tts\n1\t2\t3\t4\n":             `:1: columns 3 and 4 are both "ts"; rename`,
+		"1::2::1e300::4\n":                             `:1: rating "1e300" is too large: ratings are at most 3.403e+38`,
+		"1::2::-1e400::4\n":                            `:1: rating "-1e400" is too large`,
 		"1::2::NaN::4\n":                               `:1: rating "NaN" is not a finite number`,
 		"1::2::3::soon\n":                              `:1: time "soon" is neither`,
 		"1::::3::4\n":                                  `:1: empty item id`,

@@ -98,7 +98,11 @@ func ApplySplit(d *Dataset, s Splitter) (*Dataset, error) {
 	if train.Len() == 0 {
 		return nil, fmt.Errorf("data: split %s of %s leaves nothing to train on", s, d.Name)
 	}
-	e.Notes = append(slices.Clone(d.Notes), s.Notes(train, valid, test)...)
+	// A part that the split made is missing no more.
+	e.Notes = slices.DeleteFunc(slices.Clone(d.Notes), func(note string) bool {
+		return valid.Len() > 0 && note == noFile(1) || test.Len() > 0 && note == noFile(2)
+	})
+	e.Notes = append(e.Notes, s.Notes(train, valid, test)...)
 	return &e, nil
 }
 
@@ -177,6 +181,9 @@ func (a *Args) Float(name string, def float64) (float64, error) {
 
 func parseFinite(name, text string) (float64, error) {
 	x, err := strconv.ParseFloat(text, 64)
+	if errors.Is(err, strconv.ErrRange) {
+		return 0, fmt.Errorf("%s %q is too large: numbers are at most %.4g", name, text, math.MaxFloat64)
+	}
 	if err != nil || math.IsNaN(x) || math.IsInf(x, 0) {
 		return 0, fmt.Errorf("%s %q is not a finite number", name, text)
 	}

@@ -94,6 +94,7 @@ func TestParseSplitRefuses(t *testing.T) {
 		"given:valid=1":               "valid=1 is outside (0,1)",
 		"given:valid=0":               "valid=0 is outside (0,1)",
 		"given:hold=1":                "hold=1 is outside (0,1)",
+		"given:hold=1e400":            `is too large: numbers are at most 1.798e+308`,
 		"given:hold=x":                "is not a finite number",
 		"given:hold=0.1,valid=0.1":    "two ways to the same",
 		"given:hodl=0.1":              "(did you mean hold?)",
@@ -298,6 +299,28 @@ func TestGivenSplit(t *testing.T) {
 	require.Zero(t, d.Valid.Len(), "the input was modified")
 	_, err = ApplySplit(e, carve)
 	require.ErrorContains(t, err, "has a valid file")
+}
+
+// TestNotesOfWhatIsMissing: a directory that lacks a file says so, and says no more where
+// the split made the part.
+func TestNotesOfWhatIsMissing(t *testing.T) {
+	dir := write(t, map[string]string{"train.txt": "0 1 2 3 4 5 6 7 8 9 10 11\n1 1 2 3 4 5 6 7 8 9 10 11\n"})
+	for text, want := range map[string][]string{
+		"given":               {noFile(1), noFile(2)},
+		"given:hold=0.1":      {noFile(2)},
+		"given:valid=0.1":     {noFile(2)},
+		"ratio:0.5,0.25,0.25": nil,
+	} {
+		d, err := Load(Config{Source: dir, Split: text})
+		require.NoError(t, err)
+		var missing []string
+		for _, note := range d.Notes {
+			if strings.HasPrefix(note, "no ") {
+				missing = append(missing, note)
+			}
+		}
+		require.Equal(t, want, missing, text)
+	}
 }
 
 // Filter against its definition: nothing that stays breaks the core, and what
