@@ -162,6 +162,13 @@ func (p *Plan) readChoice() {
 	c := &p.Config
 	choice, err := models.Resolve(c.Loss, c.Candidates, 0)
 	if err == nil {
+		if how, drawn := choice.Head.Sampling(); drawn {
+			path := "loss" // whose text says how, or has candidates of its own
+			if c.Candidates != "" {
+				path = "candidates"
+			}
+			p.fault(path, how.Sampler.CheckDraws(how.N))
+		}
 		p.Choice = choice
 		c.Loss, c.Candidates = choice.Canonical(), choice.Head.String()
 		return

@@ -50,9 +50,15 @@ func TestDNSLaw(t *testing.T) {
 	require.True(t, slices.IsSortedFunc(draws.IDs, func(a, b int32) int {
 		return slices.Index(order, int(a)) - slices.Index(order, int(b))
 	}), "%v", draws.IDs)
-	draws, err = s.NewDraws(1, 5, false)
-	require.NoError(t, err)
-	require.EqualError(t, s.Draw(draws, b), "sampler: dns:m=4: row 0: 5 draws from a pool of m=4 candidates")
+	// More are refused before there is anything to draw for.
+	for _, err := range []error{
+		s.Choice.CheckDraws(5),
+		func() error { _, err := s.NewDraws(1, 5, false); return err }(),
+		func() error { _, err := s.DrawsBytes(1, 5, false, 1); return err }(),
+	} {
+		require.EqualError(t, err, "sampler: dns:m=4: 5 draws from a pool of m=4 candidates: lower n or raise m")
+	}
+	require.NoError(t, s.Choice.CheckDraws(4))
 }
 
 // With a large pool, sampling-importance-resampling approaches the softmax, and

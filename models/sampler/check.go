@@ -21,7 +21,7 @@ func (s *Sampler) checkDraws(b, k int, shared bool) error {
 	case props.Has(Distinct) && k > s.Config.C:
 		return s.errorf("%d distinct draws from C=%d classes", k, s.Config.C)
 	}
-	return nil
+	return s.Choice.CheckDraws(k)
 }
 
 func (s *Sampler) errorf(format string, args ...any) error {

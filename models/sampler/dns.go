@@ -18,7 +18,13 @@ func init() {
 		Props:  Adaptive, // the worst class is drawn once in C^M times: never
 		Growth: GrowthConstant,
 		Cost:   "O(M d + M log k) a row",
-		Bytes:  nothing,
+		Fits: func(v Values, k int) error {
+			if m := v.Int("m"); k > m {
+				return fmt.Errorf("%d draws from a pool of m=%d candidates: lower n or raise m", k, m)
+			}
+			return nil
+		},
+		Bytes: nothing,
 		New: func(c Config, v Values) (Proposal, error) {
 			return dns{pool{c.C, v.Int("m")}}, nil
 		},
@@ -82,9 +88,6 @@ type dns struct{ pool }
 // the id.
 func (p dns) Draw(ids []int32, logQ []float64, st *RowState) error {
 	k := len(ids)
-	if k > p.m {
-		return fmt.Errorf("%d draws from a pool of m=%d candidates", k, p.m)
-	}
 	cand, s, err := p.candidates(st)
 	if err != nil {
 		return err

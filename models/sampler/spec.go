@@ -82,7 +82,7 @@ func (g Growth) String() string {
 }
 
 // A Spec is everything that the command line, the losses, the benchmarks and the
-// tests know of a sampler. All fields but Params and Props are required.
+// tests know of a sampler. All fields but Params, Props and Fits are required.
 type Spec struct {
 	Name   string  // registry key, lower case, e.g. "log-uniform"
 	Doc    string  // one line: what it is
@@ -91,6 +91,10 @@ type Spec struct {
 	Props  Props
 	Growth Growth // of the draws of a step with C
 	Cost   string // arithmetic and memory, e.g. "O(1) a draw; O(C) to build"
+
+	// Fits returns an error where parameters leave no room for k draws of a row. Nil
+	// where they do not bound them.
+	Fits func(v Values, k int) error
 
 	// Bytes returns what the distribution of the problem c holds, without making it.
 	Bytes func(c Config, v Values) Footprint
@@ -174,6 +178,18 @@ type Choice struct{ registry.Choice[Spec] }
 func Parse(text string) (Choice, error) {
 	c, err := registered.Parse(text)
 	return Choice{c}, err
+}
+
+// CheckDraws returns an error where the parameters of the sampler leave no room for k draws
+// of a row, whatever it is made with.
+func (c Choice) CheckDraws(k int) error {
+	if c.Spec.Fits == nil {
+		return nil
+	}
+	if err := c.Spec.Fits(c.Values, k); err != nil {
+		return fmt.Errorf("sampler: %s: %w", c, err)
+	}
+	return nil
 }
 
 // At returns the sampler at v, which has its parameters, maybe among others.
