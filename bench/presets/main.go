@@ -19,6 +19,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -32,43 +33,85 @@ import (
 const where = "examples/configs"
 
 func main() {
-	folder := flag.String("data", "../shared/data", "folder of the data sets")
-	seeds := flag.String("seeds", "0", "seeds, with commas between")
-	write := flag.Bool("write", false, "keep the figures beside the presets")
-	flag.Parse()
-	names := flag.Args()
+	a, err := parse(os.Args[1:])
+	if errors.Is(err, flag.ErrHelp) {
+		return
+	}
 	var wanted []uint64
-	err := func() error {
-		for text := range strings.SplitSeq(*seeds, ",") {
-			n, err := registry.Whole(strings.TrimSpace(text))
-			if err != nil || n < 0 {
-				return fmt.Errorf("-seeds: %q is not a whole number from 0", text)
-			}
-			wanted = append(wanted, uint64(n))
-		}
-		for _, name := range names {
-			if _, err := configs.Text(name); err != nil {
-				return fmt.Errorf("%w%s", err, registry.Offer(name, configs.Names()))
-			}
-		}
-		return nil
-	}()
+	if err == nil {
+		wanted, err = parseSeeds(a.seeds)
+	}
+	if err == nil {
+		err = known(a.names)
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "presets:", err)
 		os.Exit(2)
 	}
-	if len(names) == 0 {
-		names = configs.Names()
+	if len(a.names) == 0 {
+		a.names = configs.Names()
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *folder, wanted, names, *write); err != nil {
+	if err := run(ctx, a.folder, wanted, a.names, a.write); err != nil {
 		fmt.Fprintln(os.Stderr, "presets:", err)
 		os.Exit(1)
 	}
 }
 
+// arguments are what the command line says.
+type arguments struct {
+	folder, seeds string
+	write         bool
+	names         []string
+}
+
+// parse reads a command line, whose flags may stand after names too.
+func parse(args []string) (a arguments, err error) {
+	f := flag.NewFlagSet("presets", flag.ContinueOnError)
+	f.StringVar(&a.folder, "data", "../shared/data", "folder of the data sets")
+	f.StringVar(&a.seeds, "seeds", "0", "seeds, with commas between")
+	f.BoolVar(&a.write, "write", false, "keep the figures beside the presets")
+	for err = f.Parse(args); err == nil && f.NArg() > 0; err = f.Parse(f.Args()[1:]) {
+		a.names = append(a.names, f.Arg(0))
+	}
+	return a, err
+}
+
+// parseSeeds reads whole numbers with commas between, each once.
+func parseSeeds(text string) (seeds []uint64, err error) {
+	for part := range strings.SplitSeq(text, ",") {
+		n, err := registry.Whole(strings.TrimSpace(part))
+		if err != nil || n < 0 {
+			return nil, fmt.Errorf("-seeds: %q is not a whole number from 0", part)
+		}
+		if slices.Contains(seeds, uint64(n)) {
+			return nil, fmt.Errorf("-seeds: %d is given twice", n)
+		}
+		seeds = append(seeds, uint64(n))
+	}
+	return seeds, nil
+}
+
+// known returns an error unless each name is that of a preset, and given once.
+func known(names []string) error {
+	for i, name := range names {
+		if _, err := configs.Text(name); err != nil {
+			return fmt.Errorf("%w%s", err, registry.Offer(name, configs.Names()))
+		}
+		if slices.Contains(names[:i], name) {
+			return fmt.Errorf("preset %s is given twice", name)
+		}
+	}
+	return nil
+}
+
 func run(ctx context.Context, folder string, seeds []uint64, names []string, write bool) error {
+	if write { // before a training, which takes hours
+		if _, _, err := around(); err != nil {
+			return err
+		}
+	}
 	made := map[string]*configs.Figures{}
 	for i, name := range names {
 		f, err := measure(ctx, folder, seeds, name)
@@ -150,18 +193,27 @@ func measure(ctx context.Context, folder string, seeds []uint64, name string) (*
 // begin and end stand around the table in the README.
 const begin, end = "<!-- go run ./bench/presets -write -->\n", "<!-- end -->\n"
 
-// table writes the table of the README again: what was made, and what is committed of the
-// others.
-func table(made map[string]*configs.Figures) error {
+// around returns what stands before and after the table in the README.
+func around() (before, after []byte, err error) {
 	path := filepath.Join(where, "README.md")
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return err
+		return nil, nil, fmt.Errorf("-write: run it in the root of the repository: %w", err)
 	}
 	before, rest, found := bytes.Cut(text, []byte(begin))
 	_, after, closed := bytes.Cut(rest, []byte(end))
 	if !found || !closed {
-		return errors.New(path + " has no place for the table: " + strings.TrimSpace(begin))
+		return nil, nil, errors.New("-write: " + path + " has no place for the table: " + strings.TrimSpace(begin))
+	}
+	return before, after, nil
+}
+
+// table writes the table of the README again: what was made, and what is committed of the
+// others.
+func table(made map[string]*configs.Figures) error {
+	before, after, err := around()
+	if err != nil {
+		return err
 	}
 	var b bytes.Buffer
 	for _, name := range configs.Names() {
@@ -179,5 +231,5 @@ func table(made map[string]*configs.Figures) error {
 		}
 		fmt.Fprintln(&b, f.Row(name))
 	}
-	return fs.WriteBytes(path, bytes.Join([][]byte{before, []byte(begin), b.Bytes(), []byte(end), after}, nil))
+	return fs.WriteBytes(filepath.Join(where, "README.md"), bytes.Join([][]byte{before, []byte(begin), b.Bytes(), []byte(end), after}, nil))
 }
