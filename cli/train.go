@@ -219,10 +219,13 @@ func runFolder(out string, cfg train.Config, set *data.Dataset) (string, error) 
 	return out, errors.Join(probe.Close(), os.Remove(probe.Name()))
 }
 
-// fileName replaces what a file name had better not hold.
+// fileName replaces what a file name had better not hold. A plus goes without a trace: a
+// dash in its place would make 1e-06 of 1e+06.
 func fileName(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
+		case r == '+':
+			return -1
 		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '.', r == '_', r == '-':
 			return r
 		}

@@ -39,6 +39,9 @@ func (j Job) key() string {
 		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '.' {
 			return r
 		}
+		if r == '+' { // of 1e+06, which is not 1e-06
+			return -1
+		}
 		return '-'
 	}, j.Config.Loss)
 	return fmt.Sprintf("%s-s%d-%.12s", name[:min(len(name), 40)], j.Config.Train.Seed, hex.EncodeToString(h.Sum(nil)))
