@@ -67,7 +67,8 @@ func (c Config) checkSearch() error {
 }
 
 // A Search is how a temperature was found: from Start up and down by Factor, on valid
-// with the first seed, until the best value had a worse one on both sides.
+// with the first seed, until the best value had a worse one on both sides. Of several that
+// are equally good the one nearest to Start is chosen, and worse ones stand around all.
 type Search struct {
 	With    string   `json:"with"`    // name of the variant whose runs were measured
 	Setting string   `json:"setting"` // "model.spread", or "temperature"
@@ -79,8 +80,9 @@ type Search struct {
 	// multiple of it.
 	Natural bool    `json:"natural,omitempty"`
 	Tried   []Tried `json:"tried"`            // by rising value
-	Chosen  string  `json:"chosen,omitempty"` // "" of a search that was interrupted
-	Edge    bool    `json:"edge,omitempty"`   // Chosen is the smallest or the largest of Tried
+	Chosen  string  `json:"chosen,omitempty"` // "" of a search that was interrupted, or that failed
+	Edge    bool    `json:"edge,omitempty"`   // Chosen, or one as good, is the smallest or the largest of Tried
+	Failed  bool    `json:"failed,omitempty"` // every value of Tried did
 
 	variants []int
 	tasks    map[int]*task // by the power of Factor; nil where there is no such value
@@ -127,23 +129,42 @@ func (p *comparison) search(ctx context.Context) (trials []*task, err error) {
 			}
 		}
 	}
-	for ctx.Err() == nil {
-		var round []*task
-		for _, s := range p.searches {
-			round = append(round, p.next(s)...)
+	for pending := p.searches; len(pending) > 0; {
+		for ctx.Err() == nil {
+			var round []*task
+			for _, s := range pending {
+				round = append(round, p.next(s)...)
+			}
+			if len(round) == 0 {
+				break
+			}
+			if err := p.execute(ctx, round, true); err != nil {
+				return nil, err
+			}
+			trials = append(trials, round...)
 		}
-		if len(round) == 0 {
-			break
+		var again []*Search
+		for _, s := range pending {
+			if p.found(s); s.Failed && len(s.variants) > 1 {
+				again = append(again, p.handOver(s))
+			}
 		}
-		if err := p.execute(ctx, round, true); err != nil {
-			return nil, err
-		}
-		trials = append(trials, round...)
-	}
-	for _, s := range p.searches {
-		p.found(s)
+		p.searches, pending = append(p.searches, again...), again
 	}
 	return trials, nil
+}
+
+// handOver returns the search of the other variants of s, whose first has failed at every
+// value: that is a fault of the one, not of the spread.
+func (p *comparison) handOver(s *Search) *Search {
+	rest, names := s.variants[1:], s.For[1:]
+	s.variants, s.For = s.variants[:1], s.For[:1]
+	for _, i := range rest {
+		p.best[i] = 0
+	}
+	t := p.searchOf(rest[0]) // there was one before
+	t.variants, t.For = rest, names
+	return t
 }
 
 // searchOf returns the search that a variant would need; nil where the text of its loss
@@ -173,20 +194,22 @@ func (p *comparison) searchOf(variant int) *Search {
 }
 
 // next returns the runs that a search wants: first the default and its neighbours, then
-// what is beyond an edge where the best is. It returns none where there is no more to try.
+// what is beyond an edge where the best, or one of several that are as good, is. It returns
+// none where there is no more to try.
 func (p *comparison) next(s *Search) (round []*task) {
-	lo, hi, best := s.span()
-	want := []int{0, 1, -1}
-	switch {
-	case len(s.tasks) == 0:
-	case len(s.tasks) >= maxTried:
-		return nil
-	case best == lo:
-		want = []int{lo - 1}
-	case best == hi:
-		want = []int{hi + 1}
-	default:
-		return nil
+	lo, hi := s.span()
+	first, last, _ := s.top()
+	var want []int
+	if len(s.tasks) == 0 {
+		want = []int{0, 1, -1}
+	} else {
+		if first == lo {
+			want = append(want, lo-1)
+		}
+		if last == hi {
+			want = append(want, hi+1)
+		}
+		want = want[:min(len(want), max(0, maxTried-len(s.tasks)))]
 	}
 	for _, power := range want {
 		if _, known := s.tasks[power]; known {
@@ -215,9 +238,19 @@ func (p *comparison) at(s *Search, power int) *task {
 	return t
 }
 
-// span returns the smallest and the largest power that was tried, and the best, the one
-// nearest to the default of equals: 0 where no run has a value.
-func (s *Search) span() (lo, hi, best int) {
+// span returns the smallest and the largest power that was tried.
+func (s *Search) span() (lo, hi int) {
+	for power, t := range s.tasks {
+		if t != nil {
+			lo, hi = min(lo, power), max(hi, power)
+		}
+	}
+	return lo, hi
+}
+
+// top returns the smallest and the largest power whose value is the best, and the one of
+// those nearest to the default: 0 where no run has a value.
+func (s *Search) top() (first, last, best int) {
 	most, any := 0.0, false
 	for power := range maxTried {
 		for _, x := range []int{power, -power} {
@@ -225,19 +258,22 @@ func (s *Search) span() (lo, hi, best int) {
 			if t == nil {
 				continue
 			}
-			lo, hi = min(lo, x), max(hi, x)
-			if v, ok := valueOf(t.out); ok && (!any || v > most) {
-				most, best, any = v, x, true
+			switch v, ok := valueOf(t.out); {
+			case ok && (!any || v > most):
+				most, first, last, best, any = v, x, x, x, true
+			case ok && v == most:
+				first, last = min(first, x), max(last, x)
 			}
 		}
 	}
-	return lo, hi, best
+	return first, last, best
 }
 
 // found puts what a search found in place. One that was interrupted has found nothing:
 // a choice among some would be another one.
 func (p *comparison) found(s *Search) {
-	lo, hi, best := s.span()
+	lo, hi := s.span()
+	first, last, best := s.top()
 	measured := false
 	for power := lo; power <= hi; power++ {
 		t := s.tasks[power]
@@ -252,11 +288,17 @@ func (p *comparison) found(s *Search) {
 	}
 	if s.unfinished() || len(p.next(s)) > 0 {
 		for _, i := range s.variants {
-			p.best[i] = -1
+			p.best[i] = unchosen
 		}
 		return
 	}
-	s.Chosen, s.Edge = s.value(best), measured && (best == lo || best == hi)
+	if s.Failed = !measured; s.Failed {
+		for _, i := range s.variants {
+			p.best[i] = allFailed
+		}
+		return
+	}
+	s.Chosen, s.Edge = s.value(best), first == lo || last == hi
 	for _, i := range s.variants {
 		for k, point := range p.grids[i] {
 			p.grids[i][k] = append([]Setting{{s.Setting, s.Chosen}}, point...)
@@ -286,7 +328,10 @@ func (s *Search) note(metric string) string {
 	}
 	what := map[bool]string{true: "the natural temperature", false: s.Setting}[s.Natural]
 	text := fmt.Sprintf("temperature=auto, %s of %s, from %.4g by factors of %s, with %s on valid: %s.", what, s.With, s.Start, by, metric, strings.Join(tried, ", "))
-	if s.Chosen == "" {
+	switch {
+	case s.Failed:
+		return text + " Every value failed: nothing was chosen."
+	case s.Chosen == "":
 		return text + " The search was interrupted."
 	}
 	text += " Chosen: " + s.Chosen

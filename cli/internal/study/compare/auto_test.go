@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -202,11 +203,139 @@ func TestEdges(t *testing.T) {
 			}
 			p.grids[0] = append(p.grids[0], []Setting{{"lr", v}})
 			trials = append(trials, Trial{Settings: []Setting{{"lr", v}}, Value: 0.1})
+			if v == x.chosen {
+				trials[i].Value = 0.2
+			}
 		}
 		require.Equal(t, x.edge, len(p.edges(0, trials)) > 0, "%s of %s", x.chosen, x.values)
+		for i := range trials {
+			trials[i].Value = 0.2
+		}
+		numbers := 0 // but 0
+		for _, v := range x.values {
+			if y, err := strconv.ParseFloat(v, 64); err == nil && y != 0 {
+				numbers++
+			}
+		}
+		require.Equal(t, numbers > 1 || x.values[0] == "0", len(p.edges(0, trials)) > 0, "%s of %s: where all are as good, one at an edge is", x.chosen, x.values)
 		for i := range trials {
 			trials[i].Value = report.Number(math.NaN())
 		}
 		require.Empty(t, p.edges(0, trials), "nothing was chosen where all failed")
 	}
+}
+
+// valued runs nothing: f has the value of a run, NaN of one that fails.
+func valued(t *testing.T, f func(name string, tau, spread float64) float64) Runner {
+	return func(ctx context.Context, j Job, set *data.Dataset, _ func(Progress)) (*Outcome, error) {
+		plan, err := j.Config.Plan()
+		require.NoError(t, err)
+		o := &Outcome{Key: j.key(), Config: j.Config, Text: j.Config.String(), Split: j.Split, Budget: j.Budget}
+		x := f(plan.Choice.Loss.Spec.Name, plan.Temperature.Value, j.Config.Model.Spread)
+		if math.IsNaN(x) {
+			o.Failed = "the loss is +Inf"
+			return o, nil
+		}
+		o.Valid = []train.Value{{Name: "recall@20", Value: x}, {Name: "ndcg@20"}}
+		o.Test, o.Buckets = o.Valid, make([]report.Number, len(buckets))
+		users := len(set.Test.Active())
+		o.PerUser = [][]float64{make([]float64, users), make([]float64, users)}
+		return o, nil
+	}
+}
+
+// TestSearchPassesEquals: a plateau is no inside best. The search goes on until worse values
+// stand on both sides of it, or to the end, which is marked.
+func TestSearchPassesEquals(t *testing.T) {
+	for _, x := range []struct {
+		value func(tau float64) float64
+		tried []string
+		edge  bool
+	}{
+		{func(tau float64) float64 { return map[bool]float64{true: 0.85, false: 0.8}[tau > 0.09 && tau < 1] }, []string{"0.05", "0.1", "0.2", "0.4", "0.8", "1.6"}, false},
+		{func(tau float64) float64 { return 0.85 }, nil, true},
+	} {
+		c, set := small(t, "hinge")
+		c.Seeds, c.Tune = []uint64{3}, []Axis{{"temperature", []string{"auto"}}}
+		c.Runner = valued(t, func(_ string, tau, _ float64) float64 { return x.value(tau) })
+		res, err := Run(t.Context(), c, set, nil)
+		require.NoError(t, err)
+		s := res.Searches[0]
+		require.Equal(t, "0.2", s.Chosen, "the nearest to the default")
+		require.Equal(t, x.edge, s.Edge)
+		require.Equal(t, x.edge, strings.Contains(res.Rows[0].marks(), "edge of temperature"))
+		if x.tried == nil {
+			require.Len(t, s.Tried, maxTried)
+			continue
+		}
+		var tried []string
+		for _, y := range s.Tried {
+			tried = append(tried, y.Value)
+		}
+		require.Equal(t, x.tried, tried)
+	}
+}
+
+// TestFailedTuning: what failed in tuning is named in the notes with its reason and counted
+// in the table, what cannot begin is told, and where all failed nothing is chosen.
+func TestFailedTuning(t *testing.T) {
+	runs := func(entries []string, axis Axis, value func(name string, tau, spread float64) float64) (*Result, []string) {
+		c, set := small(t, entries...)
+		c.Seeds, c.Tune, c.Runner = []uint64{3}, []Axis{axis}, valued(t, value)
+		var refused []string
+		res, err := Run(t.Context(), c, set, func(e Event) {
+			if r, ok := e.(*Refused); ok {
+				refused = append(refused, r.Name+": "+r.Err.Error())
+			}
+		})
+		require.NoError(t, err)
+		return res, refused
+	}
+	diverge := func(_ string, tau, _ float64) float64 {
+		if tau < 1e-10 {
+			return math.NaN()
+		}
+		return 0.5
+	}
+	res, refused := runs([]string{"squared"}, Axis{"temperature", []string{"1e-30", "1"}}, diverge)
+	require.Empty(t, refused)
+	require.Equal(t, []Setting{{"temperature", "1"}}, res.Rows[0].Settings)
+	require.Contains(t, res.Notes(), "squared failed in tuning with temperature=1e-30: the loss is +Inf")
+	require.Contains(t, res.Rows[0].marks(), "1 of 2 in tuning failed")
+
+	// 200 classes cannot follow a context where there are 60.
+	res, refused = runs([]string{"sparsemax"}, Axis{"model.spread", []string{"1", "200"}}, diverge)
+	require.Len(t, refused, 1)
+	require.Contains(t, refused[0], "sparsemax model.spread=200: train: model.spread: 200 classes cannot follow a context where there are 60")
+	require.Equal(t, []Setting{{"model.spread", "1"}}, res.Rows[0].Settings)
+	require.Contains(t, strings.Join(res.Notes(), "\n"), "sparsemax failed in tuning with model.spread=200: train: model.spread: 200 classes")
+
+	res, refused = runs([]string{"sparsemax"}, Axis{"model.spread", []string{"200", "300"}}, diverge)
+	require.Len(t, refused, 2)
+	require.Empty(t, res.Rows[0].Settings)
+	require.Empty(t, res.Rows[0].Runs)
+	require.Equal(t, []string{"in tuning: every value did, so that nothing was chosen"}, res.Rows[0].Failed)
+
+	// A search whose loss fails at every value chooses nothing. The spread is then found by
+	// the next loss that takes it.
+	res, _ = runs([]string{"sparsemax", "squared"}, Axis{"temperature", []string{"auto"}}, func(name string, _, spread float64) float64 {
+		if name == "sparsemax" {
+			return math.NaN()
+		}
+		return -math.Abs(math.Log(spread))
+	})
+	for _, row := range res.Rows {
+		if row.Name == "sparsemax" {
+			require.Empty(t, row.Settings)
+			require.Len(t, row.Failed, 1)
+		} else {
+			require.Equal(t, "model.spread", row.Settings[0].Name)
+			require.Equal(t, 1, row.Done)
+		}
+	}
+	require.Len(t, res.Searches, 2)
+	notes := strings.Join(res.Notes(), "\n")
+	require.Contains(t, notes, "Every value failed: nothing was chosen.")
+	require.Contains(t, notes, "Chosen: "+res.Searches[1].Chosen)
+	require.NoError(t, report.Report{Title: "t", Sections: []report.Section{res.Section()}}.Save(t.TempDir()))
 }

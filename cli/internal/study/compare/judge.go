@@ -77,7 +77,20 @@ func (r *Row) marks() string {
 	if len(r.Edges) > 0 {
 		all = append(all, "edge of "+strings.Join(r.Edges, ", "))
 	}
+	if n := len(r.failedTrials()); n > 0 {
+		all = append(all, fmt.Sprintf("%d of %d in tuning failed", n, len(r.Trials)))
+	}
 	return strings.Join(all, ", ")
+}
+
+// failedTrials returns what was tried and failed.
+func (r *Row) failedTrials() (failed []Trial) {
+	for _, t := range r.Trials {
+		if t.Failed != "" {
+			failed = append(failed, t)
+		}
+	}
+	return failed
 }
 
 // marked reports whether any row has marks.
@@ -111,7 +124,7 @@ func (r *Result) judgeNotes() (notes []string) {
 		notes = append(notes, fmt.Sprintf("Not judged, because %s on valid still rises at the end of training (the best is in its last fifth, whose mean is above that of the fifth before by more than %g %%), or was not measured before: %s. A longer budget would tell.", r.Metrics[0], 100*riseTolerance, strings.Join(open, ", ")))
 	}
 	if len(edge) > 0 {
-		notes = append(notes, fmt.Sprintf("Edge: the best value is the smallest or the largest that was tried, so that a better one may lie beyond: %s.", strings.Join(edge, "; ")))
+		notes = append(notes, fmt.Sprintf("Edge: the best value, or one as good, is the smallest or the largest that was tried, so that a better one may lie beyond: %s.", strings.Join(edge, "; ")))
 	}
 	return notes
 }

@@ -51,7 +51,7 @@ type Row struct {
 
 	Settings    []Setting `json:"settings,omitempty"` // of the grid, as the seeds' runs have them
 	Trials      []Trial   `json:"trials,omitempty"`
-	Edges       []string  `json:"edges,omitempty"` // names of the settings whose best value is the smallest or the largest that was tried
+	Edges       []string  `json:"edges,omitempty"` // names of the settings whose best value, or one as good, is the smallest or the largest that was tried
 	TuneSeconds float64   `json:"tune_seconds"`
 
 	Runs   []*Outcome `json:"runs"` // by seed; without numbers per user
@@ -165,6 +165,9 @@ func (p *comparison) result(ctx context.Context, trials, runs []*task) (*Result,
 		if p.best[i] >= 0 {
 			row.Settings = p.grids[i][p.best[i]]
 			row.Edges = p.edges(i, row.Trials)
+		}
+		if p.best[i] == allFailed {
+			row.Failed = append(row.Failed, "in tuning: every value did, so that nothing was chosen")
 		}
 		var outs []*Outcome
 		for _, t := range runs {

@@ -21,7 +21,7 @@ import (
 // nil Observer is none.
 type Observer func(Event)
 
-// An Event is one of *Planned, *Progressed and *Ended.
+// An Event is one of *Planned, *Refused, *Progressed and *Ended.
 type Event interface{ event() }
 
 // Planned comes before the runs of a part: tuning, if there is any, then the
@@ -50,7 +50,16 @@ type Ended struct {
 	Runs    int
 }
 
+// Refused follows Planned for each run that cannot begin: its settings do not fit the data.
+// No part counts it.
+type Refused struct {
+	Name string
+	Seed uint64
+	Err  error
+}
+
 func (*Planned) event()    {}
+func (*Refused) event()    {}
 func (*Progressed) event() {}
 func (*Ended) event()      {}
 
@@ -73,10 +82,16 @@ type comparison struct {
 	tuned    *data.Dataset // of the runs that choose settings: set, but for a valid part of its own
 	variants []Variant
 	grids    [][][]Setting // by variant
-	best     []int         // chosen point, −1 while there is none
+	best     []int         // chosen point; while there is none, unchosen or allFailed
 	searches []*Search
 	observe  func(Event)
 }
+
+// What comparison.best has where no point is chosen.
+const (
+	unchosen  = -1 // an interruption left values out
+	allFailed = -2
+)
 
 // Run compares on set, the data of c.Base. Cancelling ctx ends it after the steps
 // under way: the result then holds what was reached, and the error is nil. A run
@@ -311,6 +326,11 @@ func (p *comparison) execute(ctx context.Context, tasks []*task, tuning bool) er
 		}
 	}
 	p.observe(&Planned{Tuning: tuning, Variants: len(p.variants), Runs: len(todo), Recalled: recalled})
+	for _, t := range tasks {
+		if t.err != nil {
+			p.observe(&Refused{Name: t.name, Seed: t.job.Config.Train.Seed, Err: t.err})
+		}
+	}
 	var mu sync.Mutex
 	done := 0
 	g := errgroup.Group{}
@@ -358,7 +378,7 @@ func (p *comparison) choose(trials []*task) {
 		if len(grid) == 1 || p.best[i] < 0 {
 			continue
 		}
-		p.best[i] = -1
+		p.best[i] = unchosen
 		best := 0.0
 		whole := true
 		for _, t := range trials {
@@ -372,9 +392,9 @@ func (p *comparison) choose(trials []*task) {
 		}
 		switch {
 		case !whole:
-			p.best[i] = -1 // interrupted: a choice among some would be another one
+			p.best[i] = unchosen // a choice among some would be another one
 		case p.best[i] < 0:
-			p.best[i] = 0 // all failed, and so will this one, in its row
+			p.best[i] = allFailed
 		}
 	}
 }

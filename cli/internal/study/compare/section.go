@@ -98,11 +98,7 @@ func (r *Result) Table(brief bool) report.Table {
 		}
 		cells = append(cells, peak, row.Order().String())
 		if len(r.Tune) > 0 {
-			var set []string
-			for _, s := range row.Settings {
-				set = append(set, s.Name+"="+s.Value)
-			}
-			cells = append(cells, strings.Join(set, " "), fmt.Sprintf("%.1f", row.TuneSeconds))
+			cells = append(cells, settingsText(row.Settings), fmt.Sprintf("%.1f", row.TuneSeconds))
 		}
 		if marked {
 			cells = append(cells, row.marks())
@@ -110,6 +106,15 @@ func (r *Result) Table(brief bool) report.Table {
 		t.Rows = append(t.Rows, cells)
 	}
 	return t
+}
+
+// settingsText prints settings as they are given: "lr=0.01 model.dim=64".
+func settingsText(settings []Setting) string {
+	var set []string
+	for _, s := range settings {
+		set = append(set, s.Name+"="+s.Value)
+	}
+	return strings.Join(set, " ")
 }
 
 // Notes say what the columns mean and what went wrong, a sentence or two each.
@@ -163,6 +168,12 @@ func (r *Result) Notes() []string {
 	}
 	for _, s := range r.Searches {
 		notes = append(notes, s.note(r.Metrics[0]))
+	}
+	for i := range r.Rows {
+		row := &r.Rows[i]
+		for _, t := range row.failedTrials() {
+			notes = append(notes, fmt.Sprintf("%s failed in tuning with %s: %s", row.Name, settingsText(t.Settings), t.Failed))
+		}
 	}
 	notes = append(notes, r.referenceNotes()...)
 	notes = append(notes, r.judgeNotes()...)
@@ -377,10 +388,6 @@ func (r *Result) trials() report.Table {
 		row := &r.Rows[i]
 		best := -1
 		for _, tr := range row.Trials {
-			var set []string
-			for _, s := range tr.Settings {
-				set = append(set, s.Name+"="+s.Value)
-			}
 			value := "failed"
 			if tr.Value.Finite() {
 				value = fmt.Sprintf("%.4f", float64(tr.Value))
@@ -391,7 +398,7 @@ func (r *Result) trials() report.Table {
 					value += ", edge of " + strings.Join(row.Edges, ", ")
 				}
 			}
-			t.Rows = append(t.Rows, []string{row.Name, strings.Join(set, " "), value, fmt.Sprintf("%.1f", tr.Seconds)})
+			t.Rows = append(t.Rows, []string{row.Name, settingsText(tr.Settings), value, fmt.Sprintf("%.1f", tr.Seconds)})
 		}
 		if best >= 0 {
 			t.Mark = append(t.Mark, best)

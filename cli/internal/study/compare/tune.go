@@ -194,8 +194,9 @@ func solverHas(solver, name string) bool {
 	})
 }
 
-// edges names the settings of a variant's chosen point whose value is the smallest or the
-// largest of several numbers that were tried. 0 is none: no setting goes below it.
+// edges names the settings of a variant's chosen point whose value, or one as good beside the
+// same others, is the smallest or the largest of several numbers that were tried. 0 is none:
+// no setting goes below it.
 func (p *comparison) edges(variant int, trials []Trial) (names []string) {
 	for _, s := range p.searches {
 		if s.Edge && slices.Contains(s.variants, variant) {
@@ -203,23 +204,43 @@ func (p *comparison) edges(variant int, trials []Trial) (names []string) {
 		}
 	}
 	chosen := p.grids[variant][p.best[variant]]
-	if !slices.ContainsFunc(trials, func(t Trial) bool { return t.Value.Finite() && slices.Equal(t.Settings, chosen) }) {
-		return names // nothing was chosen, as where all trials failed
+	at := slices.IndexFunc(trials, func(t Trial) bool { return t.Value.Finite() && slices.Equal(t.Settings, chosen) })
+	if at < 0 {
+		return names // it is the only point, which nothing was tried for
 	}
 	for k, s := range chosen {
-		x, err := strconv.ParseFloat(s.Value, 64)
-		if err != nil || x == 0 {
-			continue
-		}
-		below, above, others := true, true, false
-		for _, point := range p.grids[variant] {
-			if y, err := strconv.ParseFloat(point[k].Value, 64); err == nil && y != x {
-				below, above, others = below && x < y, above && x > y, true
+		alike := func(t Trial) bool { // the best value, and what differs from the chosen by s alone
+			others := slices.Clone(t.Settings)
+			if len(others) != len(chosen) || t.Value != trials[at].Value {
+				return false
 			}
+			others[k] = s
+			return slices.Equal(others, chosen)
 		}
-		if others && (below || above) {
+		if slices.ContainsFunc(trials, func(t Trial) bool { return alike(t) && p.extreme(variant, k, t.Settings[k].Value) }) {
 			names = append(names, s.Name)
 		}
 	}
 	return names
+}
+
+// extreme reports whether a value of the k-th setting of a variant's grid is a number, not
+// 0, and the smallest or the largest of several.
+func (p *comparison) extreme(variant, k int, value string) bool {
+	x, err := strconv.ParseFloat(value, 64)
+	if err != nil || x == 0 {
+		return false
+	}
+	below, above, others, own := true, true, false, false // own: x is of the grid, and not of a search
+	for _, point := range p.grids[variant] {
+		y, err := strconv.ParseFloat(point[k].Value, 64)
+		switch {
+		case err != nil:
+		case y == x:
+			own = true
+		default:
+			below, above, others = below && x < y, above && x > y, true
+		}
+	}
+	return own && others && (below || above)
 }
