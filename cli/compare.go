@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/fenchel-ml/fenchel/cli/internal/study/compare"
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/internal/fs"
+	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/train"
 )
 
@@ -58,10 +60,12 @@ repeated. These names stand for several:
 repeated for a grid; one value sets it. NAME is temperature (a loss of cosines has
 its own; that of softmax:tau=0.1 or the like multiplies; learned is a value of the
 others), reg, a parameter of the optimizer such as lr, or a path such as model.dim.
-A best value that is the smallest or the largest of its grid is marked as an edge.
+A best value that is the smallest or the largest of its grid, or as good as that one, is
+marked as an edge. What failed is named in the notes.
 
 --tune temperature=auto searches instead: from the default up and down until the best
-has a worse value on both sides, at most twelve values. It finds model.spread, by
+has a worse value on both sides, at most twelve values; of equals, which are passed on
+both sides too, it takes the one nearest to the default. It finds model.spread, by
 factors of 2, with the first loss whose natural temperature contains it, and all such
 losses take it. Others search for themselves: those such as softmax for a multiple of
 their natural temperature, by factors of √2, and those without one for the temperature
@@ -90,8 +94,17 @@ reported in its row; the others go on.`,
 				}
 				c.Tune = append(c.Tune, axis)
 			}
+			for _, text := range c.Models {
+				if _, err := models.Parse(text); err != nil {
+					hint := ""
+					if strings.Contains(text, ",") {
+						hint = "; --models takes one model, and is repeated for more"
+					}
+					return usagef("--models: %w%s", err, hint)
+				}
+			}
 			if err := c.Validate(); err != nil {
-				return usageError{err}
+				return usageError{studyFlags(err, "losses", "models", "seeds", "baseline", "tune", "parallel", "resamples")}
 			}
 			return runCompare(cmd, s, c, out, markdown)
 		},
@@ -178,6 +191,9 @@ func parseSeeds(text string) (seeds []uint64, err error) {
 			return nil, fmt.Errorf("%q is neither a number nor a short range such as 0-2", part)
 		}
 		for n := range b - a + 1 {
+			if slices.Contains(seeds, a+n) {
+				return nil, fmt.Errorf("%d is given twice", a+n)
+			}
 			seeds = append(seeds, a+n)
 		}
 	}
@@ -249,7 +265,12 @@ func runCompare(cmd *cobra.Command, s streams, c compare.Config, out outputFlags
 	for _, note := range set.Notes {
 		page.Facts = append(page.Facts, report.Fact{Name: "note", Value: note})
 	}
-	if markdown != "" {
+	if res.Interrupted {
+		page.Interrupted = "runs that had not ended are missing; the same command goes on from here"
+	}
+	if _, err := os.Stat(markdown); res.Interrupted && err == nil {
+		fmt.Fprintf(s.err, "--markdown: %s stays as it was: the comparison was interrupted\n", data.EscapeText(markdown))
+	} else if markdown != "" {
 		if err := fs.WriteBytes(markdown, res.Markdown(s.program+" "+strings.Join(os.Args[1:], " "))); err != nil {
 			return fmt.Errorf("--markdown: %w", err)
 		}
@@ -259,7 +280,10 @@ func runCompare(cmd *cobra.Command, s streams, c compare.Config, out outputFlags
 	}
 	failed := 0
 	for i := range res.Rows {
-		failed += len(res.Rows[i].Failed)
+		row := &res.Rows[i]
+		if failed += len(row.Failed); row.Done == 0 && len(row.Failed) > 0 { // in tuning, for all seeds
+			failed += len(res.Seeds) - len(row.Failed)
+		}
 	}
 	switch {
 	case res.Interrupted:
@@ -306,6 +330,9 @@ func (c *compareWatch) observe(e compare.Event) {
 		}
 		c.started = time.Now()
 		fmt.Fprintf(c.s.err, "%d %s to do, %d done before\n", e.Runs, what, e.Recalled)
+	case *compare.Refused:
+		c.clear()
+		fmt.Fprintf(c.s.err, "%s seed %d: cannot run: %s\n", e.Name, e.Seed, data.EscapeText(e.Err.Error()))
 	case *compare.Progressed:
 		if !c.s.terminal {
 			return

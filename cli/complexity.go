@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -38,9 +39,14 @@ It measures one step at a time; run nothing beside it.`,
 			if err != nil {
 				return err
 			}
+			cut := ""
+			if rest := c.WithDefaults().Losses[len(rs):]; cmd.Context().Err() != nil && len(rest) > 0 {
+				cut = "not measured in full: " + strings.Join(rest, "; ")
+			}
 			section := complexity.Section(c, rs)
-			if err := out.emit(s, report.Report{Title: "Complexity of losses", Sections: []report.Section{section}}, func(w io.Writer) {
+			if err := out.emit(s, report.Report{Title: "Complexity of losses", Interrupted: cut, Sections: []report.Section{section}}, func(w io.Writer) {
 				printComplexity(w, rs)
+				printInterrupted(w, cut)
 			}); err != nil {
 				return err
 			}

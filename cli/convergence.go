@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -40,6 +41,9 @@ and records loss, gradient norm, and how many classes have a gradient, by epoch.
 The settings of train apply.`,
 		Args: arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed("loss") {
+				return usagef("--loss: it is what is varied; use --train-loss, or --tabular-loss")
+			}
 			if err := c.Validate(); err != nil {
 				return usageError{err}
 			}
@@ -73,9 +77,14 @@ The settings of train apply.`,
 					return err
 				}
 			}
+			cut := ""
+			if ctx.Err() != nil && real {
+				cut = interruptedTraining(traces, texts, cfg.WithDefaults().Train.Epochs)
+			}
 			section := convergence.Section(c, ds, hs, traces)
-			if err := out.emit(s, report.Report{Title: "Convergence of losses", Sections: []report.Section{section}}, func(w io.Writer) {
+			if err := out.emit(s, report.Report{Title: "Convergence of losses", Interrupted: cut, Sections: []report.Section{section}}, func(w io.Writer) {
 				printConvergence(w, ds, hs, traces)
+				printInterrupted(w, cut)
 			}); err != nil {
 				return err
 			}
@@ -85,6 +94,7 @@ The settings of train apply.`,
 	flags = addConfigFlags(cmd)
 	refuseRanks(cmd)
 	f := cmd.Flags()
+	must(f.MarkHidden("loss"))
 	f.StringArrayVar(&c.Losses, "tabular-loss", nil, "loss of the table; may be repeated; all losses unless given")
 	addWholes(f, &c.Classes, "classes", convergence.MinClasses, convergence.MaxClasses, "sizes of the table")
 	addReal(f, &c.Excess, "excess", positive, "excess risk at which descent is done")
@@ -95,6 +105,19 @@ The settings of train apply.`,
 	must(cmd.RegisterFlagCompletionFunc("tabular-loss", complete(losses.Names)))
 	must(cmd.RegisterFlagCompletionFunc("train-loss", complete(losses.Names)))
 	return cmd
+}
+
+// interruptedTraining says what of training with each of texts an interruption cut off; ""
+// where all of it was done.
+func interruptedTraining(traces []convergence.Trace, texts []string, epochs int) string {
+	var parts []string
+	if n := len(traces); n > 0 && traces[n-1].Fault == "" && len(traces[n-1].Points) < epochs {
+		parts = append(parts, fmt.Sprintf("%s was cut off after %d of %d epochs", traces[n-1].Loss, len(traces[n-1].Points), epochs))
+	}
+	if rest := texts[len(traces):]; len(rest) > 0 {
+		parts = append(parts, "not begun: "+strings.Join(rest, "; "))
+	}
+	return strings.Join(parts, "; ")
 }
 
 func printConvergence(w io.Writer, ds []convergence.Descent, hs []convergence.Hard, traces []convergence.Trace) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -45,7 +46,7 @@ takes: --at-k has it at the product of temperatures of --loss unless given.`,
 				return err
 			}
 			if err := c.Validate(); err != nil {
-				return usageError{studyFlags(err)}
+				return usageError{studyFlags(err, "omegas", "at-k")}
 			}
 			c := c.WithDefaults()
 			set, trained, err := loadPlanned(c.Base)
@@ -56,6 +57,8 @@ takes: --at-k has it at the product of temperatures of --loss unless given.`,
 				what := "done"
 				if r.Fault != "" {
 					what = "ended early"
+				} else if r.Interrupted {
+					what = fmt.Sprintf("interrupted after %d of %d epochs", len(r.Epochs), r.Planned)
 				} else if len(r.Valid) > 0 {
 					what = fmt.Sprintf("%s valid %.4f", r.Valid[0].Name, r.Valid[0].Value)
 				}
@@ -65,7 +68,8 @@ takes: --at-k has it at the product of temperatures of --loss unless given.`,
 				return err
 			}
 			page := report.Report{
-				Title: "The weight of the negatives on " + set.Name,
+				Title:       "The weight of the negatives on " + set.Name,
+				Interrupted: res.Interrupted(),
 				Facts: []report.Fact{
 					{Name: "data", Value: fmt.Sprintf("%s: %d users, %d items, %d train interactions", set.Name, set.Users, set.Items, trained.Train.Len())},
 					{Name: "split", Value: fmt.Sprintf("%s, hash %.12s", set.Split, set.Hash())},
@@ -73,7 +77,10 @@ takes: --at-k has it at the product of temperatures of --loss unless given.`,
 				},
 				Sections: []report.Section{res.Section()},
 			}
-			if err := out.emit(s, page, func(w io.Writer) { printNegatives(w, res) }); err != nil {
+			if err := out.emit(s, page, func(w io.Writer) {
+				printNegatives(w, res)
+				printInterrupted(w, res.Interrupted())
+			}); err != nil {
 				return err
 			}
 			return cmd.Context().Err() // interrupted, with what was recorded
@@ -82,6 +89,8 @@ takes: --at-k has it at the product of temperatures of --loss unless given.`,
 	flags = addConfigFlags(cmd)
 	refuseRanks(cmd)
 	f := cmd.Flags()
+	f.Lookup("loss").Usage = "loss over all classes whose parameter negatives the weights are of, one of " + strings.Join(negatives.Losses(), ", ") + ", without it, as in sl:tau=0.1 (default " + negatives.DefaultLoss + ")"
+	must(f.MarkHidden("candidates")) // all classes are
 	addReals(f, &c.Omegas, "omegas", "weights ω of the negatives, with commas between; 1 is the loss as it is")
 	f.StringVar(&c.AtK, "at-k", "", "the sl-at-k beside them, such as sl-at-k:tau=0.2,tau-w=2.5 (default sl-at-k at the temperature of --loss)")
 	out.add(cmd)
@@ -90,10 +99,10 @@ takes: --at-k has it at the product of temperatures of --loss unless given.`,
 }
 
 // studyFlags is nameFlags, which also names the flags of the study's own settings.
-func studyFlags(err error) error {
+func studyFlags(err error, flags ...string) error {
 	lines := strings.Split(nameFlags(err).Error(), "\n")
 	for i, line := range lines {
-		for _, name := range []string{"omegas", "at-k"} {
+		for _, name := range flags {
 			if rest, ok := strings.CutPrefix(line, name+": "); ok {
 				lines[i] = "--" + name + ": " + rest
 			}
@@ -116,5 +125,7 @@ func printNegatives(w io.Writer, res *negatives.Result) {
 	for _, v := range res.Verdicts() {
 		fmt.Fprintf(w, "%s  %s\n", strings.ToUpper(string(v.Kind)), v.Text)
 	}
-	fmt.Fprintf(w, "test is measured by %s\n", data.EscapeText(res.Protocol.String()))
+	if slices.ContainsFunc(res.Runs, func(r *negatives.Run) bool { return len(r.Test) > 0 }) {
+		fmt.Fprintf(w, "test is measured by %s\n", data.EscapeText(res.Protocol.String()))
+	}
 }

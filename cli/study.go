@@ -49,7 +49,7 @@ those of train.`,
 			}
 			c.Base, c.Losses, c.Seeds, c.Dir, c.Runner = given.Base, given.Losses, given.Seeds, given.Dir, given.Runner
 			if err := c.Validate(); err != nil {
-				return usageError{err}
+				return usageError{studyFlags(err, "losses", "seeds", "budget")}
 			}
 			return runStudy(cmd, s, c, out)
 		},
@@ -91,7 +91,16 @@ func runStudy(cmd *cobra.Command, s streams, c all.Config, out outputFlags) erro
 	if err != nil {
 		return err
 	}
-	if err := out.emit(s, page, func(w io.Writer) { printStudy(w, page) }); err != nil {
+	if cmd.Context().Err() != nil {
+		page.Interrupted = "no part was begun"
+		if n := len(parts); n > 0 {
+			page.Interrupted = fmt.Sprintf("in %s; what comes after it is missing", parts[n-1].Name)
+		}
+	}
+	if err := out.emit(s, page, func(w io.Writer) {
+		printStudy(w, page)
+		printInterrupted(w, page.Interrupted)
+	}); err != nil {
 		return err
 	}
 	fmt.Fprintf(s.err, "%d parts in %.1f s\n", len(parts), time.Since(started).Seconds())

@@ -1,12 +1,17 @@
 package cli
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fenchel-ml/fenchel/cli/internal/study/convergence"
 )
 
 func TestStudyCommands(t *testing.T) {
@@ -59,6 +64,11 @@ func TestStudyCommands(t *testing.T) {
 		{"complexity", "--steps", "-1"},
 		{"negatives", "--loss", "rg2"},
 		{"negatives", "--omegas", "3"},
+		{"negatives", "--loss", "sl:negatives=1.1"},
+		{"convergence", "--loss", "softmax"},
+		{"complexity", "--loss", "sampled-softmax:n=16"},
+		{"complexity", "--loss", "softmax@sampled:n=16"},
+		{"study", "--seeds", "0,0"},
 		{"negatives", "--at-k", "sl"},
 		{"study", "--budget", "1s"},
 		{"study", "--loss", "softmax"},
@@ -68,4 +78,54 @@ func TestStudyCommands(t *testing.T) {
 		status, _, errs := execute(t, args...)
 		require.Equal(t, exitUsage, status, "%v: %s", args, errs)
 	}
+}
+
+// TestInterruptedReport: an interrupted study says so in its report, which takes the place of
+// none that is whole; a whole one takes the place of all.
+func TestInterruptedReport(t *testing.T) {
+	dir := t.TempDir()
+	args := []string{"negatives", "--data", "demo:users=60,items=50,per-user=8", "--dim", "4", "--omegas", "1,1.25", "--out", dir, "--epochs"}
+	cut := func() string {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var out bytes.Buffer
+		errs := &canceller{at: "sl:tau=0.2: ", cancel: cancel}
+		code := run(ctx, streams{program: "fenchel", in: strings.NewReader(""), out: &out, err: errs}, append(args, "3"))
+		require.Equal(t, exitInterrupted, code, errs.String())
+		require.Contains(t, out.String(), "Interrupted: not begun: sl:tau=0.2,negatives=1.25; sl-at-k.")
+		return out.String()
+	}
+	report, partial := filepath.Join(dir, "report.json"), filepath.Join(dir, "partial.json")
+	cut()
+	require.Contains(t, string(readFile(t, report)), `"interrupted": "not begun: `)
+	require.NoFileExists(t, partial)
+	code, _, stderr := execute(t, append(args, "2")...)
+	require.Equal(t, exitOK, code, stderr)
+	whole := readFile(t, report)
+	require.NotContains(t, string(whole), "interrupted")
+	text := cut()
+	require.Equal(t, whole, readFile(t, report))
+	require.Contains(t, string(readFile(t, partial)), `"interrupted": "not begun: `)
+	require.Contains(t, text, "report "+filepath.Join(dir, "partial.html"))
+	require.Contains(t, text, "the whole report of an earlier command stays in "+filepath.Join(dir, "report.html"))
+	code, _, stderr = execute(t, append(args, "2")...)
+	require.Equal(t, exitOK, code, stderr)
+	require.NoFileExists(t, partial)
+	require.NoFileExists(t, filepath.Join(dir, "partial.html"))
+
+	require.Equal(t, "bce was cut off after 1 of 2 epochs; not begun: rg2", interruptedTraining([]convergence.Trace{{Loss: "bce", Points: make([]convergence.Point, 1)}}, []string{"bce", "rg2"}, 2))
+	require.Empty(t, interruptedTraining([]convergence.Trace{{Loss: "bce", Points: make([]convergence.Point, 2)}}, []string{"bce"}, 2))
+}
+
+// TestNegativesHelp: the help offers what the command takes.
+func TestNegativesHelp(t *testing.T) {
+	_, out, _ := execute(t, "negatives", "--help")
+	require.Regexp(t, `--loss loss .*one of bsl, .*sl.*\(default sl:tau=0.2\)`, out)
+	require.NotContains(t, out, "--candidates")
+}
+
+// TestNamesOfBigNumbers: a folder's name does not take 1e+06 for 1e-06.
+func TestNamesOfBigNumbers(t *testing.T) {
+	require.Equal(t, "sl-at-k-k-1e06", fileName("sl-at-k:k=1e+06"))
+	require.Equal(t, "sl-at-k-k-1e-06", fileName("sl-at-k:k=1e-06"))
 }

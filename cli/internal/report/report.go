@@ -25,9 +25,13 @@ import (
 
 // A Report is one page.
 type Report struct {
-	Title    string    `json:"title"`
-	Lead     string    `json:"lead,omitempty"` // one paragraph under the title
-	Facts    []Fact    `json:"facts"`          // what was run on what
+	Title string `json:"title"`
+	Lead  string `json:"lead,omitempty"` // one paragraph under the title
+	Facts []Fact `json:"facts"`          // what was run on what
+
+	// Interrupted says of a report that was cut off what it lacks; "" of a whole one.
+	Interrupted string `json:"interrupted,omitempty"`
+
 	Sections []Section `json:"sections"`
 }
 
@@ -256,14 +260,33 @@ func isFigure(blocks []Block, i int) bool {
 	return ok
 }
 
-// File names of a report in its folder.
+// File names of a report in its folder. The partial ones are of an interrupted report beside
+// a whole one.
 const (
-	HTMLFile = "report.html"
-	JSONFile = "report.json"
+	HTMLFile        = "report.html"
+	JSONFile        = "report.json"
+	PartialHTMLFile = "partial.html"
+	PartialJSONFile = "partial.json"
 )
 
-// Save writes report.html and report.json into dir, which it makes. Each appears
-// whole or, on an error, is left as it was.
+// Files returns the files of dir that Save writes: a report that was interrupted does not
+// take the place of a whole one.
+func (r Report) Files(dir string) (html, text string) {
+	html, text = filepath.Join(dir, HTMLFile), filepath.Join(dir, JSONFile)
+	if r.Interrupted == "" {
+		return html, text
+	}
+	var there struct{ Interrupted string }
+	old, err := os.ReadFile(text)
+	if err == nil && json.Unmarshal(old, &there) == nil && there.Interrupted == "" {
+		return filepath.Join(dir, PartialHTMLFile), filepath.Join(dir, PartialJSONFile)
+	}
+	return html, text
+}
+
+// Save writes the page and the JSON into dir, which it makes, under the names of Files. Each
+// appears whole or, on an error, is left as it was. With a whole report the partial one of
+// an earlier attempt goes.
 func (r Report) Save(dir string) error {
 	html, err := r.HTML()
 	if err != nil {
@@ -276,5 +299,14 @@ func (r Report) Save(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
-	return errors.Join(fs.WriteBytes(filepath.Join(dir, HTMLFile), html), fs.WriteBytes(filepath.Join(dir, JSONFile), append(text, '\n')))
+	htmlFile, textFile := r.Files(dir)
+	if err := errors.Join(fs.WriteBytes(htmlFile, html), fs.WriteBytes(textFile, append(text, '\n'))); err != nil || r.Interrupted != "" {
+		return err
+	}
+	for _, name := range []string{PartialHTMLFile, PartialJSONFile} {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("report: %w", err)
+		}
+	}
+	return nil
 }

@@ -80,7 +80,15 @@ const (
 func (c Config) Validate() error {
 	c = c.WithDefaults()
 	var faults settings.Faults
-	faults.Texts(c.Losses, func(text string) error { return train.Config{Loss: text}.Validate() })
+	faults.Texts(c.Losses, func(text string) error {
+		loss, candidates, _ := models.CutCandidates(text)
+		for _, part := range []string{loss, candidates} {
+			if t, err := registry.ReadOwn(part); err == nil && registry.Has(t.Settings, "n") {
+				return fmt.Errorf("%q: the draws n are what draws vary: leave n out", text)
+			}
+		}
+		return train.Config{Loss: text}.Validate()
+	})
 	faults.Within("classes", MinSize, MaxClasses, c.Classes...)
 	faults.Within("dims", MinSize, MaxDim, c.Dims...)
 	faults.Within("batches", MinSize, MaxBatch, c.Batches...)

@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/fenchel-ml/fenchel/cli/internal/report"
 	"github.com/fenchel-ml/fenchel/cli/internal/study/bias"
 	"github.com/fenchel-ml/fenchel/cli/internal/study/settings"
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/train"
@@ -28,8 +30,8 @@ type Config struct {
 	AtK string
 }
 
-// defaultLoss is at the temperature of sl-at-k.
-const defaultLoss = "sl:tau=0.2"
+// DefaultLoss is at the temperature of sl-at-k.
+const DefaultLoss = "sl:tau=0.2"
 
 // parameter is the one that ω is of.
 const parameter = "negatives"
@@ -39,7 +41,7 @@ func Omegas() []float64 { return []float64{1, 1.1, 1.2, 1.3} }
 
 // WithDefaults returns c with the defaults written out, as far as its texts can be read.
 func (c Config) WithDefaults() Config {
-	c.Base.Loss = cmp.Or(c.Base.Loss, defaultLoss)
+	c.Base.Loss = cmp.Or(c.Base.Loss, DefaultLoss)
 	c.Omegas = settings.Or(c.Omegas, Omegas()...)
 	if l, err := c.weighted(); c.AtK == "" && err == nil {
 		tau := l.Unit()
@@ -68,16 +70,29 @@ func (c Config) weighted() (losses.Loss, error) {
 	if err != nil {
 		return l, err
 	}
+	if text, _, _ := models.CutCandidates(c.Base.Loss); sets(text, parameter) {
+		return l, fmt.Errorf("%q: the weight %s is what omegas vary: leave it out, and give its value among those", text, parameter)
+	}
 	if !hasWeight(l.Spec) {
-		var names []string
-		for _, s := range losses.All() {
-			if hasWeight(s) {
-				names = append(names, s.Name)
-			}
-		}
-		return l, fmt.Errorf("%s has no parameter %s; the choices are %v", l.Spec.Name, parameter, names)
+		return l, fmt.Errorf("%s has no parameter %s; the choices are %v", l.Spec.Name, parameter, Losses())
 	}
 	return l, nil
+}
+
+// Losses returns the names of the losses whose negatives have a weight.
+func Losses() (names []string) {
+	for _, s := range losses.All() {
+		if hasWeight(s) {
+			names = append(names, s.Name)
+		}
+	}
+	return names
+}
+
+// sets reports whether the text of a loss has a setting of that name.
+func sets(text, name string) bool {
+	t, err := registry.ReadOwn(text)
+	return err == nil && registry.Has(t.Settings, name)
 }
 
 func hasWeight(s *losses.Spec) bool {
@@ -141,6 +156,9 @@ type Run struct {
 	Test   []train.Value `json:"test"`            // under the protocol; of a second run where that trains on valid too
 	Fault  string        `json:"fault,omitempty"` // why training ended early: the loss diverged, say
 
+	Planned     int  `json:"epochs_planned"`
+	Interrupted bool `json:"interrupted,omitempty"` // before its end; Valid and Test are of the weights of the moment
+
 	cfg train.Config
 	atK bool
 }
@@ -187,6 +205,23 @@ type Result struct {
 	Metrics  []string       `json:"metrics"`
 	Protocol train.Protocol `json:"protocol"` // what Test is of
 	Runs     []*Run         `json:"runs"`     // of the constants in order, then of sl-at-k
+
+	// Missing are the losses whose runs an interruption left out.
+	Missing []string `json:"missing,omitempty"`
+}
+
+// Interrupted says what an interruption cut off; "" where there was none.
+func (r *Result) Interrupted() string {
+	var parts []string
+	for _, run := range r.Runs {
+		if run.Interrupted {
+			parts = append(parts, fmt.Sprintf("%s was cut off after %d of %d epochs", run.Loss, len(run.Epochs), run.Planned))
+		}
+	}
+	if len(r.Missing) > 0 {
+		parts = append(parts, "not begun: "+strings.Join(r.Missing, "; "))
+	}
+	return strings.Join(parts, "; ")
 }
 
 // Train trains every loss of c on set. A loss that fails to train has the error as its
@@ -194,6 +229,9 @@ type Result struct {
 func Train(ctx context.Context, c Config, set *data.Dataset, done func(*Run)) (*Result, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
+	}
+	if set.Valid.Len() == 0 && set.Test.Len() == 0 {
+		return nil, fmt.Errorf("negatives: %s has neither valid nor test interactions to measure", set.Name)
 	}
 	c = c.WithDefaults()
 	l, err := c.weighted()
@@ -203,7 +241,8 @@ func Train(ctx context.Context, c Config, set *data.Dataset, done func(*Run)) (*
 	res := &Result{Loss: l.String()}
 	for _, r := range c.runs() {
 		if ctx.Err() != nil {
-			break
+			res.Missing = append(res.Missing, r.Loss)
+			continue
 		}
 		plan, err := r.cfg.Plan()
 		if err != nil {
@@ -215,7 +254,7 @@ func Train(ctx context.Context, c Config, set *data.Dataset, done func(*Run)) (*
 			}
 			res.Protocol = plan.ProtocolOn(set)
 		}
-		res.Runs = append(res.Runs, r)
+		res.Runs, r.Planned = append(res.Runs, r), plan.Config.Train.Epochs
 		if err := r.train(ctx, plan, set); err != nil {
 			return nil, err
 		}
@@ -242,11 +281,13 @@ func (r *Run) train(ctx context.Context, plan *train.Plan, set *data.Dataset) er
 	if res.Valid != nil {
 		r.Valid = res.Valid.Values
 	}
+	r.Interrupted = res.Interrupted || both && ctx.Err() != nil
 	if both && ctx.Err() == nil {
 		if res, err = plan.Run(ctx, set, nil); err != nil {
 			r.Fault = err.Error()
 			return nil
 		}
+		r.Interrupted = res.Interrupted
 	}
 	if res.Test != nil {
 		r.Test = res.Test.Values

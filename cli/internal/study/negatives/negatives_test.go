@@ -142,6 +142,7 @@ func TestFaults(t *testing.T) {
 	res, err = Train(ctx, c, set, nil)
 	require.NoError(t, err)
 	require.Empty(t, res.Runs)
+	require.Equal(t, "not begun: sl:tau=0.2; sl-at-k", res.Interrupted())
 	_, err = report.Report{Title: "t", Sections: []report.Section{res.Section()}}.HTML()
 	require.NoError(t, err)
 }
@@ -213,4 +214,42 @@ func TestWeightTable(t *testing.T) {
 		epochs = append(epochs, row[0])
 	}
 	require.Equal(t, []string{"1", "2", "5", "10", "20", "34"}, epochs)
+}
+
+// TestInterrupted: a study that was cut off says after how many epochs, and what is missing.
+func TestInterrupted(t *testing.T) {
+	c, set := small(t)
+	c.Base.Train.Epochs = 50
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	c.Omegas = []float64{1, 1.25}
+	res, err := Train(ctx, c, set, func(*Run) { cancel() })
+	require.NoError(t, err)
+	require.Equal(t, "not begun: sl:tau=0.2,negatives=1.25; sl-at-k", res.Interrupted(), "the first had ended")
+	require.Equal(t, 50, res.Runs[0].Planned)
+	require.False(t, res.Runs[0].Interrupted)
+
+	res.Runs[0].Interrupted, res.Runs[0].Epochs = true, res.Runs[0].Epochs[:1]
+	page, err := json.Marshal(res.Section())
+	require.NoError(t, err)
+	require.Contains(t, string(page), "Interrupted: sl:tau=0.2 was cut off after 1 of 50 epochs; not begun: ")
+	require.Contains(t, string(page), `"epochs_planned":50`)
+}
+
+// TestWeightIsVaried: a weight in the text of the loss is refused, and so are data without
+// anything to measure.
+func TestWeightIsVaried(t *testing.T) {
+	c, set := small(t)
+	for _, loss := range []string{"sl:negatives=1.1", "softmax:tau=0.1,negatives=1@all"} {
+		c.Base.Loss = loss
+		require.ErrorContains(t, c.Validate(), "the weight negatives is what omegas vary: leave it out")
+	}
+	c.Base.Loss = "sl:tau=0.1"
+	require.NoError(t, c.Validate())
+	all, err := set.All()
+	require.NoError(t, err)
+	bare := *set
+	bare.Train, bare.Valid, bare.Test = all, all.Filter(func(int) bool { return false }), all.Filter(func(int) bool { return false })
+	_, err = Train(t.Context(), c, &bare, nil)
+	require.ErrorContains(t, err, "has neither valid nor test interactions to measure")
 }

@@ -102,10 +102,13 @@ func round(n int) bool {
 
 // Verdicts says by each metric of hits whether a constant weight is worth what sl-at-k is. It is of
 // the constant next to the weight that sl-at-k ends with, on test, or on valid where test
-// was not measured; there is none where a run that it takes is missing, or of a loss but sl
+// was not measured; there is none where a run that it takes is missing or was cut off, or of a loss but sl
 // and bsl, of which sl-at-k differs by more than a weight.
 func (r *Result) Verdicts() (all report.Verdicts) {
 	last := len(r.Runs) - 1
+	if r.Interrupted() != "" {
+		return nil // of fewer epochs than the others
+	}
 	if name, _, _ := strings.Cut(r.Loss, ":"); name != "sl" && name != "bsl" || last < 1 || !r.Runs[last].atK {
 		return nil
 	}
@@ -153,6 +156,9 @@ func (r *Result) Section() report.Section {
 		"Two publications weigh the negatives of a row more than its positive, under two names. The code of BSL has a constant ω before the log-sum-exp of the negatives, ℓ = −z_y/τ + ω log Σ e^{z_j/τ}. SL@K multiplies the softmax loss L by the weight w = σ((z_y − β)/τ_w) of the positive's place, and its gradient goes through w too: it lowers the positive's pull, and so the negatives weigh ω_y = 1/(1 − τ (1 − w) L/τ_w) times as much as the positive.",
 		"One figure has ω_y over training beside the constants, the others what each is worth on valid.",
 	}, "\n\n"))}
+	if cut := r.Interrupted(); cut != "" {
+		blocks = append(blocks, report.Text("Interrupted: "+cut+"."))
+	}
 	if v := r.Verdicts(); len(v) > 0 {
 		blocks = append(blocks, v)
 	}
