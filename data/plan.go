@@ -82,10 +82,11 @@ func (c Config) Plan() (*Plan, error) {
 
 // A SettingError is a fault of one setting of a Config, "format" or "split".
 type SettingError struct {
-	Setting string
-	Err     error
+	Setting string // its key in a configuration
+	Err     error  // what is wrong with it
 }
 
+// Error implements error: it is the text of Err.
 func (e *SettingError) Error() string { return e.Err.Error() }
 
 // Unwrap returns Err.
