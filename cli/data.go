@@ -56,7 +56,7 @@ Splits:
 			if err != nil {
 				return err
 			}
-			names := train.ProtocolsOf(d.Split)
+			names := train.ProtocolsOf(d)
 			if asJSON {
 				return printJSON(s.out, struct {
 					data.Stats

@@ -35,7 +35,7 @@ func areApart(v Values) bool { return v.String("positives") == asApart }
 // MovieLens-1M, 1.10 on Yelp2018, 1.22 on Gowalla and 1.32 on Amazon, of the repository of
 // the paper on bsl.
 var negativesParam = Param{
-	Name: "negatives", Doc: "weight ω of the negatives' term beside the positive's; the paper's code has 1.06 to 1.32. Where it is not 1 scores must be bounded, as cosines are: a shift of all changes the loss without end",
+	Name: "negatives", Doc: "weight ω of the negatives' term beside the positive's; the code of the paper on bsl has 1.06 to 1.32. Where it is not 1 scores must be bounded, as cosines are: a shift of all changes the loss without end",
 	Default: 1, Min: 0.5, Max: 2, Probe: []float64{0.5, 2},
 }
 

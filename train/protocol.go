@@ -45,7 +45,8 @@ type ProtocolSpec struct {
 	Split           string // what data.split is unless given; "": its usual default
 	Splits          string // in words: the splits that it is of
 
-	of func(split string) bool // whether it is of a split, by the split's canonical text
+	of    func(split string) bool // whether it is of a split, by the split's canonical text
+	valid bool                    // whether it needs a valid part
 }
 
 var protocols = registry.NewRegistry[ProtocolSpec]("train", "protocol")
@@ -53,11 +54,10 @@ var protocols = registry.NewRegistry[ProtocolSpec]("train", "protocol")
 // Protocols returns the protocols, sorted by name.
 func Protocols() []*ProtocolSpec { return protocols.All() }
 
-// ProtocolsOf returns the names of the protocols that are of a split, by its canonical
-// text.
-func ProtocolsOf(split string) (names []string) {
+// ProtocolsOf returns the names of the protocols that are of the split of a set.
+func ProtocolsOf(set *data.Dataset) (names []string) {
 	for _, s := range Protocols() {
-		if s.of(split) {
+		if s.refuseSet(set) == nil {
 			names = append(names, s.Name)
 		}
 	}
@@ -99,6 +99,7 @@ func init() {
 			of: func(split string) bool {
 				return split == "given" || strings.HasPrefix(split, "ratio:0.8,0.1,0.1,")
 			},
+			valid: true,
 		},
 		{
 			Name:   "leave-one-out",
@@ -169,6 +170,17 @@ func (s *ProtocolSpec) refuse(split string) error {
 	return fmt.Errorf("%s is of the split %s, and data.split=%s contradicts it; leave out one of the two, or the protocol's name and give its parts", s.Name, s.Splits, named(split))
 }
 
+// refuseSet returns an error unless the protocol is of how a set is split.
+func (s *ProtocolSpec) refuseSet(set *data.Dataset) error {
+	if err := s.refuse(set.Split); err != nil {
+		return err
+	}
+	if s.valid && set.Valid.Len() == 0 {
+		return fmt.Errorf("%s has a valid part, and %s has none by the split %s; choose another protocol, or give its parts", s.Name, set.Name, set.Split)
+	}
+	return nil
+}
+
 // named is the text of a split, or words where it has none.
 func named(split string) string { return cmp.Or(split, "of no name") }
 
@@ -183,7 +195,7 @@ func (p *Plan) SetOf(set *data.Dataset) (*data.Dataset, error) {
 		return nil, err
 	}
 	if p.protocol != nil {
-		if err := p.protocol.refuse(set.Split); err != nil {
+		if err := p.protocol.refuseSet(set); err != nil {
 			return nil, fmt.Errorf("train: protocol: %w", err)
 		}
 	}
@@ -249,7 +261,7 @@ func (t *Recommender) Measure(protocol string, set *data.Dataset) error {
 	if err := set.Validate(); err != nil {
 		return err
 	}
-	if err := spec.refuse(set.Split); err != nil {
+	if err := spec.refuseSet(set); err != nil {
 		return fmt.Errorf("train: protocol: %w", err)
 	}
 	p := *t.Plan

@@ -156,9 +156,25 @@ func TestProtocolContradictions(t *testing.T) {
 		require.Equal(t, p.Config, again.WithDefaults())
 		require.NoError(t, again.Validate())
 	}
-	require.Equal(t, []string{"bars", "lightgcn", "recbole"}, ProtocolsOf("given"))
-	require.Equal(t, []string{"irb-hold", "lightgcn"}, ProtocolsOf("given:hold=0.1,seed=1"))
-	require.Empty(t, ProtocolsOf("time:0.8,0.1,0.1"))
+	whole, err := data.Load(data.Config{Source: "demo:users=20,items=30,per-user=10"})
+	require.NoError(t, err)
+	as := func(split string) *data.Dataset {
+		set := *whole
+		set.Split = split
+		return &set
+	}
+	require.Equal(t, []string{"bars", "lightgcn", "recbole"}, ProtocolsOf(as("given")))
+	require.Equal(t, []string{"irb-hold", "lightgcn"}, ProtocolsOf(as("given:hold=0.1,seed=1")))
+	require.Empty(t, ProtocolsOf(as("time:0.8,0.1,0.1")))
+
+	// One that has a valid part is not of a set without.
+	twoParts, err := as("given").JoinValid()
+	require.NoError(t, err)
+	require.Equal(t, []string{"bars", "lightgcn"}, ProtocolsOf(twoParts))
+	recbole, err := quick("{protocol: recbole, data: {split: given}}").Plan()
+	require.NoError(t, err)
+	_, err = recbole.SetOf(twoParts)
+	require.ErrorContains(t, err, "train: protocol: recbole has a valid part, and demo:users=20,items=30,per-user=10 has none by the split given; choose another protocol")
 
 	// What the source turned out to be is held against the name too.
 	p, err := quick("{protocol: bars}").Plan()
