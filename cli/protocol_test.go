@@ -160,7 +160,7 @@ func TestProtocolsAreListed(t *testing.T) {
 	}
 	two, _ := publishedParts(t)
 	for split, want := range map[string]string{
-		"given": "bars, lightgcn, recbole", "given:hold=0.1": "irb-hold, lightgcn", "ratio:0.8,0.1,0.1,seed=9": "recbole", "leave-one-out:ties=lot": "leave-one-out",
+		"given": "bars, lightgcn", "given:hold=0.1": "irb-hold, lightgcn", "ratio:0.8,0.1,0.1,seed=9": "recbole", "leave-one-out:ties=lot": "leave-one-out",
 	} {
 		code, out, stderr := execute(t, "data", "describe", two, "--split", split)
 		require.Equal(t, exitOK, code, stderr)
