@@ -4222,9 +4222,9 @@ fetched:
 	IMULQ   R9, R10
 	MOVQ    BX, R11
 
-loop:
+vector:
 	CMPQ        R11, $0x10
-	JLT         tail
+	JLT         vectorTail
 	VMOVUPS     (DX), Z4
 	VMOVUPS     (CX)(R10*1), Z3
 	VMOVUPS     (AX)(R10*1), Z2
@@ -4239,11 +4239,11 @@ loop:
 	ADDQ        $0x40, R10
 	ADDQ        $0x40, DX
 	SUBQ        $0x10, R11
-	JMP         loop
+	JMP         vector
 
-tail:
+vectorTail:
 	TESTQ       R11, R11
-	JZ          next
+	JZ          vectorEnd
 	VMOVUPS.Z   (DX), K1, Z4
 	VMOVUPS.Z   (CX)(R10*1), K1, Z3
 	VMOVUPS.Z   (AX)(R10*1), K1, Z2
@@ -4257,7 +4257,7 @@ tail:
 	VMOVUPS     Z2, K1, (AX)(R10*1)
 	LEAQ        (DX)(R11*4), DX
 
-next:
+vectorEnd:
 	ADDQ $0x04, SI
 	DECQ R8
 	DECQ DI
@@ -4312,8 +4312,8 @@ squares:
 	JLT         squaresTail
 	VMOVUPS     (DX), Z1
 	VFMADD231PS Z1, Z1, Z0
-	ADDQ        $0x40, DX
 	ADDQ        $0x40, R12
+	ADDQ        $0x40, DX
 	SUBQ        $0x10, R10
 	JMP         squares
 
@@ -4354,8 +4354,8 @@ move:
 	VMOVUPS      (R12), Z2
 	VFNMADD231PS Z1, Z0, Z2
 	VMOVUPS      Z2, (R12)
-	ADDQ         $0x40, DX
 	ADDQ         $0x40, R12
+	ADDQ         $0x40, DX
 	SUBQ         $0x10, R10
 	JMP          move
 
@@ -4431,9 +4431,9 @@ fetched:
 	IMULQ   R10, R11
 	MOVQ    SI, R12
 
-loop:
+vector:
 	CMPQ        R12, $0x10
-	JLT         tail
+	JLT         vectorTail
 	VMOVUPS     (BX), Z9
 	VMOVUPS     (CX)(R11*1), Z7
 	VMOVUPS     (DX)(R11*1), Z8
@@ -4454,11 +4454,11 @@ loop:
 	ADDQ        $0x40, R11
 	ADDQ        $0x40, BX
 	SUBQ        $0x10, R12
-	JMP         loop
+	JMP         vector
 
-tail:
+vectorTail:
 	TESTQ       R12, R12
-	JZ          next
+	JZ          vectorEnd
 	VMOVUPS.Z   (BX), K1, Z9
 	VMOVUPS.Z   (CX)(R11*1), K1, Z7
 	VMOVUPS.Z   (DX)(R11*1), K1, Z8
@@ -4478,7 +4478,7 @@ tail:
 	VMOVUPS     Z6, K1, (AX)(R11*1)
 	LEAQ        (BX)(R12*4), BX
 
-next:
+vectorEnd:
 	ADDQ $0x04, DI
 	DECQ R9
 	DECQ R8
@@ -10829,9 +10829,9 @@ fetched:
 	IMULQ   R9, R10
 	MOVQ    BX, R11
 
-loop:
+vector:
 	CMPQ        R11, $0x08
-	JLT         tail
+	JLT         vectorTail
 	VMOVUPS     (DX), Y5
 	VMOVUPS     (CX)(R10*1), Y4
 	VMOVUPS     (AX)(R10*1), Y3
@@ -10846,11 +10846,11 @@ loop:
 	ADDQ        $0x20, R10
 	ADDQ        $0x20, DX
 	SUBQ        $0x08, R11
-	JMP         loop
+	JMP         vector
 
-tail:
+vectorTail:
 	TESTQ       R11, R11
-	JZ          next
+	JZ          vectorEnd
 	VMASKMOVPS  (DX), Y2, Y5
 	VMASKMOVPS  (CX)(R10*1), Y2, Y4
 	VMASKMOVPS  (AX)(R10*1), Y2, Y3
@@ -10864,7 +10864,7 @@ tail:
 	VMASKMOVPS  Y3, Y2, (AX)(R10*1)
 	LEAQ        (DX)(R11*4), DX
 
-next:
+vectorEnd:
 	ADDQ $0x04, SI
 	DECQ R8
 	DECQ DI
@@ -10918,8 +10918,8 @@ squares:
 	JLT         squaresTail
 	VMOVUPS     (DX), Y2
 	VFMADD231PS Y2, Y2, Y1
-	ADDQ        $0x20, DX
 	ADDQ        $0x20, R12
+	ADDQ        $0x20, DX
 	SUBQ        $0x08, R10
 	JMP         squares
 
@@ -10958,8 +10958,8 @@ move:
 	VMOVUPS      (R12), Y3
 	VFNMADD231PS Y2, Y1, Y3
 	VMOVUPS      Y3, (R12)
-	ADDQ         $0x20, DX
 	ADDQ         $0x20, R12
+	ADDQ         $0x20, DX
 	SUBQ         $0x08, R10
 	JMP          move
 
@@ -11034,9 +11034,9 @@ fetched:
 	IMULQ   R10, R11
 	MOVQ    SI, R12
 
-loop:
+vector:
 	CMPQ        R12, $0x08
-	JLT         tail
+	JLT         vectorTail
 	VMOVUPS     (BX), Y10
 	VMOVUPS     (CX)(R11*1), Y8
 	VMOVUPS     (DX)(R11*1), Y9
@@ -11057,11 +11057,11 @@ loop:
 	ADDQ        $0x20, R11
 	ADDQ        $0x20, BX
 	SUBQ        $0x08, R12
-	JMP         loop
+	JMP         vector
 
-tail:
+vectorTail:
 	TESTQ       R12, R12
-	JZ          next
+	JZ          vectorEnd
 	VMASKMOVPS  (BX), Y6, Y10
 	VMASKMOVPS  (CX)(R11*1), Y6, Y8
 	VMASKMOVPS  (DX)(R11*1), Y6, Y9
@@ -11081,7 +11081,7 @@ tail:
 	VMASKMOVPS  Y7, Y6, (AX)(R11*1)
 	LEAQ        (BX)(R12*4), BX
 
-next:
+vectorEnd:
 	ADDQ $0x04, DI
 	DECQ R9
 	DECQ R8

@@ -14,18 +14,42 @@ func (v isa) ratio(lr, eps, num, s VecVirtual) {
 	VDIVPS(s, num, num)
 }
 
+// rowOf returns the bytes of a row of d floats, and the mask of its last vector.
+func (v isa) rowOf(d GPVirtual) (width GPVirtual, k mask) {
+	width, rest := GP64(), GP64()
+	MOVQ(d, width)
+	SHLQ(U8(2), width)
+	MOVQ(d, rest)
+	ANDQ(U8(v.lanes()-1), rest)
+	return width, v.tail(rest) // of no tail it is never used
+}
+
+// eachVector writes the loop over the vectors of a row of count floats, the last of which k
+// masks; row and g go on with them, but for row after the last.
+func (v isa) eachVector(name string, count, row, g GPVirtual, k mask, body func(ld loadFunc, st storeFunc)) {
+	Label(name)
+	CMPQ(count, U8(v.lanes()))
+	JLT(LabelRef(name + "Tail"))
+	body(func(m Mem, r VecVirtual) { VMOVUPS(m, r) }, func(r VecVirtual, m Mem) { VMOVUPS(r, m) })
+	ADDQ(U8(v.bytes()), row)
+	ADDQ(U8(v.bytes()), g)
+	SUBQ(U8(v.lanes()), count)
+	JMP(LabelRef(name))
+	Label(name + "Tail")
+	TESTQ(count, count)
+	JZ(LabelRef(name + "End"))
+	body(func(m Mem, r VecVirtual) { v.loadTail(m, k, r) }, func(r VecVirtual, m Mem) { v.storeTail(r, k, m) })
+	LEAQ(Mem{Base: g, Index: count, Scale: 4}, g)
+	Label(name + "End")
+}
+
 // eachRow writes the loop over the rows idx[:n] of tables, and the same number of
 // consecutive rows of grad, all of d floats: body gets the places of one vector of
 // grad and of each table. Rows of all tables are fetched ahead; idx goes on for
 // left ≥ n entries.
 func (v isa) eachRow(tables []GPVirtual, body func(grad Mem, table []Mem, ld loadFunc, st storeFunc)) {
 	g, d, idx, n, left := ptr("grad"), ptr("d"), ptr("idx"), ptr("n"), ptr("left")
-	width, rest := GP64(), GP64()
-	MOVQ(d, width)
-	SHLQ(U8(2), width)
-	MOVQ(d, rest)
-	ANDQ(U8(v.lanes()-1), rest)
-	k := v.tail(rest) // of no tail it is never used
+	width, k := v.rowOf(d)
 	Label("row")
 	TESTQ(n, n)
 	JZ(LabelRef("done"))
@@ -52,20 +76,7 @@ func (v isa) eachRow(tables []GPVirtual, body func(grad Mem, table []Mem, ld loa
 		at[i] = Mem{Base: t, Index: row, Scale: 1}
 	}
 	grad := Mem{Base: g}
-	Label("loop")
-	CMPQ(count, U8(v.lanes()))
-	JLT(LabelRef("tail"))
-	body(grad, at, func(m Mem, r VecVirtual) { VMOVUPS(m, r) }, func(r VecVirtual, m Mem) { VMOVUPS(r, m) })
-	ADDQ(U8(v.bytes()), row)
-	ADDQ(U8(v.bytes()), g)
-	SUBQ(U8(v.lanes()), count)
-	JMP(LabelRef("loop"))
-	Label("tail")
-	TESTQ(count, count)
-	JZ(LabelRef("next"))
-	body(grad, at, func(m Mem, r VecVirtual) { v.loadTail(m, k, r) }, func(r VecVirtual, m Mem) { v.storeTail(r, k, m) })
-	LEAQ(Mem{Base: g, Index: count, Scale: 4}, g)
-	Label("next")
+	v.eachVector("vector", count, row, g, k, func(ld loadFunc, st storeFunc) { body(grad, at, ld, st) })
 	ADDQ(U8(4), idx)
 	DECQ(left)
 	DECQ(n)
@@ -106,31 +117,12 @@ func rowAdagrad(v isa) {
 		"\t\tfor j := range d { w[j] -= lr / (sqrt(*s) + eps) * grad[j] } // fused",
 		"\t}")
 	w, s, g, d, idx, n, left := ptr("w"), ptr("s"), ptr("grad"), ptr("d"), ptr("idx"), ptr("n"), ptr("left")
-	width, rest := GP64(), GP64()
-	MOVQ(d, width)
-	SHLQ(U8(2), width)
-	MOVQ(d, rest)
-	ANDQ(U8(v.lanes()-1), rest)
-	k := v.tail(rest) // of no tail it is never used
+	width, k := v.rowOf(d)
 	row, count := GP64(), GP64()
-	// each writes a loop over the vectors of a row: body gets the place in grad, and adds to
-	// row what it goes on by.
+	// each writes a loop over the vectors of a row of grad and the place row beside it.
 	each := func(name string, body func(ld loadFunc, st storeFunc)) {
 		MOVQ(d, count)
-		Label(name)
-		CMPQ(count, U8(v.lanes()))
-		JLT(LabelRef(name + "Tail"))
-		body(func(m Mem, r VecVirtual) { VMOVUPS(m, r) }, func(r VecVirtual, m Mem) { VMOVUPS(r, m) })
-		ADDQ(U8(v.bytes()), g)
-		ADDQ(U8(v.bytes()), row)
-		SUBQ(U8(v.lanes()), count)
-		JMP(LabelRef(name))
-		Label(name + "Tail")
-		TESTQ(count, count)
-		JZ(LabelRef(name + "End"))
-		body(func(m Mem, r VecVirtual) { v.loadTail(m, k, r) }, func(r VecVirtual, m Mem) { v.storeTail(r, k, m) })
-		LEAQ(Mem{Base: g, Index: count, Scale: 4}, g)
-		Label(name + "End")
+		v.eachVector(name, count, row, g, k, body)
 	}
 	Label("row")
 	TESTQ(n, n)
