@@ -42,10 +42,8 @@ func epochInputs(s settings, dir string) (job, error) {
 	if err != nil {
 		return job{}, err
 	}
-	for _, table := range t.Tables() {
-		if err := writeFloats(dir, table.Name, len(table.Data), func(i int) float32 { return table.Data[i] }); err != nil {
-			return job{}, err
-		}
+	if err := writeTables(dir, t); err != nil {
+		return job{}, err
 	}
 	if err := writeBatches(dir, set, c, 1); err != nil {
 		return job{}, err
@@ -58,6 +56,16 @@ func epochJob(s settings, set *data.Dataset, c train.Config, epochs int) job {
 	j := job{U: set.Users, C: set.Items, D: c.Model.Dim, N: epochs, Data: s.data, limit: 3}
 	j.product = 2 * float64(epochs) * float64(j.U) * float64(j.C) * float64(j.D)
 	return j
+}
+
+// writeTables writes the first weights, each table under its name.
+func writeTables(dir string, t *train.Recommender) error {
+	for _, table := range t.Tables() {
+		if err := writeFloats(dir, table.Name, len(table.Data), func(i int) float32 { return table.Data[i] }); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // writeBatches writes the batches of the first epochs of c: the users of all, row by row,

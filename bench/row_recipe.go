@@ -77,10 +77,8 @@ func recipeInputs(s settings, dir string) (job, error) {
 	if err != nil {
 		return job{}, err
 	}
-	for _, table := range t.Tables() {
-		if err := writeFloats(dir, table.Name, len(table.Data), func(i int) float32 { return table.Data[i] }); err != nil {
-			return job{}, err
-		}
+	if err := writeTables(dir, t); err != nil {
+		return job{}, err
 	}
 	if err := writeBatches(dir, set, c, recipeEpochs); err != nil {
 		return job{}, err
