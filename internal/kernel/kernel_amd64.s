@@ -3776,6 +3776,2975 @@ stripEnd:
 	VZEROUPPER
 	RET
 
+// func add512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·add512(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+
+round:
+	CMPQ    BX, $0x40
+	JLT     loop
+	VMOVUPS (CX), Z0
+	VMOVUPS (DX), Z1
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS Z0, (AX)
+	VMOVUPS 64(CX), Z0
+	VMOVUPS 64(DX), Z1
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS Z0, 64(AX)
+	VMOVUPS 128(CX), Z0
+	VMOVUPS 128(DX), Z1
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS Z0, 128(AX)
+	VMOVUPS 192(CX), Z0
+	VMOVUPS 192(DX), Z1
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS Z0, 192(AX)
+	ADDQ    $+256, AX
+	ADDQ    $+256, CX
+	ADDQ    $+256, DX
+	SUBQ    $0x40, BX
+	JMP     round
+
+loop:
+	CMPQ    BX, $0x10
+	JLT     tail
+	VMOVUPS (CX), Z0
+	VMOVUPS (DX), Z1
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS Z0, (AX)
+	ADDQ    $0x40, AX
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DX
+	SUBQ    $0x10, BX
+	JMP     loop
+
+tail:
+	TESTQ     BX, BX
+	JZ        end
+	MOVL      $0x00000001, SI
+	SHLXL     BX, SI, SI
+	DECL      SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX), K1, Z0
+	VMOVUPS.Z (DX), K1, Z1
+	VADDPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func sub512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·sub512(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+
+round:
+	CMPQ    BX, $0x40
+	JLT     loop
+	VMOVUPS (CX), Z0
+	VMOVUPS (DX), Z1
+	VSUBPS  Z1, Z0, Z0
+	VMOVUPS Z0, (AX)
+	VMOVUPS 64(CX), Z0
+	VMOVUPS 64(DX), Z1
+	VSUBPS  Z1, Z0, Z0
+	VMOVUPS Z0, 64(AX)
+	VMOVUPS 128(CX), Z0
+	VMOVUPS 128(DX), Z1
+	VSUBPS  Z1, Z0, Z0
+	VMOVUPS Z0, 128(AX)
+	VMOVUPS 192(CX), Z0
+	VMOVUPS 192(DX), Z1
+	VSUBPS  Z1, Z0, Z0
+	VMOVUPS Z0, 192(AX)
+	ADDQ    $+256, AX
+	ADDQ    $+256, CX
+	ADDQ    $+256, DX
+	SUBQ    $0x40, BX
+	JMP     round
+
+loop:
+	CMPQ    BX, $0x10
+	JLT     tail
+	VMOVUPS (CX), Z0
+	VMOVUPS (DX), Z1
+	VSUBPS  Z1, Z0, Z0
+	VMOVUPS Z0, (AX)
+	ADDQ    $0x40, AX
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DX
+	SUBQ    $0x10, BX
+	JMP     loop
+
+tail:
+	TESTQ     BX, BX
+	JZ        end
+	MOVL      $0x00000001, SI
+	SHLXL     BX, SI, SI
+	DECL      SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX), K1, Z0
+	VMOVUPS.Z (DX), K1, Z1
+	VSUBPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func mul512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·mul512(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+
+round:
+	CMPQ      BX, $0x40
+	JLT       loop
+	VMOVUPS   (CX), Z0
+	VMOVUPS   (DX), Z1
+	VMULPS    Z0, Z1, Z2
+	VCMPPS    $0x03, Z2, Z2, K1
+	VCMPPS    $0x07, Z1, Z0, K2
+	KANDW     K1, K2, K1
+	KNOTW     K1, K1
+	VMOVAPS.Z Z2, K1, Z0
+	VMOVUPS   Z0, (AX)
+	VMOVUPS   64(CX), Z0
+	VMOVUPS   64(DX), Z1
+	VMULPS    Z0, Z1, Z2
+	VCMPPS    $0x03, Z2, Z2, K1
+	VCMPPS    $0x07, Z1, Z0, K2
+	KANDW     K1, K2, K1
+	KNOTW     K1, K1
+	VMOVAPS.Z Z2, K1, Z0
+	VMOVUPS   Z0, 64(AX)
+	VMOVUPS   128(CX), Z0
+	VMOVUPS   128(DX), Z1
+	VMULPS    Z0, Z1, Z2
+	VCMPPS    $0x03, Z2, Z2, K1
+	VCMPPS    $0x07, Z1, Z0, K2
+	KANDW     K1, K2, K1
+	KNOTW     K1, K1
+	VMOVAPS.Z Z2, K1, Z0
+	VMOVUPS   Z0, 128(AX)
+	VMOVUPS   192(CX), Z0
+	VMOVUPS   192(DX), Z1
+	VMULPS    Z0, Z1, Z2
+	VCMPPS    $0x03, Z2, Z2, K1
+	VCMPPS    $0x07, Z1, Z0, K2
+	KANDW     K1, K2, K1
+	KNOTW     K1, K1
+	VMOVAPS.Z Z2, K1, Z0
+	VMOVUPS   Z0, 192(AX)
+	ADDQ      $+256, AX
+	ADDQ      $+256, CX
+	ADDQ      $+256, DX
+	SUBQ      $0x40, BX
+	JMP       round
+
+loop:
+	CMPQ      BX, $0x10
+	JLT       tail
+	VMOVUPS   (CX), Z0
+	VMOVUPS   (DX), Z1
+	VMULPS    Z0, Z1, Z2
+	VCMPPS    $0x03, Z2, Z2, K1
+	VCMPPS    $0x07, Z1, Z0, K2
+	KANDW     K1, K2, K1
+	KNOTW     K1, K1
+	VMOVAPS.Z Z2, K1, Z0
+	VMOVUPS   Z0, (AX)
+	ADDQ      $0x40, AX
+	ADDQ      $0x40, CX
+	ADDQ      $0x40, DX
+	SUBQ      $0x10, BX
+	JMP       loop
+
+tail:
+	TESTQ     BX, BX
+	JZ        end
+	MOVL      $0x00000001, SI
+	SHLXL     BX, SI, SI
+	DECL      SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX), K1, Z0
+	VMOVUPS.Z (DX), K1, Z1
+	VMULPS    Z0, Z1, Z2
+	VCMPPS    $0x03, Z2, Z2, K2
+	VCMPPS    $0x07, Z1, Z0, K3
+	KANDW     K2, K3, K2
+	KNOTW     K2, K2
+	VMOVAPS.Z Z2, K2, Z0
+	VMOVUPS   Z0, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func div512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·div512(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+
+round:
+	CMPQ    BX, $0x40
+	JLT     loop
+	VMOVUPS (CX), Z0
+	VMOVUPS (DX), Z1
+	VDIVPS  Z1, Z0, Z0
+	VMOVUPS Z0, (AX)
+	VMOVUPS 64(CX), Z0
+	VMOVUPS 64(DX), Z1
+	VDIVPS  Z1, Z0, Z0
+	VMOVUPS Z0, 64(AX)
+	VMOVUPS 128(CX), Z0
+	VMOVUPS 128(DX), Z1
+	VDIVPS  Z1, Z0, Z0
+	VMOVUPS Z0, 128(AX)
+	VMOVUPS 192(CX), Z0
+	VMOVUPS 192(DX), Z1
+	VDIVPS  Z1, Z0, Z0
+	VMOVUPS Z0, 192(AX)
+	ADDQ    $+256, AX
+	ADDQ    $+256, CX
+	ADDQ    $+256, DX
+	SUBQ    $0x40, BX
+	JMP     round
+
+loop:
+	CMPQ    BX, $0x10
+	JLT     tail
+	VMOVUPS (CX), Z0
+	VMOVUPS (DX), Z1
+	VDIVPS  Z1, Z0, Z0
+	VMOVUPS Z0, (AX)
+	ADDQ    $0x40, AX
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DX
+	SUBQ    $0x10, BX
+	JMP     loop
+
+tail:
+	TESTQ     BX, BX
+	JZ        end
+	MOVL      $0x00000001, SI
+	SHLXL     BX, SI, SI
+	DECL      SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX), K1, Z0
+	VMOVUPS.Z (DX), K1, Z1
+	VDIVPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func addScalar512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·addScalar512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVSS        p+32(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVQ         n+24(FP), DX
+
+round:
+	CMPQ    DX, $0x40
+	JLT     loop
+	VMOVUPS (CX), Z1
+	VADDPS  Z0, Z1, Z1
+	VMOVUPS Z1, (AX)
+	VMOVUPS 64(CX), Z1
+	VADDPS  Z0, Z1, Z1
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS 128(CX), Z1
+	VADDPS  Z0, Z1, Z1
+	VMOVUPS Z1, 128(AX)
+	VMOVUPS 192(CX), Z1
+	VADDPS  Z0, Z1, Z1
+	VMOVUPS Z1, 192(AX)
+	ADDQ    $+256, AX
+	ADDQ    $+256, CX
+	SUBQ    $0x40, DX
+	JMP     round
+
+loop:
+	CMPQ    DX, $0x10
+	JLT     tail
+	VMOVUPS (CX), Z1
+	VADDPS  Z0, Z1, Z1
+	VMOVUPS Z1, (AX)
+	ADDQ    $0x40, AX
+	ADDQ    $0x40, CX
+	SUBQ    $0x10, DX
+	JMP     loop
+
+tail:
+	TESTQ     DX, DX
+	JZ        end
+	MOVL      $0x00000001, BX
+	SHLXL     DX, BX, BX
+	DECL      BX
+	KMOVW     BX, K1
+	VMOVUPS.Z (CX), K1, Z1
+	VADDPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func mulScalar512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·mulScalar512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVSS        p+32(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVQ         n+24(FP), DX
+
+round:
+	CMPQ      DX, $0x40
+	JLT       loop
+	VMOVUPS   (CX), Z1
+	VMULPS    Z1, Z0, Z2
+	VCMPPS    $0x03, Z2, Z2, K1
+	VCMPPS    $0x07, Z0, Z1, K2
+	KANDW     K1, K2, K1
+	KNOTW     K1, K1
+	VMOVAPS.Z Z2, K1, Z1
+	VMOVUPS   Z1, (AX)
+	VMOVUPS   64(CX), Z1
+	VMULPS    Z1, Z0, Z2
+	VCMPPS    $0x03, Z2, Z2, K1
+	VCMPPS    $0x07, Z0, Z1, K2
+	KANDW     K1, K2, K1
+	KNOTW     K1, K1
+	VMOVAPS.Z Z2, K1, Z1
+	VMOVUPS   Z1, 64(AX)
+	VMOVUPS   128(CX), Z1
+	VMULPS    Z1, Z0, Z2
+	VCMPPS    $0x03, Z2, Z2, K1
+	VCMPPS    $0x07, Z0, Z1, K2
+	KANDW     K1, K2, K1
+	KNOTW     K1, K1
+	VMOVAPS.Z Z2, K1, Z1
+	VMOVUPS   Z1, 128(AX)
+	VMOVUPS   192(CX), Z1
+	VMULPS    Z1, Z0, Z2
+	VCMPPS    $0x03, Z2, Z2, K1
+	VCMPPS    $0x07, Z0, Z1, K2
+	KANDW     K1, K2, K1
+	KNOTW     K1, K1
+	VMOVAPS.Z Z2, K1, Z1
+	VMOVUPS   Z1, 192(AX)
+	ADDQ      $+256, AX
+	ADDQ      $+256, CX
+	SUBQ      $0x40, DX
+	JMP       round
+
+loop:
+	CMPQ      DX, $0x10
+	JLT       tail
+	VMOVUPS   (CX), Z1
+	VMULPS    Z1, Z0, Z2
+	VCMPPS    $0x03, Z2, Z2, K1
+	VCMPPS    $0x07, Z0, Z1, K2
+	KANDW     K1, K2, K1
+	KNOTW     K1, K1
+	VMOVAPS.Z Z2, K1, Z1
+	VMOVUPS   Z1, (AX)
+	ADDQ      $0x40, AX
+	ADDQ      $0x40, CX
+	SUBQ      $0x10, DX
+	JMP       loop
+
+tail:
+	TESTQ     DX, DX
+	JZ        end
+	MOVL      $0x00000001, BX
+	SHLXL     DX, BX, BX
+	DECL      BX
+	KMOVW     BX, K1
+	VMOVUPS.Z (CX), K1, Z1
+	VMULPS    Z1, Z0, Z2
+	VCMPPS    $0x03, Z2, Z2, K2
+	VCMPPS    $0x07, Z0, Z1, K3
+	KANDW     K2, K3, K2
+	KNOTW     K2, K2
+	VMOVAPS.Z Z2, K2, Z0
+	VMOVUPS   Z0, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func scale512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·scale512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVSS        p+32(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVQ         n+24(FP), DX
+
+round:
+	CMPQ    DX, $0x40
+	JLT     loop
+	VMOVUPS (CX), Z1
+	VMULPS  Z0, Z1, Z1
+	VMOVUPS Z1, (AX)
+	VMOVUPS 64(CX), Z1
+	VMULPS  Z0, Z1, Z1
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS 128(CX), Z1
+	VMULPS  Z0, Z1, Z1
+	VMOVUPS Z1, 128(AX)
+	VMOVUPS 192(CX), Z1
+	VMULPS  Z0, Z1, Z1
+	VMOVUPS Z1, 192(AX)
+	ADDQ    $+256, AX
+	ADDQ    $+256, CX
+	SUBQ    $0x40, DX
+	JMP     round
+
+loop:
+	CMPQ    DX, $0x10
+	JLT     tail
+	VMOVUPS (CX), Z1
+	VMULPS  Z0, Z1, Z1
+	VMOVUPS Z1, (AX)
+	ADDQ    $0x40, AX
+	ADDQ    $0x40, CX
+	SUBQ    $0x10, DX
+	JMP     loop
+
+tail:
+	TESTQ     DX, DX
+	JZ        end
+	MOVL      $0x00000001, BX
+	SHLXL     DX, BX, BX
+	DECL      BX
+	KMOVW     BX, K1
+	VMOVUPS.Z (CX), K1, Z1
+	VMULPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func square512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·square512(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+24(FP), DX
+
+round:
+	CMPQ    DX, $0x40
+	JLT     loop
+	VMOVUPS (CX), Z0
+	VMULPS  Z0, Z0, Z0
+	VMOVUPS Z0, (AX)
+	VMOVUPS 64(CX), Z0
+	VMULPS  Z0, Z0, Z0
+	VMOVUPS Z0, 64(AX)
+	VMOVUPS 128(CX), Z0
+	VMULPS  Z0, Z0, Z0
+	VMOVUPS Z0, 128(AX)
+	VMOVUPS 192(CX), Z0
+	VMULPS  Z0, Z0, Z0
+	VMOVUPS Z0, 192(AX)
+	ADDQ    $+256, AX
+	ADDQ    $+256, CX
+	SUBQ    $0x40, DX
+	JMP     round
+
+loop:
+	CMPQ    DX, $0x10
+	JLT     tail
+	VMOVUPS (CX), Z0
+	VMULPS  Z0, Z0, Z0
+	VMOVUPS Z0, (AX)
+	ADDQ    $0x40, AX
+	ADDQ    $0x40, CX
+	SUBQ    $0x10, DX
+	JMP     loop
+
+tail:
+	TESTQ     DX, DX
+	JZ        end
+	MOVL      $0x00000001, BX
+	SHLXL     DX, BX, BX
+	DECL      BX
+	KMOVW     BX, K1
+	VMOVUPS.Z (CX), K1, Z0
+	VMULPS    Z0, Z0, Z0
+	VMOVUPS   Z0, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func sqrt512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·sqrt512(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+24(FP), DX
+
+round:
+	CMPQ    DX, $0x40
+	JLT     loop
+	VMOVUPS (CX), Z0
+	VSQRTPS Z0, Z0
+	VMOVUPS Z0, (AX)
+	VMOVUPS 64(CX), Z0
+	VSQRTPS Z0, Z0
+	VMOVUPS Z0, 64(AX)
+	VMOVUPS 128(CX), Z0
+	VSQRTPS Z0, Z0
+	VMOVUPS Z0, 128(AX)
+	VMOVUPS 192(CX), Z0
+	VSQRTPS Z0, Z0
+	VMOVUPS Z0, 192(AX)
+	ADDQ    $+256, AX
+	ADDQ    $+256, CX
+	SUBQ    $0x40, DX
+	JMP     round
+
+loop:
+	CMPQ    DX, $0x10
+	JLT     tail
+	VMOVUPS (CX), Z0
+	VSQRTPS Z0, Z0
+	VMOVUPS Z0, (AX)
+	ADDQ    $0x40, AX
+	ADDQ    $0x40, CX
+	SUBQ    $0x10, DX
+	JMP     loop
+
+tail:
+	TESTQ     DX, DX
+	JZ        end
+	MOVL      $0x00000001, BX
+	SHLXL     DX, BX, BX
+	DECL      BX
+	KMOVW     BX, K1
+	VMOVUPS.Z (CX), K1, Z0
+	VSQRTPS   Z0, Z0
+	VMOVUPS   Z0, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func abs512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·abs512(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+24(FP), DX
+
+round:
+	CMPQ        DX, $0x40
+	JLT         loop
+	VMOVUPS     (CX), Z0
+	VPANDD.BCST const512_7fffffff<>+0(SB), Z0, Z0
+	VMOVUPS     Z0, (AX)
+	VMOVUPS     64(CX), Z0
+	VPANDD.BCST const512_7fffffff<>+0(SB), Z0, Z0
+	VMOVUPS     Z0, 64(AX)
+	VMOVUPS     128(CX), Z0
+	VPANDD.BCST const512_7fffffff<>+0(SB), Z0, Z0
+	VMOVUPS     Z0, 128(AX)
+	VMOVUPS     192(CX), Z0
+	VPANDD.BCST const512_7fffffff<>+0(SB), Z0, Z0
+	VMOVUPS     Z0, 192(AX)
+	ADDQ        $+256, AX
+	ADDQ        $+256, CX
+	SUBQ        $0x40, DX
+	JMP         round
+
+loop:
+	CMPQ        DX, $0x10
+	JLT         tail
+	VMOVUPS     (CX), Z0
+	VPANDD.BCST const512_7fffffff<>+0(SB), Z0, Z0
+	VMOVUPS     Z0, (AX)
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	SUBQ        $0x10, DX
+	JMP         loop
+
+tail:
+	TESTQ       DX, DX
+	JZ          end
+	MOVL        $0x00000001, BX
+	SHLXL       DX, BX, BX
+	DECL        BX
+	KMOVW       BX, K1
+	VMOVUPS.Z   (CX), K1, Z0
+	VPANDD.BCST const512_7fffffff<>+0(SB), Z0, Z0
+	VMOVUPS     Z0, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA const512_7fffffff<>+0(SB)/4, $0x7fffffff
+GLOBL const512_7fffffff<>(SB), RODATA|NOPTR, $4
+
+// func clamp512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·clamp512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVSS        p+32(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        q+36(FP), X1
+	VBROADCASTSS X1, Z1
+	MOVQ         n+24(FP), DX
+
+round:
+	CMPQ    DX, $0x40
+	JLT     loop
+	VMOVUPS (CX), Z2
+	VMAXPS  Z2, Z0, Z2
+	VMINPS  Z2, Z1, Z2
+	VMOVUPS Z2, (AX)
+	VMOVUPS 64(CX), Z2
+	VMAXPS  Z2, Z0, Z2
+	VMINPS  Z2, Z1, Z2
+	VMOVUPS Z2, 64(AX)
+	VMOVUPS 128(CX), Z2
+	VMAXPS  Z2, Z0, Z2
+	VMINPS  Z2, Z1, Z2
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS 192(CX), Z2
+	VMAXPS  Z2, Z0, Z2
+	VMINPS  Z2, Z1, Z2
+	VMOVUPS Z2, 192(AX)
+	ADDQ    $+256, AX
+	ADDQ    $+256, CX
+	SUBQ    $0x40, DX
+	JMP     round
+
+loop:
+	CMPQ    DX, $0x10
+	JLT     tail
+	VMOVUPS (CX), Z2
+	VMAXPS  Z2, Z0, Z2
+	VMINPS  Z2, Z1, Z2
+	VMOVUPS Z2, (AX)
+	ADDQ    $0x40, AX
+	ADDQ    $0x40, CX
+	SUBQ    $0x10, DX
+	JMP     loop
+
+tail:
+	TESTQ     DX, DX
+	JZ        end
+	MOVL      $0x00000001, BX
+	SHLXL     DX, BX, BX
+	DECL      BX
+	KMOVW     BX, K1
+	VMOVUPS.Z (CX), K1, Z2
+	VMAXPS    Z2, Z0, Z0
+	VMINPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func relu512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·relu512(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+24(FP), DX
+
+round:
+	CMPQ      DX, $0x40
+	JLT       loop
+	VMOVUPS   (CX), Z0
+	VPSUBD    Z1, Z1, Z1
+	VCMPPS    $0x06, Z1, Z0, K1
+	VMOVAPS.Z Z0, K1, Z1
+	VMOVUPS   Z1, (AX)
+	VMOVUPS   64(CX), Z0
+	VPSUBD    Z1, Z1, Z1
+	VCMPPS    $0x06, Z1, Z0, K1
+	VMOVAPS.Z Z0, K1, Z1
+	VMOVUPS   Z1, 64(AX)
+	VMOVUPS   128(CX), Z0
+	VPSUBD    Z1, Z1, Z1
+	VCMPPS    $0x06, Z1, Z0, K1
+	VMOVAPS.Z Z0, K1, Z1
+	VMOVUPS   Z1, 128(AX)
+	VMOVUPS   192(CX), Z0
+	VPSUBD    Z1, Z1, Z1
+	VCMPPS    $0x06, Z1, Z0, K1
+	VMOVAPS.Z Z0, K1, Z1
+	VMOVUPS   Z1, 192(AX)
+	ADDQ      $+256, AX
+	ADDQ      $+256, CX
+	SUBQ      $0x40, DX
+	JMP       round
+
+loop:
+	CMPQ      DX, $0x10
+	JLT       tail
+	VMOVUPS   (CX), Z0
+	VPSUBD    Z1, Z1, Z1
+	VCMPPS    $0x06, Z1, Z0, K1
+	VMOVAPS.Z Z0, K1, Z1
+	VMOVUPS   Z1, (AX)
+	ADDQ      $0x40, AX
+	ADDQ      $0x40, CX
+	SUBQ      $0x10, DX
+	JMP       loop
+
+tail:
+	TESTQ     DX, DX
+	JZ        end
+	MOVL      $0x00000001, BX
+	SHLXL     DX, BX, BX
+	DECL      BX
+	KMOVW     BX, K1
+	VMOVUPS.Z (CX), K1, Z0
+	VPSUBD    Z1, Z1, Z1
+	VCMPPS    $0x06, Z1, Z0, K2
+	VMOVAPS.Z Z0, K2, Z1
+	VMOVUPS   Z1, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func reluBack512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·reluBack512(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+
+round:
+	CMPQ      BX, $0x40
+	JLT       loop
+	VMOVUPS   (CX), Z0
+	VMOVUPS   (DX), Z1
+	VPSUBD    Z2, Z2, Z2
+	VCMPPS    $0x06, Z2, Z1, K1
+	VMOVAPS.Z Z0, K1, Z2
+	VMOVUPS   Z2, (AX)
+	VMOVUPS   64(CX), Z0
+	VMOVUPS   64(DX), Z1
+	VPSUBD    Z2, Z2, Z2
+	VCMPPS    $0x06, Z2, Z1, K1
+	VMOVAPS.Z Z0, K1, Z2
+	VMOVUPS   Z2, 64(AX)
+	VMOVUPS   128(CX), Z0
+	VMOVUPS   128(DX), Z1
+	VPSUBD    Z2, Z2, Z2
+	VCMPPS    $0x06, Z2, Z1, K1
+	VMOVAPS.Z Z0, K1, Z2
+	VMOVUPS   Z2, 128(AX)
+	VMOVUPS   192(CX), Z0
+	VMOVUPS   192(DX), Z1
+	VPSUBD    Z2, Z2, Z2
+	VCMPPS    $0x06, Z2, Z1, K1
+	VMOVAPS.Z Z0, K1, Z2
+	VMOVUPS   Z2, 192(AX)
+	ADDQ      $+256, AX
+	ADDQ      $+256, CX
+	ADDQ      $+256, DX
+	SUBQ      $0x40, BX
+	JMP       round
+
+loop:
+	CMPQ      BX, $0x10
+	JLT       tail
+	VMOVUPS   (CX), Z0
+	VMOVUPS   (DX), Z1
+	VPSUBD    Z2, Z2, Z2
+	VCMPPS    $0x06, Z2, Z1, K1
+	VMOVAPS.Z Z0, K1, Z2
+	VMOVUPS   Z2, (AX)
+	ADDQ      $0x40, AX
+	ADDQ      $0x40, CX
+	ADDQ      $0x40, DX
+	SUBQ      $0x10, BX
+	JMP       loop
+
+tail:
+	TESTQ     BX, BX
+	JZ        end
+	MOVL      $0x00000001, SI
+	SHLXL     BX, SI, SI
+	DECL      SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX), K1, Z0
+	VMOVUPS.Z (DX), K1, Z1
+	VPSUBD    Z2, Z2, Z2
+	VCMPPS    $0x06, Z2, Z1, K2
+	VMOVAPS.Z Z0, K2, Z2
+	VMOVUPS   Z2, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func fillMasked512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·fillMasked512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVSS        p+32(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVQ         n+24(FP), DX
+
+round:
+	CMPQ         DX, $0x40
+	JLT          loop
+	VMOVUPS      (CX), Z1
+	VBROADCASTSS const512_ff800000<>+0(SB), Z2
+	VCMPPS       $0x00, Z2, Z1, K1
+	VMOVAPS      Z0, K1, Z1
+	VMOVUPS      Z1, (AX)
+	VMOVUPS      64(CX), Z1
+	VBROADCASTSS const512_ff800000<>+0(SB), Z2
+	VCMPPS       $0x00, Z2, Z1, K1
+	VMOVAPS      Z0, K1, Z1
+	VMOVUPS      Z1, 64(AX)
+	VMOVUPS      128(CX), Z1
+	VBROADCASTSS const512_ff800000<>+0(SB), Z2
+	VCMPPS       $0x00, Z2, Z1, K1
+	VMOVAPS      Z0, K1, Z1
+	VMOVUPS      Z1, 128(AX)
+	VMOVUPS      192(CX), Z1
+	VBROADCASTSS const512_ff800000<>+0(SB), Z2
+	VCMPPS       $0x00, Z2, Z1, K1
+	VMOVAPS      Z0, K1, Z1
+	VMOVUPS      Z1, 192(AX)
+	ADDQ         $+256, AX
+	ADDQ         $+256, CX
+	SUBQ         $0x40, DX
+	JMP          round
+
+loop:
+	CMPQ         DX, $0x10
+	JLT          tail
+	VMOVUPS      (CX), Z1
+	VBROADCASTSS const512_ff800000<>+0(SB), Z2
+	VCMPPS       $0x00, Z2, Z1, K1
+	VMOVAPS      Z0, K1, Z1
+	VMOVUPS      Z1, (AX)
+	ADDQ         $0x40, AX
+	ADDQ         $0x40, CX
+	SUBQ         $0x10, DX
+	JMP          loop
+
+tail:
+	TESTQ        DX, DX
+	JZ           end
+	MOVL         $0x00000001, BX
+	SHLXL        DX, BX, BX
+	DECL         BX
+	KMOVW        BX, K1
+	VMOVUPS.Z    (CX), K1, Z1
+	VBROADCASTSS const512_ff800000<>+0(SB), Z2
+	VCMPPS       $0x00, Z2, Z1, K2
+	VMOVAPS      Z0, K2, Z1
+	VMOVUPS      Z1, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func softmaxBack512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·softmaxBack512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVSS        p+32(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVQ         n+24(FP), BX
+
+round:
+	CMPQ    BX, $0x40
+	JLT     loop
+	VMOVUPS (CX), Z1
+	VMOVUPS (DX), Z2
+	VSUBPS  Z0, Z2, Z2
+	VMULPS  Z1, Z2, Z2
+	VMOVUPS Z2, (AX)
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 64(DX), Z2
+	VSUBPS  Z0, Z2, Z2
+	VMULPS  Z1, Z2, Z2
+	VMOVUPS Z2, 64(AX)
+	VMOVUPS 128(CX), Z1
+	VMOVUPS 128(DX), Z2
+	VSUBPS  Z0, Z2, Z2
+	VMULPS  Z1, Z2, Z2
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS 192(CX), Z1
+	VMOVUPS 192(DX), Z2
+	VSUBPS  Z0, Z2, Z2
+	VMULPS  Z1, Z2, Z2
+	VMOVUPS Z2, 192(AX)
+	ADDQ    $+256, AX
+	ADDQ    $+256, CX
+	ADDQ    $+256, DX
+	SUBQ    $0x40, BX
+	JMP     round
+
+loop:
+	CMPQ    BX, $0x10
+	JLT     tail
+	VMOVUPS (CX), Z1
+	VMOVUPS (DX), Z2
+	VSUBPS  Z0, Z2, Z2
+	VMULPS  Z1, Z2, Z2
+	VMOVUPS Z2, (AX)
+	ADDQ    $0x40, AX
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DX
+	SUBQ    $0x10, BX
+	JMP     loop
+
+tail:
+	TESTQ     BX, BX
+	JZ        end
+	MOVL      $0x00000001, SI
+	SHLXL     BX, SI, SI
+	DECL      SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX), K1, Z1
+	VMOVUPS.Z (DX), K1, Z2
+	VSUBPS    Z0, Z2, Z0
+	VMULPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func maskLike512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·maskLike512(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+
+round:
+	CMPQ         BX, $0x40
+	JLT          loop
+	VMOVUPS      (CX), Z0
+	VMOVUPS      (DX), Z1
+	VBROADCASTSS const512_ff800000<>+0(SB), Z2
+	VCMPPS       $0x00, Z2, Z1, K1
+	KNOTW        K1, K1
+	VMOVAPS.Z    Z0, K1, Z2
+	VMOVUPS      Z2, (AX)
+	VMOVUPS      64(CX), Z0
+	VMOVUPS      64(DX), Z1
+	VBROADCASTSS const512_ff800000<>+0(SB), Z2
+	VCMPPS       $0x00, Z2, Z1, K1
+	KNOTW        K1, K1
+	VMOVAPS.Z    Z0, K1, Z2
+	VMOVUPS      Z2, 64(AX)
+	VMOVUPS      128(CX), Z0
+	VMOVUPS      128(DX), Z1
+	VBROADCASTSS const512_ff800000<>+0(SB), Z2
+	VCMPPS       $0x00, Z2, Z1, K1
+	KNOTW        K1, K1
+	VMOVAPS.Z    Z0, K1, Z2
+	VMOVUPS      Z2, 128(AX)
+	VMOVUPS      192(CX), Z0
+	VMOVUPS      192(DX), Z1
+	VBROADCASTSS const512_ff800000<>+0(SB), Z2
+	VCMPPS       $0x00, Z2, Z1, K1
+	KNOTW        K1, K1
+	VMOVAPS.Z    Z0, K1, Z2
+	VMOVUPS      Z2, 192(AX)
+	ADDQ         $+256, AX
+	ADDQ         $+256, CX
+	ADDQ         $+256, DX
+	SUBQ         $0x40, BX
+	JMP          round
+
+loop:
+	CMPQ         BX, $0x10
+	JLT          tail
+	VMOVUPS      (CX), Z0
+	VMOVUPS      (DX), Z1
+	VBROADCASTSS const512_ff800000<>+0(SB), Z2
+	VCMPPS       $0x00, Z2, Z1, K1
+	KNOTW        K1, K1
+	VMOVAPS.Z    Z0, K1, Z2
+	VMOVUPS      Z2, (AX)
+	ADDQ         $0x40, AX
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, DX
+	SUBQ         $0x10, BX
+	JMP          loop
+
+tail:
+	TESTQ        BX, BX
+	JZ           end
+	MOVL         $0x00000001, SI
+	SHLXL        BX, SI, SI
+	DECL         SI
+	KMOVW        SI, K1
+	VMOVUPS.Z    (CX), K1, Z0
+	VMOVUPS.Z    (DX), K1, Z1
+	VBROADCASTSS const512_ff800000<>+0(SB), Z2
+	VCMPPS       $0x00, Z2, Z1, K2
+	KNOTW        K2, K2
+	VMOVAPS.Z    Z0, K2, Z2
+	VMOVUPS      Z2, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func expm1512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·expm1512(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+24(FP), DX
+
+round:
+	CMPQ             DX, $0x20
+	JLT              loop
+	VMOVUPS          (CX), Z0
+	VBROADCASTSS     const512_c1a00000<>+0(SB), Z3
+	VMAXPS           Z0, Z3, Z0
+	VBROADCASTSS     const512_42b20000<>+0(SB), Z3
+	VMINPS           Z0, Z3, Z0
+	VMULPS.BCST      const512_3fb8aa3b<>+0(SB), Z0, Z2
+	VRNDSCALEPS      $0x08, Z2, Z2
+	VFMADD231PS.BCST const512_bf318000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST const512_395e8083<>+0(SB), Z2, Z0
+	VMULPS           Z0, Z0, Z3
+	VBROADCASTSS     const512_3e2aaa6f<>+0(SB), Z1
+	VFMADD213PS.BCST const512_3f000000<>+0(SB), Z0, Z1
+	VBROADCASTSS     const512_3c0905b1<>+0(SB), Z4
+	VFMADD213PS.BCST const512_3d2aaa8d<>+0(SB), Z0, Z4
+	VBROADCASTSS     const512_3ab6887e<>+0(SB), Z5
+	VMULPS           Z0, Z0, Z6
+	VFMADD231PS      Z6, Z4, Z1
+	VMULPS           Z6, Z6, Z4
+	VFMADD231PS      Z4, Z5, Z1
+	VFMADD213PS      Z0, Z3, Z1
+	VADDPS.BCST      const512_42fc0000<>+0(SB), Z2, Z2
+	VCVTPS2DQ        Z2, Z2
+	VPSLLD           $0x17, Z2, Z2
+	VADDPS.BCST      const512_bf000000<>+0(SB), Z2, Z3
+	VFMADD213PS      Z3, Z2, Z1
+	VADDPS           Z1, Z1, Z1
+	VMOVUPS          Z1, (AX)
+	VMOVUPS          64(CX), Z0
+	VBROADCASTSS     const512_c1a00000<>+0(SB), Z3
+	VMAXPS           Z0, Z3, Z0
+	VBROADCASTSS     const512_42b20000<>+0(SB), Z3
+	VMINPS           Z0, Z3, Z0
+	VMULPS.BCST      const512_3fb8aa3b<>+0(SB), Z0, Z2
+	VRNDSCALEPS      $0x08, Z2, Z2
+	VFMADD231PS.BCST const512_bf318000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST const512_395e8083<>+0(SB), Z2, Z0
+	VMULPS           Z0, Z0, Z3
+	VBROADCASTSS     const512_3e2aaa6f<>+0(SB), Z1
+	VFMADD213PS.BCST const512_3f000000<>+0(SB), Z0, Z1
+	VBROADCASTSS     const512_3c0905b1<>+0(SB), Z4
+	VFMADD213PS.BCST const512_3d2aaa8d<>+0(SB), Z0, Z4
+	VBROADCASTSS     const512_3ab6887e<>+0(SB), Z5
+	VMULPS           Z0, Z0, Z6
+	VFMADD231PS      Z6, Z4, Z1
+	VMULPS           Z6, Z6, Z4
+	VFMADD231PS      Z4, Z5, Z1
+	VFMADD213PS      Z0, Z3, Z1
+	VADDPS.BCST      const512_42fc0000<>+0(SB), Z2, Z2
+	VCVTPS2DQ        Z2, Z2
+	VPSLLD           $0x17, Z2, Z2
+	VADDPS.BCST      const512_bf000000<>+0(SB), Z2, Z3
+	VFMADD213PS      Z3, Z2, Z1
+	VADDPS           Z1, Z1, Z1
+	VMOVUPS          Z1, 64(AX)
+	ADDQ             $+128, AX
+	ADDQ             $+128, CX
+	SUBQ             $0x20, DX
+	JMP              round
+
+loop:
+	CMPQ             DX, $0x10
+	JLT              tail
+	VMOVUPS          (CX), Z0
+	VBROADCASTSS     const512_c1a00000<>+0(SB), Z3
+	VMAXPS           Z0, Z3, Z0
+	VBROADCASTSS     const512_42b20000<>+0(SB), Z3
+	VMINPS           Z0, Z3, Z0
+	VMULPS.BCST      const512_3fb8aa3b<>+0(SB), Z0, Z2
+	VRNDSCALEPS      $0x08, Z2, Z2
+	VFMADD231PS.BCST const512_bf318000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST const512_395e8083<>+0(SB), Z2, Z0
+	VMULPS           Z0, Z0, Z3
+	VBROADCASTSS     const512_3e2aaa6f<>+0(SB), Z1
+	VFMADD213PS.BCST const512_3f000000<>+0(SB), Z0, Z1
+	VBROADCASTSS     const512_3c0905b1<>+0(SB), Z4
+	VFMADD213PS.BCST const512_3d2aaa8d<>+0(SB), Z0, Z4
+	VBROADCASTSS     const512_3ab6887e<>+0(SB), Z5
+	VMULPS           Z0, Z0, Z6
+	VFMADD231PS      Z6, Z4, Z1
+	VMULPS           Z6, Z6, Z4
+	VFMADD231PS      Z4, Z5, Z1
+	VFMADD213PS      Z0, Z3, Z1
+	VADDPS.BCST      const512_42fc0000<>+0(SB), Z2, Z2
+	VCVTPS2DQ        Z2, Z2
+	VPSLLD           $0x17, Z2, Z2
+	VADDPS.BCST      const512_bf000000<>+0(SB), Z2, Z3
+	VFMADD213PS      Z3, Z2, Z1
+	VADDPS           Z1, Z1, Z1
+	VMOVUPS          Z1, (AX)
+	ADDQ             $0x40, AX
+	ADDQ             $0x40, CX
+	SUBQ             $0x10, DX
+	JMP              loop
+
+tail:
+	TESTQ            DX, DX
+	JZ               end
+	MOVL             $0x00000001, BX
+	SHLXL            DX, BX, BX
+	DECL             BX
+	KMOVW            BX, K1
+	VMOVUPS.Z        (CX), K1, Z0
+	VBROADCASTSS     const512_c1a00000<>+0(SB), Z3
+	VMAXPS           Z0, Z3, Z0
+	VBROADCASTSS     const512_42b20000<>+0(SB), Z3
+	VMINPS           Z0, Z3, Z0
+	VMULPS.BCST      const512_3fb8aa3b<>+0(SB), Z0, Z2
+	VRNDSCALEPS      $0x08, Z2, Z2
+	VFMADD231PS.BCST const512_bf318000<>+0(SB), Z2, Z0
+	VFMADD231PS.BCST const512_395e8083<>+0(SB), Z2, Z0
+	VMULPS           Z0, Z0, Z3
+	VBROADCASTSS     const512_3e2aaa6f<>+0(SB), Z1
+	VFMADD213PS.BCST const512_3f000000<>+0(SB), Z0, Z1
+	VBROADCASTSS     const512_3c0905b1<>+0(SB), Z4
+	VFMADD213PS.BCST const512_3d2aaa8d<>+0(SB), Z0, Z4
+	VBROADCASTSS     const512_3ab6887e<>+0(SB), Z5
+	VMULPS           Z0, Z0, Z6
+	VFMADD231PS      Z6, Z4, Z1
+	VMULPS           Z6, Z6, Z4
+	VFMADD231PS      Z4, Z5, Z1
+	VFMADD213PS      Z0, Z3, Z1
+	VADDPS.BCST      const512_42fc0000<>+0(SB), Z2, Z2
+	VCVTPS2DQ        Z2, Z2
+	VPSLLD           $0x17, Z2, Z2
+	VADDPS.BCST      const512_bf000000<>+0(SB), Z2, Z3
+	VFMADD213PS      Z3, Z2, Z1
+	VADDPS           Z1, Z1, Z1
+	VMOVUPS          Z1, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA const512_c1a00000<>+0(SB)/4, $0xc1a00000
+GLOBL const512_c1a00000<>(SB), RODATA|NOPTR, $4
+
+DATA const512_42fc0000<>+0(SB)/4, $0x42fc0000
+GLOBL const512_42fc0000<>(SB), RODATA|NOPTR, $4
+
+// func log1p512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·log1p512(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+24(FP), DX
+
+loop:
+	CMPQ             DX, $0x10
+	JLT              tail
+	VMOVUPS          (CX), Z0
+	VADDPS.BCST      const512_3f800000<>+0(SB), Z0, Z2
+	VADDPS.BCST      const512_bf800000<>+0(SB), Z2, Z3
+	VSUBPS           Z3, Z0, Z3
+	VDIVPS           Z2, Z3, Z3
+	VCMPPS           $0x03, Z3, Z3, K1
+	KNOTW            K1, K1
+	VMOVAPS.Z        Z3, K1, Z3
+	VMOVAPS          Z2, Z0
+	VGETEXPPS        Z2, Z1
+	VGETMANTPS       $0x00, Z2, Z2
+	VBROADCASTSS     const512_3fb504f3<>+0(SB), Z5
+	VCMPPS           $0x0d, Z5, Z2, K1
+	VADDPS.BCST      const512_3f800000<>+0(SB), Z1, K1, Z1
+	VMULPS.BCST      const512_3f000000<>+0(SB), Z2, K1, Z2
+	VADDPS.BCST      const512_bf800000<>+0(SB), Z2, Z2
+	VBROADCASTSS     const512_3d8ec752<>+0(SB), Z4
+	VFMADD213PS.BCST const512_bdeb1ade<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST const512_3def5141<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST const512_bdfe7a63<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST const512_3e11e90d<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST const512_be2aada5<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST const512_3e4ccead<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST const512_be7ffffe<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST const512_3eaaaaaa<>+0(SB), Z2, Z4
+	VMULPS           Z2, Z2, Z5
+	VMULPS           Z2, Z4, Z4
+	VADDPS.BCST      const512_bf000000<>+0(SB), Z4, Z4
+	VMULPS           Z5, Z4, Z4
+	VFMADD231PS.BCST const512_b95e8083<>+0(SB), Z1, Z4
+	VADDPS           Z3, Z4, Z4
+	VADDPS           Z4, Z2, Z2
+	VFMADD231PS.BCST const512_3f318000<>+0(SB), Z1, Z2
+	VPSUBD           Z3, Z3, Z3
+	VCMPPS           $0x00, Z3, Z0, K1
+	VBROADCASTSS     const512_ff800000<>+0(SB), K1, Z2
+	VBROADCASTSS     const512_7f800000<>+0(SB), Z1
+	VCMPPS           $0x00, Z1, Z0, K1
+	VMOVAPS          Z1, K1, Z2
+	VCMPPS           $0x09, Z3, Z0, K1
+	VBROADCASTSS     const512_7fc00000<>+0(SB), K1, Z2
+	VMOVAPS          Z2, Z1
+	VMOVUPS          Z1, (AX)
+	ADDQ             $0x40, AX
+	ADDQ             $0x40, CX
+	SUBQ             $0x10, DX
+	JMP              loop
+
+tail:
+	TESTQ            DX, DX
+	JZ               end
+	MOVL             $0x00000001, BX
+	SHLXL            DX, BX, BX
+	DECL             BX
+	KMOVW            BX, K1
+	VMOVUPS.Z        (CX), K1, Z0
+	VADDPS.BCST      const512_3f800000<>+0(SB), Z0, Z2
+	VADDPS.BCST      const512_bf800000<>+0(SB), Z2, Z3
+	VSUBPS           Z3, Z0, Z3
+	VDIVPS           Z2, Z3, Z3
+	VCMPPS           $0x03, Z3, Z3, K2
+	KNOTW            K2, K2
+	VMOVAPS.Z        Z3, K2, Z3
+	VMOVAPS          Z2, Z0
+	VGETEXPPS        Z2, Z1
+	VGETMANTPS       $0x00, Z2, Z2
+	VBROADCASTSS     const512_3fb504f3<>+0(SB), Z5
+	VCMPPS           $0x0d, Z5, Z2, K2
+	VADDPS.BCST      const512_3f800000<>+0(SB), Z1, K2, Z1
+	VMULPS.BCST      const512_3f000000<>+0(SB), Z2, K2, Z2
+	VADDPS.BCST      const512_bf800000<>+0(SB), Z2, Z2
+	VBROADCASTSS     const512_3d8ec752<>+0(SB), Z4
+	VFMADD213PS.BCST const512_bdeb1ade<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST const512_3def5141<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST const512_bdfe7a63<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST const512_3e11e90d<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST const512_be2aada5<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST const512_3e4ccead<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST const512_be7ffffe<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST const512_3eaaaaaa<>+0(SB), Z2, Z4
+	VMULPS           Z2, Z2, Z5
+	VMULPS           Z2, Z4, Z4
+	VADDPS.BCST      const512_bf000000<>+0(SB), Z4, Z4
+	VMULPS           Z5, Z4, Z4
+	VFMADD231PS.BCST const512_b95e8083<>+0(SB), Z1, Z4
+	VADDPS           Z3, Z4, Z4
+	VADDPS           Z4, Z2, Z2
+	VFMADD231PS.BCST const512_3f318000<>+0(SB), Z1, Z2
+	VPSUBD           Z3, Z3, Z3
+	VCMPPS           $0x00, Z3, Z0, K2
+	VBROADCASTSS     const512_ff800000<>+0(SB), K2, Z2
+	VBROADCASTSS     const512_7f800000<>+0(SB), Z1
+	VCMPPS           $0x00, Z1, Z0, K2
+	VMOVAPS          Z1, K2, Z2
+	VCMPPS           $0x09, Z3, Z0, K2
+	VBROADCASTSS     const512_7fc00000<>+0(SB), K2, Z2
+	VMOVAPS          Z2, Z1
+	VMOVUPS          Z1, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func softplus512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·softplus512(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+24(FP), DX
+
+loop:
+	CMPQ             DX, $0x10
+	JLT              tail
+	VMOVUPS          (CX), Z0
+	VPORD.BCST       const512_80000000<>+0(SB), Z0, Z2
+	VBROADCASTSS     const512_c2aeac4f<>+0(SB), Z1
+	VCMPPS           $0x01, Z1, Z2, K1
+	VMULPS.BCST      const512_3fb8aa3b<>+0(SB), Z2, Z3
+	VRNDSCALEPS      $0x08, Z3, Z3
+	VFMADD231PS.BCST const512_bf318000<>+0(SB), Z3, Z2
+	VFMADD231PS.BCST const512_395e8083<>+0(SB), Z3, Z2
+	VMULPS           Z2, Z2, Z4
+	VBROADCASTSS     const512_3e2aaa6f<>+0(SB), Z1
+	VFMADD213PS.BCST const512_3f000000<>+0(SB), Z2, Z1
+	VBROADCASTSS     const512_3c0905b1<>+0(SB), Z5
+	VFMADD213PS.BCST const512_3d2aaa8d<>+0(SB), Z2, Z5
+	VBROADCASTSS     const512_3ab6887e<>+0(SB), Z6
+	VMULPS           Z2, Z2, Z7
+	VFMADD231PS      Z7, Z5, Z1
+	VMULPS           Z7, Z7, Z5
+	VFMADD231PS      Z5, Z6, Z1
+	VFMADD213PS      Z2, Z4, Z1
+	VADDPS.BCST      const512_3f800000<>+0(SB), Z1, Z1
+	VCVTPS2DQ        Z3, Z3
+	VPSLLD           $0x17, Z3, Z3
+	VPADDD           Z3, Z1, Z1
+	KNOTW            K1, K1
+	VMOVAPS.Z        Z1, K1, Z1
+	VADDPS.BCST      const512_3f800000<>+0(SB), Z1, Z3
+	VADDPS.BCST      const512_bf800000<>+0(SB), Z3, Z4
+	VSUBPS           Z4, Z1, Z4
+	VDIVPS           Z3, Z4, Z4
+	VCMPPS           $0x03, Z4, Z4, K1
+	KNOTW            K1, K1
+	VMOVAPS.Z        Z4, K1, Z4
+	VMOVAPS          Z3, Z1
+	VGETEXPPS        Z3, Z2
+	VGETMANTPS       $0x00, Z3, Z3
+	VBROADCASTSS     const512_3fb504f3<>+0(SB), Z6
+	VCMPPS           $0x0d, Z6, Z3, K1
+	VADDPS.BCST      const512_3f800000<>+0(SB), Z2, K1, Z2
+	VMULPS.BCST      const512_3f000000<>+0(SB), Z3, K1, Z3
+	VADDPS.BCST      const512_bf800000<>+0(SB), Z3, Z3
+	VBROADCASTSS     const512_3d8ec752<>+0(SB), Z5
+	VFMADD213PS.BCST const512_bdeb1ade<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST const512_3def5141<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST const512_bdfe7a63<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST const512_3e11e90d<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST const512_be2aada5<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST const512_3e4ccead<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST const512_be7ffffe<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST const512_3eaaaaaa<>+0(SB), Z3, Z5
+	VMULPS           Z3, Z3, Z6
+	VMULPS           Z3, Z5, Z5
+	VADDPS.BCST      const512_bf000000<>+0(SB), Z5, Z5
+	VMULPS           Z6, Z5, Z5
+	VFMADD231PS.BCST const512_b95e8083<>+0(SB), Z2, Z5
+	VADDPS           Z4, Z5, Z5
+	VADDPS           Z5, Z3, Z3
+	VFMADD231PS.BCST const512_3f318000<>+0(SB), Z2, Z3
+	VPSUBD           Z4, Z4, Z4
+	VCMPPS           $0x00, Z4, Z1, K1
+	VBROADCASTSS     const512_ff800000<>+0(SB), K1, Z3
+	VBROADCASTSS     const512_7f800000<>+0(SB), Z2
+	VCMPPS           $0x00, Z2, Z1, K1
+	VMOVAPS          Z2, K1, Z3
+	VCMPPS           $0x09, Z4, Z1, K1
+	VBROADCASTSS     const512_7fc00000<>+0(SB), K1, Z3
+	VMOVAPS          Z3, Z2
+	VPSUBD           Z1, Z1, Z1
+	VMAXPS           Z0, Z1, Z0
+	VADDPS           Z0, Z2, Z2
+	VMOVUPS          Z2, (AX)
+	ADDQ             $0x40, AX
+	ADDQ             $0x40, CX
+	SUBQ             $0x10, DX
+	JMP              loop
+
+tail:
+	TESTQ            DX, DX
+	JZ               end
+	MOVL             $0x00000001, BX
+	SHLXL            DX, BX, BX
+	DECL             BX
+	KMOVW            BX, K1
+	VMOVUPS.Z        (CX), K1, Z0
+	VPORD.BCST       const512_80000000<>+0(SB), Z0, Z2
+	VBROADCASTSS     const512_c2aeac4f<>+0(SB), Z1
+	VCMPPS           $0x01, Z1, Z2, K2
+	VMULPS.BCST      const512_3fb8aa3b<>+0(SB), Z2, Z3
+	VRNDSCALEPS      $0x08, Z3, Z3
+	VFMADD231PS.BCST const512_bf318000<>+0(SB), Z3, Z2
+	VFMADD231PS.BCST const512_395e8083<>+0(SB), Z3, Z2
+	VMULPS           Z2, Z2, Z4
+	VBROADCASTSS     const512_3e2aaa6f<>+0(SB), Z1
+	VFMADD213PS.BCST const512_3f000000<>+0(SB), Z2, Z1
+	VBROADCASTSS     const512_3c0905b1<>+0(SB), Z5
+	VFMADD213PS.BCST const512_3d2aaa8d<>+0(SB), Z2, Z5
+	VBROADCASTSS     const512_3ab6887e<>+0(SB), Z6
+	VMULPS           Z2, Z2, Z7
+	VFMADD231PS      Z7, Z5, Z1
+	VMULPS           Z7, Z7, Z5
+	VFMADD231PS      Z5, Z6, Z1
+	VFMADD213PS      Z2, Z4, Z1
+	VADDPS.BCST      const512_3f800000<>+0(SB), Z1, Z1
+	VCVTPS2DQ        Z3, Z3
+	VPSLLD           $0x17, Z3, Z3
+	VPADDD           Z3, Z1, Z1
+	KNOTW            K2, K2
+	VMOVAPS.Z        Z1, K2, Z1
+	VADDPS.BCST      const512_3f800000<>+0(SB), Z1, Z3
+	VADDPS.BCST      const512_bf800000<>+0(SB), Z3, Z4
+	VSUBPS           Z4, Z1, Z4
+	VDIVPS           Z3, Z4, Z4
+	VCMPPS           $0x03, Z4, Z4, K2
+	KNOTW            K2, K2
+	VMOVAPS.Z        Z4, K2, Z4
+	VMOVAPS          Z3, Z1
+	VGETEXPPS        Z3, Z2
+	VGETMANTPS       $0x00, Z3, Z3
+	VBROADCASTSS     const512_3fb504f3<>+0(SB), Z6
+	VCMPPS           $0x0d, Z6, Z3, K2
+	VADDPS.BCST      const512_3f800000<>+0(SB), Z2, K2, Z2
+	VMULPS.BCST      const512_3f000000<>+0(SB), Z3, K2, Z3
+	VADDPS.BCST      const512_bf800000<>+0(SB), Z3, Z3
+	VBROADCASTSS     const512_3d8ec752<>+0(SB), Z5
+	VFMADD213PS.BCST const512_bdeb1ade<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST const512_3def5141<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST const512_bdfe7a63<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST const512_3e11e90d<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST const512_be2aada5<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST const512_3e4ccead<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST const512_be7ffffe<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST const512_3eaaaaaa<>+0(SB), Z3, Z5
+	VMULPS           Z3, Z3, Z6
+	VMULPS           Z3, Z5, Z5
+	VADDPS.BCST      const512_bf000000<>+0(SB), Z5, Z5
+	VMULPS           Z6, Z5, Z5
+	VFMADD231PS.BCST const512_b95e8083<>+0(SB), Z2, Z5
+	VADDPS           Z4, Z5, Z5
+	VADDPS           Z5, Z3, Z3
+	VFMADD231PS.BCST const512_3f318000<>+0(SB), Z2, Z3
+	VPSUBD           Z4, Z4, Z4
+	VCMPPS           $0x00, Z4, Z1, K2
+	VBROADCASTSS     const512_ff800000<>+0(SB), K2, Z3
+	VBROADCASTSS     const512_7f800000<>+0(SB), Z2
+	VCMPPS           $0x00, Z2, Z1, K2
+	VMOVAPS          Z2, K2, Z3
+	VCMPPS           $0x09, Z4, Z1, K2
+	VBROADCASTSS     const512_7fc00000<>+0(SB), K2, Z3
+	VMOVAPS          Z3, Z2
+	VPSUBD           Z1, Z1, Z1
+	VMAXPS           Z0, Z1, Z0
+	VADDPS           Z0, Z2, Z2
+	VMOVUPS          Z2, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA const512_c2aeac4f<>+0(SB)/4, $0xc2aeac4f
+GLOBL const512_c2aeac4f<>(SB), RODATA|NOPTR, $4
+
+// func sigmoid512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·sigmoid512(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+24(FP), DX
+
+loop:
+	CMPQ             DX, $0x10
+	JLT              tail
+	VMOVUPS          (CX), Z0
+	VPORD.BCST       const512_80000000<>+0(SB), Z0, Z2
+	VBROADCASTSS     const512_c2aeac4f<>+0(SB), Z1
+	VCMPPS           $0x01, Z1, Z2, K1
+	VMULPS.BCST      const512_3fb8aa3b<>+0(SB), Z2, Z3
+	VRNDSCALEPS      $0x08, Z3, Z3
+	VFMADD231PS.BCST const512_bf318000<>+0(SB), Z3, Z2
+	VFMADD231PS.BCST const512_395e8083<>+0(SB), Z3, Z2
+	VMULPS           Z2, Z2, Z4
+	VBROADCASTSS     const512_3e2aaa6f<>+0(SB), Z1
+	VFMADD213PS.BCST const512_3f000000<>+0(SB), Z2, Z1
+	VBROADCASTSS     const512_3c0905b1<>+0(SB), Z5
+	VFMADD213PS.BCST const512_3d2aaa8d<>+0(SB), Z2, Z5
+	VBROADCASTSS     const512_3ab6887e<>+0(SB), Z6
+	VMULPS           Z2, Z2, Z7
+	VFMADD231PS      Z7, Z5, Z1
+	VMULPS           Z7, Z7, Z5
+	VFMADD231PS      Z5, Z6, Z1
+	VFMADD213PS      Z2, Z4, Z1
+	VADDPS.BCST      const512_3f800000<>+0(SB), Z1, Z1
+	VCVTPS2DQ        Z3, Z3
+	VPSLLD           $0x17, Z3, Z3
+	VPADDD           Z3, Z1, Z1
+	KNOTW            K1, K1
+	VMOVAPS.Z        Z1, K1, Z1
+	VPSUBD           Z3, Z3, Z3
+	VBROADCASTSS     const512_3f800000<>+0(SB), Z2
+	VCMPPS           $0x01, Z3, Z0, K1
+	VMOVAPS          Z1, K1, Z2
+	VADDPS.BCST      const512_3f800000<>+0(SB), Z1, Z1
+	VDIVPS           Z1, Z2, Z2
+	VMOVUPS          Z2, (AX)
+	ADDQ             $0x40, AX
+	ADDQ             $0x40, CX
+	SUBQ             $0x10, DX
+	JMP              loop
+
+tail:
+	TESTQ            DX, DX
+	JZ               end
+	MOVL             $0x00000001, BX
+	SHLXL            DX, BX, BX
+	DECL             BX
+	KMOVW            BX, K1
+	VMOVUPS.Z        (CX), K1, Z0
+	VPORD.BCST       const512_80000000<>+0(SB), Z0, Z2
+	VBROADCASTSS     const512_c2aeac4f<>+0(SB), Z1
+	VCMPPS           $0x01, Z1, Z2, K2
+	VMULPS.BCST      const512_3fb8aa3b<>+0(SB), Z2, Z3
+	VRNDSCALEPS      $0x08, Z3, Z3
+	VFMADD231PS.BCST const512_bf318000<>+0(SB), Z3, Z2
+	VFMADD231PS.BCST const512_395e8083<>+0(SB), Z3, Z2
+	VMULPS           Z2, Z2, Z4
+	VBROADCASTSS     const512_3e2aaa6f<>+0(SB), Z1
+	VFMADD213PS.BCST const512_3f000000<>+0(SB), Z2, Z1
+	VBROADCASTSS     const512_3c0905b1<>+0(SB), Z5
+	VFMADD213PS.BCST const512_3d2aaa8d<>+0(SB), Z2, Z5
+	VBROADCASTSS     const512_3ab6887e<>+0(SB), Z6
+	VMULPS           Z2, Z2, Z7
+	VFMADD231PS      Z7, Z5, Z1
+	VMULPS           Z7, Z7, Z5
+	VFMADD231PS      Z5, Z6, Z1
+	VFMADD213PS      Z2, Z4, Z1
+	VADDPS.BCST      const512_3f800000<>+0(SB), Z1, Z1
+	VCVTPS2DQ        Z3, Z3
+	VPSLLD           $0x17, Z3, Z3
+	VPADDD           Z3, Z1, Z1
+	KNOTW            K2, K2
+	VMOVAPS.Z        Z1, K2, Z1
+	VPSUBD           Z3, Z3, Z3
+	VBROADCASTSS     const512_3f800000<>+0(SB), Z2
+	VCMPPS           $0x01, Z3, Z0, K2
+	VMOVAPS          Z1, K2, Z2
+	VADDPS.BCST      const512_3f800000<>+0(SB), Z1, Z1
+	VDIVPS           Z1, Z2, Z2
+	VMOVUPS          Z2, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func sigmoidBack512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·sigmoidBack512(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+
+loop:
+	CMPQ             BX, $0x10
+	JLT              tail
+	VMOVUPS          (CX), Z0
+	VMOVUPS          (DX), Z1
+	VPORD.BCST       const512_80000000<>+0(SB), Z1, Z2
+	VBROADCASTSS     const512_c2aeac4f<>+0(SB), Z1
+	VCMPPS           $0x01, Z1, Z2, K1
+	VMULPS.BCST      const512_3fb8aa3b<>+0(SB), Z2, Z3
+	VRNDSCALEPS      $0x08, Z3, Z3
+	VFMADD231PS.BCST const512_bf318000<>+0(SB), Z3, Z2
+	VFMADD231PS.BCST const512_395e8083<>+0(SB), Z3, Z2
+	VMULPS           Z2, Z2, Z4
+	VBROADCASTSS     const512_3e2aaa6f<>+0(SB), Z1
+	VFMADD213PS.BCST const512_3f000000<>+0(SB), Z2, Z1
+	VBROADCASTSS     const512_3c0905b1<>+0(SB), Z5
+	VFMADD213PS.BCST const512_3d2aaa8d<>+0(SB), Z2, Z5
+	VBROADCASTSS     const512_3ab6887e<>+0(SB), Z6
+	VMULPS           Z2, Z2, Z7
+	VFMADD231PS      Z7, Z5, Z1
+	VMULPS           Z7, Z7, Z5
+	VFMADD231PS      Z5, Z6, Z1
+	VFMADD213PS      Z2, Z4, Z1
+	VADDPS.BCST      const512_3f800000<>+0(SB), Z1, Z1
+	VCVTPS2DQ        Z3, Z3
+	VPSLLD           $0x17, Z3, Z3
+	VPADDD           Z3, Z1, Z1
+	KNOTW            K1, K1
+	VMOVAPS.Z        Z1, K1, Z1
+	VADDPS.BCST      const512_3f800000<>+0(SB), Z1, Z2
+	VMULPS           Z2, Z2, Z2
+	VDIVPS           Z2, Z1, Z1
+	VMULPS           Z0, Z1, Z2
+	VCMPPS           $0x03, Z2, Z2, K1
+	VCMPPS           $0x07, Z1, Z0, K2
+	KANDW            K1, K2, K1
+	KNOTW            K1, K1
+	VMOVAPS.Z        Z2, K1, Z1
+	VMOVUPS          Z1, (AX)
+	ADDQ             $0x40, AX
+	ADDQ             $0x40, CX
+	ADDQ             $0x40, DX
+	SUBQ             $0x10, BX
+	JMP              loop
+
+tail:
+	TESTQ            BX, BX
+	JZ               end
+	MOVL             $0x00000001, SI
+	SHLXL            BX, SI, SI
+	DECL             SI
+	KMOVW            SI, K1
+	VMOVUPS.Z        (CX), K1, Z0
+	VMOVUPS.Z        (DX), K1, Z1
+	VPORD.BCST       const512_80000000<>+0(SB), Z1, Z2
+	VBROADCASTSS     const512_c2aeac4f<>+0(SB), Z1
+	VCMPPS           $0x01, Z1, Z2, K2
+	VMULPS.BCST      const512_3fb8aa3b<>+0(SB), Z2, Z3
+	VRNDSCALEPS      $0x08, Z3, Z3
+	VFMADD231PS.BCST const512_bf318000<>+0(SB), Z3, Z2
+	VFMADD231PS.BCST const512_395e8083<>+0(SB), Z3, Z2
+	VMULPS           Z2, Z2, Z4
+	VBROADCASTSS     const512_3e2aaa6f<>+0(SB), Z1
+	VFMADD213PS.BCST const512_3f000000<>+0(SB), Z2, Z1
+	VBROADCASTSS     const512_3c0905b1<>+0(SB), Z5
+	VFMADD213PS.BCST const512_3d2aaa8d<>+0(SB), Z2, Z5
+	VBROADCASTSS     const512_3ab6887e<>+0(SB), Z6
+	VMULPS           Z2, Z2, Z7
+	VFMADD231PS      Z7, Z5, Z1
+	VMULPS           Z7, Z7, Z5
+	VFMADD231PS      Z5, Z6, Z1
+	VFMADD213PS      Z2, Z4, Z1
+	VADDPS.BCST      const512_3f800000<>+0(SB), Z1, Z1
+	VCVTPS2DQ        Z3, Z3
+	VPSLLD           $0x17, Z3, Z3
+	VPADDD           Z3, Z1, Z1
+	KNOTW            K2, K2
+	VMOVAPS.Z        Z1, K2, Z1
+	VADDPS.BCST      const512_3f800000<>+0(SB), Z1, Z2
+	VMULPS           Z2, Z2, Z2
+	VDIVPS           Z2, Z1, Z1
+	VMULPS           Z0, Z1, Z2
+	VCMPPS           $0x03, Z2, Z2, K2
+	VCMPPS           $0x07, Z1, Z0, K3
+	KANDW            K2, K3, K2
+	KNOTW            K2, K2
+	VMOVAPS.Z        Z2, K2, Z1
+	VMOVUPS          Z1, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func tanh512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·tanh512(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+24(FP), DX
+
+loop:
+	CMPQ             DX, $0x10
+	JLT              tail
+	VMOVUPS          (CX), Z0
+	VPANDD.BCST      const512_7fffffff<>+0(SB), Z0, Z1
+	VMULPS.BCST      const512_c0000000<>+0(SB), Z1, Z1
+	VBROADCASTSS     const512_c1a00000<>+0(SB), Z4
+	VMAXPS           Z1, Z4, Z1
+	VBROADCASTSS     const512_42b20000<>+0(SB), Z4
+	VMINPS           Z1, Z4, Z1
+	VMULPS.BCST      const512_3fb8aa3b<>+0(SB), Z1, Z3
+	VRNDSCALEPS      $0x08, Z3, Z3
+	VFMADD231PS.BCST const512_bf318000<>+0(SB), Z3, Z1
+	VFMADD231PS.BCST const512_395e8083<>+0(SB), Z3, Z1
+	VMULPS           Z1, Z1, Z4
+	VBROADCASTSS     const512_3e2aaa6f<>+0(SB), Z2
+	VFMADD213PS.BCST const512_3f000000<>+0(SB), Z1, Z2
+	VBROADCASTSS     const512_3c0905b1<>+0(SB), Z5
+	VFMADD213PS.BCST const512_3d2aaa8d<>+0(SB), Z1, Z5
+	VBROADCASTSS     const512_3ab6887e<>+0(SB), Z6
+	VMULPS           Z1, Z1, Z7
+	VFMADD231PS      Z7, Z5, Z2
+	VMULPS           Z7, Z7, Z5
+	VFMADD231PS      Z5, Z6, Z2
+	VFMADD213PS      Z1, Z4, Z2
+	VADDPS.BCST      const512_42fc0000<>+0(SB), Z3, Z3
+	VCVTPS2DQ        Z3, Z3
+	VPSLLD           $0x17, Z3, Z3
+	VADDPS.BCST      const512_bf000000<>+0(SB), Z3, Z4
+	VFMADD213PS      Z4, Z3, Z2
+	VADDPS           Z2, Z2, Z2
+	VADDPS.BCST      const512_40000000<>+0(SB), Z2, Z1
+	VPANDD.BCST      const512_7fffffff<>+0(SB), Z2, Z2
+	VDIVPS           Z1, Z2, Z2
+	VPANDD.BCST      const512_80000000<>+0(SB), Z0, Z0
+	VPORD            Z0, Z2, Z2
+	VMOVUPS          Z2, (AX)
+	ADDQ             $0x40, AX
+	ADDQ             $0x40, CX
+	SUBQ             $0x10, DX
+	JMP              loop
+
+tail:
+	TESTQ            DX, DX
+	JZ               end
+	MOVL             $0x00000001, BX
+	SHLXL            DX, BX, BX
+	DECL             BX
+	KMOVW            BX, K1
+	VMOVUPS.Z        (CX), K1, Z0
+	VPANDD.BCST      const512_7fffffff<>+0(SB), Z0, Z1
+	VMULPS.BCST      const512_c0000000<>+0(SB), Z1, Z1
+	VBROADCASTSS     const512_c1a00000<>+0(SB), Z4
+	VMAXPS           Z1, Z4, Z1
+	VBROADCASTSS     const512_42b20000<>+0(SB), Z4
+	VMINPS           Z1, Z4, Z1
+	VMULPS.BCST      const512_3fb8aa3b<>+0(SB), Z1, Z3
+	VRNDSCALEPS      $0x08, Z3, Z3
+	VFMADD231PS.BCST const512_bf318000<>+0(SB), Z3, Z1
+	VFMADD231PS.BCST const512_395e8083<>+0(SB), Z3, Z1
+	VMULPS           Z1, Z1, Z4
+	VBROADCASTSS     const512_3e2aaa6f<>+0(SB), Z2
+	VFMADD213PS.BCST const512_3f000000<>+0(SB), Z1, Z2
+	VBROADCASTSS     const512_3c0905b1<>+0(SB), Z5
+	VFMADD213PS.BCST const512_3d2aaa8d<>+0(SB), Z1, Z5
+	VBROADCASTSS     const512_3ab6887e<>+0(SB), Z6
+	VMULPS           Z1, Z1, Z7
+	VFMADD231PS      Z7, Z5, Z2
+	VMULPS           Z7, Z7, Z5
+	VFMADD231PS      Z5, Z6, Z2
+	VFMADD213PS      Z1, Z4, Z2
+	VADDPS.BCST      const512_42fc0000<>+0(SB), Z3, Z3
+	VCVTPS2DQ        Z3, Z3
+	VPSLLD           $0x17, Z3, Z3
+	VADDPS.BCST      const512_bf000000<>+0(SB), Z3, Z4
+	VFMADD213PS      Z4, Z3, Z2
+	VADDPS           Z2, Z2, Z2
+	VADDPS.BCST      const512_40000000<>+0(SB), Z2, Z1
+	VPANDD.BCST      const512_7fffffff<>+0(SB), Z2, Z2
+	VDIVPS           Z1, Z2, Z2
+	VPANDD.BCST      const512_80000000<>+0(SB), Z0, Z0
+	VPORD            Z0, Z2, Z2
+	VMOVUPS          Z2, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA const512_c0000000<>+0(SB)/4, $0xc0000000
+GLOBL const512_c0000000<>(SB), RODATA|NOPTR, $4
+
+DATA const512_40000000<>+0(SB)/4, $0x40000000
+GLOBL const512_40000000<>(SB), RODATA|NOPTR, $4
+
+// func tanhBack512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·tanhBack512(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+
+round:
+	CMPQ         BX, $0x40
+	JLT          loop
+	VMOVUPS      (CX), Z0
+	VMOVUPS      (DX), Z1
+	VBROADCASTSS const512_3f800000<>+0(SB), Z2
+	VFNMADD231PS Z1, Z1, Z2
+	VMULPS       Z0, Z2, Z1
+	VCMPPS       $0x03, Z1, Z1, K1
+	VCMPPS       $0x07, Z2, Z0, K2
+	KANDW        K1, K2, K1
+	KNOTW        K1, K1
+	VMOVAPS.Z    Z1, K1, Z2
+	VMOVUPS      Z2, (AX)
+	VMOVUPS      64(CX), Z0
+	VMOVUPS      64(DX), Z1
+	VBROADCASTSS const512_3f800000<>+0(SB), Z2
+	VFNMADD231PS Z1, Z1, Z2
+	VMULPS       Z0, Z2, Z1
+	VCMPPS       $0x03, Z1, Z1, K1
+	VCMPPS       $0x07, Z2, Z0, K2
+	KANDW        K1, K2, K1
+	KNOTW        K1, K1
+	VMOVAPS.Z    Z1, K1, Z2
+	VMOVUPS      Z2, 64(AX)
+	VMOVUPS      128(CX), Z0
+	VMOVUPS      128(DX), Z1
+	VBROADCASTSS const512_3f800000<>+0(SB), Z2
+	VFNMADD231PS Z1, Z1, Z2
+	VMULPS       Z0, Z2, Z1
+	VCMPPS       $0x03, Z1, Z1, K1
+	VCMPPS       $0x07, Z2, Z0, K2
+	KANDW        K1, K2, K1
+	KNOTW        K1, K1
+	VMOVAPS.Z    Z1, K1, Z2
+	VMOVUPS      Z2, 128(AX)
+	VMOVUPS      192(CX), Z0
+	VMOVUPS      192(DX), Z1
+	VBROADCASTSS const512_3f800000<>+0(SB), Z2
+	VFNMADD231PS Z1, Z1, Z2
+	VMULPS       Z0, Z2, Z1
+	VCMPPS       $0x03, Z1, Z1, K1
+	VCMPPS       $0x07, Z2, Z0, K2
+	KANDW        K1, K2, K1
+	KNOTW        K1, K1
+	VMOVAPS.Z    Z1, K1, Z2
+	VMOVUPS      Z2, 192(AX)
+	ADDQ         $+256, AX
+	ADDQ         $+256, CX
+	ADDQ         $+256, DX
+	SUBQ         $0x40, BX
+	JMP          round
+
+loop:
+	CMPQ         BX, $0x10
+	JLT          tail
+	VMOVUPS      (CX), Z0
+	VMOVUPS      (DX), Z1
+	VBROADCASTSS const512_3f800000<>+0(SB), Z2
+	VFNMADD231PS Z1, Z1, Z2
+	VMULPS       Z0, Z2, Z1
+	VCMPPS       $0x03, Z1, Z1, K1
+	VCMPPS       $0x07, Z2, Z0, K2
+	KANDW        K1, K2, K1
+	KNOTW        K1, K1
+	VMOVAPS.Z    Z1, K1, Z2
+	VMOVUPS      Z2, (AX)
+	ADDQ         $0x40, AX
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, DX
+	SUBQ         $0x10, BX
+	JMP          loop
+
+tail:
+	TESTQ        BX, BX
+	JZ           end
+	MOVL         $0x00000001, SI
+	SHLXL        BX, SI, SI
+	DECL         SI
+	KMOVW        SI, K1
+	VMOVUPS.Z    (CX), K1, Z0
+	VMOVUPS.Z    (DX), K1, Z1
+	VBROADCASTSS const512_3f800000<>+0(SB), Z2
+	VFNMADD231PS Z1, Z1, Z2
+	VMULPS       Z0, Z2, Z1
+	VCMPPS       $0x03, Z1, Z1, K2
+	VCMPPS       $0x07, Z2, Z0, K3
+	KANDW        K2, K3, K2
+	KNOTW        K2, K2
+	VMOVAPS.Z    Z1, K2, Z2
+	VMOVUPS      Z2, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func atan512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·atan512(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+24(FP), DX
+
+loop:
+	CMPQ             DX, $0x10
+	JLT              tail
+	VMOVUPS          (CX), Z0
+	VPANDD.BCST      const512_7fffffff<>+0(SB), Z0, Z1
+	VBROADCASTSS     const512_3f800000<>+0(SB), Z2
+	VCMPPS           $0x06, Z2, Z1, K1
+	VDIVPS           Z1, Z2, Z2
+	VMOVAPS          Z2, K1, Z1
+	VMULPS           Z1, Z1, Z2
+	VBROADCASTSS     const512_beaaaa6c<>+0(SB), Z3
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z2, Z3
+	VBROADCASTSS     const512_be117fc7<>+0(SB), Z4
+	VFMADD213PS.BCST const512_3e4cbbe5<>+0(SB), Z2, Z4
+	VBROADCASTSS     const512_bd9a3174<>+0(SB), Z5
+	VFMADD213PS.BCST const512_3dda3d83<>+0(SB), Z2, Z5
+	VBROADCASTSS     const512_bc846e02<>+0(SB), Z6
+	VFMADD213PS.BCST const512_3d2fc1fe<>+0(SB), Z2, Z6
+	VBROADCASTSS     const512_3b3bd74a<>+0(SB), Z7
+	VMULPS           Z2, Z2, Z2
+	VFMADD231PS      Z2, Z4, Z3
+	VFMADD231PS      Z2, Z6, Z5
+	VMULPS           Z2, Z2, Z2
+	VFMADD231PS      Z2, Z5, Z3
+	VMULPS           Z2, Z2, Z2
+	VFMADD231PS      Z2, Z7, Z3
+	VMULPS           Z1, Z3, Z3
+	VPXORD.BCST      const512_80000000<>+0(SB), Z3, Z2
+	VADDPS.BCST      const512_3fc90fdb<>+0(SB), Z2, Z2
+	VMOVAPS          Z2, K1, Z3
+	VPANDD.BCST      const512_80000000<>+0(SB), Z0, Z0
+	VPORD            Z0, Z3, Z3
+	VMOVUPS          Z3, (AX)
+	ADDQ             $0x40, AX
+	ADDQ             $0x40, CX
+	SUBQ             $0x10, DX
+	JMP              loop
+
+tail:
+	TESTQ            DX, DX
+	JZ               end
+	MOVL             $0x00000001, BX
+	SHLXL            DX, BX, BX
+	DECL             BX
+	KMOVW            BX, K1
+	VMOVUPS.Z        (CX), K1, Z0
+	VPANDD.BCST      const512_7fffffff<>+0(SB), Z0, Z1
+	VBROADCASTSS     const512_3f800000<>+0(SB), Z2
+	VCMPPS           $0x06, Z2, Z1, K2
+	VDIVPS           Z1, Z2, Z2
+	VMOVAPS          Z2, K2, Z1
+	VMULPS           Z1, Z1, Z2
+	VBROADCASTSS     const512_beaaaa6c<>+0(SB), Z3
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z2, Z3
+	VBROADCASTSS     const512_be117fc7<>+0(SB), Z4
+	VFMADD213PS.BCST const512_3e4cbbe5<>+0(SB), Z2, Z4
+	VBROADCASTSS     const512_bd9a3174<>+0(SB), Z5
+	VFMADD213PS.BCST const512_3dda3d83<>+0(SB), Z2, Z5
+	VBROADCASTSS     const512_bc846e02<>+0(SB), Z6
+	VFMADD213PS.BCST const512_3d2fc1fe<>+0(SB), Z2, Z6
+	VBROADCASTSS     const512_3b3bd74a<>+0(SB), Z7
+	VMULPS           Z2, Z2, Z2
+	VFMADD231PS      Z2, Z4, Z3
+	VFMADD231PS      Z2, Z6, Z5
+	VMULPS           Z2, Z2, Z2
+	VFMADD231PS      Z2, Z5, Z3
+	VMULPS           Z2, Z2, Z2
+	VFMADD231PS      Z2, Z7, Z3
+	VMULPS           Z1, Z3, Z3
+	VPXORD.BCST      const512_80000000<>+0(SB), Z3, Z2
+	VADDPS.BCST      const512_3fc90fdb<>+0(SB), Z2, Z2
+	VMOVAPS          Z2, K2, Z3
+	VPANDD.BCST      const512_80000000<>+0(SB), Z0, Z0
+	VPORD            Z0, Z3, Z3
+	VMOVUPS          Z3, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA const512_beaaaa6c<>+0(SB)/4, $0xbeaaaa6c
+GLOBL const512_beaaaa6c<>(SB), RODATA|NOPTR, $4
+
+DATA const512_be117fc7<>+0(SB)/4, $0xbe117fc7
+GLOBL const512_be117fc7<>(SB), RODATA|NOPTR, $4
+
+DATA const512_3e4cbbe5<>+0(SB)/4, $0x3e4cbbe5
+GLOBL const512_3e4cbbe5<>(SB), RODATA|NOPTR, $4
+
+DATA const512_bd9a3174<>+0(SB)/4, $0xbd9a3174
+GLOBL const512_bd9a3174<>(SB), RODATA|NOPTR, $4
+
+DATA const512_3dda3d83<>+0(SB)/4, $0x3dda3d83
+GLOBL const512_3dda3d83<>(SB), RODATA|NOPTR, $4
+
+DATA const512_bc846e02<>+0(SB)/4, $0xbc846e02
+GLOBL const512_bc846e02<>(SB), RODATA|NOPTR, $4
+
+DATA const512_3d2fc1fe<>+0(SB)/4, $0x3d2fc1fe
+GLOBL const512_3d2fc1fe<>(SB), RODATA|NOPTR, $4
+
+DATA const512_3b3bd74a<>+0(SB)/4, $0x3b3bd74a
+GLOBL const512_3b3bd74a<>(SB), RODATA|NOPTR, $4
+
+DATA const512_3fc90fdb<>+0(SB)/4, $0x3fc90fdb
+GLOBL const512_3fc90fdb<>(SB), RODATA|NOPTR, $4
+
+// func gelu512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·gelu512(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+24(FP), DX
+
+loop:
+	CMPQ             DX, $0x10
+	JLT              tail
+	VMOVUPS          (CX), Z0
+	VBROADCASTSS     const512_c1600000<>+0(SB), Z3
+	VMAXPS           Z0, Z3, Z1
+	VBROADCASTSS     const512_41600000<>+0(SB), Z3
+	VMINPS           Z1, Z3, Z1
+	VPANDD.BCST      const512_7fffffff<>+0(SB), Z1, Z3
+	VMULPS           Z3, Z3, Z4
+	VMOVAPS          Z4, Z5
+	VFMSUB231PS      Z3, Z3, Z5
+	VMULPS.BCST      const512_bf000000<>+0(SB), Z4, Z4
+	VBROADCASTSS     const512_c2aeac4f<>+0(SB), Z2
+	VCMPPS           $0x01, Z2, Z4, K1
+	VMULPS.BCST      const512_3fb8aa3b<>+0(SB), Z4, Z6
+	VRNDSCALEPS      $0x08, Z6, Z6
+	VFMADD231PS.BCST const512_bf318000<>+0(SB), Z6, Z4
+	VFMADD231PS.BCST const512_395e8083<>+0(SB), Z6, Z4
+	VMULPS           Z4, Z4, Z7
+	VBROADCASTSS     const512_3e2aaa6f<>+0(SB), Z2
+	VFMADD213PS.BCST const512_3f000000<>+0(SB), Z4, Z2
+	VBROADCASTSS     const512_3c0905b1<>+0(SB), Z8
+	VFMADD213PS.BCST const512_3d2aaa8d<>+0(SB), Z4, Z8
+	VBROADCASTSS     const512_3ab6887e<>+0(SB), Z9
+	VMULPS           Z4, Z4, Z10
+	VFMADD231PS      Z10, Z8, Z2
+	VMULPS           Z10, Z10, Z8
+	VFMADD231PS      Z8, Z9, Z2
+	VFMADD213PS      Z4, Z7, Z2
+	VADDPS.BCST      const512_3f800000<>+0(SB), Z2, Z2
+	VCVTPS2DQ        Z6, Z6
+	VPSLLD           $0x17, Z6, Z6
+	VPADDD           Z6, Z2, Z2
+	KNOTW            K1, K1
+	VMOVAPS.Z        Z2, K1, Z2
+	VMULPS.BCST      const512_bf000000<>+0(SB), Z5, Z5
+	VFMADD231PS      Z5, Z2, Z2
+	VADDPS.BCST      const512_403504f3<>+0(SB), Z3, Z4
+	VADDPS.BCST      const512_c03504f3<>+0(SB), Z3, Z5
+	VMULPS.BCST      const512_3fb504f3<>+0(SB), Z3, Z3
+	VADDPS.BCST      const512_3f800000<>+0(SB), Z3, Z3
+	VMULPS           Z4, Z3, Z6
+	VBROADCASTSS     const512_3f800000<>+0(SB), Z7
+	VDIVPS           Z6, Z7, Z6
+	VMULPS           Z3, Z5, Z5
+	VMULPS           Z6, Z5, Z5
+	VBROADCASTSS     const512_bdbdfb07<>+0(SB), Z3
+	VFMADD213PS.BCST const512_3fa37407<>+0(SB), Z5, Z3
+	VBROADCASTSS     const512_3e27fe03<>+0(SB), Z7
+	VFMADD213PS.BCST const512_be2a03e1<>+0(SB), Z5, Z7
+	VBROADCASTSS     const512_bc04118d<>+0(SB), Z8
+	VFMADD213PS.BCST const512_bd5e0fc7<>+0(SB), Z5, Z8
+	VBROADCASTSS     const512_3aae0940<>+0(SB), Z9
+	VFMADD213PS.BCST const512_3c0df485<>+0(SB), Z5, Z9
+	VBROADCASTSS     const512_b9de5cc3<>+0(SB), Z10
+	VFMADD213PS.BCST const512_baa5b0d0<>+0(SB), Z5, Z10
+	VMULPS           Z5, Z5, Z5
+	VFMADD231PS      Z5, Z7, Z3
+	VFMADD231PS      Z5, Z9, Z8
+	VMULPS           Z5, Z5, Z5
+	VFMADD231PS      Z5, Z8, Z3
+	VMULPS           Z5, Z5, Z5
+	VFMADD231PS      Z5, Z10, Z3
+	VMULPS           Z4, Z6, Z6
+	VMULPS           Z6, Z3, Z3
+	VMULPS           Z2, Z3, Z3
+	VMULPS.BCST      const512_3f000000<>+0(SB), Z3, Z3
+	VPSUBD           Z2, Z2, Z2
+	VCMPPS           $0x01, Z2, Z1, K1
+	VPXORD.BCST      const512_80000000<>+0(SB), Z3, Z2
+	VADDPS.BCST      const512_3f800000<>+0(SB), Z2, Z2
+	VMOVAPS          Z3, K1, Z2
+	VBROADCASTSS     const512_c1600000<>+0(SB), Z1
+	VMAXPS           Z0, Z1, Z0
+	VMULPS           Z0, Z2, Z2
+	VMOVUPS          Z2, (AX)
+	ADDQ             $0x40, AX
+	ADDQ             $0x40, CX
+	SUBQ             $0x10, DX
+	JMP              loop
+
+tail:
+	TESTQ            DX, DX
+	JZ               end
+	MOVL             $0x00000001, BX
+	SHLXL            DX, BX, BX
+	DECL             BX
+	KMOVW            BX, K1
+	VMOVUPS.Z        (CX), K1, Z0
+	VBROADCASTSS     const512_c1600000<>+0(SB), Z3
+	VMAXPS           Z0, Z3, Z1
+	VBROADCASTSS     const512_41600000<>+0(SB), Z3
+	VMINPS           Z1, Z3, Z1
+	VPANDD.BCST      const512_7fffffff<>+0(SB), Z1, Z3
+	VMULPS           Z3, Z3, Z4
+	VMOVAPS          Z4, Z5
+	VFMSUB231PS      Z3, Z3, Z5
+	VMULPS.BCST      const512_bf000000<>+0(SB), Z4, Z4
+	VBROADCASTSS     const512_c2aeac4f<>+0(SB), Z2
+	VCMPPS           $0x01, Z2, Z4, K2
+	VMULPS.BCST      const512_3fb8aa3b<>+0(SB), Z4, Z6
+	VRNDSCALEPS      $0x08, Z6, Z6
+	VFMADD231PS.BCST const512_bf318000<>+0(SB), Z6, Z4
+	VFMADD231PS.BCST const512_395e8083<>+0(SB), Z6, Z4
+	VMULPS           Z4, Z4, Z7
+	VBROADCASTSS     const512_3e2aaa6f<>+0(SB), Z2
+	VFMADD213PS.BCST const512_3f000000<>+0(SB), Z4, Z2
+	VBROADCASTSS     const512_3c0905b1<>+0(SB), Z8
+	VFMADD213PS.BCST const512_3d2aaa8d<>+0(SB), Z4, Z8
+	VBROADCASTSS     const512_3ab6887e<>+0(SB), Z9
+	VMULPS           Z4, Z4, Z10
+	VFMADD231PS      Z10, Z8, Z2
+	VMULPS           Z10, Z10, Z8
+	VFMADD231PS      Z8, Z9, Z2
+	VFMADD213PS      Z4, Z7, Z2
+	VADDPS.BCST      const512_3f800000<>+0(SB), Z2, Z2
+	VCVTPS2DQ        Z6, Z6
+	VPSLLD           $0x17, Z6, Z6
+	VPADDD           Z6, Z2, Z2
+	KNOTW            K2, K2
+	VMOVAPS.Z        Z2, K2, Z2
+	VMULPS.BCST      const512_bf000000<>+0(SB), Z5, Z5
+	VFMADD231PS      Z5, Z2, Z2
+	VADDPS.BCST      const512_403504f3<>+0(SB), Z3, Z4
+	VADDPS.BCST      const512_c03504f3<>+0(SB), Z3, Z5
+	VMULPS.BCST      const512_3fb504f3<>+0(SB), Z3, Z3
+	VADDPS.BCST      const512_3f800000<>+0(SB), Z3, Z3
+	VMULPS           Z4, Z3, Z6
+	VBROADCASTSS     const512_3f800000<>+0(SB), Z7
+	VDIVPS           Z6, Z7, Z6
+	VMULPS           Z3, Z5, Z5
+	VMULPS           Z6, Z5, Z5
+	VBROADCASTSS     const512_bdbdfb07<>+0(SB), Z3
+	VFMADD213PS.BCST const512_3fa37407<>+0(SB), Z5, Z3
+	VBROADCASTSS     const512_3e27fe03<>+0(SB), Z7
+	VFMADD213PS.BCST const512_be2a03e1<>+0(SB), Z5, Z7
+	VBROADCASTSS     const512_bc04118d<>+0(SB), Z8
+	VFMADD213PS.BCST const512_bd5e0fc7<>+0(SB), Z5, Z8
+	VBROADCASTSS     const512_3aae0940<>+0(SB), Z9
+	VFMADD213PS.BCST const512_3c0df485<>+0(SB), Z5, Z9
+	VBROADCASTSS     const512_b9de5cc3<>+0(SB), Z10
+	VFMADD213PS.BCST const512_baa5b0d0<>+0(SB), Z5, Z10
+	VMULPS           Z5, Z5, Z5
+	VFMADD231PS      Z5, Z7, Z3
+	VFMADD231PS      Z5, Z9, Z8
+	VMULPS           Z5, Z5, Z5
+	VFMADD231PS      Z5, Z8, Z3
+	VMULPS           Z5, Z5, Z5
+	VFMADD231PS      Z5, Z10, Z3
+	VMULPS           Z4, Z6, Z6
+	VMULPS           Z6, Z3, Z3
+	VMULPS           Z2, Z3, Z3
+	VMULPS.BCST      const512_3f000000<>+0(SB), Z3, Z3
+	VPSUBD           Z2, Z2, Z2
+	VCMPPS           $0x01, Z2, Z1, K2
+	VPXORD.BCST      const512_80000000<>+0(SB), Z3, Z2
+	VADDPS.BCST      const512_3f800000<>+0(SB), Z2, Z2
+	VMOVAPS          Z3, K2, Z2
+	VBROADCASTSS     const512_c1600000<>+0(SB), Z1
+	VMAXPS           Z0, Z1, Z0
+	VMULPS           Z0, Z2, Z2
+	VMOVUPS          Z2, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA const512_c1600000<>+0(SB)/4, $0xc1600000
+GLOBL const512_c1600000<>(SB), RODATA|NOPTR, $4
+
+DATA const512_41600000<>+0(SB)/4, $0x41600000
+GLOBL const512_41600000<>(SB), RODATA|NOPTR, $4
+
+DATA const512_403504f3<>+0(SB)/4, $0x403504f3
+GLOBL const512_403504f3<>(SB), RODATA|NOPTR, $4
+
+DATA const512_c03504f3<>+0(SB)/4, $0xc03504f3
+GLOBL const512_c03504f3<>(SB), RODATA|NOPTR, $4
+
+DATA const512_bdbdfb07<>+0(SB)/4, $0xbdbdfb07
+GLOBL const512_bdbdfb07<>(SB), RODATA|NOPTR, $4
+
+DATA const512_3fa37407<>+0(SB)/4, $0x3fa37407
+GLOBL const512_3fa37407<>(SB), RODATA|NOPTR, $4
+
+DATA const512_3e27fe03<>+0(SB)/4, $0x3e27fe03
+GLOBL const512_3e27fe03<>(SB), RODATA|NOPTR, $4
+
+DATA const512_be2a03e1<>+0(SB)/4, $0xbe2a03e1
+GLOBL const512_be2a03e1<>(SB), RODATA|NOPTR, $4
+
+DATA const512_bc04118d<>+0(SB)/4, $0xbc04118d
+GLOBL const512_bc04118d<>(SB), RODATA|NOPTR, $4
+
+DATA const512_bd5e0fc7<>+0(SB)/4, $0xbd5e0fc7
+GLOBL const512_bd5e0fc7<>(SB), RODATA|NOPTR, $4
+
+DATA const512_3aae0940<>+0(SB)/4, $0x3aae0940
+GLOBL const512_3aae0940<>(SB), RODATA|NOPTR, $4
+
+DATA const512_3c0df485<>+0(SB)/4, $0x3c0df485
+GLOBL const512_3c0df485<>(SB), RODATA|NOPTR, $4
+
+DATA const512_b9de5cc3<>+0(SB)/4, $0xb9de5cc3
+GLOBL const512_b9de5cc3<>(SB), RODATA|NOPTR, $4
+
+DATA const512_baa5b0d0<>+0(SB)/4, $0xbaa5b0d0
+GLOBL const512_baa5b0d0<>(SB), RODATA|NOPTR, $4
+
+// func geluBack512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·geluBack512(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+
+loop:
+	CMPQ             BX, $0x10
+	JLT              tail
+	VMOVUPS          (CX), Z0
+	VMOVUPS          (DX), Z1
+	VBROADCASTSS     const512_c1600000<>+0(SB), Z3
+	VMAXPS           Z1, Z3, Z1
+	VBROADCASTSS     const512_41600000<>+0(SB), Z3
+	VMINPS           Z1, Z3, Z1
+	VPANDD.BCST      const512_7fffffff<>+0(SB), Z1, Z3
+	VMULPS           Z3, Z3, Z4
+	VMOVAPS          Z4, Z5
+	VFMSUB231PS      Z3, Z3, Z5
+	VMULPS.BCST      const512_bf000000<>+0(SB), Z4, Z4
+	VBROADCASTSS     const512_c2aeac4f<>+0(SB), Z2
+	VCMPPS           $0x01, Z2, Z4, K1
+	VMULPS.BCST      const512_3fb8aa3b<>+0(SB), Z4, Z6
+	VRNDSCALEPS      $0x08, Z6, Z6
+	VFMADD231PS.BCST const512_bf318000<>+0(SB), Z6, Z4
+	VFMADD231PS.BCST const512_395e8083<>+0(SB), Z6, Z4
+	VMULPS           Z4, Z4, Z7
+	VBROADCASTSS     const512_3e2aaa6f<>+0(SB), Z2
+	VFMADD213PS.BCST const512_3f000000<>+0(SB), Z4, Z2
+	VBROADCASTSS     const512_3c0905b1<>+0(SB), Z8
+	VFMADD213PS.BCST const512_3d2aaa8d<>+0(SB), Z4, Z8
+	VBROADCASTSS     const512_3ab6887e<>+0(SB), Z9
+	VMULPS           Z4, Z4, Z10
+	VFMADD231PS      Z10, Z8, Z2
+	VMULPS           Z10, Z10, Z8
+	VFMADD231PS      Z8, Z9, Z2
+	VFMADD213PS      Z4, Z7, Z2
+	VADDPS.BCST      const512_3f800000<>+0(SB), Z2, Z2
+	VCVTPS2DQ        Z6, Z6
+	VPSLLD           $0x17, Z6, Z6
+	VPADDD           Z6, Z2, Z2
+	KNOTW            K1, K1
+	VMOVAPS.Z        Z2, K1, Z2
+	VMULPS.BCST      const512_bf000000<>+0(SB), Z5, Z5
+	VFMADD231PS      Z5, Z2, Z2
+	VADDPS.BCST      const512_403504f3<>+0(SB), Z3, Z4
+	VADDPS.BCST      const512_c03504f3<>+0(SB), Z3, Z5
+	VMULPS.BCST      const512_3fb504f3<>+0(SB), Z3, Z3
+	VADDPS.BCST      const512_3f800000<>+0(SB), Z3, Z3
+	VMULPS           Z4, Z3, Z6
+	VBROADCASTSS     const512_3f800000<>+0(SB), Z7
+	VDIVPS           Z6, Z7, Z6
+	VMULPS           Z3, Z5, Z5
+	VMULPS           Z6, Z5, Z5
+	VBROADCASTSS     const512_bdbdfb07<>+0(SB), Z3
+	VFMADD213PS.BCST const512_3fa37407<>+0(SB), Z5, Z3
+	VBROADCASTSS     const512_3e27fe03<>+0(SB), Z7
+	VFMADD213PS.BCST const512_be2a03e1<>+0(SB), Z5, Z7
+	VBROADCASTSS     const512_bc04118d<>+0(SB), Z8
+	VFMADD213PS.BCST const512_bd5e0fc7<>+0(SB), Z5, Z8
+	VBROADCASTSS     const512_3aae0940<>+0(SB), Z9
+	VFMADD213PS.BCST const512_3c0df485<>+0(SB), Z5, Z9
+	VBROADCASTSS     const512_b9de5cc3<>+0(SB), Z10
+	VFMADD213PS.BCST const512_baa5b0d0<>+0(SB), Z5, Z10
+	VMULPS           Z5, Z5, Z5
+	VFMADD231PS      Z5, Z7, Z3
+	VFMADD231PS      Z5, Z9, Z8
+	VMULPS           Z5, Z5, Z5
+	VFMADD231PS      Z5, Z8, Z3
+	VMULPS           Z5, Z5, Z5
+	VFMADD231PS      Z5, Z10, Z3
+	VMULPS           Z4, Z6, Z6
+	VMULPS           Z6, Z3, Z3
+	VMULPS           Z2, Z3, Z3
+	VMULPS.BCST      const512_3f000000<>+0(SB), Z3, Z3
+	VPSUBD           Z4, Z4, Z4
+	VCMPPS           $0x01, Z4, Z1, K1
+	VPXORD.BCST      const512_80000000<>+0(SB), Z3, Z4
+	VADDPS.BCST      const512_3f800000<>+0(SB), Z4, Z4
+	VMOVAPS          Z3, K1, Z4
+	VMULPS.BCST      const512_3ecc422a<>+0(SB), Z2, Z2
+	VFMADD231PS      Z1, Z2, Z4
+	VMULPS           Z0, Z4, Z1
+	VCMPPS           $0x03, Z1, Z1, K1
+	VCMPPS           $0x07, Z4, Z0, K2
+	KANDW            K1, K2, K1
+	KNOTW            K1, K1
+	VMOVAPS.Z        Z1, K1, Z4
+	VMOVUPS          Z4, (AX)
+	ADDQ             $0x40, AX
+	ADDQ             $0x40, CX
+	ADDQ             $0x40, DX
+	SUBQ             $0x10, BX
+	JMP              loop
+
+tail:
+	TESTQ            BX, BX
+	JZ               end
+	MOVL             $0x00000001, SI
+	SHLXL            BX, SI, SI
+	DECL             SI
+	KMOVW            SI, K1
+	VMOVUPS.Z        (CX), K1, Z0
+	VMOVUPS.Z        (DX), K1, Z1
+	VBROADCASTSS     const512_c1600000<>+0(SB), Z3
+	VMAXPS           Z1, Z3, Z1
+	VBROADCASTSS     const512_41600000<>+0(SB), Z3
+	VMINPS           Z1, Z3, Z1
+	VPANDD.BCST      const512_7fffffff<>+0(SB), Z1, Z3
+	VMULPS           Z3, Z3, Z4
+	VMOVAPS          Z4, Z5
+	VFMSUB231PS      Z3, Z3, Z5
+	VMULPS.BCST      const512_bf000000<>+0(SB), Z4, Z4
+	VBROADCASTSS     const512_c2aeac4f<>+0(SB), Z2
+	VCMPPS           $0x01, Z2, Z4, K2
+	VMULPS.BCST      const512_3fb8aa3b<>+0(SB), Z4, Z6
+	VRNDSCALEPS      $0x08, Z6, Z6
+	VFMADD231PS.BCST const512_bf318000<>+0(SB), Z6, Z4
+	VFMADD231PS.BCST const512_395e8083<>+0(SB), Z6, Z4
+	VMULPS           Z4, Z4, Z7
+	VBROADCASTSS     const512_3e2aaa6f<>+0(SB), Z2
+	VFMADD213PS.BCST const512_3f000000<>+0(SB), Z4, Z2
+	VBROADCASTSS     const512_3c0905b1<>+0(SB), Z8
+	VFMADD213PS.BCST const512_3d2aaa8d<>+0(SB), Z4, Z8
+	VBROADCASTSS     const512_3ab6887e<>+0(SB), Z9
+	VMULPS           Z4, Z4, Z10
+	VFMADD231PS      Z10, Z8, Z2
+	VMULPS           Z10, Z10, Z8
+	VFMADD231PS      Z8, Z9, Z2
+	VFMADD213PS      Z4, Z7, Z2
+	VADDPS.BCST      const512_3f800000<>+0(SB), Z2, Z2
+	VCVTPS2DQ        Z6, Z6
+	VPSLLD           $0x17, Z6, Z6
+	VPADDD           Z6, Z2, Z2
+	KNOTW            K2, K2
+	VMOVAPS.Z        Z2, K2, Z2
+	VMULPS.BCST      const512_bf000000<>+0(SB), Z5, Z5
+	VFMADD231PS      Z5, Z2, Z2
+	VADDPS.BCST      const512_403504f3<>+0(SB), Z3, Z4
+	VADDPS.BCST      const512_c03504f3<>+0(SB), Z3, Z5
+	VMULPS.BCST      const512_3fb504f3<>+0(SB), Z3, Z3
+	VADDPS.BCST      const512_3f800000<>+0(SB), Z3, Z3
+	VMULPS           Z4, Z3, Z6
+	VBROADCASTSS     const512_3f800000<>+0(SB), Z7
+	VDIVPS           Z6, Z7, Z6
+	VMULPS           Z3, Z5, Z5
+	VMULPS           Z6, Z5, Z5
+	VBROADCASTSS     const512_bdbdfb07<>+0(SB), Z3
+	VFMADD213PS.BCST const512_3fa37407<>+0(SB), Z5, Z3
+	VBROADCASTSS     const512_3e27fe03<>+0(SB), Z7
+	VFMADD213PS.BCST const512_be2a03e1<>+0(SB), Z5, Z7
+	VBROADCASTSS     const512_bc04118d<>+0(SB), Z8
+	VFMADD213PS.BCST const512_bd5e0fc7<>+0(SB), Z5, Z8
+	VBROADCASTSS     const512_3aae0940<>+0(SB), Z9
+	VFMADD213PS.BCST const512_3c0df485<>+0(SB), Z5, Z9
+	VBROADCASTSS     const512_b9de5cc3<>+0(SB), Z10
+	VFMADD213PS.BCST const512_baa5b0d0<>+0(SB), Z5, Z10
+	VMULPS           Z5, Z5, Z5
+	VFMADD231PS      Z5, Z7, Z3
+	VFMADD231PS      Z5, Z9, Z8
+	VMULPS           Z5, Z5, Z5
+	VFMADD231PS      Z5, Z8, Z3
+	VMULPS           Z5, Z5, Z5
+	VFMADD231PS      Z5, Z10, Z3
+	VMULPS           Z4, Z6, Z6
+	VMULPS           Z6, Z3, Z3
+	VMULPS           Z2, Z3, Z3
+	VMULPS.BCST      const512_3f000000<>+0(SB), Z3, Z3
+	VPSUBD           Z4, Z4, Z4
+	VCMPPS           $0x01, Z4, Z1, K2
+	VPXORD.BCST      const512_80000000<>+0(SB), Z3, Z4
+	VADDPS.BCST      const512_3f800000<>+0(SB), Z4, Z4
+	VMOVAPS          Z3, K2, Z4
+	VMULPS.BCST      const512_3ecc422a<>+0(SB), Z2, Z2
+	VFMADD231PS      Z1, Z2, Z4
+	VMULPS           Z0, Z4, Z1
+	VCMPPS           $0x03, Z1, Z1, K2
+	VCMPPS           $0x07, Z4, Z0, K3
+	KANDW            K2, K3, K2
+	KNOTW            K2, K2
+	VMOVAPS.Z        Z1, K2, Z4
+	VMOVUPS          Z4, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA const512_3ecc422a<>+0(SB)/4, $0x3ecc422a
+GLOBL const512_3ecc422a<>(SB), RODATA|NOPTR, $4
+
+// func addBias512(dst *float32, x *float32, b *float32, rows int, k int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·addBias512(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ rows+24(FP), DX
+
+row:
+	TESTQ DX, DX
+	JZ    done
+	MOVQ  b+16(FP), BX
+	MOVQ  k+32(FP), SI
+
+loop:
+	CMPQ    SI, $0x10
+	JLT     tail
+	VMOVUPS (CX), Z0
+	VMOVUPS (BX), Z1
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS Z0, (AX)
+	ADDQ    $0x40, AX
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, BX
+	SUBQ    $0x10, SI
+	JMP     loop
+
+tail:
+	TESTQ     SI, SI
+	JZ        end
+	MOVL      $0x00000001, DI
+	SHLXL     SI, DI, DI
+	DECL      DI
+	KMOVW     DI, K1
+	VMOVUPS.Z (CX), K1, Z0
+	VMOVUPS.Z (BX), K1, Z1
+	VADDPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (AX)
+	LEAQ      (CX)(SI*4), CX
+	LEAQ      (AX)(SI*4), AX
+
+end:
+	DECQ DX
+	JMP  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func colSum512(acc *float32, x *float32, rows int, k int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·colSum512(SB), NOSPLIT, $0-32
+	MOVQ acc+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ k+24(FP), DX
+	MOVQ DX, BX
+	SHLQ $0x02, BX
+
+wide:
+	CMPQ    DX, $0x80
+	JLT     one
+	VMOVUPS (AX), Z0
+	VMOVUPS 64(AX), Z1
+	VMOVUPS 128(AX), Z2
+	VMOVUPS 192(AX), Z3
+	VMOVUPS 256(AX), Z4
+	VMOVUPS 320(AX), Z5
+	VMOVUPS 384(AX), Z6
+	VMOVUPS 448(AX), Z7
+	MOVQ    CX, DI
+	MOVQ    rows+16(FP), SI
+
+wideRow:
+	VMOVUPS (DI), Z8
+	VADDPS  Z8, Z0, Z0
+	VMOVUPS 64(DI), Z8
+	VADDPS  Z8, Z1, Z1
+	VMOVUPS 128(DI), Z8
+	VADDPS  Z8, Z2, Z2
+	VMOVUPS 192(DI), Z8
+	VADDPS  Z8, Z3, Z3
+	VMOVUPS 256(DI), Z8
+	VADDPS  Z8, Z4, Z4
+	VMOVUPS 320(DI), Z8
+	VADDPS  Z8, Z5, Z5
+	VMOVUPS 384(DI), Z8
+	VADDPS  Z8, Z6, Z6
+	VMOVUPS 448(DI), Z8
+	VADDPS  Z8, Z7, Z7
+	ADDQ    BX, DI
+	DECQ    SI
+	JNZ     wideRow
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
+	VMOVUPS Z4, 256(AX)
+	VMOVUPS Z5, 320(AX)
+	VMOVUPS Z6, 384(AX)
+	VMOVUPS Z7, 448(AX)
+	ADDQ    $+512, AX
+	ADDQ    $+512, CX
+	SUBQ    $0x80, DX
+	JMP     wide
+
+one:
+	CMPQ    DX, $0x10
+	JLT     rest
+	VMOVUPS (AX), Z0
+	MOVQ    CX, DI
+	MOVQ    rows+16(FP), SI
+
+oneRow:
+	VMOVUPS (DI), Z1
+	VADDPS  Z1, Z0, Z0
+	ADDQ    BX, DI
+	DECQ    SI
+	JNZ     oneRow
+	VMOVUPS Z0, (AX)
+	ADDQ    $+64, AX
+	ADDQ    $+64, CX
+	SUBQ    $0x10, DX
+	JMP     one
+
+rest:
+	TESTQ     DX, DX
+	JZ        done
+	MOVL      $0x00000001, SI
+	SHLXL     DX, SI, SI
+	DECL      SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (AX), K1, Z0
+	MOVQ      CX, DI
+	MOVQ      rows+16(FP), SI
+
+restRow:
+	VMOVUPS.Z (DI), K1, Z1
+	VADDPS    Z1, Z0, Z0
+	ADDQ      BX, DI
+	DECQ      SI
+	JNZ       restRow
+	VMOVUPS   Z0, K1, (AX)
+	ADDQ      $+64, AX
+	ADDQ      $+64, CX
+
+done:
+	VZEROUPPER
+	RET
+
+// func layerNorm512(dst *float32, x *float32, gain *float32, bias *float32, rows int, k int, inv float32, eps float32)
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·layerNorm512(SB), NOSPLIT, $0-56
+	MOVSS        inv+48(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        eps+52(FP), X1
+	VBROADCASTSS X1, Z1
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         k+40(FP), DX
+	MOVQ         rows+32(FP), BX
+
+row:
+	TESTQ  BX, BX
+	JZ     done
+	MOVQ   CX, SI
+	MOVQ   DX, DI
+	VPSUBD Z2, Z2, Z2
+
+meanloop:
+	CMPQ    DI, $0x10
+	JLT     meantail
+	VMOVUPS (SI), Z3
+	VADDPS  Z3, Z2, Z2
+	ADDQ    $0x40, SI
+	SUBQ    $0x10, DI
+	JMP     meanloop
+
+meantail:
+	TESTQ     DI, DI
+	JZ        meanend
+	MOVL      $0x00000001, R8
+	SHLXL     DI, R8, R8
+	DECL      R8
+	KMOVW     R8, K1
+	VMOVUPS.Z (SI), K1, Z3
+	VADDPS    Z3, Z2, Z2
+
+meanend:
+	VEXTRACTF64X4 $0x01, Z2, Y3
+	VADDPS        Y3, Y2, Y3
+	VEXTRACTF128  $0x01, Y3, X2
+	VADDPS        X2, X3, X2
+	VPERMILPS     $0x4e, X2, X3
+	VADDPS        X3, X2, X2
+	VPERMILPS     $0xb1, X2, X3
+	VADDPS        X3, X2, X2
+	VMULSS        X0, X2, X2
+	VBROADCASTSS  X2, Z2
+	VPSUBD        Z3, Z3, Z3
+	MOVQ          CX, SI
+	MOVQ          DX, DI
+
+squareloop:
+	CMPQ        DI, $0x10
+	JLT         squaretail
+	VMOVUPS     (SI), Z4
+	VSUBPS      Z2, Z4, Z4
+	VFMADD231PS Z4, Z4, Z3
+	ADDQ        $0x40, SI
+	SUBQ        $0x10, DI
+	JMP         squareloop
+
+squaretail:
+	TESTQ       DI, DI
+	JZ          squareend
+	MOVL        $0x00000001, R8
+	SHLXL       DI, R8, R8
+	DECL        R8
+	KMOVW       R8, K1
+	VMOVUPS.Z   (SI), K1, Z4
+	VSUBPS      Z2, Z4, Z4
+	VMOVAPS.Z   Z4, K1, Z4
+	VFMADD231PS Z4, Z4, Z3
+
+squareend:
+	VEXTRACTF64X4 $0x01, Z3, Y4
+	VADDPS        Y4, Y3, Y4
+	VEXTRACTF128  $0x01, Y4, X3
+	VADDPS        X3, X4, X3
+	VPERMILPS     $0x4e, X3, X4
+	VADDPS        X4, X3, X3
+	VPERMILPS     $0xb1, X3, X4
+	VADDPS        X4, X3, X3
+	VMULSS        X0, X3, X3
+	VADDSS        X1, X3, X3
+	VSQRTSS       X3, X3, X3
+	VMOVSS        const512_3f800000<>+0(SB), X4
+	VDIVSS        X3, X4, X3
+	VBROADCASTSS  X3, Z3
+	MOVQ          gain+16(FP), R8
+	MOVQ          bias+24(FP), R9
+	MOVQ          DX, DI
+	MOVQ          CX, SI
+	MOVQ          AX, R10
+
+outloop:
+	CMPQ        DI, $0x10
+	JLT         outtail
+	VMOVUPS     (SI), Z4
+	VMOVUPS     (R8), Z5
+	VMOVUPS     (R9), Z6
+	VSUBPS      Z2, Z4, Z4
+	VMULPS      Z3, Z4, Z4
+	VFMADD231PS Z5, Z4, Z6
+	VMOVUPS     Z6, (R10)
+	ADDQ        $0x40, R10
+	ADDQ        $0x40, SI
+	ADDQ        $0x40, R8
+	ADDQ        $0x40, R9
+	SUBQ        $0x10, DI
+	JMP         outloop
+
+outtail:
+	TESTQ       DI, DI
+	JZ          outend
+	MOVL        $0x00000001, R11
+	SHLXL       DI, R11, R11
+	DECL        R11
+	KMOVW       R11, K1
+	VMOVUPS.Z   (SI), K1, Z4
+	VMOVUPS.Z   (R8), K1, Z5
+	VMOVUPS.Z   (R9), K1, Z6
+	VSUBPS      Z2, Z4, Z4
+	VMULPS      Z3, Z4, Z4
+	VFMADD231PS Z5, Z4, Z6
+	VMOVUPS     Z6, K1, (R10)
+
+outend:
+	LEAQ (CX)(DX*4), CX
+	LEAQ (AX)(DX*4), AX
+	DECQ BX
+	JMP  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func layerNormBack512(dx *float32, dgain *float32, dbias *float32, x *float32, gain *float32, up *float32, rows int, k int, inv float32, eps float32)
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·layerNormBack512(SB), NOSPLIT, $0-72
+	MOVSS        inv+64(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        eps+68(FP), X1
+	VBROADCASTSS X1, Z1
+	MOVQ         x+24(FP), AX
+	MOVQ         up+40(FP), CX
+	MOVQ         k+56(FP), DX
+	MOVQ         rows+48(FP), BX
+	MOVQ         dx+0(FP), SI
+
+row:
+	TESTQ  BX, BX
+	JZ     done
+	MOVQ   AX, DI
+	MOVQ   DX, R8
+	VPSUBD Z2, Z2, Z2
+
+meanloop:
+	CMPQ    R8, $0x10
+	JLT     meantail
+	VMOVUPS (DI), Z3
+	VADDPS  Z3, Z2, Z2
+	ADDQ    $0x40, DI
+	SUBQ    $0x10, R8
+	JMP     meanloop
+
+meantail:
+	TESTQ     R8, R8
+	JZ        meanend
+	MOVL      $0x00000001, R9
+	SHLXL     R8, R9, R9
+	DECL      R9
+	KMOVW     R9, K1
+	VMOVUPS.Z (DI), K1, Z3
+	VADDPS    Z3, Z2, Z2
+
+meanend:
+	VEXTRACTF64X4 $0x01, Z2, Y3
+	VADDPS        Y3, Y2, Y3
+	VEXTRACTF128  $0x01, Y3, X2
+	VADDPS        X2, X3, X2
+	VPERMILPS     $0x4e, X2, X3
+	VADDPS        X3, X2, X2
+	VPERMILPS     $0xb1, X2, X3
+	VADDPS        X3, X2, X2
+	VMULSS        X0, X2, X2
+	VBROADCASTSS  X2, Z2
+	VPSUBD        Z3, Z3, Z3
+	VPSUBD        Z4, Z4, Z4
+	VPSUBD        Z5, Z5, Z5
+	MOVQ          AX, DI
+	MOVQ          CX, R8
+	MOVQ          DX, R9
+	MOVQ          gain+32(FP), R10
+
+sumsloop:
+	CMPQ        R9, $0x10
+	JLT         sumstail
+	VMOVUPS     (DI), Z6
+	VMOVUPS     (R8), Z7
+	VMOVUPS     (R10), Z8
+	VSUBPS      Z2, Z6, Z6
+	VMULPS      Z8, Z7, Z7
+	VFMADD231PS Z6, Z6, Z3
+	VADDPS      Z7, Z4, Z4
+	VFMADD231PS Z6, Z7, Z5
+	ADDQ        $0x40, DI
+	ADDQ        $0x40, R8
+	ADDQ        $0x40, R10
+	SUBQ        $0x10, R9
+	JMP         sumsloop
+
+sumstail:
+	TESTQ       R9, R9
+	JZ          sumsend
+	MOVL        $0x00000001, R11
+	SHLXL       R9, R11, R11
+	DECL        R11
+	KMOVW       R11, K1
+	VMOVUPS.Z   (DI), K1, Z6
+	VMOVUPS.Z   (R8), K1, Z7
+	VMOVUPS.Z   (R10), K1, Z8
+	VSUBPS      Z2, Z6, Z6
+	VMOVAPS.Z   Z6, K1, Z6
+	VMULPS      Z8, Z7, Z7
+	VFMADD231PS Z6, Z6, Z3
+	VADDPS      Z7, Z4, Z4
+	VFMADD231PS Z6, Z7, Z5
+
+sumsend:
+	VEXTRACTF64X4 $0x01, Z3, Y6
+	VADDPS        Y6, Y3, Y6
+	VEXTRACTF128  $0x01, Y6, X3
+	VADDPS        X3, X6, X3
+	VPERMILPS     $0x4e, X3, X6
+	VADDPS        X6, X3, X3
+	VPERMILPS     $0xb1, X3, X6
+	VADDPS        X6, X3, X3
+	VMULSS        X0, X3, X3
+	VADDSS        X1, X3, X3
+	VSQRTSS       X3, X3, X3
+	VMOVSS        const512_3f800000<>+0(SB), X6
+	VDIVSS        X3, X6, X3
+	VBROADCASTSS  X3, Z3
+	VEXTRACTF64X4 $0x01, Z4, Y6
+	VADDPS        Y6, Y4, Y6
+	VEXTRACTF128  $0x01, Y6, X4
+	VADDPS        X4, X6, X4
+	VPERMILPS     $0x4e, X4, X6
+	VADDPS        X6, X4, X4
+	VPERMILPS     $0xb1, X4, X6
+	VADDPS        X6, X4, X4
+	VMULSS        X0, X4, X4
+	VBROADCASTSS  X4, Z4
+	VEXTRACTF64X4 $0x01, Z5, Y6
+	VADDPS        Y6, Y5, Y6
+	VEXTRACTF128  $0x01, Y6, X5
+	VADDPS        X5, X6, X5
+	VPERMILPS     $0x4e, X5, X6
+	VADDPS        X6, X5, X5
+	VPERMILPS     $0xb1, X5, X6
+	VADDPS        X6, X5, X5
+	VMULSS        X0, X5, X5
+	VBROADCASTSS  X5, Z5
+	VMULPS        Z3, Z5, Z5
+	VMULPS        Z3, Z5, Z5
+	MOVQ          DX, R9
+	MOVQ          gain+32(FP), R10
+	MOVQ          dgain+8(FP), DI
+	MOVQ          dbias+16(FP), R8
+
+outloop:
+	CMPQ         R9, $0x10
+	JLT          outtail
+	VMOVUPS      (AX), Z6
+	VMOVUPS      (CX), Z7
+	VMOVUPS      (R8), Z8
+	VSUBPS       Z2, Z6, Z6
+	VADDPS       Z7, Z8, Z8
+	VMOVUPS      Z8, (R8)
+	VMULPS       Z3, Z6, Z9
+	VMOVUPS      (DI), Z8
+	VFMADD231PS  Z7, Z9, Z8
+	VMOVUPS      Z8, (DI)
+	VMOVUPS      (R10), Z9
+	VFMSUB213PS  Z4, Z9, Z7
+	VFNMADD231PS Z5, Z6, Z7
+	VMULPS       Z3, Z7, Z7
+	VMOVUPS      Z7, (SI)
+	ADDQ         $0x40, SI
+	ADDQ         $0x40, AX
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, R10
+	ADDQ         $0x40, DI
+	ADDQ         $0x40, R8
+	SUBQ         $0x10, R9
+	JMP          outloop
+
+outtail:
+	TESTQ        R9, R9
+	JZ           outend
+	MOVL         $0x00000001, R11
+	SHLXL        R9, R11, R11
+	DECL         R11
+	KMOVW        R11, K1
+	VMOVUPS.Z    (AX), K1, Z6
+	VMOVUPS.Z    (CX), K1, Z7
+	VMOVUPS.Z    (R8), K1, Z8
+	VSUBPS       Z2, Z6, Z6
+	VADDPS       Z7, Z8, Z8
+	VMOVUPS      Z8, K1, (R8)
+	VMULPS       Z3, Z6, Z2
+	VMOVUPS.Z    (DI), K1, Z8
+	VFMADD231PS  Z7, Z2, Z8
+	VMOVUPS      Z8, K1, (DI)
+	VMOVUPS.Z    (R10), K1, Z2
+	VFMSUB213PS  Z4, Z2, Z7
+	VFNMADD231PS Z5, Z6, Z7
+	VMULPS       Z3, Z7, Z7
+	VMOVUPS      Z7, K1, (SI)
+	LEAQ         (AX)(R9*4), AX
+	LEAQ         (CX)(R9*4), CX
+	LEAQ         (SI)(R9*4), SI
+
+outend:
+	DECQ BX
+	JMP  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func dropout512(dst *float32, x *float32, n int, first uint32, key uint32, cut uint32, scale float32)
+// Requires: AVX, AVX512F, BMI2, SSE, SSE2
+TEXT ·dropout512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVSS        scale+36(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVL         first+24(FP), BX
+	MOVD         BX, X1
+	VPBROADCASTD X1, Z1
+	MOVL         key+28(FP), BX
+	MOVD         BX, X2
+	VPBROADCASTD X2, Z2
+	MOVL         cut+32(FP), BX
+	MOVD         BX, X3
+	VPBROADCASTD X3, Z3
+	VMOVUPS      iota16<>+0(SB), Z4
+	VPADDD       Z4, Z1, Z1
+	VPBROADCASTD const512_00000010<>+0(SB), Z4
+	VPBROADCASTD const512_21f0aaad<>+0(SB), Z5
+	VPBROADCASTD const512_d35a2d97<>+0(SB), Z6
+
+loop:
+	CMPQ      DX, $0x10
+	JLT       tail
+	VPSRLD    $0x10, Z1, Z7
+	VPXORD    Z1, Z7, Z7
+	VPADDD    Z4, Z1, Z1
+	VPMULLD   Z5, Z7, Z7
+	VPXORD    Z2, Z7, Z7
+	VPSRLD    $0x0f, Z7, Z8
+	VPXORD    Z8, Z7, Z7
+	VPMULLD   Z6, Z7, Z7
+	VPSRLD    $0x0f, Z7, Z8
+	VPXORD    Z8, Z7, Z7
+	VMOVUPS   (CX), Z8
+	VMULPS    Z0, Z8, Z8
+	VPCMPUD   $0x05, Z3, Z7, K1
+	VMOVAPS.Z Z8, K1, Z8
+	VMOVUPS   Z8, (AX)
+	ADDQ      $0x40, AX
+	ADDQ      $0x40, CX
+	SUBQ      $0x10, DX
+	JMP       loop
+
+tail:
+	TESTQ     DX, DX
+	JZ        end
+	MOVL      $0x00000001, BX
+	SHLXL     DX, BX, BX
+	DECL      BX
+	KMOVW     BX, K1
+	VPSRLD    $0x10, Z1, Z7
+	VPXORD    Z1, Z7, Z7
+	VPADDD    Z4, Z1, Z1
+	VPMULLD   Z5, Z7, Z7
+	VPXORD    Z2, Z7, Z7
+	VPSRLD    $0x0f, Z7, Z1
+	VPXORD    Z1, Z7, Z7
+	VPMULLD   Z6, Z7, Z7
+	VPSRLD    $0x0f, Z7, Z1
+	VPXORD    Z1, Z7, Z7
+	VMOVUPS.Z (CX), K1, Z1
+	VMULPS    Z0, Z1, Z1
+	VPCMPUD   $0x05, Z3, Z7, K2
+	VMOVAPS.Z Z1, K2, Z1
+	VMOVUPS   Z1, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA const512_00000010<>+0(SB)/4, $0x00000010
+GLOBL const512_00000010<>(SB), RODATA|NOPTR, $4
+
+DATA const512_21f0aaad<>+0(SB)/4, $0x21f0aaad
+GLOBL const512_21f0aaad<>(SB), RODATA|NOPTR, $4
+
+DATA const512_d35a2d97<>+0(SB)/4, $0xd35a2d97
+GLOBL const512_d35a2d97<>(SB), RODATA|NOPTR, $4
+
 // func probe512(n int)
 // Requires: AVX, AVX512F
 TEXT ·probe512(SB), NOSPLIT, $0-8
@@ -10412,6 +13381,3165 @@ stripEnd:
 	JNZ  strip
 	VZEROUPPER
 	RET
+
+// func add256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX
+TEXT ·add256(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+
+round:
+	CMPQ    BX, $0x20
+	JLT     loop
+	VMOVUPS (CX), Y0
+	VMOVUPS (DX), Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(CX), Y0
+	VMOVUPS 32(DX), Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS Y0, 32(AX)
+	VMOVUPS 64(CX), Y0
+	VMOVUPS 64(DX), Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS Y0, 64(AX)
+	VMOVUPS 96(CX), Y0
+	VMOVUPS 96(DX), Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS Y0, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	ADDQ    $+128, DX
+	SUBQ    $0x20, BX
+	JMP     round
+
+loop:
+	CMPQ    BX, $0x08
+	JLT     tail
+	VMOVUPS (CX), Y0
+	VMOVUPS (DX), Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $0x20, AX
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, DX
+	SUBQ    $0x08, BX
+	JMP     loop
+
+tail:
+	TESTQ      BX, BX
+	JZ         end
+	LEAQ       tailTable<>+0(SB), SI
+	NEGQ       BX
+	VMOVUPS    32(SI)(BX*4), Y0
+	VMASKMOVPS (CX), Y0, Y1
+	VMASKMOVPS (DX), Y0, Y2
+	VADDPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func sub256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX
+TEXT ·sub256(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+
+round:
+	CMPQ    BX, $0x20
+	JLT     loop
+	VMOVUPS (CX), Y0
+	VMOVUPS (DX), Y1
+	VSUBPS  Y1, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(CX), Y0
+	VMOVUPS 32(DX), Y1
+	VSUBPS  Y1, Y0, Y0
+	VMOVUPS Y0, 32(AX)
+	VMOVUPS 64(CX), Y0
+	VMOVUPS 64(DX), Y1
+	VSUBPS  Y1, Y0, Y0
+	VMOVUPS Y0, 64(AX)
+	VMOVUPS 96(CX), Y0
+	VMOVUPS 96(DX), Y1
+	VSUBPS  Y1, Y0, Y0
+	VMOVUPS Y0, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	ADDQ    $+128, DX
+	SUBQ    $0x20, BX
+	JMP     round
+
+loop:
+	CMPQ    BX, $0x08
+	JLT     tail
+	VMOVUPS (CX), Y0
+	VMOVUPS (DX), Y1
+	VSUBPS  Y1, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $0x20, AX
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, DX
+	SUBQ    $0x08, BX
+	JMP     loop
+
+tail:
+	TESTQ      BX, BX
+	JZ         end
+	LEAQ       tailTable<>+0(SB), SI
+	NEGQ       BX
+	VMOVUPS    32(SI)(BX*4), Y0
+	VMASKMOVPS (CX), Y0, Y1
+	VMASKMOVPS (DX), Y0, Y2
+	VSUBPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func mul256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX
+TEXT ·mul256(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+
+round:
+	CMPQ    BX, $0x20
+	JLT     loop
+	VMOVUPS (CX), Y0
+	VMOVUPS (DX), Y1
+	VMULPS  Y0, Y1, Y2
+	VCMPPS  $0x03, Y2, Y2, Y3
+	VCMPPS  $0x07, Y1, Y0, Y0
+	VANDPS  Y3, Y0, Y3
+	VANDNPS Y2, Y3, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(CX), Y0
+	VMOVUPS 32(DX), Y1
+	VMULPS  Y0, Y1, Y2
+	VCMPPS  $0x03, Y2, Y2, Y3
+	VCMPPS  $0x07, Y1, Y0, Y0
+	VANDPS  Y3, Y0, Y3
+	VANDNPS Y2, Y3, Y0
+	VMOVUPS Y0, 32(AX)
+	VMOVUPS 64(CX), Y0
+	VMOVUPS 64(DX), Y1
+	VMULPS  Y0, Y1, Y2
+	VCMPPS  $0x03, Y2, Y2, Y3
+	VCMPPS  $0x07, Y1, Y0, Y0
+	VANDPS  Y3, Y0, Y3
+	VANDNPS Y2, Y3, Y0
+	VMOVUPS Y0, 64(AX)
+	VMOVUPS 96(CX), Y0
+	VMOVUPS 96(DX), Y1
+	VMULPS  Y0, Y1, Y2
+	VCMPPS  $0x03, Y2, Y2, Y3
+	VCMPPS  $0x07, Y1, Y0, Y0
+	VANDPS  Y3, Y0, Y3
+	VANDNPS Y2, Y3, Y0
+	VMOVUPS Y0, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	ADDQ    $+128, DX
+	SUBQ    $0x20, BX
+	JMP     round
+
+loop:
+	CMPQ    BX, $0x08
+	JLT     tail
+	VMOVUPS (CX), Y0
+	VMOVUPS (DX), Y1
+	VMULPS  Y0, Y1, Y2
+	VCMPPS  $0x03, Y2, Y2, Y3
+	VCMPPS  $0x07, Y1, Y0, Y0
+	VANDPS  Y3, Y0, Y3
+	VANDNPS Y2, Y3, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $0x20, AX
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, DX
+	SUBQ    $0x08, BX
+	JMP     loop
+
+tail:
+	TESTQ      BX, BX
+	JZ         end
+	LEAQ       tailTable<>+0(SB), SI
+	NEGQ       BX
+	VMOVUPS    32(SI)(BX*4), Y0
+	VMASKMOVPS (CX), Y0, Y1
+	VMASKMOVPS (DX), Y0, Y2
+	VMULPS     Y1, Y2, Y3
+	VCMPPS     $0x03, Y3, Y3, Y4
+	VCMPPS     $0x07, Y2, Y1, Y1
+	VANDPS     Y4, Y1, Y4
+	VANDNPS    Y3, Y4, Y1
+	VMASKMOVPS Y1, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func div256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX
+TEXT ·div256(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+
+round:
+	CMPQ    BX, $0x20
+	JLT     loop
+	VMOVUPS (CX), Y0
+	VMOVUPS (DX), Y1
+	VDIVPS  Y1, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(CX), Y0
+	VMOVUPS 32(DX), Y1
+	VDIVPS  Y1, Y0, Y0
+	VMOVUPS Y0, 32(AX)
+	VMOVUPS 64(CX), Y0
+	VMOVUPS 64(DX), Y1
+	VDIVPS  Y1, Y0, Y0
+	VMOVUPS Y0, 64(AX)
+	VMOVUPS 96(CX), Y0
+	VMOVUPS 96(DX), Y1
+	VDIVPS  Y1, Y0, Y0
+	VMOVUPS Y0, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	ADDQ    $+128, DX
+	SUBQ    $0x20, BX
+	JMP     round
+
+loop:
+	CMPQ    BX, $0x08
+	JLT     tail
+	VMOVUPS (CX), Y0
+	VMOVUPS (DX), Y1
+	VDIVPS  Y1, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $0x20, AX
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, DX
+	SUBQ    $0x08, BX
+	JMP     loop
+
+tail:
+	TESTQ      BX, BX
+	JZ         end
+	LEAQ       tailTable<>+0(SB), SI
+	NEGQ       BX
+	VMOVUPS    32(SI)(BX*4), Y0
+	VMASKMOVPS (CX), Y0, Y1
+	VMASKMOVPS (DX), Y0, Y2
+	VDIVPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func addScalar256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, AVX2, SSE
+TEXT ·addScalar256(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVSS        p+32(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVQ         n+24(FP), DX
+
+round:
+	CMPQ    DX, $0x20
+	JLT     loop
+	VMOVUPS (CX), Y1
+	VADDPS  Y0, Y1, Y1
+	VMOVUPS Y1, (AX)
+	VMOVUPS 32(CX), Y1
+	VADDPS  Y0, Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	VMOVUPS 64(CX), Y1
+	VADDPS  Y0, Y1, Y1
+	VMOVUPS Y1, 64(AX)
+	VMOVUPS 96(CX), Y1
+	VADDPS  Y0, Y1, Y1
+	VMOVUPS Y1, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	SUBQ    $0x20, DX
+	JMP     round
+
+loop:
+	CMPQ    DX, $0x08
+	JLT     tail
+	VMOVUPS (CX), Y1
+	VADDPS  Y0, Y1, Y1
+	VMOVUPS Y1, (AX)
+	ADDQ    $0x20, AX
+	ADDQ    $0x20, CX
+	SUBQ    $0x08, DX
+	JMP     loop
+
+tail:
+	TESTQ      DX, DX
+	JZ         end
+	LEAQ       tailTable<>+0(SB), BX
+	NEGQ       DX
+	VMOVUPS    32(BX)(DX*4), Y1
+	VMASKMOVPS (CX), Y1, Y2
+	VADDPS     Y0, Y2, Y0
+	VMASKMOVPS Y0, Y1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func mulScalar256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, AVX2, SSE
+TEXT ·mulScalar256(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVSS        p+32(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVQ         n+24(FP), DX
+
+round:
+	CMPQ    DX, $0x20
+	JLT     loop
+	VMOVUPS (CX), Y1
+	VMULPS  Y1, Y0, Y2
+	VCMPPS  $0x03, Y2, Y2, Y3
+	VCMPPS  $0x07, Y0, Y1, Y1
+	VANDPS  Y3, Y1, Y3
+	VANDNPS Y2, Y3, Y1
+	VMOVUPS Y1, (AX)
+	VMOVUPS 32(CX), Y1
+	VMULPS  Y1, Y0, Y2
+	VCMPPS  $0x03, Y2, Y2, Y3
+	VCMPPS  $0x07, Y0, Y1, Y1
+	VANDPS  Y3, Y1, Y3
+	VANDNPS Y2, Y3, Y1
+	VMOVUPS Y1, 32(AX)
+	VMOVUPS 64(CX), Y1
+	VMULPS  Y1, Y0, Y2
+	VCMPPS  $0x03, Y2, Y2, Y3
+	VCMPPS  $0x07, Y0, Y1, Y1
+	VANDPS  Y3, Y1, Y3
+	VANDNPS Y2, Y3, Y1
+	VMOVUPS Y1, 64(AX)
+	VMOVUPS 96(CX), Y1
+	VMULPS  Y1, Y0, Y2
+	VCMPPS  $0x03, Y2, Y2, Y3
+	VCMPPS  $0x07, Y0, Y1, Y1
+	VANDPS  Y3, Y1, Y3
+	VANDNPS Y2, Y3, Y1
+	VMOVUPS Y1, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	SUBQ    $0x20, DX
+	JMP     round
+
+loop:
+	CMPQ    DX, $0x08
+	JLT     tail
+	VMOVUPS (CX), Y1
+	VMULPS  Y1, Y0, Y2
+	VCMPPS  $0x03, Y2, Y2, Y3
+	VCMPPS  $0x07, Y0, Y1, Y1
+	VANDPS  Y3, Y1, Y3
+	VANDNPS Y2, Y3, Y1
+	VMOVUPS Y1, (AX)
+	ADDQ    $0x20, AX
+	ADDQ    $0x20, CX
+	SUBQ    $0x08, DX
+	JMP     loop
+
+tail:
+	TESTQ      DX, DX
+	JZ         end
+	LEAQ       tailTable<>+0(SB), BX
+	NEGQ       DX
+	VMOVUPS    32(BX)(DX*4), Y1
+	VMASKMOVPS (CX), Y1, Y2
+	VMULPS     Y2, Y0, Y3
+	VCMPPS     $0x03, Y3, Y3, Y4
+	VCMPPS     $0x07, Y0, Y2, Y0
+	VANDPS     Y4, Y0, Y4
+	VANDNPS    Y3, Y4, Y0
+	VMASKMOVPS Y0, Y1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func scale256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, AVX2, SSE
+TEXT ·scale256(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVSS        p+32(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVQ         n+24(FP), DX
+
+round:
+	CMPQ    DX, $0x20
+	JLT     loop
+	VMOVUPS (CX), Y1
+	VMULPS  Y0, Y1, Y1
+	VMOVUPS Y1, (AX)
+	VMOVUPS 32(CX), Y1
+	VMULPS  Y0, Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	VMOVUPS 64(CX), Y1
+	VMULPS  Y0, Y1, Y1
+	VMOVUPS Y1, 64(AX)
+	VMOVUPS 96(CX), Y1
+	VMULPS  Y0, Y1, Y1
+	VMOVUPS Y1, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	SUBQ    $0x20, DX
+	JMP     round
+
+loop:
+	CMPQ    DX, $0x08
+	JLT     tail
+	VMOVUPS (CX), Y1
+	VMULPS  Y0, Y1, Y1
+	VMOVUPS Y1, (AX)
+	ADDQ    $0x20, AX
+	ADDQ    $0x20, CX
+	SUBQ    $0x08, DX
+	JMP     loop
+
+tail:
+	TESTQ      DX, DX
+	JZ         end
+	LEAQ       tailTable<>+0(SB), BX
+	NEGQ       DX
+	VMOVUPS    32(BX)(DX*4), Y1
+	VMASKMOVPS (CX), Y1, Y2
+	VMULPS     Y0, Y2, Y0
+	VMASKMOVPS Y0, Y1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func square256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX
+TEXT ·square256(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+24(FP), DX
+
+round:
+	CMPQ    DX, $0x20
+	JLT     loop
+	VMOVUPS (CX), Y0
+	VMULPS  Y0, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(CX), Y0
+	VMULPS  Y0, Y0, Y0
+	VMOVUPS Y0, 32(AX)
+	VMOVUPS 64(CX), Y0
+	VMULPS  Y0, Y0, Y0
+	VMOVUPS Y0, 64(AX)
+	VMOVUPS 96(CX), Y0
+	VMULPS  Y0, Y0, Y0
+	VMOVUPS Y0, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	SUBQ    $0x20, DX
+	JMP     round
+
+loop:
+	CMPQ    DX, $0x08
+	JLT     tail
+	VMOVUPS (CX), Y0
+	VMULPS  Y0, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $0x20, AX
+	ADDQ    $0x20, CX
+	SUBQ    $0x08, DX
+	JMP     loop
+
+tail:
+	TESTQ      DX, DX
+	JZ         end
+	LEAQ       tailTable<>+0(SB), BX
+	NEGQ       DX
+	VMOVUPS    32(BX)(DX*4), Y0
+	VMASKMOVPS (CX), Y0, Y1
+	VMULPS     Y1, Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func sqrt256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX
+TEXT ·sqrt256(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+24(FP), DX
+
+round:
+	CMPQ    DX, $0x20
+	JLT     loop
+	VMOVUPS (CX), Y0
+	VSQRTPS Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(CX), Y0
+	VSQRTPS Y0, Y0
+	VMOVUPS Y0, 32(AX)
+	VMOVUPS 64(CX), Y0
+	VSQRTPS Y0, Y0
+	VMOVUPS Y0, 64(AX)
+	VMOVUPS 96(CX), Y0
+	VSQRTPS Y0, Y0
+	VMOVUPS Y0, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	SUBQ    $0x20, DX
+	JMP     round
+
+loop:
+	CMPQ    DX, $0x08
+	JLT     tail
+	VMOVUPS (CX), Y0
+	VSQRTPS Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $0x20, AX
+	ADDQ    $0x20, CX
+	SUBQ    $0x08, DX
+	JMP     loop
+
+tail:
+	TESTQ      DX, DX
+	JZ         end
+	LEAQ       tailTable<>+0(SB), BX
+	NEGQ       DX
+	VMOVUPS    32(BX)(DX*4), Y0
+	VMASKMOVPS (CX), Y0, Y1
+	VSQRTPS    Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func abs256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX
+TEXT ·abs256(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+24(FP), DX
+
+round:
+	CMPQ    DX, $0x20
+	JLT     loop
+	VMOVUPS (CX), Y0
+	VANDPS  const256_7fffffff<>+0(SB), Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(CX), Y0
+	VANDPS  const256_7fffffff<>+0(SB), Y0, Y0
+	VMOVUPS Y0, 32(AX)
+	VMOVUPS 64(CX), Y0
+	VANDPS  const256_7fffffff<>+0(SB), Y0, Y0
+	VMOVUPS Y0, 64(AX)
+	VMOVUPS 96(CX), Y0
+	VANDPS  const256_7fffffff<>+0(SB), Y0, Y0
+	VMOVUPS Y0, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	SUBQ    $0x20, DX
+	JMP     round
+
+loop:
+	CMPQ    DX, $0x08
+	JLT     tail
+	VMOVUPS (CX), Y0
+	VANDPS  const256_7fffffff<>+0(SB), Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $0x20, AX
+	ADDQ    $0x20, CX
+	SUBQ    $0x08, DX
+	JMP     loop
+
+tail:
+	TESTQ      DX, DX
+	JZ         end
+	LEAQ       tailTable<>+0(SB), BX
+	NEGQ       DX
+	VMOVUPS    32(BX)(DX*4), Y0
+	VMASKMOVPS (CX), Y0, Y1
+	VANDPS     const256_7fffffff<>+0(SB), Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA const256_7fffffff<>+0(SB)/4, $0x7fffffff
+DATA const256_7fffffff<>+4(SB)/4, $0x7fffffff
+DATA const256_7fffffff<>+8(SB)/4, $0x7fffffff
+DATA const256_7fffffff<>+12(SB)/4, $0x7fffffff
+DATA const256_7fffffff<>+16(SB)/4, $0x7fffffff
+DATA const256_7fffffff<>+20(SB)/4, $0x7fffffff
+DATA const256_7fffffff<>+24(SB)/4, $0x7fffffff
+DATA const256_7fffffff<>+28(SB)/4, $0x7fffffff
+GLOBL const256_7fffffff<>(SB), RODATA|NOPTR, $32
+
+// func clamp256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, AVX2, SSE
+TEXT ·clamp256(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVSS        p+32(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        q+36(FP), X1
+	VBROADCASTSS X1, Y1
+	MOVQ         n+24(FP), DX
+
+round:
+	CMPQ    DX, $0x20
+	JLT     loop
+	VMOVUPS (CX), Y2
+	VMAXPS  Y2, Y0, Y2
+	VMINPS  Y2, Y1, Y2
+	VMOVUPS Y2, (AX)
+	VMOVUPS 32(CX), Y2
+	VMAXPS  Y2, Y0, Y2
+	VMINPS  Y2, Y1, Y2
+	VMOVUPS Y2, 32(AX)
+	VMOVUPS 64(CX), Y2
+	VMAXPS  Y2, Y0, Y2
+	VMINPS  Y2, Y1, Y2
+	VMOVUPS Y2, 64(AX)
+	VMOVUPS 96(CX), Y2
+	VMAXPS  Y2, Y0, Y2
+	VMINPS  Y2, Y1, Y2
+	VMOVUPS Y2, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	SUBQ    $0x20, DX
+	JMP     round
+
+loop:
+	CMPQ    DX, $0x08
+	JLT     tail
+	VMOVUPS (CX), Y2
+	VMAXPS  Y2, Y0, Y2
+	VMINPS  Y2, Y1, Y2
+	VMOVUPS Y2, (AX)
+	ADDQ    $0x20, AX
+	ADDQ    $0x20, CX
+	SUBQ    $0x08, DX
+	JMP     loop
+
+tail:
+	TESTQ      DX, DX
+	JZ         end
+	LEAQ       tailTable<>+0(SB), BX
+	NEGQ       DX
+	VMOVUPS    32(BX)(DX*4), Y2
+	VMASKMOVPS (CX), Y2, Y3
+	VMAXPS     Y3, Y0, Y0
+	VMINPS     Y0, Y1, Y0
+	VMASKMOVPS Y0, Y2, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func relu256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX
+TEXT ·relu256(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+24(FP), DX
+
+round:
+	CMPQ    DX, $0x20
+	JLT     loop
+	VMOVUPS (CX), Y0
+	VXORPS  Y1, Y1, Y1
+	VCMPPS  $0x06, Y1, Y0, Y1
+	VANDPS  Y1, Y0, Y1
+	VMOVUPS Y1, (AX)
+	VMOVUPS 32(CX), Y0
+	VXORPS  Y1, Y1, Y1
+	VCMPPS  $0x06, Y1, Y0, Y1
+	VANDPS  Y1, Y0, Y1
+	VMOVUPS Y1, 32(AX)
+	VMOVUPS 64(CX), Y0
+	VXORPS  Y1, Y1, Y1
+	VCMPPS  $0x06, Y1, Y0, Y1
+	VANDPS  Y1, Y0, Y1
+	VMOVUPS Y1, 64(AX)
+	VMOVUPS 96(CX), Y0
+	VXORPS  Y1, Y1, Y1
+	VCMPPS  $0x06, Y1, Y0, Y1
+	VANDPS  Y1, Y0, Y1
+	VMOVUPS Y1, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	SUBQ    $0x20, DX
+	JMP     round
+
+loop:
+	CMPQ    DX, $0x08
+	JLT     tail
+	VMOVUPS (CX), Y0
+	VXORPS  Y1, Y1, Y1
+	VCMPPS  $0x06, Y1, Y0, Y1
+	VANDPS  Y1, Y0, Y1
+	VMOVUPS Y1, (AX)
+	ADDQ    $0x20, AX
+	ADDQ    $0x20, CX
+	SUBQ    $0x08, DX
+	JMP     loop
+
+tail:
+	TESTQ      DX, DX
+	JZ         end
+	LEAQ       tailTable<>+0(SB), BX
+	NEGQ       DX
+	VMOVUPS    32(BX)(DX*4), Y0
+	VMASKMOVPS (CX), Y0, Y1
+	VXORPS     Y2, Y2, Y2
+	VCMPPS     $0x06, Y2, Y1, Y2
+	VANDPS     Y2, Y1, Y2
+	VMASKMOVPS Y2, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func reluBack256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX
+TEXT ·reluBack256(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+
+round:
+	CMPQ    BX, $0x20
+	JLT     loop
+	VMOVUPS (CX), Y0
+	VMOVUPS (DX), Y1
+	VXORPS  Y2, Y2, Y2
+	VCMPPS  $0x06, Y2, Y1, Y1
+	VANDPS  Y1, Y0, Y2
+	VMOVUPS Y2, (AX)
+	VMOVUPS 32(CX), Y0
+	VMOVUPS 32(DX), Y1
+	VXORPS  Y2, Y2, Y2
+	VCMPPS  $0x06, Y2, Y1, Y1
+	VANDPS  Y1, Y0, Y2
+	VMOVUPS Y2, 32(AX)
+	VMOVUPS 64(CX), Y0
+	VMOVUPS 64(DX), Y1
+	VXORPS  Y2, Y2, Y2
+	VCMPPS  $0x06, Y2, Y1, Y1
+	VANDPS  Y1, Y0, Y2
+	VMOVUPS Y2, 64(AX)
+	VMOVUPS 96(CX), Y0
+	VMOVUPS 96(DX), Y1
+	VXORPS  Y2, Y2, Y2
+	VCMPPS  $0x06, Y2, Y1, Y1
+	VANDPS  Y1, Y0, Y2
+	VMOVUPS Y2, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	ADDQ    $+128, DX
+	SUBQ    $0x20, BX
+	JMP     round
+
+loop:
+	CMPQ    BX, $0x08
+	JLT     tail
+	VMOVUPS (CX), Y0
+	VMOVUPS (DX), Y1
+	VXORPS  Y2, Y2, Y2
+	VCMPPS  $0x06, Y2, Y1, Y1
+	VANDPS  Y1, Y0, Y2
+	VMOVUPS Y2, (AX)
+	ADDQ    $0x20, AX
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, DX
+	SUBQ    $0x08, BX
+	JMP     loop
+
+tail:
+	TESTQ      BX, BX
+	JZ         end
+	LEAQ       tailTable<>+0(SB), SI
+	NEGQ       BX
+	VMOVUPS    32(SI)(BX*4), Y0
+	VMASKMOVPS (CX), Y0, Y1
+	VMASKMOVPS (DX), Y0, Y2
+	VXORPS     Y3, Y3, Y3
+	VCMPPS     $0x06, Y3, Y2, Y2
+	VANDPS     Y2, Y1, Y3
+	VMASKMOVPS Y3, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func fillMasked256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, AVX2, SSE
+TEXT ·fillMasked256(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVSS        p+32(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVQ         n+24(FP), DX
+
+round:
+	CMPQ         DX, $0x20
+	JLT          loop
+	VMOVUPS      (CX), Y1
+	VBROADCASTSS const256_ff800000<>+0(SB), Y2
+	VCMPPS       $0x00, Y2, Y1, Y2
+	VBLENDVPS    Y2, Y0, Y1, Y1
+	VMOVUPS      Y1, (AX)
+	VMOVUPS      32(CX), Y1
+	VBROADCASTSS const256_ff800000<>+0(SB), Y2
+	VCMPPS       $0x00, Y2, Y1, Y2
+	VBLENDVPS    Y2, Y0, Y1, Y1
+	VMOVUPS      Y1, 32(AX)
+	VMOVUPS      64(CX), Y1
+	VBROADCASTSS const256_ff800000<>+0(SB), Y2
+	VCMPPS       $0x00, Y2, Y1, Y2
+	VBLENDVPS    Y2, Y0, Y1, Y1
+	VMOVUPS      Y1, 64(AX)
+	VMOVUPS      96(CX), Y1
+	VBROADCASTSS const256_ff800000<>+0(SB), Y2
+	VCMPPS       $0x00, Y2, Y1, Y2
+	VBLENDVPS    Y2, Y0, Y1, Y1
+	VMOVUPS      Y1, 96(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+	SUBQ         $0x20, DX
+	JMP          round
+
+loop:
+	CMPQ         DX, $0x08
+	JLT          tail
+	VMOVUPS      (CX), Y1
+	VBROADCASTSS const256_ff800000<>+0(SB), Y2
+	VCMPPS       $0x00, Y2, Y1, Y2
+	VBLENDVPS    Y2, Y0, Y1, Y1
+	VMOVUPS      Y1, (AX)
+	ADDQ         $0x20, AX
+	ADDQ         $0x20, CX
+	SUBQ         $0x08, DX
+	JMP          loop
+
+tail:
+	TESTQ        DX, DX
+	JZ           end
+	LEAQ         tailTable<>+0(SB), BX
+	NEGQ         DX
+	VMOVUPS      32(BX)(DX*4), Y1
+	VMASKMOVPS   (CX), Y1, Y2
+	VBROADCASTSS const256_ff800000<>+0(SB), Y3
+	VCMPPS       $0x00, Y3, Y2, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y2
+	VMASKMOVPS   Y2, Y1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func softmaxBack256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, AVX2, SSE
+TEXT ·softmaxBack256(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVSS        p+32(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVQ         n+24(FP), BX
+
+round:
+	CMPQ    BX, $0x20
+	JLT     loop
+	VMOVUPS (CX), Y1
+	VMOVUPS (DX), Y2
+	VSUBPS  Y0, Y2, Y2
+	VMULPS  Y1, Y2, Y2
+	VMOVUPS Y2, (AX)
+	VMOVUPS 32(CX), Y1
+	VMOVUPS 32(DX), Y2
+	VSUBPS  Y0, Y2, Y2
+	VMULPS  Y1, Y2, Y2
+	VMOVUPS Y2, 32(AX)
+	VMOVUPS 64(CX), Y1
+	VMOVUPS 64(DX), Y2
+	VSUBPS  Y0, Y2, Y2
+	VMULPS  Y1, Y2, Y2
+	VMOVUPS Y2, 64(AX)
+	VMOVUPS 96(CX), Y1
+	VMOVUPS 96(DX), Y2
+	VSUBPS  Y0, Y2, Y2
+	VMULPS  Y1, Y2, Y2
+	VMOVUPS Y2, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	ADDQ    $+128, DX
+	SUBQ    $0x20, BX
+	JMP     round
+
+loop:
+	CMPQ    BX, $0x08
+	JLT     tail
+	VMOVUPS (CX), Y1
+	VMOVUPS (DX), Y2
+	VSUBPS  Y0, Y2, Y2
+	VMULPS  Y1, Y2, Y2
+	VMOVUPS Y2, (AX)
+	ADDQ    $0x20, AX
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, DX
+	SUBQ    $0x08, BX
+	JMP     loop
+
+tail:
+	TESTQ      BX, BX
+	JZ         end
+	LEAQ       tailTable<>+0(SB), SI
+	NEGQ       BX
+	VMOVUPS    32(SI)(BX*4), Y1
+	VMASKMOVPS (CX), Y1, Y2
+	VMASKMOVPS (DX), Y1, Y3
+	VSUBPS     Y0, Y3, Y0
+	VMULPS     Y2, Y0, Y0
+	VMASKMOVPS Y0, Y1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func maskLike256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX
+TEXT ·maskLike256(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+
+round:
+	CMPQ         BX, $0x20
+	JLT          loop
+	VMOVUPS      (CX), Y0
+	VMOVUPS      (DX), Y1
+	VBROADCASTSS const256_ff800000<>+0(SB), Y2
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VANDNPS      Y0, Y1, Y2
+	VMOVUPS      Y2, (AX)
+	VMOVUPS      32(CX), Y0
+	VMOVUPS      32(DX), Y1
+	VBROADCASTSS const256_ff800000<>+0(SB), Y2
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VANDNPS      Y0, Y1, Y2
+	VMOVUPS      Y2, 32(AX)
+	VMOVUPS      64(CX), Y0
+	VMOVUPS      64(DX), Y1
+	VBROADCASTSS const256_ff800000<>+0(SB), Y2
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VANDNPS      Y0, Y1, Y2
+	VMOVUPS      Y2, 64(AX)
+	VMOVUPS      96(CX), Y0
+	VMOVUPS      96(DX), Y1
+	VBROADCASTSS const256_ff800000<>+0(SB), Y2
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VANDNPS      Y0, Y1, Y2
+	VMOVUPS      Y2, 96(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+	ADDQ         $+128, DX
+	SUBQ         $0x20, BX
+	JMP          round
+
+loop:
+	CMPQ         BX, $0x08
+	JLT          tail
+	VMOVUPS      (CX), Y0
+	VMOVUPS      (DX), Y1
+	VBROADCASTSS const256_ff800000<>+0(SB), Y2
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VANDNPS      Y0, Y1, Y2
+	VMOVUPS      Y2, (AX)
+	ADDQ         $0x20, AX
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	SUBQ         $0x08, BX
+	JMP          loop
+
+tail:
+	TESTQ        BX, BX
+	JZ           end
+	LEAQ         tailTable<>+0(SB), SI
+	NEGQ         BX
+	VMOVUPS      32(SI)(BX*4), Y0
+	VMASKMOVPS   (CX), Y0, Y1
+	VMASKMOVPS   (DX), Y0, Y2
+	VBROADCASTSS const256_ff800000<>+0(SB), Y3
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VANDNPS      Y1, Y2, Y3
+	VMASKMOVPS   Y3, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func expm1256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·expm1256(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+24(FP), DX
+
+round:
+	CMPQ         DX, $0x10
+	JLT          loop
+	VMOVUPS      (CX), Y0
+	VBROADCASTSS const256_c1a00000<>+0(SB), Y3
+	VMAXPS       Y0, Y3, Y0
+	VBROADCASTSS const256_42b20000<>+0(SB), Y3
+	VMINPS       Y0, Y3, Y0
+	VMULPS       const256_3fb8aa3b<>+0(SB), Y0, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VFMADD231PS  const256_bf318000<>+0(SB), Y2, Y0
+	VFMADD231PS  const256_395e8083<>+0(SB), Y2, Y0
+	VMULPS       Y0, Y0, Y3
+	VBROADCASTSS const256_3e2aaa6f<>+0(SB), Y1
+	VFMADD213PS  const256_3f000000<>+0(SB), Y0, Y1
+	VBROADCASTSS const256_3c0905b1<>+0(SB), Y4
+	VFMADD213PS  const256_3d2aaa8d<>+0(SB), Y0, Y4
+	VBROADCASTSS const256_3ab6887e<>+0(SB), Y5
+	VMULPS       Y0, Y0, Y6
+	VFMADD231PS  Y6, Y4, Y1
+	VMULPS       Y6, Y6, Y4
+	VFMADD231PS  Y4, Y5, Y1
+	VFMADD213PS  Y0, Y3, Y1
+	VADDPS       const256_42fc0000<>+0(SB), Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VADDPS       const256_bf000000<>+0(SB), Y2, Y3
+	VFMADD213PS  Y3, Y2, Y1
+	VADDPS       Y1, Y1, Y1
+	VMOVUPS      Y1, (AX)
+	VMOVUPS      32(CX), Y0
+	VBROADCASTSS const256_c1a00000<>+0(SB), Y3
+	VMAXPS       Y0, Y3, Y0
+	VBROADCASTSS const256_42b20000<>+0(SB), Y3
+	VMINPS       Y0, Y3, Y0
+	VMULPS       const256_3fb8aa3b<>+0(SB), Y0, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VFMADD231PS  const256_bf318000<>+0(SB), Y2, Y0
+	VFMADD231PS  const256_395e8083<>+0(SB), Y2, Y0
+	VMULPS       Y0, Y0, Y3
+	VBROADCASTSS const256_3e2aaa6f<>+0(SB), Y1
+	VFMADD213PS  const256_3f000000<>+0(SB), Y0, Y1
+	VBROADCASTSS const256_3c0905b1<>+0(SB), Y4
+	VFMADD213PS  const256_3d2aaa8d<>+0(SB), Y0, Y4
+	VBROADCASTSS const256_3ab6887e<>+0(SB), Y5
+	VMULPS       Y0, Y0, Y6
+	VFMADD231PS  Y6, Y4, Y1
+	VMULPS       Y6, Y6, Y4
+	VFMADD231PS  Y4, Y5, Y1
+	VFMADD213PS  Y0, Y3, Y1
+	VADDPS       const256_42fc0000<>+0(SB), Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VADDPS       const256_bf000000<>+0(SB), Y2, Y3
+	VFMADD213PS  Y3, Y2, Y1
+	VADDPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 32(AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	SUBQ         $0x10, DX
+	JMP          round
+
+loop:
+	CMPQ         DX, $0x08
+	JLT          tail
+	VMOVUPS      (CX), Y0
+	VBROADCASTSS const256_c1a00000<>+0(SB), Y3
+	VMAXPS       Y0, Y3, Y0
+	VBROADCASTSS const256_42b20000<>+0(SB), Y3
+	VMINPS       Y0, Y3, Y0
+	VMULPS       const256_3fb8aa3b<>+0(SB), Y0, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VFMADD231PS  const256_bf318000<>+0(SB), Y2, Y0
+	VFMADD231PS  const256_395e8083<>+0(SB), Y2, Y0
+	VMULPS       Y0, Y0, Y3
+	VBROADCASTSS const256_3e2aaa6f<>+0(SB), Y1
+	VFMADD213PS  const256_3f000000<>+0(SB), Y0, Y1
+	VBROADCASTSS const256_3c0905b1<>+0(SB), Y4
+	VFMADD213PS  const256_3d2aaa8d<>+0(SB), Y0, Y4
+	VBROADCASTSS const256_3ab6887e<>+0(SB), Y5
+	VMULPS       Y0, Y0, Y6
+	VFMADD231PS  Y6, Y4, Y1
+	VMULPS       Y6, Y6, Y4
+	VFMADD231PS  Y4, Y5, Y1
+	VFMADD213PS  Y0, Y3, Y1
+	VADDPS       const256_42fc0000<>+0(SB), Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VADDPS       const256_bf000000<>+0(SB), Y2, Y3
+	VFMADD213PS  Y3, Y2, Y1
+	VADDPS       Y1, Y1, Y1
+	VMOVUPS      Y1, (AX)
+	ADDQ         $0x20, AX
+	ADDQ         $0x20, CX
+	SUBQ         $0x08, DX
+	JMP          loop
+
+tail:
+	TESTQ        DX, DX
+	JZ           end
+	LEAQ         tailTable<>+0(SB), BX
+	NEGQ         DX
+	VMOVUPS      32(BX)(DX*4), Y0
+	VMASKMOVPS   (CX), Y0, Y1
+	VBROADCASTSS const256_c1a00000<>+0(SB), Y4
+	VMAXPS       Y1, Y4, Y1
+	VBROADCASTSS const256_42b20000<>+0(SB), Y4
+	VMINPS       Y1, Y4, Y1
+	VMULPS       const256_3fb8aa3b<>+0(SB), Y1, Y3
+	VROUNDPS     $0x08, Y3, Y3
+	VFMADD231PS  const256_bf318000<>+0(SB), Y3, Y1
+	VFMADD231PS  const256_395e8083<>+0(SB), Y3, Y1
+	VMULPS       Y1, Y1, Y4
+	VBROADCASTSS const256_3e2aaa6f<>+0(SB), Y2
+	VFMADD213PS  const256_3f000000<>+0(SB), Y1, Y2
+	VBROADCASTSS const256_3c0905b1<>+0(SB), Y5
+	VFMADD213PS  const256_3d2aaa8d<>+0(SB), Y1, Y5
+	VBROADCASTSS const256_3ab6887e<>+0(SB), Y6
+	VMULPS       Y1, Y1, Y7
+	VFMADD231PS  Y7, Y5, Y2
+	VMULPS       Y7, Y7, Y5
+	VFMADD231PS  Y5, Y6, Y2
+	VFMADD213PS  Y1, Y4, Y2
+	VADDPS       const256_42fc0000<>+0(SB), Y3, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VADDPS       const256_bf000000<>+0(SB), Y3, Y4
+	VFMADD213PS  Y4, Y3, Y2
+	VADDPS       Y2, Y2, Y2
+	VMASKMOVPS   Y2, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA const256_c1a00000<>+0(SB)/4, $0xc1a00000
+DATA const256_c1a00000<>+4(SB)/4, $0xc1a00000
+DATA const256_c1a00000<>+8(SB)/4, $0xc1a00000
+DATA const256_c1a00000<>+12(SB)/4, $0xc1a00000
+DATA const256_c1a00000<>+16(SB)/4, $0xc1a00000
+DATA const256_c1a00000<>+20(SB)/4, $0xc1a00000
+DATA const256_c1a00000<>+24(SB)/4, $0xc1a00000
+DATA const256_c1a00000<>+28(SB)/4, $0xc1a00000
+GLOBL const256_c1a00000<>(SB), RODATA|NOPTR, $32
+
+DATA const256_42fc0000<>+0(SB)/4, $0x42fc0000
+DATA const256_42fc0000<>+4(SB)/4, $0x42fc0000
+DATA const256_42fc0000<>+8(SB)/4, $0x42fc0000
+DATA const256_42fc0000<>+12(SB)/4, $0x42fc0000
+DATA const256_42fc0000<>+16(SB)/4, $0x42fc0000
+DATA const256_42fc0000<>+20(SB)/4, $0x42fc0000
+DATA const256_42fc0000<>+24(SB)/4, $0x42fc0000
+DATA const256_42fc0000<>+28(SB)/4, $0x42fc0000
+GLOBL const256_42fc0000<>(SB), RODATA|NOPTR, $32
+
+// func log1p256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·log1p256(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+24(FP), DX
+
+loop:
+	CMPQ         DX, $0x08
+	JLT          tail
+	VMOVUPS      (CX), Y0
+	VADDPS       const256_3f800000<>+0(SB), Y0, Y2
+	VADDPS       const256_bf800000<>+0(SB), Y2, Y3
+	VSUBPS       Y3, Y0, Y3
+	VDIVPS       Y2, Y3, Y3
+	VCMPPS       $0x03, Y3, Y3, Y0
+	VANDNPS      Y3, Y0, Y3
+	VMOVAPS      Y2, Y0
+	VBROADCASTSS const256_00800000<>+0(SB), Y4
+	VCMPPS       $0x01, Y4, Y2, Y5
+	VMULPS       const256_4b000000<>+0(SB), Y2, Y4
+	VBLENDVPS    Y5, Y4, Y2, Y2
+	VANDPS       const256_41b80000<>+0(SB), Y5, Y5
+	VPSRLD       $0x17, Y2, Y1
+	VPSUBD       const256_0000007f<>+0(SB), Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VSUBPS       Y5, Y1, Y1
+	VPAND        const256_007fffff<>+0(SB), Y2, Y2
+	VPOR         const256_3f800000<>+0(SB), Y2, Y2
+	VBROADCASTSS const256_3fb504f3<>+0(SB), Y4
+	VCMPPS       $0x0d, Y4, Y2, Y5
+	VMULPS       const256_3f000000<>+0(SB), Y2, Y4
+	VBLENDVPS    Y5, Y4, Y2, Y2
+	VANDPS       const256_3f800000<>+0(SB), Y5, Y5
+	VADDPS       Y5, Y1, Y1
+	VADDPS       const256_bf800000<>+0(SB), Y2, Y2
+	VBROADCASTSS const256_3d8ec752<>+0(SB), Y5
+	VFMADD213PS  const256_bdeb1ade<>+0(SB), Y2, Y5
+	VFMADD213PS  const256_3def5141<>+0(SB), Y2, Y5
+	VFMADD213PS  const256_bdfe7a63<>+0(SB), Y2, Y5
+	VFMADD213PS  const256_3e11e90d<>+0(SB), Y2, Y5
+	VFMADD213PS  const256_be2aada5<>+0(SB), Y2, Y5
+	VFMADD213PS  const256_3e4ccead<>+0(SB), Y2, Y5
+	VFMADD213PS  const256_be7ffffe<>+0(SB), Y2, Y5
+	VFMADD213PS  const256_3eaaaaaa<>+0(SB), Y2, Y5
+	VMULPS       Y2, Y2, Y4
+	VMULPS       Y2, Y5, Y5
+	VADDPS       const256_bf000000<>+0(SB), Y5, Y5
+	VMULPS       Y4, Y5, Y5
+	VFMADD231PS  const256_b95e8083<>+0(SB), Y1, Y5
+	VADDPS       Y3, Y5, Y5
+	VADDPS       Y5, Y2, Y2
+	VFMADD231PS  const256_3f318000<>+0(SB), Y1, Y2
+	VXORPS       Y3, Y3, Y3
+	VCMPPS       $0x00, Y3, Y0, Y4
+	VBLENDVPS    Y4, const256_ff800000<>+0(SB), Y2, Y2
+	VBROADCASTSS const256_7f800000<>+0(SB), Y1
+	VCMPPS       $0x00, Y1, Y0, Y4
+	VBLENDVPS    Y4, Y1, Y2, Y2
+	VCMPPS       $0x09, Y3, Y0, Y4
+	VBLENDVPS    Y4, const256_7fc00000<>+0(SB), Y2, Y2
+	VMOVAPS      Y2, Y1
+	VMOVUPS      Y1, (AX)
+	ADDQ         $0x20, AX
+	ADDQ         $0x20, CX
+	SUBQ         $0x08, DX
+	JMP          loop
+
+tail:
+	TESTQ        DX, DX
+	JZ           end
+	LEAQ         tailTable<>+0(SB), BX
+	NEGQ         DX
+	VMOVUPS      32(BX)(DX*4), Y0
+	VMASKMOVPS   (CX), Y0, Y1
+	VADDPS       const256_3f800000<>+0(SB), Y1, Y3
+	VADDPS       const256_bf800000<>+0(SB), Y3, Y4
+	VSUBPS       Y4, Y1, Y4
+	VDIVPS       Y3, Y4, Y4
+	VCMPPS       $0x03, Y4, Y4, Y1
+	VANDNPS      Y4, Y1, Y4
+	VMOVAPS      Y3, Y1
+	VBROADCASTSS const256_00800000<>+0(SB), Y5
+	VCMPPS       $0x01, Y5, Y3, Y6
+	VMULPS       const256_4b000000<>+0(SB), Y3, Y5
+	VBLENDVPS    Y6, Y5, Y3, Y3
+	VANDPS       const256_41b80000<>+0(SB), Y6, Y6
+	VPSRLD       $0x17, Y3, Y2
+	VPSUBD       const256_0000007f<>+0(SB), Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VSUBPS       Y6, Y2, Y2
+	VPAND        const256_007fffff<>+0(SB), Y3, Y3
+	VPOR         const256_3f800000<>+0(SB), Y3, Y3
+	VBROADCASTSS const256_3fb504f3<>+0(SB), Y5
+	VCMPPS       $0x0d, Y5, Y3, Y6
+	VMULPS       const256_3f000000<>+0(SB), Y3, Y5
+	VBLENDVPS    Y6, Y5, Y3, Y3
+	VANDPS       const256_3f800000<>+0(SB), Y6, Y6
+	VADDPS       Y6, Y2, Y2
+	VADDPS       const256_bf800000<>+0(SB), Y3, Y3
+	VBROADCASTSS const256_3d8ec752<>+0(SB), Y6
+	VFMADD213PS  const256_bdeb1ade<>+0(SB), Y3, Y6
+	VFMADD213PS  const256_3def5141<>+0(SB), Y3, Y6
+	VFMADD213PS  const256_bdfe7a63<>+0(SB), Y3, Y6
+	VFMADD213PS  const256_3e11e90d<>+0(SB), Y3, Y6
+	VFMADD213PS  const256_be2aada5<>+0(SB), Y3, Y6
+	VFMADD213PS  const256_3e4ccead<>+0(SB), Y3, Y6
+	VFMADD213PS  const256_be7ffffe<>+0(SB), Y3, Y6
+	VFMADD213PS  const256_3eaaaaaa<>+0(SB), Y3, Y6
+	VMULPS       Y3, Y3, Y5
+	VMULPS       Y3, Y6, Y6
+	VADDPS       const256_bf000000<>+0(SB), Y6, Y6
+	VMULPS       Y5, Y6, Y6
+	VFMADD231PS  const256_b95e8083<>+0(SB), Y2, Y6
+	VADDPS       Y4, Y6, Y6
+	VADDPS       Y6, Y3, Y3
+	VFMADD231PS  const256_3f318000<>+0(SB), Y2, Y3
+	VXORPS       Y4, Y4, Y4
+	VCMPPS       $0x00, Y4, Y1, Y5
+	VBLENDVPS    Y5, const256_ff800000<>+0(SB), Y3, Y3
+	VBROADCASTSS const256_7f800000<>+0(SB), Y2
+	VCMPPS       $0x00, Y2, Y1, Y5
+	VBLENDVPS    Y5, Y2, Y3, Y3
+	VCMPPS       $0x09, Y4, Y1, Y5
+	VBLENDVPS    Y5, const256_7fc00000<>+0(SB), Y3, Y3
+	VMOVAPS      Y3, Y2
+	VMASKMOVPS   Y2, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func softplus256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·softplus256(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+24(FP), DX
+
+loop:
+	CMPQ         DX, $0x08
+	JLT          tail
+	VMOVUPS      (CX), Y0
+	VORPS        const256_80000000<>+0(SB), Y0, Y2
+	VBROADCASTSS const256_c2aeac4f<>+0(SB), Y1
+	VCMPPS       $0x01, Y1, Y2, Y4
+	VMULPS       const256_3fb8aa3b<>+0(SB), Y2, Y3
+	VROUNDPS     $0x08, Y3, Y3
+	VFMADD231PS  const256_bf318000<>+0(SB), Y3, Y2
+	VFMADD231PS  const256_395e8083<>+0(SB), Y3, Y2
+	VMULPS       Y2, Y2, Y5
+	VBROADCASTSS const256_3e2aaa6f<>+0(SB), Y1
+	VFMADD213PS  const256_3f000000<>+0(SB), Y2, Y1
+	VBROADCASTSS const256_3c0905b1<>+0(SB), Y6
+	VFMADD213PS  const256_3d2aaa8d<>+0(SB), Y2, Y6
+	VBROADCASTSS const256_3ab6887e<>+0(SB), Y7
+	VMULPS       Y2, Y2, Y8
+	VFMADD231PS  Y8, Y6, Y1
+	VMULPS       Y8, Y8, Y6
+	VFMADD231PS  Y6, Y7, Y1
+	VFMADD213PS  Y2, Y5, Y1
+	VADDPS       const256_3f800000<>+0(SB), Y1, Y1
+	VCVTPS2DQ    Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       Y3, Y1, Y1
+	VANDNPS      Y1, Y4, Y1
+	VADDPS       const256_3f800000<>+0(SB), Y1, Y3
+	VADDPS       const256_bf800000<>+0(SB), Y3, Y4
+	VSUBPS       Y4, Y1, Y4
+	VDIVPS       Y3, Y4, Y4
+	VCMPPS       $0x03, Y4, Y4, Y1
+	VANDNPS      Y4, Y1, Y4
+	VMOVAPS      Y3, Y1
+	VBROADCASTSS const256_00800000<>+0(SB), Y5
+	VCMPPS       $0x01, Y5, Y3, Y6
+	VMULPS       const256_4b000000<>+0(SB), Y3, Y5
+	VBLENDVPS    Y6, Y5, Y3, Y3
+	VANDPS       const256_41b80000<>+0(SB), Y6, Y6
+	VPSRLD       $0x17, Y3, Y2
+	VPSUBD       const256_0000007f<>+0(SB), Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VSUBPS       Y6, Y2, Y2
+	VPAND        const256_007fffff<>+0(SB), Y3, Y3
+	VPOR         const256_3f800000<>+0(SB), Y3, Y3
+	VBROADCASTSS const256_3fb504f3<>+0(SB), Y5
+	VCMPPS       $0x0d, Y5, Y3, Y6
+	VMULPS       const256_3f000000<>+0(SB), Y3, Y5
+	VBLENDVPS    Y6, Y5, Y3, Y3
+	VANDPS       const256_3f800000<>+0(SB), Y6, Y6
+	VADDPS       Y6, Y2, Y2
+	VADDPS       const256_bf800000<>+0(SB), Y3, Y3
+	VBROADCASTSS const256_3d8ec752<>+0(SB), Y6
+	VFMADD213PS  const256_bdeb1ade<>+0(SB), Y3, Y6
+	VFMADD213PS  const256_3def5141<>+0(SB), Y3, Y6
+	VFMADD213PS  const256_bdfe7a63<>+0(SB), Y3, Y6
+	VFMADD213PS  const256_3e11e90d<>+0(SB), Y3, Y6
+	VFMADD213PS  const256_be2aada5<>+0(SB), Y3, Y6
+	VFMADD213PS  const256_3e4ccead<>+0(SB), Y3, Y6
+	VFMADD213PS  const256_be7ffffe<>+0(SB), Y3, Y6
+	VFMADD213PS  const256_3eaaaaaa<>+0(SB), Y3, Y6
+	VMULPS       Y3, Y3, Y5
+	VMULPS       Y3, Y6, Y6
+	VADDPS       const256_bf000000<>+0(SB), Y6, Y6
+	VMULPS       Y5, Y6, Y6
+	VFMADD231PS  const256_b95e8083<>+0(SB), Y2, Y6
+	VADDPS       Y4, Y6, Y6
+	VADDPS       Y6, Y3, Y3
+	VFMADD231PS  const256_3f318000<>+0(SB), Y2, Y3
+	VXORPS       Y4, Y4, Y4
+	VCMPPS       $0x00, Y4, Y1, Y5
+	VBLENDVPS    Y5, const256_ff800000<>+0(SB), Y3, Y3
+	VBROADCASTSS const256_7f800000<>+0(SB), Y2
+	VCMPPS       $0x00, Y2, Y1, Y5
+	VBLENDVPS    Y5, Y2, Y3, Y3
+	VCMPPS       $0x09, Y4, Y1, Y5
+	VBLENDVPS    Y5, const256_7fc00000<>+0(SB), Y3, Y3
+	VMOVAPS      Y3, Y2
+	VXORPS       Y1, Y1, Y1
+	VMAXPS       Y0, Y1, Y0
+	VADDPS       Y0, Y2, Y2
+	VMOVUPS      Y2, (AX)
+	ADDQ         $0x20, AX
+	ADDQ         $0x20, CX
+	SUBQ         $0x08, DX
+	JMP          loop
+
+tail:
+	TESTQ        DX, DX
+	JZ           end
+	LEAQ         tailTable<>+0(SB), BX
+	NEGQ         DX
+	VMOVUPS      32(BX)(DX*4), Y0
+	VMASKMOVPS   (CX), Y0, Y1
+	VORPS        const256_80000000<>+0(SB), Y1, Y3
+	VBROADCASTSS const256_c2aeac4f<>+0(SB), Y2
+	VCMPPS       $0x01, Y2, Y3, Y5
+	VMULPS       const256_3fb8aa3b<>+0(SB), Y3, Y4
+	VROUNDPS     $0x08, Y4, Y4
+	VFMADD231PS  const256_bf318000<>+0(SB), Y4, Y3
+	VFMADD231PS  const256_395e8083<>+0(SB), Y4, Y3
+	VMULPS       Y3, Y3, Y6
+	VBROADCASTSS const256_3e2aaa6f<>+0(SB), Y2
+	VFMADD213PS  const256_3f000000<>+0(SB), Y3, Y2
+	VBROADCASTSS const256_3c0905b1<>+0(SB), Y7
+	VFMADD213PS  const256_3d2aaa8d<>+0(SB), Y3, Y7
+	VBROADCASTSS const256_3ab6887e<>+0(SB), Y8
+	VMULPS       Y3, Y3, Y9
+	VFMADD231PS  Y9, Y7, Y2
+	VMULPS       Y9, Y9, Y7
+	VFMADD231PS  Y7, Y8, Y2
+	VFMADD213PS  Y3, Y6, Y2
+	VADDPS       const256_3f800000<>+0(SB), Y2, Y2
+	VCVTPS2DQ    Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VANDNPS      Y2, Y5, Y2
+	VADDPS       const256_3f800000<>+0(SB), Y2, Y4
+	VADDPS       const256_bf800000<>+0(SB), Y4, Y5
+	VSUBPS       Y5, Y2, Y5
+	VDIVPS       Y4, Y5, Y5
+	VCMPPS       $0x03, Y5, Y5, Y2
+	VANDNPS      Y5, Y2, Y5
+	VMOVAPS      Y4, Y2
+	VBROADCASTSS const256_00800000<>+0(SB), Y6
+	VCMPPS       $0x01, Y6, Y4, Y7
+	VMULPS       const256_4b000000<>+0(SB), Y4, Y6
+	VBLENDVPS    Y7, Y6, Y4, Y4
+	VANDPS       const256_41b80000<>+0(SB), Y7, Y7
+	VPSRLD       $0x17, Y4, Y3
+	VPSUBD       const256_0000007f<>+0(SB), Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y7, Y3, Y3
+	VPAND        const256_007fffff<>+0(SB), Y4, Y4
+	VPOR         const256_3f800000<>+0(SB), Y4, Y4
+	VBROADCASTSS const256_3fb504f3<>+0(SB), Y6
+	VCMPPS       $0x0d, Y6, Y4, Y7
+	VMULPS       const256_3f000000<>+0(SB), Y4, Y6
+	VBLENDVPS    Y7, Y6, Y4, Y4
+	VANDPS       const256_3f800000<>+0(SB), Y7, Y7
+	VADDPS       Y7, Y3, Y3
+	VADDPS       const256_bf800000<>+0(SB), Y4, Y4
+	VBROADCASTSS const256_3d8ec752<>+0(SB), Y7
+	VFMADD213PS  const256_bdeb1ade<>+0(SB), Y4, Y7
+	VFMADD213PS  const256_3def5141<>+0(SB), Y4, Y7
+	VFMADD213PS  const256_bdfe7a63<>+0(SB), Y4, Y7
+	VFMADD213PS  const256_3e11e90d<>+0(SB), Y4, Y7
+	VFMADD213PS  const256_be2aada5<>+0(SB), Y4, Y7
+	VFMADD213PS  const256_3e4ccead<>+0(SB), Y4, Y7
+	VFMADD213PS  const256_be7ffffe<>+0(SB), Y4, Y7
+	VFMADD213PS  const256_3eaaaaaa<>+0(SB), Y4, Y7
+	VMULPS       Y4, Y4, Y6
+	VMULPS       Y4, Y7, Y7
+	VADDPS       const256_bf000000<>+0(SB), Y7, Y7
+	VMULPS       Y6, Y7, Y7
+	VFMADD231PS  const256_b95e8083<>+0(SB), Y3, Y7
+	VADDPS       Y5, Y7, Y7
+	VADDPS       Y7, Y4, Y4
+	VFMADD231PS  const256_3f318000<>+0(SB), Y3, Y4
+	VXORPS       Y5, Y5, Y5
+	VCMPPS       $0x00, Y5, Y2, Y6
+	VBLENDVPS    Y6, const256_ff800000<>+0(SB), Y4, Y4
+	VBROADCASTSS const256_7f800000<>+0(SB), Y3
+	VCMPPS       $0x00, Y3, Y2, Y6
+	VBLENDVPS    Y6, Y3, Y4, Y4
+	VCMPPS       $0x09, Y5, Y2, Y6
+	VBLENDVPS    Y6, const256_7fc00000<>+0(SB), Y4, Y4
+	VMOVAPS      Y4, Y3
+	VXORPS       Y2, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VADDPS       Y1, Y3, Y3
+	VMASKMOVPS   Y3, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA const256_c2aeac4f<>+0(SB)/4, $0xc2aeac4f
+DATA const256_c2aeac4f<>+4(SB)/4, $0xc2aeac4f
+DATA const256_c2aeac4f<>+8(SB)/4, $0xc2aeac4f
+DATA const256_c2aeac4f<>+12(SB)/4, $0xc2aeac4f
+DATA const256_c2aeac4f<>+16(SB)/4, $0xc2aeac4f
+DATA const256_c2aeac4f<>+20(SB)/4, $0xc2aeac4f
+DATA const256_c2aeac4f<>+24(SB)/4, $0xc2aeac4f
+DATA const256_c2aeac4f<>+28(SB)/4, $0xc2aeac4f
+GLOBL const256_c2aeac4f<>(SB), RODATA|NOPTR, $32
+
+// func sigmoid256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·sigmoid256(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+24(FP), DX
+
+loop:
+	CMPQ         DX, $0x08
+	JLT          tail
+	VMOVUPS      (CX), Y0
+	VORPS        const256_80000000<>+0(SB), Y0, Y2
+	VBROADCASTSS const256_c2aeac4f<>+0(SB), Y1
+	VCMPPS       $0x01, Y1, Y2, Y4
+	VMULPS       const256_3fb8aa3b<>+0(SB), Y2, Y3
+	VROUNDPS     $0x08, Y3, Y3
+	VFMADD231PS  const256_bf318000<>+0(SB), Y3, Y2
+	VFMADD231PS  const256_395e8083<>+0(SB), Y3, Y2
+	VMULPS       Y2, Y2, Y5
+	VBROADCASTSS const256_3e2aaa6f<>+0(SB), Y1
+	VFMADD213PS  const256_3f000000<>+0(SB), Y2, Y1
+	VBROADCASTSS const256_3c0905b1<>+0(SB), Y6
+	VFMADD213PS  const256_3d2aaa8d<>+0(SB), Y2, Y6
+	VBROADCASTSS const256_3ab6887e<>+0(SB), Y7
+	VMULPS       Y2, Y2, Y8
+	VFMADD231PS  Y8, Y6, Y1
+	VMULPS       Y8, Y8, Y6
+	VFMADD231PS  Y6, Y7, Y1
+	VFMADD213PS  Y2, Y5, Y1
+	VADDPS       const256_3f800000<>+0(SB), Y1, Y1
+	VCVTPS2DQ    Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       Y3, Y1, Y1
+	VANDNPS      Y1, Y4, Y1
+	VXORPS       Y3, Y3, Y3
+	VBROADCASTSS const256_3f800000<>+0(SB), Y2
+	VCMPPS       $0x01, Y3, Y0, Y0
+	VBLENDVPS    Y0, Y1, Y2, Y2
+	VADDPS       const256_3f800000<>+0(SB), Y1, Y1
+	VDIVPS       Y1, Y2, Y2
+	VMOVUPS      Y2, (AX)
+	ADDQ         $0x20, AX
+	ADDQ         $0x20, CX
+	SUBQ         $0x08, DX
+	JMP          loop
+
+tail:
+	TESTQ        DX, DX
+	JZ           end
+	LEAQ         tailTable<>+0(SB), BX
+	NEGQ         DX
+	VMOVUPS      32(BX)(DX*4), Y0
+	VMASKMOVPS   (CX), Y0, Y1
+	VORPS        const256_80000000<>+0(SB), Y1, Y3
+	VBROADCASTSS const256_c2aeac4f<>+0(SB), Y2
+	VCMPPS       $0x01, Y2, Y3, Y5
+	VMULPS       const256_3fb8aa3b<>+0(SB), Y3, Y4
+	VROUNDPS     $0x08, Y4, Y4
+	VFMADD231PS  const256_bf318000<>+0(SB), Y4, Y3
+	VFMADD231PS  const256_395e8083<>+0(SB), Y4, Y3
+	VMULPS       Y3, Y3, Y6
+	VBROADCASTSS const256_3e2aaa6f<>+0(SB), Y2
+	VFMADD213PS  const256_3f000000<>+0(SB), Y3, Y2
+	VBROADCASTSS const256_3c0905b1<>+0(SB), Y7
+	VFMADD213PS  const256_3d2aaa8d<>+0(SB), Y3, Y7
+	VBROADCASTSS const256_3ab6887e<>+0(SB), Y8
+	VMULPS       Y3, Y3, Y9
+	VFMADD231PS  Y9, Y7, Y2
+	VMULPS       Y9, Y9, Y7
+	VFMADD231PS  Y7, Y8, Y2
+	VFMADD213PS  Y3, Y6, Y2
+	VADDPS       const256_3f800000<>+0(SB), Y2, Y2
+	VCVTPS2DQ    Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VANDNPS      Y2, Y5, Y2
+	VXORPS       Y4, Y4, Y4
+	VBROADCASTSS const256_3f800000<>+0(SB), Y3
+	VCMPPS       $0x01, Y4, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y3, Y3
+	VADDPS       const256_3f800000<>+0(SB), Y2, Y2
+	VDIVPS       Y2, Y3, Y3
+	VMASKMOVPS   Y3, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func sigmoidBack256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·sigmoidBack256(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+
+loop:
+	CMPQ         BX, $0x08
+	JLT          tail
+	VMOVUPS      (CX), Y0
+	VMOVUPS      (DX), Y1
+	VORPS        const256_80000000<>+0(SB), Y1, Y2
+	VBROADCASTSS const256_c2aeac4f<>+0(SB), Y1
+	VCMPPS       $0x01, Y1, Y2, Y4
+	VMULPS       const256_3fb8aa3b<>+0(SB), Y2, Y3
+	VROUNDPS     $0x08, Y3, Y3
+	VFMADD231PS  const256_bf318000<>+0(SB), Y3, Y2
+	VFMADD231PS  const256_395e8083<>+0(SB), Y3, Y2
+	VMULPS       Y2, Y2, Y5
+	VBROADCASTSS const256_3e2aaa6f<>+0(SB), Y1
+	VFMADD213PS  const256_3f000000<>+0(SB), Y2, Y1
+	VBROADCASTSS const256_3c0905b1<>+0(SB), Y6
+	VFMADD213PS  const256_3d2aaa8d<>+0(SB), Y2, Y6
+	VBROADCASTSS const256_3ab6887e<>+0(SB), Y7
+	VMULPS       Y2, Y2, Y8
+	VFMADD231PS  Y8, Y6, Y1
+	VMULPS       Y8, Y8, Y6
+	VFMADD231PS  Y6, Y7, Y1
+	VFMADD213PS  Y2, Y5, Y1
+	VADDPS       const256_3f800000<>+0(SB), Y1, Y1
+	VCVTPS2DQ    Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       Y3, Y1, Y1
+	VANDNPS      Y1, Y4, Y1
+	VADDPS       const256_3f800000<>+0(SB), Y1, Y2
+	VMULPS       Y2, Y2, Y2
+	VDIVPS       Y2, Y1, Y1
+	VMULPS       Y0, Y1, Y2
+	VCMPPS       $0x03, Y2, Y2, Y3
+	VCMPPS       $0x07, Y1, Y0, Y0
+	VANDPS       Y3, Y0, Y3
+	VANDNPS      Y2, Y3, Y1
+	VMOVUPS      Y1, (AX)
+	ADDQ         $0x20, AX
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	SUBQ         $0x08, BX
+	JMP          loop
+
+tail:
+	TESTQ        BX, BX
+	JZ           end
+	LEAQ         tailTable<>+0(SB), SI
+	NEGQ         BX
+	VMOVUPS      32(SI)(BX*4), Y0
+	VMASKMOVPS   (CX), Y0, Y1
+	VMASKMOVPS   (DX), Y0, Y2
+	VORPS        const256_80000000<>+0(SB), Y2, Y3
+	VBROADCASTSS const256_c2aeac4f<>+0(SB), Y2
+	VCMPPS       $0x01, Y2, Y3, Y5
+	VMULPS       const256_3fb8aa3b<>+0(SB), Y3, Y4
+	VROUNDPS     $0x08, Y4, Y4
+	VFMADD231PS  const256_bf318000<>+0(SB), Y4, Y3
+	VFMADD231PS  const256_395e8083<>+0(SB), Y4, Y3
+	VMULPS       Y3, Y3, Y6
+	VBROADCASTSS const256_3e2aaa6f<>+0(SB), Y2
+	VFMADD213PS  const256_3f000000<>+0(SB), Y3, Y2
+	VBROADCASTSS const256_3c0905b1<>+0(SB), Y7
+	VFMADD213PS  const256_3d2aaa8d<>+0(SB), Y3, Y7
+	VBROADCASTSS const256_3ab6887e<>+0(SB), Y8
+	VMULPS       Y3, Y3, Y9
+	VFMADD231PS  Y9, Y7, Y2
+	VMULPS       Y9, Y9, Y7
+	VFMADD231PS  Y7, Y8, Y2
+	VFMADD213PS  Y3, Y6, Y2
+	VADDPS       const256_3f800000<>+0(SB), Y2, Y2
+	VCVTPS2DQ    Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VANDNPS      Y2, Y5, Y2
+	VADDPS       const256_3f800000<>+0(SB), Y2, Y3
+	VMULPS       Y3, Y3, Y3
+	VDIVPS       Y3, Y2, Y2
+	VMULPS       Y1, Y2, Y3
+	VCMPPS       $0x03, Y3, Y3, Y4
+	VCMPPS       $0x07, Y2, Y1, Y1
+	VANDPS       Y4, Y1, Y4
+	VANDNPS      Y3, Y4, Y2
+	VMASKMOVPS   Y2, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func tanh256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·tanh256(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+24(FP), DX
+
+loop:
+	CMPQ         DX, $0x08
+	JLT          tail
+	VMOVUPS      (CX), Y0
+	VANDPS       const256_7fffffff<>+0(SB), Y0, Y1
+	VMULPS       const256_c0000000<>+0(SB), Y1, Y1
+	VBROADCASTSS const256_c1a00000<>+0(SB), Y4
+	VMAXPS       Y1, Y4, Y1
+	VBROADCASTSS const256_42b20000<>+0(SB), Y4
+	VMINPS       Y1, Y4, Y1
+	VMULPS       const256_3fb8aa3b<>+0(SB), Y1, Y3
+	VROUNDPS     $0x08, Y3, Y3
+	VFMADD231PS  const256_bf318000<>+0(SB), Y3, Y1
+	VFMADD231PS  const256_395e8083<>+0(SB), Y3, Y1
+	VMULPS       Y1, Y1, Y4
+	VBROADCASTSS const256_3e2aaa6f<>+0(SB), Y2
+	VFMADD213PS  const256_3f000000<>+0(SB), Y1, Y2
+	VBROADCASTSS const256_3c0905b1<>+0(SB), Y5
+	VFMADD213PS  const256_3d2aaa8d<>+0(SB), Y1, Y5
+	VBROADCASTSS const256_3ab6887e<>+0(SB), Y6
+	VMULPS       Y1, Y1, Y7
+	VFMADD231PS  Y7, Y5, Y2
+	VMULPS       Y7, Y7, Y5
+	VFMADD231PS  Y5, Y6, Y2
+	VFMADD213PS  Y1, Y4, Y2
+	VADDPS       const256_42fc0000<>+0(SB), Y3, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VADDPS       const256_bf000000<>+0(SB), Y3, Y4
+	VFMADD213PS  Y4, Y3, Y2
+	VADDPS       Y2, Y2, Y2
+	VADDPS       const256_40000000<>+0(SB), Y2, Y1
+	VANDPS       const256_7fffffff<>+0(SB), Y2, Y2
+	VDIVPS       Y1, Y2, Y2
+	VANDPS       const256_80000000<>+0(SB), Y0, Y0
+	VORPS        Y0, Y2, Y2
+	VMOVUPS      Y2, (AX)
+	ADDQ         $0x20, AX
+	ADDQ         $0x20, CX
+	SUBQ         $0x08, DX
+	JMP          loop
+
+tail:
+	TESTQ        DX, DX
+	JZ           end
+	LEAQ         tailTable<>+0(SB), BX
+	NEGQ         DX
+	VMOVUPS      32(BX)(DX*4), Y0
+	VMASKMOVPS   (CX), Y0, Y1
+	VANDPS       const256_7fffffff<>+0(SB), Y1, Y2
+	VMULPS       const256_c0000000<>+0(SB), Y2, Y2
+	VBROADCASTSS const256_c1a00000<>+0(SB), Y5
+	VMAXPS       Y2, Y5, Y2
+	VBROADCASTSS const256_42b20000<>+0(SB), Y5
+	VMINPS       Y2, Y5, Y2
+	VMULPS       const256_3fb8aa3b<>+0(SB), Y2, Y4
+	VROUNDPS     $0x08, Y4, Y4
+	VFMADD231PS  const256_bf318000<>+0(SB), Y4, Y2
+	VFMADD231PS  const256_395e8083<>+0(SB), Y4, Y2
+	VMULPS       Y2, Y2, Y5
+	VBROADCASTSS const256_3e2aaa6f<>+0(SB), Y3
+	VFMADD213PS  const256_3f000000<>+0(SB), Y2, Y3
+	VBROADCASTSS const256_3c0905b1<>+0(SB), Y6
+	VFMADD213PS  const256_3d2aaa8d<>+0(SB), Y2, Y6
+	VBROADCASTSS const256_3ab6887e<>+0(SB), Y7
+	VMULPS       Y2, Y2, Y8
+	VFMADD231PS  Y8, Y6, Y3
+	VMULPS       Y8, Y8, Y6
+	VFMADD231PS  Y6, Y7, Y3
+	VFMADD213PS  Y2, Y5, Y3
+	VADDPS       const256_42fc0000<>+0(SB), Y4, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VADDPS       const256_bf000000<>+0(SB), Y4, Y5
+	VFMADD213PS  Y5, Y4, Y3
+	VADDPS       Y3, Y3, Y3
+	VADDPS       const256_40000000<>+0(SB), Y3, Y2
+	VANDPS       const256_7fffffff<>+0(SB), Y3, Y3
+	VDIVPS       Y2, Y3, Y3
+	VANDPS       const256_80000000<>+0(SB), Y1, Y1
+	VORPS        Y1, Y3, Y3
+	VMASKMOVPS   Y3, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA const256_c0000000<>+0(SB)/4, $0xc0000000
+DATA const256_c0000000<>+4(SB)/4, $0xc0000000
+DATA const256_c0000000<>+8(SB)/4, $0xc0000000
+DATA const256_c0000000<>+12(SB)/4, $0xc0000000
+DATA const256_c0000000<>+16(SB)/4, $0xc0000000
+DATA const256_c0000000<>+20(SB)/4, $0xc0000000
+DATA const256_c0000000<>+24(SB)/4, $0xc0000000
+DATA const256_c0000000<>+28(SB)/4, $0xc0000000
+GLOBL const256_c0000000<>(SB), RODATA|NOPTR, $32
+
+DATA const256_40000000<>+0(SB)/4, $0x40000000
+DATA const256_40000000<>+4(SB)/4, $0x40000000
+DATA const256_40000000<>+8(SB)/4, $0x40000000
+DATA const256_40000000<>+12(SB)/4, $0x40000000
+DATA const256_40000000<>+16(SB)/4, $0x40000000
+DATA const256_40000000<>+20(SB)/4, $0x40000000
+DATA const256_40000000<>+24(SB)/4, $0x40000000
+DATA const256_40000000<>+28(SB)/4, $0x40000000
+GLOBL const256_40000000<>(SB), RODATA|NOPTR, $32
+
+// func tanhBack256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, FMA3
+TEXT ·tanhBack256(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+
+round:
+	CMPQ         BX, $0x20
+	JLT          loop
+	VMOVUPS      (CX), Y0
+	VMOVUPS      (DX), Y1
+	VBROADCASTSS const256_3f800000<>+0(SB), Y2
+	VFNMADD231PS Y1, Y1, Y2
+	VMULPS       Y0, Y2, Y1
+	VCMPPS       $0x03, Y1, Y1, Y3
+	VCMPPS       $0x07, Y2, Y0, Y0
+	VANDPS       Y3, Y0, Y3
+	VANDNPS      Y1, Y3, Y2
+	VMOVUPS      Y2, (AX)
+	VMOVUPS      32(CX), Y0
+	VMOVUPS      32(DX), Y1
+	VBROADCASTSS const256_3f800000<>+0(SB), Y2
+	VFNMADD231PS Y1, Y1, Y2
+	VMULPS       Y0, Y2, Y1
+	VCMPPS       $0x03, Y1, Y1, Y3
+	VCMPPS       $0x07, Y2, Y0, Y0
+	VANDPS       Y3, Y0, Y3
+	VANDNPS      Y1, Y3, Y2
+	VMOVUPS      Y2, 32(AX)
+	VMOVUPS      64(CX), Y0
+	VMOVUPS      64(DX), Y1
+	VBROADCASTSS const256_3f800000<>+0(SB), Y2
+	VFNMADD231PS Y1, Y1, Y2
+	VMULPS       Y0, Y2, Y1
+	VCMPPS       $0x03, Y1, Y1, Y3
+	VCMPPS       $0x07, Y2, Y0, Y0
+	VANDPS       Y3, Y0, Y3
+	VANDNPS      Y1, Y3, Y2
+	VMOVUPS      Y2, 64(AX)
+	VMOVUPS      96(CX), Y0
+	VMOVUPS      96(DX), Y1
+	VBROADCASTSS const256_3f800000<>+0(SB), Y2
+	VFNMADD231PS Y1, Y1, Y2
+	VMULPS       Y0, Y2, Y1
+	VCMPPS       $0x03, Y1, Y1, Y3
+	VCMPPS       $0x07, Y2, Y0, Y0
+	VANDPS       Y3, Y0, Y3
+	VANDNPS      Y1, Y3, Y2
+	VMOVUPS      Y2, 96(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+	ADDQ         $+128, DX
+	SUBQ         $0x20, BX
+	JMP          round
+
+loop:
+	CMPQ         BX, $0x08
+	JLT          tail
+	VMOVUPS      (CX), Y0
+	VMOVUPS      (DX), Y1
+	VBROADCASTSS const256_3f800000<>+0(SB), Y2
+	VFNMADD231PS Y1, Y1, Y2
+	VMULPS       Y0, Y2, Y1
+	VCMPPS       $0x03, Y1, Y1, Y3
+	VCMPPS       $0x07, Y2, Y0, Y0
+	VANDPS       Y3, Y0, Y3
+	VANDNPS      Y1, Y3, Y2
+	VMOVUPS      Y2, (AX)
+	ADDQ         $0x20, AX
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	SUBQ         $0x08, BX
+	JMP          loop
+
+tail:
+	TESTQ        BX, BX
+	JZ           end
+	LEAQ         tailTable<>+0(SB), SI
+	NEGQ         BX
+	VMOVUPS      32(SI)(BX*4), Y0
+	VMASKMOVPS   (CX), Y0, Y1
+	VMASKMOVPS   (DX), Y0, Y2
+	VBROADCASTSS const256_3f800000<>+0(SB), Y3
+	VFNMADD231PS Y2, Y2, Y3
+	VMULPS       Y1, Y3, Y2
+	VCMPPS       $0x03, Y2, Y2, Y4
+	VCMPPS       $0x07, Y3, Y1, Y1
+	VANDPS       Y4, Y1, Y4
+	VANDNPS      Y2, Y4, Y3
+	VMASKMOVPS   Y3, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func atan256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, FMA3
+TEXT ·atan256(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+24(FP), DX
+
+loop:
+	CMPQ         DX, $0x08
+	JLT          tail
+	VMOVUPS      (CX), Y0
+	VANDPS       const256_7fffffff<>+0(SB), Y0, Y1
+	VBROADCASTSS const256_3f800000<>+0(SB), Y2
+	VCMPPS       $0x06, Y2, Y1, Y3
+	VDIVPS       Y1, Y2, Y2
+	VBLENDVPS    Y3, Y2, Y1, Y1
+	VMULPS       Y1, Y1, Y2
+	VBROADCASTSS const256_beaaaa6c<>+0(SB), Y4
+	VFMADD213PS  const256_3f800000<>+0(SB), Y2, Y4
+	VBROADCASTSS const256_be117fc7<>+0(SB), Y5
+	VFMADD213PS  const256_3e4cbbe5<>+0(SB), Y2, Y5
+	VBROADCASTSS const256_bd9a3174<>+0(SB), Y6
+	VFMADD213PS  const256_3dda3d83<>+0(SB), Y2, Y6
+	VBROADCASTSS const256_bc846e02<>+0(SB), Y7
+	VFMADD213PS  const256_3d2fc1fe<>+0(SB), Y2, Y7
+	VBROADCASTSS const256_3b3bd74a<>+0(SB), Y8
+	VMULPS       Y2, Y2, Y2
+	VFMADD231PS  Y2, Y5, Y4
+	VFMADD231PS  Y2, Y7, Y6
+	VMULPS       Y2, Y2, Y2
+	VFMADD231PS  Y2, Y6, Y4
+	VMULPS       Y2, Y2, Y2
+	VFMADD231PS  Y2, Y8, Y4
+	VMULPS       Y1, Y4, Y4
+	VXORPS       const256_80000000<>+0(SB), Y4, Y2
+	VADDPS       const256_3fc90fdb<>+0(SB), Y2, Y2
+	VBLENDVPS    Y3, Y2, Y4, Y4
+	VANDPS       const256_80000000<>+0(SB), Y0, Y0
+	VORPS        Y0, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	ADDQ         $0x20, AX
+	ADDQ         $0x20, CX
+	SUBQ         $0x08, DX
+	JMP          loop
+
+tail:
+	TESTQ        DX, DX
+	JZ           end
+	LEAQ         tailTable<>+0(SB), BX
+	NEGQ         DX
+	VMOVUPS      32(BX)(DX*4), Y0
+	VMASKMOVPS   (CX), Y0, Y1
+	VANDPS       const256_7fffffff<>+0(SB), Y1, Y2
+	VBROADCASTSS const256_3f800000<>+0(SB), Y3
+	VCMPPS       $0x06, Y3, Y2, Y4
+	VDIVPS       Y2, Y3, Y3
+	VBLENDVPS    Y4, Y3, Y2, Y2
+	VMULPS       Y2, Y2, Y3
+	VBROADCASTSS const256_beaaaa6c<>+0(SB), Y5
+	VFMADD213PS  const256_3f800000<>+0(SB), Y3, Y5
+	VBROADCASTSS const256_be117fc7<>+0(SB), Y6
+	VFMADD213PS  const256_3e4cbbe5<>+0(SB), Y3, Y6
+	VBROADCASTSS const256_bd9a3174<>+0(SB), Y7
+	VFMADD213PS  const256_3dda3d83<>+0(SB), Y3, Y7
+	VBROADCASTSS const256_bc846e02<>+0(SB), Y8
+	VFMADD213PS  const256_3d2fc1fe<>+0(SB), Y3, Y8
+	VBROADCASTSS const256_3b3bd74a<>+0(SB), Y9
+	VMULPS       Y3, Y3, Y3
+	VFMADD231PS  Y3, Y6, Y5
+	VFMADD231PS  Y3, Y8, Y7
+	VMULPS       Y3, Y3, Y3
+	VFMADD231PS  Y3, Y7, Y5
+	VMULPS       Y3, Y3, Y3
+	VFMADD231PS  Y3, Y9, Y5
+	VMULPS       Y2, Y5, Y5
+	VXORPS       const256_80000000<>+0(SB), Y5, Y3
+	VADDPS       const256_3fc90fdb<>+0(SB), Y3, Y3
+	VBLENDVPS    Y4, Y3, Y5, Y5
+	VANDPS       const256_80000000<>+0(SB), Y1, Y1
+	VORPS        Y1, Y5, Y5
+	VMASKMOVPS   Y5, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA const256_beaaaa6c<>+0(SB)/4, $0xbeaaaa6c
+DATA const256_beaaaa6c<>+4(SB)/4, $0xbeaaaa6c
+DATA const256_beaaaa6c<>+8(SB)/4, $0xbeaaaa6c
+DATA const256_beaaaa6c<>+12(SB)/4, $0xbeaaaa6c
+DATA const256_beaaaa6c<>+16(SB)/4, $0xbeaaaa6c
+DATA const256_beaaaa6c<>+20(SB)/4, $0xbeaaaa6c
+DATA const256_beaaaa6c<>+24(SB)/4, $0xbeaaaa6c
+DATA const256_beaaaa6c<>+28(SB)/4, $0xbeaaaa6c
+GLOBL const256_beaaaa6c<>(SB), RODATA|NOPTR, $32
+
+DATA const256_be117fc7<>+0(SB)/4, $0xbe117fc7
+DATA const256_be117fc7<>+4(SB)/4, $0xbe117fc7
+DATA const256_be117fc7<>+8(SB)/4, $0xbe117fc7
+DATA const256_be117fc7<>+12(SB)/4, $0xbe117fc7
+DATA const256_be117fc7<>+16(SB)/4, $0xbe117fc7
+DATA const256_be117fc7<>+20(SB)/4, $0xbe117fc7
+DATA const256_be117fc7<>+24(SB)/4, $0xbe117fc7
+DATA const256_be117fc7<>+28(SB)/4, $0xbe117fc7
+GLOBL const256_be117fc7<>(SB), RODATA|NOPTR, $32
+
+DATA const256_3e4cbbe5<>+0(SB)/4, $0x3e4cbbe5
+DATA const256_3e4cbbe5<>+4(SB)/4, $0x3e4cbbe5
+DATA const256_3e4cbbe5<>+8(SB)/4, $0x3e4cbbe5
+DATA const256_3e4cbbe5<>+12(SB)/4, $0x3e4cbbe5
+DATA const256_3e4cbbe5<>+16(SB)/4, $0x3e4cbbe5
+DATA const256_3e4cbbe5<>+20(SB)/4, $0x3e4cbbe5
+DATA const256_3e4cbbe5<>+24(SB)/4, $0x3e4cbbe5
+DATA const256_3e4cbbe5<>+28(SB)/4, $0x3e4cbbe5
+GLOBL const256_3e4cbbe5<>(SB), RODATA|NOPTR, $32
+
+DATA const256_bd9a3174<>+0(SB)/4, $0xbd9a3174
+DATA const256_bd9a3174<>+4(SB)/4, $0xbd9a3174
+DATA const256_bd9a3174<>+8(SB)/4, $0xbd9a3174
+DATA const256_bd9a3174<>+12(SB)/4, $0xbd9a3174
+DATA const256_bd9a3174<>+16(SB)/4, $0xbd9a3174
+DATA const256_bd9a3174<>+20(SB)/4, $0xbd9a3174
+DATA const256_bd9a3174<>+24(SB)/4, $0xbd9a3174
+DATA const256_bd9a3174<>+28(SB)/4, $0xbd9a3174
+GLOBL const256_bd9a3174<>(SB), RODATA|NOPTR, $32
+
+DATA const256_3dda3d83<>+0(SB)/4, $0x3dda3d83
+DATA const256_3dda3d83<>+4(SB)/4, $0x3dda3d83
+DATA const256_3dda3d83<>+8(SB)/4, $0x3dda3d83
+DATA const256_3dda3d83<>+12(SB)/4, $0x3dda3d83
+DATA const256_3dda3d83<>+16(SB)/4, $0x3dda3d83
+DATA const256_3dda3d83<>+20(SB)/4, $0x3dda3d83
+DATA const256_3dda3d83<>+24(SB)/4, $0x3dda3d83
+DATA const256_3dda3d83<>+28(SB)/4, $0x3dda3d83
+GLOBL const256_3dda3d83<>(SB), RODATA|NOPTR, $32
+
+DATA const256_bc846e02<>+0(SB)/4, $0xbc846e02
+DATA const256_bc846e02<>+4(SB)/4, $0xbc846e02
+DATA const256_bc846e02<>+8(SB)/4, $0xbc846e02
+DATA const256_bc846e02<>+12(SB)/4, $0xbc846e02
+DATA const256_bc846e02<>+16(SB)/4, $0xbc846e02
+DATA const256_bc846e02<>+20(SB)/4, $0xbc846e02
+DATA const256_bc846e02<>+24(SB)/4, $0xbc846e02
+DATA const256_bc846e02<>+28(SB)/4, $0xbc846e02
+GLOBL const256_bc846e02<>(SB), RODATA|NOPTR, $32
+
+DATA const256_3d2fc1fe<>+0(SB)/4, $0x3d2fc1fe
+DATA const256_3d2fc1fe<>+4(SB)/4, $0x3d2fc1fe
+DATA const256_3d2fc1fe<>+8(SB)/4, $0x3d2fc1fe
+DATA const256_3d2fc1fe<>+12(SB)/4, $0x3d2fc1fe
+DATA const256_3d2fc1fe<>+16(SB)/4, $0x3d2fc1fe
+DATA const256_3d2fc1fe<>+20(SB)/4, $0x3d2fc1fe
+DATA const256_3d2fc1fe<>+24(SB)/4, $0x3d2fc1fe
+DATA const256_3d2fc1fe<>+28(SB)/4, $0x3d2fc1fe
+GLOBL const256_3d2fc1fe<>(SB), RODATA|NOPTR, $32
+
+DATA const256_3b3bd74a<>+0(SB)/4, $0x3b3bd74a
+DATA const256_3b3bd74a<>+4(SB)/4, $0x3b3bd74a
+DATA const256_3b3bd74a<>+8(SB)/4, $0x3b3bd74a
+DATA const256_3b3bd74a<>+12(SB)/4, $0x3b3bd74a
+DATA const256_3b3bd74a<>+16(SB)/4, $0x3b3bd74a
+DATA const256_3b3bd74a<>+20(SB)/4, $0x3b3bd74a
+DATA const256_3b3bd74a<>+24(SB)/4, $0x3b3bd74a
+DATA const256_3b3bd74a<>+28(SB)/4, $0x3b3bd74a
+GLOBL const256_3b3bd74a<>(SB), RODATA|NOPTR, $32
+
+DATA const256_3fc90fdb<>+0(SB)/4, $0x3fc90fdb
+DATA const256_3fc90fdb<>+4(SB)/4, $0x3fc90fdb
+DATA const256_3fc90fdb<>+8(SB)/4, $0x3fc90fdb
+DATA const256_3fc90fdb<>+12(SB)/4, $0x3fc90fdb
+DATA const256_3fc90fdb<>+16(SB)/4, $0x3fc90fdb
+DATA const256_3fc90fdb<>+20(SB)/4, $0x3fc90fdb
+DATA const256_3fc90fdb<>+24(SB)/4, $0x3fc90fdb
+DATA const256_3fc90fdb<>+28(SB)/4, $0x3fc90fdb
+GLOBL const256_3fc90fdb<>(SB), RODATA|NOPTR, $32
+
+// func gelu256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·gelu256(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+24(FP), DX
+
+loop:
+	CMPQ         DX, $0x08
+	JLT          tail
+	VMOVUPS      (CX), Y0
+	VBROADCASTSS const256_c1600000<>+0(SB), Y3
+	VMAXPS       Y0, Y3, Y1
+	VBROADCASTSS const256_41600000<>+0(SB), Y3
+	VMINPS       Y1, Y3, Y1
+	VANDPS       const256_7fffffff<>+0(SB), Y1, Y3
+	VMULPS       Y3, Y3, Y4
+	VMOVAPS      Y4, Y5
+	VFMSUB231PS  Y3, Y3, Y5
+	VMULPS       const256_bf000000<>+0(SB), Y4, Y4
+	VBROADCASTSS const256_c2aeac4f<>+0(SB), Y2
+	VCMPPS       $0x01, Y2, Y4, Y7
+	VMULPS       const256_3fb8aa3b<>+0(SB), Y4, Y6
+	VROUNDPS     $0x08, Y6, Y6
+	VFMADD231PS  const256_bf318000<>+0(SB), Y6, Y4
+	VFMADD231PS  const256_395e8083<>+0(SB), Y6, Y4
+	VMULPS       Y4, Y4, Y8
+	VBROADCASTSS const256_3e2aaa6f<>+0(SB), Y2
+	VFMADD213PS  const256_3f000000<>+0(SB), Y4, Y2
+	VBROADCASTSS const256_3c0905b1<>+0(SB), Y9
+	VFMADD213PS  const256_3d2aaa8d<>+0(SB), Y4, Y9
+	VBROADCASTSS const256_3ab6887e<>+0(SB), Y10
+	VMULPS       Y4, Y4, Y11
+	VFMADD231PS  Y11, Y9, Y2
+	VMULPS       Y11, Y11, Y9
+	VFMADD231PS  Y9, Y10, Y2
+	VFMADD213PS  Y4, Y8, Y2
+	VADDPS       const256_3f800000<>+0(SB), Y2, Y2
+	VCVTPS2DQ    Y6, Y6
+	VPSLLD       $0x17, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VANDNPS      Y2, Y7, Y2
+	VMULPS       const256_bf000000<>+0(SB), Y5, Y5
+	VFMADD231PS  Y5, Y2, Y2
+	VADDPS       const256_403504f3<>+0(SB), Y3, Y4
+	VADDPS       const256_c03504f3<>+0(SB), Y3, Y5
+	VMULPS       const256_3fb504f3<>+0(SB), Y3, Y3
+	VADDPS       const256_3f800000<>+0(SB), Y3, Y3
+	VMULPS       Y4, Y3, Y6
+	VBROADCASTSS const256_3f800000<>+0(SB), Y7
+	VDIVPS       Y6, Y7, Y6
+	VMULPS       Y3, Y5, Y5
+	VMULPS       Y6, Y5, Y5
+	VBROADCASTSS const256_bdbdfb07<>+0(SB), Y3
+	VFMADD213PS  const256_3fa37407<>+0(SB), Y5, Y3
+	VBROADCASTSS const256_3e27fe03<>+0(SB), Y7
+	VFMADD213PS  const256_be2a03e1<>+0(SB), Y5, Y7
+	VBROADCASTSS const256_bc04118d<>+0(SB), Y8
+	VFMADD213PS  const256_bd5e0fc7<>+0(SB), Y5, Y8
+	VBROADCASTSS const256_3aae0940<>+0(SB), Y9
+	VFMADD213PS  const256_3c0df485<>+0(SB), Y5, Y9
+	VBROADCASTSS const256_b9de5cc3<>+0(SB), Y10
+	VFMADD213PS  const256_baa5b0d0<>+0(SB), Y5, Y10
+	VMULPS       Y5, Y5, Y5
+	VFMADD231PS  Y5, Y7, Y3
+	VFMADD231PS  Y5, Y9, Y8
+	VMULPS       Y5, Y5, Y5
+	VFMADD231PS  Y5, Y8, Y3
+	VMULPS       Y5, Y5, Y5
+	VFMADD231PS  Y5, Y10, Y3
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y3, Y3
+	VMULPS       Y2, Y3, Y3
+	VMULPS       const256_3f000000<>+0(SB), Y3, Y3
+	VXORPS       Y2, Y2, Y2
+	VCMPPS       $0x01, Y2, Y1, Y1
+	VXORPS       const256_80000000<>+0(SB), Y3, Y2
+	VADDPS       const256_3f800000<>+0(SB), Y2, Y2
+	VBLENDVPS    Y1, Y3, Y2, Y2
+	VBROADCASTSS const256_c1600000<>+0(SB), Y1
+	VMAXPS       Y0, Y1, Y0
+	VMULPS       Y0, Y2, Y2
+	VMOVUPS      Y2, (AX)
+	ADDQ         $0x20, AX
+	ADDQ         $0x20, CX
+	SUBQ         $0x08, DX
+	JMP          loop
+
+tail:
+	TESTQ        DX, DX
+	JZ           end
+	LEAQ         tailTable<>+0(SB), BX
+	NEGQ         DX
+	VMOVUPS      32(BX)(DX*4), Y0
+	VMASKMOVPS   (CX), Y0, Y1
+	VBROADCASTSS const256_c1600000<>+0(SB), Y4
+	VMAXPS       Y1, Y4, Y2
+	VBROADCASTSS const256_41600000<>+0(SB), Y4
+	VMINPS       Y2, Y4, Y2
+	VANDPS       const256_7fffffff<>+0(SB), Y2, Y4
+	VMULPS       Y4, Y4, Y5
+	VMOVAPS      Y5, Y6
+	VFMSUB231PS  Y4, Y4, Y6
+	VMULPS       const256_bf000000<>+0(SB), Y5, Y5
+	VBROADCASTSS const256_c2aeac4f<>+0(SB), Y3
+	VCMPPS       $0x01, Y3, Y5, Y8
+	VMULPS       const256_3fb8aa3b<>+0(SB), Y5, Y7
+	VROUNDPS     $0x08, Y7, Y7
+	VFMADD231PS  const256_bf318000<>+0(SB), Y7, Y5
+	VFMADD231PS  const256_395e8083<>+0(SB), Y7, Y5
+	VMULPS       Y5, Y5, Y9
+	VBROADCASTSS const256_3e2aaa6f<>+0(SB), Y3
+	VFMADD213PS  const256_3f000000<>+0(SB), Y5, Y3
+	VBROADCASTSS const256_3c0905b1<>+0(SB), Y10
+	VFMADD213PS  const256_3d2aaa8d<>+0(SB), Y5, Y10
+	VBROADCASTSS const256_3ab6887e<>+0(SB), Y11
+	VMULPS       Y5, Y5, Y12
+	VFMADD231PS  Y12, Y10, Y3
+	VMULPS       Y12, Y12, Y10
+	VFMADD231PS  Y10, Y11, Y3
+	VFMADD213PS  Y5, Y9, Y3
+	VADDPS       const256_3f800000<>+0(SB), Y3, Y3
+	VCVTPS2DQ    Y7, Y7
+	VPSLLD       $0x17, Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VANDNPS      Y3, Y8, Y3
+	VMULPS       const256_bf000000<>+0(SB), Y6, Y6
+	VFMADD231PS  Y6, Y3, Y3
+	VADDPS       const256_403504f3<>+0(SB), Y4, Y5
+	VADDPS       const256_c03504f3<>+0(SB), Y4, Y6
+	VMULPS       const256_3fb504f3<>+0(SB), Y4, Y4
+	VADDPS       const256_3f800000<>+0(SB), Y4, Y4
+	VMULPS       Y5, Y4, Y7
+	VBROADCASTSS const256_3f800000<>+0(SB), Y8
+	VDIVPS       Y7, Y8, Y7
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y7, Y6, Y6
+	VBROADCASTSS const256_bdbdfb07<>+0(SB), Y4
+	VFMADD213PS  const256_3fa37407<>+0(SB), Y6, Y4
+	VBROADCASTSS const256_3e27fe03<>+0(SB), Y8
+	VFMADD213PS  const256_be2a03e1<>+0(SB), Y6, Y8
+	VBROADCASTSS const256_bc04118d<>+0(SB), Y9
+	VFMADD213PS  const256_bd5e0fc7<>+0(SB), Y6, Y9
+	VBROADCASTSS const256_3aae0940<>+0(SB), Y10
+	VFMADD213PS  const256_3c0df485<>+0(SB), Y6, Y10
+	VBROADCASTSS const256_b9de5cc3<>+0(SB), Y11
+	VFMADD213PS  const256_baa5b0d0<>+0(SB), Y6, Y11
+	VMULPS       Y6, Y6, Y6
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y6, Y10, Y9
+	VMULPS       Y6, Y6, Y6
+	VFMADD231PS  Y6, Y9, Y4
+	VMULPS       Y6, Y6, Y6
+	VFMADD231PS  Y6, Y11, Y4
+	VMULPS       Y5, Y7, Y7
+	VMULPS       Y7, Y4, Y4
+	VMULPS       Y3, Y4, Y4
+	VMULPS       const256_3f000000<>+0(SB), Y4, Y4
+	VXORPS       Y3, Y3, Y3
+	VCMPPS       $0x01, Y3, Y2, Y2
+	VXORPS       const256_80000000<>+0(SB), Y4, Y3
+	VADDPS       const256_3f800000<>+0(SB), Y3, Y3
+	VBLENDVPS    Y2, Y4, Y3, Y3
+	VBROADCASTSS const256_c1600000<>+0(SB), Y2
+	VMAXPS       Y1, Y2, Y1
+	VMULPS       Y1, Y3, Y3
+	VMASKMOVPS   Y3, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA const256_c1600000<>+0(SB)/4, $0xc1600000
+DATA const256_c1600000<>+4(SB)/4, $0xc1600000
+DATA const256_c1600000<>+8(SB)/4, $0xc1600000
+DATA const256_c1600000<>+12(SB)/4, $0xc1600000
+DATA const256_c1600000<>+16(SB)/4, $0xc1600000
+DATA const256_c1600000<>+20(SB)/4, $0xc1600000
+DATA const256_c1600000<>+24(SB)/4, $0xc1600000
+DATA const256_c1600000<>+28(SB)/4, $0xc1600000
+GLOBL const256_c1600000<>(SB), RODATA|NOPTR, $32
+
+DATA const256_41600000<>+0(SB)/4, $0x41600000
+DATA const256_41600000<>+4(SB)/4, $0x41600000
+DATA const256_41600000<>+8(SB)/4, $0x41600000
+DATA const256_41600000<>+12(SB)/4, $0x41600000
+DATA const256_41600000<>+16(SB)/4, $0x41600000
+DATA const256_41600000<>+20(SB)/4, $0x41600000
+DATA const256_41600000<>+24(SB)/4, $0x41600000
+DATA const256_41600000<>+28(SB)/4, $0x41600000
+GLOBL const256_41600000<>(SB), RODATA|NOPTR, $32
+
+DATA const256_403504f3<>+0(SB)/4, $0x403504f3
+DATA const256_403504f3<>+4(SB)/4, $0x403504f3
+DATA const256_403504f3<>+8(SB)/4, $0x403504f3
+DATA const256_403504f3<>+12(SB)/4, $0x403504f3
+DATA const256_403504f3<>+16(SB)/4, $0x403504f3
+DATA const256_403504f3<>+20(SB)/4, $0x403504f3
+DATA const256_403504f3<>+24(SB)/4, $0x403504f3
+DATA const256_403504f3<>+28(SB)/4, $0x403504f3
+GLOBL const256_403504f3<>(SB), RODATA|NOPTR, $32
+
+DATA const256_c03504f3<>+0(SB)/4, $0xc03504f3
+DATA const256_c03504f3<>+4(SB)/4, $0xc03504f3
+DATA const256_c03504f3<>+8(SB)/4, $0xc03504f3
+DATA const256_c03504f3<>+12(SB)/4, $0xc03504f3
+DATA const256_c03504f3<>+16(SB)/4, $0xc03504f3
+DATA const256_c03504f3<>+20(SB)/4, $0xc03504f3
+DATA const256_c03504f3<>+24(SB)/4, $0xc03504f3
+DATA const256_c03504f3<>+28(SB)/4, $0xc03504f3
+GLOBL const256_c03504f3<>(SB), RODATA|NOPTR, $32
+
+DATA const256_bdbdfb07<>+0(SB)/4, $0xbdbdfb07
+DATA const256_bdbdfb07<>+4(SB)/4, $0xbdbdfb07
+DATA const256_bdbdfb07<>+8(SB)/4, $0xbdbdfb07
+DATA const256_bdbdfb07<>+12(SB)/4, $0xbdbdfb07
+DATA const256_bdbdfb07<>+16(SB)/4, $0xbdbdfb07
+DATA const256_bdbdfb07<>+20(SB)/4, $0xbdbdfb07
+DATA const256_bdbdfb07<>+24(SB)/4, $0xbdbdfb07
+DATA const256_bdbdfb07<>+28(SB)/4, $0xbdbdfb07
+GLOBL const256_bdbdfb07<>(SB), RODATA|NOPTR, $32
+
+DATA const256_3fa37407<>+0(SB)/4, $0x3fa37407
+DATA const256_3fa37407<>+4(SB)/4, $0x3fa37407
+DATA const256_3fa37407<>+8(SB)/4, $0x3fa37407
+DATA const256_3fa37407<>+12(SB)/4, $0x3fa37407
+DATA const256_3fa37407<>+16(SB)/4, $0x3fa37407
+DATA const256_3fa37407<>+20(SB)/4, $0x3fa37407
+DATA const256_3fa37407<>+24(SB)/4, $0x3fa37407
+DATA const256_3fa37407<>+28(SB)/4, $0x3fa37407
+GLOBL const256_3fa37407<>(SB), RODATA|NOPTR, $32
+
+DATA const256_3e27fe03<>+0(SB)/4, $0x3e27fe03
+DATA const256_3e27fe03<>+4(SB)/4, $0x3e27fe03
+DATA const256_3e27fe03<>+8(SB)/4, $0x3e27fe03
+DATA const256_3e27fe03<>+12(SB)/4, $0x3e27fe03
+DATA const256_3e27fe03<>+16(SB)/4, $0x3e27fe03
+DATA const256_3e27fe03<>+20(SB)/4, $0x3e27fe03
+DATA const256_3e27fe03<>+24(SB)/4, $0x3e27fe03
+DATA const256_3e27fe03<>+28(SB)/4, $0x3e27fe03
+GLOBL const256_3e27fe03<>(SB), RODATA|NOPTR, $32
+
+DATA const256_be2a03e1<>+0(SB)/4, $0xbe2a03e1
+DATA const256_be2a03e1<>+4(SB)/4, $0xbe2a03e1
+DATA const256_be2a03e1<>+8(SB)/4, $0xbe2a03e1
+DATA const256_be2a03e1<>+12(SB)/4, $0xbe2a03e1
+DATA const256_be2a03e1<>+16(SB)/4, $0xbe2a03e1
+DATA const256_be2a03e1<>+20(SB)/4, $0xbe2a03e1
+DATA const256_be2a03e1<>+24(SB)/4, $0xbe2a03e1
+DATA const256_be2a03e1<>+28(SB)/4, $0xbe2a03e1
+GLOBL const256_be2a03e1<>(SB), RODATA|NOPTR, $32
+
+DATA const256_bc04118d<>+0(SB)/4, $0xbc04118d
+DATA const256_bc04118d<>+4(SB)/4, $0xbc04118d
+DATA const256_bc04118d<>+8(SB)/4, $0xbc04118d
+DATA const256_bc04118d<>+12(SB)/4, $0xbc04118d
+DATA const256_bc04118d<>+16(SB)/4, $0xbc04118d
+DATA const256_bc04118d<>+20(SB)/4, $0xbc04118d
+DATA const256_bc04118d<>+24(SB)/4, $0xbc04118d
+DATA const256_bc04118d<>+28(SB)/4, $0xbc04118d
+GLOBL const256_bc04118d<>(SB), RODATA|NOPTR, $32
+
+DATA const256_bd5e0fc7<>+0(SB)/4, $0xbd5e0fc7
+DATA const256_bd5e0fc7<>+4(SB)/4, $0xbd5e0fc7
+DATA const256_bd5e0fc7<>+8(SB)/4, $0xbd5e0fc7
+DATA const256_bd5e0fc7<>+12(SB)/4, $0xbd5e0fc7
+DATA const256_bd5e0fc7<>+16(SB)/4, $0xbd5e0fc7
+DATA const256_bd5e0fc7<>+20(SB)/4, $0xbd5e0fc7
+DATA const256_bd5e0fc7<>+24(SB)/4, $0xbd5e0fc7
+DATA const256_bd5e0fc7<>+28(SB)/4, $0xbd5e0fc7
+GLOBL const256_bd5e0fc7<>(SB), RODATA|NOPTR, $32
+
+DATA const256_3aae0940<>+0(SB)/4, $0x3aae0940
+DATA const256_3aae0940<>+4(SB)/4, $0x3aae0940
+DATA const256_3aae0940<>+8(SB)/4, $0x3aae0940
+DATA const256_3aae0940<>+12(SB)/4, $0x3aae0940
+DATA const256_3aae0940<>+16(SB)/4, $0x3aae0940
+DATA const256_3aae0940<>+20(SB)/4, $0x3aae0940
+DATA const256_3aae0940<>+24(SB)/4, $0x3aae0940
+DATA const256_3aae0940<>+28(SB)/4, $0x3aae0940
+GLOBL const256_3aae0940<>(SB), RODATA|NOPTR, $32
+
+DATA const256_3c0df485<>+0(SB)/4, $0x3c0df485
+DATA const256_3c0df485<>+4(SB)/4, $0x3c0df485
+DATA const256_3c0df485<>+8(SB)/4, $0x3c0df485
+DATA const256_3c0df485<>+12(SB)/4, $0x3c0df485
+DATA const256_3c0df485<>+16(SB)/4, $0x3c0df485
+DATA const256_3c0df485<>+20(SB)/4, $0x3c0df485
+DATA const256_3c0df485<>+24(SB)/4, $0x3c0df485
+DATA const256_3c0df485<>+28(SB)/4, $0x3c0df485
+GLOBL const256_3c0df485<>(SB), RODATA|NOPTR, $32
+
+DATA const256_b9de5cc3<>+0(SB)/4, $0xb9de5cc3
+DATA const256_b9de5cc3<>+4(SB)/4, $0xb9de5cc3
+DATA const256_b9de5cc3<>+8(SB)/4, $0xb9de5cc3
+DATA const256_b9de5cc3<>+12(SB)/4, $0xb9de5cc3
+DATA const256_b9de5cc3<>+16(SB)/4, $0xb9de5cc3
+DATA const256_b9de5cc3<>+20(SB)/4, $0xb9de5cc3
+DATA const256_b9de5cc3<>+24(SB)/4, $0xb9de5cc3
+DATA const256_b9de5cc3<>+28(SB)/4, $0xb9de5cc3
+GLOBL const256_b9de5cc3<>(SB), RODATA|NOPTR, $32
+
+DATA const256_baa5b0d0<>+0(SB)/4, $0xbaa5b0d0
+DATA const256_baa5b0d0<>+4(SB)/4, $0xbaa5b0d0
+DATA const256_baa5b0d0<>+8(SB)/4, $0xbaa5b0d0
+DATA const256_baa5b0d0<>+12(SB)/4, $0xbaa5b0d0
+DATA const256_baa5b0d0<>+16(SB)/4, $0xbaa5b0d0
+DATA const256_baa5b0d0<>+20(SB)/4, $0xbaa5b0d0
+DATA const256_baa5b0d0<>+24(SB)/4, $0xbaa5b0d0
+DATA const256_baa5b0d0<>+28(SB)/4, $0xbaa5b0d0
+GLOBL const256_baa5b0d0<>(SB), RODATA|NOPTR, $32
+
+// func geluBack256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·geluBack256(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+
+loop:
+	CMPQ         BX, $0x08
+	JLT          tail
+	VMOVUPS      (CX), Y0
+	VMOVUPS      (DX), Y1
+	VBROADCASTSS const256_c1600000<>+0(SB), Y3
+	VMAXPS       Y1, Y3, Y1
+	VBROADCASTSS const256_41600000<>+0(SB), Y3
+	VMINPS       Y1, Y3, Y1
+	VANDPS       const256_7fffffff<>+0(SB), Y1, Y3
+	VMULPS       Y3, Y3, Y4
+	VMOVAPS      Y4, Y5
+	VFMSUB231PS  Y3, Y3, Y5
+	VMULPS       const256_bf000000<>+0(SB), Y4, Y4
+	VBROADCASTSS const256_c2aeac4f<>+0(SB), Y2
+	VCMPPS       $0x01, Y2, Y4, Y7
+	VMULPS       const256_3fb8aa3b<>+0(SB), Y4, Y6
+	VROUNDPS     $0x08, Y6, Y6
+	VFMADD231PS  const256_bf318000<>+0(SB), Y6, Y4
+	VFMADD231PS  const256_395e8083<>+0(SB), Y6, Y4
+	VMULPS       Y4, Y4, Y8
+	VBROADCASTSS const256_3e2aaa6f<>+0(SB), Y2
+	VFMADD213PS  const256_3f000000<>+0(SB), Y4, Y2
+	VBROADCASTSS const256_3c0905b1<>+0(SB), Y9
+	VFMADD213PS  const256_3d2aaa8d<>+0(SB), Y4, Y9
+	VBROADCASTSS const256_3ab6887e<>+0(SB), Y10
+	VMULPS       Y4, Y4, Y11
+	VFMADD231PS  Y11, Y9, Y2
+	VMULPS       Y11, Y11, Y9
+	VFMADD231PS  Y9, Y10, Y2
+	VFMADD213PS  Y4, Y8, Y2
+	VADDPS       const256_3f800000<>+0(SB), Y2, Y2
+	VCVTPS2DQ    Y6, Y6
+	VPSLLD       $0x17, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VANDNPS      Y2, Y7, Y2
+	VMULPS       const256_bf000000<>+0(SB), Y5, Y5
+	VFMADD231PS  Y5, Y2, Y2
+	VADDPS       const256_403504f3<>+0(SB), Y3, Y4
+	VADDPS       const256_c03504f3<>+0(SB), Y3, Y5
+	VMULPS       const256_3fb504f3<>+0(SB), Y3, Y3
+	VADDPS       const256_3f800000<>+0(SB), Y3, Y3
+	VMULPS       Y4, Y3, Y6
+	VBROADCASTSS const256_3f800000<>+0(SB), Y7
+	VDIVPS       Y6, Y7, Y6
+	VMULPS       Y3, Y5, Y5
+	VMULPS       Y6, Y5, Y5
+	VBROADCASTSS const256_bdbdfb07<>+0(SB), Y3
+	VFMADD213PS  const256_3fa37407<>+0(SB), Y5, Y3
+	VBROADCASTSS const256_3e27fe03<>+0(SB), Y7
+	VFMADD213PS  const256_be2a03e1<>+0(SB), Y5, Y7
+	VBROADCASTSS const256_bc04118d<>+0(SB), Y8
+	VFMADD213PS  const256_bd5e0fc7<>+0(SB), Y5, Y8
+	VBROADCASTSS const256_3aae0940<>+0(SB), Y9
+	VFMADD213PS  const256_3c0df485<>+0(SB), Y5, Y9
+	VBROADCASTSS const256_b9de5cc3<>+0(SB), Y10
+	VFMADD213PS  const256_baa5b0d0<>+0(SB), Y5, Y10
+	VMULPS       Y5, Y5, Y5
+	VFMADD231PS  Y5, Y7, Y3
+	VFMADD231PS  Y5, Y9, Y8
+	VMULPS       Y5, Y5, Y5
+	VFMADD231PS  Y5, Y8, Y3
+	VMULPS       Y5, Y5, Y5
+	VFMADD231PS  Y5, Y10, Y3
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y6, Y3, Y3
+	VMULPS       Y2, Y3, Y3
+	VMULPS       const256_3f000000<>+0(SB), Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VCMPPS       $0x01, Y4, Y1, Y5
+	VXORPS       const256_80000000<>+0(SB), Y3, Y4
+	VADDPS       const256_3f800000<>+0(SB), Y4, Y4
+	VBLENDVPS    Y5, Y3, Y4, Y4
+	VMULPS       const256_3ecc422a<>+0(SB), Y2, Y2
+	VFMADD231PS  Y1, Y2, Y4
+	VMULPS       Y0, Y4, Y1
+	VCMPPS       $0x03, Y1, Y1, Y2
+	VCMPPS       $0x07, Y4, Y0, Y0
+	VANDPS       Y2, Y0, Y2
+	VANDNPS      Y1, Y2, Y4
+	VMOVUPS      Y4, (AX)
+	ADDQ         $0x20, AX
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	SUBQ         $0x08, BX
+	JMP          loop
+
+tail:
+	TESTQ        BX, BX
+	JZ           end
+	LEAQ         tailTable<>+0(SB), SI
+	NEGQ         BX
+	VMOVUPS      32(SI)(BX*4), Y0
+	VMASKMOVPS   (CX), Y0, Y1
+	VMASKMOVPS   (DX), Y0, Y2
+	VBROADCASTSS const256_c1600000<>+0(SB), Y4
+	VMAXPS       Y2, Y4, Y2
+	VBROADCASTSS const256_41600000<>+0(SB), Y4
+	VMINPS       Y2, Y4, Y2
+	VANDPS       const256_7fffffff<>+0(SB), Y2, Y4
+	VMULPS       Y4, Y4, Y5
+	VMOVAPS      Y5, Y6
+	VFMSUB231PS  Y4, Y4, Y6
+	VMULPS       const256_bf000000<>+0(SB), Y5, Y5
+	VBROADCASTSS const256_c2aeac4f<>+0(SB), Y3
+	VCMPPS       $0x01, Y3, Y5, Y8
+	VMULPS       const256_3fb8aa3b<>+0(SB), Y5, Y7
+	VROUNDPS     $0x08, Y7, Y7
+	VFMADD231PS  const256_bf318000<>+0(SB), Y7, Y5
+	VFMADD231PS  const256_395e8083<>+0(SB), Y7, Y5
+	VMULPS       Y5, Y5, Y9
+	VBROADCASTSS const256_3e2aaa6f<>+0(SB), Y3
+	VFMADD213PS  const256_3f000000<>+0(SB), Y5, Y3
+	VBROADCASTSS const256_3c0905b1<>+0(SB), Y10
+	VFMADD213PS  const256_3d2aaa8d<>+0(SB), Y5, Y10
+	VBROADCASTSS const256_3ab6887e<>+0(SB), Y11
+	VMULPS       Y5, Y5, Y12
+	VFMADD231PS  Y12, Y10, Y3
+	VMULPS       Y12, Y12, Y10
+	VFMADD231PS  Y10, Y11, Y3
+	VFMADD213PS  Y5, Y9, Y3
+	VADDPS       const256_3f800000<>+0(SB), Y3, Y3
+	VCVTPS2DQ    Y7, Y7
+	VPSLLD       $0x17, Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VANDNPS      Y3, Y8, Y3
+	VMULPS       const256_bf000000<>+0(SB), Y6, Y6
+	VFMADD231PS  Y6, Y3, Y3
+	VADDPS       const256_403504f3<>+0(SB), Y4, Y5
+	VADDPS       const256_c03504f3<>+0(SB), Y4, Y6
+	VMULPS       const256_3fb504f3<>+0(SB), Y4, Y4
+	VADDPS       const256_3f800000<>+0(SB), Y4, Y4
+	VMULPS       Y5, Y4, Y7
+	VBROADCASTSS const256_3f800000<>+0(SB), Y8
+	VDIVPS       Y7, Y8, Y7
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y7, Y6, Y6
+	VBROADCASTSS const256_bdbdfb07<>+0(SB), Y4
+	VFMADD213PS  const256_3fa37407<>+0(SB), Y6, Y4
+	VBROADCASTSS const256_3e27fe03<>+0(SB), Y8
+	VFMADD213PS  const256_be2a03e1<>+0(SB), Y6, Y8
+	VBROADCASTSS const256_bc04118d<>+0(SB), Y9
+	VFMADD213PS  const256_bd5e0fc7<>+0(SB), Y6, Y9
+	VBROADCASTSS const256_3aae0940<>+0(SB), Y10
+	VFMADD213PS  const256_3c0df485<>+0(SB), Y6, Y10
+	VBROADCASTSS const256_b9de5cc3<>+0(SB), Y11
+	VFMADD213PS  const256_baa5b0d0<>+0(SB), Y6, Y11
+	VMULPS       Y6, Y6, Y6
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y6, Y10, Y9
+	VMULPS       Y6, Y6, Y6
+	VFMADD231PS  Y6, Y9, Y4
+	VMULPS       Y6, Y6, Y6
+	VFMADD231PS  Y6, Y11, Y4
+	VMULPS       Y5, Y7, Y7
+	VMULPS       Y7, Y4, Y4
+	VMULPS       Y3, Y4, Y4
+	VMULPS       const256_3f000000<>+0(SB), Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VCMPPS       $0x01, Y5, Y2, Y6
+	VXORPS       const256_80000000<>+0(SB), Y4, Y5
+	VADDPS       const256_3f800000<>+0(SB), Y5, Y5
+	VBLENDVPS    Y6, Y4, Y5, Y5
+	VMULPS       const256_3ecc422a<>+0(SB), Y3, Y3
+	VFMADD231PS  Y2, Y3, Y5
+	VMULPS       Y1, Y5, Y2
+	VCMPPS       $0x03, Y2, Y2, Y3
+	VCMPPS       $0x07, Y5, Y1, Y1
+	VANDPS       Y3, Y1, Y3
+	VANDNPS      Y2, Y3, Y5
+	VMASKMOVPS   Y5, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA const256_3ecc422a<>+0(SB)/4, $0x3ecc422a
+DATA const256_3ecc422a<>+4(SB)/4, $0x3ecc422a
+DATA const256_3ecc422a<>+8(SB)/4, $0x3ecc422a
+DATA const256_3ecc422a<>+12(SB)/4, $0x3ecc422a
+DATA const256_3ecc422a<>+16(SB)/4, $0x3ecc422a
+DATA const256_3ecc422a<>+20(SB)/4, $0x3ecc422a
+DATA const256_3ecc422a<>+24(SB)/4, $0x3ecc422a
+DATA const256_3ecc422a<>+28(SB)/4, $0x3ecc422a
+GLOBL const256_3ecc422a<>(SB), RODATA|NOPTR, $32
+
+// func addBias256(dst *float32, x *float32, b *float32, rows int, k int)
+// Requires: AVX
+TEXT ·addBias256(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ rows+24(FP), DX
+
+row:
+	TESTQ DX, DX
+	JZ    done
+	MOVQ  b+16(FP), BX
+	MOVQ  k+32(FP), SI
+
+loop:
+	CMPQ    SI, $0x08
+	JLT     tail
+	VMOVUPS (CX), Y0
+	VMOVUPS (BX), Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $0x20, AX
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, BX
+	SUBQ    $0x08, SI
+	JMP     loop
+
+tail:
+	TESTQ      SI, SI
+	JZ         end
+	LEAQ       tailTable<>+0(SB), DI
+	MOVQ       SI, R8
+	NEGQ       R8
+	VMOVUPS    32(DI)(R8*4), Y0
+	VMASKMOVPS (CX), Y0, Y1
+	VMASKMOVPS (BX), Y0, Y2
+	VADDPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)
+	LEAQ       (CX)(SI*4), CX
+	LEAQ       (AX)(SI*4), AX
+
+end:
+	DECQ DX
+	JMP  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func colSum256(acc *float32, x *float32, rows int, k int)
+// Requires: AVX
+TEXT ·colSum256(SB), NOSPLIT, $0-32
+	MOVQ acc+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ k+24(FP), DX
+	MOVQ DX, BX
+	SHLQ $0x02, BX
+
+wide:
+	CMPQ    DX, $0x40
+	JLT     one
+	VMOVUPS (AX), Y0
+	VMOVUPS 32(AX), Y1
+	VMOVUPS 64(AX), Y2
+	VMOVUPS 96(AX), Y3
+	VMOVUPS 128(AX), Y4
+	VMOVUPS 160(AX), Y5
+	VMOVUPS 192(AX), Y6
+	VMOVUPS 224(AX), Y7
+	MOVQ    CX, DI
+	MOVQ    rows+16(FP), SI
+
+wideRow:
+	VMOVUPS (DI), Y8
+	VADDPS  Y8, Y0, Y0
+	VMOVUPS 32(DI), Y8
+	VADDPS  Y8, Y1, Y1
+	VMOVUPS 64(DI), Y8
+	VADDPS  Y8, Y2, Y2
+	VMOVUPS 96(DI), Y8
+	VADDPS  Y8, Y3, Y3
+	VMOVUPS 128(DI), Y8
+	VADDPS  Y8, Y4, Y4
+	VMOVUPS 160(DI), Y8
+	VADDPS  Y8, Y5, Y5
+	VMOVUPS 192(DI), Y8
+	VADDPS  Y8, Y6, Y6
+	VMOVUPS 224(DI), Y8
+	VADDPS  Y8, Y7, Y7
+	ADDQ    BX, DI
+	DECQ    SI
+	JNZ     wideRow
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	VMOVUPS Y2, 64(AX)
+	VMOVUPS Y3, 96(AX)
+	VMOVUPS Y4, 128(AX)
+	VMOVUPS Y5, 160(AX)
+	VMOVUPS Y6, 192(AX)
+	VMOVUPS Y7, 224(AX)
+	ADDQ    $+256, AX
+	ADDQ    $+256, CX
+	SUBQ    $0x40, DX
+	JMP     wide
+
+one:
+	CMPQ    DX, $0x08
+	JLT     rest
+	VMOVUPS (AX), Y0
+	MOVQ    CX, DI
+	MOVQ    rows+16(FP), SI
+
+oneRow:
+	VMOVUPS (DI), Y1
+	VADDPS  Y1, Y0, Y0
+	ADDQ    BX, DI
+	DECQ    SI
+	JNZ     oneRow
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	ADDQ    $+32, CX
+	SUBQ    $0x08, DX
+	JMP     one
+
+rest:
+	TESTQ      DX, DX
+	JZ         done
+	LEAQ       tailTable<>+0(SB), SI
+	NEGQ       DX
+	VMOVUPS    32(SI)(DX*4), Y0
+	VMASKMOVPS (AX), Y0, Y1
+	MOVQ       CX, DI
+	MOVQ       rows+16(FP), SI
+
+restRow:
+	VMASKMOVPS (DI), Y0, Y2
+	VADDPS     Y2, Y1, Y1
+	ADDQ       BX, DI
+	DECQ       SI
+	JNZ        restRow
+	VMASKMOVPS Y1, Y0, (AX)
+	ADDQ       $+32, AX
+	ADDQ       $+32, CX
+
+done:
+	VZEROUPPER
+	RET
+
+// func layerNorm256(dst *float32, x *float32, gain *float32, bias *float32, rows int, k int, inv float32, eps float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·layerNorm256(SB), NOSPLIT, $0-56
+	MOVSS        inv+48(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        eps+52(FP), X1
+	VBROADCASTSS X1, Y1
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         k+40(FP), DX
+	MOVQ         rows+32(FP), BX
+
+row:
+	TESTQ  BX, BX
+	JZ     done
+	MOVQ   CX, SI
+	MOVQ   DX, DI
+	VXORPS Y2, Y2, Y2
+
+meanloop:
+	CMPQ    DI, $0x08
+	JLT     meantail
+	VMOVUPS (SI), Y3
+	VADDPS  Y3, Y2, Y2
+	ADDQ    $0x20, SI
+	SUBQ    $0x08, DI
+	JMP     meanloop
+
+meantail:
+	TESTQ      DI, DI
+	JZ         meanend
+	LEAQ       tailTable<>+0(SB), R8
+	NEGQ       DI
+	VMOVUPS    32(R8)(DI*4), Y3
+	VMASKMOVPS (SI), Y3, Y3
+	VADDPS     Y3, Y2, Y2
+
+meanend:
+	VEXTRACTF128 $0x01, Y2, X3
+	VADDPS       X3, X2, X3
+	VPERMILPS    $0x4e, X3, X2
+	VADDPS       X2, X3, X3
+	VPERMILPS    $0xb1, X3, X2
+	VADDPS       X2, X3, X3
+	VMULSS       X0, X3, X3
+	VBROADCASTSS X3, Y2
+	VXORPS       Y3, Y3, Y3
+	MOVQ         CX, SI
+	MOVQ         DX, DI
+
+squareloop:
+	CMPQ        DI, $0x08
+	JLT         squaretail
+	VMOVUPS     (SI), Y4
+	VSUBPS      Y2, Y4, Y4
+	VFMADD231PS Y4, Y4, Y3
+	ADDQ        $0x20, SI
+	SUBQ        $0x08, DI
+	JMP         squareloop
+
+squaretail:
+	TESTQ       DI, DI
+	JZ          squareend
+	LEAQ        tailTable<>+0(SB), R8
+	NEGQ        DI
+	VMOVUPS     32(R8)(DI*4), Y4
+	VMASKMOVPS  (SI), Y4, Y5
+	VSUBPS      Y2, Y5, Y5
+	VANDPS      Y4, Y5, Y5
+	VFMADD231PS Y5, Y5, Y3
+
+squareend:
+	VEXTRACTF128 $0x01, Y3, X4
+	VADDPS       X4, X3, X4
+	VPERMILPS    $0x4e, X4, X3
+	VADDPS       X3, X4, X4
+	VPERMILPS    $0xb1, X4, X3
+	VADDPS       X3, X4, X4
+	VMULSS       X0, X4, X4
+	VADDSS       X1, X4, X4
+	VSQRTSS      X4, X4, X4
+	VMOVSS       const256_3f800000<>+0(SB), X3
+	VDIVSS       X4, X3, X4
+	VBROADCASTSS X4, Y3
+	MOVQ         gain+16(FP), R8
+	MOVQ         bias+24(FP), R9
+	MOVQ         DX, DI
+	MOVQ         CX, SI
+	MOVQ         AX, R10
+
+outloop:
+	CMPQ        DI, $0x08
+	JLT         outtail
+	VMOVUPS     (SI), Y4
+	VMOVUPS     (R8), Y5
+	VMOVUPS     (R9), Y6
+	VSUBPS      Y2, Y4, Y4
+	VMULPS      Y3, Y4, Y4
+	VFMADD231PS Y5, Y4, Y6
+	VMOVUPS     Y6, (R10)
+	ADDQ        $0x20, R10
+	ADDQ        $0x20, SI
+	ADDQ        $0x20, R8
+	ADDQ        $0x20, R9
+	SUBQ        $0x08, DI
+	JMP         outloop
+
+outtail:
+	TESTQ       DI, DI
+	JZ          outend
+	LEAQ        tailTable<>+0(SB), R11
+	NEGQ        DI
+	VMOVUPS     32(R11)(DI*4), Y4
+	VMASKMOVPS  (SI), Y4, Y5
+	VMASKMOVPS  (R8), Y4, Y6
+	VMASKMOVPS  (R9), Y4, Y7
+	VSUBPS      Y2, Y5, Y5
+	VMULPS      Y3, Y5, Y5
+	VFMADD231PS Y6, Y5, Y7
+	VMASKMOVPS  Y7, Y4, (R10)
+
+outend:
+	LEAQ (CX)(DX*4), CX
+	LEAQ (AX)(DX*4), AX
+	DECQ BX
+	JMP  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func layerNormBack256(dx *float32, dgain *float32, dbias *float32, x *float32, gain *float32, up *float32, rows int, k int, inv float32, eps float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·layerNormBack256(SB), NOSPLIT, $0-72
+	MOVSS        inv+64(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        eps+68(FP), X1
+	VBROADCASTSS X1, Y1
+	MOVQ         x+24(FP), AX
+	MOVQ         up+40(FP), CX
+	MOVQ         k+56(FP), DX
+	MOVQ         rows+48(FP), BX
+	MOVQ         dx+0(FP), SI
+
+row:
+	TESTQ  BX, BX
+	JZ     done
+	MOVQ   AX, DI
+	MOVQ   DX, R8
+	VXORPS Y2, Y2, Y2
+
+meanloop:
+	CMPQ    R8, $0x08
+	JLT     meantail
+	VMOVUPS (DI), Y3
+	VADDPS  Y3, Y2, Y2
+	ADDQ    $0x20, DI
+	SUBQ    $0x08, R8
+	JMP     meanloop
+
+meantail:
+	TESTQ      R8, R8
+	JZ         meanend
+	LEAQ       tailTable<>+0(SB), R9
+	NEGQ       R8
+	VMOVUPS    32(R9)(R8*4), Y3
+	VMASKMOVPS (DI), Y3, Y3
+	VADDPS     Y3, Y2, Y2
+
+meanend:
+	VEXTRACTF128 $0x01, Y2, X3
+	VADDPS       X3, X2, X3
+	VPERMILPS    $0x4e, X3, X2
+	VADDPS       X2, X3, X3
+	VPERMILPS    $0xb1, X3, X2
+	VADDPS       X2, X3, X3
+	VMULSS       X0, X3, X3
+	VBROADCASTSS X3, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	MOVQ         AX, DI
+	MOVQ         CX, R8
+	MOVQ         DX, R9
+	MOVQ         gain+32(FP), R10
+
+sumsloop:
+	CMPQ        R9, $0x08
+	JLT         sumstail
+	VMOVUPS     (DI), Y6
+	VMOVUPS     (R8), Y7
+	VMOVUPS     (R10), Y8
+	VSUBPS      Y2, Y6, Y6
+	VMULPS      Y8, Y7, Y7
+	VFMADD231PS Y6, Y6, Y3
+	VADDPS      Y7, Y4, Y4
+	VFMADD231PS Y6, Y7, Y5
+	ADDQ        $0x20, DI
+	ADDQ        $0x20, R8
+	ADDQ        $0x20, R10
+	SUBQ        $0x08, R9
+	JMP         sumsloop
+
+sumstail:
+	TESTQ       R9, R9
+	JZ          sumsend
+	LEAQ        tailTable<>+0(SB), R11
+	NEGQ        R9
+	VMOVUPS     32(R11)(R9*4), Y6
+	VMASKMOVPS  (DI), Y6, Y7
+	VMASKMOVPS  (R8), Y6, Y8
+	VMASKMOVPS  (R10), Y6, Y9
+	VSUBPS      Y2, Y7, Y7
+	VANDPS      Y6, Y7, Y7
+	VMULPS      Y9, Y8, Y8
+	VFMADD231PS Y7, Y7, Y3
+	VADDPS      Y8, Y4, Y4
+	VFMADD231PS Y7, Y8, Y5
+
+sumsend:
+	VEXTRACTF128 $0x01, Y3, X6
+	VADDPS       X6, X3, X6
+	VPERMILPS    $0x4e, X6, X3
+	VADDPS       X3, X6, X6
+	VPERMILPS    $0xb1, X6, X3
+	VADDPS       X3, X6, X6
+	VMULSS       X0, X6, X6
+	VADDSS       X1, X6, X6
+	VSQRTSS      X6, X6, X6
+	VMOVSS       const256_3f800000<>+0(SB), X3
+	VDIVSS       X6, X3, X6
+	VBROADCASTSS X6, Y3
+	VEXTRACTF128 $0x01, Y4, X6
+	VADDPS       X6, X4, X6
+	VPERMILPS    $0x4e, X6, X4
+	VADDPS       X4, X6, X6
+	VPERMILPS    $0xb1, X6, X4
+	VADDPS       X4, X6, X6
+	VMULSS       X0, X6, X6
+	VBROADCASTSS X6, Y4
+	VEXTRACTF128 $0x01, Y5, X6
+	VADDPS       X6, X5, X6
+	VPERMILPS    $0x4e, X6, X5
+	VADDPS       X5, X6, X6
+	VPERMILPS    $0xb1, X6, X5
+	VADDPS       X5, X6, X6
+	VMULSS       X0, X6, X6
+	VBROADCASTSS X6, Y5
+	VMULPS       Y3, Y5, Y5
+	VMULPS       Y3, Y5, Y5
+	MOVQ         DX, R9
+	MOVQ         gain+32(FP), R10
+	MOVQ         dgain+8(FP), DI
+	MOVQ         dbias+16(FP), R8
+
+outloop:
+	CMPQ         R9, $0x08
+	JLT          outtail
+	VMOVUPS      (AX), Y6
+	VMOVUPS      (CX), Y7
+	VMOVUPS      (R8), Y8
+	VSUBPS       Y2, Y6, Y6
+	VADDPS       Y7, Y8, Y8
+	VMOVUPS      Y8, (R8)
+	VMULPS       Y3, Y6, Y9
+	VMOVUPS      (DI), Y8
+	VFMADD231PS  Y7, Y9, Y8
+	VMOVUPS      Y8, (DI)
+	VMOVUPS      (R10), Y9
+	VFMSUB213PS  Y4, Y9, Y7
+	VFNMADD231PS Y5, Y6, Y7
+	VMULPS       Y3, Y7, Y7
+	VMOVUPS      Y7, (SI)
+	ADDQ         $0x20, SI
+	ADDQ         $0x20, AX
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, R10
+	ADDQ         $0x20, DI
+	ADDQ         $0x20, R8
+	SUBQ         $0x08, R9
+	JMP          outloop
+
+outtail:
+	TESTQ        R9, R9
+	JZ           outend
+	LEAQ         tailTable<>+0(SB), R11
+	MOVQ         R9, R12
+	NEGQ         R12
+	VMOVUPS      32(R11)(R12*4), Y6
+	VMASKMOVPS   (AX), Y6, Y7
+	VMASKMOVPS   (CX), Y6, Y8
+	VMASKMOVPS   (R8), Y6, Y9
+	VSUBPS       Y2, Y7, Y7
+	VADDPS       Y8, Y9, Y9
+	VMASKMOVPS   Y9, Y6, (R8)
+	VMULPS       Y3, Y7, Y2
+	VMASKMOVPS   (DI), Y6, Y9
+	VFMADD231PS  Y8, Y2, Y9
+	VMASKMOVPS   Y9, Y6, (DI)
+	VMASKMOVPS   (R10), Y6, Y2
+	VFMSUB213PS  Y4, Y2, Y8
+	VFNMADD231PS Y5, Y7, Y8
+	VMULPS       Y3, Y8, Y8
+	VMASKMOVPS   Y8, Y6, (SI)
+	LEAQ         (AX)(R9*4), AX
+	LEAQ         (CX)(R9*4), CX
+	LEAQ         (SI)(R9*4), SI
+
+outend:
+	DECQ BX
+	JMP  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func dropout256(dst *float32, x *float32, n int, first uint32, key uint32, cut uint32, scale float32)
+// Requires: AVX, AVX2, SSE, SSE2
+TEXT ·dropout256(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVSS        scale+36(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVL         first+24(FP), BX
+	MOVD         BX, X1
+	VPBROADCASTD X1, Y1
+	MOVL         key+28(FP), BX
+	MOVD         BX, X2
+	VPBROADCASTD X2, Y2
+	MOVL         cut+32(FP), BX
+	MOVD         BX, X3
+	VPBROADCASTD X3, Y3
+	VMOVUPS      iota16<>+0(SB), Y4
+	VPADDD       Y4, Y1, Y1
+	VPBROADCASTD const256_00000008<>+0(SB), Y4
+	VPBROADCASTD const256_21f0aaad<>+0(SB), Y5
+	VPBROADCASTD const256_d35a2d97<>+0(SB), Y6
+
+loop:
+	CMPQ     DX, $0x08
+	JLT      tail
+	VPSRLD   $0x10, Y1, Y7
+	VPXOR    Y1, Y7, Y7
+	VPADDD   Y4, Y1, Y1
+	VPMULLD  Y5, Y7, Y7
+	VPXOR    Y2, Y7, Y7
+	VPSRLD   $0x0f, Y7, Y8
+	VPXOR    Y8, Y7, Y7
+	VPMULLD  Y6, Y7, Y7
+	VPSRLD   $0x0f, Y7, Y8
+	VPXOR    Y8, Y7, Y7
+	VMOVUPS  (CX), Y9
+	VMULPS   Y0, Y9, Y9
+	VPMAXUD  Y3, Y7, Y8
+	VPCMPEQD Y8, Y7, Y8
+	VANDPS   Y8, Y9, Y9
+	VMOVUPS  Y9, (AX)
+	ADDQ     $0x20, AX
+	ADDQ     $0x20, CX
+	SUBQ     $0x08, DX
+	JMP      loop
+
+tail:
+	TESTQ      DX, DX
+	JZ         end
+	LEAQ       tailTable<>+0(SB), BX
+	NEGQ       DX
+	VMOVUPS    32(BX)(DX*4), Y7
+	VPSRLD     $0x10, Y1, Y8
+	VPXOR      Y1, Y8, Y8
+	VPADDD     Y4, Y1, Y1
+	VPMULLD    Y5, Y8, Y8
+	VPXOR      Y2, Y8, Y8
+	VPSRLD     $0x0f, Y8, Y1
+	VPXOR      Y1, Y8, Y8
+	VPMULLD    Y6, Y8, Y8
+	VPSRLD     $0x0f, Y8, Y1
+	VPXOR      Y1, Y8, Y8
+	VMASKMOVPS (CX), Y7, Y2
+	VMULPS     Y0, Y2, Y2
+	VPMAXUD    Y3, Y8, Y1
+	VPCMPEQD   Y1, Y8, Y1
+	VANDPS     Y1, Y2, Y2
+	VMASKMOVPS Y2, Y7, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA const256_00000008<>+0(SB)/4, $0x00000008
+DATA const256_00000008<>+4(SB)/4, $0x00000008
+DATA const256_00000008<>+8(SB)/4, $0x00000008
+DATA const256_00000008<>+12(SB)/4, $0x00000008
+DATA const256_00000008<>+16(SB)/4, $0x00000008
+DATA const256_00000008<>+20(SB)/4, $0x00000008
+DATA const256_00000008<>+24(SB)/4, $0x00000008
+DATA const256_00000008<>+28(SB)/4, $0x00000008
+GLOBL const256_00000008<>(SB), RODATA|NOPTR, $32
+
+DATA const256_21f0aaad<>+0(SB)/4, $0x21f0aaad
+DATA const256_21f0aaad<>+4(SB)/4, $0x21f0aaad
+DATA const256_21f0aaad<>+8(SB)/4, $0x21f0aaad
+DATA const256_21f0aaad<>+12(SB)/4, $0x21f0aaad
+DATA const256_21f0aaad<>+16(SB)/4, $0x21f0aaad
+DATA const256_21f0aaad<>+20(SB)/4, $0x21f0aaad
+DATA const256_21f0aaad<>+24(SB)/4, $0x21f0aaad
+DATA const256_21f0aaad<>+28(SB)/4, $0x21f0aaad
+GLOBL const256_21f0aaad<>(SB), RODATA|NOPTR, $32
+
+DATA const256_d35a2d97<>+0(SB)/4, $0xd35a2d97
+DATA const256_d35a2d97<>+4(SB)/4, $0xd35a2d97
+DATA const256_d35a2d97<>+8(SB)/4, $0xd35a2d97
+DATA const256_d35a2d97<>+12(SB)/4, $0xd35a2d97
+DATA const256_d35a2d97<>+16(SB)/4, $0xd35a2d97
+DATA const256_d35a2d97<>+20(SB)/4, $0xd35a2d97
+DATA const256_d35a2d97<>+24(SB)/4, $0xd35a2d97
+DATA const256_d35a2d97<>+28(SB)/4, $0xd35a2d97
+GLOBL const256_d35a2d97<>(SB), RODATA|NOPTR, $32
 
 // func probe256(n int)
 // Requires: AVX, FMA3

@@ -80,3 +80,12 @@ func ldlPanel(lanes int, a []float32, lda, width int, r, inv, b []float32) {
 }
 func ldlBack(_ int, a []float32, lda, n int, inv, b []float32) { ldlBackGo(a, lda, n, inv, b) }
 func prefetchRow([]float32)                                    {}
+func addBias(dst, x, b []float32)                              { addBiasGo(dst, x, b) }
+func colSum(acc, x []float32)                                  { colSumGo(acc, x) }
+func layerNorm(dst, x, gain, bias []float32, eps float32)      { layerNormGo(dst, x, gain, bias, eps) }
+func layerNormBack(dx, dgain, dbias, x, gain, g []float32, eps float32) {
+	layerNormBackGo(dx, dgain, dbias, x, gain, g, eps)
+}
+func dropout(dst, x []float32, first, key, cut uint32, scale float32) {
+	dropoutGo(dst, x, first, key, cut, scale)
+}

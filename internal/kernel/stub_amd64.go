@@ -320,6 +320,237 @@ func tileTaylorSum8x512(z *float32, ldz int, n int, s *float32)
 //go:noescape
 func tileTaylorMap7x512(p *float32, ldp int, z *float32, ldz int, n int, scale *float32)
 
+// add512 adds:
+//
+//	for i := range n { dst[i] = a[i] + b[i] }
+//
+//go:noescape
+func add512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// sub512 subtracts:
+//
+//	for i := range n { dst[i] = a[i] - b[i] }
+//
+//go:noescape
+func sub512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// mul512 multiplies, where 0·(±Inf) = 0:
+//
+//	for i := range n { dst[i] = product(a[i], b[i]) }
+//
+//go:noescape
+func mul512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// div512 divides:
+//
+//	for i := range n { dst[i] = a[i] / b[i] }
+//
+//go:noescape
+func div512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// addScalar512 adds a number:
+//
+//	for i := range n { dst[i] = a[i] + p }
+//
+//go:noescape
+func addScalar512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// mulScalar512 multiplies by a number, where 0·(±Inf) = 0:
+//
+//	for i := range n { dst[i] = product(a[i], p) }
+//
+//go:noescape
+func mulScalar512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// scale512 multiplies by a number:
+//
+//	for i := range n { dst[i] = a[i] * p }
+//
+//go:noescape
+func scale512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// square512 squares:
+//
+//	for i := range n { dst[i] = a[i] * a[i] }
+//
+//go:noescape
+func square512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// sqrt512 takes square roots:
+//
+//	for i := range n { dst[i] = sqrt(a[i]) }
+//
+//go:noescape
+func sqrt512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// abs512 takes magnitudes:
+//
+//	for i := range n { dst[i] = abs(a[i]) }
+//
+//go:noescape
+func abs512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// clamp512 bounds; a NaN stays:
+//
+//	for i := range n { dst[i] = min(max(a[i], p), q) }
+//
+//go:noescape
+func clamp512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// relu512 rectifies; a NaN stays:
+//
+//	for i := range n { if dst[i] = a[i]; a[i] <= 0 { dst[i] = 0 } }
+//
+//go:noescape
+func relu512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// reluBack512 passes a where b is positive or NaN:
+//
+//	for i := range n { if dst[i] = a[i]; b[i] <= 0 { dst[i] = 0 } }
+//
+//go:noescape
+func reluBack512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// fillMasked512 stores p in place of −Inf:
+//
+//	for i := range n { if dst[i] = a[i]; a[i] == -Inf { dst[i] = p } }
+//
+//go:noescape
+func fillMasked512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// softmaxBack512 is the gradient by a row of scores, of its softmax a, upstream b and their product p:
+//
+//	for i := range n { dst[i] = a[i] * (b[i] - p) }
+//
+//go:noescape
+func softmaxBack512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// maskLike512 stores a, and 0 where b is −Inf:
+//
+//	for i := range n { if dst[i] = a[i]; b[i] == -Inf { dst[i] = 0 } }
+//
+//go:noescape
+func maskLike512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// expm1512 stores e^x − 1:
+//
+//	for i := range n { dst[i] = expm1(a[i]) }
+//
+//go:noescape
+func expm1512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// log1p512 stores log(1+x):
+//
+//	for i := range n { dst[i] = log1p(a[i]) }
+//
+//go:noescape
+func log1p512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// softplus512 stores log(1+e^x):
+//
+//	for i := range n { dst[i] = max(a[i], 0) + log1p(exp(-abs(a[i]))) }
+//
+//go:noescape
+func softplus512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// sigmoid512 stores 1/(1+e^−x):
+//
+//	for i := range n { e := exp(-abs(a[i])); dst[i] = (1 or e where a[i] < 0) / (1 + e) }
+//
+//go:noescape
+func sigmoid512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// sigmoidBack512 multiplies a by the derivative of the sigmoid at b:
+//
+//	for i := range n { e := exp(-abs(b[i])); dst[i] = a[i] * (e / (1+e)²) }
+//
+//go:noescape
+func sigmoidBack512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// tanh512 stores tanh x:
+//
+//	for i := range n { m := expm1(-2*abs(a[i])); dst[i] = copysign(-m / (2 + m), a[i]) }
+//
+//go:noescape
+func tanh512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// tanhBack512 multiplies a by the derivative of tanh where that is b:
+//
+//	for i := range n { dst[i] = a[i] * (1 - b[i]²) }
+//
+//go:noescape
+func tanhBack512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// atan512 stores arctan x:
+//
+//	for i := range n { dst[i] = atan(a[i]) }
+//
+//go:noescape
+func atan512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// gelu512 stores x·Φ(x) of the normal distribution Φ:
+//
+//	for i := range n { dst[i] = max(a[i], -14) * normal(a[i]) }
+//
+//go:noescape
+func gelu512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// geluBack512 multiplies a by the derivative of gelu at b:
+//
+//	for i := range n { dst[i] = a[i] * (normal(b[i]) + b[i]*density(b[i])) }
+//
+//go:noescape
+func geluBack512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// addBias512 adds b to each row of x:
+//
+//	for r := range rows { for j := range k { dst[r*k+j] = x[r*k+j] + b[j] } }
+//
+//go:noescape
+func addBias512(dst *float32, x *float32, b *float32, rows int, k int)
+
+// colSum512 adds the rows of x to acc, in their order:
+//
+//	for r := range rows { for j := range k { acc[j] += x[r*k+j] } }
+//
+//go:noescape
+func colSum512(acc *float32, x *float32, rows int, k int)
+
+// layerNorm512 normalises the rows of x, with inv = 1/k:
+//
+//	for r := range rows {
+//		m := inv * Σ x[r*k+j]
+//		s := 1 / sqrt(inv * Σ (x[r*k+j]-m)² + eps)
+//		for j := range k { dst[r*k+j] = (x[r*k+j]-m)*s*gain[j] + bias[j] } // the last two fused
+//	}
+//
+//go:noescape
+func layerNorm512(dst *float32, x *float32, gain *float32, bias *float32, rows int, k int, inv float32, eps float32)
+
+// layerNormBack512 stores the gradient by x, and adds those by gain and bias to dgain and dbias, with inv = 1/k and up the gradient by the value:
+//
+//	for r := range rows {
+//		m, s := as layerNorm, of row r
+//		a := inv * Σ up[r*k+j]*gain[j]
+//		b := inv * s * s * Σ up[r*k+j]*gain[j] * (x[r*k+j]-m)
+//		for j := range k {
+//			d := x[r*k+j] - m
+//			dgain[j] += up[r*k+j] * (s*d)
+//			dbias[j] += up[r*k+j]
+//			dx[r*k+j] = s * (up[r*k+j]*gain[j] - a - b*d)
+//		}
+//	}
+//
+//go:noescape
+func layerNormBack512(dx *float32, dgain *float32, dbias *float32, x *float32, gain *float32, up *float32, rows int, k int, inv float32, eps float32)
+
+// dropout512 keeps the elements whose hash is at least cut, times scale:
+//
+//	for i := range n { if dst[i] = 0; dropHash(first+i, key) >= cut { dst[i] = x[i] * scale } }
+//
+//go:noescape
+func dropout512(dst *float32, x *float32, n int, first uint32, key uint32, cut uint32, scale float32)
+
 // probe512 does chains·lanes fused multiply-adds n ≥ 1 times, 24 chains at 512 bits and 12 at 256:
 //
 //	for range n { for c := range chains { acc[c] += x * y } } // fused
@@ -697,6 +928,237 @@ func tileTaylorSum8x256(z *float32, ldz int, n int, s *float32)
 //
 //go:noescape
 func tileTaylorMap7x256(p *float32, ldp int, z *float32, ldz int, n int, scale *float32)
+
+// add256 adds:
+//
+//	for i := range n { dst[i] = a[i] + b[i] }
+//
+//go:noescape
+func add256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// sub256 subtracts:
+//
+//	for i := range n { dst[i] = a[i] - b[i] }
+//
+//go:noescape
+func sub256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// mul256 multiplies, where 0·(±Inf) = 0:
+//
+//	for i := range n { dst[i] = product(a[i], b[i]) }
+//
+//go:noescape
+func mul256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// div256 divides:
+//
+//	for i := range n { dst[i] = a[i] / b[i] }
+//
+//go:noescape
+func div256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// addScalar256 adds a number:
+//
+//	for i := range n { dst[i] = a[i] + p }
+//
+//go:noescape
+func addScalar256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// mulScalar256 multiplies by a number, where 0·(±Inf) = 0:
+//
+//	for i := range n { dst[i] = product(a[i], p) }
+//
+//go:noescape
+func mulScalar256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// scale256 multiplies by a number:
+//
+//	for i := range n { dst[i] = a[i] * p }
+//
+//go:noescape
+func scale256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// square256 squares:
+//
+//	for i := range n { dst[i] = a[i] * a[i] }
+//
+//go:noescape
+func square256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// sqrt256 takes square roots:
+//
+//	for i := range n { dst[i] = sqrt(a[i]) }
+//
+//go:noescape
+func sqrt256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// abs256 takes magnitudes:
+//
+//	for i := range n { dst[i] = abs(a[i]) }
+//
+//go:noescape
+func abs256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// clamp256 bounds; a NaN stays:
+//
+//	for i := range n { dst[i] = min(max(a[i], p), q) }
+//
+//go:noescape
+func clamp256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// relu256 rectifies; a NaN stays:
+//
+//	for i := range n { if dst[i] = a[i]; a[i] <= 0 { dst[i] = 0 } }
+//
+//go:noescape
+func relu256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// reluBack256 passes a where b is positive or NaN:
+//
+//	for i := range n { if dst[i] = a[i]; b[i] <= 0 { dst[i] = 0 } }
+//
+//go:noescape
+func reluBack256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// fillMasked256 stores p in place of −Inf:
+//
+//	for i := range n { if dst[i] = a[i]; a[i] == -Inf { dst[i] = p } }
+//
+//go:noescape
+func fillMasked256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// softmaxBack256 is the gradient by a row of scores, of its softmax a, upstream b and their product p:
+//
+//	for i := range n { dst[i] = a[i] * (b[i] - p) }
+//
+//go:noescape
+func softmaxBack256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// maskLike256 stores a, and 0 where b is −Inf:
+//
+//	for i := range n { if dst[i] = a[i]; b[i] == -Inf { dst[i] = 0 } }
+//
+//go:noescape
+func maskLike256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// expm1256 stores e^x − 1:
+//
+//	for i := range n { dst[i] = expm1(a[i]) }
+//
+//go:noescape
+func expm1256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// log1p256 stores log(1+x):
+//
+//	for i := range n { dst[i] = log1p(a[i]) }
+//
+//go:noescape
+func log1p256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// softplus256 stores log(1+e^x):
+//
+//	for i := range n { dst[i] = max(a[i], 0) + log1p(exp(-abs(a[i]))) }
+//
+//go:noescape
+func softplus256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// sigmoid256 stores 1/(1+e^−x):
+//
+//	for i := range n { e := exp(-abs(a[i])); dst[i] = (1 or e where a[i] < 0) / (1 + e) }
+//
+//go:noescape
+func sigmoid256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// sigmoidBack256 multiplies a by the derivative of the sigmoid at b:
+//
+//	for i := range n { e := exp(-abs(b[i])); dst[i] = a[i] * (e / (1+e)²) }
+//
+//go:noescape
+func sigmoidBack256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// tanh256 stores tanh x:
+//
+//	for i := range n { m := expm1(-2*abs(a[i])); dst[i] = copysign(-m / (2 + m), a[i]) }
+//
+//go:noescape
+func tanh256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// tanhBack256 multiplies a by the derivative of tanh where that is b:
+//
+//	for i := range n { dst[i] = a[i] * (1 - b[i]²) }
+//
+//go:noescape
+func tanhBack256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// atan256 stores arctan x:
+//
+//	for i := range n { dst[i] = atan(a[i]) }
+//
+//go:noescape
+func atan256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// gelu256 stores x·Φ(x) of the normal distribution Φ:
+//
+//	for i := range n { dst[i] = max(a[i], -14) * normal(a[i]) }
+//
+//go:noescape
+func gelu256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// geluBack256 multiplies a by the derivative of gelu at b:
+//
+//	for i := range n { dst[i] = a[i] * (normal(b[i]) + b[i]*density(b[i])) }
+//
+//go:noescape
+func geluBack256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// addBias256 adds b to each row of x:
+//
+//	for r := range rows { for j := range k { dst[r*k+j] = x[r*k+j] + b[j] } }
+//
+//go:noescape
+func addBias256(dst *float32, x *float32, b *float32, rows int, k int)
+
+// colSum256 adds the rows of x to acc, in their order:
+//
+//	for r := range rows { for j := range k { acc[j] += x[r*k+j] } }
+//
+//go:noescape
+func colSum256(acc *float32, x *float32, rows int, k int)
+
+// layerNorm256 normalises the rows of x, with inv = 1/k:
+//
+//	for r := range rows {
+//		m := inv * Σ x[r*k+j]
+//		s := 1 / sqrt(inv * Σ (x[r*k+j]-m)² + eps)
+//		for j := range k { dst[r*k+j] = (x[r*k+j]-m)*s*gain[j] + bias[j] } // the last two fused
+//	}
+//
+//go:noescape
+func layerNorm256(dst *float32, x *float32, gain *float32, bias *float32, rows int, k int, inv float32, eps float32)
+
+// layerNormBack256 stores the gradient by x, and adds those by gain and bias to dgain and dbias, with inv = 1/k and up the gradient by the value:
+//
+//	for r := range rows {
+//		m, s := as layerNorm, of row r
+//		a := inv * Σ up[r*k+j]*gain[j]
+//		b := inv * s * s * Σ up[r*k+j]*gain[j] * (x[r*k+j]-m)
+//		for j := range k {
+//			d := x[r*k+j] - m
+//			dgain[j] += up[r*k+j] * (s*d)
+//			dbias[j] += up[r*k+j]
+//			dx[r*k+j] = s * (up[r*k+j]*gain[j] - a - b*d)
+//		}
+//	}
+//
+//go:noescape
+func layerNormBack256(dx *float32, dgain *float32, dbias *float32, x *float32, gain *float32, up *float32, rows int, k int, inv float32, eps float32)
+
+// dropout256 keeps the elements whose hash is at least cut, times scale:
+//
+//	for i := range n { if dst[i] = 0; dropHash(first+i, key) >= cut { dst[i] = x[i] * scale } }
+//
+//go:noescape
+func dropout256(dst *float32, x *float32, n int, first uint32, key uint32, cut uint32, scale float32)
 
 // probe256 does chains·lanes fused multiply-adds n ≥ 1 times, 24 chains at 512 bits and 12 at 256:
 //

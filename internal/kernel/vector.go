@@ -108,6 +108,10 @@ func maxGo[T Float](x []T) T {
 
 // Scale multiplies x by a.
 func Scale[T Float](a T, x []T) {
+	if x32, ok := f32(x); ok {
+		scaleForm.on(x32, x32, x32, float32(a), 0)
+		return
+	}
 	for i := range x {
 		x[i] *= a
 	}

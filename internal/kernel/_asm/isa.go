@@ -232,21 +232,27 @@ func (v isa) keep(k mask, r VecVirtual) {
 // each writes the loop over n floats: body(full) for whole vectors, then
 // body(tail) for the rest. body must use ld and st; ptrs advance by one vector.
 func (v isa) each(n GPVirtual, ptrs []GPVirtual, body func(ld func(m Mem, r VecVirtual), st func(r VecVirtual, m Mem), k *mask)) {
-	Label("loop")
+	v.eachOf("", n, ptrs, body)
+}
+
+// eachOf is each of a kernel that has several such loops, whose labels begin with name.
+func (v isa) eachOf(name string, n GPVirtual, ptrs []GPVirtual, body func(ld func(m Mem, r VecVirtual), st func(r VecVirtual, m Mem), k *mask)) {
+	loop, tail, end := name+"loop", name+"tail", name+"end"
+	Label(loop)
 	CMPQ(n, U8(v.lanes()))
-	JLT(LabelRef("tail"))
+	JLT(LabelRef(tail))
 	body(func(m Mem, r VecVirtual) { VMOVUPS(m, r) }, func(r VecVirtual, m Mem) { VMOVUPS(r, m) }, nil)
 	for _, p := range ptrs {
 		ADDQ(U8(v.bytes()), p)
 	}
 	SUBQ(U8(v.lanes()), n)
-	JMP(LabelRef("loop"))
-	Label("tail")
+	JMP(LabelRef(loop))
+	Label(tail)
 	TESTQ(n, n)
-	JZ(LabelRef("end"))
+	JZ(LabelRef(end))
 	k := v.tail(n)
 	body(func(m Mem, r VecVirtual) { v.loadTail(m, k, r) }, func(r VecVirtual, m Mem) { v.storeTail(r, k, m) }, &k)
-	Label("end")
+	Label(end)
 }
 
 // hsum returns the sum of r's lanes in lane 0 of an XMM register: halves are

@@ -1,0 +1,165 @@
+package kernel
+
+import "math"
+
+// matrixRows returns how many rows of k numbers x has.
+func matrixRows(name string, x []float32, k int) int {
+	if k < 1 || len(x)%k != 0 {
+		panic("kernel: " + name + ": the matrix has a broken row")
+	}
+	return len(x) / k
+}
+
+// AddBias stores x + b in dst, where b [K] is added to each row of x [N,K]. dst may be x.
+func AddBias(dst, x, b []float32) {
+	if matrixRows("AddBias", x, len(b)) > 0 {
+		sameLength("AddBias", dst, x)
+		addBias(dst, x, b)
+	}
+}
+
+func addBiasGo(dst, x, b []float32) {
+	for k := len(b); len(x) > 0; dst, x = dst[k:], x[k:] {
+		for j, v := range b {
+			dst[j] = x[j] + v
+		}
+	}
+}
+
+// AddRowsTo adds the rows of x [N,K] to acc [K], one after the other.
+func AddRowsTo(acc, x []float32) {
+	if matrixRows("AddRowsTo", x, len(acc)) > 0 {
+		colSum(acc, x)
+	}
+}
+
+func colSumGo(acc, x []float32) {
+	for k := len(acc); len(x) > 0; x = x[k:] {
+		for j, v := range x[:k] {
+			acc[j] += v
+		}
+	}
+}
+
+// LayerNorm stores (x−m)/√(s²+eps)·gain + bias in dst for each row of x [N,K], with the
+// mean m and the variance s² (over K) of the row; gain and bias are [K]. dst may be x.
+// Source: J. L. Ba, J. R. Kiros and G. E. Hinton, Layer Normalization, 2016.
+func LayerNorm(dst, x, gain, bias []float32, eps float32) {
+	if matrixRows("LayerNorm", x, len(gain)) > 0 {
+		sameLength("LayerNorm", dst, x)
+		sameLength("LayerNorm", gain, bias)
+		layerNorm(dst, x, gain, bias, eps)
+	}
+}
+
+// moments returns the mean of x and 1/√(variance + eps).
+func moments(x []float32, eps float32) (m, s float32) {
+	inv := 1 / float32(len(x))
+	m = sumGo(x) * inv
+	var q float32
+	for _, v := range x {
+		q += (v - m) * (v - m)
+	}
+	return m, 1 / float32(math.Sqrt(float64(q*inv+eps)))
+}
+
+func layerNormGo(dst, x, gain, bias []float32, eps float32) {
+	for k := len(gain); len(x) > 0; dst, x = dst[k:], x[k:] {
+		m, s := moments(x[:k], eps)
+		for j, v := range x[:k] {
+			dst[j] = (v-m)*s*gain[j] + bias[j]
+		}
+	}
+}
+
+// LayerNormBack stores the gradient by x of [LayerNorm] in dx and adds those by gain and
+// bias to dgain and dbias [K], the rows one after the other; g [N,K] is the gradient by
+// its value. dx may be g.
+func LayerNormBack(dx, dgain, dbias, x, gain, g []float32, eps float32) {
+	if matrixRows("LayerNormBack", x, len(gain)) > 0 {
+		sameLength("LayerNormBack", dx, x)
+		sameLength("LayerNormBack", g, x)
+		sameLength("LayerNormBack", dgain, gain)
+		sameLength("LayerNormBack", dbias, gain)
+		layerNormBack(dx, dgain, dbias, x, gain, g, eps)
+	}
+}
+
+func layerNormBackGo(dx, dgain, dbias, x, gain, g []float32, eps float32) {
+	k := len(gain)
+	inv := 1 / float32(k)
+	for ; len(x) > 0; dx, x, g = dx[k:], x[k:], g[k:] {
+		m, s := moments(x[:k], eps)
+		var a, b float32
+		for j, v := range x[:k] {
+			a += g[j] * gain[j]
+			b += g[j] * gain[j] * (v - m)
+		}
+		a *= inv
+		b *= inv * s * s
+		for j, v := range x[:k] {
+			d, up := v-m, g[j]
+			dgain[j] += up * (s * d)
+			dbias[j] += up
+			dx[j] = s * (up*gain[j] - a - b*d)
+		}
+	}
+}
+
+// A Drop says which elements of an array a dropout keeps: those whose hash by Key and
+// place is not below Cut, which are a share of 1 − Cut/2³² of all.
+type Drop struct {
+	Key uint64
+	Cut uint32
+}
+
+// DropEach stores scale·x in dst for the elements that d keeps, and 0 for the others.
+// The first has that place.
+func DropEach[T Float](dst, x []T, first int, d Drop, scale T) {
+	sameLength("DropEach", dst, x)
+	// A block of places has keys of its own.
+	const block = 1 << 16
+	for len(x) > 0 {
+		at := first % block
+		n := min(len(x), block-at)
+		key := Mix(d.Key + uint64(first/block))
+		lo, hi := uint32(key)+uint32(at), uint32(key>>32)
+		if x32, ok := f32(x[:n]); ok {
+			dst32, _ := f32(dst[:n])
+			dropout(dst32, x32, lo, hi, d.Cut, float32(scale))
+		} else {
+			dropoutGo(dst[:n], x[:n], lo, hi, d.Cut, scale)
+		}
+		dst, x, first = dst[n:], x[n:], first+n
+	}
+}
+
+func dropoutGo[T Float](dst, x []T, first, key, cut uint32, scale T) {
+	for i, v := range x {
+		dst[i] = 0
+		if dropHash(first+uint32(i), key) >= cut {
+			dst[i] = v * scale
+		}
+	}
+}
+
+// dropHash is a permutation of the numbers of 32 bits, between whose halves the key
+// enters. Its constants are those of lowbias32 (C. Wellons, Hash Prospector, 2018).
+func dropHash(x, key uint32) uint32 {
+	x ^= x >> 16
+	x *= 0x21f0aaad
+	x ^= key
+	x ^= x >> 15
+	x *= 0xd35a2d97
+	return x ^ x>>15
+}
+
+// Mix is the output function of SplitMix64 (G. L. Steele, D. Lea and C. H. Flood, OOPSLA
+// 2014), whose outputs Mix(key), Mix(key+c), … are independent for any odd c that is no
+// small number.
+func Mix(x uint64) uint64 {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
