@@ -5,6 +5,8 @@ import (
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
+
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
 // Repeat returns x [1] n times, [n]: a learnable number for every row.
@@ -51,23 +53,33 @@ func LogPositive(x *gorgonia.Node) (*gorgonia.Node, error) {
 			return 0
 		}
 		return math.Log(x) // of a NaN too
-	}, func(e *Expr, x, _, g node) node { return e.N(Mul(g, e.N(PowPositive(x, -1)))) })
+	}, logPositive, func(e *Expr, x, _, g node) node { return e.N(Mul(g, e.N(PowPositive(x, -1)))) })
+}
+
+func logPositive(dst, x []float32) {
+	for i, v := range x {
+		if v <= 0 {
+			v = 1
+		}
+		dst[i] = v
+	}
+	kernel.Log(dst, dst)
 }
 
 // PowPositiveBy returns [x]₊^q with an exponent q [B] for each row of x [B,K]: x^q
 // where x > 0 and 0 elsewhere. The derivatives are q[x]₊^{q−1} and [x]₊^q log x.
 func PowPositiveBy(x, q *gorgonia.Node) (*gorgonia.Node, error) {
-	return perRow("powpositiveby", powPositiveBy[float32], powPositiveBy[float64], x, q, func(e *Expr, x, q, y, g node) (node, node) {
+	return perRow("powpositiveby", powPositive, powPositiveBy, x, q, func(e *Expr, x, q, y, g node) (node, node) {
 		slope := e.N(MulRow(e.N(PowPositiveBy(x, e.N(AddScalar(q, -1)))), q))
 		return e.N(Mul(g, slope)), e.N(RowDot(g, e.N(Mul(y, e.N(LogPositive(x))))))
 	})
 }
 
-func powPositiveBy[T Float](dst, x []T, q T) {
+func powPositiveBy(dst, x []float64, q float64) {
 	for k, v := range x {
 		dst[k] = 0
 		if !(v <= 0) { // a NaN too
-			dst[k] = T(math.Pow(float64(v), float64(q)))
+			dst[k] = math.Pow(v, q)
 		}
 	}
 }

@@ -58,12 +58,12 @@ func TestCheckGradientAtKinks(t *testing.T) {
 		rect, err := apply(spec{name: "rectifier", shape: x.Shape(), f64: mapped(1, eachOf[float64](func(x float64) float64 { return max(x, 0) })),
 			diff: func(in gorgonia.Nodes, _, g node) (gorgonia.Nodes, error) {
 				var e Expr
-				at := e.N(unary("slope", in[0], func(x float64) float64 {
+				at := e.N(unaryOf("slope", in[0], nil, mapped(1, eachOf[float64](func(x float64) float64 {
 					if x == 0 {
 						return slope
 					}
 					return 1
-				}, nil))
+				})), nil))
 				return e.grads(e.N(Mul(g, at)))
 			}}, x)
 		require.NoError(t, err)

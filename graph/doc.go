@@ -23,19 +23,21 @@
 //
 // # Nodes
 //
-// Each primitive is exact to rounding at float32 and at float64, and may be differentiated
-// any number of times unless it says otherwise. Operands that do not fit, in
+// Each primitive is exact to rounding at float64, and at float32 too unless it says how
+// far off it is, as functions such as [Exp] do; and may be differentiated any number of
+// times unless it says otherwise. Operands that do not fit, in
 // precision, shape or graph, are an error of the call, never of the run; data that do
 // not, as an id beyond its table, are an error of the run, which names the place.
 //
 //   - Elementwise: [Add], [Sub], [Mul], [Div], [Scale], [AddScalar], [MulScalar], [Neg],
 //     [Square], [Sqrt], [Pow], [PowPositive], [PowPositiveBy], [Exp], [Expm1], [Log],
-//     [Log1p], [LogPositive], [Relu], [Clamp], [Abs], [Sign], [Sigmoid], [Softplus],
-//     [Tanh], [Atan], [FillMasked], [Identity], [Detach].
+//     [Log1p], [LogPositive], [Relu], [GELU], [Clamp], [Abs], [Sign], [Sigmoid],
+//     [Softplus], [Tanh], [Atan], [FillMasked], [Identity], [Detach].
 //   - Rows of a matrix: [RowSum], [RowMean], [RowMax], [RowKth], [RowCount], [RowDot],
 //     [LogSumExp], [Softmax], [LogSoftmax], [L2Normalize], [EntmaxThreshold],
 //     [NormThreshold], [ThresholdBy], [MapRows]; a vector against each column by [AddRow],
-//     [SubRow], [MulRow], [DivRow]; over rows [ColSum], [AddBias], [Sum].
+//     [SubRow], [MulRow], [DivRow]; one against each row by [AddBias], [MulCols]; over
+//     rows [ColSum], [Sum]; [LayerNorm]; of segments of a vector [SegmentSoftmax].
 //   - Shapes and products: [MatMul], [Reshape], [Slice], [Concat], [Repeat].
 //   - Tables: [Lookup], [Bag], [SegmentSum]; few classes of W by [RowScores] and
 //     [PairScores].

@@ -3,8 +3,12 @@ package graph
 import (
 	"errors"
 	"fmt"
+	"math"
+	"strings"
 
 	"gorgonia.org/gorgonia"
+
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
 // Dropout returns x with each element set to 0 with probability p, and the others
@@ -19,6 +23,8 @@ import (
 // [Program.SetStep] says or, of a machine that is no Program's, [SetStep]; 0 at first.
 // Of several machines that a user makes over one graph the last decides whether they
 // train, as with Gorgonia's own ops.
+//
+// The gradient draws the same elements again: no mask is kept. p counts in steps of 2⁻³².
 func Dropout(x *gorgonia.Node, p float64, seed uint64) (*gorgonia.Node, error) {
 	if x == nil {
 		return nil, errors.New("graph: dropout: operand 0 is nil")
@@ -26,15 +32,18 @@ func Dropout(x *gorgonia.Node, p float64, seed uint64) (*gorgonia.Node, error) {
 	if !(p >= 0 && p < 1) {
 		return nil, fmt.Errorf("graph: dropout: p = %g; want 0 ≤ p < 1", p)
 	}
+	if err := wantFloats(dropName, x); err != nil {
+		return nil, err
+	}
 	d := &dropout{p: p, seed: seed}
-	mask, err := apply(spec{name: dropMaskName, shape: x.Shape(), constant: true, f32: dropMask[float32](d), f64: dropMask[float64](d)}, x)
+	out, err := d.node(dropName, x)
 	if err != nil {
 		return nil, err
 	}
-	book := bookOf(mask.Graph())
-	d.op, d.site = mask.Op().(*op), book.sites
+	book := bookOf(out.Graph())
+	d.site = book.sites
 	book.sites++
-	return Mul(x, mask) // whose derivative reads the same mask
+	return out, nil
 }
 
 // SetStep says which step of a training the runs are that follow of machines over g
@@ -47,45 +56,47 @@ func SetStep(g *gorgonia.ExprGraph, step int) {
 	}
 }
 
-// dropMaskName is the name of the op of a mask.
-const dropMaskName = "dropmask"
+// dropName begins the names of the ops of a dropout.
+const dropName = "dropout"
 
-// dropout is what the op of a mask is made with.
+// drops reports whether n is the op of a dropout.
+func drops(n node) bool {
+	o, ok := n.Op().(*op)
+	return ok && strings.HasPrefix(o.name, dropName)
+}
+
+// dropout is what the ops of a dropout have in common.
 type dropout struct {
-	op         *op
 	p          float64
 	seed, site uint64
 }
 
-// dropMask stores 1/(1−p) or 0, or 1 where the machine that runs does not train.
-func dropMask[T Float](d *dropout) body[T] {
-	return func(dst []T, _ []any) error {
-		mode := d.op.now()
-		key := mix(mix(mix(d.seed)+uint64(mode.step)) + d.site)
-		return parallel(len(dst), 8*len(dst), func(_, lo, hi int) error {
-			for i := lo; i < hi; i++ {
-				dst[i] = 1
-				if !mode.train {
-					continue
-				}
-				dst[i] = T(1 / (1 - d.p))
-				if u := float64(mix(key+uint64(i)*golden)>>11) * 0x1p-53; u < d.p {
-					dst[i] = 0
-				}
-			}
+// node returns the op on x, which is its own derivative.
+func (d *dropout) node(name string, x node) (node, error) {
+	var self *op // which knows how its machine runs
+	n, err := apply(spec{name: name, shape: x.Shape(), f32: dropBody[float32](d, &self), f64: dropBody[float64](d, &self),
+		diff: func(_ gorgonia.Nodes, _, g node) (gorgonia.Nodes, error) {
+			var e Expr
+			return e.grads(e.N(d.node(dropName+" gradient", g)))
+		}}, x)
+	if err == nil {
+		self = n.Op().(*op)
+	}
+	return n, err
+}
+
+func dropBody[T Float](d *dropout, self **op) body[T] {
+	return func(dst []T, in []any) error {
+		mode, x := (*self).now(), vec[T](in[0])
+		if !mode.train {
+			copy(dst, x)
+			return nil
+		}
+		draw := kernel.Drop{Key: kernel.Mix(kernel.Mix(kernel.Mix(d.seed)+uint64(mode.step)) + d.site),
+			Cut: uint32(min(math.Round(d.p*(1<<32)), math.MaxUint32))}
+		return parallel(len(dst), 2*len(dst), func(_, lo, hi int) error {
+			kernel.DropEach(dst[lo:hi], x[lo:hi], lo, draw, T(1/(1-d.p)))
 			return nil
 		})
 	}
-}
-
-// golden is the increment of SplitMix64, whose outputs mix(key), mix(key+golden), …
-// are.
-const golden = 0x9e3779b97f4a7c15
-
-// mix is the output function of SplitMix64 (Steele, Lea & Flood, OOPSLA 2014).
-func mix(x uint64) uint64 {
-	x += golden
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
 }

@@ -16,8 +16,12 @@ type node = *gorgonia.Node
 // vec is the data of an input.
 func vec[T Float](in any) []T { return in.([]T) }
 
-// costMath is the rough cost of a math function in scalar operations.
-const costMath = 16
+// The rough costs of a math function in scalar operations, and of one on a vector of
+// float32.
+const (
+	costMath   = 16
+	costVector = 2
+)
 
 // mapped is the body that applies f, which takes a slice to one of its length.
 func mapped[T Float](cost int, f func(dst, x []T)) body[T] {
@@ -39,17 +43,17 @@ func eachOf[T Float](f func(float64) float64) func(dst, x []T) {
 	}
 }
 
-// unary is the elementwise y = f(x) with gradient diff(x, y, g).
-func unary(name string, x node, f func(float64) float64, diff func(e *Expr, x, y, g node) node) (node, error) {
-	return unaryOf(name, x, costMath, eachOf[float32](f), eachOf[float64](f), diff)
+// unary is the elementwise y = f(x) with gradient diff(x, y, g); f32 is f at float32.
+func unary(name string, x node, f func(float64) float64, f32 func(dst, x []float32), diff func(e *Expr, x, y, g node) node) (node, error) {
+	return unaryOf(name, x, mapped(costVector, f32), mapped(costMath, eachOf[float64](f)), diff)
 }
 
-// unaryOf is unary of a function on slices, for those that need no float64.
-func unaryOf(name string, x node, cost int, f32 func(dst, x []float32), f64 func(dst, x []float64), diff func(e *Expr, x, y, g node) node) (node, error) {
+// unaryOf is unary of bodies.
+func unaryOf(name string, x node, f32 body[float32], f64 body[float64], diff func(e *Expr, x, y, g node) node) (node, error) {
 	if x == nil {
 		return nil, fmt.Errorf("graph: %s: operand 0 is nil", name)
 	}
-	s := spec{name: name, shape: x.Shape(), f32: mapped(cost, f32), f64: mapped(cost, f64)}
+	s := spec{name: name, shape: x.Shape(), f32: f32, f64: f64}
 	if diff == nil {
 		s.constant = true
 	} else {
@@ -61,162 +65,211 @@ func unaryOf(name string, x node, cost int, f32 func(dst, x []float32), f64 func
 	return apply(s, x)
 }
 
-// Elementwise functions of one operand of any shape. Each is exact to rounding
-// at both precisions and differentiable any number of times.
+// Elementwise functions of one operand of any shape, differentiable any number of
+// times. At float64 each is exact to rounding. At float32 those of one arithmetic operation are
+// too; Exp, Expm1, Log, Log1p, Softplus, Sigmoid, Tanh and Atan are within 4 units of
+// the last place, and Pow and PowPositive within (4+2|q·log₂x|)·2⁻²⁴ of the value; what
+// is below 2⁻¹²⁶ may be 0.
 
 // Neg returns −x.
 func Neg(x *gorgonia.Node) (*gorgonia.Node, error) { return Scale(x, -1) }
 
 // Scale returns c·x.
 func Scale(x *gorgonia.Node, c float64) (*gorgonia.Node, error) {
-	return unaryOf("scale", x, 1, times[float32](c), times[float64](c),
+	return unary("scale", x, func(x float64) float64 { return kernel.Product(c, x) },
+		func(dst, x []float32) { kernel.MulScalarEach(dst, x, float32(c)) },
 		func(e *Expr, _, _, g node) node { return e.N(Scale(g, c)) })
-}
-
-func times[T Float](c float64) func(dst, x []T) {
-	return func(dst, x []T) {
-		for i, v := range x {
-			dst[i] = mul(T(c), v)
-		}
-	}
 }
 
 // AddScalar returns x + c.
 func AddScalar(x *gorgonia.Node, c float64) (*gorgonia.Node, error) {
 	return unary("addscalar", x, func(x float64) float64 { return x + c },
+		func(dst, x []float32) { kernel.AddScalarEach(dst, x, float32(c)) },
 		func(_ *Expr, _, _, g node) node { return g })
 }
 
 // Exp returns eˣ.
 func Exp(x *gorgonia.Node) (*gorgonia.Node, error) {
-	return unary("exp", x, math.Exp, func(e *Expr, _, y, g node) node { return e.N(Mul(g, y)) })
+	return unary("exp", x, math.Exp, func(dst, x []float32) { kernel.Exp(dst, x, 0) }, func(e *Expr, _, y, g node) node { return e.N(Mul(g, y)) })
 }
 
 // Expm1 returns eˣ − 1.
 func Expm1(x *gorgonia.Node) (*gorgonia.Node, error) {
-	return unary("expm1", x, math.Expm1, func(e *Expr, x, _, g node) node { return e.N(Mul(g, e.N(Exp(x)))) })
+	return unary("expm1", x, math.Expm1, kernel.Expm1Each, func(e *Expr, x, _, g node) node { return e.N(Mul(g, e.N(Exp(x)))) })
 }
 
 // Log returns ln x.
 func Log(x *gorgonia.Node) (*gorgonia.Node, error) {
-	return unary("log", x, math.Log, func(e *Expr, x, _, g node) node { return e.N(Div(g, x)) })
+	return unary("log", x, math.Log, kernel.Log[float32], func(e *Expr, x, _, g node) node { return e.N(Div(g, x)) })
 }
 
 // Log1p returns ln(1+x).
 func Log1p(x *gorgonia.Node) (*gorgonia.Node, error) {
-	return unary("log1p", x, math.Log1p, func(e *Expr, x, _, g node) node { return e.N(Div(g, e.N(AddScalar(x, 1)))) })
+	return unary("log1p", x, math.Log1p, kernel.Log1pEach, func(e *Expr, x, _, g node) node { return e.N(Div(g, e.N(AddScalar(x, 1)))) })
 }
 
 // Square returns x².
 func Square(x *gorgonia.Node) (*gorgonia.Node, error) {
-	return unaryOf("square", x, 1, square[float32], square[float64],
+	return unary("square", x, func(x float64) float64 { return x * x }, kernel.SquareEach,
 		func(e *Expr, x, _, g node) node { return e.N(Mul(g, e.N(Scale(x, 2)))) })
-}
-
-func square[T Float](dst, x []T) {
-	for i, v := range x {
-		dst[i] = v * v
-	}
 }
 
 // Sqrt returns √x; the derivative at 0 is infinite.
 func Sqrt(x *gorgonia.Node) (*gorgonia.Node, error) {
-	return unary("sqrt", x, math.Sqrt, func(e *Expr, _, y, g node) node { return e.N(Div(g, e.N(Scale(y, 2)))) })
+	return unary("sqrt", x, math.Sqrt, kernel.SqrtEach, func(e *Expr, _, y, g node) node { return e.N(Div(g, e.N(Scale(y, 2)))) })
 }
 
 // Abs returns |x|; the derivative at 0 is 0.
 func Abs(x *gorgonia.Node) (*gorgonia.Node, error) {
-	return unary("abs", x, math.Abs, func(e *Expr, x, _, g node) node { return e.N(Mul(g, e.N(Sign(x)))) })
+	return unary("abs", x, math.Abs, kernel.AbsEach, func(e *Expr, x, _, g node) node { return e.N(Mul(g, e.N(Sign(x)))) })
 }
 
 // Sign returns −1, 0 or 1; it has no gradient.
 func Sign(x *gorgonia.Node) (*gorgonia.Node, error) {
-	return unary("sign", x, func(x float64) float64 {
-		if x == 0 || math.IsNaN(x) {
-			return x
-		}
-		return math.Copysign(1, x)
-	}, nil)
+	return unaryOf("sign", x, mapped(1, signs[float32]), mapped(1, signs[float64]), nil)
 }
 
-// Tanh returns tanh x.
-func Tanh(x *gorgonia.Node) (*gorgonia.Node, error) {
-	return unary("tanh", x, math.Tanh, func(e *Expr, _, y, g node) node {
-		return e.N(Mul(g, e.N(AddScalar(e.N(Neg(e.N(Square(y)))), 1)))) // 1 − y²
-	})
+func signs[T Float](dst, x []T) {
+	for i, v := range x {
+		switch {
+		case v > 0:
+			v = 1
+		case v < 0:
+			v = -1
+		}
+		dst[i] = v
+	}
 }
 
 // Atan returns arctan x.
 func Atan(x *gorgonia.Node) (*gorgonia.Node, error) {
-	return unary("atan", x, math.Atan, func(e *Expr, x, _, g node) node {
+	return unary("atan", x, math.Atan, kernel.AtanEach, func(e *Expr, x, _, g node) node {
 		return e.N(Div(g, e.N(AddScalar(e.N(Square(x)), 1))))
-	})
-}
-
-// Sigmoid returns σ(x) = 1/(1+e⁻ˣ).
-func Sigmoid(x *gorgonia.Node) (*gorgonia.Node, error) {
-	return unary("sigmoid", x, kernel.Sigmoid, func(e *Expr, x, y, g node) node {
-		return e.N(Mul(g, e.N(Mul(y, e.N(Sigmoid(e.N(Neg(x)))))))) // σ(x)σ(−x): no cancellation near 1
 	})
 }
 
 // Softplus returns ln(1+eˣ).
 func Softplus(x *gorgonia.Node) (*gorgonia.Node, error) {
-	return unary("softplus", x, kernel.Softplus,
+	return unary("softplus", x, kernel.Softplus, kernel.SoftplusEach,
 		func(e *Expr, x, _, g node) node { return e.N(Mul(g, e.N(Sigmoid(x)))) })
 }
 
-// Relu returns max(x, 0), with gradient 0 at and below the kink.
-func Relu(x *gorgonia.Node) (*gorgonia.Node, error) { return PowPositive(x, 1) }
-
 // PowPositive returns [x]₊^q: x^q where x > 0 and 0 elsewhere, for any q. q = 0 is
-// the indicator of x > 0, which has no gradient; q = 1 is the rectifier. The
-// derivative is q[x]₊^{q−1}, hence 0 at and below the kink.
+// the indicator of x > 0, which has no gradient; q = 1 is [Relu]. The derivative is
+// q[x]₊^{q−1}, hence 0 at and below the kink.
 func PowPositive(x *gorgonia.Node, q float64) (*gorgonia.Node, error) {
 	if math.IsNaN(q) || math.IsInf(q, 0) {
 		return nil, fmt.Errorf("graph: powpositive: exponent %g is not finite", q)
 	}
-	pow := power(q)
+	if q == 1 {
+		return Relu(x)
+	}
 	f := func(x float64) float64 {
 		if x <= 0 {
 			return 0
 		}
-		return pow(x) // of a NaN too
+		return power(x, q) // of a NaN too
 	}
+	f32 := func(dst, x []float32) { powPositive(dst, x, float32(q)) }
 	if q == 0 {
-		return unary("powpositive", x, f, nil)
+		return unary("powpositive", x, f, f32, nil)
 	}
-	return unary("powpositive", x, f, func(e *Expr, x, _, g node) node {
+	return unary("powpositive", x, f, f32, func(e *Expr, x, _, g node) node {
 		return e.N(Mul(g, e.N(Scale(e.N(PowPositive(x, q-1)), q))))
 	})
 }
 
+// powPositive stores [x]₊^q in dst, which is not x.
+func powPositive(dst, x []float32, q float32) {
+	if q == 0 {
+		for i, v := range x {
+			switch {
+			case v > 0:
+				v = 1
+			case v <= 0:
+				v = 0
+			}
+			dst[i] = v
+		}
+		return
+	}
+	kernel.ReluEach(dst, x)
+	switch q {
+	case 1:
+	case 2:
+		kernel.SquareEach(dst, dst)
+	case 0.5:
+		kernel.SqrtEach(dst, dst)
+	default:
+		kernel.Pow(dst, dst, q)
+	}
+	if q < 0 {
+		kernel.ReluBack(dst, dst, x) // what 0 has become infinite of
+	}
+}
+
 // Pow returns x^q, NaN where math.Pow is.
 func Pow(x *gorgonia.Node, q float64) (*gorgonia.Node, error) {
+	f := func(x float64) float64 { return power(x, q) }
+	f32 := func(dst, x []float32) { powers(dst, x, q) }
 	if q == 0 {
-		return unary("pow", x, power(0), nil)
+		return unary("pow", x, f, f32, nil)
 	}
-	return unary("pow", x, power(q), func(e *Expr, x, _, g node) node {
+	return unary("pow", x, f, f32, func(e *Expr, x, _, g node) node {
 		return e.N(Mul(g, e.N(Scale(e.N(Pow(x, q-1)), q))))
 	})
 }
 
-// power returns x ↦ x^q, fast at the exponents of the family.
-func power(q float64) func(float64) float64 {
+// power returns x^q, fast at the exponents of the family.
+func power(x, q float64) float64 {
 	switch q {
 	case 0:
-		return func(x float64) float64 {
-			if math.IsNaN(x) { // math.Pow would hide it
-				return x
-			}
-			return 1
+		if math.IsNaN(x) { // math.Pow would hide it
+			return x
 		}
+		return 1
 	case 1:
-		return func(x float64) float64 { return x }
+		return x
 	case 2:
-		return func(x float64) float64 { return x * x }
+		return x * x
 	}
-	return func(x float64) float64 { return math.Pow(x, q) }
+	return math.Pow(x, q)
+}
+
+// powers stores x^q in dst, which is not x.
+func powers(dst, x []float32, q float64) {
+	switch q {
+	case 0:
+		for i, v := range x {
+			if dst[i] = 1; v != v {
+				dst[i] = v
+			}
+		}
+		return
+	case 1:
+		copy(dst, x)
+		return
+	case 2:
+		kernel.SquareEach(dst, x)
+		return
+	case -1:
+		for i, v := range x {
+			dst[i] = 1 / v
+		}
+		return
+	}
+	whole := q == math.Trunc(q)
+	kernel.AbsEach(dst, x)
+	kernel.Pow(dst, dst, float32(q))
+	odd := math.Mod(q, 2) != 0
+	for i, v := range x {
+		switch {
+		case whole && odd:
+			dst[i] = float32(math.Copysign(float64(dst[i]), float64(v)))
+		case !whole && v < 0 && !masked(v): // math.Pow has a value at −Inf
+			dst[i] = float32(math.NaN())
+		}
+	}
 }
 
 // Clamp returns min(max(x, lo), hi); the gradient is 0 outside (lo, hi).
@@ -225,15 +278,21 @@ func Clamp(x *gorgonia.Node, lo, hi float64) (*gorgonia.Node, error) {
 		return nil, fmt.Errorf("graph: clamp: empty interval [%g, %g]", lo, hi)
 	}
 	return unary("clamp", x, func(x float64) float64 { return min(max(x, lo), hi) },
+		func(dst, x []float32) { kernel.ClampEach(dst, x, float32(lo), float32(hi)) },
 		func(e *Expr, x, _, g node) node {
-			inside := e.N(unary("inside", x, func(x float64) float64 {
-				if lo < x && x < hi {
-					return 1
-				}
-				return 0
-			}, nil))
-			return e.N(Mul(g, inside))
+			return e.N(Mul(g, e.N(unaryOf("inside", x, mapped(1, inside[float32](lo, hi)), mapped(1, inside[float64](lo, hi)), nil))))
 		})
+}
+
+func inside[T Float](lo, hi float64) func(dst, x []T) {
+	return func(dst, x []T) {
+		for i, v := range x {
+			dst[i] = 0
+			if T(lo) < v && v < T(hi) {
+				dst[i] = 1
+			}
+		}
+	}
 }
 
 // FillMasked returns x with c in place of −Inf, where the gradient is 0: how a
@@ -244,48 +303,38 @@ func FillMasked(x *gorgonia.Node, c float64) (*gorgonia.Node, error) {
 			return c
 		}
 		return x
-	}, func(e *Expr, x, _, g node) node { return e.N(maskLike(g, x)) })
+	}, func(dst, x []float32) { kernel.FillMaskedEach(dst, x, float32(c)) },
+		func(e *Expr, x, _, g node) node { return e.N(maskLike(g, x)) })
 }
 
 // maskLike returns g with 0 where ref is −Inf. ref has no gradient.
 func maskLike(g, ref node) (node, error) {
-	f32, f64 := maskBody[float32](), maskBody[float64]()
-	return apply(spec{name: "masklike", shape: g.Shape(), f32: f32, f64: f64, fixed: []int{1},
+	return apply(spec{name: "masklike", shape: g.Shape(), f32: zipped(kernel.MaskLike), f64: zipped(maskBody), fixed: []int{1},
 		diff: func(in gorgonia.Nodes, _, g node) (gorgonia.Nodes, error) {
 			var e Expr
 			return e.grads(e.N(maskLike(g, in[1])), nil)
 		}}, g, ref)
 }
 
-func maskBody[T Float]() body[T] {
-	return func(dst []T, in []any) error {
-		g, ref := vec[T](in[0]), vec[T](in[1])
-		for i := range dst {
-			dst[i] = g[i]
-			if masked(ref[i]) {
-				dst[i] = 0
-			}
+func maskBody(dst, g, ref []float64) {
+	for i, v := range g {
+		if masked(ref[i]) {
+			v = 0
 		}
-		return nil
+		dst[i] = v
 	}
 }
 
 func masked[T Float](x T) bool { return math.IsInf(float64(x), -1) }
 
-// mul is the product in which 0·(±Inf) = 0, as in measure theory: what has
-// weight 0 contributes nothing. It keeps a masked score, −Inf, out of every
-// sum that gives it probability 0. A NaN stays one.
-func mul[T Float](a, b T) T {
-	p := a * b
-	if p != p && a == a && b == b {
-		return 0
-	}
-	return p
-}
-
 // binary is the elementwise y = f(a,b) of two operands of one shape.
 func binary(name string, a, b node, f32 func(dst, a, b []float32), f64 func(dst, a, b []float64),
 	diff func(e *Expr, a, b, y, g node) (ga, gb node)) (node, error) {
+	return binaryOf(name, a, b, zipped(f32), zipped(f64), diff)
+}
+
+// binaryOf is binary of bodies.
+func binaryOf(name string, a, b node, f32 body[float32], f64 body[float64], diff func(e *Expr, a, b, y, g node) (ga, gb node)) (node, error) {
 	if a == nil || b == nil {
 		return nil, fmt.Errorf("graph: %s: an operand is nil", name)
 	}
@@ -295,7 +344,7 @@ func binary(name string, a, b node, f32 func(dst, a, b []float32), f64 func(dst,
 	if err := wantFloats(name, a, b); err != nil {
 		return nil, err
 	}
-	return apply(spec{name: name, shape: a.Shape(), f32: zipped(f32), f64: zipped(f64),
+	return apply(spec{name: name, shape: a.Shape(), f32: f32, f64: f64,
 		diff: func(in gorgonia.Nodes, out, g node) (gorgonia.Nodes, error) {
 			var e Expr
 			ga, gb := diff(&e, in[0], in[1], out, g)
@@ -303,35 +352,38 @@ func binary(name string, a, b node, f32 func(dst, a, b []float32), f64 func(dst,
 		}}, a, b)
 }
 
-func zipped[T Float](f func(dst, a, b []T)) body[T] {
+func zipped[T Float](f func(dst, a, b []T)) body[T] { return zippedAt(1, f) }
+
+// zippedAt is the body that applies f, at that cost of an element, to two operands.
+func zippedAt[T Float](cost int, f func(dst, a, b []T)) body[T] {
 	return func(dst []T, in []any) error {
 		a, b := vec[T](in[0]), vec[T](in[1])
-		return parallel(len(dst), len(dst), func(_, lo, hi int) error {
+		return parallel(len(dst), cost*len(dst), func(_, lo, hi int) error {
 			f(dst[lo:hi], a[lo:hi], b[lo:hi])
 			return nil
 		})
 	}
 }
 
-func adds[T Float](dst, a, b []T) {
+func adds(dst, a, b []float64) {
 	for i, v := range a {
 		dst[i] = v + b[i]
 	}
 }
 
-func subs[T Float](dst, a, b []T) {
+func subs(dst, a, b []float64) {
 	for i, v := range a {
 		dst[i] = v - b[i]
 	}
 }
 
-func muls[T Float](dst, a, b []T) {
+func muls(dst, a, b []float64) {
 	for i, v := range a {
-		dst[i] = mul(v, b[i])
+		dst[i] = kernel.Product(v, b[i])
 	}
 }
 
-func divs[T Float](dst, a, b []T) {
+func divs(dst, a, b []float64) {
 	for i, v := range a {
 		dst[i] = v / b[i]
 	}
@@ -339,12 +391,12 @@ func divs[T Float](dst, a, b []T) {
 
 // Add returns a + b for operands of one shape.
 func Add(a, b *gorgonia.Node) (*gorgonia.Node, error) {
-	return binary("add", a, b, adds[float32], adds[float64], func(_ *Expr, _, _, _, g node) (node, node) { return g, g })
+	return binary("add", a, b, kernel.AddEach, adds, func(_ *Expr, _, _, _, g node) (node, node) { return g, g })
 }
 
 // Sub returns a − b for operands of one shape.
 func Sub(a, b *gorgonia.Node) (*gorgonia.Node, error) {
-	return binary("sub", a, b, subs[float32], subs[float64], func(e *Expr, _, _, _, g node) (node, node) {
+	return binary("sub", a, b, kernel.SubEach, subs, func(e *Expr, _, _, _, g node) (node, node) {
 		return g, e.N(Neg(g))
 	})
 }
@@ -352,14 +404,14 @@ func Sub(a, b *gorgonia.Node) (*gorgonia.Node, error) {
 // Mul returns the elementwise product of operands of one shape, where
 // 0·(±Inf) = 0: a masked candidate of weight 0 contributes nothing.
 func Mul(a, b *gorgonia.Node) (*gorgonia.Node, error) {
-	return binary("mul", a, b, muls[float32], muls[float64], func(e *Expr, a, b, _, g node) (node, node) {
+	return binary("mul", a, b, kernel.MulEach, muls, func(e *Expr, a, b, _, g node) (node, node) {
 		return e.N(Mul(g, b)), e.N(Mul(g, a))
 	})
 }
 
 // Div returns the elementwise quotient of operands of one shape.
 func Div(a, b *gorgonia.Node) (*gorgonia.Node, error) {
-	return binary("div", a, b, divs[float32], divs[float64], func(e *Expr, _, b, y, g node) (node, node) {
+	return binary("div", a, b, kernel.DivEach, divs, func(e *Expr, _, b, y, g node) (node, node) {
 		ga := e.N(Div(g, b))
 		return ga, e.N(Neg(e.N(Mul(ga, y))))
 	})

@@ -107,6 +107,22 @@ func reverse(cost node, wrt []node, partial, again bool) (gorgonia.Nodes, error)
 	return out, nil
 }
 
+// derivativeOf returns the gradients by wrt of ⟨y, g⟩ for an expression y of them: the
+// derivative of an op that y defines. Each of wrt is a variable of its own, although one
+// may be computed from another, and so is g, which may depend on them.
+func derivativeOf(e *Expr, y, g node, wrt ...node) gorgonia.Nodes {
+	g = e.N(Identity(g)) // it may also be one of wrt
+	inner := e.N(Sum(e.N(Mul(y, g))))
+	if e.Err != nil {
+		return nil
+	}
+	grads, err := reverse(inner, append(slices.Clone(wrt), g), true, true)
+	if e.N(nil, err); err != nil {
+		return nil
+	}
+	return grads[:len(wrt)]
+}
+
 // overwritten returns a stock op that may write into the value of n, which it reads, or
 // nil. Gorgonia keeps it from doing so where n is the gradient of a leaf, of which it
 // knows only if gorgonia.Grad made it.

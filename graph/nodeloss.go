@@ -242,7 +242,7 @@ func (r *nodeRows[T]) build(b *Builder[T]) error {
 		return fmt.Errorf("its definition made %v %v of %d rows of scores; want %v, a loss of each", loss.Dtype(), loss.Shape(), r.rows, dtypeFor[T]())
 	}
 	for _, n := range walk(loss) {
-		if o, ok := n.Op().(*op); ok && o.name == dropMaskName {
+		if drops(n) {
 			return errors.New("its definition uses Dropout, which works in models only")
 		}
 	}

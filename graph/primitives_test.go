@@ -49,6 +49,20 @@ func primitives() []primitive {
 		{"atan", same, one(Atan), 2, false},
 		{"sigmoid", same, one(Sigmoid), 2, false},
 		{"softplus", same, one(Softplus), 2, false},
+		{"relu", off, one(Relu), 2, false},
+		{"gelu", same, one(GELU), 2, false},
+		{"mulcols", same, one(func(x node) (node, error) {
+			var e Expr
+			return e.N(MulCols(e.N(Square(x)), e.N(ColSum(x)))), e.Err
+		}), 2, false},
+		{"layer norm", same, one(func(x node) (node, error) {
+			var e Expr // gain and bias depend on x, so that their gradients count
+			return e.N(LayerNorm(e.N(Exp(x)), e.N(ColSum(x)), e.N(ColSum(e.N(Square(x)))), 0.1)), e.Err
+		}), 2, false},
+		{"segment softmax", same, one(func(x node) (node, error) {
+			var e Expr // an empty segment, one of one score, and scores that are nobody's
+			return e.N(SegmentSoftmax(e.N(Reshape(x, benchB*benchK)), e.N(constantInts(x, 1, 2, 2, 9, 19)))), e.Err
+		}), 2, false},
 		{"identity", same, one(Identity), 2, false},
 		{"fillmasked", same, one(func(x node) (node, error) { return FillMasked(x, 0.5) }), 2, false},
 		{"clamp", off, one(func(x node) (node, error) { return Clamp(x, -10, 0) }), 2, false},
@@ -79,6 +93,10 @@ func primitives() []primitive {
 			return e.N(RowDot(e.N(LogSoftmax(x)), e.N(Softmax(x)))), e.Err
 		}), 2, true},
 		{"l2normalize", same, one(L2Normalize), 2, false},
+		{"l2normalize of exp", same, one(func(x node) (node, error) {
+			var e Expr // upstream of the gradient is a function of the operand too
+			return e.N(L2Normalize(e.N(Exp(x)))), e.Err
+		}), 2, false},
 		{"l2normalize inside", same, one(func(x node) (node, error) {
 			var e Expr
 			return e.N(Softmax(e.N(L2Normalize(x)))), e.Err

@@ -386,13 +386,13 @@ func (p *Program[T]) Close() error {
 
 // Identity returns a copy of x.
 func Identity(x *gorgonia.Node) (*gorgonia.Node, error) {
-	return unaryOf("identity", x, 1, same[float32], same[float64], func(_ *Expr, _, _, g node) node { return g })
+	return unaryOf("identity", x, mapped(1, same[float32]), mapped(1, same[float64]), func(_ *Expr, _, _, g node) node { return g })
 }
 
 // Detach returns x as a constant: a copy that has no gradient. What a definition
 // detaches its gradient holds fixed.
 func Detach(x *gorgonia.Node) (*gorgonia.Node, error) {
-	return unaryOf("detach", x, 1, same[float32], same[float64], nil)
+	return unaryOf("detach", x, mapped(1, same[float32]), mapped(1, same[float64]), nil)
 }
 
 func same[T Float](dst, x []T) { copy(dst, x) }

@@ -71,21 +71,18 @@ func spread[T Float](f func(dst, x []T, v T)) func([]T, int, []T, []any) {
 	return func(dst []T, i int, x []T, in []any) { f(dst[i*len(x):(i+1)*len(x)], x, vec[T](in[1])[i]) }
 }
 
-func addTo[T Float](dst, x []T, v T) {
+func addTo(dst, x []float64, v float64) {
 	for k, u := range x {
 		dst[k] = u + v
 	}
 }
 
-func subFrom[T Float](dst, x []T, v T) {
-	for k, u := range x {
-		dst[k] = u - v
-	}
-}
+func subFrom32(dst, x []float32, v float32) { kernel.AddScalarEach(dst, x, -v) }
+func subFrom(dst, x []float64, v float64)   { addTo(dst, x, -v) }
 
-func mulBy[T Float](dst, x []T, v T) {
+func mulBy(dst, x []float64, v float64) {
 	for k, u := range x {
-		dst[k] = mul(u, v)
+		dst[k] = kernel.Product(u, v)
 	}
 }
 
@@ -97,21 +94,21 @@ func divBy[T Float](dst, x []T, v T) {
 
 // AddRow returns x + v, v [B] added to each column of x [B,K].
 func AddRow(x, v *gorgonia.Node) (*gorgonia.Node, error) {
-	return perRow("addrow", addTo[float32], addTo[float64], x, v, func(e *Expr, x, _, _, g node) (node, node) {
+	return perRow("addrow", kernel.AddScalarEach, addTo, x, v, func(e *Expr, x, _, _, g node) (node, node) {
 		return g, e.N(sumWhere(g, x))
 	})
 }
 
 // SubRow returns x − v, v [B] subtracted from each column of x [B,K].
 func SubRow(x, v *gorgonia.Node) (*gorgonia.Node, error) {
-	return perRow("subrow", subFrom[float32], subFrom[float64], x, v, func(e *Expr, x, _, _, g node) (node, node) {
+	return perRow("subrow", subFrom32, subFrom, x, v, func(e *Expr, x, _, _, g node) (node, node) {
 		return g, e.N(Neg(e.N(sumWhere(g, x))))
 	})
 }
 
 // MulRow returns v∘x, each row of x [B,K] times its v [B], where 0·(±Inf) = 0.
 func MulRow(x, v *gorgonia.Node) (*gorgonia.Node, error) {
-	return perRow("mulrow", mulBy[float32], mulBy[float64], x, v, func(e *Expr, x, v, _, g node) (node, node) {
+	return perRow("mulrow", kernel.MulScalarEach, mulBy, x, v, func(e *Expr, x, v, _, g node) (node, node) {
 		return e.N(MulRow(g, v)), e.N(RowDot(g, x))
 	})
 }
@@ -202,7 +199,7 @@ func rowDot[T Float](dst []T, i int, a []T, in []any) {
 	b := vec[T](in[1])[i*len(a):]
 	var s float64
 	for k, v := range a {
-		s += mul(float64(v), float64(b[k]))
+		s += kernel.Product(float64(v), float64(b[k]))
 	}
 	dst[i] = T(s)
 }
@@ -216,22 +213,13 @@ func RowMax(x *gorgonia.Node) (*gorgonia.Node, error) {
 	}, nil, x)
 }
 
-func rowMax[T Float](dst []T, i int, x []T, _ []any) { dst[i] = maxOf(x) }
-
-// maxOf returns the largest element; a NaN is larger than all.
-func maxOf[T Float](x []T) T {
-	m := T(math.Inf(-1))
-	for _, v := range x {
-		m = max(m, v) // the built-in keeps NaN
-	}
-	return m
-}
+func rowMax[T Float](dst []T, i int, x []T, _ []any) { dst[i] = kernel.Max(x) }
 
 // rowArgmax stores 1 at the first maximum and 0 elsewhere.
 func rowArgmax[T Float](dst []T, i int, x []T, _ []any) {
 	y := dst[i*len(x) : (i+1)*len(x)]
 	clear(y)
-	m := maxOf(x)
+	m := kernel.Max(x)
 	for k, v := range x {
 		if v == m && !masked(v) {
 			y[k] = 1
@@ -263,8 +251,12 @@ func Softmax(x *gorgonia.Node) (*gorgonia.Node, error) {
 }
 
 func rowSoftmax[T Float](dst []T, i int, x []T, _ []any) {
-	y := dst[i*len(x) : (i+1)*len(x)]
-	m := maxOf(x)
+	softmaxOf(dst[i*len(x):(i+1)*len(x)], x)
+}
+
+// softmaxOf stores the softmax of x in y: 0 where all of x is masked.
+func softmaxOf[T Float](y, x []T) {
+	m := kernel.Max(x)
 	if masked(m) {
 		clear(y)
 		return
@@ -317,13 +309,7 @@ func normalizeGrad(x, g node) (node, error) {
 		n := e.N(rowNorm(x))
 		y := e.N(DivRow(x, n))
 		dx := e.N(DivRow(e.N(Sub(g, e.N(MulRow(y, e.N(RowDot(g, y)))))), n))
-		inner := e.N(Sum(e.N(Mul(dx, gg))))
-		if e.Err != nil {
-			return nil
-		}
-		grads, err := reverse(inner, []node{x, g}, true, true) // g may depend on x
-		e.N(nil, err)
-		return grads
+		return derivativeOf(e, dx, gg, x, g)
 	}, nil, x, g)
 }
 
@@ -346,65 +332,3 @@ func rowNorm(x node) (node, error) {
 }
 
 func rowNorm2[T Float](dst []T, i int, x []T, _ []any) { dst[i] = norm(x) }
-
-// AddBias returns x + b, b [K] added to each row of x [B,K].
-func AddBias(x, b *gorgonia.Node) (*gorgonia.Node, error) {
-	if err := wantDims("addbias", "b", b, 1); err != nil {
-		return nil, err
-	}
-	if x != nil && x.Dims() == 2 && x.Shape()[1] != b.Shape()[0] {
-		return nil, fmt.Errorf("graph: addbias: x is %v and b is %v; want [B,K] and [K]", x.Shape(), b.Shape())
-	}
-	return rowOp("addbias", true, 1, addBias[float32], addBias[float64], func(e *Expr, _ gorgonia.Nodes, _, g node) gorgonia.Nodes {
-		return gorgonia.Nodes{g, e.N(ColSum(g))}
-	}, nil, x, b)
-}
-
-func addBias[T Float](dst []T, i int, x []T, in []any) {
-	b, y := vec[T](in[1]), dst[i*len(x):]
-	for k := range x {
-		y[k] = x[k] + b[k]
-	}
-}
-
-// ColSum returns Σ_b x_bk [K].
-func ColSum(x *gorgonia.Node) (*gorgonia.Node, error) {
-	if err := wantDims("colsum", "x", x, 2); err != nil {
-		return nil, err
-	}
-	b, k := x.Shape()[0], x.Shape()[1]
-	return apply(spec{name: "colsum", shape: tensor.Shape{k}, f32: colSum[float32], f64: colSum[float64],
-		diff: func(_ gorgonia.Nodes, _, g node) (gorgonia.Nodes, error) {
-			var e Expr
-			return e.grads(e.N(repeatCols(g, b)))
-		}}, x)
-}
-
-func colSum[T Float](dst []T, in []any) error {
-	all, k := vec[T](in[0]), len(dst)
-	return parallel(k, len(all), func(_, lo, hi int) error {
-		clear(dst[lo:hi])
-		for x := all; len(x) > 0; x = x[k:] {
-			for j := lo; j < hi; j++ {
-				dst[j] += x[j]
-			}
-		}
-		return nil
-	})
-}
-
-// repeatCols returns v [K] in each of b rows: the adjoint of ColSum.
-func repeatCols(v node, b int) (node, error) {
-	return apply(spec{name: "repeatcols", shape: tensor.Shape{b, v.Shape()[0]}, f32: repeatVec[float32], f64: repeatVec[float64],
-		diff: func(_ gorgonia.Nodes, _, g node) (gorgonia.Nodes, error) {
-			var e Expr
-			return e.grads(e.N(ColSum(g)))
-		}}, v)
-}
-
-func repeatVec[T Float](dst []T, in []any) error {
-	for v := vec[T](in[0]); len(dst) > 0; dst = dst[len(v):] {
-		copy(dst, v)
-	}
-	return nil
-}

@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"gorgonia.org/gorgonia"
+
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
 // EntmaxThreshold returns the ξ [B] of α-entmax: for each row of z [B,K] the number
@@ -77,7 +79,7 @@ func thresholdBody[T Float](k int, c, q float64) body[T] {
 // rowThreshold returns the ξ with Σ[c·z−ξ]₊^q = 1 for one row; w is scratch of its
 // length.
 func rowThreshold[T Float](w []float64, row []T, c, q float64) float64 {
-	top := float64(maxOf(row))
+	top := float64(kernel.Max(row))
 	if math.IsNaN(top) || math.IsInf(top, 0) {
 		return top // NaN, all masked, or +Inf
 	}

@@ -136,7 +136,7 @@ func (r *trainedRun[T]) sum(i int) body[T] {
 	return func(dst []T, in []any) error {
 		var s float64
 		for b, g := range vec[T](in[1]) {
-			s += mul(float64(g), float64(r.grad[b*len(r.value)+i]))
+			s += kernel.Product(float64(g), float64(r.grad[b*len(r.value)+i]))
 		}
 		dst[0] = T(s)
 		return nil
