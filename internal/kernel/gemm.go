@@ -69,17 +69,22 @@ type gemmScratch[T Float] struct {
 	c [blockM * blockN]T
 }
 
+// gemmShared is what the tasks of a product share: B packed, and products of parts of k.
+type gemmShared[T Float] struct{ panels, parts []T }
+
 var (
-	gemmPool32 = sync.Pool{New: func() any { return new(gemmScratch[float32]) }}
-	gemmPool64 = sync.Pool{New: func() any { return new(gemmScratch[float64]) }}
+	gemmPool32   = sync.Pool{New: func() any { return new(gemmScratch[float32]) }}
+	gemmPool64   = sync.Pool{New: func() any { return new(gemmScratch[float64]) }}
+	sharedPool32 = sync.Pool{New: func() any { return new(gemmShared[float32]) }}
+	sharedPool64 = sync.Pool{New: func() any { return new(gemmShared[float64]) }}
 )
 
-func gemmPool[T Float]() *sync.Pool {
+func gemmPools[T Float]() (task, shared *sync.Pool) {
 	var z T
 	if _, ok := any(z).(float32); ok {
-		return &gemmPool32
+		return &gemmPool32, &sharedPool32
 	}
-	return &gemmPool64
+	return &gemmPool64, &sharedPool64
 }
 
 func gemm[T Float](name string, c []T, m, n, k int, a, b view[T], add bool) {
@@ -100,22 +105,92 @@ func gemm[T Float](name string, c []T, m, n, k int, a, b view[T], add bool) {
 		gemmSmall(c, m, n, k, a, b, add)
 		return
 	}
-	mb, nb := ceil(m, blockM), ceil(n, blockN)
-	task := func(_, t int) {
-		pool := gemmPool[T]()
-		s := pool.Get().(*gemmScratch[T])
-		i0, i1 := cut(t%mb, blockM, m)
-		j0, j1 := cut(t/mb, blockN, n)
-		gemmPart(s, c[i0*n+j0:], n, i1-i0, j1-j0, k, view[T]{a.from(i0, 0), a.row, a.col}, view[T]{b.from(0, j0), b.row, b.col}, add)
-		pool.Put(s)
+	_, pool := gemmPools[T]()
+	shared := pool.Get().(*gemmShared[T])
+	if parts := partsOf(m, n, k); parts > 1 {
+		gemmSplit(shared, c, m, n, k, parts, a, b, add)
+	} else {
+		gemmTiles(shared, 1, func(int) (lo, hi int, whole []T) { return 0, k, c }, m, n, k, a, b, add)
 	}
-	if m*n*k < parallelWork {
-		for t := range mb * nb {
-			task(0, t)
+	pool.Put(shared)
+}
+
+// sharedFloats is the most that tasks share of a kind.
+const sharedFloats = 1 << 20
+
+// partsOf returns into how many parts of k a product is cut: one, unless it is long and has
+// few blocks of C, as the gradient of a layer's weights over all rows of a batch. Its tasks
+// would be few, and A be read from memory for each of them.
+func partsOf(m, n, k int) int {
+	const most, long = 32, 8 * blockK
+	if ceil(m, blockM)*ceil(n, blockN) > most/2 || k < long {
+		return 1
+	}
+	return max(1, min(most, k/blockK, sharedFloats/(m*n)))
+}
+
+// gemmSplit computes the products of parts of k aside, and adds them in their order.
+func gemmSplit[T Float](shared *gemmShared[T], c []T, m, n, k, parts int, a, b view[T], add bool) {
+	mn, size := m*n, ceil(k, parts)
+	parts = ceil(k, size)
+	shared.parts = grow(shared.parts, parts*mn)
+	gemmTiles(shared, parts, func(p int) (lo, hi int, c []T) {
+		lo, hi = cut(p, size, k)
+		return lo, hi, shared.parts[p*mn:][:mn]
+	}, m, n, k, a, b, false)
+	const piece = 1 << 12
+	sum := func(_, t int) {
+		lo, hi := cut(t, piece, mn)
+		if !add {
+			clear(c[lo:hi])
+		}
+		for p := range parts {
+			Axpy(1, shared.parts[p*mn+lo:p*mn+hi], c[lo:hi])
+		}
+	}
+	if parts*mn < parallelWork {
+		for t := range ceil(mn, piece) {
+			sum(0, t)
 		}
 		return
 	}
-	Parallel(mb*nb, task)
+	Parallel(ceil(mn, piece), sum)
+}
+
+// gemmTiles computes products of parts of k, each a range of k and a C of its own, in
+// blocks of C.
+func gemmTiles[T Float](shared *gemmShared[T], parts int, part func(p int) (lo, hi int, c []T), m, n, k int, a, b view[T], add bool) {
+	mb, nb := ceil(m, blockM), ceil(n, blockN)
+	run := Parallel
+	if m*n*k < parallelWork {
+		run = func(tasks int, f func(worker, task int)) { Spread(1, tasks, f) }
+	}
+	// Rows of B lie as the kernels want them if they have whole vectors. Where a block is
+	// met by many rows of A, as in none of Aᵀ·B, they are to be next to each other too.
+	ready := b.col == 1 && n%16 == 0 && (n <= blockN || a.row == 1)
+	packed := !ready && parts == 1 && mb > 1 && k*ceil(n, 16)*16 <= sharedFloats
+	if packed {
+		shared.panels = grow(shared.panels, k*ceil(n, 16)*16)
+		run(nb, func(_, j int) {
+			j0, j1 := cut(j, blockN, n)
+			pack(shared.panels[k*j0:], ceil(j1-j0, 16)*16, k, j1-j0, view[T]{b.from(0, j0), b.row, b.col})
+		})
+	}
+	pool, _ := gemmPools[T]()
+	run(parts*mb*nb, func(_, t int) {
+		s := pool.Get().(*gemmScratch[T])
+		lo, hi, c := part(t / (mb * nb))
+		t %= mb * nb
+		i0, i1 := cut(t%mb, blockM, m)
+		j0, j1 := cut(t/mb, blockN, n)
+		bj := view[T]{b.from(lo, j0), b.row, b.col}
+		if packed {
+			wide := ceil(j1-j0, 16) * 16
+			bj = view[T]{shared.panels[k*j0+lo*wide:], wide, 1}
+		}
+		gemmPart(s, c[i0*n+j0:], n, i1-i0, j1-j0, hi-lo, view[T]{a.from(i0, lo), a.row, a.col}, bj, ready || packed, add)
+		pool.Put(s)
+	})
 }
 
 // gemmSmall is the product for a few rows of A: one pass over B for each.
@@ -141,17 +216,23 @@ func gemmSmall[T Float](c []T, m, n, k int, a, b view[T], add bool) {
 }
 
 // gemmPart computes nr ≤ blockM rows and nc ≤ blockN columns of C. Entries of C
-// are sums over k in one order, whatever the partition.
-func gemmPart[T Float](s *gemmScratch[T], c []T, ldc, nr, nc, nk int, a, b view[T], add bool) {
+// are sums over k in one order, whatever the partition. Ready says that the rows of b go on, up
+// to a multiple of 16, with its next columns or with zeros.
+func gemmPart[T Float](s *gemmScratch[T], c []T, ldc, nr, nc, nk int, a, b view[T], ready, add bool) {
 	// The kernels work on 16 columns. The packed B is padded with zeros to that,
 	// and a ragged C is computed aside.
 	wide := ceil(nc, 16) * 16
 	for k0 := 0; k0 < nk; k0 += blockK {
 		kk := min(blockK, nk-k0)
-		pack(s.b[:], wide, kk, nc, view[T]{b.from(k0, 0), b.row, b.col})
+		rows, ldb := s.b[:], wide
+		if ready {
+			rows, ldb = b.x[k0*b.row:], b.row
+		} else {
+			pack(rows, wide, kk, nc, view[T]{b.from(k0, 0), b.row, b.col})
+		}
 		addNow := add || k0 > 0
 		if wide == nc {
-			gemmCall(a.from(0, k0), a.row, a.col, nr, kk, s.b[:], wide, c, ldc, wide, addNow)
+			gemmCall(a.from(0, k0), a.row, a.col, nr, kk, rows, ldb, c, ldc, wide, addNow)
 			continue
 		}
 		if addNow {
@@ -159,7 +240,7 @@ func gemmPart[T Float](s *gemmScratch[T], c []T, ldc, nr, nc, nk int, a, b view[
 				copy(s.c[r*wide:], c[r*ldc:][:nc])
 			}
 		}
-		gemmCall(a.from(0, k0), a.row, a.col, nr, kk, s.b[:], wide, s.c[:], wide, wide, addNow)
+		gemmCall(a.from(0, k0), a.row, a.col, nr, kk, rows, ldb, s.c[:], wide, wide, addNow)
 		for r := range nr {
 			copy(c[r*ldc:][:nc], s.c[r*wide:])
 		}

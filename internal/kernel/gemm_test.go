@@ -45,7 +45,8 @@ func product(c, a, b []float64, m, n, k int, add bool) []float64 {
 }
 
 func TestGemm(t *testing.T) {
-	shapes := [][3]int{{0, 3, 2}, {3, 0, 2}, {3, 2, 0}, {1, 1, 1}, {1, 70, 5}, {2, 3, 100}, {7, 17, 33}, {13, 64, 64}, {6, 16, 1}, {25, 100, 300}, {200, 130, 70}, {257, 65, 19}}
+	shapes := [][3]int{{0, 3, 2}, {3, 0, 2}, {3, 2, 0}, {1, 1, 1}, {1, 70, 5}, {2, 3, 100}, {7, 17, 33}, {13, 64, 64}, {6, 16, 1}, {25, 100, 300}, {200, 130, 70}, {257, 65, 19},
+		{64, 64, 4100}, {36, 100, 2304}, {400, 256, 70}, {400, 100, 300}} // long ones, and those whose tasks share B
 	onPaths(t, func(t *testing.T) {
 		r := source(3)
 		for _, s := range shapes {
@@ -98,19 +99,33 @@ func TestGemmSameBitsAtAnyGOMAXPROCS(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 	onPaths(t, func(t *testing.T) {
 		r := source(5)
-		m, n, k := 301, 150, 130
-		a, b := normal(r, m*k, 1), normal(r, k*n, 1)
-		var first []float32
-		for _, procs := range []int{1, 2, 4} {
-			runtime.GOMAXPROCS(procs)
-			c := make([]float32, m*n)
-			GemmNN(c, a, b, m, n, k, false)
-			if first == nil {
-				first = c
+		for name, f := range map[string]func(c, a, b []float32, m, n, k int, add bool){"NN": GemmNN[float32], "NT": GemmNT[float32], "TN": GemmTN[float32]} {
+			for _, s := range [][3]int{{301, 150, 130}, {64, 64, 5003}} { // the second is cut along k
+				m, n, k := s[0], s[1], s[2]
+				a, b := normal(r, m*k, 1), normal(r, k*n, 1)
+				var first []float32
+				for _, procs := range []int{1, 2, 4} {
+					runtime.GOMAXPROCS(procs)
+					c := make([]float32, m*n)
+					f(c, a, b, m, n, k, false)
+					if first == nil {
+						first = c
+					}
+					require.Equal(t, first, c, "%s %v", name, s)
+				}
 			}
-			require.Equal(t, first, c)
 		}
 	})
+}
+
+// TestGemmPartsOfK: what is cut along k, into how many parts, by shape alone.
+func TestGemmPartsOfK(t *testing.T) {
+	for _, c := range []struct{ m, n, k, parts int }{
+		{64, 64, 2047, 1}, {64, 64, 2048, 8}, {64, 64, 25600, 32}, {64, 256, 25600, 32},
+		{4096, 64, 25600, 1}, {192, 1024, 25600, 5}, {3, 1 << 17, 4096, 1},
+	} {
+		require.Equal(t, c.parts, partsOf(c.m, c.n, c.k), "%v", c)
+	}
 }
 
 func BenchmarkGemm(b *testing.B) {
