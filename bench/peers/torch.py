@@ -198,4 +198,36 @@ def recipe(job):
     return run
 
 
-works = {"softmax": softmax, "entmax": entmax, "sampled": sampled, "topk": topk, "epoch": epoch, "recipe": recipe}
+def layer(function):
+    """A step of a layer y = function(x, w, b, gain, bias) under a given gradient by y."""
+
+    def work(job):
+        torch.set_num_threads(job["threads"])
+        x = floats(job, "x", job["b"], job["d"]).requires_grad_(True)
+        w = floats(job, "w", job["c"], job["d"]).requires_grad_(True)
+        vectors = [v.clone().requires_grad_(True) for v in floats(job, "vectors", 3, job["c"])]
+        up = floats(job, "up", job["b"], job["c"])
+
+        def run():
+            for leaf in (x, w, *vectors):
+                leaf.grad = None
+            start = time.perf_counter()
+            cost = (function(x, w, *vectors) * up).sum() / job["b"]
+            cost.backward()
+            return time.perf_counter() - start, cost.item()
+
+        return run
+
+    return work
+
+
+def product(x, w, b, gain, bias):
+    return F.linear(x, w)
+
+
+def normed(x, w, b, gain, bias):
+    return F.layer_norm(x + F.gelu(F.linear(x, w, b)), b.shape, gain, bias, 1e-5)
+
+
+works = {"softmax": softmax, "entmax": entmax, "sampled": sampled, "topk": topk, "epoch": epoch, "recipe": recipe,
+         "encoder-products": layer(product), "encoder-layer": layer(normed)}
