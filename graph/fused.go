@@ -14,8 +14,8 @@ type fusedState struct {
 	derived bool
 }
 
-func newFusedState(l kernel.Loss, shiftInvariant bool, b, c, d, n, targets int) *fusedState {
-	return &fusedState{loss: l, n: n, most: targets, x: kernel.Linear{B: b, C: c, D: d},
+func newFusedState(l kernel.Loss, unit, shiftInvariant bool, b, c, d, n, targets int) *fusedState {
+	return &fusedState{loss: l, n: n, most: targets, x: kernel.Linear{B: b, C: c, D: d, Unit: unit},
 		ws: kernel.Workspace{ShiftInvariant: shiftInvariant}}
 }
 
@@ -25,7 +25,11 @@ func (s *fusedState) linear() linear[float32] {
 		s.derived = true
 		s.wants(true)
 		g := &fusedGrad{fusedState: s}
-		return linearDerivative[float32]{g.wants, g.ask, g.backward, g.scratch, g.lend}
+		d := linearDerivative[float32]{wants: g.wants, ask: g.ask, backward: g.backward, scratch: g.scratch, lend: g.lend}
+		if kernel.Sinks(s.loss) {
+			d.sink, d.sunk = func(s rowSink) { g.sink = s }, func() bool { return g.out.Sink != nil }
+		}
+		return d
 	}}
 }
 
@@ -61,6 +65,7 @@ type fusedGrad struct {
 	want [3]bool // gradients to be computed: of H, W and Bias
 	rows [3]bool // of these, those that may be rows
 	grad [3][]float32
+	sink rowSink     // what takes the gradient of W by blocks, or nil
 	out  kernel.Grad // of the last run
 	few  kernel.RowGrad
 }
@@ -79,7 +84,9 @@ func (g *fusedGrad) wants(all bool) {
 func (g *fusedGrad) ask(i int, byRows bool) {
 	g.want[i] = true
 	g.ws.Budget = keepBytes
-	g.rows[i] = byRows && i > 0
+	// Few rows of the gradient by unit vectors are few rows of that by W; who moves the
+	// rows that have a gradient alone moves all of them through a norm.
+	g.rows[i] = byRows && (i == 1 && !g.x.Unit || i == 2)
 }
 
 // scratch is what backward makes beside the workspace: the gradients asked for, as
@@ -87,7 +94,8 @@ func (g *fusedGrad) ask(i int, byRows bool) {
 func (g *fusedGrad) scratch() int64 {
 	n := 0
 	for i, m := range [...]int{g.x.B * g.x.D, g.x.C * g.x.D, g.x.C} {
-		if g.want[i] {
+		sunk := i == 1 && g.sink != nil && !(g.rows[i] && kernel.FindsRows(g.loss))
+		if g.want[i] && !sunk {
 			n += m
 		}
 	}
@@ -102,6 +110,8 @@ func (g *fusedGrad) backward(_ []float32, in []any) error {
 		case !g.want[i]:
 		case sparse && g.rows[i]:
 			g.out.Rows = &g.few
+		case i == 1 && g.sink != nil:
+			g.out.Sink = g.sink
 		default:
 			if g.grad[i] == nil {
 				g.grad[i] = kernel.Make[float32]([...]int{g.x.B * g.x.D, g.x.C * g.x.D, g.x.C}[i])
@@ -109,7 +119,18 @@ func (g *fusedGrad) backward(_ []float32, in []any) error {
 			*dst = g.grad[i]
 		}
 	}
-	return g.loss.Backward(&g.ws, &g.x, vec[float32](in[len(in)-1]), &g.out)
+	up := vec[float32](in[len(in)-1])
+	if g.out.Sink == nil {
+		return g.loss.Backward(&g.ws, &g.x, up, &g.out)
+	}
+	if err := g.sink.begin(); err != nil {
+		return err
+	}
+	if err := g.loss.Backward(&g.ws, &g.x, up, &g.out); err != nil {
+		return err
+	}
+	g.sink.end()
+	return nil
 }
 
 func (g *fusedGrad) lend(i int) ([]float32, Gradient[float32]) {

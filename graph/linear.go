@@ -12,11 +12,13 @@ import (
 	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
-// A Linear is the linear layer under a LinearLoss: scores z = H·Wᵀ + 1·Biasᵀ.
+// A Linear is the linear layer under a LinearLoss: scores z = H·Wᵀ + 1·Biasᵀ. With Unit
+// it is L2Normalize(W) that stands for W, as cosine scores want it.
 type Linear struct {
 	H    *gorgonia.Node // [B,d]
 	W    *gorgonia.Node // [C,d]
 	Bias *gorgonia.Node // [C], or nil
+	Unit bool           // the class vectors are the rows of W divided by their norms
 }
 
 // blockBytes is the memory that a LinearLoss takes for scores and their
@@ -36,9 +38,11 @@ const chunks = 16
 // k=1000), takes that: tiles of scores that stay in cache, and, where W is a Param and
 // the loss finds its gradient sparse, only the rows of that which are not zero, also
 // beside other terms of the gradient, as of a table that is read by [Lookup] too; see
-// [Gradient] and [RowSums]. With a gradient, scores are kept for it, of the first classes
-// if 256 MiB do not hold those of all, and the others are computed again; where they would
-// hold less than half, above 524,288 classes at B=256, none are kept.
+// [Gradient] and [RowSums]. With Unit it makes unit vectors of the rows of W where it reads
+// them, without a matrix of these; the gradient of W has all rows then. With a gradient,
+// scores are kept for it, of the first classes if 256 MiB do not hold those of all, and the
+// others are computed again; where they would hold less than half, above 524,288 classes at
+// B=256, none are kept.
 //
 // Else, and at float64, the op works through blocks of rows whose scores and
 // gradients fit in 32 MiB, at least one row. The gradient then recomputes the scores
@@ -79,6 +83,16 @@ func LinearLoss(l Analytic, lin Linear, t *Targets) (*gorgonia.Node, error) {
 	if err := l.valid(name); err != nil {
 		return nil, err
 	}
+	fused := l.fused()
+	if lin.H.Dtype() != tensor.Float32 {
+		fused = nil
+	}
+	if lin.Unit && fused == nil {
+		var err error
+		if lin.W, err = L2Normalize(lin.W); err != nil {
+			return nil, err
+		}
+	}
 	trained := trainedOf(l)
 	h, err := trained.hold(lin.H)
 	if err != nil {
@@ -96,8 +110,8 @@ func LinearLoss(l Analytic, lin Linear, t *Targets) (*gorgonia.Node, error) {
 	}
 	trained.run(s32.nodes, s64.nodes)
 	l32, l64 := s32.linear(), s64.linear()
-	if f := l.fused(); f != nil {
-		l32 = newFusedState(f, l.ShiftInvariant, b, c, d, n, t.capacity()).linear()
+	if fused != nil {
+		l32 = newFusedState(fused, lin.Unit, l.ShiftInvariant, b, c, d, n, t.capacity()).linear()
 	}
 	out, err := apply(spec{name: name, shape: tensor.Shape{b}, fixed: t.fixed(n), f32: l32.forward, f64: l64.forward,
 		wants: both(l32.wants, l64.wants), scratch: either(lin.H, l32.scratch, l64.scratch),
@@ -113,7 +127,11 @@ func LinearLoss(l Analytic, lin Linear, t *Targets) (*gorgonia.Node, error) {
 				append(slices.Clone(in), out, g)...))
 			grads := make(gorgonia.Nodes, len(in))
 			for i := range n {
-				grads[i] = e.N(apply(spec{name: fmt.Sprintf("%s d%s", name, []string{"H", "W", "Bias"}[i]), shape: in[i].Shape(),
+				var s *sinkable
+				if i == 1 && g32.sink != nil {
+					s = &sinkable{by: []node{out, work}, set: g32.sink, done: g32.sunk}
+				}
+				grads[i] = e.N(apply(spec{name: fmt.Sprintf("%s d%s", name, []string{"H", "W", "Bias"}[i]), shape: in[i].Shape(), sinkable: s,
 					borrowed32: func() ([]float32, Gradient[float32]) { return g32.lend(i) },
 					borrowed64: func() ([]float64, Gradient[float64]) { return g64.lend(i) },
 					onKept:     func(byRows bool) { g32.ask(i, byRows); g64.ask(i, byRows) }}, work))
@@ -165,6 +183,11 @@ type linearDerivative[T Float] struct {
 	backward body[T]
 	scratch  func() int64
 	lend     func(i int) (dense []T, rows Gradient[T])
+
+	// sink, if set, has the gradient of W handed over by blocks, or, of nil, lent again, and
+	// sunk reports whether the last run handed it over.
+	sink func(rowSink)
+	sunk func() bool
 }
 
 // linearState works through blocks of rows: what the forward op and the gradient
@@ -193,7 +216,7 @@ func (s *linearState[T]) linear() linear[T] {
 	return linear[T]{s.forward, s.need.wants, s.scratch, func() linearDerivative[T] {
 		s.need.derive()
 		g := &linearGrad[T]{linearState: s}
-		return linearDerivative[T]{g.wants, g.ask, g.backward, g.scratch, g.lend}
+		return linearDerivative[T]{wants: g.wants, ask: g.ask, backward: g.backward, scratch: g.scratch, lend: g.lend}
 	}}
 }
 

@@ -58,13 +58,13 @@ func newLinear[T Float](t testing.TB, form string, b, c, d int, withBias bool) *
 	var loss node
 	switch form {
 	case "defined":
-		loss = e.N(LinearLoss(testDefined(0.7), Linear{lc.hn, lc.wn, lc.bn}, tg))
+		loss = e.N(LinearLoss(testDefined(0.7), Linear{H: lc.hn, W: lc.wn, Bias: lc.bn}, tg))
 	case "defined each":
-		loss = e.N(LinearLoss(testDefinedEach(0.7), Linear{lc.hn, lc.wn, lc.bn}, tg))
+		loss = e.N(LinearLoss(testDefinedEach(0.7), Linear{H: lc.hn, W: lc.wn, Bias: lc.bn}, tg))
 	case "linear":
-		loss = e.N(LinearLoss(testAnalytic(0.7), Linear{lc.hn, lc.wn, lc.bn}, tg))
+		loss = e.N(LinearLoss(testAnalytic(0.7), Linear{H: lc.hn, W: lc.wn, Bias: lc.bn}, tg))
 	case "fused":
-		loss = e.N(LinearLoss(fusedAnalytic(0.7), Linear{lc.hn, lc.wn, lc.bn}, tg))
+		loss = e.N(LinearLoss(fusedAnalytic(0.7), Linear{H: lc.hn, W: lc.wn, Bias: lc.bn}, tg))
 	default:
 		z := e.N(MatMul(lc.hn, lc.wn, false, true))
 		if withBias {

@@ -69,8 +69,8 @@ func TestDefinitionIsMasked(t *testing.T) {
 	require.NoError(t, td.Set([]Target[float64]{{Pos: []int32{0}, Weight: []float64{1}}, {}, {Pos: []int32{2, 3}, Weight: []float64{0.5, 0.5}}}))
 	var e Expr
 	losses := gorgonia.Nodes{
-		e.N(LinearLoss(testAnalytic(0.7), Linear{h, w, bias}, tg)),
-		e.N(LinearLoss(testDefined(0.7), Linear{h, w, bias}, tg)),
+		e.N(LinearLoss(testAnalytic(0.7), Linear{H: h, W: w, Bias: bias}, tg)),
+		e.N(LinearLoss(testDefined(0.7), Linear{H: h, W: w, Bias: bias}, tg)),
 	}
 	cost := e.N(Sum(e.N(Sub(losses[1], losses[0]))))
 	require.NoError(t, e.Err)

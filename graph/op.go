@@ -57,6 +57,9 @@ type op struct {
 	// it is to work for.
 	scratch func() int64
 
+	// sinkable, if set, says that what the node is can be handed over by blocks instead.
+	sinkable *sinkable
+
 	// What a node has from another op, in place of a body.
 	borrowed32 borrowed[float32]
 	borrowed64 borrowed[float64]
@@ -190,6 +193,7 @@ type spec struct {
 	wants      func(all bool)
 	onKept     func(byRows bool)
 	scratch    func() int64
+	sinkable   *sinkable
 	dtype      *tensor.Dtype     // of the output where no input is Float
 	borrowed32 borrowed[float32] // in place of f32 and f64
 	borrowed64 borrowed[float64]
@@ -212,7 +216,7 @@ func apply(s spec, in ...*gorgonia.Node) (*gorgonia.Node, error) {
 }
 
 func applyOnce(s spec, in ...*gorgonia.Node) (*op, *gorgonia.Node, error) {
-	o := &op{name: s.name, shape: s.shape, i32: s.i32, diff: s.diff, wants: s.wants, onKept: s.onKept, scratch: s.scratch, borrowed32: s.borrowed32, borrowed64: s.borrowed64,
+	o := &op{name: s.name, shape: s.shape, i32: s.i32, diff: s.diff, wants: s.wants, onKept: s.onKept, scratch: s.scratch, sinkable: s.sinkable, borrowed32: s.borrowed32, borrowed64: s.borrowed64,
 		id: opIDs.Add(1), wrt: make([]bool, len(in)), in: make([]any, len(in))}
 	if len(s.shape) > 0 && size(s.shape) < 1 {
 		return nil, nil, fmt.Errorf("graph: %s: shape %v is empty", s.name, s.shape)

@@ -45,7 +45,8 @@ type Program[T Float] struct {
 	roots  map[node]node // what was asked for → the node that holds it
 	params gorgonia.Nodes
 	grads  []node
-	nodes  gorgonia.Nodes // that the machine computes
+	sinks  []*tableSink[T] // of params; nil where there can be none
+	nodes  gorgonia.Nodes  // that the machine computes
 	plan   bool
 	ran    bool
 	held   *int64 // bytes of the Builder's own leaves
@@ -179,6 +180,7 @@ func (p *Program[T]) compile(wanted gorgonia.Nodes) error {
 		}
 	}
 	p.leaves = len(leaves)
+	p.findSinks(readers)
 	g := roots[0].Graph()
 	prog, locations, err := gorgonia.CompileFunction(g, leaves, roots)
 	if err != nil {
@@ -248,10 +250,12 @@ func (p *Program[T]) claim() {
 	for _, f := range p.onKept {
 		f()
 	}
+	p.claimSinks()
 }
 
 // release has them work for any machine.
 func (p *Program[T]) release() {
+	p.releaseSinks()
 	for _, o := range p.ops {
 		o.mode = nil
 		if o.wants != nil {
@@ -280,7 +284,7 @@ const nodeBytes = 2 << 10
 // What an op makes of the data is counted at its largest: a row-sparse gradient of
 // W that the loss may also find dense counts as dense. The rows that Grad adds up come
 // on top, and where several terms are row-sparse the list of their rows; Step with a
-// [SumUpdater] adds none up.
+// [SumUpdater] adds none up. A gradient that a [Program.Sink] takes is not held.
 func (p *Program[T]) Bytes() int64 {
 	p.claim()
 	defer p.release()
@@ -326,7 +330,7 @@ func (p *Program[T]) Value(n *gorgonia.Node) []T {
 
 // Grad returns the gradient of the cost with respect to param after a Run.
 func (p *Program[T]) Grad(param *gorgonia.Node) Gradient[T] {
-	n := p.gradNode(param)
+	n := p.keptGrad(param)
 	if r := rowsOf(n); r != nil {
 		s := sumsOf[T](r)
 		return Gradient[T]{Rows: s.Rows, Data: s.all()}
@@ -343,9 +347,14 @@ func (p *Program[T]) Grad(param *gorgonia.Node) Gradient[T] {
 // with respect to param after a Run: u.Update(t, p.Grad(param)), but a [SumUpdater]
 // adds up the rows of a row-sparse gradient itself. What Grad returns of param is
 // undefined from then on until the next Run. The number of a [Scalar] that has left its
-// bounds is at the bound then.
+// bounds is at the bound then. What the run has moved already, by [Program.Sink], stays
+// as it is.
 func (p *Program[T]) Step(param *gorgonia.Node, t *Table[T], u Updater[T]) (err error) {
-	if r := rowsOf(p.gradNode(param)); r != nil {
+	i := p.gradOf(param)
+	if p.hasMoved(i) {
+		return nil
+	}
+	if r := rowsOf(p.grads[i]); r != nil {
 		err = t.move(u, sumsOf[T](r))
 	} else {
 		err = u.Update(t, p.Grad(param))
@@ -356,14 +365,23 @@ func (p *Program[T]) Step(param *gorgonia.Node, t *Table[T], u Updater[T]) (err 
 
 // GradRows returns the rows of Grad(param) without adding them up: nil means dense.
 func (p *Program[T]) GradRows(param *gorgonia.Node) []int32 {
-	if r := rowsOf(p.gradNode(param)); r != nil {
+	if r := rowsOf(p.keptGrad(param)); r != nil {
 		return sumsOf[T](r).Rows
 	}
 	return p.Grad(param).Rows
 }
 
-// gradNode returns the node of the gradient with respect to param after a Run.
-func (p *Program[T]) gradNode(param *gorgonia.Node) node {
+// keptGrad returns the node of the gradient with respect to param after a Run that kept it.
+func (p *Program[T]) keptGrad(param *gorgonia.Node) node {
+	i := p.gradOf(param)
+	if p.hasMoved(i) {
+		panic("graph: Grad of a parameter whose table the run has moved; see Sink")
+	}
+	return p.grads[i]
+}
+
+// gradOf returns the number of param after a Run.
+func (p *Program[T]) gradOf(param *gorgonia.Node) int {
 	i := slices.Index(p.params, param)
 	if i < 0 || !p.mode.train {
 		panic("graph: Grad of a node that is no parameter of the program")
@@ -371,7 +389,7 @@ func (p *Program[T]) gradNode(param *gorgonia.Node) node {
 	if !p.ran {
 		panic("graph: Grad without a successful Run")
 	}
-	return p.grads[i]
+	return i
 }
 
 // Close frees the machine. A closed Program does not run.

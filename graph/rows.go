@@ -290,14 +290,8 @@ func L2Normalize(x *gorgonia.Node) (*gorgonia.Node, error) {
 	}, nil, x)
 }
 
-func norm[T Float](x []T) T {
-	return T(max(math.Sqrt(float64(kernel.SumSquares(x))), kernel.NormFloor))
-}
-
 func normalize[T Float](dst []T, i int, x []T, _ []any) {
-	row := dst[i*len(x) : (i+1)*len(x)]
-	clear(row)
-	kernel.Axpy(1/norm(x), x, row)
+	kernel.Unit(dst[i*len(x):(i+1)*len(x)], x)
 }
 
 // normalizeGrad returns (I − x̂x̂ᵀ)g/‖x‖ in one pass: normalisation of a class
@@ -314,12 +308,7 @@ func normalizeGrad(x, g node) (node, error) {
 }
 
 func normalizeBack[T Float](dst []T, i int, x []T, in []any) {
-	d, g := dst[i*len(x):(i+1)*len(x)], vec[T](in[1])[i*len(x):(i+1)*len(x)]
-	n := norm(x)
-	along := kernel.Dot(g, x) / (n * n)
-	clear(d)
-	kernel.Axpy(1/n, g, d)
-	kernel.Axpy(-along/n, x, d)
+	kernel.UnitGrad(dst[i*len(x):(i+1)*len(x)], vec[T](in[1])[i*len(x):(i+1)*len(x)], x)
 }
 
 // rowNorm returns max(‖row‖₂, 1e-12) [B].
@@ -331,4 +320,4 @@ func rowNorm(x node) (node, error) {
 	}, nil, x)
 }
 
-func rowNorm2[T Float](dst []T, i int, x []T, _ []any) { dst[i] = norm(x) }
+func rowNorm2[T Float](dst []T, i int, x []T, _ []any) { dst[i] = kernel.UnitNorm(x) }

@@ -68,7 +68,7 @@ func streamLayer[T Float](t *testing.T, l Analytic, b, c, d int) (float64, [3][]
 	}
 	bias := normal(c)
 	bias[c-2] = T(math.Inf(-1))
-	lin := Linear{bd.Param("h", normal(b*d), b, d), bd.Param("w", normal(c*d), c, d), bd.Param("bias", bias, c)}
+	lin := Linear{H: bd.Param("h", normal(b*d), b, d), W: bd.Param("w", normal(c*d), c, d), Bias: bd.Param("bias", bias, c)}
 	tg, td := bd.Targets("t", b, 3*b)
 	for i := range b {
 		switch i % 3 {

@@ -120,14 +120,14 @@ func attachAdaptive[T graph.Float](h *adaptiveHead, at output[T], _ Model, x *go
 		s.linear, s.linearTargets = append(s.linear, lin), append(s.linearTargets, t)
 		return e.N(graph.LinearLoss(l.Analytic, lin, t))
 	}
-	s.loss = add(graph.Linear{H: e.N(tempered(s.Graph, x, h.score, h.tau)), W: e.N(unitRows(head, h.score)), Bias: s.vector(h.bias)}, first)
+	s.loss = add(graph.Linear{H: e.N(tempered(s.Graph, x, h.score, h.tau)), W: head, Bias: s.vector(h.bias), Unit: h.score == Cosine}, first)
 	for i := range h.tail {
 		inner := e.N(graph.MatMul(x, s.matrix(h.project[i]), false, true))
 		targets, data := s.b.Targets(fmt.Sprintf("tail-%d.target", i), b, positions)
 		weight, weights := s.b.Input(fmt.Sprintf("tail-%d.weight", i), b)
 		s.cluster, s.weights = append(s.cluster, data), append(s.weights, weights)
 		s.weightNodes = append(s.weightNodes, weight)
-		loss := add(graph.Linear{H: e.N(tempered(s.Graph, inner, h.score, h.tau)), W: e.N(unitRows(s.matrix(h.tail[i]), h.score))}, targets)
+		loss := add(graph.Linear{H: e.N(tempered(s.Graph, inner, h.score, h.tau)), W: s.matrix(h.tail[i]), Unit: h.score == Cosine}, targets)
 		s.loss = e.N(graph.Add(s.loss, e.N(graph.Mul(loss, weight))))
 	}
 	return s, e.Err

@@ -80,7 +80,7 @@ func attachAll[T graph.Float](a *all, at output[T], m Model, h *gorgonia.Node, l
 	s.bytes = bytesOf[T](positions) // weights of a row
 	var e graph.Expr
 	s.w = e.N(classes(s.Graph, m))
-	s.linear = graph.Linear{H: e.N(tempered(s.Graph, h, a.score, a.tau)), W: e.N(unitRows(s.w, a.score)), Bias: s.vector(a.bias)}
+	s.linear = graph.Linear{H: e.N(tempered(s.Graph, h, a.score, a.tau)), W: s.w, Bias: s.vector(a.bias), Unit: a.score == Cosine}
 	s.targets, s.data = s.b.Targets("target", rows, positions)
 	s.loss = e.N(graph.LinearLoss(l.Analytic, s.linear, s.targets))
 	return s, e.Err

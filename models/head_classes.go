@@ -111,7 +111,7 @@ func attachClasses[T graph.Float](h *classesHead, at output[T], _ Model, x *gorg
 	x = e.N(tempered(s.Graph, x, h.score, h.tau))
 	c := graph.Classes{H: x, W: s.matrix(h.w), Bias: s.vector(h.bias), Unit: h.score == Cosine}
 	s.groupTargets, s.insideTargets, s.segmentNode, s.weightNode = groups, inside, row, weight
-	s.upper = graph.Linear{H: x, W: e.N(unitRows(s.matrix(h.group), h.score)), Bias: s.vector(h.groupBias)}
+	s.upper = graph.Linear{H: x, W: s.matrix(h.group), Bias: s.vector(h.groupBias), Unit: h.score == Cosine}
 	lower := e.N(graph.RaggedLoss(l.Analytic, e.N(graph.PairScores(c, rows, ids)), ptr, inside))
 	s.loss = e.N(graph.Add(
 		e.N(graph.LinearLoss(l.Analytic, s.upper, groups)),

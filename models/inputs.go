@@ -190,6 +190,18 @@ func (g *Graph) Step(p *graph.Program[float32], updater func(*Table) graph.Updat
 	return nil
 }
 
+// Sink has the runs of p that follow, a program of this graph, move tables by their
+// updaters themselves, as [graph.Program.Sink] says, and returns those that it can move.
+// Step is called after each run all the same.
+func (g *Graph) Sink(p *graph.Program[float32], updater func(*Table) graph.BlockUpdater[float32]) (moved []*Table) {
+	for i, t := range g.tables {
+		if !t.Frozen && p.Sink(g.nodes[i], t, updater(t)) {
+			moved = append(moved, t)
+		}
+	}
+	return moved
+}
+
 // Inputs is how a model reads rows of a frame in one graph: those of a batch, whose
 // leaves are filled between runs, all of them, or those that are drawn in the run.
 type Inputs struct {

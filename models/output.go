@@ -100,14 +100,6 @@ func tempered(g *Graph, h *gorgonia.Node, score Score, tau temperature) (*gorgon
 	return tau.divide(g, h)
 }
 
-// unitRows returns the rows of w as scores take them.
-func unitRows(w *gorgonia.Node, score Score) (*gorgonia.Node, error) {
-	if score == Cosine {
-		return graph.L2Normalize(w)
-	}
-	return w, nil
-}
-
 // counts returns how often each item is a positive in training.
 func counts(set *data.Dataset) []float64 {
 	c := make([]float64, set.Items)

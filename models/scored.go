@@ -60,7 +60,11 @@ func lossOf(all []ScoredRows, rows int, form func(z *gorgonia.Node, t *graph.Tar
 // graph.
 func linearScores[T graph.Float](b *graph.Builder[T], name string, lin graph.Linear) (*gorgonia.Node, error) {
 	var e graph.Expr
-	z := e.N(graph.MatMul(lin.H, lin.W, false, true))
+	w := lin.W
+	if lin.Unit {
+		w = e.N(graph.L2Normalize(w))
+	}
+	z := e.N(graph.MatMul(lin.H, w, false, true))
 	if e.Err != nil || lin.Bias == nil {
 		return z, e.Err
 	}
@@ -115,8 +119,8 @@ func (s *attachedSampled[T]) ScoredRows() ([]ScoredRows, error) {
 	var rows ScoredRows
 	s.scored, rows = newScoredLeaves(s.b, "scored", n, n)
 	var e graph.Expr
-	w := e.N(unitRows(e.N(classes(s.Graph, s.model)), s.head.score))
-	z := e.N(linearScores(s.b, "scored", graph.Linear{H: s.x, W: w, Bias: s.vector(s.head.bias)}))
+	lin := graph.Linear{H: s.x, W: e.N(classes(s.Graph, s.model)), Bias: s.vector(s.head.bias), Unit: s.head.score == Cosine}
+	z := e.N(linearScores(s.b, "scored", lin))
 	s.scored.place = make([]int32, n*k)
 	at := e.N(graph.HostInts(s.ids, func(dst []int32) error {
 		s.candidates(func(p, j int, id int32, _ float64) {
@@ -215,7 +219,7 @@ func (s *attachedSampled[T]) candidates(each func(p, j int, id int32, add float6
 func (s *attachedTree[T]) ScoredRows() ([]ScoredRows, error) {
 	h, m := s.head, len(s.rows)
 	var e graph.Expr
-	z := e.N(linearScores(s.b, "scored", graph.Linear{H: s.x, W: e.N(unitRows(s.matrix(h.w), h.score)), Bias: s.vector(h.bias)}))
+	z := e.N(linearScores(s.b, "scored", graph.Linear{H: s.x, W: s.matrix(h.w), Bias: s.vector(h.bias), Unit: h.score == Cosine}))
 	var at *gorgonia.Node
 	at, s.scored.at = s.b.Indices("scored.at", 2*m)
 	targets, data := s.b.Targets("scored.target", m, m)
@@ -249,7 +253,7 @@ func (s *attachedClasses[T]) ScoredRows() ([]ScoredRows, error) {
 	h, n, k := s.head, len(s.segment), s.head.part.Widest()
 	var e graph.Expr
 	groups := e.N(linearScores(s.b, "scored.group", s.upper))
-	z := e.N(linearScores(s.b, "scored", graph.Linear{H: s.upper.H, W: e.N(unitRows(s.matrix(h.w), h.score)), Bias: s.vector(h.bias)}))
+	z := e.N(linearScores(s.b, "scored", graph.Linear{H: s.upper.H, W: s.matrix(h.w), Bias: s.vector(h.bias), Unit: h.score == Cosine}))
 	var at, mask *gorgonia.Node
 	at, s.scored.at = s.b.Indices("scored.at", n*k)
 	mask, s.scored.mask = s.b.Input("scored.mask", n, k)

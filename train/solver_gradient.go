@@ -175,7 +175,9 @@ func (p *Plan) checkBias() {
 }
 
 // gradient is the solver that steps along the gradient of a batch's mean loss:
-// fill the leaves, run the compiled graph, hand the gradients to the updaters.
+// fill the leaves, run the compiled graph, hand the gradients to the updaters. A table of
+// which the graph finishes the gradient block by block moves in the run already, unless
+// clipping must know the norm of the whole gradient first.
 type gradient struct {
 	training
 	batches   *data.Batches
@@ -210,7 +212,16 @@ func newGradientOf(x training) (*gradient, error) {
 			g.updaters = append(g.updaters, u)
 		}
 	}
+	g.sink(func(t *models.Table) graph.BlockUpdater[float32] { return g.updater(t) })
 	return g, nil
+}
+
+// sink has the runs move what tables they can, and returns those.
+func (g *gradient) sink(updater func(*models.Table) graph.BlockUpdater[float32]) []*models.Table {
+	if g.clip != 0 {
+		return nil
+	}
+	return g.graph.Sink(g.program, updater)
 }
 
 // compile makes the batches and the graph of a step.
@@ -251,6 +262,7 @@ func gradientMemory(_ registry.Values, t *Recommender, set *data.Dataset) ([]Mem
 		return nil, err
 	}
 	defer g.program.Close()
+	g.sink(func(*models.Table) graph.BlockUpdater[float32] { return new(optim.Updater) })
 	// Examples and their order, and what a batch holds.
 	batches := 8*int64(x.examples.Len()) + 4*int64(len(x.examples.Targets.Ptr)+len(x.examples.Weight)) + 8*int64(g.batches.MaxPos())
 	return []MemoryPart{
@@ -292,6 +304,10 @@ func (g *gradient) step(_ context.Context, e, i int) (outcome, error) {
 		return outcome{}, err
 	}
 	g.program.SetStep(number)
+	factor := g.schedule.Factor(number, g.steps(), g.epochs)
+	for _, u := range g.updaters {
+		u.SetFactor(factor)
+	}
 	if err := g.program.Run(); err != nil {
 		return outcome{}, err
 	}
@@ -304,10 +320,6 @@ func (g *gradient) step(_ context.Context, e, i int) (outcome, error) {
 	}
 	if math.IsNaN(o.loss) || math.IsInf(o.loss, 0) {
 		return o, &divergence{fmt.Sprintf("the loss is %v", o.loss)}
-	}
-	factor := g.schedule.Factor(number, g.steps(), g.epochs)
-	for _, u := range g.updaters {
-		u.SetFactor(factor)
 	}
 	if err := g.clipGradient(&o); err != nil {
 		return o, err

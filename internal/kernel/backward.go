@@ -50,8 +50,8 @@ func (ws *Workspace) backwardChunk(worker, chunk int, out *Grad, mapTile tileMap
 		dh = ws.dh[chunk*rows*dp:][:rows*dp]
 		clear(dh)
 	}
-	ragged := dp != x.D
-	if ragged {
+	aside := dp != x.D || out.Sink != nil // the gradient of a block is made in scratch
+	if aside {
 		ws.dwb[worker] = grow(ws.dwb[worker], tileClasses*dp)
 	}
 	lo, hi := ws.chunk(chunk)
@@ -63,8 +63,11 @@ func (ws *Workspace) backwardChunk(worker, chunk int, out *Grad, mapTile tileMap
 		if out.W != nil {
 			dw = out.W[c0*x.D:]
 		}
-		if ragged {
+		if aside {
 			dw = ws.dwb[worker]
+			if x.B == 0 { // no row would write it
+				clear(dw)
+			}
 		}
 		for g := range groups {
 			b0, b1 := cut(g, blockRows, x.B)
@@ -72,7 +75,7 @@ func (ws *Workspace) backwardChunk(worker, chunk int, out *Grad, mapTile tileMap
 			for r := 0; r < nb; r += tileRows {
 				ws.gradTile(worker, chunk, p[r:], ld, w, c0, n, (b0+r)/tileRows, mapTile)
 			}
-			if out.W != nil {
+			if out.wantsW() {
 				next := []float32(nil)
 				if c0 < ws.keptClasses {
 					next = ws.kept[(c0*ws.panels+n*ceil(b1, tileRows))*tileRows:]
@@ -81,11 +84,14 @@ func (ws *Workspace) backwardChunk(worker, chunk int, out *Grad, mapTile tileMap
 				gemmAhead(p, ld, 1, n, nb, ws.hp[b0*dp:], dp, dw, dp, dp, b0 > 0, next, share(ws.classesFrom(x.W, c0+n, hi), g, groups))
 			}
 			if out.H != nil {
-				next := []float32(nil)
-				if out.W != nil {
-					next = share(ws.classesFrom(out.W, c0+n, hi), g, groups)
+				var next, state []float32
+				switch {
+				case out.W != nil:
+					next = ws.classesFrom(out.W, c0+n, hi)
+				case out.Sink != nil:
+					next, state = out.Sink.Ahead(c0, n)
 				}
-				gemmAhead(p, 1, ld, nb, n, w, dp, dh[b0*dp:], dp, dp, true, next, nil)
+				gemmAhead(p, 1, ld, nb, n, w, dp, dh[b0*dp:], dp, dp, true, share(next, g, groups), share(state, g, groups))
 			}
 			if out.Bias != nil {
 				for c := range n {
@@ -97,10 +103,8 @@ func (ws *Workspace) backwardChunk(worker, chunk int, out *Grad, mapTile tileMap
 				}
 			}
 		}
-		if ragged && out.W != nil {
-			for c := range n {
-				copy(out.W[(c0+c)*x.D:][:x.D], dw[c*dp:])
-			}
+		if out.wantsW() {
+			ws.finish(worker, c0, n, dw, dp, out)
 		}
 	}
 }
@@ -144,6 +148,7 @@ func (ws *Workspace) prepareBackward(x *Linear, g []float32, out *Grad) error {
 	}
 	ws.growScratch()
 	ws.upstream(g)
+	ws.unfinished = false
 	if x.B == 0 { // no row would write them
 		clear(out.W)
 		clear(out.Bias)

@@ -258,7 +258,7 @@ func (ws *Workspace) gramChunk(i int) (lo, hi int) {
 }
 
 // wideRows stores ŵ of n classes from c0, zero where a class is masked.
-func (ws *Workspace) wideRows(dst []float32, c0, n int) {
+func (ws *Workspace) wideRows(worker int, dst []float32, c0, n int) {
 	x, e := ws.x, ws.gram.e
 	for j := range n {
 		row := dst[j*e:][:e]
@@ -266,7 +266,7 @@ func (ws *Workspace) wideRows(dst []float32, c0, n int) {
 		if x.masked(c0 + j) {
 			continue
 		}
-		for k, w := range x.W[(c0+j)*x.D:][:x.D] {
+		for k, w := range ws.vector(worker, c0+j) {
 			row[k] = w - ws.gram.center[k]
 		}
 		if x.Bias != nil {
@@ -280,7 +280,7 @@ func (ws *Workspace) wideRows(dst []float32, c0, n int) {
 func (ws *Workspace) centered(h []float32, class int) float64 {
 	x, s := ws.x, &ws.gram
 	var z float64
-	for k, w := range x.W[class*x.D:][:x.D] {
+	for k, w := range ws.vector(0, class) {
 		z += float64(h[k]) * float64(w-s.center[k])
 	}
 	if x.Bias != nil {
@@ -314,7 +314,7 @@ func gramForward(l moment, ws *Workspace, x *Linear, loss []float32) error {
 		clear(g)
 		for c0 := lo; c0 < hi; c0 += blockClasses {
 			n := min(blockClasses, hi-c0)
-			ws.wideRows(w, c0, n)
+			ws.wideRows(worker, w, c0, n)
 			gemmBlock(w, 1, e, e, n, w, e, g, e, e, true)
 		}
 	})
@@ -386,7 +386,7 @@ func gramBackward(ws *Workspace, x *Linear, g []float32, out *Grad) error {
 				}
 				for k, t := range ws.targets(i) {
 					v := ws.up[i] * s.c[int(ws.ptr[i])+k]
-					for j, w := range x.W[int(t.class)*x.D:][:x.D] {
+					for j, w := range ws.vector(0, int(t.class)) {
 						dst[j] += v * (w - s.center[j])
 					}
 				}
@@ -397,11 +397,11 @@ func gramBackward(ws *Workspace, x *Linear, g []float32, out *Grad) error {
 				dst[k] = a*s.center[k] + b*v
 			}
 			for k, t := range ws.targets(i) {
-				axpy(ws.up[i]*s.c[int(ws.ptr[i])+k], x.W[int(t.class)*x.D:][:x.D], dst)
+				axpy(ws.up[i]*s.c[int(ws.ptr[i])+k], ws.vector(0, int(t.class)), dst)
 			}
 		}
 	}
-	if out.W == nil && out.Bias == nil {
+	if !out.wantsW() && out.Bias == nil {
 		return nil
 	}
 	s.k, s.n = grow(s.k, x.B*e), grow(s.n, e*e)
@@ -426,11 +426,15 @@ func (ws *Workspace) gramRows(worker, chunk int, out *Grad) {
 	lo, hi := ws.gramChunk(chunk)
 	for c0 := lo; c0 < hi; c0 += blockClasses {
 		n := min(blockClasses, hi-c0)
-		ws.wideRows(w, c0, n)
+		ws.wideRows(worker, w, c0, n)
 		gemmBlock(w, e, 1, n, e, s.n, e, dw, e, e, false)
+		var to []float32
+		if out.wantsW() {
+			to = ws.block(worker, c0, n, out)
+		}
 		for j := range n {
-			if out.W != nil {
-				copy(out.W[(c0+j)*x.D:][:x.D], dw[j*e:])
+			if to != nil {
+				copy(to[j*x.D:][:x.D], dw[j*e:])
 			}
 			if out.Bias != nil {
 				out.Bias[c0+j] = dw[j*e+x.D]
@@ -441,14 +445,17 @@ func (ws *Workspace) gramRows(worker, chunk int, out *Grad) {
 				for _, at := range ws.inCell(t, panel) {
 					y := &ws.entries[at]
 					v := ws.up[y.row] * s.c[at]
-					if out.W != nil {
-						axpy(v, ws.hp[int(y.row)*ws.dp:][:x.D], out.W[int(y.class)*x.D:][:x.D])
+					if to != nil {
+						axpy(v, ws.hp[int(y.row)*ws.dp:][:x.D], to[(int(y.class)-c0)*x.D:][:x.D])
 					}
 					if out.Bias != nil {
 						out.Bias[y.class] += v
 					}
 				}
 			}
+		}
+		if to != nil {
+			ws.finish(worker, c0, n, to, x.D, out)
 		}
 	}
 }

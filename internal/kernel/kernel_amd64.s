@@ -17219,6 +17219,257 @@ done:
 	VZEROUPPER
 	RET
 
+// func unitRows256(dst *float32, ldd int, w *float32, n int, d int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·unitRows256(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         w+16(FP), CX
+	MOVQ         n+24(FP), DX
+	MOVQ         d+32(FP), BX
+	MOVQ         ldd+8(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         d+32(FP), DI
+	SHLQ         $0x02, DI
+	MOVQ         BX, R8
+	ANDQ         $0x07, R8
+	LEAQ         tailTable<>+0(SB), R9
+	NEGQ         R8
+	VMOVUPS      32(R9)(R8*4), Y0
+	VBROADCASTSS const256_3f800000<>+0(SB), Y1
+	VBROADCASTSS const256_2b8cbccc<>+0(SB), Y2
+
+row:
+	TESTQ  DX, DX
+	JZ     done
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	XORQ   R8, R8
+	MOVQ   BX, R9
+
+squaresFour:
+	CMPQ        R9, $0x20
+	JLT         squaresOne
+	VMOVUPS     (CX)(R8*1), Y7
+	VFMADD231PS Y7, Y7, Y3
+	VMOVUPS     32(CX)(R8*1), Y7
+	VFMADD231PS Y7, Y7, Y4
+	VMOVUPS     64(CX)(R8*1), Y7
+	VFMADD231PS Y7, Y7, Y5
+	VMOVUPS     96(CX)(R8*1), Y7
+	VFMADD231PS Y7, Y7, Y6
+	ADDQ        $+128, R8
+	SUBQ        $0x20, R9
+	JMP         squaresFour
+
+squaresOne:
+	CMPQ        R9, $0x08
+	JLT         squaresTail
+	VMOVUPS     (CX)(R8*1), Y7
+	VFMADD231PS Y7, Y7, Y3
+	ADDQ        $0x20, R8
+	SUBQ        $0x08, R9
+	JMP         squaresOne
+
+squaresTail:
+	TESTQ       R9, R9
+	JZ          squaresSum
+	VMASKMOVPS  (CX)(R8*1), Y0, Y7
+	VFMADD231PS Y7, Y7, Y3
+
+squaresSum:
+	VADDPS       Y4, Y3, Y3
+	VADDPS       Y6, Y5, Y5
+	VADDPS       Y5, Y3, Y3
+	VEXTRACTF128 $0x01, Y3, X4
+	VADDPS       X4, X3, X4
+	VPERMILPS    $0x4e, X4, X3
+	VADDPS       X3, X4, X4
+	VPERMILPS    $0xb1, X4, X3
+	VADDPS       X3, X4, X4
+	VSQRTSS      X4, X4, X4
+	VMAXSS       X4, X2, X4
+	VDIVSS       X4, X1, X4
+	VBROADCASTSS X4, Y3
+	XORQ         R8, R8
+	MOVQ         BX, R9
+
+scaleFull:
+	CMPQ        R9, $0x08
+	JLT         scaleRest
+	VXORPS      Y5, Y5, Y5
+	VMOVUPS     (CX)(R8*1), Y4
+	VFMADD231PS Y4, Y3, Y5
+	VMOVUPS     Y5, (AX)(R8*1)
+	ADDQ        $0x20, R8
+	SUBQ        $0x08, R9
+	JMP         scaleFull
+
+scaleRest:
+	TESTQ       R9, R9
+	JZ          scaleDone
+	VXORPS      Y5, Y5, Y5
+	VMASKMOVPS  (CX)(R8*1), Y0, Y4
+	VFMADD231PS Y4, Y3, Y5
+	VMASKMOVPS  Y5, Y0, (AX)(R8*1)
+
+scaleDone:
+	ADDQ DI, CX
+	ADDQ SI, AX
+	DECQ DX
+	JMP  row
+
+done:
+	VZEROUPPER
+	RET
+
+DATA const256_2b8cbccc<>+0(SB)/4, $0x2b8cbccc
+DATA const256_2b8cbccc<>+4(SB)/4, $0x2b8cbccc
+DATA const256_2b8cbccc<>+8(SB)/4, $0x2b8cbccc
+DATA const256_2b8cbccc<>+12(SB)/4, $0x2b8cbccc
+DATA const256_2b8cbccc<>+16(SB)/4, $0x2b8cbccc
+DATA const256_2b8cbccc<>+20(SB)/4, $0x2b8cbccc
+DATA const256_2b8cbccc<>+24(SB)/4, $0x2b8cbccc
+DATA const256_2b8cbccc<>+28(SB)/4, $0x2b8cbccc
+GLOBL const256_2b8cbccc<>(SB), RODATA|NOPTR, $32
+
+// func unitGrads256(grad *float32, w *float32, n int, d int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·unitGrads256(SB), NOSPLIT, $0-32
+	MOVQ         grad+0(FP), AX
+	MOVQ         w+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVQ         d+24(FP), BX
+	MOVQ         d+24(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         BX, DI
+	ANDQ         $0x07, DI
+	LEAQ         tailTable<>+0(SB), R8
+	NEGQ         DI
+	VMOVUPS      32(R8)(DI*4), Y0
+	VBROADCASTSS const256_3f800000<>+0(SB), Y1
+	VBROADCASTSS const256_2b8cbccc<>+0(SB), Y2
+
+row:
+	TESTQ  DX, DX
+	JZ     done
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	XORQ   DI, DI
+	MOVQ   BX, R8
+
+sumsFour:
+	CMPQ        R8, $0x20
+	JLT         sumsOne
+	VMOVUPS     (CX)(DI*1), Y11
+	VMOVUPS     (AX)(DI*1), Y12
+	VFMADD231PS Y11, Y11, Y3
+	VFMADD231PS Y12, Y11, Y7
+	VMOVUPS     32(CX)(DI*1), Y11
+	VMOVUPS     32(AX)(DI*1), Y12
+	VFMADD231PS Y11, Y11, Y4
+	VFMADD231PS Y12, Y11, Y8
+	VMOVUPS     64(CX)(DI*1), Y11
+	VMOVUPS     64(AX)(DI*1), Y12
+	VFMADD231PS Y11, Y11, Y5
+	VFMADD231PS Y12, Y11, Y9
+	VMOVUPS     96(CX)(DI*1), Y11
+	VMOVUPS     96(AX)(DI*1), Y12
+	VFMADD231PS Y11, Y11, Y6
+	VFMADD231PS Y12, Y11, Y10
+	ADDQ        $+128, DI
+	SUBQ        $0x20, R8
+	JMP         sumsFour
+
+sumsOne:
+	CMPQ        R8, $0x08
+	JLT         sumsTail
+	VMOVUPS     (CX)(DI*1), Y11
+	VMOVUPS     (AX)(DI*1), Y12
+	VFMADD231PS Y11, Y11, Y3
+	VFMADD231PS Y12, Y11, Y7
+	ADDQ        $0x20, DI
+	SUBQ        $0x08, R8
+	JMP         sumsOne
+
+sumsTail:
+	TESTQ       R8, R8
+	JZ          sumsSum
+	VMASKMOVPS  (CX)(DI*1), Y0, Y11
+	VMASKMOVPS  (AX)(DI*1), Y0, Y12
+	VFMADD231PS Y11, Y11, Y3
+	VFMADD231PS Y12, Y11, Y7
+
+sumsSum:
+	VADDPS       Y4, Y3, Y3
+	VADDPS       Y6, Y5, Y5
+	VADDPS       Y5, Y3, Y3
+	VEXTRACTF128 $0x01, Y3, X4
+	VADDPS       X4, X3, X4
+	VPERMILPS    $0x4e, X4, X3
+	VADDPS       X3, X4, X4
+	VPERMILPS    $0xb1, X4, X3
+	VADDPS       X3, X4, X4
+	VADDPS       Y8, Y7, Y7
+	VADDPS       Y10, Y9, Y9
+	VADDPS       Y9, Y7, Y7
+	VEXTRACTF128 $0x01, Y7, X3
+	VADDPS       X3, X7, X3
+	VPERMILPS    $0x4e, X3, X5
+	VADDPS       X5, X3, X3
+	VPERMILPS    $0xb1, X3, X5
+	VADDPS       X5, X3, X3
+	VSQRTSS      X4, X4, X4
+	VMAXSS       X4, X2, X4
+	VMULSS       X4, X4, X5
+	VDIVSS       X5, X3, X3
+	VDIVSS       X4, X3, X3
+	VDIVSS       X4, X1, X4
+	VBROADCASTSS X4, Y4
+	VBROADCASTSS X3, Y3
+	XORQ         DI, DI
+	MOVQ         BX, R8
+
+scaleFull:
+	CMPQ         R8, $0x08
+	JLT          scaleRest
+	VXORPS       Y7, Y7, Y7
+	VMOVUPS      (AX)(DI*1), Y5
+	VMOVUPS      (CX)(DI*1), Y6
+	VFMADD231PS  Y5, Y4, Y7
+	VFNMADD231PS Y6, Y3, Y7
+	VMOVUPS      Y7, (AX)(DI*1)
+	ADDQ         $0x20, DI
+	SUBQ         $0x08, R8
+	JMP          scaleFull
+
+scaleRest:
+	TESTQ        R8, R8
+	JZ           scaleDone
+	VXORPS       Y7, Y7, Y7
+	VMASKMOVPS   (AX)(DI*1), Y0, Y5
+	VMASKMOVPS   (CX)(DI*1), Y0, Y6
+	VFMADD231PS  Y5, Y4, Y7
+	VFNMADD231PS Y6, Y3, Y7
+	VMASKMOVPS   Y7, Y0, (AX)(DI*1)
+
+scaleDone:
+	ADDQ SI, CX
+	ADDQ SI, AX
+	DECQ DX
+	JMP  row
+
+done:
+	VZEROUPPER
+	RET
+
 // func gram256(c *float32, ldc int, width int, a *float32, b *float32, ld int, n int, add int)
 // Requires: AVX, FMA3
 TEXT ·gram256(SB), NOSPLIT, $0-64

@@ -21,6 +21,7 @@ type Linear struct {
 	B, C, D int
 	H       []float32 // [B,D]
 	W       []float32 // [C,D]
+	Unit    bool      // the classes' vectors are the rows of W divided by their norms; see [Unit]
 	Bias    []float32 // [C], or nil for none
 	Label   []int32   // [B]
 	Ptr     []int32   // [B+1]
@@ -119,6 +120,10 @@ type Grad struct {
 	W    []float32 // [C,D], overwritten
 	Bias []float32 // [C], overwritten
 
+	// Sink receives the gradient of W by blocks in place of W. Only a loss of which
+	// [Sinks] is true gives them.
+	Sink Sink
+
 	// Rows receives the gradient of W, and of the bias, as the rows that are not
 	// zero. Only a Workspace whose Sparse is true can fill it.
 	Rows *RowGrad
@@ -143,6 +148,8 @@ func (g *Grad) validate(x *Linear, up []float32, sparse bool) error {
 		return fmt.Errorf("kernel: gradient of the bias has %d entries, want %d", len(g.Bias), x.C)
 	case g.Rows != nil && !sparse:
 		return errors.New("kernel: gradient rows asked of a loss whose gradient is dense")
+	case g.W != nil && g.Sink != nil:
+		return errors.New("kernel: the gradient of W asked for both as a matrix and by blocks")
 	}
 	return nil
 }

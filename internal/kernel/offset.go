@@ -36,7 +36,7 @@ func (ws *Workspace) findCenter() {
 	n, stride := 0, ceil(x.C, centerSample)
 	for c := 0; c < x.C; c += stride {
 		if !x.masked(c) {
-			axpy(1, x.W[c*x.D:][:x.D], center[:x.D])
+			axpy(1, ws.vector(0, c), center[:x.D])
 			if x.Bias != nil {
 				center[x.D] += x.Bias[c]
 			}
@@ -65,7 +65,7 @@ func (ws *Workspace) findCenter() {
 	clear(ws.sumW)
 	for c := 0; c < x.C; c += stride {
 		if !x.masked(c) {
-			for k, w := range x.W[c*x.D:][:x.D] {
+			for k, w := range ws.vector(0, c) {
 				ws.sumW[k] += float64(w) - float64(center[k])
 			}
 			if x.Bias != nil {
@@ -83,16 +83,20 @@ func (ws *Workspace) findCenter() {
 func (ws *Workspace) shifted() bool { return len(ws.center) > 0 }
 
 // classRows returns the vectors of n classes from c0, less the center if there is one,
-// with the stride ld. They are W itself where that serves, or packed in scratch of the
-// worker until its next call; with whole their columns are padded to whole vectors.
+// with the stride ld. They are W itself where that serves, or in scratch of the worker
+// until its next call; with whole their columns are padded to whole vectors.
 func (ws *Workspace) classRows(worker, c0, n int, whole bool) (w []float32, ld int) {
 	x, dp := ws.x, ws.dp
-	if !ws.shifted() && (!whole || dp == x.D) {
+	if !x.Unit && !ws.shifted() && (!whole || dp == x.D) {
 		return x.W[c0*x.D:], x.D
 	}
 	ws.wb[worker] = grow(ws.wb[worker], tileClasses*dp)
 	w = ws.wb[worker]
-	pack(w, dp, n, x.D, view[float32]{x.W[c0*x.D:], x.D, 1})
+	if x.Unit {
+		unitRows(w, dp, x.W[c0*x.D:], n, x.D)
+	} else {
+		pack(w, dp, n, x.D, view[float32]{x.W[c0*x.D:], x.D, 1})
+	}
 	if ws.shifted() {
 		for c := range n {
 			axpy(-1, ws.center[:x.D], w[c*dp:][:x.D])

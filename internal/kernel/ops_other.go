@@ -11,6 +11,9 @@ func exp(dst, x []float32, s float32) float32 { return expGo(dst, x, s) }
 func logs(dst, x []float32)                   { logGo(dst, x) }
 func pow(dst, x []float32, p float32)         { powGo(dst, x, p) }
 
+func divideRows(dst []float32, ldd int, w []float32, n, d int) { divideRowsGo(dst, ldd, w, n, d) }
+func unitGrads(g, w []float32, n, d int)                       { unitGradsGo(g, w, n, d) }
+
 func gemmBlock(a []float32, ra, ka, nr, nk int, b []float32, ldb int, c []float32, ldc, nc int, add bool) {
 	gemmGo(a, ra, ka, nr, nk, b, ldb, c, ldc, nc, add)
 }

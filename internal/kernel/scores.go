@@ -20,10 +20,10 @@ func (ws *Workspace) scores(z []float32, ldz int, w []float32, ldw, c0, n, panel
 }
 
 // score returns the scaled score of one class for one row, summed as scores
-// does up to the order of rounding.
-func (ws *Workspace) score(row, class int) float32 {
+// does up to the order of rounding. The worker's scratch takes the class's vector.
+func (ws *Workspace) score(worker, row, class int) float32 {
 	x := ws.x
-	h, w := x.H[row*x.D:][:x.D], x.W[class*x.D:][:x.D]
+	h, w := x.H[row*x.D:][:x.D], ws.vector(worker, class)
 	var z float32
 	if ws.shifted() {
 		for k, v := range h {

@@ -54,9 +54,6 @@ func (ws *Workspace) backwardSparse(out *Grad, target func(at int32) float32, li
 	}
 	Parallel(ws.chunks, func(worker, chunk int) {
 		lo, hi := ws.chunk(chunk)
-		if out.W != nil {
-			clear(out.W[lo*x.D : hi*x.D])
-		}
 		if out.Bias != nil {
 			clear(out.Bias[lo:hi])
 		}
@@ -67,30 +64,49 @@ func (ws *Workspace) backwardSparse(out *Grad, target func(at int32) float32, li
 		}
 		at, last := ids[chunk]-1, int32(-1)
 		var w []float32 // the vector of the class
-		for _, e := range s.nz[chunk] {
-			c, i := int(e.class), int(e.row)
-			if e.class != last {
-				last = e.class
-				at++
-				w, _ = ws.classRows(worker, c, 1, false)
+		nz := s.nz[chunk]
+		for c0 := lo; c0 < hi; c0 += tileClasses {
+			n := min(tileClasses, hi-c0)
+			var dw []float32
+			if out.wantsW() {
+				dw = ws.block(worker, c0, n, out)
+				clear(dw)
+			}
+			for ; len(nz) > 0 && int(nz[0].class) < c0+n; nz = nz[1:] {
+				e := nz[0]
+				c, i := int(e.class), int(e.row)
+				if e.class != last {
+					last = e.class
+					at++
+					w, _ = ws.classRows(worker, c, 1, false)
+					if r := out.Rows; r != nil {
+						r.ID[at], r.Bias[at] = e.class, 0
+						clear(r.Val[at*x.D:][:x.D])
+					}
+				}
+				if out.H != nil {
+					axpy(e.v, w[:x.D], dh[i*dp:][:x.D])
+				}
+				h := ws.hp[i*dp:][:x.D]
+				if dw != nil {
+					axpy(e.v, h, dw[(c-c0)*x.D:][:x.D])
+				}
+				if out.Bias != nil {
+					out.Bias[c] += e.v
+				}
 				if r := out.Rows; r != nil {
-					r.ID[at], r.Bias[at] = e.class, 0
-					clear(r.Val[at*x.D:][:x.D])
+					axpy(e.v, h, r.Val[at*x.D:][:x.D])
+					r.Bias[at] += e.v
 				}
 			}
-			if out.H != nil {
-				axpy(e.v, w[:x.D], dh[i*dp:][:x.D])
+			if dw != nil {
+				ws.finish(worker, c0, n, dw, x.D, out)
 			}
-			h := ws.hp[i*dp:][:x.D]
-			if out.W != nil {
-				axpy(e.v, h, out.W[c*x.D:][:x.D])
-			}
-			if out.Bias != nil {
-				out.Bias[c] += e.v
-			}
-			if r := out.Rows; r != nil {
-				axpy(e.v, h, r.Val[at*x.D:][:x.D])
-				r.Bias[at] += e.v
+		}
+		if r := out.Rows; r != nil && x.Unit {
+			for k := ids[chunk]; k < ids[chunk+1]; k++ {
+				row := r.Val[k*x.D:][:x.D]
+				UnitGrad(row, row, x.W[int(r.ID[k])*x.D:][:x.D])
 			}
 		}
 	})

@@ -1,6 +1,9 @@
 package kernel
 
-import "math"
+import (
+	"errors"
+	"math"
+)
 
 // A Tiled loss is stated by what it does to a tile of scores: fold, solve, map.
 //
@@ -62,6 +65,12 @@ type Tiled interface {
 // shifted: its gradient at the target is minus the sum of the others, which the
 // backward pass adds up. Solve sets none.
 type balanced interface{ Balanced() bool }
+
+// balances reports whether the loss is balanced.
+func (l streamed) balances() bool {
+	b, ok := l.Tiled.(balanced)
+	return ok && b.Balanced()
+}
 
 // A State is the summary of 64 rows.
 type State struct {
@@ -285,10 +294,10 @@ func (l streamed) problems(ws *Workspace, f func(slot, r int, t RowTarget)) {
 
 // scoreTargets computes the scores of the targets.
 func (ws *Workspace) scoreTargets() {
-	Parallel(ws.x.B, func(_, i int) {
+	Parallel(ws.x.B, func(worker, i int) {
 		for k := range ws.targets(i) {
 			e := &ws.targets(i)[k]
-			e.z = ws.score(i, int(e.class))
+			e.z = ws.score(worker, i, int(e.class))
 		}
 	})
 }
@@ -378,8 +387,7 @@ func (l streamed) Backward(ws *Workspace, x *Linear, g []float32, out *Grad) err
 		}
 		s.up[slot*tileRows+r] = u
 	})
-	b, ok := l.Tiled.(balanced)
-	balance := ok && b.Balanced()
+	balance := l.balances()
 	if ws.sparse {
 		l.backwardCandidates(ws, out, balance)
 		return nil
@@ -387,12 +395,17 @@ func (l streamed) Backward(ws *Workspace, x *Linear, g []float32, out *Grad) err
 	if balance {
 		s.sum = grow(s.sum, ws.chunks*slots*tileRows)
 		clear(s.sum)
+		if out.Sink != nil {
+			return errors.New("kernel: blocks of the gradient of W asked of a loss that finishes none before the last class")
+		}
 	}
+	ws.unfinished = balance
 	ws.backward(out, func(worker, chunk, panel, c0, n int, p []float32, ldp int, z []float32, ldz int) {
 		l.mapTile(ws, balance, worker, chunk, panel, c0, n, p, ldp, z, ldz)
 	})
 	if balance {
 		l.balanceTargets(ws, out)
+		ws.finishAll(out)
 	}
 	return nil
 }

@@ -98,6 +98,7 @@ func (r *Ranker) TopK(ids []int32, scores []float32, x *Linear, k int, seen func
 	for i := range r.bound {
 		r.bound[i] = float32(math.Inf(-1))
 	}
+	ws.growScratch()
 	r.workers = enough(r.workers, Workers())
 	for i := range r.workers {
 		r.workers[i].all = slices.Grow(r.workers[i].all[:0], chunks*k)
@@ -110,7 +111,7 @@ func (r *Ranker) TopK(ids []int32, scores []float32, x *Linear, k int, seen func
 		lo, hi := chunk*blocks/chunks*blockClasses, min((chunk+1)*blocks/chunks*blockClasses, x.C)
 		b0, b1 := cut(group, size, x.B)
 		w := &r.workers[worker]
-		w.scan(ws, r.By, k, lo, hi, r.bound[b0:b1], b0, seen)
+		w.scan(ws, worker, r.By, k, lo, hi, r.bound[b0:b1], b0, seen)
 		for i := b0; i < b1; i++ {
 			at := chunk*x.B + i
 			best := w.best(i-b0, k)
@@ -179,7 +180,7 @@ func limit(k int) int { return 2*k + 64 }
 
 // scan keeps the k best of the classes lo … hi, and some more, for the rows from b0
 // on, where they are above the rows' bounds.
-func (w *rankWorker) scan(ws *Workspace, by func(float32) float32, k, lo, hi int, bound []float32, b0 int, seen func(i int) []int32) {
+func (w *rankWorker) scan(ws *Workspace, worker int, by func(float32) float32, k, lo, hi int, bound []float32, b0 int, seen func(i int) []int32) {
 	b1 := b0 + len(bound)
 	w.z, w.val, w.idx = grow(w.z, tileClasses*tileRows), grow(w.val, rankHits), grow(w.idx, rankHits)
 	w.thr, w.n = grow(w.thr, rankRows), grow(w.n, rankRows)
@@ -191,8 +192,9 @@ func (w *rankWorker) scan(ws *Workspace, by func(float32) float32, k, lo, hi int
 	copy(w.thr, bound)
 	for c0 := lo; c0 < hi; c0 += tileClasses {
 		n := min(tileClasses, hi-c0)
+		vectors, ld := ws.classRows(worker, c0, n, false)
 		for p := b0; p < b1; p += tileRows {
-			ws.scores(w.z, tileRows, ws.x.W[c0*ws.x.D:], ws.x.D, c0, n, p/tileRows, nil, share(ws.classesFrom(ws.x.W, c0+n, hi), (p-b0)/tileRows, ceil(b1-b0, tileRows)))
+			ws.scores(w.z, tileRows, vectors, ld, c0, n, p/tileRows, nil, share(ws.classesFrom(ws.x.W, c0+n, hi), (p-b0)/tileRows, ceil(b1-b0, tileRows)))
 			if by != nil {
 				for c := range n {
 					if ws.x.masked(c0 + c) {

@@ -23,7 +23,7 @@ func (l Weighed) Forward(ws *Workspace, x *Linear, loss []float32) error {
 		return err
 	}
 	more := (l.Omega - 1) * l.Unit
-	Parallel(x.B, func(_, i int) {
+	Parallel(x.B, func(worker, i int) {
 		if !ws.live[i] {
 			return
 		}
@@ -31,7 +31,7 @@ func (l Weighed) Forward(ws *Workspace, x *Linear, loss []float32) error {
 		for k := range ws.targets(i) {
 			e := &ws.targets(i)[k]
 			w := float64(e.weight)
-			v += more * w * float64(ws.score(i, int(e.class))) / float64(ws.scale)
+			v += more * w * float64(ws.score(worker, i, int(e.class))) / float64(ws.scale)
 			// One of the two is what the loss's backward pass reads.
 			e.weight = float32(w / l.Omega)
 			e.grad = float32(float64(e.grad) + more*w/l.Omega)

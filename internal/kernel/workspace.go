@@ -60,6 +60,7 @@ type Workspace struct {
 	up              []float32 // [panels·64]: upstream gradient, 0 beyond B
 	weighed         []float32 // [B]: that of a Weighed loss, times ω
 	sparse, forward bool
+	unfinished      bool // rows of the gradient of W change after their block is done
 	threshold       thresholdState
 	nonzeros        sparseState
 	argmax          argmaxState
@@ -113,6 +114,7 @@ func (ws *Workspace) prepare(x *Linear, loss []float32, scale float32) error {
 	ws.listTargets()
 	ws.layout(scale)
 	blocks := ceil(x.C, blockClasses)
+	ws.growScratch()
 	ws.findCenter()
 	ws.chunks = min(blocks, max(minChunk, min(maxChunk, chunkBytes/(4*max(1, ws.panels)*tileRows*ws.dp))))
 	ws.classes = x.C
@@ -123,7 +125,6 @@ func (ws *Workspace) prepare(x *Linear, loss []float32, scale float32) error {
 			}
 		}
 	}
-	ws.growScratch()
 	return nil
 }
 

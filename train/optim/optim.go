@@ -152,6 +152,7 @@ type Updater struct {
 	zero   []float32   // gradient of rows without one, where those move too
 	perRow [][]float32 // the table and the state of each weight: what a row's move reads
 	room   []scratch   // of goroutines
+	inRun  mover       // of the step whose blocks come by Block
 }
 
 // For returns a fresh updater of table t.
@@ -175,7 +176,7 @@ func (o Optimizer) For(t *graph.Table[float32]) *Updater {
 func WorkBytes(rows, dim int) int64 {
 	workers := int64(max(1, min(kernel.Workers(), rows*dim/grain+1)))
 	room := 4 * int64(2*blockRows(dim)+fewRows(dim)) * int64(dim)
-	return workers*room + 8*int64(rows/fewRows(dim)+1)
+	return workers*room + 8*int64(rows/min(fewRows(dim), denseRows(dim))+1)
 }
 
 // Table returns the table that u moves.
@@ -214,7 +215,7 @@ func (u *Updater) Update(t *graph.Table[float32], g graph.Gradient[float32]) err
 		return u.rows(t, g.Rows, func(_ []float32, lo, hi int) []float32 { return g.Data[lo*d : hi*d] })
 	}
 	m := u.begin()
-	u.blocks(t.Rows, blockRows(d), func(lo, hi int, s scratch) float64 {
+	u.blocks(t.Rows, denseRows(d), func(lo, hi int, s scratch) float64 {
 		grad := g.Data[lo*d : hi*d]
 		m.move(lo, grad, s.work)
 		return float64(kernel.SumSquares(grad))
@@ -347,6 +348,16 @@ func blockRows(d int) int { return max(1, 4096/d) }
 // last of them fetch from memory.
 func fewRows(d int) int { return max(1, 2048/d) }
 
+// denseRows returns how many rows of a dense gradient move at once, and are one term of
+// the sum of its squares: whole blocks of a graph.BlockUpdater consist of such.
+func denseRows(d int) int {
+	n := graph.BlockRows
+	for n > 1 && n*d > 4096 {
+		n /= 2
+	}
+	return n
+}
+
 // A scratch is the memory of one goroutine.
 type scratch struct {
 	work []float32 // blockRows rows
@@ -357,24 +368,34 @@ type scratch struct {
 // and adds up what it returns: the square of the gradient. Blocks and the order of
 // the sum do not depend on the goroutines.
 func (u *Updater) blocks(n, size int, f func(lo, hi int, s scratch) float64) {
-	d := u.table.Dim
 	count := (n + size - 1) / size
-	if cap(u.squares) < count {
-		u.squares = make([]float64, count)
-	}
-	squares := u.squares[:count]
-	workers := max(1, min(kernel.Workers(), n*d/grain+1))
-	for len(u.room) < workers {
-		u.room = append(u.room, scratch{make([]float32, blockRows(d)*d), make([]float32, fewRows(d)*d)})
-	}
+	workers := max(1, min(kernel.Workers(), n*u.table.Dim/grain+1))
+	u.prepare(count, workers)
 	parts := min(count, 64)
 	kernel.Spread(workers, parts, func(w, part int) {
 		for b := part * count / parts; b < (part+1)*count/parts; b++ {
-			squares[b] = f(b*size, min((b+1)*size, n), u.room[w])
+			u.squares[b] = f(b*size, min((b+1)*size, n), u.room[w])
 		}
 	})
+	u.addSquares()
+}
+
+// prepare makes room for the squares of so many blocks, and for so many goroutines.
+func (u *Updater) prepare(blocks, workers int) {
+	if cap(u.squares) < blocks {
+		u.squares = make([]float64, blocks)
+	}
+	u.squares = u.squares[:blocks]
+	d := u.table.Dim
+	for len(u.room) < workers {
+		u.room = append(u.room, scratch{make([]float32, blockRows(d)*d), make([]float32, fewRows(d)*d)})
+	}
+}
+
+// addSquares adds up the squares of the blocks in their order.
+func (u *Updater) addSquares() {
 	u.square = 0
-	for _, s := range squares {
+	for _, s := range u.squares {
 		u.square += s
 	}
 }

@@ -1,0 +1,64 @@
+package optim
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fenchel-ml/fenchel/graph"
+)
+
+// TestBlocks: every optimizer moves a table by blocks of rows, whatever their order and
+// sizes, to the bits of Update by the whole gradient, of state and norm too.
+func TestBlocks(t *testing.T) {
+	settings(t, func(t *testing.T, b setting) {
+		for _, dim := range []int{1, 33, 600} {
+			const rows = 211
+			for _, r := range []Regularization{{}, {L2: 0.1, Decay: 0.05, DecayRead: true}, {Decay: 0.1}} {
+				x, y := newTable(rows, dim, 1), newTable(rows, dim, 1)
+				ux, uy := setting{b.Optimizer, r}.For(x), setting{b.Optimizer, r}.For(y)
+				rng := rand.New(rand.NewPCG(6, 7))
+				for step := range 3 {
+					g := gradient{Data: make([]float32, rows*dim)}
+					for i := range g.Data {
+						g.Data[i] = float32(rng.NormFloat64())
+					}
+					for _, u := range []*Updater{ux, uy} {
+						u.SetFactor(1 / float64(step+1))
+						u.SetScale(0.5)
+					}
+					require.NoError(t, ux.Update(x, g))
+					require.NoError(t, uy.Begin(y))
+					var starts []int
+					for lo := 0; lo < rows; lo += 3 * graph.BlockRows {
+						starts = append(starts, lo)
+					}
+					rng.Shuffle(len(starts), func(i, j int) { starts[i], starts[j] = starts[j], starts[i] })
+					for _, lo := range starts {
+						hi := min(lo+3*graph.BlockRows, rows)
+						uy.Block(0, lo, slices.Clone(g.Data[lo*dim:hi*dim]))
+					}
+					uy.End()
+					require.Equal(t, x.Data, y.Data)
+					require.Equal(t, ux.Square(), uy.Square())
+					require.Equal(t, ux.State(), uy.State())
+					require.Equal(t, ux.Steps(), uy.Steps())
+				}
+			}
+		}
+	})
+	o, err := Parse("sgd")
+	require.NoError(t, err)
+	require.ErrorContains(t, o.For(newTable(3, 2, 1)).Begin(newTable(3, 2, 1)), "was given")
+}
+
+// TestDenseRows: what moves at once divides the blocks, and fits the scratch.
+func TestDenseRows(t *testing.T) {
+	for d := 1; d < 20000; d = d*5/4 + 1 {
+		n := denseRows(d)
+		require.Zero(t, graph.BlockRows%n, d)
+		require.LessOrEqual(t, n, max(blockRows(d), 1), d)
+	}
+}
