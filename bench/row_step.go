@@ -63,8 +63,8 @@ func stepInputs(s settings, dir string) (job, error) {
 	if user == nil || class == nil {
 		return job{}, errors.New("the default model has no tables user and class")
 	}
-	j := job{B: len(first.Rows), C: class.Rows, D: class.Dim, N: len(first.Targets.Class)}
-	j.flops = 3 * 2 * float64(j.B) * float64(j.C) * float64(j.D)
+	j := job{B: len(first.Rows), C: class.Rows, D: class.Dim, N: len(first.Targets.Class), limit: 3}
+	j.product = 2 * float64(j.B) * float64(j.C) * float64(j.D)
 	return j, errors.Join(
 		writeFloats(dir, "class", len(class.Data), func(i int) float32 { return class.Data[i] }),
 		writeFloats(dir, "h", j.B*j.D, func(i int) float32 { return user.Row(first.Rows[i/j.D])[i%j.D] }),

@@ -15,7 +15,8 @@
 //  3. the end of a graph: [Loss] and its sisters, [MeanRows], [WeightedMean];
 //  4. derivatives: [Grad];
 //  5. runs: [Program], made by Train or Eval of a Builder, or a machine of one's own;
-//  6. weights: [Table], which a Program's Step moves by an [Updater];
+//  6. weights: [Table], which a Program's Step moves by an [Updater], or its Run by a
+//     [BlockUpdater];
 //  7. [CheckGradient], of what one has made.
 //
 // Whoever writes a loss goes on to [Analytic] and to package losses, which has names and
@@ -69,6 +70,22 @@
 // stays row-sparse inside a Program ([Gradient], [RowSums]). [CheckGradient] compares
 // a Program's gradients with central differences; its [GradientReport] is what all checks
 // of this module return.
+//
+// # Steps in a run
+//
+// The gradient of a large class table is as large as the table, and an optimizer that reads
+// it after the run fetches everything from memory again. So where a [LinearLoss] alone reads
+// the table, [Program.Sink] turns the order round:
+//
+//	LinearLoss: a block of rows of ∂L/∂W is finished → through the norm, if Unit → BlockUpdater.Block
+//	Program.Run: Begin, Block of every row once, End
+//	Program.Step: nothing more, unless the run found few rows
+//
+// Each row is handed over after it was read for the last time, what an entry becomes depends
+// on its own gradient alone, and sums over rows go by fixed groups of [BlockRows] or fewer
+// of them: weights, state and norms have the same bits as after Update by the whole gradient,
+// on any number of goroutines. What must know all of the gradient first, as clipping, does
+// not call Sink; everything else stays as it is.
 //
 // # Masks and padding
 //

@@ -84,8 +84,8 @@ func (g *fusedGrad) wants(all bool) {
 func (g *fusedGrad) ask(i int, byRows bool) {
 	g.want[i] = true
 	g.ws.Budget = keepBytes
-	// Few rows of the gradient by unit vectors are few rows of that by W; who moves the
-	// rows that have a gradient alone moves all of them through a norm.
+	// Through the norm the gradient of W has all rows, as behind L2Normalize: an optimizer
+	// that moves the rows with a gradient alone moves all of them.
 	g.rows[i] = byRows && (i == 1 && !g.x.Unit || i == 2)
 }
 

@@ -11,7 +11,9 @@
 //
 //	batch → fill the leaves → run the compiled graph → gradients → updaters
 //
-// and the tables are the only thing it changes. [RunDir] does the same in a run
+// and the tables are the only thing it changes. A table that one fused loss alone reads, as
+// class vectors are, moves in the run already (see graph.Program.Sink), to the same bits;
+// where the gradient is clipped none does. [RunDir] does the same in a run
 // folder that reproduces and resumes the run. [Evaluate] measures any models.Scorer on
 // any examples; a [Recommender] is one, and does so for the splits of a dataset, by the
 // parts of a [Protocol]: what was trained on, and what a ranking leaves out.

@@ -26,6 +26,14 @@
 // memory of the copies and their addition: see [Workspace]. Different paths
 // differ by rounding.
 //
+// # Sinks
+//
+// A backward pass makes the gradient of W block by block. Each block is finished in one
+// place: its rows are complete, those of a layer of unit vectors ([Linear].Unit) are led
+// through the norm, and then they are stored, or handed to a [Sink] while they are in cache.
+// So a caller that moves W by its gradient reads neither again. Which losses can do that
+// [Sinks] says.
+//
 // # Conventions
 //
 // Matrices are dense and row-major. The destination comes first. Slices that are

@@ -16,6 +16,10 @@
 // same wherever the gradient is dense. In both modes t, the step of a bias
 // correction, counts the steps of the table, not of the row.
 //
+// A dense gradient may come as a whole, by [Updater.Update], or block by block while it is
+// made, by [Updater.Begin], [Updater.Block] and [Updater.End]: weights, state and
+// [Updater.Square] are the same to the bit.
+//
 // What draws the weights of a table to 0 is told to its updater beside that; see
 // [Regularization] and, for its text, [Penalty].
 package optim
