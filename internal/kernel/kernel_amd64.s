@@ -7457,6 +7457,258 @@ done:
 	VZEROUPPER
 	RET
 
+// func unitRows512(dst *float32, ldd int, w *float32, n int, d int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·unitRows512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         w+16(FP), CX
+	MOVQ         n+24(FP), DX
+	MOVQ         d+32(FP), BX
+	MOVQ         ldd+8(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         d+32(FP), DI
+	SHLQ         $0x02, DI
+	MOVQ         BX, R8
+	ANDQ         $0x0f, R8
+	MOVL         $0x00000001, R9
+	SHLXL        R8, R9, R9
+	DECL         R9
+	KMOVW        R9, K1
+	VBROADCASTSS const512_3f800000<>+0(SB), Z0
+	VBROADCASTSS const512_2b8cbccc<>+0(SB), Z1
+
+row:
+	TESTQ  DX, DX
+	JZ     done
+	VPSUBD Z2, Z2, Z2
+	VPSUBD Z3, Z3, Z3
+	VPSUBD Z4, Z4, Z4
+	VPSUBD Z5, Z5, Z5
+	XORQ   R8, R8
+	MOVQ   BX, R9
+
+squaresFour:
+	CMPQ        R9, $0x40
+	JLT         squaresOne
+	VMOVUPS     (CX)(R8*1), Z6
+	VFMADD231PS Z6, Z6, Z2
+	VMOVUPS     64(CX)(R8*1), Z6
+	VFMADD231PS Z6, Z6, Z3
+	VMOVUPS     128(CX)(R8*1), Z6
+	VFMADD231PS Z6, Z6, Z4
+	VMOVUPS     192(CX)(R8*1), Z6
+	VFMADD231PS Z6, Z6, Z5
+	ADDQ        $+256, R8
+	SUBQ        $0x40, R9
+	JMP         squaresFour
+
+squaresOne:
+	CMPQ        R9, $0x10
+	JLT         squaresTail
+	VMOVUPS     (CX)(R8*1), Z6
+	VFMADD231PS Z6, Z6, Z2
+	ADDQ        $0x40, R8
+	SUBQ        $0x10, R9
+	JMP         squaresOne
+
+squaresTail:
+	TESTQ       R9, R9
+	JZ          squaresSum
+	VMOVUPS.Z   (CX)(R8*1), K1, Z6
+	VFMADD231PS Z6, Z6, Z2
+
+squaresSum:
+	VADDPS        Z3, Z2, Z2
+	VADDPS        Z5, Z4, Z4
+	VADDPS        Z4, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y3
+	VADDPS        Y3, Y2, Y3
+	VEXTRACTF128  $0x01, Y3, X2
+	VADDPS        X2, X3, X2
+	VPERMILPS     $0x4e, X2, X3
+	VADDPS        X3, X2, X2
+	VPERMILPS     $0xb1, X2, X3
+	VADDPS        X3, X2, X2
+	VSQRTSS       X2, X2, X2
+	VMAXSS        X2, X1, X2
+	VDIVSS        X2, X0, X2
+	VBROADCASTSS  X2, Z2
+	XORQ          R8, R8
+	MOVQ          BX, R9
+
+scaleFull:
+	CMPQ        R9, $0x10
+	JLT         scaleRest
+	VPSUBD      Z4, Z4, Z4
+	VMOVUPS     (CX)(R8*1), Z3
+	VFMADD231PS Z3, Z2, Z4
+	VMOVUPS     Z4, (AX)(R8*1)
+	ADDQ        $0x40, R8
+	SUBQ        $0x10, R9
+	JMP         scaleFull
+
+scaleRest:
+	TESTQ       R9, R9
+	JZ          scaleDone
+	VPSUBD      Z4, Z4, Z4
+	VMOVUPS.Z   (CX)(R8*1), K1, Z3
+	VFMADD231PS Z3, Z2, Z4
+	VMOVUPS     Z4, K1, (AX)(R8*1)
+
+scaleDone:
+	ADDQ DI, CX
+	ADDQ SI, AX
+	DECQ DX
+	JMP  row
+
+done:
+	VZEROUPPER
+	RET
+
+DATA const512_2b8cbccc<>+0(SB)/4, $0x2b8cbccc
+GLOBL const512_2b8cbccc<>(SB), RODATA|NOPTR, $4
+
+// func unitGrads512(grad *float32, w *float32, n int, d int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·unitGrads512(SB), NOSPLIT, $0-32
+	MOVQ         grad+0(FP), AX
+	MOVQ         w+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVQ         d+24(FP), BX
+	MOVQ         d+24(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         BX, DI
+	ANDQ         $0x0f, DI
+	MOVL         $0x00000001, R8
+	SHLXL        DI, R8, R8
+	DECL         R8
+	KMOVW        R8, K1
+	VBROADCASTSS const512_3f800000<>+0(SB), Z0
+	VBROADCASTSS const512_2b8cbccc<>+0(SB), Z1
+
+row:
+	TESTQ  DX, DX
+	JZ     done
+	VPSUBD Z2, Z2, Z2
+	VPSUBD Z3, Z3, Z3
+	VPSUBD Z4, Z4, Z4
+	VPSUBD Z5, Z5, Z5
+	VPSUBD Z6, Z6, Z6
+	VPSUBD Z7, Z7, Z7
+	VPSUBD Z8, Z8, Z8
+	VPSUBD Z9, Z9, Z9
+	XORQ   DI, DI
+	MOVQ   BX, R8
+
+sumsFour:
+	CMPQ        R8, $0x40
+	JLT         sumsOne
+	VMOVUPS     (CX)(DI*1), Z10
+	VMOVUPS     (AX)(DI*1), Z11
+	VFMADD231PS Z10, Z10, Z2
+	VFMADD231PS Z11, Z10, Z6
+	VMOVUPS     64(CX)(DI*1), Z10
+	VMOVUPS     64(AX)(DI*1), Z11
+	VFMADD231PS Z10, Z10, Z3
+	VFMADD231PS Z11, Z10, Z7
+	VMOVUPS     128(CX)(DI*1), Z10
+	VMOVUPS     128(AX)(DI*1), Z11
+	VFMADD231PS Z10, Z10, Z4
+	VFMADD231PS Z11, Z10, Z8
+	VMOVUPS     192(CX)(DI*1), Z10
+	VMOVUPS     192(AX)(DI*1), Z11
+	VFMADD231PS Z10, Z10, Z5
+	VFMADD231PS Z11, Z10, Z9
+	ADDQ        $+256, DI
+	SUBQ        $0x40, R8
+	JMP         sumsFour
+
+sumsOne:
+	CMPQ        R8, $0x10
+	JLT         sumsTail
+	VMOVUPS     (CX)(DI*1), Z10
+	VMOVUPS     (AX)(DI*1), Z11
+	VFMADD231PS Z10, Z10, Z2
+	VFMADD231PS Z11, Z10, Z6
+	ADDQ        $0x40, DI
+	SUBQ        $0x10, R8
+	JMP         sumsOne
+
+sumsTail:
+	TESTQ       R8, R8
+	JZ          sumsSum
+	VMOVUPS.Z   (CX)(DI*1), K1, Z10
+	VMOVUPS.Z   (AX)(DI*1), K1, Z11
+	VFMADD231PS Z10, Z10, Z2
+	VFMADD231PS Z11, Z10, Z6
+
+sumsSum:
+	VADDPS        Z3, Z2, Z2
+	VADDPS        Z5, Z4, Z4
+	VADDPS        Z4, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y3
+	VADDPS        Y3, Y2, Y3
+	VEXTRACTF128  $0x01, Y3, X2
+	VADDPS        X2, X3, X2
+	VPERMILPS     $0x4e, X2, X3
+	VADDPS        X3, X2, X2
+	VPERMILPS     $0xb1, X2, X3
+	VADDPS        X3, X2, X2
+	VADDPS        Z7, Z6, Z6
+	VADDPS        Z9, Z8, Z8
+	VADDPS        Z8, Z6, Z6
+	VEXTRACTF64X4 $0x01, Z6, Y3
+	VADDPS        Y3, Y6, Y3
+	VEXTRACTF128  $0x01, Y3, X4
+	VADDPS        X4, X3, X4
+	VPERMILPS     $0x4e, X4, X3
+	VADDPS        X3, X4, X4
+	VPERMILPS     $0xb1, X4, X3
+	VADDPS        X3, X4, X4
+	VSQRTSS       X2, X2, X2
+	VMAXSS        X2, X1, X2
+	VMULSS        X2, X2, X3
+	VDIVSS        X3, X4, X4
+	VDIVSS        X2, X4, X4
+	VDIVSS        X2, X0, X2
+	VBROADCASTSS  X2, Z2
+	VBROADCASTSS  X4, Z3
+	XORQ          DI, DI
+	MOVQ          BX, R8
+
+scaleFull:
+	CMPQ         R8, $0x10
+	JLT          scaleRest
+	VPSUBD       Z6, Z6, Z6
+	VMOVUPS      (AX)(DI*1), Z4
+	VMOVUPS      (CX)(DI*1), Z5
+	VFMADD231PS  Z4, Z2, Z6
+	VFNMADD231PS Z5, Z3, Z6
+	VMOVUPS      Z6, (AX)(DI*1)
+	ADDQ         $0x40, DI
+	SUBQ         $0x10, R8
+	JMP          scaleFull
+
+scaleRest:
+	TESTQ        R8, R8
+	JZ           scaleDone
+	VPSUBD       Z6, Z6, Z6
+	VMOVUPS.Z    (AX)(DI*1), K1, Z4
+	VMOVUPS.Z    (CX)(DI*1), K1, Z5
+	VFMADD231PS  Z4, Z2, Z6
+	VFNMADD231PS Z5, Z3, Z6
+	VMOVUPS      Z6, K1, (AX)(DI*1)
+
+scaleDone:
+	ADDQ SI, CX
+	ADDQ SI, AX
+	DECQ DX
+	JMP  row
+
+done:
+	VZEROUPPER
+	RET
+
 // func gram512(c *float32, ldc int, width int, a *float32, b *float32, ld int, n int, add int)
 // Requires: AVX, AVX512F
 TEXT ·gram512(SB), NOSPLIT, $0-64

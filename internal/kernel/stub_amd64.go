@@ -618,6 +618,29 @@ func rowAdagrad512(w *float32, s *float32, grad *float32, d int, idx *int32, n i
 //go:noescape
 func adam512(w *float32, m *float32, s *float32, grad *float32, d int, idx *int32, n int, left int, lr float32, eps float32, beta1 float32, beta2 float32)
 
+// unitRows512 stores rows of w, of norm 1, in dst:
+//
+//	for c := range n {
+//		x := w[c*d:][:d]
+//		inv := 1 / max(sqrt(sumSquares(x)), NormFloor)
+//		for j := range d { dst[c*ldd+j] = 0 + inv*x[j] } // fused
+//	}
+//
+//go:noescape
+func unitRows512(dst *float32, ldd int, w *float32, n int, d int)
+
+// unitGrads512 replaces gradients by unitRows by those of the rows of w:
+//
+//	for c := range n {
+//		g, x := grad[c*d:][:d], w[c*d:][:d]
+//		norm := max(sqrt(sumSquares(x)), NormFloor)
+//		inv, along := 1/norm, dot(g, x)/(norm*norm)
+//		for j := range d { g[j] = (0 + inv*g[j]) - along/norm*x[j] } // both fused
+//	}
+//
+//go:noescape
+func unitGrads512(grad *float32, w *float32, n int, d int)
+
 // gram512 is the product AᵀB that is known to be symmetric, or adds it where add is 1, in blocks of 16 at and right of the diagonal; width is a positive multiple of that:
 //
 //	for i := range width {

@@ -3,19 +3,22 @@
 package kernel
 
 // Rows longer than vectorPiece are left to what takes them piece by piece, and one call
-// takes at most as many rows as make it up. On the path "avx512" they are made of the
-// primitives, whose bits they would have.
+// takes at most as many rows as make it up.
 
 // divideRows is divideRowsGo.
 func divideRows(dst []float32, ldd int, w []float32, n, d int) {
-	if active != pathAVX2 || d == 0 || d > vectorPiece {
+	if active == pathGo || d == 0 || d > vectorPiece {
 		divideRowsGo(dst, ldd, w, n, d)
 		return
 	}
 	for most := vectorPiece / d; n > 0; {
 		m := min(most, n)
 		to, from := dst[:(m-1)*ldd+d], w[:m*d]
-		unitRows256(ptr(to), ldd, ptr(from), m, d)
+		if active == pathAVX512 {
+			unitRows512(ptr(to), ldd, ptr(from), m, d)
+		} else {
+			unitRows256(ptr(to), ldd, ptr(from), m, d)
+		}
 		if n -= m; n > 0 {
 			dst, w = dst[m*ldd:], w[m*d:]
 		}
@@ -24,14 +27,18 @@ func divideRows(dst []float32, ldd int, w []float32, n, d int) {
 
 // unitGrads is unitGradsGo.
 func unitGrads(g, w []float32, n, d int) {
-	if active != pathAVX2 || d == 0 || d > vectorPiece {
+	if active == pathGo || d == 0 || d > vectorPiece {
 		unitGradsGo(g, w, n, d)
 		return
 	}
 	for most := vectorPiece / d; n > 0; {
 		m := min(most, n)
 		grad, row := g[:m*d], w[:m*d]
-		unitGrads256(ptr(grad), ptr(row), m, d)
+		if active == pathAVX512 {
+			unitGrads512(ptr(grad), ptr(row), m, d)
+		} else {
+			unitGrads256(ptr(grad), ptr(row), m, d)
+		}
 		g, w, n = g[m*d:], w[m*d:], n-m
 	}
 }

@@ -28,9 +28,7 @@ func main() {
 		layers(v)
 		probes(v)
 		rowKernels(v)
-		if v.bits == 256 {
-			unitKernels(v)
-		}
+		unitKernels(v)
 		spdKernels(v)
 		double := isa{bits: v.bits, double: true}
 		gatherDot(double)
