@@ -48,7 +48,9 @@ func (u *blockDescent) Block(_, row int, grad []float32) {
 	defer u.mu.Unlock()
 	for i, v := range grad {
 		u.table.Data[row*u.table.Dim+i] -= v / 2
-		u.rows[row+i/u.table.Dim]++
+	}
+	for r := range len(grad) / u.table.Dim {
+		u.rows[row+r]++
 	}
 }
 
