@@ -17,3 +17,12 @@ func detect() path {
 	}
 	return pathGo
 }
+
+// detectTiles reports whether the processor has tiles of bfloat16, and the operating system
+// saves them and lets this process use them, which it asks for. It needs AVX-512, with
+// which there is XGETBV.
+func detectTiles() bool {
+	const tileConfig, tileData = 1 << 17, 1 << 18 // of XCR0
+	x := cpu.X86
+	return x.HasAMXTile && x.HasAMXBF16 && xgetbv()&(tileConfig|tileData) == tileConfig|tileData && allowTiles()
+}

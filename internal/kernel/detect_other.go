@@ -3,3 +3,5 @@
 package kernel
 
 func detect() path { return pathGo }
+
+func detectTiles() bool { return false }

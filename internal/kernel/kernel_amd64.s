@@ -19389,3 +19389,1412 @@ fetch:
 	SUBQ       $0x40, CX
 	JG         fetch
 	RET
+
+// func amxProduct(cfg *byte, c *float32, ldc int, ab **uint16, segments int, k32 int, lda int, ldb int, m32 int, n32 int, add int)
+TEXT ·amxProduct(SB), NOSPLIT, $0-88
+	MOVQ cfg+0(FP), AX
+
+	// LDTILECFG (AX)
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x78
+	BYTE $0x49
+	BYTE $0x04
+	BYTE $0x20
+	MOVQ c+8(FP), DX
+	MOVQ lda+48(FP), R8
+	MOVQ ldb+56(FP), R9
+	MOVQ ldc+16(FP), R10
+	MOVQ m32+64(FP), R15
+	XORQ AX, AX
+
+rows:
+	XORQ BX, BX
+	MOVQ n32+72(FP), R14
+
+columns:
+	MOVQ  add+80(FP), R13
+	TESTQ R13, R13
+	JZ    zero
+	MOVQ  R10, R13
+	SHLQ  $0x04, R13
+	ADDQ  DX, R13
+
+	// TILELOADD 0(DX)(R10*1), T0
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x04
+	BYTE $0x12
+
+	// TILELOADD 64(DX)(R10*1), T1
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x4c
+	BYTE $0x12
+	BYTE $0x40
+
+	// TILELOADD 0(R13)(R10*1), T2
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x54
+	BYTE $0x15
+	BYTE $0x00
+
+	// TILELOADD 64(R13)(R10*1), T3
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x5c
+	BYTE $0x15
+	BYTE $0x40
+	JMP  ready
+
+zero:
+	// TILEZERO T0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xc0
+
+	// TILEZERO T1
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xc8
+
+	// TILEZERO T2
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xd0
+
+	// TILEZERO T3
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xd8
+
+ready:
+	MOVQ ab+24(FP), CX
+	MOVQ segments+32(FP), R13
+
+segment:
+	MOVQ (CX), SI
+	ADDQ AX, SI
+	MOVQ R8, R11
+	SHLQ $0x04, R11
+	ADDQ SI, R11
+	MOVQ 8(CX), DI
+	ADDQ BX, DI
+	MOVQ k32+40(FP), R12
+
+k:
+	// TILELOADD 0(SI)(R8*1), T4
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x24
+	BYTE $0x06
+
+	// TILELOADD 0(DI)(R9*1), T6
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x34
+	BYTE $0x0f
+
+	// TILELOADD 64(DI)(R9*1), T7
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x7c
+	BYTE $0x0f
+	BYTE $0x40
+
+	// TILELOADD 0(R11)(R8*1), T5
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x2c
+	BYTE $0x03
+
+	// TDPBF16PS T6, T4, T0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x4a
+	BYTE $0x5c
+	BYTE $0xc4
+
+	// TDPBF16PS T7, T4, T1
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x42
+	BYTE $0x5c
+	BYTE $0xcc
+
+	// TDPBF16PS T6, T5, T2
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x4a
+	BYTE $0x5c
+	BYTE $0xd5
+
+	// TDPBF16PS T7, T5, T3
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x42
+	BYTE $0x5c
+	BYTE $0xdd
+	ADDQ $0x40, SI
+	ADDQ $0x40, R11
+	LEAQ (DI)(R9*4), DI
+	LEAQ (DI)(R9*4), DI
+	LEAQ (DI)(R9*4), DI
+	LEAQ (DI)(R9*4), DI
+	DECQ R12
+	JNZ  k
+	ADDQ $0x10, CX
+	DECQ R13
+	JNZ  segment
+	MOVQ R10, R13
+	SHLQ $0x04, R13
+	ADDQ DX, R13
+
+	// TILESTORED T0, 0(DX)(R10*1)
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0x04
+	BYTE $0x12
+
+	// TILESTORED T1, 64(DX)(R10*1)
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0x4c
+	BYTE $0x12
+	BYTE $0x40
+
+	// TILESTORED T2, 0(R13)(R10*1)
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0x54
+	BYTE $0x15
+	BYTE $0x00
+
+	// TILESTORED T3, 64(R13)(R10*1)
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0x5c
+	BYTE $0x15
+	BYTE $0x40
+	SUBQ $-128, DX
+	SUBQ $-128, BX
+	DECQ R14
+	JNZ  columns
+	SUBQ BX, DX
+	MOVQ R10, R13
+	SHLQ $0x05, R13
+	ADDQ R13, DX
+	MOVQ R8, R13
+	SHLQ $0x05, R13
+	ADDQ R13, AX
+	DECQ R15
+	JNZ  rows
+
+	// TILERELEASE
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x78
+	BYTE $0x49
+	BYTE $0xc0
+	RET
+
+// func bf16Rows512(hi *uint16, lo *uint16, x *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·bf16Rows512(SB), NOSPLIT, $0-32
+	MOVQ hi+0(FP), AX
+	MOVQ lo+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ n+24(FP), BX
+
+loop:
+	TESTQ       BX, BX
+	JZ          done
+	VMOVUPS     (DX), Z0
+	TESTQ       CX, CX
+	JZ          high
+	VPSRLD      $0x10, Z0, Z1
+	VPANDD.BCST const512_00000001<>+0(SB), Z1, Z1
+	VPADDD      Z0, Z1, Z1
+	VPADDD.BCST const512_00007fff<>+0(SB), Z1, Z1
+	VCMPPS      $0x03, Z0, Z0, K1
+	VPORD.BCST  const512_00400000<>+0(SB), Z0, K1, Z1
+	VPANDD.BCST const512_ffff0000<>+0(SB), Z1, Z2
+	VSUBPS      Z2, Z0, Z0
+	VPSRLD      $0x10, Z0, Z2
+	VPANDD.BCST const512_00000001<>+0(SB), Z2, Z2
+	VPADDD      Z0, Z2, Z2
+	VPADDD.BCST const512_00007fff<>+0(SB), Z2, Z2
+	VPSRLD      $0x10, Z2, Z2
+	VPMOVDW     Z2, (CX)
+	ADDQ        $0x20, CX
+	JMP         store
+
+high:
+	VPSRLD      $0x10, Z0, Z1
+	VPANDD.BCST const512_00000001<>+0(SB), Z1, Z1
+	VPADDD      Z0, Z1, Z1
+	VPADDD.BCST const512_00007fff<>+0(SB), Z1, Z1
+	VCMPPS      $0x03, Z0, Z0, K1
+	VPORD.BCST  const512_00400000<>+0(SB), Z0, K1, Z1
+
+store:
+	VPSRLD  $0x10, Z1, Z1
+	VPMOVDW Z1, (AX)
+	ADDQ    $0x20, AX
+	ADDQ    $0x40, DX
+	SUBQ    $0x10, BX
+	JMP     loop
+
+done:
+	VZEROUPPER
+	RET
+
+DATA const512_00007fff<>+0(SB)/4, $0x00007fff
+GLOBL const512_00007fff<>(SB), RODATA|NOPTR, $4
+
+DATA const512_00400000<>+0(SB)/4, $0x00400000
+GLOBL const512_00400000<>(SB), RODATA|NOPTR, $4
+
+DATA const512_ffff0000<>+0(SB)/4, $0xffff0000
+GLOBL const512_ffff0000<>(SB), RODATA|NOPTR, $4
+
+// func bf16Pairs512(hi *uint16, lo *uint16, rhi *uint16, rlo *uint16, x *float32, ldx int, n int, w int)
+// Requires: AVX, AVX512F
+TEXT ·bf16Pairs512(SB), NOSPLIT, $0-64
+	MOVQ hi+0(FP), AX
+	MOVQ lo+8(FP), CX
+	MOVQ rhi+16(FP), DX
+	MOVQ rlo+24(FP), BX
+	MOVQ x+32(FP), SI
+	MOVQ ldx+40(FP), DI
+	SHLQ $0x02, DI
+	MOVQ n+48(FP), R8
+	MOVQ w+56(FP), R9
+	MOVQ R9, R12
+	ADDQ R12, R12
+
+pair:
+	TESTQ R8, R8
+	JZ    done
+	MOVQ  R9, R10
+	LEAQ  (SI)(DI*1), R11
+
+vector:
+	VMOVUPS     (SI), Z0
+	VMOVUPS     (R11), Z1
+	TESTQ       CX, CX
+	JZ          high
+	VPSRLD      $0x10, Z0, Z2
+	VPANDD.BCST const512_00000001<>+0(SB), Z2, Z2
+	VPADDD      Z0, Z2, Z2
+	VPADDD.BCST const512_00007fff<>+0(SB), Z2, Z2
+	VCMPPS      $0x03, Z0, Z0, K1
+	VPORD.BCST  const512_00400000<>+0(SB), Z0, K1, Z2
+	VPANDD.BCST const512_ffff0000<>+0(SB), Z2, Z3
+	VSUBPS      Z3, Z0, Z0
+	VPSRLD      $0x10, Z0, Z3
+	VPANDD.BCST const512_00000001<>+0(SB), Z3, Z3
+	VPADDD      Z0, Z3, Z3
+	VPADDD.BCST const512_00007fff<>+0(SB), Z3, Z3
+	VPSRLD      $0x10, Z1, Z0
+	VPANDD.BCST const512_00000001<>+0(SB), Z0, Z0
+	VPADDD      Z1, Z0, Z0
+	VPADDD.BCST const512_00007fff<>+0(SB), Z0, Z0
+	VCMPPS      $0x03, Z1, Z1, K1
+	VPORD.BCST  const512_00400000<>+0(SB), Z1, K1, Z0
+	VPANDD.BCST const512_ffff0000<>+0(SB), Z0, Z4
+	VSUBPS      Z4, Z1, Z1
+	VPSRLD      $0x10, Z1, Z4
+	VPANDD.BCST const512_00000001<>+0(SB), Z4, Z4
+	VPADDD      Z1, Z4, Z4
+	VPADDD.BCST const512_00007fff<>+0(SB), Z4, Z4
+	TESTQ       DX, DX
+	JZ          low
+	VPSRLD      $0x10, Z2, Z1
+	VPMOVDW     Z1, (DX)
+	VPSRLD      $0x10, Z0, Z1
+	VPMOVDW     Z1, (DX)(R12*1)
+	ADDQ        $0x20, DX
+	VPSRLD      $0x10, Z3, Z1
+	VPMOVDW     Z1, (BX)
+	VPSRLD      $0x10, Z4, Z1
+	VPMOVDW     Z1, (BX)(R12*1)
+	ADDQ        $0x20, BX
+
+low:
+	VPSRLD          $0x10, Z3, Z3
+	VPTERNLOGD.BCST $0xf8, const512_ffff0000<>+0(SB), Z4, Z3
+	VMOVDQU32       Z3, (CX)
+	ADDQ            $0x40, CX
+	JMP             join
+
+high:
+	VPSRLD      $0x10, Z0, Z2
+	VPANDD.BCST const512_00000001<>+0(SB), Z2, Z2
+	VPADDD      Z0, Z2, Z2
+	VPADDD.BCST const512_00007fff<>+0(SB), Z2, Z2
+	VCMPPS      $0x03, Z0, Z0, K1
+	VPORD.BCST  const512_00400000<>+0(SB), Z0, K1, Z2
+	VPSRLD      $0x10, Z1, Z0
+	VPANDD.BCST const512_00000001<>+0(SB), Z0, Z0
+	VPADDD      Z1, Z0, Z0
+	VPADDD.BCST const512_00007fff<>+0(SB), Z0, Z0
+	VCMPPS      $0x03, Z1, Z1, K1
+	VPORD.BCST  const512_00400000<>+0(SB), Z1, K1, Z0
+	TESTQ       DX, DX
+	JZ          join
+	VPSRLD      $0x10, Z2, Z1
+	VPMOVDW     Z1, (DX)
+	VPSRLD      $0x10, Z0, Z1
+	VPMOVDW     Z1, (DX)(R12*1)
+	ADDQ        $0x20, DX
+
+join:
+	VPSRLD          $0x10, Z2, Z2
+	VPTERNLOGD.BCST $0xf8, const512_ffff0000<>+0(SB), Z0, Z2
+	VMOVDQU32       Z2, (AX)
+	ADDQ            $0x40, AX
+	ADDQ            $0x40, SI
+	ADDQ            $0x40, R11
+	SUBQ            $0x10, R10
+	JNZ             vector
+	ADDQ            DI, R11
+	MOVQ            R12, SI
+	ADDQ            SI, SI
+	SUBQ            SI, R11
+	MOVQ            R11, SI
+	TESTQ           DX, DX
+	JZ              next
+	ADDQ            R12, DX
+	ADDQ            R12, BX
+
+next:
+	SUBQ $0x02, R8
+	JMP  pair
+
+done:
+	VZEROUPPER
+	RET
+
+// func bf16Transpose512(hi *uint16, lo *uint16, ldd int, x *float32, ldx int, n int, w int)
+// Requires: AVX, AVX512F
+TEXT ·bf16Transpose512(SB), NOSPLIT, $0-56
+	MOVQ hi+0(FP), AX
+	MOVQ lo+8(FP), CX
+	MOVQ ldd+16(FP), DX
+	ADDQ DX, DX
+	MOVQ x+24(FP), BX
+	MOVQ ldx+32(FP), SI
+	SHLQ $0x02, SI
+	MOVQ n+40(FP), DI
+	MOVQ w+48(FP), R8
+
+rows:
+	TESTQ DI, DI
+	JZ    done
+	MOVQ  R8, R9
+	MOVQ  BX, R10
+	MOVQ  AX, R12
+	MOVQ  CX, R13
+
+columns:
+	MOVQ            R12, R11
+	VMOVUPS         (R10), Z2
+	VMOVUPS         (R10)(SI*1), Z1
+	VPSRLD          $0x10, Z2, Z0
+	VPANDD.BCST     const512_00000001<>+0(SB), Z0, Z0
+	VPADDD          Z2, Z0, Z0
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z0, Z0
+	VCMPPS          $0x03, Z2, Z2, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z2, K1, Z0
+	VPSRLD          $0x10, Z1, Z2
+	VPANDD.BCST     const512_00000001<>+0(SB), Z2, Z2
+	VPADDD          Z1, Z2, Z2
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z2, Z2
+	VCMPPS          $0x03, Z1, Z1, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z1, K1, Z2
+	VPSRLD          $0x10, Z0, Z0
+	VPTERNLOGD.BCST $0xf8, const512_ffff0000<>+0(SB), Z2, Z0
+	LEAQ            (R10)(SI*2), R10
+	VMOVUPS         (R10), Z3
+	VMOVUPS         (R10)(SI*1), Z2
+	VPSRLD          $0x10, Z3, Z1
+	VPANDD.BCST     const512_00000001<>+0(SB), Z1, Z1
+	VPADDD          Z3, Z1, Z1
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z1, Z1
+	VCMPPS          $0x03, Z3, Z3, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z3, K1, Z1
+	VPSRLD          $0x10, Z2, Z3
+	VPANDD.BCST     const512_00000001<>+0(SB), Z3, Z3
+	VPADDD          Z2, Z3, Z3
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z3, Z3
+	VCMPPS          $0x03, Z2, Z2, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z2, K1, Z3
+	VPSRLD          $0x10, Z1, Z1
+	VPTERNLOGD.BCST $0xf8, const512_ffff0000<>+0(SB), Z3, Z1
+	LEAQ            (R10)(SI*2), R10
+	VMOVUPS         (R10), Z4
+	VMOVUPS         (R10)(SI*1), Z3
+	VPSRLD          $0x10, Z4, Z2
+	VPANDD.BCST     const512_00000001<>+0(SB), Z2, Z2
+	VPADDD          Z4, Z2, Z2
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z2, Z2
+	VCMPPS          $0x03, Z4, Z4, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z4, K1, Z2
+	VPSRLD          $0x10, Z3, Z4
+	VPANDD.BCST     const512_00000001<>+0(SB), Z4, Z4
+	VPADDD          Z3, Z4, Z4
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z4, Z4
+	VCMPPS          $0x03, Z3, Z3, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z3, K1, Z4
+	VPSRLD          $0x10, Z2, Z2
+	VPTERNLOGD.BCST $0xf8, const512_ffff0000<>+0(SB), Z4, Z2
+	LEAQ            (R10)(SI*2), R10
+	VMOVUPS         (R10), Z5
+	VMOVUPS         (R10)(SI*1), Z4
+	VPSRLD          $0x10, Z5, Z3
+	VPANDD.BCST     const512_00000001<>+0(SB), Z3, Z3
+	VPADDD          Z5, Z3, Z3
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z3, Z3
+	VCMPPS          $0x03, Z5, Z5, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z5, K1, Z3
+	VPSRLD          $0x10, Z4, Z5
+	VPANDD.BCST     const512_00000001<>+0(SB), Z5, Z5
+	VPADDD          Z4, Z5, Z5
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z5, Z5
+	VCMPPS          $0x03, Z4, Z4, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z4, K1, Z5
+	VPSRLD          $0x10, Z3, Z3
+	VPTERNLOGD.BCST $0xf8, const512_ffff0000<>+0(SB), Z5, Z3
+	LEAQ            (R10)(SI*2), R10
+	VMOVUPS         (R10), Z6
+	VMOVUPS         (R10)(SI*1), Z5
+	VPSRLD          $0x10, Z6, Z4
+	VPANDD.BCST     const512_00000001<>+0(SB), Z4, Z4
+	VPADDD          Z6, Z4, Z4
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z4, Z4
+	VCMPPS          $0x03, Z6, Z6, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z6, K1, Z4
+	VPSRLD          $0x10, Z5, Z6
+	VPANDD.BCST     const512_00000001<>+0(SB), Z6, Z6
+	VPADDD          Z5, Z6, Z6
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z6, Z6
+	VCMPPS          $0x03, Z5, Z5, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z5, K1, Z6
+	VPSRLD          $0x10, Z4, Z4
+	VPTERNLOGD.BCST $0xf8, const512_ffff0000<>+0(SB), Z6, Z4
+	LEAQ            (R10)(SI*2), R10
+	VMOVUPS         (R10), Z7
+	VMOVUPS         (R10)(SI*1), Z6
+	VPSRLD          $0x10, Z7, Z5
+	VPANDD.BCST     const512_00000001<>+0(SB), Z5, Z5
+	VPADDD          Z7, Z5, Z5
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z5, Z5
+	VCMPPS          $0x03, Z7, Z7, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z7, K1, Z5
+	VPSRLD          $0x10, Z6, Z7
+	VPANDD.BCST     const512_00000001<>+0(SB), Z7, Z7
+	VPADDD          Z6, Z7, Z7
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z7, Z7
+	VCMPPS          $0x03, Z6, Z6, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z6, K1, Z7
+	VPSRLD          $0x10, Z5, Z5
+	VPTERNLOGD.BCST $0xf8, const512_ffff0000<>+0(SB), Z7, Z5
+	LEAQ            (R10)(SI*2), R10
+	VMOVUPS         (R10), Z8
+	VMOVUPS         (R10)(SI*1), Z7
+	VPSRLD          $0x10, Z8, Z6
+	VPANDD.BCST     const512_00000001<>+0(SB), Z6, Z6
+	VPADDD          Z8, Z6, Z6
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z6, Z6
+	VCMPPS          $0x03, Z8, Z8, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z8, K1, Z6
+	VPSRLD          $0x10, Z7, Z8
+	VPANDD.BCST     const512_00000001<>+0(SB), Z8, Z8
+	VPADDD          Z7, Z8, Z8
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z8, Z8
+	VCMPPS          $0x03, Z7, Z7, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z7, K1, Z8
+	VPSRLD          $0x10, Z6, Z6
+	VPTERNLOGD.BCST $0xf8, const512_ffff0000<>+0(SB), Z8, Z6
+	LEAQ            (R10)(SI*2), R10
+	VMOVUPS         (R10), Z9
+	VMOVUPS         (R10)(SI*1), Z8
+	VPSRLD          $0x10, Z9, Z7
+	VPANDD.BCST     const512_00000001<>+0(SB), Z7, Z7
+	VPADDD          Z9, Z7, Z7
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z7, Z7
+	VCMPPS          $0x03, Z9, Z9, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z9, K1, Z7
+	VPSRLD          $0x10, Z8, Z9
+	VPANDD.BCST     const512_00000001<>+0(SB), Z9, Z9
+	VPADDD          Z8, Z9, Z9
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z9, Z9
+	VCMPPS          $0x03, Z8, Z8, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z8, K1, Z9
+	VPSRLD          $0x10, Z7, Z7
+	VPTERNLOGD.BCST $0xf8, const512_ffff0000<>+0(SB), Z9, Z7
+	LEAQ            (R10)(SI*2), R10
+	VMOVUPS         (R10), Z10
+	VMOVUPS         (R10)(SI*1), Z9
+	VPSRLD          $0x10, Z10, Z8
+	VPANDD.BCST     const512_00000001<>+0(SB), Z8, Z8
+	VPADDD          Z10, Z8, Z8
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z8, Z8
+	VCMPPS          $0x03, Z10, Z10, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z10, K1, Z8
+	VPSRLD          $0x10, Z9, Z10
+	VPANDD.BCST     const512_00000001<>+0(SB), Z10, Z10
+	VPADDD          Z9, Z10, Z10
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z10, Z10
+	VCMPPS          $0x03, Z9, Z9, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z9, K1, Z10
+	VPSRLD          $0x10, Z8, Z8
+	VPTERNLOGD.BCST $0xf8, const512_ffff0000<>+0(SB), Z10, Z8
+	LEAQ            (R10)(SI*2), R10
+	VMOVUPS         (R10), Z11
+	VMOVUPS         (R10)(SI*1), Z10
+	VPSRLD          $0x10, Z11, Z9
+	VPANDD.BCST     const512_00000001<>+0(SB), Z9, Z9
+	VPADDD          Z11, Z9, Z9
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z9, Z9
+	VCMPPS          $0x03, Z11, Z11, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z11, K1, Z9
+	VPSRLD          $0x10, Z10, Z11
+	VPANDD.BCST     const512_00000001<>+0(SB), Z11, Z11
+	VPADDD          Z10, Z11, Z11
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z11, Z11
+	VCMPPS          $0x03, Z10, Z10, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z10, K1, Z11
+	VPSRLD          $0x10, Z9, Z9
+	VPTERNLOGD.BCST $0xf8, const512_ffff0000<>+0(SB), Z11, Z9
+	LEAQ            (R10)(SI*2), R10
+	VMOVUPS         (R10), Z12
+	VMOVUPS         (R10)(SI*1), Z11
+	VPSRLD          $0x10, Z12, Z10
+	VPANDD.BCST     const512_00000001<>+0(SB), Z10, Z10
+	VPADDD          Z12, Z10, Z10
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z10, Z10
+	VCMPPS          $0x03, Z12, Z12, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z12, K1, Z10
+	VPSRLD          $0x10, Z11, Z12
+	VPANDD.BCST     const512_00000001<>+0(SB), Z12, Z12
+	VPADDD          Z11, Z12, Z12
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z12, Z12
+	VCMPPS          $0x03, Z11, Z11, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z11, K1, Z12
+	VPSRLD          $0x10, Z10, Z10
+	VPTERNLOGD.BCST $0xf8, const512_ffff0000<>+0(SB), Z12, Z10
+	LEAQ            (R10)(SI*2), R10
+	VMOVUPS         (R10), Z13
+	VMOVUPS         (R10)(SI*1), Z12
+	VPSRLD          $0x10, Z13, Z11
+	VPANDD.BCST     const512_00000001<>+0(SB), Z11, Z11
+	VPADDD          Z13, Z11, Z11
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z11, Z11
+	VCMPPS          $0x03, Z13, Z13, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z13, K1, Z11
+	VPSRLD          $0x10, Z12, Z13
+	VPANDD.BCST     const512_00000001<>+0(SB), Z13, Z13
+	VPADDD          Z12, Z13, Z13
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z13, Z13
+	VCMPPS          $0x03, Z12, Z12, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z12, K1, Z13
+	VPSRLD          $0x10, Z11, Z11
+	VPTERNLOGD.BCST $0xf8, const512_ffff0000<>+0(SB), Z13, Z11
+	LEAQ            (R10)(SI*2), R10
+	VMOVUPS         (R10), Z14
+	VMOVUPS         (R10)(SI*1), Z13
+	VPSRLD          $0x10, Z14, Z12
+	VPANDD.BCST     const512_00000001<>+0(SB), Z12, Z12
+	VPADDD          Z14, Z12, Z12
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z12, Z12
+	VCMPPS          $0x03, Z14, Z14, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z14, K1, Z12
+	VPSRLD          $0x10, Z13, Z14
+	VPANDD.BCST     const512_00000001<>+0(SB), Z14, Z14
+	VPADDD          Z13, Z14, Z14
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z14, Z14
+	VCMPPS          $0x03, Z13, Z13, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z13, K1, Z14
+	VPSRLD          $0x10, Z12, Z12
+	VPTERNLOGD.BCST $0xf8, const512_ffff0000<>+0(SB), Z14, Z12
+	LEAQ            (R10)(SI*2), R10
+	VMOVUPS         (R10), Z15
+	VMOVUPS         (R10)(SI*1), Z14
+	VPSRLD          $0x10, Z15, Z13
+	VPANDD.BCST     const512_00000001<>+0(SB), Z13, Z13
+	VPADDD          Z15, Z13, Z13
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z13, Z13
+	VCMPPS          $0x03, Z15, Z15, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z15, K1, Z13
+	VPSRLD          $0x10, Z14, Z15
+	VPANDD.BCST     const512_00000001<>+0(SB), Z15, Z15
+	VPADDD          Z14, Z15, Z15
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z15, Z15
+	VCMPPS          $0x03, Z14, Z14, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z14, K1, Z15
+	VPSRLD          $0x10, Z13, Z13
+	VPTERNLOGD.BCST $0xf8, const512_ffff0000<>+0(SB), Z15, Z13
+	LEAQ            (R10)(SI*2), R10
+	VMOVUPS         (R10), Z16
+	VMOVUPS         (R10)(SI*1), Z15
+	VPSRLD          $0x10, Z16, Z14
+	VPANDD.BCST     const512_00000001<>+0(SB), Z14, Z14
+	VPADDD          Z16, Z14, Z14
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z14, Z14
+	VCMPPS          $0x03, Z16, Z16, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z16, K1, Z14
+	VPSRLD          $0x10, Z15, Z16
+	VPANDD.BCST     const512_00000001<>+0(SB), Z16, Z16
+	VPADDD          Z15, Z16, Z16
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z16, Z16
+	VCMPPS          $0x03, Z15, Z15, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z15, K1, Z16
+	VPSRLD          $0x10, Z14, Z14
+	VPTERNLOGD.BCST $0xf8, const512_ffff0000<>+0(SB), Z16, Z14
+	LEAQ            (R10)(SI*2), R10
+	VMOVUPS         (R10), Z17
+	VMOVUPS         (R10)(SI*1), Z16
+	VPSRLD          $0x10, Z17, Z15
+	VPANDD.BCST     const512_00000001<>+0(SB), Z15, Z15
+	VPADDD          Z17, Z15, Z15
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z15, Z15
+	VCMPPS          $0x03, Z17, Z17, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z17, K1, Z15
+	VPSRLD          $0x10, Z16, Z17
+	VPANDD.BCST     const512_00000001<>+0(SB), Z17, Z17
+	VPADDD          Z16, Z17, Z17
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z17, Z17
+	VCMPPS          $0x03, Z16, Z16, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z16, K1, Z17
+	VPSRLD          $0x10, Z15, Z15
+	VPTERNLOGD.BCST $0xf8, const512_ffff0000<>+0(SB), Z17, Z15
+	LEAQ            (R10)(SI*2), R10
+	VPUNPCKLDQ      Z1, Z0, Z16
+	VPUNPCKHDQ      Z1, Z0, Z17
+	VPUNPCKLDQ      Z3, Z2, Z18
+	VPUNPCKHDQ      Z3, Z2, Z19
+	VPUNPCKLDQ      Z5, Z4, Z20
+	VPUNPCKHDQ      Z5, Z4, Z21
+	VPUNPCKLDQ      Z7, Z6, Z22
+	VPUNPCKHDQ      Z7, Z6, Z23
+	VPUNPCKLDQ      Z9, Z8, Z24
+	VPUNPCKHDQ      Z9, Z8, Z25
+	VPUNPCKLDQ      Z11, Z10, Z26
+	VPUNPCKHDQ      Z11, Z10, Z27
+	VPUNPCKLDQ      Z13, Z12, Z28
+	VPUNPCKHDQ      Z13, Z12, Z29
+	VPUNPCKLDQ      Z15, Z14, Z30
+	VPUNPCKHDQ      Z15, Z14, Z15
+	VPUNPCKLQDQ     Z18, Z16, Z0
+	VPUNPCKHQDQ     Z18, Z16, Z1
+	VPUNPCKLQDQ     Z19, Z17, Z2
+	VPUNPCKHQDQ     Z19, Z17, Z3
+	VPUNPCKLQDQ     Z22, Z20, Z4
+	VPUNPCKHQDQ     Z22, Z20, Z5
+	VPUNPCKLQDQ     Z23, Z21, Z6
+	VPUNPCKHQDQ     Z23, Z21, Z7
+	VPUNPCKLQDQ     Z26, Z24, Z8
+	VPUNPCKHQDQ     Z26, Z24, Z9
+	VPUNPCKLQDQ     Z27, Z25, Z10
+	VPUNPCKHQDQ     Z27, Z25, Z11
+	VPUNPCKLQDQ     Z30, Z28, Z12
+	VPUNPCKHQDQ     Z30, Z28, Z13
+	VPUNPCKLQDQ     Z15, Z29, Z14
+	VPUNPCKHQDQ     Z15, Z29, Z15
+	VSHUFI32X4      $0x88, Z4, Z0, Z16
+	VSHUFI32X4      $0xdd, Z4, Z0, Z20
+	VSHUFI32X4      $0x88, Z12, Z8, Z24
+	VSHUFI32X4      $0xdd, Z12, Z8, Z28
+	VSHUFI32X4      $0x88, Z5, Z1, Z17
+	VSHUFI32X4      $0xdd, Z5, Z1, Z21
+	VSHUFI32X4      $0x88, Z13, Z9, Z25
+	VSHUFI32X4      $0xdd, Z13, Z9, Z29
+	VSHUFI32X4      $0x88, Z6, Z2, Z18
+	VSHUFI32X4      $0xdd, Z6, Z2, Z22
+	VSHUFI32X4      $0x88, Z14, Z10, Z26
+	VSHUFI32X4      $0xdd, Z14, Z10, Z30
+	VSHUFI32X4      $0x88, Z7, Z3, Z19
+	VSHUFI32X4      $0xdd, Z7, Z3, Z23
+	VSHUFI32X4      $0x88, Z15, Z11, Z27
+	VSHUFI32X4      $0xdd, Z15, Z11, Z15
+	VSHUFI32X4      $0x88, Z24, Z16, Z0
+	VSHUFI32X4      $0xdd, Z24, Z16, Z8
+	VSHUFI32X4      $0x88, Z28, Z20, Z4
+	VSHUFI32X4      $0xdd, Z28, Z20, Z12
+	VSHUFI32X4      $0x88, Z25, Z17, Z1
+	VSHUFI32X4      $0xdd, Z25, Z17, Z9
+	VSHUFI32X4      $0x88, Z29, Z21, Z5
+	VSHUFI32X4      $0xdd, Z29, Z21, Z13
+	VSHUFI32X4      $0x88, Z26, Z18, Z2
+	VSHUFI32X4      $0xdd, Z26, Z18, Z10
+	VSHUFI32X4      $0x88, Z30, Z22, Z6
+	VSHUFI32X4      $0xdd, Z30, Z22, Z14
+	VSHUFI32X4      $0x88, Z27, Z19, Z3
+	VSHUFI32X4      $0xdd, Z27, Z19, Z11
+	VSHUFI32X4      $0x88, Z15, Z23, Z7
+	VSHUFI32X4      $0xdd, Z15, Z23, Z15
+	VMOVDQU32       Z0, (R11)
+	ADDQ            DX, R11
+	VMOVDQU32       Z1, (R11)
+	ADDQ            DX, R11
+	VMOVDQU32       Z2, (R11)
+	ADDQ            DX, R11
+	VMOVDQU32       Z3, (R11)
+	ADDQ            DX, R11
+	VMOVDQU32       Z4, (R11)
+	ADDQ            DX, R11
+	VMOVDQU32       Z5, (R11)
+	ADDQ            DX, R11
+	VMOVDQU32       Z6, (R11)
+	ADDQ            DX, R11
+	VMOVDQU32       Z7, (R11)
+	ADDQ            DX, R11
+	VMOVDQU32       Z8, (R11)
+	ADDQ            DX, R11
+	VMOVDQU32       Z9, (R11)
+	ADDQ            DX, R11
+	VMOVDQU32       Z10, (R11)
+	ADDQ            DX, R11
+	VMOVDQU32       Z11, (R11)
+	ADDQ            DX, R11
+	VMOVDQU32       Z12, (R11)
+	ADDQ            DX, R11
+	VMOVDQU32       Z13, (R11)
+	ADDQ            DX, R11
+	VMOVDQU32       Z14, (R11)
+	ADDQ            DX, R11
+	VMOVDQU32       Z15, (R11)
+	ADDQ            DX, R11
+	MOVQ            R11, R12
+	MOVQ            SI, R11
+	SHLQ            $0x05, R11
+	SUBQ            R11, R10
+	TESTQ           CX, CX
+	JZ              next
+	MOVQ            R13, R11
+	VMOVUPS         (R10), Z2
+	VMOVUPS         (R10)(SI*1), Z1
+	VPSRLD          $0x10, Z2, Z3
+	VPANDD.BCST     const512_00000001<>+0(SB), Z3, Z3
+	VPADDD          Z2, Z3, Z3
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z3, Z3
+	VCMPPS          $0x03, Z2, Z2, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z2, K1, Z3
+	VPANDD.BCST     const512_ffff0000<>+0(SB), Z3, Z0
+	VSUBPS          Z0, Z2, Z2
+	VPSRLD          $0x10, Z2, Z0
+	VPANDD.BCST     const512_00000001<>+0(SB), Z0, Z0
+	VPADDD          Z2, Z0, Z0
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z0, Z0
+	VPSRLD          $0x10, Z1, Z3
+	VPANDD.BCST     const512_00000001<>+0(SB), Z3, Z3
+	VPADDD          Z1, Z3, Z3
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z3, Z3
+	VCMPPS          $0x03, Z1, Z1, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z1, K1, Z3
+	VPANDD.BCST     const512_ffff0000<>+0(SB), Z3, Z2
+	VSUBPS          Z2, Z1, Z1
+	VPSRLD          $0x10, Z1, Z2
+	VPANDD.BCST     const512_00000001<>+0(SB), Z2, Z2
+	VPADDD          Z1, Z2, Z2
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z2, Z2
+	VPSRLD          $0x10, Z0, Z0
+	VPTERNLOGD.BCST $0xf8, const512_ffff0000<>+0(SB), Z2, Z0
+	LEAQ            (R10)(SI*2), R10
+	VMOVUPS         (R10), Z3
+	VMOVUPS         (R10)(SI*1), Z2
+	VPSRLD          $0x10, Z3, Z4
+	VPANDD.BCST     const512_00000001<>+0(SB), Z4, Z4
+	VPADDD          Z3, Z4, Z4
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z4, Z4
+	VCMPPS          $0x03, Z3, Z3, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z3, K1, Z4
+	VPANDD.BCST     const512_ffff0000<>+0(SB), Z4, Z1
+	VSUBPS          Z1, Z3, Z3
+	VPSRLD          $0x10, Z3, Z1
+	VPANDD.BCST     const512_00000001<>+0(SB), Z1, Z1
+	VPADDD          Z3, Z1, Z1
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z1, Z1
+	VPSRLD          $0x10, Z2, Z4
+	VPANDD.BCST     const512_00000001<>+0(SB), Z4, Z4
+	VPADDD          Z2, Z4, Z4
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z4, Z4
+	VCMPPS          $0x03, Z2, Z2, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z2, K1, Z4
+	VPANDD.BCST     const512_ffff0000<>+0(SB), Z4, Z3
+	VSUBPS          Z3, Z2, Z2
+	VPSRLD          $0x10, Z2, Z3
+	VPANDD.BCST     const512_00000001<>+0(SB), Z3, Z3
+	VPADDD          Z2, Z3, Z3
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z3, Z3
+	VPSRLD          $0x10, Z1, Z1
+	VPTERNLOGD.BCST $0xf8, const512_ffff0000<>+0(SB), Z3, Z1
+	LEAQ            (R10)(SI*2), R10
+	VMOVUPS         (R10), Z4
+	VMOVUPS         (R10)(SI*1), Z3
+	VPSRLD          $0x10, Z4, Z5
+	VPANDD.BCST     const512_00000001<>+0(SB), Z5, Z5
+	VPADDD          Z4, Z5, Z5
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z5, Z5
+	VCMPPS          $0x03, Z4, Z4, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z4, K1, Z5
+	VPANDD.BCST     const512_ffff0000<>+0(SB), Z5, Z2
+	VSUBPS          Z2, Z4, Z4
+	VPSRLD          $0x10, Z4, Z2
+	VPANDD.BCST     const512_00000001<>+0(SB), Z2, Z2
+	VPADDD          Z4, Z2, Z2
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z2, Z2
+	VPSRLD          $0x10, Z3, Z5
+	VPANDD.BCST     const512_00000001<>+0(SB), Z5, Z5
+	VPADDD          Z3, Z5, Z5
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z5, Z5
+	VCMPPS          $0x03, Z3, Z3, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z3, K1, Z5
+	VPANDD.BCST     const512_ffff0000<>+0(SB), Z5, Z4
+	VSUBPS          Z4, Z3, Z3
+	VPSRLD          $0x10, Z3, Z4
+	VPANDD.BCST     const512_00000001<>+0(SB), Z4, Z4
+	VPADDD          Z3, Z4, Z4
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z4, Z4
+	VPSRLD          $0x10, Z2, Z2
+	VPTERNLOGD.BCST $0xf8, const512_ffff0000<>+0(SB), Z4, Z2
+	LEAQ            (R10)(SI*2), R10
+	VMOVUPS         (R10), Z5
+	VMOVUPS         (R10)(SI*1), Z4
+	VPSRLD          $0x10, Z5, Z6
+	VPANDD.BCST     const512_00000001<>+0(SB), Z6, Z6
+	VPADDD          Z5, Z6, Z6
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z6, Z6
+	VCMPPS          $0x03, Z5, Z5, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z5, K1, Z6
+	VPANDD.BCST     const512_ffff0000<>+0(SB), Z6, Z3
+	VSUBPS          Z3, Z5, Z5
+	VPSRLD          $0x10, Z5, Z3
+	VPANDD.BCST     const512_00000001<>+0(SB), Z3, Z3
+	VPADDD          Z5, Z3, Z3
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z3, Z3
+	VPSRLD          $0x10, Z4, Z6
+	VPANDD.BCST     const512_00000001<>+0(SB), Z6, Z6
+	VPADDD          Z4, Z6, Z6
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z6, Z6
+	VCMPPS          $0x03, Z4, Z4, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z4, K1, Z6
+	VPANDD.BCST     const512_ffff0000<>+0(SB), Z6, Z5
+	VSUBPS          Z5, Z4, Z4
+	VPSRLD          $0x10, Z4, Z5
+	VPANDD.BCST     const512_00000001<>+0(SB), Z5, Z5
+	VPADDD          Z4, Z5, Z5
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z5, Z5
+	VPSRLD          $0x10, Z3, Z3
+	VPTERNLOGD.BCST $0xf8, const512_ffff0000<>+0(SB), Z5, Z3
+	LEAQ            (R10)(SI*2), R10
+	VMOVUPS         (R10), Z6
+	VMOVUPS         (R10)(SI*1), Z5
+	VPSRLD          $0x10, Z6, Z7
+	VPANDD.BCST     const512_00000001<>+0(SB), Z7, Z7
+	VPADDD          Z6, Z7, Z7
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z7, Z7
+	VCMPPS          $0x03, Z6, Z6, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z6, K1, Z7
+	VPANDD.BCST     const512_ffff0000<>+0(SB), Z7, Z4
+	VSUBPS          Z4, Z6, Z6
+	VPSRLD          $0x10, Z6, Z4
+	VPANDD.BCST     const512_00000001<>+0(SB), Z4, Z4
+	VPADDD          Z6, Z4, Z4
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z4, Z4
+	VPSRLD          $0x10, Z5, Z7
+	VPANDD.BCST     const512_00000001<>+0(SB), Z7, Z7
+	VPADDD          Z5, Z7, Z7
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z7, Z7
+	VCMPPS          $0x03, Z5, Z5, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z5, K1, Z7
+	VPANDD.BCST     const512_ffff0000<>+0(SB), Z7, Z6
+	VSUBPS          Z6, Z5, Z5
+	VPSRLD          $0x10, Z5, Z6
+	VPANDD.BCST     const512_00000001<>+0(SB), Z6, Z6
+	VPADDD          Z5, Z6, Z6
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z6, Z6
+	VPSRLD          $0x10, Z4, Z4
+	VPTERNLOGD.BCST $0xf8, const512_ffff0000<>+0(SB), Z6, Z4
+	LEAQ            (R10)(SI*2), R10
+	VMOVUPS         (R10), Z7
+	VMOVUPS         (R10)(SI*1), Z6
+	VPSRLD          $0x10, Z7, Z8
+	VPANDD.BCST     const512_00000001<>+0(SB), Z8, Z8
+	VPADDD          Z7, Z8, Z8
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z8, Z8
+	VCMPPS          $0x03, Z7, Z7, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z7, K1, Z8
+	VPANDD.BCST     const512_ffff0000<>+0(SB), Z8, Z5
+	VSUBPS          Z5, Z7, Z7
+	VPSRLD          $0x10, Z7, Z5
+	VPANDD.BCST     const512_00000001<>+0(SB), Z5, Z5
+	VPADDD          Z7, Z5, Z5
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z5, Z5
+	VPSRLD          $0x10, Z6, Z8
+	VPANDD.BCST     const512_00000001<>+0(SB), Z8, Z8
+	VPADDD          Z6, Z8, Z8
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z8, Z8
+	VCMPPS          $0x03, Z6, Z6, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z6, K1, Z8
+	VPANDD.BCST     const512_ffff0000<>+0(SB), Z8, Z7
+	VSUBPS          Z7, Z6, Z6
+	VPSRLD          $0x10, Z6, Z7
+	VPANDD.BCST     const512_00000001<>+0(SB), Z7, Z7
+	VPADDD          Z6, Z7, Z7
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z7, Z7
+	VPSRLD          $0x10, Z5, Z5
+	VPTERNLOGD.BCST $0xf8, const512_ffff0000<>+0(SB), Z7, Z5
+	LEAQ            (R10)(SI*2), R10
+	VMOVUPS         (R10), Z8
+	VMOVUPS         (R10)(SI*1), Z7
+	VPSRLD          $0x10, Z8, Z9
+	VPANDD.BCST     const512_00000001<>+0(SB), Z9, Z9
+	VPADDD          Z8, Z9, Z9
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z9, Z9
+	VCMPPS          $0x03, Z8, Z8, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z8, K1, Z9
+	VPANDD.BCST     const512_ffff0000<>+0(SB), Z9, Z6
+	VSUBPS          Z6, Z8, Z8
+	VPSRLD          $0x10, Z8, Z6
+	VPANDD.BCST     const512_00000001<>+0(SB), Z6, Z6
+	VPADDD          Z8, Z6, Z6
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z6, Z6
+	VPSRLD          $0x10, Z7, Z9
+	VPANDD.BCST     const512_00000001<>+0(SB), Z9, Z9
+	VPADDD          Z7, Z9, Z9
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z9, Z9
+	VCMPPS          $0x03, Z7, Z7, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z7, K1, Z9
+	VPANDD.BCST     const512_ffff0000<>+0(SB), Z9, Z8
+	VSUBPS          Z8, Z7, Z7
+	VPSRLD          $0x10, Z7, Z8
+	VPANDD.BCST     const512_00000001<>+0(SB), Z8, Z8
+	VPADDD          Z7, Z8, Z8
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z8, Z8
+	VPSRLD          $0x10, Z6, Z6
+	VPTERNLOGD.BCST $0xf8, const512_ffff0000<>+0(SB), Z8, Z6
+	LEAQ            (R10)(SI*2), R10
+	VMOVUPS         (R10), Z9
+	VMOVUPS         (R10)(SI*1), Z8
+	VPSRLD          $0x10, Z9, Z10
+	VPANDD.BCST     const512_00000001<>+0(SB), Z10, Z10
+	VPADDD          Z9, Z10, Z10
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z10, Z10
+	VCMPPS          $0x03, Z9, Z9, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z9, K1, Z10
+	VPANDD.BCST     const512_ffff0000<>+0(SB), Z10, Z7
+	VSUBPS          Z7, Z9, Z9
+	VPSRLD          $0x10, Z9, Z7
+	VPANDD.BCST     const512_00000001<>+0(SB), Z7, Z7
+	VPADDD          Z9, Z7, Z7
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z7, Z7
+	VPSRLD          $0x10, Z8, Z10
+	VPANDD.BCST     const512_00000001<>+0(SB), Z10, Z10
+	VPADDD          Z8, Z10, Z10
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z10, Z10
+	VCMPPS          $0x03, Z8, Z8, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z8, K1, Z10
+	VPANDD.BCST     const512_ffff0000<>+0(SB), Z10, Z9
+	VSUBPS          Z9, Z8, Z8
+	VPSRLD          $0x10, Z8, Z9
+	VPANDD.BCST     const512_00000001<>+0(SB), Z9, Z9
+	VPADDD          Z8, Z9, Z9
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z9, Z9
+	VPSRLD          $0x10, Z7, Z7
+	VPTERNLOGD.BCST $0xf8, const512_ffff0000<>+0(SB), Z9, Z7
+	LEAQ            (R10)(SI*2), R10
+	VMOVUPS         (R10), Z10
+	VMOVUPS         (R10)(SI*1), Z9
+	VPSRLD          $0x10, Z10, Z11
+	VPANDD.BCST     const512_00000001<>+0(SB), Z11, Z11
+	VPADDD          Z10, Z11, Z11
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z11, Z11
+	VCMPPS          $0x03, Z10, Z10, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z10, K1, Z11
+	VPANDD.BCST     const512_ffff0000<>+0(SB), Z11, Z8
+	VSUBPS          Z8, Z10, Z10
+	VPSRLD          $0x10, Z10, Z8
+	VPANDD.BCST     const512_00000001<>+0(SB), Z8, Z8
+	VPADDD          Z10, Z8, Z8
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z8, Z8
+	VPSRLD          $0x10, Z9, Z11
+	VPANDD.BCST     const512_00000001<>+0(SB), Z11, Z11
+	VPADDD          Z9, Z11, Z11
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z11, Z11
+	VCMPPS          $0x03, Z9, Z9, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z9, K1, Z11
+	VPANDD.BCST     const512_ffff0000<>+0(SB), Z11, Z10
+	VSUBPS          Z10, Z9, Z9
+	VPSRLD          $0x10, Z9, Z10
+	VPANDD.BCST     const512_00000001<>+0(SB), Z10, Z10
+	VPADDD          Z9, Z10, Z10
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z10, Z10
+	VPSRLD          $0x10, Z8, Z8
+	VPTERNLOGD.BCST $0xf8, const512_ffff0000<>+0(SB), Z10, Z8
+	LEAQ            (R10)(SI*2), R10
+	VMOVUPS         (R10), Z11
+	VMOVUPS         (R10)(SI*1), Z10
+	VPSRLD          $0x10, Z11, Z12
+	VPANDD.BCST     const512_00000001<>+0(SB), Z12, Z12
+	VPADDD          Z11, Z12, Z12
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z12, Z12
+	VCMPPS          $0x03, Z11, Z11, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z11, K1, Z12
+	VPANDD.BCST     const512_ffff0000<>+0(SB), Z12, Z9
+	VSUBPS          Z9, Z11, Z11
+	VPSRLD          $0x10, Z11, Z9
+	VPANDD.BCST     const512_00000001<>+0(SB), Z9, Z9
+	VPADDD          Z11, Z9, Z9
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z9, Z9
+	VPSRLD          $0x10, Z10, Z12
+	VPANDD.BCST     const512_00000001<>+0(SB), Z12, Z12
+	VPADDD          Z10, Z12, Z12
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z12, Z12
+	VCMPPS          $0x03, Z10, Z10, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z10, K1, Z12
+	VPANDD.BCST     const512_ffff0000<>+0(SB), Z12, Z11
+	VSUBPS          Z11, Z10, Z10
+	VPSRLD          $0x10, Z10, Z11
+	VPANDD.BCST     const512_00000001<>+0(SB), Z11, Z11
+	VPADDD          Z10, Z11, Z11
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z11, Z11
+	VPSRLD          $0x10, Z9, Z9
+	VPTERNLOGD.BCST $0xf8, const512_ffff0000<>+0(SB), Z11, Z9
+	LEAQ            (R10)(SI*2), R10
+	VMOVUPS         (R10), Z12
+	VMOVUPS         (R10)(SI*1), Z11
+	VPSRLD          $0x10, Z12, Z13
+	VPANDD.BCST     const512_00000001<>+0(SB), Z13, Z13
+	VPADDD          Z12, Z13, Z13
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z13, Z13
+	VCMPPS          $0x03, Z12, Z12, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z12, K1, Z13
+	VPANDD.BCST     const512_ffff0000<>+0(SB), Z13, Z10
+	VSUBPS          Z10, Z12, Z12
+	VPSRLD          $0x10, Z12, Z10
+	VPANDD.BCST     const512_00000001<>+0(SB), Z10, Z10
+	VPADDD          Z12, Z10, Z10
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z10, Z10
+	VPSRLD          $0x10, Z11, Z13
+	VPANDD.BCST     const512_00000001<>+0(SB), Z13, Z13
+	VPADDD          Z11, Z13, Z13
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z13, Z13
+	VCMPPS          $0x03, Z11, Z11, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z11, K1, Z13
+	VPANDD.BCST     const512_ffff0000<>+0(SB), Z13, Z12
+	VSUBPS          Z12, Z11, Z11
+	VPSRLD          $0x10, Z11, Z12
+	VPANDD.BCST     const512_00000001<>+0(SB), Z12, Z12
+	VPADDD          Z11, Z12, Z12
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z12, Z12
+	VPSRLD          $0x10, Z10, Z10
+	VPTERNLOGD.BCST $0xf8, const512_ffff0000<>+0(SB), Z12, Z10
+	LEAQ            (R10)(SI*2), R10
+	VMOVUPS         (R10), Z13
+	VMOVUPS         (R10)(SI*1), Z12
+	VPSRLD          $0x10, Z13, Z14
+	VPANDD.BCST     const512_00000001<>+0(SB), Z14, Z14
+	VPADDD          Z13, Z14, Z14
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z14, Z14
+	VCMPPS          $0x03, Z13, Z13, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z13, K1, Z14
+	VPANDD.BCST     const512_ffff0000<>+0(SB), Z14, Z11
+	VSUBPS          Z11, Z13, Z13
+	VPSRLD          $0x10, Z13, Z11
+	VPANDD.BCST     const512_00000001<>+0(SB), Z11, Z11
+	VPADDD          Z13, Z11, Z11
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z11, Z11
+	VPSRLD          $0x10, Z12, Z14
+	VPANDD.BCST     const512_00000001<>+0(SB), Z14, Z14
+	VPADDD          Z12, Z14, Z14
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z14, Z14
+	VCMPPS          $0x03, Z12, Z12, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z12, K1, Z14
+	VPANDD.BCST     const512_ffff0000<>+0(SB), Z14, Z13
+	VSUBPS          Z13, Z12, Z12
+	VPSRLD          $0x10, Z12, Z13
+	VPANDD.BCST     const512_00000001<>+0(SB), Z13, Z13
+	VPADDD          Z12, Z13, Z13
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z13, Z13
+	VPSRLD          $0x10, Z11, Z11
+	VPTERNLOGD.BCST $0xf8, const512_ffff0000<>+0(SB), Z13, Z11
+	LEAQ            (R10)(SI*2), R10
+	VMOVUPS         (R10), Z14
+	VMOVUPS         (R10)(SI*1), Z13
+	VPSRLD          $0x10, Z14, Z15
+	VPANDD.BCST     const512_00000001<>+0(SB), Z15, Z15
+	VPADDD          Z14, Z15, Z15
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z15, Z15
+	VCMPPS          $0x03, Z14, Z14, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z14, K1, Z15
+	VPANDD.BCST     const512_ffff0000<>+0(SB), Z15, Z12
+	VSUBPS          Z12, Z14, Z14
+	VPSRLD          $0x10, Z14, Z12
+	VPANDD.BCST     const512_00000001<>+0(SB), Z12, Z12
+	VPADDD          Z14, Z12, Z12
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z12, Z12
+	VPSRLD          $0x10, Z13, Z15
+	VPANDD.BCST     const512_00000001<>+0(SB), Z15, Z15
+	VPADDD          Z13, Z15, Z15
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z15, Z15
+	VCMPPS          $0x03, Z13, Z13, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z13, K1, Z15
+	VPANDD.BCST     const512_ffff0000<>+0(SB), Z15, Z14
+	VSUBPS          Z14, Z13, Z13
+	VPSRLD          $0x10, Z13, Z14
+	VPANDD.BCST     const512_00000001<>+0(SB), Z14, Z14
+	VPADDD          Z13, Z14, Z14
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z14, Z14
+	VPSRLD          $0x10, Z12, Z12
+	VPTERNLOGD.BCST $0xf8, const512_ffff0000<>+0(SB), Z14, Z12
+	LEAQ            (R10)(SI*2), R10
+	VMOVUPS         (R10), Z15
+	VMOVUPS         (R10)(SI*1), Z14
+	VPSRLD          $0x10, Z15, Z16
+	VPANDD.BCST     const512_00000001<>+0(SB), Z16, Z16
+	VPADDD          Z15, Z16, Z16
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z16, Z16
+	VCMPPS          $0x03, Z15, Z15, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z15, K1, Z16
+	VPANDD.BCST     const512_ffff0000<>+0(SB), Z16, Z13
+	VSUBPS          Z13, Z15, Z15
+	VPSRLD          $0x10, Z15, Z13
+	VPANDD.BCST     const512_00000001<>+0(SB), Z13, Z13
+	VPADDD          Z15, Z13, Z13
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z13, Z13
+	VPSRLD          $0x10, Z14, Z16
+	VPANDD.BCST     const512_00000001<>+0(SB), Z16, Z16
+	VPADDD          Z14, Z16, Z16
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z16, Z16
+	VCMPPS          $0x03, Z14, Z14, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z14, K1, Z16
+	VPANDD.BCST     const512_ffff0000<>+0(SB), Z16, Z15
+	VSUBPS          Z15, Z14, Z14
+	VPSRLD          $0x10, Z14, Z15
+	VPANDD.BCST     const512_00000001<>+0(SB), Z15, Z15
+	VPADDD          Z14, Z15, Z15
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z15, Z15
+	VPSRLD          $0x10, Z13, Z13
+	VPTERNLOGD.BCST $0xf8, const512_ffff0000<>+0(SB), Z15, Z13
+	LEAQ            (R10)(SI*2), R10
+	VMOVUPS         (R10), Z16
+	VMOVUPS         (R10)(SI*1), Z15
+	VPSRLD          $0x10, Z16, Z17
+	VPANDD.BCST     const512_00000001<>+0(SB), Z17, Z17
+	VPADDD          Z16, Z17, Z17
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z17, Z17
+	VCMPPS          $0x03, Z16, Z16, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z16, K1, Z17
+	VPANDD.BCST     const512_ffff0000<>+0(SB), Z17, Z14
+	VSUBPS          Z14, Z16, Z16
+	VPSRLD          $0x10, Z16, Z14
+	VPANDD.BCST     const512_00000001<>+0(SB), Z14, Z14
+	VPADDD          Z16, Z14, Z14
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z14, Z14
+	VPSRLD          $0x10, Z15, Z17
+	VPANDD.BCST     const512_00000001<>+0(SB), Z17, Z17
+	VPADDD          Z15, Z17, Z17
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z17, Z17
+	VCMPPS          $0x03, Z15, Z15, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z15, K1, Z17
+	VPANDD.BCST     const512_ffff0000<>+0(SB), Z17, Z16
+	VSUBPS          Z16, Z15, Z15
+	VPSRLD          $0x10, Z15, Z16
+	VPANDD.BCST     const512_00000001<>+0(SB), Z16, Z16
+	VPADDD          Z15, Z16, Z16
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z16, Z16
+	VPSRLD          $0x10, Z14, Z14
+	VPTERNLOGD.BCST $0xf8, const512_ffff0000<>+0(SB), Z16, Z14
+	LEAQ            (R10)(SI*2), R10
+	VMOVUPS         (R10), Z17
+	VMOVUPS         (R10)(SI*1), Z16
+	VPSRLD          $0x10, Z17, Z18
+	VPANDD.BCST     const512_00000001<>+0(SB), Z18, Z18
+	VPADDD          Z17, Z18, Z18
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z18, Z18
+	VCMPPS          $0x03, Z17, Z17, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z17, K1, Z18
+	VPANDD.BCST     const512_ffff0000<>+0(SB), Z18, Z15
+	VSUBPS          Z15, Z17, Z17
+	VPSRLD          $0x10, Z17, Z15
+	VPANDD.BCST     const512_00000001<>+0(SB), Z15, Z15
+	VPADDD          Z17, Z15, Z15
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z15, Z15
+	VPSRLD          $0x10, Z16, Z18
+	VPANDD.BCST     const512_00000001<>+0(SB), Z18, Z18
+	VPADDD          Z16, Z18, Z18
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z18, Z18
+	VCMPPS          $0x03, Z16, Z16, K1
+	VPORD.BCST      const512_00400000<>+0(SB), Z16, K1, Z18
+	VPANDD.BCST     const512_ffff0000<>+0(SB), Z18, Z17
+	VSUBPS          Z17, Z16, Z16
+	VPSRLD          $0x10, Z16, Z17
+	VPANDD.BCST     const512_00000001<>+0(SB), Z17, Z17
+	VPADDD          Z16, Z17, Z17
+	VPADDD.BCST     const512_00007fff<>+0(SB), Z17, Z17
+	VPSRLD          $0x10, Z15, Z15
+	VPTERNLOGD.BCST $0xf8, const512_ffff0000<>+0(SB), Z17, Z15
+	LEAQ            (R10)(SI*2), R10
+	VPUNPCKLDQ      Z1, Z0, Z16
+	VPUNPCKHDQ      Z1, Z0, Z17
+	VPUNPCKLDQ      Z3, Z2, Z18
+	VPUNPCKHDQ      Z3, Z2, Z19
+	VPUNPCKLDQ      Z5, Z4, Z20
+	VPUNPCKHDQ      Z5, Z4, Z21
+	VPUNPCKLDQ      Z7, Z6, Z22
+	VPUNPCKHDQ      Z7, Z6, Z23
+	VPUNPCKLDQ      Z9, Z8, Z24
+	VPUNPCKHDQ      Z9, Z8, Z25
+	VPUNPCKLDQ      Z11, Z10, Z26
+	VPUNPCKHDQ      Z11, Z10, Z27
+	VPUNPCKLDQ      Z13, Z12, Z28
+	VPUNPCKHDQ      Z13, Z12, Z29
+	VPUNPCKLDQ      Z15, Z14, Z30
+	VPUNPCKHDQ      Z15, Z14, Z15
+	VPUNPCKLQDQ     Z18, Z16, Z0
+	VPUNPCKHQDQ     Z18, Z16, Z1
+	VPUNPCKLQDQ     Z19, Z17, Z2
+	VPUNPCKHQDQ     Z19, Z17, Z3
+	VPUNPCKLQDQ     Z22, Z20, Z4
+	VPUNPCKHQDQ     Z22, Z20, Z5
+	VPUNPCKLQDQ     Z23, Z21, Z6
+	VPUNPCKHQDQ     Z23, Z21, Z7
+	VPUNPCKLQDQ     Z26, Z24, Z8
+	VPUNPCKHQDQ     Z26, Z24, Z9
+	VPUNPCKLQDQ     Z27, Z25, Z10
+	VPUNPCKHQDQ     Z27, Z25, Z11
+	VPUNPCKLQDQ     Z30, Z28, Z12
+	VPUNPCKHQDQ     Z30, Z28, Z13
+	VPUNPCKLQDQ     Z15, Z29, Z14
+	VPUNPCKHQDQ     Z15, Z29, Z15
+	VSHUFI32X4      $0x88, Z4, Z0, Z16
+	VSHUFI32X4      $0xdd, Z4, Z0, Z20
+	VSHUFI32X4      $0x88, Z12, Z8, Z24
+	VSHUFI32X4      $0xdd, Z12, Z8, Z28
+	VSHUFI32X4      $0x88, Z5, Z1, Z17
+	VSHUFI32X4      $0xdd, Z5, Z1, Z21
+	VSHUFI32X4      $0x88, Z13, Z9, Z25
+	VSHUFI32X4      $0xdd, Z13, Z9, Z29
+	VSHUFI32X4      $0x88, Z6, Z2, Z18
+	VSHUFI32X4      $0xdd, Z6, Z2, Z22
+	VSHUFI32X4      $0x88, Z14, Z10, Z26
+	VSHUFI32X4      $0xdd, Z14, Z10, Z30
+	VSHUFI32X4      $0x88, Z7, Z3, Z19
+	VSHUFI32X4      $0xdd, Z7, Z3, Z23
+	VSHUFI32X4      $0x88, Z15, Z11, Z27
+	VSHUFI32X4      $0xdd, Z15, Z11, Z15
+	VSHUFI32X4      $0x88, Z24, Z16, Z0
+	VSHUFI32X4      $0xdd, Z24, Z16, Z8
+	VSHUFI32X4      $0x88, Z28, Z20, Z4
+	VSHUFI32X4      $0xdd, Z28, Z20, Z12
+	VSHUFI32X4      $0x88, Z25, Z17, Z1
+	VSHUFI32X4      $0xdd, Z25, Z17, Z9
+	VSHUFI32X4      $0x88, Z29, Z21, Z5
+	VSHUFI32X4      $0xdd, Z29, Z21, Z13
+	VSHUFI32X4      $0x88, Z26, Z18, Z2
+	VSHUFI32X4      $0xdd, Z26, Z18, Z10
+	VSHUFI32X4      $0x88, Z30, Z22, Z6
+	VSHUFI32X4      $0xdd, Z30, Z22, Z14
+	VSHUFI32X4      $0x88, Z27, Z19, Z3
+	VSHUFI32X4      $0xdd, Z27, Z19, Z11
+	VSHUFI32X4      $0x88, Z15, Z23, Z7
+	VSHUFI32X4      $0xdd, Z15, Z23, Z15
+	VMOVDQU32       Z0, (R11)
+	ADDQ            DX, R11
+	VMOVDQU32       Z1, (R11)
+	ADDQ            DX, R11
+	VMOVDQU32       Z2, (R11)
+	ADDQ            DX, R11
+	VMOVDQU32       Z3, (R11)
+	ADDQ            DX, R11
+	VMOVDQU32       Z4, (R11)
+	ADDQ            DX, R11
+	VMOVDQU32       Z5, (R11)
+	ADDQ            DX, R11
+	VMOVDQU32       Z6, (R11)
+	ADDQ            DX, R11
+	VMOVDQU32       Z7, (R11)
+	ADDQ            DX, R11
+	VMOVDQU32       Z8, (R11)
+	ADDQ            DX, R11
+	VMOVDQU32       Z9, (R11)
+	ADDQ            DX, R11
+	VMOVDQU32       Z10, (R11)
+	ADDQ            DX, R11
+	VMOVDQU32       Z11, (R11)
+	ADDQ            DX, R11
+	VMOVDQU32       Z12, (R11)
+	ADDQ            DX, R11
+	VMOVDQU32       Z13, (R11)
+	ADDQ            DX, R11
+	VMOVDQU32       Z14, (R11)
+	ADDQ            DX, R11
+	VMOVDQU32       Z15, (R11)
+	ADDQ            DX, R11
+	MOVQ            R11, R13
+	MOVQ            SI, R11
+	SHLQ            $0x05, R11
+	SUBQ            R11, R10
+
+next:
+	ADDQ  $0x40, R10
+	SUBQ  $0x10, R9
+	JNZ   columns
+	ADDQ  $0x40, AX
+	TESTQ CX, CX
+	JZ    down
+	ADDQ  $0x40, CX
+
+down:
+	MOVQ SI, R10
+	SHLQ $0x05, R10
+	ADDQ R10, BX
+	SUBQ $0x20, DI
+	JMP  rows
+
+done:
+	VZEROUPPER
+	RET
+
+// func xgetbv() (low uint32)
+TEXT ·xgetbv(SB), NOSPLIT, $0-4
+	XORL CX, CX
+	XGETBV
+	MOVL AX, low+0(FP)
+	RET

@@ -1356,3 +1356,48 @@ func gram256d(c *float64, ldc int, width int, a *float64, b *float64, ld int, n 
 //
 //go:noescape
 func prefetch(p *float32, n int)
+
+// amxProduct stores the sum of up to three products of bfloat16 matrices in c, or adds it.
+// ab holds the places of a and b of each segment, and strides are in bytes. a has rows, b
+// pairs of rows: b[k][j] lies at 2(k/2·ldb+j)+k%2 of numbers. One call configures the tiles and
+// releases them, so that no goroutine is stopped while it holds any:
+//
+//	for i := range 32*m32 {
+//		for j := range 32*n32 {
+//			s := 0 or c[i*ldc+j] where add is 1
+//			for q := range segments {
+//				for k := 0; k < 32*k32; k += 32 { s += Σ a[q][i*lda+k+l] * b[q][k+l][j], l < 32 } // as TDPBF16PS adds
+//			}
+//			c[i*ldc+j] = s
+//		}
+//	}
+//
+//go:noescape
+func amxProduct(cfg *byte, c *float32, ldc int, ab **uint16, segments int, k32 int, lda int, ldb int, m32 int, n32 int, add int)
+
+// bf16Rows512 stores x rounded to bfloat16 in hi and, unless lo is nil, what that loses, rounded likewise; n is a multiple of 16:
+//
+//	for i := range n { hi[i] = bf16(x[i]); lo[i] = bf16(x[i] - float(hi[i])) }
+//
+//go:noescape
+func bf16Rows512(hi *uint16, lo *uint16, x *float32, n int)
+
+// bf16Pairs512 stores n rows of w numbers, n even and w a multiple of 16, as bf16Rows rounds them, in pairs of rows in hi and lo and,
+// unless rhi is nil, row by row in rhi and rlo; without lo there is no rlo:
+//
+//	for i := range n {
+//		for j := range w { y := x[i*ldx+j]; hi[2*(i/2*w+j)+i%2], rhi[i*w+j] = bf16(y), bf16(y) } // lo and rlo likewise
+//	}
+//
+//go:noescape
+func bf16Pairs512(hi *uint16, lo *uint16, rhi *uint16, rlo *uint16, x *float32, ldx int, n int, w int)
+
+// bf16Transpose512 stores the transpose of n rows of w numbers, n a multiple of 32 and w of 16, as bf16Rows rounds them:
+//
+//	for i := range n { for j := range w { hi[j*ldd+i] = bf16(x[i*ldx+j]) } } // lo likewise, unless it is nil
+//
+//go:noescape
+func bf16Transpose512(hi *uint16, lo *uint16, ldd int, x *float32, ldx int, n int, w int)
+
+// xgetbv returns the low half of XCR0: which registers the operating system saves.
+func xgetbv() (low uint32)

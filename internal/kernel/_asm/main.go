@@ -35,5 +35,6 @@ func main() {
 		gram(double, false)
 	}
 	prefetch()
+	amx(isa{bits: 512})
 	Generate()
 }
