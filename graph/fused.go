@@ -14,13 +14,13 @@ type fusedState struct {
 	derived bool
 }
 
-func newFusedState(l kernel.Loss, unit, shiftInvariant bool, b, c, d, n, targets int) *fusedState {
+func newFusedState(l kernel.Loss, unit, shiftInvariant bool, precision Precision, b, c, d, n, targets int) *fusedState {
 	return &fusedState{loss: l, n: n, most: targets, x: kernel.Linear{B: b, C: c, D: d, Unit: unit},
-		ws: kernel.Workspace{ShiftInvariant: shiftInvariant}}
+		ws: kernel.Workspace{ShiftInvariant: shiftInvariant, Precision: kernel.Precision(precision)}}
 }
 
 func (s *fusedState) linear() linear[float32] {
-	scratch := func() int64 { return kernel.WorkspaceBytes(s.loss, s.x.B, s.x.C, s.x.D, s.most, s.ws.Budget) }
+	scratch := func() int64 { return kernel.WorkspaceBytes(s.loss, s.x.B, s.x.C, s.x.D, s.most, s.ws.Budget, s.ws.Precision) }
 	return linear[float32]{s.forward, s.wants, scratch, func() linearDerivative[float32] {
 		s.derived = true
 		s.wants(true)

@@ -19,6 +19,9 @@ type Linear struct {
 	W    *gorgonia.Node // [C,d]
 	Bias *gorgonia.Node // [C], or nil
 	Unit bool           // the class vectors are the rows of W divided by their norms
+
+	// Precision permits products to be rounded, see there; the zero value does not.
+	Precision Precision
 }
 
 // blockBytes is the memory that a LinearLoss takes for scores and their
@@ -42,7 +45,7 @@ const chunks = 16
 // them, without a matrix of these; the gradient of W has all rows then. With a gradient,
 // scores are kept for it, of the first classes if 256 MiB do not hold those of all, and the
 // others are computed again; where they would hold less than half, above 524,288 classes at
-// B=256, none are kept.
+// B=256, none are kept. A fused form alone heeds lin.Precision.
 //
 // Else, and at float64, the op works through blocks of rows whose scores and
 // gradients fit in 32 MiB, at least one row. The gradient then recomputes the scores
@@ -80,7 +83,7 @@ func LinearLoss(l Analytic, lin Linear, t *Targets) (*gorgonia.Node, error) {
 	if err := t.valid(name, b); err != nil {
 		return nil, err
 	}
-	if err := l.valid(name); err != nil {
+	if err := errors.Join(l.valid(name), lin.Precision.valid(name)); err != nil {
 		return nil, err
 	}
 	fused := l.fused()
@@ -111,7 +114,7 @@ func LinearLoss(l Analytic, lin Linear, t *Targets) (*gorgonia.Node, error) {
 	trained.run(s32.nodes, s64.nodes)
 	l32, l64 := s32.linear(), s64.linear()
 	if fused != nil {
-		l32 = newFusedState(fused, lin.Unit, l.ShiftInvariant, b, c, d, n, t.capacity()).linear()
+		l32 = newFusedState(fused, lin.Unit, l.ShiftInvariant, lin.Precision, b, c, d, n, t.capacity()).linear()
 	}
 	out, err := apply(spec{name: name, shape: tensor.Shape{b}, fixed: t.fixed(n), f32: l32.forward, f64: l64.forward,
 		wants: both(l32.wants, l64.wants), scratch: either(lin.H, l32.scratch, l64.scratch),

@@ -35,6 +35,10 @@ func (l Analytic) Fused() bool { return l.fused() != nil }
 // which the Gram matrix WᵀW gives: the cost then does not grow with rows times classes.
 func (l Analytic) Moments() bool { return kernel.OfMoments(l.fused()) }
 
+// Rounds reports whether l takes products of scores that a [Precision] may round: whether it
+// has a fused form, and neither of moments nor of the largest scores alone.
+func (l Analytic) Rounds() bool { return kernel.Rounds(l.fused()) }
+
 // Rows returns l without its fused form: LinearLoss then takes blocks of rows.
 func (l Analytic) Rows() Analytic {
 	l.F32 = rowsOnly{l.F32}

@@ -14,17 +14,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// withTiles skips a test where the processor has none.
-func withTiles(t *testing.T) {
-	t.Helper()
-	if !hasTiles {
-		t.Skip("the processor, or the operating system, has no tiles")
-	}
-	restore, err := Use(tilePath)
-	require.NoError(t, err)
-	t.Cleanup(restore)
-}
-
 // bf16Of returns x rounded to bfloat16, to nearest and even: the definition of what the
 // kernels do.
 func bf16Of(x float32) uint16 {
@@ -73,7 +62,7 @@ func roundables(n int) []float32 {
 }
 
 func TestBF16Rows(t *testing.T) {
-	withTiles(t)
+	onTiles(t)
 	for _, n := range []int{0, 16, 32, 1024} {
 		for off := range 3 {
 			x := roundables(n + off)[off:]
@@ -94,7 +83,7 @@ func TestBF16Rows(t *testing.T) {
 }
 
 func TestBF16PairsAndTranspose(t *testing.T) {
-	withTiles(t)
+	onTiles(t)
 	for _, s := range []struct{ n, w, ldx int }{{2, 16, 16}, {32, 32, 40}, {6, 64, 64}, {96, 192, 256}, {64, 16, 17}} {
 		x := roundables((s.n-1)*s.ldx + s.w)
 		size := s.n * s.w
@@ -197,8 +186,8 @@ func amxGo(c []float32, ldc int, ab []bf16Operands, lda, ldb, m, n, k int, add b
 	}
 }
 
-// bf16Matrix returns n random numbers.
-func bf16Matrix(seed uint64, n int) []uint16 {
+// bf16Random returns n random numbers.
+func bf16Random(seed uint64, n int) []uint16 {
 	r, x := source(seed), make([]uint16, n)
 	for i := range x {
 		x[i] = bf16Of(float32(r.NormFloat64()))
@@ -207,13 +196,13 @@ func bf16Matrix(seed uint64, n int) []uint16 {
 }
 
 func TestBF16Product(t *testing.T) {
-	withTiles(t)
+	onTiles(t)
 	for _, s := range []struct{ m, n, k, segments int }{{32, 32, 32, 1}, {96, 64, 64, 3}, {64, 96, 96, 2}, {32, 64, 128, 3}} {
 		for _, add := range []bool{false, true} {
 			lda, ldb, ldc := s.k+32, s.n+16, s.n+3
 			ab := make([]bf16Operands, s.segments)
 			for i := range ab {
-				ab[i] = bf16Operands{bf16Matrix(uint64(i+1), s.m*lda), bf16Matrix(uint64(i+9), s.k*ldb)}
+				ab[i] = bf16Operands{bf16Random(uint64(i+1), s.m*lda), bf16Random(uint64(i+9), s.k*ldb)}
 			}
 			ab[0].a[0], ab[0].a[1], ab[0].b[2] = 3, 0x807f, 0x40 // below the normal range
 			c := guard(normal(source(2), (s.m-1)*ldc+s.n, 1), 1)
@@ -234,9 +223,9 @@ func TestBF16Product(t *testing.T) {
 
 // TestBF16ProductInPieces has a product cut into calls, each of which adds as one does.
 func TestBF16ProductInPieces(t *testing.T) {
-	withTiles(t)
+	onTiles(t)
 	const m, n, k = 96, 64, 8192 // two calls
-	ab := []bf16Operands{{bf16Matrix(1, m*k), bf16Matrix(2, k*n)}}
+	ab := []bf16Operands{{bf16Random(1, m*k), bf16Random(2, k*n)}}
 	got, want := make([]float32, m*n), make([]float32, m*n)
 	bf16Product(got, n, ab, k, n, m, n, k, false)
 	for i := 0; i < m; i += 32 {
@@ -249,15 +238,15 @@ func TestBF16ProductInPieces(t *testing.T) {
 // inside the kernel, goroutines are preempted and move between threads, and collections run:
 // no tile may be lost, or found in another's product. Every result is compared bit by bit.
 func TestTilesStayRight(t *testing.T) {
-	withTiles(t)
+	onTiles(t)
 	const m, n, k = 64, 128, 128
 	wantProducts, limit := int64(200_000), 20*time.Second
 	if testing.Short() {
-		wantProducts, limit = 4000, 10*time.Second
+		wantProducts, limit = 1000, 10*time.Second
 	}
 	procs := runtime.GOMAXPROCS(max(4, 4*runtime.NumCPU())) // more than there are processors
 	defer runtime.GOMAXPROCS(procs)
-	ab := []bf16Operands{{bf16Matrix(1, m*k), bf16Matrix(2, k*n)}, {bf16Matrix(3, m*k), bf16Matrix(4, k*n)}, {bf16Matrix(5, m*k), bf16Matrix(6, k*n)}}
+	ab := []bf16Operands{{bf16Random(1, m*k), bf16Random(2, k*n)}, {bf16Random(3, m*k), bf16Random(4, k*n)}, {bf16Random(5, m*k), bf16Random(6, k*n)}}
 	want := make([]float32, m*n)
 	bf16Product(want, n, ab, k, n, m, n, k, false)
 	var products, wrong atomic.Int64

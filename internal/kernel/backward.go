@@ -12,11 +12,14 @@ func (ws *Workspace) backward(out *Grad, mapTile tileMap) {
 	if out.H != nil {
 		ws.dh = grow(ws.dh, ws.chunks*ws.panels*tileRows*ws.dp)
 	}
-	Parallel(ws.chunks, func(worker, chunk int) {
-		ws.backwardChunk(worker, chunk, out, mapTile)
-	})
+	one, add := ws.backwardChunk, ws.addChunks
+	if ws.bf16.used {
+		one, add = ws.backwardBF16, ws.addColumns
+		ws.roundH()
+	}
+	Parallel(ws.chunks, func(worker, chunk int) { one(worker, chunk, out, mapTile) })
 	if out.H != nil {
-		ws.addChunks(out.H)
+		add(out.H)
 	}
 }
 
@@ -109,12 +112,18 @@ func (ws *Workspace) backwardChunk(worker, chunk int, out *Grad, mapTile tileMap
 	}
 }
 
-// gradTile fills p with ∂L/∂z of the tile of n classes from c0, of vectors w, for a panel.
+// gradTile fills p with ∂L/∂z of the tile of n classes from c0 for a panel. w are their
+// vectors, which the scores need that are neither kept nor go by tiles.
 func (ws *Workspace) gradTile(worker, chunk int, p []float32, ld int, w []float32, c0, n, panel int, mapTile tileMap) {
 	x := ws.x
-	if c0 < ws.keptClasses {
+	switch {
+	case ws.bf16.scores:
+		z := ws.tiles[worker]
+		ws.scoreTile(worker, z, c0, n, panel)
+		mapTile(worker, chunk, panel, c0, n, p, ld, z, tileRows)
+	case c0 < ws.keptClasses:
 		mapTile(worker, chunk, panel, c0, n, p, ld, ws.tile(c0, n, panel), tileRows)
-	} else {
+	default:
 		ws.scores(p, ld, w, ws.dp, c0, n, panel, nil, nil)
 		mapTile(worker, chunk, panel, c0, n, p, ld, p, ld)
 	}

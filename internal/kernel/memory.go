@@ -1,14 +1,17 @@
 package kernel
 
 // WorkspaceBytes estimates what a [Workspace] holds after a Forward and a Backward
-// of l at these sizes, with that Budget and that many targets in all: the sum that its
-// comment states. Of targets that are problems of their own it takes twice the mean
+// of l at these sizes, with that Budget and Precision and that many targets in all: the sum that
+// its comment states. Of targets that are problems of their own it takes twice the mean
 // number in a row for the largest.
-func WorkspaceBytes(l Loss, b, c, d, targets, budget int) int64 {
+func WorkspaceBytes(l Loss, b, c, d, targets, budget int, precision Precision) int64 {
 	if w, ok := l.(Weighed); ok {
-		return WorkspaceBytes(w.Loss, b, c, d, targets, budget) + 4*int64(b)
+		return WorkspaceBytes(w.Loss, b, c, d, targets, budget, precision) + 4*int64(b)
 	}
 	panels, dp := ceil(max(b, 1), tileRows), ceil(d, 16)*16
+	if precision.Tiled() {
+		dp = ceil(d, 32) * 32
+	}
 	rows := panels * tileRows
 	chunks := min(ceil(c, blockClasses), max(minChunk, min(maxChunk, chunkBytes/(4*rows*dp))))
 	n := 4*int64(rows)*int64(d) + 4*int64(b)*int64(dp) + 4*int64(chunks)*int64(rows)*int64(dp) +
@@ -35,6 +38,13 @@ func WorkspaceBytes(l Loss, b, c, d, targets, budget int) int64 {
 			n += candidateBytes(b, c)
 		}
 		n += int64(slots) * int64(rows) * (int64(chunks)*int64(4*f+8*sums+4) + int64(4*p+4))
+	}
+	if precision.Tiled() && Rounds(l) {
+		n += bf16Bytes(panels, dp)
+		switch l.(type) {
+		case Softmax, streamed: // whose scores are not kept
+			budget = 0
+		}
 	}
 	switch l.(type) {
 	case Softmax, streamed, Entmax, Normmax, ThresholdMap:

@@ -38,7 +38,7 @@ func Precisions() []string { return slices.Clone(precisionNames[:]) }
 func ParsePrecision(name string) (Precision, error) {
 	i := slices.Index(precisionNames[:], name)
 	if i < 0 {
-		return 0, fmt.Errorf("kernel: %q is no precision; the choices are %s", name, strings.Join(precisionNames[:], ", "))
+		return 0, fmt.Errorf("%q is no precision; the choices are %s", name, strings.Join(precisionNames[:], ", "))
 	}
 	return Precision(i), nil
 }
@@ -49,6 +49,18 @@ var tileNames = [...]string{High: "bf16x3", Medium: "bf16"}
 // Tiled reports whether products that p permits to be rounded are taken by the
 // processor's matrix tiles here: by AMX, on the path "avx512+amx".
 func (p Precision) Tiled() bool { return p != Highest && tiles }
+
+// Rounds reports whether l takes products of scores that a [Precision] may round: see
+// [Workspace]. Losses of moments do not, nor those of the largest scores alone.
+func Rounds(l Loss) bool {
+	switch l := l.(type) {
+	case Weighed:
+		return Rounds(l.Loss)
+	case Softmax, streamed, Entmax, Normmax, ThresholdMap, Rankmax, KthLargestRivals:
+		return true
+	}
+	return false
+}
 
 // Runs names what computes fused losses of that precision: the path of their float32 work
 // and, where their products go by tiles, these and the form of the numbers, as in

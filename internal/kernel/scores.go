@@ -4,18 +4,24 @@ package kernel
 // vectors, as classRows returns them. Meanwhile it asks for p and q.
 func (ws *Workspace) scores(z []float32, ldz int, w []float32, ldw, c0, n, panel int, p, q []float32) {
 	x := ws.x
-	if x.Bias != nil {
-		for c := range n {
-			row := z[c*ldz:][:tileRows]
-			b := ws.bias(c0+c) * ws.scale
-			for r := range row {
-				row[r] = b
-			}
-		}
-	}
+	ws.startScores(z, ldz, c0, n)
 	for k := 0; k < x.D; k += scoreK {
-		gemmAhead(w[k:], ldw, 1, n, min(scoreK, x.D-k), ws.ht[(panel*x.D+k)*tileRows:], tileRows, z, ldz, tileRows, k > 0 || x.Bias != nil, p, q)
+		gemmAhead(w[k:], ldw, 1, n, min(scoreK, x.D-k), ws.ht[(panel*ws.hk+k)*tileRows:], tileRows, z, ldz, tileRows, k > 0 || x.Bias != nil, p, q)
 		p, q = nil, nil
+	}
+}
+
+// startScores stores the scaled biases, if there are any, where scores are added to them.
+func (ws *Workspace) startScores(z []float32, ldz int, c0, n int) {
+	if ws.x.Bias == nil {
+		return
+	}
+	for c := range n {
+		row := z[c*ldz:][:tileRows]
+		b := ws.bias(c0+c) * ws.scale
+		for r := range row {
+			row[r] = b
+		}
 	}
 }
 
@@ -46,10 +52,10 @@ func (ws *Workspace) chunk(i int) (lo, hi int) {
 
 // eachTile gives every tile of scores to f once, chunk by chunk in parallel;
 // within a chunk tiles come in order. f leaves z as it was. With keep the scores
-// are kept for later passes, as far as the budget allows.
+// are kept for later passes, as far as the budget allows, unless they go by tiles.
 func (ws *Workspace) eachTile(keep bool, f func(worker, chunk, panel, c0, n int, z []float32)) {
-	kept := ws.keptClasses
-	if keep && kept == 0 {
+	kept, tiled := ws.keptClasses, ws.bf16.scores
+	if keep && kept == 0 && !tiled {
 		kept = keptClasses(ws.x.C, ws.panels, ws.Budget)
 		ws.kept = enlarge(ws.kept, kept*ws.panels*tileRows)
 	}
@@ -60,14 +66,21 @@ func (ws *Workspace) eachTile(keep bool, f func(worker, chunk, panel, c0, n int,
 			n := min(tileClasses, hi-c0)
 			w, ldw := ws.x.W, ws.x.D
 			if c0 >= ws.keptClasses {
-				w, ldw = ws.classRows(worker, c0, n, false)
+				w, ldw = ws.classRows(worker, c0, n, tiled)
+			}
+			if tiled {
+				ws.roundClasses(worker, w, c0, n, true, false)
 			}
 			for p := range ws.panels {
 				z := ws.tiles[worker]
 				if c0 < kept {
 					z = ws.tile(c0, n, p)
 				}
-				if c0 >= ws.keptClasses {
+				switch {
+				case tiled:
+					ws.scoreTile(worker, z, c0, n, p)
+					prefetchRow(share(ws.classesFrom(ws.x.W, c0+n, hi), p, ws.panels))
+				case c0 >= ws.keptClasses:
 					next := []float32(nil)
 					if c0 < kept {
 						next = following(ws.kept, z)

@@ -255,6 +255,7 @@ func (l streamed) Forward(ws *Workspace, x *Linear, loss []float32) error {
 // fold folds all tiles and merges the summaries in those of the first chunk.
 func (l streamed) fold(ws *Workspace) {
 	_, _, np := l.Widths()
+	ws.tileScores()
 	ws.eachTile(true, func(_, chunk, panel, c0, n int, z []float32) {
 		cells := ws.inCell(c0, panel)
 		ws.capture(z, c0, cells)

@@ -40,12 +40,20 @@ type Workspace struct {
 	// the result, however large the scores that it makes.
 	ShiftInvariant bool
 
+	// Precision permits products of a rounded H, W and gradient by z; see [Precision]. Where
+	// it is used, the three products of a [Tiled] loss are. Of other losses over all
+	// classes the scores stay those of float32, because they find with them what is above a
+	// threshold, and the gradient's two products are rounded where it is dense. Losses of
+	// moments, and of the largest scores alone, have no such products; see [Rounds].
+	Precision Precision
+
 	x               *Linear
-	dp              int // D rounded up to 16
+	dp              int // D rounded up to 16, to 32 with bf16.used
+	hk              int // rows of a panel of ht: D, or dp with bf16.used
 	panels, chunks  int
 	scale           float32
-	ht              []float32 // [panels][D][64]: H scaled, rows of the batch along the lanes
-	hp              []float32 // [B][dp]: H padded, padding rows zero
+	ht              []float32 // [panels][hk][64]: H scaled, rows of the batch along the lanes
+	hp              []float32 // [B][dp], whole panels with bf16.used: H padded, padding rows zero
 	entries         []entry
 	cells           []int32 // places in entries, by class tile and in order
 	tileStart       []int32 // [tiles+1]: cells before those of a tile of classes
@@ -68,6 +76,7 @@ type Workspace struct {
 	edges           edgeState
 	gram            gramState
 	slots           slotState
+	bf16            bf16State
 	sumW            []float64
 	center          []float32 // [D+1]: what classes and biases are less, or empty
 	kept            []float32 // scores, tile by tile, of the first keptClasses
@@ -88,7 +97,7 @@ func (ws *Workspace) Sparse() bool { return ws.sparse }
 // Bytes returns the memory that the Workspace holds.
 func (ws *Workspace) Bytes() int {
 	n := 4*(cap(ws.kept)+cap(ws.ht)+cap(ws.hp)+cap(ws.dh)+cap(ws.stateF)+cap(ws.params)+cap(ws.ptr)+cap(ws.up)+cap(ws.weighed)) + 8*cap(ws.stateD) +
-		20*cap(ws.entries) + 4*cap(ws.cells) + 4*cap(ws.tileStart) + cap(ws.live) + 8*cap(ws.sumW) + 4*cap(ws.center) + ws.threshold.bytes() + ws.nonzeros.bytes() + ws.argmax.bytes() + ws.kthLargest.bytes() + ws.edges.bytes() + ws.gram.bytes() + ws.slots.bytes()
+		20*cap(ws.entries) + 4*cap(ws.cells) + 4*cap(ws.tileStart) + cap(ws.live) + 8*cap(ws.sumW) + 4*cap(ws.center) + ws.threshold.bytes() + ws.nonzeros.bytes() + ws.argmax.bytes() + ws.kthLargest.bytes() + ws.edges.bytes() + ws.gram.bytes() + ws.slots.bytes() + ws.bf16.bytes()
 	for _, s := range [][][]float32{ws.tiles, ws.grads, ws.wb, ws.dwb} {
 		for _, x := range s {
 			n += 4 * cap(x)
@@ -100,6 +109,7 @@ func (ws *Workspace) Bytes() int {
 // prepare checks x and lays it out for scores multiplied by scale.
 func (ws *Workspace) prepare(x *Linear, loss []float32, scale float32) error {
 	ws.forward, ws.sparse, ws.keptClasses = false, false, 0
+	ws.bf16.used, ws.bf16.low, ws.bf16.scores = ws.Precision.Tiled(), ws.Precision == High, false
 	if err := Err(); err != nil {
 		return err
 	}
@@ -137,6 +147,7 @@ func (ws *Workspace) growScratch() {
 		*s = enough(*s, n)
 	}
 	ws.threshold.idx = enough(ws.threshold.idx, n)
+	ws.bf16.workers = enough(ws.bf16.workers, n)
 	ws.nonzeros.unsorted, ws.nonzeros.counts = enough(ws.nonzeros.unsorted, n), enough(ws.nonzeros.counts, n)
 }
 
@@ -148,7 +159,11 @@ func enough[T any](s []T, n int) []T {
 // layout packs H of the problem x, whose live rows are known.
 func (ws *Workspace) layout(scale float32) {
 	ws.scale = scale
-	ws.dp = ceil(ws.x.D, 16) * 16
+	ws.dp, ws.hk = ceil(ws.x.D, 16)*16, ws.x.D
+	if ws.bf16.used {
+		ws.dp = ceil(ws.x.D, 32) * 32
+		ws.hk = ws.dp
+	}
 	ws.packH()
 }
 
@@ -207,17 +222,22 @@ func (ws *Workspace) targets(i int) []entry { return ws.entries[ws.ptr[i]:ws.ptr
 // (NaN, too) touches nothing.
 func (ws *Workspace) packH() {
 	x := ws.x
-	ws.ht = grow(ws.ht, ws.panels*x.D*tileRows)
-	ws.hp = grow(ws.hp, x.B*ws.dp)
+	rows := x.B
+	if ws.bf16.used {
+		rows = ws.panels * tileRows
+	}
+	ws.ht = grow(ws.ht, ws.panels*ws.hk*tileRows)
+	ws.hp = grow(ws.hp, rows*ws.dp)
 	Parallel(ws.panels, func(_, p int) {
-		dst := ws.ht[p*x.D*tileRows:][:x.D*tileRows]
+		dst := ws.ht[p*ws.hk*tileRows:][:ws.hk*tileRows]
+		clear(dst[x.D*tileRows:])
 		for r := range tileRows {
 			i := p*tileRows + r
 			if i >= x.B || !ws.live[i] {
 				for k := range x.D {
 					dst[k*tileRows+r] = 0
 				}
-				if i < x.B {
+				if i < rows {
 					clear(ws.hp[i*ws.dp:][:ws.dp])
 				}
 				continue
