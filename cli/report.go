@@ -41,6 +41,9 @@ func (r *reporter) observe(e train.Event) {
 		if !r.quiet {
 			printHead(r.s.out, e, r.set, r.memory)
 		}
+		if e.Before != "" {
+			fmt.Fprintf(r.s.err, "warning: the steps before were computed by %s, those from here on by %s: the bits are those of neither alone\n", e.Before, e.Plan.Kernel())
+		}
 		if r.s.terminal {
 			r.bar = progressbar.NewOptions(r.epochs*e.Steps,
 				progressbar.OptionSetWriter(r.s.err), progressbar.OptionSetWidth(24), progressbar.OptionThrottle(barEvery),
@@ -101,6 +104,9 @@ func printHead(w io.Writer, e *train.Started, set *data.Dataset, memory budget) 
 		how = fmt.Sprintf("%s, schedule %s, batches of %d examples of task %s weighed by %s", c.Train.Optimizer, c.Train.Schedule, c.Train.Batch, c.Train.Task, c.Train.Weight)
 	}
 	line("train", "%s; %d epochs of %d steps; seed %d", how, c.Train.Epochs, e.Steps, c.Train.Seed)
+	if note := e.Plan.PrecisionNote(); note != "" {
+		line("", "%s", note)
+	}
 	line("memory", "%s", memory)
 	if e.Epoch > 0 || e.Step > 0 {
 		line("resume", "after epoch %d, step %d", e.Epoch, e.Step)
@@ -274,7 +280,8 @@ type runReport struct {
 	Temperature float64       `json:"temperature"`       // that divided the scores; of a learned one its start
 	Spread      float64       `json:"spread,omitempty"`  // of which a natural temperature was made
 	Scalars     []train.Value `json:"scalars,omitempty"` // trained parameters of the head or the loss, such as a temperature
-	Notes       []string      `json:"notes,omitempty"`   // of the data and of defaults
+	Notes       []string      `json:"notes,omitempty"`   // of the data, of defaults and of precision
+	Kernel      string        `json:"kernel"`            // what computed, as in "avx512+amx:bf16x3"
 
 	Protocol train.Protocol `json:"protocol"` // what the values are of
 }
@@ -284,7 +291,10 @@ func newRunReport(ctx context.Context, folder string, set *data.Dataset, res *tr
 		Folder: folder, Data: set.Name, Hash: set.Hash(), Epochs: res.Epochs, BestEpoch: res.BestEpoch,
 		Interrupted: res.Interrupted, Stopped: res.Stopped, Seconds: report.Number(res.Seconds), Splits: []splitScores{}, Scalars: res.Trained.Scalars(),
 		Temperature: res.Trained.Plan.Temperature.Value, Spread: res.Trained.Plan.Config.Model.Spread, Notes: slices.Concat(set.Notes, res.Trained.Plan.Notes),
-		Protocol: res.Trained.ProtocolOn(set),
+		Protocol: res.Trained.ProtocolOn(set), Kernel: res.Trained.Plan.Kernel(),
+	}
+	if note := res.Trained.Plan.PrecisionNote(); note != "" {
+		r.Notes = append(r.Notes, note)
 	}
 	for _, scores := range []*train.Scores{res.Valid, res.Test} {
 		if scores == nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/examples/configs"
+	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/train"
 	"github.com/fenchel-ml/fenchel/train/metric"
@@ -56,6 +57,7 @@ var settings = []setting{
 	{flag: "decay", path: "train.decay", kind: "text", usage: "decoupled decay of weights, written as --l2; with on=batch of the rows that have a gradient", complete: complete(penaltyExamples)},
 	{flag: "dropout", path: "train.dropout", kind: "number", usage: "probability with which a number of an encoding is 0 in a step of training"},
 	{flag: "clip", path: "train.clip", kind: "number", usage: "most that the norm of a step's gradient, of all tables together, may be; a longer one is scaled down to it, before l2 is added but for l2 with on=batch, and 0 leaves all as they are"},
+	{flag: "precision", path: "train.precision", kind: "name", usage: "what the products of scores may be rounded to where the processor has tiles of bfloat16 and gains by it: highest, to nothing, high, to 16 bits, or medium, to 8; rankings are never rounded", complete: complete(graph.Precisions)},
 	{flag: "patience", path: "train.patience", kind: "n", usage: "stop after so many evaluations without a better value and keep the best weights; 0 runs all epochs"},
 	{flag: "monitor", path: "train.monitor", kind: "metric", usage: "metric that --patience watches", complete: completeMetrics},
 	{flag: "seed", path: "train.seed", kind: "n", usage: "seed of first weights and of the order of batches"},

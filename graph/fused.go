@@ -20,7 +20,9 @@ func newFusedState(l kernel.Loss, unit, shiftInvariant bool, precision Precision
 }
 
 func (s *fusedState) linear() linear[float32] {
-	scratch := func() int64 { return kernel.WorkspaceBytes(s.loss, s.x.B, s.x.C, s.x.D, s.most, s.ws.Budget, s.ws.Precision) }
+	scratch := func() int64 {
+		return kernel.WorkspaceBytes(s.loss, s.x.B, s.x.C, s.x.D, s.most, s.ws.Budget, s.ws.Precision)
+	}
 	return linear[float32]{s.forward, s.wants, scratch, func() linearDerivative[float32] {
 		s.derived = true
 		s.wants(true)

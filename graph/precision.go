@@ -60,6 +60,9 @@ func (p Precision) Rounded() bool { return kernel.Precision(p).Tiled() }
 // and, where products are rounded, by what and to which numbers, as in "avx512+amx:bf16x3".
 func (p Precision) Runs() string { return kernel.Precision(p).Runs() }
 
+// Untiled says why nothing is rounded here whatever is permitted, "" if it is.
+func Untiled() string { return kernel.Untiled() }
+
 func (p Precision) valid(name string) error {
 	if p < Highest || p > Medium {
 		return fmt.Errorf("graph: %s: no %s", name, p)

@@ -157,6 +157,10 @@ type HeadSetting struct {
 	Learned     *TemperatureBounds // train τ, from Temperature on and within these bounds; nil: it stays
 	Bias        bool               // train a bias per class, 0 at first
 
+	// Precision permits the products of scores to be rounded in training, of a head whose
+	// spec says that it Rounds. Rankings never are.
+	Precision graph.Precision
+
 	// Loss is what the head is trained under: classes rank by its prediction map, trees
 	// by that of their decisions, or by scores where it has none. The zero Loss is
 	// softmax. A loss that takes cosines goes with Score Cosine, Temperature 1, not
@@ -188,6 +192,10 @@ type HeadSpec struct {
 	// ClassBias says that with HeadSetting.Bias each class has a bias of its own, and New's
 	// heads are [ClassBiased]. Biases of decisions are none.
 	ClassBias bool
+
+	// Rounds says that its losses take products of all vectors of a context and of a class,
+	// by graph.LinearLoss, to which New's heads give HeadSetting.Precision.
+	Rounds bool
 
 	// Sampling returns how candidates are drawn. Nil where none are: a decision has all
 	// its classes as candidates.

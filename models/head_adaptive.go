@@ -28,7 +28,8 @@ func init() {
 			{Name: "clusters", Doc: "number of clusters, whose ends rise geometrically from c₀ to all", Default: 2, Min: 1, Max: 16, Integer: true, Probe: []float64{1}},
 			{Name: "div", Doc: "factor by which the width shrinks from cluster to cluster", Default: 4, Min: 1, Max: 64, Probe: []float64{2}},
 		},
-		New: newAdaptive,
+		Rounds: true,
+		New:    newAdaptive,
 	})
 }
 
@@ -53,7 +54,7 @@ func newAdaptive(v Values, s HeadSetting) (Head, error) {
 	}
 	h := &adaptiveHead{
 		score: s.Score, tau: tau, rule: rule, layout: layout,
-		head: s.NewTable("head", layout.Head(), s.Dim), bias: s.newBias("head-bias", layout.Head()),
+		head: s.NewTable("head", layout.Head(), s.Dim), bias: s.newBias("head-bias", layout.Head()), precision: s.Precision,
 	}
 	for i := range layout.Clusters() {
 		d := layout.Dim(i, s.Dim, v.Num("div"))
@@ -72,6 +73,8 @@ type adaptiveHead struct {
 	bias    *Table   // [c₀+n,1] or nil
 	project []*Table // [d_i,d]
 	tail    []*Table // [C_i,d_i]
+
+	precision graph.Precision // of training
 }
 
 func (h *adaptiveHead) Attach(g *Graph, m Model, x *gorgonia.Node, l losses.Loss, positions int) (Attached, error) {
@@ -118,6 +121,7 @@ func attachAdaptive[T graph.Float](h *adaptiveHead, at output[T], _ Model, x *go
 	s.first = data
 	add := func(lin graph.Linear, t *graph.Targets) *gorgonia.Node {
 		s.linear, s.linearTargets = append(s.linear, lin), append(s.linearTargets, t)
+		lin.Precision = h.precision
 		return e.N(graph.LinearLoss(l.Analytic, lin, t))
 	}
 	s.loss = add(graph.Linear{H: e.N(tempered(s.Graph, x, h.score, h.tau)), W: head, Bias: s.vector(h.bias), Unit: h.score == Cosine}, first)

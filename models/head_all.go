@@ -22,6 +22,7 @@ func init() {
 		Source:    "the losses' own definition",
 		Exact:     true,
 		ClassBias: true,
+		Rounds:    true,
 		Cost:      costOfAll,
 		New:       func(_ Values, s HeadSetting) (Head, error) { return newAll(s) },
 	})
@@ -33,7 +34,7 @@ func newAll(s HeadSetting) (*all, error) {
 		return nil, fmt.Errorf("models: %w", err)
 	}
 	tau, rule, err := s.newScalars()
-	return &all{score: s.Score, tau: tau, rule: rule, by: by, bias: s.newBias("class-bias", s.Set.Items)}, err
+	return &all{score: s.Score, tau: tau, rule: rule, by: by, bias: s.newBias("class-bias", s.Set.Items), precision: s.Precision}, err
 }
 
 // rankBy returns what classes rank by under l in place of their scores, nil where it
@@ -55,6 +56,8 @@ type all struct {
 	rule  trainedLoss
 	by    func(score float32) float32 // nil: the score
 	bias  *Table                      // [C,1] or nil
+
+	precision graph.Precision // of training
 }
 
 func (a *all) Attach(g *Graph, m Model, h *gorgonia.Node, l losses.Loss, positions int) (Attached, error) {
@@ -80,7 +83,7 @@ func attachAll[T graph.Float](a *all, at output[T], m Model, h *gorgonia.Node, l
 	s.bytes = bytesOf[T](positions) // weights of a row
 	var e graph.Expr
 	s.w = e.N(classes(s.Graph, m))
-	s.linear = graph.Linear{H: e.N(tempered(s.Graph, h, a.score, a.tau)), W: s.w, Bias: s.vector(a.bias), Unit: a.score == Cosine}
+	s.linear = graph.Linear{H: e.N(tempered(s.Graph, h, a.score, a.tau)), W: s.w, Bias: s.vector(a.bias), Unit: a.score == Cosine, Precision: a.precision}
 	s.targets, s.data = s.b.Targets("target", rows, positions)
 	s.loss = e.N(graph.LinearLoss(l.Analytic, s.linear, s.targets))
 	return s, e.Err

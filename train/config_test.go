@@ -44,6 +44,7 @@ train:
   decay: class=0.1,user=0
   dropout: 0.1
   clip: 2
+  precision: high
   patience: 2
   monitor: ndcg@5
   seed: 12
@@ -121,13 +122,13 @@ func TestValidateAll(t *testing.T) {
 		Data:  DataConfig{Split: "thirds"},
 		Model: ModelConfig{Name: "mlp", Dim: -1, Score: "cos", Temperature: "-1", Init: -2},
 		Loss:  "softmx", Candidates: "some",
-		Train: TrainConfig{Epochs: -1, Task: "users", Weight: "root", Batch: -5, Optimizer: "adm", Schedule: "cos", L2: "-1", Decay: "x", Dropout: 1, Clip: -1, Patience: -1, Monitor: "recall@7"},
+		Train: TrainConfig{Epochs: -1, Task: "users", Weight: "root", Batch: -5, Optimizer: "adm", Schedule: "cos", L2: "-1", Decay: "x", Dropout: 1, Clip: -1, Precision: "low", Patience: -1, Monitor: "recall@7"},
 		Eval:  EvalConfig{Metrics: []string{"recall@20"}, Every: -1, Items: "cold"},
 	}
 	err := c.Validate()
 	for _, path := range []string{
 		"data: ", "model.name: ", "model.dim: ", "model.score: ", "model.temperature: ", "model.init: ", "loss: ", "candidates: ", "train.epochs: ",
-		"train.task: ", "train.weight: ", "train.batch: ", "train.optimizer: ", "train.schedule: ", "train.l2: ", "train.decay: ", "train.dropout: ", "train.clip: ", "train.patience: ", "train.monitor: ", "eval.every: ", "eval.items: ",
+		"train.task: ", "train.weight: ", "train.batch: ", "train.optimizer: ", "train.schedule: ", "train.l2: ", "train.decay: ", "train.dropout: ", "train.clip: ", "train.precision: ", "train.patience: ", "train.monitor: ", "eval.every: ", "eval.items: ",
 	} {
 		require.ErrorContains(t, err, path)
 	}
@@ -137,11 +138,11 @@ func TestValidateAll(t *testing.T) {
 	require.ErrorContains(t, Config{Train: TrainConfig{Solver: "newton"}}.Validate(), "als, gradient, ials")
 	als := Config{
 		Model: ModelConfig{Score: "cosine", Bias: "true"}, Loss: "softmax",
-		Train: TrainConfig{Solver: "als", Batch: 3, Task: "user", Weight: "user", Optimizer: "sgd", Schedule: "linear", L2: "1", Decay: "1", Dropout: 0.1, Clip: 1},
+		Train: TrainConfig{Solver: "als", Batch: 3, Task: "user", Weight: "user", Optimizer: "sgd", Schedule: "linear", L2: "1", Decay: "1", Dropout: 0.1, Clip: 1, Precision: "high"},
 	}
 	err = als.Validate()
 	for _, path := range []string{"loss: ", "model.score: ", "model.temperature: ", "model.bias: ", "train.batch: ", "train.task: ", "train.weight: ", "train.optimizer: ", "train.schedule: ",
-		"train.l2: solver als does not take it: what draws factors to 0 is its reg, as in als:reg=0.1", "train.decay: ", "train.dropout: ", "train.clip: "} {
+		"train.l2: solver als does not take it: what draws factors to 0 is its reg, as in als:reg=0.1", "train.decay: ", "train.dropout: ", "train.clip: ", "train.precision: "} {
 		require.ErrorContains(t, err, path)
 	}
 	require.ErrorContains(t, Config{Loss: "rg2", Train: TrainConfig{Solver: "ials"}}.Validate(), "its own loss")
@@ -180,7 +181,7 @@ func TestSet(t *testing.T) {
 		"model.name": "mf", "model.dim": "16", "model.score": "cosine", "model.temperature": "0.5", "model.spread": "20.5", "model.bias": "true", "model.init": "0.05",
 		"loss": "sparsemax", "candidates": "all", "protocol": "recbole", "train.on": "train", "eval.mask": "train+valid",
 		"train.solver": "gradient", "train.epochs": "3", "train.task": "pair", "train.weight": "sqrt", "train.batch": "64", "train.optimizer": "adam:lr=0.05,mode=dense",
-		"train.schedule": "cosine:warmup=1", "train.l2": "0.0001,on=batch", "train.decay": "class=0.1,user=0", "train.dropout": "0.1", "train.clip": "2", "train.patience": "2", "train.monitor": "ndcg@5", "train.seed": "12",
+		"train.schedule": "cosine:warmup=1", "train.l2": "0.0001,on=batch", "train.decay": "class=0.1,user=0", "train.dropout": "0.1", "train.clip": "2", "train.precision": "high", "train.patience": "2", "train.monitor": "ndcg@5", "train.seed": "12",
 		"eval.metrics": "ndcg@5, recall@10", "eval.every": "2", "eval.items": "all",
 	}
 	var c Config

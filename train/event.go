@@ -18,6 +18,11 @@ type Started struct {
 	Steps        int    // of an epoch
 	Epoch, Step  int    // where the run starts: 0, 0 unless it is resumed
 
+	// Before is what computed the steps before where the run starts, as [Plan.Kernel] names
+	// it, if that is not what computes from here on: the bits are not those of a run that either
+	// would have made alone. "" where they are.
+	Before string
+
 	Trained *Recommender // what is trained: between events its weights are those of the moment
 }
 

@@ -151,7 +151,8 @@ type weightsMeta struct {
 	Config string // YAML, so that the file tells by itself what it is
 	Split  string // hash
 
-	// What made the file: another kernel's last digits may differ.
+	// What made the file: another kernel's last digits may differ. Kernel is what the last
+	// steps ran on, by Plan.Kernel.
 	Program, Kernel, CPU string
 }
 
@@ -161,7 +162,7 @@ func (r *run) meta() weightsMeta {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		program = fmt.Sprintf("%s %s, %s", info.Main.Path, info.Main.Version, info.GoVersion)
 	}
-	return weightsMeta{Config: r.plan.Config.String(), Split: r.hash, Program: program, Kernel: kernel.Path(), CPU: kernel.CPU()}
+	return weightsMeta{Config: r.plan.Config.String(), Split: r.hash, Program: program, Kernel: r.plan.Kernel(), CPU: kernel.CPU()}
 }
 
 // of returns an error unless what the file holds was made by the configuration that
@@ -303,6 +304,9 @@ func (r *run) openFolder() error {
 		varying = append(varying, a)
 	}
 	r.progress = m.Progress
+	if here := r.plan.Kernel(); m.Kernel != here {
+		r.before = m.Kernel
+	}
 	return r.solver.setState(m.Counts, varying)
 }
 

@@ -52,7 +52,7 @@ func (p *Plan) shapes(set *data.Dataset) (*Recommender, error) {
 		return nil, err
 	}
 	setting.Dim = m.Dim()
-	hs := models.HeadSetting{Setting: setting, Score: models.Score(c.Score), Temperature: p.Temperature.Value, Learned: p.Temperature.Learned, Bias: p.biased()}
+	hs := models.HeadSetting{Setting: setting, Score: models.Score(c.Score), Temperature: p.Temperature.Value, Learned: p.Temperature.Learned, Bias: p.biased(), Precision: p.Precision}
 	if p.Choice.Loss.Spec != nil { // ials has none
 		if hs.Loss, err = p.Choice.LossFor(set.Items); err != nil {
 			return nil, err

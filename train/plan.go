@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/train/metric"
@@ -50,6 +51,7 @@ type Plan struct {
 	Optimizer optim.Optimizer
 	Schedule  optim.Schedule
 	L2, Decay optim.Penalty
+	Precision graph.Precision
 
 	protocol *ProtocolSpec // nil without a name
 
@@ -121,6 +123,7 @@ func (c Config) planned() *Plan {
 	text(p, "train.schedule", &d.Train.Schedule, optim.ParseSchedule, &p.Schedule)
 	text(p, "train.l2", &d.Train.L2, optim.ParsePenalty, &p.L2)
 	text(p, "train.decay", &d.Train.Decay, optim.ParsePenalty, &p.Decay)
+	text(p, "train.precision", &d.Train.Precision, graph.ParsePrecision, &p.Precision)
 	p.readMetrics()
 	p.readTemperature()
 

@@ -69,6 +69,7 @@ type run struct {
 	hash     string      // of the split; with a folder only
 	started  time.Time   // of this process's part
 	lastSave time.Time
+	before   string // what computed the steps before, where it is not what does now
 }
 
 // progress is where a run stands: what a checkpoint saves of it.
@@ -128,7 +129,7 @@ func (r *run) execute(ctx context.Context, dir string) (*Result, error) {
 	}
 	r.obs(&Started{
 		Plan: r.plan, Config: r.plan.Config, Users: r.set.Users, Items: r.set.Items, Pairs: r.set.Train.Len(), Parameters: r.trained.Parameters(),
-		Steps: r.solver.steps(), Epoch: r.Epoch, Step: r.Step, Trained: r.trained,
+		Steps: r.solver.steps(), Epoch: r.Epoch, Step: r.Step, Trained: r.trained, Before: r.before,
 	})
 	return r.loop(ctx)
 }

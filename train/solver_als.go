@@ -106,7 +106,8 @@ func checkALS(given Config, p *Plan) {
 		"train.task": given.Train.Task != "", "train.weight": given.Train.Weight != "", "train.batch": given.Train.Batch != 0,
 		"train.optimizer": given.Train.Optimizer != "", "train.schedule": given.Train.Schedule != "",
 		"train.dropout": given.Train.Dropout != 0, "train.clip": given.Train.Clip != 0,
-		"model.bias": given.Model.Bias != "" && p.Bias != models.NoBias,
+		"train.precision": given.Train.Precision != "",
+		"model.bias":      given.Model.Bias != "" && p.Bias != models.NoBias,
 	})
 	const own = "solver %s does not take it: what draws factors to 0 is its reg, as in %[1]s:reg=0.1"
 	p.check("train.l2", given.Train.L2 == "", own, p.solver.Spec.Name)

@@ -40,6 +40,7 @@ func init() {
 			set(&c.Train.Schedule, "constant")
 			set(&c.Train.L2, "0")
 			set(&c.Train.Decay, "0")
+			set(&c.Train.Precision, graph.Highest.String())
 		},
 		check:  checkGradient,
 		memory: gradientMemory,

@@ -5,9 +5,12 @@
 // # Paths
 //
 // Float32 work runs on one of three paths: "avx512" (AVX-512 F, DQ, BW, VL, beside
-// what follows), "avx2" (AVX2 with FMA and BMI1) or "go". The fastest that the
-// processor and the operating system support is chosen at start; the environment
-// variable FENCHEL_KERNEL forces one of the three names. A name that is unknown or
+// what follows), "avx2" (AVX2 with FMA and BMI1) or "go". The path "avx512+amx" is "avx512"
+// where the processor has matrix tiles of bfloat16 beside it and Linux lets a process
+// use them: float32 work has the bits of "avx512", and what a [Precision] permits to be
+// rounded goes by tiles. The fastest that the processor and the operating system support is
+// chosen at start; the environment variable FENCHEL_KERNEL forces one of the four names, and
+// every one but "avx512+amx" forbids tiles. A name that is unknown or
 // not supported here is an error, reported by [Err] and by every driver of this
 // package that returns an error; nothing falls back in silence. Builds with the
 // tag purego, and all builds for other processors than amd64, have the path "go"
@@ -16,7 +19,10 @@
 //
 // The assembly is written by the generator in _asm, a module of its own. The doc
 // comment of an assembly function is the Go loop that defines it; that loop is
-// the path "go", and a test compares them at all lengths and alignments.
+// the path "go", and a test compares them at all lengths and alignments. The loops of what
+// tiles do are in the tests alone, because elsewhere nothing rounds: a product by tiles
+// configures them and releases them in one call, so that no goroutine moves between threads, or
+// is stopped, while it holds any.
 //
 // # Determinism
 //

@@ -50,6 +50,17 @@ var tileNames = [...]string{High: "bf16x3", Medium: "bf16"}
 // processor's matrix tiles here: by AMX, on the path "avx512+amx".
 func (p Precision) Tiled() bool { return p != Highest && tiles }
 
+// Untiled says why no product goes by tiles here, "" if they do.
+func Untiled() string {
+	switch {
+	case tiles:
+		return ""
+	case hasTiles:
+		return fmt.Sprintf("%s=%s forbids bf16 tiles", Variable, active)
+	}
+	return "this processor has no bf16 tiles"
+}
+
 // Rounds reports whether l takes products of scores that a [Precision] may round: see
 // [Workspace]. Losses of moments do not, nor those of the largest scores alone.
 func Rounds(l Loss) bool {

@@ -1,0 +1,64 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/internal/kernel"
+	"github.com/fenchel-ml/fenchel/train"
+)
+
+// TestVersion names on every path what runs there, at every precision.
+func TestVersion(t *testing.T) {
+	for _, path := range kernel.Paths() {
+		restore, err := kernel.Use(path)
+		require.NoError(t, err)
+		code, out, _ := execute(t, "version")
+		require.Zero(t, code)
+		require.Contains(t, out, "kernels            "+path+" (of "+strings.Join(kernel.Paths(), ", ")+")")
+		require.Contains(t, out, "precision medium   "+graph.Medium.Runs()+"\n")
+		require.Contains(t, out, graph.Untiled())
+		code, out, _ = execute(t, "version", "--json")
+		require.Zero(t, code)
+		var v version
+		require.NoError(t, json.Unmarshal([]byte(out), &v))
+		require.Equal(t, path, v.Kernel)
+		require.Equal(t, map[string]string{"highest": graph.Highest.Runs(), "high": graph.High.Runs(), "medium": graph.Medium.Runs()}, v.Precision)
+		require.Contains(t, v.Module, "fenchel")
+		restore()
+	}
+}
+
+// TestTrainSaysPrecision: a run says what comes of the precision that it is permitted, in its
+// head and in its record, and one that goes on by another kernel warns.
+func TestTrainSaysPrecision(t *testing.T) {
+	t.Chdir(t.TempDir())
+	args := []string{"train", "--data", "demo:users=60,items=400,per-user=6", "--epochs", "1", "--precision", "medium"}
+	code, out, stderr := execute(t, append(args, "--out", "run")...)
+	require.Equal(t, exitOK, code, stderr)
+	want := "precision medium: " + graph.Untiled() + "; float32 runs\n"
+	if graph.Medium.Rounded() {
+		want = "precision medium: products run on avx512+amx:bf16\n"
+	}
+	require.Contains(t, out, want)
+	require.NotContains(t, stderr, "warning")
+	code, out, stderr = execute(t, append(args, "--out", "again", "--json")...)
+	require.Equal(t, exitOK, code, stderr)
+	var r runReport
+	require.NoError(t, json.Unmarshal([]byte(out), &r))
+	require.Equal(t, graph.Medium.Runs(), r.Kernel)
+	require.Contains(t, r.Notes, strings.TrimSpace(want))
+	require.NotContains(t, string(readFile(t, "run/"+train.ConfigFile)), "highest")
+
+	s := &reporter{s: streams{out: io.Discard, err: new(strings.Builder)}, quiet: true}
+	plan, err := train.Config{}.Plan()
+	require.NoError(t, err)
+	s.observe(&train.Started{Plan: plan, Config: plan.Config, Steps: 1, Step: 1, Before: "go"})
+	require.Equal(t, "warning: the steps before were computed by go, those from here on by "+plan.Kernel()+": the bits are those of neither alone\n", fmt.Sprint(s.s.err))
+}
