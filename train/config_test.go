@@ -132,7 +132,7 @@ func TestValidateAll(t *testing.T) {
 	} {
 		require.ErrorContains(t, err, path)
 	}
-	require.Len(t, strings.Split(err.Error(), "\n"), 22)
+	require.Len(t, strings.Split(err.Error(), "\n"), 23)
 
 	require.ErrorContains(t, Config{Eval: EvalConfig{Metrics: []string{"recall"}}}.Validate(), "eval.metrics: ")
 	require.ErrorContains(t, Config{Train: TrainConfig{Solver: "newton"}}.Validate(), "als, gradient, ials")
