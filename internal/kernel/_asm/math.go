@@ -48,12 +48,45 @@ func (v isa) exp2(dst, t, r VecVirtual) {
 	v.scale(dst, r, t)
 }
 
+// exp2s is exp2 of several vectors. On AVX2 it takes each step of all of them before the next
+// one: one vector is a chain of some fifteen operations, and of such chains, one behind the
+// other, too few fit where the processor looks for what is ready. They share the constants,
+// too.
+func (v isa) exp2s(dst, t, r []VecVirtual) {
+	if v.bits == 512 {
+		for i := range dst {
+			v.exp2(dst[i], t[i], r[i])
+		}
+		return
+	}
+	c := v.reg()
+	each := func(x float64, f func(dst, t, r VecVirtual)) {
+		v.set(x, c)
+		for i := range dst {
+			f(dst[i], t[i], r[i])
+		}
+	}
+	each(-127, func(_, t, _ VecVirtual) { VMAXPS(t, c, t) })
+	each(128, func(_, t, _ VecVirtual) { VMINPS(t, c, t) })
+	last := len(exp2Poly) - 1
+	each(exp2Poly[last], func(dst, t, r VecVirtual) {
+		VROUNDPS(U8(0x09), t, r)
+		VSUBPS(r, t, t)
+		VMOVAPS(c, dst)
+	})
+	for i := last - 1; i >= 0; i-- {
+		each(exp2Poly[i], func(dst, t, _ VecVirtual) { VFMADD213PS(c, t, dst) })
+	}
+	for i := range dst {
+		v.scale(dst[i], r[i], t[i])
+	}
+}
+
 // scale multiplies dst in [1,2) or NaN by 2^n, −127 ≤ n ≤ 128; zero for n < −126
 // (AVX2 only). n and t are overwritten.
 func (v isa) scale(dst, n, t VecVirtual) {
-	v.set(-126, t)
-	VCMPPS(U8(1), t, n, t) // n < −126
-	VCVTPS2DQ(n, n)        // NaN gives 0x80000000, whose shift is 0: NaN stays
+	VCMPPS(U8(1), v.mem(-126), n, t) // n < −126
+	VCVTPS2DQ(n, n)                  // NaN gives 0x80000000, whose shift is 0: NaN stays
 	VPSLLD(U8(23), n, n)
 	VPADDD(n, dst, dst)
 	VANDNPS(dst, t, dst)

@@ -13,6 +13,9 @@ import (
 // are rows of the batch, so every reduction over classes is vertical.
 const tileRows = 64
 
+// expStrip is how many vectors of a class exponentials are taken of at once; see exp2s.
+const expStrip = 4
+
 // columns writes body once per strip of nv vectors of a tile's 64 rows and once
 // per class in it. cls lists the pointers that step from class to class (with
 // their strides), row those that step from strip to strip; a class pointer
@@ -69,8 +72,8 @@ func tiles(v isa) {
 		nv = 2
 	}
 	tileMax(v, nv)
-	tileExpSum(v, nv)
-	tileExpMap(v, nv)
+	tileExpSum(v)
+	tileExpMap(v)
 	for _, e := range []int{0, 1, -1} {
 		tileHingeSum(v, e)
 	}
@@ -105,45 +108,99 @@ func tileMax(v isa, nv int) {
 	ret()
 }
 
-func tileExpSum(v isa, nv int) {
+// A strip is what kernels read for each row of a strip of nv vectors: in registers on
+// AVX-512, where it lies on AVX2, which has none to spare.
+type strip struct {
+	v isa
+	p GPVirtual
+	r []VecVirtual
+}
+
+func (v isa) strip(nv int, p GPVirtual) strip {
+	s := strip{v: v, p: p}
+	if v.bits == 512 {
+		s.r = v.regs(nv)
+	}
+	return s
+}
+
+// load is called before the first class of a strip.
+func (s strip) load() { s.v.loads(s.p, s.r) }
+
+// vector returns the j-th vector as an operand.
+func (s strip) vector(j int) Op {
+	if s.r == nil {
+		return at(s.p, j*s.v.bytes())
+	}
+	return s.r[j]
+}
+
+// read returns the j-th vector in a register, t if it is in none.
+func (s strip) read(j int, t VecVirtual) VecVirtual {
+	if s.r == nil {
+		VMOVUPS(s.vector(j), t)
+		return t
+	}
+	return s.r[j]
+}
+
+// exp2Columns calls done with 2^(z−m) of each strip of a class, in e, where t is scratch;
+// lists are those of columns, in which z is the last of cls.
+func (v isa) exp2Columns(nv int, n GPVirtual, cls, strides []GPVirtual, m strip, others []strip, done func(cur []GPVirtual, e, t []VecVirtual), after func([]GPVirtual)) {
+	row := []GPVirtual{m.p}
+	for _, s := range others {
+		row = append(row, s.p)
+	}
+	v.columns(nv, n, cls, strides, row,
+		func([]GPVirtual) {
+			for _, s := range append([]strip{m}, others...) {
+				s.load()
+			}
+		},
+		func(cur []GPVirtual) {
+			e, t, r := v.regs(nv), v.regs(nv), v.regs(nv)
+			v.loads(cur[len(cur)-1], t)
+			for j := range t {
+				VSUBPS(m.vector(j), t[j], t[j])
+			}
+			v.exp2s(e, t, r)
+			done(cur, e, t)
+		}, after)
+}
+
+func tileExpSum(v isa) {
 	v.text("tileExpSum", "(z *float32, ldz, n int, m, s *float32)",
 		"adds Σ 2^(z−m) over the classes to s:", "",
 		"\tfor c := range n { for r := range 64 { s[r] += exp2(z[c*ldz+r] - m[r]) } }")
 	z, ldz, n, m, s := ptr("z"), stride("ldz"), ptr("n"), ptr("m"), ptr("s")
-	mv, sv := v.regs(nv), v.regs(nv)
-	v.columns(nv, n, []GPVirtual{z}, []GPVirtual{ldz}, []GPVirtual{m, s},
-		func([]GPVirtual) { v.loads(m, mv); v.loads(s, sv) },
-		func(cur []GPVirtual) {
-			for j := range mv {
-				e, t, r := v.reg(), v.reg(), v.reg()
-				VMOVUPS(at(cur[0], j*v.bytes()), t)
-				VSUBPS(mv[j], t, t)
-				v.exp2(e, t, r)
-				VADDPS(e, sv[j], sv[j])
+	sums := v.strip(expStrip, s)
+	v.exp2Columns(expStrip, n, []GPVirtual{z}, []GPVirtual{ldz}, v.strip(expStrip, m), []strip{sums},
+		func(_ []GPVirtual, e, _ []VecVirtual) {
+			for j := range e {
+				if v.bits == 512 {
+					VADDPS(e[j], sums.r[j], sums.r[j])
+					continue
+				}
+				VADDPS(sums.vector(j), e[j], e[j])
+				VMOVUPS(e[j], sums.vector(j))
 			}
 		},
-		func([]GPVirtual) { v.stores(sv, s) })
+		func([]GPVirtual) { v.stores(sums.r, s) })
 	ret()
 }
 
-func tileExpMap(v isa, nv int) {
+func tileExpMap(v isa) {
 	v.text("tileExpMap", "(p *float32, ldp int, z *float32, ldz, n int, l, scale, u *float32)",
 		"stores scale·2^(z−l) − u; p may be z:", "",
 		"\tfor c := range n { for r := range 64 { p[c*ldp+r] = scale[r]*exp2(z[c*ldz+r]-l[r]) - u[r] } }")
 	p, ldp, z, ldz, n := ptr("p"), stride("ldp"), ptr("z"), stride("ldz"), ptr("n")
-	l, g, u := ptr("l"), ptr("scale"), ptr("u")
-	lv, gv, uv := v.regs(nv), v.regs(nv), v.regs(nv)
-	v.columns(nv, n, []GPVirtual{p, z}, []GPVirtual{ldp, ldz}, []GPVirtual{l, g, u},
-		func([]GPVirtual) { v.loads(l, lv); v.loads(g, gv); v.loads(u, uv) },
-		func(cur []GPVirtual) {
-			for j := range lv {
-				e, t, r := v.reg(), v.reg(), v.reg()
-				VMOVUPS(at(cur[1], j*v.bytes()), t)
-				VSUBPS(lv[j], t, t)
-				v.exp2(e, t, r)
-				VFMSUB213PS(uv[j], gv[j], e)
-				VMOVUPS(e, at(cur[0], j*v.bytes()))
+	l, g, u := v.strip(expStrip, ptr("l")), v.strip(expStrip, ptr("scale")), v.strip(expStrip, ptr("u"))
+	v.exp2Columns(expStrip, n, []GPVirtual{p, z}, []GPVirtual{ldp, ldz}, l, []strip{g, u},
+		func(cur []GPVirtual, e, t []VecVirtual) {
+			for j := range e {
+				VFMSUB213PS(u.vector(j), g.read(j, t[j]), e[j])
 			}
+			v.stores(e, cur[0])
 		}, nothing)
 	ret()
 }
