@@ -45,7 +45,7 @@ func (ws *Workspace) addChunks(dh []float32) {
 func (ws *Workspace) backwardChunk(worker, chunk int, out *Grad, mapTile tileMap) {
 	x, dp := ws.x, ws.dp
 	rows := ws.panels * tileRows
-	ld := min(blockRows, rows)
+	ld := min(blockRows, rows) + linePad
 	ws.grads[worker] = grow(ws.grads[worker], tileClasses*ld)
 	p := ws.grads[worker]
 	var dh []float32
@@ -61,7 +61,7 @@ func (ws *Workspace) backwardChunk(worker, chunk int, out *Grad, mapTile tileMap
 	groups := ceil(x.B, blockRows)
 	for c0 := lo; c0 < hi; c0 += tileClasses {
 		n := min(tileClasses, hi-c0)
-		w, _ := ws.classRows(worker, c0, n, true) // of stride dp: the kernels work on whole vectors of columns
+		w, ldw := ws.classRows(worker, c0, n, true) // padded to dp: the kernels work on whole vectors of columns
 		dw := []float32(nil)
 		if out.W != nil {
 			dw = out.W[c0*x.D:]
@@ -76,7 +76,7 @@ func (ws *Workspace) backwardChunk(worker, chunk int, out *Grad, mapTile tileMap
 			b0, b1 := cut(g, blockRows, x.B)
 			nb := b1 - b0
 			for r := 0; r < nb; r += tileRows {
-				ws.gradTile(worker, chunk, p[r:], ld, w, c0, n, (b0+r)/tileRows, mapTile)
+				ws.gradTile(worker, chunk, p[r:], ld, w, ldw, c0, n, (b0+r)/tileRows, mapTile)
 			}
 			if out.wantsW() {
 				next := []float32(nil)
@@ -84,7 +84,7 @@ func (ws *Workspace) backwardChunk(worker, chunk int, out *Grad, mapTile tileMap
 					next = ws.kept[(c0*ws.panels+n*ceil(b1, tileRows))*tileRows:]
 					next = next[:min(len(next), n*nb)]
 				}
-				gemmAhead(p, ld, 1, n, nb, ws.hp[b0*dp:], dp, dw, dp, dp, b0 > 0, next, share(ws.classesFrom(x.W, c0+n, hi), g, groups))
+				gemmAhead(p, ld, 1, n, nb, ws.hp[b0*ws.ld():], ws.ld(), dw, dp, dp, b0 > 0, next, share(ws.classesFrom(x.W, c0+n, hi), g, groups))
 			}
 			if out.H != nil {
 				var next, state []float32
@@ -94,7 +94,7 @@ func (ws *Workspace) backwardChunk(worker, chunk int, out *Grad, mapTile tileMap
 				case out.Sink != nil:
 					next, state = out.Sink.Ahead(c0, n)
 				}
-				gemmAhead(p, 1, ld, nb, n, w, dp, dh[b0*dp:], dp, dp, true, share(next, g, groups), share(state, g, groups))
+				gemmAhead(p, 1, ld, nb, n, w, ldw, dh[b0*dp:], dp, dp, true, share(next, g, groups), share(state, g, groups))
 			}
 			if out.Bias != nil {
 				for c := range n {
@@ -112,9 +112,9 @@ func (ws *Workspace) backwardChunk(worker, chunk int, out *Grad, mapTile tileMap
 	}
 }
 
-// gradTile fills p with ∂L/∂z of the tile of n classes from c0 for a panel. w are their
-// vectors, which the scores need that are neither kept nor go by tiles.
-func (ws *Workspace) gradTile(worker, chunk int, p []float32, ld int, w []float32, c0, n, panel int, mapTile tileMap) {
+// gradTile fills p with ∂L/∂z of the tile of n classes from c0 for a panel. w, of stride ldw,
+// are their vectors, which the scores need that are neither kept nor go by tiles.
+func (ws *Workspace) gradTile(worker, chunk int, p []float32, ld int, w []float32, ldw, c0, n, panel int, mapTile tileMap) {
 	x := ws.x
 	switch {
 	case ws.bf16.scores:
@@ -124,7 +124,7 @@ func (ws *Workspace) gradTile(worker, chunk int, p []float32, ld int, w []float3
 	case c0 < ws.keptClasses:
 		mapTile(worker, chunk, panel, c0, n, p, ld, ws.tile(c0, n, panel), tileRows)
 	default:
-		ws.scores(p, ld, w, ws.dp, c0, n, panel, nil, nil)
+		ws.scores(p, ld, w, ldw, c0, n, panel, nil, nil)
 		mapTile(worker, chunk, panel, c0, n, p, ld, p, ld)
 	}
 	if ws.classes < x.C {

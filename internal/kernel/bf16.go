@@ -237,13 +237,14 @@ func (ws *Workspace) gradBlock(worker, chunk int, p []float32, ld, c0, n, hi, b0
 	for t := c0; t < c0+n; t += tileClasses {
 		nt := min(tileClasses, c0+n-t)
 		var w []float32
+		var ldw int
 		if !ws.bf16.scores && t >= ws.keptClasses {
-			w, _ = ws.classRows(worker, t, nt, true)
+			w, ldw = ws.classRows(worker, t, nt, true)
 		}
 		for r := 0; r < nb; r += tileRows {
 			panel := (b0 + r) / tileRows
 			at := (t-c0)*ld + r
-			ws.gradTile(worker, chunk, p[at:], ld, w, t, nt, panel, mapTile)
+			ws.gradTile(worker, chunk, p[at:], ld, w, ldw, t, nt, panel, mapTile)
 			prefetchRow(share(ws.classesFrom(ws.x.W, min(t+n, hi), hi), panel, ws.panels))
 			switch {
 			case out.W != nil:

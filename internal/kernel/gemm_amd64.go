@@ -7,6 +7,9 @@ import (
 	"unsafe"
 )
 
+// columnRows is how many rows of an A that lies by columns are taken at once on AVX2.
+const columnRows = 24
+
 // gemmBlock is gemmGo for nc a multiple of 16.
 func gemmBlock(a []float32, ra, ka, nr, nk int, b []float32, ldb int, c []float32, ldc, nc int, add bool) {
 	gemmAhead(a, ra, ka, nr, nk, b, ldb, c, ldc, nc, add, nil, nil)
@@ -23,9 +26,18 @@ func gemmAhead(a []float32, ra, ka, nr, nk int, b []float32, ldb int, c []float3
 		gemmGo(a, ra, ka, nr, nk, b, ldb, c, ldc, nc, add)
 		return
 	}
-	if most := max(6, blockM*blockK/max(1, nk)/6*6); nr > most {
-		gemmAhead(a, ra, ka, most, nk, b, ldb, c, ldc, nc, add, p, q)
-		gemmBlock(a[most*ra:], ra, ka, nr-most, nk, b, ldb, c[most*ldc:], ldc, nc, add)
+	most := max(6, blockM*blockK/max(1, nk)/6*6)
+	if active == pathAVX2 && ra == 1 && nc > 16 {
+		// A kernel passes over A once for 16 columns. Of an A that is read along its columns a
+		// cache line holds few numbers of a row, and they stay in the first-level cache from
+		// pass to pass if they are those of few rows.
+		most = min(most, columnRows)
+	}
+	if nr > most {
+		for lo := 0; lo < nr; lo += most {
+			hi := min(lo+most, nr)
+			gemmAhead(a[lo*ra:], ra, ka, hi-lo, nk, b, ldb, c[lo*ldc:], ldc, nc, add, p[len(p)*lo/nr:len(p)*hi/nr], q[len(q)*lo/nr:len(q)*hi/nr])
+		}
 		return
 	}
 	if nk > 0 {
@@ -33,8 +45,12 @@ func gemmAhead(a []float32, ra, ka, nr, nk int, b []float32, ldb int, c []float3
 	}
 	_ = c[(nr-1)*ldc+nc-1]
 	acc := flag(add)
-	// Whole groups of six rows, then of four, then one by one.
+	// Whole groups of six rows, then of four, then one by one, of which there are few: 128
+	// rows are 20 groups of six and two of four.
 	r6 := nr / 6 * 6
+	if rest := nr - r6; r6 > 0 && (rest == 2 || rest == 3) {
+		r6 -= 6
+	}
 	r4 := r6 + (nr-r6)/4*4
 	steps := r6 / 6 * (nk / 4) // of the kernel of six rows, at each of which it asks, in one strip of columns
 	strips := nc / 16

@@ -328,7 +328,7 @@ func gramForward(l moment, ws *Workspace, x *Linear, loss []float32) error {
 	s.h, s.hg = grow(s.h, x.B*e), grow(s.hg, x.B*e)
 	clear(s.h)
 	for i := range x.B {
-		copy(s.h[i*e:], ws.hp[i*ws.dp:][:x.D]) // zero for padding
+		copy(s.h[i*e:], ws.row(i)) // zero for padding
 		s.h[i*e+x.D] = 1
 	}
 	GemmNN(s.hg, s.h, s.gram, x.B, e, e, false)
@@ -446,7 +446,7 @@ func (ws *Workspace) gramRows(worker, chunk int, out *Grad) {
 					y := &ws.entries[at]
 					v := ws.up[y.row] * s.c[at]
 					if to != nil {
-						axpy(v, ws.hp[int(y.row)*ws.dp:][:x.D], to[(int(y.class)-c0)*x.D:][:x.D])
+						axpy(v, ws.row(int(y.row)), to[(int(y.class)-c0)*x.D:][:x.D])
 					}
 					if out.Bias != nil {
 						out.Bias[y.class] += v

@@ -14,8 +14,8 @@ func WorkspaceBytes(l Loss, b, c, d, targets, budget int, precision Precision) i
 	}
 	rows := panels * tileRows
 	chunks := min(ceil(c, blockClasses), max(minChunk, min(maxChunk, chunkBytes/(4*rows*dp))))
-	n := 4*int64(rows)*int64(d) + 4*int64(b)*int64(dp) + 4*int64(chunks)*int64(rows)*int64(dp) +
-		int64(Workers())*max(240<<10, 4*int64(tileClasses*(tileRows+blockRows+2*dp))) // scores, gradients, packed classes and their gradient
+	n := 4*int64(rows)*int64(d) + 4*int64(b)*int64(dp+linePad) + 4*int64(chunks)*int64(rows)*int64(dp) +
+		int64(Workers())*max(240<<10, 4*int64(tileClasses*(tileRows+blockRows+2*dp+2*linePad))) // scores, gradients, packed classes and their gradient
 	if s, ok := l.(KthLargestRivals); ok {
 		k := min(s.K, c)
 		n += 4*int64(rows)*int64(d) + int64(b)*int64(k)*8*(rankChunks+1) + int64(Workers())*rankRows*int64(limit(k))*8

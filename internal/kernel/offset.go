@@ -50,7 +50,7 @@ func (ws *Workspace) findCenter() {
 	most := float32(0)
 	for i, live := range ws.live {
 		if live {
-			z := dot(ws.hp[i*ws.dp:][:x.D], center[:x.D]) + center[x.D]
+			z := dot(ws.row(i), center[:x.D]) + center[x.D]
 			if z = max(z, -z); z > most {
 				most = z
 			}
@@ -90,19 +90,20 @@ func (ws *Workspace) classRows(worker, c0, n int, whole bool) (w []float32, ld i
 	if !x.Unit && !ws.shifted() && (!whole || dp == x.D) {
 		return x.W[c0*x.D:], x.D
 	}
-	ws.wb[worker] = grow(ws.wb[worker], tileClasses*dp)
+	ld = ws.ld()
+	ws.wb[worker] = grow(ws.wb[worker], tileClasses*ld)
 	w = ws.wb[worker]
 	if x.Unit {
-		unitRows(w, dp, x.W[c0*x.D:], n, x.D)
+		unitRows(w, ld, x.W[c0*x.D:], n, x.D)
 	} else {
-		pack(w, dp, n, x.D, view[float32]{x.W[c0*x.D:], x.D, 1})
+		pack(w, ld, n, x.D, view[float32]{x.W[c0*x.D:], x.D, 1})
 	}
 	if ws.shifted() {
 		for c := range n {
-			axpy(-1, ws.center[:x.D], w[c*dp:][:x.D])
+			axpy(-1, ws.center[:x.D], w[c*ld:][:x.D])
 		}
 	}
-	return w, dp
+	return w, ld
 }
 
 // bias returns the bias of a class, less that of the center.

@@ -87,7 +87,7 @@ func (ws *Workspace) backwardSparse(out *Grad, target func(at int32) float32, li
 				if out.H != nil {
 					axpy(e.v, w[:x.D], dh[i*dp:][:x.D])
 				}
-				h := ws.hp[i*dp:][:x.D]
+				h := ws.row(i)
 				if dw != nil {
 					axpy(e.v, h, dw[(c-c0)*x.D:][:x.D])
 				}

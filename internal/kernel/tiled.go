@@ -482,7 +482,7 @@ func (ws *Workspace) addEntry(out *Grad, row, class int, v float32) {
 		axpy(v, w[:d], out.H[row*d:][:d])
 	}
 	if out.W != nil {
-		axpy(v, ws.hp[row*ws.dp:][:d], out.W[class*d:][:d])
+		axpy(v, ws.row(row), out.W[class*d:][:d])
 	}
 	if out.Bias != nil {
 		out.Bias[class] += v

@@ -45,7 +45,7 @@ func (r *Ranker) bytes() int {
 func RankerBytes(b, c, d, k int) int64 {
 	chunks, _ := rankCut(b, c)
 	panels, dp := ceil(max(b, 1), tileRows), ceil(d, 16)*16
-	rows := int64(b)*(1+4*int64(dp)) + 4*int64(panels)*int64(d)*tileRows
+	rows := int64(b)*(1+4*int64(dp+linePad)) + 4*int64(panels)*int64(d)*tileRows
 	found := 8*int64(chunks)*int64(b)*int64(k) + 4*int64(chunks+1)*int64(b)
 	worker := 4*(tileClasses*tileRows+2*rankHits+rankRows) + 8*rankRows*int64(limit(k)+1) + 8*int64(chunks)*int64(k)
 	return rows + found + int64(Workers())*worker

@@ -55,14 +55,16 @@ func UnitNorm[T Float](x []T) T {
 	return T(max(math.Sqrt(float64(SumSquares(x))), NormFloor))
 }
 
-// unitRows stores the n rows of w [n,d] with norm 1 in dst, of stride ldd ≥ d, 0 beyond d.
+// unitRows stores the n rows of w [n,d] with norm 1 in dst, of stride ldd ≥ d, 0 from d to
+// the next multiple of 32, as far as ldd reaches.
 func unitRows(dst []float32, ldd int, w []float32, n, d int) {
 	divideRows(dst, ldd, w, n, d)
-	if ldd == d {
+	rest := min(ceil(d, 32)*32, ldd) - d
+	if rest == 0 {
 		return
 	}
 	for c := range n {
-		clear(dst[c*ldd+d:][:ldd-d])
+		clear(dst[c*ldd+d:][:rest])
 	}
 }
 

@@ -6,10 +6,15 @@ import (
 	"slices"
 )
 
+// Where a kernel reads one cache line of each of many rows, of 256 bytes or of 512, the
+// lines share a quarter or an eighth of the places in the first-level cache, and push each
+// other out. So rows of scratch begin an odd number of lines apart: linePad numbers are one.
+
 const (
 	tileClasses  = 96  // a tile of scores, 24 KiB, stays in the first-level cache
 	blockClasses = 192 // a chunk of classes begins at a multiple: what is added in which order depends on it
 	blockRows    = 256 // rows of a block of the backward pass: 96 KiB of gradients
+	linePad      = 16  // what rows of scratch are longer than their numbers
 	scoreK       = 512 // inner dimension of one call, so that it stays short
 
 	// chunkBytes bounds the copies of ∂L/∂H, one per chunk of classes, that keep
@@ -53,7 +58,7 @@ type Workspace struct {
 	panels, chunks  int
 	scale           float32
 	ht              []float32 // [panels][hk][64]: H scaled, rows of the batch along the lanes
-	hp              []float32 // [B][dp], whole panels with bf16.used: H padded, padding rows zero
+	hp              []float32 // [B][ld], whole panels with bf16.used: H padded, padding rows zero; see row
 	entries         []entry
 	cells           []int32 // places in entries, by class tile and in order
 	tileStart       []int32 // [tiles+1]: cells before those of a tile of classes
@@ -217,17 +222,31 @@ func (ws *Workspace) inCell(c0, panel int) []int32 {
 
 func (ws *Workspace) targets(i int) []entry { return ws.entries[ws.ptr[i]:ws.ptr[i+1]] }
 
+// ld returns the stride of rows of scratch that hold dp numbers: those that are rounded to
+// bfloat16, where that is done, are read from one end to the other.
+func (ws *Workspace) ld() int {
+	if ws.bf16.used {
+		return ws.dp
+	}
+	return ws.dp + linePad
+}
+
+// row returns row i of H, or zeros for a row of padding.
+func (ws *Workspace) row(i int) []float32 {
+	return ws.hp[i*ws.ld():][:ws.x.D]
+}
+
 // packH lays H out twice: transposed and scaled for the scores, and padded for
 // the gradient of W. The rows of padding become zeros, so that what they hold
 // (NaN, too) touches nothing.
 func (ws *Workspace) packH() {
 	x := ws.x
-	rows := x.B
+	rows, ld := x.B, ws.ld()
 	if ws.bf16.used {
 		rows = ws.panels * tileRows
 	}
 	ws.ht = grow(ws.ht, ws.panels*ws.hk*tileRows)
-	ws.hp = grow(ws.hp, rows*ws.dp)
+	ws.hp = grow(ws.hp, rows*ld)
 	Parallel(ws.panels, func(_, p int) {
 		dst := ws.ht[p*ws.hk*tileRows:][:ws.hk*tileRows]
 		clear(dst[x.D*tileRows:])
@@ -238,11 +257,11 @@ func (ws *Workspace) packH() {
 					dst[k*tileRows+r] = 0
 				}
 				if i < rows {
-					clear(ws.hp[i*ws.dp:][:ws.dp])
+					clear(ws.hp[i*ld:][:ws.dp])
 				}
 				continue
 			}
-			row := ws.hp[i*ws.dp:][:ws.dp]
+			row := ws.hp[i*ld:][:ws.dp]
 			clear(row[copy(row, x.H[i*x.D:][:x.D]):])
 			for k, v := range row[:x.D] {
 				dst[k*tileRows+r] = v * ws.scale
