@@ -39,6 +39,16 @@ type BlockUpdater[T Float] interface {
 	End()
 }
 
+// A UnitBlockUpdater is a BlockUpdater that leads a gradient through [L2Normalize] itself,
+// while it moves the rows: that of a [LinearLoss] with Unit comes by UnitBlock.
+type UnitBlockUpdater[T Float] interface {
+	BlockUpdater[T]
+
+	// UnitBlock is Block for the gradient with respect to the rows of L2Normalize(t), to the
+	// bits that L2Normalize's derivative and Block would have.
+	UnitBlock(worker, row int, grad []T)
+}
+
 // Sink has the runs that follow move t, which holds the data of param, along the gradient
 // of the cost with respect to param by u, in place of keeping that gradient: a block of
 // rows moves when its gradient is finished and still in cache, and no matrix of the size
@@ -98,6 +108,15 @@ func (s *tableSink[T]) end()         { s.to.End() }
 // Rows implements kernel.Sink, at float32 alone.
 func (s *tableSink[T]) Rows(worker, c0, _ int, dw []float32) {
 	s.to.Block(worker, c0, any(dw).([]T))
+}
+
+// UnitRows implements kernel.UnitSink, at float32 alone.
+func (s *tableSink[T]) UnitRows(worker, c0, _ int, dw []float32) bool {
+	to, ok := s.to.(UnitBlockUpdater[T])
+	if ok {
+		to.UnitBlock(worker, c0, any(dw).([]T))
+	}
+	return ok
 }
 
 // Ahead implements kernel.Sink.

@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"gorgonia.org/gorgonia"
+
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
 // descent is w ← w − g/2, by whatever form the gradient comes in.
@@ -52,6 +54,20 @@ func (u *blockDescent) Block(_, row int, grad []float32) {
 	for r := range len(grad) / u.table.Dim {
 		u.rows[row+r]++
 	}
+}
+
+// unitDescent leads gradients through the norm itself.
+type unitDescent struct {
+	blockDescent
+	led int
+}
+
+func (u *unitDescent) UnitBlock(worker, row int, grad []float32) {
+	u.mu.Lock()
+	u.led += len(grad) / u.table.Dim
+	u.mu.Unlock()
+	kernel.UnitGrads(grad, u.table.Data[row*u.table.Dim:][:len(grad)], u.table.Dim)
+	u.Block(worker, row, grad)
 }
 
 func (u *blockDescent) Ahead(row, n int) (p, q []float32) {
@@ -144,6 +160,21 @@ func TestSink(t *testing.T) {
 			require.Equal(t, b.prog.Grad(b.leaf), a.prog.Grad(a.leaf))
 			require.Equal(t, kept, a.prog.Bytes())
 		}
+	}
+}
+
+// TestSinkLeadsThroughNorm: an updater that leads the gradient through the norm is left to do
+// so, and is not asked to where there is none.
+func TestSinkLeadsThroughNorm(t *testing.T) {
+	for _, unit := range []bool{false, true} {
+		a, b := newSinkCase(t, meanLoss(fusedAnalytic(0.7), unit)), newSinkCase(t, meanLoss(fusedAnalytic(0.7), unit))
+		var u unitDescent
+		require.True(t, a.prog.Sink(a.leaf, a.table, &u))
+		require.NoError(t, a.prog.Run())
+		require.NoError(t, b.prog.Run())
+		require.NoError(t, b.prog.Step(b.leaf, b.table, new(descent)))
+		require.Equal(t, b.table.Data, a.table.Data)
+		require.Equal(t, map[bool]int{false: 0, true: sinkClasses}[unit], u.led)
 	}
 }
 

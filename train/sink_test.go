@@ -48,7 +48,9 @@ type sinkRun struct {
 
 func trainSunk(t *testing.T, set *data.Dataset, c Config) (r sinkRun) {
 	t.Helper()
-	c.Model.Dim = 12
+	if c.Model.Dim == 0 {
+		c.Model.Dim = 12
+	}
 	c.Train.Batch, c.Train.Epochs, c.Train.Seed = 8, 2, 3
 	tr, err := New(c, set)
 	require.NoError(t, err)
@@ -81,13 +83,18 @@ func TestSunkSteps(t *testing.T) {
 	set := sinkSet(t)
 	for name, change := range map[string]func(*Config){
 		"default": func(*Config) {},
-		"biases":  func(c *Config) { c.Model.Bias = "true" },
-		"dot":     func(c *Config) { c.Model.Score, c.Model.Temperature = "dot", "1" },
-		"lazy":    func(c *Config) { c.Train.Optimizer = "adam:lr=0.01,mode=lazy" },
-		"adagrad": func(c *Config) { c.Train.Optimizer = "adagrad" },
-		"sgd":     func(c *Config) { c.Train.Optimizer = "sgd:momentum=0.9" },
-		"decayed": func(c *Config) { c.Train.L2, c.Train.Decay, c.Train.Schedule = "1e-3", "1e-2", "cosine" },
-		"sparse":  func(c *Config) { c.Loss = "sparsemax" },
+		"wide":    func(c *Config) { c.Model.Dim = 64 },
+		"wide, decayed, adagrad": func(c *Config) {
+			c.Model.Dim, c.Train.Optimizer, c.Train.L2 = 64, "adagrad", "1e-3"
+		},
+		"wide, sgd": func(c *Config) { c.Model.Dim, c.Train.Optimizer = 128, "sgd" },
+		"biases":    func(c *Config) { c.Model.Bias = "true" },
+		"dot":       func(c *Config) { c.Model.Score, c.Model.Temperature = "dot", "1" },
+		"lazy":      func(c *Config) { c.Train.Optimizer = "adam:lr=0.01,mode=lazy" },
+		"adagrad":   func(c *Config) { c.Train.Optimizer = "adagrad" },
+		"sgd":       func(c *Config) { c.Train.Optimizer = "sgd:momentum=0.9" },
+		"decayed":   func(c *Config) { c.Train.L2, c.Train.Decay, c.Train.Schedule = "1e-3", "1e-2", "cosine" },
+		"sparse":    func(c *Config) { c.Loss = "sparsemax" },
 		"sparse, dot, lazy": func(c *Config) {
 			c.Loss, c.Model.Score, c.Model.Temperature, c.Train.Optimizer = "entmax:alpha=1.5", "dot", "1", "adam:mode=lazy"
 		},

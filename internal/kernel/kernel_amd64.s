@@ -7709,6 +7709,548 @@ done:
 	VZEROUPPER
 	RET
 
+// func unitSGD512(w *float32, grad *float32, n int, d int, norms *float32, rate float32) float32
+// Requires: AVX, AVX512F, SSE
+TEXT ·unitSGD512(SB), NOSPLIT, $0-52
+	MOVQ         w+0(FP), AX
+	MOVQ         grad+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVQ         norms+32(FP), BX
+	MOVQ         d+24(FP), SI
+	SHLQ         $0x02, SI
+	VBROADCASTSS const512_3f800000<>+0(SB), Z0
+	VBROADCASTSS const512_2b8cbccc<>+0(SB), Z1
+	MOVQ         AX, R9
+	MOVQ         CX, R10
+	MOVQ         DX, R8
+
+normRow:
+	VPSUBD Z2, Z2, Z2
+	VPSUBD Z3, Z3, Z3
+	VPSUBD Z4, Z4, Z4
+	VPSUBD Z5, Z5, Z5
+	VPSUBD Z6, Z6, Z6
+	VPSUBD Z7, Z7, Z7
+	VPSUBD Z8, Z8, Z8
+	VPSUBD Z9, Z9, Z9
+	XORQ   DI, DI
+
+sums:
+	VMOVUPS       (R9)(DI*1), Z10
+	VMOVUPS       (R10)(DI*1), Z11
+	VFMADD231PS   Z10, Z10, Z2
+	VFMADD231PS   Z11, Z10, Z6
+	VMOVUPS       64(R9)(DI*1), Z10
+	VMOVUPS       64(R10)(DI*1), Z11
+	VFMADD231PS   Z10, Z10, Z3
+	VFMADD231PS   Z11, Z10, Z7
+	VMOVUPS       128(R9)(DI*1), Z10
+	VMOVUPS       128(R10)(DI*1), Z11
+	VFMADD231PS   Z10, Z10, Z4
+	VFMADD231PS   Z11, Z10, Z8
+	VMOVUPS       192(R9)(DI*1), Z10
+	VMOVUPS       192(R10)(DI*1), Z11
+	VFMADD231PS   Z10, Z10, Z5
+	VFMADD231PS   Z11, Z10, Z9
+	ADDQ          $+256, DI
+	CMPQ          DI, SI
+	JLT           sums
+	VADDPS        Z3, Z2, Z2
+	VADDPS        Z5, Z4, Z4
+	VADDPS        Z4, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y3
+	VADDPS        Y3, Y2, Y3
+	VEXTRACTF128  $0x01, Y3, X2
+	VADDPS        X2, X3, X2
+	VPERMILPS     $0x4e, X2, X3
+	VADDPS        X3, X2, X2
+	VPERMILPS     $0xb1, X2, X3
+	VADDPS        X3, X2, X2
+	VADDPS        Z7, Z6, Z6
+	VADDPS        Z9, Z8, Z8
+	VADDPS        Z8, Z6, Z6
+	VEXTRACTF64X4 $0x01, Z6, Y3
+	VADDPS        Y3, Y6, Y3
+	VEXTRACTF128  $0x01, Y3, X4
+	VADDPS        X4, X3, X4
+	VPERMILPS     $0x4e, X4, X3
+	VADDPS        X3, X4, X4
+	VPERMILPS     $0xb1, X4, X3
+	VADDPS        X3, X4, X4
+	VSQRTSS       X2, X2, X2
+	VMAXSS        X2, X1, X2
+	VMULSS        X2, X2, X3
+	VDIVSS        X3, X4, X4
+	VDIVSS        X2, X4, X4
+	VDIVSS        X2, X0, X2
+	VMOVSS        X2, (BX)
+	VMOVSS        X4, 4(BX)
+	ADDQ          SI, R9
+	ADDQ          SI, R10
+	ADDQ          $0x08, BX
+	DECQ          R8
+	JNZ           normRow
+	VPSUBD        Z0, Z0, Z0
+	VPSUBD        Z1, Z1, Z1
+	VPSUBD        Z2, Z2, Z2
+	VPSUBD        Z3, Z3, Z3
+	VBROADCASTSS  rate+40(FP), Z4
+	MOVQ          DX, R8
+	SHLQ          $0x03, R8
+	SUBQ          R8, BX
+	MOVQ          DX, R8
+
+moveRow:
+	VBROADCASTSS (BX), Z5
+	VBROADCASTSS 4(BX), Z6
+	XORQ         DI, DI
+
+step:
+	VPSUBD        Z8, Z8, Z8
+	VMOVUPS       (AX)(DI*1), Z7
+	VFMADD231PS   (CX)(DI*1), Z5, Z8
+	VFNMADD231PS  Z7, Z6, Z8
+	VFMADD231PS   Z8, Z8, Z0
+	VFNMADD231PS  Z4, Z8, Z7
+	VMOVUPS       Z7, (AX)(DI*1)
+	VPSUBD        Z8, Z8, Z8
+	VMOVUPS       64(AX)(DI*1), Z7
+	VFMADD231PS   64(CX)(DI*1), Z5, Z8
+	VFNMADD231PS  Z7, Z6, Z8
+	VFMADD231PS   Z8, Z8, Z1
+	VFNMADD231PS  Z4, Z8, Z7
+	VMOVUPS       Z7, 64(AX)(DI*1)
+	VPSUBD        Z8, Z8, Z8
+	VMOVUPS       128(AX)(DI*1), Z7
+	VFMADD231PS   128(CX)(DI*1), Z5, Z8
+	VFNMADD231PS  Z7, Z6, Z8
+	VFMADD231PS   Z8, Z8, Z2
+	VFNMADD231PS  Z4, Z8, Z7
+	VMOVUPS       Z7, 128(AX)(DI*1)
+	VPSUBD        Z8, Z8, Z8
+	VMOVUPS       192(AX)(DI*1), Z7
+	VFMADD231PS   192(CX)(DI*1), Z5, Z8
+	VFNMADD231PS  Z7, Z6, Z8
+	VFMADD231PS   Z8, Z8, Z3
+	VFNMADD231PS  Z4, Z8, Z7
+	VMOVUPS       Z7, 192(AX)(DI*1)
+	ADDQ          $+256, DI
+	CMPQ          DI, SI
+	JLT           step
+	ADDQ          SI, AX
+	ADDQ          SI, CX
+	ADDQ          $0x08, BX
+	DECQ          R8
+	JNZ           moveRow
+	VADDPS        Z1, Z0, Z0
+	VADDPS        Z3, Z2, Z2
+	VADDPS        Z2, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPS        Y1, Y0, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VADDPS        X0, X1, X0
+	VPERMILPS     $0x4e, X0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0xb1, X0, X1
+	VADDPS        X1, X0, X0
+	MOVSS         X0, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func unitAdagrad512(w *float32, s *float32, grad *float32, n int, d int, norms *float32, lr float32, eps float32) float32
+// Requires: AVX, AVX512F, SSE
+TEXT ·unitAdagrad512(SB), NOSPLIT, $0-60
+	MOVQ         w+0(FP), AX
+	MOVQ         grad+16(FP), CX
+	MOVQ         n+24(FP), DX
+	MOVQ         norms+40(FP), BX
+	MOVQ         d+32(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         s+8(FP), DI
+	VBROADCASTSS const512_3f800000<>+0(SB), Z0
+	VBROADCASTSS const512_2b8cbccc<>+0(SB), Z1
+	MOVQ         AX, R10
+	MOVQ         CX, R11
+	MOVQ         DX, R9
+
+normRow:
+	VPSUBD Z2, Z2, Z2
+	VPSUBD Z3, Z3, Z3
+	VPSUBD Z4, Z4, Z4
+	VPSUBD Z5, Z5, Z5
+	VPSUBD Z6, Z6, Z6
+	VPSUBD Z7, Z7, Z7
+	VPSUBD Z8, Z8, Z8
+	VPSUBD Z9, Z9, Z9
+	XORQ   R8, R8
+
+sums:
+	VMOVUPS       (R10)(R8*1), Z10
+	VMOVUPS       (R11)(R8*1), Z11
+	VFMADD231PS   Z10, Z10, Z2
+	VFMADD231PS   Z11, Z10, Z6
+	VMOVUPS       64(R10)(R8*1), Z10
+	VMOVUPS       64(R11)(R8*1), Z11
+	VFMADD231PS   Z10, Z10, Z3
+	VFMADD231PS   Z11, Z10, Z7
+	VMOVUPS       128(R10)(R8*1), Z10
+	VMOVUPS       128(R11)(R8*1), Z11
+	VFMADD231PS   Z10, Z10, Z4
+	VFMADD231PS   Z11, Z10, Z8
+	VMOVUPS       192(R10)(R8*1), Z10
+	VMOVUPS       192(R11)(R8*1), Z11
+	VFMADD231PS   Z10, Z10, Z5
+	VFMADD231PS   Z11, Z10, Z9
+	ADDQ          $+256, R8
+	CMPQ          R8, SI
+	JLT           sums
+	VADDPS        Z3, Z2, Z2
+	VADDPS        Z5, Z4, Z4
+	VADDPS        Z4, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y3
+	VADDPS        Y3, Y2, Y3
+	VEXTRACTF128  $0x01, Y3, X2
+	VADDPS        X2, X3, X2
+	VPERMILPS     $0x4e, X2, X3
+	VADDPS        X3, X2, X2
+	VPERMILPS     $0xb1, X2, X3
+	VADDPS        X3, X2, X2
+	VADDPS        Z7, Z6, Z6
+	VADDPS        Z9, Z8, Z8
+	VADDPS        Z8, Z6, Z6
+	VEXTRACTF64X4 $0x01, Z6, Y3
+	VADDPS        Y3, Y6, Y3
+	VEXTRACTF128  $0x01, Y3, X4
+	VADDPS        X4, X3, X4
+	VPERMILPS     $0x4e, X4, X3
+	VADDPS        X3, X4, X4
+	VPERMILPS     $0xb1, X4, X3
+	VADDPS        X3, X4, X4
+	VSQRTSS       X2, X2, X2
+	VMAXSS        X2, X1, X2
+	VMULSS        X2, X2, X3
+	VDIVSS        X3, X4, X4
+	VDIVSS        X2, X4, X4
+	VDIVSS        X2, X0, X2
+	VMOVSS        X2, (BX)
+	VMOVSS        X4, 4(BX)
+	ADDQ          SI, R10
+	ADDQ          SI, R11
+	ADDQ          $0x08, BX
+	DECQ          R9
+	JNZ           normRow
+	VPSUBD        Z0, Z0, Z0
+	VPSUBD        Z1, Z1, Z1
+	VPSUBD        Z2, Z2, Z2
+	VPSUBD        Z3, Z3, Z3
+	VBROADCASTSS  lr+48(FP), Z4
+	VBROADCASTSS  eps+52(FP), Z5
+	MOVQ          DX, R9
+	SHLQ          $0x03, R9
+	SUBQ          R9, BX
+	MOVQ          DX, R9
+
+moveRow:
+	VBROADCASTSS (BX), Z6
+	VBROADCASTSS 4(BX), Z7
+	XORQ         R8, R8
+
+step:
+	VPSUBD        Z9, Z9, Z9
+	VMOVUPS       (AX)(R8*1), Z8
+	VFMADD231PS   (CX)(R8*1), Z6, Z9
+	VFNMADD231PS  Z8, Z7, Z9
+	VFMADD231PS   Z9, Z9, Z0
+	VMOVUPS       (DI)(R8*1), Z10
+	VFMADD231PS   Z9, Z9, Z10
+	VMOVUPS       Z10, (DI)(R8*1)
+	VSQRTPS       Z10, Z10
+	VADDPS        Z5, Z10, Z10
+	VMULPS        Z4, Z9, Z9
+	VDIVPS        Z10, Z9, Z9
+	VSUBPS        Z9, Z8, Z8
+	VMOVUPS       Z8, (AX)(R8*1)
+	VPSUBD        Z9, Z9, Z9
+	VMOVUPS       64(AX)(R8*1), Z8
+	VFMADD231PS   64(CX)(R8*1), Z6, Z9
+	VFNMADD231PS  Z8, Z7, Z9
+	VFMADD231PS   Z9, Z9, Z1
+	VMOVUPS       64(DI)(R8*1), Z10
+	VFMADD231PS   Z9, Z9, Z10
+	VMOVUPS       Z10, 64(DI)(R8*1)
+	VSQRTPS       Z10, Z10
+	VADDPS        Z5, Z10, Z10
+	VMULPS        Z4, Z9, Z9
+	VDIVPS        Z10, Z9, Z9
+	VSUBPS        Z9, Z8, Z8
+	VMOVUPS       Z8, 64(AX)(R8*1)
+	VPSUBD        Z9, Z9, Z9
+	VMOVUPS       128(AX)(R8*1), Z8
+	VFMADD231PS   128(CX)(R8*1), Z6, Z9
+	VFNMADD231PS  Z8, Z7, Z9
+	VFMADD231PS   Z9, Z9, Z2
+	VMOVUPS       128(DI)(R8*1), Z10
+	VFMADD231PS   Z9, Z9, Z10
+	VMOVUPS       Z10, 128(DI)(R8*1)
+	VSQRTPS       Z10, Z10
+	VADDPS        Z5, Z10, Z10
+	VMULPS        Z4, Z9, Z9
+	VDIVPS        Z10, Z9, Z9
+	VSUBPS        Z9, Z8, Z8
+	VMOVUPS       Z8, 128(AX)(R8*1)
+	VPSUBD        Z9, Z9, Z9
+	VMOVUPS       192(AX)(R8*1), Z8
+	VFMADD231PS   192(CX)(R8*1), Z6, Z9
+	VFNMADD231PS  Z8, Z7, Z9
+	VFMADD231PS   Z9, Z9, Z3
+	VMOVUPS       192(DI)(R8*1), Z10
+	VFMADD231PS   Z9, Z9, Z10
+	VMOVUPS       Z10, 192(DI)(R8*1)
+	VSQRTPS       Z10, Z10
+	VADDPS        Z5, Z10, Z10
+	VMULPS        Z4, Z9, Z9
+	VDIVPS        Z10, Z9, Z9
+	VSUBPS        Z9, Z8, Z8
+	VMOVUPS       Z8, 192(AX)(R8*1)
+	ADDQ          $+256, R8
+	CMPQ          R8, SI
+	JLT           step
+	ADDQ          SI, AX
+	ADDQ          SI, CX
+	ADDQ          SI, DI
+	ADDQ          $0x08, BX
+	DECQ          R9
+	JNZ           moveRow
+	VADDPS        Z1, Z0, Z0
+	VADDPS        Z3, Z2, Z2
+	VADDPS        Z2, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPS        Y1, Y0, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VADDPS        X0, X1, X0
+	VPERMILPS     $0x4e, X0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0xb1, X0, X1
+	VADDPS        X1, X0, X0
+	MOVSS         X0, ret+56(FP)
+	VZEROUPPER
+	RET
+
+// func unitAdam512(w *float32, m *float32, s *float32, grad *float32, n int, d int, norms *float32, lr float32, eps float32, beta1 float32, beta2 float32, rest1 float32, rest2 float32) float32
+// Requires: AVX, AVX512F, SSE
+TEXT ·unitAdam512(SB), NOSPLIT, $0-84
+	MOVQ         w+0(FP), AX
+	MOVQ         grad+24(FP), CX
+	MOVQ         n+32(FP), DX
+	MOVQ         norms+48(FP), BX
+	MOVQ         d+40(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         m+8(FP), DI
+	MOVQ         s+16(FP), R8
+	VBROADCASTSS const512_3f800000<>+0(SB), Z0
+	VBROADCASTSS const512_2b8cbccc<>+0(SB), Z1
+	MOVQ         AX, R11
+	MOVQ         CX, R12
+	MOVQ         DX, R10
+
+normRow:
+	VPSUBD Z2, Z2, Z2
+	VPSUBD Z3, Z3, Z3
+	VPSUBD Z4, Z4, Z4
+	VPSUBD Z5, Z5, Z5
+	VPSUBD Z6, Z6, Z6
+	VPSUBD Z7, Z7, Z7
+	VPSUBD Z8, Z8, Z8
+	VPSUBD Z9, Z9, Z9
+	XORQ   R9, R9
+
+sums:
+	VMOVUPS       (R11)(R9*1), Z10
+	VMOVUPS       (R12)(R9*1), Z11
+	VFMADD231PS   Z10, Z10, Z2
+	VFMADD231PS   Z11, Z10, Z6
+	VMOVUPS       64(R11)(R9*1), Z10
+	VMOVUPS       64(R12)(R9*1), Z11
+	VFMADD231PS   Z10, Z10, Z3
+	VFMADD231PS   Z11, Z10, Z7
+	VMOVUPS       128(R11)(R9*1), Z10
+	VMOVUPS       128(R12)(R9*1), Z11
+	VFMADD231PS   Z10, Z10, Z4
+	VFMADD231PS   Z11, Z10, Z8
+	VMOVUPS       192(R11)(R9*1), Z10
+	VMOVUPS       192(R12)(R9*1), Z11
+	VFMADD231PS   Z10, Z10, Z5
+	VFMADD231PS   Z11, Z10, Z9
+	ADDQ          $+256, R9
+	CMPQ          R9, SI
+	JLT           sums
+	VADDPS        Z3, Z2, Z2
+	VADDPS        Z5, Z4, Z4
+	VADDPS        Z4, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y3
+	VADDPS        Y3, Y2, Y3
+	VEXTRACTF128  $0x01, Y3, X2
+	VADDPS        X2, X3, X2
+	VPERMILPS     $0x4e, X2, X3
+	VADDPS        X3, X2, X2
+	VPERMILPS     $0xb1, X2, X3
+	VADDPS        X3, X2, X2
+	VADDPS        Z7, Z6, Z6
+	VADDPS        Z9, Z8, Z8
+	VADDPS        Z8, Z6, Z6
+	VEXTRACTF64X4 $0x01, Z6, Y3
+	VADDPS        Y3, Y6, Y3
+	VEXTRACTF128  $0x01, Y3, X4
+	VADDPS        X4, X3, X4
+	VPERMILPS     $0x4e, X4, X3
+	VADDPS        X3, X4, X4
+	VPERMILPS     $0xb1, X4, X3
+	VADDPS        X3, X4, X4
+	VSQRTSS       X2, X2, X2
+	VMAXSS        X2, X1, X2
+	VMULSS        X2, X2, X3
+	VDIVSS        X3, X4, X4
+	VDIVSS        X2, X4, X4
+	VDIVSS        X2, X0, X2
+	VMOVSS        X2, (BX)
+	VMOVSS        X4, 4(BX)
+	ADDQ          SI, R11
+	ADDQ          SI, R12
+	ADDQ          $0x08, BX
+	DECQ          R10
+	JNZ           normRow
+	VPSUBD        Z0, Z0, Z0
+	VPSUBD        Z1, Z1, Z1
+	VPSUBD        Z2, Z2, Z2
+	VPSUBD        Z3, Z3, Z3
+	VBROADCASTSS  beta1+64(FP), Z4
+	VBROADCASTSS  beta2+68(FP), Z5
+	VBROADCASTSS  rest1+72(FP), Z6
+	VBROADCASTSS  rest2+76(FP), Z7
+	MOVQ          DX, R10
+	SHLQ          $0x03, R10
+	SUBQ          R10, BX
+	MOVQ          DX, R10
+
+moveRow:
+	VBROADCASTSS (BX), Z8
+	VBROADCASTSS 4(BX), Z9
+	XORQ         R9, R9
+
+step:
+	VPSUBD        Z11, Z11, Z11
+	VMOVUPS       (AX)(R9*1), Z10
+	VFMADD231PS   (CX)(R9*1), Z8, Z11
+	VFNMADD231PS  Z10, Z9, Z11
+	VFMADD231PS   Z11, Z11, Z0
+	VMOVUPS       (DI)(R9*1), Z12
+	VMULPS        Z11, Z6, Z14
+	VFMADD213PS   Z14, Z4, Z12
+	VMOVUPS       Z12, (DI)(R9*1)
+	VMOVUPS       (R8)(R9*1), Z13
+	VMULPS        Z11, Z11, Z11
+	VMULPS        Z11, Z7, Z14
+	VFMADD213PS   Z14, Z5, Z13
+	VMOVUPS       Z13, (R8)(R9*1)
+	VBROADCASTSS  lr+56(FP), Z14
+	VMULPS        Z14, Z12, Z12
+	VBROADCASTSS  eps+60(FP), Z14
+	VSQRTPS       Z13, Z13
+	VADDPS        Z14, Z13, Z13
+	VDIVPS        Z13, Z12, Z12
+	VSUBPS        Z12, Z10, Z10
+	VMOVUPS       Z10, (AX)(R9*1)
+	VPSUBD        Z11, Z11, Z11
+	VMOVUPS       64(AX)(R9*1), Z10
+	VFMADD231PS   64(CX)(R9*1), Z8, Z11
+	VFNMADD231PS  Z10, Z9, Z11
+	VFMADD231PS   Z11, Z11, Z1
+	VMOVUPS       64(DI)(R9*1), Z12
+	VMULPS        Z11, Z6, Z14
+	VFMADD213PS   Z14, Z4, Z12
+	VMOVUPS       Z12, 64(DI)(R9*1)
+	VMOVUPS       64(R8)(R9*1), Z13
+	VMULPS        Z11, Z11, Z11
+	VMULPS        Z11, Z7, Z14
+	VFMADD213PS   Z14, Z5, Z13
+	VMOVUPS       Z13, 64(R8)(R9*1)
+	VBROADCASTSS  lr+56(FP), Z14
+	VMULPS        Z14, Z12, Z12
+	VBROADCASTSS  eps+60(FP), Z14
+	VSQRTPS       Z13, Z13
+	VADDPS        Z14, Z13, Z13
+	VDIVPS        Z13, Z12, Z12
+	VSUBPS        Z12, Z10, Z10
+	VMOVUPS       Z10, 64(AX)(R9*1)
+	VPSUBD        Z11, Z11, Z11
+	VMOVUPS       128(AX)(R9*1), Z10
+	VFMADD231PS   128(CX)(R9*1), Z8, Z11
+	VFNMADD231PS  Z10, Z9, Z11
+	VFMADD231PS   Z11, Z11, Z2
+	VMOVUPS       128(DI)(R9*1), Z12
+	VMULPS        Z11, Z6, Z14
+	VFMADD213PS   Z14, Z4, Z12
+	VMOVUPS       Z12, 128(DI)(R9*1)
+	VMOVUPS       128(R8)(R9*1), Z13
+	VMULPS        Z11, Z11, Z11
+	VMULPS        Z11, Z7, Z14
+	VFMADD213PS   Z14, Z5, Z13
+	VMOVUPS       Z13, 128(R8)(R9*1)
+	VBROADCASTSS  lr+56(FP), Z14
+	VMULPS        Z14, Z12, Z12
+	VBROADCASTSS  eps+60(FP), Z14
+	VSQRTPS       Z13, Z13
+	VADDPS        Z14, Z13, Z13
+	VDIVPS        Z13, Z12, Z12
+	VSUBPS        Z12, Z10, Z10
+	VMOVUPS       Z10, 128(AX)(R9*1)
+	VPSUBD        Z11, Z11, Z11
+	VMOVUPS       192(AX)(R9*1), Z10
+	VFMADD231PS   192(CX)(R9*1), Z8, Z11
+	VFNMADD231PS  Z10, Z9, Z11
+	VFMADD231PS   Z11, Z11, Z3
+	VMOVUPS       192(DI)(R9*1), Z12
+	VMULPS        Z11, Z6, Z14
+	VFMADD213PS   Z14, Z4, Z12
+	VMOVUPS       Z12, 192(DI)(R9*1)
+	VMOVUPS       192(R8)(R9*1), Z13
+	VMULPS        Z11, Z11, Z11
+	VMULPS        Z11, Z7, Z14
+	VFMADD213PS   Z14, Z5, Z13
+	VMOVUPS       Z13, 192(R8)(R9*1)
+	VBROADCASTSS  lr+56(FP), Z14
+	VMULPS        Z14, Z12, Z12
+	VBROADCASTSS  eps+60(FP), Z14
+	VSQRTPS       Z13, Z13
+	VADDPS        Z14, Z13, Z13
+	VDIVPS        Z13, Z12, Z12
+	VSUBPS        Z12, Z10, Z10
+	VMOVUPS       Z10, 192(AX)(R9*1)
+	ADDQ          $+256, R9
+	CMPQ          R9, SI
+	JLT           step
+	ADDQ          SI, AX
+	ADDQ          SI, CX
+	ADDQ          SI, DI
+	ADDQ          SI, R8
+	ADDQ          $0x08, BX
+	DECQ          R10
+	JNZ           moveRow
+	VADDPS        Z1, Z0, Z0
+	VADDPS        Z3, Z2, Z2
+	VADDPS        Z2, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPS        Y1, Y0, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VADDPS        X0, X1, X0
+	VPERMILPS     $0x4e, X0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0xb1, X0, X1
+	VADDPS        X1, X0, X0
+	MOVSS         X0, ret+80(FP)
+	VZEROUPPER
+	RET
+
 // func gram512(c *float32, ldc int, width int, a *float32, b *float32, ld int, n int, add int)
 // Requires: AVX, AVX512F
 TEXT ·gram512(SB), NOSPLIT, $0-64
@@ -17791,6 +18333,530 @@ scaleDone:
 	JMP  row
 
 done:
+	VZEROUPPER
+	RET
+
+// func unitSGD256(w *float32, grad *float32, n int, d int, norms *float32, rate float32) float32
+// Requires: AVX, FMA3, SSE
+TEXT ·unitSGD256(SB), NOSPLIT, $0-52
+	MOVQ         w+0(FP), AX
+	MOVQ         grad+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVQ         norms+32(FP), BX
+	MOVQ         d+24(FP), SI
+	SHLQ         $0x02, SI
+	VBROADCASTSS const256_3f800000<>+0(SB), Y0
+	VBROADCASTSS const256_2b8cbccc<>+0(SB), Y1
+	MOVQ         AX, R9
+	MOVQ         CX, R10
+	MOVQ         DX, R8
+
+normRow:
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	XORQ   DI, DI
+
+sums:
+	VMOVUPS      (R9)(DI*1), Y10
+	VMOVUPS      (R10)(DI*1), Y11
+	VFMADD231PS  Y10, Y10, Y2
+	VFMADD231PS  Y11, Y10, Y6
+	VMOVUPS      32(R9)(DI*1), Y10
+	VMOVUPS      32(R10)(DI*1), Y11
+	VFMADD231PS  Y10, Y10, Y3
+	VFMADD231PS  Y11, Y10, Y7
+	VMOVUPS      64(R9)(DI*1), Y10
+	VMOVUPS      64(R10)(DI*1), Y11
+	VFMADD231PS  Y10, Y10, Y4
+	VFMADD231PS  Y11, Y10, Y8
+	VMOVUPS      96(R9)(DI*1), Y10
+	VMOVUPS      96(R10)(DI*1), Y11
+	VFMADD231PS  Y10, Y10, Y5
+	VFMADD231PS  Y11, Y10, Y9
+	ADDQ         $+128, DI
+	CMPQ         DI, SI
+	JLT          sums
+	VADDPS       Y3, Y2, Y2
+	VADDPS       Y5, Y4, Y4
+	VADDPS       Y4, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X3
+	VADDPS       X3, X2, X3
+	VPERMILPS    $0x4e, X3, X2
+	VADDPS       X2, X3, X3
+	VPERMILPS    $0xb1, X3, X2
+	VADDPS       X2, X3, X3
+	VADDPS       Y7, Y6, Y6
+	VADDPS       Y9, Y8, Y8
+	VADDPS       Y8, Y6, Y6
+	VEXTRACTF128 $0x01, Y6, X2
+	VADDPS       X2, X6, X2
+	VPERMILPS    $0x4e, X2, X4
+	VADDPS       X4, X2, X2
+	VPERMILPS    $0xb1, X2, X4
+	VADDPS       X4, X2, X2
+	VSQRTSS      X3, X3, X3
+	VMAXSS       X3, X1, X3
+	VMULSS       X3, X3, X4
+	VDIVSS       X4, X2, X2
+	VDIVSS       X3, X2, X2
+	VDIVSS       X3, X0, X3
+	VMOVSS       X3, (BX)
+	VMOVSS       X2, 4(BX)
+	ADDQ         SI, R9
+	ADDQ         SI, R10
+	ADDQ         $0x08, BX
+	DECQ         R8
+	JNZ          normRow
+	VXORPS       Y0, Y0, Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VBROADCASTSS rate+40(FP), Y4
+	MOVQ         DX, R8
+	SHLQ         $0x03, R8
+	SUBQ         R8, BX
+	MOVQ         DX, R8
+
+moveRow:
+	VBROADCASTSS (BX), Y5
+	VBROADCASTSS 4(BX), Y6
+	XORQ         DI, DI
+
+step:
+	VXORPS       Y8, Y8, Y8
+	VMOVUPS      (AX)(DI*1), Y7
+	VFMADD231PS  (CX)(DI*1), Y5, Y8
+	VFNMADD231PS Y7, Y6, Y8
+	VFMADD231PS  Y8, Y8, Y0
+	VFNMADD231PS Y4, Y8, Y7
+	VMOVUPS      Y7, (AX)(DI*1)
+	VXORPS       Y8, Y8, Y8
+	VMOVUPS      32(AX)(DI*1), Y7
+	VFMADD231PS  32(CX)(DI*1), Y5, Y8
+	VFNMADD231PS Y7, Y6, Y8
+	VFMADD231PS  Y8, Y8, Y1
+	VFNMADD231PS Y4, Y8, Y7
+	VMOVUPS      Y7, 32(AX)(DI*1)
+	VXORPS       Y8, Y8, Y8
+	VMOVUPS      64(AX)(DI*1), Y7
+	VFMADD231PS  64(CX)(DI*1), Y5, Y8
+	VFNMADD231PS Y7, Y6, Y8
+	VFMADD231PS  Y8, Y8, Y2
+	VFNMADD231PS Y4, Y8, Y7
+	VMOVUPS      Y7, 64(AX)(DI*1)
+	VXORPS       Y8, Y8, Y8
+	VMOVUPS      96(AX)(DI*1), Y7
+	VFMADD231PS  96(CX)(DI*1), Y5, Y8
+	VFNMADD231PS Y7, Y6, Y8
+	VFMADD231PS  Y8, Y8, Y3
+	VFNMADD231PS Y4, Y8, Y7
+	VMOVUPS      Y7, 96(AX)(DI*1)
+	ADDQ         $+128, DI
+	CMPQ         DI, SI
+	JLT          step
+	ADDQ         SI, AX
+	ADDQ         SI, CX
+	ADDQ         $0x08, BX
+	DECQ         R8
+	JNZ          moveRow
+	VADDPS       Y1, Y0, Y0
+	VADDPS       Y3, Y2, Y2
+	VADDPS       Y2, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X1
+	VPERMILPS    $0x4e, X1, X0
+	VADDPS       X0, X1, X1
+	VPERMILPS    $0xb1, X1, X0
+	VADDPS       X0, X1, X1
+	MOVSS        X1, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func unitAdagrad256(w *float32, s *float32, grad *float32, n int, d int, norms *float32, lr float32, eps float32) float32
+// Requires: AVX, FMA3, SSE
+TEXT ·unitAdagrad256(SB), NOSPLIT, $0-60
+	MOVQ         w+0(FP), AX
+	MOVQ         grad+16(FP), CX
+	MOVQ         n+24(FP), DX
+	MOVQ         norms+40(FP), BX
+	MOVQ         d+32(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         s+8(FP), DI
+	VBROADCASTSS const256_3f800000<>+0(SB), Y0
+	VBROADCASTSS const256_2b8cbccc<>+0(SB), Y1
+	MOVQ         AX, R10
+	MOVQ         CX, R11
+	MOVQ         DX, R9
+
+normRow:
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	XORQ   R8, R8
+
+sums:
+	VMOVUPS      (R10)(R8*1), Y10
+	VMOVUPS      (R11)(R8*1), Y11
+	VFMADD231PS  Y10, Y10, Y2
+	VFMADD231PS  Y11, Y10, Y6
+	VMOVUPS      32(R10)(R8*1), Y10
+	VMOVUPS      32(R11)(R8*1), Y11
+	VFMADD231PS  Y10, Y10, Y3
+	VFMADD231PS  Y11, Y10, Y7
+	VMOVUPS      64(R10)(R8*1), Y10
+	VMOVUPS      64(R11)(R8*1), Y11
+	VFMADD231PS  Y10, Y10, Y4
+	VFMADD231PS  Y11, Y10, Y8
+	VMOVUPS      96(R10)(R8*1), Y10
+	VMOVUPS      96(R11)(R8*1), Y11
+	VFMADD231PS  Y10, Y10, Y5
+	VFMADD231PS  Y11, Y10, Y9
+	ADDQ         $+128, R8
+	CMPQ         R8, SI
+	JLT          sums
+	VADDPS       Y3, Y2, Y2
+	VADDPS       Y5, Y4, Y4
+	VADDPS       Y4, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X3
+	VADDPS       X3, X2, X3
+	VPERMILPS    $0x4e, X3, X2
+	VADDPS       X2, X3, X3
+	VPERMILPS    $0xb1, X3, X2
+	VADDPS       X2, X3, X3
+	VADDPS       Y7, Y6, Y6
+	VADDPS       Y9, Y8, Y8
+	VADDPS       Y8, Y6, Y6
+	VEXTRACTF128 $0x01, Y6, X2
+	VADDPS       X2, X6, X2
+	VPERMILPS    $0x4e, X2, X4
+	VADDPS       X4, X2, X2
+	VPERMILPS    $0xb1, X2, X4
+	VADDPS       X4, X2, X2
+	VSQRTSS      X3, X3, X3
+	VMAXSS       X3, X1, X3
+	VMULSS       X3, X3, X4
+	VDIVSS       X4, X2, X2
+	VDIVSS       X3, X2, X2
+	VDIVSS       X3, X0, X3
+	VMOVSS       X3, (BX)
+	VMOVSS       X2, 4(BX)
+	ADDQ         SI, R10
+	ADDQ         SI, R11
+	ADDQ         $0x08, BX
+	DECQ         R9
+	JNZ          normRow
+	VXORPS       Y0, Y0, Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VBROADCASTSS lr+48(FP), Y4
+	VBROADCASTSS eps+52(FP), Y5
+	MOVQ         DX, R9
+	SHLQ         $0x03, R9
+	SUBQ         R9, BX
+	MOVQ         DX, R9
+
+moveRow:
+	VBROADCASTSS (BX), Y6
+	VBROADCASTSS 4(BX), Y7
+	XORQ         R8, R8
+
+step:
+	VXORPS       Y9, Y9, Y9
+	VMOVUPS      (AX)(R8*1), Y8
+	VFMADD231PS  (CX)(R8*1), Y6, Y9
+	VFNMADD231PS Y8, Y7, Y9
+	VFMADD231PS  Y9, Y9, Y0
+	VMOVUPS      (DI)(R8*1), Y10
+	VFMADD231PS  Y9, Y9, Y10
+	VMOVUPS      Y10, (DI)(R8*1)
+	VSQRTPS      Y10, Y10
+	VADDPS       Y5, Y10, Y10
+	VMULPS       Y4, Y9, Y9
+	VDIVPS       Y10, Y9, Y9
+	VSUBPS       Y9, Y8, Y8
+	VMOVUPS      Y8, (AX)(R8*1)
+	VXORPS       Y9, Y9, Y9
+	VMOVUPS      32(AX)(R8*1), Y8
+	VFMADD231PS  32(CX)(R8*1), Y6, Y9
+	VFNMADD231PS Y8, Y7, Y9
+	VFMADD231PS  Y9, Y9, Y1
+	VMOVUPS      32(DI)(R8*1), Y10
+	VFMADD231PS  Y9, Y9, Y10
+	VMOVUPS      Y10, 32(DI)(R8*1)
+	VSQRTPS      Y10, Y10
+	VADDPS       Y5, Y10, Y10
+	VMULPS       Y4, Y9, Y9
+	VDIVPS       Y10, Y9, Y9
+	VSUBPS       Y9, Y8, Y8
+	VMOVUPS      Y8, 32(AX)(R8*1)
+	VXORPS       Y9, Y9, Y9
+	VMOVUPS      64(AX)(R8*1), Y8
+	VFMADD231PS  64(CX)(R8*1), Y6, Y9
+	VFNMADD231PS Y8, Y7, Y9
+	VFMADD231PS  Y9, Y9, Y2
+	VMOVUPS      64(DI)(R8*1), Y10
+	VFMADD231PS  Y9, Y9, Y10
+	VMOVUPS      Y10, 64(DI)(R8*1)
+	VSQRTPS      Y10, Y10
+	VADDPS       Y5, Y10, Y10
+	VMULPS       Y4, Y9, Y9
+	VDIVPS       Y10, Y9, Y9
+	VSUBPS       Y9, Y8, Y8
+	VMOVUPS      Y8, 64(AX)(R8*1)
+	VXORPS       Y9, Y9, Y9
+	VMOVUPS      96(AX)(R8*1), Y8
+	VFMADD231PS  96(CX)(R8*1), Y6, Y9
+	VFNMADD231PS Y8, Y7, Y9
+	VFMADD231PS  Y9, Y9, Y3
+	VMOVUPS      96(DI)(R8*1), Y10
+	VFMADD231PS  Y9, Y9, Y10
+	VMOVUPS      Y10, 96(DI)(R8*1)
+	VSQRTPS      Y10, Y10
+	VADDPS       Y5, Y10, Y10
+	VMULPS       Y4, Y9, Y9
+	VDIVPS       Y10, Y9, Y9
+	VSUBPS       Y9, Y8, Y8
+	VMOVUPS      Y8, 96(AX)(R8*1)
+	ADDQ         $+128, R8
+	CMPQ         R8, SI
+	JLT          step
+	ADDQ         SI, AX
+	ADDQ         SI, CX
+	ADDQ         SI, DI
+	ADDQ         $0x08, BX
+	DECQ         R9
+	JNZ          moveRow
+	VADDPS       Y1, Y0, Y0
+	VADDPS       Y3, Y2, Y2
+	VADDPS       Y2, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X1
+	VPERMILPS    $0x4e, X1, X0
+	VADDPS       X0, X1, X1
+	VPERMILPS    $0xb1, X1, X0
+	VADDPS       X0, X1, X1
+	MOVSS        X1, ret+56(FP)
+	VZEROUPPER
+	RET
+
+// func unitAdam256(w *float32, m *float32, s *float32, grad *float32, n int, d int, norms *float32, lr float32, eps float32, beta1 float32, beta2 float32, rest1 float32, rest2 float32) float32
+// Requires: AVX, FMA3, SSE
+TEXT ·unitAdam256(SB), NOSPLIT, $0-84
+	MOVQ         w+0(FP), AX
+	MOVQ         grad+24(FP), CX
+	MOVQ         n+32(FP), DX
+	MOVQ         norms+48(FP), BX
+	MOVQ         d+40(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         m+8(FP), DI
+	MOVQ         s+16(FP), R8
+	VBROADCASTSS const256_3f800000<>+0(SB), Y0
+	VBROADCASTSS const256_2b8cbccc<>+0(SB), Y1
+	MOVQ         AX, R11
+	MOVQ         CX, R12
+	MOVQ         DX, R10
+
+normRow:
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	XORQ   R9, R9
+
+sums:
+	VMOVUPS      (R11)(R9*1), Y10
+	VMOVUPS      (R12)(R9*1), Y11
+	VFMADD231PS  Y10, Y10, Y2
+	VFMADD231PS  Y11, Y10, Y6
+	VMOVUPS      32(R11)(R9*1), Y10
+	VMOVUPS      32(R12)(R9*1), Y11
+	VFMADD231PS  Y10, Y10, Y3
+	VFMADD231PS  Y11, Y10, Y7
+	VMOVUPS      64(R11)(R9*1), Y10
+	VMOVUPS      64(R12)(R9*1), Y11
+	VFMADD231PS  Y10, Y10, Y4
+	VFMADD231PS  Y11, Y10, Y8
+	VMOVUPS      96(R11)(R9*1), Y10
+	VMOVUPS      96(R12)(R9*1), Y11
+	VFMADD231PS  Y10, Y10, Y5
+	VFMADD231PS  Y11, Y10, Y9
+	ADDQ         $+128, R9
+	CMPQ         R9, SI
+	JLT          sums
+	VADDPS       Y3, Y2, Y2
+	VADDPS       Y5, Y4, Y4
+	VADDPS       Y4, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X3
+	VADDPS       X3, X2, X3
+	VPERMILPS    $0x4e, X3, X2
+	VADDPS       X2, X3, X3
+	VPERMILPS    $0xb1, X3, X2
+	VADDPS       X2, X3, X3
+	VADDPS       Y7, Y6, Y6
+	VADDPS       Y9, Y8, Y8
+	VADDPS       Y8, Y6, Y6
+	VEXTRACTF128 $0x01, Y6, X2
+	VADDPS       X2, X6, X2
+	VPERMILPS    $0x4e, X2, X4
+	VADDPS       X4, X2, X2
+	VPERMILPS    $0xb1, X2, X4
+	VADDPS       X4, X2, X2
+	VSQRTSS      X3, X3, X3
+	VMAXSS       X3, X1, X3
+	VMULSS       X3, X3, X4
+	VDIVSS       X4, X2, X2
+	VDIVSS       X3, X2, X2
+	VDIVSS       X3, X0, X3
+	VMOVSS       X3, (BX)
+	VMOVSS       X2, 4(BX)
+	ADDQ         SI, R11
+	ADDQ         SI, R12
+	ADDQ         $0x08, BX
+	DECQ         R10
+	JNZ          normRow
+	VXORPS       Y0, Y0, Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VBROADCASTSS beta1+64(FP), Y4
+	VBROADCASTSS beta2+68(FP), Y5
+	VBROADCASTSS rest1+72(FP), Y6
+	VBROADCASTSS rest2+76(FP), Y7
+	MOVQ         DX, R10
+	SHLQ         $0x03, R10
+	SUBQ         R10, BX
+	MOVQ         DX, R10
+
+moveRow:
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y9
+	XORQ         R9, R9
+
+step:
+	VXORPS       Y11, Y11, Y11
+	VMOVUPS      (AX)(R9*1), Y10
+	VFMADD231PS  (CX)(R9*1), Y8, Y11
+	VFNMADD231PS Y10, Y9, Y11
+	VFMADD231PS  Y11, Y11, Y0
+	VMOVUPS      (DI)(R9*1), Y12
+	VMULPS       Y11, Y6, Y14
+	VFMADD213PS  Y14, Y4, Y12
+	VMOVUPS      Y12, (DI)(R9*1)
+	VMOVUPS      (R8)(R9*1), Y13
+	VMULPS       Y11, Y11, Y11
+	VMULPS       Y11, Y7, Y14
+	VFMADD213PS  Y14, Y5, Y13
+	VMOVUPS      Y13, (R8)(R9*1)
+	VBROADCASTSS lr+56(FP), Y14
+	VMULPS       Y14, Y12, Y12
+	VBROADCASTSS eps+60(FP), Y14
+	VSQRTPS      Y13, Y13
+	VADDPS       Y14, Y13, Y13
+	VDIVPS       Y13, Y12, Y12
+	VSUBPS       Y12, Y10, Y10
+	VMOVUPS      Y10, (AX)(R9*1)
+	VXORPS       Y11, Y11, Y11
+	VMOVUPS      32(AX)(R9*1), Y10
+	VFMADD231PS  32(CX)(R9*1), Y8, Y11
+	VFNMADD231PS Y10, Y9, Y11
+	VFMADD231PS  Y11, Y11, Y1
+	VMOVUPS      32(DI)(R9*1), Y12
+	VMULPS       Y11, Y6, Y14
+	VFMADD213PS  Y14, Y4, Y12
+	VMOVUPS      Y12, 32(DI)(R9*1)
+	VMOVUPS      32(R8)(R9*1), Y13
+	VMULPS       Y11, Y11, Y11
+	VMULPS       Y11, Y7, Y14
+	VFMADD213PS  Y14, Y5, Y13
+	VMOVUPS      Y13, 32(R8)(R9*1)
+	VBROADCASTSS lr+56(FP), Y14
+	VMULPS       Y14, Y12, Y12
+	VBROADCASTSS eps+60(FP), Y14
+	VSQRTPS      Y13, Y13
+	VADDPS       Y14, Y13, Y13
+	VDIVPS       Y13, Y12, Y12
+	VSUBPS       Y12, Y10, Y10
+	VMOVUPS      Y10, 32(AX)(R9*1)
+	VXORPS       Y11, Y11, Y11
+	VMOVUPS      64(AX)(R9*1), Y10
+	VFMADD231PS  64(CX)(R9*1), Y8, Y11
+	VFNMADD231PS Y10, Y9, Y11
+	VFMADD231PS  Y11, Y11, Y2
+	VMOVUPS      64(DI)(R9*1), Y12
+	VMULPS       Y11, Y6, Y14
+	VFMADD213PS  Y14, Y4, Y12
+	VMOVUPS      Y12, 64(DI)(R9*1)
+	VMOVUPS      64(R8)(R9*1), Y13
+	VMULPS       Y11, Y11, Y11
+	VMULPS       Y11, Y7, Y14
+	VFMADD213PS  Y14, Y5, Y13
+	VMOVUPS      Y13, 64(R8)(R9*1)
+	VBROADCASTSS lr+56(FP), Y14
+	VMULPS       Y14, Y12, Y12
+	VBROADCASTSS eps+60(FP), Y14
+	VSQRTPS      Y13, Y13
+	VADDPS       Y14, Y13, Y13
+	VDIVPS       Y13, Y12, Y12
+	VSUBPS       Y12, Y10, Y10
+	VMOVUPS      Y10, 64(AX)(R9*1)
+	VXORPS       Y11, Y11, Y11
+	VMOVUPS      96(AX)(R9*1), Y10
+	VFMADD231PS  96(CX)(R9*1), Y8, Y11
+	VFNMADD231PS Y10, Y9, Y11
+	VFMADD231PS  Y11, Y11, Y3
+	VMOVUPS      96(DI)(R9*1), Y12
+	VMULPS       Y11, Y6, Y14
+	VFMADD213PS  Y14, Y4, Y12
+	VMOVUPS      Y12, 96(DI)(R9*1)
+	VMOVUPS      96(R8)(R9*1), Y13
+	VMULPS       Y11, Y11, Y11
+	VMULPS       Y11, Y7, Y14
+	VFMADD213PS  Y14, Y5, Y13
+	VMOVUPS      Y13, 96(R8)(R9*1)
+	VBROADCASTSS lr+56(FP), Y14
+	VMULPS       Y14, Y12, Y12
+	VBROADCASTSS eps+60(FP), Y14
+	VSQRTPS      Y13, Y13
+	VADDPS       Y14, Y13, Y13
+	VDIVPS       Y13, Y12, Y12
+	VSUBPS       Y12, Y10, Y10
+	VMOVUPS      Y10, 96(AX)(R9*1)
+	ADDQ         $+128, R9
+	CMPQ         R9, SI
+	JLT          step
+	ADDQ         SI, AX
+	ADDQ         SI, CX
+	ADDQ         SI, DI
+	ADDQ         SI, R8
+	ADDQ         $0x08, BX
+	DECQ         R10
+	JNZ          moveRow
+	VADDPS       Y1, Y0, Y0
+	VADDPS       Y3, Y2, Y2
+	VADDPS       Y2, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X1
+	VPERMILPS    $0x4e, X1, X0
+	VADDPS       X0, X1, X1
+	VPERMILPS    $0xb1, X1, X0
+	VADDPS       X0, X1, X1
+	MOVSS        X1, ret+80(FP)
 	VZEROUPPER
 	RET
 

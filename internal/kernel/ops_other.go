@@ -14,6 +14,10 @@ func pow(dst, x []float32, p float32)         { powGo(dst, x, p) }
 func divideRows(dst []float32, ldd int, w []float32, n, d int) { divideRowsGo(dst, ldd, w, n, d) }
 func unitGrads(g, w []float32, n, d int)                       { unitGradsGo(g, w, n, d) }
 
+func unitSGD(_, _ []float32, _ int, _ float32) (float32, bool)                 { return 0, false }
+func unitAdagrad(_, _, _ []float32, _ int, _, _ float32) (float32, bool)       { return 0, false }
+func unitAdam(_, _, _, _ []float32, _ int, _, _, _, _ float32) (float32, bool) { return 0, false }
+
 func gemmBlock(a []float32, ra, ka, nr, nk int, b []float32, ldb int, c []float32, ldc, nc int, add bool) {
 	gemmGo(a, ra, ka, nr, nk, b, ldb, c, ldc, nc, add)
 }

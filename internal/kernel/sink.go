@@ -22,6 +22,16 @@ type Sink interface {
 	Ahead(c0, n int) (p, q []float32)
 }
 
+// A UnitSink is a Sink that leads the gradient by vectors of norm 1 through the norm itself,
+// as [UnitGrads] does: it is given that by the vectors of a [Linear] whose Unit is set.
+type UnitSink interface {
+	Sink
+
+	// UnitRows is Rows for such a gradient, or does nothing and returns false: then Rows is
+	// called.
+	UnitRows(worker, c0, n int, dw []float32) bool
+}
+
 // Sinks reports whether the Backward of l can hand the gradient of W to a [Sink]. That of
 // a loss whose targets get what the other classes of their problem leave cannot: no row
 // of a target is finished before all classes are done.
@@ -84,6 +94,9 @@ func (ws *Workspace) finish(worker, c0, n int, dw []float32, ld int, out *Grad) 
 		return
 	}
 	if x.Unit {
+		if s, ok := out.Sink.(UnitSink); ok && s.UnitRows(worker, c0, n, to[:n*d]) {
+			return
+		}
 		unitGrads(to, x.W[c0*d:], n, d)
 	}
 	if out.Sink != nil {

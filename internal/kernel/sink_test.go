@@ -35,6 +35,15 @@ var unitShapes = []problemConfig{
 	{b: 258, c: 200, d: 20, sd: 4},
 }
 
+// led is a Sink that leads the gradient by unit vectors through the norm itself.
+type led struct{ moving }
+
+func (s led) UnitRows(worker, c0, n int, dw []float32) bool {
+	UnitGrads(dw, s.w[c0*s.d:][:n*s.d], s.d)
+	s.Rows(worker, c0, n, dw)
+	return true
+}
+
 // collected is a Sink that keeps what it gets.
 type collected struct {
 	mu    sync.Mutex
@@ -160,6 +169,69 @@ func TestUnitRows(t *testing.T) {
 	})
 }
 
+// TestUnitMoves: one kernel has the bits of the three that it stands for: of weights, state
+// and sum of squares, where rows are as long as it wants and elsewhere.
+func TestUnitMoves(t *testing.T) {
+	onPaths(t, func(t *testing.T) {
+		r := source(35)
+		for _, d := range []int{1, 20, 32, 64, 96, 128, 320} {
+			for _, n := range []int{1, 3, SinkRows, SinkRows + 1} {
+				for name, move := range map[string][2]func(x [4][]float32) float32{
+					"sgd": {
+						func(x [4][]float32) float32 { return UnitSGD(x[0], x[3], d, 0.1) },
+						func(x [4][]float32) float32 { Axpy(-0.1, x[3], x[0]); return 0 },
+					},
+					"adagrad": {
+						func(x [4][]float32) float32 { return UnitAdagrad(x[0], x[1], x[3], d, 0.1, 1e-3) },
+						func(x [4][]float32) float32 { Adagrad(x[0], x[1], x[3], n*d, firstRow, 0.1, 1e-3); return 0 },
+					},
+					"adam": {
+						func(x [4][]float32) float32 { return UnitAdam(x[0], x[1], x[2], x[3], d, 0.1, 1e-3, 0.9, 0.99) },
+						func(x [4][]float32) float32 {
+							Adam(x[0], x[1], x[2], x[3], n*d, firstRow, 0.1, 1e-3, 0.9, 0.99)
+							return 0
+						},
+					},
+				} {
+					what := fmt.Sprintf("%s: %d rows of %d", name, n, d)
+					var got, want [4][]float32
+					var bands [4]guarded
+					for i := range got {
+						bands[i] = guard(normal(r, n*d, 1), (i+d+n)%9)
+						got[i] = bands[i].x
+						if i == 1 || i == 2 { // sums of squares
+							for k, v := range got[i] {
+								got[i][k] = v * v
+							}
+						}
+					}
+					clear(got[0][:d]) // a row of norm 0
+					if n == 3 {
+						got[0][2*d] = nan
+					}
+					for i := range got {
+						want[i] = slices.Clone(got[i])
+					}
+					for c := range n {
+						unitGradGo(want[3][c*d:][:d], want[0][c*d:][:d])
+					}
+					squares := SumSquares(want[3])
+					move[1](want)
+					requireNumbers(t, []float32{squares}, []float32{move[0](got)}, what+": sum of squares")
+					for i := range 3 {
+						requireNumbers(t, want[i], got[i], what)
+						bands[i].requireIntact(t, what)
+					}
+				}
+			}
+		}
+	})
+	require.PanicsWithValue(t, "kernel: UnitAdam: lengths differ", func() {
+		UnitAdam(make([]float32, 8), make([]float32, 8), make([]float32, 7), make([]float32, 8), 4, 1, 1, 0, 0)
+	})
+	require.PanicsWithValue(t, "kernel: UnitSGD: no whole rows", func() { UnitSGD(make([]float32, 6), make([]float32, 6), 4, 1) })
+}
+
 // requireNumbers holds two arrays equal to the bit, but for the sign of 0.
 func requireNumbers(t *testing.T, want, got []float32, what string) {
 	t.Helper()
@@ -192,6 +264,9 @@ func TestSinks(t *testing.T) {
 					s := &collected{d: p.D, dw: make([]float32, len(p.W)), times: make([]int, p.C)}
 					_, again := p.outputs()
 					again.W, again.Sink = nil, moving{s, p.W}
+					if p.B%2 == 0 {
+						again.Sink = led{moving{s, p.W}}
+					}
 					sparse := ws.Sparse()
 					err := c.loss.Backward(&ws, &p.Linear, p.g, again)
 					if !Sinks(c.loss) {

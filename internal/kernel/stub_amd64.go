@@ -641,6 +641,39 @@ func unitRows512(dst *float32, ldd int, w *float32, n int, d int)
 //go:noescape
 func unitGrads512(grad *float32, w *float32, n int, d int)
 
+// unitSGD512 is a step of n rows of w along grad, a gradient by unitRows, and returns the sum of the
+// squares of that by the rows; d is a multiple of four vectors, and norms has room for 2n:
+//
+//	unitGrads(grad, w, n, d)
+//	sum := sumSquares(grad[:n*d])
+//	axpy(-rate, grad[:n*d], w)
+//	return sum
+//
+//go:noescape
+func unitSGD512(w *float32, grad *float32, n int, d int, norms *float32, rate float32) float32
+
+// unitAdagrad512 is a step of n rows of w along grad, a gradient by unitRows, and returns the sum of the
+// squares of that by the rows; d is a multiple of four vectors, and norms has room for 2n:
+//
+//	unitGrads(grad, w, n, d)
+//	sum := sumSquares(grad[:n*d])
+//	adagrad(w, s, grad, n*d, []int32{0}, lr, eps)
+//	return sum
+//
+//go:noescape
+func unitAdagrad512(w *float32, s *float32, grad *float32, n int, d int, norms *float32, lr float32, eps float32) float32
+
+// unitAdam512 is a step of n rows of w along grad, a gradient by unitRows, and returns the sum of the
+// squares of that by the rows; d is a multiple of four vectors, and norms has room for 2n:
+//
+//	unitGrads(grad, w, n, d)
+//	sum := sumSquares(grad[:n*d])
+//	adam(w, m, s, grad, n*d, []int32{0}, lr, eps, beta1, beta2) // rest1 = 1-beta1, rest2 = 1-beta2
+//	return sum
+//
+//go:noescape
+func unitAdam512(w *float32, m *float32, s *float32, grad *float32, n int, d int, norms *float32, lr float32, eps float32, beta1 float32, beta2 float32, rest1 float32, rest2 float32) float32
+
 // gram512 is the product AᵀB that is known to be symmetric, or adds it where add is 1, in blocks of 16 at and right of the diagonal; width is a positive multiple of that:
 //
 //	for i := range width {
@@ -1272,6 +1305,39 @@ func unitRows256(dst *float32, ldd int, w *float32, n int, d int)
 //
 //go:noescape
 func unitGrads256(grad *float32, w *float32, n int, d int)
+
+// unitSGD256 is a step of n rows of w along grad, a gradient by unitRows, and returns the sum of the
+// squares of that by the rows; d is a multiple of four vectors, and norms has room for 2n:
+//
+//	unitGrads(grad, w, n, d)
+//	sum := sumSquares(grad[:n*d])
+//	axpy(-rate, grad[:n*d], w)
+//	return sum
+//
+//go:noescape
+func unitSGD256(w *float32, grad *float32, n int, d int, norms *float32, rate float32) float32
+
+// unitAdagrad256 is a step of n rows of w along grad, a gradient by unitRows, and returns the sum of the
+// squares of that by the rows; d is a multiple of four vectors, and norms has room for 2n:
+//
+//	unitGrads(grad, w, n, d)
+//	sum := sumSquares(grad[:n*d])
+//	adagrad(w, s, grad, n*d, []int32{0}, lr, eps)
+//	return sum
+//
+//go:noescape
+func unitAdagrad256(w *float32, s *float32, grad *float32, n int, d int, norms *float32, lr float32, eps float32) float32
+
+// unitAdam256 is a step of n rows of w along grad, a gradient by unitRows, and returns the sum of the
+// squares of that by the rows; d is a multiple of four vectors, and norms has room for 2n:
+//
+//	unitGrads(grad, w, n, d)
+//	sum := sumSquares(grad[:n*d])
+//	adam(w, m, s, grad, n*d, []int32{0}, lr, eps, beta1, beta2) // rest1 = 1-beta1, rest2 = 1-beta2
+//	return sum
+//
+//go:noescape
+func unitAdam256(w *float32, m *float32, s *float32, grad *float32, n int, d int, norms *float32, lr float32, eps float32, beta1 float32, beta2 float32, rest1 float32, rest2 float32) float32
 
 // gram256 is the product AᵀB that is known to be symmetric, or adds it where add is 1, in blocks of 8 at and right of the diagonal; width is a positive multiple of that:
 //

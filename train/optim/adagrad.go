@@ -56,6 +56,10 @@ func (s *adagrad) MoveRows(w []float32, dim int, rows []int32, g []float32) {
 	kernel.Adagrad(w, s.a, g, dim, rows, s.rate, s.eps)
 }
 
+func (s *adagrad) MoveUnit(at int, w, g []float32, dim int) float32 {
+	return kernel.UnitAdagrad(w, s.a[at:][:len(w)], g, dim, s.rate, s.eps)
+}
+
 func (s *adagrad) State() []graph.Array { return []graph.Array{graph.Vector("square-sum", s.a)} }
 
 // rowAdagrad is that of state=row.
@@ -69,6 +73,10 @@ func (s *rowAdagrad) Move(at int, w, g []float32) {
 		row := (at + i) / s.dim
 		kernel.RowAdagrad(w[i:][:s.dim], s.a[row:row+1], g[i:][:s.dim], s.dim, only, s.rate, s.eps)
 	}
+}
+
+func (s *rowAdagrad) MoveUnit(at int, w, g []float32, dim int) float32 {
+	return throughNorm(s, at, w, g, dim)
 }
 
 func (s *rowAdagrad) MoveRows(w []float32, dim int, rows []int32, g []float32) {

@@ -59,6 +59,10 @@ func (a *adam) MoveRows(w []float32, dim int, rows []int32, g []float32) {
 	kernel.Adam(w, a.m, a.v, g, dim, rows, a.rate, a.floor, a.beta1, a.beta2)
 }
 
+func (a *adam) MoveUnit(at int, w, g []float32, dim int) float32 {
+	return kernel.UnitAdam(w, a.m[at:][:len(w)], a.v[at:][:len(w)], g, dim, a.rate, a.floor, a.beta1, a.beta2)
+}
+
 func (a *adam) State() []graph.Array {
 	return []graph.Array{graph.Vector("mean", a.m), graph.Vector("square", a.v)}
 }

@@ -19,12 +19,45 @@ func (u *Updater) Begin(t *graph.Table[float32]) error {
 
 // Block implements graph.BlockUpdater.
 func (u *Updater) Block(worker, row int, grad []float32) {
+	u.pieces(row, grad, func(row int, _, grad []float32) float32 {
+		s := kernel.SumSquares(grad)
+		u.inRun.move(row, grad, u.room[worker].work)
+		return s
+	})
+}
+
+// UnitBlock implements [graph.UnitBlockUpdater].
+func (u *Updater) UnitBlock(worker, row int, grad []float32) {
+	d := u.table.Dim
+	rule, ok := u.rule.(UnitRule)
+	ok = ok && u.inRun.plain()
+	u.pieces(row, grad, func(row int, w, grad []float32) float32 {
+		if ok {
+			return rule.MoveUnit(row*d, w, grad, d)
+		}
+		kernel.UnitGrads(grad, w, d)
+		s := kernel.SumSquares(grad)
+		u.inRun.move(row, grad, u.room[worker].work)
+		return s
+	})
+}
+
+// throughNorm is the MoveUnit of a rule by its Move.
+func throughNorm(r Rule, at int, w, g []float32, dim int) float32 {
+	kernel.UnitGrads(g, w, dim)
+	s := kernel.SumSquares(g)
+	r.Move(at, w, g)
+	return s
+}
+
+// pieces calls f for as many rows of grad at a time as are one term of the sum of squares,
+// which it returns; w are the rows of the table.
+func (u *Updater) pieces(row int, grad []float32, f func(row int, w, grad []float32) float32) {
 	d := u.table.Dim
 	size := denseRows(d)
 	for ; len(grad) > 0; row += size {
 		n := min(size*d, len(grad))
-		u.squares[row/size] = float64(kernel.SumSquares(grad[:n]))
-		u.inRun.move(row, grad[:n], u.room[worker].work)
+		u.squares[row/size] = float64(f(row, u.table.Data[row*d:][:n], grad[:n]))
 		grad = grad[n:]
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
 // TestBlocks: every optimizer moves a table by blocks of rows, whatever their order and
@@ -52,6 +53,40 @@ func TestBlocks(t *testing.T) {
 	o, err := Parse("sgd")
 	require.NoError(t, err)
 	require.ErrorContains(t, o.For(newTable(3, 2, 1)).Begin(newTable(3, 2, 1)), "was given")
+}
+
+// TestUnitBlocks: a gradient by rows of norm 1 moves a table to the bits of what it is by the
+// rows, at lengths of rows that one kernel takes and at others.
+func TestUnitBlocks(t *testing.T) {
+	settings(t, func(t *testing.T, b setting) {
+		for _, dim := range []int{1, 33, 64, 128} {
+			const rows = 75
+			for _, r := range []Regularization{{}, {L2: 0.1, Decay: 0.05, DecayRead: true}} {
+				x, y := newTable(rows, dim, 1), newTable(rows, dim, 1)
+				ux, uy := setting{b.Optimizer, r}.For(x), setting{b.Optimizer, r}.For(y)
+				rng := rand.New(rand.NewPCG(6, 7))
+				for range 2 {
+					g := gradient{Data: make([]float32, rows*dim)}
+					for i := range g.Data {
+						g.Data[i] = float32(rng.NormFloat64())
+					}
+					require.NoError(t, uy.Begin(y))
+					for _, lo := range []int{2 * graph.BlockRows, 0} {
+						uy.UnitBlock(0, lo, slices.Clone(g.Data[lo*dim:min(lo+2*graph.BlockRows, rows)*dim]))
+					}
+					uy.End()
+					for i := range rows {
+						row := g.Data[i*dim:][:dim]
+						kernel.UnitGrad(row, row, x.Row(int32(i)))
+					}
+					require.NoError(t, ux.Update(x, g))
+					require.Equal(t, x.Data, y.Data)
+					require.Equal(t, ux.Square(), uy.Square())
+					require.Equal(t, ux.State(), uy.State())
+				}
+			}
+		}
+	})
 }
 
 // TestDenseRows: what moves at once divides the blocks, and fits the scratch.

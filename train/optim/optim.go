@@ -62,6 +62,17 @@ type RowRule interface {
 	MoveRows(w []float32, dim int, rows []int32, g []float32)
 }
 
+// A UnitRule is a Rule that leads a gradient through the norms of the rows itself.
+type UnitRule interface {
+	Rule
+
+	// MoveUnit moves the rows w [n,dim], which begin at weight at, along g [n,dim], a gradient
+	// with respect to w with its rows divided by their norms, and returns the sum of the
+	// squares of that with respect to w. The bits are those of Move along that. It may
+	// write to g. Calls are as Move's.
+	MoveUnit(at int, w, g []float32, dim int) (square float32)
+}
+
 // only is the rows of a table of one row.
 var only = []int32{0}
 

@@ -41,6 +41,13 @@ func (s *sgd) Move(at int, w, g []float32) {
 	kernel.Axpy(-s.rate, m, w)
 }
 
+func (s *sgd) MoveUnit(at int, w, g []float32, dim int) float32 {
+	if s.m == nil {
+		return kernel.UnitSGD(w, g, dim, s.rate)
+	}
+	return throughNorm(s, at, w, g, dim)
+}
+
 func (s *sgd) State() []graph.Array {
 	if s.m == nil {
 		return nil

@@ -29,6 +29,7 @@ func main() {
 		probes(v)
 		rowKernels(v)
 		unitKernels(v)
+		unitMoves(v)
 		spdKernels(v)
 		double := isa{bits: v.bits, double: true}
 		gatherDot(double)

@@ -140,6 +140,19 @@ func unitRows(v isa) {
 	ret()
 }
 
+// alongRow returns, in lane 0, 1/n and ⟨g,x⟩/n³ of a row x of norm n and a gradient g: of
+// accumulators of their products with x, with 1 and normFloor in lane 0.
+func (v isa) alongRow(squares, dots []VecVirtual, one, floor VecVirtual) (inv, along Register) {
+	s, x := v.fold(squares), v.fold(dots)
+	v.normOf(s, floor)
+	t := XMM()
+	VMULSS(s.AsX(), s.AsX(), t)
+	VDIVSS(t, x.AsX(), x.AsX())
+	VDIVSS(s.AsX(), x.AsX(), x.AsX())
+	VDIVSS(s.AsX(), one.AsX(), s.AsX())
+	return s.AsX(), x.AsX()
+}
+
 func unitGrads(v isa) {
 	v.text("unitGrads", "(grad, w *float32, n, d int)",
 		"replaces gradients by unitRows by those of the rows of w:", "",
@@ -168,15 +181,10 @@ func unitGrads(v isa) {
 		VFMADD231PS(a, a, squares[acc])
 		VFMADD231PS(b, a, dots[acc])
 	})
-	s, along := v.fold(squares), v.fold(dots)
-	v.normOf(s, floor)
-	t, inv, c := XMM(), v.reg(), v.reg()
-	VMULSS(s.AsX(), s.AsX(), t)
-	VDIVSS(t, along.AsX(), along.AsX())
-	VDIVSS(s.AsX(), along.AsX(), along.AsX())
-	VDIVSS(s.AsX(), one.AsX(), s.AsX())
-	VBROADCASTSS(s.AsX(), inv)
-	VBROADCASTSS(along.AsX(), c)
+	s, along := v.alongRow(squares, dots, one, floor)
+	inv, c := v.reg(), v.reg()
+	VBROADCASTSS(s, inv)
+	VBROADCASTSS(along, c)
 	v.overRow("scale", d, off, count, k, func(ld loadFunc, st storeFunc) {
 		a, x, y := v.reg(), v.reg(), v.reg()
 		v.zero(y)
