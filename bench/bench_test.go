@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fenchel-ml/fenchel/graph"
 )
 
 // TestMain makes the test's program a contestant where it is started as one.
@@ -47,8 +49,9 @@ func TestRun(t *testing.T) {
 		contestant{name: "again", work: "linear", env: []string{"FENCHEL_KERNEL=go"}, rounds: 2},
 		contestant{name: "other", work: "linear", loss: "sparsemax", other: true},
 		contestant{name: "stock", work: "gorgonia"},
+		contestant{name: "rounded", work: "linear", precision: "medium", other: true},
 	))
-	for i, runs := range []int{3, 2, 3, 3} {
+	for i, runs := range []int{3, 2, 3, 3, 3} {
 		r := m.results[i]
 		require.Empty(t, r.failed+r.absent, r.name)
 		require.Len(t, r.seconds, runs, r.name)
@@ -56,6 +59,8 @@ func TestRun(t *testing.T) {
 		require.LessOrEqual(t, r.min(), r.median())
 	}
 	require.NotEqual(t, m.results[0].values[0], m.results[2].values[0])
+	require.Contains(t, m.results[4].version, "kernel "+graph.Medium.Runs())
+	require.Equal(t, graph.Medium.Rounded(), m.results[0].values[0] != m.results[4].values[0])
 	rep := &report{rows: []*measured{m}}
 	require.True(t, rep.ok())
 	require.Contains(t, rep.markdown(), "| tiny | speed |")
@@ -72,6 +77,7 @@ func TestFaults(t *testing.T) {
 		"missing":      {contestant{name: "again", peer: "torch", work: "softmax"}, "missing: exec: \"no-such-interpreter\""},
 		"other work":   {contestant{name: "again", work: "linear", loss: "sparsemax"}, "not the same work"},
 		"unknown work": {contestant{name: "again", work: "nothing"}, "unknown work"},
+		"bad word":     {contestant{name: "again", work: "linear", precision: "low"}, "the choices are highest, high, medium"},
 		"bad path":     {contestant{name: "again", work: "linear", env: []string{"FENCHEL_KERNEL=mmx"}}, "mmx"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -81,6 +87,12 @@ func TestFaults(t *testing.T) {
 			require.Contains(t, rep.markdown(), c.text)
 			require.Contains(t, rep.markdown(), "not measured")
 		})
+	}
+	if !graph.Medium.Rounded() {
+		absent := measureRow(t, settings{rounds: 1}, &row{name: "rounded", prepare: onTiles(linearInputs(5, 70, 8, 1, 0.3))})
+		require.Contains(t, absent.absent, graph.Untiled())
+		require.True(t, (&report{rows: []*measured{absent}}).ok(), "no other processor is asked for")
+		require.Contains(t, (&report{rows: []*measured{absent}}).markdown(), "Not run: not available here: "+graph.Untiled())
 	}
 	absent := measureRow(t, settings{rounds: 1}, &row{name: "data", prepare: epochInputs})
 	require.Contains(t, absent.absent, "-data")

@@ -54,7 +54,7 @@ type process struct {
 
 // start starts the contestant's process on the job.
 func start(ctx context.Context, s settings, c contestant, j job) (*process, error) {
-	j.Peer, j.Work, j.Variant = c.peer, c.work, c.variant
+	j.Peer, j.Work, j.Variant, j.Precision = c.peer, c.work, c.variant, c.precision
 	if c.loss != "" {
 		j.Loss = c.loss
 	}

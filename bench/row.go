@@ -38,41 +38,47 @@ type row struct {
 
 // A contestant does the work of a row in a process of its own.
 type contestant struct {
-	name    string
-	peer    string // script of the Python peer; empty for this program
-	work    string // what serves it: a key of works, here or in the script
-	variant string // which way to do the work
-	loss    string // replaces the job's
-	env     []string
-	rounds  int  // at most so many rounds of a slow contestant; 0 for all
-	other   bool // other work than the row's: its value is not compared
+	name      string
+	peer      string // script of the Python peer; empty for this program
+	work      string // what serves it: a key of works, here or in the script
+	variant   string // which way to do the work
+	precision string // to which the work's products may be rounded; "" is highest
+	loss      string // replaces the job's
+	env       []string
+	rounds    int  // at most so many rounds of a slow contestant; 0 for all
+	other     bool // other work than the row's: its value is not compared
 }
 
 // A job is what a contestant is told. Both sides read it as JSON.
 type job struct {
-	Dir     string `json:"dir"` // of the inputs: raw little-endian float32 and int32
-	Peer    string `json:"peer"`
-	Work    string `json:"work"`
-	Variant string `json:"variant"`
-	Loss    string `json:"loss"`
-	Threads int    `json:"threads"`
-	B       int    `json:"b"` // rows of a batch
-	C       int    `json:"c"` // classes
-	D       int    `json:"d"` // width
-	K       int    `json:"k"` // length of a top list
-	S       int    `json:"s"` // negatives of a row
-	N       int    `json:"n"` // batches
-	U       int    `json:"u"` // users
-	Repeat  int    `json:"repeat"`
-	Data    string `json:"data"`
+	Dir       string `json:"dir"` // of the inputs: raw little-endian float32 and int32
+	Peer      string `json:"peer"`
+	Work      string `json:"work"`
+	Variant   string `json:"variant"`
+	Precision string `json:"precision"`
+	Loss      string `json:"loss"`
+	Threads   int    `json:"threads"`
+	B         int    `json:"b"` // rows of a batch
+	C         int    `json:"c"` // classes
+	D         int    `json:"d"` // width
+	K         int    `json:"k"` // length of a top list
+	S         int    `json:"s"` // negatives of a row
+	N         int    `json:"n"` // batches
+	U         int    `json:"u"` // users
+	Repeat    int    `json:"repeat"`
+	Data      string `json:"data"`
 
 	outBytes int64   // of the results that every contestant holds: gradients
 	product  float64 // floating-point operations of one matrix product of the work; 0 where its time is not counted in products
 	limit    float64 // how many of them no program can do without
 }
 
-// errAbsent says that a row cannot run here.
-var errAbsent = errors.New("not available here")
+// errAbsent says that a row cannot run here, and errProcessor that no setting would have
+// this processor run it, which is nobody's fault.
+var (
+	errAbsent    = errors.New("not available here")
+	errProcessor = fmt.Errorf("%w", errAbsent)
+)
 
 // rows is the registry; each file adds its own.
 var rows []*row
@@ -111,6 +117,7 @@ type measured struct {
 	*row
 	job     job
 	absent  string // why the whole row did not run
+	excused bool   // it is the processor
 	results []*result
 	peak    float64 // largest measured FMA rate of the machine, flop/s
 	load    [2]float64
@@ -139,7 +146,7 @@ func (r *row) measure(ctx context.Context, s settings) (m *measured, err error) 
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	m.job, err = r.prepare(s, dir)
 	if errors.Is(err, errAbsent) {
-		m.absent = err.Error()
+		m.absent, m.excused = err.Error(), errors.Is(err, errProcessor)
 		return m, nil
 	}
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -110,7 +111,9 @@ func epochWork(j job) (func() (float64, float64, error), error) {
 		return nil, err
 	}
 	return func() (float64, float64, error) {
-		r, err := train.Run(context.Background(), epochConfig(), set, nil)
+		c := epochConfig()
+		c.Train.Precision = cmp.Or(j.Precision, c.Train.Precision)
+		r, err := train.Run(context.Background(), c, set, nil)
 		if err != nil {
 			return 0, 0, err
 		}

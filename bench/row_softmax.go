@@ -92,11 +92,12 @@ func linearWork(j job) (func() (float64, float64, error), error) {
 	w, errW := readFloats(j, "w", j.C*j.D)
 	y, errY := readInts(j, "y", j.B)
 	loss, errL := losses.Parse(j.Loss)
-	if err := errors.Join(errH, errW, errY, errL); err != nil {
+	precision, errP := j.precision()
+	if err := errors.Join(errH, errW, errY, errL, errP); err != nil {
 		return nil, err
 	}
 	b := graph.NewBuilder[float32]()
-	lin := graph.Linear{H: b.Param("H", h, j.B, j.D), W: b.Param("W", w, j.C, j.D)}
+	lin := graph.Linear{H: b.Param("H", h, j.B, j.D), W: b.Param("W", w, j.C, j.D), Precision: precision}
 	label, data := b.Indices("label", j.B)
 	copy(data, y)
 	t, err := graph.LabelTargets(label)

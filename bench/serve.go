@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
@@ -56,7 +58,7 @@ func serve(in io.Reader, out io.Writer) error {
 	debug.FreeOSMemory() // what reading left behind is no part of the work
 	resetPeak()
 	mem := memory{Ready: status("VmRSS")}
-	if err := enc.Encode(reply{Version: runtime.Version() + ", kernel " + kernel.Path()}); err != nil {
+	if err := enc.Encode(reply{Version: runtime.Version() + ", kernel " + kernelOf(j)}); err != nil {
 		return err
 	}
 	for lines.Scan() {
@@ -92,6 +94,19 @@ func repeat(run func() (float64, float64, error), n int) reply {
 	}
 	r.CPU = (cpuSeconds() - before) / float64(n)
 	return r
+}
+
+// kernelOf names what computes the job.
+func kernelOf(j job) string {
+	if p, err := j.precision(); err == nil && p != graph.Highest {
+		return p.Runs()
+	}
+	return kernel.Path()
+}
+
+// precision returns to what the job's products may be rounded.
+func (j job) precision() (graph.Precision, error) {
+	return graph.ParsePrecision(cmp.Or(j.Precision, graph.Highest.String()))
 }
 
 func newWork(j job) (func() (float64, float64, error), error) {
