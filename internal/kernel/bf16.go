@@ -62,10 +62,12 @@ func (s *bf16State) bytes() int {
 	return n
 }
 
-// bf16Bytes estimates what bytes returns at these sizes.
+// bf16Bytes estimates what a Workspace holds at these sizes because its products go by tiles:
+// what bytes returns, and blocks twice as large.
 func bf16Bytes(panels, dp int) int64 {
-	rows, block := int64(panels*tileRows), int64(blockClasses)
-	return 2*4*rows*int64(dp) + int64(Workers())*4*block*(2*int64(dp)+2*min(rows, blockRows))
+	rows := int64(panels * tileRows)
+	block, width := min(rows, blockRows), int64(dp)
+	return 2*4*rows*width + int64(Workers())*4*(blockClasses*(2*width+2*block)+tileClasses*(2*width+block))
 }
 
 // growBF16 makes m a matrix of n numbers, with or without low halves.

@@ -21,6 +21,9 @@ const (
 	// offsetLimit is the offset, in the units of scaled scores, up to which classes
 	// stay as they are: a float32 of that size is right to 10⁻⁶.
 	offsetLimit = 16
+	// roundedLimit is that where products are rounded: what classes have in common takes
+	// digits from their difference then as soon as it is as large.
+	roundedLimit = 2
 )
 
 // findCenter sets center where the offset of a row exceeds the limit, and leaves it
@@ -56,7 +59,11 @@ func (ws *Workspace) findCenter() {
 			}
 		}
 	}
-	if most *= ws.scale; !(most > offsetLimit && most <= math.MaxFloat32) {
+	limit := float32(offsetLimit)
+	if ws.bf16.used {
+		limit = roundedLimit
+	}
+	if most *= ws.scale; !(most > limit && most <= math.MaxFloat32) {
 		return
 	}
 	// Sums of large float32 lose what the classes differ by. This one is of differences

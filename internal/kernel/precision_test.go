@@ -125,11 +125,11 @@ func everySmoothLoss() []lossCase {
 	all := slices.Concat(tiledCases(), thresholdCases())
 	return slices.DeleteFunc(all, func(c lossCase) bool {
 		switch l := c.loss.(type) {
-		case Rankmax, Perceptron, CrammerSinger, KthLargestRivals:
+		case Rankmax, Perceptron, CrammerSinger:
 			return true
 		case streamed:
 			_, jumps := l.Tiled.(Contrastive)
-			return jumps || l.apart
+			return jumps
 		}
 		return false
 	})
@@ -202,5 +202,71 @@ func TestTilesUnitAndSink(t *testing.T) {
 		p := &problem{Linear: Linear{C: 300, D: 4, W: normal(source(1), 1200, 1), Label: []int32{}}}
 		got := p.step(t, new(Workspace), l, Medium)
 		require.Equal(t, make([]float32, 1200), got[2], "%T", l)
+	}
+}
+
+// TestTilesOffsets: what all classes have in common costs no digits of rounded products
+// either, where the loss does not see it.
+func TestTilesOffsets(t *testing.T) {
+	onTiles(t)
+	l := Softmax{Tau: 1}
+	for _, size := range []float64{0, 8, 1e4} {
+		p := newProblem(source(65), problemConfig{b: 66, c: 300, d: 24, sd: 1, bias: true, padding: true})
+		p.lift(size)
+		_, dh, dw, _ := p.anchored().reference(softmaxRow(1, 0))
+		ws := Workspace{ShiftInvariant: true}
+		for precision, tol := range map[Precision]float64{High: 1e-5, Medium: 5e-3} {
+			got := p.step(t, &ws, l, precision)
+			what := fmt.Sprintf("%v, offset %g", precision, size)
+			require.Equal(t, size > 0, ws.shifted(), what)
+			requireRMS(t, dh, got[1], tol, 0, what+": dH")
+			requireRMS(t, dw, got[2], tol, 0, what+": dW")
+		}
+	}
+}
+
+// TestTilesNaN: NaN reaches the loss of its row, or of all, and padding keeps it out; an
+// infinite number gives NaN at High.
+func TestTilesNaN(t *testing.T) {
+	onTiles(t)
+	for _, precision := range []Precision{High, Medium} {
+		for _, l := range []Loss{Softmax{Tau: 1}, Stream(Pairwise{})} {
+			p := newProblem(source(66), problemConfig{b: 70, c: 200, d: 20, sd: 1, padding: true})
+			p.H[3*p.D+1] = nan
+			got := p.step(t, new(Workspace), l, precision)
+			for i, v := range got[0] {
+				require.Equal(t, i == 3, v != v, "row %d of %T at %v", i, l, precision)
+			}
+			require.True(t, got[2][0] != got[2][0])
+			p.H[3*p.D+1], p.W[150*p.D] = 1, nan
+			got = p.step(t, new(Workspace), l, precision)
+			for i, v := range got[0] {
+				require.Equal(t, p.Label[i] >= 0, v != v, "row %d of %T at %v", i, l, precision)
+			}
+			p.W[150*p.D] = inf
+			if got = p.step(t, new(Workspace), l, precision); precision == High {
+				require.True(t, got[0][0] != got[0][0])
+			}
+		}
+	}
+}
+
+// TestTilesBytes holds what a Workspace with tiles is said to hold against what it does.
+func TestTilesBytes(t *testing.T) {
+	onTiles(t)
+	for _, cfg := range []problemConfig{{b: 128, c: 5000, d: 64, sd: 1}, {b: 300, c: 2000, d: 40, sd: 1}} {
+		p := newProblem(source(67), cfg)
+		for _, l := range []Loss{Softmax{Tau: 1}, Entmax{Alpha: 1.1}} {
+			for _, precision := range []Precision{High, Medium} {
+				ws := Workspace{Budget: 64 << 20}
+				p.step(t, &ws, l, precision)
+				said := WorkspaceBytes(l, p.B, p.C, p.D, p.B, ws.Budget, precision)
+				require.LessOrEqual(t, int64(ws.Bytes()), said, "%T %v %v", l, cfg, precision)
+				require.Less(t, said, 3*int64(ws.Bytes()), "%T %v %v", l, cfg, precision)
+				if _, ok := l.(Softmax); ok {
+					require.Zero(t, ws.kept)
+				}
+			}
+		}
 	}
 }
