@@ -70,6 +70,8 @@ type Outcome struct {
 	Valid           []train.Value `json:"valid,omitempty"`
 	Test            []train.Value `json:"test,omitempty"`
 	Parameters      int           `json:"parameters"`
+	Kernel          string        `json:"kernel"`              // what computed, as in "avx512+amx:bf16"
+	Precision       string        `json:"precision,omitempty"` // what came of a precision below the highest
 
 	// Peak is the largest resident memory in bytes from the moment the data were
 	// loaded, which it includes; 0 where it was not measured, as with runs that share
@@ -164,7 +166,8 @@ func execute(ctx context.Context, j Job, set *data.Dataset, progress func(Progre
 	defer stop()
 	r.stop = stop
 	res, err := folder.Run(budget, plan, set, r.observe)
-	o = &Outcome{Key: j.key(), Config: j.Config, Text: j.Config.String(), Split: j.Split, Budget: j.Budget, Parallel: j.Parallel, Parameters: r.parameters}
+	o = &Outcome{Key: j.key(), Config: j.Config, Text: j.Config.String(), Split: j.Split, Budget: j.Budget, Parallel: j.Parallel, Parameters: r.parameters,
+		Kernel: plan.Kernel(), Precision: plan.PrecisionNote()}
 	switch {
 	case res == nil:
 		return nil, err

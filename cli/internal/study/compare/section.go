@@ -3,6 +3,7 @@ package compare
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/fenchel-ml/fenchel/cli/internal/plot"
@@ -150,6 +151,13 @@ func (r *Result) Notes() []string {
 	}
 	if shared > 1 {
 		notes = append(notes, fmt.Sprintf("Seconds were measured while up to %d runs shared the machine.", shared))
+	}
+	for i := range r.Rows {
+		for _, o := range r.Rows[i].Runs {
+			if note := "P" + strings.TrimPrefix(o.Precision, "p") + "."; o.Precision != "" && !slices.Contains(notes, note) {
+				notes = append(notes, note)
+			}
+		}
 	}
 	if len(r.Tune) > 0 {
 		var axes []string
