@@ -2,6 +2,7 @@ package train
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/internal/kernel"
+	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/train/weights"
 )
 
@@ -143,5 +145,30 @@ func TestResumeElsewhere(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, seen)
 		require.Equal(t, len(paths) > 1 && to != paths[0], want != "")
+	}
+}
+
+// TestPrecisionByHead: a head whose spec says that it rounds does so where there are tiles, and
+// no other head does.
+func TestPrecisionByHead(t *testing.T) {
+	set := small(t)
+	for _, h := range models.Heads() {
+		if h.Name == "wrong-head" {
+			continue
+		}
+		var exact [][]float32
+		for _, precision := range []string{"highest", "medium"} {
+			c := precise(precision)
+			c.Candidates = h.Name
+			res, err := Run(t.Context(), c, set, nil)
+			require.NoError(t, err, h.Name)
+			got := tables(res.Trained)
+			if exact == nil {
+				exact = got
+				continue
+			}
+			same := slices.EqualFunc(exact, got, func(a, b []float32) bool { return slices.Equal(a, b) })
+			require.Equal(t, h.Rounds && graph.Medium.Rounded(), !same, h.Name)
+		}
 	}
 }

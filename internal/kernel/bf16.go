@@ -70,7 +70,7 @@ func bf16Bytes(panels, dp int) int64 {
 	return 2*4*rows*width + int64(Workers())*4*(blockClasses*(2*width+2*block)+tileClasses*(2*width+block))
 }
 
-// growBF16 makes m a matrix of n numbers, with or without low halves.
+// grow makes m a matrix of n numbers, with or without low halves.
 func (s *bf16State) grow(m *bf16Matrix, n int) {
 	if m.hi = growLine(m.hi, n); s.low {
 		m.lo = growLine(m.lo, n)
@@ -91,7 +91,7 @@ func growLine(x []uint16, n int) []uint16 {
 	return x[off:][:n:n]
 }
 
-// pairs stores n rows of w numbers of x in pairs in dst; see bf16Pairs.
+// setPairs stores n rows of w numbers of x in pairs in m; see bf16Pairs.
 func (m bf16Matrix) setPairs(x []float32, ldx, n, w int) {
 	bf16Pairs(m.hi, m.lo, nil, nil, x, ldx, n, w)
 }
