@@ -254,7 +254,7 @@ func TestTilesNaN(t *testing.T) {
 // TestTilesBytes holds what a Workspace with tiles is said to hold against what it does.
 func TestTilesBytes(t *testing.T) {
 	onTiles(t)
-	for _, cfg := range []problemConfig{{b: 128, c: 5000, d: 64, sd: 1}, {b: 300, c: 2000, d: 40, sd: 1}} {
+	for _, cfg := range []problemConfig{{b: 128, c: 1500, d: 64, sd: 1}, {b: 300, c: 700, d: 40, sd: 1}} {
 		p := newProblem(source(67), cfg)
 		for _, l := range []Loss{Softmax{Tau: 1}, Entmax{Alpha: 1.1}} {
 			for _, precision := range []Precision{High, Medium} {
