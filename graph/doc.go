@@ -81,6 +81,8 @@
 //	Program.Run: Begin, Block of every row once, End
 //	Program.Step: nothing more, unless the run found few rows
 //
+// A [UnitBlockUpdater] leads the gradient through the norm itself, while it moves the rows.
+//
 // Each row is handed over after it was read for the last time, what an entry becomes depends
 // on its own gradient alone, and sums over rows go by fixed groups of [BlockRows] or fewer
 // of them: weights, state and norms have the same bits as after Update by the whole gradient,

@@ -11,12 +11,29 @@
 //
 //	batch → fill the leaves → run the compiled graph → gradients → updaters
 //
-// and the tables are the only thing it changes. A table that one fused loss alone reads, as
-// class vectors are, moves in the run already (see graph.Program.Sink), to the same bits;
-// where the gradient is clipped none does. [RunDir] does the same in a run
-// folder that reproduces and resumes the run. [Evaluate] measures any models.Scorer on
-// any examples; a [Recommender] is one, and does so for the splits of a dataset, by the
-// parts of a [Protocol]: what was trained on, and what a ranking leaves out.
+// and the tables are the only thing it changes; see below for those that move in the run.
+// [RunDir] does the same in a run folder that reproduces and resumes the run. [Evaluate]
+// measures any models.Scorer on any examples; a [Recommender] is one, and does so for the
+// splits of a dataset, by the parts of a [Protocol]: what was trained on, and what a ranking
+// leaves out.
 // Subpackages: metric holds the measures, optim the updaters and schedules, als the exact
 // solver of the quadratic losses, weights the file format.
+//
+// # Tables that move in the run
+//
+// The gradient of class vectors is as large as their table, and a step that reads it after
+// the run fetches gradient, weights and the optimizer's state from memory. Where one fused
+// loss over classes alone reads a table, no such matrix is made: each block of rows moves as
+// soon as the backward pass has finished its gradient ([graph.Program.Sink]), cosine scores
+// included, and Memory has no room for the gradient. Weights, state and checkpoints have the
+// bits of a step after the run, under every optimizer and mode, with l2, decay and any
+// schedule. Biases are tables of one number a row, and move after the run. So do
+//
+//   - all tables where the gradient is clipped, because the norm of all of them is known last;
+//   - a table that something else reads too: item vectors that an encoder looks up, or rows
+//     that an l2 of a batch (on=batch) draws;
+//   - a table of which the run finds few rows with a gradient, as sparsemax of dot products
+//     does: that gradient is small;
+//   - tables of drawn candidates and of trees, whose gradients are rows in any case, and
+//     those of a loss over all classes whose positives get what the others leave, as bpr's.
 package train

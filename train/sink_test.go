@@ -123,9 +123,11 @@ func TestSunkSteps(t *testing.T) {
 		}
 		runtime.GOMAXPROCS(was)
 	}
-	// An L2 of what a batch reads is a second term of the gradient.
-	c := Config{Train: TrainConfig{L2: "1e-3,on=batch"}}
-	require.Empty(t, trainSunk(t, set, c).moved)
+	// An L2 of what a batch reads is a second term of the gradient, and a positive of bpr gets
+	// what the last class leaves.
+	for _, c := range []Config{{Train: TrainConfig{L2: "1e-3,on=batch"}}, {Loss: "bpr@all"}} {
+		require.Empty(t, trainSunk(t, set, c).moved)
+	}
 }
 
 // TestSunkMemory: the estimate of a training whose table moves while its gradient is made has

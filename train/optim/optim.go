@@ -18,7 +18,9 @@
 //
 // A dense gradient may come as a whole, by [Updater.Update], or block by block while it is
 // made, by [Updater.Begin], [Updater.Block] and [Updater.End]: weights, state and
-// [Updater.Square] are the same to the bit.
+// [Updater.Square] are the same to the bit. [Updater.UnitBlock] takes that by the rows divided
+// by their norms: where the rule is a [UnitRule], as Adam, Adagrad and SGD are, one pass over
+// a block makes of it the gradient by the rows, its squares and the step.
 //
 // What draws the weights of a table to 0 is told to its updater beside that; see
 // [Regularization] and, for its text, [Penalty].
