@@ -13,10 +13,14 @@ import "math"
 //
 // Values below 2⁻¹²⁶ may be 0.
 
-// millsPoly interpolates, as the polynomials of math.go do, (1+2t)·e^(t²)·erfc(t) of
-// w = (t−2)/(t+2) on [−1,2/3], degree 9. The variable is that of M. M. Shepherd and J. G.
-// Laframboise, Mathematics of Computation 36, 1981.
-var millsPoly = [...]float32{1.2769784, -0.09276395, -0.16603042, 0.16405492, -0.054214265, -0.008060825, 0.008664255, 0.0013277903, -0.0012641195, -0.00042412253}
+// millsPoly interpolates, as the polynomials of math.go do, √½·(t+2)·e^(t²)·erfc(t) of
+// w = (t−2)/(t+2) on [−1,2/3], degree 8. The variable is that of M. M. Shepherd and J. G.
+// Laframboise, Mathematics of Computation 36, 1981. atanhPoly interpolates so, beside its
+// leading coefficient, 2·artanh(s)/s of s² on [0,1/9], degree 4.
+var (
+	millsPoly = [...]float32{0.72236809, -0.48589611, 0.19761456, -0.025764737, -0.015189766, 0.00455704, 0.0021063165, -0.00054036916, -0.00032988144}
+	atanhPoly = [...]float32{2, 0.6666664, 0.40007561, 0.2823662, 0.26851498}
+)
 
 func horner(c []float32, x float32) float32 {
 	y := c[len(c)-1]
@@ -65,7 +69,12 @@ func log1pOne(x float32) float32 {
 // SoftplusEach stores log(1+e^a) in dst.
 func SoftplusEach(dst, a []float32) { softplusForm.on(dst, a, a, 0, 0) }
 
-func softplusOne(x float32) float32 { return max(x, 0) + log1pOne(exp1(-abs1(x))) }
+// softplusOne takes log(1+e) of e = e^−|x| as 2·artanh of e/(2+e), which is at most 1/3.
+func softplusOne(x float32) float32 {
+	e := exp1(-abs1(x))
+	s := e / (2 + e)
+	return max(x, 0) + s*horner(atanhPoly[:], s*s)
+}
 
 // SigmoidEach stores 1/(1+e^−a) in dst.
 func SigmoidEach(dst, a []float32) { sigmoidForm.on(dst, a, a, 0, 0) }
@@ -106,9 +115,11 @@ func AtanEach(dst, a []float32) { atanForm.on(dst, a, a, 0, 0) }
 // Hendrycks and K. Gimpel, Gaussian Error Linear Units, 2016.
 func GELUEach(dst, a []float32) { geluForm.on(dst, a, a, 0, 0) }
 
+// geluOne is x·Φ(x) by the tail of the normal distribution on the side of x.
 func geluOne(x float32) float32 {
-	_, t := normalTail(clampOne(x))
-	return max(x, -normalFar) * normalOf(t, x)
+	s := short(x)
+	_, t := normalTail(s)
+	return max(x, 0) - s*t
 }
 
 // GELUBack stores g·(Φ(x) + x·φ(x)) in dst, with the density φ of Φ: the gradient by x
@@ -116,9 +127,13 @@ func geluOne(x float32) float32 {
 func GELUBack(dst, g, x []float32) { geluBackForm.on(dst, g, x, 0, 0) }
 
 func geluBackOne(g, x float32) float32 {
-	x = clampOne(x)
-	e, t := normalTail(x)
-	return Product(g, x*(e*rootTwoPi)+normalOf(t, x))
+	s := short(x)
+	e, t := normalTail(s)
+	d := t - s*(e*rootTwoPi)
+	if !math.Signbit(float64(x)) {
+		d = 1 - d
+	}
+	return Product(g, d)
 }
 
 const (
@@ -127,26 +142,16 @@ const (
 	twoRootTwo = 2 * math.Sqrt2
 )
 
-func clampOne(x float32) float32 { return min(max(x, -normalFar), normalFar) }
+// short returns min(|x|, 14).
+func short(x float32) float32 { return min(abs1(x), normalFar) }
 
-// normalTail returns e^(−x²/2), and 1−Φ(|x|) for |x| ≤ 14.
-func normalTail(x float32) (e, tail float32) {
-	s := abs1(x)
-	// x² in two parts: e^(−x²/2) has the relative error of its half.
+// normalTail returns e^(−s²/2), and 1−Φ(s), for 0 ≤ s ≤ 14.
+func normalTail(s float32) (e, tail float32) {
+	// s² in two parts: e^(−s²/2) has the relative error of its half.
 	q := s * s
 	lost := float32(float64(s)*float64(s) - float64(q))
 	e = exp1(-0.5 * q)
 	e += -0.5 * lost * e
-	far, wide := s+twoRootTwo, 1+s*math.Sqrt2
-	r := 1 / (far * wide)
-	w := (s - twoRootTwo) * wide * r
-	return e, 0.5 * e * (horner(millsPoly[:], w) * (far * r))
-}
-
-// normalOf returns Φ(x) of the tail beyond |x|.
-func normalOf(tail, x float32) float32 {
-	if x < 0 {
-		return tail
-	}
-	return 1 - tail
+	r := 1 / (s + twoRootTwo)
+	return e, e * r * horner(millsPoly[:], 1-2*twoRootTwo*r)
 }

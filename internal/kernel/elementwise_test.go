@@ -181,16 +181,22 @@ func TestElementwiseLong(t *testing.T) {
 	})
 }
 
-// TestMillsPolynomial recomputes the coefficients.
-func TestMillsPolynomial(t *testing.T) {
-	n := len(millsPoly)
-	for i := range n {
-		w := (2.0/3-1)/2 + (2.0/3+1)/2*math.Cos(math.Pi*(float64(i)+0.5)/float64(n))
-		s := 2 * (1 + w) / (1 - w)
-		var y float64
-		for k := n - 1; k >= 0; k-- {
-			y = y*w + float64(millsPoly[k])
+// TestPolynomialsOfActivations holds the coefficients against the functions that they are of.
+func TestPolynomialsOfActivations(t *testing.T) {
+	value := func(p []float32, x float64) (y float64) {
+		for k := len(p) - 1; k >= 0; k-- {
+			y = y*x + float64(p[k])
 		}
-		require.InDelta(t, (1+2*s)*math.Exp(s*s)*math.Erfc(s), y, 2e-7, "at %v", w)
+		return y
+	}
+	for i := range 1001 {
+		u := float64(i) / 1000
+		w := -1 + u*(2.0/3+1)
+		s := 2 * (1 + w) / (1 - w)
+		want := math.Sqrt(0.5) * (s + 2) * math.Exp(s*s) * math.Erfc(s)
+		require.InEpsilon(t, want, value(millsPoly[:], w), 1e-7, "at %v", w)
+		if s = u / 3; s > 0 {
+			require.InEpsilon(t, 2*math.Atanh(s)/s, value(atanhPoly[:], s*s), 3e-8, "at %v", s)
+		}
 	}
 }

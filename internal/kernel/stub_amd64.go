@@ -448,7 +448,7 @@ func log1p512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
 
 // softplus512 stores log(1+e^x):
 //
-//	for i := range n { dst[i] = max(a[i], 0) + log1p(exp(-abs(a[i]))) }
+//	for i := range n { e := exp(-abs(a[i])); dst[i] = max(a[i], 0) + 2*atanh(e/(2+e)) }
 //
 //go:noescape
 func softplus512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
@@ -490,14 +490,14 @@ func atan512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
 
 // gelu512 stores x·Φ(x) of the normal distribution Φ:
 //
-//	for i := range n { dst[i] = max(a[i], -14) * normal(a[i]) }
+//	for i := range n { s := min(abs(a[i]), 14); dst[i] = max(a[i], 0) - s*tail(s) }
 //
 //go:noescape
 func gelu512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
 
 // geluBack512 multiplies a by the derivative of gelu at b:
 //
-//	for i := range n { dst[i] = a[i] * (normal(b[i]) + b[i]*density(b[i])) }
+//	for i := range n { s := min(abs(b[i]), 14); u := tail(s) - s*density(s); dst[i] = a[i] * (1-u or u where b[i] < 0) }
 //
 //go:noescape
 func geluBack512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
@@ -1113,7 +1113,7 @@ func log1p256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
 
 // softplus256 stores log(1+e^x):
 //
-//	for i := range n { dst[i] = max(a[i], 0) + log1p(exp(-abs(a[i]))) }
+//	for i := range n { e := exp(-abs(a[i])); dst[i] = max(a[i], 0) + 2*atanh(e/(2+e)) }
 //
 //go:noescape
 func softplus256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
@@ -1155,14 +1155,14 @@ func atan256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
 
 // gelu256 stores x·Φ(x) of the normal distribution Φ:
 //
-//	for i := range n { dst[i] = max(a[i], -14) * normal(a[i]) }
+//	for i := range n { s := min(abs(a[i]), 14); dst[i] = max(a[i], 0) - s*tail(s) }
 //
 //go:noescape
 func gelu256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
 
 // geluBack256 multiplies a by the derivative of gelu at b:
 //
-//	for i := range n { dst[i] = a[i] * (normal(b[i]) + b[i]*density(b[i])) }
+//	for i := range n { s := min(abs(b[i]), 14); u := tail(s) - s*density(s); dst[i] = a[i] * (1-u or u where b[i] < 0) }
 //
 //go:noescape
 func geluBack256(dst *float32, a *float32, b *float32, n int, p float32, q float32)

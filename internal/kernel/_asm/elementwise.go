@@ -101,11 +101,11 @@ func (v isa) product(a, b, dst VecVirtual) {
 	p := v.reg()
 	VMULPS(a, b, p)
 	if v.bits == 512 {
-		bad, whole := K(), K()
-		VCMPPS(U8(unordered), p, p, bad)
-		VCMPPS(U8(ordered), b, a, whole)
-		KANDW(bad, whole, bad)
-		v.drop(cond{k: bad}, p, dst)
+		bad := K()
+		VCMPPS(U8(ordered), b, a, bad)
+		VCMPPS(U8(unordered), p, p, bad, bad)
+		VPXORD(p, p, bad, p)
+		VMOVAPS(p, dst)
 		return
 	}
 	bad, whole := YMM(), YMM()
@@ -121,7 +121,9 @@ type elementwise struct {
 	operands        int // 1 or 2
 	numbers         int // p, or p and q
 	unroll          int // vectors of a round
+	woven           int // in place of unroll: with AVX2, vectors of a round whose instructions take turns
 	body            func(a, b, p, q VecVirtual) VecVirtual
+	derivative      func(b VecVirtual) VecVirtual // in place of body: by it a is multiplied, where 0·(±Inf) = 0
 }
 
 // elementwiseSig is one for all of them, so that one table holds them.
@@ -145,26 +147,37 @@ func (v isa) elementwise(e elementwise) {
 	}
 	n := ptr("n")
 	step := func(ld loadFunc, st storeFunc, disp int) {
-		x := v.reg()
-		ld(at(a, disp), x)
-		var y VecVirtual
+		x, y := v.reg(), v.reg()
 		if e.operands == 2 {
-			y = v.reg()
 			ld(at(b, disp), y)
 		}
-		st(e.body(x, y, p, q), at(dst, disp))
+		var d VecVirtual
+		if e.derivative != nil {
+			d = e.derivative(y)
+		}
+		ld(at(a, disp), x) // not before it is asked for: registers are few
+		if e.derivative != nil {
+			v.product(x, d, d)
+		} else {
+			d = e.body(x, y, p, q)
+		}
+		st(d, at(dst, disp))
 	}
-	if e.unroll > 1 {
+	unroll := e.unroll
+	if e.woven > 0 {
+		unroll = v.strands(e.woven)
+	}
+	if unroll > 1 {
 		Label("round")
-		CMPQ(n, U8(e.unroll*v.lanes()))
+		CMPQ(n, U8(unroll*v.lanes()))
 		JLT(LabelRef("loop"))
-		for i := range e.unroll {
+		weave(e.woven > 0, unroll, func(i int) {
 			step(func(m Mem, r VecVirtual) { VMOVUPS(m, r) }, func(r VecVirtual, m Mem) { VMOVUPS(r, m) }, i*v.bytes())
-		}
+		})
 		for _, x := range ptrs {
-			ADDQ(I32(e.unroll*v.bytes()), x)
+			ADDQ(I32(unroll*v.bytes()), x)
 		}
-		SUBQ(U8(e.unroll*v.lanes()), n)
+		SUBQ(U8(unroll*v.lanes()), n)
 		JMP(LabelRef("round"))
 	}
 	v.each(n, ptrs, func(ld loadFunc, st storeFunc, _ *mask) { step(ld, st, 0) })

@@ -4,6 +4,7 @@ package main
 import (
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/pass"
 )
 
 func main() {
@@ -37,5 +38,6 @@ func main() {
 	}
 	prefetch()
 	amx(isa{bits: 512})
+	pass.Compile = pass.Concat(pass.FunctionPass(weaveStrands), pass.Compile, pass.FunctionPass(lowRegisters))
 	Generate()
 }
