@@ -14,7 +14,7 @@ func Repeat(x *gorgonia.Node, n int) (*gorgonia.Node, error) {
 	if err := wantDims("repeat", "x", x, 1); err != nil {
 		return nil, err
 	}
-	return apply(spec{name: "repeat", shape: tensor.Shape{n}, f32: repeatBody[float32], f64: repeatBody[float64],
+	return apply(spec{name: "repeat", shape: tensor.Shape{n}, f32: fillBody(kernel.FillEach), f64: fillBody(fills),
 		diff: func(_ gorgonia.Nodes, _, g node) (gorgonia.Nodes, error) {
 			var e Expr
 			return e.grads(e.N(total(g)))
@@ -23,27 +23,11 @@ func Repeat(x *gorgonia.Node, n int) (*gorgonia.Node, error) {
 
 // total returns Σx [1] of x [n]: the adjoint of Repeat.
 func total(x node) (node, error) {
-	return apply(spec{name: "total", shape: tensor.Shape{1}, f32: totalBody[float32], f64: totalBody[float64],
+	return apply(spec{name: "total", shape: tensor.Shape{1}, f32: sumBody(kernel.SumWide), f64: sumBody(kernel.Sum[float64]),
 		diff: func(in gorgonia.Nodes, _, g node) (gorgonia.Nodes, error) {
 			var e Expr
 			return e.grads(e.N(Repeat(g, in[0].Shape()[0])))
 		}}, x)
-}
-
-func totalBody[T Float](dst []T, in []any) error {
-	var s float64
-	for _, v := range vec[T](in[0]) {
-		s += float64(v)
-	}
-	dst[0] = T(s)
-	return nil
-}
-
-func repeatBody[T Float](dst []T, in []any) error {
-	for i := range dst {
-		dst[i] = vec[T](in[0])[0]
-	}
-	return nil
 }
 
 // LogPositive returns log x where x > 0 and 0 elsewhere; the gradient is 1/x and 0.

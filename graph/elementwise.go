@@ -417,41 +417,59 @@ func Div(a, b *gorgonia.Node) (*gorgonia.Node, error) {
 	})
 }
 
-// Sum returns the sum of all elements, a scalar, accumulated in float64 in
-// index order.
+// Sum returns the sum of all elements, a scalar, kept in float64: that of pieces, in their
+// order.
 func Sum(x *gorgonia.Node) (*gorgonia.Node, error) {
 	if x == nil {
 		return nil, fmt.Errorf("graph: sum: operand 0 is nil")
 	}
-	return apply(spec{name: "sum", shape: tensor.ScalarShape(), f32: sumBody[float32], f64: sumBody[float64],
+	return apply(spec{name: "sum", shape: tensor.ScalarShape(), f32: sumBody(kernel.SumWide), f64: sumBody(kernel.Sum[float64]),
 		diff: func(in gorgonia.Nodes, _, g node) (gorgonia.Nodes, error) {
 			var e Expr
 			return e.grads(e.N(fill(g, in[0].Shape())))
 		}}, x)
 }
 
-func sumBody[T Float](dst []T, in []any) error {
-	var s float64
-	for _, x := range vec[T](in[0]) {
-		s += float64(x)
+func sumBody[T Float](f func(x []T) float64) body[T] {
+	part := make([]float64, parts)
+	return func(dst []T, in []any) error {
+		x := vec[T](in[0])
+		clear(part)
+		size := max(1, (len(x)+parts-1)/parts)
+		err := parallel(len(x), len(x), func(_, lo, hi int) error {
+			part[lo/size] = f(x[lo:hi])
+			return nil
+		})
+		s := 0.0
+		for _, p := range part {
+			s += p
+		}
+		dst[0] = T(s)
+		return err
 	}
-	dst[0] = T(s)
-	return nil
 }
 
 // fill returns the scalar v in every element of shape: the adjoint of Sum.
 func fill(v node, shape tensor.Shape) (node, error) {
-	return apply(spec{name: "fill", shape: shape, f32: fillBody[float32], f64: fillBody[float64],
+	return apply(spec{name: "fill", shape: shape, f32: fillBody(kernel.FillEach), f64: fillBody(fills),
 		diff: func(_ gorgonia.Nodes, _, g node) (gorgonia.Nodes, error) {
 			var e Expr
 			return e.grads(e.N(Sum(g)))
 		}}, v)
 }
 
-func fillBody[T Float](dst []T, in []any) error {
-	v := vec[T](in[0])[0]
+func fillBody[T Float](f func(dst []T, v T)) body[T] {
+	return func(dst []T, in []any) error {
+		v := vec[T](in[0])[0]
+		return parallel(len(dst), len(dst), func(_, lo, hi int) error {
+			f(dst[lo:hi], v)
+			return nil
+		})
+	}
+}
+
+func fills(dst []float64, v float64) {
 	for i := range dst {
 		dst[i] = v
 	}
-	return nil
 }

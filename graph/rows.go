@@ -12,7 +12,8 @@ import (
 
 // Row primitives take x [B,K] and v [B]. A score of −Inf marks a masked
 // candidate: its row behaves as if the candidate were deleted, and the gradient
-// there is 0. Sums run in float64 in index order.
+// there is 0. Sums are kept in float64, in an order that the length fixes; only those of
+// exponentials at float32 are of float32 numbers.
 
 // rowBody is the body of an op that treats each row i of x, the first input,
 // alone: f gets row i, its index, the other inputs and the op's output.
@@ -86,7 +87,7 @@ func mulBy(dst, x []float64, v float64) {
 	}
 }
 
-func divBy[T Float](dst, x []T, v T) {
+func divBy(dst, x []float64, v float64) {
 	for k, u := range x {
 		dst[k] = u / v
 	}
@@ -115,7 +116,7 @@ func MulRow(x, v *gorgonia.Node) (*gorgonia.Node, error) {
 
 // DivRow returns each row of x [B,K] divided by its v [B].
 func DivRow(x, v *gorgonia.Node) (*gorgonia.Node, error) {
-	return perRow("divrow", divBy[float32], divBy[float64], x, v, func(e *Expr, x, v, y, g node) (node, node) {
+	return perRow("divrow", kernel.DivScalarEach, divBy, x, v, func(e *Expr, x, v, y, g node) (node, node) {
 		return e.N(DivRow(g, v)), e.N(Neg(e.N(Div(e.N(RowDot(g, y)), v))))
 	})
 }
@@ -132,48 +133,60 @@ func RowMean(x *gorgonia.Node) (*gorgonia.Node, error) {
 // RowCount returns how many candidates of each row are not masked, [B]. It has
 // no gradient.
 func RowCount(x *gorgonia.Node) (*gorgonia.Node, error) {
-	return rowOp("rowcount", false, 1, rowCount[float32], rowCount[float64], nil, nil, x)
+	return rowOp("rowcount", false, 1, rowCount32, rowCount, nil, nil, x)
 }
 
-func rowCount[T Float](dst []T, i int, x []T, _ []any) {
+func rowCount32(dst []float32, i int, x []float32, _ []any) {
+	dst[i] = float32(kernel.CountUnmasked(x))
+}
+
+func rowCount(dst []float64, i int, x []float64, _ []any) {
 	n := 0
 	for _, v := range x {
 		if !masked(v) {
 			n++
 		}
 	}
-	dst[i] = T(n)
+	dst[i] = float64(n)
 }
 
 // sumWhere returns Σ_k x_k over the k at which ref is not masked. ref has no
 // gradient.
 func sumWhere(x, ref node) (node, error) {
-	return rowOp("rowsum", false, 1, rowSum[float32], rowSum[float64], func(e *Expr, in gorgonia.Nodes, _, g node) gorgonia.Nodes {
+	return rowOp("rowsum", false, 1, rowSum32, rowSum, func(e *Expr, in gorgonia.Nodes, _, g node) gorgonia.Nodes {
 		return gorgonia.Nodes{e.N(repeatWhere(g, in[1])), nil}
 	}, []int{1}, x, ref)
 }
 
-func rowSum[T Float](dst []T, i int, x []T, in []any) {
-	ref := vec[T](in[1])[i*len(x):]
+func rowSum32(dst []float32, i int, x []float32, in []any) {
+	dst[i] = float32(kernel.SumUnmasked(x, vec[float32](in[1])[i*len(x):(i+1)*len(x)]))
+}
+
+func rowSum(dst []float64, i int, x []float64, in []any) {
+	ref := vec[float64](in[1])[i*len(x):]
 	var s float64
 	for k, v := range x {
 		if !masked(ref[k]) {
-			s += float64(v)
+			s += v
 		}
 	}
-	dst[i] = T(s)
+	dst[i] = s
 }
 
 // repeatWhere returns v [B] in each column, 0 where ref [B,K] is masked: the
 // adjoint of sumWhere.
 func repeatWhere(v, ref node) (node, error) {
-	return rowOp("repeat", true, 1, repeatRow[float32], repeatRow[float64], func(e *Expr, in gorgonia.Nodes, _, g node) gorgonia.Nodes {
+	return rowOp("repeat", true, 1, repeatRow32, repeatRow, func(e *Expr, in gorgonia.Nodes, _, g node) gorgonia.Nodes {
 		return gorgonia.Nodes{nil, e.N(sumWhere(g, in[0]))}
 	}, []int{0}, ref, v)
 }
 
-func repeatRow[T Float](dst []T, i int, ref []T, in []any) {
-	v, y := vec[T](in[1])[i], dst[i*len(ref):]
+func repeatRow32(dst []float32, i int, ref []float32, in []any) {
+	kernel.FillUnmasked(dst[i*len(ref):(i+1)*len(ref)], ref, vec[float32](in[1])[i])
+}
+
+func repeatRow(dst []float64, i int, ref []float64, in []any) {
+	v, y := vec[float64](in[1])[i], dst[i*len(ref):]
 	for k := range ref {
 		y[k] = v
 		if masked(ref[k]) {
@@ -190,18 +203,22 @@ func RowDot(a, b *gorgonia.Node) (*gorgonia.Node, error) {
 	if err := wantDims("rowdot", "b", b, 2); err != nil {
 		return nil, err
 	}
-	return rowOp("rowdot", false, 2, rowDot[float32], rowDot[float64], func(e *Expr, in gorgonia.Nodes, _, g node) gorgonia.Nodes {
+	return rowOp("rowdot", false, 2, rowDot32, rowDot, func(e *Expr, in gorgonia.Nodes, _, g node) gorgonia.Nodes {
 		return gorgonia.Nodes{e.N(MulRow(in[1], g)), e.N(MulRow(in[0], g))}
 	}, nil, a, b)
 }
 
-func rowDot[T Float](dst []T, i int, a []T, in []any) {
-	b := vec[T](in[1])[i*len(a):]
+func rowDot32(dst []float32, i int, a []float32, in []any) {
+	dst[i] = float32(kernel.DotWide(a, vec[float32](in[1])[i*len(a):(i+1)*len(a)]))
+}
+
+func rowDot(dst []float64, i int, a []float64, in []any) {
+	b := vec[float64](in[1])[i*len(a):]
 	var s float64
 	for k, v := range a {
-		s += kernel.Product(float64(v), float64(b[k]))
+		s += kernel.Product(v, b[k])
 	}
-	dst[i] = T(s)
+	dst[i] = s
 }
 
 // RowMax returns max_k x_k [B], −Inf where all candidates are masked. The
@@ -231,14 +248,19 @@ func rowArgmax[T Float](dst []T, i int, x []T, _ []any) {
 // LogSumExp returns ln Σ_k e^{x_k} [B], shifted by the maximum; −Inf where all
 // candidates are masked, NaN where one is NaN or +Inf.
 func LogSumExp(x *gorgonia.Node) (*gorgonia.Node, error) {
-	return rowOp("logsumexp", false, costMath, rowLSE[float32], rowLSE[float64], func(e *Expr, in gorgonia.Nodes, _, g node) gorgonia.Nodes {
+	return rowOp("logsumexp", false, costMath, rowLSE32, rowLSE, func(e *Expr, in gorgonia.Nodes, _, g node) gorgonia.Nodes {
 		return gorgonia.Nodes{e.N(MulRow(e.N(Softmax(in[0])), g))}
 	}, nil, x)
 }
 
-func rowLSE[T Float](dst []T, i int, x []T, _ []any) {
+func rowLSE32(dst []float32, i int, x []float32, _ []any) {
+	m, log := kernel.LogSumExp32(x)
+	dst[i] = float32(float64(m) + log)
+}
+
+func rowLSE(dst []float64, i int, x []float64, _ []any) {
 	m, log := kernel.LogSumExp(x, nil)
-	dst[i] = T(m + log)
+	dst[i] = m + log
 }
 
 // Softmax returns e^{x_k} / Σ_j e^{x_j} [B,K], 0 at masked candidates and in
@@ -266,17 +288,28 @@ func softmaxOf[T Float](y, x []T) {
 
 // LogSoftmax returns x_k − ln Σ_j e^{x_j} [B,K], −Inf at masked candidates.
 func LogSoftmax(x *gorgonia.Node) (*gorgonia.Node, error) {
-	return rowOp("logsoftmax", true, costMath, rowLogSoftmax[float32], rowLogSoftmax[float64], func(e *Expr, in gorgonia.Nodes, _, g node) gorgonia.Nodes {
+	return rowOp("logsoftmax", true, costMath, rowLogSoftmax32, rowLogSoftmax, func(e *Expr, in gorgonia.Nodes, _, g node) gorgonia.Nodes {
 		g = e.N(maskLike(g, in[0]))
 		return gorgonia.Nodes{e.N(Sub(g, e.N(MulRow(e.N(Softmax(in[0])), e.N(RowSum(g))))))}
 	}, nil, x)
 }
 
-func rowLogSoftmax[T Float](dst []T, i int, x []T, _ []any) {
+func rowLogSoftmax32(dst []float32, i int, x []float32, _ []any) {
+	y := dst[i*len(x) : (i+1)*len(x)]
+	m, log := kernel.LogSumExp32(x)
+	if masked(m) {
+		copy(y, x)
+		return
+	}
+	kernel.AddScalarEach(y, x, -m) // apart from log: of large scores their sum has a coarse last place
+	kernel.AddScalarEach(y, y, -float32(log))
+}
+
+func rowLogSoftmax(dst []float64, i int, x []float64, _ []any) {
 	y := dst[i*len(x) : (i+1)*len(x)]
 	m, log := kernel.LogSumExp(x, nil)
 	for k, v := range x {
-		y[k] = T(float64(v) - m - log)
+		y[k] = v - m - log
 		if math.IsInf(m, -1) {
 			y[k] = v
 		}

@@ -125,6 +125,36 @@ func mulScalarLoop(dst, a, _ []float32, p, _ float32) {
 	}
 }
 
+// DivScalarEach stores a / p in dst.
+func DivScalarEach(dst, a []float32, p float32) { divScalarForm.on(dst, a, a, p, 0) }
+
+func divScalarLoop(dst, a, _ []float32, p, _ float32) {
+	for i, x := range a {
+		dst[i] = x / p
+	}
+}
+
+// FillEach stores p in dst.
+func FillEach(dst []float32, p float32) { fillForm.on(dst, dst, dst, p, 0) }
+
+func fillLoop(dst, _, _ []float32, p, _ float32) {
+	for i := range dst {
+		dst[i] = p
+	}
+}
+
+// FillUnmasked stores p in dst, and 0 where a is −Inf.
+func FillUnmasked(dst, a []float32, p float32) { fillWhereForm.on(dst, a, a, p, 0) }
+
+func fillWhereLoop(dst, a, _ []float32, p, _ float32) {
+	for i, x := range a {
+		dst[i] = p
+		if x < -math.MaxFloat32 {
+			dst[i] = 0
+		}
+	}
+}
+
 func scaleLoop(dst, a, _ []float32, p, _ float32) {
 	for i, x := range a {
 		dst[i] = x * p

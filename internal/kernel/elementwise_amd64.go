@@ -29,5 +29,16 @@ var (
 	geluForm        = elementwise{gelu512, gelu256, of1(geluOne)}
 	sigmoidBackForm = elementwise{sigmoidBack512, sigmoidBack256, of2(sigmoidBackOne)}
 	tanhBackForm    = elementwise{tanhBack512, tanhBack256, of2(tanhBackOne)}
+	divScalarForm   = elementwise{divScalar512, divScalar256, divScalarLoop}
+	fillForm        = elementwise{fill512, fill256, fillLoop}
+	fillWhereForm   = elementwise{fillWhere512, fillWhere256, fillWhereLoop}
 	geluBackForm    = elementwise{geluBack512, geluBack256, of2(geluBackOne)}
+)
+
+// The forms of the sums in float64.
+var (
+	sumWideForm       = wideSum{sumWide512, sumWide256, sumWideLoop}
+	sumUnmaskedForm   = wideSum{sumUnmasked512, sumUnmasked256, sumUnmaskedLoop}
+	countUnmaskedForm = wideSum{countUnmasked512, countUnmasked256, countUnmaskedLoop}
+	dotWideForm       = wideSum{dotWide512, dotWide256, dotWideLoop}
 )

@@ -29,5 +29,16 @@ var (
 	geluForm        = elementwise{loop: of1(geluOne)}
 	sigmoidBackForm = elementwise{loop: of2(sigmoidBackOne)}
 	tanhBackForm    = elementwise{loop: of2(tanhBackOne)}
+	divScalarForm   = elementwise{loop: divScalarLoop}
+	fillForm        = elementwise{loop: fillLoop}
+	fillWhereForm   = elementwise{loop: fillWhereLoop}
 	geluBackForm    = elementwise{loop: of2(geluBackOne)}
+)
+
+// The forms of the sums in float64.
+var (
+	sumWideForm       = wideSum{loop: sumWideLoop}
+	sumUnmaskedForm   = wideSum{loop: sumUnmaskedLoop}
+	countUnmaskedForm = wideSum{loop: countUnmaskedLoop}
+	dotWideForm       = wideSum{loop: dotWideLoop}
 )

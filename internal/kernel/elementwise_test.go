@@ -48,6 +48,14 @@ func eachCases() []eachCase {
 		{"MulScalarEach", one(func(d, a []float32) { MulScalarEach(d, a, -1.75) }), of(func(a float64) float64 { return -1.75 * a }), true, 0},
 		{"MulScalarEach by 0", one(func(d, a []float32) { MulScalarEach(d, a, 0) }), of(func(a float64) float64 { return Product(a, 0) }), true, 0},
 		{"Scale", one(func(d, a []float32) { copy(d, a); Scale(-1.75, d) }), of(func(a float64) float64 { return -1.75 * a }), true, 0},
+		{"DivScalarEach", one(func(d, a []float32) { DivScalarEach(d, a, -1.75) }), of(func(a float64) float64 { return a / -1.75 }), true, 0},
+		{"FillEach", func(d, _, _ []float32) { FillEach(d, -1.75) }, of(func(float64) float64 { return -1.75 }), true, 0},
+		{"FillUnmasked", one(func(d, a []float32) { FillUnmasked(d, a, -1.75) }), of(func(a float64) float64 {
+			if math.IsInf(a, -1) {
+				return 0
+			}
+			return -1.75
+		}), true, 0},
 		{"SquareEach", one(SquareEach), of(func(a float64) float64 { return a * a }), true, 0},
 		{"SqrtEach", one(SqrtEach), of(math.Sqrt), true, 0},
 		{"AbsEach", one(AbsEach), of(math.Abs), true, 0},

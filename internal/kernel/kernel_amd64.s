@@ -1879,6 +1879,355 @@ end:
 	VZEROUPPER
 	RET
 
+// func sumWide512(x *float32, y *float32, n int) float64
+// Requires: AVX, AVX512F, BMI2, SSE2
+TEXT ·sumWide512(SB), NOSPLIT, $0-32
+	MOVQ   x+0(FP), AX
+	MOVQ   n+16(FP), CX
+	VPSUBD Z0, Z0, Z0
+	VPSUBD Z1, Z1, Z1
+	VPSUBD Z2, Z2, Z2
+	VPSUBD Z3, Z3, Z3
+
+two:
+	CMPQ          CX, $0x20
+	JLT           loop
+	VMOVUPS       (AX), Z4
+	VEXTRACTF64X4 $0x01, Z4, Y5
+	VCVTPS2PD     Y5, Z5
+	VCVTPS2PD     Y4, Z4
+	VADDPD        Z4, Z0, Z0
+	VADDPD        Z5, Z1, Z1
+	VMOVUPS       64(AX), Z4
+	VEXTRACTF64X4 $0x01, Z4, Y5
+	VCVTPS2PD     Y5, Z5
+	VCVTPS2PD     Y4, Z4
+	VADDPD        Z4, Z2, Z2
+	VADDPD        Z5, Z3, Z3
+	ADDQ          $+128, AX
+	SUBQ          $0x20, CX
+	JMP           two
+
+loop:
+	CMPQ          CX, $0x10
+	JLT           tail
+	VMOVUPS       (AX), Z4
+	VEXTRACTF64X4 $0x01, Z4, Y5
+	VCVTPS2PD     Y5, Z5
+	VCVTPS2PD     Y4, Z4
+	VADDPD        Z4, Z0, Z0
+	VADDPD        Z5, Z1, Z1
+	ADDQ          $0x40, AX
+	SUBQ          $0x10, CX
+	JMP           loop
+
+tail:
+	TESTQ         CX, CX
+	JZ            end
+	MOVL          $0x00000001, DX
+	SHLXL         CX, DX, DX
+	DECL          DX
+	KMOVW         DX, K1
+	VMOVUPS.Z     (AX), K1, Z4
+	VEXTRACTF64X4 $0x01, Z4, Y5
+	VCVTPS2PD     Y5, Z5
+	VCVTPS2PD     Y4, Z4
+	VADDPD        Z4, Z0, Z0
+	VADDPD        Z5, Z1, Z1
+
+end:
+	VADDPD        Z1, Z0, Z0
+	VADDPD        Z3, Z2, Z2
+	VADDPD        Z2, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VADDPD        X0, X1, X0
+	VPERMILPD     $0x01, X0, X1
+	VADDPD        X1, X0, X0
+	MOVSD         X0, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func sumUnmasked512(x *float32, y *float32, n int) float64
+// Requires: AVX, AVX512F, BMI2, SSE2
+TEXT ·sumUnmasked512(SB), NOSPLIT, $0-32
+	MOVQ   x+0(FP), AX
+	MOVQ   y+8(FP), CX
+	MOVQ   n+16(FP), DX
+	VPSUBD Z0, Z0, Z0
+	VPSUBD Z1, Z1, Z1
+	VPSUBD Z2, Z2, Z2
+	VPSUBD Z3, Z3, Z3
+
+two:
+	CMPQ          DX, $0x20
+	JLT           loop
+	VMOVUPS       (AX), Z4
+	VMOVUPS       (CX), Z5
+	VBROADCASTSS  const512_ff800000<>+0(SB), Z6
+	VCMPPS        $0x00, Z6, Z5, K1
+	KNOTW         K1, K1
+	VMOVAPS.Z     Z4, K1, Z4
+	VEXTRACTF64X4 $0x01, Z4, Y5
+	VCVTPS2PD     Y5, Z5
+	VCVTPS2PD     Y4, Z4
+	VADDPD        Z4, Z0, Z0
+	VADDPD        Z5, Z1, Z1
+	VMOVUPS       64(AX), Z4
+	VMOVUPS       64(CX), Z5
+	VBROADCASTSS  const512_ff800000<>+0(SB), Z6
+	VCMPPS        $0x00, Z6, Z5, K1
+	KNOTW         K1, K1
+	VMOVAPS.Z     Z4, K1, Z4
+	VEXTRACTF64X4 $0x01, Z4, Y5
+	VCVTPS2PD     Y5, Z5
+	VCVTPS2PD     Y4, Z4
+	VADDPD        Z4, Z2, Z2
+	VADDPD        Z5, Z3, Z3
+	ADDQ          $+128, AX
+	ADDQ          $+128, CX
+	SUBQ          $0x20, DX
+	JMP           two
+
+loop:
+	CMPQ          DX, $0x10
+	JLT           tail
+	VMOVUPS       (AX), Z4
+	VMOVUPS       (CX), Z5
+	VBROADCASTSS  const512_ff800000<>+0(SB), Z6
+	VCMPPS        $0x00, Z6, Z5, K1
+	KNOTW         K1, K1
+	VMOVAPS.Z     Z4, K1, Z4
+	VEXTRACTF64X4 $0x01, Z4, Y5
+	VCVTPS2PD     Y5, Z5
+	VCVTPS2PD     Y4, Z4
+	VADDPD        Z4, Z0, Z0
+	VADDPD        Z5, Z1, Z1
+	ADDQ          $0x40, AX
+	ADDQ          $0x40, CX
+	SUBQ          $0x10, DX
+	JMP           loop
+
+tail:
+	TESTQ         DX, DX
+	JZ            end
+	MOVL          $0x00000001, BX
+	SHLXL         DX, BX, BX
+	DECL          BX
+	KMOVW         BX, K1
+	VMOVUPS.Z     (AX), K1, Z4
+	VMOVUPS.Z     (CX), K1, Z5
+	VBROADCASTSS  const512_ff800000<>+0(SB), Z6
+	VCMPPS        $0x00, Z6, Z5, K1
+	KNOTW         K1, K1
+	VMOVAPS.Z     Z4, K1, Z4
+	VEXTRACTF64X4 $0x01, Z4, Y5
+	VCVTPS2PD     Y5, Z5
+	VCVTPS2PD     Y4, Z4
+	VADDPD        Z4, Z0, Z0
+	VADDPD        Z5, Z1, Z1
+
+end:
+	VADDPD        Z1, Z0, Z0
+	VADDPD        Z3, Z2, Z2
+	VADDPD        Z2, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VADDPD        X0, X1, X0
+	VPERMILPD     $0x01, X0, X1
+	VADDPD        X1, X0, X0
+	MOVSD         X0, ret+24(FP)
+	VZEROUPPER
+	RET
+
+DATA const512_ff800000<>+0(SB)/4, $0xff800000
+GLOBL const512_ff800000<>(SB), RODATA|NOPTR, $4
+
+// func countUnmasked512(x *float32, y *float32, n int) float64
+// Requires: AVX, AVX512F, BMI2, SSE2
+TEXT ·countUnmasked512(SB), NOSPLIT, $0-32
+	MOVQ   x+0(FP), AX
+	MOVQ   n+16(FP), CX
+	VPSUBD Z0, Z0, Z0
+	VPSUBD Z1, Z1, Z1
+	VPSUBD Z2, Z2, Z2
+	VPSUBD Z3, Z3, Z3
+
+two:
+	CMPQ          CX, $0x20
+	JLT           loop
+	VMOVUPS       (AX), Z4
+	VBROADCASTSS  const512_3f800000<>+0(SB), Z5
+	VBROADCASTSS  const512_ff800000<>+0(SB), Z6
+	VCMPPS        $0x00, Z6, Z4, K1
+	KNOTW         K1, K1
+	VMOVAPS.Z     Z5, K1, Z5
+	VEXTRACTF64X4 $0x01, Z5, Y4
+	VCVTPS2PD     Y4, Z4
+	VCVTPS2PD     Y5, Z5
+	VADDPD        Z5, Z0, Z0
+	VADDPD        Z4, Z1, Z1
+	VMOVUPS       64(AX), Z4
+	VBROADCASTSS  const512_3f800000<>+0(SB), Z5
+	VBROADCASTSS  const512_ff800000<>+0(SB), Z6
+	VCMPPS        $0x00, Z6, Z4, K1
+	KNOTW         K1, K1
+	VMOVAPS.Z     Z5, K1, Z5
+	VEXTRACTF64X4 $0x01, Z5, Y4
+	VCVTPS2PD     Y4, Z4
+	VCVTPS2PD     Y5, Z5
+	VADDPD        Z5, Z2, Z2
+	VADDPD        Z4, Z3, Z3
+	ADDQ          $+128, AX
+	SUBQ          $0x20, CX
+	JMP           two
+
+loop:
+	CMPQ          CX, $0x10
+	JLT           tail
+	VMOVUPS       (AX), Z4
+	VBROADCASTSS  const512_3f800000<>+0(SB), Z5
+	VBROADCASTSS  const512_ff800000<>+0(SB), Z6
+	VCMPPS        $0x00, Z6, Z4, K1
+	KNOTW         K1, K1
+	VMOVAPS.Z     Z5, K1, Z5
+	VEXTRACTF64X4 $0x01, Z5, Y4
+	VCVTPS2PD     Y4, Z4
+	VCVTPS2PD     Y5, Z5
+	VADDPD        Z5, Z0, Z0
+	VADDPD        Z4, Z1, Z1
+	ADDQ          $0x40, AX
+	SUBQ          $0x10, CX
+	JMP           loop
+
+tail:
+	TESTQ         CX, CX
+	JZ            end
+	MOVL          $0x00000001, DX
+	SHLXL         CX, DX, DX
+	DECL          DX
+	KMOVW         DX, K1
+	VMOVUPS.Z     (AX), K1, Z4
+	VBROADCASTSS  const512_3f800000<>+0(SB), Z5
+	VBROADCASTSS  const512_ff800000<>+0(SB), Z6
+	VCMPPS        $0x00, Z6, Z4, K2
+	KNOTW         K2, K2
+	VMOVAPS.Z     Z5, K2, Z5
+	VMOVAPS.Z     Z5, K1, Z5
+	VEXTRACTF64X4 $0x01, Z5, Y4
+	VCVTPS2PD     Y4, Z4
+	VCVTPS2PD     Y5, Z5
+	VADDPD        Z5, Z0, Z0
+	VADDPD        Z4, Z1, Z1
+
+end:
+	VADDPD        Z1, Z0, Z0
+	VADDPD        Z3, Z2, Z2
+	VADDPD        Z2, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VADDPD        X0, X1, X0
+	VPERMILPD     $0x01, X0, X1
+	VADDPD        X1, X0, X0
+	MOVSD         X0, ret+24(FP)
+	VZEROUPPER
+	RET
+
+DATA const512_3f800000<>+0(SB)/4, $0x3f800000
+GLOBL const512_3f800000<>(SB), RODATA|NOPTR, $4
+
+// func dotWide512(x *float32, y *float32, n int) float64
+// Requires: AVX, AVX512F, BMI2, SSE2
+TEXT ·dotWide512(SB), NOSPLIT, $0-32
+	MOVQ   x+0(FP), AX
+	MOVQ   y+8(FP), CX
+	MOVQ   n+16(FP), DX
+	VPSUBD Z0, Z0, Z0
+	VPSUBD Z1, Z1, Z1
+	VPSUBD Z2, Z2, Z2
+	VPSUBD Z3, Z3, Z3
+
+two:
+	CMPQ          DX, $0x20
+	JLT           loop
+	VMOVUPS       (AX), Z4
+	VMOVUPS       (CX), Z5
+	VEXTRACTF64X4 $0x01, Z4, Y6
+	VCVTPS2PD     Y6, Z6
+	VCVTPS2PD     Y4, Z4
+	VEXTRACTF64X4 $0x01, Z5, Y7
+	VCVTPS2PD     Y7, Z7
+	VCVTPS2PD     Y5, Z5
+	VFMADD231PD   Z4, Z5, Z0
+	VFMADD231PD   Z6, Z7, Z1
+	VMOVUPS       64(AX), Z4
+	VMOVUPS       64(CX), Z5
+	VEXTRACTF64X4 $0x01, Z4, Y6
+	VCVTPS2PD     Y6, Z6
+	VCVTPS2PD     Y4, Z4
+	VEXTRACTF64X4 $0x01, Z5, Y7
+	VCVTPS2PD     Y7, Z7
+	VCVTPS2PD     Y5, Z5
+	VFMADD231PD   Z4, Z5, Z2
+	VFMADD231PD   Z6, Z7, Z3
+	ADDQ          $+128, AX
+	ADDQ          $+128, CX
+	SUBQ          $0x20, DX
+	JMP           two
+
+loop:
+	CMPQ          DX, $0x10
+	JLT           tail
+	VMOVUPS       (AX), Z4
+	VMOVUPS       (CX), Z5
+	VEXTRACTF64X4 $0x01, Z4, Y6
+	VCVTPS2PD     Y6, Z6
+	VCVTPS2PD     Y4, Z4
+	VEXTRACTF64X4 $0x01, Z5, Y7
+	VCVTPS2PD     Y7, Z7
+	VCVTPS2PD     Y5, Z5
+	VFMADD231PD   Z4, Z5, Z0
+	VFMADD231PD   Z6, Z7, Z1
+	ADDQ          $0x40, AX
+	ADDQ          $0x40, CX
+	SUBQ          $0x10, DX
+	JMP           loop
+
+tail:
+	TESTQ         DX, DX
+	JZ            end
+	MOVL          $0x00000001, BX
+	SHLXL         DX, BX, BX
+	DECL          BX
+	KMOVW         BX, K1
+	VMOVUPS.Z     (AX), K1, Z4
+	VMOVUPS.Z     (CX), K1, Z5
+	VEXTRACTF64X4 $0x01, Z4, Y6
+	VCVTPS2PD     Y6, Z6
+	VCVTPS2PD     Y4, Z4
+	VEXTRACTF64X4 $0x01, Z5, Y7
+	VCVTPS2PD     Y7, Z7
+	VCVTPS2PD     Y5, Z5
+	VFMADD231PD   Z4, Z5, Z0
+	VFMADD231PD   Z6, Z7, Z1
+
+end:
+	VADDPD        Z1, Z0, Z0
+	VADDPD        Z3, Z2, Z2
+	VADDPD        Z2, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VADDPD        X0, X1, X0
+	VPERMILPD     $0x01, X0, X1
+	VADDPD        X1, X0, X0
+	MOVSD         X0, ret+24(FP)
+	VZEROUPPER
+	RET
+
 // func exp512(dst *float32, x *float32, n int, shift float32) float32
 // Requires: AVX, AVX512F, BMI2, SSE
 TEXT ·exp512(SB), NOSPLIT, $0-36
@@ -1988,9 +2337,6 @@ GLOBL const512_3e2aaa6f<>(SB), RODATA|NOPTR, $4
 
 DATA const512_3f000000<>+0(SB)/4, $0x3f000000
 GLOBL const512_3f000000<>(SB), RODATA|NOPTR, $4
-
-DATA const512_3f800000<>+0(SB)/4, $0x3f800000
-GLOBL const512_3f800000<>(SB), RODATA|NOPTR, $4
 
 // func log512(dst *float32, x *float32, n int)
 // Requires: AVX, AVX512F, BMI2
@@ -2128,9 +2474,6 @@ GLOBL const512_b95e8083<>(SB), RODATA|NOPTR, $4
 
 DATA const512_3f318000<>+0(SB)/4, $0x3f318000
 GLOBL const512_3f318000<>(SB), RODATA|NOPTR, $4
-
-DATA const512_ff800000<>+0(SB)/4, $0xff800000
-GLOBL const512_ff800000<>(SB), RODATA|NOPTR, $4
 
 DATA const512_7f800000<>+0(SB)/4, $0x7f800000
 GLOBL const512_7f800000<>(SB), RODATA|NOPTR, $4
@@ -4177,6 +4520,174 @@ tail:
 	VPXORD    Z2, Z2, K2, Z2
 	VMOVAPS   Z2, Z0
 	VMOVUPS   Z0, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func divScalar512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·divScalar512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVSS        p+32(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVQ         n+24(FP), DX
+
+round:
+	CMPQ    DX, $0x40
+	JLT     loop
+	VMOVUPS (CX), Z1
+	VDIVPS  Z0, Z1, Z1
+	VMOVUPS Z1, (AX)
+	VMOVUPS 64(CX), Z1
+	VDIVPS  Z0, Z1, Z1
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS 128(CX), Z1
+	VDIVPS  Z0, Z1, Z1
+	VMOVUPS Z1, 128(AX)
+	VMOVUPS 192(CX), Z1
+	VDIVPS  Z0, Z1, Z1
+	VMOVUPS Z1, 192(AX)
+	ADDQ    $+256, AX
+	ADDQ    $+256, CX
+	SUBQ    $0x40, DX
+	JMP     round
+
+loop:
+	CMPQ    DX, $0x10
+	JLT     tail
+	VMOVUPS (CX), Z1
+	VDIVPS  Z0, Z1, Z1
+	VMOVUPS Z1, (AX)
+	ADDQ    $0x40, AX
+	ADDQ    $0x40, CX
+	SUBQ    $0x10, DX
+	JMP     loop
+
+tail:
+	TESTQ     DX, DX
+	JZ        end
+	MOVL      $0x00000001, BX
+	SHLXL     DX, BX, BX
+	DECL      BX
+	KMOVW     BX, K1
+	VMOVUPS.Z (CX), K1, Z1
+	VDIVPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func fill512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·fill512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVSS        p+32(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVQ         n+24(FP), CX
+
+round:
+	CMPQ    CX, $0x40
+	JLT     loop
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z0, 64(AX)
+	VMOVUPS Z0, 128(AX)
+	VMOVUPS Z0, 192(AX)
+	ADDQ    $+256, AX
+	SUBQ    $0x40, CX
+	JMP     round
+
+loop:
+	CMPQ    CX, $0x10
+	JLT     tail
+	VMOVUPS Z0, (AX)
+	ADDQ    $0x40, AX
+	SUBQ    $0x10, CX
+	JMP     loop
+
+tail:
+	TESTQ   CX, CX
+	JZ      end
+	MOVL    $0x00000001, DX
+	SHLXL   CX, DX, DX
+	DECL    DX
+	KMOVW   DX, K1
+	VMOVUPS Z0, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func fillWhere512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·fillWhere512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVSS        p+32(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVQ         n+24(FP), DX
+
+round:
+	CMPQ         DX, $0x40
+	JLT          loop
+	VMOVUPS      (CX), Z1
+	VBROADCASTSS const512_ff800000<>+0(SB), Z2
+	VCMPPS       $0x00, Z2, Z1, K1
+	KNOTW        K1, K1
+	VMOVAPS.Z    Z0, K1, Z2
+	VMOVUPS      Z2, (AX)
+	VMOVUPS      64(CX), Z1
+	VBROADCASTSS const512_ff800000<>+0(SB), Z2
+	VCMPPS       $0x00, Z2, Z1, K1
+	KNOTW        K1, K1
+	VMOVAPS.Z    Z0, K1, Z2
+	VMOVUPS      Z2, 64(AX)
+	VMOVUPS      128(CX), Z1
+	VBROADCASTSS const512_ff800000<>+0(SB), Z2
+	VCMPPS       $0x00, Z2, Z1, K1
+	KNOTW        K1, K1
+	VMOVAPS.Z    Z0, K1, Z2
+	VMOVUPS      Z2, 128(AX)
+	VMOVUPS      192(CX), Z1
+	VBROADCASTSS const512_ff800000<>+0(SB), Z2
+	VCMPPS       $0x00, Z2, Z1, K1
+	KNOTW        K1, K1
+	VMOVAPS.Z    Z0, K1, Z2
+	VMOVUPS      Z2, 192(AX)
+	ADDQ         $+256, AX
+	ADDQ         $+256, CX
+	SUBQ         $0x40, DX
+	JMP          round
+
+loop:
+	CMPQ         DX, $0x10
+	JLT          tail
+	VMOVUPS      (CX), Z1
+	VBROADCASTSS const512_ff800000<>+0(SB), Z2
+	VCMPPS       $0x00, Z2, Z1, K1
+	KNOTW        K1, K1
+	VMOVAPS.Z    Z0, K1, Z2
+	VMOVUPS      Z2, (AX)
+	ADDQ         $0x40, AX
+	ADDQ         $0x40, CX
+	SUBQ         $0x10, DX
+	JMP          loop
+
+tail:
+	TESTQ        DX, DX
+	JZ           end
+	MOVL         $0x00000001, BX
+	SHLXL        DX, BX, BX
+	DECL         BX
+	KMOVW        BX, K1
+	VMOVUPS.Z    (CX), K1, Z1
+	VBROADCASTSS const512_ff800000<>+0(SB), Z2
+	VCMPPS       $0x00, Z2, Z1, K2
+	KNOTW        K2, K2
+	VMOVAPS.Z    Z0, K2, Z2
+	VMOVUPS      Z2, K1, (AX)
 
 end:
 	VZEROUPPER
@@ -12833,6 +13344,349 @@ end:
 	VZEROUPPER
 	RET
 
+// func sumWide256(x *float32, y *float32, n int) float64
+// Requires: AVX, SSE2
+TEXT ·sumWide256(SB), NOSPLIT, $0-32
+	MOVQ   x+0(FP), AX
+	MOVQ   n+16(FP), CX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+
+two:
+	CMPQ         CX, $0x10
+	JLT          loop
+	VMOVUPS      (AX), Y4
+	VEXTRACTF128 $0x01, Y4, X5
+	VCVTPS2PD    X5, Y5
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y0, Y0
+	VADDPD       Y5, Y1, Y1
+	VMOVUPS      32(AX), Y4
+	VEXTRACTF128 $0x01, Y4, X5
+	VCVTPS2PD    X5, Y5
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y2, Y2
+	VADDPD       Y5, Y3, Y3
+	ADDQ         $+64, AX
+	SUBQ         $0x10, CX
+	JMP          two
+
+loop:
+	CMPQ         CX, $0x08
+	JLT          tail
+	VMOVUPS      (AX), Y4
+	VEXTRACTF128 $0x01, Y4, X5
+	VCVTPS2PD    X5, Y5
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y0, Y0
+	VADDPD       Y5, Y1, Y1
+	ADDQ         $0x20, AX
+	SUBQ         $0x08, CX
+	JMP          loop
+
+tail:
+	TESTQ        CX, CX
+	JZ           end
+	LEAQ         tailTable<>+0(SB), DX
+	NEGQ         CX
+	VMOVUPS      32(DX)(CX*4), Y4
+	VMASKMOVPS   (AX), Y4, Y4
+	VEXTRACTF128 $0x01, Y4, X5
+	VCVTPS2PD    X5, Y5
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y0, Y0
+	VADDPD       Y5, Y1, Y1
+
+end:
+	VADDPD       Y1, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VADDPD       Y2, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X1
+	VPERMILPD    $0x01, X1, X0
+	VADDPD       X0, X1, X1
+	MOVSD        X1, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func sumUnmasked256(x *float32, y *float32, n int) float64
+// Requires: AVX, SSE2
+TEXT ·sumUnmasked256(SB), NOSPLIT, $0-32
+	MOVQ   x+0(FP), AX
+	MOVQ   y+8(FP), CX
+	MOVQ   n+16(FP), DX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+
+two:
+	CMPQ         DX, $0x10
+	JLT          loop
+	VMOVUPS      (AX), Y4
+	VMOVUPS      (CX), Y5
+	VBROADCASTSS const256_ff800000<>+0(SB), Y6
+	VCMPPS       $0x00, Y6, Y5, Y5
+	VANDNPS      Y4, Y5, Y4
+	VEXTRACTF128 $0x01, Y4, X5
+	VCVTPS2PD    X5, Y5
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y0, Y0
+	VADDPD       Y5, Y1, Y1
+	VMOVUPS      32(AX), Y4
+	VMOVUPS      32(CX), Y5
+	VBROADCASTSS const256_ff800000<>+0(SB), Y6
+	VCMPPS       $0x00, Y6, Y5, Y5
+	VANDNPS      Y4, Y5, Y4
+	VEXTRACTF128 $0x01, Y4, X5
+	VCVTPS2PD    X5, Y5
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y2, Y2
+	VADDPD       Y5, Y3, Y3
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	SUBQ         $0x10, DX
+	JMP          two
+
+loop:
+	CMPQ         DX, $0x08
+	JLT          tail
+	VMOVUPS      (AX), Y4
+	VMOVUPS      (CX), Y5
+	VBROADCASTSS const256_ff800000<>+0(SB), Y6
+	VCMPPS       $0x00, Y6, Y5, Y5
+	VANDNPS      Y4, Y5, Y4
+	VEXTRACTF128 $0x01, Y4, X5
+	VCVTPS2PD    X5, Y5
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y0, Y0
+	VADDPD       Y5, Y1, Y1
+	ADDQ         $0x20, AX
+	ADDQ         $0x20, CX
+	SUBQ         $0x08, DX
+	JMP          loop
+
+tail:
+	TESTQ        DX, DX
+	JZ           end
+	LEAQ         tailTable<>+0(SB), BX
+	NEGQ         DX
+	VMOVUPS      32(BX)(DX*4), Y4
+	VMASKMOVPS   (AX), Y4, Y5
+	VMASKMOVPS   (CX), Y4, Y4
+	VBROADCASTSS const256_ff800000<>+0(SB), Y6
+	VCMPPS       $0x00, Y6, Y4, Y4
+	VANDNPS      Y5, Y4, Y5
+	VEXTRACTF128 $0x01, Y5, X4
+	VCVTPS2PD    X4, Y4
+	VCVTPS2PD    X5, Y5
+	VADDPD       Y5, Y0, Y0
+	VADDPD       Y4, Y1, Y1
+
+end:
+	VADDPD       Y1, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VADDPD       Y2, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X1
+	VPERMILPD    $0x01, X1, X0
+	VADDPD       X0, X1, X1
+	MOVSD        X1, ret+24(FP)
+	VZEROUPPER
+	RET
+
+DATA const256_ff800000<>+0(SB)/4, $0xff800000
+DATA const256_ff800000<>+4(SB)/4, $0xff800000
+DATA const256_ff800000<>+8(SB)/4, $0xff800000
+DATA const256_ff800000<>+12(SB)/4, $0xff800000
+DATA const256_ff800000<>+16(SB)/4, $0xff800000
+DATA const256_ff800000<>+20(SB)/4, $0xff800000
+DATA const256_ff800000<>+24(SB)/4, $0xff800000
+DATA const256_ff800000<>+28(SB)/4, $0xff800000
+GLOBL const256_ff800000<>(SB), RODATA|NOPTR, $32
+
+// func countUnmasked256(x *float32, y *float32, n int) float64
+// Requires: AVX, SSE2
+TEXT ·countUnmasked256(SB), NOSPLIT, $0-32
+	MOVQ   x+0(FP), AX
+	MOVQ   n+16(FP), CX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+
+two:
+	CMPQ         CX, $0x10
+	JLT          loop
+	VMOVUPS      (AX), Y4
+	VBROADCASTSS const256_3f800000<>+0(SB), Y5
+	VBROADCASTSS const256_ff800000<>+0(SB), Y6
+	VCMPPS       $0x00, Y6, Y4, Y4
+	VANDNPS      Y5, Y4, Y5
+	VEXTRACTF128 $0x01, Y5, X4
+	VCVTPS2PD    X4, Y4
+	VCVTPS2PD    X5, Y5
+	VADDPD       Y5, Y0, Y0
+	VADDPD       Y4, Y1, Y1
+	VMOVUPS      32(AX), Y4
+	VBROADCASTSS const256_3f800000<>+0(SB), Y5
+	VBROADCASTSS const256_ff800000<>+0(SB), Y6
+	VCMPPS       $0x00, Y6, Y4, Y4
+	VANDNPS      Y5, Y4, Y5
+	VEXTRACTF128 $0x01, Y5, X4
+	VCVTPS2PD    X4, Y4
+	VCVTPS2PD    X5, Y5
+	VADDPD       Y5, Y2, Y2
+	VADDPD       Y4, Y3, Y3
+	ADDQ         $+64, AX
+	SUBQ         $0x10, CX
+	JMP          two
+
+loop:
+	CMPQ         CX, $0x08
+	JLT          tail
+	VMOVUPS      (AX), Y4
+	VBROADCASTSS const256_3f800000<>+0(SB), Y5
+	VBROADCASTSS const256_ff800000<>+0(SB), Y6
+	VCMPPS       $0x00, Y6, Y4, Y4
+	VANDNPS      Y5, Y4, Y5
+	VEXTRACTF128 $0x01, Y5, X4
+	VCVTPS2PD    X4, Y4
+	VCVTPS2PD    X5, Y5
+	VADDPD       Y5, Y0, Y0
+	VADDPD       Y4, Y1, Y1
+	ADDQ         $0x20, AX
+	SUBQ         $0x08, CX
+	JMP          loop
+
+tail:
+	TESTQ        CX, CX
+	JZ           end
+	LEAQ         tailTable<>+0(SB), DX
+	NEGQ         CX
+	VMOVUPS      32(DX)(CX*4), Y4
+	VMASKMOVPS   (AX), Y4, Y5
+	VBROADCASTSS const256_3f800000<>+0(SB), Y6
+	VBROADCASTSS const256_ff800000<>+0(SB), Y7
+	VCMPPS       $0x00, Y7, Y5, Y5
+	VANDNPS      Y6, Y5, Y6
+	VANDPS       Y4, Y6, Y6
+	VEXTRACTF128 $0x01, Y6, X4
+	VCVTPS2PD    X4, Y4
+	VCVTPS2PD    X6, Y5
+	VADDPD       Y5, Y0, Y0
+	VADDPD       Y4, Y1, Y1
+
+end:
+	VADDPD       Y1, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VADDPD       Y2, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X1
+	VPERMILPD    $0x01, X1, X0
+	VADDPD       X0, X1, X1
+	MOVSD        X1, ret+24(FP)
+	VZEROUPPER
+	RET
+
+DATA const256_3f800000<>+0(SB)/4, $0x3f800000
+DATA const256_3f800000<>+4(SB)/4, $0x3f800000
+DATA const256_3f800000<>+8(SB)/4, $0x3f800000
+DATA const256_3f800000<>+12(SB)/4, $0x3f800000
+DATA const256_3f800000<>+16(SB)/4, $0x3f800000
+DATA const256_3f800000<>+20(SB)/4, $0x3f800000
+DATA const256_3f800000<>+24(SB)/4, $0x3f800000
+DATA const256_3f800000<>+28(SB)/4, $0x3f800000
+GLOBL const256_3f800000<>(SB), RODATA|NOPTR, $32
+
+// func dotWide256(x *float32, y *float32, n int) float64
+// Requires: AVX, FMA3, SSE2
+TEXT ·dotWide256(SB), NOSPLIT, $0-32
+	MOVQ   x+0(FP), AX
+	MOVQ   y+8(FP), CX
+	MOVQ   n+16(FP), DX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+
+two:
+	CMPQ         DX, $0x10
+	JLT          loop
+	VMOVUPS      (AX), Y4
+	VMOVUPS      (CX), Y5
+	VEXTRACTF128 $0x01, Y4, X6
+	VCVTPS2PD    X6, Y6
+	VCVTPS2PD    X4, Y4
+	VEXTRACTF128 $0x01, Y5, X7
+	VCVTPS2PD    X7, Y7
+	VCVTPS2PD    X5, Y5
+	VFMADD231PD  Y4, Y5, Y0
+	VFMADD231PD  Y6, Y7, Y1
+	VMOVUPS      32(AX), Y4
+	VMOVUPS      32(CX), Y5
+	VEXTRACTF128 $0x01, Y4, X6
+	VCVTPS2PD    X6, Y6
+	VCVTPS2PD    X4, Y4
+	VEXTRACTF128 $0x01, Y5, X7
+	VCVTPS2PD    X7, Y7
+	VCVTPS2PD    X5, Y5
+	VFMADD231PD  Y4, Y5, Y2
+	VFMADD231PD  Y6, Y7, Y3
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	SUBQ         $0x10, DX
+	JMP          two
+
+loop:
+	CMPQ         DX, $0x08
+	JLT          tail
+	VMOVUPS      (AX), Y4
+	VMOVUPS      (CX), Y5
+	VEXTRACTF128 $0x01, Y4, X6
+	VCVTPS2PD    X6, Y6
+	VCVTPS2PD    X4, Y4
+	VEXTRACTF128 $0x01, Y5, X7
+	VCVTPS2PD    X7, Y7
+	VCVTPS2PD    X5, Y5
+	VFMADD231PD  Y4, Y5, Y0
+	VFMADD231PD  Y6, Y7, Y1
+	ADDQ         $0x20, AX
+	ADDQ         $0x20, CX
+	SUBQ         $0x08, DX
+	JMP          loop
+
+tail:
+	TESTQ        DX, DX
+	JZ           end
+	LEAQ         tailTable<>+0(SB), BX
+	NEGQ         DX
+	VMOVUPS      32(BX)(DX*4), Y4
+	VMASKMOVPS   (AX), Y4, Y5
+	VMASKMOVPS   (CX), Y4, Y4
+	VEXTRACTF128 $0x01, Y5, X6
+	VCVTPS2PD    X6, Y6
+	VCVTPS2PD    X5, Y5
+	VEXTRACTF128 $0x01, Y4, X7
+	VCVTPS2PD    X7, Y7
+	VCVTPS2PD    X4, Y4
+	VFMADD231PD  Y5, Y4, Y0
+	VFMADD231PD  Y6, Y7, Y1
+
+end:
+	VADDPD       Y1, Y0, Y0
+	VADDPD       Y3, Y2, Y2
+	VADDPD       Y2, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X1
+	VPERMILPD    $0x01, X1, X0
+	VADDPD       X0, X1, X1
+	MOVSD        X1, ret+24(FP)
+	VZEROUPPER
+	RET
+
 // func exp256(dst *float32, x *float32, n int, shift float32) float32
 // Requires: AVX, AVX2, FMA3, SSE
 TEXT ·exp256(SB), NOSPLIT, $0-36
@@ -13035,16 +13889,6 @@ DATA const256_3f000000<>+20(SB)/4, $0x3f000000
 DATA const256_3f000000<>+24(SB)/4, $0x3f000000
 DATA const256_3f000000<>+28(SB)/4, $0x3f000000
 GLOBL const256_3f000000<>(SB), RODATA|NOPTR, $32
-
-DATA const256_3f800000<>+0(SB)/4, $0x3f800000
-DATA const256_3f800000<>+4(SB)/4, $0x3f800000
-DATA const256_3f800000<>+8(SB)/4, $0x3f800000
-DATA const256_3f800000<>+12(SB)/4, $0x3f800000
-DATA const256_3f800000<>+16(SB)/4, $0x3f800000
-DATA const256_3f800000<>+20(SB)/4, $0x3f800000
-DATA const256_3f800000<>+24(SB)/4, $0x3f800000
-DATA const256_3f800000<>+28(SB)/4, $0x3f800000
-GLOBL const256_3f800000<>(SB), RODATA|NOPTR, $32
 
 DATA const256_c2fc0000<>+0(SB)/4, $0xc2fc0000
 DATA const256_c2fc0000<>+4(SB)/4, $0xc2fc0000
@@ -13371,16 +14215,6 @@ DATA const256_3f318000<>+20(SB)/4, $0x3f318000
 DATA const256_3f318000<>+24(SB)/4, $0x3f318000
 DATA const256_3f318000<>+28(SB)/4, $0x3f318000
 GLOBL const256_3f318000<>(SB), RODATA|NOPTR, $32
-
-DATA const256_ff800000<>+0(SB)/4, $0xff800000
-DATA const256_ff800000<>+4(SB)/4, $0xff800000
-DATA const256_ff800000<>+8(SB)/4, $0xff800000
-DATA const256_ff800000<>+12(SB)/4, $0xff800000
-DATA const256_ff800000<>+16(SB)/4, $0xff800000
-DATA const256_ff800000<>+20(SB)/4, $0xff800000
-DATA const256_ff800000<>+24(SB)/4, $0xff800000
-DATA const256_ff800000<>+28(SB)/4, $0xff800000
-GLOBL const256_ff800000<>(SB), RODATA|NOPTR, $32
 
 DATA const256_7f800000<>+0(SB)/4, $0x7f800000
 DATA const256_7f800000<>+4(SB)/4, $0x7f800000
@@ -15564,6 +16398,165 @@ tail:
 	VANDPS     Y4, Y0, Y4
 	VANDNPS    Y3, Y4, Y0
 	VMASKMOVPS Y0, Y1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func divScalar256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, AVX2, SSE
+TEXT ·divScalar256(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVSS        p+32(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVQ         n+24(FP), DX
+
+round:
+	CMPQ    DX, $0x20
+	JLT     loop
+	VMOVUPS (CX), Y1
+	VDIVPS  Y0, Y1, Y1
+	VMOVUPS Y1, (AX)
+	VMOVUPS 32(CX), Y1
+	VDIVPS  Y0, Y1, Y1
+	VMOVUPS Y1, 32(AX)
+	VMOVUPS 64(CX), Y1
+	VDIVPS  Y0, Y1, Y1
+	VMOVUPS Y1, 64(AX)
+	VMOVUPS 96(CX), Y1
+	VDIVPS  Y0, Y1, Y1
+	VMOVUPS Y1, 96(AX)
+	ADDQ    $+128, AX
+	ADDQ    $+128, CX
+	SUBQ    $0x20, DX
+	JMP     round
+
+loop:
+	CMPQ    DX, $0x08
+	JLT     tail
+	VMOVUPS (CX), Y1
+	VDIVPS  Y0, Y1, Y1
+	VMOVUPS Y1, (AX)
+	ADDQ    $0x20, AX
+	ADDQ    $0x20, CX
+	SUBQ    $0x08, DX
+	JMP     loop
+
+tail:
+	TESTQ      DX, DX
+	JZ         end
+	LEAQ       tailTable<>+0(SB), BX
+	NEGQ       DX
+	VMOVUPS    32(BX)(DX*4), Y1
+	VMASKMOVPS (CX), Y1, Y2
+	VDIVPS     Y0, Y2, Y0
+	VMASKMOVPS Y0, Y1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func fill256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, AVX2, SSE
+TEXT ·fill256(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVSS        p+32(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVQ         n+24(FP), CX
+
+round:
+	CMPQ    CX, $0x20
+	JLT     loop
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y0, 32(AX)
+	VMOVUPS Y0, 64(AX)
+	VMOVUPS Y0, 96(AX)
+	ADDQ    $+128, AX
+	SUBQ    $0x20, CX
+	JMP     round
+
+loop:
+	CMPQ    CX, $0x08
+	JLT     tail
+	VMOVUPS Y0, (AX)
+	ADDQ    $0x20, AX
+	SUBQ    $0x08, CX
+	JMP     loop
+
+tail:
+	TESTQ      CX, CX
+	JZ         end
+	LEAQ       tailTable<>+0(SB), DX
+	NEGQ       CX
+	VMOVUPS    32(DX)(CX*4), Y1
+	VMASKMOVPS Y0, Y1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func fillWhere256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, AVX2, SSE
+TEXT ·fillWhere256(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVSS        p+32(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVQ         n+24(FP), DX
+
+round:
+	CMPQ         DX, $0x20
+	JLT          loop
+	VMOVUPS      (CX), Y1
+	VBROADCASTSS const256_ff800000<>+0(SB), Y2
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VANDNPS      Y0, Y1, Y2
+	VMOVUPS      Y2, (AX)
+	VMOVUPS      32(CX), Y1
+	VBROADCASTSS const256_ff800000<>+0(SB), Y2
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VANDNPS      Y0, Y1, Y2
+	VMOVUPS      Y2, 32(AX)
+	VMOVUPS      64(CX), Y1
+	VBROADCASTSS const256_ff800000<>+0(SB), Y2
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VANDNPS      Y0, Y1, Y2
+	VMOVUPS      Y2, 64(AX)
+	VMOVUPS      96(CX), Y1
+	VBROADCASTSS const256_ff800000<>+0(SB), Y2
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VANDNPS      Y0, Y1, Y2
+	VMOVUPS      Y2, 96(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+	SUBQ         $0x20, DX
+	JMP          round
+
+loop:
+	CMPQ         DX, $0x08
+	JLT          tail
+	VMOVUPS      (CX), Y1
+	VBROADCASTSS const256_ff800000<>+0(SB), Y2
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VANDNPS      Y0, Y1, Y2
+	VMOVUPS      Y2, (AX)
+	ADDQ         $0x20, AX
+	ADDQ         $0x20, CX
+	SUBQ         $0x08, DX
+	JMP          loop
+
+tail:
+	TESTQ        DX, DX
+	JZ           end
+	LEAQ         tailTable<>+0(SB), BX
+	NEGQ         DX
+	VMOVUPS      32(BX)(DX*4), Y1
+	VMASKMOVPS   (CX), Y1, Y2
+	VBROADCASTSS const256_ff800000<>+0(SB), Y3
+	VCMPPS       $0x00, Y3, Y2, Y2
+	VANDNPS      Y0, Y2, Y3
+	VMASKMOVPS   Y3, Y1, (AX)
 
 end:
 	VZEROUPPER

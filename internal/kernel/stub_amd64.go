@@ -165,6 +165,34 @@ func max512(x *float32, n int, out *float32)
 //go:noescape
 func axpy512(a float32, x *float32, y *float32, n int)
 
+// sumWide512 returns Σ x[i] in float64:
+//
+//	for i := range n { s += float64(x[i]) }
+//
+//go:noescape
+func sumWide512(x *float32, y *float32, n int) float64
+
+// sumUnmasked512 returns Σ x[i] in float64 over the i at which y is not −Inf:
+//
+//	for i := range n { if y[i] != -Inf { s += float64(x[i]) } }
+//
+//go:noescape
+func sumUnmasked512(x *float32, y *float32, n int) float64
+
+// countUnmasked512 counts the x that are not −Inf:
+//
+//	for i := range n { if x[i] != -Inf { s++ } }
+//
+//go:noescape
+func countUnmasked512(x *float32, y *float32, n int) float64
+
+// dotWide512 returns Σ x[i]·y[i] in float64:
+//
+//	for i := range n { s += float64(x[i]) * float64(y[i]) }
+//
+//go:noescape
+func dotWide512(x *float32, y *float32, n int) float64
+
 // exp512 stores exp(x−shift) and returns its sum:
 //
 //	for i := range n { dst[i] = exp(x[i] - shift); s += dst[i] }
@@ -361,6 +389,27 @@ func addScalar512(dst *float32, a *float32, b *float32, n int, p float32, q floa
 //
 //go:noescape
 func mulScalar512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// divScalar512 divides by a number:
+//
+//	for i := range n { dst[i] = a[i] / p }
+//
+//go:noescape
+func divScalar512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// fill512 stores a number:
+//
+//	for i := range n { dst[i] = p }
+//
+//go:noescape
+func fill512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// fillWhere512 stores a number, and 0 where a is −Inf:
+//
+//	for i := range n { if dst[i] = p; a[i] == -Inf { dst[i] = 0 } }
+//
+//go:noescape
+func fillWhere512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
 
 // scale512 multiplies by a number:
 //
@@ -830,6 +879,34 @@ func max256(x *float32, n int, out *float32)
 //go:noescape
 func axpy256(a float32, x *float32, y *float32, n int)
 
+// sumWide256 returns Σ x[i] in float64:
+//
+//	for i := range n { s += float64(x[i]) }
+//
+//go:noescape
+func sumWide256(x *float32, y *float32, n int) float64
+
+// sumUnmasked256 returns Σ x[i] in float64 over the i at which y is not −Inf:
+//
+//	for i := range n { if y[i] != -Inf { s += float64(x[i]) } }
+//
+//go:noescape
+func sumUnmasked256(x *float32, y *float32, n int) float64
+
+// countUnmasked256 counts the x that are not −Inf:
+//
+//	for i := range n { if x[i] != -Inf { s++ } }
+//
+//go:noescape
+func countUnmasked256(x *float32, y *float32, n int) float64
+
+// dotWide256 returns Σ x[i]·y[i] in float64:
+//
+//	for i := range n { s += float64(x[i]) * float64(y[i]) }
+//
+//go:noescape
+func dotWide256(x *float32, y *float32, n int) float64
+
 // exp256 stores exp(x−shift) and returns its sum:
 //
 //	for i := range n { dst[i] = exp(x[i] - shift); s += dst[i] }
@@ -1026,6 +1103,27 @@ func addScalar256(dst *float32, a *float32, b *float32, n int, p float32, q floa
 //
 //go:noescape
 func mulScalar256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// divScalar256 divides by a number:
+//
+//	for i := range n { dst[i] = a[i] / p }
+//
+//go:noescape
+func divScalar256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// fill256 stores a number:
+//
+//	for i := range n { dst[i] = p }
+//
+//go:noescape
+func fill256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// fillWhere256 stores a number, and 0 where a is −Inf:
+//
+//	for i := range n { if dst[i] = p; a[i] == -Inf { dst[i] = 0 } }
+//
+//go:noescape
+func fillWhere256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
 
 // scale256 multiplies by a number:
 //

@@ -118,7 +118,7 @@ func (v isa) product(a, b, dst VecVirtual) {
 // An elementwise kernel is a function of one or two vectors and of numbers p and q.
 type elementwise struct {
 	name, doc, loop string
-	operands        int // 1 or 2
+	operands        int // 0, 1 or 2
 	numbers         int // p, or p and q
 	unroll          int // vectors of a round
 	woven           int // in place of unroll: with AVX2, vectors of a round whose instructions take turns
@@ -131,10 +131,14 @@ const elementwiseSig = "(dst, a, b *float32, n int, p, q float32)"
 
 func (v isa) elementwise(e elementwise) {
 	v.text(e.name, elementwiseSig, e.doc+":", "", "\tfor i := range n { "+e.loop+" }")
-	dst, a := ptr("dst"), ptr("a")
-	ptrs := []GPVirtual{dst, a}
-	var b GPVirtual
-	if e.operands == 2 {
+	dst := ptr("dst")
+	ptrs := []GPVirtual{dst}
+	var a, b GPVirtual
+	if e.operands > 0 {
+		a = ptr("a")
+		ptrs = append(ptrs, a)
+	}
+	if e.operands > 1 {
 		b = ptr("b")
 		ptrs = append(ptrs, b)
 	}
@@ -155,7 +159,9 @@ func (v isa) elementwise(e elementwise) {
 		if e.derivative != nil {
 			d = e.derivative(y)
 		}
-		ld(at(a, disp), x) // not before it is asked for: registers are few
+		if e.operands > 0 {
+			ld(at(a, disp), x) // not before it is asked for: registers are few
+		}
 		if e.derivative != nil {
 			v.product(x, d, d)
 		} else {
@@ -205,6 +211,14 @@ func elementwises(v isa) {
 			body: func(a, _, p, _ VecVirtual) VecVirtual { return out(func(r VecVirtual) { VADDPS(p, a, r) }) }},
 		{name: "mulScalar", doc: "multiplies by a number, where 0·(±Inf) = 0", loop: "dst[i] = product(a[i], p)", operands: 1, numbers: 1, unroll: cheap,
 			body: func(a, _, p, _ VecVirtual) VecVirtual { return out(func(r VecVirtual) { v.product(a, p, r) }) }},
+		{name: "divScalar", doc: "divides by a number", loop: "dst[i] = a[i] / p", operands: 1, numbers: 1, unroll: cheap,
+			body: func(a, _, p, _ VecVirtual) VecVirtual { return out(func(r VecVirtual) { VDIVPS(p, a, r) }) }},
+		{name: "fill", doc: "stores a number", loop: "dst[i] = p", numbers: 1, unroll: cheap,
+			body: func(_, _, p, _ VecVirtual) VecVirtual { return p }},
+		{name: "fillWhere", doc: "stores a number, and 0 where a is −Inf", loop: "if dst[i] = p; a[i] == -Inf { dst[i] = 0 }", operands: 1, numbers: 1, unroll: cheap,
+			body: func(a, _, p, _ VecVirtual) VecVirtual {
+				return out(func(r VecVirtual) { v.set(math.Inf(-1), r); v.drop(v.cmp(equal, a, r), p, r) })
+			}},
 		{name: "scale", doc: "multiplies by a number", loop: "dst[i] = a[i] * p", operands: 1, numbers: 1, unroll: cheap,
 			body: func(a, _, p, _ VecVirtual) VecVirtual { return out(func(r VecVirtual) { VMULPS(p, a, r) }) }},
 		{name: "square", doc: "squares", loop: "dst[i] = a[i] * a[i]", operands: 1, unroll: cheap,

@@ -22,6 +22,7 @@ func main() {
 	for _, v := range []isa{{bits: 512}, {bits: 256}} {
 		gemms(v)
 		vectors(v)
+		wideSums(v)
 		functions(v)
 		tiles(v)
 		elementwises(v)
