@@ -176,21 +176,89 @@ func gemmTiles[T Float](shared *gemmShared[T], parts int, part func(p int) (lo, 
 			pack(shared.panels[k*j0:], ceil(j1-j0, 16)*16, k, j1-j0, view[T]{b.from(0, j0), b.row, b.col})
 		})
 	}
+	// A task computes rows × columns of blocks of C. Of several it asks ahead for the memory of
+	// the next ones; it is one where there are too few for all workers, or where B would not stay
+	// in the second-level cache from one row of blocks to the next.
+	const stays = 1 << 16
+	rows, columns := 1, 1
+	switch workers := Workers(); {
+	case parts >= 2*workers:
+		rows, columns = mb, nb
+	case parts == 1 && mb >= 16*workers && k*n <= stays:
+		rows, columns = 4, nb
+	}
+	groups := ceil(mb, rows) * ceil(nb, columns)
 	pool, _ := gemmPools[T]()
-	run(parts*mb*nb, func(_, t int) {
+	run(parts*groups, func(_, t int) {
 		s := pool.Get().(*gemmScratch[T])
-		lo, hi, c := part(t / (mb * nb))
-		t %= mb * nb
-		i0, i1 := cut(t%mb, blockM, m)
-		j0, j1 := cut(t/mb, blockN, n)
-		bj := view[T]{b.from(lo, j0), b.row, b.col}
+		g := gemmTask[T]{m: m, n: n, a: a, b: b, ready: ready, add: add, scratch: s, split: parts > 1}
+		g.k0, g.k1, g.c = part(t / groups)
+		t %= groups
+		g.i0, g.i1 = cut(t%ceil(mb, rows), rows*blockM, m)
+		g.j0, g.j1 = cut(t/ceil(mb, rows), columns*blockN, n)
 		if packed {
-			wide := ceil(j1-j0, 16) * 16
-			bj = view[T]{shared.panels[k*j0+lo*wide:], wide, 1}
+			g.panels, g.wholeK = shared.panels, k
 		}
-		gemmPart(s, c[i0*n+j0:], n, i1-i0, j1-j0, hi-lo, view[T]{a.from(i0, lo), a.row, a.col}, bj, ready || packed, add)
+		g.run()
 		pool.Put(s)
 	})
+}
+
+// A gemmTask is a piece of a product: rows i0 to i1 and columns j0 to j1 of C, over the k from
+// k0 to k1.
+type gemmTask[T Float] struct {
+	m, n                   int
+	a, b                   view[T]
+	c                      []T
+	i0, i1, j0, j1, k0, k1 int
+	ready, add, split      bool
+	panels                 []T // B packed, of that many k
+	wholeK                 int
+	scratch                *gemmScratch[T]
+}
+
+// run computes the blocks: of a part of a long sum k by k, so that A is read once from
+// memory, and else C block by block.
+func (g *gemmTask[T]) run() {
+	ni, nj, nk := ceil(g.i1-g.i0, blockM), ceil(g.j1-g.j0, blockN), ceil(g.k1-g.k0, blockK)
+	same := nj * nk // blocks of C and k that the same rows of A serve
+	if g.split {
+		same = ni * nj
+	}
+	for t := range ni * nj * nk {
+		i, j, k := t/(nj*nk), t/nk%nj, t%nk
+		if g.split {
+			k, i, j = t/(ni*nj), t/nj%ni, t%nj
+		}
+		i0, i1 := g.i0+i*blockM, min(g.i0+(i+1)*blockM, g.i1)
+		j0, j1 := g.j0+j*blockN, min(g.j0+(j+1)*blockN, g.j1)
+		k0, k1 := g.k0+k*blockK, min(g.k0+(k+1)*blockK, g.k1)
+		bj, ready := view[T]{g.b.from(k0, j0), g.b.row, g.b.col}, g.ready
+		if g.panels != nil {
+			wide := ceil(j1-j0, 16) * 16
+			bj, ready = view[T]{g.panels[g.wholeK*j0+k0*wide:], wide, 1}, true
+		}
+		p, q := g.ahead(i1, k1, t%same, same)
+		gemmPart(g.scratch, g.c[i0*g.n+j0:], g.n, i1-i0, j1-j0, k1-k0, view[T]{g.a.from(i0, k0), g.a.row, g.a.col}, bj, ready, g.add || k > 0, p, q)
+	}
+}
+
+// ahead returns share i of n of what is read of A next, and of what is read of B or written to
+// C beside it: nothing where that does not lie in one piece.
+func (g *gemmTask[T]) ahead(i1, k1, i, n int) (p, q []T) {
+	share := func(x []T, lo, hi, width int) []T {
+		x = x[lo*width : hi*width]
+		return x[len(x)*i/n : len(x)*(i+1)/n]
+	}
+	switch {
+	case g.split && g.a.row == 1 && g.b.col == 1 && g.i1-g.i0 == g.m && g.j1-g.j0 == g.n:
+		k2 := min(k1+blockK, g.k1)
+		return share(g.a.x, k1, k2, g.m), share(g.b.x, k1, k2, g.n)
+	case !g.split && g.a.col == 1 && g.j1-g.j0 == g.n:
+		i2 := min(i1+blockM, g.i1)
+		return share(g.a.x, i1, i2, g.a.row), share(g.c, i1, i2, g.n)
+	}
+	return nil, nil
 }
 
 // gemmSmall is the product for a few rows of A: one pass over B for each.
@@ -215,43 +283,42 @@ func gemmSmall[T Float](c []T, m, n, k int, a, b view[T], add bool) {
 	}
 }
 
-// gemmPart computes nr ≤ blockM rows and nc ≤ blockN columns of C. Entries of C
+// gemmPart computes nr ≤ blockM rows and nc ≤ blockN columns of C over nk ≤ blockK. Entries of C
 // are sums over k in one order, whatever the partition. Ready says that the rows of b go on, up
-// to a multiple of 16, with its next columns or with zeros.
-func gemmPart[T Float](s *gemmScratch[T], c []T, ldc, nr, nc, nk int, a, b view[T], ready, add bool) {
+// to a multiple of 16, with its next columns or with zeros. It asks for p and q to be in the
+// cache.
+func gemmPart[T Float](s *gemmScratch[T], c []T, ldc, nr, nc, nk int, a, b view[T], ready, add bool, p, q []T) {
 	// The kernels work on 16 columns. The packed B is padded with zeros to that,
 	// and a ragged C is computed aside.
 	wide := ceil(nc, 16) * 16
-	for k0 := 0; k0 < nk; k0 += blockK {
-		kk := min(blockK, nk-k0)
-		rows, ldb := s.b[:], wide
-		if ready {
-			rows, ldb = b.x[k0*b.row:], b.row
-		} else {
-			pack(rows, wide, kk, nc, view[T]{b.from(k0, 0), b.row, b.col})
-		}
-		addNow := add || k0 > 0
-		if wide == nc {
-			gemmCall(a.from(0, k0), a.row, a.col, nr, kk, rows, ldb, c, ldc, wide, addNow)
-			continue
-		}
-		if addNow {
-			for r := range nr {
-				copy(s.c[r*wide:], c[r*ldc:][:nc])
-			}
-		}
-		gemmCall(a.from(0, k0), a.row, a.col, nr, kk, rows, ldb, s.c[:], wide, wide, addNow)
+	rows, ldb := s.b[:], wide
+	if ready {
+		rows, ldb = b.x, b.row
+	} else {
+		pack(rows, wide, nk, nc, b)
+	}
+	if wide == nc {
+		gemmCall(a.x, a.row, a.col, nr, nk, rows, ldb, c, ldc, wide, add, p, q)
+		return
+	}
+	if add {
 		for r := range nr {
-			copy(c[r*ldc:][:nc], s.c[r*wide:])
+			copy(s.c[r*wide:], c[r*ldc:][:nc])
 		}
+	}
+	gemmCall(a.x, a.row, a.col, nr, nk, rows, ldb, s.c[:], wide, wide, add, p, q)
+	for r := range nr {
+		copy(c[r*ldc:][:nc], s.c[r*wide:])
 	}
 }
 
-func gemmCall[T Float](a []T, ra, ka, nr, nk int, b []T, ldb int, c []T, ldc, nc int, add bool) {
+func gemmCall[T Float](a []T, ra, ka, nr, nk int, b []T, ldb int, c []T, ldc, nc int, add bool, p, q []T) {
 	if c32, ok := f32(c); ok {
 		a32, _ := f32(a)
 		b32, _ := f32(b)
-		gemmBlock(a32, ra, ka, nr, nk, b32, ldb, c32, ldc, nc, add)
+		p32, _ := f32(p)
+		q32, _ := f32(q)
+		gemmAhead(a32, ra, ka, nr, nk, b32, ldb, c32, ldc, nc, add, p32, q32)
 		return
 	}
 	gemmGo(a, ra, ka, nr, nk, b, ldb, c, ldc, nc, add)

@@ -46,7 +46,7 @@ func product(c, a, b []float64, m, n, k int, add bool) []float64 {
 
 func TestGemm(t *testing.T) {
 	shapes := [][3]int{{0, 3, 2}, {3, 0, 2}, {3, 2, 0}, {1, 1, 1}, {1, 70, 5}, {2, 3, 100}, {7, 17, 33}, {13, 64, 64}, {6, 16, 1}, {25, 100, 300}, {200, 130, 70}, {257, 65, 19},
-		{64, 64, 4100}, {36, 100, 2304}, {400, 256, 70}, {400, 100, 300}} // long ones, and those whose tasks share B
+		{64, 64, 4100}, {36, 100, 2304}, {400, 256, 70}, {400, 100, 300}, {6200, 70, 40}} // long ones, those whose tasks share B, and one whose tasks are of several blocks
 	onPaths(t, func(t *testing.T) {
 		r := source(3)
 		for _, s := range shapes {
@@ -100,7 +100,7 @@ func TestGemmSameBitsAtAnyGOMAXPROCS(t *testing.T) {
 	onPaths(t, func(t *testing.T) {
 		r := source(5)
 		for name, f := range map[string]func(c, a, b []float32, m, n, k int, add bool){"NN": GemmNN[float32], "NT": GemmNT[float32], "TN": GemmTN[float32]} {
-			for _, s := range [][3]int{{301, 150, 130}, {64, 64, 5003}} { // the second is cut along k
+			for _, s := range [][3]int{{301, 150, 130}, {64, 64, 5003}, {6200, 20, 300}} { // the second is cut along k, and the third has tasks of several blocks
 				m, n, k := s[0], s[1], s[2]
 				a, b := normal(r, m*k, 1), normal(r, k*n, 1)
 				var first []float32
