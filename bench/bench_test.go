@@ -67,6 +67,44 @@ func TestRun(t *testing.T) {
 	require.Contains(t, rep.markdown(), "| met |")
 }
 
+// TestOthersAreHeldAgainstTheirOwn: in a row of several works each contestant is compared with
+// the one that it names.
+func TestOthersAreHeldAgainstTheirOwn(t *testing.T) {
+	own := contestant{name: "own", work: "linear", loss: "sparsemax", as: "own"}
+	like, unlike := own, contestant{name: "unlike", work: "linear", as: "own"}
+	like.name = "like"
+	r := tinyRow(own, like, unlike)
+	r.own = "their own"
+	m := measureRow(t, settings{rounds: 1}, r)
+	for i, failed := range []bool{false, false, false, true} {
+		require.Equal(t, failed, m.results[i].failed != "", m.results[i].name)
+	}
+	require.Equal(t, "own", m.base(m.results[2]).name)
+	require.Contains(t, (&report{rows: []*measured{m}}).markdown(), "| min : their own |")
+}
+
+// TestElementwise runs every function of its row on a few numbers.
+func TestElementwise(t *testing.T) {
+	dir := t.TempDir()
+	j := job{Dir: dir, B: 3, D: elementwiseWidth}
+	for name, period := range map[string]int{"x": 7, "up": 5} {
+		require.NoError(t, writeFloats(dir, name, j.B*j.D, func(i int) float32 { return float32(i%period) - 1.5 }))
+	}
+	seen := map[float64]bool{}
+	for _, w := range eachWorks {
+		j.Variant = w.name
+		run, err := elementwise(j)
+		require.NoError(t, err)
+		_, value, err := run()
+		require.NoError(t, err)
+		require.False(t, math.IsNaN(value) || value == 0 || seen[value], "%s: %v", w.name, value)
+		seen[value] = true
+	}
+	j.Variant = "sine"
+	_, err := elementwise(j)
+	require.ErrorContains(t, err, "sine")
+}
+
 // TestFaults: what is missing, differs or breaks is told, and no run with it is
 // ok.
 func TestFaults(t *testing.T) {

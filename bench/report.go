@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -117,9 +118,9 @@ func (m *measured) table(b *strings.Builder) {
 	if m.peak > 0 {
 		fmt.Fprintf(b, " · FMA peak %.0f GF/s, at which the %s matrix products that are the limit take %s ms", m.peak/1e9, number(m.job.limit), number(1e3*m.job.limit*m.job.product/m.peak))
 	}
-	fmt.Fprintf(b, "\n\n| contestant | runs | min ms | median ms | CPU ms | min : %[1]s | median : %[1]s | CPU : %[1]s | products | of the limit | extra MB | peak MB |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n", m.results[0].name)
-	base := m.of(m.results[0].name)
+	fmt.Fprintf(b, "\n\n| contestant | runs | min ms | median ms | CPU ms | min : %[1]s | median : %[1]s | CPU : %[1]s | products | of the limit | extra MB | peak MB |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n", cmp.Or(m.own, m.results[0].name))
 	for _, r := range m.results {
+		base := m.base(r)
 		switch {
 		case r.absent != "":
 			fmt.Fprintf(b, "| %s | missing: %s | | | | | | | | | | |\n", r.name, cell(r.absent))

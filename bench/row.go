@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +28,10 @@ type row struct {
 	contestants []contestant
 	targets     []target
 
+	// own is what the heads of columns of ratios call the contestants that others are held
+	// against, where they are several.
+	own string
+
 	// repeat is how many times a run does short work, one after the other; its time
 	// is the mean. 0 is 1.
 	repeat int
@@ -45,8 +50,9 @@ type contestant struct {
 	precision string // to which the work's products may be rounded; "" is highest
 	loss      string // replaces the job's
 	env       []string
-	rounds    int  // at most so many rounds of a slow contestant; 0 for all
-	other     bool // other work than the row's: its value is not compared
+	rounds    int    // at most so many rounds of a slow contestant; 0 for all
+	other     bool   // other work than the row's: its value is not compared
+	as        string // whose values are to be the same, and whose times are divided by; empty for the row's first
 }
 
 // A job is what a contestant is told. Both sides read it as JSON.
@@ -222,12 +228,12 @@ func (r *row) measure(ctx context.Context, s settings) (m *measured, err error) 
 	return m, nil
 }
 
-// compare fails every contestant whose values differ from the first's. The k-th
-// runs are compared, for work that moves on from run to run.
+// compare fails every contestant whose values differ from those of the one that it is held
+// against. The k-th runs are compared, for work that moves on from run to run.
 func (m *measured) compare() {
-	base := m.results[0]
-	for _, r := range m.results[1:] {
-		if r.other || !r.ran() || !base.ran() {
+	for _, r := range m.results {
+		base := m.base(r)
+		if r.other || !r.ran() || base == nil {
 			continue
 		}
 		for i := range min(len(r.values), len(base.values)) {
@@ -238,6 +244,9 @@ func (m *measured) compare() {
 		}
 	}
 }
+
+// base returns the contestant that r is held against, nil if it did not run.
+func (m *measured) base(r *result) *result { return m.of(cmp.Or(r.as, m.results[0].name)) }
 
 // A target is a number that a row must reach.
 type target struct {

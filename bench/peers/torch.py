@@ -229,5 +229,36 @@ def normed(x, w, b, gain, bias):
     return F.layer_norm(x + F.gelu(F.linear(x, w, b)), b.shape, gain, bias, 1e-5)
 
 
+def elementwise(job):
+    """A function of the elements of x and up, or of their rows, into memory that is there."""
+    torch.set_num_threads(job["threads"])
+    x, up = floats(job, "x", job["b"], job["d"]), floats(job, "up", job["b"], job["d"])
+    dst, ones, aten = torch.empty_like(x), torch.ones(job["d"]), torch.ops.aten
+    kept = torch.sigmoid(x)
+    function = {
+        "add": lambda: torch.add(x, up, out=dst),
+        "relu": lambda: torch.clamp_min(x, 0, out=dst),
+        "relu-back": lambda: aten.threshold_backward(up, x, 0, grad_input=dst),
+        "sigmoid": lambda: torch.sigmoid(x, out=dst),
+        "sigmoid-back": lambda: aten.sigmoid_backward(up, kept, grad_input=dst),
+        "tanh": lambda: torch.tanh(x, out=dst),
+        "tanh-back": lambda: aten.tanh_backward(up, x, grad_input=dst),
+        "gelu": lambda: aten.gelu(x, out=dst),
+        "gelu-back": lambda: aten.gelu_backward(up, x, grad_input=dst),
+        "softplus": lambda: aten.softplus(x, 1, 20, out=dst),
+        "bias": lambda: torch.add(x, ones, out=dst),
+        "layer-norm": lambda: F.layer_norm(x, (job["d"],), ones, ones, 1e-5),
+    }[job["variant"]]
+
+    def run():
+        with torch.no_grad():
+            start = time.perf_counter()
+            y = function()
+            seconds = time.perf_counter() - start
+            return seconds, y.mean().item()
+
+    return run
+
+
 works = {"softmax": softmax, "entmax": entmax, "sampled": sampled, "topk": topk, "epoch": epoch, "recipe": recipe,
-         "encoder-products": layer(product), "encoder-layer": layer(normed)}
+         "encoder-products": layer(product), "encoder-layer": layer(normed), "elementwise": elementwise}
