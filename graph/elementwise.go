@@ -126,10 +126,10 @@ func Abs(x *gorgonia.Node) (*gorgonia.Node, error) {
 
 // Sign returns −1, 0 or 1; it has no gradient.
 func Sign(x *gorgonia.Node) (*gorgonia.Node, error) {
-	return unaryOf("sign", x, mapped(1, signs[float32]), mapped(1, signs[float64]), nil)
+	return unaryOf("sign", x, mapped(1, kernel.SignEach), mapped(1, signs), nil)
 }
 
-func signs[T Float](dst, x []T) {
+func signs(dst, x []float64) {
 	for i, v := range x {
 		switch {
 		case v > 0:
@@ -182,15 +182,7 @@ func PowPositive(x *gorgonia.Node, q float64) (*gorgonia.Node, error) {
 // powPositive stores [x]₊^q in dst, which is not x.
 func powPositive(dst, x []float32, q float32) {
 	if q == 0 {
-		for i, v := range x {
-			switch {
-			case v > 0:
-				v = 1
-			case v <= 0:
-				v = 0
-			}
-			dst[i] = v
-		}
+		kernel.StepEach(dst, x)
 		return
 	}
 	kernel.ReluEach(dst, x)
@@ -280,15 +272,16 @@ func Clamp(x *gorgonia.Node, lo, hi float64) (*gorgonia.Node, error) {
 	return unary("clamp", x, func(x float64) float64 { return min(max(x, lo), hi) },
 		func(dst, x []float32) { kernel.ClampEach(dst, x, float32(lo), float32(hi)) },
 		func(e *Expr, x, _, g node) node {
-			return e.N(Mul(g, e.N(unaryOf("inside", x, mapped(1, inside[float32](lo, hi)), mapped(1, inside[float64](lo, hi)), nil))))
+			within32 := func(dst, x []float32) { kernel.InsideEach(dst, x, float32(lo), float32(hi)) }
+			return e.N(Mul(g, e.N(unaryOf("inside", x, mapped(1, within32), mapped(1, inside(lo, hi)), nil))))
 		})
 }
 
-func inside[T Float](lo, hi float64) func(dst, x []T) {
-	return func(dst, x []T) {
+func inside(lo, hi float64) func(dst, x []float64) {
+	return func(dst, x []float64) {
 		for i, v := range x {
 			dst[i] = 0
-			if T(lo) < v && v < T(hi) {
+			if lo < v && v < hi {
 				dst[i] = 1
 			}
 		}

@@ -191,6 +191,48 @@ func clampLoop(dst, a, _ []float32, lo, hi float32) {
 	}
 }
 
+// SignEach stores −1, 0 or 1 in dst.
+func SignEach(dst, a []float32) { signForm.on(dst, a, a, 0, 0) }
+
+func signLoop(dst, a, _ []float32, _, _ float32) {
+	for i, x := range a {
+		switch {
+		case x > 0:
+			x = 1
+		case x < 0:
+			x = -1
+		}
+		dst[i] = x
+	}
+}
+
+// StepEach stores 1 in dst where a is positive, and 0 elsewhere.
+func StepEach(dst, a []float32) { stepForm.on(dst, a, a, 0, 0) }
+
+func stepLoop(dst, a, _ []float32, _, _ float32) {
+	for i, x := range a {
+		switch {
+		case x > 0:
+			x = 1
+		case x <= 0:
+			x = 0
+		}
+		dst[i] = x
+	}
+}
+
+// InsideEach stores 1 in dst where lo < a < hi, and 0 elsewhere, of a NaN too.
+func InsideEach(dst, a []float32, lo, hi float32) { insideForm.on(dst, a, a, lo, hi) }
+
+func insideLoop(dst, a, _ []float32, lo, hi float32) {
+	for i, x := range a {
+		dst[i] = 0
+		if lo < x && x < hi {
+			dst[i] = 1
+		}
+	}
+}
+
 // ReluEach stores a in dst where it is positive, and 0 elsewhere.
 func ReluEach(dst, a []float32) { reluForm.on(dst, a, a, 0, 0) }
 

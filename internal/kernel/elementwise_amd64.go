@@ -30,6 +30,9 @@ var (
 	sigmoidBackForm = elementwise{sigmoidBack512, sigmoidBack256, of2(sigmoidBackOne)}
 	tanhBackForm    = elementwise{tanhBack512, tanhBack256, of2(tanhBackOne)}
 	divScalarForm   = elementwise{divScalar512, divScalar256, divScalarLoop}
+	signForm        = elementwise{sign512, sign256, signLoop}
+	stepForm        = elementwise{step512, step256, stepLoop}
+	insideForm      = elementwise{inside512, inside256, insideLoop}
 	fillForm        = elementwise{fill512, fill256, fillLoop}
 	fillWhereForm   = elementwise{fillWhere512, fillWhere256, fillWhereLoop}
 	geluBackForm    = elementwise{geluBack512, geluBack256, of2(geluBackOne)}

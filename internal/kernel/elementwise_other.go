@@ -30,6 +30,9 @@ var (
 	sigmoidBackForm = elementwise{loop: of2(sigmoidBackOne)}
 	tanhBackForm    = elementwise{loop: of2(tanhBackOne)}
 	divScalarForm   = elementwise{loop: divScalarLoop}
+	signForm        = elementwise{loop: signLoop}
+	stepForm        = elementwise{loop: stepLoop}
+	insideForm      = elementwise{loop: insideLoop}
 	fillForm        = elementwise{loop: fillLoop}
 	fillWhereForm   = elementwise{loop: fillWhereLoop}
 	geluBackForm    = elementwise{loop: of2(geluBackOne)}

@@ -60,6 +60,27 @@ func eachCases() []eachCase {
 		{"SqrtEach", one(SqrtEach), of(math.Sqrt), true, 0},
 		{"AbsEach", one(AbsEach), of(math.Abs), true, 0},
 		{"ClampEach", one(func(d, a []float32) { ClampEach(d, a, -0.5, 1) }), of(func(a float64) float64 { return min(max(a, -0.5), 1) }), true, 0},
+		{"SignEach", one(SignEach), of(func(a float64) float64 {
+			if a == 0 || a != a {
+				return a
+			}
+			return math.Copysign(1, a)
+		}), true, 0},
+		{"StepEach", one(StepEach), of(func(a float64) float64 {
+			switch {
+			case a > 0:
+				return 1
+			case a <= 0:
+				return 0
+			}
+			return a
+		}), true, 0},
+		{"InsideEach", one(func(d, a []float32) { InsideEach(d, a, -0.5, 1) }), of(func(a float64) float64 {
+			if -0.5 < a && a < 1 {
+				return 1
+			}
+			return 0
+		}), true, 0},
 		{"ReluEach", one(ReluEach), of(func(a float64) float64 { return positivePart(a, a) }), true, 0},
 		{"ReluBack", ReluBack, positivePart, true, 0},
 		{"SoftmaxBack", func(d, a, b []float32) { SoftmaxBack(d, a, b, 0.25) }, func(a, b float64) float64 { return a * float64(float32(b)-0.25) }, true, 0},

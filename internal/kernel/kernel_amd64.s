@@ -5112,6 +5112,265 @@ end:
 	VZEROUPPER
 	RET
 
+// func sign512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·sign512(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+24(FP), DX
+
+round:
+	CMPQ         DX, $0x40
+	JLT          loop
+	VMOVUPS      (CX), Z0
+	VPSUBD       Z1, Z1, Z1
+	VBROADCASTSS const512_3f800000<>+0(SB), Z2
+	VCMPPS       $0x01, Z0, Z1, K1
+	VCMPPS       $0x01, Z1, Z0, K2
+	VMOVAPS      Z2, K1, Z0
+	VBROADCASTSS const512_bf800000<>+0(SB), Z2
+	VMOVAPS      Z2, K2, Z0
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      64(CX), Z0
+	VPSUBD       Z1, Z1, Z1
+	VBROADCASTSS const512_3f800000<>+0(SB), Z2
+	VCMPPS       $0x01, Z0, Z1, K1
+	VCMPPS       $0x01, Z1, Z0, K2
+	VMOVAPS      Z2, K1, Z0
+	VBROADCASTSS const512_bf800000<>+0(SB), Z2
+	VMOVAPS      Z2, K2, Z0
+	VMOVUPS      Z0, 64(AX)
+	VMOVUPS      128(CX), Z0
+	VPSUBD       Z1, Z1, Z1
+	VBROADCASTSS const512_3f800000<>+0(SB), Z2
+	VCMPPS       $0x01, Z0, Z1, K1
+	VCMPPS       $0x01, Z1, Z0, K2
+	VMOVAPS      Z2, K1, Z0
+	VBROADCASTSS const512_bf800000<>+0(SB), Z2
+	VMOVAPS      Z2, K2, Z0
+	VMOVUPS      Z0, 128(AX)
+	VMOVUPS      192(CX), Z0
+	VPSUBD       Z1, Z1, Z1
+	VBROADCASTSS const512_3f800000<>+0(SB), Z2
+	VCMPPS       $0x01, Z0, Z1, K1
+	VCMPPS       $0x01, Z1, Z0, K2
+	VMOVAPS      Z2, K1, Z0
+	VBROADCASTSS const512_bf800000<>+0(SB), Z2
+	VMOVAPS      Z2, K2, Z0
+	VMOVUPS      Z0, 192(AX)
+	ADDQ         $+256, AX
+	ADDQ         $+256, CX
+	SUBQ         $0x40, DX
+	JMP          round
+
+loop:
+	CMPQ         DX, $0x10
+	JLT          tail
+	VMOVUPS      (CX), Z0
+	VPSUBD       Z1, Z1, Z1
+	VBROADCASTSS const512_3f800000<>+0(SB), Z2
+	VCMPPS       $0x01, Z0, Z1, K1
+	VCMPPS       $0x01, Z1, Z0, K2
+	VMOVAPS      Z2, K1, Z0
+	VBROADCASTSS const512_bf800000<>+0(SB), Z2
+	VMOVAPS      Z2, K2, Z0
+	VMOVUPS      Z0, (AX)
+	ADDQ         $0x40, AX
+	ADDQ         $0x40, CX
+	SUBQ         $0x10, DX
+	JMP          loop
+
+tail:
+	TESTQ        DX, DX
+	JZ           end
+	MOVL         $0x00000001, BX
+	SHLXL        DX, BX, BX
+	DECL         BX
+	KMOVW        BX, K1
+	VMOVUPS.Z    (CX), K1, Z0
+	VPSUBD       Z1, Z1, Z1
+	VBROADCASTSS const512_3f800000<>+0(SB), Z2
+	VCMPPS       $0x01, Z0, Z1, K2
+	VCMPPS       $0x01, Z1, Z0, K3
+	VMOVAPS      Z2, K2, Z0
+	VBROADCASTSS const512_bf800000<>+0(SB), Z2
+	VMOVAPS      Z2, K3, Z0
+	VMOVUPS      Z0, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func step512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·step512(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+24(FP), DX
+
+round:
+	CMPQ         DX, $0x40
+	JLT          loop
+	VMOVUPS      (CX), Z0
+	VPSUBD       Z1, Z1, Z1
+	VBROADCASTSS const512_3f800000<>+0(SB), Z2
+	VCMPPS       $0x02, Z1, Z0, K1
+	VCMPPS       $0x01, Z0, Z1, K2
+	VMOVAPS      Z2, K2, Z0
+	KNOTW        K1, K1
+	VMOVAPS.Z    Z0, K1, Z0
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      64(CX), Z0
+	VPSUBD       Z1, Z1, Z1
+	VBROADCASTSS const512_3f800000<>+0(SB), Z2
+	VCMPPS       $0x02, Z1, Z0, K1
+	VCMPPS       $0x01, Z0, Z1, K2
+	VMOVAPS      Z2, K2, Z0
+	KNOTW        K1, K1
+	VMOVAPS.Z    Z0, K1, Z0
+	VMOVUPS      Z0, 64(AX)
+	VMOVUPS      128(CX), Z0
+	VPSUBD       Z1, Z1, Z1
+	VBROADCASTSS const512_3f800000<>+0(SB), Z2
+	VCMPPS       $0x02, Z1, Z0, K1
+	VCMPPS       $0x01, Z0, Z1, K2
+	VMOVAPS      Z2, K2, Z0
+	KNOTW        K1, K1
+	VMOVAPS.Z    Z0, K1, Z0
+	VMOVUPS      Z0, 128(AX)
+	VMOVUPS      192(CX), Z0
+	VPSUBD       Z1, Z1, Z1
+	VBROADCASTSS const512_3f800000<>+0(SB), Z2
+	VCMPPS       $0x02, Z1, Z0, K1
+	VCMPPS       $0x01, Z0, Z1, K2
+	VMOVAPS      Z2, K2, Z0
+	KNOTW        K1, K1
+	VMOVAPS.Z    Z0, K1, Z0
+	VMOVUPS      Z0, 192(AX)
+	ADDQ         $+256, AX
+	ADDQ         $+256, CX
+	SUBQ         $0x40, DX
+	JMP          round
+
+loop:
+	CMPQ         DX, $0x10
+	JLT          tail
+	VMOVUPS      (CX), Z0
+	VPSUBD       Z1, Z1, Z1
+	VBROADCASTSS const512_3f800000<>+0(SB), Z2
+	VCMPPS       $0x02, Z1, Z0, K1
+	VCMPPS       $0x01, Z0, Z1, K2
+	VMOVAPS      Z2, K2, Z0
+	KNOTW        K1, K1
+	VMOVAPS.Z    Z0, K1, Z0
+	VMOVUPS      Z0, (AX)
+	ADDQ         $0x40, AX
+	ADDQ         $0x40, CX
+	SUBQ         $0x10, DX
+	JMP          loop
+
+tail:
+	TESTQ        DX, DX
+	JZ           end
+	MOVL         $0x00000001, BX
+	SHLXL        DX, BX, BX
+	DECL         BX
+	KMOVW        BX, K1
+	VMOVUPS.Z    (CX), K1, Z0
+	VPSUBD       Z1, Z1, Z1
+	VBROADCASTSS const512_3f800000<>+0(SB), Z2
+	VCMPPS       $0x02, Z1, Z0, K2
+	VCMPPS       $0x01, Z0, Z1, K3
+	VMOVAPS      Z2, K3, Z0
+	KNOTW        K2, K2
+	VMOVAPS.Z    Z0, K2, Z0
+	VMOVUPS      Z0, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func inside512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, AVX512F, BMI2, SSE
+TEXT ·inside512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVSS        p+32(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        q+36(FP), X1
+	VBROADCASTSS X1, Z1
+	MOVQ         n+24(FP), DX
+
+round:
+	CMPQ         DX, $0x40
+	JLT          loop
+	VMOVUPS      (CX), Z2
+	VBROADCASTSS const512_3f800000<>+0(SB), Z3
+	VCMPPS       $0x01, Z2, Z0, K1
+	VMOVAPS.Z    Z3, K1, Z3
+	VCMPPS       $0x01, Z1, Z2, K1
+	VMOVAPS.Z    Z3, K1, Z3
+	VMOVUPS      Z3, (AX)
+	VMOVUPS      64(CX), Z2
+	VBROADCASTSS const512_3f800000<>+0(SB), Z3
+	VCMPPS       $0x01, Z2, Z0, K1
+	VMOVAPS.Z    Z3, K1, Z3
+	VCMPPS       $0x01, Z1, Z2, K1
+	VMOVAPS.Z    Z3, K1, Z3
+	VMOVUPS      Z3, 64(AX)
+	VMOVUPS      128(CX), Z2
+	VBROADCASTSS const512_3f800000<>+0(SB), Z3
+	VCMPPS       $0x01, Z2, Z0, K1
+	VMOVAPS.Z    Z3, K1, Z3
+	VCMPPS       $0x01, Z1, Z2, K1
+	VMOVAPS.Z    Z3, K1, Z3
+	VMOVUPS      Z3, 128(AX)
+	VMOVUPS      192(CX), Z2
+	VBROADCASTSS const512_3f800000<>+0(SB), Z3
+	VCMPPS       $0x01, Z2, Z0, K1
+	VMOVAPS.Z    Z3, K1, Z3
+	VCMPPS       $0x01, Z1, Z2, K1
+	VMOVAPS.Z    Z3, K1, Z3
+	VMOVUPS      Z3, 192(AX)
+	ADDQ         $+256, AX
+	ADDQ         $+256, CX
+	SUBQ         $0x40, DX
+	JMP          round
+
+loop:
+	CMPQ         DX, $0x10
+	JLT          tail
+	VMOVUPS      (CX), Z2
+	VBROADCASTSS const512_3f800000<>+0(SB), Z3
+	VCMPPS       $0x01, Z2, Z0, K1
+	VMOVAPS.Z    Z3, K1, Z3
+	VCMPPS       $0x01, Z1, Z2, K1
+	VMOVAPS.Z    Z3, K1, Z3
+	VMOVUPS      Z3, (AX)
+	ADDQ         $0x40, AX
+	ADDQ         $0x40, CX
+	SUBQ         $0x10, DX
+	JMP          loop
+
+tail:
+	TESTQ        DX, DX
+	JZ           end
+	MOVL         $0x00000001, BX
+	SHLXL        DX, BX, BX
+	DECL         BX
+	KMOVW        BX, K1
+	VMOVUPS.Z    (CX), K1, Z2
+	VBROADCASTSS const512_3f800000<>+0(SB), Z3
+	VCMPPS       $0x01, Z2, Z0, K2
+	VMOVAPS.Z    Z3, K2, Z3
+	VCMPPS       $0x01, Z1, Z2, K2
+	VMOVAPS.Z    Z3, K2, Z3
+	VMOVUPS      Z3, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
 // func fillMasked512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
 // Requires: AVX, AVX512F, BMI2, SSE
 TEXT ·fillMasked512(SB), NOSPLIT, $0-40
@@ -16976,6 +17235,256 @@ tail:
 	VCMPPS     $0x06, Y3, Y2, Y2
 	VANDPS     Y2, Y1, Y3
 	VMASKMOVPS Y3, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func sign256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX
+TEXT ·sign256(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+24(FP), DX
+
+round:
+	CMPQ         DX, $0x20
+	JLT          loop
+	VMOVUPS      (CX), Y0
+	VXORPS       Y1, Y1, Y1
+	VBROADCASTSS const256_3f800000<>+0(SB), Y2
+	VCMPPS       $0x01, Y0, Y1, Y3
+	VCMPPS       $0x01, Y1, Y0, Y1
+	VBLENDVPS    Y3, Y2, Y0, Y0
+	VBROADCASTSS const256_bf800000<>+0(SB), Y2
+	VBLENDVPS    Y1, Y2, Y0, Y0
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      32(CX), Y0
+	VXORPS       Y1, Y1, Y1
+	VBROADCASTSS const256_3f800000<>+0(SB), Y2
+	VCMPPS       $0x01, Y0, Y1, Y3
+	VCMPPS       $0x01, Y1, Y0, Y1
+	VBLENDVPS    Y3, Y2, Y0, Y0
+	VBROADCASTSS const256_bf800000<>+0(SB), Y2
+	VBLENDVPS    Y1, Y2, Y0, Y0
+	VMOVUPS      Y0, 32(AX)
+	VMOVUPS      64(CX), Y0
+	VXORPS       Y1, Y1, Y1
+	VBROADCASTSS const256_3f800000<>+0(SB), Y2
+	VCMPPS       $0x01, Y0, Y1, Y3
+	VCMPPS       $0x01, Y1, Y0, Y1
+	VBLENDVPS    Y3, Y2, Y0, Y0
+	VBROADCASTSS const256_bf800000<>+0(SB), Y2
+	VBLENDVPS    Y1, Y2, Y0, Y0
+	VMOVUPS      Y0, 64(AX)
+	VMOVUPS      96(CX), Y0
+	VXORPS       Y1, Y1, Y1
+	VBROADCASTSS const256_3f800000<>+0(SB), Y2
+	VCMPPS       $0x01, Y0, Y1, Y3
+	VCMPPS       $0x01, Y1, Y0, Y1
+	VBLENDVPS    Y3, Y2, Y0, Y0
+	VBROADCASTSS const256_bf800000<>+0(SB), Y2
+	VBLENDVPS    Y1, Y2, Y0, Y0
+	VMOVUPS      Y0, 96(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+	SUBQ         $0x20, DX
+	JMP          round
+
+loop:
+	CMPQ         DX, $0x08
+	JLT          tail
+	VMOVUPS      (CX), Y0
+	VXORPS       Y1, Y1, Y1
+	VBROADCASTSS const256_3f800000<>+0(SB), Y2
+	VCMPPS       $0x01, Y0, Y1, Y3
+	VCMPPS       $0x01, Y1, Y0, Y1
+	VBLENDVPS    Y3, Y2, Y0, Y0
+	VBROADCASTSS const256_bf800000<>+0(SB), Y2
+	VBLENDVPS    Y1, Y2, Y0, Y0
+	VMOVUPS      Y0, (AX)
+	ADDQ         $0x20, AX
+	ADDQ         $0x20, CX
+	SUBQ         $0x08, DX
+	JMP          loop
+
+tail:
+	TESTQ        DX, DX
+	JZ           end
+	LEAQ         tailTable<>+0(SB), BX
+	NEGQ         DX
+	VMOVUPS      32(BX)(DX*4), Y0
+	VMASKMOVPS   (CX), Y0, Y1
+	VXORPS       Y2, Y2, Y2
+	VBROADCASTSS const256_3f800000<>+0(SB), Y3
+	VCMPPS       $0x01, Y1, Y2, Y4
+	VCMPPS       $0x01, Y2, Y1, Y2
+	VBLENDVPS    Y4, Y3, Y1, Y1
+	VBROADCASTSS const256_bf800000<>+0(SB), Y3
+	VBLENDVPS    Y2, Y3, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func step256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX
+TEXT ·step256(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+24(FP), DX
+
+round:
+	CMPQ         DX, $0x20
+	JLT          loop
+	VMOVUPS      (CX), Y0
+	VXORPS       Y1, Y1, Y1
+	VBROADCASTSS const256_3f800000<>+0(SB), Y2
+	VCMPPS       $0x02, Y1, Y0, Y3
+	VCMPPS       $0x01, Y0, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y0, Y0
+	VANDNPS      Y0, Y3, Y0
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      32(CX), Y0
+	VXORPS       Y1, Y1, Y1
+	VBROADCASTSS const256_3f800000<>+0(SB), Y2
+	VCMPPS       $0x02, Y1, Y0, Y3
+	VCMPPS       $0x01, Y0, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y0, Y0
+	VANDNPS      Y0, Y3, Y0
+	VMOVUPS      Y0, 32(AX)
+	VMOVUPS      64(CX), Y0
+	VXORPS       Y1, Y1, Y1
+	VBROADCASTSS const256_3f800000<>+0(SB), Y2
+	VCMPPS       $0x02, Y1, Y0, Y3
+	VCMPPS       $0x01, Y0, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y0, Y0
+	VANDNPS      Y0, Y3, Y0
+	VMOVUPS      Y0, 64(AX)
+	VMOVUPS      96(CX), Y0
+	VXORPS       Y1, Y1, Y1
+	VBROADCASTSS const256_3f800000<>+0(SB), Y2
+	VCMPPS       $0x02, Y1, Y0, Y3
+	VCMPPS       $0x01, Y0, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y0, Y0
+	VANDNPS      Y0, Y3, Y0
+	VMOVUPS      Y0, 96(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+	SUBQ         $0x20, DX
+	JMP          round
+
+loop:
+	CMPQ         DX, $0x08
+	JLT          tail
+	VMOVUPS      (CX), Y0
+	VXORPS       Y1, Y1, Y1
+	VBROADCASTSS const256_3f800000<>+0(SB), Y2
+	VCMPPS       $0x02, Y1, Y0, Y3
+	VCMPPS       $0x01, Y0, Y1, Y1
+	VBLENDVPS    Y1, Y2, Y0, Y0
+	VANDNPS      Y0, Y3, Y0
+	VMOVUPS      Y0, (AX)
+	ADDQ         $0x20, AX
+	ADDQ         $0x20, CX
+	SUBQ         $0x08, DX
+	JMP          loop
+
+tail:
+	TESTQ        DX, DX
+	JZ           end
+	LEAQ         tailTable<>+0(SB), BX
+	NEGQ         DX
+	VMOVUPS      32(BX)(DX*4), Y0
+	VMASKMOVPS   (CX), Y0, Y1
+	VXORPS       Y2, Y2, Y2
+	VBROADCASTSS const256_3f800000<>+0(SB), Y3
+	VCMPPS       $0x02, Y2, Y1, Y4
+	VCMPPS       $0x01, Y1, Y2, Y2
+	VBLENDVPS    Y2, Y3, Y1, Y1
+	VANDNPS      Y1, Y4, Y1
+	VMASKMOVPS   Y1, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func inside256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+// Requires: AVX, AVX2, SSE
+TEXT ·inside256(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVSS        p+32(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        q+36(FP), X1
+	VBROADCASTSS X1, Y1
+	MOVQ         n+24(FP), DX
+
+round:
+	CMPQ         DX, $0x20
+	JLT          loop
+	VMOVUPS      (CX), Y2
+	VBROADCASTSS const256_3f800000<>+0(SB), Y3
+	VCMPPS       $0x01, Y2, Y0, Y4
+	VANDPS       Y4, Y3, Y3
+	VCMPPS       $0x01, Y1, Y2, Y2
+	VANDPS       Y2, Y3, Y3
+	VMOVUPS      Y3, (AX)
+	VMOVUPS      32(CX), Y2
+	VBROADCASTSS const256_3f800000<>+0(SB), Y3
+	VCMPPS       $0x01, Y2, Y0, Y4
+	VANDPS       Y4, Y3, Y3
+	VCMPPS       $0x01, Y1, Y2, Y2
+	VANDPS       Y2, Y3, Y3
+	VMOVUPS      Y3, 32(AX)
+	VMOVUPS      64(CX), Y2
+	VBROADCASTSS const256_3f800000<>+0(SB), Y3
+	VCMPPS       $0x01, Y2, Y0, Y4
+	VANDPS       Y4, Y3, Y3
+	VCMPPS       $0x01, Y1, Y2, Y2
+	VANDPS       Y2, Y3, Y3
+	VMOVUPS      Y3, 64(AX)
+	VMOVUPS      96(CX), Y2
+	VBROADCASTSS const256_3f800000<>+0(SB), Y3
+	VCMPPS       $0x01, Y2, Y0, Y4
+	VANDPS       Y4, Y3, Y3
+	VCMPPS       $0x01, Y1, Y2, Y2
+	VANDPS       Y2, Y3, Y3
+	VMOVUPS      Y3, 96(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+	SUBQ         $0x20, DX
+	JMP          round
+
+loop:
+	CMPQ         DX, $0x08
+	JLT          tail
+	VMOVUPS      (CX), Y2
+	VBROADCASTSS const256_3f800000<>+0(SB), Y3
+	VCMPPS       $0x01, Y2, Y0, Y4
+	VANDPS       Y4, Y3, Y3
+	VCMPPS       $0x01, Y1, Y2, Y2
+	VANDPS       Y2, Y3, Y3
+	VMOVUPS      Y3, (AX)
+	ADDQ         $0x20, AX
+	ADDQ         $0x20, CX
+	SUBQ         $0x08, DX
+	JMP          loop
+
+tail:
+	TESTQ        DX, DX
+	JZ           end
+	LEAQ         tailTable<>+0(SB), BX
+	NEGQ         DX
+	VMOVUPS      32(BX)(DX*4), Y2
+	VMASKMOVPS   (CX), Y2, Y3
+	VBROADCASTSS const256_3f800000<>+0(SB), Y4
+	VCMPPS       $0x01, Y3, Y0, Y0
+	VANDPS       Y0, Y4, Y4
+	VCMPPS       $0x01, Y1, Y3, Y0
+	VANDPS       Y0, Y4, Y4
+	VMASKMOVPS   Y4, Y2, (AX)
 
 end:
 	VZEROUPPER

@@ -460,6 +460,27 @@ func relu512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
 //go:noescape
 func reluBack512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
 
+// sign512 stores the signs; 0 and NaN stay:
+//
+//	for i := range n { if dst[i] = a[i]; a[i] > 0 { dst[i] = 1 } else if a[i] < 0 { dst[i] = -1 } }
+//
+//go:noescape
+func sign512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// step512 stores 1 where a is positive, and 0 elsewhere; a NaN stays:
+//
+//	for i := range n { if dst[i] = a[i]; a[i] > 0 { dst[i] = 1 } else if a[i] <= 0 { dst[i] = 0 } }
+//
+//go:noescape
+func step512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// inside512 stores 1 where a is between p and q, and 0 elsewhere:
+//
+//	for i := range n { if dst[i] = 0; p < a[i] && a[i] < q { dst[i] = 1 } }
+//
+//go:noescape
+func inside512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
 // fillMasked512 stores p in place of −Inf:
 //
 //	for i := range n { if dst[i] = a[i]; a[i] == -Inf { dst[i] = p } }
@@ -1173,6 +1194,27 @@ func relu256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
 //
 //go:noescape
 func reluBack256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// sign256 stores the signs; 0 and NaN stay:
+//
+//	for i := range n { if dst[i] = a[i]; a[i] > 0 { dst[i] = 1 } else if a[i] < 0 { dst[i] = -1 } }
+//
+//go:noescape
+func sign256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// step256 stores 1 where a is positive, and 0 elsewhere; a NaN stays:
+//
+//	for i := range n { if dst[i] = a[i]; a[i] > 0 { dst[i] = 1 } else if a[i] <= 0 { dst[i] = 0 } }
+//
+//go:noescape
+func step256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
+
+// inside256 stores 1 where a is between p and q, and 0 elsewhere:
+//
+//	for i := range n { if dst[i] = 0; p < a[i] && a[i] < q { dst[i] = 1 } }
+//
+//go:noescape
+func inside256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
 
 // fillMasked256 stores p in place of −Inf:
 //

@@ -13,6 +13,7 @@ import (
 const (
 	equal     = 0
 	less      = 1
+	lessEqual = 2
 	unordered = 3
 	notLE     = 6 // true of a NaN
 	ordered   = 7
@@ -240,6 +241,35 @@ func elementwises(v isa) {
 		{name: "reluBack", doc: "passes a where b is positive or NaN", loop: "if dst[i] = a[i]; b[i] <= 0 { dst[i] = 0 }", operands: 2, unroll: cheap,
 			body: func(a, b, _, _ VecVirtual) VecVirtual {
 				return out(func(r VecVirtual) { v.zero(r); v.only(v.cmp(notLE, b, r), a, r) })
+			}},
+		{name: "sign", doc: "stores the signs; 0 and NaN stay", loop: "if dst[i] = a[i]; a[i] > 0 { dst[i] = 1 } else if a[i] < 0 { dst[i] = -1 }", operands: 1, unroll: cheap,
+			body: func(a, _, _, _ VecVirtual) VecVirtual {
+				zero, one := v.reg(), v.reg()
+				v.zero(zero)
+				v.set(1, one)
+				up, down := v.cmp(less, zero, a), v.cmp(less, a, zero)
+				v.pick(up, one, a)
+				v.set(-1, one)
+				v.pick(down, one, a)
+				return a
+			}},
+		{name: "step", doc: "stores 1 where a is positive, and 0 elsewhere; a NaN stays", loop: "if dst[i] = a[i]; a[i] > 0 { dst[i] = 1 } else if a[i] <= 0 { dst[i] = 0 }", operands: 1, unroll: cheap,
+			body: func(a, _, _, _ VecVirtual) VecVirtual {
+				zero, one := v.reg(), v.reg()
+				v.zero(zero)
+				v.set(1, one)
+				down := v.cmp(lessEqual, a, zero)
+				v.pick(v.cmp(less, zero, a), one, a)
+				v.drop(down, a, a)
+				return a
+			}},
+		{name: "inside", doc: "stores 1 where a is between p and q, and 0 elsewhere", loop: "if dst[i] = 0; p < a[i] && a[i] < q { dst[i] = 1 }", operands: 1, numbers: 2, unroll: cheap,
+			body: func(a, _, p, q VecVirtual) VecVirtual {
+				return out(func(r VecVirtual) {
+					v.set(1, r)
+					v.only(v.cmp(less, p, a), r, r)
+					v.only(v.cmp(less, a, q), r, r)
+				})
 			}},
 		{name: "fillMasked", doc: "stores p in place of −Inf", loop: "if dst[i] = a[i]; a[i] == -Inf { dst[i] = p }", operands: 1, numbers: 1, unroll: cheap,
 			body: func(a, _, p, _ VecVirtual) VecVirtual {
