@@ -189,3 +189,13 @@ func TestPeers(t *testing.T) {
 		}
 	}
 }
+
+// TestEpochIsThePeers: what the row epoch trains is what its peers train: scores are cosines
+// over 0.2, whatever temperature is natural to the set, and users weigh the same.
+func TestEpochIsThePeers(t *testing.T) {
+	c := epochConfig()
+	require.Equal(t, "cosine over 0.2 by user", c.Model.Score+" over "+c.Model.Temperature+" by "+c.Train.Weight)
+	peer, err := peers.ReadFile("peers/torch.py")
+	require.NoError(t, err)
+	require.Contains(t, string(peer), "F.normalize(F.embedding(ids, u), dim=1) / 0.2")
+}
