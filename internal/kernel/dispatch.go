@@ -28,40 +28,55 @@ const tilePath = "avx512+amx"
 const Variable = "FENCHEL_KERNEL"
 
 var (
-	fastest                 = detect()
-	hasTiles                = fastest == pathAVX512 && detectTiles()
-	active, tiles, startErr = choose(os.Getenv(Variable))
+	fastest                               = detect()
+	hasTiles                              = fastest == pathAVX512 && detectTiles()
+	active, tiles, activeCoarse, startErr = choose(os.Getenv(Variable))
 )
 
-// choose returns the path of that name, and whether tiles are used, or the fastest one for
-// the empty name.
-func choose(name string) (p path, tiles bool, err error) {
+// choose returns the path and the filter of that name, and whether tiles are used, or the
+// fastest ones for the empty name.
+func choose(name string) (p path, tiles bool, filter *coarseKind, err error) {
 	if name == "" {
-		return fastest, hasTiles, nil
+		name = Paths()[0]
+	}
+	base := name
+	for _, k := range coarseKinds {
+		if b, ok := strings.CutSuffix(name, "+"+k.name); ok {
+			base, filter = b, k
+		}
 	}
 	if slices.Contains(Paths(), name) {
-		if name == tilePath {
-			return pathAVX512, true, nil
+		if base == tilePath {
+			return pathAVX512, true, filter, nil
 		}
-		return path(slices.Index(pathNames[:], name)), false, nil
+		return path(slices.Index(pathNames[:], base)), false, filter, nil
 	}
 	what := "is not a path"
-	if name == tilePath || slices.Contains(pathNames[:], name) {
+	if base == tilePath || slices.Contains(pathNames[:], base) {
 		what = "is not supported by this processor or build"
 	}
-	return pathGo, false, fmt.Errorf("kernel: %s=%q %s; the choices here are %s", Variable, name, what, strings.Join(Paths(), ", "))
+	return pathGo, false, nil, fmt.Errorf("kernel: %s=%q %s; the choices here are %s", Variable, name, what, strings.Join(Paths(), ", "))
 }
 
 // Err returns the error of a bad FENCHEL_KERNEL, and nil otherwise. Programs
 // report it before they start work.
 func Err() error { return startErr }
 
-// Path returns the name of the active path.
+// Path returns the name of the active path, on which the bits of results depend; as a value
+// of FENCHEL_KERNEL it forbids a filter.
 func Path() string {
 	if tiles {
 		return tilePath
 	}
 	return active.String()
+}
+
+// Filter returns the name of the active filter, "none" if there is none.
+func Filter() string {
+	if activeCoarse == nil {
+		return "none"
+	}
+	return activeCoarse.name
 }
 
 // CPU returns the processor's name as Linux tells it, "" where it does not.
@@ -78,15 +93,21 @@ func CPU() string {
 	return ""
 }
 
-// Paths returns the names of the paths that this processor and build support,
-// fastest first.
+// Paths returns the names of the paths that this processor and build support, each with its
+// filters and without one, fastest first.
 func Paths() []string {
 	var names []string
+	add := func(name string, p path) {
+		for _, k := range coarseOf(p) {
+			names = append(names, name+"+"+k.name)
+		}
+		names = append(names, name)
+	}
 	if hasTiles {
-		names = append(names, tilePath)
+		add(tilePath, pathAVX512)
 	}
 	for p := fastest; p >= pathGo; p-- {
-		names = append(names, p.String())
+		add(p.String(), p)
 	}
 	return names
 }
@@ -94,11 +115,11 @@ func Paths() []string {
 // Use makes the path of that name active until restore is called, so that tests
 // and benchmarks run every path. It must not run beside kernels.
 func Use(name string) (restore func(), err error) {
-	p, withTiles, err := choose(name)
+	p, withTiles, k, err := choose(name)
 	if err != nil {
 		return nil, err
 	}
-	was, wasTiles, wasErr := active, tiles, startErr
-	active, tiles, startErr = p, withTiles, nil
-	return func() { active, tiles, startErr = was, wasTiles, wasErr }, nil
+	was, wasTiles, wasKind, wasErr := active, tiles, activeCoarse, startErr
+	active, tiles, activeCoarse, startErr = p, withTiles, k, nil
+	return func() { active, tiles, activeCoarse, startErr = was, wasTiles, wasKind, wasErr }, nil
 }

@@ -18,7 +18,7 @@ func WorkspaceBytes(l Loss, b, c, d, targets, budget int, precision Precision) i
 		int64(Workers())*max(240<<10, 4*int64(tileClasses*(tileRows+blockRows+2*dp+2*linePad))) // scores, gradients, packed classes and their gradient
 	if s, ok := l.(KthLargestRivals); ok {
 		k := min(s.K, c)
-		n += 4*int64(rows)*int64(d) + int64(b)*int64(k)*8*(rankChunks+1) + int64(Workers())*rankRows*int64(limit(k))*8
+		n += RankerBytes(b, c, d, k) + 8*int64(b)*int64(k)
 		l = Stream(s.rivals())
 	}
 	if r, ok := l.(Rankmax); ok {
@@ -35,7 +35,7 @@ func WorkspaceBytes(l Loss, b, c, d, targets, budget int, precision Precision) i
 			slots = ceil(2*targets, max(b, 1))
 		}
 		if _, ok := s.Tiled.(fixedThreshold); ok {
-			n += candidateBytes(b, c)
+			n += candidateBytes(b, c, d)
 		}
 		n += int64(slots) * int64(rows) * (int64(chunks)*int64(4*f+8*sums+4) + int64(4*p+4))
 	}
@@ -52,7 +52,7 @@ func WorkspaceBytes(l Loss, b, c, d, targets, budget int, precision Precision) i
 	}
 	switch l.(type) {
 	case Entmax, Normmax, ThresholdMap:
-		n += candidateBytes(b, c)
+		n += candidateBytes(b, c, d)
 	}
 	if OfMoments(l) {
 		n += max(gramBytes, 8*4*int64(dp)*int64(dp))
@@ -70,5 +70,9 @@ func OfMoments(l Loss) bool {
 	return false
 }
 
-// candidateBytes returns the memory of the most candidates that a Workspace keeps.
-func candidateBytes(b, c int) int64 { return 28 * int64(min(b*c/12, 1<<23)) }
+// candidateBytes returns the memory of the most candidates that a Workspace keeps, and of
+// what finds them.
+func candidateBytes(b, c, d int) int64 {
+	n, worker := coarseBytes(b, d)
+	return 28*int64(min(b*c/12, 1<<23)) + n + int64(Workers())*worker
+}

@@ -54,6 +54,12 @@ func (ws *Workspace) chunk(i int) (lo, hi int) {
 // within a chunk tiles come in order. f leaves z as it was. With keep the scores
 // are kept for later passes, as far as the budget allows, unless they go by tiles.
 func (ws *Workspace) eachTile(keep bool, f func(worker, chunk, panel, c0, n int, z []float32)) {
+	ws.eachTileBut(keep, nil, f)
+}
+
+// eachTileBut is eachTile without the tiles of which known, if it is not nil, says that their
+// scores need not be computed. It is given the classes' vectors, whole, and asks for next.
+func (ws *Workspace) eachTileBut(keep bool, known func(worker, chunk, panel, c0, n int, w []float32, ldw int, next []float32) bool, f func(worker, chunk, panel, c0, n int, z []float32)) {
 	kept, tiled := ws.keptClasses, ws.bf16.scores
 	if keep && kept == 0 && !tiled {
 		kept = keptClasses(ws.x.C, ws.panels, ws.Budget)
@@ -66,7 +72,7 @@ func (ws *Workspace) eachTile(keep bool, f func(worker, chunk, panel, c0, n int,
 			n := min(tileClasses, hi-c0)
 			w, ldw := ws.x.W, ws.x.D
 			if c0 >= ws.keptClasses {
-				w, ldw = ws.classRows(worker, c0, n, tiled)
+				w, ldw = ws.classRows(worker, c0, n, tiled || known != nil)
 			}
 			if tiled {
 				ws.roundClasses(worker, w, c0, n, true, false)
@@ -76,16 +82,20 @@ func (ws *Workspace) eachTile(keep bool, f func(worker, chunk, panel, c0, n int,
 				if c0 < kept {
 					z = ws.tile(c0, n, p)
 				}
+				next := share(ws.classesFrom(ws.x.W, c0+n, hi), p, ws.panels)
 				switch {
 				case tiled:
 					ws.scoreTile(worker, z, c0, n, p)
-					prefetchRow(share(ws.classesFrom(ws.x.W, c0+n, hi), p, ws.panels))
+					prefetchRow(next)
 				case c0 >= ws.keptClasses:
-					next := []float32(nil)
-					if c0 < kept {
-						next = following(ws.kept, z)
+					if known != nil && known(worker, chunk, p, c0, n, w, ldw, next) {
+						continue
 					}
-					ws.scores(z, tileRows, w, ldw, c0, n, p, next, share(ws.classesFrom(ws.x.W, c0+n, hi), p, ws.panels))
+					keptNext := []float32(nil)
+					if c0 < kept {
+						keptNext = following(ws.kept, z)
+					}
+					ws.scores(z, tileRows, w, ldw, c0, n, p, keptNext, next)
 				}
 				f(worker, chunk, p, c0, n, z)
 			}

@@ -628,6 +628,58 @@ func dropout512(dst *float32, x *float32, n int, first uint32, key uint32, cut u
 //go:noescape
 func probe512(n int)
 
+// quantize512 rounds n ≤ 96 rows of d numbers, a multiple of 16, to integers of a step of their own:
+//
+//	for i := range n {
+//		x := x[i*ld:][:d]
+//		// l: the largest ‖x_S‖ over the two halves S, k%4 < 2 and k%4 ≥ 2, of blocks of 64
+//		a := max(max|x| / limit, l / length, 2^-60)
+//		for k := range d { y := int(round(x[k] * (1/a))); q[i*d+k] = byte(y + offset); e += (x[k] - a*y)² }
+//		eps, norm := sqrt(e + 2^-139), sqrt(Σx² + 2^-139)
+//		par[i], par[96+i], par[2*96+i], par[3*96+i] = 1/a, -(1/a)*(reach*eps + slack*norm), eps, norm
+//	}
+//
+//go:noescape
+func quantize512(q *byte, par *float32, x *float32, ld int, d int, n int, limit float32, length float32, reach float32, slack float32, offset int)
+
+// coarseInt8x512 finds which of n classes, a multiple of 6, are above the thresholds of 64 rows by products of bytes, in the units of row and class.
+// Numbers are summed in blocks of 64, of which the last has 4·last, a multiple of 16, or any number if it is alone. There is room
+// for 64·7 numbers.
+// Sums of each half of a block have 16 bits and wrap; what they start from is two numbers of 16 bits. What is not known not to be above, as of NaN, is above.
+// For each six classes and 64 rows it asks for the two cache lines from p and moves on by stepP bytes, which may be anywhere:
+//
+//	for c := range n {
+//		for r := range 64 {
+//			sum := 0
+//			for b := range blocks { sum += start[64*b+r]; for k := range b { sum += u[c*ldu+k] * s[4*(64*(k/4)+r)+k%4] } }
+//			t := min(thr[r]*kappa[r]*(1-2^-20), thr[r]*kappa[r]*(1+2^-20))*par[c] + par[96+c] // fused
+//			if bias == 1 { t += par[2*96+c]*kappa[r] } // fused
+//			mask[c] |= 1<<r, if !(float(sum) <= t)
+//		}
+//	}
+//
+//go:noescape
+func coarseInt8x512(mask *uint64, n int, u *byte, ldu int, s *int8, start *int32, last int, blocks int, par *float32, thr *float32, kappa *float32, room *float32, bias int, p uintptr, stepP int)
+
+// coarseVNNIx512 finds which of n classes, a multiple of 6, are above the thresholds of 64 rows by products of bytes, in the units of row and class.
+// Numbers are summed in blocks of 64, of which the last has 4·last, a multiple of 16, or any number if it is alone. There is room
+// for 64·7 numbers.
+// Sums have 32 bits. What is not known not to be above, as of NaN, is above.
+// For each six classes and 64 rows it asks for the two cache lines from p and moves on by stepP bytes, which may be anywhere:
+//
+//	for c := range n {
+//		for r := range 64 {
+//			sum := 0
+//			for b := range blocks { sum += start[64*b+r]; for k := range b { sum += u[c*ldu+k] * s[4*(64*(k/4)+r)+k%4] } }
+//			t := min(thr[r]*kappa[r]*(1-2^-20), thr[r]*kappa[r]*(1+2^-20))*par[c] + par[96+c] // fused
+//			if bias == 1 { t += par[2*96+c]*kappa[r] } // fused
+//			mask[c] |= 1<<r, if !(float(sum) <= t)
+//		}
+//	}
+//
+//go:noescape
+func coarseVNNIx512(mask *uint64, n int, u *byte, ldu int, s *int8, start *int32, last int, blocks int, par *float32, thr *float32, kappa *float32, room *float32, bias int, p uintptr, stepP int)
+
 // gatherDot512 stores the products of h with rows of tab:
 //
 //	for i := range n { out[i] = dot(h[:d], tab[idx[i]*d:]) }
@@ -1362,6 +1414,50 @@ func dropout256(dst *float32, x *float32, n int, first uint32, key uint32, cut u
 //
 //go:noescape
 func probe256(n int)
+
+// quantize256 rounds n ≤ 96 rows of d numbers, a multiple of 16, to integers of a step of their own:
+//
+//	for i := range n {
+//		x := x[i*ld:][:d]
+//		// l: the largest ‖x_S‖ over the two halves S, k%4 < 2 and k%4 ≥ 2, of blocks of 64
+//		a := max(max|x| / limit, l / length, 2^-60)
+//		for k := range d { y := int(round(x[k] * (1/a))); q[i*d+k] = byte(y + offset); e += (x[k] - a*y)² }
+//		eps, norm := sqrt(e + 2^-139), sqrt(Σx² + 2^-139)
+//		par[i], par[96+i], par[2*96+i], par[3*96+i] = 1/a, -(1/a)*(reach*eps + slack*norm), eps, norm
+//	}
+//
+//go:noescape
+func quantize256(q *byte, par *float32, x *float32, ld int, d int, n int, limit float32, length float32, reach float32, slack float32, offset int)
+
+// coarseInt8x256 finds which of n classes, a multiple of 6, are above the thresholds of 64 rows by products of bytes, in the units of row and class.
+// Numbers are summed in blocks of 64, of which the last has 4·last, a multiple of 16, or any number if it is alone. There is room
+// for 64·7 numbers.
+// Sums of each half of a block have 16 bits and wrap; what they start from is two numbers of 16 bits. What is not known not to be above, as of NaN, is above.
+// For each six classes and 16 rows it asks for the two cache lines from p and moves on by stepP bytes, which may be anywhere:
+//
+//	for c := range n {
+//		for r := range 64 {
+//			sum := 0
+//			for b := range blocks { sum += start[64*b+r]; for k := range b { sum += u[c*ldu+k] * s[4*(64*(k/4)+r)+k%4] } }
+//			t := min(thr[r]*kappa[r]*(1-2^-20), thr[r]*kappa[r]*(1+2^-20))*par[c] + par[96+c] // fused
+//			if bias == 1 { t += par[2*96+c]*kappa[r] } // fused
+//			mask[c] |= 1<<r, if !(float(sum) <= t)
+//		}
+//	}
+//
+//go:noescape
+func coarseInt8x256(mask *uint64, n int, u *byte, ldu int, s *int8, start *int32, last int, blocks int, par *float32, thr *float32, kappa *float32, room *float32, bias int, p uintptr, stepP int)
+
+// pairDots256 adds the products of n pairs of a class and a row, n a multiple of 8, to z, in the order of gemmGo of one number.
+// There is room for 16 addresses:
+//
+//	for i := range n {
+//		c, r := idx[i]/64, idx[i]%64
+//		for k := range d { z[i] += w[c*ldw+k] * (h[r*ldh+k]*scale) } // fused
+//	}
+//
+//go:noescape
+func pairDots256(z *float32, idx *uint32, n int, w *float32, ldw int, d int, h *float32, ldh int, scale float32, room *uintptr)
 
 // gatherDot256 stores the products of h with rows of tab:
 //

@@ -181,8 +181,9 @@ type thresholdState struct {
 	lists  []candidates // [chunks][panels]
 	val    [][]float32  // [worker]: hits of a tile
 	idx    [][]uint32
-	rows   [][]float32 // [worker]: candidates of a panel, by row
-	scale  []float32   // [panels·64]: upstream gradient over Σ x^e
+	coarse []coarseTile // [worker]
+	rows   [][]float32  // [worker]: candidates of a panel, by row
+	scale  []float32    // [panels·64]: upstream gradient over Σ x^e
 
 	brackets []bracket // [panels·64], and what follows: of a ThresholdMap
 	folds    []float64 // [chunks][panels][4·64]: f, g, r, maximum
@@ -198,6 +199,9 @@ func (s *thresholdState) bytes() int {
 	for _, x := range s.idx {
 		n += 4 * cap(x)
 	}
+	for i := range s.coarse {
+		n += s.coarse[i].bytes()
+	}
 	for _, c := range s.lists {
 		n += 4*cap(c.val) + 4*cap(c.idx)
 	}
@@ -211,7 +215,7 @@ func (h thresholded) forward(ws *Workspace, x *Linear, loss []float32) error {
 	s := &ws.threshold
 	rows := ws.panels * tileRows
 	s.tau, s.low, s.sums = grow(s.tau, rows), grow(s.low, rows), grow(s.sums, rows)
-	s.high = grow(s.high, rows)
+	s.high, s.count = grow(s.high, rows), grow(s.count, rows)
 	for i := range s.tau {
 		s.tau[i] = float32(math.Inf(1)) // where there is no row, it keeps all scores out
 		s.high[i] = s.tau[i]
@@ -222,10 +226,18 @@ func (h thresholded) forward(ws *Workspace, x *Linear, loss []float32) error {
 	budget := ws.candidateBudget()
 	converged := false
 	for fold := 0; ; fold++ {
-		for i, v := range s.tau {
-			s.low[i] = bound(v)
+		above := 0.0
+		if fold == 0 {
+			above = sumGo(s.count) // of the bounds of the sample
+		} else {
+			for i, v := range s.tau {
+				s.low[i] = bound(v)
+			}
+			if h.q >= 1 {
+				above = ws.expectedAbove()
+			}
 		}
-		few := (fold == 0 || h.q >= 1) && ws.expectedAbove() <= budget
+		few := (fold == 0 || h.q >= 1) && above <= budget
 		if few && ws.filter(int(2*budget)) {
 			h.solveCandidates(ws, loss)
 			ws.sparse = true

@@ -21,13 +21,19 @@ func (ws *Workspace) expectedAbove() float64 {
 	s.count = grow(s.count, ws.panels*tileRows)
 	Parallel(ws.panels, func(worker, panel int) {
 		z, n := ws.sampleScores(worker, panel)
-		var f, g, r [tileRows]float32
-		tileHingeSum(z, tileRows, n, s.low[panel*tileRows:][:tileRows], f[:], g[:], r[:], 0)
-		for r, v := range g {
-			s.count[panel*tileRows+r] = float64(v) * float64(ws.x.C) / float64(n)
-		}
+		ws.countAbove(panel, z, n)
 	})
 	return sumGo(s.count)
+}
+
+// countAbove estimates that of a panel from the scores z of n sampled classes.
+func (ws *Workspace) countAbove(panel int, z []float32, n int) {
+	s := &ws.threshold
+	var f, g, r [tileRows]float32
+	tileHingeSum(z, tileRows, n, s.low[panel*tileRows:][:tileRows], f[:], g[:], r[:], 0)
+	for r, v := range g {
+		s.count[panel*tileRows+r] = float64(v) * float64(ws.x.C) / float64(n)
+	}
 }
 
 // filter lists the scores above the bounds. It gives up, and reports false, where
@@ -43,20 +49,45 @@ func (ws *Workspace) filter(limit int) bool {
 	}
 	found := make([]int, ws.chunks)
 	chunkLimit := max(limit/ws.chunks*4, tileClasses*tileRows)
-	ws.eachTile(false, func(worker, chunk, panel, c0, n int, z []float32) {
-		if found[chunk] > chunkLimit {
-			return
-		}
-		ws.capture(z, c0, ws.inCell(c0, panel))
-		s.val[worker], s.idx[worker] = grow(s.val[worker], tileClasses*tileRows+16), grow(s.idx[worker], tileClasses*tileRows+16)
-		val, idx := s.val[worker], s.idx[worker]
-		k := tileFilter(z, tileRows, n, s.low[panel*tileRows:][:tileRows], val, idx, c0)
+	list := func(chunk, panel, k int, val []float32, idx []uint32) {
 		if k == 0 {
 			return
 		}
 		l := &lists[chunk*ws.panels+panel]
 		l.val, l.idx = append(l.val, val[:k]...), append(l.idx, idx[:k]...)
 		found[chunk] += k
+	}
+	room := func(worker int) (val []float32, idx []uint32) {
+		s.val[worker], s.idx[worker] = grow(s.val[worker], tileClasses*tileRows+16), grow(s.idx[worker], tileClasses*tileRows+16)
+		return s.val[worker], s.idx[worker]
+	}
+	bounds := func(panel int) []float32 { return s.low[panel*tileRows:][:tileRows] }
+	ws.coarsen()
+	for i := range s.coarse {
+		s.coarse[i].begin(ws)
+	}
+	ws.eachTileBut(false, func(worker, chunk, panel, c0, n int, w []float32, ldw int, next []float32) bool {
+		if found[chunk] > chunkLimit {
+			return true
+		}
+		val, idx := room(worker)
+		k, ok := s.coarse[worker].above(ws, w, ldw, panel, c0, n, bounds(panel), val, idx, next)
+		if ok {
+			list(chunk, panel, k, val, idx)
+			s.coarse[worker].capture(ws, panel, ws.inCell(c0, panel), val)
+		}
+		return ok
+	}, func(worker, chunk, panel, c0, n int, z []float32) {
+		if found[chunk] > chunkLimit {
+			return
+		}
+		ws.capture(z, c0, ws.inCell(c0, panel))
+		val, idx := room(worker)
+		k := tileFilter(z, tileRows, n, bounds(panel), val, idx, c0)
+		if rows := ws.x.B - panel*tileRows; rows < tileRows {
+			k = withinRows(rows, val[:k], idx)
+		}
+		list(chunk, panel, k, val, idx)
 	})
 	total := 0
 	for _, k := range found {
@@ -66,6 +97,18 @@ func (ws *Workspace) filter(limit int) bool {
 		}
 	}
 	return total <= limit
+}
+
+// withinRows keeps the hits of the first rows of a panel, for of a class that is NaN the
+// others are hits, too.
+func withinRows(rows int, val []float32, idx []uint32) (k int) {
+	for i, v := range val {
+		if int(idx[i]%tileRows) < rows {
+			val[k], idx[k] = v, idx[i]
+			k++
+		}
+	}
+	return k
 }
 
 // solveCandidates finds the threshold of every row among its candidates, and stores

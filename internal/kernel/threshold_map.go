@@ -80,10 +80,11 @@ func (l ThresholdMap) Forward(ws *Workspace, x *Linear, loss []float32) error {
 	s := &ws.threshold
 	rows := ws.panels * tileRows
 	s.tau, s.low, s.sums, s.brackets = grow(s.tau, rows), grow(s.low, rows), grow(s.sums, rows), grow(s.brackets, rows)
+	s.count = grow(s.count, rows)
 	clear(s.sums)
 	ws.scoreTargets()
 	l.sampleBounds(ws)
-	if budget := ws.candidateBudget(); ws.expectedAbove() <= budget && ws.filter(int(2*budget)) {
+	if budget := ws.candidateBudget(); sumGo(s.count) <= budget && ws.filter(int(2*budget)) {
 		l.solveCandidates(ws)
 		ws.sparse = true
 	} else {
@@ -114,7 +115,7 @@ func (l ThresholdMap) Forward(ws *Workspace, x *Linear, loss []float32) error {
 }
 
 // sampleBounds sets low to a lower bound of the threshold of every row, that of a sample
-// of the classes, and the bracket in which it is.
+// of the classes, and the bracket in which it is, and estimates how many scores are above.
 func (l ThresholdMap) sampleBounds(ws *Workspace) {
 	s := &ws.threshold
 	Parallel(ws.panels, func(worker, panel int) {
@@ -150,6 +151,7 @@ func (l ThresholdMap) sampleBounds(ws *Workspace) {
 			// sample has not seen.
 			s.brackets[i] = bracket{lo: float64(s.low[i]), hi: math.Inf(1), at: float64(s.low[i])}
 		}
+		ws.countAbove(panel, z, classes)
 	})
 }
 

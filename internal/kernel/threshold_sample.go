@@ -28,7 +28,7 @@ func (ws *Workspace) sampleScores(worker, panel int) (z []float32, classes int) 
 }
 
 // solveSample sets the tau of every row to the threshold of the sample, which is a
-// lower bound. With estimate it sets it to the threshold of as many copies of the
+// lower bound, and estimates how many scores lie above the bound of the filter. With estimate it sets it to the threshold of as many copies of the
 // sample as make up all classes, and starts from the bound.
 func (h thresholded) solveSample(ws *Workspace, estimate bool) {
 	s := &ws.threshold
@@ -46,6 +46,15 @@ func (h thresholded) solveSample(ws *Workspace, estimate bool) {
 		if !estimate {
 			h.startSample(ws, panel, z, classes, tau, live)
 		}
+		defer func() {
+			if estimate {
+				return
+			}
+			for r, v := range tau {
+				s.low[panel*tileRows+r] = bound(v)
+			}
+			ws.countAbove(panel, z, classes)
+		}()
 		if h.q < 1 {
 			h.bisectSample(z, classes, tau, live)
 			return

@@ -8,7 +8,7 @@ import (
 )
 
 // A Ranker finds the best classes of every row, exactly, over all classes: one
-// pass over W for up to 256 rows at a time that keeps what is above each row's k-th best
+// pass over W for up to 512 rows at a time that keeps what is above each row's k-th best
 // score so far. It holds the memory of its calls, about 8·B·k bytes for each of up
 // to 8 chunks of classes; the zero value is ready, for one goroutine at a time.
 type Ranker struct {
@@ -24,9 +24,10 @@ type Ranker struct {
 }
 
 type rankWorker struct {
+	coarse      coarseTile
 	z, val, thr []float32
 	idx         []uint32
-	keys        []uint64 // [rankRows][limit]
+	keys        []uint64 // [group][limit]
 	n           []int
 	all         []uint64
 }
@@ -35,7 +36,7 @@ type rankWorker struct {
 func (r *Ranker) bytes() int {
 	n := r.ws.Bytes() + 8*cap(r.found) + 4*(cap(r.count)+cap(r.bound))
 	for _, w := range r.workers {
-		n += 4*(cap(w.z)+cap(w.val)+cap(w.thr)+cap(w.idx)) + 8*(cap(w.keys)+cap(w.n)+cap(w.all))
+		n += w.coarse.bytes() + 4*(cap(w.z)+cap(w.val)+cap(w.thr)+cap(w.idx)) + 8*(cap(w.keys)+cap(w.n)+cap(w.all))
 	}
 	return n
 }
@@ -43,12 +44,13 @@ func (r *Ranker) bytes() int {
 // RankerBytes returns what a Ranker holds after a TopK of k of c classes for b rows of
 // width d.
 func RankerBytes(b, c, d, k int) int64 {
-	chunks, _ := rankCut(b, c)
+	chunks, group := rankCut(b, c)
 	panels, dp := ceil(max(b, 1), tileRows), ceil(d, 16)*16
 	rows := int64(b)*(1+4*int64(dp+linePad)) + 4*int64(panels)*int64(d)*tileRows
 	found := 8*int64(chunks)*int64(b)*int64(k) + 4*int64(chunks+1)*int64(b)
-	worker := 4*(tileClasses*tileRows+2*rankHits+rankRows) + 8*rankRows*int64(limit(k)+1) + 8*int64(chunks)*int64(k)
-	return rows + found + int64(Workers())*worker
+	worker := int64(4*(tileClasses*tileRows+2*rankHits+group)) + 8*int64(group)*int64(limit(k)+1) + 8*int64(chunks)*int64(k)
+	coarseRows, coarseWorker := coarseBytes(b, d)
+	return rows + found + coarseRows + int64(Workers())*(worker+coarseWorker)
 }
 
 // A task of TopK is a group of rows and a chunk of classes. The first chunk, a short
@@ -56,17 +58,22 @@ func RankerBytes(b, c, d, k int) int64 {
 // there are enough groups to share it, the others start from the bound that it found.
 // A group reads W once, so it is large where that leaves every goroutine several tasks.
 const (
-	rankRows    = 256
+	rankRows    = 512                       // of a group at most
 	rankHits    = tileClasses*tileRows + 16 // that the filter may store of a tile
 	rankClasses = 1 << 16
 	rankChunks  = 8
 	rankTasks   = 4 // tasks for each goroutine, so that the last to end is not long alone
 )
 
-// rankCut returns how many chunks of classes and rows a group has.
+// rankCut returns how many chunks of classes and rows a group has. The largest groups are
+// worth sharing a bound, and so are made where every goroutine has one.
 func rankCut(b, c int) (chunks, group int) {
 	chunks, group = max(1, min(rankChunks, c/rankClasses)), rankRows
-	if chunks*ceil(b, group) < rankTasks*Workers() {
+	few := func() bool { return chunks*ceil(b, group) < rankTasks*Workers() }
+	if ceil(b, group) < Workers() || few() {
+		group /= 2
+	}
+	if few() {
 		group = tileRows
 	}
 	return chunks, group
@@ -90,6 +97,9 @@ func (r *Ranker) TopK(ids []int32, scores []float32, x *Linear, k int, seen func
 		ws.live[i] = true
 	}
 	ws.layout(1)
+	if ws.coarse.kind = nil; r.By == nil {
+		ws.coarsen()
+	}
 	blocks := ceil(x.C, blockClasses)
 	chunks, size := rankCut(x.B, x.C)
 	groups := ceil(x.B, size)
@@ -101,6 +111,7 @@ func (r *Ranker) TopK(ids []int32, scores []float32, x *Linear, k int, seen func
 	ws.growScratch()
 	r.workers = enough(r.workers, Workers())
 	for i := range r.workers {
+		r.workers[i].coarse.begin(ws)
 		r.workers[i].all = slices.Grow(r.workers[i].all[:0], chunks*k)
 	}
 	first := 0 // chunks before the others
@@ -111,7 +122,7 @@ func (r *Ranker) TopK(ids []int32, scores []float32, x *Linear, k int, seen func
 		lo, hi := chunk*blocks/chunks*blockClasses, min((chunk+1)*blocks/chunks*blockClasses, x.C)
 		b0, b1 := cut(group, size, x.B)
 		w := &r.workers[worker]
-		w.scan(ws, worker, r.By, k, lo, hi, r.bound[b0:b1], b0, seen)
+		w.scan(ws, worker, size, r.By, k, lo, hi, r.bound[b0:b1], b0, seen)
 		for i := b0; i < b1; i++ {
 			at := chunk*x.B + i
 			best := w.best(i-b0, k)
@@ -131,6 +142,10 @@ func (r *Ranker) TopK(ids []int32, scores []float32, x *Linear, k int, seen func
 		for chunk := range chunks {
 			at := chunk*x.B + i
 			w.all = append(w.all, r.found[at*k:][:r.count[at]]...)
+		}
+		if len(w.all) > k {
+			selectTop(w.all, k)
+			w.all = w.all[:k]
 		}
 		slices.SortFunc(w.all, func(a, b uint64) int {
 			if a > b {
@@ -180,11 +195,11 @@ func limit(k int) int { return 2*k + 64 }
 
 // scan keeps the k best of the classes lo … hi, and some more, for the rows from b0
 // on, where they are above the rows' bounds.
-func (w *rankWorker) scan(ws *Workspace, worker int, by func(float32) float32, k, lo, hi int, bound []float32, b0 int, seen func(i int) []int32) {
+func (w *rankWorker) scan(ws *Workspace, worker, group int, by func(float32) float32, k, lo, hi int, bound []float32, b0 int, seen func(i int) []int32) {
 	b1 := b0 + len(bound)
 	w.z, w.val, w.idx = grow(w.z, tileClasses*tileRows), grow(w.val, rankHits), grow(w.idx, rankHits)
-	w.thr, w.n = grow(w.thr, rankRows), grow(w.n, rankRows)
-	w.keys = grow(w.keys, rankRows*limit(k))
+	w.thr, w.n = grow(w.thr, group), grow(w.n, group)
+	w.keys = grow(w.keys, group*limit(k))
 	clear(w.n)
 	for r := range w.thr {
 		w.thr[r] = float32(math.Inf(1)) // no row
@@ -192,21 +207,16 @@ func (w *rankWorker) scan(ws *Workspace, worker int, by func(float32) float32, k
 	copy(w.thr, bound)
 	for c0 := lo; c0 < hi; c0 += tileClasses {
 		n := min(tileClasses, hi-c0)
-		vectors, ld := ws.classRows(worker, c0, n, false)
+		vectors, ld := ws.classRows(worker, c0, n, ws.coarse.kind != nil)
 		for p := b0; p < b1; p += tileRows {
-			ws.scores(w.z, tileRows, vectors, ld, c0, n, p/tileRows, nil, share(ws.classesFrom(ws.x.W, c0+n, hi), (p-b0)/tileRows, ceil(b1-b0, tileRows)))
-			if by != nil {
-				for c := range n {
-					if ws.x.masked(c0 + c) {
-						continue
-					}
-					row := w.z[c*tileRows:][:tileRows]
-					for i, v := range row {
-						row[i] = by(v)
-					}
-				}
+			next := share(ws.classesFrom(ws.x.W, c0+n, hi), (p-b0)/tileRows, ceil(b1-b0, tileRows))
+			thr := w.thr[p-b0:]
+			found, ok := w.coarse.above(ws, vectors, ld, p/tileRows, c0, n, thr, w.val, w.idx, next)
+			if !ok {
+				ws.scores(w.z, tileRows, vectors, ld, c0, n, p/tileRows, nil, next)
+				w.rank(ws, by, c0, n)
+				found = tileFilter(w.z, tileRows, n, thr, w.val, w.idx, c0)
 			}
-			found := tileFilter(w.z, tileRows, n, w.thr[p-b0:], w.val, w.idx, c0)
 			for h, v := range w.val[:found] {
 				r, class := p-b0+int(w.idx[h]%tileRows), int32(w.idx[h]/tileRows)
 				// The bound may have risen since the filter ran. What equals it has a
@@ -221,6 +231,22 @@ func (w *rankWorker) scan(ws *Workspace, worker int, by func(float32) float32, k
 				}
 				w.add(r, k, key(v, class))
 			}
+		}
+	}
+}
+
+// rank replaces the scores of a tile by what classes rank by.
+func (w *rankWorker) rank(ws *Workspace, by func(float32) float32, c0, n int) {
+	if by == nil {
+		return
+	}
+	for c := range n {
+		if ws.x.masked(c0 + c) {
+			continue
+		}
+		row := w.z[c*tileRows:][:tileRows]
+		for i, v := range row {
+			row[i] = by(v)
 		}
 	}
 }

@@ -88,6 +88,7 @@ type Workspace struct {
 	center          []float32 // [D+1]: what classes and biases are less, or empty
 	kept            []float32 // scores, tile by tile, of the first keptClasses
 	keptClasses     int
+	coarse          coarseRows
 }
 
 // An entry is one target: a class of a row with its weight and its scaled score. A
@@ -104,7 +105,7 @@ func (ws *Workspace) Sparse() bool { return ws.sparse }
 // Bytes returns the memory that the Workspace holds.
 func (ws *Workspace) Bytes() int {
 	n := 4*(cap(ws.kept)+cap(ws.ht)+cap(ws.hp)+cap(ws.dh)+cap(ws.stateF)+cap(ws.params)+cap(ws.ptr)+cap(ws.up)+cap(ws.weighed)) + 8*cap(ws.stateD) +
-		20*cap(ws.entries) + 4*cap(ws.cells) + 4*cap(ws.tileStart) + cap(ws.live) + 8*cap(ws.sumW) + 4*cap(ws.center) + ws.threshold.bytes() + ws.nonzeros.bytes() + ws.argmax.bytes() + ws.kthLargest.bytes() + ws.edges.bytes() + ws.gram.bytes() + ws.slots.bytes() + ws.bf16.bytes()
+		20*cap(ws.entries) + 4*cap(ws.cells) + 4*cap(ws.tileStart) + cap(ws.live) + 8*cap(ws.sumW) + 4*cap(ws.center) + ws.threshold.bytes() + ws.nonzeros.bytes() + ws.argmax.bytes() + ws.kthLargest.bytes() + ws.edges.bytes() + ws.gram.bytes() + ws.slots.bytes() + ws.bf16.bytes() + ws.coarse.bytes()
 	for _, s := range [][][]float32{ws.tiles, ws.grads, ws.wb, ws.dwb} {
 		for _, x := range s {
 			n += 4 * cap(x)
@@ -153,7 +154,7 @@ func (ws *Workspace) growScratch() {
 		&ws.threshold.sample, &ws.threshold.rows, &ws.threshold.val} {
 		*s = enough(*s, n)
 	}
-	ws.threshold.idx = enough(ws.threshold.idx, n)
+	ws.threshold.idx, ws.threshold.coarse = enough(ws.threshold.idx, n), enough(ws.threshold.coarse, n)
 	ws.bf16.workers = enough(ws.bf16.workers, n)
 	ws.nonzeros.unsorted, ws.nonzeros.counts = enough(ws.nonzeros.unsorted, n), enough(ws.nonzeros.counts, n)
 }

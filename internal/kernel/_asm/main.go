@@ -29,6 +29,7 @@ func main() {
 		activations(v)
 		layers(v)
 		probes(v)
+		coarse(v)
 		rowKernels(v)
 		unitKernels(v)
 		unitMoves(v)
