@@ -58,7 +58,7 @@ func serve(in io.Reader, out io.Writer) error {
 	debug.FreeOSMemory() // what reading left behind is no part of the work
 	resetPeak()
 	mem := memory{Ready: status("VmRSS")}
-	if err := enc.Encode(reply{Version: runtime.Version() + ", kernel " + kernelOf(j)}); err != nil {
+	if err := enc.Encode(reply{Version: runtime.Version() + ", kernel " + kernelOf(j) + ", filter " + kernel.Filter()}); err != nil {
 		return err
 	}
 	for lines.Scan() {

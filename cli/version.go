@@ -53,13 +53,14 @@ type version struct {
 	Processors int      `json:"processors"`          // at work at most
 	Kernel     string   `json:"kernel"`
 	Kernels    []string `json:"kernels"` // that could be forced, the fastest first
+	Filter     string   `json:"filter"`  // of scores that need not be known; it changes no result
 
 	Precision map[string]string `json:"precision"` // what each runs on
 }
 
 func versionHere() version {
 	v := version{Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH, Processor: kernel.CPU(), Processors: runtime.GOMAXPROCS(0),
-		Kernel: kernel.Path(), Kernels: kernel.Paths(), Precision: map[string]string{}}
+		Kernel: kernel.Path(), Kernels: kernel.Paths(), Filter: kernel.Filter(), Precision: map[string]string{}}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		v.Module, v.Version = info.Main.Path, info.Main.Version
 	}
@@ -81,6 +82,7 @@ func (v version) print(w io.Writer, program string) {
 		line("processor", "%s; up to %d threads at work", v.Processor, v.Processors)
 	}
 	line("kernels", "%s (of %s)", v.Kernel, strings.Join(v.Kernels, ", "))
+	line("filter", "%s", v.Filter)
 	for _, name := range graph.Precisions() {
 		line("precision "+name, "%s", v.Precision[name])
 	}
