@@ -62,7 +62,7 @@ const (
 	coarseRoom  = 7 * tileRows // scratch of coarseAbove
 	// coarseShare is the share of a tile's scores up to which it pays to score one by one, and
 	// coarseRest how many tiles at most are not tried after that was too many.
-	coarseShare = 16
+	coarseShare = 24
 	coarseRest  = 31
 )
 

@@ -165,7 +165,7 @@ func along(p *problem, flat, x []float32, limit float32) {
 // adversarialSizes are few rows and classes, tiles and panels that end early, and several blocks.
 func adversarialSizes() []adversarial {
 	if testing.Short() {
-		return []adversarial{{3, 5, 1}, {70, 500, 64}, {65, 200, 100}}
+		return []adversarial{{3, 5, 1}, {66, 200, 64}, {65, 104, 100}}
 	}
 	return []adversarial{{3, 5, 1}, {1, 95, 7}, {70, 700, 64}, {65, 400, 100}, {130, 300, 16}, {5, 3000, 200}}
 }

@@ -29,7 +29,8 @@ const (
 // B·D·(2 + n) floats for n chunks of classes, n = 8 … 64 chosen such that n·B·D
 // floats are about 2 MiB (and 8 at least), and 0.3 MB for each processor. Losses
 // with a threshold add about 28 bytes for each candidate, of which there are
-// min(B·C/12, 2²³) at most and a few per row once scores have spread; losses of
+// min(B·C/12, 2²³) at most and a few per row once scores have spread, and where a filter finds
+// them 2 bytes for each number of H and 96·D for each processor; losses of
 // moments add 4 MiB of Gram matrices, or 8 of them. A [Tiled] loss adds its summary,
 // some 8 to 16 bytes for each chunk and row. One with Each adds that as often as the
 // row of most targets, among 64, has targets. Where a Precision has products go by tiles it
