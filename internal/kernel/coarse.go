@@ -110,7 +110,7 @@ func coarseBytes(b, d int) (rows, worker int64) {
 	rows = int64(panels) * int64(13+tileRows*(2*dp+4+4*activeCoarse.blocks(dp)))
 	worker = int64(tileClasses*dp + 4*(4*parRows+coarseRoom+coarsePairs) + 8*(tileClasses+2*panels))
 	if dp != d {
-		worker += int64(4 * tileClasses * dp) // whole rows
+		worker += int64(4 * tileClasses * (dp + linePad)) // whole rows
 	}
 	return rows, worker
 }
@@ -140,9 +140,9 @@ func (ws *Workspace) coarsen() {
 	gamma := float32(x.D)*0x1p-23 + 0x1p-17 // and the rounding of h times the scale
 	Parallel(ws.panels, func(_, panel int) {
 		n := min(tileRows, x.B-panel*tileRows)
-		h, q := ws.hp[panel*tileRows*dp:][:n*dp], k.q[panel*tileRows*dp:][:tileRows*dp]
+		h, ld, q := ws.hp[panel*tileRows*ws.ld():], ws.ld(), k.q[panel*tileRows*dp:][:tileRows*dp]
 		var par [4 * parRows]float32
-		quantize(q, par[:], h, dp, dp, n, 127, k.kind.length[1], 0, 0, 0)
+		quantize(q, par[:], h, ld, dp, n, 127, k.kind.length[1], 0, 0, 0)
 		clear(q[n*dp:])
 		k.fits[panel] = true
 		kappa := k.kappa[panel*tileRows:][:tileRows]
@@ -153,7 +153,7 @@ func (ws *Workspace) coarsen() {
 				continue
 			}
 			inv, eps, norm := par[r], par[2*parRows+r], par[3*parRows+r]
-			if norm < 0x1p-40 && allZero(h[r*dp:][:dp]) {
+			if norm < 0x1p-40 && allZero(h[r*ld:][:dp]) {
 				continue
 			}
 			if size := norm * ws.scale; !(norm >= 0x1p-40 && size >= 0x1p-40 && size <= 0x1p40) {
@@ -298,7 +298,7 @@ func (t *coarseTile) score(ws *Workspace, panel, n int, z []float32) {
 			z[i] = ws.bias(t.c0+int(id/tileRows)) * ws.scale
 		}
 	}
-	pairDots(z, t.pair[:whole], t.w, t.ldw, ws.x.D, ws.hp[panel*tileRows*ws.dp:], ws.dp, ws.scale, &t.address)
+	pairDots(z, t.pair[:whole], t.w, t.ldw, ws.x.D, ws.hp[panel*tileRows*ws.ld():], ws.ld(), ws.scale, &t.address)
 }
 
 // capture is that of Workspace of the tile in t, whose scores are not there.
