@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 
@@ -241,10 +242,8 @@ func (r *nodeRows[T]) build(b *Builder[T]) error {
 	case loss.Dtype() != dtypeFor[T]() || loss.Dims() != 1 || len(loss.Shape()) != 1 || loss.Shape()[0] != r.rows:
 		return fmt.Errorf("its definition made %v %v of %d rows of scores; want %v, a loss of each", loss.Dtype(), loss.Shape(), r.rows, dtypeFor[T]())
 	}
-	for _, n := range walk(loss) {
-		if drops(n) {
-			return errors.New("its definition uses Dropout, which works in models only")
-		}
+	if slices.ContainsFunc(walk(loss), drops) {
+		return errors.New("its definition uses Dropout, which works in models only")
 	}
 	var e Expr
 	cost := e.N(Sum(loss))
