@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
@@ -84,6 +85,7 @@ under every loss of the softmax family, chosen by name.
 	root.SetOut(s.out)
 	root.SetErr(s.err)
 	root.SetFlagErrorFunc(flagError)
+	root.PersistentPreRunE = func(*cobra.Command, []string) error { return kernel.Err() }
 	for _, newCommand := range commands {
 		root.AddCommand(newCommand(s))
 	}

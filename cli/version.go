@@ -28,9 +28,6 @@ differ in the last digits. ` + kernel.Variable + ` forces a path; one that is na
 forbids matrix tiles. What each choice of train --precision runs on stands beside it.`,
 		Args: arguments(0, 0),
 		RunE: func(*cobra.Command, []string) error {
-			if err := kernel.Err(); err != nil {
-				return err
-			}
 			v := versionHere()
 			if asJSON {
 				return printJSON(s.out, v)

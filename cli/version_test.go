@@ -37,6 +37,24 @@ func TestVersion(t *testing.T) {
 	}
 }
 
+// TestKernelIsRefusedFirst: a path that there is none of ends a command before it does
+// anything.
+func TestKernelIsRefusedFirst(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, args := range [][]string{{"version"}, {"train", "--data", "demo:users=20,items=10,per-user=4", "--out", "run"}, {"check", "--loss", "softmax"}} {
+		cmd := process(t, args...)
+		cmd.Env = append(cmd.Env, kernel.Variable+"=none")
+		var stderr strings.Builder
+		cmd.Stderr = &stderr
+		out, err := cmd.Output()
+		require.Error(t, err)
+		require.Equal(t, exitFailed, cmd.ProcessState.ExitCode())
+		require.Empty(t, string(out))
+		require.Equal(t, "fenchel: kernel: "+kernel.Variable+`="none" is not a path; the choices here are `+strings.Join(kernel.Paths(), ", ")+"\n", stderr.String())
+	}
+	require.NoDirExists(t, "run")
+}
+
 // TestTrainSaysPrecision: a run says what comes of the precision that it is permitted, in its
 // head and in its record, and one that goes on by another kernel warns.
 func TestTrainSaysPrecision(t *testing.T) {

@@ -250,6 +250,12 @@ func powers(dst, x []float32, q float64) {
 		}
 		return
 	}
+	if e := math.Abs(q); e < math.SmallestNonzeroFloat32 || e > math.MaxFloat32 { // another exponent at float32
+		for i, v := range x {
+			dst[i] = float32(math.Pow(float64(v), q))
+		}
+		return
+	}
 	whole := q == math.Trunc(q)
 	kernel.AbsEach(dst, x)
 	kernel.Pow(dst, dst, float32(q))

@@ -435,3 +435,17 @@ func TestSameBitsAtAnyGOMAXPROCS(t *testing.T) {
 		require.NoError(t, prog.Close())
 	}
 }
+
+// TestPowersOfAnotherExponent: an exponent that float32 would round to 0 or to infinity is
+// none of the two.
+func TestPowersOfAnotherExponent(t *testing.T) {
+	x := []float32{float32(math.NaN()), 0, float32(math.Copysign(0, -1)), 1, -1, 2, 0.5, float32(inf), float32(-inf)}
+	for _, q := range []float64{1e-50, -1e-50, 1e50, -1e50} {
+		got := make([]float32, len(x))
+		powers(got, x, q)
+		for i, v := range x {
+			want := float32(math.Pow(float64(v), q))
+			require.True(t, got[i] == want || got[i] != got[i] && want != want, "%v^%v is %v, want %v", v, q, got[i], want)
+		}
+	}
+}

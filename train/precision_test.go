@@ -1,6 +1,8 @@
 package train
 
 import (
+	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -8,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/internal/kernel"
 	"github.com/fenchel-ml/fenchel/models"
@@ -171,4 +174,26 @@ func TestPrecisionByHead(t *testing.T) {
 			require.Equal(t, h.Rounds && graph.Medium.Rounded(), !same, h.Name)
 		}
 	}
+}
+
+// TestKernelIsRefusedFirst: where no kernel has the name that the environment gives, a run
+// makes no folder. The environment is read when a program starts, so this is another.
+func TestKernelIsRefusedFirst(t *testing.T) {
+	const bad = "none"
+	if os.Getenv(kernel.Variable) == bad {
+		dir := filepath.Join(t.TempDir(), "run")
+		c := quick("{train: {epochs: 1}}")
+		set, err := data.Load(c.WithDefaults().Data.Config())
+		require.NoError(t, err)
+		_, err = RunDir(t.Context(), dir, c, set, nil)
+		require.ErrorContains(t, err, kernel.Variable)
+		require.NoDirExists(t, dir)
+		return
+	}
+	exe, err := os.Executable()
+	require.NoError(t, err)
+	cmd := exec.CommandContext(t.Context(), exe, "-test.run=^TestKernelIsRefusedFirst$")
+	cmd.Env = append(os.Environ(), kernel.Variable+"="+bad)
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
 // Result is what a run reached.
@@ -91,6 +92,9 @@ type progress struct {
 
 // newRun returns a run at its first step; close ends it.
 func newRun(p *Plan, set *data.Dataset, obs Observer) (*run, error) {
+	if err := kernel.Err(); err != nil {
+		return nil, err
+	}
 	set, err := p.SetOf(set)
 	if err != nil {
 		return nil, err
