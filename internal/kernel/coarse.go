@@ -63,7 +63,11 @@ const (
 	// coarseShare is the share of a tile's scores up to which it pays to score one by one, and
 	// coarseRest how many tiles at most are not tried after that was too many.
 	coarseShare = 24
-	coarseRest  = 31
+	// coarseBias is the largest bias in units of its class's step. That of a row, which κ is
+	// the inverse of, is 2^-52 at least, so that bias/(ab) stays below 2^126: where t/(ab)
+	// is beyond float32, the sum of the two is above all products.
+	coarseBias = 0x1p74
+	coarseRest = 31
 )
 
 // coarseRows are the rows of a problem in 8 bits.
@@ -236,7 +240,7 @@ func (t *coarseTile) take(ws *Workspace, w []float32, ldw, c0, n int) {
 		switch size := float32(math.Abs(float64(b))); {
 		case b < -math.MaxFloat32: // masked
 			*base, *beta = float32(math.Inf(1)), 0
-		case size <= 0x1p100:
+		case size <= 0x1p100 && size*inv <= coarseBias:
 			*base, *beta = *base-gamma*size*inv, -b*inv
 		default: // NaN, too
 			*base, *beta = float32(math.NaN()), 0

@@ -103,6 +103,15 @@ func adversaries() []adversary {
 			p.Bias = normal(source(5), p.C, 3)
 			p.Bias[1], p.Bias[p.C/2], p.Bias[p.C-1] = nan, inf, 3e38
 		})},
+		{"biases that steps of small rows make infinite", change(func(p *problem) {
+			p.Bias = make([]float32, p.C)
+			for c := range p.Bias {
+				if c%30 == 0 {
+					p.Bias[c] = 1e30 * (1 + float32(c)/float32(p.C))
+				}
+			}
+			Scale(0x1p-26, p.H)
+		})},
 		{"an offset of all biases", change(func(p *problem) {
 			p.Bias = normal(source(5), p.C, 1)
 			for c := range p.Bias {
