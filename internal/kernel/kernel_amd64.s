@@ -8034,17 +8034,19 @@ TEXT ·layerNorm512(SB), NOSPLIT, $0-56
 	MOVQ         rows+32(FP), BX
 
 row:
-	TESTQ  BX, BX
-	JZ     done
-	MOVQ   CX, SI
-	MOVQ   DX, DI
-	VPSUBD Z2, Z2, Z2
+	TESTQ        BX, BX
+	JZ           done
+	MOVQ         CX, SI
+	MOVQ         DX, DI
+	VBROADCASTSS (CX), Z3
+	VPSUBD       Z2, Z2, Z2
 
 meanloop:
 	CMPQ    DI, $0x10
 	JLT     meantail
-	VMOVUPS (SI), Z3
-	VADDPS  Z3, Z2, Z2
+	VMOVUPS (SI), Z4
+	VSUBPS  Z3, Z4, Z4
+	VADDPS  Z4, Z2, Z2
 	ADDQ    $0x40, SI
 	SUBQ    $0x10, DI
 	JMP     meanloop
@@ -8056,20 +8058,23 @@ meantail:
 	SHLXL     DI, R8, R8
 	DECL      R8
 	KMOVW     R8, K1
-	VMOVUPS.Z (SI), K1, Z3
-	VADDPS    Z3, Z2, Z2
+	VMOVUPS.Z (SI), K1, Z4
+	VSUBPS    Z3, Z4, Z4
+	VMOVAPS.Z Z4, K1, Z4
+	VADDPS    Z4, Z2, Z2
 
 meanend:
-	VEXTRACTF64X4 $0x01, Z2, Y3
-	VADDPS        Y3, Y2, Y3
-	VEXTRACTF128  $0x01, Y3, X2
-	VADDPS        X2, X3, X2
-	VPERMILPS     $0x4e, X2, X3
-	VADDPS        X3, X2, X2
-	VPERMILPS     $0xb1, X2, X3
-	VADDPS        X3, X2, X2
+	VEXTRACTF64X4 $0x01, Z2, Y4
+	VADDPS        Y4, Y2, Y4
+	VEXTRACTF128  $0x01, Y4, X2
+	VADDPS        X2, X4, X2
+	VPERMILPS     $0x4e, X2, X4
+	VADDPS        X4, X2, X2
+	VPERMILPS     $0xb1, X2, X4
+	VADDPS        X4, X2, X2
 	VMULSS        X0, X2, X2
 	VBROADCASTSS  X2, Z2
+	VADDPS        Z3, Z2, Z2
 	VPSUBD        Z3, Z3, Z3
 	MOVQ          CX, SI
 	MOVQ          DX, DI
@@ -8173,17 +8178,19 @@ TEXT ·layerNormBack512(SB), NOSPLIT, $0-72
 	MOVQ         dx+0(FP), SI
 
 row:
-	TESTQ  BX, BX
-	JZ     done
-	MOVQ   AX, DI
-	MOVQ   DX, R8
-	VPSUBD Z2, Z2, Z2
+	TESTQ        BX, BX
+	JZ           done
+	MOVQ         AX, DI
+	MOVQ         DX, R8
+	VBROADCASTSS (AX), Z3
+	VPSUBD       Z2, Z2, Z2
 
 meanloop:
 	CMPQ    R8, $0x10
 	JLT     meantail
-	VMOVUPS (DI), Z3
-	VADDPS  Z3, Z2, Z2
+	VMOVUPS (DI), Z4
+	VSUBPS  Z3, Z4, Z4
+	VADDPS  Z4, Z2, Z2
 	ADDQ    $0x40, DI
 	SUBQ    $0x10, R8
 	JMP     meanloop
@@ -8195,20 +8202,23 @@ meantail:
 	SHLXL     R8, R9, R9
 	DECL      R9
 	KMOVW     R9, K1
-	VMOVUPS.Z (DI), K1, Z3
-	VADDPS    Z3, Z2, Z2
+	VMOVUPS.Z (DI), K1, Z4
+	VSUBPS    Z3, Z4, Z4
+	VMOVAPS.Z Z4, K1, Z4
+	VADDPS    Z4, Z2, Z2
 
 meanend:
-	VEXTRACTF64X4 $0x01, Z2, Y3
-	VADDPS        Y3, Y2, Y3
-	VEXTRACTF128  $0x01, Y3, X2
-	VADDPS        X2, X3, X2
-	VPERMILPS     $0x4e, X2, X3
-	VADDPS        X3, X2, X2
-	VPERMILPS     $0xb1, X2, X3
-	VADDPS        X3, X2, X2
+	VEXTRACTF64X4 $0x01, Z2, Y4
+	VADDPS        Y4, Y2, Y4
+	VEXTRACTF128  $0x01, Y4, X2
+	VADDPS        X2, X4, X2
+	VPERMILPS     $0x4e, X2, X4
+	VADDPS        X4, X2, X2
+	VPERMILPS     $0xb1, X2, X4
+	VADDPS        X4, X2, X2
 	VMULSS        X0, X2, X2
 	VBROADCASTSS  X2, Z2
+	VADDPS        Z3, Z2, Z2
 	VPSUBD        Z3, Z3, Z3
 	VPSUBD        Z4, Z4, Z4
 	VPSUBD        Z5, Z5, Z5
@@ -21272,17 +21282,19 @@ TEXT ·layerNorm256(SB), NOSPLIT, $0-56
 	MOVQ         rows+32(FP), BX
 
 row:
-	TESTQ  BX, BX
-	JZ     done
-	MOVQ   CX, SI
-	MOVQ   DX, DI
-	VXORPS Y2, Y2, Y2
+	TESTQ        BX, BX
+	JZ           done
+	MOVQ         CX, SI
+	MOVQ         DX, DI
+	VBROADCASTSS (CX), Y3
+	VXORPS       Y2, Y2, Y2
 
 meanloop:
 	CMPQ    DI, $0x08
 	JLT     meantail
-	VMOVUPS (SI), Y3
-	VADDPS  Y3, Y2, Y2
+	VMOVUPS (SI), Y4
+	VSUBPS  Y3, Y4, Y4
+	VADDPS  Y4, Y2, Y2
 	ADDQ    $0x20, SI
 	SUBQ    $0x08, DI
 	JMP     meanloop
@@ -21292,19 +21304,22 @@ meantail:
 	JZ         meanend
 	LEAQ       tailTable<>+0(SB), R8
 	NEGQ       DI
-	VMOVUPS    32(R8)(DI*4), Y3
-	VMASKMOVPS (SI), Y3, Y3
-	VADDPS     Y3, Y2, Y2
+	VMOVUPS    32(R8)(DI*4), Y4
+	VMASKMOVPS (SI), Y4, Y5
+	VSUBPS     Y3, Y5, Y5
+	VANDPS     Y4, Y5, Y5
+	VADDPS     Y5, Y2, Y2
 
 meanend:
-	VEXTRACTF128 $0x01, Y2, X3
-	VADDPS       X3, X2, X3
-	VPERMILPS    $0x4e, X3, X2
-	VADDPS       X2, X3, X3
-	VPERMILPS    $0xb1, X3, X2
-	VADDPS       X2, X3, X3
-	VMULSS       X0, X3, X3
-	VBROADCASTSS X3, Y2
+	VEXTRACTF128 $0x01, Y2, X4
+	VADDPS       X4, X2, X4
+	VPERMILPS    $0x4e, X4, X2
+	VADDPS       X2, X4, X4
+	VPERMILPS    $0xb1, X4, X2
+	VADDPS       X2, X4, X4
+	VMULSS       X0, X4, X4
+	VBROADCASTSS X4, Y2
+	VADDPS       Y3, Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	MOVQ         CX, SI
 	MOVQ         DX, DI
@@ -21404,17 +21419,19 @@ TEXT ·layerNormBack256(SB), NOSPLIT, $0-72
 	MOVQ         dx+0(FP), SI
 
 row:
-	TESTQ  BX, BX
-	JZ     done
-	MOVQ   AX, DI
-	MOVQ   DX, R8
-	VXORPS Y2, Y2, Y2
+	TESTQ        BX, BX
+	JZ           done
+	MOVQ         AX, DI
+	MOVQ         DX, R8
+	VBROADCASTSS (AX), Y3
+	VXORPS       Y2, Y2, Y2
 
 meanloop:
 	CMPQ    R8, $0x08
 	JLT     meantail
-	VMOVUPS (DI), Y3
-	VADDPS  Y3, Y2, Y2
+	VMOVUPS (DI), Y4
+	VSUBPS  Y3, Y4, Y4
+	VADDPS  Y4, Y2, Y2
 	ADDQ    $0x20, DI
 	SUBQ    $0x08, R8
 	JMP     meanloop
@@ -21424,19 +21441,22 @@ meantail:
 	JZ         meanend
 	LEAQ       tailTable<>+0(SB), R9
 	NEGQ       R8
-	VMOVUPS    32(R9)(R8*4), Y3
-	VMASKMOVPS (DI), Y3, Y3
-	VADDPS     Y3, Y2, Y2
+	VMOVUPS    32(R9)(R8*4), Y4
+	VMASKMOVPS (DI), Y4, Y5
+	VSUBPS     Y3, Y5, Y5
+	VANDPS     Y4, Y5, Y5
+	VADDPS     Y5, Y2, Y2
 
 meanend:
-	VEXTRACTF128 $0x01, Y2, X3
-	VADDPS       X3, X2, X3
-	VPERMILPS    $0x4e, X3, X2
-	VADDPS       X2, X3, X3
-	VPERMILPS    $0xb1, X3, X2
-	VADDPS       X2, X3, X3
-	VMULSS       X0, X3, X3
-	VBROADCASTSS X3, Y2
+	VEXTRACTF128 $0x01, Y2, X4
+	VADDPS       X4, X2, X4
+	VPERMILPS    $0x4e, X4, X2
+	VADDPS       X2, X4, X4
+	VPERMILPS    $0xb1, X4, X2
+	VADDPS       X2, X4, X4
+	VMULSS       X0, X4, X4
+	VBROADCASTSS X4, Y2
+	VADDPS       Y3, Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	VXORPS       Y4, Y4, Y4
 	VXORPS       Y5, Y5, Y5

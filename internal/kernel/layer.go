@@ -52,10 +52,14 @@ func LayerNorm(dst, x, gain, bias []float32, eps float32) {
 	}
 }
 
-// moments returns the mean of x and 1/√(variance + eps).
+// moments returns the mean of x and 1/√(variance + eps). The mean is that of differences to
+// the first number: rounded sums of large equal numbers would make a variance.
 func moments(x []float32, eps float32) (m, s float32) {
 	inv := 1 / float32(len(x))
-	m = sumGo(x) * inv
+	for _, v := range x {
+		m += v - x[0]
+	}
+	m = x[0] + m*inv
 	var q float32
 	for _, v := range x {
 		q += (v - m) * (v - m)

@@ -104,6 +104,14 @@ func TestLayerNorm(t *testing.T) {
 		for i, v := range x {
 			require.Equal(t, i < 4, v != v, "a row with NaN, and the next")
 		}
+		for _, k := range []int{33, 100} { // whose sums of equal numbers, and inverses, are rounded
+			x, bias := make([]float32, k), normal(r, k, 1)
+			for i := range x {
+				x[i] = 123456.7
+			}
+			LayerNorm(x, x, normal(r, k, 1), bias, 1e-5)
+			require.Equal(t, bias, x, "a row of equal numbers")
+		}
 	})
 }
 

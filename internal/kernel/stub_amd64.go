@@ -589,7 +589,7 @@ func colSum512(acc *float32, x *float32, rows int, k int)
 // layerNorm512 normalises the rows of x, with inv = 1/k:
 //
 //	for r := range rows {
-//		m := inv * Σ x[r*k+j]
+//		m := x[r*k] + inv * Σ (x[r*k+j]-x[r*k])
 //		s := 1 / sqrt(inv * Σ (x[r*k+j]-m)² + eps)
 //		for j := range k { dst[r*k+j] = (x[r*k+j]-m)*s*gain[j] + bias[j] } // the last two fused
 //	}
@@ -1376,7 +1376,7 @@ func colSum256(acc *float32, x *float32, rows int, k int)
 // layerNorm256 normalises the rows of x, with inv = 1/k:
 //
 //	for r := range rows {
-//		m := inv * Σ x[r*k+j]
+//		m := x[r*k] + inv * Σ (x[r*k+j]-x[r*k])
 //		s := 1 / sqrt(inv * Σ (x[r*k+j]-m)² + eps)
 //		for j := range k { dst[r*k+j] = (x[r*k+j]-m)*s*gain[j] + bias[j] } // the last two fused
 //	}

@@ -110,16 +110,23 @@ func (v isa) spreadMean(r VecVirtual, inv VecVirtual, dst VecVirtual) {
 	VBROADCASTSS(x, dst)
 }
 
-// rowMean stores the mean of the k floats at x in every lane of dst.
+// rowMean stores the mean of the k floats at x in every lane of dst, by their differences to
+// the first: that of equal numbers is exact.
 func (v isa) rowMean(x, k GPVirtual, inv, dst VecVirtual) {
-	p, n, sum := copied(x), copied(k), v.reg()
+	p, n, sum, first := copied(x), copied(k), v.reg(), v.reg()
+	VBROADCASTSS(at(x, 0), first)
 	v.zero(sum)
-	v.eachOf("mean", n, []GPVirtual{p}, func(ld loadFunc, _ storeFunc, _ *mask) {
+	v.eachOf("mean", n, []GPVirtual{p}, func(ld loadFunc, _ storeFunc, k *mask) {
 		t := v.reg()
 		ld(at(p, 0), t)
+		VSUBPS(first, t, t)
+		if k != nil {
+			v.keep(*k, t)
+		}
 		VADDPS(t, sum, sum)
 	})
 	v.spreadMean(sum, inv, dst)
+	VADDPS(first, dst, dst)
 }
 
 // spreadRoot stores 1/√(inv·Σ q + eps) in every lane of dst.
@@ -137,7 +144,7 @@ func layerNorm(v isa) {
 	v.text("layerNorm", "(dst, x, gain, bias *float32, rows, k int, inv, eps float32)",
 		"normalises the rows of x, with inv = 1/k:", "",
 		"\tfor r := range rows {",
-		"\t\tm := inv * Σ x[r*k+j]",
+		"\t\tm := x[r*k] + inv * Σ (x[r*k+j]-x[r*k])",
 		"\t\ts := 1 / sqrt(inv * Σ (x[r*k+j]-m)² + eps)",
 		"\t\tfor j := range k { dst[r*k+j] = (x[r*k+j]-m)*s*gain[j] + bias[j] } // the last two fused",
 		"\t}")
