@@ -352,6 +352,9 @@ func (p *Program[T]) Grad(param *gorgonia.Node) Gradient[T] {
 func (p *Program[T]) Step(param *gorgonia.Node, t *Table[T], u Updater[T]) (err error) {
 	i := p.gradOf(param)
 	if p.hasMoved(i) {
+		if moved := p.sinks[i].table; moved != t {
+			return fmt.Errorf("graph: step: the run has moved table %q by Sink, and this is another", moved.Name)
+		}
 		return nil
 	}
 	if r := rowsOf(p.grads[i]); r != nil {

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"fmt"
 	"slices"
 
 	"gorgonia.org/gorgonia"
@@ -64,9 +65,10 @@ type UnitBlockUpdater[T Float] interface {
 // a mean over the targets of a row whose entries at the target balance the others, such as
 // bpr over all classes.
 //
-// A run that fails may have moved some rows. Whoever must know the gradients of all
-// parameters before one of them moves, as clipping by their common norm does, cannot use
-// it. In a plan u is not called, and may be any BlockUpdater.
+// A t that has not the size of param is an error of the run. A run that fails may have
+// moved some rows. Whoever must know the gradients of all parameters before one of them
+// moves, as clipping by their common norm does, cannot use it. In a plan u is not called,
+// and may be any BlockUpdater.
 func (p *Program[T]) Sink(param *gorgonia.Node, t *Table[T], u BlockUpdater[T]) bool {
 	i := slices.Index(p.params, param)
 	if i < 0 {
@@ -94,16 +96,23 @@ type rowSink interface {
 	end()
 }
 
-// A tableSink hands the gradient of a parameter to the updater of its table.
+// A tableSink hands the gradient of a parameter, of size numbers, to the updater of its table.
 type tableSink[T Float] struct {
 	of    *sinkable
+	size  int
 	table *Table[T]
 	to    BlockUpdater[T] // nil: nobody takes it
 	moved bool            // the table, in the last run
 }
 
-func (s *tableSink[T]) begin() error { return s.to.Begin(s.table) }
-func (s *tableSink[T]) end()         { s.to.End() }
+func (s *tableSink[T]) begin() error {
+	if s.table == nil || len(s.table.Data) != s.size {
+		return fmt.Errorf("graph: sink: what is to move is no table of the %d numbers of its parameter", s.size)
+	}
+	return s.to.Begin(s.table)
+}
+
+func (s *tableSink[T]) end() { s.to.End() }
 
 // Rows implements kernel.Sink, at float32 alone.
 func (s *tableSink[T]) Rows(worker, c0, _ int, dw []float32) {
@@ -138,7 +147,7 @@ func (p *Program[T]) findSinks(readers map[node]gorgonia.Nodes) {
 			continue
 		}
 		if !slices.ContainsFunc(readers[w], func(r node) bool { return !slices.Contains(o.sinkable.by, r) }) {
-			p.sinks[i] = &tableSink[T]{of: o.sinkable}
+			p.sinks[i] = &tableSink[T]{of: o.sinkable, size: w.Shape().TotalSize()}
 		}
 	}
 }

@@ -225,6 +225,13 @@ func TestSinkRefuses(t *testing.T) {
 	u := &blockDescent{descent: descent{fault: errors.New("a full moon")}}
 	require.True(t, c.prog.Sink(c.leaf, c.table, u))
 	require.ErrorContains(t, c.prog.Run(), "a full moon")
+	for _, other := range []*Table[float32]{nil, NewTable[float32]("small", 1, sinkDim), NewTable[float32]("large", 5000, sinkDim)} {
+		require.True(t, c.prog.Sink(c.leaf, other, new(blockDescent)))
+		require.ErrorContains(t, c.prog.Run(), "no table of the")
+	}
+	require.True(t, c.prog.Sink(c.leaf, c.table, new(blockDescent)))
+	require.NoError(t, c.prog.Run())
+	require.ErrorContains(t, c.prog.Step(c.leaf, NewTable[float32]("small", 1, sinkDim), new(blockDescent)), "this is another")
 
 	b := NewBuilder[float64]()
 	h, w := b.Param("h", make([]float64, 4), 2, 2), b.Param("w", []float64{1, 2, 3, 4, 5, 6}, 3, 2)
