@@ -10196,9 +10196,9 @@ fetched:
 	IMULQ   R9, R10
 	MOVQ    BX, R11
 
-vector:
+vectorloop:
 	CMPQ        R11, $0x10
-	JLT         vectorTail
+	JLT         vectortail
 	VMOVUPS     (DX), Z4
 	VMOVUPS     (CX)(R10*1), Z3
 	VMOVUPS     (AX)(R10*1), Z2
@@ -10213,11 +10213,11 @@ vector:
 	ADDQ        $0x40, R10
 	ADDQ        $0x40, DX
 	SUBQ        $0x10, R11
-	JMP         vector
+	JMP         vectorloop
 
-vectorTail:
+vectortail:
 	TESTQ       R11, R11
-	JZ          vectorEnd
+	JZ          vectorend
 	VMOVUPS.Z   (DX), K1, Z4
 	VMOVUPS.Z   (CX)(R10*1), K1, Z3
 	VMOVUPS.Z   (AX)(R10*1), K1, Z2
@@ -10231,7 +10231,7 @@ vectorTail:
 	VMOVUPS     Z2, K1, (AX)(R10*1)
 	LEAQ        (DX)(R11*4), DX
 
-vectorEnd:
+vectorend:
 	ADDQ $0x04, SI
 	DECQ R8
 	DECQ DI
@@ -10281,24 +10281,24 @@ fetched:
 	VPSUBD Z0, Z0, Z0
 	MOVQ   BX, R10
 
-squares:
+squaresloop:
 	CMPQ        R10, $0x10
-	JLT         squaresTail
+	JLT         squarestail
 	VMOVUPS     (DX), Z1
 	VFMADD231PS Z1, Z1, Z0
 	ADDQ        $0x40, R12
 	ADDQ        $0x40, DX
 	SUBQ        $0x10, R10
-	JMP         squares
+	JMP         squaresloop
 
-squaresTail:
+squarestail:
 	TESTQ       R10, R10
-	JZ          squaresEnd
+	JZ          squaresend
 	VMOVUPS.Z   (DX), K1, Z1
 	VFMADD231PS Z1, Z1, Z0
 	LEAQ        (DX)(R10*4), DX
 
-squaresEnd:
+squaresend:
 	SUBQ          R9, DX
 	MOVLQSX       (SI), R12
 	VEXTRACTF64X4 $0x01, Z0, Y1
@@ -10321,9 +10321,9 @@ squaresEnd:
 	ADDQ          AX, R12
 	MOVQ          BX, R10
 
-move:
+moveloop:
 	CMPQ         R10, $0x10
-	JLT          moveTail
+	JLT          movetail
 	VMOVUPS      (DX), Z1
 	VMOVUPS      (R12), Z2
 	VFNMADD231PS Z1, Z0, Z2
@@ -10331,18 +10331,18 @@ move:
 	ADDQ         $0x40, R12
 	ADDQ         $0x40, DX
 	SUBQ         $0x10, R10
-	JMP          move
+	JMP          moveloop
 
-moveTail:
+movetail:
 	TESTQ        R10, R10
-	JZ           moveEnd
+	JZ           moveend
 	VMOVUPS.Z    (DX), K1, Z1
 	VMOVUPS.Z    (R12), K1, Z2
 	VFNMADD231PS Z1, Z0, Z2
 	VMOVUPS      Z2, K1, (R12)
 	LEAQ         (DX)(R10*4), DX
 
-moveEnd:
+moveend:
 	ADDQ $0x04, SI
 	DECQ R8
 	DECQ DI
@@ -10405,9 +10405,9 @@ fetched:
 	IMULQ   R10, R11
 	MOVQ    SI, R12
 
-vector:
+vectorloop:
 	CMPQ        R12, $0x10
-	JLT         vectorTail
+	JLT         vectortail
 	VMOVUPS     (BX), Z9
 	VMOVUPS     (CX)(R11*1), Z7
 	VMOVUPS     (DX)(R11*1), Z8
@@ -10428,11 +10428,11 @@ vector:
 	ADDQ        $0x40, R11
 	ADDQ        $0x40, BX
 	SUBQ        $0x10, R12
-	JMP         vector
+	JMP         vectorloop
 
-vectorTail:
+vectortail:
 	TESTQ       R12, R12
-	JZ          vectorEnd
+	JZ          vectorend
 	VMOVUPS.Z   (BX), K1, Z9
 	VMOVUPS.Z   (CX)(R11*1), K1, Z7
 	VMOVUPS.Z   (DX)(R11*1), K1, Z8
@@ -10452,7 +10452,7 @@ vectorTail:
 	VMOVUPS     Z6, K1, (AX)(R11*1)
 	LEAQ        (BX)(R12*4), BX
 
-vectorEnd:
+vectorend:
 	ADDQ $0x04, DI
 	DECQ R9
 	DECQ R8
@@ -10541,26 +10541,26 @@ squaresSum:
 	XORQ          R8, R8
 	MOVQ          BX, R9
 
-scaleFull:
+scaleloop:
 	CMPQ        R9, $0x10
-	JLT         scaleRest
+	JLT         scaletail
 	VPSUBD      Z4, Z4, Z4
 	VMOVUPS     (CX)(R8*1), Z3
 	VFMADD231PS Z3, Z2, Z4
 	VMOVUPS     Z4, (AX)(R8*1)
 	ADDQ        $0x40, R8
 	SUBQ        $0x10, R9
-	JMP         scaleFull
+	JMP         scaleloop
 
-scaleRest:
+scaletail:
 	TESTQ       R9, R9
-	JZ          scaleDone
+	JZ          scaleend
 	VPSUBD      Z4, Z4, Z4
 	VMOVUPS.Z   (CX)(R8*1), K1, Z3
 	VFMADD231PS Z3, Z2, Z4
 	VMOVUPS     Z4, K1, (AX)(R8*1)
 
-scaleDone:
+scaleend:
 	ADDQ DI, CX
 	ADDQ SI, AX
 	DECQ DX
@@ -10681,9 +10681,9 @@ sumsSum:
 	XORQ          DI, DI
 	MOVQ          BX, R8
 
-scaleFull:
+scaleloop:
 	CMPQ         R8, $0x10
-	JLT          scaleRest
+	JLT          scaletail
 	VPSUBD       Z6, Z6, Z6
 	VMOVUPS      (AX)(DI*1), Z4
 	VMOVUPS      (CX)(DI*1), Z5
@@ -10692,11 +10692,11 @@ scaleFull:
 	VMOVUPS      Z6, (AX)(DI*1)
 	ADDQ         $0x40, DI
 	SUBQ         $0x10, R8
-	JMP          scaleFull
+	JMP          scaleloop
 
-scaleRest:
+scaletail:
 	TESTQ        R8, R8
-	JZ           scaleDone
+	JZ           scaleend
 	VPSUBD       Z6, Z6, Z6
 	VMOVUPS.Z    (AX)(DI*1), K1, Z4
 	VMOVUPS.Z    (CX)(DI*1), K1, Z5
@@ -10704,7 +10704,7 @@ scaleRest:
 	VFNMADD231PS Z5, Z3, Z6
 	VMOVUPS      Z6, K1, (AX)(DI*1)
 
-scaleDone:
+scaleend:
 	ADDQ SI, CX
 	ADDQ SI, AX
 	DECQ DX
@@ -22983,9 +22983,9 @@ fetched:
 	IMULQ   R9, R10
 	MOVQ    BX, R11
 
-vector:
+vectorloop:
 	CMPQ        R11, $0x08
-	JLT         vectorTail
+	JLT         vectortail
 	VMOVUPS     (DX), Y5
 	VMOVUPS     (CX)(R10*1), Y4
 	VMOVUPS     (AX)(R10*1), Y3
@@ -23000,11 +23000,11 @@ vector:
 	ADDQ        $0x20, R10
 	ADDQ        $0x20, DX
 	SUBQ        $0x08, R11
-	JMP         vector
+	JMP         vectorloop
 
-vectorTail:
+vectortail:
 	TESTQ       R11, R11
-	JZ          vectorEnd
+	JZ          vectorend
 	VMASKMOVPS  (DX), Y2, Y5
 	VMASKMOVPS  (CX)(R10*1), Y2, Y4
 	VMASKMOVPS  (AX)(R10*1), Y2, Y3
@@ -23018,7 +23018,7 @@ vectorTail:
 	VMASKMOVPS  Y3, Y2, (AX)(R10*1)
 	LEAQ        (DX)(R11*4), DX
 
-vectorEnd:
+vectorend:
 	ADDQ $0x04, SI
 	DECQ R8
 	DECQ DI
@@ -23067,24 +23067,24 @@ fetched:
 	VXORPS Y1, Y1, Y1
 	MOVQ   BX, R10
 
-squares:
+squaresloop:
 	CMPQ        R10, $0x08
-	JLT         squaresTail
+	JLT         squarestail
 	VMOVUPS     (DX), Y2
 	VFMADD231PS Y2, Y2, Y1
 	ADDQ        $0x20, R12
 	ADDQ        $0x20, DX
 	SUBQ        $0x08, R10
-	JMP         squares
+	JMP         squaresloop
 
-squaresTail:
+squarestail:
 	TESTQ       R10, R10
-	JZ          squaresEnd
+	JZ          squaresend
 	VMASKMOVPS  (DX), Y0, Y2
 	VFMADD231PS Y2, Y2, Y1
 	LEAQ        (DX)(R10*4), DX
 
-squaresEnd:
+squaresend:
 	SUBQ         R9, DX
 	MOVLQSX      (SI), R12
 	VEXTRACTF128 $0x01, Y1, X2
@@ -23105,9 +23105,9 @@ squaresEnd:
 	ADDQ         AX, R12
 	MOVQ         BX, R10
 
-move:
+moveloop:
 	CMPQ         R10, $0x08
-	JLT          moveTail
+	JLT          movetail
 	VMOVUPS      (DX), Y2
 	VMOVUPS      (R12), Y3
 	VFNMADD231PS Y2, Y1, Y3
@@ -23115,18 +23115,18 @@ move:
 	ADDQ         $0x20, R12
 	ADDQ         $0x20, DX
 	SUBQ         $0x08, R10
-	JMP          move
+	JMP          moveloop
 
-moveTail:
+movetail:
 	TESTQ        R10, R10
-	JZ           moveEnd
+	JZ           moveend
 	VMASKMOVPS   (DX), Y0, Y2
 	VMASKMOVPS   (R12), Y0, Y3
 	VFNMADD231PS Y2, Y1, Y3
 	VMASKMOVPS   Y3, Y0, (R12)
 	LEAQ         (DX)(R10*4), DX
 
-moveEnd:
+moveend:
 	ADDQ $0x04, SI
 	DECQ R8
 	DECQ DI
@@ -23188,9 +23188,9 @@ fetched:
 	IMULQ   R10, R11
 	MOVQ    SI, R12
 
-vector:
+vectorloop:
 	CMPQ        R12, $0x08
-	JLT         vectorTail
+	JLT         vectortail
 	VMOVUPS     (BX), Y10
 	VMOVUPS     (CX)(R11*1), Y8
 	VMOVUPS     (DX)(R11*1), Y9
@@ -23211,11 +23211,11 @@ vector:
 	ADDQ        $0x20, R11
 	ADDQ        $0x20, BX
 	SUBQ        $0x08, R12
-	JMP         vector
+	JMP         vectorloop
 
-vectorTail:
+vectortail:
 	TESTQ       R12, R12
-	JZ          vectorEnd
+	JZ          vectorend
 	VMASKMOVPS  (BX), Y6, Y10
 	VMASKMOVPS  (CX)(R11*1), Y6, Y8
 	VMASKMOVPS  (DX)(R11*1), Y6, Y9
@@ -23235,7 +23235,7 @@ vectorTail:
 	VMASKMOVPS  Y7, Y6, (AX)(R11*1)
 	LEAQ        (BX)(R12*4), BX
 
-vectorEnd:
+vectorend:
 	ADDQ $0x04, DI
 	DECQ R9
 	DECQ R8
@@ -23321,26 +23321,26 @@ squaresSum:
 	XORQ         R8, R8
 	MOVQ         BX, R9
 
-scaleFull:
+scaleloop:
 	CMPQ        R9, $0x08
-	JLT         scaleRest
+	JLT         scaletail
 	VXORPS      Y5, Y5, Y5
 	VMOVUPS     (CX)(R8*1), Y4
 	VFMADD231PS Y4, Y3, Y5
 	VMOVUPS     Y5, (AX)(R8*1)
 	ADDQ        $0x20, R8
 	SUBQ        $0x08, R9
-	JMP         scaleFull
+	JMP         scaleloop
 
-scaleRest:
+scaletail:
 	TESTQ       R9, R9
-	JZ          scaleDone
+	JZ          scaleend
 	VXORPS      Y5, Y5, Y5
 	VMASKMOVPS  (CX)(R8*1), Y0, Y4
 	VFMADD231PS Y4, Y3, Y5
 	VMASKMOVPS  Y5, Y0, (AX)(R8*1)
 
-scaleDone:
+scaleend:
 	ADDQ DI, CX
 	ADDQ SI, AX
 	DECQ DX
@@ -23463,9 +23463,9 @@ sumsSum:
 	XORQ         DI, DI
 	MOVQ         BX, R8
 
-scaleFull:
+scaleloop:
 	CMPQ         R8, $0x08
-	JLT          scaleRest
+	JLT          scaletail
 	VXORPS       Y7, Y7, Y7
 	VMOVUPS      (AX)(DI*1), Y5
 	VMOVUPS      (CX)(DI*1), Y6
@@ -23474,11 +23474,11 @@ scaleFull:
 	VMOVUPS      Y7, (AX)(DI*1)
 	ADDQ         $0x20, DI
 	SUBQ         $0x08, R8
-	JMP          scaleFull
+	JMP          scaleloop
 
-scaleRest:
+scaletail:
 	TESTQ        R8, R8
-	JZ           scaleDone
+	JZ           scaleend
 	VXORPS       Y7, Y7, Y7
 	VMASKMOVPS   (AX)(DI*1), Y0, Y5
 	VMASKMOVPS   (CX)(DI*1), Y0, Y6
@@ -23486,7 +23486,7 @@ scaleRest:
 	VFNMADD231PS Y6, Y3, Y7
 	VMASKMOVPS   Y7, Y0, (AX)(DI*1)
 
-scaleDone:
+scaleend:
 	ADDQ SI, CX
 	ADDQ SI, AX
 	DECQ DX

@@ -184,7 +184,6 @@ func (v isa) coarseAbove(p product) {
 		}
 		Label(flat)
 		for j, t := range t {
-			const notLE = 6
 			VCVTDQ2PS(acc[i][j], acc[i][j])
 			if v.bits == 512 {
 				k := K()

@@ -231,12 +231,17 @@ func (v isa) keep(k mask, r VecVirtual) {
 
 // each writes the loop over n floats: body(full) for whole vectors, then
 // body(tail) for the rest. body must use ld and st; ptrs advance by one vector.
-func (v isa) each(n GPVirtual, ptrs []GPVirtual, body func(ld func(m Mem, r VecVirtual), st func(r VecVirtual, m Mem), k *mask)) {
+func (v isa) each(n GPVirtual, ptrs []GPVirtual, body func(ld loadFunc, st storeFunc, k *mask)) {
 	v.eachOf("", n, ptrs, body)
 }
 
 // eachOf is each of a kernel that has several such loops, whose labels begin with name.
-func (v isa) eachOf(name string, n GPVirtual, ptrs []GPVirtual, body func(ld func(m Mem, r VecVirtual), st func(r VecVirtual, m Mem), k *mask)) {
+func (v isa) eachOf(name string, n GPVirtual, ptrs []GPVirtual, body func(ld loadFunc, st storeFunc, k *mask)) {
+	v.eachMasked(name, n, ptrs, func() mask { return v.tail(n) }, body)
+}
+
+// eachMasked is eachOf with the mask of the rest, which many loops may share.
+func (v isa) eachMasked(name string, n GPVirtual, ptrs []GPVirtual, tailMask func() mask, body func(ld loadFunc, st storeFunc, k *mask)) {
 	loop, tail, end := name+"loop", name+"tail", name+"end"
 	Label(loop)
 	CMPQ(n, U8(v.lanes()))
@@ -250,9 +255,31 @@ func (v isa) eachOf(name string, n GPVirtual, ptrs []GPVirtual, body func(ld fun
 	Label(tail)
 	TESTQ(n, n)
 	JZ(LabelRef(end))
-	k := v.tail(n)
+	k := tailMask()
 	body(func(m Mem, r VecVirtual) { v.loadTail(m, k, r) }, func(r VecVirtual, m Mem) { v.storeTail(r, k, m) }, &k)
 	Label(end)
+}
+
+// tailOf returns the mask of what d floats are beyond whole vectors; of nothing it is never
+// used.
+func (v isa) tailOf(d GPVirtual) mask {
+	rest := GP64()
+	MOVQ(d, rest)
+	ANDQ(U8(v.lanes()-1), rest)
+	return v.tail(rest)
+}
+
+// rowLoop writes the rest of a function that does body for each of n rows, which it counts
+// down.
+func rowLoop(n GPVirtual, body func()) {
+	Label("row")
+	TESTQ(n, n)
+	JZ(LabelRef("done"))
+	body()
+	DECQ(n)
+	JMP(LabelRef("row"))
+	Label("done")
+	ret()
 }
 
 // hsum returns the sum of r's lanes in lane 0 of an XMM register: halves are

@@ -16,31 +16,20 @@ func (v isa) ratio(lr, eps, num, s VecVirtual) {
 
 // rowOf returns the bytes of a row of d floats, and the mask of its last vector.
 func (v isa) rowOf(d GPVirtual) (width GPVirtual, k mask) {
-	width, rest := GP64(), GP64()
+	width = GP64()
 	MOVQ(d, width)
 	SHLQ(U8(2), width)
-	MOVQ(d, rest)
-	ANDQ(U8(v.lanes()-1), rest)
-	return width, v.tail(rest) // of no tail it is never used
+	return width, v.tailOf(d)
 }
 
 // eachVector writes the loop over the vectors of a row of count floats, the last of which k
 // masks; row and g go on with them, but for row after the last.
 func (v isa) eachVector(name string, count, row, g GPVirtual, k mask, body func(ld loadFunc, st storeFunc)) {
-	Label(name)
-	CMPQ(count, U8(v.lanes()))
-	JLT(LabelRef(name + "Tail"))
-	body(func(m Mem, r VecVirtual) { VMOVUPS(m, r) }, func(r VecVirtual, m Mem) { VMOVUPS(r, m) })
-	ADDQ(U8(v.bytes()), row)
-	ADDQ(U8(v.bytes()), g)
-	SUBQ(U8(v.lanes()), count)
-	JMP(LabelRef(name))
-	Label(name + "Tail")
-	TESTQ(count, count)
-	JZ(LabelRef(name + "End"))
-	body(func(m Mem, r VecVirtual) { v.loadTail(m, k, r) }, func(r VecVirtual, m Mem) { v.storeTail(r, k, m) })
-	LEAQ(Mem{Base: g, Index: count, Scale: 4}, g)
-	Label(name + "End")
+	v.eachMasked(name, count, []GPVirtual{row, g}, func() mask { return k }, func(ld loadFunc, st storeFunc, last *mask) {
+		if body(ld, st); last != nil {
+			LEAQ(Mem{Base: g, Index: count, Scale: 4}, g)
+		}
+	})
 }
 
 // eachRow writes the loop over the rows idx[:n] of tables, and the same number of
@@ -50,39 +39,34 @@ func (v isa) eachVector(name string, count, row, g GPVirtual, k mask, body func(
 func (v isa) eachRow(tables []GPVirtual, body func(grad Mem, table []Mem, ld loadFunc, st storeFunc)) {
 	g, d, idx, n, left := ptr("grad"), ptr("d"), ptr("idx"), ptr("n"), ptr("left")
 	width, k := v.rowOf(d)
-	Label("row")
-	TESTQ(n, n)
-	JZ(LabelRef("done"))
-	CMPQ(left, U8(ahead+1))
-	JLT(LabelRef("fetched"))
-	p, end := GP64(), GP64()
-	MOVLQSX(Mem{Base: idx, Disp: 4 * ahead}, p)
-	IMULQ(width, p)
-	LEAQ(Mem{Base: p, Index: width, Scale: 1}, end)
-	Label("fetch")
-	for _, t := range tables {
-		PREFETCHT1(Mem{Base: t, Index: p, Scale: 1})
-	}
-	ADDQ(U8(64), p)
-	CMPQ(p, end)
-	JLT(LabelRef("fetch"))
-	Label("fetched")
-	row, count := GP64(), GP64()
-	MOVLQSX(at(idx, 0), row)
-	IMULQ(width, row)
-	MOVQ(d, count)
-	at := make([]Mem, len(tables))
-	for i, t := range tables {
-		at[i] = Mem{Base: t, Index: row, Scale: 1}
-	}
-	grad := Mem{Base: g}
-	v.eachVector("vector", count, row, g, k, func(ld loadFunc, st storeFunc) { body(grad, at, ld, st) })
-	ADDQ(U8(4), idx)
-	DECQ(left)
-	DECQ(n)
-	JMP(LabelRef("row"))
-	Label("done")
-	ret()
+	rowLoop(n, func() {
+		CMPQ(left, U8(ahead+1))
+		JLT(LabelRef("fetched"))
+		p, end := GP64(), GP64()
+		MOVLQSX(Mem{Base: idx, Disp: 4 * ahead}, p)
+		IMULQ(width, p)
+		LEAQ(Mem{Base: p, Index: width, Scale: 1}, end)
+		Label("fetch")
+		for _, t := range tables {
+			PREFETCHT1(Mem{Base: t, Index: p, Scale: 1})
+		}
+		ADDQ(U8(64), p)
+		CMPQ(p, end)
+		JLT(LabelRef("fetch"))
+		Label("fetched")
+		row, count := GP64(), GP64()
+		MOVLQSX(at(idx, 0), row)
+		IMULQ(width, row)
+		MOVQ(d, count)
+		at := make([]Mem, len(tables))
+		for i, t := range tables {
+			at[i] = Mem{Base: t, Index: row, Scale: 1}
+		}
+		grad := Mem{Base: g}
+		v.eachVector("vector", count, row, g, k, func(ld loadFunc, st storeFunc) { body(grad, at, ld, st) })
+		ADDQ(U8(4), idx)
+		DECQ(left)
+	})
 }
 
 func adagrad(v isa) {
@@ -124,51 +108,46 @@ func rowAdagrad(v isa) {
 		MOVQ(d, count)
 		v.eachVector(name, count, row, g, k, body)
 	}
-	Label("row")
-	TESTQ(n, n)
-	JZ(LabelRef("done"))
-	CMPQ(left, U8(ahead+1))
-	JLT(LabelRef("fetched"))
-	MOVLQSX(Mem{Base: idx, Disp: 4 * ahead}, row)
-	PREFETCHT1(Mem{Base: s, Index: row, Scale: 4})
-	IMULQ(width, row)
-	ADDQ(w, row)
-	MOVQ(width, count)
-	fetch(row, count, "fetch")
-	Label("fetched")
-	acc, x := v.reg(), v.reg()
-	v.zero(acc)
-	each("squares", func(ld loadFunc, _ storeFunc) {
-		ld(at(g, 0), x)
-		VFMADD231PS(x, x, acc)
+	rowLoop(n, func() {
+		CMPQ(left, U8(ahead+1))
+		JLT(LabelRef("fetched"))
+		MOVLQSX(Mem{Base: idx, Disp: 4 * ahead}, row)
+		PREFETCHT1(Mem{Base: s, Index: row, Scale: 4})
+		IMULQ(width, row)
+		ADDQ(w, row)
+		MOVQ(width, count)
+		fetch(row, count, "fetch")
+		Label("fetched")
+		acc, x := v.reg(), v.reg()
+		v.zero(acc)
+		each("squares", func(ld loadFunc, _ storeFunc) {
+			ld(at(g, 0), x)
+			VFMADD231PS(x, x, acc)
+		})
+		SUBQ(width, g)
+		MOVLQSX(at(idx, 0), row)
+		sum, t := v.hsum(acc), XMM()
+		VMULSS(place("share"), sum, sum)
+		VADDSS(Mem{Base: s, Index: row, Scale: 4}, sum, sum)
+		VMOVSS(sum, Mem{Base: s, Index: row, Scale: 4})
+		VSQRTSS(sum, sum, sum)
+		VADDSS(place("eps"), sum, sum)
+		VMOVSS(place("lr"), t)
+		VDIVSS(sum, t, t)
+		c := v.reg()
+		VBROADCASTSS(t, c)
+		IMULQ(width, row)
+		ADDQ(w, row)
+		y := v.reg()
+		each("move", func(ld loadFunc, st storeFunc) {
+			ld(at(g, 0), x)
+			ld(at(row, 0), y)
+			VFNMADD231PS(x, c, y)
+			st(y, at(row, 0))
+		})
+		ADDQ(U8(4), idx)
+		DECQ(left)
 	})
-	SUBQ(width, g)
-	MOVLQSX(at(idx, 0), row)
-	sum, t := v.hsum(acc), XMM()
-	VMULSS(place("share"), sum, sum)
-	VADDSS(Mem{Base: s, Index: row, Scale: 4}, sum, sum)
-	VMOVSS(sum, Mem{Base: s, Index: row, Scale: 4})
-	VSQRTSS(sum, sum, sum)
-	VADDSS(place("eps"), sum, sum)
-	VMOVSS(place("lr"), t)
-	VDIVSS(sum, t, t)
-	c := v.reg()
-	VBROADCASTSS(t, c)
-	IMULQ(width, row)
-	ADDQ(w, row)
-	y := v.reg()
-	each("move", func(ld loadFunc, st storeFunc) {
-		ld(at(g, 0), x)
-		ld(at(row, 0), y)
-		VFNMADD231PS(x, c, y)
-		st(y, at(row, 0))
-	})
-	ADDQ(U8(4), idx)
-	DECQ(left)
-	DECQ(n)
-	JMP(LabelRef("row"))
-	Label("done")
-	ret()
 }
 
 func adam(v isa) {

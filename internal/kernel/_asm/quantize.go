@@ -41,7 +41,7 @@ func quantize(v isa) {
 		}
 	}
 	signs := v.reg()
-	VBROADCASTSS(v.bitsMem(0x7fffffff), signs)
+	VBROADCASTSS(v.bitsMem(magnitude), signs)
 	each := 16 / v.lanes() // vectors of 16 numbers
 	sums := v.regs(2)
 	eachRow("measure", func() {

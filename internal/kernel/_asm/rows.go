@@ -52,68 +52,60 @@ func gatherDot(v isa) {
 	width := v.stride("d")
 	// The tail of d is the same for every row, so its mask is made once; with no
 	// tail it is never used.
-	rest := GP64()
-	MOVQ(d, rest)
-	ANDQ(U8(v.lanes()-1), rest)
-	k := v.tail(rest)
+	k := v.tailOf(d)
 	row, hp, left := GP64(), GP64(), GP64()
-	Label("row")
-	TESTQ(n, n)
-	JZ(LabelRef("done"))
-	fetchAhead(idx, n, tab, width)
-	MOVLQSX(at(idx, 0), row)
-	IMULQ(width, row)
-	ADDQ(tab, row)
-	MOVQ(h, hp)
-	MOVQ(d, left)
-	acc := v.regs(4)
-	for _, a := range acc {
-		v.zero(a)
-	}
-	Label("four")
-	CMPQ(left, U8(4*v.lanes()))
-	JLT(LabelRef("one"))
-	for j, a := range acc {
+	rowLoop(n, func() {
+		fetchAhead(idx, n, tab, width)
+		MOVLQSX(at(idx, 0), row)
+		IMULQ(width, row)
+		ADDQ(tab, row)
+		MOVQ(h, hp)
+		MOVQ(d, left)
+		acc := v.regs(4)
+		for _, a := range acc {
+			v.zero(a)
+		}
+		Label("four")
+		CMPQ(left, U8(4*v.lanes()))
+		JLT(LabelRef("one"))
+		for j, a := range acc {
+			x := v.reg()
+			VMOVUPS(at(row, j*v.bytes()), x)
+			v.fma(at(hp, j*v.bytes()), x, a)
+		}
+		ADDQ(I32(4*v.bytes()), row)
+		ADDQ(I32(4*v.bytes()), hp)
+		SUBQ(U8(4*v.lanes()), left)
+		JMP(LabelRef("four"))
+		Label("one")
+		CMPQ(left, U8(v.lanes()))
+		JLT(LabelRef("tail"))
 		x := v.reg()
-		VMOVUPS(at(row, j*v.bytes()), x)
-		v.fma(at(hp, j*v.bytes()), x, a)
-	}
-	ADDQ(I32(4*v.bytes()), row)
-	ADDQ(I32(4*v.bytes()), hp)
-	SUBQ(U8(4*v.lanes()), left)
-	JMP(LabelRef("four"))
-	Label("one")
-	CMPQ(left, U8(v.lanes()))
-	JLT(LabelRef("tail"))
-	x := v.reg()
-	VMOVUPS(at(row, 0), x)
-	v.fma(at(hp, 0), x, acc[0])
-	ADDQ(U8(v.bytes()), row)
-	ADDQ(U8(v.bytes()), hp)
-	SUBQ(U8(v.lanes()), left)
-	JMP(LabelRef("one"))
-	Label("tail")
-	TESTQ(left, left)
-	JZ(LabelRef("sum"))
-	y := v.reg()
-	v.loadTail(at(row, 0), k, x)
-	v.loadTail(at(hp, 0), k, y)
-	v.fma(x, y, acc[1])
-	Label("sum")
-	v.add(acc[1], acc[0], acc[0])
-	v.add(acc[3], acc[2], acc[2])
-	v.add(acc[2], acc[0], acc[0])
-	if v.double {
-		VMOVSD(v.hsum(acc[0]), at(out, 0))
-	} else {
-		VMOVSS(v.hsum(acc[0]), at(out, 0))
-	}
-	ADDQ(U8(v.size()), out)
-	ADDQ(U8(4), idx)
-	DECQ(n)
-	JMP(LabelRef("row"))
-	Label("done")
-	ret()
+		VMOVUPS(at(row, 0), x)
+		v.fma(at(hp, 0), x, acc[0])
+		ADDQ(U8(v.bytes()), row)
+		ADDQ(U8(v.bytes()), hp)
+		SUBQ(U8(v.lanes()), left)
+		JMP(LabelRef("one"))
+		Label("tail")
+		TESTQ(left, left)
+		JZ(LabelRef("sum"))
+		y := v.reg()
+		v.loadTail(at(row, 0), k, x)
+		v.loadTail(at(hp, 0), k, y)
+		v.fma(x, y, acc[1])
+		Label("sum")
+		v.add(acc[1], acc[0], acc[0])
+		v.add(acc[3], acc[2], acc[2])
+		v.add(acc[2], acc[0], acc[0])
+		if v.double {
+			VMOVSD(v.hsum(acc[0]), at(out, 0))
+		} else {
+			VMOVSS(v.hsum(acc[0]), at(out, 0))
+		}
+		ADDQ(U8(v.size()), out)
+		ADDQ(U8(4), idx)
+	})
 }
 
 // gatherAxpy keeps strips of four vectors of acc in registers over all rows.
@@ -206,83 +198,76 @@ func addRows(v isa) {
 		"\t\t}",
 		"\t}")
 	dst, coef, from := ptr("dst"), ptr("coef"), ptr("from")
-	width, rest := ptr("d"), GP64()
-	MOVQ(width, rest)
-	ANDQ(U8(v.lanes()-1), rest)
-	k := v.tail(rest) // of no tail it is never used
+	width := ptr("d")
+	k := v.tailOf(width)
 	SHLQ(U8(2), width)
 	bounds, src, n := ptr("ptr"), ptr("src"), ptr("n")
 	first, end, at, row, left := GP64(), GP64(), GP64(), GP64(), GP64()
 	MOVLQSX(Mem{Base: bounds}, end)
-	Label("row")
-	TESTQ(n, n)
-	JZ(LabelRef("done"))
-	MOVQ(end, first)
-	MOVLQSX(Mem{Base: bounds, Disp: 4}, end)
-	MOVQ(width, left)
-	strip := func(name string, nv int, k *mask) {
-		ld, st := func(m Mem, r VecVirtual) { VMOVUPS(m, r) }, func(r VecVirtual, m Mem) { VMOVUPS(r, m) }
-		if k != nil {
-			ld, st = func(m Mem, r VecVirtual) { v.loadTail(m, *k, r) }, func(r VecVirtual, m Mem) { v.storeTail(r, *k, m) }
-		}
-		acc, c := v.regs(nv), v.reg()
-		for j, a := range acc {
-			ld(Mem{Base: dst, Disp: j * v.bytes()}, a)
-		}
-		MOVQ(first, at)
-		Label(name)
-		CMPQ(at, end)
-		JGE(LabelRef(name + "End"))
-		VBROADCASTSS(Mem{Base: coef, Index: at, Scale: 4}, c)
-		MOVLQSX(Mem{Base: src, Index: at, Scale: 4}, row)
-		IMULQ(width, row)
-		for j, a := range acc {
-			m := Mem{Base: from, Index: row, Scale: 1, Disp: j * v.bytes()}
-			if k == nil {
-				VFMADD231PS(m, c, a)
-				continue
+	rowLoop(n, func() {
+		MOVQ(end, first)
+		MOVLQSX(Mem{Base: bounds, Disp: 4}, end)
+		MOVQ(width, left)
+		strip := func(name string, nv int, k *mask) {
+			ld, st := func(m Mem, r VecVirtual) { VMOVUPS(m, r) }, func(r VecVirtual, m Mem) { VMOVUPS(r, m) }
+			if k != nil {
+				ld, st = func(m Mem, r VecVirtual) { v.loadTail(m, *k, r) }, func(r VecVirtual, m Mem) { v.storeTail(r, *k, m) }
 			}
-			x := v.reg()
-			ld(m, x)
-			VFMADD231PS(x, c, a)
+			acc, c := v.regs(nv), v.reg()
+			for j, a := range acc {
+				ld(Mem{Base: dst, Disp: j * v.bytes()}, a)
+			}
+			MOVQ(first, at)
+			Label(name)
+			CMPQ(at, end)
+			JGE(LabelRef(name + "End"))
+			VBROADCASTSS(Mem{Base: coef, Index: at, Scale: 4}, c)
+			MOVLQSX(Mem{Base: src, Index: at, Scale: 4}, row)
+			IMULQ(width, row)
+			for j, a := range acc {
+				m := Mem{Base: from, Index: row, Scale: 1, Disp: j * v.bytes()}
+				if k == nil {
+					VFMADD231PS(m, c, a)
+					continue
+				}
+				x := v.reg()
+				ld(m, x)
+				VFMADD231PS(x, c, a)
+			}
+			INCQ(at)
+			JMP(LabelRef(name))
+			Label(name + "End")
+			for j, a := range acc {
+				st(a, Mem{Base: dst, Disp: j * v.bytes()})
+			}
 		}
-		INCQ(at)
-		JMP(LabelRef(name))
-		Label(name + "End")
-		for j, a := range acc {
-			st(a, Mem{Base: dst, Disp: j * v.bytes()})
+		step := func(bytes int) {
+			ADDQ(I32(bytes), dst)
+			ADDQ(I32(bytes), from)
+			SUBQ(I32(bytes), left)
 		}
-	}
-	step := func(bytes int) {
-		ADDQ(I32(bytes), dst)
-		ADDQ(I32(bytes), from)
-		SUBQ(I32(bytes), left)
-	}
-	Label("four")
-	CMPQ(left, I32(4*v.bytes()))
-	JLT(LabelRef("one"))
-	strip("terms4", 4, nil)
-	step(4 * v.bytes())
-	JMP(LabelRef("four"))
-	Label("one")
-	CMPQ(left, I32(v.bytes()))
-	JLT(LabelRef("tail"))
-	strip("terms1", 1, nil)
-	step(v.bytes())
-	JMP(LabelRef("one"))
-	Label("tail")
-	TESTQ(left, left)
-	JZ(LabelRef("next"))
-	strip("termsTail", 1, &k)
-	ADDQ(left, dst)
-	Label("next")
-	SUBQ(width, from) // back by what the strips went forward
-	ADDQ(left, from)
-	ADDQ(U8(4), bounds)
-	DECQ(n)
-	JMP(LabelRef("row"))
-	Label("done")
-	ret()
+		Label("four")
+		CMPQ(left, I32(4*v.bytes()))
+		JLT(LabelRef("one"))
+		strip("terms4", 4, nil)
+		step(4 * v.bytes())
+		JMP(LabelRef("four"))
+		Label("one")
+		CMPQ(left, I32(v.bytes()))
+		JLT(LabelRef("tail"))
+		strip("terms1", 1, nil)
+		step(v.bytes())
+		JMP(LabelRef("one"))
+		Label("tail")
+		TESTQ(left, left)
+		JZ(LabelRef("next"))
+		strip("termsTail", 1, &k)
+		ADDQ(left, dst)
+		Label("next")
+		SUBQ(width, from) // back by what the strips went forward
+		ADDQ(left, from)
+		ADDQ(U8(4), bounds)
+	})
 }
 
 // prefetch fetches the rows of a table that are needed later.

@@ -66,33 +66,13 @@ func (v isa) zeros(n int) []VecVirtual {
 func (v isa) overRow(name string, d, off, count GPVirtual, k mask, body func(ld loadFunc, st storeFunc)) {
 	XORQ(off, off)
 	MOVQ(d, count)
-	Label(name + "Full")
-	CMPQ(count, U8(v.lanes()))
-	JLT(LabelRef(name + "Rest"))
-	body(func(m Mem, r VecVirtual) { VMOVUPS(m, r) }, func(r VecVirtual, m Mem) { VMOVUPS(r, m) })
-	ADDQ(U8(v.bytes()), off)
-	SUBQ(U8(v.lanes()), count)
-	JMP(LabelRef(name + "Full"))
-	Label(name + "Rest")
-	TESTQ(count, count)
-	JZ(LabelRef(name + "Done"))
-	body(func(m Mem, r VecVirtual) { v.loadTail(m, k, r) }, func(r VecVirtual, m Mem) { v.storeTail(r, k, m) })
-	Label(name + "Done")
+	v.eachMasked(name, count, []GPVirtual{off}, func() mask { return k }, func(ld loadFunc, st storeFunc, _ *mask) { body(ld, st) })
 }
 
 // normOf stores max(√s, normFloor) in lane 0 of s, and keeps NaN.
 func (v isa) normOf(s, floor VecVirtual) {
 	VSQRTSS(s.AsX(), s.AsX(), s.AsX())
 	VMAXSS(s.AsX(), floor.AsX(), s.AsX())
-}
-
-// tailOf returns the mask of what d floats are beyond whole vectors; of nothing it is never
-// used.
-func (v isa) tailOf(d GPVirtual) mask {
-	rest := GP64()
-	MOVQ(d, rest)
-	ANDQ(U8(v.lanes()-1), rest)
-	return v.tail(rest)
 }
 
 func unitRows(v isa) {
@@ -111,33 +91,28 @@ func unitRows(v isa) {
 	v.set(1, one)
 	v.set(normFloor, floor)
 	off, count := GP64(), GP64()
-	Label("row")
-	TESTQ(n, n)
-	JZ(LabelRef("done"))
-	x := func(disp int) Mem { return Mem{Base: w, Index: off, Scale: 1, Disp: disp} }
-	squares := v.zeros(4)
-	v.sumOverRow("squares", d, off, count, k, func(ld loadFunc, disp, acc int) {
-		a := v.reg()
-		ld(x(disp), a)
-		VFMADD231PS(a, a, squares[acc])
+	rowLoop(n, func() {
+		x := func(disp int) Mem { return Mem{Base: w, Index: off, Scale: 1, Disp: disp} }
+		squares := v.zeros(4)
+		v.sumOverRow("squares", d, off, count, k, func(ld loadFunc, disp, acc int) {
+			a := v.reg()
+			ld(x(disp), a)
+			VFMADD231PS(a, a, squares[acc])
+		})
+		s, inv := v.fold(squares), v.reg()
+		v.normOf(s, floor)
+		VDIVSS(s.AsX(), one.AsX(), s.AsX())
+		VBROADCASTSS(s.AsX(), inv)
+		v.overRow("scale", d, off, count, k, func(ld loadFunc, st storeFunc) {
+			a, y := v.reg(), v.reg()
+			v.zero(y)
+			ld(x(0), a)
+			VFMADD231PS(a, inv, y)
+			st(y, Mem{Base: dst, Index: off, Scale: 1})
+		})
+		ADDQ(width, w)
+		ADDQ(ldd, dst)
 	})
-	s, inv := v.fold(squares), v.reg()
-	v.normOf(s, floor)
-	VDIVSS(s.AsX(), one.AsX(), s.AsX())
-	VBROADCASTSS(s.AsX(), inv)
-	v.overRow("scale", d, off, count, k, func(ld loadFunc, st storeFunc) {
-		a, y := v.reg(), v.reg()
-		v.zero(y)
-		ld(x(0), a)
-		VFMADD231PS(a, inv, y)
-		st(y, Mem{Base: dst, Index: off, Scale: 1})
-	})
-	ADDQ(width, w)
-	ADDQ(ldd, dst)
-	DECQ(n)
-	JMP(LabelRef("row"))
-	Label("done")
-	ret()
 }
 
 // alongRow returns, in lane 0, 1/n and ⟨g,x⟩/n³ of a row x of norm n and a gradient g: of
@@ -169,35 +144,30 @@ func unitGrads(v isa) {
 	v.set(1, one)
 	v.set(normFloor, floor)
 	off, count := GP64(), GP64()
-	Label("row")
-	TESTQ(n, n)
-	JZ(LabelRef("done"))
-	in := func(p GPVirtual, disp int) Mem { return Mem{Base: p, Index: off, Scale: 1, Disp: disp} }
-	squares, dots := v.zeros(4), v.zeros(4)
-	v.sumOverRow("sums", d, off, count, k, func(ld loadFunc, disp, acc int) {
-		a, b := v.reg(), v.reg()
-		ld(in(w, disp), a)
-		ld(in(g, disp), b)
-		VFMADD231PS(a, a, squares[acc])
-		VFMADD231PS(b, a, dots[acc])
+	rowLoop(n, func() {
+		in := func(p GPVirtual, disp int) Mem { return Mem{Base: p, Index: off, Scale: 1, Disp: disp} }
+		squares, dots := v.zeros(4), v.zeros(4)
+		v.sumOverRow("sums", d, off, count, k, func(ld loadFunc, disp, acc int) {
+			a, b := v.reg(), v.reg()
+			ld(in(w, disp), a)
+			ld(in(g, disp), b)
+			VFMADD231PS(a, a, squares[acc])
+			VFMADD231PS(b, a, dots[acc])
+		})
+		s, along := v.alongRow(squares, dots, one, floor)
+		inv, c := v.reg(), v.reg()
+		VBROADCASTSS(s, inv)
+		VBROADCASTSS(along, c)
+		v.overRow("scale", d, off, count, k, func(ld loadFunc, st storeFunc) {
+			a, x, y := v.reg(), v.reg(), v.reg()
+			v.zero(y)
+			ld(in(g, 0), a)
+			ld(in(w, 0), x)
+			VFMADD231PS(a, inv, y)
+			VFNMADD231PS(x, c, y)
+			st(y, in(g, 0))
+		})
+		ADDQ(width, w)
+		ADDQ(width, g)
 	})
-	s, along := v.alongRow(squares, dots, one, floor)
-	inv, c := v.reg(), v.reg()
-	VBROADCASTSS(s, inv)
-	VBROADCASTSS(along, c)
-	v.overRow("scale", d, off, count, k, func(ld loadFunc, st storeFunc) {
-		a, x, y := v.reg(), v.reg(), v.reg()
-		v.zero(y)
-		ld(in(g, 0), a)
-		ld(in(w, 0), x)
-		VFMADD231PS(a, inv, y)
-		VFNMADD231PS(x, c, y)
-		st(y, in(g, 0))
-	})
-	ADDQ(width, w)
-	ADDQ(width, g)
-	DECQ(n)
-	JMP(LabelRef("row"))
-	Label("done")
-	ret()
 }
