@@ -96,19 +96,26 @@ func (ws *Workspace) backwardChunk(worker, chunk int, out *Grad, mapTile tileMap
 				}
 				gemmAhead(p, 1, ld, nb, n, w, ldw, dh[b0*dp:], dp, dp, true, share(next, g, groups), share(state, g, groups))
 			}
-			if out.Bias != nil {
-				for c := range n {
-					s := sum(p[c*ld:][:nb])
-					if b0 > 0 {
-						s += out.Bias[c0+c]
-					}
-					out.Bias[c0+c] = s
-				}
-			}
+			out.addBias(p, ld, c0, n, nb, b0 > 0)
 		}
 		if out.wantsW() {
 			ws.finish(worker, c0, n, dw, dp, out)
 		}
+	}
+}
+
+// addBias stores the sums over nb rows of ∂L/∂z of the n classes from c0 on, p of stride ld, as
+// the gradient of their biases, or adds them to it.
+func (g *Grad) addBias(p []float32, ld, c0, n, nb int, add bool) {
+	if g.Bias == nil {
+		return
+	}
+	for c := range n {
+		s := sum(p[c*ld:][:nb])
+		if add {
+			s += g.Bias[c0+c]
+		}
+		g.Bias[c0+c] = s
 	}
 }
 

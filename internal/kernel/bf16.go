@@ -202,15 +202,7 @@ func (ws *Workspace) backwardBF16(worker, chunk int, out *Grad, mapTile tileMap)
 			nb := min(blockRows, x.B-b0)
 			width := ceil(nb, tileRows) * tileRows
 			ws.gradBlock(worker, chunk, p, ld, c0, n, hi, b0, nb, out, mapTile)
-			if out.Bias != nil {
-				for c := range n {
-					b := sum(p[c*ld:][:nb])
-					if b0 > 0 {
-						b += out.Bias[c0+c]
-					}
-					out.Bias[c0+c] = b
-				}
-			}
+			out.addBias(p, ld, c0, n, nb, b0 > 0)
 			if dw == nil {
 				bf16Pairs(k.pairs.hi, k.pairs.lo, nil, nil, p, ld, full, width)
 			} else {

@@ -28,7 +28,8 @@ import (
 // products, each of a relative error of 2^-24, which 2^-20 of each term covers. Where
 // squares are too small for float32 a norm is still 2^-69.5, more than they lose; with rows
 // of 2^-40 at least that is also more than the 2^-149 that an addition of a score may lose
-// near 0. A step is 2^-60 at least: what is not rounded to 0 then has a square. Integers up to 2^24 are exact in float32.
+// near 0. A step is 2^-60 at least: what is not rounded to 0 then has a square. Integers up
+// to 2^24 are exact in float32.
 //
 // What is not finite has a norm that is not, so that the right side is NaN or −Inf, which
 // rules nothing out. Panels with rows that are not finite, or so large or small that a score
@@ -60,14 +61,14 @@ const (
 	coarseMost  = 1024 // numbers of a row
 	coarseSlack = 1 + 0x1p-12
 	coarseRoom  = 7 * tileRows // scratch of coarseAbove
-	// coarseShare is the share of a tile's scores up to which it pays to score one by one, and
-	// coarseRest how many tiles at most are not tried after that was too many.
-	coarseShare = 24
 	// coarseBias is the largest bias in units of its class's step. That of a row, which κ is
 	// the inverse of, is 2^-52 at least, so that bias/(ab) stays below 2^126: where t/(ab)
 	// is beyond float32, the sum of the two is above all products.
 	coarseBias = 0x1p74
-	coarseRest = 31
+	// coarseShare is the share of a tile's scores up to which it pays to score one by one, and
+	// coarseRest how many tiles at most are not tried after that was too many.
+	coarseShare = 24
+	coarseRest  = 31
 )
 
 // coarseRows are the rows of a problem in 8 bits.
@@ -107,7 +108,7 @@ func (t *coarseTile) bytes() int {
 
 // coarseBytes returns what the rows of a problem hold, and what each worker does.
 func coarseBytes(b, d int) (rows, worker int64) {
-	panels, dp := ceil(max(b, 1), tileRows), ceil(d, 16)*16
+	panels, dp := ceil(max(b, 1), tileRows), paddedWidth(d, false)
 	if activeCoarse == nil || dp > coarseMost {
 		return 0, 0
 	}

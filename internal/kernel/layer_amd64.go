@@ -2,25 +2,29 @@
 
 package kernel
 
-// rowsOfCall returns how many rows of k numbers a call takes, so that it lasts under
-// 60 µs.
-func rowsOfCall(k int) int { return max(1, 1<<14/k) }
+// inCalls calls f on the numbers of pieces of n rows of k: of as many rows as have that many
+// numbers, and one at least.
+func inCalls(n, k, numbers int, f func(lo, hi int)) {
+	most := max(1, numbers/k)
+	for lo := 0; lo < n; lo += most {
+		f(lo*k, min(lo+most, n)*k)
+	}
+}
+
+// callNumbers is how many numbers a call takes, so that it lasts under 60 µs.
+const callNumbers = 1 << 14
 
 func addBias(dst, x, b []float32) {
 	if active == pathGo {
 		addBiasGo(dst, x, b)
 		return
 	}
-	k := len(b)
-	for most := rowsOfCall(k) * k; len(x) > 0; {
-		n := min(most, len(x))
-		if active == pathAVX512 {
-			addBias512(ptr(dst), ptr(x), ptr(b), n/k, k)
-		} else {
-			addBias256(ptr(dst), ptr(x), ptr(b), n/k, k)
-		}
-		dst, x = dst[n:], x[n:]
+	form := addBias512
+	if active == pathAVX2 {
+		form = addBias256
 	}
+	k := len(b)
+	inCalls(len(x)/k, k, callNumbers, func(lo, hi int) { form(&dst[lo], &x[lo], &b[0], (hi-lo)/k, k) })
 }
 
 func colSum(acc, x []float32) {
@@ -28,20 +32,15 @@ func colSum(acc, x []float32) {
 		colSumGo(acc, x)
 		return
 	}
-	k := len(acc)
-	most := rowsOfCall(k)
+	form := colSum512
+	if active == pathAVX2 {
+		form = colSum256
+	}
+	k, numbers := len(acc), callNumbers
 	if k > 64 { // strips of columns read a block of rows again: it is to stay in the cache
-		most = max(1, 1<<12/k)
+		numbers /= 4
 	}
-	for most *= k; len(x) > 0; {
-		n := min(most, len(x))
-		if active == pathAVX512 {
-			colSum512(ptr(acc), ptr(x), n/k, k)
-		} else {
-			colSum256(ptr(acc), ptr(x), n/k, k)
-		}
-		x = x[n:]
-	}
+	inCalls(len(x)/k, k, numbers, func(lo, hi int) { form(&acc[0], &x[lo], (hi-lo)/k, k) })
 }
 
 func layerNorm(dst, x, gain, bias []float32, eps float32) {
@@ -49,16 +48,14 @@ func layerNorm(dst, x, gain, bias []float32, eps float32) {
 		layerNormGo(dst, x, gain, bias, eps)
 		return
 	}
-	k := len(gain)
-	for most := rowsOfCall(k) * k; len(x) > 0; {
-		n := min(most, len(x))
-		if active == pathAVX512 {
-			layerNorm512(ptr(dst), ptr(x), ptr(gain), ptr(bias), n/k, k, 1/float32(k), eps)
-		} else {
-			layerNorm256(ptr(dst), ptr(x), ptr(gain), ptr(bias), n/k, k, 1/float32(k), eps)
-		}
-		dst, x = dst[n:], x[n:]
+	form := layerNorm512
+	if active == pathAVX2 {
+		form = layerNorm256
 	}
+	k := len(gain)
+	inCalls(len(x)/k, k, callNumbers, func(lo, hi int) {
+		form(&dst[lo], &x[lo], &gain[0], &bias[0], (hi-lo)/k, k, 1/float32(k), eps)
+	})
 }
 
 func layerNormBack(dx, dgain, dbias, x, gain, g []float32, eps float32) {
@@ -66,16 +63,14 @@ func layerNormBack(dx, dgain, dbias, x, gain, g []float32, eps float32) {
 		layerNormBackGo(dx, dgain, dbias, x, gain, g, eps)
 		return
 	}
-	k := len(gain)
-	for most := rowsOfCall(k) * k; len(x) > 0; {
-		n := min(most, len(x))
-		if active == pathAVX512 {
-			layerNormBack512(ptr(dx), ptr(dgain), ptr(dbias), ptr(x), ptr(gain), ptr(g), n/k, k, 1/float32(k), eps)
-		} else {
-			layerNormBack256(ptr(dx), ptr(dgain), ptr(dbias), ptr(x), ptr(gain), ptr(g), n/k, k, 1/float32(k), eps)
-		}
-		dx, x, g = dx[n:], x[n:], g[n:]
+	form := layerNormBack512
+	if active == pathAVX2 {
+		form = layerNormBack256
 	}
+	k := len(gain)
+	inCalls(len(x)/k, k, callNumbers, func(lo, hi int) {
+		form(&dx[lo], &dgain[0], &dbias[0], &x[lo], &gain[0], &g[lo], (hi-lo)/k, k, 1/float32(k), eps)
+	})
 }
 
 func dropout(dst, x []float32, first, key, cut uint32, scale float32) {

@@ -8,10 +8,7 @@ func WorkspaceBytes(l Loss, b, c, d, targets, budget int, precision Precision) i
 	if w, ok := l.(Weighed); ok {
 		return WorkspaceBytes(w.Loss, b, c, d, targets, budget, precision) + 4*int64(b)
 	}
-	panels, dp := ceil(max(b, 1), tileRows), ceil(d, 16)*16
-	if precision.Tiled() {
-		dp = ceil(d, 32) * 32
-	}
+	panels, dp := ceil(max(b, 1), tileRows), paddedWidth(d, precision.Tiled())
 	rows := panels * tileRows
 	chunks := min(ceil(c, blockClasses), max(minChunk, min(maxChunk, chunkBytes/(4*rows*dp))))
 	n := 4*int64(rows)*int64(d) + 4*int64(b)*int64(dp+linePad) + 4*int64(chunks)*int64(rows)*int64(dp) +

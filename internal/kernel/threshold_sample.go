@@ -28,8 +28,9 @@ func (ws *Workspace) sampleScores(worker, panel int) (z []float32, classes int) 
 }
 
 // solveSample sets the tau of every row to the threshold of the sample, which is a
-// lower bound, and estimates how many scores lie above the bound of the filter. With estimate it sets it to the threshold of as many copies of the
-// sample as make up all classes, and starts from the bound.
+// lower bound, and estimates how many scores lie above the bound of the filter. With
+// estimate it sets it to the threshold of as many copies of the sample as make up all
+// classes, and starts from the bound.
 func (h thresholded) solveSample(ws *Workspace, estimate bool) {
 	s := &ws.threshold
 	Parallel(ws.panels, func(worker, panel int) {
@@ -46,37 +47,40 @@ func (h thresholded) solveSample(ws *Workspace, estimate bool) {
 		if !estimate {
 			h.startSample(ws, panel, z, classes, tau, live)
 		}
-		defer func() {
-			if estimate {
-				return
-			}
-			for r, v := range tau {
-				s.low[panel*tileRows+r] = bound(v)
-			}
-			ws.countAbove(panel, z, classes)
-		}()
 		if h.q < 1 {
 			h.bisectSample(z, classes, tau, live)
+		} else {
+			h.newtonSample(z, classes, copies, tau, live)
+		}
+		if estimate {
 			return
 		}
-		for again, it := true, 0; again && it < 20; it++ {
-			again = false
-			var f, g, unused [tileRows]float32
-			tileHingeSum(z, tileRows, classes, tau, f[:], g[:], unused[:], float32(h.q-1))
-			for r := range tau {
-				if !live[r] {
-					continue
-				}
-				step := h.newton(copies, float64(f[r]), float64(g[r]))
-				if settled(step, float64(tau[r])) {
-					live[r] = false
-					continue
-				}
-				tau[r] = float32(float64(tau[r]) + step)
-				again = true
-			}
+		for r, v := range tau {
+			s.low[panel*tileRows+r] = bound(v)
 		}
+		ws.countAbove(panel, z, classes)
 	})
+}
+
+// newtonSample raises tau to the threshold of that many copies of the sample.
+func (h thresholded) newtonSample(z []float32, classes int, copies float64, tau []float32, live [tileRows]bool) {
+	for again, it := true, 0; again && it < 20; it++ {
+		again = false
+		var f, g, unused [tileRows]float32
+		tileHingeSum(z, tileRows, classes, tau, f[:], g[:], unused[:], float32(h.q-1))
+		for r := range tau {
+			if !live[r] {
+				continue
+			}
+			step := h.newton(copies, float64(f[r]), float64(g[r]))
+			if settled(step, float64(tau[r])) {
+				live[r] = false
+				continue
+			}
+			tau[r] = float32(float64(tau[r]) + step)
+			again = true
+		}
+	}
 }
 
 // bisectSample raises tau from the first bound to the threshold of the sample.

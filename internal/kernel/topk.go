@@ -45,7 +45,7 @@ func (r *Ranker) bytes() int {
 // width d.
 func RankerBytes(b, c, d, k int) int64 {
 	chunks, group := rankCut(b, c)
-	panels, dp := ceil(max(b, 1), tileRows), ceil(d, 16)*16
+	panels, dp := ceil(max(b, 1), tileRows), paddedWidth(d, false)
 	rows := int64(b)*(1+4*int64(dp+linePad)) + 4*int64(panels)*int64(d)*tileRows
 	found := 8*int64(chunks)*int64(b)*int64(k) + 4*int64(chunks+1)*int64(b)
 	worker := int64(4*(tileClasses*tileRows+2*rankHits+group)) + 8*int64(group)*int64(limit(k)+1) + 8*int64(chunks)*int64(k)

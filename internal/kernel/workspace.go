@@ -168,12 +168,20 @@ func enough[T any](s []T, n int) []T {
 // layout packs H of the problem x, whose live rows are known.
 func (ws *Workspace) layout(scale float32) {
 	ws.scale = scale
-	ws.dp, ws.hk = ceil(ws.x.D, 16)*16, ws.x.D
+	ws.dp, ws.hk = paddedWidth(ws.x.D, ws.bf16.used), ws.x.D
 	if ws.bf16.used {
-		ws.dp = ceil(ws.x.D, 32) * 32
 		ws.hk = ws.dp
 	}
 	ws.packH()
+}
+
+// paddedWidth returns how many numbers rows of d are padded to: whole vectors of columns, or
+// what tiles take at once.
+func paddedWidth(d int, tiled bool) int {
+	if tiled {
+		return ceil(d, 32) * 32
+	}
+	return ceil(d, 16) * 16
 }
 
 // listTargets lists the targets, by row and by tile.

@@ -30,16 +30,12 @@ func (u *Updater) Block(worker, row int, grad []float32) {
 func (u *Updater) UnitBlock(worker, row int, grad []float32) {
 	d := u.table.Dim
 	rule, ok := u.rule.(UnitRule)
-	ok = ok && u.inRun.plain()
-	u.pieces(row, grad, func(row int, w, grad []float32) float32 {
-		if ok {
-			return rule.MoveUnit(row*d, w, grad, d)
-		}
-		kernel.UnitGrads(grad, w, d)
-		s := kernel.SumSquares(grad)
-		u.inRun.move(row, grad, u.room[worker].work)
-		return s
-	})
+	if !ok || !u.inRun.plain() {
+		kernel.UnitGrads(grad, u.table.Data[row*d:][:len(grad)], d)
+		u.Block(worker, row, grad)
+		return
+	}
+	u.pieces(row, grad, func(row int, w, grad []float32) float32 { return rule.MoveUnit(row*d, w, grad, d) })
 }
 
 // throughNorm is the MoveUnit of a rule by its Move.
