@@ -28,7 +28,7 @@ var (
 	// In the order of the table. The functions that end in -back are gradients: of what a
 	// network keeps, the operand or the value, each side takes what it is faster by.
 	eachWorks = []eachWork{
-		{"add", 3, kernel.AddEach},
+		{"add", 3, kernel.AddEach[float32]},
 		{"relu", 2, func(dst, x, _ []float32) { kernel.ReluEach(dst, x) }},
 		{"relu-back", 3, func(dst, x, up []float32) { kernel.ReluBack(dst, up, x) }},
 		{"sigmoid", 2, func(dst, x, _ []float32) { kernel.SigmoidEach(dst, x) }},

@@ -36,15 +36,7 @@ func Relu(x *gorgonia.Node) (*gorgonia.Node, error) {
 
 // reluBack returns g where x is positive or NaN, and 0 elsewhere. x has no gradient.
 func reluBack(g, x node) (node, error) {
-	return apply(spec{name: "relu gradient", shape: g.Shape(), fixed: []int{1}, f32: zipped(kernel.ReluBack),
-		f64: zipped(func(dst, g, x []float64) {
-			for i, v := range g {
-				if x[i] <= 0 {
-					v = 0
-				}
-				dst[i] = v
-			}
-		}),
+	return apply(spec{name: "relu gradient", shape: g.Shape(), fixed: []int{1}, f32: zipped(kernel.ReluBack[float32]), f64: zipped(kernel.ReluBack[float64]),
 		diff: func(in gorgonia.Nodes, _, g node) (gorgonia.Nodes, error) {
 			var e Expr
 			return e.grads(e.N(reluBack(g, in[1])), nil)

@@ -14,7 +14,7 @@ func Repeat(x *gorgonia.Node, n int) (*gorgonia.Node, error) {
 	if err := wantDims("repeat", "x", x, 1); err != nil {
 		return nil, err
 	}
-	return apply(spec{name: "repeat", shape: tensor.Shape{n}, f32: fillBody(kernel.FillEach), f64: fillBody(fills),
+	return apply(spec{name: "repeat", shape: tensor.Shape{n}, f32: fillBody[float32], f64: fillBody[float64],
 		diff: func(_ gorgonia.Nodes, _, g node) (gorgonia.Nodes, error) {
 			var e Expr
 			return e.grads(e.N(total(g)))
@@ -23,7 +23,7 @@ func Repeat(x *gorgonia.Node, n int) (*gorgonia.Node, error) {
 
 // total returns Σx [1] of x [n]: the adjoint of Repeat.
 func total(x node) (node, error) {
-	return apply(spec{name: "total", shape: tensor.Shape{1}, f32: sumBody(kernel.SumWide), f64: sumBody(kernel.Sum[float64]),
+	return apply(spec{name: "total", shape: tensor.Shape{1}, f32: sumBody[float32](), f64: sumBody[float64](),
 		diff: func(in gorgonia.Nodes, _, g node) (gorgonia.Nodes, error) {
 			var e Expr
 			return e.grads(e.N(Repeat(g, in[0].Shape()[0])))

@@ -22,7 +22,7 @@ func AddBias(x, b *gorgonia.Node) (*gorgonia.Node, error) {
 	if err := wantDims("addbias", "x", x, 2); err != nil {
 		return nil, err
 	}
-	return apply(spec{name: "addbias", shape: x.Shape(), f32: byColumn(kernel.AddBias), f64: byColumn(addBias),
+	return apply(spec{name: "addbias", shape: x.Shape(), f32: byColumn(kernel.AddBias[float32]), f64: byColumn(kernel.AddBias[float64]),
 		diff: func(_ gorgonia.Nodes, _, g node) (gorgonia.Nodes, error) {
 			var e Expr
 			return e.grads(g, e.N(ColSum(g)))
@@ -41,12 +41,6 @@ func byColumn[T Float](f func(dst, x, v []T)) body[T] {
 	}
 }
 
-func addBias(dst, x, b []float64) {
-	for i, v := range x {
-		dst[i] = v + b[i%len(b)]
-	}
-}
-
 // MulCols returns x∘v, each column of x [B,K] times its number of v [K], where
 // 0·(±Inf) = 0: the gain of a layer.
 func MulCols(x, v *gorgonia.Node) (*gorgonia.Node, error) {
@@ -59,22 +53,16 @@ func MulCols(x, v *gorgonia.Node) (*gorgonia.Node, error) {
 	if x.Shape()[1] != v.Shape()[0] {
 		return nil, fmt.Errorf("graph: mulcols: x is %v and v is %v; want [B,K] and [K]", x.Shape(), v.Shape())
 	}
-	return apply(spec{name: "mulcols", shape: x.Shape(), f32: byColumn(mulCols32), f64: byColumn(mulCols),
+	return apply(spec{name: "mulcols", shape: x.Shape(), f32: byColumn(mulCols[float32]), f64: byColumn(mulCols[float64]),
 		diff: func(in gorgonia.Nodes, _, g node) (gorgonia.Nodes, error) {
 			var e Expr
 			return e.grads(e.N(MulCols(g, in[1])), e.N(ColSum(e.N(Mul(g, in[0])))))
 		}}, x, v)
 }
 
-func mulCols32(dst, x, v []float32) {
+func mulCols[T Float](dst, x, v []T) {
 	for k := len(v); len(x) > 0; dst, x = dst[k:], x[k:] {
 		kernel.MulEach(dst[:k], x[:k], v)
-	}
-}
-
-func mulCols(dst, x, v []float64) {
-	for i, u := range x {
-		dst[i] = kernel.Product(u, v[i%len(v)])
 	}
 }
 
@@ -85,7 +73,7 @@ func ColSum(x *gorgonia.Node) (*gorgonia.Node, error) {
 		return nil, err
 	}
 	b, k := x.Shape()[0], x.Shape()[1]
-	s32, s64 := &colSums[float32]{add: kernel.AddRowsTo}, &colSums[float64]{add: addRowsTo}
+	s32, s64 := new(colSums[float32]), new(colSums[float64])
 	return apply(spec{name: "colsum", shape: tensor.Shape{k}, f32: s32.sum, f64: s64.sum,
 		scratch: func() int64 { return int64(x.Dtype().Size()) * int64(s32.pieces(b, k)*k) },
 		diff: func(_ gorgonia.Nodes, _, g node) (gorgonia.Nodes, error) {
@@ -95,10 +83,7 @@ func ColSum(x *gorgonia.Node) (*gorgonia.Node, error) {
 }
 
 // colSums are the sums of the columns of pieces of rows.
-type colSums[T Float] struct {
-	add  func(acc, x []T) // adds rows
-	part []T
-}
+type colSums[T Float] struct{ part []T }
 
 // pieces returns how many sums of pieces there are: none where one pass is less work.
 func (s *colSums[T]) pieces(b, k int) int {
@@ -114,26 +99,19 @@ func (s *colSums[T]) sum(dst []T, in []any) error {
 	clear(dst)
 	n := s.pieces(b, k)
 	if n == 0 {
-		s.add(dst, x)
+		kernel.AddRowsTo(dst, x)
 		return nil
 	}
 	if s.part == nil {
 		s.part = make([]T, n*k)
 	}
 	clear(s.part)
-	size := (b + parts - 1) / parts
 	err := parallel(b, len(x), func(_, lo, hi int) error {
-		s.add(s.part[lo/size*k:][:k], x[lo*k:hi*k])
+		kernel.AddRowsTo(s.part[pieceOf(lo, b)*k:][:k], x[lo*k:hi*k])
 		return nil
 	})
-	s.add(dst, s.part)
+	kernel.AddRowsTo(dst, s.part)
 	return err
-}
-
-func addRowsTo(acc, x []float64) {
-	for i, v := range x {
-		acc[i%len(acc)] += v
-	}
 }
 
 // repeatCols returns v [K] in each of b rows: the adjoint of ColSum.

@@ -126,19 +126,7 @@ func Abs(x *gorgonia.Node) (*gorgonia.Node, error) {
 
 // Sign returns −1, 0 or 1; it has no gradient.
 func Sign(x *gorgonia.Node) (*gorgonia.Node, error) {
-	return unaryOf("sign", x, mapped(1, kernel.SignEach), mapped(1, signs), nil)
-}
-
-func signs(dst, x []float64) {
-	for i, v := range x {
-		switch {
-		case v > 0:
-			v = 1
-		case v < 0:
-			v = -1
-		}
-		dst[i] = v
-	}
+	return unaryOf("sign", x, mapped(1, kernel.SignEach[float32]), mapped(1, kernel.SignEach[float64]), nil)
 }
 
 // Atan returns arctan x.
@@ -278,20 +266,12 @@ func Clamp(x *gorgonia.Node, lo, hi float64) (*gorgonia.Node, error) {
 	return unary("clamp", x, func(x float64) float64 { return min(max(x, lo), hi) },
 		func(dst, x []float32) { kernel.ClampEach(dst, x, float32(lo), float32(hi)) },
 		func(e *Expr, x, _, g node) node {
-			within32 := func(dst, x []float32) { kernel.InsideEach(dst, x, float32(lo), float32(hi)) }
-			return e.N(Mul(g, e.N(unaryOf("inside", x, mapped(1, within32), mapped(1, inside(lo, hi)), nil))))
+			return e.N(Mul(g, e.N(unaryOf("inside", x, mapped(1, inside[float32](lo, hi)), mapped(1, inside[float64](lo, hi)), nil))))
 		})
 }
 
-func inside(lo, hi float64) func(dst, x []float64) {
-	return func(dst, x []float64) {
-		for i, v := range x {
-			dst[i] = 0
-			if lo < v && v < hi {
-				dst[i] = 1
-			}
-		}
-	}
+func inside[T Float](lo, hi float64) func(dst, x []T) {
+	return func(dst, x []T) { kernel.InsideEach(dst, x, T(lo), T(hi)) }
 }
 
 // FillMasked returns x with c in place of −Inf, where the gradient is 0: how a
@@ -308,20 +288,11 @@ func FillMasked(x *gorgonia.Node, c float64) (*gorgonia.Node, error) {
 
 // maskLike returns g with 0 where ref is −Inf. ref has no gradient.
 func maskLike(g, ref node) (node, error) {
-	return apply(spec{name: "masklike", shape: g.Shape(), f32: zipped(kernel.MaskLike), f64: zipped(maskBody), fixed: []int{1},
+	return apply(spec{name: "masklike", shape: g.Shape(), f32: zipped(kernel.MaskLike[float32]), f64: zipped(kernel.MaskLike[float64]), fixed: []int{1},
 		diff: func(in gorgonia.Nodes, _, g node) (gorgonia.Nodes, error) {
 			var e Expr
 			return e.grads(e.N(maskLike(g, in[1])), nil)
 		}}, g, ref)
-}
-
-func maskBody(dst, g, ref []float64) {
-	for i, v := range g {
-		if masked(ref[i]) {
-			v = 0
-		}
-		dst[i] = v
-	}
 }
 
 func masked[T Float](x T) bool { return math.IsInf(float64(x), -1) }
@@ -364,38 +335,14 @@ func zippedAt[T Float](cost int, f func(dst, a, b []T)) body[T] {
 	}
 }
 
-func adds(dst, a, b []float64) {
-	for i, v := range a {
-		dst[i] = v + b[i]
-	}
-}
-
-func subs(dst, a, b []float64) {
-	for i, v := range a {
-		dst[i] = v - b[i]
-	}
-}
-
-func muls(dst, a, b []float64) {
-	for i, v := range a {
-		dst[i] = kernel.Product(v, b[i])
-	}
-}
-
-func divs(dst, a, b []float64) {
-	for i, v := range a {
-		dst[i] = v / b[i]
-	}
-}
-
 // Add returns a + b for operands of one shape.
 func Add(a, b *gorgonia.Node) (*gorgonia.Node, error) {
-	return binary("add", a, b, kernel.AddEach, adds, func(_ *Expr, _, _, _, g node) (node, node) { return g, g })
+	return binary("add", a, b, kernel.AddEach, kernel.AddEach, func(_ *Expr, _, _, _, g node) (node, node) { return g, g })
 }
 
 // Sub returns a − b for operands of one shape.
 func Sub(a, b *gorgonia.Node) (*gorgonia.Node, error) {
-	return binary("sub", a, b, kernel.SubEach, subs, func(e *Expr, _, _, _, g node) (node, node) {
+	return binary("sub", a, b, kernel.SubEach, kernel.SubEach, func(e *Expr, _, _, _, g node) (node, node) {
 		return g, e.N(Neg(g))
 	})
 }
@@ -403,14 +350,14 @@ func Sub(a, b *gorgonia.Node) (*gorgonia.Node, error) {
 // Mul returns the elementwise product of operands of one shape, where
 // 0·(±Inf) = 0: a masked candidate of weight 0 contributes nothing.
 func Mul(a, b *gorgonia.Node) (*gorgonia.Node, error) {
-	return binary("mul", a, b, kernel.MulEach, muls, func(e *Expr, a, b, _, g node) (node, node) {
+	return binary("mul", a, b, kernel.MulEach, kernel.MulEach, func(e *Expr, a, b, _, g node) (node, node) {
 		return e.N(Mul(g, b)), e.N(Mul(g, a))
 	})
 }
 
 // Div returns the elementwise quotient of operands of one shape.
 func Div(a, b *gorgonia.Node) (*gorgonia.Node, error) {
-	return binary("div", a, b, kernel.DivEach, divs, func(e *Expr, _, b, y, g node) (node, node) {
+	return binary("div", a, b, kernel.DivEach, kernel.DivEach, func(e *Expr, _, b, y, g node) (node, node) {
 		ga := e.N(Div(g, b))
 		return ga, e.N(Neg(e.N(Mul(ga, y))))
 	})
@@ -422,21 +369,20 @@ func Sum(x *gorgonia.Node) (*gorgonia.Node, error) {
 	if x == nil {
 		return nil, fmt.Errorf("graph: sum: operand 0 is nil")
 	}
-	return apply(spec{name: "sum", shape: tensor.ScalarShape(), f32: sumBody(kernel.SumWide), f64: sumBody(kernel.Sum[float64]),
+	return apply(spec{name: "sum", shape: tensor.ScalarShape(), f32: sumBody[float32](), f64: sumBody[float64](),
 		diff: func(in gorgonia.Nodes, _, g node) (gorgonia.Nodes, error) {
 			var e Expr
 			return e.grads(e.N(fill(g, in[0].Shape())))
 		}}, x)
 }
 
-func sumBody[T Float](f func(x []T) float64) body[T] {
+func sumBody[T Float]() body[T] {
 	part := make([]float64, parts)
 	return func(dst []T, in []any) error {
 		x := vec[T](in[0])
 		clear(part)
-		size := max(1, (len(x)+parts-1)/parts)
 		err := parallel(len(x), len(x), func(_, lo, hi int) error {
-			part[lo/size] = f(x[lo:hi])
+			part[pieceOf(lo, len(x))] = kernel.SumWide(x[lo:hi])
 			return nil
 		})
 		s := 0.0
@@ -450,25 +396,17 @@ func sumBody[T Float](f func(x []T) float64) body[T] {
 
 // fill returns the scalar v in every element of shape: the adjoint of Sum.
 func fill(v node, shape tensor.Shape) (node, error) {
-	return apply(spec{name: "fill", shape: shape, f32: fillBody(kernel.FillEach), f64: fillBody(fills),
+	return apply(spec{name: "fill", shape: shape, f32: fillBody[float32], f64: fillBody[float64],
 		diff: func(_ gorgonia.Nodes, _, g node) (gorgonia.Nodes, error) {
 			var e Expr
 			return e.grads(e.N(Sum(g)))
 		}}, v)
 }
 
-func fillBody[T Float](f func(dst []T, v T)) body[T] {
-	return func(dst []T, in []any) error {
-		v := vec[T](in[0])[0]
-		return parallel(len(dst), len(dst), func(_, lo, hi int) error {
-			f(dst[lo:hi], v)
-			return nil
-		})
-	}
-}
-
-func fills(dst []float64, v float64) {
-	for i := range dst {
-		dst[i] = v
-	}
+func fillBody[T Float](dst []T, in []any) error {
+	v := vec[T](in[0])[0]
+	return parallel(len(dst), len(dst), func(_, lo, hi int) error {
+		kernel.FillEach(dst[lo:hi], v)
+		return nil
+	})
 }

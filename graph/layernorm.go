@@ -33,19 +33,18 @@ func LayerNorm(x, gain, bias *gorgonia.Node, eps float64) (*gorgonia.Node, error
 		return nil, fmt.Errorf("graph: %s: eps = %g; want a positive number", name, eps)
 	}
 	b, k := x.Shape()[0], x.Shape()[1]
-	return apply(spec{name: name, shape: x.Shape(), f32: normalized(k, func(dst, x, gain, bias []float32) { kernel.LayerNorm(dst, x, gain, bias, float32(eps)) }),
-		f64: normalized(k, func(dst, x, gain, bias []float64) { layerNorm(dst, x, gain, bias, eps) }),
+	return apply(spec{name: name, shape: x.Shape(), f32: normalized[float32](k, eps), f64: normalized[float64](k, eps),
 		diff: func(in gorgonia.Nodes, _, g node) (gorgonia.Nodes, error) {
 			return layerNormGrads(in[0], in[1], g, b, k, eps)
 		}}, x, gain, bias)
 }
 
-// normalized is the body that applies f to pieces of the rows of x.
-func normalized[T Float](k int, f func(dst, x, gain, bias []T)) body[T] {
+// normalized is the body of LayerNorm over pieces of the rows of x.
+func normalized[T Float](k int, eps float64) body[T] {
 	return func(dst []T, in []any) error {
 		x := vec[T](in[0])
 		return parallel(len(x)/k, 4*len(x), func(_, lo, hi int) error {
-			f(dst[lo*k:hi*k], x[lo*k:hi*k], vec[T](in[1]), vec[T](in[2]))
+			kernel.LayerNorm(dst[lo*k:hi*k], x[lo*k:hi*k], vec[T](in[1]), vec[T](in[2]), T(eps))
 			return nil
 		})
 	}
@@ -53,12 +52,7 @@ func normalized[T Float](k int, f func(dst, x, gain, bias []T)) body[T] {
 
 // layerNormGrads returns the gradients by x, gain and bias, which one op computes.
 func layerNormGrads(x, gain, g node, b, k int, eps float64) (gorgonia.Nodes, error) {
-	s32 := &normGrad[float32]{b: b, k: k, back: func(dx, dgain, dbias, x, gain, g []float32) {
-		kernel.LayerNormBack(dx, dgain, dbias, x, gain, g, float32(eps))
-	}}
-	s64 := &normGrad[float64]{b: b, k: k, back: func(dx, dgain, dbias, x, gain, g []float64) {
-		layerNormBack(dx, dgain, dbias, x, gain, g, eps)
-	}}
+	s32, s64 := &normGrad[float32]{b: b, k: k, eps: float32(eps)}, &normGrad[float64]{b: b, k: k, eps: eps}
 	var e Expr
 	work := e.N(apply(spec{name: "layer norm gradient", shape: tensor.Shape{1}, f32: s32.backward, f64: s64.backward,
 		scratch: either(x, s32.scratch, s64.scratch)}, x, gain, g))
@@ -96,7 +90,7 @@ func layerNormGradient(e *Expr, i int, x, gain, g node, eps float64) node {
 // normGrad computes the three gradients.
 type normGrad[T Float] struct {
 	b, k int
-	back func(dx, dgain, dbias, x, gain, g []T)
+	eps  T
 	grad [3][]T
 	part []T // [parts,2K]: those of gain and bias, of each piece
 }
@@ -110,10 +104,9 @@ func (s *normGrad[T]) backward(_ []T, in []any) error {
 		s.part = make([]T, parts*2*k)
 	}
 	clear(s.part)
-	size := (s.b + parts - 1) / parts
 	err := parallel(s.b, 8*len(x), func(_, lo, hi int) error {
-		sums := s.part[lo/size*2*k:][:2*k]
-		s.back(s.grad[0][lo*k:hi*k], sums[:k], sums[k:], x[lo*k:hi*k], gain, g[lo*k:hi*k])
+		sums := s.part[pieceOf(lo, s.b)*2*k:][:2*k]
+		kernel.LayerNormBack(s.grad[0][lo*k:hi*k], sums[:k], sums[k:], x[lo*k:hi*k], gain, g[lo*k:hi*k], s.eps)
 		return nil
 	})
 	clear(s.grad[1])
@@ -123,41 +116,4 @@ func (s *normGrad[T]) backward(_ []T, in []any) error {
 		kernel.Axpy(1, sums[k:2*k], s.grad[2])
 	}
 	return err
-}
-
-// moments returns the mean of x and √(variance + eps).
-func moments(x []float64, eps float64) (m, sd float64) {
-	n := float64(len(x))
-	m = kernel.Sum(x) / n
-	var q float64
-	for _, v := range x {
-		q += (v - m) * (v - m)
-	}
-	return m, math.Sqrt(q/n + eps)
-}
-
-func layerNorm(dst, x, gain, bias []float64, eps float64) {
-	for k := len(gain); len(x) > 0; dst, x = dst[k:], x[k:] {
-		m, sd := moments(x[:k], eps)
-		for j, v := range x[:k] {
-			dst[j] = (v-m)/sd*gain[j] + bias[j]
-		}
-	}
-}
-
-func layerNormBack(dx, dgain, dbias, x, gain, g []float64, eps float64) {
-	for k := len(gain); len(x) > 0; dx, x, g = dx[k:], x[k:], g[k:] {
-		m, sd := moments(x[:k], eps)
-		var a, b float64
-		for j, v := range x[:k] {
-			a += g[j] * gain[j] / float64(k)
-			b += g[j] * gain[j] * (v - m) / sd / float64(k)
-		}
-		for j, v := range x[:k] {
-			unit := (v - m) / sd
-			dgain[j] += g[j] * unit
-			dbias[j] += g[j]
-			dx[j] = (g[j]*gain[j] - a - unit*b) / sd
-		}
-	}
 }

@@ -24,8 +24,8 @@ func workers() int { return runtime.GOMAXPROCS(0) }
 // numbers the goroutine, for scratch that one of them uses at a time. The first
 // error in the order of pieces is returned; a panic is one.
 func parallel(n, cost int, f func(worker, lo, hi int) error) error {
-	size := (n + parts - 1) / parts
-	if size == 0 {
+	size := pieceSize(n)
+	if n == 0 {
 		return nil
 	}
 	pieces := (n + size - 1) / size
@@ -46,6 +46,12 @@ func parallel(n, cost int, f func(worker, lo, hi int) error) error {
 	}
 	return nil
 }
+
+// pieceSize returns how many of n things a piece of parallel has, the last one fewer.
+func pieceSize(n int) int { return max(1, (n+parts-1)/parts) }
+
+// pieceOf returns the number of the piece of n things that begins with that one.
+func pieceOf(lo, n int) int { return lo / pieceSize(n) }
 
 // A scratch is memory per worker, grown on demand and kept between runs.
 type scratch[T any] [][]T

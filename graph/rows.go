@@ -72,51 +72,32 @@ func spread[T Float](f func(dst, x []T, v T)) func([]T, int, []T, []any) {
 	return func(dst []T, i int, x []T, in []any) { f(dst[i*len(x):(i+1)*len(x)], x, vec[T](in[1])[i]) }
 }
 
-func addTo(dst, x []float64, v float64) {
-	for k, u := range x {
-		dst[k] = u + v
-	}
-}
-
-func subFrom32(dst, x []float32, v float32) { kernel.AddScalarEach(dst, x, -v) }
-func subFrom(dst, x []float64, v float64)   { addTo(dst, x, -v) }
-
-func mulBy(dst, x []float64, v float64) {
-	for k, u := range x {
-		dst[k] = kernel.Product(u, v)
-	}
-}
-
-func divBy(dst, x []float64, v float64) {
-	for k, u := range x {
-		dst[k] = u / v
-	}
-}
+func subFrom[T Float](dst, x []T, v T) { kernel.AddScalarEach(dst, x, -v) }
 
 // AddRow returns x + v, v [B] added to each column of x [B,K].
 func AddRow(x, v *gorgonia.Node) (*gorgonia.Node, error) {
-	return perRow("addrow", kernel.AddScalarEach, addTo, x, v, func(e *Expr, x, _, _, g node) (node, node) {
+	return perRow("addrow", kernel.AddScalarEach, kernel.AddScalarEach, x, v, func(e *Expr, x, _, _, g node) (node, node) {
 		return g, e.N(sumWhere(g, x))
 	})
 }
 
 // SubRow returns x − v, v [B] subtracted from each column of x [B,K].
 func SubRow(x, v *gorgonia.Node) (*gorgonia.Node, error) {
-	return perRow("subrow", subFrom32, subFrom, x, v, func(e *Expr, x, _, _, g node) (node, node) {
+	return perRow("subrow", subFrom, subFrom, x, v, func(e *Expr, x, _, _, g node) (node, node) {
 		return g, e.N(Neg(e.N(sumWhere(g, x))))
 	})
 }
 
 // MulRow returns v∘x, each row of x [B,K] times its v [B], where 0·(±Inf) = 0.
 func MulRow(x, v *gorgonia.Node) (*gorgonia.Node, error) {
-	return perRow("mulrow", kernel.MulScalarEach, mulBy, x, v, func(e *Expr, x, v, _, g node) (node, node) {
+	return perRow("mulrow", kernel.MulScalarEach, kernel.MulScalarEach, x, v, func(e *Expr, x, v, _, g node) (node, node) {
 		return e.N(MulRow(g, v)), e.N(RowDot(g, x))
 	})
 }
 
 // DivRow returns each row of x [B,K] divided by its v [B].
 func DivRow(x, v *gorgonia.Node) (*gorgonia.Node, error) {
-	return perRow("divrow", kernel.DivScalarEach, divBy, x, v, func(e *Expr, x, v, y, g node) (node, node) {
+	return perRow("divrow", kernel.DivScalarEach, kernel.DivScalarEach, x, v, func(e *Expr, x, v, y, g node) (node, node) {
 		return e.N(DivRow(g, v)), e.N(Neg(e.N(Div(e.N(RowDot(g, y)), v))))
 	})
 }
@@ -133,66 +114,33 @@ func RowMean(x *gorgonia.Node) (*gorgonia.Node, error) {
 // RowCount returns how many candidates of each row are not masked, [B]. It has
 // no gradient.
 func RowCount(x *gorgonia.Node) (*gorgonia.Node, error) {
-	return rowOp("rowcount", false, 1, rowCount32, rowCount, nil, nil, x)
+	return rowOp("rowcount", false, 1, rowCount[float32], rowCount[float64], nil, nil, x)
 }
 
-func rowCount32(dst []float32, i int, x []float32, _ []any) {
-	dst[i] = float32(kernel.CountUnmasked(x))
-}
-
-func rowCount(dst []float64, i int, x []float64, _ []any) {
-	n := 0
-	for _, v := range x {
-		if !masked(v) {
-			n++
-		}
-	}
-	dst[i] = float64(n)
-}
+func rowCount[T Float](dst []T, i int, x []T, _ []any) { dst[i] = T(kernel.CountUnmasked(x)) }
 
 // sumWhere returns Σ_k x_k over the k at which ref is not masked. ref has no
 // gradient.
 func sumWhere(x, ref node) (node, error) {
-	return rowOp("rowsum", false, 1, rowSum32, rowSum, func(e *Expr, in gorgonia.Nodes, _, g node) gorgonia.Nodes {
+	return rowOp("rowsum", false, 1, rowSum[float32], rowSum[float64], func(e *Expr, in gorgonia.Nodes, _, g node) gorgonia.Nodes {
 		return gorgonia.Nodes{e.N(repeatWhere(g, in[1])), nil}
 	}, []int{1}, x, ref)
 }
 
-func rowSum32(dst []float32, i int, x []float32, in []any) {
-	dst[i] = float32(kernel.SumUnmasked(x, vec[float32](in[1])[i*len(x):(i+1)*len(x)]))
-}
-
-func rowSum(dst []float64, i int, x []float64, in []any) {
-	ref := vec[float64](in[1])[i*len(x):]
-	var s float64
-	for k, v := range x {
-		if !masked(ref[k]) {
-			s += v
-		}
-	}
-	dst[i] = s
+func rowSum[T Float](dst []T, i int, x []T, in []any) {
+	dst[i] = T(kernel.SumUnmasked(x, vec[T](in[1])[i*len(x):(i+1)*len(x)]))
 }
 
 // repeatWhere returns v [B] in each column, 0 where ref [B,K] is masked: the
 // adjoint of sumWhere.
 func repeatWhere(v, ref node) (node, error) {
-	return rowOp("repeat", true, 1, repeatRow32, repeatRow, func(e *Expr, in gorgonia.Nodes, _, g node) gorgonia.Nodes {
+	return rowOp("repeat", true, 1, repeatRow[float32], repeatRow[float64], func(e *Expr, in gorgonia.Nodes, _, g node) gorgonia.Nodes {
 		return gorgonia.Nodes{nil, e.N(sumWhere(g, in[0]))}
 	}, []int{0}, ref, v)
 }
 
-func repeatRow32(dst []float32, i int, ref []float32, in []any) {
-	kernel.FillUnmasked(dst[i*len(ref):(i+1)*len(ref)], ref, vec[float32](in[1])[i])
-}
-
-func repeatRow(dst []float64, i int, ref []float64, in []any) {
-	v, y := vec[float64](in[1])[i], dst[i*len(ref):]
-	for k := range ref {
-		y[k] = v
-		if masked(ref[k]) {
-			y[k] = 0
-		}
-	}
+func repeatRow[T Float](dst []T, i int, ref []T, in []any) {
+	kernel.FillUnmasked(dst[i*len(ref):(i+1)*len(ref)], ref, vec[T](in[1])[i])
 }
 
 // RowDot returns Σ_k a_k b_k [B] of a, b [B,K], where 0·(±Inf) = 0.
@@ -203,22 +151,13 @@ func RowDot(a, b *gorgonia.Node) (*gorgonia.Node, error) {
 	if err := wantDims("rowdot", "b", b, 2); err != nil {
 		return nil, err
 	}
-	return rowOp("rowdot", false, 2, rowDot32, rowDot, func(e *Expr, in gorgonia.Nodes, _, g node) gorgonia.Nodes {
+	return rowOp("rowdot", false, 2, rowDot[float32], rowDot[float64], func(e *Expr, in gorgonia.Nodes, _, g node) gorgonia.Nodes {
 		return gorgonia.Nodes{e.N(MulRow(in[1], g)), e.N(MulRow(in[0], g))}
 	}, nil, a, b)
 }
 
-func rowDot32(dst []float32, i int, a []float32, in []any) {
-	dst[i] = float32(kernel.DotWide(a, vec[float32](in[1])[i*len(a):(i+1)*len(a)]))
-}
-
-func rowDot(dst []float64, i int, a []float64, in []any) {
-	b := vec[float64](in[1])[i*len(a):]
-	var s float64
-	for k, v := range a {
-		s += kernel.Product(v, b[k])
-	}
-	dst[i] = s
+func rowDot[T Float](dst []T, i int, a []T, in []any) {
+	dst[i] = T(kernel.DotWide(a, vec[T](in[1])[i*len(a):(i+1)*len(a)]))
 }
 
 // RowMax returns max_k x_k [B], −Inf where all candidates are masked. The

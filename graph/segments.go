@@ -70,22 +70,17 @@ func segmentSoftmax[T Float](dst []T, xs [2][]T) { softmaxOf(dst, xs[0]) }
 
 // segmentSoftmaxBack returns y∘(g − p) with p = ⟨g, y⟩ of the segment, for the value y.
 func segmentSoftmaxBack(y, g, ptr node) (node, error) {
-	back32 := func(dst []float32, xs [2][]float32) {
-		kernel.SoftmaxBack(dst, xs[0], xs[1], kernel.Dot(xs[0], xs[1]))
-	}
-	back64 := func(dst []float64, xs [2][]float64) {
-		p := kernel.Dot(xs[0], xs[1])
-		for i, v := range xs[0] {
-			dst[i] = v * (xs[1][i] - p)
-		}
-	}
-	return segmentOp("segment softmax gradient", 1, back32, back64, func(e *Expr, in gorgonia.Nodes, _, gg node) gorgonia.Nodes {
+	return segmentOp("segment softmax gradient", 1, softmaxBack[float32], softmaxBack[float64], func(e *Expr, in gorgonia.Nodes, _, gg node) gorgonia.Nodes {
 		y, g, ptr := in[0], in[1], in[2]
 		// Of Σ gg∘y∘(g − p) by y: gg∘(g − p) − g·⟨y, gg⟩; by g the same op, which is symmetric.
 		centred := e.N(Sub(g, e.N(segmentTotal(e.N(Mul(g, y)), ptr))))
 		byY := e.N(Sub(e.N(Mul(gg, centred)), e.N(Mul(g, e.N(segmentTotal(e.N(Mul(gg, y)), ptr))))))
 		return gorgonia.Nodes{byY, e.N(segmentSoftmaxBack(y, gg, ptr)), nil}
 	}, y, g, ptr)
+}
+
+func softmaxBack[T Float](dst []T, xs [2][]T) {
+	kernel.SoftmaxBack(dst, xs[0], xs[1], kernel.Dot(xs[0], xs[1]))
 }
 
 // segmentTotal returns the sum of each segment in all its places: a map that is its own
@@ -97,8 +92,5 @@ func segmentTotal(x, ptr node) (node, error) {
 }
 
 func segmentTotals[T Float](dst []T, xs [2][]T) {
-	s := kernel.Sum(xs[0])
-	for i := range dst {
-		dst[i] = s
-	}
+	kernel.FillEach(dst, kernel.Sum(xs[0]))
 }

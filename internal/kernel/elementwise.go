@@ -40,6 +40,19 @@ func (f elementwise) on(dst, a, b []float32, p, q float32) {
 	}
 }
 
+// each is f on operands of either precision: at float64 by its loop.
+func each[T Float](f elementwise, loop func(dst, a, b []T, p, q T), dst, a, b []T, p, q T) {
+	if dst32, ok := f32(dst); ok {
+		a32, _ := f32(a)
+		b32, _ := f32(b)
+		f.on(dst32, a32, b32, float32(p), float32(q))
+		return
+	}
+	sameLength("elementwise", a, dst)
+	sameLength("elementwise", b, dst)
+	loop(dst, a, b, p, q)
+}
+
 // of1 makes a loop of a function of one operand, of2 of two.
 func of1(f func(x float32) float32) goForm {
 	return func(dst, a, _ []float32, _, _ float32) {
@@ -72,84 +85,84 @@ func Product[T Float](a, b T) T {
 // operand reaches its place of dst.
 
 // AddEach stores a + b in dst.
-func AddEach(dst, a, b []float32) { addForm.on(dst, a, b, 0, 0) }
+func AddEach[T Float](dst, a, b []T) { each(addForm, addLoop, dst, a, b, 0, 0) }
 
-func addLoop(dst, a, b []float32, _, _ float32) {
+func addLoop[T Float](dst, a, b []T, _, _ T) {
 	for i, x := range a {
 		dst[i] = x + b[i]
 	}
 }
 
 // SubEach stores a − b in dst.
-func SubEach(dst, a, b []float32) { subForm.on(dst, a, b, 0, 0) }
+func SubEach[T Float](dst, a, b []T) { each(subForm, subLoop, dst, a, b, 0, 0) }
 
-func subLoop(dst, a, b []float32, _, _ float32) {
+func subLoop[T Float](dst, a, b []T, _, _ T) {
 	for i, x := range a {
 		dst[i] = x - b[i]
 	}
 }
 
 // MulEach stores [Product](a, b) in dst.
-func MulEach(dst, a, b []float32) { mulForm.on(dst, a, b, 0, 0) }
+func MulEach[T Float](dst, a, b []T) { each(mulForm, mulLoop, dst, a, b, 0, 0) }
 
-func mulLoop(dst, a, b []float32, _, _ float32) {
+func mulLoop[T Float](dst, a, b []T, _, _ T) {
 	for i, x := range a {
 		dst[i] = Product(x, b[i])
 	}
 }
 
 // DivEach stores a / b in dst.
-func DivEach(dst, a, b []float32) { divForm.on(dst, a, b, 0, 0) }
+func DivEach[T Float](dst, a, b []T) { each(divForm, divLoop, dst, a, b, 0, 0) }
 
-func divLoop(dst, a, b []float32, _, _ float32) {
+func divLoop[T Float](dst, a, b []T, _, _ T) {
 	for i, x := range a {
 		dst[i] = x / b[i]
 	}
 }
 
 // AddScalarEach stores a + p in dst.
-func AddScalarEach(dst, a []float32, p float32) { addScalarForm.on(dst, a, a, p, 0) }
+func AddScalarEach[T Float](dst, a []T, p T) { each(addScalarForm, addScalarLoop, dst, a, a, p, 0) }
 
-func addScalarLoop(dst, a, _ []float32, p, _ float32) {
+func addScalarLoop[T Float](dst, a, _ []T, p, _ T) {
 	for i, x := range a {
 		dst[i] = x + p
 	}
 }
 
 // MulScalarEach stores [Product](a, p) in dst.
-func MulScalarEach(dst, a []float32, p float32) { mulScalarForm.on(dst, a, a, p, 0) }
+func MulScalarEach[T Float](dst, a []T, p T) { each(mulScalarForm, mulScalarLoop, dst, a, a, p, 0) }
 
-func mulScalarLoop(dst, a, _ []float32, p, _ float32) {
+func mulScalarLoop[T Float](dst, a, _ []T, p, _ T) {
 	for i, x := range a {
 		dst[i] = Product(x, p)
 	}
 }
 
 // DivScalarEach stores a / p in dst.
-func DivScalarEach(dst, a []float32, p float32) { divScalarForm.on(dst, a, a, p, 0) }
+func DivScalarEach[T Float](dst, a []T, p T) { each(divScalarForm, divScalarLoop, dst, a, a, p, 0) }
 
-func divScalarLoop(dst, a, _ []float32, p, _ float32) {
+func divScalarLoop[T Float](dst, a, _ []T, p, _ T) {
 	for i, x := range a {
 		dst[i] = x / p
 	}
 }
 
 // FillEach stores p in dst.
-func FillEach(dst []float32, p float32) { fillForm.on(dst, dst, dst, p, 0) }
+func FillEach[T Float](dst []T, p T) { each(fillForm, fillLoop, dst, dst, dst, p, 0) }
 
-func fillLoop(dst, _, _ []float32, p, _ float32) {
+func fillLoop[T Float](dst, _, _ []T, p, _ T) {
 	for i := range dst {
 		dst[i] = p
 	}
 }
 
 // FillUnmasked stores p in dst, and 0 where a is −Inf.
-func FillUnmasked(dst, a []float32, p float32) { fillWhereForm.on(dst, a, a, p, 0) }
+func FillUnmasked[T Float](dst, a []T, p T) { each(fillWhereForm, fillWhereLoop, dst, a, a, p, 0) }
 
-func fillWhereLoop(dst, a, _ []float32, p, _ float32) {
+func fillWhereLoop[T Float](dst, a, _ []T, p, _ T) {
 	for i, x := range a {
 		dst[i] = p
-		if x < -math.MaxFloat32 {
+		if math.IsInf(float64(x), -1) {
 			dst[i] = 0
 		}
 	}
@@ -192,9 +205,9 @@ func clampLoop(dst, a, _ []float32, lo, hi float32) {
 }
 
 // SignEach stores −1, 0 or 1 in dst.
-func SignEach(dst, a []float32) { signForm.on(dst, a, a, 0, 0) }
+func SignEach[T Float](dst, a []T) { each(signForm, signLoop, dst, a, a, 0, 0) }
 
-func signLoop(dst, a, _ []float32, _, _ float32) {
+func signLoop[T Float](dst, a, _ []T, _, _ T) {
 	for i, x := range a {
 		switch {
 		case x > 0:
@@ -222,9 +235,9 @@ func stepLoop(dst, a, _ []float32, _, _ float32) {
 }
 
 // InsideEach stores 1 in dst where lo < a < hi, and 0 elsewhere, of a NaN too.
-func InsideEach(dst, a []float32, lo, hi float32) { insideForm.on(dst, a, a, lo, hi) }
+func InsideEach[T Float](dst, a []T, lo, hi T) { each(insideForm, insideLoop, dst, a, a, lo, hi) }
 
-func insideLoop(dst, a, _ []float32, lo, hi float32) {
+func insideLoop[T Float](dst, a, _ []T, lo, hi T) {
 	for i, x := range a {
 		dst[i] = 0
 		if lo < x && x < hi {
@@ -247,9 +260,9 @@ func reluLoop(dst, a, _ []float32, _, _ float32) {
 
 // ReluBack stores g in dst where x is positive or NaN, and 0 elsewhere: the gradient by
 // x of [ReluEach], or by its value in place of x.
-func ReluBack(dst, g, x []float32) { reluBackForm.on(dst, g, x, 0, 0) }
+func ReluBack[T Float](dst, g, x []T) { each(reluBackForm, reluBackLoop, dst, g, x, 0, 0) }
 
-func reluBackLoop(dst, g, x []float32, _, _ float32) {
+func reluBackLoop[T Float](dst, g, x []T, _, _ T) {
 	for i, v := range g {
 		if x[i] <= 0 {
 			v = 0
@@ -260,9 +273,11 @@ func reluBackLoop(dst, g, x []float32, _, _ float32) {
 
 // SoftmaxBack stores y·(g − p) in dst: the gradient by a row of scores, where y is its
 // softmax, g the gradient by that, and p is ⟨g, y⟩.
-func SoftmaxBack(dst, y, g []float32, p float32) { softmaxBackForm.on(dst, y, g, p, 0) }
+func SoftmaxBack[T Float](dst, y, g []T, p T) {
+	each(softmaxBackForm, softmaxBackLoop, dst, y, g, p, 0)
+}
 
-func softmaxBackLoop(dst, y, g []float32, p, _ float32) {
+func softmaxBackLoop[T Float](dst, y, g []T, p, _ T) {
 	for i, v := range y {
 		dst[i] = v * (g[i] - p)
 	}
@@ -281,11 +296,11 @@ func fillMaskedLoop(dst, a, _ []float32, p, _ float32) {
 }
 
 // MaskLike stores g in dst, and 0 where x is −Inf.
-func MaskLike(dst, g, x []float32) { maskLikeForm.on(dst, g, x, 0, 0) }
+func MaskLike[T Float](dst, g, x []T) { each(maskLikeForm, maskLikeLoop, dst, g, x, 0, 0) }
 
-func maskLikeLoop(dst, g, x []float32, _, _ float32) {
+func maskLikeLoop[T Float](dst, g, x []T, _, _ T) {
 	for i, v := range g {
-		if x[i] < -math.MaxFloat32 {
+		if math.IsInf(float64(x[i]), -1) {
 			v = 0
 		}
 		dst[i] = v

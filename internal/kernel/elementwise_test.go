@@ -40,10 +40,10 @@ func positivePart(a, b float64) float64 {
 
 func eachCases() []eachCase {
 	return []eachCase{
-		{"AddEach", AddEach, func(a, b float64) float64 { return a + b }, true, 0},
-		{"SubEach", SubEach, func(a, b float64) float64 { return a - b }, true, 0},
-		{"MulEach", MulEach, Product[float64], true, 0},
-		{"DivEach", DivEach, func(a, b float64) float64 { return a / b }, true, 0},
+		{"AddEach", AddEach[float32], func(a, b float64) float64 { return a + b }, true, 0},
+		{"SubEach", SubEach[float32], func(a, b float64) float64 { return a - b }, true, 0},
+		{"MulEach", MulEach[float32], Product[float64], true, 0},
+		{"DivEach", DivEach[float32], func(a, b float64) float64 { return a / b }, true, 0},
 		{"AddScalarEach", one(func(d, a []float32) { AddScalarEach(d, a, 0.75) }), of(func(a float64) float64 { return a + 0.75 }), true, 0},
 		{"MulScalarEach", one(func(d, a []float32) { MulScalarEach(d, a, -1.75) }), of(func(a float64) float64 { return -1.75 * a }), true, 0},
 		{"MulScalarEach by 0", one(func(d, a []float32) { MulScalarEach(d, a, 0) }), of(func(a float64) float64 { return Product(a, 0) }), true, 0},
@@ -82,7 +82,7 @@ func eachCases() []eachCase {
 			return 0
 		}), true, 0},
 		{"ReluEach", one(ReluEach), of(func(a float64) float64 { return positivePart(a, a) }), true, 0},
-		{"ReluBack", ReluBack, positivePart, true, 0},
+		{"ReluBack", ReluBack[float32], positivePart, true, 0},
 		{"SoftmaxBack", func(d, a, b []float32) { SoftmaxBack(d, a, b, 0.25) }, func(a, b float64) float64 { return a * float64(float32(b)-0.25) }, true, 0},
 		{"FillMaskedEach", one(func(d, a []float32) { FillMaskedEach(d, a, 3) }), of(func(a float64) float64 {
 			if math.IsInf(a, -1) {
@@ -90,7 +90,7 @@ func eachCases() []eachCase {
 			}
 			return a
 		}), true, 0},
-		{"MaskLike", MaskLike, func(a, b float64) float64 {
+		{"MaskLike", MaskLike[float32], func(a, b float64) float64 {
 			if math.IsInf(b, -1) {
 				return 0
 			}

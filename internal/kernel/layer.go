@@ -3,7 +3,7 @@ package kernel
 import "math"
 
 // matrixRows returns how many rows of k numbers x has.
-func matrixRows(name string, x []float32, k int) int {
+func matrixRows[T Float](name string, x []T, k int) int {
 	if k < 1 || len(x)%k != 0 {
 		panic("kernel: " + name + ": the matrix has a broken row")
 	}
@@ -11,14 +11,21 @@ func matrixRows(name string, x []float32, k int) int {
 }
 
 // AddBias stores x + b in dst, where b [K] is added to each row of x [N,K]. dst may be x.
-func AddBias(dst, x, b []float32) {
-	if matrixRows("AddBias", x, len(b)) > 0 {
-		sameLength("AddBias", dst, x)
-		addBias(dst, x, b)
+func AddBias[T Float](dst, x, b []T) {
+	if matrixRows("AddBias", x, len(b)) == 0 {
+		return
 	}
+	sameLength("AddBias", dst, x)
+	if x32, ok := f32(x); ok {
+		dst32, _ := f32(dst)
+		b32, _ := f32(b)
+		addBias(dst32, x32, b32)
+		return
+	}
+	addBiasGo(dst, x, b)
 }
 
-func addBiasGo(dst, x, b []float32) {
+func addBiasGo[T Float](dst, x, b []T) {
 	for k := len(b); len(x) > 0; dst, x = dst[k:], x[k:] {
 		for j, v := range b {
 			dst[j] = x[j] + v
@@ -27,13 +34,19 @@ func addBiasGo(dst, x, b []float32) {
 }
 
 // AddRowsTo adds the rows of x [N,K] to acc [K], one after the other.
-func AddRowsTo(acc, x []float32) {
-	if matrixRows("AddRowsTo", x, len(acc)) > 0 {
-		colSum(acc, x)
+func AddRowsTo[T Float](acc, x []T) {
+	if matrixRows("AddRowsTo", x, len(acc)) == 0 {
+		return
 	}
+	if x32, ok := f32(x); ok {
+		acc32, _ := f32(acc)
+		colSum(acc32, x32)
+		return
+	}
+	colSumGo(acc, x)
 }
 
-func colSumGo(acc, x []float32) {
+func colSumGo[T Float](acc, x []T) {
 	for k := len(acc); len(x) > 0; x = x[k:] {
 		for j, v := range x[:k] {
 			acc[j] += v
@@ -44,30 +57,38 @@ func colSumGo(acc, x []float32) {
 // LayerNorm stores (x−m)/√(s²+eps)·gain + bias in dst for each row of x [N,K], with the
 // mean m and the variance s² (over K) of the row; gain and bias are [K]. dst may be x.
 // Source: J. L. Ba, J. R. Kiros and G. E. Hinton, Layer Normalization, 2016.
-func LayerNorm(dst, x, gain, bias []float32, eps float32) {
-	if matrixRows("LayerNorm", x, len(gain)) > 0 {
-		sameLength("LayerNorm", dst, x)
-		sameLength("LayerNorm", gain, bias)
-		layerNorm(dst, x, gain, bias, eps)
+func LayerNorm[T Float](dst, x, gain, bias []T, eps T) {
+	if matrixRows("LayerNorm", x, len(gain)) == 0 {
+		return
 	}
+	sameLength("LayerNorm", dst, x)
+	sameLength("LayerNorm", gain, bias)
+	if x32, ok := f32(x); ok {
+		dst32, _ := f32(dst)
+		gain32, _ := f32(gain)
+		bias32, _ := f32(bias)
+		layerNorm(dst32, x32, gain32, bias32, float32(eps))
+		return
+	}
+	layerNormGo(dst, x, gain, bias, eps)
 }
 
 // moments returns the mean of x and 1/√(variance + eps). The mean is that of differences to
 // the first number: rounded sums of large equal numbers would make a variance.
-func moments(x []float32, eps float32) (m, s float32) {
-	inv := 1 / float32(len(x))
+func moments[T Float](x []T, eps T) (m, s T) {
+	inv := 1 / T(len(x))
 	for _, v := range x {
 		m += v - x[0]
 	}
 	m = x[0] + m*inv
-	var q float32
+	var q T
 	for _, v := range x {
 		q += (v - m) * (v - m)
 	}
-	return m, 1 / float32(math.Sqrt(float64(q*inv+eps)))
+	return m, 1 / T(math.Sqrt(float64(q*inv+eps)))
 }
 
-func layerNormGo(dst, x, gain, bias []float32, eps float32) {
+func layerNormGo[T Float](dst, x, gain, bias []T, eps T) {
 	for k := len(gain); len(x) > 0; dst, x = dst[k:], x[k:] {
 		m, s := moments(x[:k], eps)
 		for j, v := range x[:k] {
@@ -79,22 +100,32 @@ func layerNormGo(dst, x, gain, bias []float32, eps float32) {
 // LayerNormBack stores the gradient by x of [LayerNorm] in dx and adds those by gain and
 // bias to dgain and dbias [K], the rows one after the other; g [N,K] is the gradient by
 // its value. dx may be g.
-func LayerNormBack(dx, dgain, dbias, x, gain, g []float32, eps float32) {
-	if matrixRows("LayerNormBack", x, len(gain)) > 0 {
-		sameLength("LayerNormBack", dx, x)
-		sameLength("LayerNormBack", g, x)
-		sameLength("LayerNormBack", dgain, gain)
-		sameLength("LayerNormBack", dbias, gain)
-		layerNormBack(dx, dgain, dbias, x, gain, g, eps)
+func LayerNormBack[T Float](dx, dgain, dbias, x, gain, g []T, eps T) {
+	if matrixRows("LayerNormBack", x, len(gain)) == 0 {
+		return
 	}
+	sameLength("LayerNormBack", dx, x)
+	sameLength("LayerNormBack", g, x)
+	sameLength("LayerNormBack", dgain, gain)
+	sameLength("LayerNormBack", dbias, gain)
+	if x32, ok := f32(x); ok {
+		dx32, _ := f32(dx)
+		dgain32, _ := f32(dgain)
+		dbias32, _ := f32(dbias)
+		gain32, _ := f32(gain)
+		g32, _ := f32(g)
+		layerNormBack(dx32, dgain32, dbias32, x32, gain32, g32, float32(eps))
+		return
+	}
+	layerNormBackGo(dx, dgain, dbias, x, gain, g, eps)
 }
 
-func layerNormBackGo(dx, dgain, dbias, x, gain, g []float32, eps float32) {
+func layerNormBackGo[T Float](dx, dgain, dbias, x, gain, g []T, eps T) {
 	k := len(gain)
-	inv := 1 / float32(k)
+	inv := 1 / T(k)
 	for ; len(x) > 0; dx, x, g = dx[k:], x[k:], g[k:] {
 		m, s := moments(x[:k], eps)
-		var a, b float32
+		var a, b T
 		for j, v := range x[:k] {
 			a += g[j] * gain[j]
 			b += g[j] * gain[j] * (v - m)

@@ -2,7 +2,7 @@ package kernel
 
 import "math"
 
-// Sums of float32 numbers that are kept in float64, so that of many terms none is lost. The
+// Sums that are kept in float64, so that of many terms none is lost. The
 // order is fixed by the length, and differs between paths. Slices are of one length.
 
 // A wideSum is such a sum: its assembly, and the Go loop that defines it. What takes one
@@ -34,10 +34,20 @@ func (f wideSum) of(x, y []float32) (s float64) {
 	return s
 }
 
-// SumWide returns Σ x[i].
-func SumWide(x []float32) float64 { return sumWideForm.of(x, x) }
+// wide is f of either precision: at float64 by its loop.
+func wide[T Float](f wideSum, loop func(x, y []T) float64, x, y []T) float64 {
+	if x32, ok := f32(x); ok {
+		y32, _ := f32(y)
+		return f.of(x32, y32)
+	}
+	sameLength("wide sum", x, y)
+	return loop(x, y)
+}
 
-func sumWideLoop(x, _ []float32) (s float64) {
+// SumWide returns Σ x[i].
+func SumWide[T Float](x []T) float64 { return wide(sumWideForm, sumWideLoop, x, x) }
+
+func sumWideLoop[T Float](x, _ []T) (s float64) {
 	for _, v := range x {
 		s += float64(v)
 	}
@@ -45,11 +55,11 @@ func sumWideLoop(x, _ []float32) (s float64) {
 }
 
 // SumUnmasked returns Σ x[i] over the i at which ref is not −Inf.
-func SumUnmasked(x, ref []float32) float64 { return sumUnmaskedForm.of(x, ref) }
+func SumUnmasked[T Float](x, ref []T) float64 { return wide(sumUnmaskedForm, sumUnmaskedLoop, x, ref) }
 
-func sumUnmaskedLoop(x, ref []float32) (s float64) {
+func sumUnmaskedLoop[T Float](x, ref []T) (s float64) {
 	for i, v := range x {
-		if !(ref[i] < -math.MaxFloat32) {
+		if !math.IsInf(float64(ref[i]), -1) {
 			s += float64(v)
 		}
 	}
@@ -57,11 +67,11 @@ func sumUnmaskedLoop(x, ref []float32) (s float64) {
 }
 
 // CountUnmasked returns how many of x are not −Inf.
-func CountUnmasked(x []float32) float64 { return countUnmaskedForm.of(x, x) }
+func CountUnmasked[T Float](x []T) float64 { return wide(countUnmaskedForm, countUnmaskedLoop, x, x) }
 
-func countUnmaskedLoop(x, _ []float32) (s float64) {
+func countUnmaskedLoop[T Float](x, _ []T) (s float64) {
 	for _, v := range x {
-		if !(v < -math.MaxFloat32) {
+		if !math.IsInf(float64(v), -1) {
 			s++
 		}
 	}
@@ -69,12 +79,12 @@ func countUnmaskedLoop(x, _ []float32) (s float64) {
 }
 
 // DotWide returns Σ [Product](x[i], y[i]).
-func DotWide(x, y []float32) float64 {
-	s := dotWideForm.of(x, y)
+func DotWide[T Float](x, y []T) float64 {
+	s := wide(dotWideForm, dotWideLoop, x, y)
 	if s == s {
 		return s
 	}
-	// A NaN, of which the vectors do not know whether it is of 0·Inf.
+	// A NaN, of which the sum does not know whether it is of 0·Inf.
 	s = 0
 	for i, v := range x {
 		s += Product(float64(v), float64(y[i]))
@@ -82,7 +92,7 @@ func DotWide(x, y []float32) float64 {
 	return s
 }
 
-func dotWideLoop(x, y []float32) (s float64) {
+func dotWideLoop[T Float](x, y []T) (s float64) {
 	for i, v := range x {
 		s += float64(v) * float64(y[i])
 	}
