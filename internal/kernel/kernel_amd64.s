@@ -25688,6 +25688,14 @@ fetch:
 	JG         fetch
 	RET
 
+// func pause()
+TEXT ·pause(SB), NOSPLIT, $0
+	PAUSE
+	PAUSE
+	PAUSE
+	PAUSE
+	RET
+
 // func amxProduct(cfg *byte, c *float32, ldc int, ab **uint16, segments int, k32 int, lda int, ldb int, m32 int, n32 int, add int)
 TEXT ·amxProduct(SB), NOSPLIT, $0-88
 	MOVQ cfg+0(FP), AX

@@ -55,6 +55,8 @@ func tileFilter(z []float32, ldz, n int, thr, val []float32, idx []uint32, base 
 
 func probe(int) (chains, lanes int) { return 0, 0 }
 
+func pause() {}
+
 func gatherDot[T Float](out, h, tab []T, ids []int32)  { gatherDotGo(out, h, tab, ids) }
 func gatherAxpy(acc, coef, tab []float32, ids []int32) { gatherAxpyGo(acc, coef, tab, ids) }
 func addRows(dst []float32, d int, bounds, src []int32, coef, from []float32) {

@@ -2,8 +2,10 @@ package kernel
 
 import (
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Parallel runs f(worker, task) once for every task in [0, tasks) on up to
@@ -28,38 +30,149 @@ func Spread(workers, tasks int, f func(worker, task int)) {
 		}
 		return
 	}
-	var next atomic.Int64
-	var mu sync.Mutex
-	first, fault := tasks, any(nil) // the first task that panicked, and with what
-	run := func(worker int) {
-		t := 0
-		defer func() {
-			if r := recover(); r != nil {
-				mu.Lock()
-				defer mu.Unlock()
-				if t < first {
-					first, fault = t, r
-				}
+	r := &region{f: f, tasks: tasks, first: tasks}
+	r.running.Store(int32(workers))
+	r.ended.Add(workers)
+	fresh := false
+	for w := 1; w < workers; w++ {
+		fresh = r.enlist(w) || fresh
+	}
+	if fresh {
+		// The scheduler keeps the goroutine that was started last for this processor for
+		// some time, some 30 µs, before another may take it. That shall not be a worker.
+		go func() {}()
+	}
+	r.run(0)
+	linger(func() bool { return r.running.Load() == 0 })
+	r.ended.Wait()
+	if r.first < tasks {
+		panic(r.fault)
+	}
+}
+
+// A region is a call of Spread.
+type region struct {
+	f       func(worker, task int)
+	tasks   int
+	next    atomic.Int64
+	running atomic.Int32 // workers that have not ended
+	ended   sync.WaitGroup
+
+	mu    sync.Mutex
+	first int // task that panicked, and with what
+	fault any
+}
+
+// run does tasks while there are any.
+func (r *region) run(worker int) {
+	t := 0
+	defer func() {
+		if fault := recover(); fault != nil {
+			r.mu.Lock()
+			if t < r.first {
+				r.first, r.fault = t, fault
 			}
-		}()
-		for {
-			if t = int(next.Add(1)) - 1; t >= tasks {
+			r.mu.Unlock()
+		}
+		r.ended.Done()
+		r.running.Add(-1)
+	}()
+	for {
+		if t = int(r.next.Add(1)) - 1; t >= r.tasks {
+			return
+		}
+		r.f(worker, t)
+	}
+}
+
+// enlist has a helper run the region as that worker, and says whether it is a new one.
+func (r *region) enlist(worker int) bool {
+	h, fresh := newHelper()
+	h.part.Store(&part{r, worker})
+	if fresh {
+		go h.work()
+	}
+	return fresh
+}
+
+// A part of a region is what one worker does of it.
+type part struct {
+	*region
+	worker int
+}
+
+// A helper is a goroutine that does a part of one region after the other. After each it is
+// ready for the next for a moment: a step has many short regions, and between two of them
+// a processor goes to sleep, from which it wakes up later than some of them last.
+type helper struct{ part atomic.Pointer[part] }
+
+// ready are the helpers that wait for a part.
+var ready struct {
+	sync.Mutex
+	helpers []*helper
+}
+
+// newHelper returns one of those that are ready, if there are any: the last one, which is
+// the most awake.
+func newHelper() (h *helper, fresh bool) {
+	ready.Lock()
+	defer ready.Unlock()
+	n := len(ready.helpers)
+	if n == 0 {
+		return new(helper), true
+	}
+	h = ready.helpers[n-1]
+	ready.helpers = ready.helpers[:n-1]
+	return h, false
+}
+
+// leave says whether the helper was ready still, and is not from now on: somebody has
+// chosen it otherwise, and its part comes.
+func (h *helper) leave() bool {
+	ready.Lock()
+	defer ready.Unlock()
+	i := slices.Index(ready.helpers, h)
+	if i >= 0 {
+		ready.helpers = slices.Delete(ready.helpers, i, i+1)
+	}
+	return i >= 0
+}
+
+func (h *helper) work() {
+	for {
+		p := h.part.Swap(nil)
+		p.run(p.worker)
+		ready.Lock()
+		ready.helpers = append(ready.helpers, h)
+		ready.Unlock()
+		comes := func() bool { return h.part.Load() != nil }
+		for !linger(comes) {
+			if h.leave() {
 				return
 			}
-			f(worker, t)
 		}
 	}
-	var wg sync.WaitGroup
-	for w := 1; w < workers; w++ {
-		wg.Go(func() { run(w) })
+}
+
+// lingering is how long a goroutine without work keeps its processor awake.
+const lingering = 200 * time.Microsecond
+
+// linger waits for that long at most until done, and says whether it is. Where there are
+// more threads than processors it takes none from the others.
+func linger(done func() bool) bool {
+	if runtime.GOMAXPROCS(0) > runtime.NumCPU() {
+		return done()
 	}
-	// The scheduler keeps the goroutine that was started last for this processor for
-	// some time, some 30 µs, before another may take it. That shall not be a worker.
-	wg.Go(func() {})
-	run(0)
-	wg.Wait()
-	if first < tasks {
-		panic(fault)
+	for begun := time.Now(); ; {
+		for range 8 {
+			if done() {
+				return true
+			}
+			pause()
+		}
+		if time.Since(begun) > lingering {
+			return false
+		}
 	}
 }
 

@@ -1,8 +1,12 @@
 package kernel
 
 import (
+	"fmt"
 	"runtime"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -21,5 +25,69 @@ func TestSpreadPanics(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// TestSpreadAtOnce: every task of every region is done once, by a worker of its own number,
+// where regions are begun by several goroutines at once, and by tasks of others; and helpers
+// that no region needs end.
+func TestSpreadAtOnce(t *testing.T) {
+	for _, threads := range []int{runtime.NumCPU(), runtime.NumCPU() + 2} { // without more threads than processors helpers linger
+		t.Run(fmt.Sprint(threads), func(t *testing.T) { spreadAtOnce(t, threads) })
+	}
+}
+
+func spreadAtOnce(t *testing.T, threads int) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(threads))
+	before := runtime.NumGoroutine()
+	var callers sync.WaitGroup
+	var faults atomic.Int64
+	for c := range 3 {
+		callers.Go(func() {
+			for i := range 300 {
+				workers, tasks := 2+(i+c)%3, 1+(7*i+c)%23
+				count := make([]atomic.Int32, tasks)
+				busy := make([]atomic.Int32, workers)
+				Spread(workers, tasks, func(worker, task int) {
+					if busy[worker].Add(1) != 1 {
+						faults.Add(1)
+					}
+					count[task].Add(1)
+					if i%20 == 0 {
+						Spread(2, 3, func(_, _ int) { count[task].Add(1) })
+					}
+					if i%50 == 0 {
+						time.Sleep(time.Millisecond) // longer than helpers linger
+					}
+					busy[worker].Add(-1)
+				})
+				want := int32(1)
+				if i%20 == 0 {
+					want = 4
+				}
+				for task := range count {
+					if count[task].Load() != want {
+						faults.Add(1)
+					}
+				}
+			}
+		})
+	}
+	callers.Wait()
+	require.Zero(t, faults.Load())
+	left := func() int {
+		ready.Lock()
+		defer ready.Unlock()
+		return len(ready.helpers) + max(0, runtime.NumGoroutine()-before)
+	}
+	for end := time.Now().Add(10 * time.Second); left() > 0 && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
+	require.Zero(t, left())
+}
+
+func BenchmarkSpread(b *testing.B) {
+	for b.Loop() {
+		Spread(2, 2, func(_, _ int) {})
 	}
 }

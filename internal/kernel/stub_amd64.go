@@ -1659,6 +1659,9 @@ func gram256d(c *float64, ldc int, width int, a *float64, b *float64, ld int, n 
 //go:noescape
 func prefetch(p *float32, n int)
 
+// pause leaves the processor to its other thread for a moment.
+func pause()
+
 // amxProduct stores the sum of up to three products of bfloat16 matrices in c, or adds it.
 // ab holds the places of a and b of each segment, and strides are in bytes. a has rows, b
 // pairs of rows: b[k][j] lies at 2(k/2·ldb+j)+k%2 of numbers. One call configures the tiles and

@@ -39,6 +39,7 @@ func main() {
 		gram(double, false)
 	}
 	prefetch()
+	pauses()
 	amx(isa{bits: 512})
 	pass.Compile = pass.Concat(pass.FunctionPass(weaveStrands), pass.Compile, pass.FunctionPass(lowRegisters))
 	Generate()

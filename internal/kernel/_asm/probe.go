@@ -29,3 +29,13 @@ func probes(v isa) {
 	JNZ(LabelRef("loop"))
 	ret()
 }
+
+// pauses writes what a loop does that waits for another processor.
+func pauses() {
+	TEXT("pause", NOSPLIT, "func()")
+	Doc("pause leaves the processor to its other thread for a moment.")
+	for range 4 {
+		PAUSE()
+	}
+	RET()
+}
