@@ -35,8 +35,8 @@ func TestEpoch(t *testing.T) {
 			for batch := range b.Epoch(epoch) {
 				n := len(batch.Rows)
 				require.Equal(t, min(size, left), n, "only the last batch is partial")
-				require.LessOrEqual(t, n, b.MaxRows())
-				require.LessOrEqual(t, len(batch.Targets.Class), b.MaxPos())
+				require.LessOrEqual(t, n, b.Room().Rows)
+				require.LessOrEqual(t, len(batch.Targets.Class), b.Room().Places)
 				require.Len(t, batch.Targets.Ptr, n+1)
 				require.Len(t, batch.Targets.Weight, len(batch.Targets.Class))
 				require.EqualValues(t, 0, batch.Targets.Ptr[0])
@@ -97,13 +97,13 @@ func TestEpochsAndSeedsDiffer(t *testing.T) {
 	require.Equal(t, order(1, 1), order(1, 1))
 }
 
-// MaxPos is reached where the batch of the largest users comes up.
-func TestMaxPosIsTight(t *testing.T) {
+// Room.Places is reached where the batch of the largest users comes up.
+func TestRoomIsTight(t *testing.T) {
 	x, err := FromCSR(4, 5, []int{0, 5, 6, 9, 9}, []int32{0, 1, 2, 3, 4, 0, 1, 2, 3}, nil, nil)
 	require.NoError(t, err)
 	b, err := NewBatches(examplesOf(t, x, "user"), 2, 1)
 	require.NoError(t, err)
-	require.Equal(t, [4]int{3, 2, 2, 8}, [4]int{b.Examples().Len(), b.Len(), b.MaxRows(), b.MaxPos()})
+	require.Equal(t, [4]int{3, 2, 2, 8}, [4]int{b.Examples().Len(), b.Len(), b.Room().Rows, b.Room().Places})
 	most := 0
 	for epoch := range 50 {
 		for batch := range b.Epoch(epoch) {
@@ -118,7 +118,7 @@ func TestBatchesRefuse(t *testing.T) {
 	_, err := NewBatches(examplesOf(t, d.Train, "user"), 0, 1)
 	require.ErrorContains(t, err, "batches of 0 rows")
 	_, err = ParseTask("item")
-	require.ErrorContains(t, err, "the choices are pair, user")
+	require.ErrorContains(t, err, "the choices are last, next, pair, user")
 	_, err = ParseTask("user:n=1")
 	require.ErrorContains(t, err, "takes no parameters")
 }
@@ -153,7 +153,7 @@ func TestBatchSize(t *testing.T) {
 		b, err := NewBatches(examples, MaxBatch, 1)
 		require.NoError(t, err)
 		require.Equal(t, 1, b.Len())
-		require.Equal(t, examples.Len(), b.MaxRows())
+		require.Equal(t, examples.Len(), b.Room().Rows)
 		for _, size := range []int{-1, 0, MaxBatch + 1, math.MaxInt} {
 			_, err := NewBatches(examples, size, 1)
 			require.ErrorContains(t, err, "at least 1 and at most 2147483647", "%d", size)
@@ -166,7 +166,8 @@ func TestBatchSize(t *testing.T) {
 func examplesOf(t require.TestingT, x *Interactions, task string) *Examples {
 	s, err := ParseTask(task)
 	require.NoError(t, err)
-	e, err := s.Spec.Train(&Dataset{Users: x.Users(), Items: x.Items(), Train: x})
+	e, err := s.Spec.Train(s.Values, &Dataset{Users: x.Users(), Items: x.Items(), Train: x,
+		Histories: &Histories{x.ptr, x.item, make([]uint8, x.Len())}})
 	require.NoError(t, err)
 	if x.Len() > 0 {
 		require.NoError(t, e.Validate(x.Items()))

@@ -1,10 +1,14 @@
 package data
 
-// Bytes returns the memory that the dataset holds: its pairs, ids and features, and the
-// truth of a generated one.
+// Bytes returns the memory that the dataset holds: its pairs, histories, ids and
+// features, and the truth of a generated one.
 func (d *Dataset) Bytes() (n int64) {
 	for _, part := range d.Parts() {
 		n += part.bytes()
+	}
+	n += d.Histories.bytes()
+	if d.Known != nil {
+		n += d.Known.bytes()
 	}
 	for _, ids := range [][]string{d.UserIDs, d.ItemIDs} {
 		for _, id := range ids {

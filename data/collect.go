@@ -39,6 +39,10 @@ type idTables struct {
 	// interactions, so that a line of items costs nothing here; −1 where none waits.
 	alone   []int32
 	waiting int32
+
+	// How many events each user has had so far, by number, of a format of sequences: the
+	// places of its lines are its times.
+	places []int64
 }
 
 type idTable struct {
@@ -86,6 +90,25 @@ func (c *Collector) Add(user, item []byte, value float32, time Moment) error {
 		return err
 	}
 	return c.append(u, i, value, time)
+}
+
+// AddNext is Add of the event that follows all those that were added of the user so far:
+// its time is its place among them, from 1. A format that has places declares times by
+// Has, and adds all its events so.
+func (c *Collector) AddNext(user, item []byte) error {
+	if c.tally != nil {
+		c.tally.add(user, item)
+		return nil
+	}
+	u, err := c.ids.user.number("user", user)
+	if err != nil {
+		return err
+	}
+	for int(u) >= len(c.ids.places) {
+		c.ids.places = append(c.ids.places, 0)
+	}
+	c.ids.places[u]++
+	return c.Add(user, item, 0, Moment{N: c.ids.places[u]})
 }
 
 // AddUser adds a user, by row number, who may have no interaction.

@@ -29,6 +29,17 @@ type Dataset struct {
 
 	Train, Valid, Test *Interactions
 
+	// Histories are the events of all three sets in order, repeats kept; nil where the
+	// source has no times. Places says that times are places in a user's own sequence,
+	// which say nothing across users.
+	Histories *Histories
+	Places    bool
+
+	// Known is what is known of the users who are held out of training, as [Held] says,
+	// and is in none of the three sets: their histories before valid and test. Nil where
+	// there are none.
+	Known *Interactions
+
 	// TimeDecimals says that times count units of 10^−TimeDecimals of the source's
 	// unit: as many decimals, at most nine, as the finest of its times has.
 	TimeDecimals int
@@ -105,9 +116,10 @@ func (d *Dataset) All() (*Interactions, error) {
 }
 
 // Hash returns the split hash: SHA-256, in hex, of the numbers of users and
-// items, of the three sets' row pointers and items, and of features, where there are
-// any. Two datasets of one hash train and evaluate alike, whatever files they came
-// from; names, values and times are no part of it.
+// items, of the three sets' row pointers and items, and, where there are any, of features,
+// of histories with their order and parts, and of users held out. Two datasets of one
+// hash train and evaluate alike, whatever files they came from; names, values and times
+// beyond their order are no part of it.
 func (d *Dataset) Hash() string {
 	h := sha256.New()
 	// A version tag: a change of this encoding must not pass for a change of data.
@@ -127,6 +139,24 @@ func (d *Dataset) Hash() string {
 	for _, f := range slices.Concat(d.UserFields, d.ItemFields) {
 		w.field(&f)
 	}
+	if e := d.Histories; e != nil {
+		w.text("histories")
+		for u := range d.Users {
+			w.put(uint64(len(e.Of(u))))
+		}
+		for p, i := range e.item {
+			w.put(uint64(i)<<2 | uint64(e.part(p)))
+		}
+	}
+	if d.Known != nil {
+		w.text("known")
+		for u := range d.Users {
+			w.put(uint64(len(d.Known.ItemsOf(u))))
+		}
+		for _, i := range d.Known.item {
+			w.put(uint64(i))
+		}
+	}
 	h.Write(w.buf)
 	return hex.EncodeToString(h.Sum(nil))
 }
@@ -137,9 +167,13 @@ type hashWriter struct {
 	buf []byte
 }
 
+func (w *hashWriter) text(s string) {
+	w.put(uint64(len(s)))
+	w.buf = append(w.buf, s...)
+}
+
 func (w *hashWriter) field(f *Field) {
-	w.put(uint64(len(f.Name)))
-	w.buf = append(w.buf, f.Name...)
+	w.text(f.Name)
 	for _, n := range []int{f.Size, len(f.Lo), len(f.ID), len(f.Value)} {
 		w.put(uint64(n))
 	}

@@ -121,6 +121,7 @@ func (d *Dataset) renumber(sets [3]*Interactions, userCount, itemCount []int32, 
 	e := *d
 	e.Filter = filter
 	e.Notes = append([]string(nil), d.Notes...)
+	pairs := sets // under the numbers of d
 	userNew, userIDs, users := compact(userCount, d.UserIDs)
 	itemNew, itemIDs, items := compact(itemCount, d.ItemIDs)
 	e.Users, e.Items, e.UserIDs, e.ItemIDs = users, items, userIDs, itemIDs
@@ -143,6 +144,7 @@ func (d *Dataset) renumber(sets [3]*Interactions, userCount, itemCount []int32, 
 		sets[s] = y
 	}
 	e.Train, e.Valid, e.Test = sets[0], sets[1], sets[2]
+	e.Histories = d.Histories.renumbered(pairs, userNew, itemNew)
 	return &e, nil
 }
 

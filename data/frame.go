@@ -13,14 +13,18 @@ import (
 // order, each in [0,Size), with Value beside them. Rows may overlap: all prefixes of
 // a sequence share one ID.
 //
-// Lo and Hi nil mean that row i has the one id ID[i], and ID nil too that it is i.
-// The slices are read only.
+// Lo and Hi nil mean that row i has the one id ID[i], −1 where it has none, and ID nil
+// too that it is i. The slices are read only.
 type Field struct {
 	Name   string // unique in its frame
 	Size   int
 	Lo, Hi []int
 	ID     []int32
 	Value  []float32 // as long as ID; nil is 1 each
+
+	// Ordered says that the order of a row's ids means something, as that of events does
+	// in time, and that an id may come again.
+	Ordered bool
 }
 
 // Row returns the ids of row i and, where the field has them, their values. A field
@@ -114,6 +118,8 @@ func (f *Field) validate(rows int) error {
 		return fmt.Errorf("row %d is no id below %d", rows-1, f.Size)
 	case f.Lo == nil && f.ID != nil && len(f.ID) != rows:
 		return fmt.Errorf("%d ids for %d rows of one id each", len(f.ID), rows)
+	case f.Ordered && (f.Lo == nil || f.Value != nil):
+		return errors.New("ids in order have bounds, and no values")
 	case f.Lo != nil && (len(f.Lo) != rows || len(f.Hi) != rows):
 		return fmt.Errorf("%d and %d bounds for %d rows", len(f.Lo), len(f.Hi), rows)
 	case f.Value != nil && len(f.Value) != len(f.ID):
@@ -125,6 +131,9 @@ func (f *Field) validate(rows int) error {
 		}
 	}
 	for j, id := range f.ID {
+		if id == -1 && f.Lo == nil {
+			continue
+		}
 		if id < 0 || int(id) >= f.Size {
 			return fmt.Errorf("id %d at place %d is outside [0,%d)", id, j, f.Size)
 		}
@@ -160,4 +169,52 @@ func largest(n []int, k int) (sum int) {
 		sum += m
 	}
 	return sum
+}
+
+// newField returns a field of rows without ids.
+func newField(name string, size, rows int) Field {
+	return Field{Name: name, Size: size, Lo: make([]int, rows), Hi: make([]int, rows), ID: []int32{}}
+}
+
+// add makes ids those of row i.
+func (f *Field) add(i int, ids []int32) {
+	f.Lo[i] = len(f.ID)
+	f.ID = append(f.ID, ids...)
+	f.Hi[i] = len(f.ID)
+}
+
+// at returns the field of other rows, each a row of f or nobody's, −1, which has no ids.
+func (f *Field) at(rows []int32) Field {
+	g := *f
+	if f.single() {
+		g.ID = make([]int32, len(rows))
+		if f.Value != nil {
+			g.Value = make([]float32, len(rows))
+		}
+		for i, r := range rows {
+			if g.ID[i] = -1; r < 0 {
+				continue
+			}
+			g.ID[i] = f.One(int(r))
+			if f.Value != nil {
+				g.Value[i] = f.Value[r]
+			}
+		}
+		return g
+	}
+	g.Lo, g.Hi = make([]int, len(rows)), make([]int, len(rows))
+	for i, r := range rows {
+		if r >= 0 {
+			g.Lo[i], g.Hi[i] = f.Lo[r], f.Hi[r]
+		}
+	}
+	return g
+}
+
+// fieldsAt returns the fields of other rows.
+func fieldsAt(fields []Field, rows []int32) (all []Field) {
+	for i := range fields {
+		all = append(all, fields[i].at(rows))
+	}
+	return all
 }

@@ -267,21 +267,28 @@ func build(ids *idTables, parts [3]*Collector) (*Dataset, error) {
 	}
 	if n := parts[0].unordered; n > 0 {
 		parts[0].Note("the order of items within a line is dropped, and items do not rise in %s; "+
-			"where the order is that of time, give each pair a timestamp, as csv has it", plural(n, "line"))
+			"where the order is that of time, read it as --format sequence (--from of data convert and data split), or give each pair a timestamp, as csv has it", plural(n, "line"))
+	}
+	for _, c := range parts {
+		ranks(c.user, userRank)
+		ranks(c.item, itemRank)
+	}
+	kept := ""
+	if d.Places = ids.places != nil; timed(parts) {
+		d.Histories = newHistories(d.Users, parts)
+		kept = "; histories keep them"
 	}
 	var sets [3]*Interactions
 	for p, c := range parts {
 		for _, note := range c.notes {
 			d.Notes = append(d.Notes, partNames[p]+": "+note)
 		}
-		ranks(c.user, userRank)
-		ranks(c.item, itemRank)
 		x, dups, err := FromPairs(d.Users, d.Items, c.user, c.item, c.value, c.time)
 		if err != nil {
 			return nil, err
 		}
 		if dups > 0 {
-			d.Notes = append(d.Notes, fmt.Sprintf("dropped %s in %s", plural(dups, "duplicate"), partNames[p]))
+			d.Notes = append(d.Notes, fmt.Sprintf("dropped %s in %s%s", plural(dups, "duplicate"), partNames[p], kept))
 		}
 		// The sets are disjoint: a pair that was seen in training cannot be
 		// ranked in a test that masks what was seen.
@@ -289,13 +296,23 @@ func build(ids *idTables, parts [3]*Collector) (*Dataset, error) {
 			before := x.Len()
 			x = x.minus(sets[q])
 			if n := before - x.Len(); n > 0 {
-				d.Notes = append(d.Notes, fmt.Sprintf("dropped %s of %s that %s has too", plural(n, "pair"), partNames[p], partNames[q]))
+				d.Notes = append(d.Notes, fmt.Sprintf("dropped %s of %s that %s has too%s", plural(n, "pair"), partNames[p], partNames[q], kept))
 			}
 		}
 		sets[p] = x
 	}
 	d.Train, d.Valid, d.Test = sets[0], sets[1], sets[2]
 	return d, nil
+}
+
+// timed reports whether every file that has interactions has their times.
+func timed(parts [3]*Collector) bool {
+	for _, c := range parts {
+		if len(c.time) != len(c.item) {
+			return false
+		}
+	}
+	return true
 }
 
 // noteNumbers notes ids that are one number in several spellings.

@@ -128,6 +128,11 @@ func (c *counts) bytes() int64 {
 		pair += 8
 	}
 	kept, ids := n*pair+24*c.users, 2*c.line
+	history := int64(0) // what putting the events in order takes beside themselves
+	if c.time {
+		kept += 5*n + 8*c.users
+		history = 8*n + 8*c.users
+	}
 	if all := c.users + c.items; c.rows > 0 && !c.named {
 		// Tables over row numbers; where some of these are missing, the others as texts.
 		ids += 5*c.rows + 20*all
@@ -143,9 +148,10 @@ func (c *counts) bytes() int64 {
 	}
 	// What was read is in slices that grow by a quarter, the user beside the rest of the
 	// pair; then there is the order of the pairs, and where users begin.
-	reading := (n+n/4)*(pair+4) + ids + 4*n + 16*c.users + kept
+	reading := (n+n/4)*(pair+4) + ids + max(4*n+16*c.users, history) + kept
 	// A split has the parts of pairs beside the new sets and the old, and by time the
-	// times in order.
+	// times in order; histories have marks of their own, and events where a moment is
+	// divided.
 	splitting := 2*kept + 2*n
 	if c.time {
 		splitting += 16 * n

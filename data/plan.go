@@ -23,6 +23,10 @@ type Config struct {
 	// Split is a split's text; default "given" for a directory of splits,
 	// DefaultSplit for the rest.
 	Split string
+
+	// Held is the text of [Held], such as "0.1": a share of the users is held out of
+	// training altogether; default "": nobody.
+	Held string
 }
 
 // A Plan is a Config whose texts have been read: what they denote, once and for all.
@@ -34,6 +38,7 @@ type Plan struct {
 	demo   *Demo   // nil of a file
 	format *Format // nil: it is recognised
 	split  Splitter
+	held   Held
 	err    error
 }
 
@@ -76,11 +81,15 @@ func (c Config) Plan() (*Plan, error) {
 			p.split, p.Config.Split = s, s.String()
 		}
 	}
+	held, err := ParseHeld(c.Held)
+	if of("held", err); err == nil {
+		p.held, p.Config.Held = held, held.String()
+	}
 	p.err = errors.Join(faults...)
 	return p, p.err
 }
 
-// A SettingError is a fault of one setting of a Config, "format" or "split".
+// A SettingError is a fault of one setting of a Config, "format", "split" or "held".
 type SettingError struct {
 	Setting string // its key in a configuration
 	Err     error  // what is wrong with it
@@ -133,8 +142,12 @@ func (p *Plan) Load() (*Dataset, error) {
 	if d, err = ApplySplit(d.noteValues(), split); err != nil {
 		return nil, err
 	}
-	d.Made = p.Config
-	return d, nil
+	if d, err = p.held.Apply(d); err != nil {
+		return nil, err
+	}
+	made := *d
+	made.Made = p.Config
+	return &made, nil
 }
 
 // splitterOf returns the split that text denotes; of "", the usual one of d.

@@ -178,7 +178,7 @@ func TestHugeLine(t *testing.T) {
 func TestDuplicatesAreCountedAndDropped(t *testing.T) {
 	d, err := openText(t, "user_id,item_id,rating,timestamp\n1,9,2,100\n1,9,5,300\n1,9,4,200\n2,9,1,1\n")
 	require.NoError(t, err)
-	require.Equal(t, []string{"dropped 2 duplicates in train"}, d.Notes)
+	require.Equal(t, []string{"dropped 2 duplicates in train; histories keep them"}, d.Notes)
 	require.Equal(t, []float32{5, 1}, d.Train.Value())
 	require.Equal(t, []int64{300, 1}, d.Train.Time())
 }

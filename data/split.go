@@ -95,6 +95,7 @@ func ApplySplit(d *Dataset, s Splitter) (*Dataset, error) {
 	if err := e.Validate(); err != nil { // what a Splitter of the caller's returns
 		return nil, fmt.Errorf("data: split %s: %w", s, err)
 	}
+	e.Histories = d.Histories.divided(s, [3]*Interactions{train, valid, test})
 	if train.Len() == 0 {
 		return nil, fmt.Errorf("data: split %s of %s leaves nothing to train on", s, d.Name)
 	}
@@ -190,13 +191,13 @@ func parseFinite(name, text string) (float64, error) {
 	return x, nil
 }
 
-// ties takes ties=lot, and says whether it was there.
-func (a *Args) ties() (lot bool, err error) {
+// ties takes ties=, one of choices, "" where it is not given.
+func (a *Args) ties(choices ...string) (string, error) {
 	text, ok := a.Take("ties")
-	if ok && text != "lot" {
-		return false, fmt.Errorf("ties=%s is no choice; the one choice is lot", text)
+	if ok && !slices.Contains(choices, text) {
+		return "", fmt.Errorf("ties=%s is no choice; the choices are %s", text, strings.Join(choices, ", "))
 	}
-	return ok, nil
+	return text, nil
 }
 
 // unused returns an error that names what was not taken.

@@ -85,4 +85,13 @@ func (g given) Split(d *Dataset) (train, valid, test *Interactions, err error) {
 	return train, valid, d.Test, nil
 }
 
+// splitEvents keeps the files' parts, but where valid is taken out of train.
+func (g given) splitEvents(parts []uint8, _ []int32, pair []uint8) {
+	for k, part := range parts {
+		if part == 0 && g.carve != "" {
+			parts[k] = min(pair[k], 1)
+		}
+	}
+}
+
 func (given) Notes(_, _, _ *Interactions) []string { return nil }

@@ -33,6 +33,16 @@ func drawDataset(t *rapid.T, givenSplits bool) *Dataset {
 		d.Train, d.Valid, d.Test = partition(x, part)
 		d.Given = true
 	}
+	var files [3]*Collector // as if each pair had been a line of its own
+	for part, x := range d.Parts() {
+		files[part] = &Collector{item: x.item, time: x.time}
+		for u := range x.users {
+			for range x.ItemsOf(u) {
+				files[part].user = append(files[part].user, int32(u))
+			}
+		}
+	}
+	d.Histories = newHistories(d.Users, files)
 	return d
 }
 
@@ -65,6 +75,19 @@ func TestSplitsPartition(t *testing.T) {
 					again, _, _, err := s.Split(d)
 					require.NoError(t, err)
 					require.Equal(t, train, again)
+					// Without repeats an event is where its pair is, and those of a moment
+					// are in the order of their parts.
+					h := d.Histories.divided(s, [3]*Interactions{train, valid, test})
+					require.Equal(t, all.Len(), h.Len())
+					for u := range d.Users {
+						for k, i := range h.Of(u) {
+							p := h.ptr[u] + k
+							require.True(t, []*Interactions{train, valid, test}[h.part(p)].Has(u, i))
+							if k > 0 && h.mark[p]&tied != 0 {
+								require.LessOrEqual(t, h.part(p-1), h.part(p))
+							}
+						}
+					}
 				})
 			})
 		}
@@ -89,7 +112,7 @@ func TestParseSplitRefuses(t *testing.T) {
 		"leave-one-out:seed=1,seed=":  "neither a value nor name=value",
 		"leave-one-out:seed=1,seed=2": "seed is given twice",
 		"time:0.8,0.1,0.1,seed=1":     "no argument is called seed",
-		"leave-one-out:ties=first":    "ties=first is no choice; the one choice is lot",
+		"leave-one-out:ties=first":    "ties=first is no choice; the choices are lot, file",
 		"time:0.8,0.1,0.1,ties=x":     "ties=x is no choice",
 		"given:valid=1":               "valid=1 is outside (0,1)",
 		"given:valid=0":               "valid=0 is outside (0,1)",
@@ -276,7 +299,7 @@ func TestListsDropTheirOrder(t *testing.T) {
 	d, err := openText(t, "1 5 3 9 1 5\n2 4 8 2 7\n3 1 4\n")
 	require.NoError(t, err)
 	require.Equal(t, []string{
-		"train: the order of items within a line is dropped, and items do not rise in 2 lines; where the order is that of time, give each pair a timestamp, as csv has it",
+		"train: the order of items within a line is dropped, and items do not rise in 2 lines; where the order is that of time, read it as --format sequence (--from of data convert and data split), or give each pair a timestamp, as csv has it",
 		"dropped 1 duplicate in train",
 	}, d.Notes)
 	require.Contains(t, d.Describe().String(), "the order of items within a line is dropped")

@@ -28,8 +28,8 @@ func init() {
 			if err != nil {
 				return nil, err
 			}
-			lot, err := a.ties()
-			if err != nil || !lot { // a seed would have no effect, and is left over
+			ties, err := a.ties("lot")
+			if err != nil || ties == "" { // a seed would have no effect, and is left over
 				return byTime{frac: frac}, err
 			}
 			seed, err := a.Uint("seed", 1)
@@ -51,8 +51,11 @@ func (b byTime) Split(d *Dataset) (train, valid, test *Interactions, err error) 
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	if all.time == nil && !b.lot {
-		return nil, nil, nil, errors.New("there are no timestamps; add ties=lot to divide the pairs by lot, or use one of given, ratio")
+	switch {
+	case all.time == nil && !b.lot:
+		return nil, nil, nil, errors.New("there are no timestamps; " + orderHint + "add ties=lot to divide the pairs by lot, or use one of given, ratio")
+	case d.Places:
+		return nil, nil, nil, errors.New("the places of a sequence are no times that users share; use leave-one-out, or one of given, ratio")
 	}
 	part := make([]uint8, all.Len())
 	n := len(part)
@@ -87,6 +90,19 @@ func (b byTime) Split(d *Dataset) (train, valid, test *Interactions, err error) 
 	}
 	train, valid, test = partition(all, part)
 	return train, valid, test, nil
+}
+
+// splitEvents has an event that happened again belong where the next one does that no
+// later one repeats, which is as late or later: its own time is not kept.
+func (byTime) splitEvents(parts []uint8, items []int32, pair []uint8) {
+	later := map[int32]bool{}
+	next := uint8(0)
+	for k := len(items) - 1; k >= 0; k-- {
+		if !later[items[k]] {
+			later[items[k]], next = true, pair[k]
+		}
+		parts[k] = next
+	}
 }
 
 // Notes says where the lot divided pairs of one moment.

@@ -8,24 +8,42 @@ import (
 	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
+// Param and Values are shared by all that is chosen by name.
+//
+// A Param declares a parameter. A number has Name, Doc, Default, the inclusive bounds Min
+// and Max, Integer where it must be whole, and Probe, further numbers that tests run at; a
+// string has Choices and DefaultString. Values are the settings of a list of parameters:
+// v.Num(name), v.Int(name) and v.String(name) return one, and panic where none of that
+// name and kind is declared.
+type (
+	Param  = registry.Param
+	Values = registry.Values
+)
+
 // A TaskSpec is a registered way to make examples of a dataset: what a row of
 // training is, and what is ranked in evaluation.
 type TaskSpec struct {
-	Name, Doc string // registry key, and one line that says what it is
+	Name, Doc string  // registry key, and one line that says what it is
+	Params    []Param // in the order of the text form
 
 	// Train returns the examples of the train set, at least one.
-	Train func(d *Dataset) (*Examples, error)
+	Train func(v Values, d *Dataset) (*Examples, error)
 
 	// Rank returns what an evaluation of a split, one of [Splits], ranks: an example for
 	// each context that has relevant classes in it, with those as targets. The contexts
 	// are views of what is known before the split, and Seen is what rankings leave out.
-	Rank func(d *Dataset, split string) (*Examples, error)
+	Rank func(v Values, d *Dataset, split string) (*Examples, error)
 
 	// Spread returns how many classes follow one context on average, at least 1, however
 	// many of them a row of training has: 1 where a context is a moment that one class
 	// follows. Nil is the mean interactions of a user of the train set, of those that
 	// have any.
-	Spread func(d *Dataset) float64
+	Spread func(v Values, d *Dataset) float64
+
+	// Recent returns how many events the field "history" of a context has at the most,
+	// the last ones, in the order of time and with repeats: what models read that know
+	// order. Nil says that "history" is a set: all items, ascending.
+	Recent func(v Values) int
 }
 
 var tasks = registry.NewRegistry[TaskSpec]("data", "task")
@@ -37,13 +55,13 @@ func RegisterTask(s TaskSpec) {
 	if s.Doc == "" || s.Train == nil || s.Rank == nil {
 		fault = errors.New("lacks one of Doc, Train and Rank")
 	}
-	tasks.Add(s.Name, nil, s, fault)
+	tasks.Add(s.Name, s.Params, s, fault)
 }
 
 // Tasks returns the registered tasks, sorted by name.
 func Tasks() []*TaskSpec { return tasks.All() }
 
-// A Task is a registered task: what a text denotes.
+// A Task is a registered task with its parameters: what a text denotes.
 type Task struct{ registry.Choice[TaskSpec] }
 
 // ChooseTask returns the task of that name at its default settings; the error of an
@@ -53,14 +71,14 @@ func ChooseTask(name string) (Task, error) {
 	return Task{c}, err
 }
 
-// ParseTask returns the task that text denotes; the error of an unknown one lists the
-// choices.
+// ParseTask returns the task that text denotes, such as "next:len=50"; the error names
+// what is wrong and lists the choices.
 func ParseTask(text string) (Task, error) {
 	c, err := tasks.Parse(text)
 	return Task{c}, err
 }
 
-// Examples returns the train set's examples as the task of that name makes them.
+// Examples returns the train set's examples as the task that text denotes makes them.
 func (d *Dataset) Examples(task string) (*Examples, error) {
 	t, err := ParseTask(task)
 	if err != nil {
@@ -71,39 +89,108 @@ func (d *Dataset) Examples(task string) (*Examples, error) {
 
 // ExamplesOf returns the examples of the train set of d.
 func (t Task) ExamplesOf(d *Dataset) (*Examples, error) {
-	return t.made(d, func(d *Dataset) (*Examples, error) { return t.Spec.Train(d) })
+	return t.made(d, func(d *Dataset) (*Examples, error) { return t.Spec.Train(t.Values, d) })
 }
 
 // RankedOf returns what an evaluation of a split of d ranks; no example is no error.
 func (t Task) RankedOf(d *Dataset, split string) (*Examples, error) {
-	return t.made(d, func(d *Dataset) (*Examples, error) { return t.Spec.Rank(d, split) })
+	return t.made(d, func(d *Dataset) (*Examples, error) { return t.Spec.Rank(t.Values, d, split) })
+}
+
+// Ordered reports whether the histories of contexts are in the order of time.
+func (t Task) Ordered() bool { return t.Spec != nil && t.Spec.Recent != nil }
+
+// Seen names the field of contexts that rankings leave out.
+func (t Task) Seen() string {
+	if t.Ordered() {
+		return seenField
+	}
+	return historyField
+}
+
+// Contexts returns a frame of which row u is user u, of whom the first known of Splits
+// are known, 0 to 3: as the task's examples have it.
+func (t Task) Contexts(d *Dataset, known int) (*Frame, error) {
+	if err := t.ready(d); err != nil {
+		return nil, err
+	}
+	if known < 0 || known > len(Splits()) {
+		return nil, fmt.Errorf("data: %d splits are known, of %d", known, len(Splits()))
+	}
+	if !t.Ordered() {
+		return d.ContextsAfter(d.before(known)...), nil
+	}
+	return d.orderedContexts(known, t.Spec.Recent(t.Values)), nil
+}
+
+// OfHistories returns a frame of contexts of whom nothing is known but a history each:
+// items, the oldest first. Their field "user" is nobody, −1, and of features they have
+// none.
+func (t Task) OfHistories(d *Dataset, histories [][]int32) (*Frame, error) {
+	if err := t.ready(d); err != nil {
+		return nil, err
+	}
+	n := len(histories)
+	if n == 0 {
+		return nil, errors.New("data: no history to make contexts of")
+	}
+	set, all := newField(historyField, d.Items, n), newField(historyField, d.Items, n)
+	for i, h := range histories {
+		for _, item := range h {
+			if item < 0 || int(item) >= d.Items {
+				return nil, fmt.Errorf("data: history %d: item %d is outside [0,%d)", i, item, d.Items)
+			}
+		}
+		set.add(i, slices.Compact(slices.Sorted(slices.Values(h))))
+		if t.Ordered() {
+			all.add(i, h[max(0, len(h)-t.Spec.Recent(t.Values)):])
+		}
+	}
+	user := Field{Name: userField, Size: d.Users, ID: slices.Repeat([]int32{-1}, n)}
+	f := &Frame{Rows: n, Fields: []Field{user, set}}
+	if t.Ordered() {
+		all.Ordered, set.Name = true, seenField
+		f.Fields = []Field{user, all, set}
+	}
+	f.Fields = append(f.Fields, fieldsAt(d.UserFields, user.ID)...)
+	return f, nil
 }
 
 // SpreadOf returns the mean number of classes that follow one context of d; see
 // TaskSpec.Spread. A set without training pairs has 1.
 func (t Task) SpreadOf(d *Dataset) (float64, error) {
-	if t.Spec == nil {
-		return 0, errors.New("data: a task of no name; ParseTask makes one of a text")
-	}
-	if err := d.Validate(); err != nil {
+	if err := t.ready(d); err != nil {
 		return 0, err
 	}
 	if t.Spec.Spread == nil {
 		return float64(max(d.Train.Len(), 1)) / float64(max(len(d.Train.Active()), 1)), nil
 	}
-	m := t.Spec.Spread(d)
+	m := t.Spec.Spread(t.Values, d)
 	if !(m >= 1 && m <= float64(d.Items)) {
 		return 0, fmt.Errorf("data: task %s: %g of %d classes follow a context; want 1 or more, and no more than there are", t, m, d.Items)
 	}
 	return m, nil
 }
 
-// made returns the examples that f makes, as far as they are ones.
-func (t Task) made(d *Dataset, f func(d *Dataset) (*Examples, error)) (*Examples, error) {
+// ready returns an error unless t is a task and d a dataset.
+func (t Task) ready(d *Dataset) error {
 	if t.Spec == nil {
-		return nil, errors.New("data: a task of no name; ParseTask makes one of a text")
+		return errors.New("data: a task of no name; ParseTask makes one of a text")
 	}
 	if err := d.Validate(); err != nil {
+		return err
+	}
+	if t.Ordered() {
+		if err := d.wantHistories(); err != nil {
+			return fmt.Errorf("data: task %s: %w", t, err)
+		}
+	}
+	return nil
+}
+
+// made returns the examples that f makes, as far as they are ones.
+func (t Task) made(d *Dataset, f func(d *Dataset) (*Examples, error)) (*Examples, error) {
+	if err := t.ready(d); err != nil {
 		return nil, err
 	}
 	e, err := f(d)
@@ -119,6 +206,13 @@ func (t Task) made(d *Dataset, f func(d *Dataset) (*Examples, error)) (*Examples
 // Splits lists the names of a dataset's parts.
 func Splits() []string { return []string{"train", "valid", "test"} }
 
+// The fields of contexts that a dataset makes.
+const (
+	userField    = "user"
+	historyField = "history"
+	seenField    = "seen"
+)
+
 // RankUsers is Rank of the tasks whose contexts are users: an example is a user with
 // items in the split. What was known of the user before the split is left out; ranking
 // train, nothing is.
@@ -126,20 +220,28 @@ func RankUsers(d *Dataset, split string) (*Examples, error) {
 	if d == nil || d.Train == nil || d.Valid == nil || d.Test == nil {
 		return nil, d.Validate()
 	}
-	var x *Interactions
-	e := &Examples{Seen: "history"}
-	switch split {
-	case "train":
-		x, e.Context, e.Seen = d.Train, d.Contexts(), ""
-	case "valid":
-		x, e.Context = d.Valid, d.Contexts()
-	case "test":
-		x, e.Context = d.Test, d.ContextsAfter(d.Train, d.Valid)
-	default:
-		return nil, fmt.Errorf("unknown split %q%s", split, registry.Offer(split, Splits()))
+	part, err := splitNumber(split)
+	if err != nil {
+		return nil, err
 	}
-	e.Row, e.Targets = x.targets()
+	e := &Examples{Context: d.ContextsAfter(d.before(max(part, 1))...), Seen: historyField}
+	if part == 0 {
+		e.Seen = ""
+	}
+	e.Row, e.Targets = d.Parts()[part].targets()
 	return e, nil
+}
+
+// rankUsers is RankUsers as a TaskSpec has it.
+func rankUsers(_ Values, d *Dataset, split string) (*Examples, error) { return RankUsers(d, split) }
+
+// splitNumber returns the place of a split in Splits; the error lists the choices.
+func splitNumber(split string) (int, error) {
+	part := slices.Index(Splits(), split)
+	if part < 0 {
+		return 0, fmt.Errorf("unknown split %q%s", split, registry.Offer(split, Splits()))
+	}
+	return part, nil
 }
 
 // targets returns the users that have items, and these as their targets.
@@ -152,8 +254,9 @@ func (x *Interactions) targets() (users []int32, t Targets) {
 }
 
 // Contexts returns the frame of the users of d as training sees them: the field "user"
-// is the user, "history" are the items of the train set, and features follow.
-func (d *Dataset) Contexts() *Frame { return d.ContextsAfter(d.Train) }
+// is the user, "history" are the items of the train set, and features follow. Of users
+// who are held out of training "history" are the items of Known.
+func (d *Dataset) Contexts() *Frame { return d.ContextsAfter(d.before(1)...) }
 
 // ContextsAfter is Contexts of users of whom other things are known: "history" are the
 // items that they have in any of sets, without one nothing.
@@ -162,9 +265,9 @@ func (d *Dataset) ContextsAfter(sets ...*Interactions) *Frame {
 	if len(sets) > 0 {
 		known = history(sets)
 	} else {
-		known = Field{Name: "history", Size: d.Items, Lo: make([]int, d.Users), Hi: make([]int, d.Users), ID: []int32{}}
+		known = newField(historyField, d.Items, d.Users)
 	}
-	return &Frame{Rows: d.Users, Fields: append([]Field{{Name: "user", Size: d.Users}, known}, d.UserFields...)}
+	return &Frame{Rows: d.Users, Fields: append([]Field{{Name: userField, Size: d.Users}, known}, d.UserFields...)}
 }
 
 // history returns the items that each user has in any of sets, ascending, as a field.
@@ -172,9 +275,9 @@ func history(sets []*Interactions) Field {
 	full := slices.DeleteFunc(slices.Clone(sets), func(x *Interactions) bool { return x.Len() == 0 })
 	switch len(full) {
 	case 0:
-		return sets[0].field("history")
+		return sets[0].field(historyField)
 	case 1:
-		return full[0].field("history")
+		return full[0].field(historyField)
 	}
 	n := 0
 	for _, x := range full {
@@ -191,7 +294,7 @@ func history(sets []*Interactions) Field {
 		ptr[u+1] = len(item)
 	}
 	x := Interactions{users: full[0].users, items: full[0].items, ptr: ptr, item: item}
-	return x.field("history")
+	return x.field(historyField)
 }
 
 // Classes returns the frame of the items of d: the field "id" is the item, and

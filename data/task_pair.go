@@ -4,9 +4,9 @@ func init() {
 	RegisterTask(TaskSpec{
 		Name: "pair",
 		Doc:  "a row is one interaction: its user, and its item as the target",
-		Train: func(d *Dataset) (*Examples, error) {
+		Train: func(_ Values, d *Dataset) (*Examples, error) {
 			x := d.Train
-			e := &Examples{Context: d.Contexts(), Row: make([]int32, x.Len()), Targets: Targets{Class: x.item}, Seen: "history"}
+			e := &Examples{Context: d.Contexts(), Row: make([]int32, x.Len()), Targets: Targets{Class: x.item}, Seen: historyField}
 			for u := range x.users {
 				for p := x.ptr[u]; p < x.ptr[u+1]; p++ {
 					e.Row[p] = int32(u)
@@ -14,6 +14,6 @@ func init() {
 			}
 			return e, nil
 		},
-		Rank: RankUsers,
+		Rank: rankUsers,
 	})
 }

@@ -48,6 +48,12 @@ func (d *Dataset) Validate() error {
 			fault("%s is of %d users and %d items, the dataset of %d and %d", p.Name, x.users, x.items, d.Users, d.Items)
 		}
 	}
+	if err := d.Histories.validate(d.Users); err != nil {
+		fault("%w", err)
+	}
+	if x := d.Known; x != nil && (x.users != d.Users || x.items != d.Items) {
+		fault("what is known of users held out is of %d users and %d items, the dataset of %d and %d", x.users, x.items, d.Users, d.Items)
+	}
 	if t := d.Truth; t != nil && (t.Rank < 0 || len(t.User) != t.Rank*d.Users || len(t.Item) != t.Rank*d.Items || len(t.Bias) != d.Items) {
 		fault("a truth of rank %d with %d, %d and %d numbers for users, items and biases, want %d, %d and %d",
 			t.Rank, len(t.User), len(t.Item), len(t.Bias), t.Rank*d.Users, t.Rank*d.Items, d.Items)
