@@ -253,11 +253,11 @@ func (m *modelCheck) check(loss string, seed uint64) (modelResult, error) {
 // one already.
 func splitOf(head models.HeadKind, l losses.Loss, x *data.Examples, rows int) float64 {
 	batch, err := x.First(rows)
-	if err != nil || !head.Spec.Exact || len(batch.Targets.Class) == len(batch.Rows) {
+	if err != nil || !head.Spec.Exact || len(batch.Targets.Class) == batch.Len() {
 		return math.NaN()
 	}
 	var sum, total float64
-	for i := range batch.Rows {
+	for i := range batch.Len() {
 		lo, hi := batch.Targets.Ptr[i], batch.Targets.Ptr[i+1]
 		t := losses.Target[float64]{Pos: batch.Targets.Class[lo:hi]}
 		for _, w := range batch.Targets.Weight[lo:hi] {

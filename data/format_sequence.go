@@ -10,7 +10,7 @@ func init() {
 	Register(Format{
 		Name:    "sequence",
 		Doc:     "one line per user, `user item item …` in the order of time, repeats kept; never recognised: ask for it by name",
-		Example: "ann 5 3 9 3\nbob x 5\nann 7\n",
+		Example: "ann 5\nbob x\nann 3\n",
 		Sniff:   func([][]byte) bool { return false },
 		Read:    readSequence,
 		Least:   len(" i"),

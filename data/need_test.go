@@ -115,7 +115,7 @@ func TestNeed(t *testing.T) {
 						items[j] = (u*7919 + j*(n/ids/ids)) % (n / ids)
 					}
 					switch f.Name {
-					case "lightgcn", "count-first":
+					case "lightgcn", "count-first", "sequence":
 						head := u
 						if f.Name == "count-first" {
 							head = ids

@@ -33,16 +33,7 @@ func drawDataset(t *rapid.T, givenSplits bool) *Dataset {
 		d.Train, d.Valid, d.Test = partition(x, part)
 		d.Given = true
 	}
-	var files [3]*Collector // as if each pair had been a line of its own
-	for part, x := range d.Parts() {
-		files[part] = &Collector{item: x.item, time: x.time}
-		for u := range x.users {
-			for range x.ItemsOf(u) {
-				files[part].user = append(files[part].user, int32(u))
-			}
-		}
-	}
-	d.Histories = newHistories(d.Users, files)
+	d.Histories = historiesOf(d)
 	return d
 }
 
@@ -75,19 +66,7 @@ func TestSplitsPartition(t *testing.T) {
 					again, _, _, err := s.Split(d)
 					require.NoError(t, err)
 					require.Equal(t, train, again)
-					// Without repeats an event is where its pair is, and those of a moment
-					// are in the order of their parts.
-					h := d.Histories.divided(s, [3]*Interactions{train, valid, test})
-					require.Equal(t, all.Len(), h.Len())
-					for u := range d.Users {
-						for k, i := range h.Of(u) {
-							p := h.ptr[u] + k
-							require.True(t, []*Interactions{train, valid, test}[h.part(p)].Has(u, i))
-							if k > 0 && h.mark[p]&tied != 0 {
-								require.LessOrEqual(t, h.part(p-1), h.part(p))
-							}
-						}
-					}
+					requireEventsOfPairs(t, d, s, [3]*Interactions{train, valid, test})
 				})
 			})
 		}

@@ -141,7 +141,7 @@ func (s *gradientCheck) close() {
 // runs each.
 func (s *gradientCheck) build() error {
 	positions := max(len(s.batch.Targets.Class), 1)
-	s.graph = NewCheck(s.b, s.x.Context, len(s.batch.Rows), s.classes)
+	s.graph = NewCheck(s.b, s.x.Context, len(s.batch.Rows), s.classes).Fit(s.batch.Room(s.x))
 	var err error
 	if s.objective, err = NewObjective(s.b, s.graph, s.model, s.head, s.loss, positions, s.x.Weight != nil); err != nil {
 		return err
@@ -161,7 +161,7 @@ func (s *gradientCheck) build() error {
 				return graph.Loss(s.loss.Analytic, z, t)
 			}},
 		} {
-			loss, err := lossOf(s.scored, len(s.batch.Rows), form.end)
+			loss, err := lossOf(s.scored, s.batch.Len(), form.end)
 			if err != nil {
 				return err
 			}
@@ -267,7 +267,7 @@ func (s *gradientCheck) cost() (float64, error) {
 
 // setUp names what is checked.
 func (s *gradientCheck) setUp() {
-	s.report.Title = fmt.Sprintf("%s by %d tables, a batch of %d rows and %d positives", s.loss, len(s.tables), len(s.batch.Rows), len(s.batch.Targets.Class))
+	s.report.Title = fmt.Sprintf("%s by %d tables, a batch of %d rows and %d positives", s.loss, len(s.tables), s.batch.Len(), len(s.batch.Targets.Class))
 }
 
 // table compares the gradients by one table, and returns the differences, NaN where none
@@ -359,7 +359,7 @@ func (s *gradientCheck) size(i int) float64 {
 // single compares the gradients of the graph that training compiles, at the same draws.
 func (s *gradientCheck) single() error {
 	b := graph.NewBuilder[float32]()
-	g := NewGraph(b, s.x.Context, len(s.batch.Rows), s.classes)
+	g := NewGraph(b, s.x.Context, len(s.batch.Rows), s.classes).Fit(s.batch.Room(s.x))
 	o, err := NewObjective(b, g, s.model, s.head, s.loss, max(len(s.batch.Targets.Class), 1), s.x.Weight != nil)
 	if err != nil {
 		return err

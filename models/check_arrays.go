@@ -22,7 +22,11 @@ func (s *gradientCheck) arrays(cost float64, numerical [][]float64) error {
 	for _, t := range s.graph.Tables() {
 		add("table/"+t.Name, t.Data, t.Rows, t.Dim)
 	}
-	add("batch/row", slices.Clone(s.batch.Rows))
+	rows := make([]int32, s.batch.Len())
+	for i := range rows {
+		rows[i] = s.batch.Row(i)
+	}
+	add("batch/row", rows)
 	if s.batch.Weight != nil {
 		add("batch/weight", widened(s.batch.Weight))
 	}

@@ -39,7 +39,7 @@ func (r *reference) cost() (float64, error) {
 		sum += weight * r.held[p][at].Ref(z, t)
 		at++
 	})
-	for i := range r.batch.Rows {
+	for i := range r.batch.Len() {
 		if r.batch.Targets.Ptr[i] < r.batch.Targets.Ptr[i+1] {
 			total += r.weight(i)
 		}

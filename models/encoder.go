@@ -12,12 +12,17 @@ import (
 
 var errNoModel = errors.New("models: the model is nil")
 
-// Encode adds m's encodings [rows,d] of the contexts of g, checked.
+// Encode adds m's encodings [B,d] of the contexts of g, checked: one for each row of a
+// batch, or, in a graph that Fit has made one of positions, for each example.
 func Encode(g *Graph, m Model) (*gorgonia.Node, error) {
 	if m == nil {
 		return nil, errNoModel
 	}
-	return checked("Contexts", m, g.Contexts, m.Contexts)
+	x, err := checked("Contexts", m, g.Contexts, m.Contexts)
+	if err != nil {
+		return nil, err
+	}
+	return g.Contexts.examples(x)
 }
 
 // classes adds m's class vectors [C,d] of the classes of g, checked.

@@ -146,7 +146,7 @@ func (s *attachedAdaptive[T]) Set(_ int, batch *data.Batch) error {
 		s.cluster[i].Reset()
 		clear(s.weights[i])
 	}
-	for row := range batch.Rows {
+	for row := range batch.Len() {
 		s.places = s.places[:0]
 		lo, shares := batch.Targets.Ptr[row], s.shares(batch, row)
 		for j := lo; j < batch.Targets.Ptr[row+1]; j++ {

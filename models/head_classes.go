@@ -127,7 +127,7 @@ func (s *attachedClasses[T]) Set(_ int, batch *data.Batch) error {
 	s.groups.Reset()
 	s.inside.Reset()
 	seg, m := 0, 0
-	for i := range batch.Rows {
+	for i := range batch.Len() {
 		lo, hi := int(batch.Targets.Ptr[i]), int(batch.Targets.Ptr[i+1])
 		s.order = s.order[:0]
 		shares := s.shares(batch, i)

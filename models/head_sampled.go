@@ -276,7 +276,7 @@ func (s *attachedSampled[T]) computed(e *graph.Expr, m Model, x *gorgonia.Node, 
 		}
 		return nil
 	}, positions))
-	few := &Inputs{g: s.Graph, name: "drawn", frame: all.frame, rows: most, drawn: &drawn{unique, func() []int32 { return s.unique }}}
+	few := &Inputs{g: s.Graph, name: "drawn", frame: all.frame, rows: most, contexts: most, drawn: &drawn{unique, func() []int32 { return s.unique }}}
 	w, err := checked("Classes", m, few, m.Classes)
 	if err != nil {
 		return err
@@ -366,13 +366,13 @@ func (s *attachedSampled[T]) Set(step int, batch *data.Batch) error {
 	}
 	b := &s.batch
 	b.Step, b.Pos = uint64(step), append(b.Pos[:0], batch.Targets.Class...)
-	n := len(batch.Rows)
+	n := batch.Len()
 	copy(b.Ptr, batch.Targets.Ptr)
 	for i := n; i < len(b.Ptr); i++ {
 		b.Ptr[i] = batch.Targets.Ptr[n] // padding rows
 	}
 	if s.known != nil {
-		s.known.rows = append(s.known.rows[:0], batch.Rows...)
+		s.known.of(batch)
 	}
 	if s.scored != nil {
 		if err := s.setScored(batch); err != nil {

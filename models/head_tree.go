@@ -145,7 +145,7 @@ func (s *attachedTree[T]) Set(_ int, batch *data.Batch) error {
 		return err
 	}
 	m := 0
-	for i := range batch.Rows {
+	for i := range batch.Len() {
 		s.round++
 		lo, shares := batch.Targets.Ptr[i], s.shares(batch, i)
 		for j := lo; j < batch.Targets.Ptr[i+1]; j++ {

@@ -3,6 +3,7 @@ package models
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"gorgonia.org/gorgonia"
 
@@ -104,10 +105,22 @@ func NewCheck(b *graph.Builder[float64], contexts *data.Frame, rows int, classes
 
 func newGraph[T graph.Float](b *graph.Builder[T], values func(*Table) []T, contexts *data.Frame, rows int, classes *data.Frame) *Graph {
 	g := &Graph{leaves: leavesOf[T]{b, values}, once: map[any]*gorgonia.Node{}}
-	g.Contexts = &Inputs{g: g, name: "context", frame: contexts, rows: rows}
+	g.Contexts = &Inputs{g: g, name: "context", frame: contexts, rows: rows, contexts: rows}
 	g.Classes = &Inputs{g: g, name: "class", frame: classes, whole: true}
 	if classes != nil {
-		g.Classes.rows = classes.Rows
+		g.Classes.rows, g.Classes.contexts = classes.Rows, classes.Rows
+	}
+	return g
+}
+
+// Fit has the contexts of g be those of batches that take that room, in place of so many
+// rows, before anything has read them. Where examples are of positions the encodings
+// are, too: Rows is N then. It returns g.
+func (g *Graph) Fit(room data.Room) *Graph {
+	in := g.Contexts
+	in.room, in.contexts, in.rows = room, room.Contexts, room.Contexts
+	if room.Each {
+		in.rows = room.Positions
 	}
 	return g
 }
@@ -204,17 +217,25 @@ func (g *Graph) Sink(p *graph.Program[float32], updater func(*Table) graph.Block
 
 // Inputs is how a model reads rows of a frame in one graph: those of a batch, whose
 // leaves are filled between runs, all of them, or those that are drawn in the run.
+//
+// In training by a task such as next, rows are those of positions: every id of a
+// sequence has an encoding, of what comes before it and itself. A model that composes IDs,
+// Bag, Lengths, Sequence and Last need not know: each gives what a position is to have.
 type Inputs struct {
-	g     *Graph
-	name  string // begins the names of leaves
-	frame *data.Frame
-	rows  int
-	whole bool
-	drawn *drawn // nil unless rows are drawn in the run
+	g        *Graph
+	name     string // begins the names of leaves
+	frame    *data.Frame
+	rows     int       // of encodings
+	contexts int       // rows of the frame that are read at once
+	room     data.Room // the zero one, but of batches
+	whole    bool
+	drawn    *drawn // nil unless rows are drawn in the run
 
 	names []string // of the fields that are read
 	nodes []fieldNodes
 	fill  []func(rows []int32)
+	kept  []*gorgonia.Node // ones, of which some are dropped
+	at    []int32          // of examples among positions; nil where each is one
 }
 
 // drawn are rows that a node of the graph draws: read after it has run.
@@ -224,10 +245,18 @@ type drawn struct {
 }
 
 // fieldNodes are the leaves of a field.
-type fieldNodes struct{ id, ptr, ids, values *gorgonia.Node }
+type fieldNodes struct {
+	id, ptr, ids, values *gorgonia.Node
+	lengths              *gorgonia.Node
+	bounds, events       *gorgonia.Node // of a sequence
+	place, last          *gorgonia.Node
+}
 
-// Rows returns the number of rows: of a batch the largest.
+// Rows returns the number of rows, or of positions: of a batch the largest.
 func (in *Inputs) Rows() int { return in.rows }
+
+// Fields returns the names of the fields that have been read.
+func (in *Inputs) Fields() []string { return slices.Clone(in.names) }
 
 // Table returns the leaf [Rows,Dim] of t: the same one however often it is asked for
 // in a graph, on either side. Training moves t by the sum of what its readers give.
@@ -257,7 +286,7 @@ func (in *Inputs) Once(key any, f func() (*gorgonia.Node, error)) (*gorgonia.Nod
 }
 
 // IDs returns the ids [Rows()], Int32, of a field that has one in each row, −1 in rows
-// of padding: what [graph.Lookup] takes.
+// of padding and in those that have none: what [graph.Lookup] takes.
 func (in *Inputs) IDs(field string) (*gorgonia.Node, error) {
 	f, nodes, err := in.field(field)
 	if err != nil || nodes.id != nil {
@@ -283,13 +312,25 @@ func (in *Inputs) IDs(field string) (*gorgonia.Node, error) {
 	}
 	n, ids := in.g.leaves.indices(in.name+"."+field, in.rows)
 	nodes.id = n
+	if in.room.Each {
+		in.filled(func(rows []int32) {
+			at := 0
+			in.eachPosition(rows, func(_ int, row int32, _ int) {
+				ids[at] = f.One(int(row))
+				at++
+			})
+			pad(ids[at:])
+		})
+		return n, nil
+	}
 	in.filled(func(rows []int32) { fill(ids, rows) })
 	return n, nil
 }
 
 // Bag returns the ids of a field as compressed rows: bounds [Rows()+1] and ids [N], both
 // Int32, and values [N], nil where the field has none: what [graph.Bag] takes. N is
-// what the fullest batch needs; rows of padding are empty.
+// what the fullest batch needs; rows of padding are empty. Of positions those of a
+// sequence have the ids up to their own.
 func (in *Inputs) Bag(field string) (ptr, ids, values *gorgonia.Node, err error) {
 	f, nodes, err := in.field(field)
 	if err != nil || nodes.ptr != nil {
@@ -298,7 +339,7 @@ func (in *Inputs) Bag(field string) (ptr, ids, values *gorgonia.Node, err error)
 	if f.Lo == nil {
 		return nil, nil, nil, fmt.Errorf("models: field %q has one id a row; read it by IDs", field)
 	}
-	room := max(f.Most(in.rows), 1) // a leaf is not empty
+	room := max(in.most(f), 1) // a leaf is not empty
 	if in.drawn != nil {
 		return in.drawnBag(f, nodes, room)
 	}
@@ -309,6 +350,27 @@ func (in *Inputs) Bag(field string) (ptr, ids, values *gorgonia.Node, err error)
 	nodes.ids, all = in.g.leaves.indices(name+".ids", room)
 	if f.Value != nil {
 		nodes.values, setValues = in.g.leaves.floats(name+".values", room)
+	}
+	if in.room.Each {
+		in.filled(func(rows []int32) {
+			at, i := 0, 0
+			in.eachPosition(rows, func(_ int, row int32, place int) {
+				ids, values := f.Row(int(row))
+				if field == in.room.Sequence {
+					ids = ids[:place+1]
+				}
+				if values != nil {
+					setValues(at, values)
+				}
+				at += copy(all[at:], ids)
+				i++
+				bounds[i] = int32(at)
+			})
+			for ; i < in.rows; i++ {
+				bounds[i+1] = int32(at)
+			}
+		})
+		return nodes.ptr, nodes.ids, nodes.values, nil
 	}
 	in.filled(func(rows []int32) {
 		at := 0
@@ -394,19 +456,27 @@ func (in *Inputs) filled(f func(rows []int32)) {
 	}
 }
 
-// Fill gives the leaves of a batch the rows of its frame: at most Rows(), what is left
-// is padding.
-func (in *Inputs) Fill(rows []int32) error {
-	if len(rows) > in.rows {
-		return fmt.Errorf("models: %d rows in a batch of %d", len(rows), in.rows)
+// Fill gives the leaves of a batch the rows of its frame: at most as many as the graph is
+// for, what is left is padding.
+func (in *Inputs) Fill(rows []int32) error { return in.FillBatch(&data.Batch{Rows: rows}) }
+
+// FillBatch is Fill of a batch whose examples may be of positions.
+func (in *Inputs) FillBatch(batch *data.Batch) error {
+	rows := batch.Rows
+	if len(rows) > in.contexts {
+		return fmt.Errorf("models: %d rows in a batch of %d", len(rows), in.contexts)
 	}
 	for _, r := range rows {
 		if r < 0 || int(r) >= in.frame.Rows {
 			return fmt.Errorf("models: row %d is outside [0,%d)", r, in.frame.Rows)
 		}
 	}
+	if err := in.checkPositions(batch); err != nil {
+		return err
+	}
 	for _, f := range in.fill {
 		f(rows)
 	}
+	pad(in.at[copy(in.at, batch.At):])
 	return nil
 }

@@ -11,19 +11,25 @@ import (
 // the history of the row's context or among its targets.
 type knownClasses struct {
 	history *data.Field
-	rows    []int32 // of the batch, in the frame of contexts
+	rows    []int32 // of the batch's examples, in the frame of contexts
 	skip    []int32 // [B,K]: 1 where a draw is known, else 0
 	stamp   []int32 // [C]: 1 + the last row of the batch that knows the class
 }
 
-// historyField is the field of contexts whose ids are the classes that a context has in the
-// train set.
-const historyField = "history"
+// The fields of contexts whose ids are the classes that a context has in the train set:
+// the second where the first, in the order of time, is not all of them.
+const (
+	historyField = "history"
+	seenField    = "seen"
+)
 
 // newKnown returns that of batches of b rows with k draws each, and the bytes that it
 // takes; in a plan it makes nothing.
 func newKnown(contexts *data.Frame, classes, b, k int, plan bool) (*knownClasses, int64, error) {
-	f, err := contexts.Field(historyField)
+	f, err := contexts.Field(seenField)
+	if err != nil {
+		f, err = contexts.Field(historyField)
+	}
 	if err == nil && f.Size > classes {
 		err = fmt.Errorf("it has ids up to %d of %d classes", f.Size-1, classes)
 	}
@@ -35,6 +41,14 @@ func newKnown(contexts *data.Frame, classes, b, k int, plan bool) (*knownClasses
 		n.rows, n.skip, n.stamp = make([]int32, 0, b), make([]int32, b*k), make([]int32, classes)
 	}
 	return n, 4 * (int64(b) + int64(b)*int64(k) + int64(classes)), nil
+}
+
+// of takes the contexts of a batch.
+func (n *knownClasses) of(b *data.Batch) {
+	n.rows = n.rows[:0]
+	for i := range b.Len() {
+		n.rows = append(n.rows, b.Row(i))
+	}
 }
 
 // mark sets skip for draws.

@@ -87,6 +87,10 @@ type Spec struct {
 	// Factored declares that New's models are [Factored].
 	Factored bool
 
+	// Ordered declares that they read the field "history" by [Inputs.Sequence]: they know the
+	// order of events, and are trained by the tasks that have it.
+	Ordered bool
+
 	// New returns the model, whose tables have no data yet. An error is of the setting: the
 	// dataset lacks what the model needs.
 	New func(v Values, s Setting) (Model, error)

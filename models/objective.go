@@ -44,7 +44,7 @@ func NewObjective[T graph.Float](b *graph.Builder[T], g *Graph, m Model, head He
 		return nil, fmt.Errorf("models: %T attached nothing and returned no error", head)
 	}
 	if weighted {
-		o.shares, o.weight = b.Input("examples.weight", g.Contexts.Rows())
+		o.shares, o.weight = b.Input("examples.weight", h.Shape()[0])
 	}
 	o.loss, err = o.mean(o.Loss())
 	o.cost = o.loss
@@ -66,12 +66,12 @@ func (o *Objective[T]) MeanLoss() *gorgonia.Node { return o.loss }
 // that of [Attached].
 func (o *Objective[T]) Set(step int, batch *data.Batch) error {
 	if (batch.Weight != nil) != (o.weight != nil) {
-		return fmt.Errorf("models: a batch of %d rows and %d weights for an objective with weights: %t", len(batch.Rows), len(batch.Weight), o.weight != nil)
+		return fmt.Errorf("models: a batch of %d rows and %d weights for an objective with weights: %t", batch.Len(), len(batch.Weight), o.weight != nil)
 	}
-	if batch.Weight != nil && len(batch.Weight) != len(batch.Rows) {
-		return fmt.Errorf("models: a batch of %d rows and %d weights", len(batch.Rows), len(batch.Weight))
+	if batch.Weight != nil && len(batch.Weight) != batch.Len() {
+		return fmt.Errorf("models: a batch of %d rows and %d weights", batch.Len(), len(batch.Weight))
 	}
-	if err := o.graph.Contexts.Fill(batch.Rows); err != nil {
+	if err := o.graph.Contexts.FillBatch(batch); err != nil {
 		return err
 	}
 	for i, w := range batch.Weight {

@@ -44,7 +44,7 @@ func (s *output[T]) Bytes() int64 { return s.bytes }
 // setTargets gives the rows of the batch their classes.
 func (s *output[T]) setTargets(batch *data.Batch) error {
 	s.data.Reset()
-	for i := range batch.Rows {
+	for i := range batch.Len() {
 		lo, hi := batch.Targets.Ptr[i], batch.Targets.Ptr[i+1]
 		if err := s.data.Append(batch.Targets.Class[lo:hi], s.shares(batch, i)); err != nil {
 			return err

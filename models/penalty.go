@@ -50,7 +50,7 @@ func (o *Objective[T]) Penalise(contexts, classes float64) error {
 	if contexts > 0 {
 		h := o.h
 		if raw, ok := o.graph.once[undropped{}]; ok {
-			h = raw
+			h = e.N(o.graph.Contexts.examples(raw))
 		}
 		add(e.N(graph.RowDot(h, h)), contexts)
 	}
@@ -70,7 +70,7 @@ func (o *Objective[T]) Penalise(contexts, classes float64) error {
 	if err != nil {
 		return err
 	}
-	rows := o.graph.Contexts.Rows()
+	rows := o.h.Shape()[0]
 	add(e.N(graph.SegmentSum(e.N(graph.RowDot(of, of)), share, row, rows)), classes)
 	if draws == nil {
 		return e.Err
@@ -87,7 +87,7 @@ func (o *Objective[T]) Penalise(contexts, classes float64) error {
 // fill gives the leaves those of a batch.
 func (p *positives[T]) fill(batch *data.Batch) {
 	n := 0
-	for i := range batch.Rows {
+	for i := range batch.Len() {
 		for j := batch.Targets.Ptr[i]; j < batch.Targets.Ptr[i+1]; j++ {
 			p.class[n], p.row[n], p.share[n] = batch.Targets.Class[j], int32(i), T(batch.Targets.Weight[j])
 			n++

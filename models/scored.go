@@ -149,7 +149,7 @@ func (s *attachedSampled[T]) setScored(batch *data.Batch) error {
 	l := s.scored
 	l.targets.Reset()
 	at := 0
-	for i := range batch.Rows {
+	for i := range batch.Len() {
 		for _, w := range s.shares(batch, i) {
 			l.row[at], l.weight[at] = int32(i), w
 			if err := l.targets.Append(first[T]()); err != nil {

@@ -34,6 +34,7 @@ var bounds = map[string]bound{
 	"model.init":      {number: true, least: 0, open: true, most: math.MaxFloat64},
 	"train.epochs":    {number: true, least: 1, most: maxCount},
 	"train.batch":     {number: true, least: 1, most: data.MaxBatch},
+	"train.positions": {number: true, least: 0, most: maxCount},
 	"train.clip":      {number: true, least: 0, most: math.MaxFloat32},
 	"train.dropout":   {number: true, least: 0, most: maxDropout},
 	"train.patience":  {number: true, least: 0, most: maxCount},

@@ -53,11 +53,15 @@ type DataConfig struct {
 	// Split is a split's text; default "given" where the source has splits, else
 	// data.DefaultSplit.
 	Split string `yaml:"split,omitempty"`
+
+	// Held is a share of the users who are held out of training altogether, such as "0.1"
+	// or "0.1,seed=2"; see data.Held. Default none.
+	Held string `yaml:"held,omitempty"`
 }
 
 // Config returns what data.Load takes.
 func (c DataConfig) Config() data.Config {
-	return data.Config{Source: c.Source, Format: c.Format, MinRating: c.MinRating, Core: c.Core, Split: c.Split}
+	return data.Config{Source: c.Source, Format: c.Format, MinRating: c.MinRating, Core: c.Core, Split: c.Split, Held: c.Held}
 }
 
 // ModelConfig says what is trained.
@@ -114,8 +118,10 @@ type TrainConfig struct {
 	// with als and ials.
 	Epochs int `yaml:"epochs,omitempty"`
 
-	// Task is a task's name: what an example is. "user" is one user with all positives,
-	// "pair" one interaction; default "user". Of solver gradient.
+	// Task is a task's text: what an example is. "user" is one user with all positives,
+	// "pair" one interaction, "next:len=50" each event of a user's last ones in one pass,
+	// and "last:len=50" one event and the history before it; default "user", and "next" of a
+	// model that reads the order of histories. Of solver gradient.
 	Task string `yaml:"task,omitempty"`
 
 	// Weight is what counts as one in the mean loss over the rows of a batch:
@@ -125,8 +131,15 @@ type TrainConfig struct {
 	// solver gradient.
 	Weight string `yaml:"weight,omitempty"`
 
-	// Batch is the number of rows of a step; default 128. Of solver gradient.
+	// Batch is the number of rows of a step; default 128. With task next it is the number of
+	// windows that fit into a step on average. Of solver gradient.
 	Batch int `yaml:"batch,omitempty"`
+
+	// Positions is how many events the histories of a step have together at the most, with
+	// the tasks next and last, in place of Batch: a step takes as many histories as fit, and
+	// no step more than the longest needs room for. Default 0: Batch decides. Of solver
+	// gradient.
+	Positions int `yaml:"positions,omitempty"`
 
 	// Optimizer is an optimizer's text; default "adam:lr=0.01,mode=dense", whose
 	// step costs time in proportion to the tables, with candidates "all", and else

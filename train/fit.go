@@ -16,6 +16,7 @@ import (
 type FitOptions struct {
 	Epochs    int     // passes over the examples; default 40
 	Batch     int     // rows of a step; default 128
+	Positions int     // as that of TrainConfig; default 0: Batch decides
 	Optimizer string  // an optimizer's text; default "adam:lr=0.01,mode=dense"
 	Schedule  string  // a learning-rate schedule's text; default "constant"
 	L2        string  // the text of an optim.Penalty, as that of TrainConfig; default "0"
@@ -58,6 +59,9 @@ func Fit(ctx context.Context, m models.Model, head models.Head, l losses.Loss, x
 			return nil, fmt.Errorf("train: fit: %s is %d; want 1 to %d", n.name, n.value, maxCount)
 		}
 	}
+	if o.Positions < 0 || o.Positions > maxCount {
+		return nil, fmt.Errorf("train: fit: Positions is %d; want 0 to %d", o.Positions, maxCount)
+	}
 	if b := bounds["train.dropout"]; !b.holds(o.Dropout) {
 		return nil, fmt.Errorf("train: fit: Dropout is %v; want %s", o.Dropout, b)
 	}
@@ -67,7 +71,7 @@ func Fit(ctx context.Context, m models.Model, head models.Head, l losses.Loss, x
 	if err := errors.Join(classes.Validate(), x.Validate(classes.Rows)); err != nil {
 		return nil, fmt.Errorf("train: fit: %w", err)
 	}
-	t := training{loss: l, size: o.Batch, epochs: o.Epochs, seed: o.Seed, dropout: o.Dropout, clip: o.Clip}
+	t := training{loss: l, size: o.Batch, positions: o.Positions, epochs: o.Epochs, seed: o.Seed, dropout: o.Dropout, clip: o.Clip}
 	var err error
 	if t.examples, err = x.Weighted(o.Weight); err != nil {
 		return nil, fmt.Errorf("train: fit: %w", err)

@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/train/metric"
@@ -70,7 +72,11 @@ func (p *Plan) shapes(set *data.Dataset) (*Recommender, error) {
 		}
 		loss = softmax.Bind(softmax.Defaults())
 	}
-	t, err := newRecommender(m, h, loss, set.Contexts(), set.Classes())
+	contexts, err := p.task().Contexts(set, 1)
+	if err != nil {
+		return nil, fmt.Errorf("train: %w", err)
+	}
+	t, err := newRecommender(m, h, loss, contexts, set.Classes())
 	if err != nil {
 		return nil, fmt.Errorf("train: model %s with candidates %s: %w", c.Name, p.Config.Candidates, err)
 	}
@@ -95,7 +101,7 @@ func sourceOf(d *data.Dataset) DataConfig {
 	m := d.Made
 	switch {
 	case m != (data.Config{}):
-		c := DataConfig{Source: m.Source, Format: m.Format, MinRating: m.MinRating, Core: m.Core, Split: m.Split}
+		c := DataConfig{Source: m.Source, Format: m.Format, MinRating: m.MinRating, Core: m.Core, Split: m.Split, Held: m.Held}
 		set(&c.Source, defaultSource)
 		return c
 	case d.Truth != nil: // a demo, whose name is its text
@@ -168,13 +174,13 @@ func leftOut(d *data.Dataset, items string) ([]int32, error) {
 // rankings of the task's examples. What was known before the split is left out, but of
 // train, and of test as far as Mask says; and, unless Items is AllItems, so are items
 // without a pair in train, which stay among the relevant ones. A valid split that was
-// trained on is none.
+// trained on is none. Users are those that Users says.
 func (t *Recommender) Evaluation(set *data.Dataset, split string, ms []metric.At) (Evaluation, error) {
 	d, err := t.on(set)
 	if err != nil {
 		return Evaluation{}, err
 	}
-	return evaluation(t.Plan, d, split, t.mask(), t.items(), ms)
+	return evaluation(t.Plan, d, split, t.mask(), t.items(), t.Users, ms)
 }
 
 // Evaluation returns what ms measure on a split of set, as that of a [Recommender] of p
@@ -185,12 +191,12 @@ func (p *Plan) Evaluation(set *data.Dataset, split string, ms []metric.At) (Eval
 	if err != nil {
 		return Evaluation{}, err
 	}
-	return evaluation(p, d, split, p.Config.Eval.Mask, p.Config.Eval.Items, ms)
+	return evaluation(p, d, split, p.Config.Eval.Mask, p.Config.Eval.Items, "", ms)
 }
 
 // evaluation is Evaluation of a model of p, nil where none made it, on what it was
 // trained on.
-func evaluation(p *Plan, set *data.Dataset, split, mask, items string, ms []metric.At) (e Evaluation, err error) {
+func evaluation(p *Plan, set *data.Dataset, split, mask, items, users string, ms []metric.At) (e Evaluation, err error) {
 	if err := CheckMask(mask); err != nil {
 		return e, fmt.Errorf("train: eval.mask: %w", err)
 	}
@@ -200,13 +206,14 @@ func evaluation(p *Plan, set *data.Dataset, split, mask, items string, ms []metr
 	}
 	view := set
 	if split == "test" && mask == TrainSet { // whatever the task is, it knows nothing of valid
-		hidden := *set
-		if hidden.Valid, err = data.Empty(set.Users, set.Items); err != nil {
+		if view, err = set.WithoutValid(); err != nil {
 			return e, err
 		}
-		view = &hidden
 	}
 	if e.Examples, err = p.task().RankedOf(view, split); err != nil {
+		return e, err
+	}
+	if e.Examples, err = ofUsers(e.Examples, set, users); err != nil {
 		return e, err
 	}
 	if split == "test" && mask == NoMask {
@@ -265,17 +272,69 @@ func (t *Recommender) Predict(ctx context.Context, set *data.Dataset, users []in
 		}
 		rows[i] = int32(u)
 	}
-	contexts := set.ContextsAfter(set.Train, set.Valid, set.Test)
-	q := models.Query{Contexts: contexts, Rows: rows, Classes: set.Items, K: k, LeftOut: left}
+	contexts, err := t.Plan.task().Contexts(set, len(data.Splits()))
+	if err != nil {
+		return nil, fmt.Errorf("train: %w", err)
+	}
+	return t.predict(ctx, contexts, rows, k, withSeen, left)
+}
+
+// PredictHistories returns the k best items for people of whom nothing is known but a
+// history each: items of set, the oldest first, with repeats; an empty one is somebody
+// new. Unless withSeen, the items of a history are left out of its ranking, and so are
+// those without a pair in train, unless Items is AllItems. A model that reads no
+// histories is an error.
+func (t *Recommender) PredictHistories(ctx context.Context, set *data.Dataset, histories [][]int32, k int, withSeen bool) ([]models.Top, error) {
+	set, err := t.on(set)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.readsHistories(); err != nil {
+		return nil, err
+	}
+	left, err := leftOut(set, t.items())
+	if err != nil {
+		return nil, err
+	}
+	contexts, err := t.Plan.task().OfHistories(set, histories)
+	if err != nil {
+		return nil, fmt.Errorf("train: %w", err)
+	}
+	rows := make([]int32, len(histories))
+	for i := range rows {
+		rows[i] = int32(i)
+	}
+	return t.predict(ctx, contexts, rows, k, withSeen, left)
+}
+
+// predict ranks rows of contexts.
+func (t *Recommender) predict(ctx context.Context, contexts *data.Frame, rows []int32, k int, withSeen bool, left []int32) ([]models.Top, error) {
+	q := models.Query{Contexts: contexts, Rows: rows, Classes: t.classes.Rows, K: k, LeftOut: left}
 	if !withSeen {
-		seen, err := seenOf(&data.Examples{Context: contexts, Seen: "history"})
+		seen, err := seenOf(&data.Examples{Context: contexts, Seen: t.Plan.task().Seen()})
 		if err != nil {
 			return nil, err
 		}
 		q.Seen = func(i int) []int32 { return seen(rows[i]) }
 	}
-	if len(users) == 0 {
+	if len(rows) == 0 {
 		return nil, q.Validate()
 	}
 	return t.tops(ctx, q)
+}
+
+// readsHistories returns an error of a model that has no use for a history.
+func (t *Recommender) readsHistories() error {
+	g := models.NewGraph(graph.NewPlan[float32](), t.contexts, 1, nil)
+	if _, err := models.Encode(g, t.Model); err != nil {
+		return err
+	}
+	if slices.Contains(g.Contexts.Fields(), "history") {
+		return nil
+	}
+	name := "the model"
+	if t.Plan != nil {
+		name = "model " + t.Plan.Config.Model.Name
+	}
+	return fmt.Errorf("train: %s reads no histories: it knows nobody but the users whom it was trained on; train one that does, such as pool", name)
 }

@@ -69,6 +69,7 @@ func (p *Plan) Estimate(set *data.Dataset) (Memory, error) {
 	}
 	weights := 4 * int64(t.Parameters())
 	m := Memory{{"data", set.Bytes()}, {"program", memory.Binary + memory.Runtime}, {"weights", weights}, {"weights kept to fall back to", weights}}
+	m[0].Bytes += viewBytes(t.contexts, set)
 	parts, err := p.solver.Spec.memory(p.solver.Values, t, set)
 	if err != nil {
 		return nil, err
@@ -98,6 +99,12 @@ func garbage(live int64) int64 { return 8<<20 + live/16 }
 // file.
 func savingBytes(set *data.Dataset) (n int64) {
 	n = 3 * 8 * int64(set.Users+1)
+	if set.Histories != nil {
+		n += 8 * int64(set.Users+1)
+	}
+	if set.Known != nil {
+		n += 8 * int64(set.Users+1)
+	}
 	for _, ids := range [][]string{set.UserIDs, set.ItemIDs} {
 		for _, id := range ids {
 			n += 8 + 2*int64(len(id)) // its end, and its text as it grows
@@ -143,7 +150,11 @@ func (t *Recommender) evaluationBytes(set *data.Dataset) (kept, passing int64, e
 	if err != nil {
 		return 0, 0, err
 	}
-	encoder, err := models.EncoderBytes(t.Model, t.contexts, encoderRows)
+	contexts, err := t.Plan.task().Contexts(set, 2)
+	if err != nil {
+		return 0, 0, err
+	}
+	encoder, err := models.EncoderBytes(t.Model, contexts, encoderRows)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -151,9 +162,29 @@ func (t *Recommender) evaluationBytes(set *data.Dataset) (kept, passing int64, e
 	// they are found, the last row that ranked each, and what a metric keeps of each;
 	// histories before test.
 	examples := 40*int64(most) + (16+int64(len(ats)))*int64(set.Items)
-	history := 8*int64(set.Users+1) + 4*int64(set.Train.Len()+set.Valid.Len())
+	history := max(8*int64(set.Users+1)+4*int64(set.Train.Len()+set.Valid.Len()), viewBytes(contexts, set))
 	chunk := int64(size) * (4*int64(t.Model.Dim()) + 72 + 4*int64(len(leftOut)) + 4*int64(longest(set)) + int64(k))
 	return kept, examples + history + ranker + encoder + chunk, nil
+}
+
+// viewBytes is what a frame of views of histories takes beside the set: bounds, and the
+// ids that the set does not hold. Of other frames the set holds all but their bounds.
+func viewBytes(f *data.Frame, set *data.Dataset) (n int64) {
+	if set.Histories == nil {
+		return 0
+	}
+	past, err := f.Field("history")
+	if err != nil || !past.Ordered {
+		return 0
+	}
+	for i := range f.Fields {
+		x := &f.Fields[i]
+		n += 8 * int64(len(x.Lo)+len(x.Hi))
+		if len(x.ID) != set.Histories.Len() { // else they are its events
+			n += 4 * int64(len(x.ID))
+		}
+	}
+	return n
 }
 
 // longest returns the most items that a user has in train and valid.

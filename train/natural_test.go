@@ -177,9 +177,9 @@ func TestSpreadOfATask(t *testing.T) {
 	user, err := data.ChooseTask("user")
 	require.NoError(t, err)
 	data.RegisterTask(data.TaskSpec{Name: "test-moments", Doc: "one class follows", Train: user.Spec.Train, Rank: user.Spec.Rank,
-		Spread: func(*data.Dataset) float64 { return 1 }})
+		Spread: func(data.Values, *data.Dataset) float64 { return 1 }})
 	data.RegisterTask(data.TaskSpec{Name: "test-none", Doc: "none follows", Train: user.Spec.Train, Rank: user.Spec.Rank,
-		Spread: func(*data.Dataset) float64 { return 0 }})
+		Spread: func(data.Values, *data.Dataset) float64 { return 0 }})
 	p, err := quick("{loss: sparsemax, train: {task: test-moments}}").Plan()
 	require.NoError(t, err)
 	p, err = p.On(set)

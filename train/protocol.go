@@ -208,17 +208,21 @@ func (p *Plan) SetOf(set *data.Dataset) (*data.Dataset, error) {
 // A Protocol is what numbers on a dataset are of: a protocol's name, where they have
 // one, and its parts.
 type Protocol struct {
-	Name  string `json:"name,omitempty"` // of a ProtocolSpec
-	Split string `json:"split"`          // canonical text; "" of a set without
-	On    string `json:"train_on"`       // of OnChoices
-	Mask  string `json:"mask"`           // of MaskChoices
-	Items string `json:"items"`          // of ItemsChoices
+	Name  string `json:"name,omitempty"`  // of a ProtocolSpec
+	Split string `json:"split"`           // canonical text; "" of a set without
+	On    string `json:"train_on"`        // of OnChoices
+	Mask  string `json:"mask"`            // of MaskChoices
+	Items string `json:"items"`           // of ItemsChoices
+	Users string `json:"users,omitempty"` // of UsersChoices, where users are held out of training
 }
 
 // String returns the name, if there is one, and the parts:
 // "recbole (split given, train.on=train, eval.mask=train+valid, eval.items=all)".
 func (p Protocol) String() string {
 	parts := fmt.Sprintf("split %s, train.on=%s, eval.mask=%s, eval.items=%s", named(p.Split), p.On, p.Mask, p.Items)
+	if p.Users != "" {
+		parts += ", users=" + p.Users
+	}
 	if p.Name != "" {
 		return p.Name + " (" + parts + ")"
 	}
@@ -228,13 +232,22 @@ func (p Protocol) String() string {
 // ProtocolOn returns what the numbers of p on set are of.
 func (p *Plan) ProtocolOn(set *data.Dataset) Protocol {
 	c := p.Config
-	return Protocol{Name: c.Protocol, Split: set.Split, On: c.Train.On, Mask: c.Eval.Mask, Items: c.Eval.Items}
+	return Protocol{Name: c.Protocol, Split: set.Split, On: c.Train.On, Mask: c.Eval.Mask, Items: c.Eval.Items, Users: usersOf(set, "")}
+}
+
+// usersOf returns whose rankings of a set are measured where users says so, "" where
+// nobody is held out of training and the question does not come up.
+func usersOf(set *data.Dataset, users string) string {
+	if set.Known == nil {
+		return ""
+	}
+	return cmp.Or(users, TrainedUsers)
 }
 
 // ProtocolOn returns what the numbers of t on set are of. They have the name that Plan
 // has unless Items or Mask have been changed since.
 func (t *Recommender) ProtocolOn(set *data.Dataset) Protocol {
-	p := Protocol{Split: set.Split, On: TrainSet, Mask: t.mask(), Items: t.items()}
+	p := Protocol{Split: set.Split, On: TrainSet, Mask: t.mask(), Items: t.items(), Users: usersOf(set, t.Users)}
 	if t.Plan != nil {
 		p.On = t.Plan.Config.Train.On
 		if q := t.Plan.ProtocolOn(set); q.Mask == p.Mask && q.Items == p.Items {

@@ -24,6 +24,10 @@ type Recommender struct {
 	Plan        *Plan
 	Items, Mask string
 
+	// Users says whose rankings an evaluation measures, of UsersChoices; "" is
+	// TrainedUsers.
+	Users string
+
 	contexts, classes *data.Frame
 	tables            []*models.Table // that Model and Head read
 	encoding          int             // how many of them, the first, encode contexts

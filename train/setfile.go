@@ -18,12 +18,14 @@ import (
 const SetFile = "set.safetensors"
 
 // setMeta goes with SetFile, whose arrays are the three sets in compressed rows
-// (train.ptr, train.item, …), the ids as one text with their ends, and features.
+// (train.ptr, train.item, …) and, where there are any, what is known of users held out
+// (known.ptr, …) and histories (histories.ptr, …), the ids as one text with their ends, and features.
 type setMeta struct {
 	Name, Format               string
 	Users, Items, TimeDecimals int
 	Filter, Split              string
 	Given                      bool
+	Places                     bool
 	Notes                      []string
 	Made                       data.Config
 	UserFields, ItemFields     []fieldMeta
@@ -38,11 +40,15 @@ type fieldMeta struct {
 func saveSet(path string, d *data.Dataset) error {
 	m := setMeta{
 		Name: d.Name, Format: d.Format, Users: d.Users, Items: d.Items, TimeDecimals: d.TimeDecimals,
-		Filter: d.Filter, Split: d.Split, Given: d.Given, Notes: d.Notes, Made: d.Made,
+		Filter: d.Filter, Split: d.Split, Given: d.Given, Places: d.Places, Notes: d.Notes, Made: d.Made,
 	}
 	var all []graph.Array
 	add := func(name string, x any) { all = append(all, graph.Vector(name, x)) }
-	for _, part := range d.Parts() {
+	parts := d.Parts()
+	for _, part := range append(parts[:], data.Part{Name: "known", Interactions: d.Known}) {
+		if part.Interactions == nil { // nobody is held out of training
+			continue
+		}
 		add(part.Name+".ptr", wideInts(part.Ptr()))
 		add(part.Name+".item", part.Item())
 		if part.Value() != nil {
@@ -51,6 +57,12 @@ func saveSet(path string, d *data.Dataset) error {
 		if part.Time() != nil {
 			add(part.Name+".time", part.Time())
 		}
+	}
+	if d.Histories != nil {
+		ptr, item, mark := d.Histories.Arrays()
+		add("histories.ptr", wideInts(ptr))
+		add("histories.item", item)
+		add("histories.mark", mark)
 	}
 	for _, side := range [...]struct {
 		what   string
@@ -113,7 +125,8 @@ func OpenSet(dir string) (*data.Dataset, error) {
 	r := setReader{f: f}
 	d := &data.Dataset{
 		Name: m.Name, Format: m.Format, Users: m.Users, Items: m.Items, TimeDecimals: m.TimeDecimals,
-		Filter: m.Filter, Split: m.Split, Given: m.Given, Notes: m.Notes, Made: m.Made,
+		Filter: m.Filter, Split: m.Split, Given: m.Given, Places: m.Places, Notes: m.Notes, Made: m.Made,
+		Histories: r.histories(m), Known: r.known(m),
 		Train: r.part("train", m), Valid: r.part("valid", m), Test: r.part("test", m),
 		UserIDs: r.ids("user"), ItemIDs: r.ids("item"),
 		UserFields: r.fields("user", m.UserFields), ItemFields: r.fields("item", m.ItemFields),
@@ -178,6 +191,28 @@ func (r *setReader) part(name string, m setMeta) *data.Interactions {
 	x, err := data.FromCSR(m.Users, m.Items, ptr, item, value, times)
 	r.err = err
 	return x
+}
+
+// known reads what is known of users held out of training, nil where the file has none.
+func (r *setReader) known(m setMeta) *data.Interactions {
+	if !slices.Contains(r.f.Names(), "known.ptr") {
+		return nil
+	}
+	return r.part("known", m)
+}
+
+// histories reads the events, nil where the file has none.
+func (r *setReader) histories(m setMeta) *data.Histories {
+	if !slices.Contains(r.f.Names(), "histories.ptr") {
+		return nil
+	}
+	ptr, item, mark := r.ints("histories.ptr"), read[int32](r, "histories.item"), read[uint8](r, "histories.mark")
+	if r.err != nil {
+		return nil
+	}
+	h, err := data.HistoriesFrom(m.Users, m.Items, ptr, item, mark)
+	r.err = err
+	return h
 }
 
 func (r *setReader) ids(what string) []string {

@@ -104,6 +104,7 @@ func fillALS(p *Plan, loss string) {
 func checkALS(given Config, p *Plan) {
 	p.unused(map[string]bool{
 		"train.task": given.Train.Task != "", "train.weight": given.Train.Weight != "", "train.batch": given.Train.Batch != 0,
+		"train.positions": given.Train.Positions != 0,
 		"train.optimizer": given.Train.Optimizer != "", "train.schedule": given.Train.Schedule != "",
 		"train.dropout": given.Train.Dropout != 0, "train.clip": given.Train.Clip != 0,
 		"train.precision": given.Train.Precision != "",

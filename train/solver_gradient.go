@@ -26,7 +26,7 @@ func init() {
 			set(&c.Model.Score, string(models.Cosine))
 			set(&c.Model.Init, 0.1)
 			set(&c.Train.Epochs, 40)
-			set(&c.Train.Task, "user")
+			set(&c.Train.Task, p.usualTask())
 			set(&c.Train.Batch, 128)
 			p.readChoice()
 			set(&c.Train.Weight, string(p.usualWeight()))
@@ -59,6 +59,7 @@ type training struct {
 	dropout   float64 // of encodings
 	clip      float64 // most that the gradient's norm may be; 0: any
 	size      int     // rows of a step
+	positions int     // most positions of a step, in place of size; 0: size decides
 	epochs    int
 	seed      uint64
 }
@@ -69,7 +70,7 @@ func trainingOf(t *Recommender, set *data.Dataset) (training, error) {
 	c := p.Config.Train
 	x := training{
 		of: t, optimizer: p.Optimizer, schedule: p.Schedule, l2: p.L2, decay: p.Decay, dropout: c.Dropout, clip: c.Clip,
-		size: c.Batch, epochs: c.Epochs, seed: c.Seed,
+		size: c.Batch, positions: c.Positions, epochs: c.Epochs, seed: c.Seed,
 	}
 	var err error
 	if x.examples, err = p.ExamplesOf(set); err != nil {
@@ -108,6 +109,33 @@ func (p *Plan) hotLabels() bool {
 	return l.Spec != nil && head != nil && head.Exact && l.Theory().Props.Has(losses.HotLabels)
 }
 
+// usualTask returns what a row of training is unless the configuration says it.
+func (p *Plan) usualTask() string {
+	if p.Model.Spec != nil && p.Model.Spec.Ordered {
+		return "next"
+	}
+	return "user"
+}
+
+// checkTask reports a task whose histories are not what the model reads, and positions
+// of a task that has none.
+func (p *Plan) checkTask() {
+	if p.Task.Spec == nil || p.Task.Ordered() {
+		return
+	}
+	var ordered []string
+	for _, s := range data.Tasks() {
+		if s.Recent != nil {
+			ordered = append(ordered, s.Name)
+		}
+	}
+	names := strings.Join(ordered, ", ")
+	if m := p.Model.Spec; m != nil {
+		p.check("train.task", !m.Ordered, "model %s reads histories in the order of time, and those of task %s are sets; the tasks in that order are %s", m.Name, p.Task.Spec.Name, names)
+	}
+	p.check("train.positions", p.Config.Train.Positions == 0, "a step of task %s has no positions, and train.batch says how many rows it has; the tasks of positions are %s", p.Task.Spec.Name, names)
+}
+
 // readTask reads what a row of training is, and what it weighs.
 func (p *Plan) readTask() {
 	text(p, "train.task", &p.Config.Train.Task, data.ParseTask, &p.Task)
@@ -117,6 +145,7 @@ func (p *Plan) readTask() {
 // checkGradient is the check of the fields that solver gradient reads.
 func checkGradient(_ Config, p *Plan) {
 	p.checkBias()
+	p.checkTask()
 	c := p.Config.Model
 	if p.Optimizer.Spec != nil {
 		rate := p.Optimizer.Values.Num("lr")
@@ -230,11 +259,12 @@ func (g *gradient) compile(b *graph.Builder[float32]) (err error) {
 	if err := g.checkPenalties(); err != nil {
 		return err
 	}
-	if g.batches, err = data.NewBatches(g.examples, g.size, g.seed); err != nil {
+	if g.batches, err = g.deal(); err != nil {
 		return err
 	}
-	g.graph = models.NewGraph(b, g.examples.Context, g.batches.MaxRows(), g.of.classes)
-	g.objective, err = models.NewObjective(b, g.graph, g.model(), g.of.Head, g.loss, g.batches.MaxPos(), g.examples.Weight != nil)
+	room := g.batches.Room()
+	g.graph = models.NewGraph(b, g.examples.Context, room.Contexts, g.of.classes).Fit(room)
+	g.objective, err = models.NewObjective(b, g.graph, g.model(), g.of.Head, g.loss, room.Places, g.examples.Weight != nil)
 	if err != nil {
 		return err
 	}
@@ -243,6 +273,18 @@ func (g *gradient) compile(b *graph.Builder[float32]) (err error) {
 	}
 	g.program, err = b.Train(g.objective.Cost(), g.objective.MeanLoss())
 	return err
+}
+
+// deal returns the batches of the examples.
+func (x *training) deal() (*data.Batches, error) {
+	if x.positions == 0 {
+		return data.NewBatches(x.examples, x.size, x.seed)
+	}
+	b, err := data.NewPackedBatches(x.examples, x.positions, x.seed)
+	if err != nil {
+		return nil, fmt.Errorf("train: train.positions: %w", err)
+	}
+	return b, nil
 }
 
 // gradientMemory compiles the graph without data and asks it, the head and the updaters.
@@ -264,8 +306,11 @@ func gradientMemory(_ registry.Values, t *Recommender, set *data.Dataset) ([]Mem
 	}
 	defer g.program.Close()
 	g.sink(func(*models.Table) graph.BlockUpdater[float32] { return new(optim.Updater) })
-	// Examples and their order, and what a batch holds.
-	batches := 8*int64(x.examples.Len()) + 4*int64(len(x.examples.Targets.Ptr)+len(x.examples.Weight)) + 8*int64(g.batches.MaxPos())
+	// Examples and what they are of, their order, and what a batch holds.
+	batches := 4*int64(x.examples.Len()+len(x.examples.Place)) + 4*int64(len(x.examples.Targets.Ptr)+len(x.examples.Weight)) + g.batches.Bytes() + viewBytes(x.examples.Context, set)
+	if x.examples.Place != nil || x.examples.Sequence != "" { // of the others the train set holds them
+		batches += 4 * int64(len(x.examples.Targets.Class))
+	}
 	return []MemoryPart{
 		{"optimizer state", state}, {"graph and gradients", g.program.Bytes() + work},
 		{"candidates", x.of.Head.Bytes().Kept + g.objective.Bytes()}, {"batches", batches},
@@ -312,7 +357,7 @@ func (g *gradient) step(_ context.Context, e, i int) (outcome, error) {
 	if err := g.program.Run(); err != nil {
 		return outcome{}, err
 	}
-	o := outcome{loss: float64(g.program.Value(g.objective.MeanLoss())[0]), weight: float64(len(b.Rows))}
+	o := outcome{loss: float64(g.program.Value(g.objective.MeanLoss())[0]), weight: float64(b.Len())}
 	if b.Weight != nil {
 		o.weight = 0
 		for _, w := range b.Weight {

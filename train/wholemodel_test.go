@@ -158,7 +158,7 @@ func TestWholeModels(t *testing.T) {
 func TestWeightsOfExamples(t *testing.T) {
 	set := small(t)
 	share := func(name string, w func(i int) float32) {
-		data.RegisterTask(data.TaskSpec{Name: name, Doc: "users with shares of their own", Rank: data.RankUsers, Train: func(d *data.Dataset) (*data.Examples, error) {
+		data.RegisterTask(data.TaskSpec{Name: name, Doc: "users with shares of their own", Rank: rankUsers, Train: func(_ data.Values, d *data.Dataset) (*data.Examples, error) {
 			task, err := data.ParseTask("user")
 			if err != nil {
 				return nil, err
@@ -182,4 +182,8 @@ func TestWeightsOfExamples(t *testing.T) {
 	want := run("user")
 	require.Equal(t, want, run("test-equal"))
 	require.NotEqual(t, want, run("test-unequal"))
+}
+
+func rankUsers(_ data.Values, d *data.Dataset, split string) (*data.Examples, error) {
+	return data.RankUsers(d, split)
 }
