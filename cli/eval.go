@@ -36,6 +36,13 @@ have relevant items. Items without a training pair, of which the model learned n
 are left out unless --items all; where a user has such an item in the split, it counts as
 missed.
 
+--users says whose rankings are measured, where the run held users out of training:
+those who were trained on, as the run was measured, those who are held, by their
+histories alone, or all. --by prints the metrics of four parts of the examples too: by
+how many items are known of the user, or by how many users have the relevant item in
+training, in which case a user counts with those of the relevant items that are in the
+part.
+
 --protocol measures by another protocol than the run's. One that trains on something
 else than the run did, or that is of another split, is refused: its numbers are those of
 another model.
@@ -138,8 +145,9 @@ func (c *runSource) open(s streams, folder string) (*train.Recommender, *data.Da
 
 // measured says how eval measures a run, where not as the run was.
 type measured struct {
-	items          rankedItems
-	protocol, mask string
+	items           rankedItems
+	protocol, mask  string
+	users, division string
 }
 
 func (m *measured) addFlags(cmd *cobra.Command) {
@@ -147,6 +155,10 @@ func (m *measured) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&m.protocol, "protocol", "", "protocol to measure by: "+strings.Join(protocolNames(), ", ")+" (default as the run was measured)")
 	f.StringVar(&m.mask, maskFlag, "", maskUsage+" (default as the run was measured)")
+	f.StringVar(&m.users, "users", "", "whose rankings are measured: "+strings.Join(train.UsersChoices(), ", ")+" (default "+train.TrainedUsers+")")
+	f.StringVar(&m.division, "by", "", "measure parts of the examples too, by "+strings.Join(train.ByChoices(), " or by "))
+	must(cmd.RegisterFlagCompletionFunc("users", complete(train.UsersChoices)))
+	must(cmd.RegisterFlagCompletionFunc("by", complete(train.ByChoices)))
 	must(cmd.RegisterFlagCompletionFunc("protocol", completeSpecs("protocol")))
 	must(cmd.RegisterFlagCompletionFunc(maskFlag, complete(train.MaskChoices)))
 }
@@ -158,6 +170,16 @@ func (m measured) validate() error {
 	if m.mask != "" {
 		if err := train.CheckMask(m.mask); err != nil {
 			return usagef("--%s: %w", maskFlag, err)
+		}
+	}
+	if m.users != "" {
+		if err := train.CheckUsers(m.users); err != nil {
+			return usagef("--users: %w", err)
+		}
+	}
+	if m.division != "" {
+		if err := train.CheckBy(m.division); err != nil {
+			return usagef("--by: %w", err)
 		}
 	}
 	if m.protocol == "" {
@@ -181,6 +203,7 @@ func (m measured) of(t *train.Recommender, set *data.Dataset) error {
 	if m.mask != "" {
 		t.Mask = m.mask
 	}
+	t.Users = m.users
 	m.items.of(t)
 	return nil
 }
@@ -233,7 +256,12 @@ func runEval(ctx context.Context, s streams, folder string, c runSource, how mea
 	}
 	var all []splitScores
 	for _, split := range splits {
-		scores, err := trained.Evaluate(ctx, set, split, ms)
+		e, err := trained.Evaluation(set, split, ms)
+		if err != nil {
+			return err
+		}
+		e.By = how.division
+		scores, err := train.Evaluate(ctx, trained, e)
 		if err != nil {
 			return err
 		}

@@ -29,7 +29,7 @@ func newPredict(s streams) *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:   "predict RUN --users ID,ID,…",
-		Short: "Print the best items of users",
+		Short: "Print the best items of users, or of whoever has a history",
 		Long: `predict loads the model of a run folder and prints, for each user, the items that
 it ranks highest by the run's loss, with what they are ranked by. Users and items are
 named by the ids of the data set's files. Items that the data set knows of a user, in any split, are left
@@ -38,7 +38,11 @@ nothing, unless --items all; how many those are, and how many of the users have 
 training pair, the first few by name, is said on standard error.
 
 --users cuts its text at commas, and leaves out blanks around an id. --user takes an
-id as it is, and so does each line of a file named by --users-from.
+id as it is, and so does each line of a file named by --users-from. --history ranks for
+somebody whom the data set does not know, by the items that he or she had, the oldest
+first: ids with commas between, or nothing for somebody new. It takes a model that reads
+histories, such as pool, and may be repeated; the lines of the first say history:1 for a
+user, those of the second history:2.
 
 The output has one line per user and item: user, rank, item and score between tabs.
 In ids a backslash is printed as two, and what is not printable, tabs and line ends
@@ -68,6 +72,7 @@ the score on the rising side of its polynomial. Candidates with several decision
 	f.StringArrayVar(&users.ids, "user", nil, "id of one user, whatever it holds; may be repeated")
 	f.StringVar(&users.file, "users-from", "", "file of ids of users, one on each line; - is standard input")
 	f.BoolVar(&users.all, "all-users", false, "rank for every user of the data set")
+	f.StringArrayVar(&users.histories, "history", nil, "ids of the items of somebody unknown, the oldest first, with commas between; may be repeated")
 	must(cmd.RegisterFlagCompletionFunc("users-from", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return nil, cobra.ShellCompDirectiveDefault // files of any name
 	}))
@@ -82,6 +87,7 @@ type wantedUsers struct {
 	lists, ids []string
 	file       string
 	all        bool
+	histories  []string // of people whom the set does not know
 }
 
 func (w wantedUsers) check() error {
@@ -89,10 +95,28 @@ func (w wantedUsers) check() error {
 	switch {
 	case w.all && named:
 		return usagef("--all-users: leave out the flags that name users")
-	case !w.all && !named:
-		return usagef("--users: name at least one user, as in --users 1,2,3, or take one of --user, --users-from, --all-users")
+	case !w.all && !named && len(w.histories) == 0:
+		return usagef("--users: name at least one user, as in --users 1,2,3, or take one of --user, --users-from, --all-users, --history")
 	}
 	return nil
+}
+
+// items returns the items of each history.
+func (w wantedUsers) items(set *data.Dataset) (all [][]int32, err error) {
+	for _, text := range w.histories {
+		items := []int32{}
+		if strings.TrimSpace(text) != "" {
+			for id := range strings.SplitSeq(text, ",") {
+				i, err := set.ItemIndex(strings.TrimSpace(id))
+				if err != nil {
+					return nil, fmt.Errorf("--history: %w", err)
+				}
+				items = append(items, int32(i))
+			}
+		}
+		all = append(all, items)
+	}
+	return all, nil
 }
 
 // rows returns the rows of the users in set, in the order of their naming.
@@ -163,6 +187,10 @@ func runPredict(ctx context.Context, s streams, folder string, c runSource, item
 	if err != nil {
 		return err
 	}
+	histories, err := users.items(set)
+	if err != nil {
+		return err
+	}
 	tops, err := trained.Predict(ctx, set, rows, k, withSeen)
 	if err != nil {
 		return err
@@ -171,7 +199,29 @@ func runPredict(ctx context.Context, s streams, folder string, c runSource, item
 	if err != nil {
 		return err
 	}
+	reads, err := trained.ReadsHistories()
+	if err != nil {
+		return err
+	}
 	all := predictions(set, rows, tops, len(leftOut))
+	if len(histories) > 0 {
+		tops, err := trained.PredictHistories(ctx, set, histories, k, withSeen)
+		if err != nil {
+			return err
+		}
+		for i, top := range tops {
+			all = append(all, newPrediction(set, fmt.Sprintf("history:%d", i+1), 0, len(leftOut), top))
+			all[len(all)-1].history = len(histories[i])
+		}
+	}
+	for i, u := range rows {
+		if reads { // it knows the user by them
+			all[i].history = len(set.Train.ItemsOf(u)) + len(set.Valid.ItemsOf(u)) + len(set.Test.ItemsOf(u))
+			if set.Known != nil {
+				all[i].history += len(set.Known.ItemsOf(u))
+			}
+		}
+	}
 	printPredictionNotes(s.err, all, len(leftOut))
 	if !asJSON {
 		printPredictions(s.out, all)
@@ -200,6 +250,8 @@ type prediction struct {
 	TrainingPairs int          `json:"training_pairs"` // 0: the model learned nothing of the user
 	LeftOut       int          `json:"left_out_items"` // without a training pair
 	Items         []rankedItem `json:"items"`
+
+	history int // items by which a model that reads histories knows the user
 }
 
 type rankedItem struct {
@@ -210,12 +262,17 @@ type rankedItem struct {
 func predictions(set *data.Dataset, users []int, tops []models.Top, leftOut int) []prediction {
 	all := make([]prediction, len(users))
 	for i, u := range users {
-		all[i] = prediction{User: set.UserName(u), TrainingPairs: len(set.Train.ItemsOf(u)), LeftOut: leftOut, Items: []rankedItem{}}
-		for r, id := range tops[i].IDs {
-			all[i].Items = append(all[i].Items, rankedItem{set.ItemName(int(id)), tops[i].Scores[r]})
-		}
+		all[i] = newPrediction(set, set.UserName(u), len(set.Train.ItemsOf(u)), leftOut, tops[i])
 	}
 	return all
+}
+
+func newPrediction(set *data.Dataset, user string, pairs, leftOut int, top models.Top) prediction {
+	p := prediction{User: user, TrainingPairs: pairs, LeftOut: leftOut, Items: []rankedItem{}}
+	for r, id := range top.IDs {
+		p.Items = append(p.Items, rankedItem{set.ItemName(int(id)), top.Scores[r]})
+	}
+	return p
 }
 
 // printPredictionNotes says what the rankings do not show.
@@ -226,7 +283,7 @@ func printPredictionNotes(w io.Writer, all []prediction, leftOut int) {
 	var unknown []string
 	seen := map[string]bool{}
 	for _, p := range all {
-		if p.TrainingPairs == 0 && !seen[p.User] {
+		if p.TrainingPairs == 0 && p.history == 0 && !seen[p.User] {
 			seen[p.User] = true
 			unknown = append(unknown, strconv.Quote(p.User))
 		}

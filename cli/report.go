@@ -175,6 +175,9 @@ type splitScores struct {
 	LeftOutPairs int `json:"left_out_pairs"`
 
 	Values []scoreValue `json:"values"`
+
+	By      string         `json:"by,omitempty"` // what Buckets are parts by
+	Buckets []train.Bucket `json:"buckets,omitempty"`
 }
 
 type scoreValue struct {
@@ -185,7 +188,8 @@ type scoreValue struct {
 
 // scoresOf returns what t has measured on set by ms, with what is attainable.
 func scoresOf(ctx context.Context, t *train.Recommender, set *data.Dataset, scores *train.Scores, ms []metric.At) (splitScores, error) {
-	s := splitScores{Split: scores.Split, Protocol: t.ProtocolOn(set), Examples: scores.Examples, Excluded: scores.Excluded, LeftOut: scores.LeftOut, LeftOutPairs: scores.LeftOutPairs}
+	s := splitScores{Split: scores.Split, Protocol: t.ProtocolOn(set), Examples: scores.Examples, Excluded: scores.Excluded, LeftOut: scores.LeftOut, LeftOutPairs: scores.LeftOutPairs,
+		By: scores.By, Buckets: scores.Buckets}
 	for _, v := range scores.Values {
 		s.Values = append(s.Values, scoreValue{Name: v.Name, Value: v.Value})
 	}
@@ -212,7 +216,26 @@ func (s *splitScores) attained() bool {
 	return slices.ContainsFunc(s.Values, func(v scoreValue) bool { return v.Attainable != nil })
 }
 
-// printScores prints one table of splits that have the same metrics.
+// bucketTable is the table of a split's parts.
+func bucketTable(s splitScores) *table {
+	head := []string{strings.ToUpper(s.By), "EXAMPLES"}
+	for _, v := range s.Values {
+		head = append(head, v.Name)
+	}
+	head[0] = strings.ToUpper(s.Split) + " BY " + head[0]
+	t := newTable(head...)
+	for _, b := range s.Buckets {
+		cells := []any{fmt.Sprintf("%d to %d", b.From, b.To), b.Examples}
+		for _, v := range b.Values {
+			cells = append(cells, fmt.Sprintf("%.4f", v.Value))
+		}
+		t.add(cells...)
+	}
+	return t
+}
+
+// printScores prints one table of splits that have the same metrics, and one of the parts
+// of each that is divided.
 func printScores(w io.Writer, splits []splitScores) {
 	if len(splits) == 0 {
 		fmt.Fprintln(w, "nothing was measured")
@@ -248,6 +271,12 @@ func printScores(w io.Writer, splits []splitScores) {
 	}
 	t.add(examples...)
 	t.print(w, "")
+	for _, s := range splits {
+		if s.By != "" {
+			fmt.Fprintln(w)
+			bucketTable(s).print(w, "")
+		}
+	}
 	fmt.Fprintf(w, "\nmeasured by %s\n", data.EscapeText(splits[0].Protocol.String()))
 	if n := splits[0].LeftOut; n > 0 {
 		var pairs []string

@@ -30,6 +30,11 @@ type Scores struct {
 	LeftOut      int `json:"left_out_items,omitempty"`
 	LeftOutPairs int `json:"left_out_pairs,omitempty"`
 
+	// By is that of the Evaluation, and Buckets are the parts of the examples that it
+	// makes, the lowest first; none without.
+	By      string   `json:"by,omitempty"`
+	Buckets []Bucket `json:"buckets,omitempty"`
+
 	// Rows are the examples' rows of the frame of contexts, and PerExample[m][i] is
 	// metric m for Rows[i]: what a paired test between runs needs. PerExample[m] is nil
 	// of a pooled metric.
@@ -82,6 +87,10 @@ type Evaluation struct {
 	// Known is what metrics are told of the classes; see [KnownFrom]. The zero Set says
 	// that no class was seen in training.
 	Known metric.Set
+
+	// By has the metrics be measured of parts of the examples too, of ByChoices; "" is
+	// none.
+	By string
 }
 
 // KnownFrom returns what metrics are told of classes, after training on x.
@@ -161,6 +170,12 @@ func Evaluate(ctx context.Context, s models.Scorer, e Evaluation) (*Scores, erro
 	if out.Examples == 0 {
 		return nil, fmt.Errorf("train: %s has no example with targets to evaluate", e.Split)
 	}
+	var parts *buckets
+	if e.By != "" {
+		if parts, err = newBuckets(e.By, x, out.Rows, targets, known, e.Metrics); err != nil {
+			return nil, err
+		}
+	}
 	sums := make([]metric.Accumulator, len(e.Metrics))
 	for m, at := range e.Metrics {
 		sums[m] = at.New(known)
@@ -184,6 +199,9 @@ func Evaluate(ctx context.Context, s models.Scorer, e Evaluation) (*Scores, erro
 		for r, id := range top.IDs {
 			_, l.Hit[r] = slices.BinarySearch(l.Relevant, id)
 		}
+		if parts != nil {
+			parts.add(i, l)
+		}
 		for m := range sums {
 			v := sums[m].Add(l)
 			if out.PerExample[m] != nil {
@@ -201,6 +219,9 @@ func Evaluate(ctx context.Context, s models.Scorer, e Evaluation) (*Scores, erro
 	}
 	for m, at := range e.Metrics {
 		out.Values = append(out.Values, Value{at.String(), sums[m].Finish()})
+	}
+	if parts != nil {
+		out.By, out.Buckets = e.By, parts.finish(e.Metrics)
 	}
 	return out, nil
 }

@@ -289,8 +289,16 @@ func (t *Recommender) PredictHistories(ctx context.Context, set *data.Dataset, h
 	if err != nil {
 		return nil, err
 	}
-	if err := t.readsHistories(); err != nil {
+	reads, err := t.ReadsHistories()
+	if err != nil {
 		return nil, err
+	}
+	if !reads {
+		name := "the model"
+		if t.Plan != nil {
+			name = "model " + t.Plan.Config.Model.Name
+		}
+		return nil, fmt.Errorf("train: %s reads no histories: it knows nobody but the users whom it was trained on; train one that does, such as pool", name)
 	}
 	left, err := leftOut(set, t.items())
 	if err != nil {
@@ -323,18 +331,15 @@ func (t *Recommender) predict(ctx context.Context, contexts *data.Frame, rows []
 	return t.tops(ctx, q)
 }
 
-// readsHistories returns an error of a model that has no use for a history.
-func (t *Recommender) readsHistories() error {
+// ReadsHistories reports whether the model encodes a context by its history, so that it
+// ranks for who was not in training.
+func (t *Recommender) ReadsHistories() (bool, error) {
+	if err := t.isMade(); err != nil {
+		return false, err
+	}
 	g := models.NewGraph(graph.NewPlan[float32](), t.contexts, 1, nil)
 	if _, err := models.Encode(g, t.Model); err != nil {
-		return err
+		return false, err
 	}
-	if slices.Contains(g.Contexts.Fields(), "history") {
-		return nil
-	}
-	name := "the model"
-	if t.Plan != nil {
-		name = "model " + t.Plan.Config.Model.Name
-	}
-	return fmt.Errorf("train: %s reads no histories: it knows nobody but the users whom it was trained on; train one that does, such as pool", name)
+	return slices.Contains(g.Contexts.Fields(), "history"), nil
 }
