@@ -68,7 +68,9 @@ func newPool(v Values, s Setting) *pool {
 		m.out = layer("map")
 	case "relu":
 		m.in, m.out = layer("hidden"), layer("map")
-		m.inBias, m.outBias = &Table{Name: "hidden-bias", Rows: s.Dim, Dim: 1}, &Table{Name: "map-bias", Rows: s.Dim, Dim: 1}
+		// Of a history whose items are all dropped relu has what is below the bias and what
+		// is above it: at 0 it would have a kink there.
+		m.inBias, m.outBias = s.NewTable("hidden-bias", s.Dim, 1), &Table{Name: "map-bias", Rows: s.Dim, Dim: 1}
 	}
 	return m
 }

@@ -166,6 +166,11 @@ func thirds(set *data.Dataset) *data.Examples {
 }
 
 func wholeModelGradient(t *testing.T, set *data.Dataset, m Model, scheme string, s HeadSetting) outcome {
+	return gradientOf(t, set, m, scheme, s, thirds(set))
+}
+
+// gradientOf checks the gradient of a whole model of examples x, all statements of it.
+func gradientOf(t *testing.T, set *data.Dataset, m Model, scheme string, s HeadSetting, x *data.Examples) outcome {
 	b, err := ParseHead(scheme)
 	require.NoError(t, err)
 	head, err := b.New(s)
@@ -180,7 +185,7 @@ func wholeModelGradient(t *testing.T, set *data.Dataset, m Model, scheme string,
 	if s.Loss.Spec.Name == "z-loss" && scheme == "tree" {
 		return steep
 	}
-	encoding, classes, err := Tables(m, head, s.Loss, set.Contexts(), set.Classes())
+	encoding, classes, err := Tables(m, head, s.Loss, x.Context, set.Classes())
 	require.NoError(t, err)
 	tables := append(encoding, classes...)
 	trained := 0
@@ -190,7 +195,7 @@ func wholeModelGradient(t *testing.T, set *data.Dataset, m Model, scheme string,
 			trained++
 		}
 	}
-	report, err := CheckGradient(m, head, s.Loss, thirds(set), set.Classes(), 4, graph.GradientCheck{Probes: 3})
+	report, err := CheckGradient(m, head, s.Loss, x, set.Classes(), 4, graph.GradientCheck{Probes: 3})
 	require.NoError(t, err)
 	require.Len(t, report.Rows, 2*trained+1, "each table that is not frozen at two precisions, and the cost")
 	for i, row := range report.Rows {

@@ -33,7 +33,11 @@ import (
 //   - class vectors are [classes,Dim] and finite, and there are such of classes that are
 //     drawn in a run;
 //   - the symbolic gradient by every table is the central difference, in float64: of a
-//     weighing of both sides, and of softmax over all classes and over drawn ones.
+//     weighing of both sides, and of softmax over all classes and over drawn ones;
+//   - where the set has histories, as the generated one does, and the model reads them: in
+//     one pass over a history each position is encoded as the history up to it alone is,
+//     whatever follows, and the gradient of such a pass is right too. A model that declares
+//     Ordered encodes another order otherwise, and one that does not is not moved by it.
 func Check(spec *models.Spec, set *data.Dataset) error {
 	set, err := orGenerated(set)
 	if err != nil {
@@ -45,7 +49,7 @@ func Check(spec *models.Spec, set *data.Dataset) error {
 				m, err := k.New(models.Setting{Set: set, Dim: 5, Init: 0.5, Seed: 7})
 				t.NoError(err, "New")
 				t.True(m.Dim() == 5, "a model of width 5 has Dim() %d", m.Dim())
-				run(t, m, set)
+				run(t, m, set, spec.Ordered)
 			})
 		}
 	})
@@ -58,12 +62,20 @@ func CheckModel(m models.Model, set *data.Dataset) error {
 	if err != nil {
 		return err
 	}
-	return check.Suite(func(t *check.T) { run(t, m, set) })
+	return check.Suite(func(t *check.T) {
+		g := models.NewGraph(graph.NewPlan[float32](), set.Contexts(), 2, nil)
+		_, err := models.Encode(g, m)
+		run(t, m, set, err != nil && set.Histories != nil)
+	})
 }
 
 func orGenerated(set *data.Dataset) (*data.Dataset, error) {
 	if set == nil {
-		return data.Load(data.Config{Source: "demo:users=60,items=90,per-user=8"})
+		set, err := data.Load(data.Config{Source: "demo:users=60,items=90,per-user=8"})
+		if err != nil {
+			return nil, err
+		}
+		return withHistories(set)
 	}
 	if err := set.Validate(); err != nil {
 		return nil, err
@@ -74,14 +86,46 @@ func orGenerated(set *data.Dataset) (*data.Dataset, error) {
 	return set, nil
 }
 
+// withHistories returns set as if its train pairs had come in another order than that of
+// ids, and every third one twice.
+func withHistories(set *data.Dataset) (*data.Dataset, error) {
+	var ptr, item, mark = []int{0}, []int32{}, []uint8{}
+	for u := range set.Users {
+		own := slices.Clone(set.Train.ItemsOf(u))
+		slices.Reverse(own)
+		for k, i := range own {
+			if item = append(item, i); k%3 == 2 {
+				item = append(item, own[k/2])
+			}
+		}
+		mark = append(mark, make([]uint8, len(item)-len(mark))...)
+		ptr = append(ptr, len(item))
+	}
+	with := *set
+	var err error
+	with.Histories, err = data.HistoriesFrom(set.Users, set.Items, ptr, item, mark)
+	return &with, err
+}
+
 // A rig is one model under test.
 type rig struct {
 	models.Model
-	set *data.Dataset
+	set      *data.Dataset
+	ordered  bool
+	contexts *data.Frame // a row for each user
+	task     string      // whose contexts those are
 }
 
-func run(t *check.T, m models.Model, set *data.Dataset) {
-	r := &rig{m, set}
+func run(t *check.T, m models.Model, set *data.Dataset, ordered bool) {
+	r := &rig{Model: m, set: set, ordered: ordered, contexts: set.Contexts(), task: "user"}
+	if ordered {
+		t.True(set.Histories != nil, "the model reads histories in order, and the set has none: give one with times")
+		r.task = "last:len=6"
+		task, err := data.ParseTask(r.task)
+		t.NoError(err, "the task")
+		r.contexts, err = task.Contexts(set, 1)
+		t.NoError(err, "the contexts")
+	}
 	// What follows reads the tables, so it has no sense without them.
 	if !t.Run("tables", r.tables) {
 		return
@@ -91,7 +135,12 @@ func run(t *check.T, m models.Model, set *data.Dataset) {
 	t.Run("factored", r.factored)
 	t.Run("gradient", r.gradient)
 	for _, scheme := range []string{"all", "sampled:n=4"} {
-		t.Run("gradient@"+scheme, func(t *check.T) { r.trained(t, scheme) })
+		t.Run("gradient@"+scheme, func(t *check.T) { r.trained(t, scheme, r.task) })
+	}
+	if set.Histories != nil && r.readsHistories(t) {
+		t.Run("positions", r.positions)
+		t.Run("order", r.order)
+		t.Run("gradient of positions", func(t *check.T) { r.trained(t, "all", "next:len=6,stride=4") })
 	}
 }
 
@@ -109,7 +158,7 @@ func (r *rig) both(t *check.T, g *models.Graph) (h, w *gorgonia.Node) {
 // tables makes the tables that the model reads, as training does, and holds that each is
 // one leaf with a name of its own.
 func (r *rig) tables(t *check.T) {
-	plan := models.NewGraph(graph.NewPlan[float32](), r.set.Contexts(), 2, r.set.Classes())
+	plan := models.NewGraph(graph.NewPlan[float32](), r.contexts, 2, r.set.Classes())
 	r.both(t, plan)
 	t.True(len(plan.Tables()) > 0, "the model reads no table: there is nothing to train")
 	for _, table := range plan.Tables() {
@@ -117,7 +166,7 @@ func (r *rig) tables(t *check.T) {
 		t.True(len(table.Data) > 0 && len(table.Data) == table.Rows*table.Dim, "table %q has %d numbers, want %d×%d", table.Name, len(table.Data), table.Rows, table.Dim)
 	}
 	b := graph.NewBuilder[float32]()
-	g := models.NewGraph(b, r.set.Contexts(), 2, r.set.Classes())
+	g := models.NewGraph(b, r.contexts, 2, r.set.Classes())
 	h, w := r.both(t, g)
 	t.Equal(plan.Tables(), g.Tables(), "the tables that another graph reads")
 	of := map[*float32]int{} // leaves by the memory that they hold
@@ -146,7 +195,7 @@ func dataOf(n *gorgonia.Node) ([]float32, bool) {
 
 // tableData returns copies of what the tables hold.
 func (r *rig) tableData(t *check.T) (all [][]float32) {
-	g := models.NewGraph(graph.NewPlan[float32](), r.set.Contexts(), 2, r.set.Classes())
+	g := models.NewGraph(graph.NewPlan[float32](), r.contexts, 2, r.set.Classes())
 	r.both(t, g)
 	for _, table := range g.Tables() {
 		all = append(all, slices.Clone(table.Data))
@@ -156,7 +205,7 @@ func (r *rig) tableData(t *check.T) (all [][]float32) {
 
 // encode returns the encodings of rows of the contexts, in batches of size rows.
 func (r *rig) encode(size int, rows []int32) ([]float32, error) {
-	e, err := models.NewEncoder(r.Model, r.set.Contexts(), size)
+	e, err := models.NewEncoder(r.Model, r.contexts, size)
 	if err != nil {
 		return nil, err
 	}
@@ -241,8 +290,7 @@ func (r *rig) factored(t *check.T) {
 	w, err := models.ClassVectors(r.Model, r.set.Classes())
 	t.NoError(err, "the class vectors")
 	t.Equal(classes.Data, w, "the class vectors, beside the table of Factors")
-	contexts := r.set.Contexts()
-	user, err := contexts.Field("user")
+	user, err := r.contexts.Field("user")
 	t.NoError(err, "a factored model is of users")
 	for row := range int32(5) {
 		h, err := r.encode(1, []int32{row})
@@ -255,7 +303,7 @@ func (r *rig) factored(t *check.T) {
 // differences, in float64 and with a row of padding.
 func (r *rig) gradient(t *check.T) {
 	b := graph.NewBuilder[float64]()
-	g := models.NewCheck(b, r.set.Contexts(), 5, r.set.Classes())
+	g := models.NewCheck(b, r.contexts, 5, r.set.Classes())
 	h, w := r.both(t, g)
 	var e graph.Expr
 	weigh := func(x *gorgonia.Node, name string) *gorgonia.Node {
@@ -282,16 +330,17 @@ func (r *rig) gradient(t *check.T) {
 	t.True(len(report.Rows) == trained, "%d tables of %d that are not frozen have a gradient", len(report.Rows), trained)
 }
 
-// trained holds the gradient of the mean softmax loss under a head.
-func (r *rig) trained(t *check.T, scheme string) {
+// trained holds the gradient of the mean softmax loss under a head, of the examples of a
+// task.
+func (r *rig) trained(t *check.T, scheme, task string) {
 	softmax, err := losses.Parse("softmax")
 	t.NoError(err, "softmax")
 	head, err := models.NewHead(scheme, models.HeadSetting{
 		Setting: models.Setting{Set: r.set, Dim: r.Dim(), Init: 0.5, Seed: 7}, Score: models.Dot, Temperature: 1, Loss: softmax})
 	t.NoError(err, "the head")
-	examples, err := r.set.Examples("user")
+	examples, err := r.set.Examples(task)
 	t.NoError(err, "the examples")
-	_, classSide, err := models.Tables(r.Model, head, softmax, r.set.Contexts(), r.set.Classes())
+	_, classSide, err := models.Tables(r.Model, head, softmax, examples.Context, r.set.Classes())
 	t.NoError(err, "the training graph")
 	for _, table := range classSide {
 		if table.Data == nil { // the head's own
