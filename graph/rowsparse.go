@@ -159,17 +159,26 @@ func denseRows(g, n, dense node) (node, error) {
 }
 
 func denseRowsBody[T Float](s *RowSums[T]) body[T] {
+	var rows [][]T // of goroutines: a sum of all rows would be as large as what it is added to
 	return func(dst []T, in []any) error {
 		if len(in) > 2 {
 			copy(dst, vec[T](in[2]))
 		} else {
 			clear(dst)
 		}
-		data, d := s.all(), s.Dim
-		for i, id := range s.Rows {
-			kernel.Axpy(1, data[i*d:(i+1)*d], dst[int(id)*d:(int(id)+1)*d])
+		for len(rows) < kernel.Workers() {
+			rows = append(rows, nil)
 		}
-		return nil
+		d := s.Dim
+		return parallel(len(s.Rows), (len(s.Rows)+s.terms())*d, func(worker, lo, hi int) error {
+			row := resize(rows[worker], d)
+			rows[worker] = row
+			for i := lo; i < hi; i++ {
+				s.Sum(row, i, i+1)
+				kernel.Axpy(1, row, dst[int(s.Rows[i])*d:][:d])
+			}
+			return nil
+		})
 	}
 }
 

@@ -57,6 +57,7 @@ var solverConfigs = map[string]string{
 	"regular batch": "{train: {task: pair, batch: 100, optimizer: 'adam:lr=0.05', l2: '1e-2,on=batch', decay: 'class=0.1'}, loss: bpr}",
 	"clipped":       "{train: {optimizer: 'sgd:lr=5', clip: 0.05, l2: 1e-4, dropout: 0.1}, loss: sparsemax}",
 	"clipped rows":  "{train: {task: pair, batch: 100, optimizer: 'adam:lr=0.05', clip: 0.1}, candidates: 'sampled:n=4'}",
+	"pool":          "{model: {name: 'pool:own=0.3,map=relu'}, train: {dropout: 0.1}}",
 	"als":           "{train: {solver: 'als:reg=0.1'}, loss: 'rgx:beta=0.5'}",
 	"ials":          "{train: {solver: 'ials:reg=0.1'}}",
 }

@@ -21,7 +21,10 @@ func TestOpenSet(t *testing.T) {
 	films, err := data.FromEvents(e, "ratio:0.6,0.2,0.2,seed=3")
 	require.NoError(t, err)
 	require.NotEmpty(t, films.Notes)
-	for name, set := range map[string]*data.Dataset{"films": films, "genres": withGenres(small(t))} {
+	held, err := data.Held{Share: 0.2, Seed: 1}.Apply(walks(t, 40))
+	require.NoError(t, err)
+	require.NotNil(t, held.Histories)
+	for name, set := range map[string]*data.Dataset{"films": films, "genres": withGenres(small(t)), "walks": held} {
 		dir := t.TempDir()
 		_, err := RunDir(t.Context(), filepath.Join(dir, "run"), quick("{train: {epochs: 1}, model: {dim: 2}}"), set, nil)
 		require.NoError(t, err)

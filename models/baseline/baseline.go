@@ -46,7 +46,11 @@ func (b byHistory) Rankings(ctx context.Context, q models.Query, each func(i int
 			if z[worker] == nil {
 				z[worker] = make([]float32, q.Classes)
 			}
-			b.scores(z[worker], b.train.ItemsOf(int(user.One(int(rows[i])))))
+			var items []int32 // of nobody, none
+			if u := user.One(int(rows[i])); u >= 0 {
+				items = b.train.ItemsOf(int(u))
+			}
+			b.scores(z[worker], items)
 			tops[i], errs[i] = models.SelectTop(z[worker], masks[i], q.K)
 		})
 		for i := range rows {
