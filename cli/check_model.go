@@ -138,6 +138,10 @@ func (m *modelCheck) plan(loss string, seed uint64) (*train.Plan, error) {
 		cfg.Model.Temperature = checkTemperature
 		p, err = cfg.Plan()
 	}
+	if err == nil && p.Task.Ordered() && !m.flags.Changed("data") {
+		cfg.Data.Source += ",order=true"
+		p, err = cfg.Plan()
+	}
 	if err != nil {
 		return nil, usageError{nameFlags(err)}
 	}

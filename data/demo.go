@@ -32,6 +32,10 @@ type Demo struct {
 	Rank    int    // default 6, at most 64, the number of clusters
 	PerUser int    // mean number of items of a user; default 60
 	Seed    uint64 // default 1
+
+	// Order has the order in which a user's items were drawn be that of time, so that the
+	// set has histories. It says nothing of what comes next beyond what was before.
+	Order bool
 }
 
 const (
@@ -101,13 +105,17 @@ func ParseDemo(text string) (Demo, error) {
 			e = errors.New("seed=0: seeds count from 1")
 		}
 		d.Seed = seed
+		order, given := a.Take("order")
+		if d.Order = order == "true"; given && !d.Order && order != "false" {
+			e = errors.Join(e, fmt.Errorf("order=%s is neither true nor false", order))
+		}
 		err = errors.Join(err, e, a.unused())
 	}
 	if err == nil {
 		err = d.Validate()
 	}
 	if err != nil {
-		return Demo{}, fmt.Errorf("data: %q: %w; usage: demo[:users=N,items=N,rank=N,per-user=N,seed=N]", text, err)
+		return Demo{}, fmt.Errorf("data: %q: %w; usage: demo[:users=N,items=N,rank=N,per-user=N,seed=N,order=true]", text, err)
 	}
 	return d, nil
 }
@@ -125,6 +133,9 @@ func (d Demo) String() string {
 	}
 	if d.Seed != def.Seed {
 		parts = append(parts, "seed="+strconv.FormatUint(d.Seed, 10))
+	}
+	if d.Order {
+		parts = append(parts, "order=true")
 	}
 	if len(parts) == 0 {
 		return "demo"
@@ -210,13 +221,29 @@ func (d Demo) Generate() (*Dataset, error) {
 	g := newGenerator(d)
 	ptr := make([]int, 1, d.Users+1)
 	item := make([]int32, 0, d.pairs())
+	var order *Histories
+	var time []int64
+	if d.Order {
+		order = &Histories{item: make([]int32, 0, cap(item)), mark: make([]uint8, cap(item))}
+		time = make([]int64, cap(item))
+	}
 	for u := range d.Users {
 		start := len(item)
 		item = g.draw(item, u)
+		if d.Order {
+			order.item = append(order.item, item[start:]...)
+		}
 		slices.Sort(item[start:])
+		for k := start; d.Order && k < len(item); k++ {
+			at, _ := slices.BinarySearch(item[start:], order.item[k])
+			time[start+at] = int64(1 + k - start)
+		}
 		ptr = append(ptr, len(item))
 	}
-	x, err := FromCSR(d.Users, d.Items, ptr, item, nil, nil)
+	if d.Order {
+		order.ptr = ptr
+	}
+	x, err := FromCSR(d.Users, d.Items, ptr, item, nil, time)
 	if err != nil {
 		return nil, err
 	}
@@ -226,7 +253,7 @@ func (d Demo) Generate() (*Dataset, error) {
 	}
 	return &Dataset{
 		Name: d.String(), Format: "demo", Users: d.Users, Items: d.Items,
-		Train: x, Valid: none, Test: none, Truth: g.truth,
+		Train: x, Valid: none, Test: none, Truth: g.truth, Histories: order, Places: d.Order,
 	}, nil
 }
 

@@ -15,7 +15,7 @@ import (
 // holds nobody.
 type Held struct {
 	Share float64 // in (0,1); 0 holds nobody
-	Seed  uint64
+	Seed  uint64  // of the draw
 }
 
 // ParseHeld reads "SHARE[,seed=N]", such as "0.1" (seed 1) or "0.1,seed=7"; "" is the zero

@@ -261,6 +261,10 @@ func (d Demo) need() Need {
 	truth := 4 * (users*int64(d.Rank) + items*int64(d.Rank+1))
 	generating := 4*n + 32*users + 22*items
 	splitting := 10*n + 40*users
+	if d.Order { // times, events and marks, and the parts of these
+		generating += 13*n + 8*users
+		splitting += 23*n + 8*users
+	}
 	return Need{
 		truth + max(generating, splitting),
 		fmt.Sprintf("about %d interactions of %d users and %d items", n, users, items),

@@ -26,10 +26,10 @@ func CheckBy(text string) error { return oneOf("division", text, ByChoices()) }
 // relevant class: an example counts with those of its relevant classes that are in the
 // bucket, in each bucket that has any, and a metric takes them for all that there are.
 type Bucket struct {
-	From     int     `json:"from"` // inclusive
-	To       int     `json:"to"`   // inclusive
-	Examples int     `json:"examples"`
-	Values   []Value `json:"values"` // of each metric
+	From     int     `json:"from"`     // inclusive
+	To       int     `json:"to"`       // inclusive
+	Examples int     `json:"examples"` // that count in it
+	Values   []Value `json:"values"`   // of each metric
 }
 
 // maxBuckets is into how many parts examples are divided at the most: quarters.
