@@ -149,6 +149,11 @@ func reportWritten(s streams, d *data.Dataset, dst, format string) error {
 	if len(lost) > 0 {
 		fmt.Fprintf(s.out, "note: %s does not keep %s\n", format, strings.Join(lost, " and "))
 	}
+	if d.Histories != nil && back.Histories != nil {
+		if n := d.Histories.Len() - back.Histories.Len(); n > 0 {
+			fmt.Fprintf(s.out, "note: %s does not keep what happened again: %d events\n", format, n)
+		}
+	}
 	// A format without ids may number otherwise, and users without interactions may
 	// be gone: the same pairs, but runs on the two do not compare.
 	if here, there := d.Hash(), back.Hash(); d.Given == back.Given && here != there {

@@ -66,7 +66,7 @@ var registries = []registered{
 	{"candidates", "--candidates", entriesOf(models.Heads, func(s *models.HeadSpec) entry { return newEntry(s.Name, s.Doc, s.Source, s.Params) })},
 	{"sampler", "the candidates' sampler", entriesOf(sampler.All, func(s *sampler.Spec) entry { return newEntry(s.Name, s.Doc, s.Source, s.Params) })},
 	{"tree", "the candidates' tree", entriesOf(tree.All, func(s *tree.Spec) entry { return newEntry(s.Name, s.Doc, s.Source, nil) })},
-	{"task", "--task", entriesOf(data.Tasks, func(s *data.TaskSpec) entry { return newEntry(s.Name, s.Doc, "", nil) })},
+	{"task", "--task", entriesOf(data.Tasks, func(s *data.TaskSpec) entry { return newEntry(s.Name, s.Doc, "", s.Params) })},
 	{"protocol", "--protocol", entriesOf(train.Protocols, func(s *train.ProtocolSpec) entry {
 		doc := fmt.Sprintf("%s (train.on=%s, eval.mask=%s, eval.items=%s; split %s)", s.Doc, s.On, s.Mask, s.Items, s.Splits)
 		return newEntry(s.Name, doc, s.Source, nil)

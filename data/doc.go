@@ -6,6 +6,28 @@
 // of a [Frame] of contexts with what followed, which [NewBatches] deals out to a
 // training loop.
 //
+// # Order
+//
+// Beside its sets a Dataset with times has [Histories]: the events of each user in the
+// order of time, repeats among them, each with the part that the split gave it. They come
+// from files with times, in file order where these are equal, and from the format
+// "sequence", whose lines are in that order. What makes a row of them is a task: "last" has
+// a history and the event that follows, and "next" every event of a window at once, each
+// with the one that follows ([Examples].Place). The field "history" is in order then
+// ([Field].Ordered), at most "len" long, and "seen" is the set that rankings leave out; by
+// the tasks "user" and "pair" the set is "history" itself. An evaluation of valid knows the
+// train events, one of test those of valid too.
+//
+// Where examples are of positions, or where it is asked for, batches are measured by
+// positions ([NewPackedBatches]): histories of all lengths lie end to end without padding, and
+// every epoch has the same number of batches, of the same sizes.
+//
+// # Users held out of training
+//
+// [Held] takes a share of the users out of training altogether. What is known of them is
+// in [Dataset].Known, which nothing trains on or counts; a model that reads histories ranks
+// for them as for anybody, and so it does for [Task.OfHistories], people who are in no file.
+//
 // Formats, splits and tasks register themselves, one file each ([Register],
 // [RegisterSplit], [RegisterTask]); a program adds its own without touching this package.
 //

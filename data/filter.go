@@ -67,6 +67,9 @@ func (f Filter) Apply(d *Dataset) (*Dataset, error) {
 	if f == (Filter{}) {
 		return d, nil
 	}
+	if d.Known != nil {
+		return nil, fmt.Errorf("data: filter %s: users are held out of %s already; filter before", f, d.Name)
+	}
 	if d.Truth != nil {
 		return nil, fmt.Errorf("data: filter %s: a generated set is not filtered", f)
 	}

@@ -312,6 +312,13 @@ func TestHeld(t *testing.T) {
 	require.ErrorContains(t, err, "choose another share or seed")
 	_, err = h.Apply(e)
 	require.ErrorContains(t, err, "already")
+	_, err = Filter{Core: 2}.Apply(e)
+	require.ErrorContains(t, err, "filter before")
+	_, err = ApplySplit(e, leaveOneOut{})
+	require.ErrorContains(t, err, "split before")
+	require.Regexp(t, fmt.Sprintf(`held +%d users out of training`, held), e.Describe().String())
+	require.Regexp(t, `events +240 in the order of time`, e.Describe().String())
+	require.Zero(t, e.Describe().ColdUsers)
 }
 
 // TestFilteredHistories: what a filter drops of pairs it drops of events.

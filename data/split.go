@@ -86,6 +86,9 @@ func ApplySplit(d *Dataset, s Splitter) (*Dataset, error) {
 	if s == nil {
 		return nil, errors.New("data: the split is nil; ParseSplit makes one of a text")
 	}
+	if d.Known != nil {
+		return nil, fmt.Errorf("data: split %s: users are held out of %s already; split before", s, d.Name)
+	}
 	train, valid, test, err := s.Split(d)
 	if err != nil {
 		return nil, fmt.Errorf("data: split %s of %s: %w", s, d.Name, err)

@@ -25,6 +25,11 @@ type Stats struct {
 	Valid        int     `json:"valid"`
 	Test         int     `json:"test"`
 
+	// Events are those of the histories, repeats among them, and Held the users who are held
+	// out of training, whose pairs before valid are in no set; 0 without.
+	Events int `json:"events,omitempty"`
+	Held   int `json:"held_users,omitempty"`
+
 	// Items of a user and users of an item over all sets: least, quartiles, most.
 	UserDegree [5]int `json:"user_degree"`
 	ItemDegree [5]int `json:"item_degree"`
@@ -47,6 +52,12 @@ func (d *Dataset) Describe() Stats {
 		Notes: slices.Clone(d.Notes),
 	}
 	s.Interactions = s.Train + s.Valid + s.Test
+	if d.Histories != nil {
+		s.Events = d.Histories.Len()
+	}
+	if d.Known != nil {
+		s.Held = len(d.Known.Active())
+	}
 	s.Density = float64(s.Interactions) / (float64(d.Users) * float64(d.Items))
 	user, item := make([]int, d.Users), make([]int, d.Items)
 	for _, part := range d.Parts() {
@@ -59,7 +70,7 @@ func (d *Dataset) Describe() Stats {
 	}
 	inTrain := d.Train.ItemCounts()
 	for u, n := range user {
-		if m := len(d.Train.ItemsOf(u)); m == 0 && n > 0 {
+		if m := len(d.Train.ItemsOf(u)); m == 0 && n > 0 && !d.IsHeld(u) {
 			s.ColdUsers++
 		}
 	}
@@ -114,6 +125,12 @@ func (s Stats) String() string {
 	line("users", "%d", s.Users)
 	line("items", "%d", s.Items)
 	line("interactions", "%d (train %d, valid %d, test %d)", s.Interactions, s.Train, s.Valid, s.Test)
+	if s.Events > 0 {
+		line("events", "%d in the order of time", s.Events)
+	}
+	if s.Held > 0 {
+		line("held", "%s out of training", plural(s.Held, "user"))
+	}
 	line("density", "%.6f", s.Density)
 	line("items/user", "%s", degreeText(s.UserDegree))
 	line("users/item", "%s", degreeText(s.ItemDegree))

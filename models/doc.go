@@ -28,6 +28,17 @@
 //
 // A program that trains by names needs none of these: package train composes them.
 //
+// # Histories
+//
+// The field "history" is what a context had before. A model reads it as a set, by
+// [Inputs.Bag], or in order, by [Inputs.Sequence]: the histories of a batch lie end to end,
+// [N] in all, and [Inputs.Last] takes each one's last position for its encoding. In
+// training by the task next ([Graph.Fit]) every position has an encoding, and Bag, Lengths,
+// IDs, Sequence and Last give a position what a row would have: so one model serves both, and
+// [Encode] picks the positions that are examples. A model that declares
+// [Spec].Ordered is trained by tasks that have order. Tables that a model ties to its
+// classes are not called "class": heads with vectors of their own have a table of that name.
+//
 // # Weights
 //
 // The tables that exist are those that a graph of both sides reads: see [Tables]. A step

@@ -16,6 +16,8 @@
 // measures any models.Scorer on any examples; a [Recommender] is one, and does so for the
 // splits of a dataset, by the parts of a [Protocol]: what was trained on, and what a ranking
 // leaves out.
+// [Recommender.PredictHistories] ranks for people of whom a history is known and nothing
+// else, and Recommender.Users has an evaluation measure those who were held out of training.
 // Subpackages: metric holds the measures, optim the updaters and schedules, als the exact
 // solver of the quadratic losses, weights the file format.
 //
