@@ -151,7 +151,7 @@ func reportWritten(s streams, d *data.Dataset, dst, format string) error {
 	}
 	if d.Histories != nil && back.Histories != nil {
 		if n := d.Histories.Len() - back.Histories.Len(); n > 0 {
-			fmt.Fprintf(s.out, "note: %s does not keep what happened again: %d events\n", format, n)
+			fmt.Fprintf(s.out, "note: %s does not keep what happened again: %d of %d events\n", format, n, d.Histories.Len())
 		}
 	}
 	// A format without ids may number otherwise, and users without interactions may

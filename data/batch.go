@@ -21,7 +21,8 @@ type Batch struct {
 	Targets Targets   // [B]
 	Weight  []float32 // [B] or nil
 
-	positions int32 // of Rows, where examples are of positions
+	sequence  *Field // that positions are of; nil where examples are of rows
+	positions int32  // of Rows
 }
 
 // Len returns B.
@@ -40,6 +41,10 @@ func newBatch(x *Examples) *Batch {
 	b := &Batch{Targets: Targets{Weight: []float32{}}}
 	if x.Place != nil {
 		b.Of, b.At = []int32{}, []int32{}
+		var err error
+		if b.sequence, err = x.sequence(); err != nil { // who makes a batch has checked
+			panic(err)
+		}
 	}
 	if x.Weight != nil {
 		b.Weight = []float32{}
@@ -77,12 +82,8 @@ func (b *Batch) add(x *Examples, lo, hi int) {
 		}
 		t.Ptr = append(t.Ptr, int32(len(t.Class)))
 	}
-	if x.Place != nil {
-		f, err := x.sequence()
-		if err != nil { // who made the batch has checked
-			panic(err)
-		}
-		b.positions += int32(f.Len(int(x.Row[lo])))
+	if b.sequence != nil {
+		b.positions += int32(b.sequence.Len(int(x.Row[lo])))
 	}
 }
 

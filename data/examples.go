@@ -237,7 +237,7 @@ func (e *Examples) checkPlaces() error {
 	if err != nil || e.Place == nil {
 		return err
 	}
-	seen := map[int32]bool{}
+	seen := make([]bool, e.Context.Rows)
 	for i, r := range e.Row {
 		if r < 0 || int(r) >= e.Context.Rows {
 			return fmt.Errorf("data: example %d is of row %d, outside [0,%d)", i, r, e.Context.Rows)

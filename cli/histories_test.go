@@ -1,0 +1,93 @@
+package cli
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestHistories trains on histories with users held out, measures these and parts of
+// them, and ranks for somebody who is in no file.
+func TestHistories(t *testing.T) {
+	dir := t.TempDir()
+	run := filepath.Join(dir, "run")
+	const source = "demo:users=120,items=60,per-user=10,order=true"
+	code, out, stderr := execute(t, "train", "--data", source, "--protocol", "leave-one-out", "--held", "0.25", "--model", "pool:drop=0.2",
+		"--task", "next:len=8", "--positions", "200", "--dim", "8", "--epochs", "3", "--metrics", "hr@5,ndcg@5", "--out", run)
+	require.Equal(t, exitOK, code, stderr)
+	require.Contains(t, out, "users=trained")
+
+	code, out, stderr = execute(t, "eval", run, "--users", "held", "--by", "history", "--split", "test", "--json")
+	require.Equal(t, exitOK, code, stderr)
+	var splits []struct {
+		Examples int
+		Protocol struct{ Users string }
+		By       string
+		Buckets  []struct{ From, To, Examples int }
+	}
+	require.NoError(t, json.Unmarshal([]byte(out), &splits))
+	require.Equal(t, "held", splits[0].Protocol.Users)
+	require.Equal(t, "history", splits[0].By)
+	n := 0
+	for _, b := range splits[0].Buckets {
+		n += b.Examples
+	}
+	require.Equal(t, splits[0].Examples, n)
+	require.Less(t, n, 60)
+	code, out, stderr = execute(t, "eval", run, "--by", "popularity")
+	require.Equal(t, exitOK, code, stderr)
+	require.Contains(t, out, "VALID BY POPULARITY  EXAMPLES")
+	require.Contains(t, out, "TEST BY POPULARITY")
+
+	code, out, stderr = execute(t, "predict", run, "--users", "3", "--history", "5, 7,5", "--history", "", "--k", "2")
+	require.Equal(t, exitOK, code, stderr)
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	require.Len(t, lines, 6)
+	require.True(t, strings.HasPrefix(lines[0], "3\t1\t"))
+	require.True(t, strings.HasPrefix(lines[2], "history:1\t1\t"))
+	require.True(t, strings.HasPrefix(lines[4], "history:2\t1\t"))
+	require.NotContains(t, lines[2]+"\t"+lines[3]+"\t", "\t5\t", "what is in a history is left out")
+	require.Contains(t, stderr, `"history:2"`, "who has none gets no prediction")
+	require.NotContains(t, stderr, `"history:1"`)
+	code, _, stderr = execute(t, "predict", run, "--history", "5,nosuch")
+	require.NotEqual(t, exitOK, code)
+	require.Contains(t, stderr, `--history: data: no item "nosuch"`)
+	code, _, stderr = execute(t, "eval", run, "--users", "some")
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, stderr, `--users: unknown users "some"`)
+	code, _, stderr = execute(t, "eval", run, "--by", "age")
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, stderr, `--by: unknown division "age"`)
+	code, _, stderr = execute(t, "train", "--data", source, "--held", "2", "--out", filepath.Join(dir, "other"))
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, stderr, "--held")
+	require.Contains(t, stderr, "the share 2 is outside (0,1)")
+}
+
+// TestSequenceFiles: the cases of a file in the order of time: it is asked for by name, and
+// what is written of it says what is lost.
+func TestSequenceFiles(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "sequence.txt")
+	require.NoError(t, os.WriteFile(path, []byte("1 5 3 9 1\n2 4 8 2 8 7\n"), 0o600))
+	code, _, stderr := execute(t, "data", "split", path, filepath.Join(dir, "lost"), "--split", "leave-one-out", "--from", "lightgcn")
+	require.NotEqual(t, exitOK, code)
+	require.Contains(t, stderr, "--format sequence")
+	for _, seed := range []string{"1", "2", "3"} {
+		to := filepath.Join(dir, "out"+seed)
+		code, out, stderr := execute(t, "data", "split", path, to, "--split", "leave-one-out:seed="+seed, "--from", "sequence")
+		require.Equal(t, exitOK, code, stderr)
+		require.Contains(t, out, "csv does not keep what happened again: 1 of 9 events")
+		test, err := os.ReadFile(filepath.Join(to, "test.csv"))
+		require.NoError(t, err)
+		require.Contains(t, string(test), "\n1,1,4\n")
+		require.Contains(t, string(test), "\n2,7,5\n")
+	}
+	code, out, stderr := execute(t, "data", "describe", path, "--format", "sequence")
+	require.Equal(t, exitOK, code, stderr)
+	require.Regexp(t, `events +9 in the order of time`, out)
+}
