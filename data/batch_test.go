@@ -167,7 +167,7 @@ func examplesOf(t require.TestingT, x *Interactions, task string) *Examples {
 	s, err := ParseTask(task)
 	require.NoError(t, err)
 	e, err := s.Spec.Train(s.Values, &Dataset{Users: x.Users(), Items: x.Items(), Train: x,
-		Histories: &Histories{x.ptr, x.item, make([]uint8, x.Len())}})
+		Histories: &Histories{x.items, x.ptr, x.item, make([]uint8, x.Len())}})
 	require.NoError(t, err)
 	if x.Len() > 0 {
 		require.NoError(t, e.Validate(x.Items()))

@@ -224,7 +224,7 @@ func (d Demo) Generate() (*Dataset, error) {
 	var order *Histories
 	var time []int64
 	if d.Order {
-		order = &Histories{item: make([]int32, 0, cap(item)), mark: make([]uint8, cap(item))}
+		order = &Histories{items: d.Items, item: make([]int32, 0, cap(item)), mark: make([]uint8, cap(item))}
 		time = make([]int64, cap(item))
 	}
 	for u := range d.Users {

@@ -3,6 +3,7 @@ package data_test
 import (
 	"fmt"
 	"log"
+	"time"
 
 	"github.com/fenchel-ml/fenchel/data"
 )
@@ -43,4 +44,36 @@ func ExampleParseSplit() {
 	// Output:
 	// ratio:0.8,0.1,0.1,seed=1 <nil>
 	// data: split "ratio:0.8,0.1,0.2": the fractions sum to 1.1, want 1; usage: ratio:TRAIN,VALID,TEST[,seed=N]
+}
+
+// Events with times have an order, which a task makes examples of: here what follows each
+// of the last three events before those that the split has left for valid and test.
+func ExampleHistories() {
+	var events []data.Event
+	for day, film := range []string{"Heat", "Alien", "Up", "Heat", "Brazil", "Ran"} {
+		events = append(events, data.Event{User: "ann", Item: film, Time: time.Unix(int64(day)*86400, 0)})
+	}
+	set, err := data.FromEvents(data.Events{Name: "films", Train: events}, "leave-one-out")
+	if err != nil {
+		log.Fatal(err)
+	}
+	x, err := set.Examples("next:len=3")
+	if err != nil {
+		log.Fatal(err)
+	}
+	history, err := x.Context.Field("history")
+	if err != nil {
+		log.Fatal(err)
+	}
+	for i, row := range x.Row {
+		before, _ := history.Row(int(row))
+		for _, film := range before[:x.Place[i]+1] {
+			fmt.Print(set.ItemName(int(film)), " ")
+		}
+		fmt.Println("→", set.ItemName(int(x.Targets.Row(i)[0])))
+	}
+	// Output:
+	// Heat → Alien
+	// Heat Alien → Up
+	// Heat Alien Up → Heat
 }

@@ -147,7 +147,7 @@ func (d *Dataset) renumber(sets [3]*Interactions, userCount, itemCount []int32, 
 		sets[s] = y
 	}
 	e.Train, e.Valid, e.Test = sets[0], sets[1], sets[2]
-	e.Histories = d.Histories.renumbered(pairs, userNew, itemNew)
+	e.Histories = d.Histories.renumbered(pairs, userNew, itemNew, items)
 	return &e, nil
 }
 

@@ -19,9 +19,10 @@ import (
 // the pair's part. Among events of one moment those of train come first, and those of
 // test last.
 type Histories struct {
-	ptr  []int   // [users+1]
-	item []int32 // [n]
-	mark []uint8 // [n]: the part, and perhaps tied
+	items int
+	ptr   []int   // [users+1]
+	item  []int32 // [n]
+	mark  []uint8 // [n]: the part, and perhaps tied
 }
 
 // tied marks an event of the same moment as the one before it of the same user.
@@ -55,7 +56,7 @@ func HistoriesFrom(users, items int, ptr []int, item []int32, mark []uint8) (*Hi
 			}
 		}
 	}
-	return &Histories{ptr, item, mark}, nil
+	return &Histories{items, ptr, item, mark}, nil
 }
 
 // Arrays returns what HistoriesFrom takes, which is read only.
@@ -72,12 +73,12 @@ func (h *Histories) Of(u int) []int32 { return h.item[h.ptr[u]:h.ptr[u+1]:h.ptr[
 func (h *Histories) part(p int) uint8 { return h.mark[p] &^ tied }
 
 // newHistories puts the events of three files in order. All that have events have times.
-func newHistories(users int, parts [3]*Collector) *Histories {
+func newHistories(users, items int, parts [3]*Collector) *Histories {
 	n := 0
 	for _, c := range parts {
 		n += len(c.item)
 	}
-	h := &Histories{ptr: make([]int, users+1), item: make([]int32, n), mark: make([]uint8, n)}
+	h := &Histories{items: items, ptr: make([]int, users+1), item: make([]int32, n), mark: make([]uint8, n)}
 	for _, c := range parts {
 		for _, u := range c.user {
 			h.ptr[u+1]++
@@ -137,7 +138,7 @@ func (h *Histories) divided(s Splitter, sets [3]*Interactions) *Histories {
 	if h == nil {
 		return nil
 	}
-	out := &Histories{h.ptr, h.item, make([]uint8, len(h.mark))}
+	out := &Histories{h.items, h.ptr, h.item, make([]uint8, len(h.mark))}
 	of, _ := s.(eventSplitter)
 	var pair []uint8
 	for u := range len(h.ptr) - 1 {
@@ -188,7 +189,7 @@ func (h *Histories) settled() *Histories {
 			}
 			if !slices.IsSortedFunc(h.mark[lo:hi], byPart) {
 				if !own {
-					out, own = &Histories{h.ptr, slices.Clone(h.item), slices.Clone(h.mark)}, true
+					out, own = &Histories{h.items, h.ptr, slices.Clone(h.item), slices.Clone(h.mark)}, true
 				}
 				at := lo
 				for part := range uint8(3) {
@@ -215,7 +216,7 @@ func byPart(a, b uint8) int { return cmp.Compare(a&^tied, b&^tied) }
 // filter returns the events for which keep says the part that they have from now on, 0
 // to 2; those of any other part are left out. The bounds of users are those of h.
 func (h *Histories) filter(keep func(u, p int) uint8) *Histories {
-	out := &Histories{ptr: make([]int, len(h.ptr))}
+	out := &Histories{items: h.items, ptr: make([]int, len(h.ptr))}
 	for u := range len(h.ptr) - 1 {
 		split := false // an event that is left out may have begun its moment
 		for p := h.ptr[u]; p < h.ptr[u+1]; p++ {
@@ -276,16 +277,16 @@ func (h *Histories) bytes() int64 {
 }
 
 // validate returns what is wrong with h as the histories of d, if d has any.
-func (h *Histories) validate(users int) error {
-	if h != nil && len(h.ptr) != users+1 {
-		return fmt.Errorf("histories are of %d users, the dataset of %d", len(h.ptr)-1, users)
+func (h *Histories) validate(users, items int) error {
+	if h != nil && (len(h.ptr) != users+1 || h.items != items) {
+		return fmt.Errorf("histories are of %d users and %d items, the dataset of %d and %d", len(h.ptr)-1, h.items, users, items)
 	}
 	return nil
 }
 
 // renumbered returns the events whose pairs are in one of the sets, with the new number of
 // each user and item; nil of nil. A user without one, −1, has no pair.
-func (h *Histories) renumbered(sets [3]*Interactions, user, item []int32) *Histories {
+func (h *Histories) renumbered(sets [3]*Interactions, user, item []int32, items int) *Histories {
 	if h == nil {
 		return nil
 	}
@@ -304,5 +305,5 @@ func (h *Histories) renumbered(sets [3]*Interactions, user, item []int32) *Histo
 		}
 	}
 	ranks(kept.item, item)
-	return &Histories{ptr, kept.item, kept.mark}
+	return &Histories{items, ptr, kept.item, kept.mark}
 }

@@ -361,8 +361,10 @@ func TestHistoriesFrom(t *testing.T) {
 		require.ErrorContains(t, err, want)
 	}
 	bad := *d
-	bad.Histories = &Histories{ptr: []int{0}}
-	require.ErrorContains(t, bad.Validate(), "histories are of 0 users")
+	bad.Histories = &Histories{items: 3, ptr: []int{0}}
+	require.ErrorContains(t, bad.Validate(), "histories are of 0 users and 3 items, the dataset of 2 and 3")
+	bad.Histories = &Histories{items: 4, ptr: ptr}
+	require.ErrorContains(t, bad.Validate(), "histories are of 2 users and 4 items, the dataset of 2 and 3")
 }
 
 // historiesOf returns the histories of d as if each pair had been a line of its own.
@@ -376,7 +378,7 @@ func historiesOf(d *Dataset) *Histories {
 			}
 		}
 	}
-	return newHistories(d.Users, files)
+	return newHistories(d.Users, d.Items, files)
 }
 
 // requireEventsOfPairs: without repeats an event is where its pair is, and those of a

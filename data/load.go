@@ -275,7 +275,7 @@ func build(ids *idTables, parts [3]*Collector) (*Dataset, error) {
 	}
 	kept := ""
 	if d.Places = ids.places != nil; timed(parts) {
-		d.Histories = newHistories(d.Users, parts)
+		d.Histories = newHistories(d.Users, d.Items, parts)
 		kept = "; histories keep them"
 	}
 	var sets [3]*Interactions

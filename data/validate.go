@@ -48,7 +48,7 @@ func (d *Dataset) Validate() error {
 			fault("%s is of %d users and %d items, the dataset of %d and %d", p.Name, x.users, x.items, d.Users, d.Items)
 		}
 	}
-	if err := d.Histories.validate(d.Users); err != nil {
+	if err := d.Histories.validate(d.Users, d.Items); err != nil {
 		fault("%w", err)
 	}
 	if x := d.Known; x != nil && (x.users != d.Users || x.items != d.Items) {
