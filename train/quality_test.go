@@ -53,6 +53,11 @@ func TestQuality(t *testing.T) {
 			ndcg, _ := res.Valid.Get("ndcg@20")
 			require.GreaterOrEqual(t, recall, c.recall)
 			require.GreaterOrEqual(t, ndcg, c.ndcg)
+			if c.name == "pool" {
+				own, pop, others := besideNothing(t, res, set)
+				require.Greater(t, own, 2*pop)
+				require.Greater(t, own, 2*others)
+			}
 		})
 	}
 }
