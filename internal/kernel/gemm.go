@@ -324,6 +324,11 @@ func gemmCall[T Float](a []T, ra, ka, nr, nk int, b []T, ldb int, c []T, ldc, nc
 	gemmGo(a, ra, ka, nr, nk, b, ldb, c, ldc, nc, add)
 }
 
+// gemmNow is gemmCall that asks for no memory ahead.
+func gemmNow[T Float](a []T, ra, ka, nr, nk int, b []T, ldb int, c []T, ldc, nc int, add bool) {
+	gemmCall(a, ra, ka, nr, nk, b, ldb, c, ldc, nc, add, nil, nil)
+}
+
 // pack stores the nk × nc block of b in dst with rows of length wide, zero
 // beyond nc.
 func pack[T Float](dst []T, wide, nk, nc int, b view[T]) {
@@ -335,23 +340,5 @@ func pack[T Float](dst []T, wide, nk, nc int, b view[T]) {
 		}
 		return
 	}
-	// A transposition: four sources at a time, so that each line of dst that is
-	// fetched takes four entries.
-	j := 0
-	for ; j+4 <= nc; j += 4 {
-		x0, x1, x2, x3 := b.x[j*b.col:][:nk], b.x[(j+1)*b.col:][:nk], b.x[(j+2)*b.col:][:nk], b.x[(j+3)*b.col:][:nk]
-		for k := range x0 {
-			row := dst[k*wide+j:][:4]
-			row[0], row[1], row[2], row[3] = x0[k], x1[k], x2[k], x3[k]
-		}
-	}
-	for ; j < wide; j++ {
-		for k := range nk {
-			if j < nc {
-				dst[k*wide+j] = b.x[j*b.col+k]
-			} else {
-				dst[k*wide+j] = 0
-			}
-		}
-	}
+	transposed(dst, wide, b.x, b.col, nc, nk, nil)
 }
