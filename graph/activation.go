@@ -14,24 +14,30 @@ import (
 // slope is the elementwise g·f'(at), where at is the operand of an activation or its
 // value; by returns the gradient by at of that, upstream of which is gg.
 func slope(name string, g, at node, cost int, f32 func(dst, g, at []float32), f func(at float64) float64, by func(e *Expr, g, at, gg node) node) (node, error) {
-	f64 := func(dst, g, at []float64) {
-		for i, v := range g {
-			dst[i] = kernel.Product(v, f(at[i]))
-		}
-	}
-	return binaryOf(name, g, at, zippedAt(costVector, f32), zippedAt(cost, f64), func(e *Expr, g, at, _, gg node) (node, node) {
+	return binaryOf(name, g, at, zippedAt(costVector, f32), zippedAt(cost, slopes(f)), func(e *Expr, g, at, _, gg node) (node, node) {
 		return e.N(slope(name, gg, at, cost, f32, f, by)), by(e, g, at, gg)
 	})
 }
 
+// slopes returns g·f(at) on slices.
+func slopes(f func(at float64) float64) func(dst, g, at []float64) {
+	return func(dst, g, at []float64) {
+		for i, v := range g {
+			dst[i] = kernel.Product(v, f(at[i]))
+		}
+	}
+}
+
 // Relu returns max(x, 0), with gradient 0 at and below the kink.
 func Relu(x *gorgonia.Node) (*gorgonia.Node, error) {
-	return unary("relu", x, func(x float64) float64 {
-		if x <= 0 {
-			return 0
-		}
-		return x // a NaN too
-	}, kernel.ReluEach, func(e *Expr, x, _, g node) node { return e.N(reluBack(g, x)) })
+	return unary("relu", x, relu, kernel.ReluEach, func(e *Expr, x, _, g node) node { return e.N(reluBack(g, x)) })
+}
+
+func relu(x float64) float64 {
+	if x <= 0 {
+		return 0
+	}
+	return x // a NaN too
 }
 
 // reluBack returns g where x is positive or NaN, and 0 elsewhere. x has no gradient.
@@ -74,20 +80,21 @@ func sigmoidBack(g, x node) (node, error) {
 // approximation with tanh. It is 0 at −Inf, and at float32 within 8 units of the last
 // place for x ≥ −5. Source: D. Hendrycks and K. Gimpel, Gaussian Error Linear Units, 2016.
 func GELU(x *gorgonia.Node) (*gorgonia.Node, error) {
-	return unary("gelu", x, func(x float64) float64 { return kernel.Product(x, normal(x)) }, kernel.GELUEach,
+	return unary("gelu", x, gelu, kernel.GELUEach,
 		func(e *Expr, x, _, g node) node { return e.N(geluBack(g, x)) })
 }
 
 // geluBack returns g·(Φ(x) + x·φ(x)).
 func geluBack(g, x node) (node, error) {
-	return slope("gelu gradient", g, x, costMath, kernel.GELUBack, func(x float64) float64 {
-		return normal(x) + kernel.Product(x, density(x))
-	}, func(e *Expr, g, x, gg node) node { // the derivative of that is φ(x)·(2 − x²)
+	return slope("gelu gradient", g, x, costMath, kernel.GELUBack, geluSlope, func(e *Expr, g, x, gg node) node { // the derivative of that is φ(x)·(2 − x²)
 		square := e.N(Square(x))
 		phi := e.N(Scale(e.N(Exp(e.N(Scale(square, -0.5)))), 1/math.Sqrt(2*math.Pi)))
 		return e.N(Mul(e.N(Mul(gg, g)), e.N(Mul(phi, e.N(AddScalar(e.N(Neg(square)), 2))))))
 	})
 }
+
+func gelu(x float64) float64      { return kernel.Product(x, normal(x)) }
+func geluSlope(x float64) float64 { return normal(x) + kernel.Product(x, density(x)) }
 
 // normal and density are Φ and φ.
 func normal(x float64) float64  { return math.Erfc(-x/math.Sqrt2) / 2 }

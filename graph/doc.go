@@ -40,11 +40,15 @@
 //     [SubRow], [MulRow], [DivRow]; one against each row by [AddBias], [MulCols]; over
 //     rows [ColSum], [Sum]; [LayerNorm]; of segments of a vector [SegmentSoftmax].
 //   - Shapes and products: [MatMul], [Reshape], [Slice], [Concat], [Repeat].
+//   - Layers of encoders, each one op that a test holds against the nodes that it stands for:
+//     [Affine], with an activation, a dropout and what is added; and over ragged segments
+//     of rows, end to end and without padding, [CausalAttention] and [GRU].
 //   - Tables: [Lookup], [Bag], [SegmentSum]; few classes of W by [RowScores] and
 //     [PairScores].
 //   - Targets: [TargetDot], [TargetMatrix], [EachPositive], [EachPositiveApart], [CheckTargets].
 //   - What a program computes in the middle of a run: [HostInts], [HostIntsOf],
 //     [HostFloats]; and [Dropout].
+//   - What there is no node for: an [Op] of the caller's own, by [Apply].
 //
 // # The end of a graph
 //

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strings"
 
 	"gorgonia.org/gorgonia"
 
@@ -29,8 +28,8 @@ func Dropout(x *gorgonia.Node, p float64, seed uint64) (*gorgonia.Node, error) {
 	if x == nil {
 		return nil, errors.New("graph: dropout: operand 0 is nil")
 	}
-	if !(p >= 0 && p < 1) {
-		return nil, fmt.Errorf("graph: dropout: p = %g; want 0 ≤ p < 1", p)
+	if err := dropFits(dropName, p); err != nil {
+		return nil, err
 	}
 	if err := wantFloats(dropName, x); err != nil {
 		return nil, err
@@ -40,10 +39,16 @@ func Dropout(x *gorgonia.Node, p float64, seed uint64) (*gorgonia.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	book := bookOf(out.Graph())
-	d.site = book.sites
-	book.sites++
+	d.at(out.Graph())
 	return out, nil
+}
+
+// dropFits returns an error unless p is the probability of a dropout.
+func dropFits(name string, p float64) error {
+	if !(p >= 0 && p < 1) {
+		return fmt.Errorf("graph: %s: p = %g; want 0 ≤ p < 1", name, p)
+	}
+	return nil
 }
 
 // SetStep says which step of a training the runs are that follow of machines over g
@@ -56,13 +61,12 @@ func SetStep(g *gorgonia.ExprGraph, step int) {
 	}
 }
 
-// dropName begins the names of the ops of a dropout.
 const dropName = "dropout"
 
-// drops reports whether n is the op of a dropout.
+// drops reports whether n is an op that draws a dropout.
 func drops(n node) bool {
 	o, ok := n.Op().(*op)
-	return ok && strings.HasPrefix(o.name, dropName)
+	return ok && o.drops
 }
 
 // dropout is what the ops of a dropout have in common.
@@ -71,10 +75,29 @@ type dropout struct {
 	seed, site uint64
 }
 
+// at makes d the next dropout of g.
+func (d *dropout) at(g *gorgonia.ExprGraph) {
+	book := bookOf(g)
+	d.site = book.sites
+	book.sites++
+}
+
+// draw returns what a run drops: nothing, of which the Cut is 0, where it does not train.
+func (d *dropout) draw(m mode) kernel.Drop {
+	if !m.train {
+		return kernel.Drop{}
+	}
+	return kernel.Drop{Key: kernel.Mix(kernel.Mix(kernel.Mix(d.seed)+uint64(m.step)) + d.site),
+		Cut: uint32(min(math.Round(d.p*(1<<32)), math.MaxUint32))}
+}
+
+// rest is what the elements that are left are multiplied by.
+func (d *dropout) rest() float64 { return 1 / (1 - d.p) }
+
 // node returns the op on x, which is its own derivative.
 func (d *dropout) node(name string, x node) (node, error) {
 	var self *op // which knows how its machine runs
-	n, err := apply(spec{name: name, shape: x.Shape(), f32: dropBody[float32](d, &self), f64: dropBody[float64](d, &self),
+	n, err := apply(spec{name: name, shape: x.Shape(), drops: true, f32: dropBody[float32](d, &self), f64: dropBody[float64](d, &self),
 		diff: func(_ gorgonia.Nodes, _, g node) (gorgonia.Nodes, error) {
 			var e Expr
 			return e.grads(e.N(d.node(dropName+" gradient", g)))
@@ -92,10 +115,9 @@ func dropBody[T Float](d *dropout, self **op) body[T] {
 			copy(dst, x)
 			return nil
 		}
-		draw := kernel.Drop{Key: kernel.Mix(kernel.Mix(kernel.Mix(d.seed)+uint64(mode.step)) + d.site),
-			Cut: uint32(min(math.Round(d.p*(1<<32)), math.MaxUint32))}
+		draw := d.draw(mode)
 		return parallel(len(dst), 2*len(dst), func(_, lo, hi int) error {
-			kernel.DropEach(dst[lo:hi], x[lo:hi], lo, draw, T(1/(1-d.p)))
+			kernel.DropEach(dst[lo:hi], x[lo:hi], lo, draw, T(d.rest()))
 			return nil
 		})
 	}

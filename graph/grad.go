@@ -42,9 +42,9 @@ func Grad(cost *gorgonia.Node, wrt ...*gorgonia.Node) (gorgonia.Nodes, error) {
 }
 
 // reverse is Grad, but the gradient of a leaf may be row-sparse; if partial, each of
-// wrt counts as independent of the others, although one may be computed from another.
-// again asks for gradients that can be differentiated again, where that takes more
-// memory: row-sparse ones as matrices.
+// wrt counts as independent of the others, although one may be computed from another, and
+// the gradient by one that cost does not depend on is nil. again asks for gradients that
+// can be differentiated again, where that takes more memory: row-sparse ones as matrices.
 func reverse(cost node, wrt []node, partial, again bool) (gorgonia.Nodes, error) {
 	if err := wantDims("grad", "cost", cost, 0); err != nil {
 		return nil, err
@@ -100,7 +100,7 @@ func reverse(cost node, wrt []node, partial, again bool) (gorgonia.Nodes, error)
 	}
 	out := make(gorgonia.Nodes, len(wrt))
 	for i, w := range wrt {
-		if out[i] = total[w]; out[i] == nil {
+		if out[i] = total[w]; out[i] == nil && !partial {
 			return nil, fmt.Errorf("graph: grad: the cost does not depend on %s by differentiable nodes", describe(w))
 		}
 	}
@@ -109,7 +109,8 @@ func reverse(cost node, wrt []node, partial, again bool) (gorgonia.Nodes, error)
 
 // derivativeOf returns the gradients by wrt of ⟨y, g⟩ for an expression y of them: the
 // derivative of an op that y defines. Each of wrt is a variable of its own, although one
-// may be computed from another, and so is g, which may depend on them.
+// may be computed from another, and so is g, which may depend on them. That by what y does
+// not depend on is 0.
 func derivativeOf(e *Expr, y, g node, wrt ...node) gorgonia.Nodes {
 	g = e.N(Identity(g)) // it may also be one of wrt
 	inner := e.N(Sum(e.N(Mul(y, g))))
@@ -120,7 +121,22 @@ func derivativeOf(e *Expr, y, g node, wrt ...node) gorgonia.Nodes {
 	if e.N(nil, err); err != nil {
 		return nil
 	}
+	for i, w := range wrt {
+		if grads[i] == nil {
+			grads[i] = e.N(zeros(w))
+		}
+	}
 	return grads[:len(wrt)]
+}
+
+// zeros returns 0 of the shape of x, a constant.
+func zeros(x node) (node, error) {
+	return apply(spec{name: "zeros", shape: x.Shape().Clone(), constant: true, f32: clearBody[float32], f64: clearBody[float64]}, x)
+}
+
+func clearBody[T Float](dst []T, _ []any) error {
+	clear(dst)
+	return nil
 }
 
 // overwritten returns a stock op that may write into the value of n, which it reads, or

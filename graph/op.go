@@ -64,8 +64,11 @@ type op struct {
 	borrowed32 borrowed[float32]
 	borrowed64 borrowed[float64]
 
+	// drops says that the op draws a dropout.
+	drops bool
+
 	// How the op runs: by the Program that runs, and nil outside of its runs, when own
-	// counts. Only Dropout reads it.
+	// counts. Only dropouts and the ops of callers read it.
 	mode *mode
 	own  mode
 
@@ -194,6 +197,7 @@ type spec struct {
 	onKept     func(byRows bool)
 	scratch    func() int64
 	sinkable   *sinkable
+	drops      bool
 	dtype      *tensor.Dtype     // of the output where no input is Float
 	borrowed32 borrowed[float32] // in place of f32 and f64
 	borrowed64 borrowed[float64]
@@ -216,7 +220,7 @@ func apply(s spec, in ...*gorgonia.Node) (*gorgonia.Node, error) {
 }
 
 func applyOnce(s spec, in ...*gorgonia.Node) (*op, *gorgonia.Node, error) {
-	o := &op{name: s.name, shape: s.shape, i32: s.i32, diff: s.diff, wants: s.wants, onKept: s.onKept, scratch: s.scratch, sinkable: s.sinkable, borrowed32: s.borrowed32, borrowed64: s.borrowed64,
+	o := &op{name: s.name, shape: s.shape, i32: s.i32, diff: s.diff, wants: s.wants, onKept: s.onKept, scratch: s.scratch, sinkable: s.sinkable, drops: s.drops, borrowed32: s.borrowed32, borrowed64: s.borrowed64,
 		id: opIDs.Add(1), wrt: make([]bool, len(in)), in: make([]any, len(in))}
 	if len(s.shape) > 0 && size(s.shape) < 1 {
 		return nil, nil, fmt.Errorf("graph: %s: shape %v is empty", s.name, s.shape)
