@@ -260,5 +260,81 @@ def elementwise(job):
     return run
 
 
+def sequences(function):
+    """A step of y = function(x, w, vectors) over histories that are padded to the longest, under a
+    given gradient by y, which is 0 at the padding."""
+
+    def work(job):
+        torch.set_num_threads(job["threads"])
+        ptr, n, d = ints(job, "ptr", job["b"] + 1), job["n"], job["d"]
+        length = ptr[1:] - ptr[:-1]
+        there = torch.arange(job["k"])[None, :] < length[:, None]
+
+        def padded(x):
+            y = torch.zeros(job["b"], job["k"], d)
+            y[there] = x
+            return y
+
+        x = [padded(v).requires_grad_(True) for v in floats(job, "x", 3, n, d)]
+        up = padded(floats(job, "up", n, d))
+        weights = floats(job, "w", -1, d, d)
+        vectors = floats(job, "vectors", -1, d)
+        forward, leaves = function(x, weights, vectors)
+
+        def run():
+            for leaf in leaves:
+                leaf.grad = None
+            start = time.perf_counter()
+            cost = (forward() * up).sum() / n
+            cost.backward()
+            return time.perf_counter() - start, cost.item()
+
+        return run
+
+    return work
+
+
+def attend(q, k, v):
+    return F.scaled_dot_product_attention(q[:, None], k[:, None], v[:, None], is_causal=True)[:, 0]
+
+
+def attention(x, weights, vectors):
+    return lambda: attend(*x), x
+
+
+def gru(x, weights, vectors):
+    d = weights.shape[-1]
+    layer = torch.nn.GRU(d, d, batch_first=True)
+    with torch.no_grad():
+        layer.weight_ih_l0.copy_(weights[:3].reshape(3 * d, d))
+        layer.weight_hh_l0.copy_(weights[3:6].reshape(3 * d, d))
+        layer.bias_ih_l0.copy_(vectors[:3].reshape(-1))
+        layer.bias_hh_l0.copy_(vectors[3:6].reshape(-1))
+    return lambda: layer(x[0])[0], [x[0], *layer.parameters()]
+
+
+def encoder(x, weights, vectors):
+    """Blocks of SASRec: the query is normalised, key and value are not, and what is added to is
+    the normalised."""
+    w = [v.clone().requires_grad_(True) for v in weights]
+    b = [v.clone().requires_grad_(True) for v in vectors]
+
+    def norm(y, at):
+        return F.layer_norm(y, b[at].shape, b[at], b[at + 1], 1e-8)
+
+    def forward():
+        y = x[0]
+        for block in range(2):
+            m, v = w[6 * block : 6 * block + 6], b[10 * block : 10 * block + 6]
+            query = norm(y, 10 * block + 6)
+            o = attend(F.linear(query, m[0], v[0]), F.linear(y, m[1], v[1]), F.linear(y, m[2], v[2]))
+            y = norm(query + F.linear(o, m[3], v[3]), 10 * block + 8)
+            y = y + F.linear(F.relu(F.linear(y, m[4], v[4])), m[5], v[5])
+        return norm(y, 20)
+
+    return forward, [x[0], *w, *b]
+
+
 works = {"softmax": softmax, "entmax": entmax, "sampled": sampled, "topk": topk, "epoch": epoch, "recipe": recipe,
-         "encoder-products": layer(product), "encoder-layer": layer(normed), "elementwise": elementwise}
+         "encoder-products": layer(product), "encoder-layer": layer(normed), "elementwise": elementwise,
+         "attention": sequences(attention), "gru": sequences(gru), "encoder": sequences(encoder)}
