@@ -91,9 +91,20 @@ type Spec struct {
 	// order of events, and are trained by the tasks that have it.
 	Ordered bool
 
+	// Usual is how its models are trained where nothing is said.
+	Usual Usual
+
 	// New returns the model, whose tables have no data yet. An error is of the setting: the
 	// dataset lacks what the model needs.
 	New func(v Values, s Setting) (Model, error)
+}
+
+// A Usual is how models of a kind are trained where nothing is said. What is zero is as of
+// any model: cosine scores, weights of deviation 0.1, and Adam at 0.01.
+type Usual struct {
+	Score Score   // how encodings and classes meet
+	Init  float64 // the standard deviation of the first weights
+	Rate  float64 // Adam's learning rate
 }
 
 var registered = registry.NewRegistry[Spec]("models", "model")

@@ -31,7 +31,7 @@ func init() {
 		Params: []Param{
 			{Name: "power", Doc: "of the number of items by which their sum is divided: 0 is the sum, 1 the mean", Default: 0.5, Min: 0, Max: 1, Probe: []float64{1}},
 			{Name: "drop", Doc: "probability with which a step of training leaves an item of the history out", Default: 0.5, Min: 0, Max: 0.99, Probe: []float64{0}},
-			{Name: "table", Doc: "the items' vectors: a table of their own, or tied to those of the classes", Choices: Enum("own", "tied"), DefaultString: "own"},
+			tableParam("own"),
 			{Name: "map", Doc: "what the pooled vector goes through: none, linear or relu, a layer of d and one after it", Choices: Enum("none", "linear", "relu"), DefaultString: "none"},
 			{Name: "own", Doc: "share of a vector of the user's own in h; 0 is none", Min: 0, Max: 0.99, Probe: []float64{0.5}},
 		},
@@ -51,12 +51,7 @@ type pool struct {
 
 func newPool(v Values, s Setting) *pool {
 	m := &pool{power: v.Num("power"), drop: v.Num("drop"), own: v.Num("own"), seed: s.Seed}
-	if v.String("table") == "own" {
-		m.FreeClasses, m.item = NewFreeClasses(s), s.NewTable("history", s.Set.Items, s.Dim)
-	} else { // "class" is a table of heads that have vectors of their own
-		m.item = s.NewTable("item", s.Set.Items, s.Dim)
-		m.W = m.item
-	}
+	m.FreeClasses, m.item = historyTables(v, s)
 	if m.own > 0 {
 		m.user = s.NewTable("user", s.Set.Users, s.Dim)
 	}

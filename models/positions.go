@@ -47,6 +47,15 @@ func (in *Inputs) Sequence(field string) (ptr, ids, place *gorgonia.Node, err er
 	return nodes.bounds, nodes.events, nodes.place, nil
 }
 
+// Longest returns the most ids of a row of a field that is in order, 1 at least.
+func (in *Inputs) Longest(field string) (int, error) {
+	f, _, err := in.ordered(field)
+	if err != nil {
+		return 0, err
+	}
+	return max(f.Most(1), 1), nil
+}
+
 // Last returns the encodings [Rows(),d] of what a model has computed of the positions of a
 // field that it reads by Sequence, x [N,d]: of each row the last position, zeros where it has
 // none; in a graph of positions x itself.

@@ -23,8 +23,9 @@ func init() {
 		fill: func(p *Plan) {
 			c := &p.Config
 			set(&c.Loss, "softmax")
-			set(&c.Model.Score, string(models.Cosine))
-			set(&c.Model.Init, 0.1)
+			usual := p.usualModel()
+			set(&c.Model.Score, string(usual.Score))
+			set(&c.Model.Init, usual.Init)
 			set(&c.Train.Epochs, 40)
 			set(&c.Train.Task, p.usualTask())
 			set(&c.Train.Batch, 128)
@@ -32,9 +33,9 @@ func init() {
 			set(&c.Train.Weight, string(p.usualWeight()))
 			p.readTask()
 			set(&c.Model.Bias, string(p.usualBias()))
-			optimizer := "adam:lr=0.01" // a step costs what its candidates do
+			optimizer := fmt.Sprintf("adam:lr=%g", usual.Rate) // a step costs what its candidates do
 			if head := p.Choice.Head.Spec; head != nil && head.Exact {
-				optimizer = "adam:lr=0.01,mode=dense" // all classes move anyway
+				optimizer += ",mode=dense" // all classes move anyway
 			}
 			set(&c.Train.Optimizer, optimizer)
 			set(&c.Train.Schedule, "constant")
@@ -46,6 +47,18 @@ func init() {
 		memory: gradientMemory,
 		new:    newGradient,
 	})
+}
+
+// usualModel returns how the model is trained where nothing is said.
+func (p *Plan) usualModel() models.Usual {
+	var u models.Usual
+	if p.Model.Spec != nil {
+		u = p.Model.Spec.Usual
+	}
+	set(&u.Score, models.Cosine)
+	set(&u.Init, 0.1)
+	set(&u.Rate, 0.01)
+	return u
 }
 
 // A training is what a gradient is taken of: objects, whoever named them.
