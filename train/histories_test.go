@@ -50,6 +50,8 @@ var orderConfigs = map[string]string{
 	"last":           "{model: {name: 'pool:own=0.4'}, train: {task: 'last:len=6', batch: 200, schedule: 'cosine:warmup=1'}}",
 	"last packed":    "{train: {task: 'last:len=6', positions: 700, l2: '1e-3,on=batch'}, model: {name: 'pool:map=linear'}}",
 	"next of users":  "{train: {task: next, positions: 300}}",
+	"attention":      "{model: {name: 'sasrec:heads=2,len=6', dim: 8}, train: {task: 'next:len=6', batch: 20}}",
+	"units":          "{model: {name: 'gru4rec:layers=2,hidden=12'}, train: {task: 'last:len=6', batch: 200}}",
 }
 
 // TestResumeInOrder: runs of histories go on with the bits of one that was not

@@ -1,0 +1,96 @@
+package train
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/models"
+	"github.com/fenchel-ml/fenchel/models/baseline"
+)
+
+// shuffled returns contexts whose histories are in an order by lot.
+func shuffled(f *data.Frame) *data.Frame {
+	out := *f
+	out.Fields = slices.Clone(f.Fields)
+	rng := rand.New(rand.NewPCG(6, 6))
+	for i := range out.Fields {
+		x := &out.Fields[i]
+		if x.Name != "history" {
+			continue
+		}
+		of := x.ID
+		x.ID, x.Lo, x.Hi = nil, slices.Clone(x.Lo), slices.Clone(x.Hi)
+		for r, lo := range f.Fields[i].Lo {
+			own := slices.Clone(of[lo:f.Fields[i].Hi[r]])
+			rng.Shuffle(len(own), func(a, b int) { own[a], own[b] = own[b], own[a] })
+			x.Lo[r] = len(x.ID)
+			x.ID = append(x.ID, own...)
+			x.Hi[r] = len(x.ID)
+		}
+	}
+	return &out
+}
+
+// TestOrderedModelsLearn: models that know the order of histories rank better than
+// popularity, and than themselves where histories are in another order.
+func TestOrderedModelsLearn(t *testing.T) {
+	walked := walks(t, 400)
+	for _, model := range []string{"sasrec", "sasrec:table=own,blocks=1", "gru4rec"} {
+		t.Run(model, func(t *testing.T) {
+			cfg := quick("{train: {batch: 40, epochs: 20, optimizer: 'adam:lr=0.003,mode=dense'}, eval: {mask: none}}")
+			cfg.Model.Name, cfg.Model.Dim, cfg.Eval.Metrics = model, 16, []string{"recall@10", "ndcg@10"}
+			res, err := Run(t.Context(), cfg, walked, nil)
+			require.NoError(t, err)
+			require.Equal(t, "next", res.Trained.Plan.Task.Spec.Name)
+			require.Equal(t, "dot", res.Trained.Plan.Config.Model.Score)
+			require.Equal(t, 0.02, res.Trained.Plan.Config.Model.Init)
+			e, err := res.Trained.Evaluation(walked, "test", res.Trained.Plan.Metrics)
+			require.NoError(t, err)
+			recall := func(s models.Scorer, e Evaluation) float64 {
+				scores, err := Evaluate(t.Context(), s, e)
+				require.NoError(t, err)
+				return scores.Values[0].Value
+			}
+			blind := e
+			examples := *e.Examples
+			examples.Context = shuffled(e.Examples.Context)
+			blind.Examples = &examples
+			own, pop, other := recall(res.Trained, e), recall(baseline.NewPop(walked.Train), e), recall(res.Trained, blind)
+			t.Logf("recall@10 %.4f; popularity %.4f; in another order %.4f", own, pop, other)
+			require.Greater(t, own, 1.1*pop)
+			require.Greater(t, own, 1.2*other)
+		})
+	}
+}
+
+// TestOrderedModelsAreTrainedAsUsual: their own rate and scores, unless others are given.
+func TestOrderedModelsAreTrainedAsUsual(t *testing.T) {
+	set := walks(t, 30)
+	for text, want := range map[string]string{
+		"{model: {name: sasrec}}":                             "adam:mode=dense dot 0.02 1",
+		"{model: {name: gru4rec}, candidates: 'sampled:n=6'}": "adam dot 0.02 1",
+		"{model: {name: mf}}":                                 "adam:lr=0.01,mode=dense cosine 0.1",
+		"{model: {name: sasrec, score: cosine, init: 0.5}, train: {optimizer: 'sgd:lr=1'}}": "sgd:lr=1 cosine 0.5",
+	} {
+		c, err := Parse([]byte(text))
+		require.NoError(t, err)
+		r, err := New(c, set)
+		require.NoError(t, err)
+		c = r.Plan.Config
+		got := fmt.Sprint(c.Train.Optimizer, " ", c.Model.Score, " ", c.Model.Init)
+		require.True(t, strings.HasPrefix(want, got), "%s: %s; want %s", text, got, want)
+		if c.Model.Score == "dot" {
+			require.Equal(t, "1", c.Model.Temperature)
+		}
+	}
+	_, err := New(quick("{model: {name: 'sasrec:len=3'}, train: {task: 'next:len=9'}}"), set)
+	require.ErrorContains(t, err, "a history has 9 events, and len=3 places have vectors; give it sasrec:len=9, or train by a task of fewer, as next:len=3")
+	_, err = New(quick("{model: {name: 'sasrec:heads=3', dim: 8}}"), set)
+	require.ErrorContains(t, err, "3 heads do not divide d = 8")
+}
