@@ -72,7 +72,7 @@ Splits:
 	}
 	f := cmd.Flags()
 	f.StringVar(&c.Format, "format", "", "format of the files; default: recognised by content")
-	f.StringVar(&c.Split, "split", "", "how to split; default: as the files say, else "+data.DefaultSplit)
+	f.StringVar(&c.Split, "split", "", "how to split; default: "+usualSplits)
 	addOptionalReal(f, &c.MinRating, "min-rating", minRatingUsage)
 	addWhole(f, &c.Core, "core", 0, data.MaxCore, "keep the users and items with at least this many interactions; 0 keeps all")
 	f.BoolVar(&asJSON, "json", false, "print JSON")

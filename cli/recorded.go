@@ -65,9 +65,11 @@ func (r recorded) watched(c *train.Config, given map[string]bool) (notes []strin
 	if !given["eval.every"] {
 		c.Eval.Every = 0
 	}
-	if !given["train.patience"] && c.Train.Patience > 0 {
-		notes = append(notes, fmt.Sprintf("train.patience=%d of %s is left out: train.on=%s leaves no valid set to watch, and all epochs are trained", c.Train.Patience, r.name, train.BothSets))
-		c.Train.Patience = 0
+	if was := c.Train.Patience; !given["train.patience"] && was != nil {
+		if *was > 0 {
+			notes = append(notes, fmt.Sprintf("train.patience=%d of %s is left out: train.on=%s leaves no valid set to watch, and all epochs are trained", *was, r.name, train.BothSets))
+		}
+		c.Train.Patience = nil
 	}
 	return notes
 }

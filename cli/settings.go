@@ -34,7 +34,7 @@ var settings = []setting{
 	{flag: "format", path: "data.format", kind: "name", usage: "format of the files; recognised by content unless given", complete: completeSpecs("format")},
 	{flag: "min-rating", path: "data.min_rating", kind: "number", usage: minRatingUsage},
 	{flag: "core", path: "data.core", kind: "n", usage: "keep the users and items with at least this many interactions; 0 keeps all"},
-	{flag: "split", path: "data.split", kind: "split", usage: "how to split; as the files say, else " + data.DefaultSplit + ", unless given", complete: complete(splitExamples)},
+	{flag: "split", path: "data.split", kind: "split", usage: "how to split; " + usualSplits + ", unless given", complete: complete(splitExamples)},
 	{flag: "held", path: "data.held", kind: "number", usage: "share of the users who are held out of training altogether, such as 0.1 or 0.1,seed=2; eval --users held measures their rankings, by their histories alone"},
 	{flag: "model", path: "model.name", kind: "model", usage: "model", complete: completeSpecs("model")},
 	{flag: "dim", path: "model.dim", kind: "n", usage: "width of user and item vectors"},
@@ -60,7 +60,7 @@ var settings = []setting{
 	{flag: "dropout", path: "train.dropout", kind: "number", usage: "probability with which a number of an encoding is 0 in a step of training"},
 	{flag: "clip", path: "train.clip", kind: "number", usage: "most that the norm of a step's gradient, of all tables together, may be; a longer one is scaled down to it, before l2 is added but for l2 with on=batch, and 0 leaves all as they are"},
 	{flag: "precision", path: "train.precision", kind: "name", usage: "what the products of scores may be rounded to where the processor has tiles of bfloat16 and gains by it: highest, to nothing, high, to 16 bits, or medium, to 8; rankings are never rounded", complete: complete(graph.Precisions)},
-	{flag: "patience", path: "train.patience", kind: "n", usage: "stop after so many evaluations without a better value and keep the best weights; 0 runs all epochs"},
+	{flag: "patience", path: "train.patience", kind: "n", usage: "stop after so many evaluations without a better value and keep the best weights; 0 runs all epochs, and unless given models that know the order of histories, such as sasrec, stop after 5 and others run all"},
 	{flag: "monitor", path: "train.monitor", kind: "metric", usage: "metric that --patience watches", complete: completeMetrics},
 	{flag: "seed", path: "train.seed", kind: "n", usage: "seed of first weights and of the order of batches"},
 	{flag: "metrics", path: "eval.metrics", kind: "list", usage: "metrics, with commas, each at a cut-off such as recall@20", choices: metric.Names, complete: completeMetrics},
@@ -68,6 +68,9 @@ var settings = []setting{
 	{flag: maskFlag, path: "eval.mask", kind: "name", usage: maskUsage, complete: complete(train.MaskChoices)},
 	{flag: itemsFlag, path: itemsPath, kind: "name", usage: itemsUsage, complete: complete(train.ItemsChoices)},
 }
+
+// usualSplits says what --split is unless given.
+const usualSplits = "as the files say, else " + data.OrderedSplit + " of the format sequence and " + data.DefaultSplit + " of others"
 
 // penaltyExamples show how what draws weights to 0 is written.
 func penaltyExamples() []string { return []string{"1e-4", "1e-4,on=batch", "user=1e-4,class=1e-5"} }

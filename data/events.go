@@ -38,7 +38,7 @@ type Feature struct {
 const MemorySource = "memory"
 
 // FromEvents returns the dataset of events in memory, split by the split's text; ""
-// is given where there are valid or test events, else DefaultSplit, as in [Load].
+// is given where there are valid or test events, else the usual one of [Config].
 // What the same events in a file would be, it is: the same numbering, duplicates
 // dropped, notes.
 func FromEvents(e Events, split string) (*Dataset, error) {

@@ -95,6 +95,22 @@ func TestSequenceIsAskedFor(t *testing.T) {
 	require.Equal(t, "5", itemNames(d, d.Test.ItemsOf(2)))
 }
 
+// TestUsualSplitOfSequences: unless another is given the last of a sequence is asked for.
+func TestUsualSplitOfSequences(t *testing.T) {
+	d := sequences(t, "1 5 3 9 1\n2 4 8 2 7\n", "")
+	require.Equal(t, OrderedSplit, d.Split)
+	require.Equal(t, "1", itemNames(d, d.Test.ItemsOf(0)))
+	d, err := Load(Config{Source: "demo:users=5,items=20,per-user=4,order=true"})
+	require.NoError(t, err)
+	require.Equal(t, OrderedSplit, d.Split)
+	require.Equal(t, DefaultSplit, sequences(t, "1 5 3 9 1\n2 4 8 2 7\n", DefaultSplit).Split)
+	timed, err := openText(t, "user,item,time\na,b,1\na,c,2\n") // times are of all users
+	require.NoError(t, err)
+	split, err := splitterOf("", timed)
+	require.NoError(t, err)
+	require.Equal(t, DefaultSplit, split.String())
+}
+
 // TestGivenSequences: a later file goes on where the earlier one ends.
 func TestGivenSequences(t *testing.T) {
 	dir := t.TempDir()

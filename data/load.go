@@ -127,7 +127,7 @@ var partWords = [3][]string{{"train"}, {"valid", "validation", "val", "dev"}, {"
 var wholeNames = []string{"ratings.dat", "ratings.csv", "u.data", "*.inter"}
 
 // findFiles returns the files of a directory: its splits, or the one file of a
-// whole set.
+// whole set, which is known by its name or has no other beside it.
 func findFiles(dir string) (files [3]string, given bool, err error) {
 	entries, err := os.ReadDir(dir) // sorted by name
 	if err != nil {
@@ -164,11 +164,20 @@ func findFiles(dir string) (files [3]string, given bool, err error) {
 			whole = append(whole, name)
 		}
 	}
+	if len(whole) == 0 { // there is nothing to choose where one file is all that there is
+		whole = slices.DeleteFunc(slices.Clone(names), isAbout)
+	}
 	if len(whole) == 1 {
 		return [3]string{filepath.Join(dir, whole[0])}, false, nil
 	}
-	return files, false, fmt.Errorf("data: %s holds neither a train file nor exactly one of %s; it holds %s",
+	return files, false, fmt.Errorf("data: %s holds neither a train file nor exactly one of %s, nor one file alone; it holds %s",
 		dir, strings.Join(wholeNames, ", "), shortList(names))
+}
+
+// isAbout reports whether a file says something of the others, by its name.
+func isAbout(name string) bool {
+	stem, _, _ := strings.Cut(strings.ToUpper(name), ".")
+	return stem == "README" || stem == "LICENSE" || stem == "LICENCE"
 }
 
 func shortList(names []string) string {

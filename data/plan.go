@@ -2,8 +2,13 @@ package data
 
 import "errors"
 
-// DefaultSplit is the split of a source that comes without one.
-const DefaultSplit = "ratio:0.8,0.1,0.1,seed=1"
+// DefaultSplit is the split of a source that comes without one. OrderedSplit is that of one
+// whose times are places in each user's own sequence, as in the format sequence: items taken
+// out of its middle by lot would be asked for with what came after them in the history.
+const (
+	DefaultSplit = "ratio:0.8,0.1,0.1,seed=1"
+	OrderedSplit = "leave-one-out:seed=1"
+)
 
 // Config says what to load.
 type Config struct {
@@ -21,7 +26,7 @@ type Config struct {
 	Core      int
 
 	// Split is a split's text; default "given" for a directory of splits,
-	// DefaultSplit for the rest.
+	// OrderedSplit for a source that is sequences, DefaultSplit for the rest.
 	Split string
 
 	// Held is the text of [Held], such as "0.1": a share of the users is held out of
@@ -152,11 +157,14 @@ func (p *Plan) Load() (*Dataset, error) {
 
 // splitterOf returns the split that text denotes; of "", the usual one of d.
 func splitterOf(text string, d *Dataset) (Splitter, error) {
-	if text == "" {
+	switch {
+	case text != "":
+	case d.Given:
+		text = "given"
+	case d.Places:
+		text = OrderedSplit
+	default:
 		text = DefaultSplit
-		if d.Given {
-			text = "given"
-		}
 	}
 	return ParseSplit(text)
 }

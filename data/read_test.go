@@ -319,6 +319,15 @@ func TestDirectories(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, whole.Given)
 	require.Equal(t, "movielens-dat", whole.Format)
+	// One file is the set whatever it is called, beside what says something of it; of two one
+	// is to be named.
+	alone := map[string]string{"seq.txt": "1 5 3 9 1\n2 4 8 2 7\n", "README.md": "words", "LICENSE": "1 2", ".hidden": "?"}
+	lines, err := Open(write(t, alone), "sequence")
+	require.NoError(t, err)
+	require.Equal(t, 2, lines.Users)
+	alone["other.txt"] = "3 4 5\n"
+	_, err = Open(write(t, alone), "sequence")
+	require.ErrorContains(t, err, "nor one file alone; it holds LICENSE, README.md, other.txt, seq.txt")
 	// A blank valid file is an empty set.
 	blank, err := Open(write(t, map[string]string{"train.txt": "0 1", "valid.txt": "\n"}), "")
 	require.NoError(t, err)

@@ -91,7 +91,7 @@ type Spec struct {
 	// order of events, and are trained by the tasks that have it.
 	Ordered bool
 
-	// Usual is how its models are trained where nothing is said.
+	// Usual is how its models are trained and measured where nothing is said.
 	Usual Usual
 
 	// New returns the model, whose tables have no data yet. An error is of the setting: the
@@ -99,12 +99,23 @@ type Spec struct {
 	New func(v Values, s Setting) (Model, error)
 }
 
-// A Usual is how models of a kind are trained where nothing is said. What is zero is as of
-// any model: cosine scores, weights of deviation 0.1, and Adam at 0.01.
+// A Usual is how models of a kind are trained and measured where nothing is said. What is
+// zero is as of any model: cosine scores, weights of deviation 0.1, Adam at 0.01, all epochs,
+// and recall and NDCG at 20.
 type Usual struct {
-	Score Score   // how encodings and classes meet
-	Init  float64 // the standard deviation of the first weights
-	Rate  float64 // Adam's learning rate
+	Score    Score    // how encodings and classes meet
+	Init     float64  // the standard deviation of the first weights
+	Rate     float64  // Adam's learning rate
+	Patience int      // evaluations on valid without a better one after which the best weights are kept
+	Metrics  []string // what is measured; the first is watched
+}
+
+// sequential is how models that know the order of a history are trained and measured in
+// their publications, which rank all items for the one that came last: scores are products,
+// weights begin small, and a run ends by what it reaches on valid, since it learns its train
+// histories by heart soon after.
+func sequential() Usual {
+	return Usual{Score: Dot, Init: 0.02, Rate: 0.001, Patience: 5, Metrics: []string{"ndcg@10", "hr@10"}}
 }
 
 var registered = registry.NewRegistry[Spec]("models", "model")

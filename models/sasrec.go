@@ -34,7 +34,7 @@ func init() {
 			tableParam("tied"),
 		},
 		Ordered: true,
-		Usual:   Usual{Score: Dot, Init: 0.02, Rate: 0.001},
+		Usual:   sequential(),
 		New:     func(v Values, s Setting) (Model, error) { return newSASRec(v, s) },
 	})
 }

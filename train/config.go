@@ -51,7 +51,7 @@ type DataConfig struct {
 	Core int `yaml:"core,omitempty"`
 
 	// Split is a split's text; default "given" where the source has splits, else
-	// data.DefaultSplit.
+	// data.OrderedSplit of sequences and data.DefaultSplit of all others.
 	Split string `yaml:"split,omitempty"`
 
 	// Held is a share of the users who are held out of training altogether, such as "0.1"
@@ -182,9 +182,10 @@ type TrainConfig struct {
 	Precision string `yaml:"precision,omitempty"`
 
 	// Patience ends the run after so many evaluations in a row without a better
-	// value of Monitor, and restores the weights of the best one; default 0: run all
-	// epochs and keep the last weights.
-	Patience int `yaml:"patience,omitempty"`
+	// value of Monitor, and restores the weights of the best one; 0: run all epochs and keep
+	// the last weights. Default what is usual of the model where there is a valid set to
+	// watch (models.Usual), 0 of most.
+	Patience *int `yaml:"patience,omitempty"`
 
 	// Monitor is the metric that Patience watches; default the first of
 	// Eval.Metrics.
@@ -194,9 +195,13 @@ type TrainConfig struct {
 	Seed uint64 `yaml:"seed,omitempty"`
 }
 
+// StopsEarly reports whether Patience may end a run before its last epoch.
+func (c TrainConfig) StopsEarly() bool { return c.Patience != nil && *c.Patience > 0 }
+
 // EvalConfig says what is measured.
 type EvalConfig struct {
-	// Metrics are metrics' texts; default recall@20 and ndcg@20.
+	// Metrics are metrics' texts; default those that are usual of the model (models.Usual),
+	// recall@20 and ndcg@20 of most.
 	Metrics []string `yaml:"metrics,omitempty,flow"`
 
 	// Every is the number of epochs between evaluations on valid, which the last

@@ -126,6 +126,9 @@ func readInto(v reflect.Value, text string) (err error) {
 	case **float64:
 		*p = new(float64)
 		**p, err = registry.Real(text)
+	case **int:
+		*p = new(int)
+		err = readInto(reflect.ValueOf(*p).Elem(), text)
 	case *bool:
 		*p, err = strconv.ParseBool(text)
 	default:

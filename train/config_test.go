@@ -124,7 +124,7 @@ func TestValidateAll(t *testing.T) {
 		Data:  DataConfig{Split: "thirds"},
 		Model: ModelConfig{Name: "mlp", Dim: -1, Score: "cos", Temperature: "-1", Init: -2},
 		Loss:  "softmx", Candidates: "some",
-		Train: TrainConfig{Epochs: -1, Task: "users", Weight: "root", Batch: -5, Optimizer: "adm", Schedule: "cos", L2: "-1", Decay: "x", Dropout: 1, Clip: -1, Precision: "low", Patience: -1, Monitor: "recall@7"},
+		Train: TrainConfig{Epochs: -1, Task: "users", Weight: "root", Batch: -5, Optimizer: "adm", Schedule: "cos", L2: "-1", Decay: "x", Dropout: 1, Clip: -1, Precision: "low", Patience: new(-1), Monitor: "recall@7"},
 		Eval:  EvalConfig{Metrics: []string{"recall@20"}, Every: -1, Items: "cold"},
 	}
 	err := c.Validate()

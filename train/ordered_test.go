@@ -89,8 +89,58 @@ func TestOrderedModelsAreTrainedAsUsual(t *testing.T) {
 			require.Equal(t, "1", c.Model.Temperature)
 		}
 	}
+	for text, want := range map[string]string{
+		"{model: {name: sasrec}}":                                   "5 [ndcg@10 hr@10] ndcg@10",
+		"{model: {name: gru4rec}, train: {patience: 2}}":            "2 [ndcg@10 hr@10] ndcg@10",
+		"{model: {name: sasrec}, train: {patience: 0}}":             "0 [ndcg@10 hr@10] ndcg@10",
+		"{model: {name: sasrec}, eval: {metrics: [mrr@5]}}":         "5 [mrr@5] mrr@5",
+		"{model: {name: sasrec}, train: {on: train+valid}}":         "- [ndcg@10 hr@10] ",
+		"{model: {name: pool}, train: {patience: 0, task: next}}":   "- [recall@20 ndcg@20] recall@20",
+		"{model: {name: mf}, train: {patience: 3, solver: als}}":    "3 [recall@20 ndcg@20] recall@20",
+		"{model: {name: 'sasrec:blocks=1'}, train: {task: 'last'}}": "5 [ndcg@10 hr@10] ndcg@10",
+	} {
+		for range 2 { // what is recorded is read again
+			c, err := Parse([]byte(text))
+			require.NoError(t, err)
+			p, err := c.Plan()
+			require.NoError(t, err, text)
+			patience := "-"
+			if n := p.Config.Train.Patience; n != nil {
+				patience = fmt.Sprint(*n)
+			}
+			require.Equal(t, want, fmt.Sprint(patience, " ", p.Config.Eval.Metrics, " ", p.Config.Train.Monitor), text)
+			text = p.Config.String()
+		}
+	}
 	_, err := New(quick("{model: {name: 'sasrec:len=3'}, train: {task: 'next:len=9'}}"), set)
 	require.ErrorContains(t, err, "a history has 9 events, and len=3 places have vectors; give it sasrec:len=9, or train by a task of fewer, as next:len=3")
 	_, err = New(quick("{model: {name: 'sasrec:heads=3', dim: 8}}"), set)
 	require.ErrorContains(t, err, "3 heads do not divide d = 8")
+}
+
+// TestUsualPatience: a patience that is only usual ends a run where there is something to
+// watch, and keeps the best weights; one that is given must have something to watch.
+func TestUsualPatience(t *testing.T) {
+	set := walks(t, 40)
+	text := "{model: {name: gru4rec}, train: {optimizer: 'adam:lr=0.1', epochs: 60}}"
+	res, err := Run(t.Context(), quick(text), set, nil)
+	require.NoError(t, err)
+	require.True(t, res.Stopped)
+	require.Equal(t, res.BestEpoch+5, res.Epochs)
+	require.Equal(t, res.History[res.BestEpoch-1].Valid, res.Valid)
+
+	none := *set
+	none.Split = ""
+	if none.Valid, err = data.Empty(set.Users, set.Items); err != nil {
+		t.Fatal(err)
+	}
+	c := quick(text)
+	c.Train.Epochs = 2
+	res, err = Run(t.Context(), c, &none, nil)
+	require.NoError(t, err)
+	require.Equal(t, 2, res.Epochs)
+	require.Nil(t, res.Trained.Plan.Config.Train.Patience)
+	c.Train.Patience = new(5)
+	_, err = Run(t.Context(), c, &none, nil)
+	require.ErrorContains(t, err, "train.patience needs a valid split")
 }

@@ -198,8 +198,9 @@ func (p *Plan) readCandidates() {
 // readMetrics reads what is measured, and which of it is watched.
 func (p *Plan) readMetrics() {
 	e, monitor := &p.Config.Eval, &p.Config.Train.Monitor
+	usual := p.usualModel()
 	if len(e.Metrics) == 0 {
-		e.Metrics = []string{"recall@20", "ndcg@20"}
+		e.Metrics = usual.Metrics
 	}
 	texts := slices.Clone(e.Metrics)
 	for i, text := range texts {
@@ -216,6 +217,7 @@ func (p *Plan) readMetrics() {
 		return
 	}
 	set(&e.Every, 1)
+	p.settlePatience(usual.Patience)
 	if *monitor == "" {
 		*monitor = texts[0]
 		if len(p.Metrics) > 0 && p.Metrics[0].String() == texts[0] {
@@ -231,6 +233,17 @@ func (p *Plan) readMetrics() {
 	p.Monitor, *monitor = at, at.String()
 	p.check("train.monitor", len(p.Metrics) < len(texts) || slices.Contains(p.Metrics, at),
 		"%s is not among eval.metrics (%s)", at, strings.Join(texts, ", "))
+}
+
+// settlePatience puts the usual patience in place where none is given, and leaves 0 out where
+// it is the usual one, whoever says it.
+func (p *Plan) settlePatience(usual int) {
+	switch patience := &p.Config.Train.Patience; {
+	case usual > 0 && *patience == nil:
+		*patience = &usual
+	case usual == 0 && *patience != nil && **patience == 0:
+		*patience = nil
+	}
 }
 
 // WithRate returns p with the learning rate that text says, in whichever optimizer p has.

@@ -149,7 +149,7 @@ func (p *Plan) readProtocol() {
 	}
 	// What follows would be about a valid set that there is not.
 	const none = "train.on=train+valid leaves no valid set to measure; leave it out, and fix train.epochs by what a run on train alone found"
-	p.check("train.patience", d.Train.Patience == 0, none)
+	p.check("train.patience", !d.Train.StopsEarly(), none)
 	p.check("train.monitor", d.Train.Monitor == "", none)
 	p.check("eval.every", d.Eval.Every == 0, none)
 }

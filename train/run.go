@@ -110,8 +110,13 @@ func newRun(p *Plan, set *data.Dataset, obs Observer) (*run, error) {
 	if set.Train.Len() == 0 {
 		return nil, fmt.Errorf("train: the train split of %s has no interactions", set.Name)
 	}
-	if p.Config.Train.Patience > 0 && set.Valid.Len() == 0 {
-		return nil, fmt.Errorf("train: train.patience needs a valid split, and that of %s has no interactions", set.Name)
+	if p.Config.Train.StopsEarly() && set.Valid.Len() == 0 {
+		if p.Given.Train.Patience != nil {
+			return nil, fmt.Errorf("train: train.patience needs a valid split, and that of %s has no interactions", set.Name)
+		}
+		q := *p // it was only usual
+		q.Config.Train.Patience = nil
+		p, trained.Plan = &q, &q
 	}
 	r := &run{set: set, obs: obs, plan: p, trained: trained, started: time.Now()}
 	if r.solver, err = p.solver.Spec.new(p.solver.Values, r); err != nil {
@@ -197,7 +202,7 @@ func (r *run) loop(ctx context.Context) (*Result, error) {
 		}
 		// Without Patience the last epoch is kept, with it the best. An epoch that is
 		// not evaluated is neither.
-		if c.Train.Patience == 0 || done.Best {
+		if !c.Train.StopsEarly() || done.Best {
 			if err := r.trained.finite(); err != nil {
 				return r.diverged(&divergence{err.Error()})
 			}
@@ -220,8 +225,8 @@ func (r *run) loop(ctx context.Context) (*Result, error) {
 // checkpoint saves, so that a run that is taken up after its last epoch trains no
 // further.
 func (r *run) stopped() bool {
-	patience := r.plan.Config.Train.Patience
-	return patience > 0 && r.NotBetter >= patience
+	c := r.plan.Config.Train
+	return c.StopsEarly() && r.NotBetter >= *c.Patience
 }
 
 // finish restores the best weights if asked to, and measures them. What interrupts it
@@ -229,7 +234,7 @@ func (r *run) stopped() bool {
 func (r *run) finish(ctx context.Context) (*Result, error) {
 	res := r.result()
 	res.Stopped = r.stopped()
-	if r.plan.Config.Train.Patience > 0 {
+	if r.plan.Config.Train.StopsEarly() {
 		r.restore()
 		res.Valid = r.History[r.BestEpoch-1].Valid
 	}
@@ -269,9 +274,9 @@ func (r *run) diverged(d *divergence) (*Result, error) {
 	r.restore()
 	kept := "the first weights"
 	switch {
-	case r.plan.Config.Train.Patience > 0 && r.BestEpoch > 0:
+	case r.plan.Config.Train.StopsEarly() && r.BestEpoch > 0:
 		kept = fmt.Sprintf("the weights of epoch %d", r.BestEpoch)
-	case r.plan.Config.Train.Patience == 0 && r.Epoch > 0:
+	case !r.plan.Config.Train.StopsEarly() && r.Epoch > 0:
 		kept = fmt.Sprintf("the weights of epoch %d", r.Epoch)
 	}
 	c := r.plan.Config

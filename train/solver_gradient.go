@@ -58,6 +58,9 @@ func (p *Plan) usualModel() models.Usual {
 	set(&u.Score, models.Cosine)
 	set(&u.Init, 0.1)
 	set(&u.Rate, 0.01)
+	if len(u.Metrics) == 0 {
+		u.Metrics = []string{"recall@20", "ndcg@20"}
+	}
 	return u
 }
 

@@ -253,7 +253,7 @@ func (c Config) convergence(ctx context.Context, allowed time.Duration, set *dat
 // training is Base for a run that has no evaluation but the last.
 func (c Config) training() train.Config {
 	cfg := c.Base
-	cfg.Loss, cfg.Candidates, cfg.Train.Patience = "", "", 0
+	cfg.Loss, cfg.Candidates, cfg.Train.Patience = "", "", new(int)
 	if cfg.WithDefaults().Train.On != train.BothSets { // which has no valid set to measure
 		cfg.Eval.Every = math.MaxInt32
 	}

@@ -82,11 +82,17 @@ type Budget struct {
 func (b Budget) limited() bool { return b.Steps > 0 || b.Seconds > 0 }
 
 // WithDefaults returns c with the defaults written out; the base stays as it is,
-// because its defaults depend on the loss.
+// because its defaults depend on the loss, but for what is measured: what is usual of the
+// first model is measured of all.
 func (c Config) WithDefaults() Config {
 	c.Models = slices.Clone(settings.Or(c.Models, c.Base.Model.Name))
 	for i, model := range c.Models {
 		c.Models[i] = train.Config{Model: train.ModelConfig{Name: model}}.WithDefaults().Model.Name
+	}
+	if len(c.Base.Eval.Metrics) == 0 {
+		first := c.Base
+		first.Model.Name = c.Models[0]
+		c.Base.Eval.Metrics = first.WithDefaults().Eval.Metrics
 	}
 	c.Seeds = settings.Or(c.Seeds, 0, 1, 2)
 	c.Parallel = cmp.Or(c.Parallel, 1)
@@ -165,7 +171,7 @@ func (c Config) Validate() error {
 			if err == nil {
 				err = cfg.Validate()
 			}
-			if err == nil && c.Budget.limited() && (cfg.Train.Patience > 0 || cfg.Train.Schedule != "" && cfg.Train.Schedule != "constant") {
+			if err == nil && c.Budget.limited() && (cfg.Train.StopsEarly() || cfg.Train.Schedule != "" && cfg.Train.Schedule != "constant") {
 				err = errors.New("train.patience and train.schedule need a budget of epochs")
 			}
 			if err != nil && !seen[err.Error()] {

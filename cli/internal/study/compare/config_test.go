@@ -105,7 +105,7 @@ func TestValidate(t *testing.T) {
 		"\"x\" is no temperature":    func(c *Config) { c.Tune = []Axis{{"temperature", []string{"x"}}} },
 		"nonsense":                   func(c *Config) { c.Tune = []Axis{{"nonsense", []string{"1"}}} },
 		"only settings of model and": func(c *Config) { c.Tune = []Axis{{"train.seed", []string{"1"}}} },
-		"need a budget of epochs":    func(c *Config) { c.Base.Train.Epochs = 0; c.Budget.Steps = 5; c.Base.Train.Patience = 2 },
+		"need a budget of epochs":    func(c *Config) { c.Base.Train.Epochs = 0; c.Budget.Steps = 5; c.Base.Train.Patience = new(2) },
 	} {
 		c, _ := small(t, "softmax", "rg2")
 		require.NoError(t, c.Validate())

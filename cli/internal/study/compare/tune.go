@@ -120,6 +120,9 @@ func (c Config) with(v Variant, point []Setting, seed uint64) (train.Config, err
 	}
 	if c.Budget.limited() {
 		cfg.Train.Epochs = math.MaxInt32 // the budget ends the run
+		if cfg.Train.Patience == nil {   // whatever is usual of the model
+			cfg.Train.Patience = new(int)
+		}
 	}
 	if t := c.Base.Model.Temperature; t != "" && temperatureOf(v.choice) != "model" {
 		// A loss of cosines has its own; scores divided by another are no cosines.
