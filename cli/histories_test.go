@@ -1,13 +1,18 @@
 package cli
 
 import (
+	"bufio"
+	"bytes"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fenchel-ml/fenchel/train"
 )
 
 // TestHistories trains on histories with users held out, measures these and parts of
@@ -90,4 +95,45 @@ func TestSequenceFiles(t *testing.T) {
 	code, out, stderr := execute(t, "data", "describe", path, "--format", "sequence")
 	require.Equal(t, exitOK, code, stderr)
 	require.Regexp(t, `events +9 in the order of time`, out)
+}
+
+// TestKilledInOrder: a run of histories with dropout that is interrupted in the middle of an
+// epoch, taken up, killed in the middle of another, where it can save nothing, and taken up
+// again has the weights of one that was left alone, byte by byte.
+func TestKilledInOrder(t *testing.T) {
+	for _, model := range []string{"sasrec:blocks=1,drop=0.3,len=12", "gru4rec:hidden=12,drop=0.3", "pool:table=tied,drop=0.3"} {
+		t.Run(model, func(t *testing.T) {
+			dir := t.TempDir()
+			args := func(out string) []string {
+				return []string{"train", "--data", "demo:users=150,items=100,per-user=12,order=true", "--model", model, "--dim", "8", "--task", "next:len=12",
+					"--batch", "4", "--epochs", "20", "--patience", "0", "--dropout", "0.1", "--out", filepath.Join(dir, out)}
+			}
+			code, _, stderr := execute(t, args("whole")...)
+			require.Equal(t, exitOK, code, stderr)
+			for _, signal := range []os.Signal{os.Kill, os.Interrupt, os.Kill} { // the first leaves nothing to go on from
+				cmd := process(t, args("run")...)
+				said, err := cmd.StderrPipe()
+				require.NoError(t, err)
+				require.NoError(t, cmd.Start())
+				epochs := 0
+				for lines := bufio.NewScanner(said); epochs < 3 && lines.Scan(); {
+					if strings.HasPrefix(lines.Text(), "epoch") {
+						epochs++
+					}
+				}
+				require.Equal(t, 3, epochs)
+				require.NoError(t, cmd.Process.Signal(signal))
+				_, err = io.Copy(io.Discard, said)
+				require.NoError(t, err)
+				require.Error(t, cmd.Wait(), "it ended before")
+			}
+			_, err := os.Stat(filepath.Join(dir, "run", train.CheckpointFile))
+			require.NoError(t, err)
+			code, _, stderr = execute(t, args("run")...)
+			require.Equal(t, exitOK, code, stderr)
+			for _, file := range []string{train.WeightsFile, train.ConfigFile} {
+				require.True(t, bytes.Equal(readFile(t, filepath.Join(dir, "whole", file)), readFile(t, filepath.Join(dir, "run", file))), file)
+			}
+		})
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"gorgonia.org/gorgonia"
 
+	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/models/sampler"
 )
@@ -15,7 +16,10 @@ import (
 // tower are among them. Leaves are told by the memory that they hold, not by what Graph
 // has noted.
 func TestTableHasOneLeaf(t *testing.T) {
-	set := featured(t)
+	set := inOrder(t, featured(t))
+	views, err := set.Examples("last:len=4")
+	require.NoError(t, err)
+	contexts := map[string]*data.Frame{}
 	all := wholes(set)
 	registered := 0
 	for _, spec := range All() {
@@ -24,6 +28,9 @@ func TestTableHasOneLeaf(t *testing.T) {
 			all[k.String()], err = k.New(Setting{Set: set, Dim: 4, Init: 0.5, Seed: 7})
 			require.NoError(t, err)
 			registered++
+			if spec.Ordered {
+				contexts[k.String()] = views.Context
+			}
 		}
 	}
 	require.Positive(t, registered)
@@ -35,9 +42,13 @@ func TestTableHasOneLeaf(t *testing.T) {
 	}
 	graphs := 0
 	for name, m := range all {
+		frame := contexts[name]
+		if frame == nil {
+			frame = set.Contexts()
+		}
 		for _, text := range texts {
 			t.Run(name+"/"+text, func(t *testing.T) {
-				leafCount(t, m, text, HeadSetting{Setting: Setting{Set: set, Dim: m.Dim(), Init: 0.5, Seed: 7}, Score: Dot, Temperature: 0.5, Bias: true, Loss: softmax})
+				leafCount(t, m, frame, text, HeadSetting{Setting: Setting{Set: set, Dim: m.Dim(), Init: 0.5, Seed: 7}, Score: Dot, Temperature: 0.5, Bias: true, Loss: softmax})
 			})
 			graphs++
 		}
@@ -47,10 +58,10 @@ func TestTableHasOneLeaf(t *testing.T) {
 }
 
 // leafCount checks one graph.
-func leafCount(t *testing.T, m Model, text string, s HeadSetting) {
+func leafCount(t *testing.T, m Model, contexts *data.Frame, text string, s HeadSetting) {
 	head, err := NewHead(text, s)
 	require.NoError(t, err)
-	encoding, classSide, err := Tables(m, head, s.Loss, s.Set.Contexts(), s.Set.Classes())
+	encoding, classSide, err := Tables(m, head, s.Loss, contexts, s.Set.Classes())
 	require.NoError(t, err)
 	tables := append(encoding, classSide...)
 	require.NotEmpty(t, tables)
@@ -61,7 +72,7 @@ func leafCount(t *testing.T, m Model, text string, s HeadSetting) {
 	}
 	const rows = 4
 	b := graph.NewBuilder[float32]()
-	g := NewGraph(b, s.Set.Contexts(), rows, s.Set.Classes())
+	g := NewGraph(b, contexts, rows, s.Set.Classes())
 	o, err := NewObjective(b, g, m, head, s.Loss, 8, false)
 	require.NoError(t, err)
 	p, err := b.Train(o.Cost())

@@ -10,7 +10,6 @@ import (
 
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/graph"
-	"github.com/fenchel-ml/fenchel/losses"
 )
 
 // inOrder returns set as if its train pairs had come in another order than that of ids, the
@@ -32,10 +31,7 @@ func inOrder(t *testing.T, set *data.Dataset) *data.Dataset {
 
 // poolOf makes a pool, of which the tables that set reads have numbers.
 func poolOf(t *testing.T, text string, set *data.Dataset) *pool {
-	k, err := Parse(text)
-	require.NoError(t, err)
-	m, err := k.New(Setting{Set: set, Dim: 4, Init: 0.6, Seed: 7})
-	require.NoError(t, err)
+	m := modelOf(t, text, set)
 	built(t, m, set)
 	return m.(*pool)
 }
@@ -121,39 +117,6 @@ func TestPoolDrops(t *testing.T) {
 	require.NotEqual(t, first, run(1))
 	require.Equal(t, first, run(0))
 	require.NoError(t, p.Close())
-}
-
-// TestPoolUnderEveryLoss: all statements of the gradient of a whole pool agree, by every
-// table and under every head, of sets and of the positions of a pass, not all of which are
-// examples.
-func TestPoolUnderEveryLoss(t *testing.T) {
-	set := inOrder(t, demo(t))
-	positions, err := set.Examples("next:len=5,stride=3")
-	require.NoError(t, err)
-	require.NotNil(t, positions.Place)
-	views, err := set.Examples("last:len=4")
-	require.NoError(t, err)
-	count := map[outcome]int{}
-	for i, spec := range losses.All() {
-		l := spec.Bind(spec.Defaults())
-		for j, scheme := range []string{"all", "sampled:n=4,per=row", "sampled:n=4,sampler=dns", "sampled:n=5,correction=none,hits=seen", "tree", "classes", "adaptive"} {
-			if testing.Short() && (i+j)%4 != 0 {
-				continue
-			}
-			for k, text := range []string{"pool:own=0.3,map=relu", "pool:table=tied", "pool:map=linear,power=1"} {
-				x := []*data.Examples{thirds(set), positions, views}[(i+j+k)%3]
-				s := HeadSetting{Setting: Setting{Set: set, Dim: 4, Init: 0.6, Seed: 7}, Score: Scores()[(i+k)%2], Temperature: 0.7, Bias: true, Loss: l}
-				if spec.Domain == losses.Cosines {
-					s.Score, s.Temperature, s.Bias = Cosine, 1, false
-				}
-				t.Run(strings.Join([]string{spec.Name, scheme, text}, "/"), func(t *testing.T) {
-					count[gradientOf(t, set, poolOf(t, text, set), scheme, s, x)]++
-				})
-			}
-		}
-	}
-	require.Greater(t, count[agrees], 5*count[refused])
-	t.Log(count)
 }
 
 // TestPositions: what Inputs gives in a graph of positions is what each is to have.

@@ -99,9 +99,10 @@ func Derivative(f func(step float64) float64, h, tol float64) (d, err float64) {
 func Subderivative(f func(step float64) float64, got, tol, size float64) (want float64, kink bool) {
 	bar, best := tol*size, math.Inf(1)
 	want = math.NaN()
-	for _, h := range []float64{0.05, 0.05 / 32, 0.05 / 1024} {
+	// The last begins below 2·kinkStep: a kink is farther than that, or the slopes see it.
+	for _, h := range []float64{0.05, 0.05 / 32, 0.05 / 1024, 0.05 / 4096} {
 		d, uncertain := Derivative(f, h, bar/4)
-		if math.Abs(got-d) <= bar && uncertain <= bar/4 {
+		if math.Abs(got-d) <= bar && uncertain <= bar {
 			return d, false
 		}
 		if uncertain < best {
@@ -109,16 +110,19 @@ func Subderivative(f func(step float64) float64, got, tol, size float64) (want f
 		}
 	}
 	// At a kink central differences settle nowhere, or on the mean of both sides.
-	right, left := slope(f, 1e-5), slope(f, -1e-5)
+	right, left := slope(f, kinkStep), slope(f, -kinkStep)
 	if math.Abs(right-left) > kinkGap*size {
 		return min(max(got, min(left, right)), max(left, right)), true
 	}
 	return want, false
 }
 
-// kinkGap is how far the slopes of the two sides are apart at a kink: a hundred
-// times what a smooth function gives at the step of Subderivative.
-const kinkGap = 1e-6
+// kinkStep is the step by which slopes are taken, of which they look twice as far, and kinkGap
+// how far the two are apart at a kink: a hundred times what a smooth function gives.
+const (
+	kinkStep = 1e-5
+	kinkGap  = 1e-6
+)
 
 // slope returns the derivative at 0 on the side of step h, of second order in it.
 func slope(f func(float64) float64, h float64) float64 {
