@@ -1,8 +1,9 @@
 //go:build linux
 
 // Command memory holds what fenchel train says it will hold in memory against what it
-// held: every head with every tree and every sampler, every solver and every model, each
-// a process of its own on a generated set with few users and many items; and a file that
+// held: every head with every tree and every sampler, every solver, and every other model
+// over all classes and over drawn ones, each a process of its own on a generated set with
+// few users and many items, in the order of time where the model needs one; and a file that
 // takes more to read than the run takes.
 //
 //	go run ./bench/memory [-only TEXT] [-users N] [-items N] [-dim N] [-parts] [-args TEXT] [-fenchel PATH]
@@ -48,14 +49,16 @@ const (
 
 // A try is one run.
 type try struct {
-	name string
-	args []string
+	name  string
+	args  []string
+	order bool // of a set in the order of time
 }
 
 // tries returns a run for each head, with each of its trees or samplers, for each solver
-// that takes no head, for each further model, and for the file.
+// that takes no head, for each further model with its usual head and with drawn candidates,
+// and for the file.
 func tries() (all []try) {
-	add := func(args ...string) { all = append(all, try{strings.Join(args, " "), args}) }
+	add := func(args ...string) { all = append(all, try{name: strings.Join(args, " "), args: args}) }
 	for _, h := range models.Heads() {
 		switch h.Name {
 		case "sampled":
@@ -82,8 +85,18 @@ func tries() (all []try) {
 		}
 	}
 	for _, m := range models.All() {
-		if m.Name != "mf" { // the default, of all above
-			add("--model", m.Name)
+		if m.Name == "mf" { // the default, of all above
+			continue
+		}
+		tasks := [][]string{nil}
+		if !m.Ordered {
+			tasks = append(tasks, []string{"--task", "next"})
+		}
+		for _, task := range tasks {
+			for _, head := range [][]string{nil, {"--candidates", fmt.Sprintf("sampled:n=%d", draws)}} {
+				add(slices.Concat([]string{"--model", m.Name}, task, head)...)
+				all[len(all)-1].order = m.Ordered || task != nil
+			}
 		}
 	}
 	add("--data", ratings, "--dim", "8")
@@ -143,7 +156,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	common := []string{
-		"train", "--json", "--data", fmt.Sprintf("demo:users=%d,items=%d,per-user=%d", *users, *items, *perUser),
+		"train", "--json", "--data", fmt.Sprintf("demo:users=%d,items=%d,per-user=%d,order=false", *users, *items, *perUser),
 		"--dim", fmt.Sprint(*dim), "--epochs", "1", "--metrics", "recall@20",
 	}
 	common = append(common, strings.Fields(*more)...)
@@ -156,6 +169,9 @@ func main() {
 		os.Exit(1)
 	}
 }
+
+// dataAt is where the generated set is among the arguments of every run.
+const dataAt = 3
 
 // measure runs all of them one after the other, prints the table and reports whether
 // every estimate held.
@@ -182,7 +198,10 @@ func measure(ctx context.Context, program string, chosen []try, common []string,
 	fmt.Fprintln(w, "run\testimate MiB\tresident MiB\tquotient\tseconds\t\t")
 	for i, t := range chosen {
 		fmt.Fprintln(os.Stderr, t.name)
-		args := append(common[:len(common):len(common)], t.args...)
+		args := append(slices.Clone(common), t.args...)
+		if t.order {
+			args[dataAt] = strings.Replace(args[dataAt], "order=false", "order=true", 1)
+		}
 		for i, a := range args {
 			if a == ratings {
 				args[i] = file
