@@ -154,16 +154,16 @@ func TestPoolLearns(t *testing.T) {
 			cfg.Model.Dim, cfg.Eval.Metrics = 16, []string{"recall@10", "ndcg@10"}
 			res, err := Run(t.Context(), cfg, c.set, nil)
 			require.NoError(t, err)
-			own, pop, others := besideNothing(t, res, c.set)
+			own, pop, others := besideItself(t, res, c.set, exchanged)
 			require.Greater(t, own, 1.1*pop)
 			require.Greater(t, own, 1.3*others)
 		})
 	}
 }
 
-// besideNothing returns the first metric on test of what a run has trained, of popularity,
-// and of the same model where it is shown the histories of others.
-func besideNothing(t *testing.T, res *Result, set *data.Dataset) (own, pop, others float64) {
+// besideItself returns the first metric on test of what a run has trained, of popularity,
+// and of the same model where what it is shown is changed.
+func besideItself(t *testing.T, res *Result, set *data.Dataset, change func(*data.Frame) *data.Frame) (own, pop, changed float64) {
 	e, err := res.Trained.Evaluation(set, "test", res.Trained.Plan.Metrics)
 	require.NoError(t, err)
 	value := func(s models.Scorer, e Evaluation) float64 {
@@ -172,11 +172,11 @@ func besideNothing(t *testing.T, res *Result, set *data.Dataset) (own, pop, othe
 		return scores.Values[0].Value
 	}
 	blind, examples := e, *e.Examples
-	examples.Context = exchanged(e.Examples.Context)
+	examples.Context = change(e.Examples.Context)
 	blind.Examples = &examples
-	own, pop, others = value(res.Trained, e), value(baseline.NewPop(set.Train), e), value(res.Trained, blind)
-	t.Logf("%s %.4f; popularity %.4f; with the histories of others %.4f", e.Metrics[0], own, pop, others)
-	return own, pop, others
+	own, pop, changed = value(res.Trained, e), value(baseline.NewPop(set.Train), e), value(res.Trained, blind)
+	t.Logf("%s %.4f; popularity %.4f; with other histories %.4f", e.Metrics[0], own, pop, changed)
+	return own, pop, changed
 }
 
 // TestHeldUsers: users whom training never saw are ranked by their histories, within

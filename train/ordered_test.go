@@ -10,8 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fenchel-ml/fenchel/data"
-	"github.com/fenchel-ml/fenchel/models"
-	"github.com/fenchel-ml/fenchel/models/baseline"
 )
 
 // shuffled returns contexts whose histories are in an order by lot.
@@ -50,19 +48,7 @@ func TestOrderedModelsLearn(t *testing.T) {
 			require.Equal(t, "next", res.Trained.Plan.Task.Spec.Name)
 			require.Equal(t, "dot", res.Trained.Plan.Config.Model.Score)
 			require.Equal(t, 0.02, res.Trained.Plan.Config.Model.Init)
-			e, err := res.Trained.Evaluation(walked, "test", res.Trained.Plan.Metrics)
-			require.NoError(t, err)
-			recall := func(s models.Scorer, e Evaluation) float64 {
-				scores, err := Evaluate(t.Context(), s, e)
-				require.NoError(t, err)
-				return scores.Values[0].Value
-			}
-			blind := e
-			examples := *e.Examples
-			examples.Context = shuffled(e.Examples.Context)
-			blind.Examples = &examples
-			own, pop, other := recall(res.Trained, e), recall(baseline.NewPop(walked.Train), e), recall(res.Trained, blind)
-			t.Logf("recall@10 %.4f; popularity %.4f; in another order %.4f", own, pop, other)
+			own, pop, other := besideItself(t, res, walked, shuffled)
 			require.Greater(t, own, 1.1*pop)
 			require.Greater(t, own, 1.2*other)
 		})

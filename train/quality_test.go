@@ -54,7 +54,7 @@ func TestQuality(t *testing.T) {
 			require.GreaterOrEqual(t, recall, c.recall)
 			require.GreaterOrEqual(t, ndcg, c.ndcg)
 			if c.name == "pool" {
-				own, pop, others := besideNothing(t, res, set)
+				own, pop, others := besideItself(t, res, set, exchanged)
 				require.Greater(t, own, 2*pop)
 				require.Greater(t, own, 2*others)
 			}
