@@ -41,7 +41,8 @@ type DataConfig struct {
 	// Source is a file, a directory of splits or a demo text; default "demo".
 	Source string `yaml:"source,omitempty"`
 
-	// Format is a registered format; default recognised by content.
+	// Format is the text of a registered format, such as "csv" or "sequence:ids=from1";
+	// default recognised by content.
 	Format string `yaml:"format,omitempty"`
 
 	// MinRating drops interactions rated lower, 0 those below 0; default none.
