@@ -31,7 +31,7 @@ type setting struct {
 
 var settings = []setting{
 	{flag: "data", path: "data.source", kind: "path", usage: "file, directory of splits, or generated set such as demo:users=500", complete: completeSource},
-	{flag: "format", path: "data.format", kind: "name", usage: "format of the files; recognised by content unless given", complete: completeSpecs("format")},
+	{flag: "format", path: "data.format", kind: "name", usage: "format of the files, such as csv or sequence:ids=from1; recognised by content unless given", complete: completeSpecs("format")},
 	{flag: "min-rating", path: "data.min_rating", kind: "number", usage: minRatingUsage},
 	{flag: "core", path: "data.core", kind: "n", usage: "keep the users and items with at least this many interactions; 0 keeps all"},
 	{flag: "split", path: "data.split", kind: "split", usage: "how to split; as the files say, else " + data.DefaultSplit + ", unless given", complete: complete(splitExamples)},
@@ -101,6 +101,10 @@ type configFlags struct {
 	file   string
 	preset string // its name, of a command that takes one
 	sets   []string
+
+	// model is what the configuration is held against where it names none: a command that
+	// takes models of its own puts the first of them here.
+	model string
 }
 
 // textValue is a flag whose text train.Config will read.
@@ -220,10 +224,15 @@ func (c *configFlags) plan() (*train.Plan, error) {
 	if c.preset != "" && cfg.Data.Source == "" {
 		return nil, usagef("--preset %s: name its data with --data; its figures are of %s", c.preset, configs.Folder(c.preset))
 	}
+	named := cfg.Model.Name
+	if named == "" {
+		cfg.Model.Name = c.model
+	}
 	p, err := cfg.Plan()
 	if err != nil {
 		return nil, usageError{nameFlags(err)}
 	}
+	p.Given.Model.Name = named
 	p.Notes = append(p.Notes, notes...)
 	if rated { // last: it goes into whichever optimizer was chosen
 		if p, err = p.WithRate(rate); err != nil {
@@ -241,10 +250,15 @@ func (c *configFlags) from() string { return cmp.Or(c.file, c.preset) }
 func nameFlags(err error) error {
 	lines := strings.Split(strings.TrimPrefix(err.Error(), "config: "), "\n")
 	for i, line := range lines {
+		of := "" // whose configuration it is, of several
+		if at := strings.Index(line, ": config: "); at >= 0 {
+			of, line = line[:at+len(": ")], line[at+len(": config: "):]
+			lines[i] = of + line
+		}
 		for _, s := range settings {
 			for _, end := range []string{": ", "="} {
 				if rest, ok := strings.CutPrefix(line, s.path+end); ok {
-					lines[i] = "--" + s.flag + ": " + rest
+					lines[i] = of + "--" + s.flag + ": " + rest
 				}
 			}
 		}
