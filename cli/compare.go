@@ -240,6 +240,10 @@ func loadOf(p *train.Plan) (set, trained *data.Dataset, err error) {
 // dataError is the error of data that p did not load: where the split is none of the
 // user's it says whose.
 func dataError(p *train.Plan, err error) error {
+	var of *data.SettingError
+	if errors.As(err, &of) {
+		return fmt.Errorf("--%s: %s", of.Setting, strings.TrimPrefix(err.Error(), "data: "))
+	}
 	if c := p.Config; c.Protocol != "" && p.Given.Data.Split == "" && c.Data.Split != "" {
 		return fmt.Errorf("--data: protocol %s has the split %s: %w", c.Protocol, c.Data.Split, err)
 	}

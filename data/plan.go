@@ -145,7 +145,7 @@ func (p *Plan) Load() (*Dataset, error) {
 		return nil, err
 	}
 	if d, err = p.held.Apply(d); err != nil {
-		return nil, err
+		return nil, &SettingError{"held", err}
 	}
 	made := *d
 	made.Made = p.Config
