@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/models/baseline"
 )
@@ -93,4 +94,27 @@ func TestOrderedModelsAreTrainedAsUsual(t *testing.T) {
 	require.ErrorContains(t, err, "a history has 9 events, and len=3 places have vectors; give it sasrec:len=9, or train by a task of fewer, as next:len=3")
 	_, err = New(quick("{model: {name: 'sasrec:heads=3', dim: 8}}"), set)
 	require.ErrorContains(t, err, "3 heads do not divide d = 8")
+}
+
+// TestUsualScoreOfALossOfCosines: a loss that takes nothing but cosines has them under a model
+// whose usual score is another, and one that is given stays.
+func TestUsualScoreOfALossOfCosines(t *testing.T) {
+	for text, want := range map[string]string{
+		"{model: {name: sasrec}}":                         "dot",
+		"{model: {name: sasrec}, loss: arcface}":          "cosine",
+		"{model: {name: gru4rec}, loss: 'ccl@all'}":       "cosine",
+		"{model: {name: gru4rec}, loss: 'softmax:tau=2'}": "dot",
+	} {
+		c, err := Parse([]byte(text))
+		require.NoError(t, err)
+		p, err := c.Plan()
+		require.NoError(t, err, text)
+		require.Equal(t, want, p.Config.Model.Score, text)
+	}
+	for _, s := range losses.All() { // by name alone
+		c := Config{Model: ModelConfig{Name: "sasrec"}, Loss: s.Name, Candidates: "all"}
+		require.NoError(t, c.Validate(), s.Name)
+	}
+	c := Config{Model: ModelConfig{Name: "sasrec", Score: "dot"}, Loss: "arcface"}
+	require.ErrorContains(t, c.Validate(), "set model.score to cosine")
 }

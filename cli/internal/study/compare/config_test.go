@@ -22,6 +22,11 @@ func TestGroups(t *testing.T) {
 	}
 	c, _ := small(t, "all", "bpr@all", "softmax@sampled:n=4,sampler=popularity")
 	require.NoError(t, c.Validate())
+	for _, model := range models.All() { // whatever its usual score is
+		c.Models = append(c.Models, model.Name)
+	}
+	require.NoError(t, c.Validate())
+	c.Models = nil
 	c = c.WithDefaults()
 	vs, err := c.variants()
 	require.NoError(t, err)
