@@ -16,12 +16,13 @@ import (
 
 // A ByModel holds the ranking of the losses under each of several models against that under
 // the others: whether which loss is best depends on what encodes. Ranks are by the first
-// metric on the reported split, among the rows that are judged.
+// metric on the reported split; how far they agree is said of the rows that are judged.
 type ByModel struct {
 	Models  []string `json:"models"`
 	Losses  []string `json:"losses"` // entries, the best mean rank first
 	Rows    [][]int  `json:"rows"`   // [loss][model] of Result.Rows; −1 where there is none
-	Ranks   [][]int  `json:"ranks"`  // [loss][model], from 1; 0 of what is not judged or has no numbers
+	Ranks   [][]int  `json:"ranks"`  // [loss][model], from 1; 0 of what has no numbers
+	Judged  [][]bool `json:"judged"` // [loss][model]
 	Trained []Recipe `json:"trained"`
 
 	Agreements []Agreement `json:"agreements"` // of each two models
@@ -78,7 +79,7 @@ func (r *Result) byModel(names []string) {
 		if !slices.Contains(b.Losses, row.Entry) {
 			b.Losses = append(b.Losses, row.Entry)
 		}
-		if m := slices.Index(names, row.Model); m >= 0 && row.Done > 0 && row.NotJudged == "" {
+		if m := slices.Index(names, row.Model); m >= 0 && row.Done > 0 {
 			ranked[m] = append(ranked[m], i)
 		}
 	}
@@ -98,10 +99,12 @@ func (r *Result) byModel(names []string) {
 	slices.SortStableFunc(b.Losses, func(x, y string) int { return cmp.Compare(mean(x), mean(y)) })
 	for _, entry := range b.Losses {
 		var rows, ranks []int
+		var judged []bool
 		for m, model := range names {
-			rows, ranks = append(rows, at(entry, model)), append(ranks, rank(entry, m))
+			i, k := at(entry, model), rank(entry, m)
+			rows, ranks, judged = append(rows, i), append(ranks, k), append(judged, k > 0 && r.Rows[i].NotJudged == "")
 		}
-		b.Rows, b.Ranks = append(b.Rows, rows), append(b.Ranks, ranks)
+		b.Rows, b.Ranks, b.Judged = append(b.Rows, rows), append(b.Ranks, ranks), append(b.Judged, judged)
 	}
 	for m := range names {
 		b.Trained = append(b.Trained, b.recipe(r, m))
@@ -152,7 +155,7 @@ func (b *ByModel) toldApart(r *Result) [][][]int {
 		for x := range b.Losses {
 			apart[m][x] = make([]int, len(b.Losses))
 			for y := range x {
-				if b.Ranks[x][m] > 0 && b.Ranks[y][m] > 0 {
+				if b.Judged[x][m] && b.Judged[y][m] {
 					d, p := r.difference(&r.Rows[b.Rows[x][m]], &r.Rows[b.Rows[y][m]])
 					if math.IsNaN(p) { // nothing is known
 						p = math.Inf(1)
@@ -219,7 +222,7 @@ func (b *ByModel) agreement(r *Result, first, second int, apart [][][]int) Agree
 	a := Agreement{A: b.Models[first], B: b.Models[second], Tau: none, Low: none, High: none, Chance: none}
 	var both []int
 	for l := range b.Losses {
-		if b.Ranks[l][first] > 0 && b.Ranks[l][second] > 0 {
+		if b.Judged[l][first] && b.Judged[l][second] {
 			both = append(both, l)
 		}
 	}

@@ -40,6 +40,9 @@ func (r *Result) ByModelTables(brief bool) []report.Table {
 			}
 			if k := b.Ranks[l][m]; k > 0 {
 				rank = fmt.Sprint(k)
+				if !b.Judged[l][m] {
+					rank = "(" + rank + ")"
+				}
 			}
 			cells = append(cells, value, rank)
 			if !brief {
@@ -63,7 +66,7 @@ func (r *Result) ByModelTables(brief bool) []report.Table {
 		}
 		losses.Rows = append(losses.Rows, cells)
 	}
-	losses.Note = "A rank is among the losses of the model that are judged. The last rows are rankings without trained vectors, which no model changes."
+	losses.Note = brackets + " The last rows are rankings without trained vectors, which no model changes."
 
 	agree := report.Table{Title: "How far models rank the losses alike", Head: []string{"models", "losses", "Kendall's tau [95 %]", "by chance", "told apart under both", "in the same order", "reversed"}}
 	for _, a := range b.Agreements {
@@ -81,7 +84,8 @@ func (r *Result) ByModelTables(brief bool) []report.Table {
 		agree.Rows = append(agree.Rows, []string{a.A + " and " + a.B, fmt.Sprint(a.Losses), tau, chance,
 			fmt.Sprint(a.Same + len(a.Reversed)), fmt.Sprint(a.Same), fmt.Sprint(len(a.Reversed))})
 	}
-	agree.Note = strings.Join(r.ByModelNotes(), " ")
+	notes := r.ByModelNotes() // of ranks first, and the answer last
+	agree.Note = strings.Join(notes[1:len(notes)-1], " ")
 	if brief {
 		return []report.Table{losses, agree}
 	}
@@ -105,6 +109,9 @@ func (r *Result) ByModelTables(brief bool) []report.Table {
 	return []report.Table{losses, agree, trained}
 }
 
+// brackets says what they mean in ranks.
+const brackets = "A rank in brackets is of a loss that is not judged: it still rises, and a longer budget may give it another."
+
 // ByModelNotes say what the tables by model mean; none of one model.
 func (r *Result) ByModelNotes() []string {
 	if r.ByModel == nil {
@@ -116,6 +123,7 @@ func (r *Result) ByModelNotes() []string {
 		interval, counted = "", "seeds, since the metric is of all users together"
 	}
 	return []string{
+		brackets,
 		"Each model is trained as it usually is unless a flag says otherwise, and all are measured on the same examples, by the same split, candidates and mask.",
 		"Kendall's τ of the losses that are judged under both models is 1 where they are in the same order and −1 where they are in the opposite one. " + interval +
 			"by chance is the share of all orders that agree so far or further.",

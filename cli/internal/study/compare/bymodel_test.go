@@ -107,7 +107,7 @@ func TestByModel(t *testing.T) {
 	require.Equal(t, []string{"loss-0", "0.3000 ± 0.0010", "1", "baseline"}, tables[0].Rows[0][:4])
 	require.Regexp(t, `^-0\.0[24]\d* \[`, tables[0].Rows[1][3])
 
-	// What is not judged has no rank, and is of no agreement.
+	// What is not judged has a rank in brackets, and is of no agreement.
 	r.Rows[b.Rows[0][0]].NotJudged = "still rising"
 	r.byModel(b.Models)
 	require.Equal(t, 4, r.ByModel.Agreements[0].Losses)
@@ -116,7 +116,10 @@ func TestByModel(t *testing.T) {
 	}
 	r.byModel(b.Models[:2])
 	require.Equal(t, "Too few losses to say whether the ranking of losses depends on the model: of 5, 1 are judged under both of two models. A longer budget would have others judged too.", r.ByModel.Answer)
-	require.Zero(t, r.ByModel.Ranks[slices.Index(r.ByModel.Losses, "loss-0")][0])
+	at := slices.Index(r.ByModel.Losses, "loss-0")
+	require.Equal(t, 1, r.ByModel.Ranks[at][0])
+	require.False(t, r.ByModel.Judged[at][0])
+	require.Equal(t, "(1)", r.ByModelTables(true)[0].Rows[at][2])
 	var one Result
 	one.byModel([]string{"mf"})
 	require.Nil(t, one.ByModel)
