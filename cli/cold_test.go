@@ -64,7 +64,7 @@ func TestColdItems(t *testing.T) {
 	// However many there are, they are one line.
 	many := make([]prediction, 2000)
 	for u := range many {
-		many[u] = prediction{User: strconv.Itoa(u), TrainingPairs: u % 2}
+		many[u] = prediction{User: strconv.Itoa(u), TrainingPairs: u % 2, Items: []rankedItem{{Item: "a"}}}
 	}
 	var notes strings.Builder
 	printPredictionNotes(&notes, append(many, many...), 0)

@@ -34,6 +34,7 @@ func newCompare(s streams) *cobra.Command {
 		flags        *configFlags
 		c            = compare.Config{Parallel: 1, Resamples: 2000}
 		losses, tune []string
+		texts        []string // of models
 		seeds        = textValue{text: "0-2", kind: "n"}
 		markdown     string
 		out          outputFlags
@@ -51,6 +52,12 @@ deviation over seeds, the difference from the baseline with a bootstrap interval
 paired over users, seconds per epoch, seconds to 95 % of the best, and peak memory.
 The report adds courses, quality against cost, recall by popularity, and what
 theory says of each loss, beside where the experiment disagrees.
+
+Of several --models, such as mf,pool,gru4rec,sasrec, the page says whether the ranking of
+losses depends on the model: the losses under each of them with their ranks, Kendall's τ of
+each two models, and the pairs of losses that are told apart under both in opposite
+orders. Each model is trained as it usually is, with its own task and optimizer, unless a
+flag says otherwise, and all are measured on the same examples.
 
 --losses takes losses with commas between, each LOSS or LOSS@CANDIDATES, and may be
 repeated. These names stand for several:
@@ -82,6 +89,13 @@ reported in its row; the others go on.`,
 					return usagef("--%s: a comparison varies it; use %s", name, use)
 				}
 			}
+			var err error
+			if c.Models, err = parseModels(texts); err != nil {
+				return err
+			}
+			if len(c.Models) > 0 {
+				flags.model = c.Models[0]
+			}
 			given, err := comparisonOf(cmd, flags, losses, seeds.text, &out)
 			if err != nil {
 				return err
@@ -93,15 +107,6 @@ reported in its row; the others go on.`,
 					return usagef("--tune: %w", err)
 				}
 				c.Tune = append(c.Tune, axis)
-			}
-			for _, text := range c.Models {
-				if _, err := models.Parse(text); err != nil {
-					hint := ""
-					if strings.Contains(text, ",") {
-						hint = "; --models takes one model, and is repeated for more"
-					}
-					return usagef("--models: %w%s", err, hint)
-				}
 			}
 			if err := c.Validate(); err != nil {
 				return usageError{studyFlags(err, "losses", "models", "seeds", "baseline", "tune", "parallel", "resamples")}
@@ -117,7 +122,7 @@ reported in its row; the others go on.`,
 	f := cmd.Flags()
 	f.StringArrayVar(&losses, "losses", nil, "losses with commas between, each LOSS or LOSS@CANDIDATES, or exact, sampled, all; may be repeated")
 	f.Var(&seeds, "seeds", "seeds, such as 0,1,5 or 0-2")
-	f.StringArrayVar(&c.Models, "models", nil, "model; may be repeated (default mf)")
+	f.StringArrayVar(&texts, "models", nil, "models with commas between, each trained as it usually is unless a flag says otherwise; may be repeated (default mf)")
 	f.StringVar(&c.Baseline, "baseline", "", "entry of --losses that the others are held against (default softmax, else the first)")
 	f.StringArrayVar(&tune, "tune", nil, "setting and values to choose from on valid, such as lr=0.003,0.01, or temperature=auto, which searches from the natural one; may be repeated")
 	addWhole(f, &c.Budget.Steps, "steps", 1, compare.MaxSteps, "budget of each run in steps, instead of --epochs")
@@ -158,7 +163,7 @@ func comparisonOf(cmd *cobra.Command, flags *configFlags, losses []string, seeds
 		return c, err
 	}
 	for _, text := range losses {
-		c.Losses = append(c.Losses, compare.ParseLosses(text)...)
+		c.Losses = append(c.Losses, compare.ParseEntries(text)...)
 	}
 	if c.Seeds, err = parseSeeds(seeds); err != nil {
 		return c, usagef("--seeds: %w", err)
@@ -176,6 +181,19 @@ func comparisonOf(cmd *cobra.Command, flags *configFlags, losses []string, seeds
 	}
 	c.Runner = compare.Child(self, "compare", compareServe)
 	return c, nil
+}
+
+// parseModels returns the models that lists of them name.
+func parseModels(texts []string) (all []string, err error) {
+	for _, text := range texts {
+		for _, model := range compare.ParseEntries(text) {
+			if _, err := models.Parse(model); err != nil {
+				return nil, usagef("--models: %w", err)
+			}
+			all = append(all, model)
+		}
+	}
+	return all, nil
 }
 
 // parseSeeds reads "0,1,5" and "0-2".
@@ -222,6 +240,10 @@ func loadOf(p *train.Plan) (set, trained *data.Dataset, err error) {
 // dataError is the error of data that p did not load: where the split is none of the
 // user's it says whose.
 func dataError(p *train.Plan, err error) error {
+	var of *data.SettingError
+	if errors.As(err, &of) {
+		return fmt.Errorf("--%s: %s", of.Setting, strings.TrimPrefix(err.Error(), "data: "))
+	}
 	if c := p.Config; c.Protocol != "" && p.Given.Data.Split == "" && c.Data.Split != "" {
 		return fmt.Errorf("--data: protocol %s has the split %s: %w", c.Protocol, c.Data.Split, err)
 	}
@@ -238,11 +260,11 @@ func setOf(p *train.Plan, set *data.Dataset) (*data.Dataset, error) {
 }
 
 func runCompare(cmd *cobra.Command, s streams, c compare.Config, out outputFlags, markdown string) error {
-	set, trained, err := loadPlanned(c.Base)
+	set, trained, err := loadPlanned(c.First())
 	if err != nil {
 		return err
 	}
-	if _, err := runFolder(out.dir, c.Base, set); err != nil {
+	if _, err := runFolder(out.dir, c.First(), set); err != nil {
 		return fmt.Errorf("--out: %w", err)
 	}
 	watch := &compareWatch{s: s}
@@ -307,8 +329,8 @@ func printTables(w io.Writer, tables ...report.Table) {
 }
 
 func printCompare(w io.Writer, res *compare.Result) {
-	printTables(w, res.Table(true), res.ReferenceTable())
-	for _, n := range res.Notes() {
+	printTables(w, slices.Concat([]report.Table{res.Table(true)}, res.ByModelTables(true), []report.Table{res.ReferenceTable()})...)
+	for _, n := range append(res.Notes(), res.ByModelNotes()...) {
 		fmt.Fprintln(w, n)
 	}
 }

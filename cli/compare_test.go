@@ -78,6 +78,24 @@ func TestCompare(t *testing.T) {
 	require.Len(t, checkpoints, 1)
 }
 
+// TestCompareModels: settings are held against the models that are compared, and the answer
+// to whether the ranking of losses depends on them is printed and written.
+func TestCompareModels(t *testing.T) {
+	t.Setenv(asCommand, "1")
+	dir := t.TempDir()
+	code, out, stderr := execute(t, "compare", "--models", "gru4rec,pool:drop=0.2,power=1", "--losses", "softmax,hinge", "--protocol", "leave-one-out",
+		"--data", "demo:users=80,items=40,per-user=8,order=true", "--task", "next:len=6", "--positions", "200", "--dim", "8", "--epochs", "1", "--seeds", "0,1",
+		"--resamples", "100", "--metrics", "hr@5", "--out", filepath.Join(dir, "a"), "--markdown", filepath.Join(dir, "t.md"))
+	require.Equal(t, exitOK, code, stderr)
+	require.Contains(t, stderr, "8 runs to do, 0 done before")
+	require.Regexp(t, `(?m)^LOSS +GRU4REC HR@5 TEST +RANK +POOL:POWER=1,DROP=0\.2 HR@5 TEST +RANK$`, out)
+	require.Regexp(t, `(?m)^gru4rec and pool:power=1,drop=0.2 +\d`, out)
+	answer := "to say whether the ranking of losses depends on the model"
+	require.Contains(t, out, answer)
+	require.Contains(t, string(readFile(t, filepath.Join(dir, "t.md"))), answer)
+	require.Contains(t, string(readFile(t, filepath.Join(dir, "a", "report.html"))), answer)
+}
+
 func TestCompareUsage(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
 		{"", "name losses, or one of exact, sampled, all"},
@@ -87,8 +105,11 @@ func TestCompareUsage(t *testing.T) {
 		{"--losses softmax --seeds 2-1", "--seeds"},
 		{"--losses softmax --seeds 0,0", "--seeds: 0 is given twice"},
 		{"--losses softmax --seeds 0-2,1", "--seeds: 1 is given twice"},
-		{"--losses softmax --models mf,foo", "--models: models: unknown model \"mf,foo\""},
-		{"--losses softmax --models mf,foo", "; --models takes one model, and is repeated for more"},
+		{"--losses softmax --models mf,foo", "--models: models: unknown model \"foo\"; the choices are"},
+		{"--losses softmax --models mf,pool:map=relu,own=2", "--models: models: pool: own=2 is outside [0, 0.99]"},
+		{"--losses softmax --models mf,", "--models: models: unknown model \"\""},
+		{"--losses softmax --models mf,gru4rec --positions 500", "--positions: a step of task user has no positions"},
+		{"--losses softmax --models gru4rec,mf --positions 500", "softmax mf: --positions: a step of task user has no positions"},
 		{"--losses softmax --tune lr", "--tune"},
 		{"--losses softmax --tune temperature=auto,1", "leave out auto or the other values"},
 		{"--losses softmax --tune temperature=auto --temperature 1", "leave one of them out"},

@@ -26,6 +26,7 @@ func newData(s streams) *cobra.Command {
 func newDescribe(s streams) *cobra.Command {
 	var (
 		c      data.Config
+		held   = textValue{kind: "number"}
 		asJSON bool
 	)
 	cmd := &cobra.Command{
@@ -49,6 +50,7 @@ Splits:
 			if len(args) > 0 {
 				c.Source = args[0]
 			}
+			c.Held = held.text
 			if err := c.Validate(); err != nil {
 				return usageError{err}
 			}
@@ -73,6 +75,7 @@ Splits:
 	f := cmd.Flags()
 	f.StringVar(&c.Format, "format", "", "format of the files; default: recognised by content")
 	f.StringVar(&c.Split, "split", "", "how to split; default: "+usualSplits)
+	f.Var(&held, "held", "share of the users who are held out of training, such as 0.1 or 0.1,seed=2; default: none")
 	addOptionalReal(f, &c.MinRating, "min-rating", minRatingUsage)
 	addWhole(f, &c.Core, "core", 0, data.MaxCore, "keep the users and items with at least this many interactions; 0 keeps all")
 	f.BoolVar(&asJSON, "json", false, "print JSON")

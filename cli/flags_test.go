@@ -65,7 +65,7 @@ func TestNumbers(t *testing.T) {
 		"train --dry-run --core 9223372036854775807":                      "core 9223372036854775807 is above 2147483647",
 		"train --dry-run --seed 18446744073709551616":                     `--seed: "18446744073709551616" is out of range`,
 		"train --dry-run --metrics recall@9223372036854775807":            "--metrics: metric: the cut-off of \"recall@9223372036854775807\" is not a whole number of at least 1 and at most 2147483647",
-		"train --dry-run --candidates sampled:n=9223372036854775807":      "--candidates: models: sampled: n=9223372036854775807 is outside [1, 1.048576e+06]",
+		"train --dry-run --candidates sampled:n=9223372036854775807":      "--candidates: models: sampled: n=9223372036854775807 is outside [1, 1048576]",
 		"train --dry-run --loss sampled-softmax:n=1e300":                  "n=1e300 is outside",
 		"train --dry-run --candidates sampled:sampler=midx,refresh=1e18":  "refresh=1e18 is outside",
 		"train --dry-run --temperature 0":                                 `--temperature: "0" is no temperature; the choices are a finite number above 0, and learned, alone or as in learned:start=0.2,min=0.01,max=100`,

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -56,8 +57,22 @@ func TestHistories(t *testing.T) {
 	require.True(t, strings.HasPrefix(lines[2], "history:1\t1\t"))
 	require.True(t, strings.HasPrefix(lines[4], "history:2\t1\t"))
 	require.NotContains(t, lines[2]+"\t"+lines[3]+"\t", "\t5\t", "what is in a history is left out")
-	require.Contains(t, stderr, `"history:2"`, "who has none gets no prediction")
-	require.NotContains(t, stderr, `"history:1"`)
+	require.Contains(t, stderr, "nothing is known of who has no history, and the ranking is no prediction: history:2\n")
+	require.NotContains(t, stderr, "history:1")
+	var all []string
+	for i := range 60 {
+		all = append(all, strconv.Itoa(i))
+	}
+	code, out, stderr = execute(t, "predict", run, "--history", strings.Join(all, ","))
+	require.Equal(t, exitOK, code, stderr)
+	require.Empty(t, out)
+	require.Contains(t, stderr, `no item is left to rank for "history:1"`)
+	code, out, stderr = execute(t, "predict", run, "--history", strings.Repeat("5,", 5000)+"7", "--k", "1", "--json")
+	require.Equal(t, exitOK, code, stderr)
+	require.Contains(t, out, `"user": "history:1"`)
+	code, _, stderr = execute(t, "predict", run, "--history", strings.Repeat("x", 1<<20))
+	require.NotEqual(t, exitOK, code)
+	require.Less(t, len(stderr), 300, "an id is quoted in part")
 	code, _, stderr = execute(t, "predict", run, "--history", "5,nosuch")
 	require.NotEqual(t, exitOK, code)
 	require.Contains(t, stderr, `--history: data: no item "nosuch"`)
@@ -67,6 +82,15 @@ func TestHistories(t *testing.T) {
 	code, _, stderr = execute(t, "eval", run, "--by", "age")
 	require.Equal(t, exitUsage, code)
 	require.Contains(t, stderr, `--by: unknown division "age"`)
+	mf := filepath.Join(dir, "mf")
+	code, _, stderr = execute(t, "train", "--data", source, "--held", "0.25", "--dim", "4", "--epochs", "1", "--out", mf)
+	require.Equal(t, exitOK, code, stderr)
+	code, _, stderr = execute(t, "eval", mf, "--users", "held")
+	require.NotEqual(t, exitOK, code)
+	require.Contains(t, stderr, "users=held: model mf reads no histories")
+	code, _, stderr = execute(t, "train", "--data", source, "--protocol", "leave-one-out", "--held", "0.0001", "--out", filepath.Join(dir, "other"))
+	require.NotEqual(t, exitOK, code)
+	require.Contains(t, stderr, "--held: holding a share of 0.0001 of the users")
 	code, _, stderr = execute(t, "train", "--data", source, "--held", "2", "--out", filepath.Join(dir, "other"))
 	require.Equal(t, exitUsage, code)
 	require.Contains(t, stderr, "--held")

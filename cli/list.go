@@ -52,7 +52,7 @@ var registries = []registered{
 		if f.Write == nil {
 			access = "read only"
 		}
-		return newEntry(f.Name, f.Doc+"; "+access, "", nil)
+		return newEntry(f.Name, f.Doc+"; "+access, "", f.Params)
 	})},
 	{"split", "--split", entriesOf(data.SplitKinds, func(k *data.SplitKind) entry {
 		return newEntry(k.Name, k.Usage+": "+k.Doc, "", nil)
@@ -90,7 +90,7 @@ func entriesOf[S any](all func() []S, one func(S) entry) func() []entry {
 func newEntry(name, doc, source string, ps []registry.Param) entry {
 	e := entry{Name: name, Doc: doc, Source: source, Params: []entryParam{}}
 	for _, p := range ps {
-		q := entryParam{Name: p.Name, Doc: p.Doc, Default: p.Default}
+		q := entryParam{Name: p.Name, Doc: p.Doc, Default: numberOf(p, p.Default)}
 		q.Choices, q.Range = choices(p)
 		if p.IsString() {
 			q.Default = p.DefaultString

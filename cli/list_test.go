@@ -42,6 +42,18 @@ func TestListShowsEveryRegistry(t *testing.T) {
 	}
 }
 
+// TestRangesAreReadable: whole numbers have all their digits in every table.
+func TestRangesAreReadable(t *testing.T) {
+	for _, r := range registries {
+		code, out, stderr := execute(t, "list", r.kind)
+		require.Equal(t, exitOK, code, stderr)
+		require.NotRegexp(t, `\d\.\d+e\+`, out, r.kind)
+	}
+	_, out, _ := execute(t, "list", "task")
+	require.Regexp(t, `len +50 +1 to 1048576 `, out)
+	require.Regexp(t, `stride +0 +0 to 1048576 `, out)
+}
+
 // TestListReadsTheRegistries holds that what list shows is what is registered.
 func TestListReadsTheRegistries(t *testing.T) {
 	names := func(kind string) (ns []string) {

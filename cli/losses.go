@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"math"
 	"slices"
 	"strings"
 
@@ -224,7 +223,7 @@ func cardParams(ps []losses.Param, v losses.Values) []cardParam {
 		if p.IsString() {
 			q.Value, q.Default = v.String(p.Name), p.DefaultString
 		} else {
-			q.Value, q.Default = v.Num(p.Name), p.Default
+			q.Value, q.Default = numberOf(p, v.Num(p.Name)), numberOf(p, p.Default)
 			if v.Learned(p.Name) {
 				q.Value = v.Of(p)
 			}
@@ -232,6 +231,15 @@ func cardParams(ps []losses.Param, v losses.Values) []cardParam {
 		cs = append(cs, q)
 	}
 	return cs
+}
+
+// numberOf returns a number of p as it is printed: a whole one in digits, where a float64 has
+// an exponent from a million on.
+func numberOf(p losses.Param, x float64) any {
+	if p.Integer {
+		return int64(x)
+	}
+	return x
 }
 
 type cardParam struct {
@@ -393,14 +401,7 @@ func choices(p losses.Param) (words []string, within string) {
 	case p.AnyString:
 		return nil, "text without a comma"
 	}
-	return nil, rangeText(p.Min, p.Max)
-}
-
-func rangeText(low, high float64) string {
-	if math.IsInf(high, 1) {
-		return fmt.Sprintf("%g or more", low)
-	}
-	return fmt.Sprintf("%g to %g", low, high)
+	return nil, p.Range()
 }
 
 func yesNo(b bool) string {

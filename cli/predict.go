@@ -211,7 +211,7 @@ func runPredict(ctx context.Context, s streams, folder string, c runSource, item
 		}
 		for i, top := range tops {
 			all = append(all, newPrediction(set, fmt.Sprintf("history:%d", i+1), 0, len(leftOut), top))
-			all[len(all)-1].history = len(histories[i])
+			all[len(all)-1].history, all[len(all)-1].nobody = len(histories[i]), true
 		}
 	}
 	for i, u := range rows {
@@ -251,7 +251,8 @@ type prediction struct {
 	LeftOut       int          `json:"left_out_items"` // without a training pair
 	Items         []rankedItem `json:"items"`
 
-	history int // items by which a model that reads histories knows the user
+	history int  // items by which a model that reads histories knows the user
+	nobody  bool // who has that history is in no file
 }
 
 type rankedItem struct {
@@ -280,28 +281,49 @@ func printPredictionNotes(w io.Writer, all []prediction, leftOut int) {
 	if leftOut > 0 {
 		fmt.Fprintln(w, leftOutNote(leftOut))
 	}
-	var unknown []string
+	var unknown, empty, full []string
 	seen := map[string]bool{}
 	for _, p := range all {
-		if p.TrainingPairs == 0 && p.history == 0 && !seen[p.User] {
-			seen[p.User] = true
-			unknown = append(unknown, strconv.Quote(p.User))
+		name := strconv.Quote(p.User)
+		if seen[name] {
+			continue
 		}
+		seen[name] = true
+		switch {
+		case p.nobody && p.history == 0:
+			empty = append(empty, p.User)
+		case p.TrainingPairs == 0 && p.history == 0:
+			unknown = append(unknown, name)
+		}
+		if len(p.Items) == 0 {
+			full = append(full, name)
+		}
+	}
+	if len(empty) > 0 {
+		fmt.Fprintf(w, "nothing is known of who has no history, and the ranking is no prediction: %s\n", first(empty))
 	}
 	switch n := len(unknown); {
 	case n == 0:
 	case n == 1:
 		fmt.Fprintf(w, "user %s has no training pair: the model learned nothing of this user, and the ranking is no prediction\n", unknown[0])
 	default:
-		names := strings.Join(unknown[:min(n, namedUsers)], ", ")
-		if more := n - namedUsers; more > 0 {
-			names += fmt.Sprintf(" and %d more", more)
-		}
-		fmt.Fprintf(w, "%d users have no training pair: the model learned nothing of them, and their rankings are no predictions: %s\n", n, names)
+		fmt.Fprintf(w, "%d users have no training pair: the model learned nothing of them, and their rankings are no predictions: %s\n", n, first(unknown))
+	}
+	if len(full) > 0 {
+		fmt.Fprintf(w, "no item is left to rank for %s: what is known of them is left out (--with-seen ranks it), and so are items without a training pair (--items all ranks them)\n", first(full))
 	}
 }
 
-// namedUsers is how many of the users without a training pair are named.
+// first names the first few.
+func first(names []string) string {
+	text := strings.Join(names[:min(len(names), namedUsers)], ", ")
+	if more := len(names) - namedUsers; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
+
+// namedUsers is how many users a note names.
 const namedUsers = 5
 
 func printPredictions(w io.Writer, all []prediction) {

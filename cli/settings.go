@@ -31,18 +31,18 @@ type setting struct {
 
 var settings = []setting{
 	{flag: "data", path: "data.source", kind: "path", usage: "file, directory of splits, or generated set such as demo:users=500", complete: completeSource},
-	{flag: "format", path: "data.format", kind: "name", usage: "format of the files; recognised by content unless given", complete: completeSpecs("format")},
+	{flag: "format", path: "data.format", kind: "name", usage: "format of the files, such as csv or sequence:ids=from1; recognised by content unless given", complete: completeSpecs("format")},
 	{flag: "min-rating", path: "data.min_rating", kind: "number", usage: minRatingUsage},
 	{flag: "core", path: "data.core", kind: "n", usage: "keep the users and items with at least this many interactions; 0 keeps all"},
 	{flag: "split", path: "data.split", kind: "split", usage: "how to split; " + usualSplits + ", unless given", complete: complete(splitExamples)},
 	{flag: "held", path: "data.held", kind: "number", usage: "share of the users who are held out of training altogether, such as 0.1 or 0.1,seed=2; eval --users held measures their rankings, by their histories alone"},
 	{flag: "model", path: "model.name", kind: "model", usage: "model", complete: completeSpecs("model")},
 	{flag: "dim", path: "model.dim", kind: "n", usage: "width of user and item vectors"},
-	{flag: "score", path: "model.score", kind: "name", usage: "how vectors meet: cosine or dot", complete: complete(namesOf(models.Scores, func(s models.Score) string { return string(s) }))},
+	{flag: "score", path: "model.score", kind: "name", usage: "how vectors meet: cosine, or dot, which is usual of sasrec and gru4rec unless the loss takes cosines alone", complete: complete(namesOf(models.Scores, func(s models.Score) string { return string(s) }))},
 	{flag: "temperature", path: "model.temperature", kind: "text", usage: "divides the scores before any loss, or learned, with which it is trained, as in learned:start=0.2,min=0.01,max=100; unless given the natural one of the loss for cosine (losses NAME says it), or 0.2 where there is none, but 1 for dot and for losses with a temperature of their own, such as softmax:tau=0.1", complete: complete(func() []string { return []string{"learned", "learned:start="} })},
 	{flag: "spread", path: "model.spread", kind: "number", usage: "classes that follow one context, which decide the natural temperature; the mean interactions of a user unless given"},
 	{flag: "bias", path: "model.bias", kind: "name", alone: "true", usage: "train a bias per item: true, which starts at 0; prior, which starts at the score that the loss gives the item's share of the users, such as its log-odds; or false; unless given prior for losses of hot labels over all classes, such as bce", complete: complete(models.Biases)},
-	{flag: "init", path: "model.init", kind: "number", usage: "standard deviation of the first weights"},
+	{flag: "init", path: "model.init", kind: "number", usage: "standard deviation of the first weights; unless given what is usual of the model, such as 0.02 of sasrec and gru4rec"},
 	{flag: "loss", path: "loss", kind: "loss", usage: "loss, such as softmax:smoothing=0.1, or recipe, such as sampled-softmax:n=64, either with candidates as in sparsemax@sampled:n=64; the command losses lists them", complete: completeSpecs("loss", "recipe")},
 	{flag: "candidates", path: "candidates", kind: "text", usage: "classes that a row is scored against in training: what follows the @ of --loss", complete: completeSpecs("candidates")},
 	{flag: "protocol", path: "protocol", kind: "name", usage: "how publications train and measure, by name: what --split, --train-on, --mask and --items are; the command list protocol says what each has", choices: protocolNames, complete: completeSpecs("protocol")},
@@ -53,7 +53,7 @@ var settings = []setting{
 	{flag: "weight", path: "train.weight", kind: "name", usage: "what counts as one in the mean loss over rows: interaction, with which a row of m counts m, user, or sqrt in between; unless given user for losses of hot labels over all classes, such as bce", complete: complete(data.RowWeights)},
 	{flag: "batch", path: "train.batch", kind: "n", usage: "rows of a step"},
 	{flag: "positions", path: "train.positions", kind: "n", usage: "events that the histories of a step have together at the most, in place of --batch; of the tasks next and last"},
-	{flag: "optimizer", path: "train.optimizer", kind: "text", usage: "optimizer", complete: completeSpecs("optimizer")},
+	{flag: "optimizer", path: "train.optimizer", kind: "text", usage: "optimizer; unless given adam at the rate that is usual of the model, such as 0.001 of sasrec and gru4rec", complete: completeSpecs("optimizer")},
 	{flag: "schedule", path: "train.schedule", kind: "text", usage: "learning-rate schedule", complete: completeSpecs("schedule")},
 	{flag: "l2", path: "train.l2", kind: "text", usage: "L2 regularisation: a number for all tables, or name=number for some, as in user=1e-4,class=1e-5; with on=batch, as in 1e-4,on=batch, of what a batch reads alone (its names are context and class)", complete: complete(penaltyExamples)},
 	{flag: "decay", path: "train.decay", kind: "text", usage: "decoupled decay of weights, written as --l2; with on=batch of the rows that have a gradient", complete: complete(penaltyExamples)},
@@ -104,6 +104,10 @@ type configFlags struct {
 	file   string
 	preset string // its name, of a command that takes one
 	sets   []string
+
+	// model is what the configuration is held against where it names none: a command that
+	// takes models of its own puts the first of them here.
+	model string
 }
 
 // textValue is a flag whose text train.Config will read.
@@ -223,10 +227,15 @@ func (c *configFlags) plan() (*train.Plan, error) {
 	if c.preset != "" && cfg.Data.Source == "" {
 		return nil, usagef("--preset %s: name its data with --data; its figures are of %s", c.preset, configs.Folder(c.preset))
 	}
+	named := cfg.Model.Name
+	if named == "" {
+		cfg.Model.Name = c.model
+	}
 	p, err := cfg.Plan()
 	if err != nil {
 		return nil, usageError{nameFlags(err)}
 	}
+	p.Given.Model.Name = named
 	p.Notes = append(p.Notes, notes...)
 	if rated { // last: it goes into whichever optimizer was chosen
 		if p, err = p.WithRate(rate); err != nil {
@@ -244,10 +253,15 @@ func (c *configFlags) from() string { return cmp.Or(c.file, c.preset) }
 func nameFlags(err error) error {
 	lines := strings.Split(strings.TrimPrefix(err.Error(), "config: "), "\n")
 	for i, line := range lines {
+		of := "" // whose configuration it is, of several
+		if at := strings.Index(line, ": config: "); at >= 0 {
+			of, line = line[:at+len(": ")], line[at+len(": config: "):]
+			lines[i] = of + line
+		}
 		for _, s := range settings {
 			for _, end := range []string{": ", "="} {
 				if rest, ok := strings.CutPrefix(line, s.path+end); ok {
-					lines[i] = "--" + s.flag + ": " + rest
+					lines[i] = of + "--" + s.flag + ": " + rest
 				}
 			}
 		}

@@ -3,6 +3,7 @@ package data
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -40,15 +41,15 @@ type idTables struct {
 	alone   []int32
 	waiting int32
 
-	// How many events each user has had so far, by number, of a format of sequences: the
-	// places of its lines are its times.
-	places []int64
+	places bool // the places of a user's events are their times: the order of AddNext
+	from1  bool // row numbers count from 1 without gaps
 }
 
 type idTable struct {
 	index  map[string]int32
 	tokens []string
-	max    int32 // largest row number, -1 before any
+	max    int32     // largest row number, -1 before any
+	last   LineError // where max is, of numbers that have no gaps
 }
 
 // denseIDs is the bound below which row numbers may have any gaps. Above it a
@@ -100,15 +101,41 @@ func (c *Collector) AddNext(user, item []byte) error {
 		c.tally.add(user, item)
 		return nil
 	}
-	u, err := c.ids.user.number("user", user)
-	if err != nil {
+	if err := c.inOrder(); err != nil {
 		return err
 	}
-	for int(u) >= len(c.ids.places) {
-		c.ids.places = append(c.ids.places, 0)
+	return c.Add(user, item, 0, Moment{})
+}
+
+// addNextIndex is AddNext of row numbers.
+func (c *Collector) addNextIndex(user, item int32) error {
+	if c.tally == nil {
+		if err := c.inOrder(); err != nil {
+			return err
+		}
 	}
-	c.ids.places[u]++
-	return c.Add(user, item, 0, Moment{N: c.ids.places[u]})
+	return c.AddIndex(user, item)
+}
+
+// inOrder declares that places are times, which are counted when all is read.
+func (c *Collector) inOrder() error {
+	if !c.withTime {
+		return errors.New("the format has places and has not declared times")
+	}
+	c.ids.places = true
+	return nil
+}
+
+// places makes the times of events their places among those of the same user, from 1: in the
+// order of the files, and of the lines of each.
+func places(users int, parts [3]*Collector) {
+	n := make([]int64, users)
+	for _, c := range parts {
+		for k, u := range c.user {
+			n[u]++
+			c.time[k] = n[u]
+		}
+	}
 }
 
 // AddUser adds a user, by row number, who may have no interaction.

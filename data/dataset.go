@@ -19,7 +19,7 @@ import (
 // are those of a dataset that Validate passes, as all that this package returns do.
 type Dataset struct {
 	Name         string // base name of the path, by EscapeID, or the demo's text
-	Format       string // registered format, or "demo"
+	Format       string // canonical text of a registered format, or "demo"
 	Users, Items int    // how many there are of each
 
 	// UserIDs and ItemIDs are the source's own ids by index; nil where the ids
@@ -87,11 +87,11 @@ func indexOf(what string, ids []string, n int, id string) (int, error) {
 		if i, ok := indexOfIDs(ids)[id]; ok {
 			return i, nil
 		}
-		return 0, fmt.Errorf("data: no %s %q; ids run from %q to %q", what, id, ids[0], ids[len(ids)-1])
+		return 0, fmt.Errorf("data: no %s %q; ids run from %q to %q", what, shorten([]byte(id)), shorten([]byte(ids[0])), shorten([]byte(ids[len(ids)-1])))
 	}
 	i, err := strconv.Atoi(id)
 	if err != nil || i < 0 || i >= n || strconv.Itoa(i) != id { // one spelling each
-		return 0, fmt.Errorf("data: no %s %q; ids run from 0 to %d", what, id, n-1)
+		return 0, fmt.Errorf("data: no %s %q; ids run from 0 to %d", what, shorten([]byte(id)), n-1)
 	}
 	return i, nil
 }

@@ -11,7 +11,8 @@
 // Beside its sets a Dataset with times has [Histories]: the events of each user in the
 // order of time, repeats among them, each with the part that the split gave it. They come
 // from files with times, in file order where these are equal, and from the format
-// "sequence", whose lines are in that order. What makes a row of them is a task: "last" has
+// "sequence", whose lines are in that order; where their ids count from 1, as in the files of
+// S3-Rec, "sequence:ids=from1" holds them to it. What makes a row of them is a task: "last" has
 // a history and the event that follows, and "next" every event of a window at once, each
 // with the one that follows ([Examples].Place). The field "history" is in order then
 // ([Field].Ordered), at most "len" long, and "seen" is the set that rankings leave out; by

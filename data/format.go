@@ -14,9 +14,10 @@ import (
 
 // A Format reads, and perhaps writes, one kind of file.
 type Format struct {
-	Name    string // registry key, lower case, e.g. "lightgcn"
-	Doc     string // one line: what a line of the file looks like
-	Example string // a small valid file; tests and fuzzing start from it
+	Name    string  // registry key, lower case, e.g. "lightgcn"
+	Doc     string  // one line: what a line of the file looks like
+	Example string  // a small valid file; tests and fuzzing start from it
+	Params  []Param // in the order of the text form, as in "sequence:ids=from1"
 
 	// Sniff reports whether lines may be of this format: the first lines of a file
 	// that are not blank, at least one and at most a thousand, without their ends. A
@@ -24,9 +25,9 @@ type Format struct {
 	// format that never says yes is chosen by its name alone.
 	Sniff func(lines [][]byte) bool
 
-	// Read passes every interaction of in to out. Its errors come from in or
-	// carry the line by in.Errorf.
-	Read func(in *Input, out *Collector) error
+	// Read passes every interaction of in to out, as the settings v of Params say. Its
+	// errors come from in or carry the line by in.Errorf.
+	Read func(v Values, in *Input, out *Collector) error
 
 	// Least is how many bytes of text an interaction, or a user alone, takes at the least:
 	// what bounds the memory that reading a file may take.
@@ -52,7 +53,7 @@ func Register(f Format) {
 	case f.Write != nil && f.Ext == "":
 		fault = errors.New("writes but has no Ext")
 	}
-	formats.Add(f.Name, nil, f, fault)
+	formats.Add(f.Name, f.Params, f, fault)
 }
 
 // Formats returns the registered formats, sorted by name.
@@ -61,6 +62,12 @@ func Formats() []*Format { return formats.All() }
 // LookupFormat returns the format of that name; the error of an unknown name
 // lists the choices.
 func LookupFormat(name string) (*Format, error) { return formats.Lookup(name) }
+
+// readAs is a format with its settings: what a text such as "sequence:ids=from1" denotes.
+type readAs = registry.Choice[Format]
+
+// plainly returns f at its default settings.
+func plainly(f *Format) readAs { return registry.NewChoice(f.Name, f, f.Params) }
 
 // A LineError is a fault of one line of a file.
 type LineError struct {

@@ -116,7 +116,7 @@ func delimiter(line []byte) rune {
 	return best
 }
 
-func readCSV(in *Input, out *Collector) error {
+func readCSV(_ Values, in *Input, out *Collector) error {
 	lines, err := in.sample()
 	if err != nil {
 		return err

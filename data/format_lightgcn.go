@@ -34,7 +34,7 @@ func init() {
 			}
 			return true
 		},
-		Read:  func(in *Input, out *Collector) error { return readLists(in, out, false) },
+		Read:  func(_ Values, in *Input, out *Collector) error { return readLists(in, out, false) },
 		Least: len(" i"),
 		Write: writeLightGCN,
 	})
@@ -54,7 +54,7 @@ func init() {
 			}
 			return most > 1 // lines of at most one item are another format's pairs
 		},
-		Read:  func(in *Input, out *Collector) error { return readLists(in, out, true) },
+		Read:  func(_ Values, in *Input, out *Collector) error { return readLists(in, out, true) },
 		Least: len(" i"),
 	})
 }

@@ -14,7 +14,7 @@ func init() {
 		Doc:     "`user::item::rating::timestamp`, no header",
 		Example: "1::1193::5::978300760\n1::661::3::978302109\n2::1193::4::978298413\n",
 		Sniff:   func(lines [][]byte) bool { return bytes.Contains(lines[0], []byte("::")) },
-		Read:    func(in *Input, out *Collector) error { return readColumns(in, out, "::", columnValue) },
+		Read:    func(_ Values, in *Input, out *Collector) error { return readColumns(in, out, "::", columnValue) },
 		Least:   len("u::i\n"),
 	})
 	Register(Format{
@@ -22,7 +22,7 @@ func init() {
 		Doc:     "`user item rating timestamp` between tabs, no header",
 		Example: "196\t242\t3\t881250949\n186\t302\t3\t891717742\n196\t377\t1\t878887116\n",
 		Sniff:   func(lines [][]byte) bool { return isUData(lines[0]) },
-		Read:    func(in *Input, out *Collector) error { return readColumns(in, out, "\t", columnValue) },
+		Read:    func(_ Values, in *Input, out *Collector) error { return readColumns(in, out, "\t", columnValue) },
 		Least:   len("u\ti\n"),
 	})
 	Register(Format{
@@ -33,7 +33,7 @@ func init() {
 			s := columnsOf(lines)
 			return s.ids && s.numbers && s.width >= 2 && s.width <= 4 && !(s.width == 3 && s.times) && !isUData(lines[0])
 		},
-		Read:  func(in *Input, out *Collector) error { return readColumns(in, out, "", columnValue) },
+		Read:  func(_ Values, in *Input, out *Collector) error { return readColumns(in, out, "", columnValue) },
 		Least: len("u i\n"),
 	})
 	Register(Format{
@@ -44,7 +44,7 @@ func init() {
 			s := columnsOf(lines)
 			return s.whole && s.width == 3
 		},
-		Read:  func(in *Input, out *Collector) error { return readColumns(in, out, "", columnTime) },
+		Read:  func(_ Values, in *Input, out *Collector) error { return readColumns(in, out, "", columnTime) },
 		Least: len("u i t\n"),
 	})
 }

@@ -31,7 +31,7 @@ func isInterHeader(line []byte) bool {
 	return true
 }
 
-func readRecBole(in *Input, out *Collector) error {
+func readRecBole(_ Values, in *Input, out *Collector) error {
 	return readTabs(in, out, func(header []byte) (names []string, err error) {
 		if !isInterHeader(header) {
 			return nil, fmt.Errorf("header %q: every column must be name:type with a type among %s",

@@ -1,6 +1,7 @@
 package data
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -411,4 +412,84 @@ func requireEventsOfPairs(t require.TestingT, d *Dataset, s Splitter, sets [3]*I
 			}
 		}
 	}
+}
+
+// TestSequenceFrom1: ids that count from 1 are held to do so, over all files, and what they
+// give is what any text gives.
+func TestSequenceFrom1(t *testing.T) {
+	open := func(files map[string]string) (*Dataset, error) {
+		dir := t.TempDir()
+		for name, text := range files {
+			require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+		}
+		d, err := Load(Config{Source: dir, Format: "sequence: ids=from1", Split: "given"})
+		if err != nil {
+			err = errors.New(strings.ReplaceAll(err.Error(), dir+"/", ""))
+		}
+		return d, err
+	}
+	all := map[string]string{"train.txt": "2 3 1 3\n1 2\n", "valid.txt": "1 3\n3\n", "test.txt": "2 4\n"}
+	d, err := open(all)
+	require.NoError(t, err)
+	require.Equal(t, "sequence:ids=from1", d.Format)
+	require.Equal(t, "sequence:ids=from1", d.Made.Format)
+	require.Equal(t, []string{"1", "2", "3", "4"}, d.ItemIDs)
+	require.Equal(t, []string{"1", "2", "3"}, d.UserIDs, "a line of a user alone is a user")
+	require.Equal(t, "2/0 3/1", events(d, 0))
+	require.Equal(t, "3/0 1/0 3/0 4/2", events(d, 1))
+	require.True(t, d.Places)
+	require.Equal(t, []int64{2, 3}, d.Train.Time()[1:], "places of user 2's events, 1 and the later 3")
+
+	text := "2 3 1 3\n1 2\n3 2 2\n"
+	file := filepath.Join(t.TempDir(), "one.txt")
+	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+	one, err := Load(Config{Source: file, Format: "sequence:ids=from1", Split: "leave-one-out"})
+	require.NoError(t, err)
+	require.Equal(t, sequences(t, text, "leave-one-out").Hash(), one.Hash())
+
+	for want, files := range map[string]map[string]string{
+		`train.txt:2: item id "0" is below 1, where ids count from 1 without gaps (ids=from1); without that setting`: {"train.txt": "1 1 2\n2 1 0\n"},
+		`train.txt:1: user id "0" is below 1`:                                                                 {"train.txt": "0 1\n"},
+		`train.txt:3: item id "x" is not a whole number in range`:                                             {"train.txt": "1 1\n\n2 x\n"},
+		`train.txt:1: item id "-1" is negative`:                                                               {"train.txt": "1 -1\n"},
+		`train.txt:1: item id "99999999999" is over the range`:                                                {"train.txt": "1 99999999999\n"},
+		`train.txt:2: item 5 is the largest and no line has item 3, where ids count from 1`:                   {"train.txt": "1 1 2\n2 4 5\n3 1\n"},
+		`test.txt:1: item 7 is the largest and no line has item 5`:                                            {"train.txt": "1 1 2 3\n", "valid.txt": "1 4\n", "test.txt": "1 7 6\n"},
+		`train.txt:2: user 2000000000 is the largest and no line has user 2`:                                  {"train.txt": "1 1\n2000000000 1\n"},
+		`train.txt:1: user 3 is the largest and no line has user 1, where ids count from 1 without gaps (ids`: {"train.txt": "3 1\n2 1\n"},
+	} {
+		_, err := open(files)
+		require.ErrorContains(t, err, want)
+	}
+	_, err = Load(Config{Source: "x", Format: "sequence:ids=from0"})
+	require.ErrorContains(t, err, `sequence: ids="from0" is not one of any, from1`)
+	_, err = Load(Config{Source: "x", Format: "csv:ids=from1"})
+	require.ErrorContains(t, err, `csv: no parameter "ids"; the choices are none`)
+
+	path := filepath.Join(t.TempDir(), "big.txt")
+	var lines strings.Builder
+	for u := range 4000 {
+		fmt.Fprintf(&lines, "%d", u+1)
+		for k := range 12 {
+			fmt.Fprintf(&lines, " %d", (u*11+k*k)%3000+1)
+		}
+		lines.WriteByte('\n')
+	}
+	require.NoError(t, os.WriteFile(path, []byte(lines.String()), 0o600))
+	needs(t, Config{Source: path, Format: "sequence:ids=from1"})
+}
+
+// TestBeautyFrom1: the publishers' file counts from 1.
+func TestBeautyFrom1(t *testing.T) {
+	path := filepath.Join("..", "..", "shared", "data", "seq-s3rec-beauty", "seq.txt.gz")
+	if _, err := os.Stat(path); err != nil {
+		t.Skipf("no real data at %s", path)
+	}
+	d, err := Load(Config{Source: path, Format: "sequence:ids=from1", Split: "leave-one-out"})
+	require.NoError(t, err)
+	require.Equal(t, [3]int{22363, 12101, 198502}, [3]int{d.Users, d.Items, d.Histories.Len()})
+	require.Equal(t, "12101", d.ItemName(12100))
+	e, err := Load(Config{Source: path, Format: "sequence", Split: "leave-one-out"})
+	require.NoError(t, err)
+	require.Equal(t, e.Hash(), d.Hash())
 }

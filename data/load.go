@@ -191,14 +191,14 @@ func shortList(names []string) string {
 }
 
 // openFiles reads up to three files into one dataset of three sets.
-func openFiles(paths [3]string, named *Format) (d *Dataset, err error) {
-	err = openInputs(paths, named, func(inputs [3]*Input, format *Format) error {
+func openFiles(paths [3]string, named readAs) (d *Dataset, err error) {
+	err = openInputs(paths, named, func(inputs [3]*Input, format readAs) error {
 		ids := newIDTables()
 		var parts [3]*Collector
 		for p, in := range inputs {
 			parts[p] = &Collector{ids: ids}
-			if in != nil && format != nil {
-				if err := format.Read(in, parts[p]); err != nil {
+			if in != nil && format.Spec != nil {
+				if err := format.Spec.Read(format.Values, in, parts[p]); err != nil {
 					return err
 				}
 			}
@@ -206,18 +206,21 @@ func openFiles(paths [3]string, named *Format) (d *Dataset, err error) {
 				return fmt.Errorf("data: %s holds no interactions", paths[p])
 			}
 		}
+		if err := ids.noGaps(parts); err != nil {
+			return err
+		}
 		if d, err = build(ids, parts); err != nil {
 			return fmt.Errorf("data: %s: %w", paths[0], err)
 		}
-		d.Format = format.Name
+		d.Format = format.String()
 		return nil
 	})
 	return d, err
 }
 
-// openInputs calls f with the texts of up to three files and their format, which is nil
-// where all of them are blank.
-func openInputs(paths [3]string, named *Format, f func(inputs [3]*Input, format *Format) error) error {
+// openInputs calls f with the texts of up to three files and their format, which is
+// of nothing where all of them are blank.
+func openInputs(paths [3]string, named readAs, f func(inputs [3]*Input, format readAs) error) error {
 	var inputs [3]*Input
 	var present []*Input
 	for p, path := range paths {
@@ -282,8 +285,11 @@ func build(ids *idTables, parts [3]*Collector) (*Dataset, error) {
 		ranks(c.user, userRank)
 		ranks(c.item, itemRank)
 	}
+	if d.Places = ids.places; d.Places {
+		places(d.Users, parts)
+	}
 	kept := ""
-	if d.Places = ids.places != nil; timed(parts) {
+	if timed(parts) {
 		d.Histories = newHistories(d.Users, d.Items, parts)
 		kept = "; histories keep them"
 	}

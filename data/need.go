@@ -42,10 +42,10 @@ func (p *Plan) Need() (Need, error) {
 	}
 	c := counts{value: true, time: true, named: true, odd: true, filtered: true, rows: 2 * denseIDs}
 	size := int64(0)
-	err := p.eachInput(func(in *Input, f *Format) error {
+	err := p.eachInput(func(in *Input, f readAs) error {
 		n, err := in.size()
 		size += n
-		c.pairs += n/int64(f.Least) + 1 // the last line may have no end
+		c.pairs += n/int64(f.Spec.Least) + 1 // the last line may have no end
 		return err
 	})
 	c.users, c.items, c.text, c.line = c.pairs, c.pairs, size, size
@@ -88,8 +88,8 @@ func (p *Plan) Count() (Need, error) {
 	}
 	t := &tally{}
 	longest := 0
-	err := p.eachInput(func(in *Input, f *Format) error {
-		err := f.Read(in, &Collector{tally: t})
+	err := p.eachInput(func(in *Input, f readAs) error {
+		err := f.Spec.Read(f.Values, in, &Collector{tally: t})
 		longest = max(longest, in.most)
 		return err
 	})
@@ -272,14 +272,14 @@ func (d Demo) need() Need {
 }
 
 // eachInput calls f with every file of the source and its format.
-func (p *Plan) eachInput(f func(in *Input, format *Format) error) error {
+func (p *Plan) eachInput(f func(in *Input, format readAs) error) error {
 	paths, _, err := p.files()
 	if err != nil {
 		return err
 	}
-	return openInputs(paths, p.format, func(inputs [3]*Input, format *Format) error {
+	return openInputs(paths, p.format, func(inputs [3]*Input, format readAs) error {
 		for _, in := range inputs {
-			if in != nil && format != nil {
+			if in != nil && format.Spec != nil {
 				if err := f(in, format); err != nil {
 					return err
 				}

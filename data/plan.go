@@ -17,7 +17,8 @@ type Config struct {
 	// "demo:users=500"; default "demo". A file called "demo" is reached as "./demo".
 	Source string
 
-	// Format is a registered format; default recognised by content.
+	// Format is the text of a registered format, such as "sequence:ids=from1"; default
+	// recognised by content.
 	Format string
 
 	// MinRating and Core are the filters, applied in this order before the split;
@@ -40,8 +41,8 @@ type Plan struct {
 	// what is a path, stay as they were given.
 	Config Config
 
-	demo   *Demo   // nil of a file
-	format *Format // nil: it is recognised
+	demo   *Demo  // nil of a file
+	format readAs // of nothing: it is recognised
 	split  Splitter
 	held   Held
 	err    error
@@ -75,9 +76,10 @@ func (c Config) Plan() (*Plan, error) {
 		}
 	}
 	if c.Format != "" {
-		var err error
-		p.format, err = LookupFormat(c.Format)
-		of("format", err)
+		format, err := formats.Parse(c.Format)
+		if of("format", err); err == nil {
+			p.format, p.Config.Format = format, format.String()
+		}
 	}
 	fault(p.filter().Validate())
 	if c.Split != "" {
@@ -148,7 +150,7 @@ func (p *Plan) Load() (*Dataset, error) {
 		return nil, err
 	}
 	if d, err = p.held.Apply(d); err != nil {
-		return nil, err
+		return nil, &SettingError{"held", err}
 	}
 	made := *d
 	made.Made = p.Config

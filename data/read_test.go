@@ -383,13 +383,21 @@ func FuzzOpen(f *testing.F) {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		for _, format := range append(Formats(), &Format{}) { // the last: by content
+		names := []string{"", "sequence:ids=from1"} // the first: by content
+		for _, format := range Formats() {
+			names = append(names, format.Name)
+		}
+		for _, name := range names {
 			c := &Collector{ids: newIDTables()}
-			read, err := readFrom("fuzz", bytes.NewReader(text), format.Name, c)
+			read, err := readFrom("fuzz", bytes.NewReader(text), name, c)
 			if err != nil || read == nil {
 				continue
 			}
-			d, err := build(c.ids, [3]*Collector{c, {ids: c.ids}, {ids: c.ids}})
+			parts := [3]*Collector{c, {ids: c.ids}, {ids: c.ids}}
+			if c.ids.noGaps(parts) != nil {
+				continue
+			}
+			d, err := build(c.ids, parts)
 			if err != nil {
 				continue
 			}
@@ -484,15 +492,15 @@ func readFrom(file string, r io.Reader, name string, out *Collector) (*Format, e
 	if err != nil {
 		return nil, err
 	}
-	var named *Format
+	var named readAs
 	if name != "" {
-		if named, err = LookupFormat(name); err != nil {
+		if named, err = formats.Parse(name); err != nil {
 			return nil, err
 		}
 	}
 	format, err := recognise([]*Input{in}, named)
-	if format == nil || err != nil {
+	if format.Spec == nil || err != nil {
 		return nil, err
 	}
-	return format, format.Read(in, out)
+	return format.Spec, format.Spec.Read(format.Values, in, out)
 }

@@ -8,27 +8,27 @@ import (
 	"strings"
 )
 
-// recognise returns the format of the files of one set: named, or, where that is nil,
+// recognise returns the format of the files of one set: named, or, where that is of nothing,
 // the only one that the first lines of every file may be of. Blank
-// files may be of any; nil where all are blank. It consumes nothing.
-func recognise(files []*Input, named *Format) (*Format, error) {
+// files may be of any; of nothing where all are blank. It consumes nothing.
+func recognise(files []*Input, named readAs) (readAs, error) {
 	var first, doubtful *Input
 	var common []*Format // claimed by every file so far
 	pairs := true
 	for _, in := range files {
 		lines, err := in.sample()
 		if err != nil {
-			return nil, err
+			return readAs{}, err
 		}
 		if len(lines) == 0 {
 			continue
 		}
-		if named != nil {
+		if named.Spec != nil {
 			return named, nil
 		}
 		claims, err := claims(in, lines)
 		if err != nil {
-			return nil, err
+			return readAs{}, err
 		}
 		pairs = pairs && pairsAlone(lines)
 		if len(claims) > 1 && doubtful == nil {
@@ -40,16 +40,16 @@ func recognise(files []*Input, named *Format) (*Format, error) {
 		}
 		both := slices.DeleteFunc(slices.Clone(common), func(f *Format) bool { return !slices.Contains(claims, f) })
 		if len(both) == 0 {
-			return nil, fmt.Errorf("data: %s is %s and %s is %s; the files of a set must be of one format",
+			return readAs{}, fmt.Errorf("data: %s is %s and %s is %s; the files of a set must be of one format",
 				first.file, common[0].Name, in.file, claims[0].Name)
 		}
 		common = both
 	}
 	switch {
 	case len(common) == 0:
-		return nil, nil
+		return readAs{}, nil
 	case len(common) == 1 || pairs: // a line of two ids is one user and one item to all who claim it
-		return common[0], nil
+		return plainly(common[0]), nil
 	}
 	var ways []string
 	for _, f := range common {
@@ -57,10 +57,10 @@ func recognise(files []*Input, named *Format) (*Format, error) {
 	}
 	lines, err := doubtful.sample()
 	if err != nil {
-		return nil, err
+		return readAs{}, err
 	}
 	last := len(ways) - 1
-	return nil, doubtful.fault(1, fmt.Errorf("%q and the lines after it can be read in %d ways; choose one: %s or %s; data convert and data split call the flag --from",
+	return readAs{}, doubtful.fault(1, fmt.Errorf("%q and the lines after it can be read in %d ways; choose one: %s or %s; data convert and data split call the flag --from",
 		shorten(lines[0]), len(ways), strings.Join(ways[:last], ", "), ways[last]))
 }
 

@@ -134,7 +134,7 @@ func TestSaveIsAllOrNothing(t *testing.T) {
 	Register(Format{
 		Name: "test-failing", Doc: "fails half way", Example: "x", Ext: ".x", Least: 1,
 		Sniff: func([][]byte) bool { return false },
-		Read:  func(in *Input, _ *Collector) error { return in.Errorf("unreadable") },
+		Read:  func(_ Values, in *Input, _ *Collector) error { return in.Errorf("unreadable") },
 		Write: func(w *bufio.Writer, _ *Dataset, _ *Interactions) error {
 			_, err := w.WriteString("half")
 			return errors.Join(err, w.Flush(), full)

@@ -14,7 +14,7 @@ func init() {
 		Doc:  "a row is each event of a user's last len, in one pass, and its target the event that follows",
 		Params: []Param{
 			lenParam(),
-			{Name: "stride", Doc: "events between the ends of windows; 0 is the last window alone", Min: 0, Max: maxStride, Integer: true, Probe: []float64{2}},
+			{Name: "stride", Doc: "events between the ends of windows; 0 is the last window alone", Min: 0, Max: maxLen, Integer: true, Probe: []float64{2}},
 		},
 		Train: func(v Values, d *Dataset) (*Examples, error) {
 			if err := d.wantHistories(); err != nil {
@@ -57,6 +57,3 @@ func init() {
 		Recent: recent,
 	})
 }
-
-// maxStride is the largest stride: that of the longest window.
-const maxStride = 1<<31 - 1

@@ -2,13 +2,15 @@ package data
 
 import (
 	"errors"
-	"math"
 	"slices"
 )
 
+// maxLen is the longest history that a context has, far above what any is read by.
+const maxLen = 1 << 20
+
 // lenParam is what tasks whose histories are in order have in common.
 func lenParam() Param {
-	return Param{Name: "len", Doc: "events of a history that a context has at the most, the last ones", Default: 50, Min: 1, Max: math.MaxInt32, Integer: true, Probe: []float64{3}}
+	return Param{Name: "len", Doc: "events of a history that a context has at the most, the last ones", Default: 50, Min: 1, Max: maxLen, Integer: true, Probe: []float64{3}}
 }
 
 func recent(v Values) int { return v.Int("len") }

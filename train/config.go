@@ -41,7 +41,8 @@ type DataConfig struct {
 	// Source is a file, a directory of splits or a demo text; default "demo".
 	Source string `yaml:"source,omitempty"`
 
-	// Format is a registered format; default recognised by content.
+	// Format is the text of a registered format, such as "csv" or "sequence:ids=from1";
+	// default recognised by content.
 	Format string `yaml:"format,omitempty"`
 
 	// MinRating drops interactions rated lower, 0 those below 0; default none.
@@ -72,7 +73,8 @@ type ModelConfig struct {
 	// Dim is d, the width of encodings and class vectors; default 64.
 	Dim int `yaml:"dim,omitempty"`
 
-	// Score is how the two meet, "cosine" or "dot"; default "cosine", "dot" with the
+	// Score is how the two meet, "cosine" or "dot"; default what is usual of the model
+	// (models.Usual), "cosine" of most and of any under a loss of cosines; "dot" with the
 	// solvers als and ials.
 	Score string `yaml:"score,omitempty"`
 
@@ -99,8 +101,8 @@ type ModelConfig struct {
 	// "false". Of solver gradient.
 	Bias string `yaml:"bias,omitempty"`
 
-	// Init is the standard deviation of the first weights, normal around 0; default
-	// 0.1, 0.01 with als and ials.
+	// Init is the standard deviation of the first weights, normal around 0; default what is
+	// usual of the model (models.Usual), 0.1 of most, and 0.01 with als and ials.
 	Init float64 `yaml:"init,omitempty"`
 }
 
@@ -143,7 +145,8 @@ type TrainConfig struct {
 
 	// Optimizer is an optimizer's text; default "adam:lr=0.01,mode=dense", whose
 	// step costs time in proportion to the tables, with candidates "all", and else
-	// "adam:lr=0.01", which is lazy and does not. Of solver gradient.
+	// "adam:lr=0.01", which is lazy and does not; lr is what is usual of the model
+	// (models.Usual) where that is another. Of solver gradient.
 	Optimizer string `yaml:"optimizer,omitempty"`
 
 	// Schedule is a learning-rate schedule's text; default "constant". Of solver

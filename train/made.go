@@ -174,13 +174,39 @@ func leftOut(d *data.Dataset, items string) ([]int32, error) {
 // rankings of the task's examples. What was known before the split is left out, but of
 // train, and of test as far as Mask says; and, unless Items is AllItems, so are items
 // without a pair in train, which stay among the relevant ones. A valid split that was
-// trained on is none. Users are those that Users says.
+// trained on is none. Users are those that Users says; those who are held out of training are
+// an error of a model that reads no histories.
 func (t *Recommender) Evaluation(set *data.Dataset, split string, ms []metric.At) (Evaluation, error) {
 	d, err := t.on(set)
 	if err != nil {
 		return Evaluation{}, err
 	}
+	if err := t.knows(d); err != nil {
+		return Evaluation{}, err
+	}
 	return evaluation(t.Plan, d, split, t.mask(), t.items(), t.Users, ms)
+}
+
+// knows returns an error where Users are people of whom t can know nothing: who was held out
+// of training is nobody to a model that reads no histories, and its ranking would be that of
+// first weights.
+func (t *Recommender) knows(d *data.Dataset) error {
+	if d.Known == nil || t.Users != HeldUsers && t.Users != AllUsers {
+		return nil
+	}
+	reads, err := t.ReadsHistories()
+	if err != nil || reads {
+		return err
+	}
+	return fmt.Errorf("train: users=%s: %s reads no histories, and knows nothing else of the users who are held out of training; measure users=%s, or train a model that does, such as pool", t.Users, t.named(), TrainedUsers)
+}
+
+// named is the model in an error.
+func (t *Recommender) named() string {
+	if t.Plan == nil {
+		return "the model"
+	}
+	return "model " + t.Plan.Config.Model.Name
 }
 
 // Evaluation returns what ms measure on a split of set, as that of a [Recommender] of p
@@ -294,11 +320,7 @@ func (t *Recommender) PredictHistories(ctx context.Context, set *data.Dataset, h
 		return nil, err
 	}
 	if !reads {
-		name := "the model"
-		if t.Plan != nil {
-			name = "model " + t.Plan.Config.Model.Name
-		}
-		return nil, fmt.Errorf("train: %s reads no histories: it knows nobody but the users whom it was trained on; train one that does, such as pool", name)
+		return nil, fmt.Errorf("train: %s reads no histories: it knows nobody but the users whom it was trained on; train one that does, such as pool", t.named())
 	}
 	left, err := leftOut(set, t.items())
 	if err != nil {

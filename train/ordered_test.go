@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/losses"
 )
 
 // shuffled returns contexts whose histories are in an order by lot.
@@ -129,4 +130,27 @@ func TestUsualPatience(t *testing.T) {
 	c.Train.Patience = new(5)
 	_, err = Run(t.Context(), c, &none, nil)
 	require.ErrorContains(t, err, "train.patience needs a valid split")
+}
+
+// TestUsualScoreOfALossOfCosines: a loss that takes nothing but cosines has them under a model
+// whose usual score is another, and one that is given stays.
+func TestUsualScoreOfALossOfCosines(t *testing.T) {
+	for text, want := range map[string]string{
+		"{model: {name: sasrec}}":                         "dot",
+		"{model: {name: sasrec}, loss: arcface}":          "cosine",
+		"{model: {name: gru4rec}, loss: 'ccl@all'}":       "cosine",
+		"{model: {name: gru4rec}, loss: 'softmax:tau=2'}": "dot",
+	} {
+		c, err := Parse([]byte(text))
+		require.NoError(t, err)
+		p, err := c.Plan()
+		require.NoError(t, err, text)
+		require.Equal(t, want, p.Config.Model.Score, text)
+	}
+	for _, s := range losses.All() { // by name alone
+		c := Config{Model: ModelConfig{Name: "sasrec"}, Loss: s.Name, Candidates: "all"}
+		require.NoError(t, c.Validate(), s.Name)
+	}
+	c := Config{Model: ModelConfig{Name: "sasrec", Score: "dot"}, Loss: "arcface"}
+	require.ErrorContains(t, c.Validate(), "set model.score to cosine")
 }

@@ -278,7 +278,7 @@ func (p *Plan) readData() {
 	d := &p.Config.Data
 	var err error
 	p.Data, err = d.Config().Plan()
-	d.Source, d.Split, d.Held = p.Data.Config.Source, p.Data.Config.Split, p.Data.Config.Held
+	d.Source, d.Format, d.Split, d.Held = p.Data.Config.Source, p.Data.Config.Format, p.Data.Config.Split, p.Data.Config.Held
 	var faults interface{ Unwrap() []error }
 	if !errors.As(err, &faults) {
 		p.fault("data", err)

@@ -23,13 +23,13 @@ func init() {
 		fill: func(p *Plan) {
 			c := &p.Config
 			set(&c.Loss, "softmax")
+			p.readChoice()
 			usual := p.usualModel()
 			set(&c.Model.Score, string(usual.Score))
 			set(&c.Model.Init, usual.Init)
 			set(&c.Train.Epochs, 40)
 			set(&c.Train.Task, p.usualTask())
 			set(&c.Train.Batch, 128)
-			p.readChoice()
 			set(&c.Train.Weight, string(p.usualWeight()))
 			p.readTask()
 			set(&c.Model.Bias, string(p.usualBias()))
@@ -49,11 +49,14 @@ func init() {
 	})
 }
 
-// usualModel returns how the model is trained where nothing is said.
+// usualModel returns how the model is trained, under the loss, where nothing is said.
 func (p *Plan) usualModel() models.Usual {
 	var u models.Usual
 	if p.Model.Spec != nil {
 		u = p.Model.Spec.Usual
+	}
+	if l := p.Choice.Loss; l.Spec != nil && (l.Spec.Domain == losses.Cosines || l.NeedsBounds()) {
+		u.Score = models.Cosine // of which alone the loss knows what to make
 	}
 	set(&u.Score, models.Cosine)
 	set(&u.Init, 0.1)

@@ -80,6 +80,28 @@ func (p Param) validate() error {
 
 func formatNumber(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
 
+// text returns a number of p as texts have it: a whole one in digits, where others have an
+// exponent from a million on.
+func (p Param) text(x float64) string {
+	if p.Integer {
+		return strconv.FormatFloat(x, 'f', 0, 64)
+	}
+	return formatNumber(x)
+}
+
+// Range says which numbers p takes, "1 to 1048576" or "0 or more".
+func (p Param) Range() string {
+	if math.IsInf(p.Max, 1) {
+		return p.text(p.Min) + " or more"
+	}
+	return p.text(p.Min) + " to " + p.text(p.Max)
+}
+
+// outside is the error of a number of p that its bounds leave out.
+func (p Param) outside(text, hint string) error {
+	return fmt.Errorf("%s=%s is outside [%s, %s]%s", p.Name, text, p.text(p.Min), p.text(p.Max), hint)
+}
+
 // ErrNumber is the error of Real and Whole for a text that is no number of the kind.
 var ErrNumber = errors.New("not a number")
 
@@ -118,7 +140,7 @@ func (p Param) number(text string) (float64, error) {
 	x, err := Real(text)
 	switch {
 	case errors.Is(err, strconv.ErrRange):
-		return 0, fmt.Errorf("%s=%s is outside [%g, %g]", p.Name, text, p.Min, p.Max)
+		return 0, p.outside(text, "")
 	case err != nil && p.Learn != nil:
 		return 0, fmt.Errorf("%s=%q is neither a number nor learned", p.Name, text)
 	case err != nil && text == learned:
@@ -128,7 +150,7 @@ func (p Param) number(text string) (float64, error) {
 	case p.Integer && x != math.Trunc(x):
 		return 0, fmt.Errorf("%s=%s is not a whole number", p.Name, text)
 	case !(p.Min <= x && x <= p.Max):
-		return 0, fmt.Errorf("%s=%s is outside [%g, %g]%s", p.Name, text, p.Min, p.Max, p.hint(x))
+		return 0, p.outside(text, p.hint(x))
 	}
 	return x, nil
 }
@@ -184,7 +206,7 @@ func (p Param) probes() []string {
 		return nil // any text is a setting, and none is known to be one that works
 	}
 	for _, x := range p.Probe {
-		texts = append(texts, formatNumber(x))
+		texts = append(texts, p.text(x))
 	}
 	return texts
 }
@@ -247,7 +269,7 @@ func (v Values) Of(p Param) string {
 	case v.learned[p.Name]:
 		return learned
 	}
-	return formatNumber(v.Num(p.Name))
+	return p.text(v.Num(p.Name))
 }
 
 // A Setting is one name=value of a text.
@@ -407,9 +429,9 @@ func Corners(ps []Param) ([]Values, error) {
 		case p.Choices != nil:
 			ends = p.Choices()
 		case math.IsInf(p.Max, 1):
-			ends = []string{formatNumber(p.Min), formatNumber(p.Default)}
+			ends = []string{p.text(p.Min), p.text(p.Default)}
 		default:
-			ends = []string{formatNumber(p.Min), formatNumber(p.Max)}
+			ends = []string{p.text(p.Min), p.text(p.Max)}
 		}
 		ends = slices.Compact(ends)
 		var next [][]string

@@ -42,6 +42,27 @@ func TestRoundTrip(t *testing.T) {
 	require.PanicsWithValue(t, `registry: no string "n"`, func() { v.String("n") })
 }
 
+// Whole numbers have all their digits, whatever their size.
+func TestWholeNumbers(t *testing.T) {
+	ps := []Param{
+		{Name: "n", Doc: "draws", Default: 5, Min: 1, Max: 1 << 20, Integer: true},
+		{Name: "x", Doc: "a size", Default: 5, Min: 0.5, Max: 1 << 20},
+		{Name: "tau", Doc: "temperature", Default: 1, Min: 1e-6, Max: math.Inf(1)},
+	}
+	require.Equal(t, "1 to 1048576", ps[0].Range())
+	require.Equal(t, "0.5 to 1.048576e+06", ps[1].Range())
+	require.Equal(t, "1e-06 or more", ps[2].Range())
+	v, err := Parse(ps, "n=1048576,x=1048576")
+	require.NoError(t, err)
+	require.Equal(t, "n=1048576,x=1.048576e+06", v.Text(ps))
+	again, err := Parse(ps, v.Text(ps))
+	require.NoError(t, err)
+	require.Equal(t, v, again)
+	_, err = Parse(ps, "n=2e6")
+	require.EqualError(t, err, "n=2e6 is outside [1, 1048576]")
+	require.ErrorContains(t, Validate([]Param{{Name: "n", Doc: "draws", Default: 0.5, Min: 0, Max: 9, Integer: true}}), "not a whole number")
+}
+
 // An error names the offender and lists the choices.
 func TestParseErrors(t *testing.T) {
 	for text, want := range map[string]string{

@@ -2,7 +2,9 @@ package baseline
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/internal/kernel"
@@ -15,13 +17,14 @@ type history interface {
 	scores(z []float32, items []int32)
 }
 
-// byHistory is a Scorer of contexts with a user.
+// byHistory is a Scorer of contexts of whom it is known what they have.
 type byHistory struct {
 	history
 	train *data.Interactions
 }
 
-// Rankings implements [models.Scorer], for contexts with a user of the training split.
+// Rankings implements [models.Scorer], for contexts with a user of the training split or
+// with a history.
 func (b byHistory) Rankings(ctx context.Context, q models.Query, each func(i int, top models.Top)) error {
 	if err := q.Validate(); err != nil {
 		return err
@@ -29,12 +32,9 @@ func (b byHistory) Rankings(ctx context.Context, q models.Query, each func(i int
 	if q.Classes != b.train.Items() {
 		return fmt.Errorf("baseline: a query of %d classes of a training split of %d items", q.Classes, b.train.Items())
 	}
-	user, err := q.Contexts.Field("user")
+	has, err := b.has(q.Contexts)
 	if err != nil {
 		return err
-	}
-	if user.Size > b.train.Users() {
-		return fmt.Errorf("baseline: contexts of %d users of a training split of %d", user.Size, b.train.Users())
 	}
 	z := make([][]float32, kernel.Workers())
 	tops, errs := make([]models.Top, q.Chunk()), make([]error, q.Chunk())
@@ -46,11 +46,7 @@ func (b byHistory) Rankings(ctx context.Context, q models.Query, each func(i int
 			if z[worker] == nil {
 				z[worker] = make([]float32, q.Classes)
 			}
-			var items []int32 // of nobody, none
-			if u := user.One(int(rows[i])); u >= 0 {
-				items = b.train.ItemsOf(int(u))
-			}
-			b.scores(z[worker], items)
+			b.scores(z[worker], has(int(rows[i])))
 			tops[i], errs[i] = models.SelectTop(z[worker], masks[i], q.K)
 		})
 		for i := range rows {
@@ -61,4 +57,51 @@ func (b byHistory) Rankings(ctx context.Context, q models.Query, each func(i int
 		}
 		return nil
 	})
+}
+
+// has returns what rows of contexts have, as the documentation of the package says.
+func (b byHistory) has(contexts *data.Frame) (func(row int) []int32, error) {
+	if _, same := b.history.(pop); same {
+		return func(int) []int32 { return nil }, nil
+	}
+	field := func(name string) *data.Field {
+		if at := slices.IndexFunc(contexts.Fields, func(f data.Field) bool { return f.Name == name }); at >= 0 {
+			return &contexts.Fields[at]
+		}
+		return nil
+	}
+	user, past := field("user"), field("history")
+	if past != nil && past.Ordered {
+		user = nil
+		if seen := field("seen"); seen != nil {
+			past = seen
+		}
+	}
+	switch {
+	case user == nil && past == nil:
+		return nil, errors.New("baseline: contexts have neither a user of the training split (field user) nor items of their own (field history), and the ranking is by what a context has")
+	case user != nil && user.Size > b.train.Users():
+		return nil, fmt.Errorf("baseline: contexts of %d users of a training split of %d", user.Size, b.train.Users())
+	case past != nil && past.Size != b.train.Items():
+		return nil, fmt.Errorf("baseline: histories of %d items of a training split of %d", past.Size, b.train.Items())
+	case past != nil && past.Lo == nil:
+		return nil, fmt.Errorf("baseline: the field %s has one item a row, and no histories", past.Name)
+	}
+	return func(row int) []int32 {
+		if user != nil {
+			if u := user.One(row); u >= 0 {
+				if items := b.train.ItemsOf(int(u)); len(items) > 0 || past == nil {
+					return items
+				}
+			}
+		}
+		if past == nil {
+			return nil
+		}
+		items, _ := past.Row(row)
+		if past.Ordered { // and has what came again once more
+			return slices.Compact(slices.Sorted(slices.Values(items)))
+		}
+		return items
+	}, nil
 }

@@ -173,10 +173,64 @@ func TestRefusals(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 	_, err = NewEASE(ctx, x, 1)
 	require.ErrorIs(t, err, context.Canceled)
-	q := models.Query{Contexts: &data.Frame{Rows: 1, Fields: []data.Field{{Name: "user", Size: 6}}}, Rows: []int32{0}, Classes: 4, K: 1}
-	require.ErrorContains(t, NewPop(x).Rankings(t.Context(), q, func(int, models.Top) {}), "contexts of 6 users of a training split of 5")
-	q.Classes = 3
-	require.ErrorContains(t, NewPop(x).Rankings(t.Context(), q, func(int, models.Top) {}), "3 classes of a training split of 4 items")
-	q.Classes, q.Contexts.Fields[0].Name = 4, "document"
-	require.Error(t, NewPop(x).Rankings(t.Context(), q, func(int, models.Top) {}))
+	knn, err := NewItemKNN(t.Context(), x, ItemKNN{})
+	require.NoError(t, err)
+	refused := func(s models.Scorer, classes int, fields ...data.Field) string {
+		q := models.Query{Contexts: &data.Frame{Rows: 1, Fields: fields}, Rows: []int32{0}, Classes: classes, K: 1}
+		err := s.Rankings(t.Context(), q, func(int, models.Top) {})
+		require.Error(t, err)
+		return err.Error()
+	}
+	past := data.Field{Name: "history", Size: 4, Lo: []int{0}, Hi: []int{1}, ID: []int32{3}}
+	require.Contains(t, refused(knn, 4, data.Field{Name: "user", Size: 6}), "contexts of 6 users of a training split of 5")
+	require.Contains(t, refused(NewPop(x), 3, past), "3 classes of a training split of 4 items")
+	require.Contains(t, refused(knn, 4, data.Field{Name: "document", Size: 1}), "neither a user of the training split (field user) nor items of their own (field history)")
+	past.Size = 5
+	require.Contains(t, refused(knn, 4, past), "histories of 5 items of a training split of 4")
+	require.Contains(t, refused(knn, 4, data.Field{Name: "history", Size: 4}), "one item a row")
+}
+
+// TestWhoHasNoTrainingPair: who is held out of training, and who is in no file, is ranked
+// for by the history of the context as if it were that of a user in training; in the order
+// of time everybody is. Popularity asks for none of it.
+func TestWhoHasNoTrainingPair(t *testing.T) {
+	x := draw(t, 30, 12)
+	knn, err := NewItemKNN(t.Context(), x, ItemKNN{Shrink: 1})
+	require.NoError(t, err)
+	ease, err := NewEASE(t.Context(), x, 2)
+	require.NoError(t, err)
+	const like = 7 // whose items the histories have
+	own := x.ItemsOf(like)
+	require.Greater(t, len(own), 1)
+	again := slices.Concat(own, own[:1])
+	slices.Reverse(again)
+	set := data.Field{Name: "history", Size: 12, Lo: []int{0}, Hi: []int{len(own)}, ID: own}
+	ordered := data.Field{Name: "history", Size: 12, Lo: []int{0}, Hi: []int{len(again)}, ID: again, Ordered: true}
+	recent := ordered
+	recent.Hi = []int{1}
+	seen := set
+	seen.Name = "seen"
+	nobody := data.Field{Name: "user", Size: 30, ID: []int32{-1}}
+	held := data.Field{Name: "user", Size: 30, ID: []int32{0}} // who has no pair in x
+	other := data.Field{Name: "user", Size: 30, ID: []int32{9}}
+	known := data.Field{Name: "user", Size: 30, ID: []int32{like}}
+	for _, s := range []models.Scorer{NewPop(x), knn, ease} {
+		rank := func(fields ...data.Field) (top models.Top) {
+			q := models.Query{Contexts: &data.Frame{Rows: 1, Fields: fields}, Rows: []int32{0}, Classes: 12, K: 12}
+			require.NoError(t, q.Contexts.Validate())
+			require.NoError(t, s.Rankings(t.Context(), q, func(_ int, got models.Top) { top = got }))
+			return top
+		}
+		want := rank(known)
+		require.Greater(t, want.Scores[0], want.Scores[11])
+		for _, fields := range [][]data.Field{{nobody, set}, {held, set}, {set}, {ordered}, {nobody, ordered}, {other, ordered, seen}, {other, recent, seen}} {
+			require.Equal(t, want, rank(fields...))
+		}
+		if _, same := s.(byHistory).history.(pop); same {
+			require.Equal(t, want, rank(data.Field{Name: "document", Size: 1}))
+		} else {
+			require.NotEqual(t, want, rank(other, set), "a user in training is known by it")
+			require.Zero(t, rank(held).Scores[0])
+		}
+	}
 }

@@ -3,7 +3,12 @@
 // items in closed form ([NewEASE]). They take seconds, and a loss whose model does not
 // beat them has learned nothing that counts.
 //
-// All are [models.Scorer]s for contexts that have a user: train.Evaluate measures them as it
-// measures a model. A user's history are the items of the training split, whose values do
-// not count.
+// All are [models.Scorer]s: train.Evaluate measures them as it measures a model. What a user
+// has are the items of the training split, whose values do not count, as for a model that
+// knows users by vectors of their own. Who has none there, as who was held out of training or
+// is in no file, has the items of the field "history" of the context, as for a model that reads
+// histories; and where histories are in the order of time everybody has all that the context
+// tells of, the field "seen", so that an evaluation of test knows the events of valid. Of
+// whom nothing is known all items score alike. Popularity is the same for everybody and reads
+// nothing.
 package baseline

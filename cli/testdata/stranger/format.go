@@ -19,7 +19,7 @@ func init() {
 			}
 			return true
 		},
-		Read: func(in *data.Input, out *data.Collector) error {
+		Read: func(_ data.Values, in *data.Input, out *data.Collector) error {
 			for in.Next() {
 				user, item, ok := bytes.Cut(in.Line(), []byte("|"))
 				if !ok {

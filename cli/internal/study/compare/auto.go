@@ -113,19 +113,21 @@ func (s *Search) value(power int) string {
 }
 
 // search searches for the temperatures of all variants, and puts what it found before
-// each point of their grids. The first variant whose natural temperature contains the
-// spread finds that for all of them, because it is a number of the data and not of a loss.
+// each point of their grids. The first variant of a model whose natural temperature contains
+// the spread finds that for all of that model, because it is a number of the data and of what
+// a context is, and not of a loss.
 func (p *comparison) search(ctx context.Context) (trials []*task, err error) {
-	spread := (*Search)(nil)
-	for i := range p.variants {
+	spread := map[string]*Search{} // by model
+	for i, v := range p.variants {
 		s := p.searchOf(i)
 		switch {
 		case s == nil: // it stays as it is
-		case s.Setting == "model.spread" && spread != nil:
-			spread.variants, spread.For = append(spread.variants, i), append(spread.For, s.With)
+		case s.Setting == "model.spread" && spread[v.Model] != nil:
+			found := spread[v.Model]
+			found.variants, found.For = append(found.variants, i), append(found.For, s.With)
 		default:
 			if p.searches = append(p.searches, s); s.Setting == "model.spread" {
-				spread = s
+				spread[v.Model] = s
 			}
 		}
 	}

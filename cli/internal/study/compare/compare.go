@@ -3,7 +3,9 @@
 // than chance.
 //
 // What it compares are variants: a loss, the candidates that its rows are scored
-// against, and a model. Settings may be tuned on the valid split first, with the
+// against, and a model. Each model is trained as it usually is unless Base says otherwise: by its own task,
+// score, first weights and optimizer. Where there are several the result says how far the
+// losses rank alike under them; see ByModel. Settings may be tuned on the valid split first, with the
 // first seed; the runs of all seeds then use the best, and what tuning cost is in
 // the result. Each run is a run folder of package train, named after a hash of
 // its configuration, budget and split, with its outcome beside it: a comparison
@@ -37,7 +39,7 @@ type Config struct {
 	// its own and a loss has all classes.
 	Losses []string
 
-	// Models are texts of models; empty: Base.Model.Name.
+	// Models are texts of models, whose tasks rank the same examples; empty: Base.Model.Name.
 	Models []string
 
 	// Seeds are those of the runs, all different; empty: 0, 1, 2.
@@ -98,6 +100,16 @@ func (c Config) WithDefaults() Config {
 	c.Parallel = cmp.Or(c.Parallel, 1)
 	c.Resamples = cmp.Or(c.Resamples, 2000)
 	return c
+}
+
+// First returns Base with the first of Models: what all runs share, as a configuration that
+// settings of its own kind of model fit.
+func (c Config) First() train.Config {
+	cfg := c.Base
+	if len(c.Models) > 0 {
+		cfg.Model.Name = c.Models[0]
+	}
+	return cfg
 }
 
 // These constants bound what a slip of the keyboard can ask for.

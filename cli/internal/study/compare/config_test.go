@@ -22,6 +22,11 @@ func TestGroups(t *testing.T) {
 	}
 	c, _ := small(t, "all", "bpr@all", "softmax@sampled:n=4,sampler=popularity")
 	require.NoError(t, c.Validate())
+	for _, model := range models.All() { // whatever its usual score is
+		c.Models = append(c.Models, model.Name)
+	}
+	require.NoError(t, c.Validate())
+	c.Models = nil
 	c = c.WithDefaults()
 	vs, err := c.variants()
 	require.NoError(t, err)
@@ -77,7 +82,7 @@ func TestEntriesAreRead(t *testing.T) {
 
 func TestParse(t *testing.T) {
 	require.Equal(t, []string{"softmax:tau=0.2,smoothing=0.1", "rg2", "softmax@sampled:n=4,sampler=popularity", "hinge"},
-		ParseLosses("softmax:tau=0.2,smoothing=0.1, rg2,softmax@sampled:n=4,sampler=popularity,hinge"))
+		ParseEntries("softmax:tau=0.2,smoothing=0.1, rg2,softmax@sampled:n=4,sampler=popularity,hinge"))
 	a, err := ParseAxis("lr=0.1, 0.2")
 	require.NoError(t, err)
 	require.Equal(t, Axis{"lr", []string{"0.1", "0.2"}}, a)

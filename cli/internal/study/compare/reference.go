@@ -45,7 +45,7 @@ const (
 // references fits the rankings without trained vectors and measures them. It returns
 // those that it had when ctx ended.
 func (p *comparison) references(ctx context.Context) ([]Reference, error) {
-	plan, err := p.Base.Plan()
+	plan, err := p.referencePlan()
 	if err != nil {
 		return nil, err
 	}
@@ -75,6 +75,22 @@ func (p *comparison) references(ctx context.Context) ([]Reference, error) {
 		return all, err
 	}
 	return append(all, best), nil
+}
+
+// referencePlan returns the plan by which references are measured: that of the first model
+// whose contexts have histories in the order of time, as far as there is one, since such a
+// context tells a reference what its model reads; else that of the first model.
+func (p *comparison) referencePlan() (*train.Plan, error) {
+	for i, v := range p.variants {
+		cfg, err := p.with(v, p.grids[i][0], p.Seeds[0])
+		if err != nil {
+			continue // its rows say so
+		}
+		if plan, err := cfg.Plan(); err == nil && plan.Task.Ordered() {
+			return plan, nil
+		}
+	}
+	return p.First().Plan()
 }
 
 // walk fits EASE at the usual λ, and where losses are tuned on valid up and then down from

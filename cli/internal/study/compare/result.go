@@ -31,7 +31,8 @@ type Result struct {
 	Buckets     []Bucket    `json:"buckets"`
 	Rows        []Row       `json:"rows"` // by falling first metric of the reported split; without numbers last
 	Pairs       []Pair      `json:"pairs"`
-	References  []Reference `json:"references"` // rankings without trained vectors
+	References  []Reference `json:"references"`         // rankings without trained vectors
+	ByModel     *ByModel    `json:"by_model,omitempty"` // of several models
 	Interrupted bool        `json:"interrupted"`
 
 	TuneSeconds  float64 `json:"tune_seconds"`  // of training, all trials
@@ -77,7 +78,8 @@ type Row struct {
 	// where one of the two is not judged.
 	Against []Interval `json:"against_baseline,omitempty"`
 
-	perUser [][]float64 // mean over the runs with numbers
+	perUser   [][]float64 // mean over the runs with numbers
+	resampled []float64   // first metric of each resample of the bootstrap; nil where the row has none
 }
 
 // reported returns the row's statistics of the split that is reported.
@@ -101,13 +103,13 @@ const share = 0.95
 
 // result puts the rows together.
 func (p *comparison) result(ctx context.Context, trials, runs []*task) (*Result, error) {
-	name, relevant := split(p.set)
+	name, _ := split(p.set)
 	r := &Result{
-		Data: p.set.Name, Split: p.hash, Reported: name, Users: p.set.Users, Items: p.set.Items, Metrics: p.Base.WithDefaults().Eval.Metrics,
+		Data: p.set.Name, Split: p.hash, Reported: name, Users: p.set.Users, Items: p.set.Items, Metrics: p.First().WithDefaults().Eval.Metrics,
 		Seeds: p.Seeds, Parallel: p.Parallel, Resamples: p.Resamples, Tune: p.Tune, Searches: p.searches, Interrupted: ctx.Err() != nil,
 	}
-	r.Tested = len(relevant.Active())
-	plan, err := p.Base.Plan()
+	r.Tested = p.tested
+	plan, err := p.First().Plan()
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +123,7 @@ func (p *comparison) result(ctx context.Context, trials, runs []*task) (*Result,
 	case p.Budget.Seconds > 0:
 		r.Budget = fmt.Sprintf("%g seconds of training", p.Budget.Seconds)
 	default:
-		r.Budget = fmt.Sprintf("%d epochs", p.Base.WithDefaults().Train.Epochs)
+		r.Budget = fmt.Sprintf("%d epochs", p.First().WithDefaults().Train.Epochs)
 	}
 	_, items := bucketOf(p.set.Train)
 	for b, n := range items {
@@ -196,6 +198,7 @@ func (p *comparison) result(ctx context.Context, trials, runs []*task) (*Result,
 	r.times()
 	r.bootstrap(p.Resamples, p.BootstrapSeed)
 	r.sort()
+	r.byModel(p.Models)
 	return r, nil
 }
 

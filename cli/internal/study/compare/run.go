@@ -84,6 +84,7 @@ type comparison struct {
 	grids    [][][]Setting // by variant
 	best     []int         // chosen point; while there is none, unchosen or allFailed
 	searches []*Search
+	tested   int // examples that the reported means are over
 	observe  func(Event)
 }
 
@@ -104,7 +105,7 @@ func Run(ctx context.Context, c Config, set *data.Dataset, obs Observer) (res *R
 		return nil, err
 	}
 	c = c.WithDefaults()
-	plan, err := c.Base.Plan()
+	plan, err := c.First().Plan()
 	if err != nil {
 		return nil, err
 	}
@@ -143,6 +144,9 @@ func Run(ctx context.Context, c Config, set *data.Dataset, obs Observer) (res *R
 	}}
 	for _, v := range variants {
 		p.grids = append(p.grids, c.grid(v))
+	}
+	if p.tested, err = p.judged(); err != nil {
+		return nil, err
 	}
 	if err := p.fits(); err != nil {
 		return nil, err
@@ -203,7 +207,7 @@ func (p *comparison) fits() error {
 		for _, point := range p.grids[i] {
 			cfg := p.task(i, point, p.Seeds[0]).job.Config
 			if p.Budget.limited() {
-				cfg.Train.Epochs = p.Base.WithDefaults().Train.Epochs // not the number that a budget cuts short: each epoch's scores are counted
+				cfg.Train.Epochs = p.First().WithDefaults().Train.Epochs // not the number that a budget cuts short: each epoch's scores are counted
 			}
 			m, err := train.Estimate(cfg, p.set)
 			if err != nil {
@@ -282,25 +286,24 @@ func (p *comparison) recall(tasks []*task) error {
 		if t.out, err = recall(t.job); err != nil {
 			return err
 		}
-		if t.out != nil && t.out.Failed == "" && !t.complete() {
+		if t.out != nil && t.out.Failed == "" && !t.complete(p.tested) {
 			return fmt.Errorf("compare: %s lacks numbers; remove it to run it again", t.job.file())
 		}
 	}
 	return nil
 }
 
-// complete reports whether the outcome has every number that rows are made of: a
-// file may have been edited.
-func (t *task) complete() bool {
+// complete reports whether the outcome has every number that rows are made of, means over so
+// many examples: a file may have been edited.
+func (t *task) complete(examples int) bool {
 	o := t.out
-	name, relevant := split(t.set)
-	users := len(relevant.Active())
+	name, _ := split(t.set)
 	n := len(o.Config.Eval.Metrics)
 	has := func(wanted bool, values []train.Value) bool { return !wanted || len(values) == n }
 	ats, err := metric.ParseAll(o.Config.Eval.Metrics)
 	paired := err == nil && len(o.PerUser) == n
 	for m := 0; paired && m < n; m++ {
-		paired = ats[m].Pooled && o.PerUser[m] == nil || len(o.PerUser[m]) == users
+		paired = ats[m].Pooled && o.PerUser[m] == nil || len(o.PerUser[m]) == examples
 	}
 	points := !slices.ContainsFunc(o.Curve, func(x Point) bool { return len(x.Valid) != 0 && len(x.Valid) != n })
 	return has(t.set.Valid.Len() > 0, o.Valid) && has(name == "test", o.Test) && points &&

@@ -201,24 +201,24 @@ func (r *Result) Notes() []string {
 func (r *Result) Markdown(command string) []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, "`%s` on %s (%d users, %d items, split hash %.12s):\n\n", command, r.Data, r.Users, r.Items, r.Split)
-	t := r.Table(false)
 	line := func(cells []string) {
 		fmt.Fprintf(&b, "| %s |\n", strings.Join(cells, " | "))
 	}
-	line(t.Head)
-	b.WriteString("|---" + strings.Repeat("|---:", len(t.Head)-1) + "|\n")
-	for _, row := range t.Rows {
-		line(row)
+	table := func(t report.Table) {
+		line(t.Head)
+		b.WriteString("|---" + strings.Repeat("|---:", len(t.Head)-1) + "|\n")
+		for _, row := range t.Rows {
+			line(row)
+		}
+		b.WriteByte('\n')
 	}
-	b.WriteByte('\n')
-	refs := r.ReferenceTable()
-	line(refs.Head)
-	b.WriteString("|---" + strings.Repeat("|---:", len(refs.Head)-1) + "|\n")
-	for _, row := range refs.Rows {
-		line(row)
+	table(r.Table(false))
+	table(r.ReferenceTable())
+	for _, t := range r.ByModelTables(false) {
+		fmt.Fprintf(&b, "%s:\n\n", t.Title)
+		table(t)
 	}
-	b.WriteByte('\n')
-	for _, n := range r.Notes() {
+	for _, n := range append(r.Notes(), r.ByModelNotes()...) {
 		fmt.Fprintf(&b, "- %s\n", n)
 	}
 	if v := r.verdicts(); len(v) > 0 {
@@ -245,6 +245,12 @@ func (r *Result) Section() report.Section {
 	blocks := []report.Block{
 		report.Text(fmt.Sprintf("Every loss is trained on the same part of %s (train.on=%s) and measured on %s, all with the same split, budget and seeds.", r.Data, r.Protocol.On, r.Reported)),
 		table, r.ReferenceTable(),
+	}
+	if r.ByModel != nil {
+		blocks = append(blocks, report.Text("Does the ranking of losses depend on the model? "+r.ByModel.Answer))
+		for _, t := range r.ByModelTables(false) {
+			blocks = append(blocks, t)
+		}
 	}
 	if at := r.first(); at.Beyond {
 		blocks = append(blocks, report.Text(fmt.Sprintf("Theory ranks losses by the order of the classes, and %s measures something else than hits: it says nothing of theory's order.", at)))

@@ -231,6 +231,9 @@ func (r *Result) bootstrap(resamples int, seed uint64) {
 		})
 	}
 	wg.Wait()
+	for _, i := range rows {
+		r.Rows[i].resampled = means[i][0]
+	}
 	difference := make([]float64, resamples)
 	between := func(a, b, m int) Interval {
 		for i := range difference {

@@ -53,10 +53,10 @@ func expand(entries []string) (out []string) {
 	return out
 }
 
-// ParseLosses splits a list at its commas, but not at those between parameters:
-// "softmax:tau=0.2,smoothing=0.1,rg2" has two entries, because no name of a loss
-// has "=" before its ":".
-func ParseLosses(text string) []string {
+// ParseEntries splits a list of losses, or of models, at its commas, but not at those between
+// parameters: "softmax:tau=0.2,smoothing=0.1,rg2" has two entries, because no name has "="
+// before its ":".
+func ParseEntries(text string) []string {
 	var entries []string
 	for part := range strings.SplitSeq(text, ",") {
 		part = strings.TrimSpace(part)
