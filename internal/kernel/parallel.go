@@ -115,11 +115,12 @@ func (r *region) enlist(p *part, worker int) bool {
 }
 
 // dismiss takes the part back if its helper has not begun it: no task is left. It may be
-// long until then where the system has given the helper's processor to another program.
+// long until then where the system has given the helper's processor to another program; so
+// that helper is the last to be chosen.
 func (r *region) dismiss(p *part) {
 	if p.helper.part.CompareAndSwap(p, nil) {
 		ready.Lock()
-		ready.helpers = append(ready.helpers, p.helper)
+		ready.helpers = slices.Insert(ready.helpers, 0, p.helper)
 		ready.Unlock()
 		r.leave()
 	}
