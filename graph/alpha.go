@@ -102,7 +102,7 @@ func thresholdByBody[T Float](k int) body[T] {
 	return func(dst []T, in []any) error {
 		z, alpha := vec[T](in[0]), vec[T](in[1])
 		work.grow(k)
-		return parallel(len(dst), costMath*len(z), func(worker, lo, hi int) error {
+		return work.parallel(len(dst), costMath*len(z), func(worker, lo, hi int) error {
 			w := work.of(worker)
 			for i := lo; i < hi; i++ {
 				row, a := z[i*k:(i+1)*k], float64(alpha[i])-1

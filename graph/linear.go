@@ -266,7 +266,7 @@ func (s *linearState[T]) block(dst []T, in []any, lo, hi int, kept bool) error {
 	s.scores(vec[T](in[0])[lo*s.d:hi*s.d], vec[T](in[1]), n)
 	need := s.row.WorkLen(c)
 	s.work.grow(need + c) // a row's scratch, and its dz where nobody wants it
-	return parallel(n, costMath*n*c, func(worker, from, to int) error {
+	return s.work.parallel(n, costMath*n*c, func(worker, from, to int) error {
 		wk := s.work.of(worker)
 		for i := from; i < to; i++ {
 			z, dz := s.z[i*c:(i+1)*c], wk[need:need+c]

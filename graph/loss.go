@@ -112,7 +112,7 @@ func (s *lossState[T]) forward(dst []T, in []any) error {
 	}
 	need := s.row.WorkLen(k)
 	s.work.grow(need + k) // a row's scratch, and its dz where nobody wants it
-	return parallel(len(dst), costMath*len(z), func(worker, lo, hi int) error {
+	return s.work.parallel(len(dst), costMath*len(z), func(worker, lo, hi int) error {
 		w := s.work.of(worker)
 		for i := lo; i < hi; i++ {
 			dz := w[need : need+k]

@@ -24,6 +24,11 @@ func workers() int { return runtime.GOMAXPROCS(0) }
 // numbers the goroutine, for scratch that one of them uses at a time. The first
 // error in the order of pieces is returned; a panic is one.
 func parallel(n, cost int, f func(worker, lo, hi int) error) error {
+	return parallelOn(workers(), n, cost, f)
+}
+
+// parallelOn is parallel on up to that many goroutines.
+func parallelOn(most, n, cost int, f func(worker, lo, hi int) error) error {
 	size := pieceSize(n)
 	if n == 0 {
 		return nil
@@ -38,7 +43,7 @@ func parallel(n, cost int, f func(worker, lo, hi int) error) error {
 		}()
 		failed[i] = f(worker, i*size, min((i+1)*size, n))
 	}
-	kernel.Spread(min(workers(), 1+cost/grain), pieces, piece)
+	kernel.Spread(min(most, 1+cost/grain), pieces, piece)
 	for _, err := range failed[:pieces] {
 		if err != nil {
 			return err
@@ -56,8 +61,7 @@ func pieceOf(lo, n int) int { return lo / pieceSize(n) }
 // A scratch is memory per worker, grown on demand and kept between runs.
 type scratch[T any] [][]T
 
-// of returns n elements, arbitrary ones, for that worker. Call grow before the
-// goroutines start.
+// of returns n elements, arbitrary ones, for that worker of parallel. Call grow before.
 func (s scratch[T]) of(worker int) []T { return s[worker] }
 
 // grow makes room for n elements of each worker.
@@ -70,4 +74,10 @@ func (s *scratch[T]) grow(n int) {
 			(*s)[i] = make([]T, n)
 		}
 	}
+}
+
+// parallel is the function of that name on no more workers than grow has made room for:
+// GOMAXPROCS may have become larger since.
+func (s scratch[T]) parallel(n, cost int, f func(worker, lo, hi int) error) error {
+	return parallelOn(min(len(s), workers()), n, cost, f)
 }

@@ -156,7 +156,7 @@ func raggedRows[T Float](row RowLoss[T]) func(s *segmentState[T], dst, dz []T, o
 		}
 		size := row.WorkLen(widest)
 		s.work.grow(size)
-		return parallel(len(dst), costMath*int(ptr[len(dst)]-ptr[0]), func(worker, from, to int) error {
+		return s.work.parallel(len(dst), costMath*int(ptr[len(dst)]-ptr[0]), func(worker, from, to int) error {
 			w := s.work.of(worker)
 			for i := from; i < to; i++ {
 				lo, hi := int(ptr[i]), int(ptr[i+1])
@@ -196,7 +196,7 @@ func binaryRows[T Float](row RowLoss[T]) func(s *segmentState[T], dst, dz []T, o
 		}
 		size := row.WorkLen(2)
 		s.work.grow(size + 4)
-		return parallel(len(dst), costMath*len(dst), func(worker, from, to int) error {
+		return s.work.parallel(len(dst), costMath*len(dst), func(worker, from, to int) error {
 			w := s.work.of(worker)
 			pair, grad := w[size:size+2], w[size+2:size+4]
 			for i := from; i < to; i++ {

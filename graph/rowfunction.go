@@ -60,7 +60,7 @@ func functionBody[T Float](f func(rows [][]float64) error, widths ...int) body[T
 	return func(dst []T, in []any) error {
 		work.grow(total)
 		n := len(dst) / widths[0]
-		return parallel(n, costMath*len(dst)*widths[0], func(worker, lo, hi int) error {
+		return work.parallel(n, costMath*len(dst)*widths[0], func(worker, lo, hi int) error {
 			room := work.of(worker)
 			rows := make([][]float64, len(widths))
 			for i, w := range widths {

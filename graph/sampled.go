@@ -249,7 +249,7 @@ func (s *sampledRows[T]) each(extra, d int, f func(i int, w []T) (T, error), dst
 	if s.many != nil {
 		cost = (costMath + d) * (s.n + s.b*s.k)
 	}
-	return parallel(s.b, cost, func(worker, lo, hi int) error {
+	return s.work.parallel(s.b, cost, func(worker, lo, hi int) error {
 		for i := lo; i < hi; i++ {
 			var err error
 			if dst[i], err = f(i, s.work.of(worker)); err != nil {

@@ -26,9 +26,9 @@ type BlockUpdater[T Float] interface {
 	// may overwrite. Each row is given in one call of a step. row is a multiple of
 	// [BlockRows], and so is n unless the table ends there.
 	//
-	// Calls come from several goroutines at a time. worker, below runtime.GOMAXPROCS(0), is
-	// no other goroutine's meanwhile; which rows it gets, and when, is not determined, and
-	// no result may depend on it.
+	// Calls come from several goroutines at a time. worker, below what runtime.GOMAXPROCS(0)
+	// has been at most since Begin, is no other goroutine's meanwhile; which rows it gets,
+	// and when, is not determined, and no result may depend on it.
 	Block(worker, row int, grad []T)
 
 	// Ahead returns up to two pieces of memory, nil for none, that Block of the n rows from

@@ -66,7 +66,7 @@ func thresholdBody[T Float](k int, c, q float64) body[T] {
 	return func(dst []T, in []any) error {
 		z := vec[T](in[0])
 		work.grow(k)
-		return parallel(len(dst), costMath*len(z), func(worker, lo, hi int) error {
+		return work.parallel(len(dst), costMath*len(z), func(worker, lo, hi int) error {
 			w := work.of(worker)
 			for i := lo; i < hi; i++ {
 				dst[i] = T(rowThreshold(w, z[i*k:(i+1)*k], c, q))

@@ -113,7 +113,7 @@ func (r *rowRanker) rank(tops []Top, skip func(i int) []int32, k int, score func
 	if len(r.errs) < len(tops) {
 		r.errs = make([]error, len(tops))
 	}
-	kernel.Parallel(len(tops), func(worker, i int) {
+	kernel.Spread(len(r.rooms), len(tops), func(worker, i int) {
 		own := &r.rooms[worker]
 		if own.scores == nil {
 			*own = room{make([]float32, r.classes), make([]float32, r.floats), make([]float64, r.doubles)}

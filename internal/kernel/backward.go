@@ -17,7 +17,7 @@ func (ws *Workspace) backward(out *Grad, mapTile tileMap) {
 		one, add = ws.backwardBF16, ws.addColumns
 		ws.roundH()
 	}
-	Parallel(ws.chunks, func(worker, chunk int) { one(worker, chunk, out, mapTile) })
+	ws.parallel(ws.chunks, func(worker, chunk int) { one(worker, chunk, out, mapTile) })
 	if out.H != nil {
 		add(out.H)
 	}

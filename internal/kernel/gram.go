@@ -307,7 +307,7 @@ func gramForward(l moment, ws *Workspace, x *Linear, loss []float32) error {
 		s.center[k] = float32(ws.sumW[k] / float64(ws.classes))
 	}
 	s.part, s.gram = grow(s.part, s.chunks*e*e), grow(s.gram, e*e)
-	Parallel(s.chunks, func(worker, chunk int) {
+	ws.parallel(s.chunks, func(worker, chunk int) {
 		s.w[worker] = grow(s.w[worker], blockClasses*e)
 		w, g := s.w[worker], s.part[chunk*e*e:][:e*e]
 		lo, hi := ws.gramChunk(chunk)
@@ -413,7 +413,7 @@ func gramBackward(ws *Workspace, x *Linear, g []float32, out *Grad) error {
 		row[x.D+1] = float32(a)
 	}
 	GemmTN(s.n, s.k, s.h, e, e, x.B, false)
-	Parallel(s.chunks, func(worker, chunk int) { ws.gramRows(worker, chunk, out) })
+	ws.parallel(s.chunks, func(worker, chunk int) { ws.gramRows(worker, chunk, out) })
 	return nil
 }
 

@@ -30,12 +30,14 @@ func Spread(workers, tasks int, f func(worker, task int)) {
 		}
 		return
 	}
-	r := &region{f: f, tasks: tasks, first: tasks}
+	r := &region{f: f, tasks: tasks, first: tasks, parts: make([]part, workers-1)}
 	r.running.Store(int32(workers))
-	r.ended.Add(workers)
+	r.ended.Lock()
+	regions.Add(1)
+	defer regions.Add(-1)
 	fresh := false
-	for w := 1; w < workers; w++ {
-		fresh = r.enlist(w) || fresh
+	for i := range r.parts {
+		fresh = r.enlist(&r.parts[i], i+1) || fresh
 	}
 	if fresh {
 		// The scheduler keeps the goroutine that was started last for this processor for
@@ -43,20 +45,30 @@ func Spread(workers, tasks int, f func(worker, task int)) {
 		go func() {}()
 	}
 	r.run(0)
+	for i := range r.parts {
+		r.dismiss(&r.parts[i])
+	}
 	linger(func() bool { return r.running.Load() == 0 })
-	r.ended.Wait()
+	r.ended.Lock()
 	if r.first < tasks {
 		panic(r.fault)
 	}
 }
 
+// regions counts those that have begun and not ended.
+var regions atomic.Int32
+
 // A region is a call of Spread.
 type region struct {
 	f       func(worker, task int)
 	tasks   int
+	parts   []part // of the workers from 1 on
 	next    atomic.Int64
 	running atomic.Int32 // workers that have not ended
-	ended   sync.WaitGroup
+
+	// ended is locked until all have. It is no WaitGroup because a helper may be of another
+	// bubble of testing/synctest than the caller.
+	ended sync.Mutex
 
 	mu    sync.Mutex
 	first int // task that panicked, and with what
@@ -74,8 +86,7 @@ func (r *region) run(worker int) {
 			}
 			r.mu.Unlock()
 		}
-		r.ended.Done()
-		r.running.Add(-1)
+		r.leave()
 	}()
 	for {
 		if t = int(r.next.Add(1)) - 1; t >= r.tasks {
@@ -85,20 +96,41 @@ func (r *region) run(worker int) {
 	}
 }
 
+// leave is the last that a worker does.
+func (r *region) leave() {
+	if r.running.Add(-1) == 0 {
+		r.ended.Unlock()
+	}
+}
+
 // enlist has a helper run the region as that worker, and says whether it is a new one.
-func (r *region) enlist(worker int) bool {
+func (r *region) enlist(p *part, worker int) bool {
 	h, fresh := newHelper()
-	h.part.Store(&part{r, worker})
+	*p = part{r, worker, h}
+	h.part.Store(p)
 	if fresh {
 		go h.work()
 	}
 	return fresh
 }
 
+// dismiss takes the part back if its helper has not begun it: no task is left. It may be
+// long until then where the system has given the helper's processor to another program; so
+// that helper is the last to be chosen.
+func (r *region) dismiss(p *part) {
+	if p.helper.part.CompareAndSwap(p, nil) {
+		ready.Lock()
+		ready.helpers = slices.Insert(ready.helpers, 0, p.helper)
+		ready.Unlock()
+		r.leave()
+	}
+}
+
 // A part of a region is what one worker does of it.
 type part struct {
 	*region
 	worker int
+	helper *helper
 }
 
 // A helper is a goroutine that does a part of one region after the other. After each it is
@@ -140,40 +172,61 @@ func (h *helper) leave() bool {
 
 func (h *helper) work() {
 	for {
-		p := h.part.Swap(nil)
-		p.run(p.worker)
-		ready.Lock()
-		ready.helpers = append(ready.helpers, h)
-		ready.Unlock()
+		if p := h.part.Swap(nil); p != nil { // not dismissed
+			p.run(p.worker)
+			if !h.wait() {
+				return
+			}
+		}
 		comes := func() bool { return h.part.Load() != nil }
 		for !linger(comes) {
 			if h.leave() {
 				return
 			}
+			runtime.Gosched()
 		}
 	}
 }
 
-// lingering is how long a goroutine without work keeps its processor awake.
-const lingering = 200 * time.Microsecond
+// wait makes the helper ready, and says whether it is: no more wait than can be at work.
+func (h *helper) wait() bool {
+	most := Workers() - 1
+	ready.Lock()
+	defer ready.Unlock()
+	if len(ready.helpers) >= most {
+		return false
+	}
+	ready.helpers = append(ready.helpers, h)
+	return true
+}
 
-// linger waits for that long at most until done, and says whether it is. Where there are
-// more threads than processors it takes none from the others.
+// lingering is how long a goroutine without work keeps its processor awake, by the clock
+// and, where that is coarse or, as in a bubble of testing/synctest, stands still, by rounds.
+const (
+	lingering = 200 * time.Microsecond
+	rounds    = 4096
+)
+
+// linger waits for that long at most until done, and says whether it is. It takes no
+// processor from others: neither from threads, where there are more than processors, nor
+// from what other regions have to do.
 func linger(done func() bool) bool {
 	if runtime.GOMAXPROCS(0) > runtime.NumCPU() {
 		return done()
 	}
-	for begun := time.Now(); ; {
+	begun := time.Now()
+	for range rounds {
 		for range 8 {
 			if done() {
 				return true
 			}
 			pause()
 		}
-		if time.Since(begun) > lingering {
-			return false
+		if regions.Load() > 1 || time.Since(begun) > lingering {
+			break
 		}
 	}
+	return done()
 }
 
 // Workers returns the number of goroutines that Parallel uses at most.

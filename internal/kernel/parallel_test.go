@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -84,6 +85,52 @@ func spreadAtOnce(t *testing.T, threads int) {
 		time.Sleep(time.Millisecond)
 	}
 	require.Zero(t, left())
+}
+
+// TestSpreadAlone: a region whose tasks are done ends, whatever keeps a helper from its part:
+// the system may have given that one's processor to another program.
+func TestSpreadAlone(t *testing.T) {
+	stuck := new(helper) // nobody's goroutine
+	ready.Lock()
+	ready.helpers = append(ready.helpers, stuck)
+	ready.Unlock()
+	ended := make(chan int64)
+	go func() {
+		var n atomic.Int64
+		Spread(2, 5, func(_, _ int) { n.Add(1) })
+		ended <- n.Load()
+	}()
+	select {
+	case n := <-ended:
+		require.EqualValues(t, 5, n)
+	case <-time.After(10 * time.Second):
+		t.Error("the region waits for a helper that has not begun")
+	}
+	require.True(t, stuck.leave()) // it is ready for another region
+}
+
+// TestSpreadInBubble: helpers end where the clock stands still, as it does in a bubble of
+// testing/synctest while a goroutine runs, and regions may have helpers of other bubbles.
+func TestSpreadInBubble(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(runtime.NumCPU())) // without more threads than processors helpers linger
+	once := func(t *testing.T) {
+		var n atomic.Int64
+		Spread(3, 7, func(_, _ int) { n.Add(1) })
+		require.EqualValues(t, 7, n.Load())
+	}
+	ended := make(chan bool)
+	go func() {
+		defer close(ended)
+		for range 100 {
+			once(t)
+			synctest.Test(t, once)
+		}
+	}()
+	select {
+	case <-ended:
+	case <-time.After(30 * time.Second):
+		t.Fatal("a bubble does not end")
+	}
 }
 
 func BenchmarkSpread(b *testing.B) {

@@ -65,7 +65,7 @@ func (ws *Workspace) eachTileBut(keep bool, known func(worker, chunk, panel, c0,
 		kept = keptClasses(ws.x.C, ws.panels, ws.Budget)
 		ws.kept = enlarge(ws.kept, kept*ws.panels*tileRows)
 	}
-	Parallel(ws.chunks, func(worker, chunk int) {
+	ws.parallel(ws.chunks, func(worker, chunk int) {
 		ws.tiles[worker] = grow(ws.tiles[worker], tileClasses*tileRows)
 		lo, hi := ws.chunk(chunk)
 		for c0 := lo; c0 < hi; c0 += tileClasses {

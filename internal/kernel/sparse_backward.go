@@ -32,7 +32,7 @@ func (ws *Workspace) backwardSparse(out *Grad, target func(at int32) float32, li
 	rows := ws.panels * tileRows
 	s.nz = enough(s.nz, ws.chunks)
 	ids := make([]int, ws.chunks+1)
-	Parallel(ws.chunks, func(worker, chunk int) {
+	ws.parallel(ws.chunks, func(worker, chunk int) {
 		ws.sortNonzeros(worker, chunk, target, list)
 		last := int32(-1)
 		for _, e := range s.nz[chunk] {
@@ -52,7 +52,7 @@ func (ws *Workspace) backwardSparse(out *Grad, target func(at int32) float32, li
 	if out.H != nil {
 		ws.dh = grow(ws.dh, ws.chunks*rows*dp)
 	}
-	Parallel(ws.chunks, func(worker, chunk int) {
+	ws.parallel(ws.chunks, func(worker, chunk int) {
 		lo, hi := ws.chunk(chunk)
 		if out.Bias != nil {
 			clear(out.Bias[lo:hi])

@@ -19,7 +19,7 @@ func (ws *Workspace) candidateBudget() float64 {
 func (ws *Workspace) expectedAbove() float64 {
 	s := &ws.threshold
 	s.count = grow(s.count, ws.panels*tileRows)
-	Parallel(ws.panels, func(worker, panel int) {
+	ws.parallel(ws.panels, func(worker, panel int) {
 		z, n := ws.sampleScores(worker, panel)
 		ws.countAbove(panel, z, n)
 	})
@@ -115,7 +115,7 @@ func withinRows(rows int, val []float32, idx []uint32) (k int) {
 // the loss.
 func (h thresholded) solveCandidates(ws *Workspace, loss []float32) {
 	s := &ws.threshold
-	Parallel(ws.panels, func(worker, panel int) {
+	ws.parallel(ws.panels, func(worker, panel int) {
 		all, start := ws.candidatesByRow(worker, panel)
 		for r := range tileRows {
 			i := panel*tileRows + r

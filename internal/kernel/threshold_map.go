@@ -118,7 +118,7 @@ func (l ThresholdMap) Forward(ws *Workspace, x *Linear, loss []float32) error {
 // of the classes, and the bracket in which it is, and estimates how many scores are above.
 func (l ThresholdMap) sampleBounds(ws *Workspace) {
 	s := &ws.threshold
-	Parallel(ws.panels, func(worker, panel int) {
+	ws.parallel(ws.panels, func(worker, panel int) {
 		z, classes := ws.sampleScores(worker, panel)
 		for r := range tileRows {
 			i := panel*tileRows + r
@@ -158,7 +158,7 @@ func (l ThresholdMap) sampleBounds(ws *Workspace) {
 // solveCandidates finds the threshold of every row among its candidates.
 func (l ThresholdMap) solveCandidates(ws *Workspace) {
 	s := &ws.threshold
-	Parallel(ws.panels, func(worker, panel int) {
+	ws.parallel(ws.panels, func(worker, panel int) {
 		all, start := ws.candidatesByRow(worker, panel)
 		for r := range tileRows {
 			i := panel*tileRows + r

@@ -33,7 +33,7 @@ func (ws *Workspace) sampleScores(worker, panel int) (z []float32, classes int) 
 // classes, and starts from the bound.
 func (h thresholded) solveSample(ws *Workspace, estimate bool) {
 	s := &ws.threshold
-	Parallel(ws.panels, func(worker, panel int) {
+	ws.parallel(ws.panels, func(worker, panel int) {
 		z, classes := ws.sampleScores(worker, panel)
 		copies := 1.0
 		if estimate {

@@ -295,7 +295,7 @@ func (l streamed) problems(ws *Workspace, f func(slot, r int, t RowTarget)) {
 
 // scoreTargets computes the scores of the targets.
 func (ws *Workspace) scoreTargets() {
-	Parallel(ws.x.B, func(worker, i int) {
+	ws.parallel(ws.x.B, func(worker, i int) {
 		for k := range ws.targets(i) {
 			e := &ws.targets(i)[k]
 			e.z = ws.score(worker, i, int(e.class))
@@ -351,7 +351,7 @@ func (ws *Workspace) sumClasses() {
 	x := ws.x
 	n := x.D + 1
 	ws.sumW = grow(ws.sumW, ws.chunks*n)
-	Parallel(ws.chunks, func(worker, chunk int) {
+	ws.parallel(ws.chunks, func(worker, chunk int) {
 		s := ws.sumW[chunk*n:][:n]
 		clear(s)
 		lo, hi := ws.chunk(chunk)

@@ -109,7 +109,7 @@ func (r *Ranker) TopK(ids []int32, scores []float32, x *Linear, k int, seen func
 		r.bound[i] = float32(math.Inf(-1))
 	}
 	ws.growScratch()
-	r.workers = enough(r.workers, Workers())
+	r.workers = enough(r.workers, len(ws.tiles))
 	for i := range r.workers {
 		r.workers[i].coarse.begin(ws)
 		r.workers[i].all = slices.Grow(r.workers[i].all[:0], chunks*k)
@@ -132,11 +132,11 @@ func (r *Ranker) TopK(ids []int32, scores []float32, x *Linear, k int, seen func
 			}
 		}
 	}
-	Parallel(first*groups, func(worker, group int) { scan(worker, 0, group) })
-	Parallel((chunks-first)*groups, func(worker, task int) {
+	ws.parallel(first*groups, func(worker, group int) { scan(worker, 0, group) })
+	ws.parallel((chunks-first)*groups, func(worker, task int) {
 		scan(worker, first+task%(chunks-first), task/(chunks-first))
 	})
-	Parallel(x.B, func(worker, i int) {
+	ws.parallel(x.B, func(worker, i int) {
 		w := &r.workers[worker]
 		w.all = w.all[:0]
 		for chunk := range chunks {

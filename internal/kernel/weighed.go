@@ -23,7 +23,7 @@ func (l Weighed) Forward(ws *Workspace, x *Linear, loss []float32) error {
 		return err
 	}
 	more := (l.Omega - 1) * l.Unit
-	Parallel(x.B, func(worker, i int) {
+	ws.parallel(x.B, func(worker, i int) {
 		if !ws.live[i] {
 			return
 		}

@@ -160,6 +160,12 @@ func (ws *Workspace) growScratch() {
 	ws.nonzeros.unsorted, ws.nonzeros.counts = enough(ws.nonzeros.unsorted, n), enough(ws.nonzeros.counts, n)
 }
 
+// parallel is Parallel on no more workers than growScratch has made room for: GOMAXPROCS may
+// have become larger since, as it does where a container is given more processors.
+func (ws *Workspace) parallel(tasks int, f func(worker, task int)) {
+	Spread(min(len(ws.tiles), Workers()), tasks, f)
+}
+
 // enough returns s with n elements or more.
 func enough[T any](s []T, n int) []T {
 	return append(s, make([]T, max(0, n-len(s)))...)

@@ -42,7 +42,7 @@ func (b byHistory) Rankings(ctx context.Context, q models.Query, each func(i int
 		for len(z) < kernel.Workers() { // GOMAXPROCS may have changed
 			z = append(z, nil)
 		}
-		kernel.Parallel(len(rows), func(worker, i int) {
+		kernel.Spread(len(z), len(rows), func(worker, i int) {
 			if z[worker] == nil {
 				z[worker] = make([]float32, q.Classes)
 			}

@@ -46,7 +46,7 @@ func NewItemKNN(ctx context.Context, train *data.Interactions, o ItemKNN) (model
 		for len(counts) < kernel.Workers() {
 			counts = append(counts, nil)
 		}
-		kernel.Parallel(min(block, n-lo), func(worker, k int) {
+		kernel.Spread(len(counts), min(block, n-lo), func(worker, k int) {
 			if counts[worker] == nil {
 				counts[worker] = make([]int32, n)
 			}

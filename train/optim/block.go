@@ -21,7 +21,7 @@ func (u *Updater) Begin(t *graph.Table[float32]) error {
 func (u *Updater) Block(worker, row int, grad []float32) {
 	u.pieces(row, grad, func(row int, _, grad []float32) float32 {
 		s := kernel.SumSquares(grad)
-		u.inRun.move(row, grad, u.room[worker].work)
+		u.inRun.move(row, grad, u.roomOf(worker).work)
 		return s
 	})
 }
@@ -72,3 +72,12 @@ func (u *Updater) Ahead(row, n int) (p, q []float32) {
 
 // End implements graph.BlockUpdater.
 func (u *Updater) End() { u.addSquares() }
+
+// roomOf returns the room of that worker, which Begin has not made where GOMAXPROCS has
+// become larger since.
+func (u *Updater) roomOf(worker int) scratch {
+	u.growing.Lock()
+	defer u.growing.Unlock()
+	u.growRoom(worker + 1)
+	return u.room[worker]
+}

@@ -2,6 +2,7 @@ package optim
 
 import (
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -95,5 +96,23 @@ func TestDenseRows(t *testing.T) {
 		n := denseRows(d)
 		require.Zero(t, graph.BlockRows%n, d)
 		require.LessOrEqual(t, n, max(blockRows(d), 1), d)
+	}
+}
+
+// TestMoreProcessors: a block may come from a worker that there was not when the step began,
+// where GOMAXPROCS has become larger since.
+func TestMoreProcessors(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	o, err := Parse("adam:mode=dense")
+	require.NoError(t, err)
+	x := newTable(2, 3, 1)
+	u := o.For(x)
+	require.NoError(t, u.Begin(x))
+	runtime.GOMAXPROCS(4)
+	was := slices.Clone(x.Data)
+	u.Block(3, 0, []float32{1, 1, 1, 1, 1, 1})
+	u.End()
+	for i := range was {
+		require.Less(t, x.Data[i], was[i])
 	}
 }

@@ -31,6 +31,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync"
 
 	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/internal/kernel"
@@ -166,10 +167,11 @@ type Updater struct {
 	square  float64
 	squares []float64 // of blocks of rows
 
-	zero   []float32   // gradient of rows without one, where those move too
-	perRow [][]float32 // the table and the state of each weight: what a row's move reads
-	room   []scratch   // of goroutines
-	inRun  mover       // of the step whose blocks come by Block
+	zero    []float32   // gradient of rows without one, where those move too
+	perRow  [][]float32 // the table and the state of each weight: what a row's move reads
+	room    []scratch   // of goroutines
+	growing sync.Mutex  // guards room in Block
+	inRun   mover       // of the step whose blocks come by Block
 }
 
 // For returns a fresh updater of table t.
@@ -403,6 +405,10 @@ func (u *Updater) prepare(blocks, workers int) {
 		u.squares = make([]float64, blocks)
 	}
 	u.squares = u.squares[:blocks]
+	u.growRoom(workers)
+}
+
+func (u *Updater) growRoom(workers int) {
 	d := u.table.Dim
 	for len(u.room) < workers {
 		u.room = append(u.room, scratch{make([]float32, blockRows(d)*d), make([]float32, fewRows(d)*d)})
