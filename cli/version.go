@@ -78,8 +78,9 @@ func (v version) print(w io.Writer, program string) {
 	if v.Processor != "" {
 		line("processor", "%s; up to %d threads at work", v.Processor, v.Processors)
 	}
-	line("kernels", "%s (of %s)", v.Kernel, strings.Join(v.Kernels, ", "))
+	line("kernels", "%s", v.Kernel)
 	line("filter", "%s", v.Filter)
+	line(kernel.Variable, "takes %s", strings.Join(v.Kernels, ", "))
 	for _, name := range graph.Precisions() {
 		line("precision "+name, "%s", v.Precision[name])
 	}
