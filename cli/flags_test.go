@@ -36,7 +36,7 @@ func TestNumbers(t *testing.T) {
 		"compare --losses softmax --seconds inf":                          `"inf" is not a finite number above 0`,
 		"compare --losses softmax --resamples 0":                          "--resamples: 0 is below 100",
 		"compare --losses softmax --tune temperature=0.2x":                `"0.2x" is no temperature`,
-		"compare --losses softmax --tune train.batch=9223372036854775807": "train.batch: 9223372036854775807 is above 2147483647",
+		"compare --losses softmax --tune train.batch=9223372036854775807": "softmax: --batch: 9223372036854775807 is above 2147483647",
 		"complexity --steps 9223372036854775807":                          "--steps: 9223372036854775807 is above 1000000",
 		"complexity --steps 0":                                            "--steps: 0 is below 1",
 		"complexity --dims 8,9223372036854775807":                         "--dims: 9223372036854775807 is above 4096",

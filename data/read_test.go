@@ -372,41 +372,6 @@ func TestRealSets(t *testing.T) {
 	}
 }
 
-// Whatever the bytes, a reader returns a valid set or an error.
-func FuzzOpen(f *testing.F) {
-	for _, format := range Formats() {
-		f.Add([]byte(format.Example))
-		f.Add([]byte("\xef\xbb\xbf" + strings.ReplaceAll(format.Example, "\n", "\r\n\r\n")))
-		f.Add([]byte(format.Example[:len(format.Example)/2]))
-	}
-	for _, text := range []string{"", "\n", "0", "0 0\x00", "1::", "::::", ",", "user,item\n\"", ":\t:", "user:token\titem:token\n\t", "\x1f\x8b\x08\x00", "2147483646 2147483646", "-1 1"} {
-		f.Add([]byte(text))
-	}
-	f.Fuzz(func(t *testing.T, text []byte) {
-		names := []string{"", "sequence:ids=from1"} // the first: by content
-		for _, format := range Formats() {
-			names = append(names, format.Name)
-		}
-		for _, name := range names {
-			c := &Collector{ids: newIDTables()}
-			read, err := readFrom("fuzz", bytes.NewReader(text), name, c)
-			if err != nil || read == nil {
-				continue
-			}
-			parts := [3]*Collector{c, {ids: c.ids}, {ids: c.ids}}
-			if c.ids.noGaps(parts) != nil {
-				continue
-			}
-			d, err := build(c.ids, parts)
-			if err != nil {
-				continue
-			}
-			requireCSR(t, d.Train)
-			require.True(t, d.UserIDs == nil || len(d.UserIDs) == d.Users)
-		}
-	})
-}
-
 // A quote means nothing between tabs, and between commas it closes within a bound.
 func TestQuotes(t *testing.T) {
 	tabs, err := openText(t, "user_id\titem_id\ttitle\n1\t10\t\"Heroes\n1\t11\tLow\n2\t10\tLodger\n2\t12\t\"\n3\t\"11\"\tLow\n3\t12\tLodger\n")
@@ -483,24 +448,4 @@ func TestIDsOfOneNumber(t *testing.T) {
 	e, err := openText(t, header+"0001,A1\n0002,1A\n.5,-\n")
 	require.NoError(t, err)
 	require.Empty(t, e.Notes)
-}
-
-// readFrom reads the text r of one file into out and returns the format it took;
-// name chooses the format, "" by content. Of a blank file it is nil.
-func readFrom(file string, r io.Reader, name string, out *Collector) (*Format, error) {
-	in, err := newInput(file, r)
-	if err != nil {
-		return nil, err
-	}
-	var named readAs
-	if name != "" {
-		if named, err = formats.Parse(name); err != nil {
-			return nil, err
-		}
-	}
-	format, err := recognise([]*Input{in}, named)
-	if format.Spec == nil || err != nil {
-		return nil, err
-	}
-	return format.Spec, format.Spec.Read(format.Values, in, out)
 }

@@ -248,6 +248,8 @@ func TestModels(t *testing.T) {
 	require.Contains(t, trained, "{task user}")
 	require.Contains(t, trained, "{task next}")
 	require.Contains(t, trained, "{temperature by the loss}")
+	require.Contains(t, trained, "{epochs 2}", "as mf has it")
+	require.Contains(t, trained, "{epochs 2, fewer after 5 without a better value on valid}", "as is usual of sasrec")
 	written, err := json.Marshal(res.Section())
 	require.NoError(t, err)
 	page, err := report.Report{Title: "t", Sections: []report.Section{res.Section()}}.HTML()

@@ -115,8 +115,12 @@ func how(cfg train.Config) [][2]string {
 	if t.Positions > 0 {
 		rows = fmt.Sprintf("%d positions", t.Positions)
 	}
+	epochs := fmt.Sprint(t.Epochs)
+	if t.StopsEarly() {
+		epochs = fmt.Sprintf("%d, fewer after %d without a better value on valid", t.Epochs, *t.Patience)
+	}
 	return [][2]string{
 		{"task", t.Task}, {"scores", m.Score}, {"temperature", m.Temperature}, {"first weights", fmt.Sprint(m.Init)}, {"solver", t.Solver},
-		{"optimizer", t.Optimizer}, {"a step", rows}, {"epochs", fmt.Sprint(t.Epochs)},
+		{"optimizer", t.Optimizer}, {"a step", rows}, {"epochs", epochs},
 	}
 }

@@ -1,0 +1,65 @@
+package data
+
+import (
+	"bytes"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Whatever the bytes, a reader returns a valid set or an error.
+func FuzzOpen(f *testing.F) {
+	for _, format := range Formats() {
+		f.Add([]byte(format.Example))
+		f.Add([]byte("\xef\xbb\xbf" + strings.ReplaceAll(format.Example, "\n", "\r\n\r\n")))
+		f.Add([]byte(format.Example[:len(format.Example)/2]))
+	}
+	for _, text := range []string{"", "\n", "0", "0 0\x00", "1::", "::::", ",", "user,item\n\"", ":\t:", "user:token\titem:token\n\t", "\x1f\x8b\x08\x00", "2147483646 2147483646", "-1 1"} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		names := []string{"", "sequence:ids=from1"} // the first: by content
+		for _, format := range Formats() {
+			names = append(names, format.Name)
+		}
+		for _, name := range names {
+			c := &Collector{ids: newIDTables()}
+			read, err := readFrom("fuzz", bytes.NewReader(text), name, c)
+			if err != nil || read == nil {
+				continue
+			}
+			parts := [3]*Collector{c, {ids: c.ids}, {ids: c.ids}}
+			if c.ids.noGaps(parts) != nil {
+				continue
+			}
+			d, err := build(c.ids, parts)
+			if err != nil {
+				continue
+			}
+			requireCSR(t, d.Train)
+			require.True(t, d.UserIDs == nil || len(d.UserIDs) == d.Users)
+		}
+	})
+}
+
+// readFrom reads the text r of one file into out and returns the format it took;
+// name chooses the format, "" by content. Of a blank file it is nil.
+func readFrom(file string, r io.Reader, name string, out *Collector) (*Format, error) {
+	in, err := newInput(file, r)
+	if err != nil {
+		return nil, err
+	}
+	var named readAs
+	if name != "" {
+		if named, err = formats.Parse(name); err != nil {
+			return nil, err
+		}
+	}
+	format, err := recognise([]*Input{in}, named)
+	if format.Spec == nil || err != nil {
+		return nil, err
+	}
+	return format.Spec, format.Spec.Read(format.Values, in, out)
+}
