@@ -8446,6 +8446,244 @@ GLOBL const512_21f0aaad<>(SB), RODATA|NOPTR, $4
 DATA const512_d35a2d97<>+0(SB)/4, $0xd35a2d97
 GLOBL const512_d35a2d97<>(SB), RODATA|NOPTR, $4
 
+// func causalSoftmax512(p *float32, ld int, rows int, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·causalSoftmax512(SB), NOSPLIT, $0-32
+	MOVQ         ld+8(FP), AX
+	SHLQ         $0x02, AX
+	MOVQ         n+24(FP), CX
+	MOVQ         p+0(FP), SI
+	MOVQ         rows+16(FP), DI
+	VBROADCASTSS const512_ff800000<>+0(SB), Z0
+
+row:
+	TESTQ   DI, DI
+	JZ      done
+	MOVQ    CX, BX
+	DECQ    BX
+	MOVQ    BX, DX
+	ANDQ    $0x0f, BX
+	SUBQ    BX, DX
+	SHLQ    $0x02, DX
+	INCQ    BX
+	MOVL    $0x00000001, R8
+	SHLXL   BX, R8, R8
+	DECL    R8
+	KMOVW   R8, K1
+	VMOVAPS Z0, Z1
+	XORQ    BX, BX
+
+max:
+	CMPQ    BX, DX
+	JGE     maxLast
+	VMOVUPS (SI)(BX*1), Z2
+	VMAXPS  Z2, Z1, Z1
+	ADDQ    $0x40, BX
+	JMP     max
+
+maxLast:
+	VMOVUPS       (SI)(BX*1), Z2
+	VMOVAPS       Z0, Z3
+	VMOVAPS       Z2, K1, Z3
+	VMAXPS        Z3, Z1, Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VMAXPS        Y2, Y1, Y2
+	VEXTRACTF128  $0x01, Y2, X1
+	VMAXPS        X2, X1, X1
+	VPERMILPS     $0x4e, X1, X2
+	VMAXPS        X2, X1, X1
+	VPERMILPS     $0xb1, X1, X2
+	VMAXPS        X2, X1, X1
+	VBROADCASTSS  X1, Z1
+	VCMPPS        $0x00, Z0, Z1, K2
+	KNOTW         K2, K2
+	VMOVAPS.Z     Z1, K2, Z1
+	VPSUBD        Z2, Z2, Z2
+	XORQ          BX, BX
+
+exp:
+	CMPQ             BX, DX
+	JGE              expLast
+	VMOVUPS          (SI)(BX*1), Z3
+	VSUBPS           Z1, Z3, Z3
+	VBROADCASTSS     const512_c2b00a3d<>+0(SB), Z4
+	VMAXPS           Z3, Z4, Z3
+	VBROADCASTSS     const512_4b40007f<>+0(SB), Z5
+	VFMADD231PS.BCST const512_3fb8aa3b<>+0(SB), Z3, Z5
+	VADDPS.BCST      const512_cb40007f<>+0(SB), Z5, Z4
+	VFMADD231PS.BCST const512_bf318000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST const512_395e8083<>+0(SB), Z4, Z3
+	VPSLLD           $0x17, Z5, Z5
+	VBROADCASTSS     const512_3ab6887e<>+0(SB), Z4
+	VFMADD213PS.BCST const512_3c0905b1<>+0(SB), Z3, Z4
+	VFMADD213PS.BCST const512_3d2aaa8d<>+0(SB), Z3, Z4
+	VFMADD213PS.BCST const512_3e2aaa6f<>+0(SB), Z3, Z4
+	VFMADD213PS.BCST const512_3f000000<>+0(SB), Z3, Z4
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z3, Z4
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z3, Z4
+	VMULPS           Z5, Z4, Z4
+	VMOVUPS          Z4, (SI)(BX*1)
+	VADDPS           Z4, Z2, Z2
+	ADDQ             $0x40, BX
+	JMP              exp
+
+expLast:
+	VMOVUPS          (SI)(BX*1), Z3
+	VSUBPS           Z1, Z3, Z3
+	VBROADCASTSS     const512_c2b00a3d<>+0(SB), Z1
+	VMAXPS           Z3, Z1, Z3
+	VBROADCASTSS     const512_4b40007f<>+0(SB), Z4
+	VFMADD231PS.BCST const512_3fb8aa3b<>+0(SB), Z3, Z4
+	VADDPS.BCST      const512_cb40007f<>+0(SB), Z4, Z1
+	VFMADD231PS.BCST const512_bf318000<>+0(SB), Z1, Z3
+	VFMADD231PS.BCST const512_395e8083<>+0(SB), Z1, Z3
+	VPSLLD           $0x17, Z4, Z4
+	VBROADCASTSS     const512_3ab6887e<>+0(SB), Z1
+	VFMADD213PS.BCST const512_3c0905b1<>+0(SB), Z3, Z1
+	VFMADD213PS.BCST const512_3d2aaa8d<>+0(SB), Z3, Z1
+	VFMADD213PS.BCST const512_3e2aaa6f<>+0(SB), Z3, Z1
+	VFMADD213PS.BCST const512_3f000000<>+0(SB), Z3, Z1
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z3, Z1
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z3, Z1
+	VMULPS           Z4, Z1, Z1
+	VMOVAPS.Z        Z1, K1, Z1
+	VMOVUPS          Z1, (SI)(BX*1)
+	VADDPS           Z1, Z2, Z2
+	VEXTRACTF64X4    $0x01, Z2, Y1
+	VADDPS           Y1, Y2, Y1
+	VEXTRACTF128     $0x01, Y1, X2
+	VADDPS           X2, X1, X2
+	VPERMILPS        $0x4e, X2, X1
+	VADDPS           X1, X2, X2
+	VPERMILPS        $0xb1, X2, X1
+	VADDPS           X1, X2, X2
+	VBROADCASTSS     X2, Z1
+	VPSUBD           Z3, Z3, Z3
+	VBROADCASTSS     const512_3f800000<>+0(SB), Z2
+	VDIVPS           Z1, Z2, Z2
+	VCMPPS           $0x00, Z3, Z1, K2
+	KNOTW            K2, K2
+	VMOVAPS.Z        Z2, K2, Z2
+	XORQ             BX, BX
+
+scale:
+	CMPQ    BX, DX
+	JGE     scaleLast
+	VMULPS  (SI)(BX*1), Z2, Z1
+	VMOVUPS Z1, (SI)(BX*1)
+	ADDQ    $0x40, BX
+	JMP     scale
+
+scaleLast:
+	VMULPS    (SI)(BX*1), Z2, Z1
+	VMOVAPS.Z Z1, K1, Z1
+	VMOVUPS   Z1, (SI)(BX*1)
+
+clear:
+	ADDQ    $0x40, BX
+	CMPQ    BX, AX
+	JGE     next
+	VMOVUPS Z3, (SI)(BX*1)
+	JMP     clear
+
+next:
+	ADDQ AX, SI
+	INCQ CX
+	DECQ DI
+	JMP  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func causalSoftmaxBack512(up *float32, p *float32, ld int, rows int, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·causalSoftmaxBack512(SB), NOSPLIT, $0-40
+	MOVQ   ld+16(FP), AX
+	SHLQ   $0x02, AX
+	MOVQ   n+32(FP), CX
+	MOVQ   up+0(FP), SI
+	MOVQ   p+8(FP), DI
+	MOVQ   rows+24(FP), R8
+	VPSUBD Z0, Z0, Z0
+
+row:
+	TESTQ  R8, R8
+	JZ     done
+	MOVQ   CX, BX
+	DECQ   BX
+	MOVQ   BX, DX
+	ANDQ   $0x0f, BX
+	SUBQ   BX, DX
+	SHLQ   $0x02, DX
+	INCQ   BX
+	MOVL   $0x00000001, R9
+	SHLXL  BX, R9, R9
+	DECL   R9
+	KMOVW  R9, K1
+	VPSUBD Z1, Z1, Z1
+	XORQ   BX, BX
+
+dot:
+	CMPQ        BX, DX
+	JGE         dotLast
+	VMOVUPS     (SI)(BX*1), Z2
+	VMOVUPS     (DI)(BX*1), Z3
+	VFMADD231PS Z2, Z3, Z1
+	ADDQ        $0x40, BX
+	JMP         dot
+
+dotLast:
+	VMOVUPS       (SI)(BX*1), Z2
+	VMOVUPS       (DI)(BX*1), Z3
+	VMOVAPS.Z     Z2, K1, Z2
+	VFMADD231PS   Z2, Z3, Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPS        Y2, Y1, Y2
+	VEXTRACTF128  $0x01, Y2, X1
+	VADDPS        X1, X2, X1
+	VPERMILPS     $0x4e, X1, X2
+	VADDPS        X2, X1, X1
+	VPERMILPS     $0xb1, X1, X2
+	VADDPS        X2, X1, X1
+	VBROADCASTSS  X1, Z1
+	XORQ          BX, BX
+
+out:
+	CMPQ    BX, DX
+	JGE     outLast
+	VMOVUPS (SI)(BX*1), Z2
+	VSUBPS  Z1, Z2, Z2
+	VMULPS  (DI)(BX*1), Z2, Z2
+	VMOVUPS Z2, (SI)(BX*1)
+	ADDQ    $0x40, BX
+	JMP     out
+
+outLast:
+	VMOVUPS   (SI)(BX*1), Z2
+	VSUBPS    Z1, Z2, Z2
+	VMULPS    (DI)(BX*1), Z2, Z2
+	VMOVAPS.Z Z2, K1, Z2
+	VMOVUPS   Z2, (SI)(BX*1)
+
+clear:
+	ADDQ    $0x40, BX
+	CMPQ    BX, AX
+	JGE     next
+	VMOVUPS Z0, (SI)(BX*1)
+	JMP     clear
+
+next:
+	ADDQ AX, SI
+	ADDQ AX, DI
+	INCQ CX
+	DECQ R8
+	JMP  row
+
+done:
+	VZEROUPPER
+	RET
+
 // func probe512(n int)
 // Requires: AVX, AVX512F
 TEXT ·probe512(SB), NOSPLIT, $0-8
@@ -21698,6 +21936,234 @@ DATA const256_d35a2d97<>+20(SB)/4, $0xd35a2d97
 DATA const256_d35a2d97<>+24(SB)/4, $0xd35a2d97
 DATA const256_d35a2d97<>+28(SB)/4, $0xd35a2d97
 GLOBL const256_d35a2d97<>(SB), RODATA|NOPTR, $32
+
+// func causalSoftmax256(p *float32, ld int, rows int, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·causalSoftmax256(SB), NOSPLIT, $0-32
+	MOVQ         ld+8(FP), AX
+	SHLQ         $0x02, AX
+	MOVQ         n+24(FP), CX
+	MOVQ         p+0(FP), SI
+	MOVQ         rows+16(FP), DI
+	VBROADCASTSS const256_ff800000<>+0(SB), Y0
+
+row:
+	TESTQ   DI, DI
+	JZ      done
+	MOVQ    CX, BX
+	DECQ    BX
+	MOVQ    BX, DX
+	ANDQ    $0x07, BX
+	SUBQ    BX, DX
+	SHLQ    $0x02, DX
+	INCQ    BX
+	LEAQ    tailTable<>+0(SB), R8
+	NEGQ    BX
+	VMOVUPS 32(R8)(BX*4), Y1
+	VMOVAPS Y0, Y2
+	XORQ    BX, BX
+
+max:
+	CMPQ    BX, DX
+	JGE     maxLast
+	VMOVUPS (SI)(BX*1), Y3
+	VMAXPS  Y3, Y2, Y2
+	ADDQ    $0x20, BX
+	JMP     max
+
+maxLast:
+	VMOVUPS      (SI)(BX*1), Y3
+	VMOVAPS      Y0, Y4
+	VBLENDVPS    Y1, Y3, Y4, Y4
+	VMAXPS       Y4, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X3
+	VMAXPS       X2, X3, X3
+	VPERMILPS    $0x4e, X3, X2
+	VMAXPS       X2, X3, X3
+	VPERMILPS    $0xb1, X3, X2
+	VMAXPS       X2, X3, X3
+	VBROADCASTSS X3, Y2
+	VCMPPS       $0x00, Y0, Y2, Y3
+	VANDNPS      Y2, Y3, Y2
+	VXORPS       Y3, Y3, Y3
+	XORQ         BX, BX
+
+exp:
+	CMPQ         BX, DX
+	JGE          expLast
+	VMOVUPS      (SI)(BX*1), Y4
+	VSUBPS       Y2, Y4, Y4
+	VBROADCASTSS const256_c2b00a3d<>+0(SB), Y5
+	VMAXPS       Y4, Y5, Y4
+	VBROADCASTSS const256_4b40007f<>+0(SB), Y6
+	VFMADD231PS  const256_3fb8aa3b<>+0(SB), Y4, Y6
+	VADDPS       const256_cb40007f<>+0(SB), Y6, Y5
+	VFMADD231PS  const256_bf318000<>+0(SB), Y5, Y4
+	VFMADD231PS  const256_395e8083<>+0(SB), Y5, Y4
+	VPSLLD       $0x17, Y6, Y6
+	VBROADCASTSS const256_3ab6887e<>+0(SB), Y5
+	VFMADD213PS  const256_3c0905b1<>+0(SB), Y4, Y5
+	VFMADD213PS  const256_3d2aaa8d<>+0(SB), Y4, Y5
+	VFMADD213PS  const256_3e2aaa6f<>+0(SB), Y4, Y5
+	VFMADD213PS  const256_3f000000<>+0(SB), Y4, Y5
+	VFMADD213PS  const256_3f800000<>+0(SB), Y4, Y5
+	VFMADD213PS  const256_3f800000<>+0(SB), Y4, Y5
+	VMULPS       Y6, Y5, Y5
+	VMOVUPS      Y5, (SI)(BX*1)
+	VADDPS       Y5, Y3, Y3
+	ADDQ         $0x20, BX
+	JMP          exp
+
+expLast:
+	VMOVUPS      (SI)(BX*1), Y4
+	VSUBPS       Y2, Y4, Y4
+	VBROADCASTSS const256_c2b00a3d<>+0(SB), Y2
+	VMAXPS       Y4, Y2, Y4
+	VBROADCASTSS const256_4b40007f<>+0(SB), Y5
+	VFMADD231PS  const256_3fb8aa3b<>+0(SB), Y4, Y5
+	VADDPS       const256_cb40007f<>+0(SB), Y5, Y2
+	VFMADD231PS  const256_bf318000<>+0(SB), Y2, Y4
+	VFMADD231PS  const256_395e8083<>+0(SB), Y2, Y4
+	VPSLLD       $0x17, Y5, Y5
+	VBROADCASTSS const256_3ab6887e<>+0(SB), Y2
+	VFMADD213PS  const256_3c0905b1<>+0(SB), Y4, Y2
+	VFMADD213PS  const256_3d2aaa8d<>+0(SB), Y4, Y2
+	VFMADD213PS  const256_3e2aaa6f<>+0(SB), Y4, Y2
+	VFMADD213PS  const256_3f000000<>+0(SB), Y4, Y2
+	VFMADD213PS  const256_3f800000<>+0(SB), Y4, Y2
+	VFMADD213PS  const256_3f800000<>+0(SB), Y4, Y2
+	VMULPS       Y5, Y2, Y2
+	VANDPS       Y1, Y2, Y2
+	VMOVUPS      Y2, (SI)(BX*1)
+	VADDPS       Y2, Y3, Y3
+	VEXTRACTF128 $0x01, Y3, X2
+	VADDPS       X2, X3, X2
+	VPERMILPS    $0x4e, X2, X3
+	VADDPS       X3, X2, X2
+	VPERMILPS    $0xb1, X2, X3
+	VADDPS       X3, X2, X2
+	VBROADCASTSS X2, Y2
+	VXORPS       Y4, Y4, Y4
+	VBROADCASTSS const256_3f800000<>+0(SB), Y3
+	VDIVPS       Y2, Y3, Y3
+	VCMPPS       $0x00, Y4, Y2, Y2
+	VANDNPS      Y3, Y2, Y3
+	XORQ         BX, BX
+
+scale:
+	CMPQ    BX, DX
+	JGE     scaleLast
+	VMULPS  (SI)(BX*1), Y3, Y2
+	VMOVUPS Y2, (SI)(BX*1)
+	ADDQ    $0x20, BX
+	JMP     scale
+
+scaleLast:
+	VMULPS  (SI)(BX*1), Y3, Y2
+	VANDPS  Y1, Y2, Y2
+	VMOVUPS Y2, (SI)(BX*1)
+
+clear:
+	ADDQ    $0x20, BX
+	CMPQ    BX, AX
+	JGE     next
+	VMOVUPS Y4, (SI)(BX*1)
+	JMP     clear
+
+next:
+	ADDQ AX, SI
+	INCQ CX
+	DECQ DI
+	JMP  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func causalSoftmaxBack256(up *float32, p *float32, ld int, rows int, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·causalSoftmaxBack256(SB), NOSPLIT, $0-40
+	MOVQ   ld+16(FP), AX
+	SHLQ   $0x02, AX
+	MOVQ   n+32(FP), CX
+	MOVQ   up+0(FP), SI
+	MOVQ   p+8(FP), DI
+	MOVQ   rows+24(FP), R8
+	VXORPS Y0, Y0, Y0
+
+row:
+	TESTQ   R8, R8
+	JZ      done
+	MOVQ    CX, BX
+	DECQ    BX
+	MOVQ    BX, DX
+	ANDQ    $0x07, BX
+	SUBQ    BX, DX
+	SHLQ    $0x02, DX
+	INCQ    BX
+	LEAQ    tailTable<>+0(SB), R9
+	NEGQ    BX
+	VMOVUPS 32(R9)(BX*4), Y1
+	VXORPS  Y2, Y2, Y2
+	XORQ    BX, BX
+
+dot:
+	CMPQ        BX, DX
+	JGE         dotLast
+	VMOVUPS     (SI)(BX*1), Y3
+	VMOVUPS     (DI)(BX*1), Y4
+	VFMADD231PS Y3, Y4, Y2
+	ADDQ        $0x20, BX
+	JMP         dot
+
+dotLast:
+	VMOVUPS      (SI)(BX*1), Y3
+	VMOVUPS      (DI)(BX*1), Y4
+	VANDPS       Y1, Y3, Y3
+	VFMADD231PS  Y3, Y4, Y2
+	VEXTRACTF128 $0x01, Y2, X3
+	VADDPS       X3, X2, X3
+	VPERMILPS    $0x4e, X3, X2
+	VADDPS       X2, X3, X3
+	VPERMILPS    $0xb1, X3, X2
+	VADDPS       X2, X3, X3
+	VBROADCASTSS X3, Y2
+	XORQ         BX, BX
+
+out:
+	CMPQ    BX, DX
+	JGE     outLast
+	VMOVUPS (SI)(BX*1), Y3
+	VSUBPS  Y2, Y3, Y3
+	VMULPS  (DI)(BX*1), Y3, Y3
+	VMOVUPS Y3, (SI)(BX*1)
+	ADDQ    $0x20, BX
+	JMP     out
+
+outLast:
+	VMOVUPS (SI)(BX*1), Y3
+	VSUBPS  Y2, Y3, Y3
+	VMULPS  (DI)(BX*1), Y3, Y3
+	VANDPS  Y1, Y3, Y3
+	VMOVUPS Y3, (SI)(BX*1)
+
+clear:
+	ADDQ    $0x20, BX
+	CMPQ    BX, AX
+	JGE     next
+	VMOVUPS Y0, (SI)(BX*1)
+	JMP     clear
+
+next:
+	ADDQ AX, SI
+	ADDQ AX, DI
+	INCQ CX
+	DECQ R8
+	JMP  row
+
+done:
+	VZEROUPPER
+	RET
 
 // func probe256(n int)
 // Requires: AVX, FMA3
