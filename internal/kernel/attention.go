@@ -157,7 +157,11 @@ func (a *Attention[T]) Backward(dq, dk, dv, g []T) {
 		q, k, v, do := h.read(a.Q), h.read(a.K), h.read(a.V), h.read(g)
 		toQ, toK, toV := h.write(dq), h.write(dk), h.write(dv)
 		// The gradient of scores carries the scale of Vᵀ: it is linear in it.
-		kt, vt := h.transposed(k, h.scale), h.transposed(v, h.scale)
+		vt := h.transposed(v, h.scale)
+		var kt []T
+		if h.at+attentionArea(h.t) > h.Keep { // the last blocks are not kept
+			kt = h.transposed(k, h.scale)
+		}
 		dz := h.take(attentionRows * sixteens(h.t))
 		h.blocks(func(b scoreBlock[T]) {
 			if !b.kept {
