@@ -1843,10 +1843,9 @@ loop:
 	RET
 
 // func axpy512(a float32, x *float32, y *float32, n int)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·axpy512(SB), NOSPLIT, $0-32
-	MOVSS        a+0(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS a+0(FP), Z0
 	MOVQ         x+8(FP), AX
 	MOVQ         y+16(FP), CX
 	MOVQ         n+24(FP), DX
@@ -2231,8 +2230,7 @@ end:
 // func exp512(dst *float32, x *float32, n int, shift float32) float32
 // Requires: AVX, AVX512F, BMI2, SSE
 TEXT ·exp512(SB), NOSPLIT, $0-36
-	MOVSS        shift+24(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS shift+24(FP), Z0
 	MOVQ         dst+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         n+16(FP), DX
@@ -2482,10 +2480,9 @@ DATA const512_7fc00000<>+0(SB)/4, $0x7fc00000
 GLOBL const512_7fc00000<>(SB), RODATA|NOPTR, $4
 
 // func pow512(dst *float32, x *float32, n int, p float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·pow512(SB), NOSPLIT, $0-28
-	MOVSS        p+24(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS p+24(FP), Z0
 	MOVQ         dst+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         n+16(FP), DX
@@ -2961,7 +2958,7 @@ stripEnd:
 	RET
 
 // func tileHingeSumPowx512(z *float32, ldz int, n int, tau *float32, f *float32, df *float32, h *float32, e float32)
-// Requires: AVX, AVX512DQ, AVX512F, SSE
+// Requires: AVX, AVX512DQ, AVX512F
 TEXT ·tileHingeSumPowx512(SB), NOSPLIT, $0-60
 	MOVQ         z+0(FP), AX
 	MOVQ         ldz+8(FP), CX
@@ -2971,8 +2968,7 @@ TEXT ·tileHingeSumPowx512(SB), NOSPLIT, $0-60
 	MOVQ         f+32(FP), SI
 	MOVQ         df+40(FP), DI
 	MOVQ         h+48(FP), R8
-	MOVSS        e+56(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS e+56(FP), Z0
 	MOVQ         $0x00000004, R9
 
 strip:
@@ -3193,7 +3189,7 @@ stripEnd:
 	RET
 
 // func tileHingeMapPowx512(p *float32, ldp int, z *float32, ldz int, n int, tau *float32, scale *float32, e float32)
-// Requires: AVX, AVX512DQ, AVX512F, SSE
+// Requires: AVX, AVX512DQ, AVX512F
 TEXT ·tileHingeMapPowx512(SB), NOSPLIT, $0-60
 	MOVQ         p+0(FP), AX
 	MOVQ         ldp+8(FP), CX
@@ -3204,8 +3200,7 @@ TEXT ·tileHingeMapPowx512(SB), NOSPLIT, $0-60
 	MOVQ         n+32(FP), SI
 	MOVQ         tau+40(FP), DI
 	MOVQ         scale+48(FP), R8
-	MOVSS        e+56(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS e+56(FP), Z0
 	MOVQ         $0x00000004, R9
 
 strip:
@@ -4392,12 +4387,11 @@ end:
 	RET
 
 // func addScalar512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·addScalar512(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         a+8(FP), CX
-	MOVSS        p+32(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS p+32(FP), Z0
 	MOVQ         n+24(FP), DX
 
 round:
@@ -4447,12 +4441,11 @@ end:
 	RET
 
 // func mulScalar512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·mulScalar512(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         a+8(FP), CX
-	MOVSS        p+32(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS p+32(FP), Z0
 	MOVQ         n+24(FP), DX
 
 round:
@@ -4526,12 +4519,11 @@ end:
 	RET
 
 // func divScalar512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·divScalar512(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         a+8(FP), CX
-	MOVSS        p+32(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS p+32(FP), Z0
 	MOVQ         n+24(FP), DX
 
 round:
@@ -4581,11 +4573,10 @@ end:
 	RET
 
 // func fill512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·fill512(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
-	MOVSS        p+32(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS p+32(FP), Z0
 	MOVQ         n+24(FP), CX
 
 round:
@@ -4621,12 +4612,11 @@ end:
 	RET
 
 // func fillWhere512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·fillWhere512(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         a+8(FP), CX
-	MOVSS        p+32(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS p+32(FP), Z0
 	MOVQ         n+24(FP), DX
 
 round:
@@ -4694,12 +4684,11 @@ end:
 	RET
 
 // func scale512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·scale512(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         a+8(FP), CX
-	MOVSS        p+32(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS p+32(FP), Z0
 	MOVQ         n+24(FP), DX
 
 round:
@@ -4911,14 +4900,12 @@ DATA const512_7fffffff<>+0(SB)/4, $0x7fffffff
 GLOBL const512_7fffffff<>(SB), RODATA|NOPTR, $4
 
 // func clamp512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·clamp512(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         a+8(FP), CX
-	MOVSS        p+32(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        q+36(FP), X1
-	VBROADCASTSS X1, Z1
+	VBROADCASTSS p+32(FP), Z0
+	VBROADCASTSS q+36(FP), Z1
 	MOVQ         n+24(FP), DX
 
 round:
@@ -5291,14 +5278,12 @@ end:
 	RET
 
 // func inside512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·inside512(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         a+8(FP), CX
-	MOVSS        p+32(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        q+36(FP), X1
-	VBROADCASTSS X1, Z1
+	VBROADCASTSS p+32(FP), Z0
+	VBROADCASTSS q+36(FP), Z1
 	MOVQ         n+24(FP), DX
 
 round:
@@ -5372,12 +5357,11 @@ end:
 	RET
 
 // func fillMasked512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·fillMasked512(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         a+8(FP), CX
-	MOVSS        p+32(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS p+32(FP), Z0
 	MOVQ         n+24(FP), DX
 
 round:
@@ -5439,13 +5423,12 @@ end:
 	RET
 
 // func softmaxBack512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·softmaxBack512(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         b+16(FP), DX
-	MOVSS        p+32(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS p+32(FP), Z0
 	MOVQ         n+24(FP), BX
 
 round:
@@ -8022,12 +8005,10 @@ done:
 	RET
 
 // func layerNorm512(dst *float32, x *float32, gain *float32, bias *float32, rows int, k int, inv float32, eps float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·layerNorm512(SB), NOSPLIT, $0-56
-	MOVSS        inv+48(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        eps+52(FP), X1
-	VBROADCASTSS X1, Z1
+	VBROADCASTSS inv+48(FP), Z0
+	VBROADCASTSS eps+52(FP), Z1
 	MOVQ         dst+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         k+40(FP), DX
@@ -8165,12 +8146,10 @@ done:
 	RET
 
 // func layerNormBack512(dx *float32, dgain *float32, dbias *float32, x *float32, gain *float32, up *float32, rows int, k int, inv float32, eps float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·layerNormBack512(SB), NOSPLIT, $0-72
-	MOVSS        inv+64(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        eps+68(FP), X1
-	VBROADCASTSS X1, Z1
+	VBROADCASTSS inv+64(FP), Z0
+	VBROADCASTSS eps+68(FP), Z1
 	MOVQ         x+24(FP), AX
 	MOVQ         up+40(FP), CX
 	MOVQ         k+56(FP), DX
@@ -8365,22 +8344,15 @@ done:
 	RET
 
 // func dropout512(dst *float32, x *float32, n int, first uint32, key uint32, cut uint32, scale float32)
-// Requires: AVX, AVX512F, BMI2, SSE, SSE2
+// Requires: AVX, AVX512F, BMI2
 TEXT ·dropout512(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         n+16(FP), DX
-	MOVSS        scale+36(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVL         first+24(FP), BX
-	MOVD         BX, X1
-	VPBROADCASTD X1, Z1
-	MOVL         key+28(FP), BX
-	MOVD         BX, X2
-	VPBROADCASTD X2, Z2
-	MOVL         cut+32(FP), BX
-	MOVD         BX, X3
-	VPBROADCASTD X3, Z3
+	VBROADCASTSS scale+36(FP), Z0
+	VBROADCASTSS first+24(FP), Z1
+	VBROADCASTSS key+28(FP), Z2
+	VBROADCASTSS cut+32(FP), Z3
 	VMOVUPS      iota16<>+0(SB), Z4
 	VPADDD       Z4, Z1, Z1
 	VPBROADCASTD const512_00000010<>+0(SB), Z4
@@ -8746,7 +8718,7 @@ loop:
 	RET
 
 // func quantize512(q *byte, par *float32, x *float32, ld int, d int, n int, limit float32, length float32, reach float32, slack float32, offset int)
-// Requires: AVX, AVX2, AVX512DQ, AVX512F, CMOV, SSE
+// Requires: AVX, AVX2, AVX512DQ, AVX512F, CMOV
 TEXT ·quantize512(SB), NOSPLIT, $0-72
 	MOVQ         q+0(FP), AX
 	MOVQ         par+8(FP), CX
@@ -8817,10 +8789,8 @@ measure16:
 	SUBQ          DI, CX
 	VBROADCASTSS  const512_00000400<>+0(SB), Z0
 	VBROADCASTSS  const512_3f800000<>+0(SB), Z1
-	MOVSS         limit+48(FP), X2
-	VBROADCASTSS  X2, Z2
-	MOVSS         length+52(FP), X3
-	VBROADCASTSS  X3, Z3
+	VBROADCASTSS  limit+48(FP), Z2
+	VBROADCASTSS  length+52(FP), Z3
 	VBROADCASTSS  const512_21800000<>+0(SB), Z4
 	MOVQ          DI, R9
 
@@ -8892,10 +8862,8 @@ round16:
 	SUBQ          DI, CX
 	SUBQ          DI, CX
 	SUBQ          DI, CX
-	MOVSS         reach+56(FP), X1
-	VBROADCASTSS  X1, Z1
-	MOVSS         slack+60(FP), X2
-	VBROADCASTSS  X2, Z2
+	VBROADCASTSS  reach+56(FP), Z1
+	VBROADCASTSS  slack+60(FP), Z2
 	VPSUBD        Z3, Z3, Z3
 	MOVQ          DI, R9
 
@@ -10391,12 +10359,10 @@ done:
 	RET
 
 // func adagrad512(w *float32, s *float32, grad *float32, d int, idx *int32, n int, left int, lr float32, eps float32)
-// Requires: AVX, AVX512F, BMI2, MMX+, SSE
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·adagrad512(SB), NOSPLIT, $0-64
-	MOVSS        lr+56(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        eps+60(FP), X1
-	VBROADCASTSS X1, Z1
+	VBROADCASTSS lr+56(FP), Z0
+	VBROADCASTSS eps+60(FP), Z1
 	MOVQ         w+0(FP), AX
 	MOVQ         s+8(FP), CX
 	MOVQ         grad+16(FP), DX
@@ -10591,16 +10557,12 @@ done:
 	RET
 
 // func adam512(w *float32, m *float32, s *float32, grad *float32, d int, idx *int32, n int, left int, lr float32, eps float32, beta1 float32, beta2 float32)
-// Requires: AVX, AVX512F, BMI2, MMX+, SSE
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·adam512(SB), NOSPLIT, $0-80
-	MOVSS        lr+64(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        eps+68(FP), X1
-	VBROADCASTSS X1, Z1
-	MOVSS        beta1+72(FP), X2
-	VBROADCASTSS X2, Z2
-	MOVSS        beta2+76(FP), X3
-	VBROADCASTSS X3, Z3
+	VBROADCASTSS lr+64(FP), Z0
+	VBROADCASTSS eps+68(FP), Z1
+	VBROADCASTSS beta1+72(FP), Z2
+	VBROADCASTSS beta2+76(FP), Z3
 	VBROADCASTSS const512_3f800000<>+0(SB), Z4
 	VSUBPS       Z3, Z4, Z5
 	VSUBPS       Z2, Z4, Z4
@@ -15120,10 +15082,9 @@ loop:
 	RET
 
 // func axpy256(a float32, x *float32, y *float32, n int)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, FMA3
 TEXT ·axpy256(SB), NOSPLIT, $0-32
-	MOVSS        a+0(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS a+0(FP), Y0
 	MOVQ         x+8(FP), AX
 	MOVQ         y+16(FP), CX
 	MOVQ         n+24(FP), DX
@@ -15501,8 +15462,7 @@ end:
 // func exp256(dst *float32, x *float32, n int, shift float32) float32
 // Requires: AVX, AVX2, FMA3, SSE
 TEXT ·exp256(SB), NOSPLIT, $0-36
-	MOVSS        shift+24(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS shift+24(FP), Y0
 	MOVQ         dst+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         n+16(FP), DX
@@ -16048,10 +16008,9 @@ DATA const256_7fc00000<>+28(SB)/4, $0x7fc00000
 GLOBL const256_7fc00000<>(SB), RODATA|NOPTR, $32
 
 // func pow256(dst *float32, x *float32, n int, p float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3
 TEXT ·pow256(SB), NOSPLIT, $0-28
-	MOVSS        p+24(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS p+24(FP), Y0
 	MOVQ         dst+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         n+16(FP), DX
@@ -16678,7 +16637,7 @@ stripEnd:
 	RET
 
 // func tileHingeSumPowx256(z *float32, ldz int, n int, tau *float32, f *float32, df *float32, h *float32, e float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3
 TEXT ·tileHingeSumPowx256(SB), NOSPLIT, $0-60
 	MOVQ         z+0(FP), AX
 	MOVQ         ldz+8(FP), CX
@@ -16688,8 +16647,7 @@ TEXT ·tileHingeSumPowx256(SB), NOSPLIT, $0-60
 	MOVQ         f+32(FP), SI
 	MOVQ         df+40(FP), DI
 	MOVQ         h+48(FP), R8
-	MOVSS        e+56(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS e+56(FP), Y0
 	MOVQ         $0x00000008, R9
 
 strip:
@@ -16931,7 +16889,7 @@ stripEnd:
 	RET
 
 // func tileHingeMapPowx256(p *float32, ldp int, z *float32, ldz int, n int, tau *float32, scale *float32, e float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3
 TEXT ·tileHingeMapPowx256(SB), NOSPLIT, $0-60
 	MOVQ         p+0(FP), AX
 	MOVQ         ldp+8(FP), CX
@@ -16942,8 +16900,7 @@ TEXT ·tileHingeMapPowx256(SB), NOSPLIT, $0-60
 	MOVQ         n+32(FP), SI
 	MOVQ         tau+40(FP), DI
 	MOVQ         scale+48(FP), R8
-	MOVSS        e+56(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS e+56(FP), Y0
 	MOVQ         $0x00000008, R9
 
 strip:
@@ -18083,12 +18040,11 @@ end:
 	RET
 
 // func addScalar256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·addScalar256(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         a+8(FP), CX
-	MOVSS        p+32(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS p+32(FP), Y0
 	MOVQ         n+24(FP), DX
 
 round:
@@ -18137,12 +18093,11 @@ end:
 	RET
 
 // func mulScalar256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·mulScalar256(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         a+8(FP), CX
-	MOVSS        p+32(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS p+32(FP), Y0
 	MOVQ         n+24(FP), DX
 
 round:
@@ -18215,12 +18170,11 @@ end:
 	RET
 
 // func divScalar256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·divScalar256(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         a+8(FP), CX
-	MOVSS        p+32(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS p+32(FP), Y0
 	MOVQ         n+24(FP), DX
 
 round:
@@ -18269,11 +18223,10 @@ end:
 	RET
 
 // func fill256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·fill256(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
-	MOVSS        p+32(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS p+32(FP), Y0
 	MOVQ         n+24(FP), CX
 
 round:
@@ -18308,12 +18261,11 @@ end:
 	RET
 
 // func fillWhere256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·fillWhere256(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         a+8(FP), CX
-	MOVSS        p+32(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS p+32(FP), Y0
 	MOVQ         n+24(FP), DX
 
 round:
@@ -18374,12 +18326,11 @@ end:
 	RET
 
 // func scale256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·scale256(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         a+8(FP), CX
-	MOVSS        p+32(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS p+32(FP), Y0
 	MOVQ         n+24(FP), DX
 
 round:
@@ -18594,14 +18545,12 @@ DATA const256_7fffffff<>+28(SB)/4, $0x7fffffff
 GLOBL const256_7fffffff<>(SB), RODATA|NOPTR, $32
 
 // func clamp256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·clamp256(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         a+8(FP), CX
-	MOVSS        p+32(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        q+36(FP), X1
-	VBROADCASTSS X1, Y1
+	VBROADCASTSS p+32(FP), Y0
+	VBROADCASTSS q+36(FP), Y1
 	MOVQ         n+24(FP), DX
 
 round:
@@ -18963,14 +18912,12 @@ end:
 	RET
 
 // func inside256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·inside256(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         a+8(FP), CX
-	MOVSS        p+32(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        q+36(FP), X1
-	VBROADCASTSS X1, Y1
+	VBROADCASTSS p+32(FP), Y0
+	VBROADCASTSS q+36(FP), Y1
 	MOVQ         n+24(FP), DX
 
 round:
@@ -19043,12 +18990,11 @@ end:
 	RET
 
 // func fillMasked256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·fillMasked256(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         a+8(FP), CX
-	MOVSS        p+32(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS p+32(FP), Y0
 	MOVQ         n+24(FP), DX
 
 round:
@@ -19109,13 +19055,12 @@ end:
 	RET
 
 // func softmaxBack256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·softmaxBack256(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         b+16(FP), DX
-	MOVSS        p+32(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS p+32(FP), Y0
 	MOVQ         n+24(FP), BX
 
 round:
@@ -21508,12 +21453,10 @@ done:
 	RET
 
 // func layerNorm256(dst *float32, x *float32, gain *float32, bias *float32, rows int, k int, inv float32, eps float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3
 TEXT ·layerNorm256(SB), NOSPLIT, $0-56
-	MOVSS        inv+48(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        eps+52(FP), X1
-	VBROADCASTSS X1, Y1
+	VBROADCASTSS inv+48(FP), Y0
+	VBROADCASTSS eps+52(FP), Y1
 	MOVQ         dst+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         k+40(FP), DX
@@ -21644,12 +21587,10 @@ done:
 	RET
 
 // func layerNormBack256(dx *float32, dgain *float32, dbias *float32, x *float32, gain *float32, up *float32, rows int, k int, inv float32, eps float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3
 TEXT ·layerNormBack256(SB), NOSPLIT, $0-72
-	MOVSS        inv+64(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        eps+68(FP), X1
-	VBROADCASTSS X1, Y1
+	VBROADCASTSS inv+64(FP), Y0
+	VBROADCASTSS eps+68(FP), Y1
 	MOVQ         x+24(FP), AX
 	MOVQ         up+40(FP), CX
 	MOVQ         k+56(FP), DX
@@ -21834,22 +21775,15 @@ done:
 	RET
 
 // func dropout256(dst *float32, x *float32, n int, first uint32, key uint32, cut uint32, scale float32)
-// Requires: AVX, AVX2, SSE, SSE2
+// Requires: AVX, AVX2
 TEXT ·dropout256(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         n+16(FP), DX
-	MOVSS        scale+36(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVL         first+24(FP), BX
-	MOVD         BX, X1
-	VPBROADCASTD X1, Y1
-	MOVL         key+28(FP), BX
-	MOVD         BX, X2
-	VPBROADCASTD X2, Y2
-	MOVL         cut+32(FP), BX
-	MOVD         BX, X3
-	VPBROADCASTD X3, Y3
+	VBROADCASTSS scale+36(FP), Y0
+	VBROADCASTSS first+24(FP), Y1
+	VBROADCASTSS key+28(FP), Y2
+	VBROADCASTSS cut+32(FP), Y3
 	VMOVUPS      iota16<>+0(SB), Y4
 	VPADDD       Y4, Y1, Y1
 	VPBROADCASTD const256_00000008<>+0(SB), Y4
@@ -22203,7 +22137,7 @@ loop:
 	RET
 
 // func quantize256(q *byte, par *float32, x *float32, ld int, d int, n int, limit float32, length float32, reach float32, slack float32, offset int)
-// Requires: AVX, AVX2, CMOV, FMA3, SSE
+// Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·quantize256(SB), NOSPLIT, $0-72
 	MOVQ         q+0(FP), AX
 	MOVQ         par+8(FP), CX
@@ -22274,10 +22208,8 @@ measure16:
 	SUBQ         DI, CX
 	VBROADCASTSS const256_00000400<>+0(SB), Y0
 	VBROADCASTSS const256_3f800000<>+0(SB), Y1
-	MOVSS        limit+48(FP), X2
-	VBROADCASTSS X2, Y2
-	MOVSS        length+52(FP), X3
-	VBROADCASTSS X3, Y3
+	VBROADCASTSS limit+48(FP), Y2
+	VBROADCASTSS length+52(FP), Y3
 	VBROADCASTSS const256_21800000<>+0(SB), Y4
 	MOVQ         DI, R9
 
@@ -22356,10 +22288,8 @@ round16:
 	SUBQ         DI, CX
 	SUBQ         DI, CX
 	SUBQ         DI, CX
-	MOVSS        reach+56(FP), X1
-	VBROADCASTSS X1, Y1
-	MOVSS        slack+60(FP), X2
-	VBROADCASTSS X2, Y2
+	VBROADCASTSS reach+56(FP), Y1
+	VBROADCASTSS slack+60(FP), Y2
 	VXORPS       Y3, Y3, Y3
 	MOVQ         DI, R9
 
@@ -22852,13 +22782,12 @@ DATA const256_3f800008<>+28(SB)/4, $0x3f800008
 GLOBL const256_3f800008<>(SB), RODATA|NOPTR, $32
 
 // func pairDots256(z *float32, idx *uint32, n int, w *float32, ldw int, d int, h *float32, ldh int, scale float32, room *uintptr)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, FMA3
 TEXT ·pairDots256(SB), NOSPLIT, $0-80
 	MOVQ         z+0(FP), AX
 	MOVQ         idx+8(FP), CX
 	MOVQ         room+72(FP), DX
-	MOVSS        scale+64(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS scale+64(FP), Y0
 
 group:
 	CMPQ    n+16(FP), $0x08
@@ -23407,12 +23336,10 @@ done:
 	RET
 
 // func adagrad256(w *float32, s *float32, grad *float32, d int, idx *int32, n int, left int, lr float32, eps float32)
-// Requires: AVX, AVX2, FMA3, MMX+, SSE
+// Requires: AVX, FMA3, MMX+
 TEXT ·adagrad256(SB), NOSPLIT, $0-64
-	MOVSS        lr+56(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        eps+60(FP), X1
-	VBROADCASTSS X1, Y1
+	VBROADCASTSS lr+56(FP), Y0
+	VBROADCASTSS eps+60(FP), Y1
 	MOVQ         w+0(FP), AX
 	MOVQ         s+8(FP), CX
 	MOVQ         grad+16(FP), DX
@@ -23603,16 +23530,12 @@ done:
 	RET
 
 // func adam256(w *float32, m *float32, s *float32, grad *float32, d int, idx *int32, n int, left int, lr float32, eps float32, beta1 float32, beta2 float32)
-// Requires: AVX, AVX2, FMA3, MMX+, SSE
+// Requires: AVX, FMA3, MMX+
 TEXT ·adam256(SB), NOSPLIT, $0-80
-	MOVSS        lr+64(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        eps+68(FP), X1
-	VBROADCASTSS X1, Y1
-	MOVSS        beta1+72(FP), X2
-	VBROADCASTSS X2, Y2
-	MOVSS        beta2+76(FP), X3
-	VBROADCASTSS X3, Y3
+	VBROADCASTSS lr+64(FP), Y0
+	VBROADCASTSS eps+68(FP), Y1
+	VBROADCASTSS beta1+72(FP), Y2
+	VBROADCASTSS beta2+76(FP), Y3
 	VBROADCASTSS const256_3f800000<>+0(SB), Y4
 	VSUBPS       Y3, Y4, Y5
 	VSUBPS       Y2, Y4, Y4
