@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"path/filepath"
+	"runtime"
 
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/graph"
@@ -318,6 +319,7 @@ func sasrecWork(j job) (func() (float64, float64, error), error) {
 	if err != nil {
 		return nil, err
 	}
+	runtime.GC() // which lets go of what waits for a finalizer; what that held goes with the next one
 	s, err := newSASRec(j, h, sasrecDrop)
 	if err != nil {
 		return nil, err
