@@ -37,6 +37,8 @@ type settings struct {
 	data    string
 	threads int
 	scratch string // directory of the inputs and the peers' scripts
+
+	sequences string // directory of histories
 }
 
 // More rounds take days, and no machine has more threads.
@@ -58,6 +60,7 @@ func main() {
 	flag.IntVar(&s.rounds, "rounds", 7, "timed runs of each contestant, after one that is not timed")
 	flag.StringVar(&s.python, "python", "python3", "interpreter that the Python peers run in")
 	flag.StringVar(&s.data, "data", "../shared/data/gowalla-lightgcn", "directory of Gowalla in LightGCN's format, for the rows that train on it")
+	flag.StringVar(&s.sequences, "sequences", "../shared/data/seq-s3rec-beauty", "directory whose seq.txt.gz has a user and items in the order of time in each line, for the rows of ragged histories")
 	flag.IntVar(&s.threads, "threads", runtime.NumCPU(), "threads of every contestant")
 	flag.Parse()
 	slices.SortFunc(rows, func(a, b *row) int { return cmp.Compare(a.order, b.order) })

@@ -114,6 +114,9 @@ func (m *measured) table(b *strings.Builder) {
 		fmt.Fprintf(b, "\n\nNot run: %s\n", m.absent)
 		return
 	}
+	if m.job.note != "" {
+		fmt.Fprintf(b, " · %s", m.job.note)
+	}
 	fmt.Fprintf(b, " · load %.2f before, %.2f after", m.load[0], m.load[1])
 	if m.peak > 0 {
 		fmt.Fprintf(b, " · FMA peak %.0f GF/s, at which the %s matrix products that are the limit take %s ms", m.peak/1e9, number(m.job.limit), number(1e3*m.job.limit*m.job.product/m.peak))

@@ -77,6 +77,7 @@ type job struct {
 	outBytes int64   // of the results that every contestant holds: gradients
 	product  float64 // floating-point operations of one matrix product of the work; 0 where its time is not counted in products
 	limit    float64 // how many of them no program can do without
+	note     string  // what the inputs are, where that depends on the machine
 }
 
 // errAbsent says that a row cannot run here, and errProcessor that no setting would have
@@ -307,6 +308,17 @@ func extraAtMost(limit, aim float64) target {
 			return math.NaN()
 		}
 		return float64(r.extra(m.job.outBytes)) / 1e6
+	}}
+}
+
+// memoryWithin asks that the peak of resident memory of name be at most limit times that of of.
+func memoryWithin(name, of string, limit, aim float64) target {
+	return target{what: "memory of " + name + " : " + of, unit: "×", atMost: true, limit: limit, aim: aim, got: func(m *measured) float64 {
+		a, b := m.of(name), m.of(of)
+		if a == nil || b == nil || a.memory.Peak == 0 || b.memory.Peak == 0 {
+			return math.NaN()
+		}
+		return float64(a.memory.Peak) / float64(b.memory.Peak)
 	}}
 }
 

@@ -34,7 +34,7 @@ func init() {
 			return contestant{name: name, peer: "torch", work: r.work, env: env}
 		}
 		rows = append(rows, &row{
-			order: 16 + i, name: r.name, doc: r.doc,
+			order: 19 + i, name: r.name, doc: r.doc,
 			prepare: func(_ settings, dir string) (job, error) {
 				rng := rand.New(rand.NewPCG(2024, 16))
 				j := job{B: 128, D: 64, K: r.longest}

@@ -335,6 +335,93 @@ def encoder(x, weights, vectors):
     return forward, [x[0], *w, *b]
 
 
+def sasrec(job):
+    """Steps of SASRec on one batch after the other: histories are padded to the longest of their
+    batch, on the right, so that the causal mask hides the padding too; cross-entropy over all
+    positions that are not padding, or, as "all places", over all of them with the padding ignored;
+    fused Adam on all weights. The value is the loss of the last of some steps without dropout, from
+    the same weights, which are over before anything is measured."""
+    torch.set_num_threads(job["threads"])
+    d, c, drop, blocks = job["d"], job["c"], 0.2, 2
+    ptr, bounds = ints(job, "ptr", -1), ints(job, "bounds", -1).tolist()
+    events, following = ints(job, "events", -1), ints(job, "next", -1)
+    batches = []
+    for lo, hi in zip(bounds, bounds[1:]):
+        length = ptr[lo + 1 : hi + 1] - ptr[lo:hi]
+        there = torch.arange(int(length.max()))[None, :] < length[:, None]
+        ids = torch.zeros(there.shape, dtype=torch.long)
+        ids[there] = events[ptr[lo] : ptr[hi]]
+        target = following[ptr[lo] : ptr[hi]]
+        at = there.flatten().nonzero()[:, 0]
+        if job["variant"] == "all places":
+            padded = torch.full((there.numel(),), -100)
+            padded[at] = target
+            target = padded
+        if job["variant"] == "all places" or len(at) == there.numel():
+            at = None
+        batches.append((ids, at, target))
+
+    def weights():
+        layers = [f"block-{b}.{layer}" for b in range(blocks) for layer in ("query", "key", "value", "attention", "inner", "outer")]
+        norms = ["norm"] + [f"block-{b}.{norm}" for b in range(blocks) for norm in ("query-norm", "norm")]
+        shapes = {"item": (c, d), "place": (job["k"], d)}
+        shapes.update({name: (d, d) for name in layers} | {name + ".bias": (d,) for name in layers + norms} | {name + ".gain": (d,) for name in norms})
+        return {name: floats(job, name, *shape).requires_grad_(True) for name, shape in shapes.items()}
+
+    def loss(w, batch, drop):
+        ids, at, target = batch
+
+        def norm(x, name):
+            return F.layer_norm(x, (d,), w[name + ".gain"], w[name + ".bias"], 1e-8)
+
+        def layer(x, name):
+            return F.linear(x, w[name], w[name + ".bias"])
+
+        x = F.dropout(F.embedding(ids, w["item"]) * d**0.5 + w["place"][: ids.shape[1]], drop)
+        for b in range(blocks):
+            name = f"block-{b}."
+            query = norm(x, name + "query-norm")
+            q, k, v = layer(query, name + "query"), layer(x, name + "key"), layer(x, name + "value")
+            o = F.scaled_dot_product_attention(q[:, None], k[:, None], v[:, None], dropout_p=drop, is_causal=True)[:, 0]
+            y = norm(query + layer(o, name + "attention"), name + "norm")
+            x = y + F.dropout(layer(F.dropout(F.relu(layer(y, name + "inner")), drop), name + "outer"), drop)
+        h = norm(x, "norm").flatten(0, 1)
+        if at is not None:
+            h = h.index_select(0, at)
+        return F.cross_entropy(h @ w["item"].t(), target)
+
+    def trainer():
+        w = weights()
+        return w, adam(list(w.values()), 1e-3)
+
+    def step(w, optimizer, batch, drop):
+        optimizer.zero_grad(set_to_none=True)
+        cost = loss(w, batch, drop)
+        cost.backward()
+        optimizer.step()
+        return cost
+
+    w, optimizer = trainer()
+    for i in range(5):
+        value = step(w, optimizer, batches[i % len(batches)], 0.0).item()
+    w, optimizer = trainer()
+    steps = 0
+
+    def run():
+        nonlocal steps
+        batch = batches[steps % len(batches)]
+        steps += 1
+        start = time.perf_counter()
+        cost = step(w, optimizer, batch, drop)
+        seconds = time.perf_counter() - start
+        if not cost.item() < 2 * np.log(c):
+            raise ValueError(f"the loss of step {steps} is {cost.item()}")
+        return seconds, value
+
+    return run
+
+
 works = {"softmax": softmax, "entmax": entmax, "sampled": sampled, "topk": topk, "epoch": epoch, "recipe": recipe,
          "encoder-products": layer(product), "encoder-layer": layer(normed), "elementwise": elementwise,
-         "attention": sequences(attention), "gru": sequences(gru), "encoder": sequences(encoder)}
+         "attention": sequences(attention), "gru": sequences(gru), "encoder": sequences(encoder),
+         "sasrec": sasrec}

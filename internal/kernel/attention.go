@@ -1,7 +1,5 @@
 package kernel
 
-import "math"
-
 // An Attention is causal softmax attention within segments of rows. For each segment, of
 // the rows Ptr[s] to Ptr[s+1]−1 of Q, K and V [N,D], and each of Heads slices of w = D/Heads
 // columns,
@@ -159,7 +157,11 @@ func (a *Attention[T]) Backward(dq, dk, dv, g []T) {
 		q, k, v, do := h.read(a.Q), h.read(a.K), h.read(a.V), h.read(g)
 		toQ, toK, toV := h.write(dq), h.write(dk), h.write(dv)
 		// The gradient of scores carries the scale of Vᵀ: it is linear in it.
-		kt, vt := h.transposed(k, h.scale), h.transposed(v, h.scale)
+		vt := h.transposed(v, h.scale)
+		var kt []T
+		if h.at+attentionArea(h.t) > h.Keep { // the last blocks are not kept
+			kt = h.transposed(k, h.scale)
+		}
 		dz := h.take(attentionRows * sixteens(h.t))
 		h.blocks(func(b scoreBlock[T]) {
 			if !b.kept {
@@ -304,16 +306,7 @@ func (h *headOf[T]) blocks(f func(b scoreBlock[T])) {
 // probabilities fills p.
 func (b scoreBlock[T]) probabilities(q matrixOf[T], kt []T) {
 	gemmNow(q.x[b.lo*q.ld:], q.ld, 1, b.rows, b.w, kt, sixteens(b.t), b.p, b.wide, b.wide, false)
-	for r := range b.rows {
-		row, n := b.row(b.p, r)
-		x := row[:n]
-		if top := Max(x); math.IsInf(float64(top), -1) { // all are masked
-			clear(x)
-		} else {
-			Scale(1/Exp(x, x, top), x)
-		}
-		clear(row[n:])
-	}
+	softmaxRows(b.p, b.wide, b.rows, b.lo+1)
 }
 
 // row returns row r of x [rows,wide] and how many numbers of it count.
@@ -342,16 +335,9 @@ func (b scoreBlock[T]) dropped(dst []T) []T {
 // softmaxBack turns the gradient by probabilities, dropped ones where they are, into that
 // by scores.
 func (b scoreBlock[T]) softmaxBack(dz []T) {
-	for r := range b.rows {
-		p, n := b.row(b.p, r)
-		g, _ := b.row(dz, r)
-		p = p[:n]
-		d := g[:n]
-		if b.Drop.Cut != 0 {
-			DropEach(d, d, b.first(r), b.Drop, b.Rest)
-		}
-		mean := Dot(p, d)
-		SoftmaxBack(d, p, d, mean)
-		clear(g[n:])
+	for r := 0; r < b.rows && b.Drop.Cut != 0; r++ {
+		row, n := b.row(dz, r)
+		DropEach(row[:n], row[:n], b.first(r), b.Drop, b.Rest)
 	}
+	softmaxBackRows(dz, b.p, b.wide, b.rows, b.lo+1)
 }

@@ -1843,10 +1843,9 @@ loop:
 	RET
 
 // func axpy512(a float32, x *float32, y *float32, n int)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·axpy512(SB), NOSPLIT, $0-32
-	MOVSS        a+0(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS a+0(FP), Z0
 	MOVQ         x+8(FP), AX
 	MOVQ         y+16(FP), CX
 	MOVQ         n+24(FP), DX
@@ -2231,8 +2230,7 @@ end:
 // func exp512(dst *float32, x *float32, n int, shift float32) float32
 // Requires: AVX, AVX512F, BMI2, SSE
 TEXT ·exp512(SB), NOSPLIT, $0-36
-	MOVSS        shift+24(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS shift+24(FP), Z0
 	MOVQ         dst+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         n+16(FP), DX
@@ -2482,10 +2480,9 @@ DATA const512_7fc00000<>+0(SB)/4, $0x7fc00000
 GLOBL const512_7fc00000<>(SB), RODATA|NOPTR, $4
 
 // func pow512(dst *float32, x *float32, n int, p float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·pow512(SB), NOSPLIT, $0-28
-	MOVSS        p+24(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS p+24(FP), Z0
 	MOVQ         dst+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         n+16(FP), DX
@@ -2961,7 +2958,7 @@ stripEnd:
 	RET
 
 // func tileHingeSumPowx512(z *float32, ldz int, n int, tau *float32, f *float32, df *float32, h *float32, e float32)
-// Requires: AVX, AVX512DQ, AVX512F, SSE
+// Requires: AVX, AVX512DQ, AVX512F
 TEXT ·tileHingeSumPowx512(SB), NOSPLIT, $0-60
 	MOVQ         z+0(FP), AX
 	MOVQ         ldz+8(FP), CX
@@ -2971,8 +2968,7 @@ TEXT ·tileHingeSumPowx512(SB), NOSPLIT, $0-60
 	MOVQ         f+32(FP), SI
 	MOVQ         df+40(FP), DI
 	MOVQ         h+48(FP), R8
-	MOVSS        e+56(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS e+56(FP), Z0
 	MOVQ         $0x00000004, R9
 
 strip:
@@ -3193,7 +3189,7 @@ stripEnd:
 	RET
 
 // func tileHingeMapPowx512(p *float32, ldp int, z *float32, ldz int, n int, tau *float32, scale *float32, e float32)
-// Requires: AVX, AVX512DQ, AVX512F, SSE
+// Requires: AVX, AVX512DQ, AVX512F
 TEXT ·tileHingeMapPowx512(SB), NOSPLIT, $0-60
 	MOVQ         p+0(FP), AX
 	MOVQ         ldp+8(FP), CX
@@ -3204,8 +3200,7 @@ TEXT ·tileHingeMapPowx512(SB), NOSPLIT, $0-60
 	MOVQ         n+32(FP), SI
 	MOVQ         tau+40(FP), DI
 	MOVQ         scale+48(FP), R8
-	MOVSS        e+56(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS e+56(FP), Z0
 	MOVQ         $0x00000004, R9
 
 strip:
@@ -4392,12 +4387,11 @@ end:
 	RET
 
 // func addScalar512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·addScalar512(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         a+8(FP), CX
-	MOVSS        p+32(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS p+32(FP), Z0
 	MOVQ         n+24(FP), DX
 
 round:
@@ -4447,12 +4441,11 @@ end:
 	RET
 
 // func mulScalar512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·mulScalar512(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         a+8(FP), CX
-	MOVSS        p+32(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS p+32(FP), Z0
 	MOVQ         n+24(FP), DX
 
 round:
@@ -4526,12 +4519,11 @@ end:
 	RET
 
 // func divScalar512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·divScalar512(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         a+8(FP), CX
-	MOVSS        p+32(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS p+32(FP), Z0
 	MOVQ         n+24(FP), DX
 
 round:
@@ -4581,11 +4573,10 @@ end:
 	RET
 
 // func fill512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·fill512(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
-	MOVSS        p+32(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS p+32(FP), Z0
 	MOVQ         n+24(FP), CX
 
 round:
@@ -4621,12 +4612,11 @@ end:
 	RET
 
 // func fillWhere512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·fillWhere512(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         a+8(FP), CX
-	MOVSS        p+32(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS p+32(FP), Z0
 	MOVQ         n+24(FP), DX
 
 round:
@@ -4694,12 +4684,11 @@ end:
 	RET
 
 // func scale512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·scale512(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         a+8(FP), CX
-	MOVSS        p+32(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS p+32(FP), Z0
 	MOVQ         n+24(FP), DX
 
 round:
@@ -4911,14 +4900,12 @@ DATA const512_7fffffff<>+0(SB)/4, $0x7fffffff
 GLOBL const512_7fffffff<>(SB), RODATA|NOPTR, $4
 
 // func clamp512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·clamp512(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         a+8(FP), CX
-	MOVSS        p+32(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        q+36(FP), X1
-	VBROADCASTSS X1, Z1
+	VBROADCASTSS p+32(FP), Z0
+	VBROADCASTSS q+36(FP), Z1
 	MOVQ         n+24(FP), DX
 
 round:
@@ -5291,14 +5278,12 @@ end:
 	RET
 
 // func inside512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·inside512(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         a+8(FP), CX
-	MOVSS        p+32(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        q+36(FP), X1
-	VBROADCASTSS X1, Z1
+	VBROADCASTSS p+32(FP), Z0
+	VBROADCASTSS q+36(FP), Z1
 	MOVQ         n+24(FP), DX
 
 round:
@@ -5372,12 +5357,11 @@ end:
 	RET
 
 // func fillMasked512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·fillMasked512(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         a+8(FP), CX
-	MOVSS        p+32(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS p+32(FP), Z0
 	MOVQ         n+24(FP), DX
 
 round:
@@ -5439,13 +5423,12 @@ end:
 	RET
 
 // func softmaxBack512(dst *float32, a *float32, b *float32, n int, p float32, q float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·softmaxBack512(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         b+16(FP), DX
-	MOVSS        p+32(FP), X0
-	VBROADCASTSS X0, Z0
+	VBROADCASTSS p+32(FP), Z0
 	MOVQ         n+24(FP), BX
 
 round:
@@ -8022,12 +8005,10 @@ done:
 	RET
 
 // func layerNorm512(dst *float32, x *float32, gain *float32, bias *float32, rows int, k int, inv float32, eps float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·layerNorm512(SB), NOSPLIT, $0-56
-	MOVSS        inv+48(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        eps+52(FP), X1
-	VBROADCASTSS X1, Z1
+	VBROADCASTSS inv+48(FP), Z0
+	VBROADCASTSS eps+52(FP), Z1
 	MOVQ         dst+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         k+40(FP), DX
@@ -8165,12 +8146,10 @@ done:
 	RET
 
 // func layerNormBack512(dx *float32, dgain *float32, dbias *float32, x *float32, gain *float32, up *float32, rows int, k int, inv float32, eps float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, BMI2
 TEXT ·layerNormBack512(SB), NOSPLIT, $0-72
-	MOVSS        inv+64(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        eps+68(FP), X1
-	VBROADCASTSS X1, Z1
+	VBROADCASTSS inv+64(FP), Z0
+	VBROADCASTSS eps+68(FP), Z1
 	MOVQ         x+24(FP), AX
 	MOVQ         up+40(FP), CX
 	MOVQ         k+56(FP), DX
@@ -8365,22 +8344,15 @@ done:
 	RET
 
 // func dropout512(dst *float32, x *float32, n int, first uint32, key uint32, cut uint32, scale float32)
-// Requires: AVX, AVX512F, BMI2, SSE, SSE2
+// Requires: AVX, AVX512F, BMI2
 TEXT ·dropout512(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         n+16(FP), DX
-	MOVSS        scale+36(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVL         first+24(FP), BX
-	MOVD         BX, X1
-	VPBROADCASTD X1, Z1
-	MOVL         key+28(FP), BX
-	MOVD         BX, X2
-	VPBROADCASTD X2, Z2
-	MOVL         cut+32(FP), BX
-	MOVD         BX, X3
-	VPBROADCASTD X3, Z3
+	VBROADCASTSS scale+36(FP), Z0
+	VBROADCASTSS first+24(FP), Z1
+	VBROADCASTSS key+28(FP), Z2
+	VBROADCASTSS cut+32(FP), Z3
 	VMOVUPS      iota16<>+0(SB), Z4
 	VPADDD       Z4, Z1, Z1
 	VPBROADCASTD const512_00000010<>+0(SB), Z4
@@ -8446,6 +8418,244 @@ GLOBL const512_21f0aaad<>(SB), RODATA|NOPTR, $4
 DATA const512_d35a2d97<>+0(SB)/4, $0xd35a2d97
 GLOBL const512_d35a2d97<>(SB), RODATA|NOPTR, $4
 
+// func causalSoftmax512(p *float32, ld int, rows int, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·causalSoftmax512(SB), NOSPLIT, $0-32
+	MOVQ         ld+8(FP), AX
+	SHLQ         $0x02, AX
+	MOVQ         n+24(FP), CX
+	MOVQ         p+0(FP), SI
+	MOVQ         rows+16(FP), DI
+	VBROADCASTSS const512_ff800000<>+0(SB), Z0
+
+row:
+	TESTQ   DI, DI
+	JZ      done
+	MOVQ    CX, BX
+	DECQ    BX
+	MOVQ    BX, DX
+	ANDQ    $0x0f, BX
+	SUBQ    BX, DX
+	SHLQ    $0x02, DX
+	INCQ    BX
+	MOVL    $0x00000001, R8
+	SHLXL   BX, R8, R8
+	DECL    R8
+	KMOVW   R8, K1
+	VMOVAPS Z0, Z1
+	XORQ    BX, BX
+
+max:
+	CMPQ    BX, DX
+	JGE     maxLast
+	VMOVUPS (SI)(BX*1), Z2
+	VMAXPS  Z2, Z1, Z1
+	ADDQ    $0x40, BX
+	JMP     max
+
+maxLast:
+	VMOVUPS       (SI)(BX*1), Z2
+	VMOVAPS       Z0, Z3
+	VMOVAPS       Z2, K1, Z3
+	VMAXPS        Z3, Z1, Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VMAXPS        Y2, Y1, Y2
+	VEXTRACTF128  $0x01, Y2, X1
+	VMAXPS        X2, X1, X1
+	VPERMILPS     $0x4e, X1, X2
+	VMAXPS        X2, X1, X1
+	VPERMILPS     $0xb1, X1, X2
+	VMAXPS        X2, X1, X1
+	VBROADCASTSS  X1, Z1
+	VCMPPS        $0x00, Z0, Z1, K2
+	KNOTW         K2, K2
+	VMOVAPS.Z     Z1, K2, Z1
+	VPSUBD        Z2, Z2, Z2
+	XORQ          BX, BX
+
+exp:
+	CMPQ             BX, DX
+	JGE              expLast
+	VMOVUPS          (SI)(BX*1), Z3
+	VSUBPS           Z1, Z3, Z3
+	VBROADCASTSS     const512_c2b00a3d<>+0(SB), Z4
+	VMAXPS           Z3, Z4, Z3
+	VBROADCASTSS     const512_4b40007f<>+0(SB), Z5
+	VFMADD231PS.BCST const512_3fb8aa3b<>+0(SB), Z3, Z5
+	VADDPS.BCST      const512_cb40007f<>+0(SB), Z5, Z4
+	VFMADD231PS.BCST const512_bf318000<>+0(SB), Z4, Z3
+	VFMADD231PS.BCST const512_395e8083<>+0(SB), Z4, Z3
+	VPSLLD           $0x17, Z5, Z5
+	VBROADCASTSS     const512_3ab6887e<>+0(SB), Z4
+	VFMADD213PS.BCST const512_3c0905b1<>+0(SB), Z3, Z4
+	VFMADD213PS.BCST const512_3d2aaa8d<>+0(SB), Z3, Z4
+	VFMADD213PS.BCST const512_3e2aaa6f<>+0(SB), Z3, Z4
+	VFMADD213PS.BCST const512_3f000000<>+0(SB), Z3, Z4
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z3, Z4
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z3, Z4
+	VMULPS           Z5, Z4, Z4
+	VMOVUPS          Z4, (SI)(BX*1)
+	VADDPS           Z4, Z2, Z2
+	ADDQ             $0x40, BX
+	JMP              exp
+
+expLast:
+	VMOVUPS          (SI)(BX*1), Z3
+	VSUBPS           Z1, Z3, Z3
+	VBROADCASTSS     const512_c2b00a3d<>+0(SB), Z1
+	VMAXPS           Z3, Z1, Z3
+	VBROADCASTSS     const512_4b40007f<>+0(SB), Z4
+	VFMADD231PS.BCST const512_3fb8aa3b<>+0(SB), Z3, Z4
+	VADDPS.BCST      const512_cb40007f<>+0(SB), Z4, Z1
+	VFMADD231PS.BCST const512_bf318000<>+0(SB), Z1, Z3
+	VFMADD231PS.BCST const512_395e8083<>+0(SB), Z1, Z3
+	VPSLLD           $0x17, Z4, Z4
+	VBROADCASTSS     const512_3ab6887e<>+0(SB), Z1
+	VFMADD213PS.BCST const512_3c0905b1<>+0(SB), Z3, Z1
+	VFMADD213PS.BCST const512_3d2aaa8d<>+0(SB), Z3, Z1
+	VFMADD213PS.BCST const512_3e2aaa6f<>+0(SB), Z3, Z1
+	VFMADD213PS.BCST const512_3f000000<>+0(SB), Z3, Z1
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z3, Z1
+	VFMADD213PS.BCST const512_3f800000<>+0(SB), Z3, Z1
+	VMULPS           Z4, Z1, Z1
+	VMOVAPS.Z        Z1, K1, Z1
+	VMOVUPS          Z1, (SI)(BX*1)
+	VADDPS           Z1, Z2, Z2
+	VEXTRACTF64X4    $0x01, Z2, Y1
+	VADDPS           Y1, Y2, Y1
+	VEXTRACTF128     $0x01, Y1, X2
+	VADDPS           X2, X1, X2
+	VPERMILPS        $0x4e, X2, X1
+	VADDPS           X1, X2, X2
+	VPERMILPS        $0xb1, X2, X1
+	VADDPS           X1, X2, X2
+	VBROADCASTSS     X2, Z1
+	VPSUBD           Z3, Z3, Z3
+	VBROADCASTSS     const512_3f800000<>+0(SB), Z2
+	VDIVPS           Z1, Z2, Z2
+	VCMPPS           $0x00, Z3, Z1, K2
+	KNOTW            K2, K2
+	VMOVAPS.Z        Z2, K2, Z2
+	XORQ             BX, BX
+
+scale:
+	CMPQ    BX, DX
+	JGE     scaleLast
+	VMULPS  (SI)(BX*1), Z2, Z1
+	VMOVUPS Z1, (SI)(BX*1)
+	ADDQ    $0x40, BX
+	JMP     scale
+
+scaleLast:
+	VMULPS    (SI)(BX*1), Z2, Z1
+	VMOVAPS.Z Z1, K1, Z1
+	VMOVUPS   Z1, (SI)(BX*1)
+
+clear:
+	ADDQ    $0x40, BX
+	CMPQ    BX, AX
+	JGE     next
+	VMOVUPS Z3, (SI)(BX*1)
+	JMP     clear
+
+next:
+	ADDQ AX, SI
+	INCQ CX
+	DECQ DI
+	JMP  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func causalSoftmaxBack512(up *float32, p *float32, ld int, rows int, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·causalSoftmaxBack512(SB), NOSPLIT, $0-40
+	MOVQ   ld+16(FP), AX
+	SHLQ   $0x02, AX
+	MOVQ   n+32(FP), CX
+	MOVQ   up+0(FP), SI
+	MOVQ   p+8(FP), DI
+	MOVQ   rows+24(FP), R8
+	VPSUBD Z0, Z0, Z0
+
+row:
+	TESTQ  R8, R8
+	JZ     done
+	MOVQ   CX, BX
+	DECQ   BX
+	MOVQ   BX, DX
+	ANDQ   $0x0f, BX
+	SUBQ   BX, DX
+	SHLQ   $0x02, DX
+	INCQ   BX
+	MOVL   $0x00000001, R9
+	SHLXL  BX, R9, R9
+	DECL   R9
+	KMOVW  R9, K1
+	VPSUBD Z1, Z1, Z1
+	XORQ   BX, BX
+
+dot:
+	CMPQ        BX, DX
+	JGE         dotLast
+	VMOVUPS     (SI)(BX*1), Z2
+	VMOVUPS     (DI)(BX*1), Z3
+	VFMADD231PS Z2, Z3, Z1
+	ADDQ        $0x40, BX
+	JMP         dot
+
+dotLast:
+	VMOVUPS       (SI)(BX*1), Z2
+	VMOVUPS       (DI)(BX*1), Z3
+	VMOVAPS.Z     Z2, K1, Z2
+	VFMADD231PS   Z2, Z3, Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPS        Y2, Y1, Y2
+	VEXTRACTF128  $0x01, Y2, X1
+	VADDPS        X1, X2, X1
+	VPERMILPS     $0x4e, X1, X2
+	VADDPS        X2, X1, X1
+	VPERMILPS     $0xb1, X1, X2
+	VADDPS        X2, X1, X1
+	VBROADCASTSS  X1, Z1
+	XORQ          BX, BX
+
+out:
+	CMPQ    BX, DX
+	JGE     outLast
+	VMOVUPS (SI)(BX*1), Z2
+	VSUBPS  Z1, Z2, Z2
+	VMULPS  (DI)(BX*1), Z2, Z2
+	VMOVUPS Z2, (SI)(BX*1)
+	ADDQ    $0x40, BX
+	JMP     out
+
+outLast:
+	VMOVUPS   (SI)(BX*1), Z2
+	VSUBPS    Z1, Z2, Z2
+	VMULPS    (DI)(BX*1), Z2, Z2
+	VMOVAPS.Z Z2, K1, Z2
+	VMOVUPS   Z2, (SI)(BX*1)
+
+clear:
+	ADDQ    $0x40, BX
+	CMPQ    BX, AX
+	JGE     next
+	VMOVUPS Z0, (SI)(BX*1)
+	JMP     clear
+
+next:
+	ADDQ AX, SI
+	ADDQ AX, DI
+	INCQ CX
+	DECQ R8
+	JMP  row
+
+done:
+	VZEROUPPER
+	RET
+
 // func probe512(n int)
 // Requires: AVX, AVX512F
 TEXT ·probe512(SB), NOSPLIT, $0-8
@@ -8508,7 +8718,7 @@ loop:
 	RET
 
 // func quantize512(q *byte, par *float32, x *float32, ld int, d int, n int, limit float32, length float32, reach float32, slack float32, offset int)
-// Requires: AVX, AVX2, AVX512DQ, AVX512F, CMOV, SSE
+// Requires: AVX, AVX2, AVX512DQ, AVX512F, CMOV
 TEXT ·quantize512(SB), NOSPLIT, $0-72
 	MOVQ         q+0(FP), AX
 	MOVQ         par+8(FP), CX
@@ -8579,10 +8789,8 @@ measure16:
 	SUBQ          DI, CX
 	VBROADCASTSS  const512_00000400<>+0(SB), Z0
 	VBROADCASTSS  const512_3f800000<>+0(SB), Z1
-	MOVSS         limit+48(FP), X2
-	VBROADCASTSS  X2, Z2
-	MOVSS         length+52(FP), X3
-	VBROADCASTSS  X3, Z3
+	VBROADCASTSS  limit+48(FP), Z2
+	VBROADCASTSS  length+52(FP), Z3
 	VBROADCASTSS  const512_21800000<>+0(SB), Z4
 	MOVQ          DI, R9
 
@@ -8654,10 +8862,8 @@ round16:
 	SUBQ          DI, CX
 	SUBQ          DI, CX
 	SUBQ          DI, CX
-	MOVSS         reach+56(FP), X1
-	VBROADCASTSS  X1, Z1
-	MOVSS         slack+60(FP), X2
-	VBROADCASTSS  X2, Z2
+	VBROADCASTSS  reach+56(FP), Z1
+	VBROADCASTSS  slack+60(FP), Z2
 	VPSUBD        Z3, Z3, Z3
 	MOVQ          DI, R9
 
@@ -10153,12 +10359,10 @@ done:
 	RET
 
 // func adagrad512(w *float32, s *float32, grad *float32, d int, idx *int32, n int, left int, lr float32, eps float32)
-// Requires: AVX, AVX512F, BMI2, MMX+, SSE
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·adagrad512(SB), NOSPLIT, $0-64
-	MOVSS        lr+56(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        eps+60(FP), X1
-	VBROADCASTSS X1, Z1
+	VBROADCASTSS lr+56(FP), Z0
+	VBROADCASTSS eps+60(FP), Z1
 	MOVQ         w+0(FP), AX
 	MOVQ         s+8(FP), CX
 	MOVQ         grad+16(FP), DX
@@ -10353,16 +10557,12 @@ done:
 	RET
 
 // func adam512(w *float32, m *float32, s *float32, grad *float32, d int, idx *int32, n int, left int, lr float32, eps float32, beta1 float32, beta2 float32)
-// Requires: AVX, AVX512F, BMI2, MMX+, SSE
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·adam512(SB), NOSPLIT, $0-80
-	MOVSS        lr+64(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        eps+68(FP), X1
-	VBROADCASTSS X1, Z1
-	MOVSS        beta1+72(FP), X2
-	VBROADCASTSS X2, Z2
-	MOVSS        beta2+76(FP), X3
-	VBROADCASTSS X3, Z3
+	VBROADCASTSS lr+64(FP), Z0
+	VBROADCASTSS eps+68(FP), Z1
+	VBROADCASTSS beta1+72(FP), Z2
+	VBROADCASTSS beta2+76(FP), Z3
 	VBROADCASTSS const512_3f800000<>+0(SB), Z4
 	VSUBPS       Z3, Z4, Z5
 	VSUBPS       Z2, Z4, Z4
@@ -14882,10 +15082,9 @@ loop:
 	RET
 
 // func axpy256(a float32, x *float32, y *float32, n int)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, FMA3
 TEXT ·axpy256(SB), NOSPLIT, $0-32
-	MOVSS        a+0(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS a+0(FP), Y0
 	MOVQ         x+8(FP), AX
 	MOVQ         y+16(FP), CX
 	MOVQ         n+24(FP), DX
@@ -15263,8 +15462,7 @@ end:
 // func exp256(dst *float32, x *float32, n int, shift float32) float32
 // Requires: AVX, AVX2, FMA3, SSE
 TEXT ·exp256(SB), NOSPLIT, $0-36
-	MOVSS        shift+24(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS shift+24(FP), Y0
 	MOVQ         dst+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         n+16(FP), DX
@@ -15810,10 +16008,9 @@ DATA const256_7fc00000<>+28(SB)/4, $0x7fc00000
 GLOBL const256_7fc00000<>(SB), RODATA|NOPTR, $32
 
 // func pow256(dst *float32, x *float32, n int, p float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3
 TEXT ·pow256(SB), NOSPLIT, $0-28
-	MOVSS        p+24(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS p+24(FP), Y0
 	MOVQ         dst+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         n+16(FP), DX
@@ -16440,7 +16637,7 @@ stripEnd:
 	RET
 
 // func tileHingeSumPowx256(z *float32, ldz int, n int, tau *float32, f *float32, df *float32, h *float32, e float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3
 TEXT ·tileHingeSumPowx256(SB), NOSPLIT, $0-60
 	MOVQ         z+0(FP), AX
 	MOVQ         ldz+8(FP), CX
@@ -16450,8 +16647,7 @@ TEXT ·tileHingeSumPowx256(SB), NOSPLIT, $0-60
 	MOVQ         f+32(FP), SI
 	MOVQ         df+40(FP), DI
 	MOVQ         h+48(FP), R8
-	MOVSS        e+56(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS e+56(FP), Y0
 	MOVQ         $0x00000008, R9
 
 strip:
@@ -16693,7 +16889,7 @@ stripEnd:
 	RET
 
 // func tileHingeMapPowx256(p *float32, ldp int, z *float32, ldz int, n int, tau *float32, scale *float32, e float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3
 TEXT ·tileHingeMapPowx256(SB), NOSPLIT, $0-60
 	MOVQ         p+0(FP), AX
 	MOVQ         ldp+8(FP), CX
@@ -16704,8 +16900,7 @@ TEXT ·tileHingeMapPowx256(SB), NOSPLIT, $0-60
 	MOVQ         n+32(FP), SI
 	MOVQ         tau+40(FP), DI
 	MOVQ         scale+48(FP), R8
-	MOVSS        e+56(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS e+56(FP), Y0
 	MOVQ         $0x00000008, R9
 
 strip:
@@ -17845,12 +18040,11 @@ end:
 	RET
 
 // func addScalar256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·addScalar256(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         a+8(FP), CX
-	MOVSS        p+32(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS p+32(FP), Y0
 	MOVQ         n+24(FP), DX
 
 round:
@@ -17899,12 +18093,11 @@ end:
 	RET
 
 // func mulScalar256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·mulScalar256(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         a+8(FP), CX
-	MOVSS        p+32(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS p+32(FP), Y0
 	MOVQ         n+24(FP), DX
 
 round:
@@ -17977,12 +18170,11 @@ end:
 	RET
 
 // func divScalar256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·divScalar256(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         a+8(FP), CX
-	MOVSS        p+32(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS p+32(FP), Y0
 	MOVQ         n+24(FP), DX
 
 round:
@@ -18031,11 +18223,10 @@ end:
 	RET
 
 // func fill256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·fill256(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
-	MOVSS        p+32(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS p+32(FP), Y0
 	MOVQ         n+24(FP), CX
 
 round:
@@ -18070,12 +18261,11 @@ end:
 	RET
 
 // func fillWhere256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·fillWhere256(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         a+8(FP), CX
-	MOVSS        p+32(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS p+32(FP), Y0
 	MOVQ         n+24(FP), DX
 
 round:
@@ -18136,12 +18326,11 @@ end:
 	RET
 
 // func scale256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·scale256(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         a+8(FP), CX
-	MOVSS        p+32(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS p+32(FP), Y0
 	MOVQ         n+24(FP), DX
 
 round:
@@ -18356,14 +18545,12 @@ DATA const256_7fffffff<>+28(SB)/4, $0x7fffffff
 GLOBL const256_7fffffff<>(SB), RODATA|NOPTR, $32
 
 // func clamp256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·clamp256(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         a+8(FP), CX
-	MOVSS        p+32(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        q+36(FP), X1
-	VBROADCASTSS X1, Y1
+	VBROADCASTSS p+32(FP), Y0
+	VBROADCASTSS q+36(FP), Y1
 	MOVQ         n+24(FP), DX
 
 round:
@@ -18725,14 +18912,12 @@ end:
 	RET
 
 // func inside256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·inside256(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         a+8(FP), CX
-	MOVSS        p+32(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        q+36(FP), X1
-	VBROADCASTSS X1, Y1
+	VBROADCASTSS p+32(FP), Y0
+	VBROADCASTSS q+36(FP), Y1
 	MOVQ         n+24(FP), DX
 
 round:
@@ -18805,12 +18990,11 @@ end:
 	RET
 
 // func fillMasked256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·fillMasked256(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         a+8(FP), CX
-	MOVSS        p+32(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS p+32(FP), Y0
 	MOVQ         n+24(FP), DX
 
 round:
@@ -18871,13 +19055,12 @@ end:
 	RET
 
 // func softmaxBack256(dst *float32, a *float32, b *float32, n int, p float32, q float32)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX
 TEXT ·softmaxBack256(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         b+16(FP), DX
-	MOVSS        p+32(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS p+32(FP), Y0
 	MOVQ         n+24(FP), BX
 
 round:
@@ -21270,12 +21453,10 @@ done:
 	RET
 
 // func layerNorm256(dst *float32, x *float32, gain *float32, bias *float32, rows int, k int, inv float32, eps float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3
 TEXT ·layerNorm256(SB), NOSPLIT, $0-56
-	MOVSS        inv+48(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        eps+52(FP), X1
-	VBROADCASTSS X1, Y1
+	VBROADCASTSS inv+48(FP), Y0
+	VBROADCASTSS eps+52(FP), Y1
 	MOVQ         dst+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         k+40(FP), DX
@@ -21406,12 +21587,10 @@ done:
 	RET
 
 // func layerNormBack256(dx *float32, dgain *float32, dbias *float32, x *float32, gain *float32, up *float32, rows int, k int, inv float32, eps float32)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, AVX2, FMA3
 TEXT ·layerNormBack256(SB), NOSPLIT, $0-72
-	MOVSS        inv+64(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        eps+68(FP), X1
-	VBROADCASTSS X1, Y1
+	VBROADCASTSS inv+64(FP), Y0
+	VBROADCASTSS eps+68(FP), Y1
 	MOVQ         x+24(FP), AX
 	MOVQ         up+40(FP), CX
 	MOVQ         k+56(FP), DX
@@ -21596,22 +21775,15 @@ done:
 	RET
 
 // func dropout256(dst *float32, x *float32, n int, first uint32, key uint32, cut uint32, scale float32)
-// Requires: AVX, AVX2, SSE, SSE2
+// Requires: AVX, AVX2
 TEXT ·dropout256(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         n+16(FP), DX
-	MOVSS        scale+36(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVL         first+24(FP), BX
-	MOVD         BX, X1
-	VPBROADCASTD X1, Y1
-	MOVL         key+28(FP), BX
-	MOVD         BX, X2
-	VPBROADCASTD X2, Y2
-	MOVL         cut+32(FP), BX
-	MOVD         BX, X3
-	VPBROADCASTD X3, Y3
+	VBROADCASTSS scale+36(FP), Y0
+	VBROADCASTSS first+24(FP), Y1
+	VBROADCASTSS key+28(FP), Y2
+	VBROADCASTSS cut+32(FP), Y3
 	VMOVUPS      iota16<>+0(SB), Y4
 	VPADDD       Y4, Y1, Y1
 	VPBROADCASTD const256_00000008<>+0(SB), Y4
@@ -21699,6 +21871,234 @@ DATA const256_d35a2d97<>+24(SB)/4, $0xd35a2d97
 DATA const256_d35a2d97<>+28(SB)/4, $0xd35a2d97
 GLOBL const256_d35a2d97<>(SB), RODATA|NOPTR, $32
 
+// func causalSoftmax256(p *float32, ld int, rows int, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·causalSoftmax256(SB), NOSPLIT, $0-32
+	MOVQ         ld+8(FP), AX
+	SHLQ         $0x02, AX
+	MOVQ         n+24(FP), CX
+	MOVQ         p+0(FP), SI
+	MOVQ         rows+16(FP), DI
+	VBROADCASTSS const256_ff800000<>+0(SB), Y0
+
+row:
+	TESTQ   DI, DI
+	JZ      done
+	MOVQ    CX, BX
+	DECQ    BX
+	MOVQ    BX, DX
+	ANDQ    $0x07, BX
+	SUBQ    BX, DX
+	SHLQ    $0x02, DX
+	INCQ    BX
+	LEAQ    tailTable<>+0(SB), R8
+	NEGQ    BX
+	VMOVUPS 32(R8)(BX*4), Y1
+	VMOVAPS Y0, Y2
+	XORQ    BX, BX
+
+max:
+	CMPQ    BX, DX
+	JGE     maxLast
+	VMOVUPS (SI)(BX*1), Y3
+	VMAXPS  Y3, Y2, Y2
+	ADDQ    $0x20, BX
+	JMP     max
+
+maxLast:
+	VMOVUPS      (SI)(BX*1), Y3
+	VMOVAPS      Y0, Y4
+	VBLENDVPS    Y1, Y3, Y4, Y4
+	VMAXPS       Y4, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X3
+	VMAXPS       X2, X3, X3
+	VPERMILPS    $0x4e, X3, X2
+	VMAXPS       X2, X3, X3
+	VPERMILPS    $0xb1, X3, X2
+	VMAXPS       X2, X3, X3
+	VBROADCASTSS X3, Y2
+	VCMPPS       $0x00, Y0, Y2, Y3
+	VANDNPS      Y2, Y3, Y2
+	VXORPS       Y3, Y3, Y3
+	XORQ         BX, BX
+
+exp:
+	CMPQ         BX, DX
+	JGE          expLast
+	VMOVUPS      (SI)(BX*1), Y4
+	VSUBPS       Y2, Y4, Y4
+	VBROADCASTSS const256_c2b00a3d<>+0(SB), Y5
+	VMAXPS       Y4, Y5, Y4
+	VBROADCASTSS const256_4b40007f<>+0(SB), Y6
+	VFMADD231PS  const256_3fb8aa3b<>+0(SB), Y4, Y6
+	VADDPS       const256_cb40007f<>+0(SB), Y6, Y5
+	VFMADD231PS  const256_bf318000<>+0(SB), Y5, Y4
+	VFMADD231PS  const256_395e8083<>+0(SB), Y5, Y4
+	VPSLLD       $0x17, Y6, Y6
+	VBROADCASTSS const256_3ab6887e<>+0(SB), Y5
+	VFMADD213PS  const256_3c0905b1<>+0(SB), Y4, Y5
+	VFMADD213PS  const256_3d2aaa8d<>+0(SB), Y4, Y5
+	VFMADD213PS  const256_3e2aaa6f<>+0(SB), Y4, Y5
+	VFMADD213PS  const256_3f000000<>+0(SB), Y4, Y5
+	VFMADD213PS  const256_3f800000<>+0(SB), Y4, Y5
+	VFMADD213PS  const256_3f800000<>+0(SB), Y4, Y5
+	VMULPS       Y6, Y5, Y5
+	VMOVUPS      Y5, (SI)(BX*1)
+	VADDPS       Y5, Y3, Y3
+	ADDQ         $0x20, BX
+	JMP          exp
+
+expLast:
+	VMOVUPS      (SI)(BX*1), Y4
+	VSUBPS       Y2, Y4, Y4
+	VBROADCASTSS const256_c2b00a3d<>+0(SB), Y2
+	VMAXPS       Y4, Y2, Y4
+	VBROADCASTSS const256_4b40007f<>+0(SB), Y5
+	VFMADD231PS  const256_3fb8aa3b<>+0(SB), Y4, Y5
+	VADDPS       const256_cb40007f<>+0(SB), Y5, Y2
+	VFMADD231PS  const256_bf318000<>+0(SB), Y2, Y4
+	VFMADD231PS  const256_395e8083<>+0(SB), Y2, Y4
+	VPSLLD       $0x17, Y5, Y5
+	VBROADCASTSS const256_3ab6887e<>+0(SB), Y2
+	VFMADD213PS  const256_3c0905b1<>+0(SB), Y4, Y2
+	VFMADD213PS  const256_3d2aaa8d<>+0(SB), Y4, Y2
+	VFMADD213PS  const256_3e2aaa6f<>+0(SB), Y4, Y2
+	VFMADD213PS  const256_3f000000<>+0(SB), Y4, Y2
+	VFMADD213PS  const256_3f800000<>+0(SB), Y4, Y2
+	VFMADD213PS  const256_3f800000<>+0(SB), Y4, Y2
+	VMULPS       Y5, Y2, Y2
+	VANDPS       Y1, Y2, Y2
+	VMOVUPS      Y2, (SI)(BX*1)
+	VADDPS       Y2, Y3, Y3
+	VEXTRACTF128 $0x01, Y3, X2
+	VADDPS       X2, X3, X2
+	VPERMILPS    $0x4e, X2, X3
+	VADDPS       X3, X2, X2
+	VPERMILPS    $0xb1, X2, X3
+	VADDPS       X3, X2, X2
+	VBROADCASTSS X2, Y2
+	VXORPS       Y4, Y4, Y4
+	VBROADCASTSS const256_3f800000<>+0(SB), Y3
+	VDIVPS       Y2, Y3, Y3
+	VCMPPS       $0x00, Y4, Y2, Y2
+	VANDNPS      Y3, Y2, Y3
+	XORQ         BX, BX
+
+scale:
+	CMPQ    BX, DX
+	JGE     scaleLast
+	VMULPS  (SI)(BX*1), Y3, Y2
+	VMOVUPS Y2, (SI)(BX*1)
+	ADDQ    $0x20, BX
+	JMP     scale
+
+scaleLast:
+	VMULPS  (SI)(BX*1), Y3, Y2
+	VANDPS  Y1, Y2, Y2
+	VMOVUPS Y2, (SI)(BX*1)
+
+clear:
+	ADDQ    $0x20, BX
+	CMPQ    BX, AX
+	JGE     next
+	VMOVUPS Y4, (SI)(BX*1)
+	JMP     clear
+
+next:
+	ADDQ AX, SI
+	INCQ CX
+	DECQ DI
+	JMP  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func causalSoftmaxBack256(up *float32, p *float32, ld int, rows int, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·causalSoftmaxBack256(SB), NOSPLIT, $0-40
+	MOVQ   ld+16(FP), AX
+	SHLQ   $0x02, AX
+	MOVQ   n+32(FP), CX
+	MOVQ   up+0(FP), SI
+	MOVQ   p+8(FP), DI
+	MOVQ   rows+24(FP), R8
+	VXORPS Y0, Y0, Y0
+
+row:
+	TESTQ   R8, R8
+	JZ      done
+	MOVQ    CX, BX
+	DECQ    BX
+	MOVQ    BX, DX
+	ANDQ    $0x07, BX
+	SUBQ    BX, DX
+	SHLQ    $0x02, DX
+	INCQ    BX
+	LEAQ    tailTable<>+0(SB), R9
+	NEGQ    BX
+	VMOVUPS 32(R9)(BX*4), Y1
+	VXORPS  Y2, Y2, Y2
+	XORQ    BX, BX
+
+dot:
+	CMPQ        BX, DX
+	JGE         dotLast
+	VMOVUPS     (SI)(BX*1), Y3
+	VMOVUPS     (DI)(BX*1), Y4
+	VFMADD231PS Y3, Y4, Y2
+	ADDQ        $0x20, BX
+	JMP         dot
+
+dotLast:
+	VMOVUPS      (SI)(BX*1), Y3
+	VMOVUPS      (DI)(BX*1), Y4
+	VANDPS       Y1, Y3, Y3
+	VFMADD231PS  Y3, Y4, Y2
+	VEXTRACTF128 $0x01, Y2, X3
+	VADDPS       X3, X2, X3
+	VPERMILPS    $0x4e, X3, X2
+	VADDPS       X2, X3, X3
+	VPERMILPS    $0xb1, X3, X2
+	VADDPS       X2, X3, X3
+	VBROADCASTSS X3, Y2
+	XORQ         BX, BX
+
+out:
+	CMPQ    BX, DX
+	JGE     outLast
+	VMOVUPS (SI)(BX*1), Y3
+	VSUBPS  Y2, Y3, Y3
+	VMULPS  (DI)(BX*1), Y3, Y3
+	VMOVUPS Y3, (SI)(BX*1)
+	ADDQ    $0x20, BX
+	JMP     out
+
+outLast:
+	VMOVUPS (SI)(BX*1), Y3
+	VSUBPS  Y2, Y3, Y3
+	VMULPS  (DI)(BX*1), Y3, Y3
+	VANDPS  Y1, Y3, Y3
+	VMOVUPS Y3, (SI)(BX*1)
+
+clear:
+	ADDQ    $0x20, BX
+	CMPQ    BX, AX
+	JGE     next
+	VMOVUPS Y0, (SI)(BX*1)
+	JMP     clear
+
+next:
+	ADDQ AX, SI
+	ADDQ AX, DI
+	INCQ CX
+	DECQ R8
+	JMP  row
+
+done:
+	VZEROUPPER
+	RET
+
 // func probe256(n int)
 // Requires: AVX, FMA3
 TEXT ·probe256(SB), NOSPLIT, $0-8
@@ -21737,7 +22137,7 @@ loop:
 	RET
 
 // func quantize256(q *byte, par *float32, x *float32, ld int, d int, n int, limit float32, length float32, reach float32, slack float32, offset int)
-// Requires: AVX, AVX2, CMOV, FMA3, SSE
+// Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·quantize256(SB), NOSPLIT, $0-72
 	MOVQ         q+0(FP), AX
 	MOVQ         par+8(FP), CX
@@ -21808,10 +22208,8 @@ measure16:
 	SUBQ         DI, CX
 	VBROADCASTSS const256_00000400<>+0(SB), Y0
 	VBROADCASTSS const256_3f800000<>+0(SB), Y1
-	MOVSS        limit+48(FP), X2
-	VBROADCASTSS X2, Y2
-	MOVSS        length+52(FP), X3
-	VBROADCASTSS X3, Y3
+	VBROADCASTSS limit+48(FP), Y2
+	VBROADCASTSS length+52(FP), Y3
 	VBROADCASTSS const256_21800000<>+0(SB), Y4
 	MOVQ         DI, R9
 
@@ -21890,10 +22288,8 @@ round16:
 	SUBQ         DI, CX
 	SUBQ         DI, CX
 	SUBQ         DI, CX
-	MOVSS        reach+56(FP), X1
-	VBROADCASTSS X1, Y1
-	MOVSS        slack+60(FP), X2
-	VBROADCASTSS X2, Y2
+	VBROADCASTSS reach+56(FP), Y1
+	VBROADCASTSS slack+60(FP), Y2
 	VXORPS       Y3, Y3, Y3
 	MOVQ         DI, R9
 
@@ -22386,13 +22782,12 @@ DATA const256_3f800008<>+28(SB)/4, $0x3f800008
 GLOBL const256_3f800008<>(SB), RODATA|NOPTR, $32
 
 // func pairDots256(z *float32, idx *uint32, n int, w *float32, ldw int, d int, h *float32, ldh int, scale float32, room *uintptr)
-// Requires: AVX, AVX2, FMA3, SSE
+// Requires: AVX, FMA3
 TEXT ·pairDots256(SB), NOSPLIT, $0-80
 	MOVQ         z+0(FP), AX
 	MOVQ         idx+8(FP), CX
 	MOVQ         room+72(FP), DX
-	MOVSS        scale+64(FP), X0
-	VBROADCASTSS X0, Y0
+	VBROADCASTSS scale+64(FP), Y0
 
 group:
 	CMPQ    n+16(FP), $0x08
@@ -22941,12 +23336,10 @@ done:
 	RET
 
 // func adagrad256(w *float32, s *float32, grad *float32, d int, idx *int32, n int, left int, lr float32, eps float32)
-// Requires: AVX, AVX2, FMA3, MMX+, SSE
+// Requires: AVX, FMA3, MMX+
 TEXT ·adagrad256(SB), NOSPLIT, $0-64
-	MOVSS        lr+56(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        eps+60(FP), X1
-	VBROADCASTSS X1, Y1
+	VBROADCASTSS lr+56(FP), Y0
+	VBROADCASTSS eps+60(FP), Y1
 	MOVQ         w+0(FP), AX
 	MOVQ         s+8(FP), CX
 	MOVQ         grad+16(FP), DX
@@ -23137,16 +23530,12 @@ done:
 	RET
 
 // func adam256(w *float32, m *float32, s *float32, grad *float32, d int, idx *int32, n int, left int, lr float32, eps float32, beta1 float32, beta2 float32)
-// Requires: AVX, AVX2, FMA3, MMX+, SSE
+// Requires: AVX, FMA3, MMX+
 TEXT ·adam256(SB), NOSPLIT, $0-80
-	MOVSS        lr+64(FP), X0
-	VBROADCASTSS X0, Y0
-	MOVSS        eps+68(FP), X1
-	VBROADCASTSS X1, Y1
-	MOVSS        beta1+72(FP), X2
-	VBROADCASTSS X2, Y2
-	MOVSS        beta2+76(FP), X3
-	VBROADCASTSS X3, Y3
+	VBROADCASTSS lr+64(FP), Y0
+	VBROADCASTSS eps+68(FP), Y1
+	VBROADCASTSS beta1+72(FP), Y2
+	VBROADCASTSS beta2+76(FP), Y3
 	VBROADCASTSS const256_3f800000<>+0(SB), Y4
 	VSUBPS       Y3, Y4, Y5
 	VSUBPS       Y2, Y4, Y4

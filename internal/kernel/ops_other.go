@@ -95,6 +95,8 @@ func layerNorm(dst, x, gain, bias []float32, eps float32)      { layerNormGo(dst
 func layerNormBack(dx, dgain, dbias, x, gain, g []float32, eps float32) {
 	layerNormBackGo(dx, dgain, dbias, x, gain, g, eps)
 }
+func causalSoftmax(p []float32, ld, rows, n int)        { softmaxRowsGo(p, ld, rows, n) }
+func causalSoftmaxBack(g, p []float32, ld, rows, n int) { softmaxBackRowsGo(g, p, ld, rows, n) }
 func dropout(dst, x []float32, first, key, cut uint32, scale float32) {
 	dropoutGo(dst, x, first, key, cut, scale)
 }

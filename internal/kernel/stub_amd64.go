@@ -621,6 +621,29 @@ func layerNormBack512(dx *float32, dgain *float32, dbias *float32, x *float32, g
 //go:noescape
 func dropout512(dst *float32, x *float32, n int, first uint32, key uint32, cut uint32, scale float32)
 
+// causalSoftmax512 turns the first n+r numbers of row r into their softmax and clears the rest of it; ld is a multiple of 16:
+//
+//	for r := range rows {
+//		x := p[r*ld:][:ld]
+//		m := max(x[:n+r]) or 0 where that is -Inf
+//		for j := range ld { x[j] = exp(x[j] - m) or 0 where j >= n+r }
+//		s := Σ x[j]
+//		for j := range ld { x[j] *= 1/s or 0 where s == 0 }
+//	}
+//
+//go:noescape
+func causalSoftmax512(p *float32, ld int, rows int, n int)
+
+// causalSoftmaxBack512 turns the gradient up by probabilities p, n+r of them in row r, into that by scores and clears the rest of the row; ld is a multiple of 16:
+//
+//	for r := range rows {
+//		mean := Σ p[r*ld+j] * up[r*ld+j] over j < n+r
+//		for j := range ld { up[r*ld+j] = p[r*ld+j] * (up[r*ld+j] - mean) or 0 where j >= n+r }
+//	}
+//
+//go:noescape
+func causalSoftmaxBack512(up *float32, p *float32, ld int, rows int, n int)
+
 // probe512 does chains·lanes fused multiply-adds n ≥ 1 times, 24 chains at 512 bits and 12 at 256:
 //
 //	for range n { for c := range chains { acc[c] += x * y } } // fused
@@ -1407,6 +1430,29 @@ func layerNormBack256(dx *float32, dgain *float32, dbias *float32, x *float32, g
 //
 //go:noescape
 func dropout256(dst *float32, x *float32, n int, first uint32, key uint32, cut uint32, scale float32)
+
+// causalSoftmax256 turns the first n+r numbers of row r into their softmax and clears the rest of it; ld is a multiple of 16:
+//
+//	for r := range rows {
+//		x := p[r*ld:][:ld]
+//		m := max(x[:n+r]) or 0 where that is -Inf
+//		for j := range ld { x[j] = exp(x[j] - m) or 0 where j >= n+r }
+//		s := Σ x[j]
+//		for j := range ld { x[j] *= 1/s or 0 where s == 0 }
+//	}
+//
+//go:noescape
+func causalSoftmax256(p *float32, ld int, rows int, n int)
+
+// causalSoftmaxBack256 turns the gradient up by probabilities p, n+r of them in row r, into that by scores and clears the rest of the row; ld is a multiple of 16:
+//
+//	for r := range rows {
+//		mean := Σ p[r*ld+j] * up[r*ld+j] over j < n+r
+//		for j := range ld { up[r*ld+j] = p[r*ld+j] * (up[r*ld+j] - mean) or 0 where j >= n+r }
+//	}
+//
+//go:noescape
+func causalSoftmaxBack256(up *float32, p *float32, ld int, rows int, n int)
 
 // probe256 does chains·lanes fused multiply-adds n ≥ 1 times, 24 chains at 512 bits and 12 at 256:
 //

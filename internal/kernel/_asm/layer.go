@@ -261,19 +261,12 @@ func dropout(v isa) {
 		"\tfor i := range n { if dst[i] = 0; dropHash(first+i, key) >= cut { dst[i] = x[i] * scale } }")
 	dst, x, n := ptr("dst"), ptr("x"), ptr("n")
 	scale := v.param("scale")
-	number := func(name string) VecVirtual {
-		t, r := XMM(), v.reg()
-		g := Load(Param(name), GP32()).(GPVirtual)
-		MOVD(g, t)
-		VPBROADCASTD(t, r)
-		return r
-	}
 	constant := func(b uint32) VecVirtual {
 		r := v.reg()
 		VPBROADCASTD(v.bitsMem(b), r)
 		return r
 	}
-	id, key, cut := number("first"), number("key"), number("cut")
+	id, key, cut := v.param("first"), v.param("key"), v.param("cut")
 	count := v.reg()
 	VMOVUPS(iota(), count)
 	VPADDD(count, id, id)

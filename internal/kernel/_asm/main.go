@@ -28,6 +28,7 @@ func main() {
 		elementwises(v)
 		activations(v)
 		layers(v)
+		attention(v)
 		probes(v)
 		coarse(v)
 		rowKernels(v)
