@@ -13,7 +13,7 @@ const (
 // Config says what to load.
 type Config struct {
 	// Source is a file, a directory of train, valid and test files (each plain or
-	// gzip; valid and test may be absent), or a demo text such as
+	// gzip; valid and test may be absent) or of one file, or a demo text such as
 	// "demo:users=500"; default "demo". A file called "demo" is reached as "./demo".
 	Source string
 

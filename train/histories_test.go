@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/models/baseline"
 	"github.com/fenchel-ml/fenchel/train/metric"
@@ -52,6 +53,9 @@ var orderConfigs = map[string]string{
 	"next of users":  "{train: {task: next, positions: 300}}",
 	"attention":      "{model: {name: 'sasrec:heads=2,len=6', dim: 8}, train: {task: 'next:len=6', batch: 20}}",
 	"units":          "{model: {name: 'gru4rec:layers=2,hidden=12'}, train: {task: 'last:len=6', batch: 200}}",
+	"attention tree": "{model: {name: 'sasrec:blocks=1,len=6', dim: 8}, train: {task: 'next:len=6', positions: 150}, loss: hsm}",
+	"units adaptive": "{model: {name: 'gru4rec:hidden=12'}, train: {task: 'next:len=6', batch: 20}, loss: 'entmax@adaptive'}",
+	"units drawn":    "{model: {name: 'gru4rec:hidden=12,table=own'}, train: {task: 'next:len=6', batch: 20}, loss: 'bpr@sampled:n=6,sampler=dns'}",
 }
 
 // TestResumeInOrder: runs of histories go on with the bits of one that was not
@@ -70,12 +74,9 @@ func TestSameBitsInOrder(t *testing.T) {
 	for name, text := range orderConfigs {
 		t.Run(name, func(t *testing.T) {
 			run := func(procs int, seed uint64) ([][]float32, *Scores) {
-				defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
 				c := quick(text)
 				c.Train.Epochs, c.Train.Seed = 2, seed
-				res, err := Run(t.Context(), c, set, nil)
-				require.NoError(t, err)
-				return tables(res.Trained), res.Test
+				return runAt(t, procs, c, set)
 			}
 			want, test := run(1, 3)
 			for _, procs := range []int{2, 4} {
@@ -86,6 +87,42 @@ func TestSameBitsInOrder(t *testing.T) {
 			other, _ := run(2, 4)
 			require.NotEqual(t, want, other)
 		})
+	}
+}
+
+// runAt runs c at a GOMAXPROCS.
+func runAt(t *testing.T, procs int, c Config, set *data.Dataset) ([][]float32, *Scores) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
+	res, err := Run(t.Context(), c, set, nil)
+	require.NoError(t, err)
+	return tables(res.Trained), res.Test
+}
+
+// TestSameBitsOfEveryLossInOrder: so have they under every loss; models and heads go round.
+func TestSameBitsOfEveryLossInOrder(t *testing.T) {
+	set := walks(t, 60)
+	kinds := []string{"sasrec:blocks=1,len=6", "gru4rec:hidden=10", "pool:drop=0.2"}
+	heads := []string{"all", "sampled:n=6,correction=none", "sampled:n=6,sampler=dns,correction=none", "tree", "classes", "adaptive"}
+	for i, spec := range losses.All() {
+		if testing.Short() && i%8 != 0 {
+			continue
+		}
+		for j, kind := range kinds {
+			head := heads[(i+j*2+i/len(heads))%len(heads)]
+			t.Run(spec.Name+"/"+head+"/"+kind, func(t *testing.T) {
+				c := quick("{train: {task: 'next:len=6', batch: 10, epochs: 1, dropout: 0.1}, eval: {every: 1}}")
+				c.Loss, c.Candidates, c.Model.Name = spec.Name+"@"+head, "", kind
+				if spec.Domain == losses.Cosines {
+					c.Model.Score = string(models.Cosine)
+				}
+				want, test := runAt(t, 1, c, set)
+				for _, procs := range []int{2, 4} {
+					got, scores := runAt(t, procs, c, set)
+					require.Equal(t, want, got)
+					require.Equal(t, test.PerExample, scores.PerExample)
+				}
+			})
+		}
 	}
 }
 

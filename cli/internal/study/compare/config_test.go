@@ -39,6 +39,31 @@ func TestGroups(t *testing.T) {
 	}
 }
 
+// TestModelsOfTheirKinds: what is usual of the first model is measured of all, and no patience
+// that is only usual of a kind cuts a budget short.
+func TestModelsOfTheirKinds(t *testing.T) {
+	c, _ := small(t, "softmax")
+	c.Models = []string{"gru4rec", "mf"}
+	require.NoError(t, c.Validate())
+	full := c.WithDefaults()
+	vs, err := full.variants()
+	require.NoError(t, err)
+	require.Len(t, vs, 2)
+	for i, early := range []bool{true, false} {
+		cfg, err := full.with(vs[i], nil, 0)
+		require.NoError(t, err)
+		require.Equal(t, []string{"ndcg@10", "hr@10"}, cfg.Eval.Metrics)
+		require.Equal(t, early, cfg.Train.StopsEarly(), vs[i].Name)
+	}
+	c.Base.Train.Epochs, c.Budget.Steps = 0, 7
+	require.NoError(t, c.Validate())
+	cfg, err := c.WithDefaults().with(vs[0], nil, 0)
+	require.NoError(t, err)
+	require.False(t, cfg.Train.StopsEarly())
+	c.Base.Eval.Metrics, c.Models = nil, []string{"mf", "gru4rec"}
+	require.Equal(t, []string{"recall@20", "ndcg@20"}, c.WithDefaults().Base.Eval.Metrics)
+}
+
 // TestEntriesAreRead: an entry is held against what takes its settings, whatever
 // candidates it has, and what is declared of it does not hang on its spelling.
 func TestEntriesAreRead(t *testing.T) {
