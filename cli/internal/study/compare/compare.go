@@ -92,9 +92,7 @@ func (c Config) WithDefaults() Config {
 		c.Models[i] = train.Config{Model: train.ModelConfig{Name: model}}.WithDefaults().Model.Name
 	}
 	if len(c.Base.Eval.Metrics) == 0 {
-		first := c.Base
-		first.Model.Name = c.Models[0]
-		c.Base.Eval.Metrics = first.WithDefaults().Eval.Metrics
+		c.Base.Eval.Metrics = c.First().WithDefaults().Eval.Metrics
 	}
 	c.Seeds = settings.Or(c.Seeds, 0, 1, 2)
 	c.Parallel = cmp.Or(c.Parallel, 1)
