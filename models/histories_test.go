@@ -1,6 +1,7 @@
 package models
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -22,7 +23,8 @@ func modelOf(t *testing.T, text string, set *data.Dataset) Model {
 // TestHistoriesUnderEveryLoss: all statements of the gradient of a whole model of histories
 // agree, with what is dropped held, by every table, under every head and every loss: of sets,
 // which a pool alone reads, of the positions of a pass, not all of which are examples, and of
-// views. Each model meets each loss under each head; its settings go round.
+// views. Each model meets each loss under each head; its settings go round. One in six of
+// these runs unless FENCHEL_QUALITY asks for all, which takes some minutes.
 func TestHistoriesUnderEveryLoss(t *testing.T) {
 	set := inOrder(t, demo(t))
 	positions, err := set.Examples("next:len=5,stride=3")
@@ -36,6 +38,13 @@ func TestHistoriesUnderEveryLoss(t *testing.T) {
 		"gru4rec": {"gru4rec:hidden=3", "gru4rec:hidden=2,layers=2,table=own,drop=0"},
 	}
 	count := map[outcome]int{}
+	every := 6
+	switch {
+	case testing.Short():
+		every = 16
+	case os.Getenv("FENCHEL_QUALITY") != "":
+		every = 1
+	}
 	for k, model := range All() {
 		if model.Name == "mf" { // it reads none
 			continue
@@ -44,7 +53,7 @@ func TestHistoriesUnderEveryLoss(t *testing.T) {
 		for i, spec := range losses.All() {
 			l := spec.Bind(spec.Defaults())
 			for j, scheme := range []string{"all", "sampled:n=4,per=row", "sampled:n=4,sampler=dns", "sampled:n=5,correction=none,hits=seen", "tree", "classes", "adaptive"} {
-				if testing.Short() && (i+2*j+5*k)%16 != 0 {
+				if (i+2*j+5*k)%every != 0 {
 					continue
 				}
 				x := []*data.Examples{positions, views, thirds(set)}[(i+j)%3]
