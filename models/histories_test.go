@@ -53,7 +53,7 @@ func TestHistoriesUnderEveryLoss(t *testing.T) {
 		for i, spec := range losses.All() {
 			l := spec.Bind(spec.Defaults())
 			for j, scheme := range []string{"all", "sampled:n=4,per=row", "sampled:n=4,sampler=dns", "sampled:n=5,correction=none,hits=seen", "tree", "classes", "adaptive"} {
-				if (i+2*j+5*k)%every != 0 {
+				if (i+j+5*k)%every != 0 {
 					continue
 				}
 				x := []*data.Examples{positions, views, thirds(set)}[(i+j)%3]
