@@ -64,7 +64,7 @@ func TestSequence(t *testing.T) {
 
 	d = sequences(t, "ann a b a c\n", "ratio:0.5,0,0.5")
 	parts := map[string]string{}
-	for _, e := range strings.Fields(events(d, 0)) {
+	for e := range strings.FieldsSeq(events(d, 0)) {
 		item, part, _ := strings.Cut(e, "/")
 		require.Contains(t, []string{"", part}, parts[item], "all events of a pair are of its part: %s", events(d, 0))
 		parts[item] = part

@@ -33,7 +33,7 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 	lines := bufio.NewScanner(in)
 	for lines.Scan() {
 		var history []int32
-		for _, id := range strings.Fields(lines.Text()) {
+		for id := range strings.FieldsSeq(lines.Text()) {
 			item, err := set.ItemIndex(id)
 			if err != nil { // a new item: the model knows nothing of it
 				continue
