@@ -41,7 +41,7 @@ func TestHistoriesUnderEveryLoss(t *testing.T) {
 	every := 6
 	switch {
 	case testing.Short():
-		every = 16
+		every = 61
 	case os.Getenv("FENCHEL_QUALITY") != "":
 		every = 1
 	}
