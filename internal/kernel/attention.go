@@ -30,7 +30,7 @@ type Attention[T Float] struct {
 	most  int   // rows of the longest segment
 	at    []int // [S·Heads+1]: where the probabilities of a segment's head are among all
 	kept  []T   // the first of all
-	work  [][]T // of each worker
+	work  rooms[T]
 	scale []T
 }
 
@@ -60,9 +60,6 @@ func AttentionWork(longest, d, heads int, backward bool) int {
 	a := Attention[float32]{D: d, w: d / heads, most: longest}
 	return a.workLen(backward)
 }
-
-// sixteens rounds up to a multiple of 16, which the columns of products come in.
-func sixteens(n int) int { return ceil(n, 16) * 16 }
 
 // workLen is the length of what parts of a worker's memory take together.
 func (a *Attention[T]) workLen(backward bool) int {
@@ -102,18 +99,14 @@ func (a *Attention[T]) prepare(backward bool) {
 	for i := range a.scale {
 		a.scale[i] = a.Scale
 	}
-	size := a.workLen(backward)
-	a.work = enough(a.work, Workers())
-	for i := range a.work[:Workers()] {
-		a.work[i] = grow(a.work[i], size)
-	}
+	a.work.grow(a.workLen(backward))
 }
 
 // each runs f for each head of each segment that has rows; f gets where its first
 // probability is, and memory.
 func (a *Attention[T]) each(f func(h headOf[T])) {
 	segments := len(a.Ptr) - 1
-	Parallel(segments*a.Heads, func(worker, task int) {
+	a.work.parallel(segments*a.Heads, func(worker, task int) {
 		s, h := task/a.Heads, task%a.Heads
 		lo, hi := int(a.Ptr[s]), int(a.Ptr[s+1])
 		if lo < hi {

@@ -168,9 +168,9 @@ func gemmTiles[T Float](shared *gemmShared[T], parts int, part func(p int) (lo, 
 	// Rows of B lie as the kernels want them if they have whole vectors. Where a block is
 	// met by many rows of A, as in none of Aᵀ·B, they are to be next to each other too.
 	ready := b.col == 1 && n%16 == 0 && (n <= blockN || a.row == 1)
-	packed := !ready && parts == 1 && mb > 1 && k*ceil(n, 16)*16 <= sharedFloats
+	packed := !ready && parts == 1 && mb > 1 && k*sixteens(n) <= sharedFloats
 	if packed {
-		shared.panels = grow(shared.panels, k*ceil(n, 16)*16)
+		shared.panels = grow(shared.panels, k*sixteens(n))
 		run(nb, func(_, j int) {
 			j0, j1 := cut(j, blockN, n)
 			pack(shared.panels[k*j0:], ceil(j1-j0, 16)*16, k, j1-j0, view[T]{b.from(0, j0), b.row, b.col})
@@ -290,7 +290,7 @@ func gemmSmall[T Float](c []T, m, n, k int, a, b view[T], add bool) {
 func gemmPart[T Float](s *gemmScratch[T], c []T, ldc, nr, nc, nk int, a, b view[T], ready, add bool, p, q []T) {
 	// The kernels work on 16 columns. The packed B is padded with zeros to that,
 	// and a ragged C is computed aside.
-	wide := ceil(nc, 16) * 16
+	wide := sixteens(nc)
 	rows, ldb := s.b[:], wide
 	if ready {
 		rows, ldb = b.x, b.row

@@ -27,7 +27,7 @@ func gemmRows[T Float](name string, c []T, m, n, k int, a, b view[T], before, af
 	if min(m, n, k) < 1 || len(a.x) < m*k || len(b.x) < k*n || len(c) < m*n {
 		panic("kernel: " + name + ": a slice is shorter than its dimensions")
 	}
-	_, pool := gemmPools[T]()
+	tasks, pool := gemmPools[T]()
 	shared := pool.Get().(*gemmShared[T])
 	defer pool.Put(shared)
 	ready := b.col == 1 && n%16 == 0 && n <= blockN
@@ -39,12 +39,11 @@ func gemmRows[T Float](name string, c []T, m, n, k int, a, b view[T], before, af
 			pack(shared.panels[k*j:], sixteens(nc), k, nc, view[T]{b.from(0, j), b.row, b.col})
 		}
 	}
-	tasks, _ := gemmPools[T]()
-	run := Parallel
+	workers := Workers()
 	if m*n*k < parallelWork {
-		run = func(tasks int, f func(worker, task int)) { Spread(1, tasks, f) }
+		workers = 1
 	}
-	run(ceil(m, RowBlock), func(_, t int) {
+	Spread(workers, ceil(m, RowBlock), func(_, t int) {
 		lo, hi := cut(t, RowBlock, m)
 		if before != nil {
 			before(lo, hi)

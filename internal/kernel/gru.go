@@ -40,7 +40,7 @@ type GRU[T Float] struct {
 	g, dx, before      []T
 	dgates             []T // [3][rows,H]
 	parts              []T
-	work               [][]T
+	work               rooms[T]
 }
 
 // gruGroup is how many segments advance together.
@@ -115,9 +115,9 @@ func (u *GRU[T]) scatter(dst, x []T, w int) {
 	})
 }
 
-// each runs f for each group.
-func (u *GRU[T]) each(f func(worker int, steps []gruStep)) {
-	Parallel(len(u.group)-1, func(worker, i int) { f(worker, u.steps[u.group[i]:u.group[i+1]]) })
+// each runs f for each group by parallel, which is Parallel or that of rooms.
+func (u *GRU[T]) each(parallel func(tasks int, f func(worker, task int)), f func(worker int, steps []gruStep)) {
+	parallel(len(u.group)-1, func(worker, i int) { f(worker, u.steps[u.group[i]:u.group[i+1]]) })
 }
 
 // Forward stores h in dst [N,H].
@@ -141,7 +141,7 @@ func (u *GRU[T]) Forward(dst []T) {
 				}
 			}
 		}
-		u.each(func(_ int, steps []gruStep) {
+		u.each(Parallel, func(_ int, steps []gruStep) {
 			for _, s := range steps {
 				u.step(s)
 			}
@@ -197,11 +197,8 @@ func (u *GRU[T]) Backward(to GRUGrad[T], g []T) {
 	}
 	u.g, u.dgates = grow(u.g, n*h), grow(u.dgates, 3*n*h)
 	u.gather(u.g, g, h)
-	u.work = enough(u.work, Workers())
-	for i := range u.work[:Workers()] {
-		u.work[i] = grow(u.work[i], 2*gruGroup*h)
-	}
-	u.each(func(worker int, steps []gruStep) {
+	u.work.grow(2 * gruGroup * h)
+	u.each(u.work.parallel, func(worker int, steps []gruStep) {
 		for i := len(steps) - 1; i >= 0; i-- {
 			u.stepBack(steps[i], u.work[worker])
 		}

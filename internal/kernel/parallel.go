@@ -239,6 +239,26 @@ func cut(i, size, n int) (lo, hi int) { return i * size, min((i+1)*size, n) }
 // ceil returns ⌈a/b⌉ for positive b.
 func ceil(a, b int) int { return (a + b - 1) / b }
 
+// sixteens rounds up to a multiple of 16, which the columns of products come in.
+func sixteens(n int) int { return ceil(n, 16) * 16 }
+
+// rooms are memory of each worker. A region that uses them runs by their parallel, on no more
+// workers than there are rooms: GOMAXPROCS may have become larger since they were made.
+type rooms[T any] [][]T
+
+// grow makes a room of n for each worker that there may be now.
+func (r *rooms[T]) grow(n int) {
+	*r = enough(*r, Workers())
+	for i := range *r {
+		(*r)[i] = grow((*r)[i], n)
+	}
+}
+
+// parallel is Parallel on as many workers as have a room.
+func (r rooms[T]) parallel(tasks int, f func(worker, task int)) {
+	Spread(min(len(r), Workers()), tasks, f)
+}
+
 // grow returns s with length n, reallocated where its capacity is short; the
 // content is not kept.
 func grow[T any](s []T, n int) []T {

@@ -40,7 +40,7 @@ type Ridge struct {
 
 // Stride returns d rounded up to what rows and vectors of a [Ridge] have as
 // length. What they hold beyond d is 0.
-func Stride(d int) int { return ceil(d, 16) * 16 }
+func Stride(d int) int { return sixteens(d) }
 
 // NewRidge returns a solver for d ≥ 1 unknowns.
 func NewRidge(d int) *Ridge {

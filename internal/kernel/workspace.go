@@ -187,7 +187,7 @@ func paddedWidth(d int, tiled bool) int {
 	if tiled {
 		return ceil(d, 32) * 32
 	}
-	return ceil(d, 16) * 16
+	return sixteens(d)
 }
 
 // listTargets lists the targets, by row and by tile.
