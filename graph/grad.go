@@ -252,6 +252,17 @@ func children(n node) gorgonia.Nodes {
 	return c
 }
 
+// Leaves returns the leaves that n is computed from, each once, n itself if it is one.
+func Leaves(n *gorgonia.Node) []*gorgonia.Node {
+	var leaves []*gorgonia.Node
+	for _, x := range walk(n) {
+		if len(children(x)) == 0 {
+			leaves = append(leaves, x)
+		}
+	}
+	return leaves
+}
+
 // walk returns the nodes on which roots depend, each once, operands before
 // users, in an order that the construction of the graph fixes.
 func walk(roots ...node) gorgonia.Nodes {

@@ -57,6 +57,9 @@ type op struct {
 	// it is to work for.
 	scratch func() int64
 
+	// holds is a constant that ops of one Program share the memory of; nil without.
+	holds *Sparse
+
 	// sinkable, if set, says that what the node is can be handed over by blocks instead.
 	sinkable *sinkable
 
@@ -196,6 +199,7 @@ type spec struct {
 	wants      func(all bool)
 	onKept     func(byRows bool)
 	scratch    func() int64
+	holds      *Sparse
 	sinkable   *sinkable
 	drops      bool
 	dtype      *tensor.Dtype     // of the output where no input is Float
@@ -220,7 +224,7 @@ func apply(s spec, in ...*gorgonia.Node) (*gorgonia.Node, error) {
 }
 
 func applyOnce(s spec, in ...*gorgonia.Node) (*op, *gorgonia.Node, error) {
-	o := &op{name: s.name, shape: s.shape, i32: s.i32, diff: s.diff, wants: s.wants, onKept: s.onKept, scratch: s.scratch, sinkable: s.sinkable, drops: s.drops, borrowed32: s.borrowed32, borrowed64: s.borrowed64,
+	o := &op{name: s.name, shape: s.shape, i32: s.i32, diff: s.diff, wants: s.wants, onKept: s.onKept, scratch: s.scratch, holds: s.holds, sinkable: s.sinkable, drops: s.drops, borrowed32: s.borrowed32, borrowed64: s.borrowed64,
 		id: opIDs.Add(1), wrt: make([]bool, len(in)), in: make([]any, len(in))}
 	if len(s.shape) > 0 && size(s.shape) < 1 {
 		return nil, nil, fmt.Errorf("graph: %s: shape %v is empty", s.name, s.shape)

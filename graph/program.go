@@ -284,13 +284,19 @@ const nodeBytes = 2 << 10
 // What an op makes of the data is counted at its largest: a row-sparse gradient of
 // W that the loss may also find dense counts as dense. The rows that Grad adds up come
 // on top, and where several terms are row-sparse the list of their rows; Step with a
-// [SumUpdater] adds none up. A gradient that a [Program.Sink] takes is not held.
+// [SumUpdater] adds none up. A gradient that a [Program.Sink] takes is not held. A [Sparse]
+// counts once, with its transpose, however many nodes multiply by it.
 func (p *Program[T]) Bytes() int64 {
 	p.claim()
 	defer p.release()
 	total := *p.held + nodeBytes*int64(len(p.nodes)+p.leaves)
+	counted := map[*Sparse]bool{nil: true}
 	for _, n := range p.nodes {
 		o, own := n.Op().(*op)
+		if own && !counted[o.holds] {
+			counted[o.holds], counted[o.holds.transposed] = true, true
+			total += o.holds.Bytes()
+		}
 		if !own || o.borrowed32 == nil && o.borrowed64 == nil { // what is borrowed is another's memory
 			total += int64(n.Shape().TotalSize()) * int64(n.Dtype().Size())
 		}

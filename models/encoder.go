@@ -69,8 +69,9 @@ func freeClasses(m Model, frame *data.Frame) (*Table, error) {
 	return table, err
 }
 
-// An Encoder computes encodings outside training. It sees the tables' weights
-// of the moment. It is not safe for concurrent use.
+// An Encoder computes encodings outside training, by weights that stay: what the model makes
+// of tables alone, by [Inputs.Once], is computed at the first call of Encode. It is not safe
+// for concurrent use.
 type Encoder struct {
 	g       *Graph
 	program *graph.Program[float32]
@@ -89,7 +90,7 @@ func EncoderBytes(m Model, contexts *data.Frame, rows int) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return e.program.Bytes(), e.Close()
+	return e.program.Bytes() + e.g.apart.bytes(), e.Close()
 }
 
 func newEncoder(b *graph.Builder[float32], m Model, contexts *data.Frame, rows int) (*Encoder, error) {
@@ -97,6 +98,7 @@ func newEncoder(b *graph.Builder[float32], m Model, contexts *data.Frame, rows i
 		return nil, errNoModel
 	}
 	e := &Encoder{g: NewGraph(b, contexts, rows, nil), dim: m.Dim()}
+	e.g.apart = &apart{b: b}
 	var err error
 	if e.h, err = Encode(e.g, m); err != nil {
 		return nil, err
@@ -104,11 +106,14 @@ func newEncoder(b *graph.Builder[float32], m Model, contexts *data.Frame, rows i
 	if e.program, err = b.Eval(e.h); err != nil {
 		return nil, err
 	}
-	return e, nil
+	return e, e.g.apart.compile()
 }
 
 // Encode stores the encodings of rows of the contexts in dst [len(rows), d].
 func (e *Encoder) Encode(dst []float32, rows []int32) error {
+	if err := e.g.apart.run(); err != nil {
+		return err
+	}
 	for len(rows) > 0 {
 		n := min(len(rows), e.g.Contexts.Rows())
 		if err := e.g.Contexts.Fill(rows[:n]); err != nil {
@@ -124,7 +129,7 @@ func (e *Encoder) Encode(dst []float32, rows []int32) error {
 }
 
 // Close frees the compiled graph.
-func (e *Encoder) Close() error { return e.program.Close() }
+func (e *Encoder) Close() error { return errors.Join(e.program.Close(), e.g.apart.close()) }
 
 // A classEncoder gives the vectors [C,d] of the classes of a frame, by the weights of
 // the moment.

@@ -33,9 +33,10 @@ func TestHistoriesUnderEveryLoss(t *testing.T) {
 	views, err := set.Examples("last:len=4")
 	require.NoError(t, err)
 	texts := map[string][]string{
-		"pool":    {"pool:own=0.3,map=relu", "pool:table=tied", "pool:map=linear,power=1"},
-		"sasrec":  {"sasrec:blocks=1,len=5", "sasrec:heads=2,len=5,table=own,drop=0"},
-		"gru4rec": {"gru4rec:hidden=3", "gru4rec:hidden=2,layers=2,table=own,drop=0"},
+		"lightgcn": {"lightgcn:layers=1", "lightgcn:layers=3"}, // reads none, and is in the graph of both sides
+		"pool":     {"pool:own=0.3,map=relu", "pool:table=tied", "pool:map=linear,power=1"},
+		"sasrec":   {"sasrec:blocks=1,len=5", "sasrec:heads=2,len=5,table=own,drop=0"},
+		"gru4rec":  {"gru4rec:hidden=3", "gru4rec:hidden=2,layers=2,table=own,drop=0"},
 	}
 	count := map[outcome]int{}
 	every := 6

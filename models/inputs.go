@@ -23,7 +23,9 @@ type Graph struct {
 	tables []*Table
 	nodes  []*gorgonia.Node // of tables, as they are read
 	once   map[any]*gorgonia.Node
-	fault  error // of a table that is none, or too large
+	within int    // calls of Once that are under way
+	apart  *apart // of evaluations; nil in training
+	fault  error  // of a table that is none, or too large
 }
 
 // maxNumbers is the most that a table can have: it keeps sums of bytes far from 2⁶³.
@@ -272,17 +274,28 @@ func (in *Inputs) Vector(t *Table) *gorgonia.Node {
 	return in.g.vector(t)
 }
 
+// Whole reports whether in reads every row of its frame, in order: row i is the frame's, and
+// a model that has the vectors of all classes as one node returns it as it is.
+func (in *Inputs) Whole() bool { return in.whole }
+
 // Once returns what f returned the first time that key was asked for in the graph,
-// on either side: what both sides share.
+// on either side: what both sides share. What depends on tables alone is computed once in an
+// evaluation, however many blocks of rows it has.
 func (in *Inputs) Once(key any, f func() (*gorgonia.Node, error)) (*gorgonia.Node, error) {
-	if n, ok := in.g.once[key]; ok {
+	g := in.g
+	if n, ok := g.once[key]; ok {
 		return n, nil
 	}
+	g.within++
 	n, err := f()
-	if err == nil {
-		in.g.once[key] = n
+	if g.within--; err != nil || n == nil {
+		return n, err
 	}
-	return n, err
+	if g.apart != nil && g.within == 0 {
+		n = g.apart.leaf(g, n)
+	}
+	g.once[key] = n
+	return n, nil
 }
 
 // IDs returns the ids [Rows()], Int32, of a field that has one in each row, −1 in rows

@@ -240,7 +240,7 @@ func (r recorder) Update(_ *Table, g graph.Gradient[float32]) error { r.f(g); re
 func TestErrors(t *testing.T) {
 	set := demo(t)
 	_, err := Parse("mff")
-	require.ErrorContains(t, err, "the choices are gru4rec, mf, ")
+	require.ErrorContains(t, err, "the choices are gru4rec, lightgcn, mf, ")
 	_, err = Parse("mf:init=1")
 	require.ErrorContains(t, err, "takes no parameters")
 	_, err = ParseHead("some")

@@ -55,6 +55,8 @@ var orderConfigs = map[string]string{
 	"units":          "{model: {name: 'gru4rec:layers=2,hidden=12'}, train: {task: 'last:len=6', batch: 200}}",
 	"attention tree": "{model: {name: 'sasrec:blocks=1,len=6', dim: 8}, train: {task: 'next:len=6', positions: 150}, loss: hsm}",
 	"units adaptive": "{model: {name: 'gru4rec:hidden=12'}, train: {task: 'next:len=6', batch: 20}, loss: 'entmax@adaptive'}",
+	"graph":          "{model: {name: 'lightgcn:layers=3'}, train: {task: last, batch: 200, dropout: 0.1}}",
+	"graph drawn":    "{model: {name: lightgcn}, train: {task: next, batch: 20}, candidates: 'sampled:n=6,sampler=dns'}",
 	"units drawn":    "{model: {name: 'gru4rec:hidden=12,table=own'}, train: {task: 'next:len=6', batch: 20}, loss: 'bpr@sampled:n=6,sampler=dns'}",
 }
 

@@ -45,6 +45,7 @@ func TestEstimate(t *testing.T) {
 		`{model: {dim: 16, bias: true}, train: {batch: 512, optimizer: sgd}}`,
 		`{model: {dim: 64, score: dot}, train: {batch: 32, optimizer: adagrad}}`,
 		`{model: {dim: 64}, loss: rg2, train: {batch: 128, optimizer: "adam:mode=lazy"}}`,
+		`{model: {name: "lightgcn:layers=3", dim: 64}, train: {batch: 128}}`,
 		`{model: {dim: 64}, candidates: "sampled:n=256", train: {batch: 256, task: pair, optimizer: "adam:mode=lazy"}}`,
 	}
 	for _, s := range Solvers() {
