@@ -62,9 +62,9 @@ func TestQuality(t *testing.T) {
 	}
 }
 
-// TestQualityOfGraphs holds a graph of two layers to what it must reach on valid after 240
-// steps on MovieLens-1M, and above what popularity does, and the same model without its graph
-// in as many steps.
+// TestQualityOfGraphs holds a graph of two layers on MovieLens-1M to what it must reach on
+// valid after 240 steps, far above popularity, and after 60 steps, of which matrix
+// factorisation makes less, above the same model without its graph by a tenth.
 func TestQualityOfGraphs(t *testing.T) {
 	const source = "../../shared/data/ml-1m"
 	if os.Getenv("FENCHEL_QUALITY") == "" {
@@ -75,26 +75,26 @@ func TestQualityOfGraphs(t *testing.T) {
 	}
 	set, err := data.Load(data.Config{Source: source})
 	require.NoError(t, err)
-	reached := map[string]float64{}
-	for _, text := range []string{"{model: {name: lightgcn}}", "{model: {name: 'lightgcn:layers=0'}}", "{train: {solver: pop}}"} {
-		cfg, err := Parse([]byte(text))
+	reached := func(model string, epochs int) (*Result, float64, float64) {
+		cfg, err := Parse([]byte("{model: {temperature: 0.2}, train: {batch: 512}}"))
 		require.NoError(t, err)
-		if cfg.Train.Solver != "pop" {
-			cfg.Model.Temperature, cfg.Train.Batch, cfg.Train.Epochs, cfg.Eval.Every = "0.2", 512, 20, 20
-		}
+		cfg.Model.Name, cfg.Train.Epochs, cfg.Eval.Every = model, epochs, epochs
 		res, err := Run(t.Context(), cfg, set, nil)
 		require.NoError(t, err)
 		recall, _ := res.Valid.Get("recall@20")
 		ndcg, _ := res.Valid.Get("ndcg@20")
-		t.Logf("%s: valid %.4f/%.4f", text, recall, ndcg)
-		if len(reached) == 0 {
-			require.GreaterOrEqual(t, recall, 0.270)
-			require.GreaterOrEqual(t, ndcg, 0.255)
-		}
-		reached[text] = ndcg
+		t.Logf("%s, %d epochs of 12 steps: valid %.4f/%.4f", model, epochs, recall, ndcg)
+		return res, recall, ndcg
 	}
-	require.Greater(t, reached["{model: {name: lightgcn}}"], 1.05*reached["{model: {name: 'lightgcn:layers=0'}}"])
-	require.Greater(t, reached["{model: {name: lightgcn}}"], 2*reached["{train: {solver: pop}}"])
+	res, recall, ndcg := reached("lightgcn:layers=2", 20)
+	require.GreaterOrEqual(t, recall, 0.270)
+	require.GreaterOrEqual(t, ndcg, 0.255)
+	own, pop, _ := besideItself(t, res, set, exchanged)
+	require.Greater(t, own, 2*pop)
+	_, recall, ndcg = reached("lightgcn:layers=2", 5)
+	_, recallOfNone, ndcgOfNone := reached("lightgcn:layers=0", 5)
+	require.Greater(t, recall, 1.1*recallOfNone)
+	require.Greater(t, ndcg, 1.1*ndcgOfNone)
 }
 
 // TestQualityHeld holds a tenth of MovieLens-1M's users out of training: by their histories
