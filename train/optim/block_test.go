@@ -15,8 +15,12 @@ import (
 // TestBlocks: every optimizer moves a table by blocks of rows, whatever their order and
 // sizes, to the bits of Update by the whole gradient, of state and norm too.
 func TestBlocks(t *testing.T) {
+	dims := []int{1, 33, 600}
+	if testing.Short() {
+		dims = []int{1, 67}
+	}
 	settings(t, func(t *testing.T, b setting) {
-		for _, dim := range []int{1, 33, 600} {
+		for _, dim := range dims {
 			const rows = 211
 			for _, r := range []Regularization{{}, {L2: 0.1, Decay: 0.05, DecayRead: true}, {Decay: 0.1}} {
 				x, y := newTable(rows, dim, 1), newTable(rows, dim, 1)

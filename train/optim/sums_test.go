@@ -13,7 +13,10 @@ import (
 // TestSums: an updater that adds rows up itself gives the bits of one that gets
 // them, and both the norm of the gradient, whatever GOMAXPROCS.
 func TestSums(t *testing.T) {
-	const rows, dim, n = 3000, 33, 20000
+	rows, dim, n := 3000, 33, 20000
+	if testing.Short() { // enough for four workers
+		rows, n = 600, 4000
+	}
 	settings(t, func(t *testing.T, b setting) {
 		run := func(procs int, u func(*Updater) graph.Updater[float32]) (w []float32, squares []float64) {
 			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
@@ -32,7 +35,7 @@ func TestSums(t *testing.T) {
 			defer p.Close()
 			for range 3 {
 				for i := range ids {
-					ids[i] = int32(rng.IntN(2*rows)/2) * 3 % rows
+					ids[i] = int32(rng.IntN(2*rows) / 2 * 3 % rows)
 				}
 				for i := range grads {
 					grads[i] = float32(rng.NormFloat64())
