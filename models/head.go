@@ -99,6 +99,19 @@ type Ranker interface {
 
 	// Renew has it rank by the weights as they are now, in the memory that it has.
 	Renew() error
+
+	// Share returns a ranker of the same vectors for another goroutine: it holds no copy of
+	// them. Neither is renewed from then on.
+	Share() Ranker
+}
+
+// A RowRanker is a Ranker that has a faster way for one row, whose scores agree with those of
+// Rank up to rounding.
+type RowRanker interface {
+	Ranker
+	// RankRow stores in top, in the memory that it has, what Rank gives for h [d] and skip.
+	// False says that there is no such way here.
+	RankRow(top *Top, h []float32, skip []int32, k int) (bool, error)
 }
 
 // Score names how an encoding meets a class vector.

@@ -253,6 +253,13 @@ func (r *adaptiveRanker) Renew() error {
 	return nil
 }
 
+// Share implements Ranker.
+func (r *adaptiveRanker) Share() Ranker {
+	other := *r
+	other.rowRanker = r.rowRanker.share()
+	return &other
+}
+
 func (r *adaptiveRanker) Rank(tops []Top, h []float32, skip func(i int) []int32, k int) error {
 	a, d := r.layout, r.head.d
 	if err := fits(len(tops), d, h); err != nil {

@@ -147,6 +147,7 @@ type linearRanker struct {
 	scorer
 	classes classEncoder
 	kernel  kernel.Ranker
+	row     kernel.RowRanker
 
 	h      []float32 // [n,d]
 	ids    []int32   // [n,k]
@@ -159,6 +160,36 @@ func (r *linearRanker) Renew() error {
 		r.take(w)
 	}
 	return err
+}
+
+// RankRow implements RowRanker.
+func (r *linearRanker) RankRow(top *Top, h []float32, skip []int32, k int) (bool, error) {
+	if r.kernel.By != nil {
+		return false, nil
+	}
+	d, classes := r.d, len(r.w)/r.d
+	if err := fits(1, d, h); err != nil {
+		return true, err
+	}
+	r.h = append(r.h[:0], h...)
+	r.encodeRow(r.h)
+	k = min(k, classes)
+	top.IDs, top.Scores = slices.Grow(top.IDs[:0], k)[:k], slices.Grow(top.Scores[:0], k)[:k]
+	var bias []float32
+	if r.bias != nil {
+		bias = r.bias.Data
+	}
+	n, err := r.row.TopK(top.IDs, top.Scores, r.h, r.w, bias, k, skip)
+	if err != nil {
+		return true, fmt.Errorf("models: %w: the model has diverged", err)
+	}
+	top.IDs, top.Scores = top.IDs[:n], top.Scores[:n]
+	return true, nil
+}
+
+// Share implements Ranker.
+func (r *linearRanker) Share() Ranker {
+	return &linearRanker{scorer: r.scorer, classes: r.classes, kernel: kernel.Ranker{By: r.kernel.By}}
 }
 
 func (r *linearRanker) Rank(tops []Top, h []float32, skip func(i int) []int32, k int) error {

@@ -221,6 +221,13 @@ func (r *classesRanker) Renew() error {
 	return nil
 }
 
+// Share implements Ranker.
+func (r *classesRanker) Share() Ranker {
+	other := *r
+	other.rowRanker = r.rowRanker.share()
+	return &other
+}
+
 func (r *classesRanker) Rank(tops []Top, h []float32, skip func(i int) []int32, k int) error {
 	p, d := r.part, r.upper.d
 	if err := fits(len(tops), d, h); err != nil {

@@ -204,6 +204,13 @@ func (r *treeRanker) Renew() error {
 	return nil
 }
 
+// Share implements Ranker.
+func (r *treeRanker) Share() Ranker {
+	other := *r
+	other.rowRanker = r.rowRanker.share()
+	return &other
+}
+
 func (r *treeRanker) Rank(tops []Top, h []float32, skip func(i int) []int32, k int) error {
 	d, n := r.scores.d, r.tree.Nodes()
 	if err := fits(len(tops), d, h); err != nil {

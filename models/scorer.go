@@ -62,6 +62,17 @@ func (s *scorer) encode(x []float32) {
 	}
 }
 
+// encodeRow is encode of one encoding, on the caller's goroutine.
+func (s *scorer) encodeRow(x []float32) {
+	scale := float64(s.scale)
+	if s.cosine {
+		scale /= kernel.Norm(x)
+	}
+	for i, v := range x {
+		x[i] = float32(float64(v) * scale)
+	}
+}
+
 // row stores the scores of encoding h [d] in z [n]; x [d] is scratch.
 func (s *scorer) row(z, h, x []float32) {
 	copy(x, h)
@@ -102,6 +113,11 @@ func (r *room) float64s(n int) []float64 {
 	x := r.double[:n]
 	r.double = r.double[n:]
 	return x
+}
+
+// share returns one without rooms.
+func (r *rowRanker) share() rowRanker {
+	return rowRanker{classes: r.classes, floats: r.floats, doubles: r.doubles}
 }
 
 // rank ranks rows by scores that score stores in dst [classes]; it may take all of a

@@ -9,6 +9,7 @@ import (
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/internal/registry"
+	"github.com/fenchel-ml/fenchel/train/als"
 )
 
 // A SolverSpec describes a way to train: what one step of the loop does.
@@ -27,6 +28,10 @@ type SolverSpec struct {
 	memory func(v registry.Values, t *Recommender, set *data.Dataset) ([]MemoryPart, error)
 
 	new func(v registry.Values, r *run) (solver, error)
+
+	// fold, where a user's row has a closed form, returns what solves for it, by the
+	// factors [C,d] of the classes; nil where it is found by steps.
+	fold func(p *Plan, set *data.Dataset, class []float32) (*als.Fold, error)
 }
 
 // A solver does the steps of a run on the run's tables.

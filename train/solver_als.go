@@ -36,11 +36,11 @@ func init() {
 		check:  checkALS,
 		memory: alsMemory,
 		new: func(v registry.Values, r *run) (solver, error) {
-			beta := 0.0
-			if loss := r.plan.Choice.Loss; loss.Spec.Name == "rgx" {
-				beta = loss.Values.Num("beta")
-			}
-			return newALS(als.RG(beta, v.Num("a"), r.set.Items, v.String("variant") == "code"), v, nil, r)
+			return newALS(ratioObjective(v, r.plan, r.set), v, nil, r)
+		},
+		fold: func(p *Plan, set *data.Dataset, class []float32) (*als.Fold, error) {
+			v := p.solver.Values
+			return als.NewFold(alsConfig(ratioObjective(v, p, set), v, p.Config), class)
 		},
 	})
 	registerSolver(SolverSpec{
@@ -63,7 +63,31 @@ func init() {
 			}
 			return newALS(als.IALS(v.Num("alpha")), v, weights, r)
 		},
+		fold: func(p *Plan, _ *data.Dataset, class []float32) (*als.Fold, error) {
+			v := p.solver.Values
+			if p.confident() {
+				return nil, fmt.Errorf("train: with confidence=%s a history would need values, which a query has none of", confidenceValues)
+			}
+			return als.NewFold(alsConfig(als.IALS(v.Num("alpha")), v, p.Config), class)
+		},
 	})
+}
+
+// ratioObjective is that of solver als.
+func ratioObjective(v registry.Values, p *Plan, set *data.Dataset) als.Objective {
+	beta := 0.0
+	if loss := p.Choice.Loss; loss.Spec.Name == "rgx" {
+		beta = loss.Values.Num("beta")
+	}
+	return als.RG(beta, v.Num("a"), set.Items, v.String("variant") == "code")
+}
+
+// alsConfig is what package als is told.
+func alsConfig(o als.Objective, v registry.Values, c Config) als.Config {
+	return als.Config{
+		Dim: c.Model.Dim, Objective: o, Lambda: v.Num("reg"), Nu: v.Num("nu"), Init: c.Model.Init, Seed: c.Train.Seed,
+		Float64: v.String("precision") == "float64",
+	}
 }
 
 // alsMemory counts what package als holds: the factors in float64, the fixed side in
@@ -154,10 +178,7 @@ func newALS(o als.Objective, v registry.Values, weights []float32, r *run) (solv
 	if !ok {
 		return nil, fmt.Errorf("train: model %s is declared a product of two tables, and %T has no Factors", c.Model.Name, r.trained.Model)
 	}
-	s := als.New(als.Config{
-		Dim: c.Model.Dim, Objective: o, Lambda: v.Num("reg"), Nu: v.Num("nu"), Init: c.Model.Init, Seed: c.Train.Seed,
-		Float64: v.String("precision") == "float64",
-	}, als.Positives{Ptr: r.set.Train.Ptr(), Col: r.set.Train.Item(), Weight: weights}, r.set.Items)
+	s := als.New(alsConfig(o, v, c), als.Positives{Ptr: r.set.Train.Ptr(), Col: r.set.Train.Item(), Weight: weights}, r.set.Items)
 	user, class := model.Factors()
 	return &alsSolver{s, user, class}, nil
 }

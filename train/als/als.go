@@ -84,6 +84,14 @@ type Objective struct {
 	byCount  bool
 }
 
+// weightOf returns ω_u.
+func (o Objective) weightOf(users Positives, u int) float64 {
+	if o.byCount {
+		return o.omega * users.weight(u)
+	}
+	return o.omega
+}
+
 // RG returns the objective of RG×_β (β = 0 is RG²) for that many classes, plus
 // a·Σ_P (o−1)². With code it is the variant of the authors' published program,
 // which shrinks the quadratic term to (1−β)/2·mean(o²) in place of subtracting
@@ -146,10 +154,7 @@ func New(cfg Config, users Positives, classes int) *Solver {
 	s := &Solver{cfg: cfg, users: users, classes: transpose(users, classes), value: math.MaxFloat64}
 	s.omega = make([]float64, users.rows())
 	for u := range s.omega {
-		s.omega[u] = cfg.Objective.omega
-		if cfg.Objective.byCount {
-			s.omega[u] *= users.weight(u)
-		}
+		s.omega[u] = cfg.Objective.weightOf(users, u)
 		s.total += s.omega[u]
 	}
 	for side, f := range []func(int) float64{s.regUser, s.regClass} {
@@ -254,14 +259,9 @@ func (s *Solver) regClass(j int) float64 {
 //
 //	[ω_u(κQᵀQ − (β/C)q̄q̄ᵀ) + c Q_PᵀQ_P + λ_uI]⁻¹ [r Σ_P q − sω_u q̄],  q̄ = Σ_j q_j.
 func (s *Solver) solveUsers() error {
-	d, o := s.cfg.Dim, s.cfg.Objective
 	x := &side{name: "user", x: s.User, rows: s.users, lambda: s.lambda[0], weight: s.omega, f: s.Class, moments: s.gram(s.Class, nil)}
-	size := trace(x.gram, d)
-	for a := range d {
-		for b := range d {
-			x.gram[a*d+b] = o.square*x.gram[a*d+b] - o.beta/float64(s.classes.rows())*x.sum[a]*x.sum[b]
-		}
-	}
+	size := trace(x.gram, s.cfg.Dim)
+	s.couple(x.moments)
 	if s.cfg.Float64 {
 		return s.each(x, nil)
 	}
@@ -270,6 +270,23 @@ func (s *Solver) solveUsers() error {
 		return err
 	}
 	return r.solve(nil)
+}
+
+// ofUsers returns what the systems of all users share.
+func (s *Solver) ofUsers() moments {
+	m := s.gram(s.Class, nil)
+	s.couple(m)
+	return m
+}
+
+// couple makes the Gram matrix of the classes that of the systems of users, κQᵀQ − (β/C)q̄q̄ᵀ.
+func (s *Solver) couple(m moments) {
+	d, o := s.cfg.Dim, s.cfg.Objective
+	for a := range d {
+		for b := range d {
+			m.gram[a*d+b] = o.square*m.gram[a*d+b] - o.beta/float64(s.classes.rows())*m.sum[a]*m.sum[b]
+		}
+	}
 }
 
 // solveClasses sets all q_j to their joint minimiser. With G = Σ_uω_u p_up_uᵀ,
