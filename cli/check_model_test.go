@@ -155,7 +155,7 @@ func TestCheckModelDump(t *testing.T) {
 
 func TestCheckModelUsage(t *testing.T) {
 	for line, want := range map[string]string{
-		"check --loss softmax@all":                                 "--loss: softmax@all names candidates, which are of a whole model: give --model too; the choices are gru4rec, mf, pool, sasrec",
+		"check --loss softmax@all":                                 "--loss: softmax@all names candidates, which are of a whole model: give --model too; the choices are gru4rec, ",
 		"check --task user":                                        "--task is of a whole model: give --model too",
 		"check --dump x":                                           "--dump is of a whole model: give --model too",
 		"check --probes 3":                                         "--probes is of a whole model",

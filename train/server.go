@@ -120,7 +120,7 @@ type Filter struct {
 
 // An Item is one place of an answer.
 type Item struct {
-	ID    string
+	ID    string  // as the files have it
 	Index int     // its number in the data set
 	Score float32 // as [models.Top] has it
 }
@@ -148,7 +148,8 @@ func (s *Server) Recommend(ctx context.Context, q Ask, k int, f Filter) ([]Item,
 	r := s.rankers.Get().(*ranking)
 	defer s.rankers.Put(r)
 	var seen []int32
-	h, err := r.h, error(nil)
+	var h []float32
+	var err error
 	if q.Someone {
 		h, seen, err = s.ofHistory(ctx, r, q)
 	} else {

@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/fenchel-ml/fenchel/internal/kernel"
@@ -24,17 +25,22 @@ func (v *vectors) start(f func() ([]float32, int, error)) error {
 		if x, v.dim, v.err = f(); v.err != nil {
 			return
 		}
-		v.unit = make([]float32, len(x))
-		kernel.Parallel(len(x)/v.dim, func(_, i int) {
-			row, to := x[i*v.dim:(i+1)*v.dim], v.unit[i*v.dim:(i+1)*v.dim]
-			scale := 1 / kernel.Norm(row)
-			for k, x := range row {
-				to[k] = float32(float64(x) * scale)
-			}
-		})
+		v.unit = slices.Clone(x)
+		toUnit(v.unit, v.dim)
 		v.rankers.New = func() any { return new(kernel.RowRanker) }
 	})
 	return v.err
+}
+
+// toUnit divides the rows of x [n,d] by their norms.
+func toUnit(x []float32, d int) {
+	kernel.Parallel(len(x)/d, func(_, i int) {
+		row := x[i*d : (i+1)*d]
+		scale := 1 / kernel.Norm(row)
+		for k, v := range row {
+			row[k] = float32(float64(v) * scale)
+		}
+	})
 }
 
 // nearest returns the k rows whose cosine with row i is largest, without i and those of skip,
