@@ -6,7 +6,7 @@ func (d *Dataset) Bytes() (n int64) {
 	for _, part := range d.Parts() {
 		n += part.bytes()
 	}
-	n += d.Histories.bytes()
+	n += d.Histories.bytes() + int64(len(d.Points))
 	if d.Known != nil {
 		n += d.Known.bytes()
 	}

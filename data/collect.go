@@ -25,7 +25,8 @@ type Collector struct {
 	decimals            int
 	cut                 bool // times were finer than that
 	withValue, withTime bool
-	unordered           int // lines of several items that do not rise
+	unordered           int   // lines of several items that do not rise
+	part                uint8 // of the file, as points have it
 	notes               []string
 }
 
@@ -43,6 +44,8 @@ type idTables struct {
 
 	places bool // the places of a user's events are their times: the order of AddNext
 	from1  bool // row numbers count from 1 without gaps
+
+	points *pointTable // of a format of points
 }
 
 type idTable struct {

@@ -40,6 +40,11 @@ type Dataset struct {
 	// there are none.
 	Known *Interactions
 
+	// Points is the part of each user where users are points, [Users]: 0 of train, 1 of
+	// valid, 2 of test, and all its labels, the items, are there. Points are known by the
+	// field "features" of UserFields, and may have no label. Nil where users are not.
+	Points []uint8
+
 	// TimeDecimals says that times count units of 10^−TimeDecimals of the source's
 	// unit: as many decimals, at most nine, as the finest of its times has.
 	TimeDecimals int
@@ -146,6 +151,12 @@ func (d *Dataset) Hash() string {
 		}
 		for p, i := range e.item {
 			w.put(uint64(i)<<2 | uint64(e.part(p)))
+		}
+	}
+	if d.Points != nil {
+		w.text("points")
+		for _, part := range d.Points {
+			w.put(uint64(part))
 		}
 	}
 	if d.Known != nil {

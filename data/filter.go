@@ -70,6 +70,9 @@ func (f Filter) Apply(d *Dataset) (*Dataset, error) {
 	if d.Known != nil {
 		return nil, fmt.Errorf("data: filter %s: users are held out of %s already; filter before", f, d.Name)
 	}
+	if d.Points != nil {
+		return nil, fmt.Errorf("data: filter %s: the users of %s are points, those without labels among them, and none is dropped", f, d.Name)
+	}
 	if d.Truth != nil {
 		return nil, fmt.Errorf("data: filter %s: a generated set is not filtered", f)
 	}

@@ -58,6 +58,9 @@ func (h Held) Apply(d *Dataset) (*Dataset, error) {
 	if err := d.Validate(); err != nil {
 		return nil, err
 	}
+	if d.Points != nil {
+		return nil, fmt.Errorf("data: the users of %s are points, which a split holds out: %s", d.Name, pointSplits)
+	}
 	if d.Known != nil {
 		return nil, errors.New("data: the dataset has users held out already")
 	}

@@ -8,10 +8,18 @@ func (d *Dataset) JoinValid() (*Dataset, error) {
 	if err := d.Validate(); err != nil {
 		return nil, err
 	}
-	if d.Valid.Len() == 0 {
+	if !d.has(1) {
 		return d, nil
 	}
 	e := *d
+	if d.Points != nil {
+		e.Points = make([]uint8, d.Users)
+		for u, part := range d.Points {
+			if part == 2 {
+				e.Points[u] = part
+			}
+		}
+	}
 	var err error
 	valid := d.Valid
 	if d.Known != nil {

@@ -73,16 +73,20 @@ func (p *Plan) open() (*Dataset, error) {
 	d.Name = EscapeID(filepath.Base(source))
 	for part := range partNames {
 		if given && files[part] == "" {
-			d.Notes = append(d.Notes, noFile(part))
+			d.Notes = append(d.Notes, noFile(part, d.Points != nil))
 		}
 	}
 	return d, nil
 }
 
 // noFile is the note of a directory of splits that lacks one.
-func noFile(part int) string {
+func noFile(part int, points bool) string {
 	note := "no " + partNames[part] + " file"
-	if part == 1 {
+	switch {
+	case part != 1:
+	case points:
+		note += "; the split given:points=0.1 carves one out of train"
+	default:
 		note += "; the splits given:valid=0.1 and given:hold=0.1 carve one out of train"
 	}
 	return note
@@ -196,7 +200,7 @@ func openFiles(paths [3]string, named readAs) (d *Dataset, err error) {
 		ids := newIDTables()
 		var parts [3]*Collector
 		for p, in := range inputs {
-			parts[p] = &Collector{ids: ids}
+			parts[p] = &Collector{ids: ids, part: uint8(p)}
 			if in != nil && format.Spec != nil {
 				if err := format.Spec.Read(format.Values, in, parts[p]); err != nil {
 					return err
@@ -246,6 +250,12 @@ func openInputs(paths [3]string, named readAs, f func(inputs [3]*Input, format r
 
 // build numbers the ids and makes the sets.
 func build(ids *idTables, parts [3]*Collector) (*Dataset, error) {
+	if ids.points != nil {
+		if ids.indexed || ids.named {
+			return nil, errors.New("the format mixes points and interactions")
+		}
+		return buildPoints(ids.points, parts)
+	}
 	if ids.indexed && ids.named {
 		return nil, errors.New("the format mixes row numbers and ids")
 	}

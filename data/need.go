@@ -113,8 +113,10 @@ type counts struct {
 	named, odd bool
 	text       int64
 
-	rows int64 // of tables over row numbers
-	line int64 // bytes of the longest line
+	rows             int64 // of tables over row numbers
+	points, features int64 // points, and features of all of them
+	featureValues    bool  // some are not 1
+	line             int64 // bytes of the longest line
 }
 
 // bytes returns the memory at its fullest: while the pairs that were read are sorted into
@@ -160,7 +162,13 @@ func (c *counts) bytes() int64 {
 	if c.filtered { // the old sets, those of the last round and of this one
 		peak = max(peak, 3*kept+n+4*(c.users+c.items))
 	}
-	return peak
+	// Features of points stay where they are, in slices that are there twice as they grow.
+	each := int64(4)
+	if c.featureValues {
+		each = 8
+	}
+	grown := c.features*each + 9*c.points
+	return peak + 2*grown
 }
 
 // A tally counts what a Collector would keep.
@@ -170,6 +178,22 @@ type tally struct {
 	value, time bool
 	indexed     bool
 	odd         bool
+
+	points, features int64
+	featureValues    bool
+}
+
+// addPoint takes a point.
+func (t *tally) addPoint(labels, features []int32, values []float32) {
+	t.points++
+	t.pairs += int64(len(labels))
+	t.features += int64(len(features))
+	for _, y := range labels {
+		t.item.rows = max(t.item.rows, int64(y)+1)
+	}
+	for _, v := range values {
+		t.featureValues = t.featureValues || v != 1
+	}
 }
 
 // idTally counts the ids of one side.
@@ -210,6 +234,11 @@ func (t *tally) counts() counts {
 	c := counts{
 		pairs: t.pairs, users: t.user.sketch.distinct(), items: t.item.sketch.distinct(),
 		value: t.value, time: t.time, named: !t.indexed, odd: t.odd, rows: t.user.rows + t.item.rows,
+	}
+	if t.points > 0 { // numbered without a gap, and labels as they are
+		c.users, c.items, c.rows, c.named = t.points, t.item.rows, 0, false
+		c.points, c.features, c.featureValues = t.points, t.features, t.featureValues
+		return c
 	}
 	if c.named && t.pairs > 0 { // ids are about as long as they are in pairs
 		c.text = int64(float64(c.users)*float64(t.user.text)/float64(t.pairs) + float64(c.items)*float64(t.item.text)/float64(t.pairs))

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"strings"
 	"testing"
 	"time"
 
@@ -118,6 +119,14 @@ func TestNeed(t *testing.T) {
 						items[j] = (u*7919 + j*(n/ids/ids)) % (n / ids)
 					}
 					switch f.Name {
+					case "xmc":
+						for j, i := range items {
+							fmt.Fprintf(&text, "%s%d", strings.Repeat(",", min(j, 1)), i)
+						}
+						for j := range 5 * ids {
+							fmt.Fprintf(&text, " %d:%g", j*(n/ids/ids/5)+u%7, float64(u%ids)/4) // of few points a value is not 1
+						}
+						text.WriteByte('\n')
 					case "lightgcn", "count-first", "sequence":
 						head := u
 						if f.Name == "count-first" {
@@ -138,6 +147,9 @@ func TestNeed(t *testing.T) {
 				path := filepath.Join(t.TempDir(), "set.txt")
 				require.NoError(t, os.WriteFile(path, text.Bytes(), 0o600))
 				c := Config{Source: path, Format: f.Name, Core: ids % 3} // one of the two is filtered
+				if f.Name == "xmc" {
+					c.Core = 0 // points are not
+				}
 				needs(t, c)
 
 				var small bytes.Buffer

@@ -8,6 +8,7 @@ import "errors"
 const (
 	DefaultSplit = "ratio:0.8,0.1,0.1,seed=1"
 	OrderedSplit = "leave-one-out:seed=1"
+	PointSplit   = "points:0.8,0.1,0.1,seed=1" // of points in one file
 )
 
 // Config says what to load.
@@ -27,7 +28,8 @@ type Config struct {
 	Core      int
 
 	// Split is a split's text; default "given" for a directory of splits,
-	// OrderedSplit for a source that is sequences, DefaultSplit for the rest.
+	// OrderedSplit for a source that is sequences, PointSplit for one of points, DefaultSplit
+	// for the rest.
 	Split string
 
 	// Held is the text of [Held], such as "0.1": a share of the users is held out of
@@ -165,6 +167,8 @@ func splitterOf(text string, d *Dataset) (Splitter, error) {
 		text = "given"
 	case d.Places:
 		text = OrderedSplit
+	case d.Points != nil:
+		text = PointSplit
 	default:
 		text = DefaultSplit
 	}

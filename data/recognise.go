@@ -72,8 +72,10 @@ func claims(in *Input, lines [][]byte) (all []*Format, err error) {
 			all = append(all, f)
 		}
 	}
-	if looksLikeLibSVM(lines) {
-		all = nil // the header of such a file is a line of whole numbers
+	// The header of a file of points is a line of whole numbers, as those of other formats
+	// are, and what follows it is no other's.
+	if at := slices.IndexFunc(all, func(f *Format) bool { return f.Name == "xmc" }); at >= 0 {
+		return all[at : at+1], nil
 	}
 	if len(all) > 0 {
 		return all, nil
@@ -81,8 +83,6 @@ func claims(in *Input, lines [][]byte) (all []*Format, err error) {
 	why := ""
 	comma := delimiter(lines[0])
 	switch {
-	case looksLikeLibSVM(lines):
-		why = "it looks like the XMC or libsvm format (labels, then feature:value), whose points have features and are no interactions"
 	case comma == ',' || comma == ';':
 		why = fmt.Sprintf("numbers between %q are no header; put a header line such as user_id,item_id,rating,timestamp before them", comma)
 	default:

@@ -128,22 +128,20 @@ func TestFilesDecideTogether(t *testing.T) {
 // What is no list of interactions is called by its name.
 func TestForeignFiles(t *testing.T) {
 	for text, want := range map[string]string{
-		"\x28\xb5\x2f\xfd\x04\x79":          "compressed with zstd: unpack it first",
-		"BZh91AY&SY":                        "compressed with bzip2: unpack it first",
-		"\xfd7zXZ\x00":                      "compressed with xz: unpack it first",
-		"\x04\x22\x4d\x18":                  "compressed with lz4: unpack it first",
-		"PK\x03\x04":                        "zip archive: unpack it first",
-		"PAR1\x15\x04":                      "Parquet",
-		"SQLite format 3\x00":               "SQLite",
-		"\x93NUMPY\x01\x00":                 "NumPy",
-		"\x89HDF\r\n\x1a\n":                 "HDF5",
-		"\xff\xfe1\x00 \x002\x00":           "UTF-16",
-		gz(t, gz(t, "0 1\n")):               "compressed with gzip, twice: unpack it first",
-		"4 3 2\n0,1 0:1 2:0.5\n 1:1\n1 0:2": "XMC",
-		"4 3 2\n1 0:1 2:0.5\n":              "XMC",
-		"1 3:0.5 7:1\n-1 2:1\n":             "libsvm",
-		"A2SUAM1,0000013714,5.0\n":          "put a header line such as user_id,item_id",
-		"Nutzer;Artikel\n1;10\n":            `no item column among ["Nutzer" "Artikel"]; it is known by the names itemid`,
+		"\x28\xb5\x2f\xfd\x04\x79": "compressed with zstd: unpack it first",
+		"BZh91AY&SY":               "compressed with bzip2: unpack it first",
+		"\xfd7zXZ\x00":             "compressed with xz: unpack it first",
+		"\x04\x22\x4d\x18":         "compressed with lz4: unpack it first",
+		"PK\x03\x04":               "zip archive: unpack it first",
+		"PAR1\x15\x04":             "Parquet",
+		"SQLite format 3\x00":      "SQLite",
+		"\x93NUMPY\x01\x00":        "NumPy",
+		"\x89HDF\r\n\x1a\n":        "HDF5",
+		"\xff\xfe1\x00 \x002\x00":  "UTF-16",
+		gz(t, gz(t, "0 1\n")):      "compressed with gzip, twice: unpack it first",
+		"1 3:0.5 7:1\n-1 2:1\n":    `:2: label: id "-1" is negative; the format is that of XMC and multi-label libsvm`,
+		"A2SUAM1,0000013714,5.0\n": "put a header line such as user_id,item_id",
+		"Nutzer;Artikel\n1;10\n":   `no item column among ["Nutzer" "Artikel"]; it is known by the names itemid`,
 	} {
 		_, err := openText(t, text)
 		require.ErrorContains(t, err, want, "%q", text)

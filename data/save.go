@@ -25,6 +25,8 @@ func SaveFile(path, format string, d *Dataset) error {
 	if err != nil {
 		return err
 	}
+	whole := *all // none of the parts, also where one has all pairs
+	all = &whole
 	err = fs.WriteFile(path, func(w io.Writer) error { return writeTo(w, f, d, all, strings.HasSuffix(path, ".gz")) })
 	if err != nil {
 		return fmt.Errorf("data: %w", err)
@@ -45,8 +47,8 @@ func SaveDir(dir, format string, compress bool, d *Dataset) error {
 		return err
 	}
 	return newDir(dir, func(tmp string) error {
-		for _, part := range d.Parts() {
-			if part.Len() == 0 {
+		for p, part := range d.Parts() {
+			if !d.has(p) {
 				continue
 			}
 			name := part.Name + f.Ext

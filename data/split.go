@@ -89,11 +89,16 @@ func ApplySplit(d *Dataset, s Splitter) (*Dataset, error) {
 	if d.Known != nil {
 		return nil, fmt.Errorf("data: split %s: users are held out of %s already; split before", s, d.Name)
 	}
+	points, err := d.dividedPoints(s)
+	if err != nil {
+		return nil, fmt.Errorf("data: split %s: %w", s, err)
+	}
 	train, valid, test, err := s.Split(d)
 	if err != nil {
 		return nil, fmt.Errorf("data: split %s of %s: %w", s, d.Name, err)
 	}
 	e := *d
+	e.Points = points
 	e.Train, e.Valid, e.Test, e.Split = train, valid, test, s.String()
 	if err := e.Validate(); err != nil { // what a Splitter of the caller's returns
 		return nil, fmt.Errorf("data: split %s: %w", s, err)
@@ -104,7 +109,7 @@ func ApplySplit(d *Dataset, s Splitter) (*Dataset, error) {
 	}
 	// A part that the split made is missing no more.
 	e.Notes = slices.DeleteFunc(slices.Clone(d.Notes), func(note string) bool {
-		return valid.Len() > 0 && note == noFile(1) || test.Len() > 0 && note == noFile(2)
+		return valid.Len() > 0 && note == noFile(1, d.Points != nil) || test.Len() > 0 && note == noFile(2, d.Points != nil)
 	})
 	e.Notes = append(e.Notes, s.Notes(train, valid, test)...)
 	return &e, nil

@@ -49,6 +49,9 @@ func TestSplitsPartition(t *testing.T) {
 				require.Equal(t, text, s.String())
 				rapid.Check(t, func(t *rapid.T) {
 					d := drawDataset(t, k.Name == "given")
+					if strings.Contains(text, "points") {
+						d = drawPoints(t, k.Name == "given")
+					}
 					all, err := d.All()
 					require.NoError(t, err)
 					train, valid, test, err := s.Split(d)
@@ -66,6 +69,9 @@ func TestSplitsPartition(t *testing.T) {
 					again, _, _, err := s.Split(d)
 					require.NoError(t, err)
 					require.Equal(t, train, again)
+					if d.Histories == nil { // of points
+						return
+					}
 					requireEventsOfPairs(t, d, s, [3]*Interactions{train, valid, test})
 				})
 			})
@@ -101,6 +107,10 @@ func TestParseSplitRefuses(t *testing.T) {
 		"given:hold=0.1,valid=0.1":    "two ways to the same",
 		"given:hodl=0.1":              "(did you mean hold?)",
 		"given:seed=2":                "no argument is called seed",
+		"given:points=0.1,valid=0.1":  "valid and points are two ways to the same",
+		"given:points=1":              "points=1 is outside (0,1)",
+		"points:0.8,0.3,0.1":          "sum to 1.2",
+		"points:0.8,0.1,0.1,sed=1":    "no argument is called sed",
 	} {
 		_, err := ParseSplit(text)
 		require.ErrorContains(t, err, want, text)
@@ -308,9 +318,9 @@ func TestGivenSplit(t *testing.T) {
 func TestNotesOfWhatIsMissing(t *testing.T) {
 	dir := write(t, map[string]string{"train.txt": "0 1 2 3 4 5 6 7 8 9 10 11\n1 1 2 3 4 5 6 7 8 9 10 11\n"})
 	for text, want := range map[string][]string{
-		"given":               {noFile(1), noFile(2)},
-		"given:hold=0.1":      {noFile(2)},
-		"given:valid=0.1":     {noFile(2)},
+		"given":               {noFile(1, false), noFile(2, false)},
+		"given:hold=0.1":      {noFile(2, false)},
+		"given:valid=0.1":     {noFile(2, false)},
 		"ratio:0.5,0.25,0.25": nil,
 	} {
 		d, err := Load(Config{Source: dir, Split: text})

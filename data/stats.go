@@ -30,6 +30,9 @@ type Stats struct {
 	Events int `json:"events,omitempty"`
 	Held   int `json:"held_users,omitempty"`
 
+	// Of points; nil where users are not.
+	Points *PointStats `json:"points,omitempty"`
+
 	// Items of a user and users of an item over all sets: least, quartiles, most.
 	UserDegree [5]int `json:"user_degree"`
 	ItemDegree [5]int `json:"item_degree"`
@@ -55,6 +58,7 @@ func (d *Dataset) Describe() Stats {
 	if d.Histories != nil {
 		s.Events = d.Histories.Len()
 	}
+	s.Points = d.pointStats()
 	if d.Known != nil {
 		s.Held = len(d.Known.Active())
 	}
@@ -130,6 +134,11 @@ func (s Stats) String() string {
 	}
 	if s.Held > 0 {
 		line("held", "%s out of training", plural(s.Held, "user"))
+	}
+	if p := s.Points; p != nil {
+		line("points", "%d (train %d, valid %d, test %d), of which without labels %d", s.Users, p.Train, p.Valid, p.Test, p.Unlabelled)
+		line("labels", "%d, and %.2f of them a point", s.Items, p.LabelsPerPoint)
+		line("features", "%d, and %.2f of them a point", p.Features, p.FeaturesPerPoint)
 	}
 	line("density", "%.6f", s.Density)
 	line("items/user", "%s", degreeText(s.UserDegree))

@@ -54,6 +54,11 @@ func (d *Dataset) Validate() error {
 	if x := d.Known; x != nil && (x.users != d.Users || x.items != d.Items) {
 		fault("what is known of users held out is of %d users and %d items, the dataset of %d and %d", x.users, x.items, d.Users, d.Items)
 	}
+	if len(faults) == 0 { // first: only then has every point a row in each set
+		if err := d.validatePoints(); err != nil {
+			fault("%w", err)
+		}
+	}
 	if t := d.Truth; t != nil && (t.Rank < 0 || len(t.User) != t.Rank*d.Users || len(t.Item) != t.Rank*d.Items || len(t.Bias) != d.Items) {
 		fault("a truth of rank %d with %d, %d and %d numbers for users, items and biases, want %d, %d and %d",
 			t.Rank, len(t.User), len(t.Item), len(t.Bias), t.Rank*d.Users, t.Rank*d.Items, d.Items)

@@ -175,6 +175,9 @@ func (s *ProtocolSpec) refuseSet(set *data.Dataset) error {
 	if err := s.refuse(set.Split); err != nil {
 		return err
 	}
+	if set.Points != nil {
+		return fmt.Errorf("%s is of interactions, and the users of %s are points with labels; leave it out", s.Name, set.Name)
+	}
 	if s.valid && set.Valid.Len() == 0 {
 		return fmt.Errorf("%s has a valid part, and %s has none by the split %s; choose another protocol, or give its parts", s.Name, set.Name, set.Split)
 	}
