@@ -44,6 +44,10 @@ type TaskSpec struct {
 	// the last ones, in the order of time and with repeats: what models read that know
 	// order. Nil says that "history" is a set: all items, ascending.
 	Recent func(v Values) int
+
+	// ByFeatures says that contexts are known by their features alone: they have no field
+	// "history", and rankings leave nothing out.
+	ByFeatures bool
 }
 
 var tasks = registry.NewRegistry[TaskSpec]("data", "task")
@@ -100,8 +104,14 @@ func (t Task) RankedOf(d *Dataset, split string) (*Examples, error) {
 // Ordered reports whether the histories of contexts are in the order of time.
 func (t Task) Ordered() bool { return t.Spec != nil && t.Spec.Recent != nil }
 
-// Seen names the field of contexts that rankings leave out.
+// ByFeatures reports whether contexts are known by their features alone.
+func (t Task) ByFeatures() bool { return t.Spec != nil && t.Spec.ByFeatures }
+
+// Seen names the field of contexts that rankings leave out; "" is none.
 func (t Task) Seen() string {
+	if t.ByFeatures() {
+		return ""
+	}
 	if t.Ordered() {
 		return seenField
 	}
@@ -117,6 +127,9 @@ func (t Task) Contexts(d *Dataset, known int) (*Frame, error) {
 	if known < 0 || known > len(Splits()) {
 		return nil, fmt.Errorf("data: %d splits are known, of %d", known, len(Splits()))
 	}
+	if t.ByFeatures() {
+		return d.featureContexts(), nil
+	}
 	if !t.Ordered() {
 		return d.ContextsAfter(d.before(known)...), nil
 	}
@@ -129,6 +142,9 @@ func (t Task) Contexts(d *Dataset, known int) (*Frame, error) {
 func (t Task) OfHistories(d *Dataset, histories [][]int32) (*Frame, error) {
 	if err := t.ready(d); err != nil {
 		return nil, err
+	}
+	if t.ByFeatures() {
+		return nil, fmt.Errorf("data: task %s: contexts have no histories, and are known by their features", t)
 	}
 	n := len(histories)
 	if n == 0 {
@@ -295,6 +311,11 @@ func history(sets []*Interactions) Field {
 	}
 	x := Interactions{users: full[0].users, items: full[0].items, ptr: ptr, item: item}
 	return x.field(historyField)
+}
+
+// featureContexts is Contexts of users who are known by their features alone.
+func (d *Dataset) featureContexts() *Frame {
+	return &Frame{Rows: d.Users, Fields: append([]Field{{Name: userField, Size: d.Users}}, d.UserFields...)}
 }
 
 // Classes returns the frame of the items of d: the field "id" is the item, and

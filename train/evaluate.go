@@ -25,6 +25,10 @@ type Scores struct {
 	Examples int     `json:"examples"` // that have relevant classes: means are over them
 	Excluded int     `json:"excluded"` // contexts without such an example
 
+	// Unlabelled is how many examples have no relevant class and were measured by metrics
+	// that are of all ([metric.Metric].All), as having none.
+	Unlabelled int `json:"unlabelled,omitempty"`
+
 	// What no ranking holds, by EvalConfig.Items: so many classes, and so many relevant
 	// pairs with them, which count as missed.
 	LeftOut      int `json:"left_out_items,omitempty"`
@@ -36,8 +40,8 @@ type Scores struct {
 	Buckets []Bucket `json:"buckets,omitempty"`
 
 	// Rows are the examples' rows of the frame of contexts, and PerExample[m][i] is
-	// metric m for Rows[i]: what a paired test between runs needs. PerExample[m] is nil
-	// of a pooled metric.
+	// metric m for Rows[i]: what a paired test between runs needs. They are those with
+	// relevant classes, also where a metric is of all. PerExample[m] is nil of a pooled metric.
 	Rows       []int32     `json:"-"`
 	PerExample [][]float64 `json:"-"`
 }
@@ -103,7 +107,12 @@ func KnownFrom(x *data.Examples, classes int) (metric.Set, error) {
 		s.Count[c]++
 	}
 	trained := make([]bool, x.Context.Rows)
+	contexts := make([]bool, x.Context.Rows)
 	for i, r := range x.Row {
+		if !contexts[r] {
+			contexts[r] = true
+			s.Contexts++
+		}
 		if !trained[r] && len(x.Targets.Row(i)) > 0 {
 			trained[r] = true
 			s.Trained++
@@ -136,6 +145,8 @@ func Evaluate(ctx context.Context, s models.Scorer, e Evaluation) (*Scores, erro
 	}
 	known := e.Known
 	switch {
+	case known.Contexts != 0 && known.Contexts < known.Trained:
+		return nil, fmt.Errorf("train: of %d training contexts %d have a positive", known.Contexts, known.Trained)
 	case known.Count == nil:
 		known = metric.Set{Classes: e.Classes, Count: make([]int32, e.Classes), Trained: 1}
 	case known.Classes != e.Classes || len(known.Count) != e.Classes || known.Trained < 1:
@@ -149,10 +160,15 @@ func Evaluate(ctx context.Context, s models.Scorer, e Evaluation) (*Scores, erro
 	out := &Scores{Split: e.Split, PerExample: make([][]float64, len(e.Metrics)), LeftOut: len(e.LeftOut)}
 	var targets [][]int32
 	out.Excluded = x.Context.Rows
+	all := slices.ContainsFunc(e.Metrics, func(at metric.At) bool { return at.All })
+	var unlabelled []int32
 	measured := make([]bool, x.Context.Rows)
 	for i, r := range x.Row {
 		rel := x.Targets.Row(i)
 		if len(rel) == 0 {
+			if all {
+				unlabelled = append(unlabelled, r)
+			}
 			continue
 		}
 		if !measured[r] {
@@ -166,7 +182,7 @@ func Evaluate(ctx context.Context, s models.Scorer, e Evaluation) (*Scores, erro
 			}
 		}
 	}
-	out.Examples = len(out.Rows)
+	out.Examples, out.Unlabelled = len(out.Rows), len(unlabelled)
 	if out.Examples == 0 {
 		return nil, fmt.Errorf("train: %s has no example with targets to evaluate", e.Split)
 	}
@@ -183,9 +199,10 @@ func Evaluate(ctx context.Context, s models.Scorer, e Evaluation) (*Scores, erro
 			out.PerExample[m] = make([]float64, out.Examples)
 		}
 	}
+	rows := slices.Concat(out.Rows, unlabelled)
 	q := models.Query{
-		Contexts: x.Context, Rows: out.Rows, Classes: e.Classes, K: min(metric.MaxK(e.Metrics), e.Classes),
-		LeftOut: e.LeftOut, Seen: func(i int) []int32 { return seen(out.Rows[i]) },
+		Contexts: x.Context, Rows: rows, Classes: e.Classes, K: min(metric.MaxK(e.Metrics), e.Classes),
+		LeftOut: e.LeftOut, Seen: func(i int) []int32 { return seen(rows[i]) },
 	}
 	rankings, done := rankingsOf(q), 0
 	err = s.Rankings(ctx, q, func(i int, top models.Top) {
@@ -195,7 +212,16 @@ func Evaluate(ctx context.Context, s models.Scorer, e Evaluation) (*Scores, erro
 		if done++; rankings.fault != nil { // a Scorer cannot be told: the error follows
 			return
 		}
-		l := metric.List{IDs: top.IDs, Hit: make([]bool, len(top.IDs)), Relevant: targets[i]}
+		l := metric.List{IDs: top.IDs, Hit: make([]bool, len(top.IDs))}
+		if i >= out.Examples { // nothing is relevant
+			for m, at := range e.Metrics {
+				if at.All {
+					sums[m].Add(l)
+				}
+			}
+			return
+		}
+		l.Relevant = targets[i]
 		for r, id := range top.IDs {
 			_, l.Hit[r] = slices.BinarySearch(l.Relevant, id)
 		}
@@ -214,8 +240,8 @@ func Evaluate(ctx context.Context, s models.Scorer, e Evaluation) (*Scores, erro
 		return nil, err
 	case rankings.fault != nil:
 		return nil, fmt.Errorf("train: %T breaks the contract of a Scorer: %w", s, rankings.fault)
-	case done < out.Examples:
-		return nil, fmt.Errorf("train: %T breaks the contract of a Scorer: it ranked %d of %d rows and returned no error", s, done, out.Examples)
+	case done < len(rows):
+		return nil, fmt.Errorf("train: %T breaks the contract of a Scorer: it ranked %d of %d rows and returned no error", s, done, len(rows))
 	}
 	for m, at := range e.Metrics {
 		out.Values = append(out.Values, Value{at.String(), sums[m].Finish()})

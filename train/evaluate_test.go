@@ -71,7 +71,7 @@ func TestEvaluateAnyScorer(t *testing.T) {
 	// What is known can be counted from the examples themselves.
 	counted, err := KnownFrom(x, 5)
 	require.NoError(t, err)
-	require.Equal(t, metric.Set{Classes: 5, Count: []int32{0, 1, 1, 0, 1}, Trained: 2}, counted)
+	require.Equal(t, metric.Set{Classes: 5, Count: []int32{0, 1, 1, 0, 1}, Trained: 2, Contexts: 3}, counted)
 
 	refused := func(e Evaluation, s models.Scorer) string {
 		_, err := Evaluate(t.Context(), s, e)

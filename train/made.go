@@ -255,6 +255,11 @@ func evaluation(p *Plan, set *data.Dataset, split, mask, items, users string, ms
 		return e, fmt.Errorf("train: the %s split of %s has no interactions%s", split, set.Name, why)
 	}
 	e.Known = metric.Set{Classes: set.Items, Count: set.Train.ItemCounts(), Trained: len(set.Train.Active())}
+	for _, part := range set.Points {
+		if part == 0 {
+			e.Known.Contexts++
+		}
+	}
 	return e, nil
 }
 

@@ -188,7 +188,7 @@ func TestEvaluate(t *testing.T) {
 				}
 			}
 			slices.SortStableFunc(order, func(a, b int32) int { return cmp.Compare(z[b], z[a]) })
-			whole = append(whole, metric.Whole{IDs: order, Places: places})
+			whole = append(whole, metric.Whole{IDs: order, Places: places, Relevant: relevant.ItemsOf(u)})
 		}
 		n := len(whole)
 		require.Equal(t, n, got.Examples)

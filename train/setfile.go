@@ -19,7 +19,7 @@ const SetFile = "set.safetensors"
 
 // setMeta goes with SetFile, whose arrays are the three sets in compressed rows
 // (train.ptr, train.item, …) and, where there are any, what is known of users held out
-// (known.ptr, …) and histories (histories.ptr, …), the ids as one text with their ends, and features.
+// (known.ptr, …) and histories (histories.ptr, …), the parts of points (points), the ids as one text with their ends, and features.
 type setMeta struct {
 	Name, Format               string
 	Users, Items, TimeDecimals int
@@ -57,6 +57,9 @@ func saveSet(path string, d *data.Dataset) error {
 		if part.Time() != nil {
 			add(part.Name+".time", part.Time())
 		}
+	}
+	if d.Points != nil {
+		add("points", d.Points)
 	}
 	if d.Histories != nil {
 		ptr, item, mark := d.Histories.Arrays()
@@ -127,7 +130,8 @@ func OpenSet(dir string) (*data.Dataset, error) {
 		Name: m.Name, Format: m.Format, Users: m.Users, Items: m.Items, TimeDecimals: m.TimeDecimals,
 		Filter: m.Filter, Split: m.Split, Given: m.Given, Places: m.Places, Notes: m.Notes, Made: m.Made,
 		Histories: r.histories(m), Known: r.known(m),
-		Train: r.part("train", m), Valid: r.part("valid", m), Test: r.part("test", m),
+		Points: read[uint8](&r, "points"),
+		Train:  r.part("train", m), Valid: r.part("valid", m), Test: r.part("test", m),
 		UserIDs: r.ids("user"), ItemIDs: r.ids("item"),
 		UserFields: r.fields("user", m.UserFields), ItemFields: r.fields("item", m.ItemFields),
 	}

@@ -6,8 +6,8 @@
 // ties by lower id. Classes that the example leaves out (for a recommender those of the
 // train split, and of valid when testing) are not in it, nor are, unless asked for,
 // those that have no pair in the train split. The relevant classes are those of the
-// split under test, ranked or not. Examples without a relevant class are not measured;
-// whoever measures counts them.
+// split under test, ranked or not. Examples without a relevant class are not measured but by
+// metrics that say so; whoever measures counts them.
 //
 // Letters: K cut-off, r place in the ranking (1 is the top), rel the set of
 // relevant classes, C the number of classes.
@@ -29,8 +29,8 @@ type List struct {
 	IDs []int32 // the classes, best first: fewer than K where fewer are ranked
 	Hit []bool  // [len(IDs)] whether the class is relevant
 
-	// Relevant are the relevant classes, ascending, at least one. One that is left out
-	// of the ranking is among them and is never found.
+	// Relevant are the relevant classes, ascending, at least one unless the metric is of
+	// All examples. One that is left out of the ranking is among them and is never found.
 	Relevant []int32
 }
 
@@ -45,21 +45,32 @@ type Set struct {
 	Classes int     // C
 	Count   []int32 // [C] in how many training contexts a class is a positive
 	Trained int     // the training contexts that have a positive
+
+	// Contexts are all training contexts, those without a positive among them, such as points
+	// without labels; 0 is Trained.
+	Contexts int
 }
 
-// A Metric measures the rankings of a set of examples. All fields but Pooled and
+// contexts is Contexts with its default in place.
+func (s *Set) contexts() int { return max(s.Contexts, s.Trained) }
+
+// A Metric measures the rankings of a set of examples. All fields but All, Pooled and
 // Beyond are required.
 type Metric struct {
 	Name   string // registry key, lower case, e.g. "recall"
 	Doc    string // one line with the formula
 	Source string // where the definition is from
 
+	// All says that examples without a relevant class are measured too, of which Add takes a
+	// ranking without hits.
+	All bool
+
 	// Pooled says that the value belongs to the examples together and no example has
 	// one of its own; else it is the mean of what Add returns.
 	Pooled bool
 
-	// Beyond says that it measures something else than hits, such as which classes are
-	// shown: the best ranking by it is not the most accurate one.
+	// Beyond says that it measures something else than hits alone, such as which classes are
+	// shown, or are hit: the best ranking by it is not the most accurate one.
 	Beyond bool
 
 	// New returns what measures one set of examples at cut-off k ≥ 1.
@@ -76,7 +87,8 @@ type Accumulator interface {
 	// returns the example's value in [0,1]; 0 of a pooled metric.
 	Add(l List) float64
 
-	// Finish returns the value of the examples that were added, in [0,1], at least one.
+	// Finish returns the value of the examples that were added, in [0,1]: at least one, and
+	// of a metric of All examples perhaps none that has a relevant class.
 	Finish() float64
 }
 
@@ -84,6 +96,8 @@ type Accumulator interface {
 type Whole struct {
 	IDs    []int32 // classes, best first
 	Places []int   // of the relevant classes, ascending from 1; beyond every k where not ranked
+
+	Relevant []int32 // the relevant classes themselves, ascending
 }
 
 // Mean makes New of a metric whose value is the mean over examples of score: of the

@@ -19,12 +19,14 @@ import (
 //     random ones with ties, with classes left out and with relevant classes among these,
 //     at cut-offs below and beyond the rankings;
 //   - values are in [0,1], and not all one;
-//   - Pooled and Beyond hold where they are declared, and fail where they are not;
+//   - Pooled and Beyond hold where they are declared, and fail where they are not; one of All
+//     examples is of those without a relevant class, too;
 //   - a ranking is not written to, nothing beyond the cut-off counts, an empty ranking has
 //     a value, and two accumulators that run in turn keep apart.
 func Check(m *metric.Metric) error {
 	return check.Suite(func(t *check.T) {
 		t.Run("reference", func(t *check.T) { reference(t, m) })
+		t.Run("all", func(t *check.T) { all(t, m) })
 		t.Run("beyond", func(t *check.T) { beyond(t, m) })
 		t.Run("accumulators", func(t *check.T) { accumulators(t, m) })
 	})
@@ -59,13 +61,15 @@ func ranked(scores []float64, masked, rel []bool) (l metric.List, w metric.Whole
 		w.Places = append(w.Places, place)
 	}
 	slices.Sort(w.Places)
+	w.Relevant = slices.Clone(l.Relevant)
 	return l, w
 }
 
-// random returns the rankings of some examples of a set.
-func random(rng *rand.Rand) (set metric.Set, lists []metric.List, all []metric.Whole) {
+// random returns the rankings of some examples of a set, some of which, of a metric of all,
+// have no relevant class.
+func random(rng *rand.Rand, m *metric.Metric) (set metric.Set, lists []metric.List, all []metric.Whole) {
 	n := 1 + rng.IntN(12)
-	set = metric.Set{Classes: n, Count: make([]int32, n), Trained: 3}
+	set = metric.Set{Classes: n, Count: make([]int32, n), Trained: 3, Contexts: 5 * (n % 2)}
 	for i := range n {
 		set.Count[i] = int32(rng.IntN(4))
 	}
@@ -76,7 +80,9 @@ func random(rng *rand.Rand) (set metric.Set, lists []metric.List, all []metric.W
 			masked[i] = rng.IntN(4) == 0
 			rel[i] = rng.IntN(3) == 0
 		}
-		rel[rng.IntN(n)] = true
+		if rel[rng.IntN(n)] = true; m.All && rng.IntN(3) == 0 {
+			clear(rel)
+		}
 		l, w := ranked(scores, masked, rel)
 		lists, all = append(lists, l), append(all, w)
 	}
@@ -99,7 +105,7 @@ func reference(t *check.T, m *metric.Metric) {
 	values := map[float64]bool{}
 	own := false
 	for range 2000 {
-		set, lists, all := random(rng)
+		set, lists, all := random(rng, m)
 		k := 1 + rng.IntN(set.Classes+2)
 		got, each := measure(m, k, set, lists)
 		sum := 0.0
@@ -118,6 +124,20 @@ func reference(t *check.T, m *metric.Metric) {
 	}
 	t.True(m.Pooled != own, "Pooled is declared %t, and whether Add returns values is %t", m.Pooled, own)
 	t.True(len(values) > 1, "all values are one")
+}
+
+// all holds that a metric of all examples is another where one without a relevant class is
+// among them; that others are never given such a one.
+func all(t *check.T, m *metric.Metric) {
+	if !m.All {
+		return
+	}
+	set := metric.Set{Classes: 3, Count: []int32{1, 2, 0}, Trained: 2}
+	hit := metric.List{IDs: []int32{1, 0}, Hit: []bool{true, false}, Relevant: []int32{1}}
+	none := metric.List{IDs: []int32{1, 0}, Hit: []bool{false, false}}
+	alone, _ := measure(m, 2, set, []metric.List{hit})
+	beside, _ := measure(m, 2, set, []metric.List{hit, none})
+	t.True(alone != beside, "All is declared, and an example without a relevant class changes nothing")
 }
 
 // beyond holds that a metric is of hits alone, or is declared to be of something else: of
@@ -149,7 +169,7 @@ func beyond(t *check.T, m *metric.Metric) {
 func accumulators(t *check.T, m *metric.Metric) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	for range 200 {
-		set, lists, _ := random(rng)
+		set, lists, _ := random(rng, m)
 		k := 1 + rng.IntN(set.Classes+2)
 		var before []metric.List
 		for _, l := range lists {
