@@ -138,8 +138,13 @@ func (m *modelCheck) plan(loss string, seed uint64) (*train.Plan, error) {
 		cfg.Model.Temperature = checkTemperature
 		p, err = cfg.Plan()
 	}
-	if err == nil && p.Task.Ordered() && !m.flags.Changed("data") {
-		cfg.Data.Source += ",order=true"
+	if err == nil && !m.flags.Changed("data") {
+		switch {
+		case p.Task.Ordered():
+			cfg.Data.Source += ",order=true"
+		case p.Task.ByFeatures():
+			cfg.Data.Source += ",features=7,has=3"
+		}
 		p, err = cfg.Plan()
 	}
 	if err != nil {

@@ -36,6 +36,10 @@ type Demo struct {
 	// Order has the order in which a user's items were drawn be that of time, so that the
 	// set has histories. It says nothing of what comes next beyond what was before.
 	Order bool
+
+	// Features has users be points, known by features out of so many: Has of them in the
+	// mean, drawn as items are, by vectors of their own and those of the users. 0 is none.
+	Features, Has int // Has: default 20
 }
 
 const (
@@ -74,7 +78,19 @@ func (d Demo) withDefaults() Demo {
 	if d.Seed == 0 {
 		d.Seed = def.Seed
 	}
+	if d.Features != 0 && d.Has == 0 {
+		d.Has = demoHas
+	}
 	return d
+}
+
+// demoHas is the default of Has.
+const demoHas = 20
+
+// features is the Demo whose items are the features of d's users.
+func (d Demo) features() Demo {
+	// By another seed, so that its streams are not those of items.
+	return Demo{Users: d.Users, Items: d.Features, Rank: d.Rank, PerUser: d.Has, Seed: mix(d.Seed)}.withDefaults()
 }
 
 // ParseDemo reads "demo" or "demo:users=500,items=2000,rank=4,per-user=20,seed=3";
@@ -109,13 +125,23 @@ func ParseDemo(text string) (Demo, error) {
 		if d.Order = order == "true"; given && !d.Order && order != "false" {
 			e = errors.Join(e, fmt.Errorf("order=%s is neither true nor false", order))
 		}
-		err = errors.Join(err, e, a.unused())
+		features, f := a.Uint("features", 0)
+		has, h := a.Uint("has", demoHas)
+		if _, given := a.named["has"]; given && features == 0 {
+			h = errors.Join(h, errors.New("has is of features, and there are none"))
+		}
+		if d.Features = int(min(features, math.MaxInt32+1)); d.Features > 0 {
+			if d.Has = int(min(has, math.MaxInt32+1)); d.Has == 0 {
+				h = errors.Join(h, errors.New("has=0: a point has features"))
+			}
+		}
+		err = errors.Join(err, e, f, h, a.unused())
 	}
 	if err == nil {
 		err = d.Validate()
 	}
 	if err != nil {
-		return Demo{}, fmt.Errorf("data: %q: %w; usage: demo[:users=N,items=N,rank=N,per-user=N,seed=N,order=true]", text, err)
+		return Demo{}, fmt.Errorf("data: %q: %w; usage: demo[:users=N,items=N,rank=N,per-user=N,seed=N,order=true|features=N,has=N]", text, err)
 	}
 	return d, nil
 }
@@ -136,6 +162,12 @@ func (d Demo) String() string {
 	}
 	if d.Order {
 		parts = append(parts, "order=true")
+	}
+	if d.Features > 0 {
+		parts = append(parts, "features="+strconv.Itoa(d.Features))
+		if d.Has != demoHas {
+			parts = append(parts, "has="+strconv.Itoa(d.Has))
+		}
 	}
 	if len(parts) == 0 {
 		return "demo"
@@ -165,6 +197,16 @@ func (d Demo) Validate() error {
 		}
 		if n := (float64(d.Users) + float64(d.Items)) * float64(d.Rank); n > math.MaxInt32 {
 			faults = append(faults, fmt.Errorf("data: demo: %.3g factors of users and items, want at most %d", n, math.MaxInt32))
+		}
+	}
+	switch {
+	case d.Features < 0 || d.Features == 0 && d.Has != 0:
+		faults = append(faults, fmt.Errorf("data: demo: has=%d of features=%d", d.Has, d.Features))
+	case d.Features > 0 && d.Order:
+		faults = append(faults, errors.New("data: demo: features make points of users, which have no order: leave out one of order and features"))
+	case d.Features > 0 && len(faults) == 0:
+		if err := d.features().Validate(); err != nil {
+			faults = append(faults, fmt.Errorf("data: demo: features=%d,has=%d as items and per-user: %w", d.Features, d.Has, err))
 		}
 	}
 	return errors.Join(faults...)
@@ -251,10 +293,30 @@ func (d Demo) Generate() (*Dataset, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Dataset{
+	set := &Dataset{
 		Name: d.String(), Format: "demo", Users: d.Users, Items: d.Items,
 		Train: x, Valid: none, Test: none, Truth: g.truth, Histories: order, Places: d.Order,
-	}, nil
+	}
+	if d.Features > 0 {
+		set.Points, set.UserFields = make([]uint8, d.Users), []Field{d.drawFeatures(g.truth.User)}
+	}
+	return set, nil
+}
+
+// drawFeatures draws the features of users with these vectors.
+func (d Demo) drawFeatures(user []float32) Field {
+	of := d.features()
+	g := newGenerator(of)
+	g.truth.User = user
+	f := newField(featuresField, d.Features, d.Users)
+	f.ID = make([]int32, 0, of.pairs())
+	for u := range d.Users {
+		f.Lo[u] = len(f.ID)
+		f.ID = g.draw(f.ID, u)
+		slices.Sort(f.ID[f.Lo[u]:])
+		f.Hi[u] = len(f.ID)
+	}
+	return f
 }
 
 // generator holds what the draws of all users share.

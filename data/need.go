@@ -290,6 +290,13 @@ func (d Demo) need() Need {
 	truth := 4 * (users*int64(d.Rank) + items*int64(d.Rank+1))
 	generating := 4*n + 32*users + 22*items
 	splitting := 10*n + 40*users
+	if d.Features > 0 {
+		of := d.features()
+		own := float64(of.PerUser)
+		fields := int64(own*float64(users)+4*own/math.Sqrt(12)*math.Sqrt(float64(users)))*4 + 17*users
+		generating += fields + 22*int64(of.Items) + 4*(users+int64(of.Items)+1)*int64(of.Rank) // vectors of another set
+		splitting += fields
+	}
 	if d.Order { // times, events and marks, and the parts of these
 		generating += 13*n + 8*users
 		splitting += 23*n + 8*users

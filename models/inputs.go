@@ -35,7 +35,7 @@ const maxNumbers = 1e13
 type leaves interface {
 	table(t *Table, shape ...int) *gorgonia.Node
 	indices(name string, n int) (*gorgonia.Node, []int32)
-	floats(name string, n int) (*gorgonia.Node, func(lo int, values []float32))
+	floats(name string, shape ...int) (*gorgonia.Node, func(lo int, values []float32))
 	hostFloats(after *gorgonia.Node, f func(dst []float32), n int) (*gorgonia.Node, error)
 	plan() bool
 	err() error
@@ -58,8 +58,8 @@ func (l leavesOf[T]) indices(name string, n int) (*gorgonia.Node, []int32) {
 	return l.b.Indices(name, n)
 }
 
-func (l leavesOf[T]) floats(name string, n int) (*gorgonia.Node, func(lo int, values []float32)) {
-	node, x := l.b.Input(name, n)
+func (l leavesOf[T]) floats(name string, shape ...int) (*gorgonia.Node, func(lo int, values []float32)) {
+	node, x := l.b.Input(name, shape...)
 	return node, func(lo int, values []float32) {
 		for i, v := range values {
 			x[lo+i] = T(v)
@@ -249,8 +249,9 @@ type drawn struct {
 // fieldNodes are the leaves of a field.
 type fieldNodes struct {
 	id, ptr, ids, values *gorgonia.Node
-	lengths              *gorgonia.Node
-	bounds, events       *gorgonia.Node // of a sequence
+	lengths, unit        *gorgonia.Node
+	dense                [2]*gorgonia.Node // as they are, and of norm 1
+	bounds, events       *gorgonia.Node    // of a sequence
 	place, last          *gorgonia.Node
 }
 

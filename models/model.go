@@ -79,7 +79,7 @@ func (s Setting) NewTable(name string, rows, dim int) *Table {
 	return &Table{Name: name, Rows: rows, Dim: dim, Init: graph.Normal(s.Init)}
 }
 
-// A Spec describes a kind of model. All fields but Params are required.
+// A Spec describes a kind of model. Name, Doc, Source and New are required.
 type Spec struct {
 	Name, Doc, Source string // registry key, one line, and the paper
 	Params            []Param
@@ -91,6 +91,9 @@ type Spec struct {
 	// order of events, and are trained by the tasks that have it.
 	Ordered bool
 
+	// Width returns the width of encodings where it is not that of the setting; nil is that.
+	Width func(v Values, s Setting) int
+
 	// Usual is how its models are trained and measured where nothing is said.
 	Usual Usual
 
@@ -100,14 +103,22 @@ type Spec struct {
 }
 
 // A Usual is how models of a kind are trained and measured where nothing is said. What is
-// zero is as of any model: cosine scores, weights of deviation 0.1, Adam at 0.01, all epochs,
-// and recall and NDCG at 20.
+// zero is as of any model: cosine scores, weights of deviation 0.1, Adam at 0.01, 40 epochs of
+// batches of 128, all of them, no penalty, and recall and NDCG at 20.
 type Usual struct {
 	Score    Score    // how encodings and classes meet
 	Init     float64  // the standard deviation of the first weights
 	Rate     float64  // Adam's learning rate
 	Patience int      // evaluations on valid without a better one after which the best weights are kept
 	Metrics  []string // what is measured; the first is watched
+	Task     string   // what a row of training is
+	Epochs   int      // passes over the data
+	Batch    int      // rows of a step
+	L2       string   // the penalty on weights, as train.l2 has it
+
+	// LabelBias are the biases under losses that read labels from a row of all classes
+	// (losses.HotLabels), which elsewhere start at the prior.
+	LabelBias Bias
 }
 
 // sequential is how models that know the order of a history are trained and measured in

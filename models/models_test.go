@@ -20,6 +20,16 @@ import (
 func demo(t *testing.T) *data.Dataset {
 	set, err := data.Load(data.Config{Source: "demo:users=60,items=90,per-user=8"})
 	require.NoError(t, err)
+	f := data.Field{Name: "features", Size: 17, ID: []int32{}, Value: []float32{}}
+	for u := range set.Users { // none to four each
+		f.Lo = append(f.Lo, len(f.ID))
+		for k := range u % 5 {
+			f.ID, f.Value = append(f.ID, int32((u+4*k)%17)), append(f.Value, float32(k+1)/float32(2+u%3))
+		}
+		f.Hi = append(f.Hi, len(f.ID))
+	}
+	set.UserFields = []data.Field{f}
+	require.NoError(t, set.Contexts().Validate())
 	return set
 }
 
@@ -240,7 +250,7 @@ func (r recorder) Update(_ *Table, g graph.Gradient[float32]) error { r.f(g); re
 func TestErrors(t *testing.T) {
 	set := demo(t)
 	_, err := Parse("mff")
-	require.ErrorContains(t, err, "the choices are gru4rec, lightgcn, mf, ")
+	require.ErrorContains(t, err, "the choices are gru4rec, lightgcn, linear, mf, ")
 	_, err = Parse("mf:init=1")
 	require.ErrorContains(t, err, "takes no parameters")
 	_, err = ParseHead("some")

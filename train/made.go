@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/graph"
@@ -72,6 +73,9 @@ func (p *Plan) shapes(set *data.Dataset) (*Recommender, error) {
 		}
 		loss = softmax.Bind(softmax.Defaults())
 	}
+	if set.Points != nil && !p.task().ByFeatures() {
+		return nil, fmt.Errorf("train: the users of %s are points with labels, and task %s is of users with interactions; take train.task label, and a model of features such as linear", set.Name, p.task())
+	}
 	contexts, err := p.task().Contexts(set, 1)
 	if err != nil {
 		return nil, fmt.Errorf("train: %w", err)
@@ -81,6 +85,11 @@ func (p *Plan) shapes(set *data.Dataset) (*Recommender, error) {
 		return nil, fmt.Errorf("train: model %s with candidates %s: %w", c.Name, p.Config.Candidates, err)
 	}
 	t.Plan, t.Items, t.Mask = p, p.Config.Eval.Items, p.Config.Eval.Mask
+	if set.Points != nil {
+		if err := t.readsFeatures(set); err != nil {
+			return nil, err
+		}
+	}
 	return t, nil
 }
 
@@ -361,12 +370,35 @@ func (t *Recommender) predict(ctx context.Context, contexts *data.Frame, rows []
 // ReadsHistories reports whether the model encodes a context by its history, so that it
 // ranks for who was not in training.
 func (t *Recommender) ReadsHistories() (bool, error) {
+	fields, err := t.reads()
+	return slices.Contains(fields, "history"), err
+}
+
+// reads returns the fields of contexts that the model reads.
+func (t *Recommender) reads() ([]string, error) {
 	if err := t.isMade(); err != nil {
-		return false, err
+		return nil, err
 	}
 	g := models.NewGraph(graph.NewPlan[float32](), t.contexts, 1, nil)
 	if _, err := models.Encode(g, t.Model); err != nil {
-		return false, err
+		return nil, err
 	}
-	return slices.Contains(g.Contexts.Fields(), "history"), nil
+	return g.Contexts.Fields(), nil
+}
+
+// readsFeatures returns an error unless the model reads one of the fields by which the points
+// of set are known: of others it would rank by its first weights.
+func (t *Recommender) readsFeatures(set *data.Dataset) error {
+	fields, err := t.reads()
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, f := range set.UserFields {
+		if slices.Contains(fields, f.Name) {
+			return nil
+		}
+		names = append(names, f.Name)
+	}
+	return fmt.Errorf("train: %s reads none of the fields by which the points of %s are known (%s), and would rank those of valid and test by first weights; take linear", t.named(), set.Name, strings.Join(names, ", "))
 }

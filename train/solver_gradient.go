@@ -27,9 +27,9 @@ func init() {
 			usual := p.usualModel()
 			set(&c.Model.Score, string(usual.Score))
 			set(&c.Model.Init, usual.Init)
-			set(&c.Train.Epochs, 40)
+			set(&c.Train.Epochs, usual.Epochs)
 			set(&c.Train.Task, p.usualTask())
-			set(&c.Train.Batch, 128)
+			set(&c.Train.Batch, usual.Batch)
 			set(&c.Train.Weight, string(p.usualWeight()))
 			p.readTask()
 			set(&c.Model.Bias, string(p.usualBias()))
@@ -39,7 +39,7 @@ func init() {
 			}
 			set(&c.Train.Optimizer, optimizer)
 			set(&c.Train.Schedule, "constant")
-			set(&c.Train.L2, "0")
+			set(&c.Train.L2, usual.L2)
 			set(&c.Train.Decay, "0")
 			set(&c.Train.Precision, graph.Highest.String())
 		},
@@ -61,6 +61,10 @@ func (p *Plan) usualModel() models.Usual {
 	set(&u.Score, models.Cosine)
 	set(&u.Init, 0.1)
 	set(&u.Rate, 0.01)
+	set(&u.Epochs, 40)
+	set(&u.Batch, 128)
+	set(&u.L2, "0")
+	set(&u.LabelBias, models.PriorBias)
 	if len(u.Metrics) == 0 {
 		u.Metrics = []string{"recall@20", "ndcg@20"}
 	}
@@ -130,7 +134,10 @@ func (p *Plan) hotLabels() bool {
 
 // usualTask returns what a row of training is unless the configuration says it.
 func (p *Plan) usualTask() string {
-	if p.Model.Spec != nil && p.Model.Spec.Ordered {
+	switch m := p.Model.Spec; {
+	case m != nil && m.Usual.Task != "":
+		return m.Usual.Task
+	case m != nil && m.Ordered:
 		return "next"
 	}
 	return "user"
@@ -188,7 +195,7 @@ func checkGradient(_ Config, p *Plan) {
 // are no label in any row its scores would learn that one by one, through the products.
 func (p *Plan) usualBias() models.Bias {
 	if p.hotLabels() && p.Choice.Loss.Spec.Domain != losses.Cosines {
-		return models.PriorBias
+		return p.usualModel().LabelBias
 	}
 	return models.NoBias
 }

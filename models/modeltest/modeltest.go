@@ -21,8 +21,8 @@ import (
 // Check checks the kind of model at each of its probed settings, over the rows of set, and
 // returns every fault that it finds, joined, each named by setting and check; nil is a
 // kind that passes. A panic of the model is a fault. set has the fields that the model
-// reads and at least eight users; nil is a generated one of 60 users and 90 items without
-// features.
+// reads and at least eight users; nil is a generated one of 60 users and 90 items, whose users have
+// the field "features".
 //
 //   - New makes a model whose methods are as Factored declares, and a factored one scores
 //     by the product of its two tables;
@@ -46,9 +46,14 @@ func Check(spec *models.Spec, set *data.Dataset) error {
 	return check.Suite(func(t *check.T) {
 		for _, k := range spec.Probes() {
 			t.Run(k.String(), func(t *check.T) {
-				m, err := k.New(models.Setting{Set: set, Dim: 5, Init: 0.5, Seed: 7})
+				setting := models.Setting{Set: set, Dim: 5, Init: 0.5, Seed: 7}
+				m, err := k.New(setting)
 				t.NoError(err, "New")
-				t.True(m.Dim() == 5, "a model of width 5 has Dim() %d", m.Dim())
+				want := 5
+				if spec.Width != nil {
+					want = spec.Width(k.Values, setting)
+				}
+				t.True(m.Dim() == want, "a model of width %d has Dim() %d", want, m.Dim())
 				run(t, m, set, spec.Ordered)
 			})
 		}
@@ -75,6 +80,7 @@ func orGenerated(set *data.Dataset) (*data.Dataset, error) {
 		if err != nil {
 			return nil, err
 		}
+		set.UserFields = []data.Field{features(set.Users)}
 		return withHistories(set)
 	}
 	if err := set.Validate(); err != nil {
@@ -84,6 +90,19 @@ func orGenerated(set *data.Dataset) (*data.Dataset, error) {
 		return nil, fmt.Errorf("modeltest: a set of %d users, want at least 8", set.Users)
 	}
 	return set, nil
+}
+
+// features returns a field of rows that have none to four of 17 ids, with values.
+func features(rows int) data.Field {
+	f := data.Field{Name: "features", Size: 17, ID: []int32{}, Value: []float32{}}
+	for u := range rows {
+		f.Lo = append(f.Lo, len(f.ID))
+		for k := range u % 5 {
+			f.ID, f.Value = append(f.ID, int32((u+4*k)%17)), append(f.Value, float32(k+1)/float32(2+u%3))
+		}
+		f.Hi = append(f.Hi, len(f.ID))
+	}
+	return f
 }
 
 // withHistories returns set as if its train pairs had come in another order than that of
