@@ -92,7 +92,7 @@ func printHead(w io.Writer, e *train.Started, set *data.Dataset, memory budget) 
 	case models.PriorBias:
 		bias = ", with item biases from the prior on"
 	}
-	line("model", "%s: d = %d, %s scores divided by %s%s; %d parameters", c.Model.Name, c.Model.Dim, c.Model.Score, temperatureText(e.Plan), bias, e.Parameters)
+	line("model", "%s: d = %d, %s scores divided by %s%s; %d parameters", c.Model.Name, e.Trained.Model.Dim(), c.Model.Score, temperatureText(e.Plan), bias, e.Parameters)
 	for _, note := range e.Plan.Notes {
 		line("", "%s", note)
 	}

@@ -58,10 +58,17 @@ func (p *comparison) references(ctx context.Context) ([]Reference, error) {
 		{Name: "pop"},
 		{Name: fmt.Sprintf("itemknn:neighbours=%d,shrink=%d", knnNeighbours, knnShrink)},
 	}
-	for i, fit := range []func() (models.Scorer, error){pop, knn} {
+	fits := []func() (models.Scorer, error){pop, knn}
+	if plan.Task.ByFeatures() { // the other references rank by what a context had, and here it had nothing
+		all, fits = all[:1], fits[:1]
+	}
+	for i, fit := range fits {
 		if err := p.reference(ctx, plan, fit, &all[i]); err != nil || ctx.Err() != nil {
 			return all[:i], err
 		}
+	}
+	if plan.Task.ByFeatures() {
+		return all, nil
 	}
 	ease := func(lambda float64) (ref Reference, err error) {
 		ref = Reference{Name: fmt.Sprintf("ease:lambda=%g", lambda)}

@@ -70,6 +70,7 @@ type task struct {
 	name           string
 	job            Job
 	set            *data.Dataset // the job's
+	usualPatience  bool          // nobody gives another
 	out            *Outcome
 	err            error
 }
@@ -253,7 +254,7 @@ func (p *comparison) trial(variant int, settings []Setting) *task {
 // named is a task as far as it does not depend on the data.
 func (p *comparison) named(variant int, settings []Setting, seed uint64) *task {
 	v := p.variants[variant]
-	t := &task{variant: variant, settings: settings, name: v.Name}
+	t := &task{variant: variant, settings: settings, name: v.Name, usualPatience: p.Base.Train.Patience == nil}
 	for _, s := range settings {
 		t.name += fmt.Sprintf(" %s=%s", s.Name, s.Value)
 	}
@@ -276,6 +277,9 @@ func (t *task) on(set *data.Dataset, hash string) {
 	}
 	if t.err = err; err == nil {
 		t.job.Config = plan.Config
+		if t.usualPatience && set.Valid.Len() == 0 { // there is nothing to watch, and a run does without
+			t.job.Config.Train.Patience = nil
+		}
 	}
 }
 
