@@ -92,7 +92,7 @@ func TestSampledParams(t *testing.T) {
 		"sampled:sampler=in-batch,per=row":        `per="row" is not one of batch`,
 		"sampled:n=0":                             "n=0 is outside",
 		"sampled:correction=importance,hits=seen": "with hits=seen they miss more",
-		"tree:kind=oak":                           `kind="oak" is not one of balanced, huffman`,
+		"tree:kind=oak":                           `kind="oak" is not one of balanced, clusters, huffman`,
 	} {
 		_, err := ParseHead(text)
 		require.ErrorContains(t, err, want, text)

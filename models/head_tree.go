@@ -43,7 +43,7 @@ func newTree(v Values, s HeadSetting) (Head, error) {
 	var t *tree.Tree
 	var err error
 	if file == "" {
-		t, err = tree.New(kind, s.Set.Items, counts(s.Set))
+		t, err = tree.NewOf(kind, s.Set.Items, counts(s.Set), func() (*tree.Features, error) { return classFeatures(s.Set), nil })
 	} else {
 		t, err = readTree(file, s)
 	}
@@ -64,6 +64,19 @@ func newTree(v Values, s HeadSetting) (Head, error) {
 		score: s.Score, tau: tau, rule: rule, tree: t,
 		w: s.NewTable(nodes, t.Nodes(), s.Dim), bias: s.newBias("node-bias", t.Nodes()),
 	}, err
+}
+
+// classFeatures are what classes are known by: the field "features" of the contexts of the train
+// set that have them, or where there is none the contexts themselves.
+func classFeatures(set *data.Dataset) *tree.Features {
+	x := set.Train.Transpose()
+	f := &tree.Features{Ptr: x.Ptr(), Row: x.Item(), Size: set.Users}
+	for _, of := range set.UserFields {
+		if of.Name == featuresField && of.Lo != nil {
+			f.Size, f.Lo, f.Hi, f.ID, f.Value = of.Size, of.Lo, of.Hi, of.ID, of.Value
+		}
+	}
+	return f
 }
 
 func readTree(file string, s HeadSetting) (*tree.Tree, error) {

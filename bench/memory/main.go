@@ -3,7 +3,7 @@
 // Command memory holds what fenchel train says it will hold in memory against what it
 // held: every head with every tree and every sampler, every solver, and every other model
 // over all classes and over drawn ones, each a process of its own on a generated set with
-// few users and many items, in the order of time where the model needs one; and a file that
+// few users and many items, in the order of time or with features where the model needs them; and a file that
 // takes more to read than the run takes.
 //
 //	go run ./bench/memory [-only TEXT] [-users N] [-items N] [-dim N] [-parts] [-args TEXT] [-fenchel PATH]
@@ -52,6 +52,8 @@ type try struct {
 	name  string
 	args  []string
 	order bool // of a set in the order of time
+
+	features int // of a set of points, with so many
 }
 
 // tries returns a run for each head, with each of its trees or samplers, for each solver
@@ -86,6 +88,14 @@ func tries() (all []try) {
 	}
 	for _, m := range models.All() {
 		if m.Name == "mf" { // the default, of all above
+			continue
+		}
+		if m.Usual.Task == "label" { // in both of its forms
+			for _, features := range []int{500, 50_000} {
+				add("--model", m.Name, "--dim", "64")
+				all[len(all)-1].features = features
+				all[len(all)-1].name += fmt.Sprintf(" of %d features", features)
+			}
 			continue
 		}
 		tasks := [][]string{nil}
@@ -199,7 +209,10 @@ func measure(ctx context.Context, program string, chosen []try, common []string,
 	for i, t := range chosen {
 		fmt.Fprintln(os.Stderr, t.name)
 		args := append(slices.Clone(common), t.args...)
-		if t.order {
+		switch {
+		case t.features > 0:
+			args[dataAt] = strings.Replace(args[dataAt], "order=false", fmt.Sprintf("features=%d", t.features), 1)
+		case t.order:
 			args[dataAt] = strings.Replace(args[dataAt], "order=false", "order=true", 1)
 		}
 		for i, a := range args {

@@ -25,8 +25,8 @@ type Tree struct {
 	most   int     // longest path
 }
 
-// A Spec is a rule that makes a tree of the classes alone or of their counts.
-// All fields are required.
+// A Spec is a rule that makes a tree of the classes alone, of their counts or of what they are
+// known by. All fields but Counts are required, and one of New and Cluster.
 type Spec struct {
 	Name, Doc, Source string // registry key, one line, and the paper
 	Counts            bool   // New reads the counts
@@ -35,7 +35,11 @@ type Spec struct {
 	// Counts is false.
 	New func(c int, counts []float64) (*Tree, error)
 
-	// Bytes returns what New allocates for c classes beside the tree; see [Bytes].
+	// Cluster builds the tree of c ≥ 1 classes by their features, which are valid.
+	Cluster func(c int, f *Features) (*Tree, error)
+
+	// Bytes returns what New or Cluster allocates for c classes beside the tree, see [Bytes],
+	// and beside what depends on the number of columns of features.
 	Bytes func(c int) int64
 }
 
@@ -45,8 +49,8 @@ var registered = registry.NewRegistry[Spec]("tree", "tree")
 // malformed or taken.
 func Register(s Spec) {
 	var fault error
-	if s.Doc == "" || s.Source == "" || s.New == nil || s.Bytes == nil {
-		fault = errors.New("lacks one of Doc, Source, New and Bytes")
+	if s.Doc == "" || s.Source == "" || s.New == nil == (s.Cluster == nil) || s.Bytes == nil {
+		fault = errors.New("lacks one of Doc, Source and Bytes, or has not one of New and Cluster")
 	}
 	registered.Add(s.Name, nil, s, fault)
 }
@@ -59,7 +63,11 @@ func Names() []string { return registered.Names() }
 
 // New builds the tree of that name over c classes. counts [c], finite and ≥ 0,
 // may be nil where the rule does not read them.
-func New(name string, c int, counts []float64) (*Tree, error) {
+func New(name string, c int, counts []float64) (*Tree, error) { return NewOf(name, c, counts, nil) }
+
+// NewOf is New of classes of which features are known: what rules that cluster them call, once;
+// others do not. nil is no features, an error of such a rule.
+func NewOf(name string, c int, counts []float64, features func() (*Features, error)) (*Tree, error) {
 	s, err := registered.Lookup(name)
 	if err != nil {
 		return nil, err
@@ -72,7 +80,21 @@ func New(name string, c int, counts []float64) (*Tree, error) {
 			return nil, fmt.Errorf("tree: %s: %w", name, err)
 		}
 	}
-	t, err := s.New(c, counts)
+	var t *Tree
+	if s.Cluster == nil {
+		t, err = s.New(c, counts)
+	} else {
+		var f *Features
+		if features != nil {
+			f, err = features()
+		}
+		if err == nil {
+			err = f.validate(c)
+		}
+		if err == nil {
+			t, err = s.Cluster(c, f)
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("tree: %s: %w", name, err)
 	}
