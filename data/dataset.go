@@ -40,7 +40,7 @@ type Dataset struct {
 	// there are none.
 	Known *Interactions
 
-	// Points is the part of each user where users are points, [Users]: 0 of train, 1 of
+	// Points is the part of each user where users are points: 0 of train, 1 of
 	// valid, 2 of test, and all its labels, the items, are there. Points are known by the
 	// field "features" of UserFields, and may have no label. Nil where users are not.
 	Points []uint8

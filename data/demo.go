@@ -84,15 +84,6 @@ func (d Demo) withDefaults() Demo {
 	return d
 }
 
-// demoHas is the default of Has.
-const demoHas = 20
-
-// features is the Demo whose items are the features of d's users.
-func (d Demo) features() Demo {
-	// By another seed, so that its streams are not those of items.
-	return Demo{Users: d.Users, Items: d.Features, Rank: d.Rank, PerUser: d.Has, Seed: mix(d.Seed)}.withDefaults()
-}
-
 // ParseDemo reads "demo" or "demo:users=500,items=2000,rank=4,per-user=20,seed=3";
 // what is left out takes its default.
 func ParseDemo(text string) (Demo, error) {
@@ -125,17 +116,7 @@ func ParseDemo(text string) (Demo, error) {
 		if d.Order = order == "true"; given && !d.Order && order != "false" {
 			e = errors.Join(e, fmt.Errorf("order=%s is neither true nor false", order))
 		}
-		features, f := a.Uint("features", 0)
-		has, h := a.Uint("has", demoHas)
-		if _, given := a.named["has"]; given && features == 0 {
-			h = errors.Join(h, errors.New("has is of features, and there are none"))
-		}
-		if d.Features = int(min(features, math.MaxInt32+1)); d.Features > 0 {
-			if d.Has = int(min(has, math.MaxInt32+1)); d.Has == 0 {
-				h = errors.Join(h, errors.New("has=0: a point has features"))
-			}
-		}
-		err = errors.Join(err, e, f, h, a.unused())
+		err = errors.Join(err, e, d.takeFeatures(a), a.unused())
 	}
 	if err == nil {
 		err = d.Validate()
@@ -199,15 +180,8 @@ func (d Demo) Validate() error {
 			faults = append(faults, fmt.Errorf("data: demo: %.3g factors of users and items, want at most %d", n, math.MaxInt32))
 		}
 	}
-	switch {
-	case d.Features < 0 || d.Features == 0 && d.Has != 0:
-		faults = append(faults, fmt.Errorf("data: demo: has=%d of features=%d", d.Has, d.Features))
-	case d.Features > 0 && d.Order:
-		faults = append(faults, errors.New("data: demo: features make points of users, which have no order: leave out one of order and features"))
-	case d.Features > 0 && len(faults) == 0:
-		if err := d.features().Validate(); err != nil {
-			faults = append(faults, fmt.Errorf("data: demo: features=%d,has=%d as items and per-user: %w", d.Features, d.Has, err))
-		}
+	if len(faults) == 0 {
+		faults = append(faults, d.validateFeatures())
 	}
 	return errors.Join(faults...)
 }
@@ -301,22 +275,6 @@ func (d Demo) Generate() (*Dataset, error) {
 		set.Points, set.UserFields = make([]uint8, d.Users), []Field{d.drawFeatures(g.truth.User)}
 	}
 	return set, nil
-}
-
-// drawFeatures draws the features of users with these vectors.
-func (d Demo) drawFeatures(user []float32) Field {
-	of := d.features()
-	g := newGenerator(of)
-	g.truth.User = user
-	f := newField(featuresField, d.Features, d.Users)
-	f.ID = make([]int32, 0, of.pairs())
-	for u := range d.Users {
-		f.Lo[u] = len(f.ID)
-		f.ID = g.draw(f.ID, u)
-		slices.Sort(f.ID[f.Lo[u]:])
-		f.Hi[u] = len(f.ID)
-	}
-	return f
 }
 
 // generator holds what the draws of all users share.

@@ -46,6 +46,15 @@ func drawPoints(t *rapid.T, given bool) *Dataset {
 	return d
 }
 
+// drawFor returns a dataset that a split divides.
+func drawFor(t *rapid.T, split string) *Dataset {
+	given := strings.HasPrefix(split, "given")
+	if strings.Contains(split, "points") {
+		return drawPoints(t, given)
+	}
+	return drawDataset(t, given)
+}
+
 // TestPointsRoundTrip: what format xmc writes it reads back to the split hash, points
 // without labels, labels and features that no point has, and values among it.
 func TestPointsRoundTrip(t *testing.T) {
@@ -114,6 +123,15 @@ func TestPointSplits(t *testing.T) {
 		"given:valid=0.1":   "use given:points=0.1",
 	} {
 		_, err := FromPoints(p, text)
+		require.ErrorContains(t, err, want, text)
+	}
+	for text, want := range map[string]string{
+		"given:points=0.1,valid=0.1": "valid and points are two ways to the same",
+		"given:points=1":             "points=1 is outside (0,1)",
+		"points:0.8,0.3,0.1":         "sum to 1.2",
+		"points:0.8,0.1,0.1,sed=1":   "no argument is called sed",
+	} {
+		_, err := ParseSplit(text)
 		require.ErrorContains(t, err, want, text)
 	}
 	_, err = Filter{Core: 2}.Apply(given)
@@ -208,4 +226,40 @@ func TestXMCRefuses(t *testing.T) {
 	require.ErrorContains(t, err, "no train point with a label")
 	_, err = FromPoints(Points{Name: "p", Features: 2, Labels: 2, Train: []Point{{}}}, "")
 	require.ErrorContains(t, err, "neither labels nor features")
+}
+
+// TestDemoOfPoints: users of a generated set with features are points, known by features that
+// follow from what their labels follow from, whatever the number of users.
+func TestDemoOfPoints(t *testing.T) {
+	d, err := Load(Config{Source: "demo:users=300,items=50,per-user=4,features=100,has=10"})
+	require.NoError(t, err)
+	require.Equal(t, PointSplit, d.Split)
+	require.Equal(t, [3]int{240, 30, 30}, d.pointsOf())
+	require.NoError(t, d.Contexts().Validate())
+	again, err := ParseDemo(d.Name)
+	require.NoError(t, err)
+	require.Equal(t, d.Name, again.String())
+	fewer, err := Load(Config{Source: "demo:users=30,items=50,per-user=4,features=100,has=10"})
+	require.NoError(t, err)
+	for u := range 30 {
+		a, _ := d.UserFields[0].Row(u)
+		b, _ := fewer.UserFields[0].Row(u)
+		require.Equal(t, a, b)
+	}
+	all, err := d.All()
+	require.NoError(t, err)
+	plain, err := Open("demo:users=300,items=50,per-user=4", "")
+	require.NoError(t, err)
+	require.Equal(t, plain.Train, all, "labels are those of the set without features")
+	for text, want := range map[string]string{
+		"demo:has=3":                           "has is of features, and there are none",
+		"demo:features=30,has=0":               "has=0: a point has features",
+		"demo:features=10":                     "features=10,has=20 as items and per-user",
+		"demo:features=100,order=true":         "leave out one of order and features",
+		"demo:features=99999999999999,has=2":   "outside",
+		"demo:features=100,has=99999999999999": "features=100,has=2147483648",
+	} {
+		_, err := ParseDemo(text)
+		require.ErrorContains(t, err, want, text)
+	}
 }

@@ -48,10 +48,7 @@ func TestSplitsPartition(t *testing.T) {
 				require.NoError(t, err)
 				require.Equal(t, text, s.String())
 				rapid.Check(t, func(t *rapid.T) {
-					d := drawDataset(t, k.Name == "given")
-					if strings.Contains(text, "points") {
-						d = drawPoints(t, k.Name == "given")
-					}
+					d := drawFor(t, text)
 					all, err := d.All()
 					require.NoError(t, err)
 					train, valid, test, err := s.Split(d)
@@ -69,9 +66,6 @@ func TestSplitsPartition(t *testing.T) {
 					again, _, _, err := s.Split(d)
 					require.NoError(t, err)
 					require.Equal(t, train, again)
-					if d.Histories == nil { // of points
-						return
-					}
 					requireEventsOfPairs(t, d, s, [3]*Interactions{train, valid, test})
 				})
 			})
@@ -107,10 +101,6 @@ func TestParseSplitRefuses(t *testing.T) {
 		"given:hold=0.1,valid=0.1":    "two ways to the same",
 		"given:hodl=0.1":              "(did you mean hold?)",
 		"given:seed=2":                "no argument is called seed",
-		"given:points=0.1,valid=0.1":  "valid and points are two ways to the same",
-		"given:points=1":              "points=1 is outside (0,1)",
-		"points:0.8,0.3,0.1":          "sum to 1.2",
-		"points:0.8,0.1,0.1,sed=1":    "no argument is called sed",
 	} {
 		_, err := ParseSplit(text)
 		require.ErrorContains(t, err, want, text)

@@ -79,7 +79,7 @@ func (s Setting) NewTable(name string, rows, dim int) *Table {
 	return &Table{Name: name, Rows: rows, Dim: dim, Init: graph.Normal(s.Init)}
 }
 
-// A Spec describes a kind of model. Name, Doc, Source and New are required.
+// A Spec describes a kind of model. Name, Doc, Source and New are required; Params may be none.
 type Spec struct {
 	Name, Doc, Source string // registry key, one line, and the paper
 	Params            []Param

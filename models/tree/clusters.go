@@ -1,7 +1,6 @@
 package tree
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -64,7 +63,7 @@ type clustering struct {
 	order  []int32      // the classes, those of a node together
 	norm   []float64    // [C] 1/‖sum of rows‖; 0 without
 	to     [2][]float64 // [C] products with the centres
-	centre [2][]float64 // [Size], zeros between nodes
+	centre [2][]float64 // of columns; zeros between nodes
 	child  []int32
 }
 
@@ -183,8 +182,19 @@ func (k *clustering) assign(classes, zero, one []int32, n int) bool {
 	for _, y := range classes[:n] {
 		was += mix(uint64(y))
 	}
-	gain := func(y int32) float64 { return k.to[0][y]*square[0] - k.to[1][y]*square[1] }
-	slices.SortFunc(classes, func(a, b int32) int { return cmp.Or(cmp.Compare(gain(b), gain(a)), cmp.Compare(a, b)) })
+	gain := k.to[0]
+	for _, y := range classes {
+		gain[y] = gain[y]*square[0] - k.to[1][y]*square[1]
+	}
+	slices.SortFunc(classes, func(a, b int32) int {
+		switch {
+		case gain[a] > gain[b]:
+			return -1
+		case gain[a] < gain[b]:
+			return 1
+		}
+		return int(a - b)
+	})
 	for _, y := range classes[:n] {
 		was -= mix(uint64(y))
 	}
