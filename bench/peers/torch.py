@@ -444,7 +444,56 @@ def spmm(job):
     return run
 
 
+def labels(job):
+    """Steps of a linear model of labels: rows of features of norm 1, an EmbeddingBag under a linear
+    layer with a bias, or, without a width, the linear layer over dense rows or, as "bag", an
+    EmbeddingBag as wide as there are labels; softmax with the same share of each label, or the sum of
+    binary cross-entropies over all labels; fused Adam on all weights. The value is the loss of a step."""
+    torch.set_num_threads(job["threads"])
+    b, c, d, f, n = job["b"], job["c"], job["d"], job["u"], job["n"]
+    direct = d == 0
+    features, of = ints(job, "features", n, b, -1), ints(job, "labels", n, b, -1)
+    has, m = features.shape[2], of.shape[2]
+    values = torch.full((b * has,), has**-0.5)
+    offsets = torch.arange(0, b * has, has)
+    class_ = floats(job, "class", c, f if direct else d)
+    if direct and job["variant"] == "bag":
+        class_ = class_.t().contiguous()
+    w = [class_.requires_grad_(True), torch.zeros(c, requires_grad=True)]
+    if not direct:
+        w.append(floats(job, "feature", f, d).requires_grad_(True))
+    optimizer = adam(w, 0.01)
+    rows = torch.arange(b)[:, None].expand(b, has)
+    steps = 0
+
+    def run():
+        nonlocal steps
+        ids, own = features[steps % n], of[steps % n]
+        steps += 1
+        start = time.perf_counter()
+        optimizer.zero_grad(set_to_none=True)
+        if not direct:
+            h = F.embedding_bag(ids.flatten(), w[2], offsets, mode="sum", per_sample_weights=values)
+            z = F.linear(h, w[0], w[1])
+        elif job["variant"] == "bag":
+            z = F.embedding_bag(ids.flatten(), w[0], offsets, mode="sum", per_sample_weights=values) + w[1]
+        else:
+            h = torch.zeros(b, f)
+            h[rows, ids] = has**-0.5
+            z = F.linear(h, w[0], w[1])
+        target = torch.zeros_like(z).scatter_(1, own, 1.0 if job["loss"] == "bce" else 1.0 / m)
+        if job["loss"] == "bce":
+            cost = F.binary_cross_entropy_with_logits(z, target, reduction="sum") / b
+        else:
+            cost = F.cross_entropy(z, target)
+        cost.backward()
+        optimizer.step()
+        return time.perf_counter() - start, cost.item()
+
+    return run
+
+
 works = {"softmax": softmax, "entmax": entmax, "sampled": sampled, "topk": topk, "epoch": epoch, "recipe": recipe,
          "encoder-products": layer(product), "encoder-layer": layer(normed), "elementwise": elementwise,
          "attention": sequences(attention), "gru": sequences(gru), "encoder": sequences(encoder),
-         "sasrec": sasrec, "spmm": spmm}
+         "sasrec": sasrec, "spmm": spmm, "labels": labels}
