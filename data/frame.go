@@ -25,6 +25,13 @@ type Field struct {
 	// Ordered says that the order of a row's ids means something, as that of events does
 	// in time, and that an id may come again.
 	Ordered bool
+
+	// Type is that of features, one of FeatureTypes, perhaps with a separator; "" of other
+	// fields. Tokens are the names of ids, and Scale says, of numbers, what their values are:
+	// one for each id. Nil where ids have no names, and where values are as they were given.
+	Type   string
+	Tokens []string
+	Scale  []Scale
 }
 
 // Row returns the ids of row i and, where the field has them, their values. A field
@@ -124,6 +131,15 @@ func (f *Field) validate(rows int) error {
 		return fmt.Errorf("%d and %d bounds for %d rows", len(f.Lo), len(f.Hi), rows)
 	case f.Value != nil && len(f.Value) != len(f.ID):
 		return fmt.Errorf("%d values for %d ids", len(f.Value), len(f.ID))
+	case f.Tokens != nil && len(f.Tokens) != f.Size:
+		return fmt.Errorf("%d names for %d ids", len(f.Tokens), f.Size)
+	case f.Scale != nil && (len(f.Scale) != f.Size || f.Value == nil):
+		return fmt.Errorf("scales of %d ids with values, for %d ids and %d values", len(f.Scale), f.Size, len(f.Value))
+	}
+	for j, s := range f.Scale {
+		if !(s.Deviation > 0) || math.IsInf(s.Deviation, 0) || math.IsNaN(s.Mean) || math.IsInf(s.Mean, 0) {
+			return fmt.Errorf("the scale of id %d is %+v", j, s)
+		}
 	}
 	for i := range f.Lo {
 		if lo, hi := f.Lo[i], f.Hi[i]; lo < 0 || hi < lo || hi > len(f.ID) {

@@ -30,20 +30,20 @@ func (m tied) Contexts(in *Inputs) (*gorgonia.Node, error) {
 
 func (m tied) Classes(in *Inputs) (*gorgonia.Node, error) { return in.Table(m.item), nil }
 
-// tower computes a class vector from the class's own row and a bag of its features,
+// computed computes a class vector from the class's own row and a bag of its features,
 // and encodes a user by a row and two layers.
-type tower struct{ user, hidden, id, feature, frozen *Table }
+type computed struct{ user, hidden, id, feature, frozen *Table }
 
-func (m tower) Dim() int { return m.id.Dim }
+func (m computed) Dim() int { return m.id.Dim }
 
-func (m tower) Contexts(in *Inputs) (*gorgonia.Node, error) {
+func (m computed) Contexts(in *Inputs) (*gorgonia.Node, error) {
 	ids, err := in.IDs("user")
 	var e graph.Expr
 	x := e.N(graph.MatMul(e.N(graph.Lookup(in.Table(m.user), ids)), in.Table(m.frozen), false, true))
 	return e.N(graph.MatMul(e.N(graph.Tanh(x)), in.Table(m.hidden), false, true)), joinErr(err, e.Err)
 }
 
-func (m tower) Classes(in *Inputs) (*gorgonia.Node, error) {
+func (m computed) Classes(in *Inputs) (*gorgonia.Node, error) {
 	id, err := in.IDs("id")
 	if err != nil {
 		return nil, err
@@ -93,7 +93,7 @@ func wholes(set *data.Dataset) map[string]Model {
 	frozen.Frozen = true
 	return map[string]Model{
 		"tied":  tied{s.NewTable("item", set.Items, s.Dim)},
-		"tower": tower{s.NewTable("user", set.Users, 2), s.NewTable("hidden", s.Dim, 3), s.NewTable("id", set.Items, s.Dim), s.NewTable("genre", 6, s.Dim), frozen},
+		"tower": computed{s.NewTable("user", set.Users, 2), s.NewTable("hidden", s.Dim, 3), s.NewTable("id", set.Items, s.Dim), s.NewTable("genre", 6, s.Dim), frozen},
 	}
 }
 
@@ -280,7 +280,7 @@ func (m wrong) Contexts(in *Inputs) (*gorgonia.Node, error) {
 
 // towerAsFree has the classes that a tower computes as weights of their own.
 type towerAsFree struct {
-	tower
+	computed
 	w *Table
 }
 
@@ -290,7 +290,7 @@ func (m towerAsFree) Classes(in *Inputs) (*gorgonia.Node, error) { return in.Tab
 // the same vectors as a table, and no vector of another class is computed.
 func TestDrawnClasses(t *testing.T) {
 	set := featured(t)
-	m := wholes(set)["tower"].(tower)
+	m := wholes(set)["tower"].(computed)
 	for _, table := range built(t, m, set) {
 		table.Initialise(7)
 	}
