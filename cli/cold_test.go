@@ -67,7 +67,7 @@ func TestColdItems(t *testing.T) {
 		many[u] = prediction{User: strconv.Itoa(u), TrainingPairs: u % 2, Items: []rankedItem{{Item: "a"}}}
 	}
 	var notes strings.Builder
-	printPredictionNotes(&notes, append(many, many...), 0)
+	printPredictionNotes(&notes, train.WarmItems, append(many, many...), 0)
 	require.Equal(t, "1000 users have no training pair: the model learned nothing of them, and their rankings are no predictions: "+
 		`"0", "2", "4", "6", "8" and 995 more`+"\n", notes.String())
 	notes.Reset()

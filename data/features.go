@@ -116,6 +116,12 @@ type FeatureTable struct {
 	columns []*featureColumn
 	line    map[string]int // of each id
 	known   int            // ids that the interactions have
+	notes   []string
+}
+
+// Note keeps what a reader of the dataset should know of this file.
+func (t *FeatureTable) Note(format string, args ...any) {
+	t.notes = append(t.notes, baseFile(t.in.file)+": "+fmt.Sprintf(format, args...))
 }
 
 type featureColumn struct {
@@ -137,6 +143,9 @@ type featureColumn struct {
 func (t *FeatureTable) Columns(all []FeatureColumn) error {
 	if len(all) < 2 {
 		return fmt.Errorf("%s and no more: want a column of ids and one feature at least", plural(len(all), "column"))
+	}
+	if len(all) > maxColumns {
+		return fmt.Errorf("%d columns are more than the %d that are read; a column of type %s or %s has many values", len(all), maxColumns, TokenSeq, FloatSeq)
 	}
 	t.key = all[0].Name
 	taken := map[string]bool{}
@@ -164,6 +173,10 @@ func (t *FeatureTable) Columns(all []FeatureColumn) error {
 	}
 	return nil
 }
+
+// maxColumns bounds the columns of a file, each of which has bounds for all users or items,
+// whatever the file holds.
+const maxColumns = 1000
 
 // reservedFields are the names of fields that the interactions give.
 func reservedFields(side string) []string {
@@ -320,7 +333,7 @@ func (c *featureColumn) field() (*Field, error) {
 	if len(c.id) == 0 {
 		return nil, nil
 	}
-	f := &Field{Name: c.name, Type: c.kind + c.sep, Lo: c.lo, Hi: c.hi, ID: c.id, Value: c.value}
+	f := c.inOrder()
 	if c.value != nil {
 		f.Size = int(slices.Max(c.id)) + 1
 		return f, nil
@@ -346,6 +359,21 @@ func (c *featureColumn) field() (*Field, error) {
 	return f, nil
 }
 
+// inOrder returns the column with the ids of its rows in the order of rows, in whatever
+// order the file's lines are.
+func (c *featureColumn) inOrder() *Field {
+	f := &Field{Name: c.name, Type: c.kind + c.sep, Lo: make([]int, len(c.lo)), Hi: make([]int, len(c.lo)), ID: make([]int32, 0, len(c.id))}
+	for i, lo := range c.lo {
+		f.Lo[i] = len(f.ID)
+		f.ID = append(f.ID, c.id[lo:c.hi[i]]...)
+		f.Hi[i] = len(f.ID)
+		if c.value != nil {
+			f.Value = append(f.Value, c.value[lo:c.hi[i]]...)
+		}
+	}
+	return f
+}
+
 // readFeatures reads a file of features of one side of d, in a format or, where that is
 // nil, in the one that its lines are of, and notes what it found.
 func (d *Dataset) readFeatures(path, side string, format *FeatureFormat) (fields []Field, notes []string, err error) {
@@ -354,6 +382,11 @@ func (d *Dataset) readFeatures(path, side string, format *FeatureFormat) (fields
 		return nil, nil, err
 	}
 	defer done()
+	return d.featuresFrom(in, side, format)
+}
+
+// featuresFrom is readFeatures of the text of a file.
+func (d *Dataset) featuresFrom(in *Input, side string, format *FeatureFormat) (fields []Field, notes []string, err error) {
 	if format, err = featureFormatOf(in, side, format); err != nil {
 		return nil, nil, err
 	}
@@ -394,7 +427,8 @@ func (d *Dataset) readFeatures(path, side string, format *FeatureFormat) (fields
 	if len(fields) == 0 {
 		return nil, nil, in.ErrorAt(1, fmt.Errorf("no cell of a %s of the interactions has a value", side))
 	}
-	file := baseFile(path)
+	file := baseFile(in.file)
+	notes = t.notes
 	notes = append(notes, fmt.Sprintf("features of %ss from %s: %s", side, file, strings.Join(types, ", ")))
 	if len(none) > 0 {
 		notes = append(notes, fmt.Sprintf("%s has no value of %s, which is left out", file, strings.Join(none, ", ")))

@@ -78,7 +78,7 @@ func init() {
 		Items:   "movies.csv",
 		Sniff:   func(lines [][]byte) bool { return isMoviesHeader(lines[0]) },
 		Read: func(in *Input, out *FeatureTable) error {
-			return readFeatureCSV(in, func(header []string) error {
+			return readFeatureCSV(in, out, func(header []string) error {
 				if text := strings.Join(header, ","); !isMoviesHeader([]byte(text)) {
 					return fmt.Errorf("the header is %q, want movieId,title,genres", shorten([]byte(text)))
 				}

@@ -37,7 +37,7 @@ func init() {
 				!bytes.Contains(lines[0], []byte("::")) && !bytes.Contains(lines[0], []byte("|")) || isListHeader(lines[0])
 		},
 		Read: func(in *Input, out *FeatureTable) error {
-			return readFeatureCSV(in, func(header []string) error {
+			return readFeatureCSV(in, out, func(header []string) error {
 				for i, name := range header {
 					if _, err := strconv.ParseFloat(strings.TrimSpace(name), 64); err == nil {
 						return fmt.Errorf("column %d of the header is the number %s; put a header of names before the rows", i+1, name)
@@ -80,7 +80,7 @@ func readFeatureTabs(in *Input, header func([]string) error, add func(line int, 
 }
 
 // readFeatureCSV reads a header and rows between its separator: of tabs without quoting.
-func readFeatureCSV(in *Input, header func([]string) error, add func(line int, cells [][]byte) error) error {
+func readFeatureCSV(in *Input, out *FeatureTable, header func([]string) error, add func(line int, cells [][]byte) error) error {
 	lines, err := in.sample()
 	if err != nil {
 		return err
@@ -110,6 +110,10 @@ func readFeatureCSV(in *Input, header func([]string) error, add func(line int, c
 	for {
 		rec, err := r.Read()
 		if err == io.EOF {
+			if guard.count > 0 {
+				out.Note("%s of several lines, the first of lines %d to %d (a quote that is not closed takes in the lines after it)",
+					plural(guard.count, "quoted text"), guard.from, guard.to)
+			}
 			return nil
 		}
 		if err != nil {

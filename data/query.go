@@ -21,6 +21,18 @@ type Query struct {
 	Features map[string]string
 }
 
+// A QueryError is what is wrong with one of several queries.
+type QueryError struct {
+	Query int   // which, from 0
+	Err   error // what is wrong with it
+}
+
+// Error implements error.
+func (e *QueryError) Error() string { return fmt.Sprintf("data: query %d: %v", e.Query, e.Err) }
+
+// Unwrap returns Err.
+func (e *QueryError) Unwrap() error { return e.Err }
+
 // OfHistories is OfQueries of people of whom nothing is known but a history each.
 func (t Task) OfHistories(d *Dataset, histories [][]int32) (*Frame, error) {
 	queries := make([]Query, len(histories))
@@ -32,7 +44,7 @@ func (t Task) OfHistories(d *Dataset, histories [][]int32) (*Frame, error) {
 
 // OfQueries returns a frame of contexts of people who are in no file. Their field "user" is
 // nobody, −1, and they have the features that their queries give. A field that users of d
-// do not have, or a value that it has no id for, is an error that names the query, from 0.
+// do not have, or a value that it has no id for, is a *QueryError.
 func (t Task) OfQueries(d *Dataset, queries []Query) (*Frame, error) {
 	if err := t.ready(d); err != nil {
 		return nil, err
@@ -45,7 +57,7 @@ func (t Task) OfQueries(d *Dataset, queries []Query) (*Frame, error) {
 	for i, q := range queries {
 		for _, item := range q.History {
 			if item < 0 || int(item) >= d.Items {
-				return nil, fmt.Errorf("data: query %d: item %d is outside [0,%d)", i, item, d.Items)
+				return nil, &QueryError{i, fmt.Errorf("item %d is outside [0,%d)", item, d.Items)}
 			}
 		}
 		set.add(i, slices.Compact(slices.Sorted(slices.Values(q.History))))
@@ -62,7 +74,7 @@ func (t Task) OfQueries(d *Dataset, queries []Query) (*Frame, error) {
 	for i, q := range queries {
 		for name := range q.Features {
 			if err := d.hasUserField(name); err != nil {
-				return nil, fmt.Errorf("data: query %d: %w", i, err)
+				return nil, &QueryError{i, err}
 			}
 		}
 	}
@@ -101,7 +113,7 @@ func (f *Field) ofQueries(queries []Query) (Field, error) {
 	for i, q := range queries {
 		ids, values, err := f.Parse(q.Features[f.Name])
 		if err != nil {
-			return g, fmt.Errorf("data: query %d: %w", i, err)
+			return g, &QueryError{i, err}
 		}
 		switch {
 		case !f.single():
@@ -147,7 +159,7 @@ func (f *Field) Parse(text string) (ids []int32, values []float32, err error) {
 		if kind == Token || kind == TokenSeq {
 			id := slices.Index(f.Tokens, part)
 			if id < 0 {
-				return nil, nil, fmt.Errorf("feature %q: no user or item has %q%s", f.Name, shorten([]byte(part)), offerTokens(part, f.Tokens))
+				return nil, nil, fmt.Errorf("feature %q: nothing in training has %q%s", f.Name, shorten([]byte(part)), offerTokens(part, f.Tokens))
 			}
 			if ids = append(ids, int32(id)); f.Value != nil {
 				values = append(values, 1)

@@ -37,7 +37,8 @@ func (t *Recommender) noHistories() error {
 // PredictQueries returns the k best items for people who are in no file, by the history and
 // the features that are known of each. Unless withSeen, the items of a history are left out
 // of its ranking, and so are the items that Items does not say. A history, or a feature,
-// that the model does not read is an error, and so is a query of which it reads nothing.
+// that the model does not read is an error, and so is a query of which it reads nothing:
+// a *data.QueryError where it is one of them.
 func (t *Recommender) PredictQueries(ctx context.Context, set *data.Dataset, queries []data.Query, k int, withSeen bool) ([]models.Top, error) {
 	set, err := t.on(set)
 	if err != nil {
@@ -76,11 +77,11 @@ func (t *Recommender) answers(queries []data.Query) error {
 		}
 		for _, name := range slices.Sorted(maps.Keys(q.Features)) {
 			if !slices.Contains(known, name) {
-				return fmt.Errorf("train: query %d: %s does not read the feature %q of users; it reads %s", i, t.named(), name, orNothing(known))
+				return &data.QueryError{Query: i, Err: fmt.Errorf("%s does not read the feature %q of users; it reads %s", t.named(), name, orNothing(known))}
 			}
 		}
 		if !histories && len(q.Features) == 0 {
-			return fmt.Errorf("train: query %d says nothing that %s reads, which is %s", i, t.named(), orNothing(known))
+			return &data.QueryError{Query: i, Err: fmt.Errorf("it says nothing that %s reads, which is %s", t.named(), orNothing(known))}
 		}
 	}
 	return nil
