@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fenchel-ml/fenchel/train"
 )
 
 // TestColdItems: what has no training pair is left out and counted, in words and in

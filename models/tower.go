@@ -41,7 +41,7 @@ func init() {
 			layersParam("user-layers", "users"),
 			layersParam("item-layers", "items"),
 			{Name: "width", Doc: "numbers of such a layer; 0 is d", Min: 0, Max: 1 << 16, Integer: true},
-			{Name: "power", Doc: "of the number of ids of a list by which their sum is divided: 0 is the sum, 1 the mean", Default: 0.5, Min: 0, Max: 1, Probe: []float64{0, 1}},
+			{Name: "power", Doc: "of the number of ids of a list by which their sum is divided: 0 is the sum, 1 the mean", Default: 0.5, Min: 0, Max: 1, Probe: []float64{1}},
 		},
 		New: func(v Values, s Setting) (Model, error) { return newTower(v, s) },
 	})

@@ -66,7 +66,8 @@ func joinErr(errs ...error) error {
 	return nil
 }
 
-// featured returns the demo set with genres of items, of some none.
+// featured returns the demo set with genres of items, of some none, and with features of
+// users.
 func featured(t *testing.T) *data.Dataset {
 	return withGenres(t, demo(t))
 }
@@ -83,6 +84,18 @@ func withGenres(t *testing.T, set *data.Dataset) *data.Dataset {
 	}
 	set.ItemFields = []data.Field{f}
 	require.NoError(t, set.Classes().Validate())
+	job := data.Field{Name: "job", Type: data.Token, Size: 3, ID: make([]int32, set.Users)}
+	age := data.Field{Name: "age", Type: data.Float, Size: 1, Lo: make([]int, set.Users), Hi: make([]int, set.Users)}
+	for u := range set.Users {
+		job.ID[u] = int32(u%4) - 1
+		age.Lo[u] = len(age.ID)
+		if u%5 > 0 {
+			age.ID, age.Value = append(age.ID, 0), append(age.Value, float32(u%7)/3-1)
+		}
+		age.Hi[u] = len(age.ID)
+	}
+	set.UserFields = []data.Field{job, age}
+	require.NoError(t, set.Contexts().Validate())
 	return set
 }
 
@@ -93,7 +106,7 @@ func wholes(set *data.Dataset) map[string]Model {
 	frozen.Frozen = true
 	return map[string]Model{
 		"tied":  tied{s.NewTable("item", set.Items, s.Dim)},
-		"tower": computed{s.NewTable("user", set.Users, 2), s.NewTable("hidden", s.Dim, 3), s.NewTable("id", set.Items, s.Dim), s.NewTable("genre", 6, s.Dim), frozen},
+		"computed": computed{s.NewTable("user", set.Users, 2), s.NewTable("hidden", s.Dim, 3), s.NewTable("id", set.Items, s.Dim), s.NewTable("genre", 6, s.Dim), frozen},
 	}
 }
 
@@ -290,7 +303,7 @@ func (m towerAsFree) Classes(in *Inputs) (*gorgonia.Node, error) { return in.Tab
 // the same vectors as a table, and no vector of another class is computed.
 func TestDrawnClasses(t *testing.T) {
 	set := featured(t)
-	m := wholes(set)["tower"].(computed)
+	m := wholes(set)["computed"].(computed)
 	for _, table := range built(t, m, set) {
 		table.Initialise(7)
 	}

@@ -21,8 +21,9 @@ import (
 // Check checks the kind of model at each of its probed settings, over the rows of set, and
 // returns every fault that it finds, joined, each named by setting and check; nil is a
 // kind that passes. A panic of the model is a fault. set has the fields that the model
-// reads and at least eight users; nil is a generated one of 60 users and 90 items without
-// features.
+// reads and at least eight users; nil is a generated one of 60 users and 90 items, with
+// histories and with features of both sides: names, lists, numbers and several numbers,
+// of some rows none.
 //
 //   - New makes a model whose methods are as Factored declares, and a factored one scores
 //     by the product of its two tables;
@@ -75,7 +76,7 @@ func orGenerated(set *data.Dataset) (*data.Dataset, error) {
 		if err != nil {
 			return nil, err
 		}
-		return withHistories(set)
+		return withHistories(withFeatures(set))
 	}
 	if err := set.Validate(); err != nil {
 		return nil, err
