@@ -23,6 +23,9 @@ func (d *Dataset) Bytes() (n int64) {
 			}
 		}
 	}
+	if len(d.ItemFields) > 0 {
+		n += 4 * int64(d.Items) // which of them are warm
+	}
 	if t := d.Truth; t != nil {
 		n += 4 * int64(len(t.User)+len(t.Item)+len(t.Bias))
 	}

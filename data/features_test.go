@@ -125,12 +125,15 @@ func TestFeaturesOfTrain(t *testing.T) {
 		require.Contains(t, text, want)
 	}
 
-	c.Core = 2 // u3, i2, i3 and i4 go
+	// A filter takes the rows with it.
+	c.Source = filepath.Join(write(t, map[string]string{"r.csv": "user,item\nu1,i1\nu1,i4\nu2,i1\nu2,i4\nu3,i2\nu2,i3\n"}), "r.csv")
+	c.Core, c.Split = 2, "ratio:1,0,0"
 	d, err = Load(c)
 	require.NoError(t, err)
-	require.Equal(t, []string{"u1", "u2"}, d.UserIDs)
+	require.Equal(t, [2][]string{{"u1", "u2"}, {"i1", "i4"}}, [2][]string{d.UserIDs, d.ItemIDs})
 	require.Equal(t, []string{"a", "b"}, rows(fieldOf(t, d.UserFields, "job")))
-	require.Equal(t, []string{"x y z"}, rows(fieldOf(t, d.ItemFields, "tags")))
+	require.Equal(t, []string{"x y z", "new z"}, rows(fieldOf(t, d.ItemFields, "tags")))
+	require.Equal(t, []Scale{{4, 3}}, fieldOf(t, d.ItemFields, "len").Scale)
 }
 
 // TestFeatureFilesRefused: what is wrong with a file of features is said with its line.

@@ -276,13 +276,7 @@ func history(sets []*Interactions) Field {
 func (d *Dataset) Classes() *Frame {
 	f := &Frame{Rows: d.Items, Fields: []Field{{Name: idField, Size: d.Items}}}
 	if len(d.ItemFields) > 0 {
-		warm := Field{Name: warmField, Size: d.Items, ID: make([]int32, d.Items)}
-		for i, n := range d.Train.ItemCounts() {
-			if warm.ID[i] = int32(i); n == 0 {
-				warm.ID[i] = -1
-			}
-		}
-		f.Fields = append(f.Fields, warm)
+		f.Fields = append(f.Fields, Field{Name: warmField, Size: d.Items, ID: d.Train.warmIDs()})
 	}
 	f.Fields = append(f.Fields, d.ItemFields...)
 	return f
