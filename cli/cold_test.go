@@ -80,7 +80,7 @@ func TestColdItems(t *testing.T) {
 		code, out, stderr = execute(t, strings.Fields(strings.ReplaceAll(line, "RUN", folder))...)
 		require.Equal(t, exitUsage, code)
 		require.Empty(t, out)
-		require.Contains(t, stderr, `--items: unknown items "cold"; the choices are warm, all`)
+		require.Contains(t, stderr, `--items: unknown items "cold"; the choices are warm, cold, all`)
 	}
 	folder, printed = trained(t, "train", "--data", dir, "--dim", "2", "--epochs", "2", "--metrics", "recall@2", "--items", "all")
 	require.NotContains(t, printed, "left out")
