@@ -44,16 +44,25 @@ func (s *stepRun) start(j job) (err error) {
 		}
 		s.updaters[t] = adam.For(t)
 	}
-	room := data.Room{Sequence: "history", Each: true, All: true}
-	for _, b := range s.batches {
-		room.Contexts, room.Positions = max(room.Contexts, len(b.Rows)), max(room.Positions, b.Len())
-	}
-	room.Rows, room.Places = room.Positions, room.Positions
-	b := graph.NewBuilder[float32]()
-	s.graph = models.NewGraph(b, s.context, room.Contexts, s.classes)
+	var room data.Room
 	if s.each {
-		s.graph.Fit(room)
+		room = data.Room{Sequence: "history", Each: true, All: true}
+	} else {
+		room.Times = make([]int32, s.context.Rows)
 	}
+	for _, b := range s.batches {
+		room.Contexts, room.Rows = max(room.Contexts, len(b.Rows)), max(room.Rows, b.Len())
+		if !s.each {
+			for _, r := range b.Rows {
+				room.Times[r]++
+			}
+		}
+	}
+	if room.Places = room.Rows; s.each {
+		room.Positions = room.Rows
+	}
+	b := graph.NewBuilder[float32]()
+	s.graph = models.NewGraph(b, s.context, room.Contexts, s.classes).Fit(room)
 	if s.objective, err = models.NewObjective(b, s.graph, s.model, s.head, s.loss, room.Places, false); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package data
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -165,9 +166,12 @@ func (f *Field) validate(rows int) error {
 // single reports whether each row has one id.
 func (f *Field) single() bool { return f.Lo == nil }
 
-// Most returns the largest number of ids that any rows rows have together: what a
-// batch needs room for.
-func (f *Field) Most(rows int) int {
+// Most returns the largest number of ids that any rows rows, each of another, have
+// together: what a batch needs room for.
+func (f *Field) Most(rows int) int { return f.MostOf(rows, nil) }
+
+// MostOf is Most of rows of which row i may come times[i] times; nil is once each.
+func (f *Field) MostOf(rows int, times []int32) int {
 	if f.single() {
 		return rows
 	}
@@ -175,7 +179,20 @@ func (f *Field) Most(rows int) int {
 	for i := range n {
 		n[i] = f.Len(i)
 	}
-	return largest(n, rows)
+	if times == nil {
+		return largest(n, rows)
+	}
+	order := make([]int, len(n))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(n[b], n[a]) })
+	sum := 0
+	for _, i := range order {
+		k := min(rows, int(times[i]))
+		sum, rows = sum+k*n[i], rows-k
+	}
+	return sum
 }
 
 // largest returns the sum of the k largest of n, which it sorts.

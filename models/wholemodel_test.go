@@ -105,7 +105,7 @@ func wholes(set *data.Dataset) map[string]Model {
 	frozen := s.NewTable("frozen", 3, 2)
 	frozen.Frozen = true
 	return map[string]Model{
-		"tied":  tied{s.NewTable("item", set.Items, s.Dim)},
+		"tied":     tied{s.NewTable("item", set.Items, s.Dim)},
 		"computed": computed{s.NewTable("user", set.Users, 2), s.NewTable("hidden", s.Dim, 3), s.NewTable("id", set.Items, s.Dim), s.NewTable("genre", 6, s.Dim), frozen},
 	}
 }
