@@ -54,7 +54,7 @@ const (
 )
 
 func fieldsParam(name, of string) Param {
-	return Param{Name: name, Doc: fmt.Sprintf("features of %s that are read: all, none, or names with + between", of), AnyString: true, DefaultString: allFields}
+	return Param{Name: name, Doc: fmt.Sprintf("features of %s that are read: all, none, names with + between, or, each with - before it, those that are not", of), AnyString: true, DefaultString: allFields}
 }
 
 func layersParam(name, of string) Param {
@@ -142,8 +142,13 @@ func chosenFields(text, what string, features []data.Field) ([]string, error) {
 		return nil, nil
 	}
 	var chosen []string
+	but := 0 // names of those that are not read
 	for name := range strings.SplitSeq(text, "+") {
 		name = strings.TrimSpace(name)
+		if other, minus := strings.CutPrefix(name, "-"); minus && !slices.Contains(names, name) {
+			name = other
+			but++
+		}
 		switch {
 		case len(names) == 0:
 			return nil, fmt.Errorf("the set has no features of %ss; --%s-features names a file that has", what, what)
@@ -154,7 +159,13 @@ func chosenFields(text, what string, features []data.Field) ([]string, error) {
 		}
 		chosen = append(chosen, name)
 	}
-	return chosen, nil
+	switch {
+	case but == 0:
+		return chosen, nil
+	case but < len(chosen):
+		return nil, errors.New("some names have - before them and some have not: say what is read, or what is not")
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return slices.Contains(chosen, name) }), nil
 }
 
 func fieldNames(fields []data.Field) (names []string) {

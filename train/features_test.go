@@ -250,6 +250,9 @@ func TestPredictQueries(t *testing.T) {
 	got, err := r.PredictQueries(t.Context(), set, []data.Query{of("town=t2", "age=60"), of("town=t1", "age=20")}, 5, true)
 	require.NoError(t, err)
 	require.Equal(t, want, got)
+	reads, err := train("tower:user=-town").Reads()
+	require.NoError(t, err)
+	require.Equal(t, []string{"user", "age"}, reads)
 	for _, c := range []struct {
 		model string
 		query data.Query
@@ -273,9 +276,12 @@ func TestPredictQueries(t *testing.T) {
 		require.ErrorContains(t, err, c.want)
 	}
 	for model, want := range map[string]string{
-		"tower:user=towm":         `models: tower: user=towm: no feature "towm" of users (did you mean town?); the choices are all, none, town, age`,
-		"tower:item=genre+genre":  `"genre" is there twice`,
-		"tower:id=item,user=none": "nothing is left to know users by: no vectors of their own (id=item) and no features; the features of users are town, age",
+		"tower:user=towm":          `models: tower: user=towm: no feature "towm" of users (did you mean town?); the choices are all, none, town, age`,
+		"tower:item=genre+genre":   `"genre" is there twice`,
+		"tower:item=-genre+genre":  `"genre" is there twice`,
+		"tower:item=-genre+length": "some names have - before them and some have not",
+		"tower:item=-genres":       `no feature "genres" of items (did you mean genre?)`,
+		"tower:id=item,user=none":  "nothing is left to know users by: no vectors of their own (id=item) and no features; the features of users are town, age",
 	} {
 		c := quick("")
 		c.Model.Name = model
