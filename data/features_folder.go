@@ -98,6 +98,14 @@ type featureFile struct {
 	setting    string         // that names it, "" of one that lies beside the interactions
 }
 
+// fault is err of the setting that names the file.
+func (f featureFile) fault(err error) error {
+	if f.setting == "" {
+		return err
+	}
+	return &SettingError{f.setting, err}
+}
+
 // featureFiles returns the files of features: those that the configuration names, and those
 // in a folder beside the interactions where it names none.
 func (p *Plan) featureFiles(in folder) (all []featureFile, err error) {
@@ -127,11 +135,8 @@ func (p *Plan) withFeatures(d *Dataset, in folder) (*Dataset, error) {
 	e.Notes = slices.Clone(d.Notes)
 	for _, f := range files {
 		fields, notes, err := d.readFeatures(f.path, f.side, f.format)
-		if err != nil && f.setting != "" {
-			return nil, &SettingError{f.setting, err}
-		}
 		if err != nil {
-			return nil, err
+			return nil, f.fault(err)
 		}
 		if f.side == UserSide {
 			e.UserFields = fields

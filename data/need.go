@@ -129,13 +129,17 @@ func (p *Plan) withFeatureNeed(n Need, err error) (Need, error) {
 	}
 	size := int64(0)
 	for _, f := range files {
-		if info, err := os.Stat(f.path); err != nil || !info.Mode().IsRegular() {
-			return unknown, err
+		info, err := os.Stat(f.path)
+		if err != nil {
+			return unknown, f.fault(fmt.Errorf("data: %w", err))
+		}
+		if !info.Mode().IsRegular() {
+			return unknown, nil
 		}
 		in := Input{file: filepath.ToSlash(f.path)}
 		bytes, err := in.size()
 		if err != nil {
-			return n, err
+			return n, f.fault(err)
 		}
 		size += bytes
 	}
