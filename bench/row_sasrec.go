@@ -7,13 +7,10 @@ import (
 	"math"
 	"math/rand/v2"
 	"path/filepath"
-	"runtime"
 
 	"github.com/fenchel-ml/fenchel/data"
-	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/models"
-	"github.com/fenchel-ml/fenchel/train/optim"
 )
 
 // The rows of whole steps of training: the model sasrec with two blocks, d=64 and dropout
@@ -50,10 +47,10 @@ const (
 	sasrecDrop  = 0.2  // of the steps that are timed
 	sasrecRate  = 1e-3 // of Adam
 
-	// sasrecChecked is how many steps without dropout make the value that contestants are to
+	// checkedSteps is how many steps without dropout make the value that contestants are to
 	// share, the loss of the last of them: it depends on all gradients of those before. With
 	// dropout no two programs could share one, since each draws its own.
-	sasrecChecked = 5
+	checkedSteps = 5
 )
 
 // histories are batches of histories: those of batch b are bounds[b] to bounds[b+1]−1, and
@@ -182,25 +179,8 @@ func raggedHistories(batches int) func(settings, string) (job, error) {
 	}
 }
 
-// A sasrecRun trains the model as package train does.
-type sasrecRun struct {
-	tables  []*models.Table
-	model   models.Model
-	head    models.Head
-	loss    losses.Loss
-	context *data.Frame
-	classes *data.Frame
-	batches []*data.Batch
-
-	graph     *models.Graph
-	objective *models.Objective[float32]
-	program   *graph.Program[float32]
-	updaters  map[*models.Table]*optim.Updater
-	step      int
-}
-
 // newSASRec returns the model with tables that have no data yet.
-func newSASRec(j job, h *histories, drop float64) (*sasrecRun, error) {
+func newSASRec(j job, h *histories, drop float64) (*stepRun, error) {
 	none, err := data.Empty(j.B, j.C)
 	if err != nil {
 		return nil, err
@@ -213,7 +193,7 @@ func newSASRec(j job, h *histories, drop float64) (*sasrecRun, error) {
 	if err := errors.Join(errK, errS, errL); err != nil {
 		return nil, err
 	}
-	s := &sasrecRun{loss: softmax, classes: set.Classes()}
+	s := &stepRun{loss: softmax, classes: set.Classes(), rate: sasrecRate, each: true}
 	if s.model, err = kind.New(setting); err != nil {
 		return nil, err
 	}
@@ -243,71 +223,6 @@ func newSASRec(j job, h *histories, drop float64) (*sasrecRun, error) {
 	return s, err
 }
 
-// start reads the weights and compiles the graph.
-func (s *sasrecRun) start(j job) (err error) {
-	adam, err := optim.Parse(fmt.Sprintf("adam:lr=%g,mode=dense", sasrecRate))
-	if err != nil {
-		return err
-	}
-	s.updaters = map[*models.Table]*optim.Updater{}
-	for _, t := range s.tables {
-		if t.Data, err = readFloats(j, t.Name, t.Rows*t.Dim); err != nil {
-			return err
-		}
-		s.updaters[t] = adam.For(t)
-	}
-	room := data.Room{Sequence: "history", Each: true, All: true}
-	for _, b := range s.batches {
-		room.Contexts, room.Positions = max(room.Contexts, len(b.Rows)), max(room.Positions, b.Len())
-	}
-	room.Rows, room.Places = room.Positions, room.Positions
-	b := graph.NewBuilder[float32]()
-	s.graph = models.NewGraph(b, s.context, room.Contexts, s.classes).Fit(room)
-	if s.objective, err = models.NewObjective(b, s.graph, s.model, s.head, s.loss, room.Places, false); err != nil {
-		return err
-	}
-	if s.program, err = b.Train(s.objective.Cost()); err != nil {
-		return err
-	}
-	s.graph.Sink(s.program, func(t *models.Table) graph.BlockUpdater[float32] { return s.updaters[t] })
-	return nil
-}
-
-// next takes a step on the next batch, and returns its loss.
-func (s *sasrecRun) next() (float64, error) {
-	if err := s.objective.Set(s.step, s.batches[s.step%len(s.batches)]); err != nil {
-		return 0, err
-	}
-	s.program.SetStep(s.step)
-	s.step++
-	if err := s.program.Run(); err != nil {
-		return 0, err
-	}
-	loss := float64(s.program.Cost())
-	if err := s.graph.Step(s.program, func(t *models.Table) graph.Updater[float32] { return s.updaters[t] }); err != nil {
-		return 0, err
-	}
-	s.objective.Moved(s.program)
-	return loss, nil
-}
-
-// checkedLoss returns the loss of the last of some steps without dropout.
-func checkedLoss(j job, h *histories) (loss float64, err error) {
-	s, err := newSASRec(j, h, 0)
-	if err != nil {
-		return 0, err
-	}
-	if err := s.start(j); err != nil {
-		return 0, err
-	}
-	for range sasrecChecked {
-		if loss, err = s.next(); err != nil {
-			return 0, err
-		}
-	}
-	return loss, s.program.Close()
-}
-
 // sasrecWork takes steps with dropout, one batch after the other; the value is the loss of
 // others without, from the same weights, which are over before anything is measured.
 func sasrecWork(j job) (func() (float64, float64, error), error) {
@@ -315,23 +230,5 @@ func sasrecWork(j job) (func() (float64, float64, error), error) {
 	if err != nil {
 		return nil, err
 	}
-	value, err := checkedLoss(j, h)
-	if err != nil {
-		return nil, err
-	}
-	runtime.GC() // which lets go of what waits for a finalizer; what that held goes with the next one
-	s, err := newSASRec(j, h, sasrecDrop)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.start(j); err != nil {
-		return nil, err
-	}
-	return timed(func() (float64, error) {
-		loss, err := s.next()
-		if err == nil && !(loss < 2*math.Log(float64(j.C))) {
-			err = fmt.Errorf("the loss of step %d is %v", s.step, loss)
-		}
-		return value, err
-	}), nil
+	return trainedSteps(j, func(drop float64) (*stepRun, error) { return newSASRec(j, h, drop) }, sasrecDrop)
 }

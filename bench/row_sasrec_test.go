@@ -49,11 +49,11 @@ func TestSASRecIsTrained(t *testing.T) {
 	}
 	var losses []float64
 	_, err = train.Fit(t.Context(), s.model, s.head, s.loss, x, s.classes, train.FitOptions{
-		Epochs: sasrecChecked, Batch: j.B, Optimizer: "adam:lr=0.001,mode=dense",
+		Epochs: checkedSteps, Batch: j.B, Optimizer: "adam:lr=0.001,mode=dense",
 		Observe: func(e *train.EpochDone) { losses = append(losses, e.Loss) },
 	})
 	require.NoError(t, err)
-	require.InEpsilon(t, losses[sasrecChecked-1], value, 1e-5)
+	require.InEpsilon(t, losses[checkedSteps-1], value, 1e-5)
 	require.Greater(t, losses[0], 1.01*value)
 }
 

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fenchel-ml/fenchel/train"
 )
 
 // TestColdItems: what has no training pair is left out and counted, in words and in
@@ -67,18 +69,18 @@ func TestColdItems(t *testing.T) {
 		many[u] = prediction{User: strconv.Itoa(u), TrainingPairs: u % 2, Items: []rankedItem{{Item: "a"}}}
 	}
 	var notes strings.Builder
-	printPredictionNotes(&notes, append(many, many...), 0)
+	printPredictionNotes(&notes, train.WarmItems, append(many, many...), 0)
 	require.Equal(t, "1000 users have no training pair: the model learned nothing of them, and their rankings are no predictions: "+
 		`"0", "2", "4", "6", "8" and 995 more`+"\n", notes.String())
 	notes.Reset()
-	printPredictionNotes(&notes, many[:3], 0)
+	printPredictionNotes(&notes, train.WarmItems, many[:3], 0)
 	require.True(t, strings.HasSuffix(notes.String(), ": \"0\", \"2\"\n"), notes.String())
 
-	for _, line := range []string{"eval RUN --items cold", "predict RUN --users 1 --items cold", "train --items cold"} {
+	for _, line := range []string{"eval RUN --items lukewarm", "predict RUN --users 1 --items lukewarm", "train --items lukewarm"} {
 		code, out, stderr = execute(t, strings.Fields(strings.ReplaceAll(line, "RUN", folder))...)
 		require.Equal(t, exitUsage, code)
 		require.Empty(t, out)
-		require.Contains(t, stderr, `--items: unknown items "cold"; the choices are warm, all`)
+		require.Contains(t, stderr, `--items: unknown items "lukewarm"; the choices are warm, cold, all`)
 	}
 	folder, printed = trained(t, "train", "--data", dir, "--dim", "2", "--epochs", "2", "--metrics", "recall@2", "--items", "all")
 	require.NotContains(t, printed, "left out")

@@ -240,14 +240,22 @@ func loadOf(p *train.Plan) (set, trained *data.Dataset, err error) {
 // dataError is the error of data that p did not load: where the split is none of the
 // user's it says whose.
 func dataError(p *train.Plan, err error) error {
-	var of *data.SettingError
-	if errors.As(err, &of) {
-		return fmt.Errorf("--%s: %s", of.Setting, strings.TrimPrefix(err.Error(), "data: "))
+	if of := flagOf(err); of != err {
+		return of
 	}
 	if c := p.Config; c.Protocol != "" && p.Given.Data.Split == "" && c.Data.Split != "" {
 		return fmt.Errorf("--data: protocol %s has the split %s: %w", c.Protocol, c.Data.Split, err)
 	}
 	return fmt.Errorf("--data: %w", err)
+}
+
+// flagOf names the flag of the setting that an error of data is of; of others it is err.
+func flagOf(err error) error {
+	var of *data.SettingError
+	if errors.As(err, &of) {
+		return fmt.Errorf("--%s: %s", strings.ReplaceAll(of.Setting, "_", "-"), strings.TrimPrefix(err.Error(), "data: "))
+	}
+	return err
 }
 
 // setOf is [train.Plan.SetOf], whose error is of the flag --protocol.

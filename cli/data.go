@@ -44,7 +44,14 @@ and nears 1 where one item has all interactions.
 Formats:
 ` + formatDocs() + `
 Splits:
-` + splitDocs(),
+` + splitDocs() + `
+Features of users and items are fields that the model tower reads. A folder of RecBole or
+MovieLens has files of them beside the interactions; others are named by --user-features
+and --item-features. The lines of fields and the notes say what was read. Ids that nobody
+with a training pair has are left out, and numbers are scaled to mean 0 and deviation 1.
+
+Formats of features:
+` + featureDocs(),
 		Args: arguments(0, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -56,7 +63,7 @@ Splits:
 			}
 			d, err := data.Load(c)
 			if err != nil {
-				return err
+				return flagOf(err)
 			}
 			names := train.ProtocolsOf(d)
 			if asJSON {
@@ -74,6 +81,8 @@ Splits:
 	}
 	f := cmd.Flags()
 	f.StringVar(&c.Format, "format", "", "format of the files; default: recognised by content")
+	f.StringVar(&c.UserFeatures, "user-features", "", userFeaturesUsage)
+	f.StringVar(&c.ItemFeatures, "item-features", "", itemFeaturesUsage)
 	f.StringVar(&c.Split, "split", "", "how to split; default: "+usualSplits)
 	f.Var(&held, "held", "share of the users who are held out of training, such as 0.1 or 0.1,seed=2; default: none")
 	addOptionalReal(f, &c.MinRating, "min-rating", minRatingUsage)
@@ -105,6 +114,14 @@ func must(err error) {
 func formatDocs() string {
 	var b strings.Builder
 	for _, f := range data.Formats() {
+		fmt.Fprintf(&b, "  %s\n      %s\n", f.Name, f.Doc)
+	}
+	return b.String()
+}
+
+func featureDocs() string {
+	var b strings.Builder
+	for _, f := range data.FeatureFormats() {
 		fmt.Fprintf(&b, "  %s\n      %s\n", f.Name, f.Doc)
 	}
 	return b.String()

@@ -143,11 +143,18 @@ func reportWritten(s streams, d *data.Dataset, dst, format string) error {
 	}
 	fmt.Fprintf(s.out, "%s: %d users, %d items; train %d, valid %d, test %d interactions\n",
 		data.EscapeText(dst), back.Users, back.Items, back.Train.Len(), back.Valid.Len(), back.Test.Len())
+	var features []string
+	for _, f := range slices.Concat(d.UserFields, d.ItemFields) {
+		features = append(features, f.Name)
+	}
 	for _, note := range d.Notes {
 		fmt.Fprintf(s.out, "note: %s\n", data.EscapeText(note))
 	}
 	if len(lost) > 0 {
 		fmt.Fprintf(s.out, "note: %s does not keep %s\n", format, strings.Join(lost, " and "))
+	}
+	if len(features) > 0 {
+		fmt.Fprintf(s.out, "note: features are not written (%s): name their files by --user-features and --item-features where what was written is used\n", data.EscapeText(strings.Join(features, ", ")))
 	}
 	if d.Histories != nil && back.Histories != nil {
 		if n := d.Histories.Len() - back.Histories.Len(); n > 0 {

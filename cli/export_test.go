@@ -179,7 +179,7 @@ func TestExport(t *testing.T) {
 		require.Equal(t, norm > 0, ones == 12, form)
 	}
 	for line, want := range map[string]string{
-		"export":                                "export needs an argument",
+		"export":                                 "export needs an argument",
 		"export RUN " + dir + " --format onnx":   `--format: unknown format "onnx"; the choices are safetensors, npy, parquet, tsv`,
 		"export RUN " + dir + " --vectors cubes": `--vectors: unknown form "cubes"`,
 	} {

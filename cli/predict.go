@@ -2,9 +2,11 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -44,6 +46,14 @@ first: ids with commas between, or nothing for somebody new. It takes a model th
 histories, such as pool, and may be repeated; the lines of the first say history:1 for a
 user, those of the second history:2.
 
+--features ranks for somebody whom the data set does not know by features: those of users
+that the model reads, as the file of features has them, with commas between, as in
+"age=25,gender=F"; what is left out is not known. A list is between blanks, or between what
+separates it there (data describe shows types), and a value that holds a comma cannot be given.
+It takes a model that reads features, such as tower, and may be repeated (features:1,
+features:2). Where --history is given too, the first of each are of the same person, and
+so on: there are as many of the two then, and the lines say history:1.
+
 The output has one line per user and item: user, rank, item and score between tabs.
 In ids a backslash is printed as two, and what is not printable, tabs and line ends
 among it, as the escape that a Go string has for it, such as \t. JSON has ids as they
@@ -72,6 +82,7 @@ the score on the rising side of its polynomial. Candidates with several decision
 	f.StringArrayVar(&users.ids, "user", nil, "id of one user, whatever it holds; may be repeated")
 	f.StringVar(&users.file, "users-from", "", "file of ids of users, one on each line; - is standard input")
 	f.BoolVar(&users.all, "all-users", false, "rank for every user of the data set")
+	f.StringArrayVar(&users.features, "features", nil, "features of somebody unknown, as in age=25,gender=F; may be repeated")
 	f.StringArrayVar(&users.histories, "history", nil, "ids of the items of somebody unknown, the oldest first, with commas between; may be repeated")
 	must(cmd.RegisterFlagCompletionFunc("users-from", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return nil, cobra.ShellCompDirectiveDefault // files of any name
@@ -88,6 +99,7 @@ type wantedUsers struct {
 	file       string
 	all        bool
 	histories  []string // of people whom the set does not know
+	features   []string // of such people
 }
 
 func (w wantedUsers) check() error {
@@ -95,10 +107,46 @@ func (w wantedUsers) check() error {
 	switch {
 	case w.all && named:
 		return usagef("--all-users: leave out the flags that name users")
-	case !w.all && !named && len(w.histories) == 0:
-		return usagef("--users: name at least one user, as in --users 1,2,3, or take one of --user, --users-from, --all-users, --history")
+	case !w.all && !named && len(w.histories)+len(w.features) == 0:
+		return usagef("--users: name at least one user, as in --users 1,2,3, or take one of --user, --users-from, --all-users, --history, --features")
+	case len(w.features) > 0 && len(w.histories) > 0 && len(w.features) != len(w.histories):
+		return usagef("--features: %d of them and %d of --history; give one of each for each person, or one flag alone", len(w.features), len(w.histories))
 	}
 	return nil
+}
+
+// unknown is what people whom the set does not know are called in the output.
+func (w wantedUsers) unknown() string {
+	if len(w.histories) == 0 {
+		return "features"
+	}
+	return "history"
+}
+
+// queries returns what is said of each of the people whom the set does not know.
+func (w wantedUsers) queries(set *data.Dataset) ([]data.Query, error) {
+	all := make([]data.Query, max(len(w.histories), len(w.features)))
+	histories, err := w.items(set)
+	if err != nil {
+		return nil, err
+	}
+	for i, items := range histories {
+		all[i].History = items
+	}
+	for i, text := range w.features {
+		all[i].Features = map[string]string{}
+		for part := range strings.SplitSeq(text, ",") {
+			name, value, ok := strings.Cut(part, "=")
+			if name = strings.TrimSpace(name); !ok || name == "" || strings.TrimSpace(value) == "" {
+				return nil, fmt.Errorf("--features: %q is not name=value, as in age=25,gender=F; a value that holds a comma cannot be given", strings.TrimSpace(part))
+			}
+			if _, twice := all[i].Features[name]; twice {
+				return nil, fmt.Errorf("--features: %q is there twice in %q", name, text)
+			}
+			all[i].Features[name] = value
+		}
+	}
+	return all, nil
 }
 
 // items returns the items of each history.
@@ -187,7 +235,7 @@ func runPredict(ctx context.Context, s streams, folder string, c runSource, item
 	if err != nil {
 		return err
 	}
-	histories, err := users.items(set)
+	queries, err := users.queries(set)
 	if err != nil {
 		return err
 	}
@@ -199,30 +247,39 @@ func runPredict(ctx context.Context, s streams, folder string, c runSource, item
 	if err != nil {
 		return err
 	}
-	reads, err := trained.ReadsHistories()
+	reads, err := trained.Reads()
 	if err != nil {
 		return err
 	}
 	all := predictions(set, rows, tops, len(leftOut))
-	if len(histories) > 0 {
-		tops, err := trained.PredictHistories(ctx, set, histories, k, withSeen)
+	if len(queries) > 0 {
+		tops, err := trained.PredictQueries(ctx, set, queries, k, withSeen)
+		if of, ok := errors.AsType[*data.QueryError](err); ok {
+			return fmt.Errorf("%s:%d: %w", users.unknown(), of.Query+1, of.Err)
+		}
 		if err != nil {
 			return err
 		}
 		for i, top := range tops {
-			all = append(all, newPrediction(set, fmt.Sprintf("history:%d", i+1), 0, len(leftOut), top))
-			all[len(all)-1].history, all[len(all)-1].nobody = len(histories[i]), true
+			p := newPrediction(set, fmt.Sprintf("%s:%d", users.unknown(), i+1), 0, len(leftOut), top)
+			p.known, p.nobody = len(queries[i].History)+len(queries[i].Features), true
+			all = append(all, p)
 		}
 	}
-	for i, u := range rows {
-		if reads { // it knows the user by them
-			all[i].history = len(set.Train.ItemsOf(u)) + len(set.Valid.ItemsOf(u)) + len(set.Test.ItemsOf(u))
+	for i, u := range rows { // a model knows a user by what it reads
+		for _, f := range set.UserFields {
+			if slices.Contains(reads, f.Name) && f.Len(u) > 0 && (f.Lo != nil || f.One(u) >= 0) {
+				all[i].known++
+			}
+		}
+		if slices.Contains(reads, "history") {
+			all[i].known += len(set.Train.ItemsOf(u)) + len(set.Valid.ItemsOf(u)) + len(set.Test.ItemsOf(u))
 			if set.Known != nil {
-				all[i].history += len(set.Known.ItemsOf(u))
+				all[i].known += len(set.Known.ItemsOf(u))
 			}
 		}
 	}
-	printPredictionNotes(s.err, all, len(leftOut))
+	printPredictionNotes(s.err, trained.Items, all, len(leftOut))
 	if !asJSON {
 		printPredictions(s.out, all)
 		return nil
@@ -248,11 +305,11 @@ func itemsOf(p prediction) (ids []string) {
 type prediction struct {
 	User          string       `json:"user"`
 	TrainingPairs int          `json:"training_pairs"` // 0: the model learned nothing of the user
-	LeftOut       int          `json:"left_out_items"` // without a training pair
+	LeftOut       int          `json:"left_out_items"` // by eval.items: without a training pair, unless cold ones are ranked alone
 	Items         []rankedItem `json:"items"`
 
-	history int  // items by which a model that reads histories knows the user
-	nobody  bool // who has that history is in no file
+	known  int  // items of the history, and features, by which the model knows the user
+	nobody bool // who has them is in no file
 }
 
 type rankedItem struct {
@@ -277,9 +334,9 @@ func newPrediction(set *data.Dataset, user string, pairs, leftOut int, top model
 }
 
 // printPredictionNotes says what the rankings do not show.
-func printPredictionNotes(w io.Writer, all []prediction, leftOut int) {
+func printPredictionNotes(w io.Writer, items string, all []prediction, leftOut int) {
 	if leftOut > 0 {
-		fmt.Fprintln(w, leftOutNote(leftOut))
+		fmt.Fprintln(w, leftOutNote(items, leftOut))
 	}
 	var unknown, empty, full []string
 	seen := map[string]bool{}
@@ -290,9 +347,9 @@ func printPredictionNotes(w io.Writer, all []prediction, leftOut int) {
 		}
 		seen[name] = true
 		switch {
-		case p.nobody && p.history == 0:
+		case p.nobody && p.known == 0:
 			empty = append(empty, p.User)
-		case p.TrainingPairs == 0 && p.history == 0:
+		case p.TrainingPairs == 0 && p.known == 0:
 			unknown = append(unknown, name)
 		}
 		if len(p.Items) == 0 {

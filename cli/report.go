@@ -169,8 +169,8 @@ type splitScores struct {
 	Examples int            `json:"examples"` // that the means are over
 	Excluded int            `json:"excluded"` // contexts that have no relevant item
 
-	// Items without a training pair that are left out, and the split's pairs with them,
-	// which count as missed.
+	// Items that are left out, those without a training pair, or with eval.items=cold those
+	// with one, and the split's pairs with them, which count as missed; none of the latter.
 	LeftOut      int `json:"left_out_items"`
 	LeftOutPairs int `json:"left_out_pairs"`
 
@@ -283,12 +283,21 @@ func printScores(w io.Writer, splits []splitScores) {
 		for _, s := range splits {
 			pairs = append(pairs, fmt.Sprintf("%d of %s", s.LeftOutPairs, s.Split))
 		}
-		fmt.Fprintf(w, "%s; pairs with them count as missed: %s\n", leftOutNote(n), strings.Join(pairs, ", "))
+		note := leftOutNote(splits[0].Protocol.Items, n)
+		if splits[0].Protocol.Items == train.ColdItems {
+			note += "; pairs with them count for nothing"
+		} else {
+			note += "; pairs with them count as missed: " + strings.Join(pairs, ", ")
+		}
+		fmt.Fprintln(w, note)
 	}
 }
 
-// leftOutNote says how many items no ranking holds.
-func leftOutNote(n int) string {
+// leftOutNote says how many items no ranking holds, where items says which ones it does.
+func leftOutNote(items string, n int) string {
+	if items == train.ColdItems {
+		return fmt.Sprintf("items without a training pair are ranked alone: %d that have one are left out (%s=%s ranks them)", n, itemsPath, train.AllItems)
+	}
 	if n == 1 {
 		return fmt.Sprintf("1 item without a training pair is left out (%s=%s ranks it)", itemsPath, train.AllItems)
 	}

@@ -32,6 +32,8 @@ type setting struct {
 var settings = []setting{
 	{flag: "data", path: "data.source", kind: "path", usage: "file, directory of splits or of one file, or generated set such as demo:users=500", complete: completeSource},
 	{flag: "format", path: "data.format", kind: "name", usage: "format of the files, such as csv or sequence:ids=from1; recognised by content unless given", complete: completeSpecs("format")},
+	{flag: "user-features", path: "data.user_features", kind: "path", usage: userFeaturesUsage},
+	{flag: "item-features", path: "data.item_features", kind: "path", usage: itemFeaturesUsage},
 	{flag: "min-rating", path: "data.min_rating", kind: "number", usage: minRatingUsage},
 	{flag: "core", path: "data.core", kind: "n", usage: "keep the users and items with at least this many interactions; 0 keeps all"},
 	{flag: "split", path: "data.split", kind: "split", usage: "how to split; " + usualSplits + ", unless given", complete: complete(splitExamples)},
@@ -69,6 +71,12 @@ var settings = []setting{
 	{flag: itemsFlag, path: itemsPath, kind: "name", usage: itemsUsage, complete: complete(train.ItemsChoices)},
 }
 
+// Features have flags where a set is trained on and where it is described.
+const (
+	userFeaturesUsage = "file of features of users, whose first column are their ids; the command data describe lists formats; unless given one in the folder of the data under a name that is known"
+	itemFeaturesUsage = "the same of items"
+)
+
 // usualSplits says what --split is unless given.
 const usualSplits = "as the files say, else " + data.OrderedSplit + " of the format sequence and " + data.DefaultSplit + " of others"
 
@@ -79,7 +87,7 @@ func penaltyExamples() []string { return []string{"1e-4", "1e-4,on=batch", "user
 const (
 	itemsFlag  = "items"
 	itemsPath  = "eval.items"
-	itemsUsage = "items that are ranked: " + train.WarmItems + " (those with a training pair) or " + train.AllItems
+	itemsUsage = "items that are ranked: " + train.WarmItems + " (those with a training pair), " + train.ColdItems + " (those without, which features tell of) or " + train.AllItems
 
 	maskFlag  = "mask"
 	maskUsage = "what a ranking of test leaves out: " + train.BothSets + ", " + train.TrainSet + " (items of valid are wrong candidates then) or " + train.NoMask

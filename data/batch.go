@@ -99,6 +99,10 @@ type Room struct {
 	Sequence  string
 	Positions int
 
+	// Times is how often each row of the frame may come in a batch, at most; nil where a row
+	// comes once.
+	Times []int32
+
 	// Each says that examples are of positions, and All that every position of every
 	// batch is one, in order, so that Batch.At says nothing.
 	Each, All bool
@@ -107,10 +111,25 @@ type Room struct {
 // Room returns what the batch alone takes, of examples x.
 func (b *Batch) Room(x *Examples) Room {
 	r := Room{Contexts: len(b.Rows), Rows: b.Len(), Places: len(b.Targets.Class)}
-	if x.Place != nil {
+	if x.Place == nil {
+		r.Times = timesOf(x.Context, b.Rows)
+	} else {
 		r.Sequence, r.Positions, r.Each, r.All = x.Sequence, int(b.positions), true, len(b.At) == int(b.positions)
 	}
 	return r
+}
+
+// timesOf returns how often each row of a frame is among rows, nil where none is twice.
+func timesOf(f *Frame, rows []int32) []int32 {
+	times, most := make([]int32, f.Rows), int32(0)
+	for _, r := range rows {
+		times[r]++
+		most = max(most, times[r])
+	}
+	if most < 2 {
+		return nil
+	}
+	return times
 }
 
 // Batches deals examples out in batches. It is not safe for concurrent use: epochs
@@ -149,6 +168,7 @@ func NewBatches(x *Examples, size int, seed uint64) (*Batches, error) {
 	b.size, b.order = size, make([]int32, x.Len())
 	b.room.Contexts = min(size, x.Len())
 	b.room.Rows, b.room.Places = b.room.Contexts, x.mostPlaces(b.room.Contexts)
+	b.room.Times = timesOf(x.Context, x.Row)
 	b.allocate()
 	return b, nil
 }
@@ -230,7 +250,7 @@ func (b *Batches) Bytes() int64 {
 		n += 4*int64(len(p.sorted)+len(p.batch)+len(p.dealt)+len(p.mixed)+len(p.turn)) + 8*int64(len(p.start)+len(p.next)+len(p.class))
 	}
 	r := b.room
-	n += 4*int64(r.Contexts) + 4*int64(r.Rows+1) + 8*int64(r.Places)
+	n += 4*int64(r.Contexts) + 4*int64(r.Rows+1) + 8*int64(r.Places) + 4*int64(len(r.Times))
 	if b.x.Place != nil {
 		n += 8 * int64(r.Rows)
 	}

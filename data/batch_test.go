@@ -118,7 +118,7 @@ func TestBatchesRefuse(t *testing.T) {
 	_, err := NewBatches(examplesOf(t, d.Train, "user"), 0, 1)
 	require.ErrorContains(t, err, "batches of 0 rows")
 	_, err = ParseTask("item")
-	require.ErrorContains(t, err, "the choices are last, next, pair, user")
+	require.ErrorContains(t, err, "the choices are label, last, ")
 	_, err = ParseTask("user:n=1")
 	require.ErrorContains(t, err, "takes no parameters")
 }
@@ -166,8 +166,11 @@ func TestBatchSize(t *testing.T) {
 func examplesOf(t require.TestingT, x *Interactions, task string) *Examples {
 	s, err := ParseTask(task)
 	require.NoError(t, err)
-	e, err := s.Spec.Train(s.Values, &Dataset{Users: x.Users(), Items: x.Items(), Train: x,
-		Histories: &Histories{x.items, x.ptr, x.item, make([]uint8, x.Len())}})
+	d := &Dataset{Users: x.Users(), Items: x.Items(), Train: x, Histories: &Histories{x.items, x.ptr, x.item, make([]uint8, x.Len())}}
+	if s.ByFeatures() {
+		d.Histories, d.Points = nil, make([]uint8, x.Users())
+	}
+	e, err := s.Spec.Train(s.Values, d)
 	require.NoError(t, err)
 	if x.Len() > 0 {
 		require.NoError(t, e.Validate(x.Items()))

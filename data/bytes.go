@@ -17,8 +17,14 @@ func (d *Dataset) Bytes() (n int64) {
 	}
 	for _, fields := range [][]Field{d.UserFields, d.ItemFields} {
 		for _, f := range fields {
-			n += 8*int64(len(f.Lo)+len(f.Hi)) + 4*int64(len(f.ID)+len(f.Value))
+			n += 8*int64(len(f.Lo)+len(f.Hi)) + 4*int64(len(f.ID)+len(f.Value)) + 16*int64(len(f.Scale))
+			for _, token := range f.Tokens {
+				n += stringHeader + int64(len(token))
+			}
 		}
+	}
+	if len(d.ItemFields) > 0 {
+		n += 4 * int64(d.Items) // which of them are warm
 	}
 	if t := d.Truth; t != nil {
 		n += 4 * int64(len(t.User)+len(t.Item)+len(t.Bias))

@@ -29,8 +29,17 @@
 // in [Dataset].Known, which nothing trains on or counts; a model that reads histories ranks
 // for them as for anybody, and so it does for [Task.OfHistories], people who are in no file.
 //
+// # Features
+//
+// [Dataset].UserFields and ItemFields are features of users and of items: a [Field] each, with
+// the names of its ids or the [Scale] of its numbers. They come from files beside the
+// interactions, which a [FeatureFormat] reads, or from [Events]. Load and FromEvents leave them
+// as the rows with training pairs have them: without ids that none of these has, and with
+// numbers scaled by them; Open leaves them as the files say. [Task.OfQueries] makes contexts of
+// people who are in no file by the same texts.
+//
 // Formats, splits and tasks register themselves, one file each ([Register],
-// [RegisterSplit], [RegisterTask]); a program adds its own without touching this package.
+// [RegisterFeatures], [RegisterSplit], [RegisterTask]); a program adds its own without touching this package.
 //
 // Everything is deterministic: a random choice is a function of a seed written
 // in the split's text, the demo's text or the batcher's argument, never of the

@@ -27,11 +27,17 @@ type Events struct {
 	UserFeatures, ItemFeatures []Feature
 }
 
-// A Feature is a field by ids: Of["Heat"]["crime"] = 1 says that the item Heat has the
-// id crime with value 1. A number is a feature of one id, as in Of["Heat"]["length"] = 2.8.
+// A Feature is a field of users or of items, by one of Of and Number.
 type Feature struct {
 	Name string // of the field
-	Of   map[string]map[string]float32
+
+	// Of has ids: Of["Heat"]["crime"] = 1 says that the item Heat has the id crime with
+	// value 1. Who asks with such a feature has a value of 1.
+	Of map[string]map[string]float32
+
+	// Number has a number, as in Number["Heat"] = 172: what a column of a file is that is a
+	// [Float], and scaled as that is.
+	Number map[string]float32
 }
 
 // MemorySource is the Source, and the Format, of a dataset that was never a file.
@@ -64,8 +70,8 @@ func FromEvents(e Events, split string) (*Dataset, error) {
 		return nil, fmt.Errorf("data: %s: %w", e.Name, err)
 	}
 	d.Name, d.Format, d.Given = EscapeID(e.Name), MemorySource, len(e.Valid)+len(e.Test) > 0
-	if d.UserFields, err = fields(e.UserFeatures, d.Users, d.UserName); err == nil {
-		d.ItemFields, err = fields(e.ItemFeatures, d.Items, d.ItemName)
+	if d.UserFields, err = fields(UserSide, e.UserFeatures, d.Users, d.UserName); err == nil {
+		d.ItemFields, err = fields(ItemSide, e.ItemFeatures, d.Items, d.ItemName)
 	}
 	if err == nil {
 		err = errors.Join(d.Contexts().Validate(), d.Classes().Validate())
@@ -78,6 +84,9 @@ func FromEvents(e Events, split string) (*Dataset, error) {
 		return nil, err
 	}
 	if d, err = ApplySplit(d.noteValues(), divide); err != nil {
+		return nil, err
+	}
+	if d, err = d.fitted(); err != nil {
 		return nil, err
 	}
 	d.Made = Config{Source: MemorySource, Split: d.Split}
@@ -100,9 +109,27 @@ func (c *Collector) event(x Event) error {
 }
 
 // fields makes the fields of n rows of features.
-func fields(features []Feature, n int, name func(int) string) ([]Field, error) {
+func fields(side string, features []Feature, n int, name func(int) string) ([]Field, error) {
 	var all []Field
 	for _, f := range features {
+		if slices.Contains(reservedFields(side), f.Name) {
+			return nil, fmt.Errorf("no feature can be called %q, as a field is that the interactions give", f.Name)
+		}
+		if (f.Of == nil) == (f.Number == nil) {
+			return nil, fmt.Errorf("feature %q has both of Of and Number, or neither", f.Name)
+		}
+		if f.Number != nil {
+			x := Field{Name: f.Name, Size: 1, Type: Float, Lo: make([]int, n), Hi: make([]int, n), ID: []int32{}, Value: []float32{}}
+			for i := range n {
+				x.Lo[i] = len(x.ID)
+				if v, ok := f.Number[name(i)]; ok {
+					x.ID, x.Value = append(x.ID, 0), append(x.Value, v)
+				}
+				x.Hi[i] = len(x.ID)
+			}
+			all = append(all, x)
+			continue
+		}
 		index := map[string]int32{}
 		for _, of := range f.Of {
 			for id := range of {
@@ -112,10 +139,11 @@ func fields(features []Feature, n int, name func(int) string) ([]Field, error) {
 		if len(index) == 0 {
 			return nil, fmt.Errorf("feature %q has no ids", f.Name)
 		}
-		for i, id := range slices.Sorted(maps.Keys(index)) {
+		tokens := slices.Sorted(maps.Keys(index))
+		for i, id := range tokens {
 			index[id] = int32(i)
 		}
-		x := Field{Name: f.Name, Size: len(index), Lo: make([]int, n), Hi: make([]int, n), ID: []int32{}, Value: []float32{}}
+		x := Field{Name: f.Name, Size: len(index), Type: TokenSeq, Tokens: tokens, Lo: make([]int, n), Hi: make([]int, n), ID: []int32{}, Value: []float32{}}
 		for i := range n {
 			x.Lo[i] = len(x.ID)
 			of := f.Of[name(i)]

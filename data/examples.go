@@ -131,6 +131,44 @@ func (e *Examples) Only(keep func(row int32) bool) *Examples {
 	return &out
 }
 
+// OnlyClasses returns the examples with the classes among their targets that keep says,
+// and without those that have none: what is left of a target sums to 1 again. What
+// examples are of is shared.
+func (e *Examples) OnlyClasses(keep func(class int32) bool) *Examples {
+	out := *e
+	out.Row, out.Weight, out.Place = []int32{}, nil, nil
+	out.Targets = Targets{Ptr: []int32{0}, Class: []int32{}}
+	t := &out.Targets
+	for i, r := range e.Row {
+		lo, hi := e.Targets.bounds(i)
+		before, sum := len(t.Class), float32(0)
+		for j := lo; j < hi; j++ {
+			if !keep(e.Targets.Class[j]) {
+				continue
+			}
+			t.Class = append(t.Class, e.Targets.Class[j])
+			if e.Targets.Weight != nil {
+				t.Weight = append(t.Weight, e.Targets.Weight[j])
+				sum += e.Targets.Weight[j]
+			}
+		}
+		if len(t.Class) == before {
+			continue
+		}
+		for j := before; j < len(t.Weight); j++ {
+			t.Weight[j] /= sum
+		}
+		t.Ptr, out.Row = append(t.Ptr, int32(len(t.Class))), append(out.Row, r)
+		if e.Weight != nil {
+			out.Weight = append(out.Weight, e.Weight[i])
+		}
+		if e.Place != nil {
+			out.Place = append(out.Place, e.Place[i])
+		}
+	}
+	return &out
+}
+
 // Validate returns what is wrong with examples over classes classes.
 func (e *Examples) Validate(classes int) error {
 	switch {

@@ -1,8 +1,10 @@
 package data
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -21,8 +23,11 @@ func init() {
 
 var interTypes = []string{"token", "token_seq", "float", "float_seq"}
 
-// isInterHeader reports whether every column of a header is name:type.
+// isInterHeader reports whether a header is of columns between tabs, every one name:type.
 func isInterHeader(line []byte) bool {
+	if bytes.IndexByte(line, '\t') < 0 { // "a,b:float" is one between commas
+		return false
+	}
 	for col := range strings.SplitSeq(string(line), "\t") {
 		if _, kind, ok := strings.Cut(col, ":"); !ok || !slices.Contains(interTypes, kind) {
 			return false
@@ -40,6 +45,17 @@ func readRecBole(_ Values, in *Input, out *Collector) error {
 		for col := range strings.SplitSeq(string(header), "\t") {
 			name, _, _ := strings.Cut(col, ":")
 			names = append(names, name)
+		}
+		if at, err := columns(names, &Collector{}); err == nil { // else that is the error
+			var others []string
+			for i, name := range names {
+				if !slices.Contains(at[:], i) {
+					others = append(others, strconv.Quote(name))
+				}
+			}
+			if len(others) > 0 {
+				out.Note("what an interaction has beside user, item, rating and time is not read: %s", strings.Join(others, ", "))
+			}
 		}
 		return names, nil
 	})

@@ -1,6 +1,7 @@
 package data
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -25,6 +26,13 @@ type Field struct {
 	// Ordered says that the order of a row's ids means something, as that of events does
 	// in time, and that an id may come again.
 	Ordered bool
+
+	// Type is that of features, one of FeatureTypes, perhaps with a separator; "" of other
+	// fields. Tokens are the names of ids, and Scale says, of numbers, what their values are:
+	// one for each id. Nil where ids have no names, and where values are as they were given.
+	Type   string
+	Tokens []string
+	Scale  []Scale
 }
 
 // Row returns the ids of row i and, where the field has them, their values. A field
@@ -124,6 +132,15 @@ func (f *Field) validate(rows int) error {
 		return fmt.Errorf("%d and %d bounds for %d rows", len(f.Lo), len(f.Hi), rows)
 	case f.Value != nil && len(f.Value) != len(f.ID):
 		return fmt.Errorf("%d values for %d ids", len(f.Value), len(f.ID))
+	case f.Tokens != nil && len(f.Tokens) != f.Size:
+		return fmt.Errorf("%d names for %d ids", len(f.Tokens), f.Size)
+	case f.Scale != nil && (len(f.Scale) != f.Size || f.Value == nil):
+		return fmt.Errorf("scales of %d ids with values, for %d ids and %d values", len(f.Scale), f.Size, len(f.Value))
+	}
+	for j, s := range f.Scale {
+		if !(s.Deviation > 0) || math.IsInf(s.Deviation, 0) || math.IsNaN(s.Mean) || math.IsInf(s.Mean, 0) {
+			return fmt.Errorf("the scale of id %d is %+v", j, s)
+		}
 	}
 	for i := range f.Lo {
 		if lo, hi := f.Lo[i], f.Hi[i]; lo < 0 || hi < lo || hi > len(f.ID) {
@@ -149,9 +166,12 @@ func (f *Field) validate(rows int) error {
 // single reports whether each row has one id.
 func (f *Field) single() bool { return f.Lo == nil }
 
-// Most returns the largest number of ids that any rows rows have together: what a
-// batch needs room for.
-func (f *Field) Most(rows int) int {
+// Most returns the largest number of ids that any rows rows, each of another, have
+// together: what a batch needs room for.
+func (f *Field) Most(rows int) int { return f.MostOf(rows, nil) }
+
+// MostOf is Most of rows of which row i may come times[i] times; nil is once each.
+func (f *Field) MostOf(rows int, times []int32) int {
 	if f.single() {
 		return rows
 	}
@@ -159,7 +179,20 @@ func (f *Field) Most(rows int) int {
 	for i := range n {
 		n[i] = f.Len(i)
 	}
-	return largest(n, rows)
+	if times == nil {
+		return largest(n, rows)
+	}
+	order := make([]int, len(n))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(n[b], n[a]) })
+	sum := 0
+	for _, i := range order {
+		k := min(rows, int(times[i]))
+		sum, rows = sum+k*n[i], rows-k
+	}
+	return sum
 }
 
 // largest returns the sum of the k largest of n, which it sorts.

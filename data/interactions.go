@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"sort"
+	"sync"
 )
 
 // Interactions is a set of (user, item) pairs, optionally with a value (a
@@ -20,6 +21,9 @@ type Interactions struct {
 	item         []int32   // [n]
 	value        []float32 // [n] or nil
 	time         []int64   // [n] or nil, in any unit; see Dataset.TimeDecimals
+
+	warmOnce sync.Once
+	warm     []int32 // of warmIDs
 }
 
 // FromCSR returns the set with these compressed rows, after checking all of
@@ -218,6 +222,17 @@ func (x *Interactions) ItemCounts() []int32 {
 		n[i]++
 	}
 	return n
+}
+
+// warmIDs returns each item, −1 of one without a pair. It is made once.
+func (x *Interactions) warmIDs() []int32 {
+	x.warmOnce.Do(func() {
+		x.warm = slices.Repeat([]int32{-1}, x.items)
+		for _, i := range x.item {
+			x.warm[i] = i
+		}
+	})
+	return x.warm
 }
 
 // Transpose returns the set with users and items exchanged, values and times

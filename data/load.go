@@ -51,7 +51,11 @@ func Open(source, format string) (*Dataset, error) {
 // open reads the source as it is.
 func (p *Plan) open() (*Dataset, error) {
 	if p.demo != nil {
-		return p.demo.Generate()
+		d, err := p.demo.Generate()
+		if err != nil {
+			return nil, err
+		}
+		return p.withFeatures(d, folder{})
 	}
 	source := p.Config.Source
 	files, given, err := p.files()
@@ -64,7 +68,14 @@ func (p *Plan) open() (*Dataset, error) {
 	}
 	if files[0] == source { // it is the file
 		d.Name = EscapeID(baseName(source))
-		return d, nil
+		return p.withFeatures(d, folder{})
+	}
+	beside, err := readFolder(source)
+	if err != nil {
+		return nil, err
+	}
+	if d, err = p.withFeatures(d, beside); err != nil {
+		return nil, err
 	}
 	d.Given = given
 	if abs, err := filepath.Abs(source); err == nil { // names "." too
@@ -104,6 +115,12 @@ func (p *Plan) files() (files [3]string, given bool, err error) {
 		return files, false, fmt.Errorf("data: %w", err)
 	}
 	if !info.IsDir() {
+		if side, format := featuresOf(baseFile(source)); format != nil {
+			return files, false, fmt.Errorf("data: %s has features of %ss, and no interactions: name the folder that has both, or the file of interactions, with --%s-features beside it", source, side, side)
+		}
+		if what := notRead(baseFile(source)); what != "" {
+			return files, false, fmt.Errorf("data: %s is %s of RecBole, which is neither interactions nor features", source, what)
+		}
 		return [3]string{source}, false, nil
 	}
 	return findFiles(source)
@@ -133,16 +150,11 @@ var wholeNames = []string{"ratings.dat", "ratings.csv", "u.data", "*.inter"}
 // findFiles returns the files of a directory: its splits, or the one file of a
 // whole set, which is known by its name or has no other beside it.
 func findFiles(dir string) (files [3]string, given bool, err error) {
-	entries, err := os.ReadDir(dir) // sorted by name
+	in, err := readFolder(dir)
 	if err != nil {
-		return files, false, fmt.Errorf("data: %w", err)
+		return files, false, err
 	}
-	var names []string
-	for _, e := range entries {
-		if !e.IsDir() && !strings.HasPrefix(e.Name(), ".") {
-			names = append(names, e.Name())
-		}
-	}
+	names := in.others
 	for _, name := range names {
 		words := strings.Split(name, ".")
 		for p := range files {

@@ -29,11 +29,16 @@ type Need struct {
 // most, each perhaps of a user and an item of its own, which take some 560 bytes, and n
 // bytes of ids; compressed files are decompressed to be measured. Honest files take a
 // tenth of that as a rule: where the bound does not fit, ask [Plan.Count]. What is no
-// regular file, such as a pipe, can be read but once, and has no known need.
+// regular file, such as a pipe, can be read but once, and has no known need. Files of
+// features are bounded by their size too.
 func (p *Plan) Need() (Need, error) {
 	if p.err != nil {
 		return Need{}, p.err
 	}
+	return p.withFeatureNeed(p.needOfPairs())
+}
+
+func (p *Plan) needOfPairs() (Need, error) {
 	if p.demo != nil {
 		return p.demo.need(), nil
 	}
@@ -99,7 +104,50 @@ func (p *Plan) Count() (Need, error) {
 	c := t.counts()
 	c.line = int64(longest)
 	c.filtered = p.filter() != Filter{}
-	return Need{c.bytes(), fmt.Sprintf("%d interactions of about %d users and %d items", c.pairs, c.users, c.items)}, nil
+	return p.withFeatureNeed(Need{c.bytes(), fmt.Sprintf("%d interactions of about %d users and %d items", c.pairs, c.users, c.items)}, nil)
+}
+
+// featureBytes is what reading a byte of a file of features takes at the most: a cell of one
+// byte and a separator is an id, perhaps of a name of its own, which is in a map that is half
+// full, an object of its own, and in lists; or a row's bounds, in each column.
+const featureBytes = 40
+
+// withFeatureNeed adds to n what reading features takes.
+func (p *Plan) withFeatureNeed(n Need, err error) (Need, error) {
+	if err != nil || n.Bytes == 0 { // what is not known stays so
+		return n, err
+	}
+	var in folder
+	if info, err := os.Stat(p.Config.Source); err == nil && info.IsDir() && p.demo == nil {
+		if in, err = readFolder(p.Config.Source); err != nil {
+			return n, err
+		}
+	}
+	files, err := p.featureFiles(in)
+	if err != nil {
+		return n, err
+	}
+	size := int64(0)
+	for _, f := range files {
+		info, err := os.Stat(f.path)
+		if err != nil {
+			return unknown, f.fault(fmt.Errorf("data: %w", err))
+		}
+		if !info.Mode().IsRegular() {
+			return unknown, nil
+		}
+		in := Input{file: filepath.ToSlash(f.path)}
+		bytes, err := in.size()
+		if err != nil {
+			return n, f.fault(err)
+		}
+		size += bytes
+	}
+	if size > 0 {
+		n.Bytes += featureBytes * size
+		n.Basis += fmt.Sprintf("; features at most, by %d bytes of text", size)
+	}
+	return n, nil
 }
 
 // counts are what the memory of loading depends on.

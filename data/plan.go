@@ -22,6 +22,12 @@ type Config struct {
 	// recognised by content.
 	Format string
 
+	// UserFeatures and ItemFeatures are files of features, plain or gzip, whose first column
+	// are the ids of the source; default those that lie in a folder Source beside the
+	// interactions under the names of a [FeatureFormat], if there are any. A format is
+	// recognised by the first lines.
+	UserFeatures, ItemFeatures string
+
 	// MinRating and Core are the filters, applied in this order before the split;
 	// see [Filter]. Default nil and 0: none.
 	MinRating *float64
@@ -98,7 +104,8 @@ func (c Config) Plan() (*Plan, error) {
 	return p, p.err
 }
 
-// A SettingError is a fault of one setting of a Config, "format", "split" or "held".
+// A SettingError is a fault of one setting of a Config: "format", "split", "held",
+// "user_features" or "item_features".
 type SettingError struct {
 	Setting string // its key in a configuration
 	Err     error  // what is wrong with it
@@ -153,6 +160,9 @@ func (p *Plan) Load() (*Dataset, error) {
 	}
 	if d, err = p.held.Apply(d); err != nil {
 		return nil, &SettingError{"held", err}
+	}
+	if d, err = d.fitted(); err != nil {
+		return nil, err
 	}
 	made := *d
 	made.Made = p.Config

@@ -15,7 +15,7 @@ import (
 // SaveFile writes the pairs of all sets of d to one file, compressed where path
 // ends in ".gz". The file appears complete or not at all, and replaces one of
 // that name. A format of row numbers (lightgcn) keeps neither ids, values nor
-// times.
+// times, and none keeps features.
 func SaveFile(path, format string, d *Dataset) error {
 	f, err := writable(format)
 	if err != nil {
@@ -25,8 +25,8 @@ func SaveFile(path, format string, d *Dataset) error {
 	if err != nil {
 		return err
 	}
-	whole := *all // none of the parts, also where one has all pairs
-	all = &whole
+	// None of the parts, also where one has all pairs.
+	all = &Interactions{users: all.users, items: all.items, ptr: all.ptr, item: all.item, value: all.value, time: all.time}
 	err = fs.WriteFile(path, func(w io.Writer) error { return writeTo(w, f, d, all, strings.HasSuffix(path, ".gz")) })
 	if err != nil {
 		return fmt.Errorf("data: %w", err)
@@ -37,7 +37,7 @@ func SaveFile(path, format string, d *Dataset) error {
 // SaveDir writes the sets of d that have pairs to a new directory as train,
 // valid and test files, which Open reads back as given splits. The directory
 // appears complete or not at all; one that exists is an error. A format of row
-// numbers (lightgcn) keeps neither ids, values nor times.
+// numbers (lightgcn) keeps neither ids, values nor times, and none keeps features.
 func SaveDir(dir, format string, compress bool, d *Dataset) error {
 	f, err := writable(format)
 	if err != nil {

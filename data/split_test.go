@@ -75,7 +75,7 @@ func TestSplitsPartition(t *testing.T) {
 
 func TestParseSplitRefuses(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                            `unknown split ""; the choices are given`,
+		"":                            `unknown split ""; the choices are cold-items`,
 		"rato:1":                      `unknown split "rato"`,
 		"ratio":                       "no train fraction",
 		"ratio:0.8,0.1":               "no test fraction",

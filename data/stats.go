@@ -44,6 +44,8 @@ type Stats struct {
 	ColdUsers int `json:"cold_users"`
 	ColdItems int `json:"cold_items"`
 
+	Fields []FieldStats `json:"fields,omitempty"` // features, of users and then of items
+
 	Notes []string `json:"notes,omitempty"` // those of the Dataset
 }
 
@@ -87,6 +89,7 @@ func (d *Dataset) Describe() Stats {
 	slices.Sort(item)
 	s.UserDegree, s.ItemDegree = quartiles(user), quartiles(item)
 	s.Gini = gini(item)
+	s.Fields = append(fieldStats(UserSide, d.UserFields, d.Users), fieldStats(ItemSide, d.ItemFields, d.Items)...)
 	return s
 }
 
@@ -145,6 +148,9 @@ func (s Stats) String() string {
 	line("users/item", "%s", degreeText(s.ItemDegree))
 	line("gini", "%.4f of item popularity", s.Gini)
 	line("cold", "%s and %s outside train only", plural(s.ColdUsers, "user"), plural(s.ColdItems, "item"))
+	for _, f := range s.Fields {
+		line(f.Side+" field", "%s", f)
+	}
 	for _, n := range s.Notes {
 		line("note", "%s", n)
 	}

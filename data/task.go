@@ -136,42 +136,6 @@ func (t Task) Contexts(d *Dataset, known int) (*Frame, error) {
 	return d.orderedContexts(known, t.Spec.Recent(t.Values)), nil
 }
 
-// OfHistories returns a frame of contexts of whom nothing is known but a history each:
-// items, the oldest first. Their field "user" is nobody, −1, and of features they have
-// none.
-func (t Task) OfHistories(d *Dataset, histories [][]int32) (*Frame, error) {
-	if err := t.ready(d); err != nil {
-		return nil, err
-	}
-	if t.ByFeatures() {
-		return nil, fmt.Errorf("data: task %s: contexts have no histories, and are known by their features", t)
-	}
-	n := len(histories)
-	if n == 0 {
-		return nil, errors.New("data: no history to make contexts of")
-	}
-	set, all := newField(historyField, d.Items, n), newField(historyField, d.Items, n)
-	for i, h := range histories {
-		for _, item := range h {
-			if item < 0 || int(item) >= d.Items {
-				return nil, fmt.Errorf("data: history %d: item %d is outside [0,%d)", i, item, d.Items)
-			}
-		}
-		set.add(i, slices.Compact(slices.Sorted(slices.Values(h))))
-		if t.Ordered() {
-			all.add(i, h[max(0, len(h)-t.Spec.Recent(t.Values)):])
-		}
-	}
-	user := Field{Name: userField, Size: d.Users, ID: slices.Repeat([]int32{-1}, n)}
-	f := &Frame{Rows: n, Fields: []Field{user, set}}
-	if t.Ordered() {
-		all.Ordered, set.Name = true, seenField
-		f.Fields = []Field{user, all, set}
-	}
-	f.Fields = append(f.Fields, fieldsAt(d.UserFields, user.ID)...)
-	return f, nil
-}
-
 // SpreadOf returns the mean number of classes that follow one context of d; see
 // TaskSpec.Spread. A set without training pairs has 1.
 func (t Task) SpreadOf(d *Dataset) (float64, error) {
@@ -227,6 +191,12 @@ const (
 	userField    = "user"
 	historyField = "history"
 	seenField    = "seen"
+)
+
+// The fields of classes that a dataset makes.
+const (
+	idField   = "id"
+	warmField = "warm"
 )
 
 // RankUsers is Rank of the tasks whose contexts are users: an example is a user with
@@ -318,10 +288,16 @@ func (d *Dataset) featureContexts() *Frame {
 	return &Frame{Rows: d.Users, Fields: append([]Field{{Name: userField, Size: d.Users}}, d.UserFields...)}
 }
 
-// Classes returns the frame of the items of d: the field "id" is the item, and
-// features follow.
+// Classes returns the frame of the items of d: the field "id" is the item, and, where
+// items have features, "warm" is the item too, but of one without a pair in train, which is
+// known by its features alone, nobody, −1. Features follow.
 func (d *Dataset) Classes() *Frame {
-	return &Frame{Rows: d.Items, Fields: append([]Field{{Name: "id", Size: d.Items}}, d.ItemFields...)}
+	f := &Frame{Rows: d.Items, Fields: []Field{{Name: idField, Size: d.Items}}}
+	if len(d.ItemFields) > 0 {
+		f.Fields = append(f.Fields, Field{Name: warmField, Size: d.Items, ID: d.Train.warmIDs()})
+	}
+	f.Fields = append(f.Fields, d.ItemFields...)
+	return f
 }
 
 // field returns the items of each user as a field.

@@ -55,7 +55,7 @@ func everyHead(t *testing.T, set *data.Dataset, f func(t *testing.T, m Model, te
 		}
 	}
 	for _, text := range []string{"all", "sampled:n=4,sampler=midx"} {
-		m := wholes(set)["tower"]
+		m := wholes(set)["computed"]
 		require.NotNil(t, m)
 		s := HeadSetting{Setting: Setting{Set: set, Dim: m.Dim(), Init: 0.5, Seed: 7}, Score: Cosine, Temperature: 0.5, Loss: softmax}
 		t.Run(text+"/computed", func(t *testing.T) { f(t, m, text, s) })

@@ -50,7 +50,7 @@ func (f foreign) Attach(g *Graph, m Model, h *gorgonia.Node, l losses.Loss, posi
 // that the report shows whose it is.
 func TestCheckGradientFindsMistakes(t *testing.T) {
 	set := featured(t)
-	m := wholes(set)["tower"]
+	m := wholes(set)["computed"]
 	spec, err := losses.Lookup("sparsemax")
 	require.NoError(t, err)
 	right := spec.Bind(spec.Defaults())

@@ -20,13 +20,13 @@ func modelOf(t *testing.T, text string, set *data.Dataset) Model {
 	return m
 }
 
-// TestHistoriesUnderEveryLoss: all statements of the gradient of a whole model of histories
-// agree, with what is dropped held, by every table, under every head and every loss: of sets,
-// which a pool alone reads, of the positions of a pass, not all of which are examples, and of
+// TestHistoriesUnderEveryLoss: all statements of the gradient of a whole model of histories,
+// or of features, agree, with what is dropped held, by every table, under every head and every loss: of sets,
+// which no model reads that knows order, of the positions of a pass, not all of which are examples, and of
 // views. Each model meets each loss under each head; its settings go round. One in six of
 // these runs unless FENCHEL_QUALITY asks for all, which takes some minutes.
 func TestHistoriesUnderEveryLoss(t *testing.T) {
-	set := inOrder(t, demo(t))
+	set := inOrder(t, featured(t))
 	positions, err := set.Examples("next:len=5,stride=3")
 	require.NoError(t, err)
 	require.NotNil(t, positions.Place)
@@ -37,6 +37,7 @@ func TestHistoriesUnderEveryLoss(t *testing.T) {
 		"pool":     {"pool:own=0.3,map=relu", "pool:table=tied", "pool:map=linear,power=1"},
 		"sasrec":   {"sasrec:blocks=1,len=5", "sasrec:heads=2,len=5,table=own,drop=0"},
 		"gru4rec":  {"gru4rec:hidden=3", "gru4rec:hidden=2,layers=2,table=own,drop=0"},
+		"tower":    {"tower:user-layers=1,width=3", "tower:id=user,power=1", "tower:id=none,user=age+job,item-layers=1"},
 	}
 	count := map[outcome]int{}
 	every := 6

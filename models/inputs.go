@@ -253,6 +253,8 @@ type fieldNodes struct {
 	dense                [2]*gorgonia.Node // as they are, and of norm 1
 	bounds, events       *gorgonia.Node    // of a sequence
 	place, last          *gorgonia.Node
+
+	room int // ids that the leaves of a bag hold
 }
 
 // Rows returns the number of rows, or of positions: of a batch the largest.
@@ -360,6 +362,7 @@ func (in *Inputs) Bag(field string) (ptr, ids, values *gorgonia.Node, err error)
 	name := in.name + "." + field
 	var bounds, all []int32
 	var setValues func(lo int, values []float32)
+	nodes.room = room
 	nodes.ptr, bounds = in.g.leaves.indices(name+".ptr", in.rows+1)
 	nodes.ids, all = in.g.leaves.indices(name+".ids", room)
 	if f.Value != nil {
@@ -485,7 +488,7 @@ func (in *Inputs) FillBatch(batch *data.Batch) error {
 			return fmt.Errorf("models: row %d is outside [0,%d)", r, in.frame.Rows)
 		}
 	}
-	if err := in.checkPositions(batch); err != nil {
+	if err := errors.Join(in.checkPositions(batch), in.checkBags(batch)); err != nil {
 		return err
 	}
 	for _, f := range in.fill {

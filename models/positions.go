@@ -172,7 +172,7 @@ func (in *Inputs) positions(f *data.Field) int {
 	if f.Name == in.room.Sequence {
 		return in.room.Positions
 	}
-	return f.Most(in.contexts)
+	return f.MostOf(in.contexts, in.room.Times)
 }
 
 // most returns how many ids the bags of a field may have together.
@@ -225,6 +225,28 @@ func (in *Inputs) checkPositions(b *data.Batch) error {
 		}
 		if in.room.All && int(at) != i {
 			return fmt.Errorf("models: example %d of a batch is of position %d, where every position is one", i, at)
+		}
+	}
+	return nil
+}
+
+// checkBags returns an error of a batch that has more ids than the leaves hold, as one may
+// in which a row comes more often than the graph was told by Fit.
+func (in *Inputs) checkBags(b *data.Batch) error {
+	for i, name := range in.names {
+		if in.nodes[i].ptr == nil || in.room.Each {
+			continue
+		}
+		f, err := in.frame.Field(name)
+		if err != nil {
+			return err
+		}
+		n := 0
+		for _, r := range b.Rows {
+			n += f.Len(int(r))
+		}
+		if n > in.nodes[i].room {
+			return fmt.Errorf("models: %d ids of field %q in a batch that has room for %d: a row comes more often than Graph.Fit was told", n, name, in.nodes[i].room)
 		}
 	}
 	return nil

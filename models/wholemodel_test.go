@@ -30,20 +30,20 @@ func (m tied) Contexts(in *Inputs) (*gorgonia.Node, error) {
 
 func (m tied) Classes(in *Inputs) (*gorgonia.Node, error) { return in.Table(m.item), nil }
 
-// tower computes a class vector from the class's own row and a bag of its features,
+// computed computes a class vector from the class's own row and a bag of its features,
 // and encodes a user by a row and two layers.
-type tower struct{ user, hidden, id, feature, frozen *Table }
+type computed struct{ user, hidden, id, feature, frozen *Table }
 
-func (m tower) Dim() int { return m.id.Dim }
+func (m computed) Dim() int { return m.id.Dim }
 
-func (m tower) Contexts(in *Inputs) (*gorgonia.Node, error) {
+func (m computed) Contexts(in *Inputs) (*gorgonia.Node, error) {
 	ids, err := in.IDs("user")
 	var e graph.Expr
 	x := e.N(graph.MatMul(e.N(graph.Lookup(in.Table(m.user), ids)), in.Table(m.frozen), false, true))
 	return e.N(graph.MatMul(e.N(graph.Tanh(x)), in.Table(m.hidden), false, true)), joinErr(err, e.Err)
 }
 
-func (m tower) Classes(in *Inputs) (*gorgonia.Node, error) {
+func (m computed) Classes(in *Inputs) (*gorgonia.Node, error) {
 	id, err := in.IDs("id")
 	if err != nil {
 		return nil, err
@@ -66,7 +66,8 @@ func joinErr(errs ...error) error {
 	return nil
 }
 
-// featured returns the demo set with genres of items, of some none.
+// featured returns the demo set with genres of items, of some none, and with features of
+// users.
 func featured(t *testing.T) *data.Dataset {
 	return withGenres(t, demo(t))
 }
@@ -83,6 +84,18 @@ func withGenres(t *testing.T, set *data.Dataset) *data.Dataset {
 	}
 	set.ItemFields = []data.Field{f}
 	require.NoError(t, set.Classes().Validate())
+	job := data.Field{Name: "job", Type: data.Token, Size: 3, ID: make([]int32, set.Users)}
+	age := data.Field{Name: "age", Type: data.Float, Size: 1, Lo: make([]int, set.Users), Hi: make([]int, set.Users)}
+	for u := range set.Users {
+		job.ID[u] = int32(u%4) - 1
+		age.Lo[u] = len(age.ID)
+		if u%5 > 0 {
+			age.ID, age.Value = append(age.ID, 0), append(age.Value, float32(u%7)/3-1)
+		}
+		age.Hi[u] = len(age.ID)
+	}
+	set.UserFields = append(set.UserFields, job, age)
+	require.NoError(t, set.Contexts().Validate())
 	return set
 }
 
@@ -92,8 +105,8 @@ func wholes(set *data.Dataset) map[string]Model {
 	frozen := s.NewTable("frozen", 3, 2)
 	frozen.Frozen = true
 	return map[string]Model{
-		"tied":  tied{s.NewTable("item", set.Items, s.Dim)},
-		"tower": tower{s.NewTable("user", set.Users, 2), s.NewTable("hidden", s.Dim, 3), s.NewTable("id", set.Items, s.Dim), s.NewTable("genre", 6, s.Dim), frozen},
+		"tied":     tied{s.NewTable("item", set.Items, s.Dim)},
+		"computed": computed{s.NewTable("user", set.Users, 2), s.NewTable("hidden", s.Dim, 3), s.NewTable("id", set.Items, s.Dim), s.NewTable("genre", 6, s.Dim), frozen},
 	}
 }
 
@@ -280,7 +293,7 @@ func (m wrong) Contexts(in *Inputs) (*gorgonia.Node, error) {
 
 // towerAsFree has the classes that a tower computes as weights of their own.
 type towerAsFree struct {
-	tower
+	computed
 	w *Table
 }
 
@@ -290,7 +303,7 @@ func (m towerAsFree) Classes(in *Inputs) (*gorgonia.Node, error) { return in.Tab
 // the same vectors as a table, and no vector of another class is computed.
 func TestDrawnClasses(t *testing.T) {
 	set := featured(t)
-	m := wholes(set)["tower"].(tower)
+	m := wholes(set)["computed"].(computed)
 	for _, table := range built(t, m, set) {
 		table.Initialise(7)
 	}

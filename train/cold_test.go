@@ -112,7 +112,7 @@ func TestColdItems(t *testing.T) {
 			}
 			m.Items = "lukewarm"
 			_, err = m.Evaluate(t.Context(), set, "test", ms)
-			require.ErrorContains(t, err, `eval.items: unknown items "lukewarm"; the choices are warm, all`)
+			require.ErrorContains(t, err, `eval.items: unknown items "lukewarm"; the choices are warm, cold, all`)
 		})
 	}
 	require.Positive(t, ranked, "cold items never come first: the test shows nothing")
@@ -146,5 +146,5 @@ func TestItemsAreRecorded(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, back.Items)
 	}
-	require.ErrorContains(t, Config{Eval: EvalConfig{Items: "cold"}}.Validate(), `eval.items: unknown items "cold"; the choices are warm, all`)
+	require.ErrorContains(t, Config{Eval: EvalConfig{Items: "lukewarm"}}.Validate(), `eval.items: unknown items "lukewarm"; the choices are warm, cold, all`)
 }

@@ -45,6 +45,12 @@ type DataConfig struct {
 	// default recognised by content.
 	Format string `yaml:"format,omitempty"`
 
+	// UserFeatures and ItemFeatures are files of features, whose first column are the ids of
+	// users and of items; default those that lie beside the interactions under names that a
+	// data.FeatureFormat has.
+	UserFeatures string `yaml:"user_features,omitempty"`
+	ItemFeatures string `yaml:"item_features,omitempty"`
+
 	// MinRating drops interactions rated lower, 0 those below 0; default none.
 	MinRating *float64 `yaml:"min_rating,omitempty"`
 
@@ -62,7 +68,7 @@ type DataConfig struct {
 
 // Config returns what data.Load takes.
 func (c DataConfig) Config() data.Config {
-	return data.Config{Source: c.Source, Format: c.Format, MinRating: c.MinRating, Core: c.Core, Split: c.Split, Held: c.Held}
+	return data.Config{Source: c.Source, Format: c.Format, UserFeatures: c.UserFeatures, ItemFeatures: c.ItemFeatures, MinRating: c.MinRating, Core: c.Core, Split: c.Split, Held: c.Held}
 }
 
 // ModelConfig says what is trained.
@@ -218,21 +224,23 @@ type EvalConfig struct {
 	// "train+valid".
 	Mask string `yaml:"mask,omitempty"`
 
-	// Items says which items rankings hold: "warm", those with a pair in train, or
-	// "all", the others too, whose vectors are mostly as they were drawn; default
-	// "warm". A relevant item that is left out counts in a metric's denominator, as a
-	// miss: so values of the two compare.
+	// Items says which items rankings hold: "warm", those with a pair in train, "all", the
+	// others too, whose vectors are mostly as they were drawn unless features make them, or
+	// "cold", the others alone; default "warm". Of warm a relevant item that is left out
+	// counts in a metric's denominator, as a miss: so values of warm and all compare. Of cold
+	// the items that are relevant are the cold ones alone, and who has none is no example.
 	Items string `yaml:"items,omitempty"`
 }
 
 // The choices of EvalConfig.Items.
 const (
 	WarmItems = "warm"
+	ColdItems = "cold"
 	AllItems  = "all"
 )
 
 // ItemsChoices lists the choices of EvalConfig.Items.
-func ItemsChoices() []string { return []string{WarmItems, AllItems} }
+func ItemsChoices() []string { return []string{WarmItems, ColdItems, AllItems} }
 
 // CheckItems returns an error that lists the choices of EvalConfig.Items unless text is
 // one of them.

@@ -17,7 +17,7 @@
 // splits of a dataset, by the parts of a [Protocol]: what was trained on, and what a ranking
 // leaves out.
 // [Recommender.PredictHistories] ranks for people of whom a history is known and nothing
-// else, and Recommender.Users has an evaluation measure those who were held out of training.
+// else, [Recommender.PredictQueries] for those of whom features are, and Recommender.Users has an evaluation measure those who were held out of training.
 // Subpackages: metric holds the measures, optim the updaters and schedules, als the exact
 // solver of the quadratic losses, weights the file format.
 //

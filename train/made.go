@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/fenchel-ml/fenchel/data"
-	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/train/metric"
@@ -110,7 +109,7 @@ func sourceOf(d *data.Dataset) DataConfig {
 	m := d.Made
 	switch {
 	case m != (data.Config{}):
-		c := DataConfig{Source: m.Source, Format: m.Format, MinRating: m.MinRating, Core: m.Core, Split: m.Split, Held: m.Held}
+		c := DataConfig{Source: m.Source, Format: m.Format, UserFeatures: m.UserFeatures, ItemFeatures: m.ItemFeatures, MinRating: m.MinRating, Core: m.Core, Split: m.Split, Held: m.Held}
 		set(&c.Source, defaultSource)
 		return c
 	case d.Truth != nil: // a demo, whose name is its text
@@ -173,16 +172,23 @@ func leftOut(d *data.Dataset, items string) ([]int32, error) {
 	if err := CheckItems(items); err != nil {
 		return nil, fmt.Errorf("train: eval.items: %w", err)
 	}
-	if items == AllItems {
+	switch items {
+	case AllItems:
 		return nil, nil
+	case ColdItems:
+		if len(d.ColdItems()) == 0 {
+			return nil, fmt.Errorf("train: eval.items=cold: every item of %s has a pair in train; the splits cold-items and time leave some without", d.Name)
+		}
+		return d.WarmItems(), nil
 	}
 	return d.ColdItems(), nil
 }
 
 // Evaluation returns what ms measure on a split of set ("train", "valid" or "test"): the
 // rankings of the task's examples. What was known before the split is left out, but of
-// train, and of test as far as Mask says; and, unless Items is AllItems, so are items
-// without a pair in train, which stay among the relevant ones. A valid split that was
+// train, and of test as far as Mask says; and so are the items that Items does not say: those
+// without a pair in train, which stay among the relevant ones, or of ColdItems those with
+// one, which do not. A valid split that was
 // trained on is none. Users are those that Users says; those who are held out of training are
 // an error of a model that reads no histories.
 func (t *Recommender) Evaluation(set *data.Dataset, split string, ms []metric.At) (Evaluation, error) {
@@ -203,8 +209,8 @@ func (t *Recommender) knows(d *data.Dataset) error {
 	if d.Known == nil || t.Users != HeldUsers && t.Users != AllUsers {
 		return nil
 	}
-	reads, err := t.ReadsHistories()
-	if err != nil || reads {
+	reads, err := t.Reads()
+	if err != nil || len(known(reads)) > 0 {
 		return err
 	}
 	return fmt.Errorf("train: users=%s: %s reads no histories, and knows nothing else of the users who are held out of training; measure users=%s, or train a model that does, such as pool", t.Users, t.named(), TrainedUsers)
@@ -251,6 +257,12 @@ func evaluation(p *Plan, set *data.Dataset, split, mask, items, users string, ms
 	if e.Examples, err = ofUsers(e.Examples, set, users); err != nil {
 		return e, err
 	}
+	cold := ""
+	if items == ColdItems {
+		warm := set.Train.ItemCounts()
+		e.Examples = e.Examples.OnlyClasses(func(class int32) bool { return warm[class] == 0 })
+		cold = " with items that train has nothing of"
+	}
 	if split == "test" && mask == NoMask {
 		unmasked := *e.Examples // which a task may have kept
 		unmasked.Seen = ""
@@ -261,7 +273,7 @@ func evaluation(p *Plan, set *data.Dataset, split, mask, items, users string, ms
 		if split == "valid" && p != nil && p.Config.Train.On == BothSets {
 			why = ": train.on=" + BothSets + " has them in train"
 		}
-		return e, fmt.Errorf("train: the %s split of %s has no interactions%s", split, set.Name, why)
+		return e, fmt.Errorf("train: the %s split of %s has no interactions%s%s", split, set.Name, cold, why)
 	}
 	e.Known = metric.Set{Classes: set.Items, Count: set.Train.ItemCounts(), Trained: len(set.Train.Active())}
 	for _, part := range set.Points {
@@ -294,8 +306,8 @@ func (t *Recommender) Evaluate(ctx context.Context, set *data.Dataset, split str
 }
 
 // Predict returns the k best items for users. Unless withSeen, the items that
-// the dataset knows of a user, in any split, are left out. Items without a pair in
-// train are, unless Items is AllItems.
+// the dataset knows of a user, in any split, are left out, and so are the items that Items
+// does not say.
 func (t *Recommender) Predict(ctx context.Context, set *data.Dataset, users []int, k int, withSeen bool) ([]models.Top, error) {
 	set, err := t.on(set)
 	if err != nil {
@@ -319,38 +331,6 @@ func (t *Recommender) Predict(ctx context.Context, set *data.Dataset, users []in
 	return t.predict(ctx, contexts, rows, k, withSeen, left)
 }
 
-// PredictHistories returns the k best items for people of whom nothing is known but a
-// history each: items of set, the oldest first, with repeats; an empty one is somebody
-// new. Unless withSeen, the items of a history are left out of its ranking, and so are
-// those without a pair in train, unless Items is AllItems. A model that reads no
-// histories is an error.
-func (t *Recommender) PredictHistories(ctx context.Context, set *data.Dataset, histories [][]int32, k int, withSeen bool) ([]models.Top, error) {
-	set, err := t.on(set)
-	if err != nil {
-		return nil, err
-	}
-	reads, err := t.ReadsHistories()
-	if err != nil {
-		return nil, err
-	}
-	if !reads {
-		return nil, fmt.Errorf("train: %s reads no histories: it knows nobody but the users whom it was trained on; train one that does, such as pool", t.named())
-	}
-	left, err := leftOut(set, t.items())
-	if err != nil {
-		return nil, err
-	}
-	contexts, err := t.Plan.task().OfHistories(set, histories)
-	if err != nil {
-		return nil, fmt.Errorf("train: %w", err)
-	}
-	rows := make([]int32, len(histories))
-	for i := range rows {
-		rows[i] = int32(i)
-	}
-	return t.predict(ctx, contexts, rows, k, withSeen, left)
-}
-
 // predict ranks rows of contexts.
 func (t *Recommender) predict(ctx context.Context, contexts *data.Frame, rows []int32, k int, withSeen bool, left []int32) ([]models.Top, error) {
 	q := models.Query{Contexts: contexts, Rows: rows, Classes: t.classes.Rows, K: k, LeftOut: left}
@@ -367,29 +347,10 @@ func (t *Recommender) predict(ctx context.Context, contexts *data.Frame, rows []
 	return t.tops(ctx, q)
 }
 
-// ReadsHistories reports whether the model encodes a context by its history, so that it
-// ranks for who was not in training.
-func (t *Recommender) ReadsHistories() (bool, error) {
-	fields, err := t.reads()
-	return slices.Contains(fields, "history"), err
-}
-
-// reads returns the fields of contexts that the model reads.
-func (t *Recommender) reads() ([]string, error) {
-	if err := t.isMade(); err != nil {
-		return nil, err
-	}
-	g := models.NewGraph(graph.NewPlan[float32](), t.contexts, 1, nil)
-	if _, err := models.Encode(g, t.Model); err != nil {
-		return nil, err
-	}
-	return g.Contexts.Fields(), nil
-}
-
 // readsFeatures returns an error unless the model reads one of the fields by which the points
 // of set are known: of others it would rank by its first weights.
 func (t *Recommender) readsFeatures(set *data.Dataset) error {
-	fields, err := t.reads()
+	fields, err := t.Reads()
 	if err != nil {
 		return err
 	}

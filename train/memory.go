@@ -2,6 +2,7 @@ package train
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/internal/memory"
@@ -105,14 +106,14 @@ func savingBytes(set *data.Dataset) (n int64) {
 	if set.Known != nil {
 		n += 8 * int64(set.Users+1)
 	}
-	for _, ids := range [][]string{set.UserIDs, set.ItemIDs} {
+	texts := [][]string{set.UserIDs, set.ItemIDs}
+	for _, f := range slices.Concat(set.UserFields, set.ItemFields) {
+		n += 8 * int64(len(f.Lo)+len(f.Hi))
+		texts = append(texts, f.Tokens)
+	}
+	for _, ids := range texts {
 		for _, id := range ids {
 			n += 8 + 2*int64(len(id)) // its end, and its text as it grows
-		}
-	}
-	for _, fields := range [][]data.Field{set.UserFields, set.ItemFields} {
-		for _, f := range fields {
-			n += 8 * int64(len(f.Lo)+len(f.Hi))
 		}
 	}
 	return n

@@ -19,7 +19,7 @@ const SetFile = "set.safetensors"
 
 // setMeta goes with SetFile, whose arrays are the three sets in compressed rows
 // (train.ptr, train.item, …) and, where there are any, what is known of users held out
-// (known.ptr, …) and histories (histories.ptr, …), the parts of points (points), the ids as one text with their ends, and features.
+// (known.ptr, …) and histories (histories.ptr, …), the parts of points (points), the ids as one text with their ends, and features with the names of theirs.
 type setMeta struct {
 	Name, Format               string
 	Users, Items, TimeDecimals int
@@ -32,8 +32,10 @@ type setMeta struct {
 }
 
 type fieldMeta struct {
-	Name string
-	Size int
+	Name  string
+	Size  int
+	Type  string       `json:",omitempty"`
+	Scale []data.Scale `json:",omitempty"`
 }
 
 // saveSet writes what OpenSet reads. The truth of a generated set is not kept.
@@ -44,6 +46,16 @@ func saveSet(path string, d *data.Dataset) error {
 	}
 	var all []graph.Array
 	add := func(name string, x any) { all = append(all, graph.Vector(name, x)) }
+	addTexts := func(texts, at string, all []string) {
+		ends := make([]int64, len(all))
+		end := 0
+		for i, text := range all {
+			end += len(text)
+			ends[i] = int64(end)
+		}
+		add(texts, []uint8(strings.Join(all, "")))
+		add(at, ends)
+	}
 	parts := d.Parts()
 	for _, part := range append(parts[:], data.Part{Name: "known", Interactions: d.Known}) {
 		if part.Interactions == nil { // nobody is held out of training
@@ -77,18 +89,14 @@ func saveSet(path string, d *data.Dataset) error {
 		{"item", d.ItemIDs, d.ItemFields, &m.ItemFields},
 	} {
 		if side.ids != nil {
-			ends := make([]int64, len(side.ids))
-			at := 0
-			for i, id := range side.ids {
-				at += len(id)
-				ends[i] = int64(at)
-			}
-			add(side.what+".ids", []uint8(strings.Join(side.ids, "")))
-			add(side.what+".ends", ends)
+			addTexts(side.what+".ids", side.what+".ends", side.ids)
 		}
 		for i, f := range side.fields {
 			name := fmt.Sprintf("%s.field-%d", side.what, i)
-			*side.meta = append(*side.meta, fieldMeta{f.Name, f.Size})
+			*side.meta = append(*side.meta, fieldMeta{f.Name, f.Size, f.Type, f.Scale})
+			if f.Tokens != nil {
+				addTexts(name+".tokens", name+".ends", f.Tokens)
+			}
 			if f.Lo != nil {
 				add(name+".lo", wideInts(f.Lo))
 				add(name+".hi", wideInts(f.Hi))
@@ -132,7 +140,7 @@ func OpenSet(dir string) (*data.Dataset, error) {
 		Histories: r.histories(m), Known: r.known(m),
 		Points: read[uint8](&r, "points"),
 		Train:  r.part("train", m), Valid: r.part("valid", m), Test: r.part("test", m),
-		UserIDs: r.ids("user"), ItemIDs: r.ids("item"),
+		UserIDs: r.texts("user.ids", "user.ends"), ItemIDs: r.texts("item.ids", "item.ends"),
 		UserFields: r.fields("user", m.UserFields), ItemFields: r.fields("item", m.ItemFields),
 	}
 	if r.err == nil {
@@ -219,8 +227,9 @@ func (r *setReader) histories(m setMeta) *data.Histories {
 	return h
 }
 
-func (r *setReader) ids(what string) []string {
-	text, ends := string(read[uint8](r, what+".ids")), read[int64](r, what+".ends")
+// texts returns the texts whose ends are in another array, nil where the file has none.
+func (r *setReader) texts(name, endsOf string) []string {
+	text, ends := string(read[uint8](r, name)), read[int64](r, endsOf)
 	if r.err != nil || ends == nil {
 		return nil
 	}
@@ -228,7 +237,7 @@ func (r *setReader) ids(what string) []string {
 	at := int64(0)
 	for i, end := range ends {
 		if end < at || end > int64(len(text)) {
-			r.err = fmt.Errorf("%s id %d ends at %d", what, i, end)
+			r.err = fmt.Errorf("%s: text %d ends at %d", name, i, end)
 			return nil
 		}
 		ids[i], at = text[at:end], end
@@ -239,7 +248,7 @@ func (r *setReader) ids(what string) []string {
 func (r *setReader) fields(what string, all []fieldMeta) (fields []data.Field) {
 	for i, f := range all {
 		name := fmt.Sprintf("%s.field-%d", what, i)
-		fields = append(fields, data.Field{Name: f.Name, Size: f.Size, Lo: r.ints(name + ".lo"), Hi: r.ints(name + ".hi"),
+		fields = append(fields, data.Field{Name: f.Name, Size: f.Size, Type: f.Type, Scale: f.Scale, Tokens: r.texts(name+".tokens", name+".ends"), Lo: r.ints(name + ".lo"), Hi: r.ints(name + ".hi"),
 			ID: read[int32](r, name+".id"), Value: read[float32](r, name+".value")})
 	}
 	return fields

@@ -13,7 +13,8 @@ import (
 // TestOpenSet: what a run keeps of its data is the dataset, ids, values, times, features
 // and notes with it, and a damaged file is noticed.
 func TestOpenSet(t *testing.T) {
-	e := data.Events{Name: "films", UserFeatures: []data.Feature{{Name: "age", Of: map[string]map[string]float32{"a": {"age": 0.5}, "c": {"age": 1}}}}}
+	e := data.Events{Name: "films", UserFeatures: []data.Feature{{Name: "age", Of: map[string]map[string]float32{"a": {"age": 0.5}, "c": {"age": 1}}}},
+		ItemFeatures: []data.Feature{{Name: "long", Number: map[string]float32{"item\tx": 90, "item\tz": 120}}, {Name: "tag", Of: map[string]map[string]float32{"item\tx": {"é b": 1, "c": 2}}}}}
 	for i, pair := range []string{"ax", "ay", "bx", "bz", "cy", "cz"} {
 		e.Train = append(e.Train, data.Event{User: pair[:1], Item: "item\t" + pair[1:], Value: float32(i)})
 	}

@@ -21,8 +21,9 @@ import (
 // Check checks the kind of model at each of its probed settings, over the rows of set, and
 // returns every fault that it finds, joined, each named by setting and check; nil is a
 // kind that passes. A panic of the model is a fault. set has the fields that the model
-// reads and at least eight users; nil is a generated one of 60 users and 90 items, whose users have
-// the field "features".
+// reads and at least eight users; nil is a generated one of 60 users and 90 items, with
+// histories and with features of both sides: names, lists, numbers and several numbers,
+// of some rows none, and of users weights of any sign.
 //
 //   - New makes a model whose methods are as Factored declares, and a factored one scores
 //     by the product of its two tables;
@@ -80,7 +81,8 @@ func orGenerated(set *data.Dataset) (*data.Dataset, error) {
 		if err != nil {
 			return nil, err
 		}
-		set.UserFields = []data.Field{features(set.Users)}
+		set = withFeatures(set)
+		set.UserFields = append(set.UserFields, weighted(set.Users))
 		return withHistories(set)
 	}
 	if err := set.Validate(); err != nil {
@@ -92,8 +94,8 @@ func orGenerated(set *data.Dataset) (*data.Dataset, error) {
 	return set, nil
 }
 
-// features returns a field of rows that have none to four of 17 ids, with values.
-func features(rows int) data.Field {
+// weighted returns a field of rows that have none to four of 17 ids, with values.
+func weighted(rows int) data.Field {
 	f := data.Field{Name: "features", Size: 17, ID: []int32{}, Value: []float32{}}
 	for u := range rows {
 		f.Lo = append(f.Lo, len(f.ID))

@@ -20,7 +20,7 @@ type Result struct {
 	Users       int         `json:"users"` // of the set
 	Items       int         `json:"items"`
 	Tested      int         `json:"users_reported"`           // that the reported means are over
-	LeftOut     int         `json:"left_out_items,omitempty"` // without a training pair; pairs with them count as missed
+	LeftOut     int         `json:"left_out_items,omitempty"` // that no ranking holds, by eval.items
 	Metrics     []string    `json:"metrics"`                  // the first decides: tuning, order of rows, times
 	Seeds       []uint64    `json:"seeds"`
 	Budget      string      `json:"budget"`
@@ -114,8 +114,11 @@ func (p *comparison) result(ctx context.Context, trials, runs []*task) (*Result,
 		return nil, err
 	}
 	r.Protocol = plan.ProtocolOn(p.set)
-	if r.Protocol.Items == train.WarmItems {
+	switch r.Protocol.Items {
+	case train.WarmItems:
 		r.LeftOut = len(p.set.ColdItems())
+	case train.ColdItems:
+		r.LeftOut = len(p.set.WarmItems())
 	}
 	switch {
 	case p.Budget.Steps > 0:

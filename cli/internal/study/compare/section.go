@@ -134,7 +134,10 @@ func (r *Result) Notes() []string {
 		fmt.Sprintf("Times are seconds of training, without evaluation, to 95 %% of the best %s on valid: of the best loss (the mean over seeds; - where it does not get there), and of the run itself.", r.Metrics[0]),
 	}
 	notes = append(notes, fmt.Sprintf("Measured by %s.", r.Protocol))
-	if r.LeftOut > 0 {
+	switch {
+	case r.LeftOut > 0 && r.Protocol.Items == train.ColdItems:
+		notes = append(notes, fmt.Sprintf("Items without a training pair are ranked alone: %d that have one are left out of the rankings, and pairs with them count for nothing.", r.LeftOut))
+	case r.LeftOut > 0:
 		notes = append(notes, fmt.Sprintf("%d items without a training pair are left out of the rankings (eval.items=all ranks them); pairs with them count as missed.", r.LeftOut))
 	}
 	measured, shared := false, 1
