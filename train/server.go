@@ -120,9 +120,9 @@ type Filter struct {
 
 // An Item is one place of an answer.
 type Item struct {
-	ID    string  // as the files have it
-	Index int     // its number in the data set
-	Score float32 // as [models.Top] has it
+	ID    string  `json:"id"`    // as the files have it
+	Index int     `json:"index"` // its number in the data set
+	Score float32 `json:"score"` // as [models.Top] has it
 }
 
 // A ranking is what one answer is made with.

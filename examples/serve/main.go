@@ -1,70 +1,117 @@
-// Command serve answers histories: each line of standard input is somebody's items, the
-// oldest first, and each line of standard output ten items for him or her, the best
-// first. Nobody need be in the data that was trained on.
+// Command serve answers over HTTP by what a run folder holds, and by that alone.
 //
-//	serve          trains a small model on a generated set first
-//	serve RUN      loads what a run folder holds, as fenchel train --model pool leaves it
+//	serve                      trains a small model on a generated set first
+//	serve RUN                  loads what fenchel train left there, whatever the model
+//	serve -addr :8080 RUN      elsewhere than at 127.0.0.1:8080
+//	serve -load 10s [RUN]      asks itself over loopback and prints requests a second
+//
+// A request names whom it is for, and its answer is JSON:
+//
+//	/recommend?user=ID&k=10                     a user of the data
+//	/recommend?history=ID&history=ID            somebody unknown, by what he or she had
+//	/similar?item=ID&k=10                       items alike
+//	/health                                     which run answers
+//
+// SIGHUP loads the folder again, and requests go on meanwhile; SIGINT and SIGTERM let those under
+// way end first.
 package main
 
 import (
-	"bufio"
 	"context"
+	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log"
+	"net"
+	"net/http"
 	"os"
-	"strings"
+	"os/signal"
+	"syscall"
+	"time"
 
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/train"
 )
 
 func main() {
-	if err := run(context.Background(), os.Args[1:], os.Stdin, os.Stdout); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
+		stop()
 		log.Fatal(err)
 	}
 }
 
-func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
-	trained, set, err := model(ctx, args)
+func run(ctx context.Context, args []string, out io.Writer) error {
+	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
+	addr := flags.String("addr", "127.0.0.1:8080", "where to listen")
+	load := flags.Duration("load", 0, "how long to ask oneself over loopback, in place of serving")
+	clients := flags.Int("clients", 8, "how many ask at once under -load")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if flags.NArg() > 1 || *clients < 1 {
+		return errors.New("serve: want one run folder, or none, and at least one client")
+	}
+	s := newService()
+	open := func() error { return s.live.Reload(flags.Arg(0)) }
+	if flags.NArg() == 0 {
+		open = func() error { return s.trainSmall(ctx) }
+	}
+	if err := open(); err != nil {
+		return err
+	}
+	if *load > 0 {
+		return measure(ctx, s, *clients, *load, out)
+	}
+	l, err := net.Listen("tcp", *addr)
 	if err != nil {
 		return err
 	}
-	lines := bufio.NewScanner(in)
-	for lines.Scan() {
-		var history []int32
-		for id := range strings.FieldsSeq(lines.Text()) {
-			item, err := set.ItemIndex(id)
-			if err != nil { // a new item: the model knows nothing of it
-				continue
+	fmt.Fprintf(out, "serving at http://%s\n", l.Addr())
+	again := make(chan os.Signal, 1)
+	signal.Notify(again, syscall.SIGHUP)
+	defer signal.Stop(again)
+	go func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-again:
+				if err := open(); err != nil { // the run before goes on
+					log.Print(err)
+				}
 			}
-			history = append(history, int32(item))
 		}
-		tops, err := trained.PredictHistories(ctx, set, [][]int32{history}, 10, false)
-		if err != nil {
-			return err
-		}
-		var names []string
-		for _, id := range tops[0].IDs {
-			names = append(names, set.ItemName(int(id)))
-		}
-		if _, err := fmt.Fprintln(out, strings.Join(names, " ")); err != nil {
-			return err
-		}
-	}
-	return lines.Err()
+	}()
+	return serve(ctx, l, s.handler())
 }
 
-// model returns what answers, and the set whose ids it knows.
-func model(ctx context.Context, args []string) (*train.Recommender, *data.Dataset, error) {
-	if len(args) > 0 { // the run has kept its data
-		set, err := train.OpenSet(args[0])
-		if err != nil {
-			return nil, nil, err
-		}
-		trained, err := train.Open(args[0], set)
-		return trained, set, err
+// serve answers at l until ctx ends, and then what is under way.
+func serve(ctx context.Context, l net.Listener, h http.Handler) error {
+	server := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    1 << 16, // a history of some thousand items
 	}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(l) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	soon, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	return server.Shutdown(soon)
+}
+
+// trainSmall puts a model of a generated set in place.
+func (s *service) trainSmall(ctx context.Context) error {
 	cfg := train.Config{
 		Data:  train.DataConfig{Source: "demo:users=1000,items=500"},
 		Model: train.ModelConfig{Name: "pool", Dim: 32},
@@ -73,11 +120,15 @@ func model(ctx context.Context, args []string) (*train.Recommender, *data.Datase
 	}
 	set, err := data.Load(cfg.Data.Config())
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
 	res, err := train.Run(ctx, cfg, set, nil)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	return res.Trained, set, nil
+	server, err := res.Trained.Serve(set)
+	if err == nil {
+		s.live.Swap(server)
+	}
+	return err
 }
