@@ -32,8 +32,8 @@ type setting struct {
 var settings = []setting{
 	{flag: "data", path: "data.source", kind: "path", usage: "file, directory of splits or of one file, or generated set such as demo:users=500", complete: completeSource},
 	{flag: "format", path: "data.format", kind: "name", usage: "format of the files, such as csv or sequence:ids=from1; recognised by content unless given", complete: completeSpecs("format")},
-	{flag: "user-features", path: "data.user_features", kind: "path", usage: userFeaturesUsage},
-	{flag: "item-features", path: "data.item_features", kind: "path", usage: itemFeaturesUsage},
+	{flag: "user-features", path: "data.user_features", kind: "path", usage: userFeaturesUsage, complete: completeFile},
+	{flag: "item-features", path: "data.item_features", kind: "path", usage: itemFeaturesUsage, complete: completeFile},
 	{flag: "min-rating", path: "data.min_rating", kind: "number", usage: minRatingUsage},
 	{flag: "core", path: "data.core", kind: "n", usage: "keep the users and items with at least this many interactions; 0 keeps all"},
 	{flag: "split", path: "data.split", kind: "split", usage: "how to split; " + usualSplits + ", unless given", complete: complete(splitExamples)},
