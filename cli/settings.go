@@ -37,7 +37,7 @@ var settings = []setting{
 	{flag: "min-rating", path: "data.min_rating", kind: "number", usage: minRatingUsage},
 	{flag: "core", path: "data.core", kind: "n", usage: "keep the users and items with at least this many interactions; 0 keeps all"},
 	{flag: "split", path: "data.split", kind: "split", usage: "how to split; " + usualSplits + ", unless given", complete: complete(splitExamples)},
-	{flag: "held", path: "data.held", kind: "number", usage: "share of the users who are held out of training altogether, such as 0.1 or 0.1,seed=2; eval --users held measures their rankings, by their histories alone"},
+	{flag: "held", path: "data.held", kind: "number", usage: "share of the users who are held out of training altogether, such as 0.1 or 0.1,seed=2; eval --users held measures their rankings, by their histories or features alone"},
 	{flag: "model", path: "model.name", kind: "model", usage: "model", complete: completeSpecs("model")},
 	{flag: "dim", path: "model.dim", kind: "n", usage: "width of user and item vectors"},
 	{flag: "score", path: "model.score", kind: "name", usage: "how vectors meet: cosine, or dot, which is usual of sasrec and gru4rec unless the loss takes cosines alone", complete: complete(namesOf(models.Scores, func(s models.Score) string { return string(s) }))},
