@@ -125,7 +125,7 @@ func TestValidateAll(t *testing.T) {
 		Model: ModelConfig{Name: "mlp", Dim: -1, Score: "cos", Temperature: "-1", Init: -2},
 		Loss:  "softmx", Candidates: "some",
 		Train: TrainConfig{Epochs: -1, Task: "users", Weight: "root", Batch: -5, Optimizer: "adm", Schedule: "cos", L2: "-1", Decay: "x", Dropout: 1, Clip: -1, Precision: "low", Patience: new(-1), Monitor: "recall@7"},
-		Eval:  EvalConfig{Metrics: []string{"recall@20"}, Every: -1, Items: "cold"},
+		Eval:  EvalConfig{Metrics: []string{"recall@20"}, Every: -1, Items: "lukewarm"},
 	}
 	err := c.Validate()
 	for _, path := range []string{
