@@ -27,7 +27,7 @@ import (
 // they are not given: a set and tables so small that a difference is taken at every
 // number, and weights so large that scores are far from equal.
 var checkSettings = map[string]string{
-	"data": "demo:users=12,items=9,per-user=4", "model": "", "dim": "4", "score": "", "temperature": "", "bias": "", "init": "0.5",
+	"data": "demo:users=12,items=9,per-user=4", "user-features": "", "item-features": "", "model": "", "dim": "4", "score": "", "temperature": "", "bias": "", "init": "0.5",
 	"candidates": "", "task": "", "weight": "", "batch": "8", "dropout": "",
 }
 

@@ -82,3 +82,8 @@ func completeSource(_ *cobra.Command, _ []string, toComplete string) ([]string, 
 	}
 	return nil, cobra.ShellCompDirectiveDefault
 }
+
+// completeFile completes a path of a file of any name.
+func completeFile(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return nil, cobra.ShellCompDirectiveDefault
+}

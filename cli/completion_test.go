@@ -74,7 +74,7 @@ func TestCompletionOffersRegisteredNames(t *testing.T) {
 // or truth values, or says what it completes, or is of the few listed here.
 func TestEveryFlagThatTakesANameCompletes(t *testing.T) {
 	plain := []string{"bool", "int", "uint64", "float64", "intSlice", "float64Slice", "n", "number", "duration"}
-	free := []string{"users", "user", "history"} // ids of a data set that is not read before Enter
+	free := []string{"users", "user", "history", "features"} // ids and features of a data set that is not read before Enter
 	seen := 0
 	var walk func(cmd *cobra.Command)
 	walk = func(cmd *cobra.Command) {

@@ -89,6 +89,8 @@ Formats of features:
 	addWhole(f, &c.Core, "core", 0, data.MaxCore, "keep the users and items with at least this many interactions; 0 keeps all")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	must(cmd.RegisterFlagCompletionFunc("format", completeSpecs("format")))
+	must(cmd.RegisterFlagCompletionFunc("user-features", completeFile))
+	must(cmd.RegisterFlagCompletionFunc("item-features", completeFile))
 	must(cmd.RegisterFlagCompletionFunc("split", complete(splitExamples)))
 	return cmd
 }

@@ -38,7 +38,7 @@ missed.
 
 --users says whose rankings are measured, where the run held users out of training:
 those who were trained on, as the run was measured, those who are held, by their
-histories alone, or all. --by prints the metrics of four parts of the examples too: by
+histories or features alone, or all. --by prints the metrics of four parts of the examples too: by
 how many items are known of the user, or by how many users have the relevant item in
 training, in which case a user counts with those of the relevant items that are in the
 part.

@@ -21,15 +21,16 @@ import (
 func TestExport(t *testing.T) {
 	dir := t.TempDir()
 	source := filepath.Join(dir, "pairs.csv")
-	text := "user,item\n"
+	var text strings.Builder
+	text.WriteString("user,item\n")
 	for u := range 12 {
 		for i := range 9 {
 			if (u*i+u+i)%3 != 0 {
-				text += "\"u,\"\"" + strconv.Itoa(u) + "\",\"i\t" + strconv.Itoa(i) + "\"\n"
+				text.WriteString("\"u,\"\"" + strconv.Itoa(u) + "\",\"i\t" + strconv.Itoa(i) + "\"\n")
 			}
 		}
 	}
-	require.NoError(t, os.WriteFile(source, []byte(text), 0o600))
+	require.NoError(t, os.WriteFile(source, []byte(text.String()), 0o600))
 	run := filepath.Join(dir, "run")
 	code, _, stderr := execute(t, "train", "--data", source, "--split", "ratio:0.8,0.1,0.1", "--epochs", "2", "--dim", "5", "--bias=true", "--out", run)
 	require.Zero(t, code, stderr)

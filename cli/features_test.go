@@ -42,6 +42,10 @@ func TestFeatures(t *testing.T) {
 	} {
 		require.Contains(t, out, want)
 	}
+	code, out, stderr = execute(t, append([]string{"check", "--model", "tower:id=none,item-layers=1", "--data", at("films.inter"), "--probes", "6"}, given[:4]...)...)
+	require.Equal(t, exitOK, code, stderr)
+	require.Regexp(t, `(?m)^item\.genre .* PASS$`, out)
+	require.Regexp(t, `(?m)^user\.age .* PASS$`, out)
 	run := filepath.Join(t.TempDir(), "run")
 	line := append([]string{"train", "--data", at("films.inter"), "--model", "tower:id=item", "--items", "cold", "--dim", "4", "--epochs", "3", "--metrics", "recall@2", "--out", run}, given...)
 	code, out, stderr = execute(t, line...)

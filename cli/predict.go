@@ -84,9 +84,7 @@ the score on the rising side of its polynomial. Candidates with several decision
 	f.BoolVar(&users.all, "all-users", false, "rank for every user of the data set")
 	f.StringArrayVar(&users.features, "features", nil, "features of somebody unknown, as in age=25,gender=F; may be repeated")
 	f.StringArrayVar(&users.histories, "history", nil, "ids of the items of somebody unknown, the oldest first, with commas between; may be repeated")
-	must(cmd.RegisterFlagCompletionFunc("users-from", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		return nil, cobra.ShellCompDirectiveDefault // files of any name
-	}))
+	must(cmd.RegisterFlagCompletionFunc("users-from", completeFile))
 	addWhole(f, &k, "k", 1, metric.MaxCutoff, "items of a user")
 	f.BoolVar(&withSeen, "with-seen", false, "rank the items too that the data set knows of the user")
 	f.BoolVar(&asJSON, "json", false, "print JSON")

@@ -97,7 +97,7 @@ func (s Scale) of(x float64) float32 { return float32((x - s.Mean) / s.Deviation
 // Token.
 type FeatureColumn struct {
 	Name string // of the field
-	Type string // as Field.Type; empty where the header has none
+	Type string // of FeatureTypes, a list's perhaps with a separator, or ""
 }
 
 // typedColumn returns the column of a header's cell, "name" or "name:type".

@@ -138,11 +138,16 @@ func (p *Plan) withFeatures(d *Dataset, in folder) (*Dataset, error) {
 		if err != nil {
 			return nil, f.fault(err)
 		}
-		if f.side == UserSide {
-			e.UserFields = fields
-		} else {
-			e.ItemFields = fields
+		to := &e.UserFields
+		if f.side == ItemSide {
+			to = &e.ItemFields
 		}
+		for _, x := range *to { // of points, whose features are in the file itself
+			if slices.ContainsFunc(fields, func(y Field) bool { return x.Name == y.Name }) {
+				return nil, f.fault(fmt.Errorf("data: %s: a column is called %q, as a field is that the points have; rename it", f.path, x.Name))
+			}
+		}
+		*to = append(slices.Clone(*to), fields...)
 		e.Notes = append(e.Notes, notes...)
 	}
 	for i, names := range in.features {

@@ -200,6 +200,29 @@ func TestFeatureFilesRefused(t *testing.T) {
 	require.Contains(t, strings.Join(d.Notes, "\n"), "a.user, b.user beside the interactions is not read")
 }
 
+// TestFeaturesOfPoints: points keep the features of their own beside those of a file.
+func TestFeaturesOfPoints(t *testing.T) {
+	dir := write(t, map[string]string{"p.txt": "3 4 2\n0 0:1 3:0.5\n1 1:1\n0 2:1\n", "f.csv": "id,age\n0,3\n2,5\n", "g.csv": "id,features\n0,3\n"})
+	c := Config{Source: filepath.Join(dir, "p.txt"), UserFeatures: filepath.Join(dir, "f.csv"), Split: "points:1,0,0"}
+	d, err := Load(c)
+	require.NoError(t, err)
+	require.Len(t, d.UserFields, 2)
+	require.Equal(t, []string{"0:3", "", "0:5"}, rows(fieldOf(t, mustOpen(t, c).UserFields, "age")))
+	c.UserFeatures = filepath.Join(dir, "g.csv")
+	_, err = Load(c)
+	require.ErrorContains(t, err, `a column is called "features", as a field is that the points have`)
+}
+
+// mustOpen opens a source as it is.
+func mustOpen(t *testing.T, c Config) *Dataset {
+	t.Helper()
+	p, err := c.Plan()
+	require.NoError(t, err)
+	d, err := p.open()
+	require.NoError(t, err)
+	return d
+}
+
 // TestMovieLensFeatures: what the publisher's files hold, in ISO-8859-1, beside ratings.
 func TestMovieLensFeatures(t *testing.T) {
 	films := "1::Toy Story (1995)::Animation|Children's|Comedy\n2::M\xe9nage: a::b (Tenue de soir\xe9e) (1986)::Comedy\n3::No year::\n"

@@ -41,15 +41,17 @@ $`).FindStringSubmatch(out.String())
 			}
 		}
 	}
-	films := "item:token\tgenre:token_seq\n"
+	var films strings.Builder
+	films.WriteString("item:token\tgenre:token_seq\n")
 	for i := range 20 {
-		films += "i" + strconv.Itoa(i) + "\tg" + strconv.Itoa(i%3) + " all\n"
+		films.WriteString("i" + strconv.Itoa(i) + "\tg" + strconv.Itoa(i%3) + " all\n")
 	}
-	users := "user:token\tage:float\n"
+	var users strings.Builder
+	users.WriteString("user:token\tage:float\n")
 	for u := range 20 {
-		users += "u" + strconv.Itoa(u) + "\t" + strconv.Itoa(20+u%3) + "\n"
+		users.WriteString("u" + strconv.Itoa(u) + "\t" + strconv.Itoa(20+u%3) + "\n")
 	}
-	for name, text := range map[string]string{"a.inter": pairs.String(), "a.item": films, "a.user": users} {
+	for name, text := range map[string]string{"a.inter": pairs.String(), "a.item": films.String(), "a.user": users.String()} {
 		require.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600))
 	}
 	out.Reset()
