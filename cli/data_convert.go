@@ -136,7 +136,7 @@ func reportWritten(s streams, d *data.Dataset, dst, format string) error {
 		return fmt.Errorf("%s holds %d interactions of %d: format %s cannot hold this set", dst, again, pairs, format)
 	}
 	var lost []string
-	for i, what := range []string{"ids", "values", "times"} {
+	for i, what := range []string{"ids", "values", "times", "features"} {
 		if has[i] && !keeps[i] {
 			lost = append(lost, what)
 		}
@@ -169,9 +169,10 @@ func reportWritten(s streams, d *data.Dataset, dst, format string) error {
 	return nil
 }
 
-// count returns the interactions of d, and whether they have ids, values and
-// times.
-func count(d *data.Dataset) (pairs int, has [3]bool) {
+// count returns the interactions of d, and whether they have ids, values, times and
+// features.
+func count(d *data.Dataset) (pairs int, has [4]bool) {
+	has[3] = len(d.UserFields)+len(d.ItemFields) > 0
 	has[0] = d.UserIDs != nil || d.ItemIDs != nil
 	for _, part := range d.Parts() {
 		pairs += part.Len()
