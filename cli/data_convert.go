@@ -153,7 +153,7 @@ func reportWritten(s streams, d *data.Dataset, dst, format string) error {
 	if len(lost) > 0 {
 		fmt.Fprintf(s.out, "note: %s does not keep %s\n", format, strings.Join(lost, " and "))
 	}
-	if len(features) > 0 {
+	if len(features) > 0 && d.Points == nil { // a format keeps those of points, or has been said not to
 		fmt.Fprintf(s.out, "note: features are not written (%s): name their files by --user-features and --item-features where what was written is used\n", data.EscapeText(strings.Join(features, ", ")))
 	}
 	if d.Histories != nil && back.Histories != nil {
@@ -170,9 +170,9 @@ func reportWritten(s streams, d *data.Dataset, dst, format string) error {
 }
 
 // count returns the interactions of d, and whether they have ids, values, times and
-// features.
+// features of points.
 func count(d *data.Dataset) (pairs int, has [4]bool) {
-	has[3] = len(d.UserFields)+len(d.ItemFields) > 0
+	has[3] = d.Points != nil
 	has[0] = d.UserIDs != nil || d.ItemIDs != nil
 	for _, part := range d.Parts() {
 		pairs += part.Len()
