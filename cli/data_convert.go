@@ -136,7 +136,7 @@ func reportWritten(s streams, d *data.Dataset, dst, format string) error {
 		return fmt.Errorf("%s holds %d interactions of %d: format %s cannot hold this set", dst, again, pairs, format)
 	}
 	var lost []string
-	for i, what := range []string{"ids", "values", "times"} {
+	for i, what := range []string{"ids", "values", "times", "features"} {
 		if has[i] && !keeps[i] {
 			lost = append(lost, what)
 		}
@@ -153,7 +153,7 @@ func reportWritten(s streams, d *data.Dataset, dst, format string) error {
 	if len(lost) > 0 {
 		fmt.Fprintf(s.out, "note: %s does not keep %s\n", format, strings.Join(lost, " and "))
 	}
-	if len(features) > 0 {
+	if len(features) > 0 && d.Points == nil { // a format keeps those of points, or has been said not to
 		fmt.Fprintf(s.out, "note: features are not written (%s): name their files by --user-features and --item-features where what was written is used\n", data.EscapeText(strings.Join(features, ", ")))
 	}
 	if d.Histories != nil && back.Histories != nil {
@@ -169,9 +169,10 @@ func reportWritten(s streams, d *data.Dataset, dst, format string) error {
 	return nil
 }
 
-// count returns the interactions of d, and whether they have ids, values and
-// times.
-func count(d *data.Dataset) (pairs int, has [3]bool) {
+// count returns the interactions of d, and whether they have ids, values, times and
+// features of points.
+func count(d *data.Dataset) (pairs int, has [4]bool) {
+	has[3] = d.Points != nil
 	has[0] = d.UserIDs != nil || d.ItemIDs != nil
 	for _, part := range d.Parts() {
 		pairs += part.Len()

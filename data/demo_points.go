@@ -55,6 +55,7 @@ func (d Demo) drawFeatures(user []float32) Field {
 	g := newGenerator(of)
 	g.truth.User = user
 	f := newField(featuresField, d.Features, d.Users)
+	f.Type = Sparse
 	f.ID = make([]int32, 0, of.pairs())
 	for u := range d.Users {
 		f.Lo[u] = len(f.ID)

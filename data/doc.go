@@ -23,6 +23,14 @@
 // positions ([NewPackedBatches]): histories of all lengths lie end to end without padding, and
 // every epoch has the same number of batches, of the same sizes.
 //
+// # Points
+//
+// Files of format "xmc" hold points with sparse features and labels, as extreme
+// classification has them, and so do [FromPoints] and a demo with features. Points are users
+// with the field "features", labels items, and [Dataset].Points says of which part each is:
+// a split divides points, not the labels of one. The task "label" makes examples of them,
+// known by features alone.
+//
 // # Users held out of training
 //
 // [Held] takes a share of the users out of training altogether. What is known of them is

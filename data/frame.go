@@ -27,7 +27,7 @@ type Field struct {
 	// in time, and that an id may come again.
 	Ordered bool
 
-	// Type is that of features, one of FeatureTypes, perhaps with a separator; "" of other
+	// Type is that of features, one of FeatureTypes, perhaps with a separator, or Sparse; "" of other
 	// fields. Tokens are the names of ids, and Scale says, of numbers, what their values are:
 	// one for each id. Nil where ids have no names, and where values are as they were given.
 	Type   string

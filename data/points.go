@@ -5,7 +5,12 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 )
+
+// Sparse is the type of the features of points, of no file of features: any number of ids, by
+// their numbers, with a value each, as in "3:1 17:0.5".
+const Sparse = "sparse"
 
 // featuresField is the name of the features of points, a field of contexts.
 const featuresField = "features"
@@ -168,6 +173,27 @@ func (c *Collector) AddPoint(labels, features []int32, values []float32) error {
 	return nil
 }
 
+// parseSparse is Parse of features of type Sparse.
+func (f *Field) parseSparse(text string) (ids []int32, values []float32, err error) {
+	for part := range strings.FieldsSeq(text) {
+		id, v, err := featureValue([]byte(part))
+		if err == nil && int(id) >= f.Size {
+			err = fmt.Errorf("it is outside [0,%d)", f.Size)
+		}
+		if err != nil {
+			return nil, nil, fmt.Errorf("feature %q: %q: %w; each is NUMBER:VALUE, with blanks between", f.Name, shorten([]byte(part)), err)
+		}
+		ids, values = append(ids, id), append(values, v)
+	}
+	sortFeatures(ids, values)
+	for j := 1; j < len(ids); j++ {
+		if ids[j] == ids[j-1] {
+			return nil, nil, fmt.Errorf("feature %q: %d is given twice", f.Name, ids[j])
+		}
+	}
+	return ids, values, nil
+}
+
 // number takes the number of a feature or label.
 func (t *pointTable) number(what string, n int32, declared int, most *int32) error {
 	switch {
@@ -233,7 +259,7 @@ func buildPoints(t *pointTable, parts [3]*Collector) (*Dataset, error) {
 	}
 	n := len(t.part)
 	d := &Dataset{Users: n, Items: labels, Points: t.part, UserFields: []Field{{
-		Name: featuresField, Size: features, Lo: t.ptr[:n:n], Hi: t.ptr[1:], ID: t.feature, Value: t.value,
+		Name: featuresField, Type: Sparse, Size: features, Lo: t.ptr[:n:n], Hi: t.ptr[1:], ID: t.feature, Value: t.value,
 	}}}
 	if t.labels == 0 && !slices.ContainsFunc(parts[:], func(c *Collector) bool { return slices.Contains(c.item, 0) }) {
 		d.Notes = append(d.Notes, "no point has the label 0: labels count from 0, and where those of the files count from 1 there is one too many")

@@ -263,3 +263,33 @@ func TestDemoOfPoints(t *testing.T) {
 		require.ErrorContains(t, err, want, text)
 	}
 }
+
+// TestQueriesOfPoints: a point that is in no file has the features that a text gives it, with
+// values also where those of the set are 1 each.
+func TestQueriesOfPoints(t *testing.T) {
+	d, err := FromPoints(Points{Name: "p", Features: 9, Labels: 2, Train: []Point{{Labels: []int32{0}, Features: []int32{3}}, {Labels: []int32{1}, Features: []int32{8}}}}, "points:1,0,0")
+	require.NoError(t, err)
+	task, err := ParseTask("label")
+	require.NoError(t, err)
+	f, err := task.OfQueries(d, []Query{{Features: map[string]string{"features": " 8:0.5  3:1"}}, {}})
+	require.NoError(t, err)
+	require.NoError(t, f.Validate())
+	x, err := f.Field("features")
+	require.NoError(t, err)
+	ids, values := x.Row(0)
+	require.Equal(t, []int32{3, 8}, ids)
+	require.Equal(t, []float32{1, 0.5}, values)
+	require.Zero(t, x.Len(1))
+	for text, want := range map[string]string{
+		"9:1":     `"9:1": it is outside [0,9); each is NUMBER:VALUE`,
+		"3":       "no colon",
+		"3:1 3:2": "3 is given twice",
+		"3:x":     "not a finite number",
+		"-1:1":    "is negative",
+	} {
+		_, err := task.OfQueries(d, []Query{{Features: map[string]string{"features": text}}})
+		require.ErrorContains(t, err, want)
+	}
+	_, err = task.OfQueries(d, []Query{{History: []int32{0}}})
+	require.ErrorContains(t, err, "are known by their features")
+}

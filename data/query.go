@@ -17,7 +17,8 @@ type Query struct {
 
 	// Features are those that are known, by field, each as a file of features has it:
 	// the name of an id, such as "25"; of a list several, between blanks or what separates
-	// them; of a number the number, and of several all of them.
+	// them; of a number the number, and of several all of them; of points numbers with values,
+	// as in "3:1 17:0.5".
 	Features map[string]string
 }
 
@@ -151,7 +152,7 @@ func (f *Field) ofQueries(queries []Query) (Field, error) {
 			g.ID, g.Value = append(g.ID, -1), append(g.Value, 0)
 		}
 	}
-	if f.Value == nil {
+	if f.Value == nil && f.Type != Sparse { // values that are 1 all of a set need not be those of a query
 		g.Value = nil
 	} else if g.Value == nil {
 		g.Value = []float32{}
@@ -164,6 +165,9 @@ func (f *Field) ofQueries(queries []Query) (Field, error) {
 func (f *Field) Parse(text string) (ids []int32, values []float32, err error) {
 	if text = strings.TrimSpace(text); text == "" {
 		return nil, nil, nil
+	}
+	if f.Type == Sparse {
+		return f.parseSparse(text)
 	}
 	kind, sep, err := cutType(f.Type)
 	if err != nil {

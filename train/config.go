@@ -103,8 +103,8 @@ type ModelConfig struct {
 
 	// Bias is "true" to train a bias for each class, which is added to its score, "prior" to
 	// have it start at the log-odds of the class's prior, see models.StartAtPrior, or
-	// "false". Default "prior" over all classes under a loss with losses.HotLabels, else
-	// "false". Of solver gradient.
+	// "false". Default "prior", or what is usual of the model (models.Usual), over all
+	// classes under a loss with losses.HotLabels, else "false". Of solver gradient.
 	Bias string `yaml:"bias,omitempty"`
 
 	// Init is the standard deviation of the first weights, normal around 0; default what is
@@ -122,13 +122,14 @@ type TrainConfig struct {
 	// are refused. It is for settings that a run on train has chosen. Default "train".
 	On string `yaml:"on,omitempty"`
 
-	// Epochs is the number of passes over the data (sweeps of als); default 40, 16
-	// with als and ials.
+	// Epochs is the number of passes over the data (sweeps of als); default what is usual
+	// of the model (models.Usual), 40 of most, and 16 with als and ials.
 	Epochs int `yaml:"epochs,omitempty"`
 
 	// Task is a task's text: what an example is. "user" is one user with all positives,
 	// "pair" one interaction, "next:len=50" each event of a user's last ones in one pass,
-	// and "last:len=50" one event and the history before it; default "user", and "next" of a
+	// and "last:len=50" one event and the history before it; "label" is a point with all its
+	// labels. Default what is usual of the model (models.Usual), "user" of most, and "next" of a
 	// model that reads the order of histories. Of solver gradient.
 	Task string `yaml:"task,omitempty"`
 
@@ -139,7 +140,8 @@ type TrainConfig struct {
 	// solver gradient.
 	Weight string `yaml:"weight,omitempty"`
 
-	// Batch is the number of rows of a step; default 128. With task next it is the number of
+	// Batch is the number of rows of a step; default what is usual of the model
+	// (models.Usual), 128 of most. With task next it is the number of
 	// windows that fit into a step on average. Of solver gradient.
 	Batch int `yaml:"batch,omitempty"`
 
@@ -168,7 +170,8 @@ type TrainConfig struct {
 	// models.Objective.Penalise. Decay is decoupled: a weight is scaled by 1 − rate·decay
 	// beside its step, that of every row, with on=batch of the rows that the gradient has.
 	// Cosine scores do not see the length of a vector: there both set how far a step turns
-	// it, not what a model can say. Default 0. Of solver gradient.
+	// it, not what a model can say. Default 0, of L2 what is usual of the model (models.Usual).
+	// Of solver gradient.
 	L2    string `yaml:"l2,omitempty"`
 	Decay string `yaml:"decay,omitempty"`
 

@@ -49,6 +49,20 @@ func TestSameBitsOfLabels(t *testing.T) {
 	}
 }
 
+// TestEstimateLabels: what a run on points will hold is said, and what they hold.
+func TestEstimateLabels(t *testing.T) {
+	before := live()
+	set := load(t, "demo:users=1500,items=3000,per-user=3,features=1200,has=30")
+	require.InDelta(t, 1, float64(live()-before)/float64(set.Bytes()), 0.25)
+	for name, text := range labelConfigs {
+		t.Run(name, func(t *testing.T) {
+			c := quick(text)
+			c.Model.Dim, c.Train.Batch = 64, 128
+			estimates(t, c, set)
+		})
+	}
+}
+
 // TestLinearLearns: by its features alone a model ranks labels of points that it never saw
 // better than popularity, and than itself by the features of others. What the run keeps of the
 // data is what it was trained on.

@@ -128,6 +128,14 @@ func (t *Recommender) evaluationBytes(set *data.Dataset) (kept, passing int64, e
 	most := 0
 	for i, part := range []*data.Interactions{set.Valid, set.Test} {
 		users, times := len(part.Active()), 1
+		if set.Points != nil { // those without labels are ranked too
+			users = 0
+			for _, of := range set.Points {
+				if int(of) == i+1 {
+					users++
+				}
+			}
+		}
 		if i == 0 {
 			every := max(1, c.Eval.Every) // 0 where there is no valid set
 			times = (c.Train.Epochs + every - 1) / every
