@@ -23,6 +23,15 @@
 // positions ([NewPackedBatches]): histories of all lengths lie end to end without padding, and
 // every epoch has the same number of batches, of the same sizes.
 //
+// # Text
+//
+// The format "text" reads running text, and [FromText] takes it from memory: users are
+// documents, items are words, and [Dataset].Text says so. Its splits divide the stream of
+// tokens, or documents, and then the vocabulary is cut to the commonest words of train. The tasks in
+// order make an example of every word but the first of a document, in training and in
+// evaluation alike, and leave nothing out of rankings; "window" has the nearest words, on
+// one side or both, and "skipgram" pairs of words.
+//
 // # Users held out of training
 //
 // [Held] takes a share of the users out of training altogether. What is known of them is
