@@ -14,7 +14,7 @@ import (
 // the ranking by the set's truth: the best that a model can expect to reach. Metrics
 // beyond hits have no such value: they are not among those returned.
 func attainable(ctx context.Context, t *train.Recommender, set *data.Dataset, split string, ms []metric.At) (*train.Scores, error) {
-	ms = slices.DeleteFunc(slices.Clone(ms), func(at metric.At) bool { return at.Beyond })
+	ms = slices.DeleteFunc(slices.Clone(ms), func(at metric.At) bool { return at.Beyond || at.LogProbs })
 	if len(ms) == 0 {
 		return &train.Scores{Split: split}, nil
 	}

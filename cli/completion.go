@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/fenchel-ml/fenchel/train/metric"
 )
 
 // completeSpecs returns a completion of a spec text, such as
@@ -69,7 +71,11 @@ func completeMetrics(_ *cobra.Command, _ []string, toComplete string) ([]string,
 	var match []string
 	for _, e := range r.entries() {
 		if strings.HasPrefix(e.Name, toComplete[i:]) {
-			match = append(match, cobra.CompletionWithDesc(toComplete[:i]+e.Name+"@", e.Doc))
+			cut := "@"
+			if m, err := metric.Lookup(e.Name); err == nil && m.NoCutoff {
+				cut = ""
+			}
+			match = append(match, cobra.CompletionWithDesc(toComplete[:i]+e.Name+cut, e.Doc))
 		}
 	}
 	return match, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace

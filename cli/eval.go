@@ -91,7 +91,11 @@ var splitNames = []string{"train", "valid", "test"}
 func metricDocs() string {
 	var b strings.Builder
 	for _, m := range metric.All() {
-		fmt.Fprintf(&b, "  %s@K\n      %s\n", m.Name, m.Doc)
+		cut := "@K"
+		if m.NoCutoff {
+			cut = ""
+		}
+		fmt.Fprintf(&b, "  %s%s\n      %s\n", m.Name, cut, m.Doc)
 	}
 	return b.String()
 }

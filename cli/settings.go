@@ -40,7 +40,7 @@ var settings = []setting{
 	{flag: "held", path: "data.held", kind: "number", usage: "share of the users who are held out of training altogether, such as 0.1 or 0.1,seed=2; eval --users held measures their rankings, by their histories or features alone"},
 	{flag: "model", path: "model.name", kind: "model", usage: "model", complete: completeSpecs("model")},
 	{flag: "dim", path: "model.dim", kind: "n", usage: "width of user and item vectors"},
-	{flag: "score", path: "model.score", kind: "name", usage: "how vectors meet: cosine, or dot, which is usual of sasrec, gru4rec and linear unless the loss takes cosines alone", complete: complete(namesOf(models.Scores, func(s models.Score) string { return string(s) }))},
+	{flag: "score", path: "model.score", kind: "name", usage: "how vectors meet: cosine, or dot, which is usual of linear and of models in the order of time, such as sasrec and ngram, unless the loss takes cosines alone", complete: complete(namesOf(models.Scores, func(s models.Score) string { return string(s) }))},
 	{flag: "temperature", path: "model.temperature", kind: "text", usage: "divides the scores before any loss, or learned, with which it is trained, as in learned:start=0.2,min=0.01,max=100; unless given the natural one of the loss for cosine (losses NAME says it), or 0.2 where there is none, but 1 for dot and for losses with a temperature of their own, such as softmax:tau=0.1", complete: complete(func() []string { return []string{"learned", "learned:start="} })},
 	{flag: "spread", path: "model.spread", kind: "number", usage: "classes that follow one context, which decide the natural temperature; the mean interactions of a user unless given"},
 	{flag: "bias", path: "model.bias", kind: "name", alone: "true", usage: "train a bias per item: true, which starts at 0; prior, which starts at the score that the loss gives the item's share of the users, such as its log-odds; or false; unless given prior, or true of linear, for losses of hot labels over all classes, such as bce", complete: complete(models.Biases)},
@@ -51,11 +51,11 @@ var settings = []setting{
 	{flag: "train-on", path: "train.on", kind: "name", usage: "what is trained on: train, or train+valid, which leaves no valid set to watch", complete: complete(train.OnChoices)},
 	{flag: "solver", path: "train.solver", kind: "text", usage: "how a step is made", complete: completeSpecs("solver")},
 	{flag: "epochs", path: "train.epochs", kind: "n", usage: "passes over the data; unless given what is usual of the model, such as 30 of linear"},
-	{flag: "task", path: "train.task", kind: "name", usage: "what an example is: user (with all positives), pair, or in the order of time next (each event of a user's last ones, in one pass) and last (one event and the history before it), as in next:len=50, or label (a point with all its labels)", complete: completeSpecs("task")},
+	{flag: "task", path: "train.task", kind: "name", usage: "what an example is: user (with all positives), pair, or in the order of time next (each event of a user's last ones, in one pass) last (one event and the history before it) and window (one event and the nearest before it), as in next:len=50; skipgram (a word of running text, with those around it as targets); or label (a point with all its labels)", complete: completeSpecs("task")},
 	{flag: "weight", path: "train.weight", kind: "name", usage: "what counts as one in the mean loss over rows: interaction, with which a row of m counts m, user, or sqrt in between; unless given user for losses of hot labels over all classes, such as bce", complete: complete(data.RowWeights)},
-	{flag: "batch", path: "train.batch", kind: "n", usage: "rows of a step; unless given what is usual of the model, such as 256 of linear"},
+	{flag: "batch", path: "train.batch", kind: "n", usage: "rows of a step; unless given 128, or what is usual of the model, such as 512 of ngram and 256 of linear"},
 	{flag: "positions", path: "train.positions", kind: "n", usage: "events that the histories of a step have together at the most, in place of --batch; of the tasks next and last"},
-	{flag: "optimizer", path: "train.optimizer", kind: "text", usage: "optimizer; unless given adam at the rate that is usual of the model, such as 0.001 of sasrec and gru4rec", complete: completeSpecs("optimizer")},
+	{flag: "optimizer", path: "train.optimizer", kind: "text", usage: "optimizer; unless given adam at the rate that is usual of the model, such as 0.001 of sasrec and gru4rec, and 0.003 of ngram", complete: completeSpecs("optimizer")},
 	{flag: "schedule", path: "train.schedule", kind: "text", usage: "learning-rate schedule", complete: completeSpecs("schedule")},
 	{flag: "l2", path: "train.l2", kind: "text", usage: "L2 regularisation: a number for all tables, or name=number for some, as in user=1e-4,class=1e-5; with on=batch, as in 1e-4,on=batch, of what a batch reads alone (its names are context and class); unless given what is usual of the model, such as 3e-5 of linear", complete: complete(penaltyExamples)},
 	{flag: "decay", path: "train.decay", kind: "text", usage: "decoupled decay of weights, written as --l2; with on=batch of the rows that have a gradient", complete: complete(penaltyExamples)},
@@ -65,7 +65,7 @@ var settings = []setting{
 	{flag: "patience", path: "train.patience", kind: "n", usage: "stop after so many evaluations without a better value and keep the best weights; 0 runs all epochs, and unless given models that know the order of histories, such as sasrec, stop after 5 and others run all"},
 	{flag: "monitor", path: "train.monitor", kind: "metric", usage: "metric that --patience watches", complete: completeMetrics},
 	{flag: "seed", path: "train.seed", kind: "n", usage: "seed of first weights and of the order of batches"},
-	{flag: "metrics", path: "eval.metrics", kind: "list", usage: "metrics, with commas, each at a cut-off such as recall@20", choices: metric.Names, complete: completeMetrics},
+	{flag: "metrics", path: "eval.metrics", kind: "list", usage: "metrics, with commas, each at a cut-off such as recall@20, or nll and perplexity, which have none", choices: metric.Names, complete: completeMetrics},
 	{flag: "every", path: "eval.every", kind: "n", usage: "epochs between evaluations on valid"},
 	{flag: maskFlag, path: "eval.mask", kind: "name", usage: maskUsage, complete: complete(train.MaskChoices)},
 	{flag: itemsFlag, path: itemsPath, kind: "name", usage: itemsUsage, complete: complete(train.ItemsChoices)},
@@ -78,7 +78,7 @@ const (
 )
 
 // usualSplits says what --split is unless given.
-const usualSplits = "as the files say, else " + data.OrderedSplit + " of the format sequence, " + data.PointSplit + " of points and " + data.DefaultSplit + " of others"
+const usualSplits = "as the files say, else " + data.OrderedSplit + " of the format sequence, " + data.PointSplit + " of points, " + data.TextSplit + " of the format text and " + data.DefaultSplit + " of others"
 
 // penaltyExamples show how what draws weights to 0 is written.
 func penaltyExamples() []string { return []string{"1e-4", "1e-4,on=batch", "user=1e-4,class=1e-5"} }

@@ -181,7 +181,7 @@ func TestStranger(t *testing.T) {
 		help := s.run(t, "--help")
 		require.Contains(t, help, "\n  stranger check  ")
 		require.NotContains(t, help, "fenchel ")
-		require.Regexp(t, `each at a cut-off such as recall@20: .*\bown-all\b`, s.run(t, "train", "--help"))
+		require.Regexp(t, `each at a cut-off such as recall@20, .*\bown-all\b`, s.run(t, "train", "--help"))
 		require.Contains(t, s.run(t, "losses"), "\nstranger losses NAME describes one; stranger train --loss NAME trains it.\nIn the tables - is none or no bound, and ? is not declared.\n")
 		out, err := exec.CommandContext(t.Context(), s.exe, "losses", "nosuch").CombinedOutput()
 		require.Error(t, err)

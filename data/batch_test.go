@@ -166,7 +166,7 @@ func TestBatchSize(t *testing.T) {
 func examplesOf(t require.TestingT, x *Interactions, task string) *Examples {
 	s, err := ParseTask(task)
 	require.NoError(t, err)
-	d := &Dataset{Users: x.Users(), Items: x.Items(), Train: x, Histories: &Histories{x.items, x.ptr, x.item, make([]uint8, x.Len())}}
+	d := &Dataset{Users: x.Users(), Items: x.Items(), Train: x, Text: task == "skipgram", Histories: &Histories{x.items, x.ptr, x.item, make([]uint8, x.Len())}}
 	if s.ByFeatures() {
 		d.Histories, d.Points = nil, make([]uint8, x.Users())
 	}

@@ -28,6 +28,7 @@ type Collector struct {
 	unordered           int   // lines of several items that do not rise
 	part                uint8 // of the file, as points have it
 	notes               []string
+	documents           []document // of running text, whose words are in item
 }
 
 // idTables numbers the users and items of a dataset.
@@ -45,7 +46,9 @@ type idTables struct {
 	places bool // the places of a user's events are their times: the order of AddNext
 	from1  bool // row numbers count from 1 without gaps
 
-	points *pointTable // of a format of points
+	points     *pointTable // of a format of points
+	text       bool        // documents of running text: see BeginDocument
+	vocabulary int         // how many of its words are classes; 0: all
 }
 
 type idTable struct {
@@ -84,7 +87,9 @@ func (c *Collector) Add(user, item []byte, value float32, time Moment) error {
 		c.tally.add(user, item)
 		return nil
 	}
-	c.ids.named = true
+	if c.ids.named = true; c.ids.text {
+		return errors.New("the format mixes running text and interactions")
+	}
 	u, err := c.ids.user.number("user", user)
 	if err != nil {
 		return err

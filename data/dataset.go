@@ -35,6 +35,14 @@ type Dataset struct {
 	Histories *Histories
 	Places    bool
 
+	// Text says that the source is running text: users are documents, each in one part
+	// alone, and items are words. Histories are the text; the sets have each word of a
+	// document once. Contexts are places in the text, which every word but the first of a
+	// document follows: see [Dataset.Positives]. The vocabulary of one that was not split yet
+	// is all its words.
+	Text       bool
+	vocabulary int // how many words a split is to keep, 0 all; −1: it has
+
 	// Known is what is known of the users who are held out of training, as [Held] says,
 	// and is in none of the three sets: their histories before valid and test. Nil where
 	// there are none.
@@ -158,6 +166,9 @@ func (d *Dataset) Hash() string {
 		for _, part := range d.Points {
 			w.put(uint64(part))
 		}
+	}
+	if d.Text {
+		w.text("text")
 	}
 	if d.Known != nil {
 		w.text("known")

@@ -31,6 +31,15 @@
 // a split divides points, not the labels of one. The task "label" makes examples of them,
 // known by features alone.
 //
+// # Text
+//
+// The format "text" reads running text, and [FromText] takes it from memory: users are
+// documents, items are words, and [Dataset].Text says so. Its splits divide the stream of
+// tokens, or documents, and then the vocabulary is cut to the commonest words of train. The tasks in
+// order make an example of every word but the first of a document, in training and in
+// evaluation alike, and leave nothing out of rankings; "window" has the nearest words, on
+// one side or both, and "skipgram" pairs of words.
+//
 // # Users held out of training
 //
 // [Held] takes a share of the users out of training altogether. What is known of them is

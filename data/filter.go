@@ -67,6 +67,9 @@ func (f Filter) Apply(d *Dataset) (*Dataset, error) {
 	if f == (Filter{}) {
 		return d, nil
 	}
+	if err := d.refuseText("filter " + f.String()); err != nil {
+		return nil, err
+	}
 	if d.Known != nil {
 		return nil, fmt.Errorf("data: filter %s: users are held out of %s already; filter before", f, d.Name)
 	}

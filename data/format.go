@@ -162,11 +162,21 @@ func (in *Input) Read(p []byte) (int, error) { return in.r.Read(p) }
 // Next moves to the next line that is not blank and reports whether there is
 // one. After false, Err says whether the file ended well.
 func (in *Input) Next() bool {
+	for in.nextLine() {
+		if len(bytes.TrimSpace(in.text)) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// nextLine is Next to the next line, be it blank.
+func (in *Input) nextLine() bool {
 	if in.scan == nil {
 		in.scan = bufio.NewScanner(in.r)
 		in.scan.Buffer(make([]byte, 0, 1<<16), maxLine)
 	}
-	for in.err == nil && in.scan.Scan() {
+	if in.err == nil && in.scan.Scan() {
 		in.line++
 		in.most = max(in.most, len(in.scan.Bytes()))
 		in.text = bytes.TrimRight(in.scan.Bytes(), "\r")
@@ -174,9 +184,7 @@ func (in *Input) Next() bool {
 			in.err = in.Errorf("%q holds a CR, which ends a line only before LF", shorten(in.text))
 			return false
 		}
-		if len(bytes.TrimSpace(in.text)) > 0 {
-			return true
-		}
+		return true
 	}
 	return false
 }

@@ -20,7 +20,7 @@ func FuzzOpen(f *testing.F) {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		names := []string{"", "sequence:ids=from1"} // the first: by content
+		names := []string{"", "sequence:ids=from1", "text:document=block,vocab=2"} // the first: by content
 		for _, format := range Formats() {
 			names = append(names, format.Name)
 		}
@@ -37,6 +37,18 @@ func FuzzOpen(f *testing.F) {
 			d, err := build(c.ids, parts)
 			if err != nil {
 				continue
+			}
+			if d.Text { // what a split makes of it is what is read
+				require.NoError(t, d.Histories.validate(d.Users, d.Items))
+				if d, err = ApplySplit(d, tokens{[3]float64{0.5, 0.25, 0.25}}); err != nil {
+					continue
+				}
+				require.NoError(t, d.Contexts().Validate())
+				_, err := HistoriesFrom(d.Users, d.Items, d.Histories.ptr, d.Histories.item, d.Histories.mark)
+				require.NoError(t, err)
+				for u := range d.Users {
+					require.Greater(t, len(d.Histories.Of(u)), 0)
+				}
 			}
 			requireCSR(t, d.Train)
 			require.True(t, d.UserIDs == nil || len(d.UserIDs) == d.Users)

@@ -61,6 +61,9 @@ func (h Held) Apply(d *Dataset) (*Dataset, error) {
 	if d.Points != nil {
 		return nil, fmt.Errorf("data: the users of %s are points, which a split holds out: %s", d.Name, pointSplits)
 	}
+	if err := d.refuseText("held users " + h.String()); err != nil {
+		return nil, err
+	}
 	if d.Known != nil {
 		return nil, errors.New("data: the dataset has users held out already")
 	}

@@ -84,18 +84,18 @@ func (p *Plan) open() (*Dataset, error) {
 	d.Name = EscapeID(filepath.Base(source))
 	for part := range partNames {
 		if given && files[part] == "" {
-			d.Notes = append(d.Notes, noFile(part, d.Points != nil))
+			d.Notes = append(d.Notes, d.noFile(part))
 		}
 	}
 	return d, nil
 }
 
 // noFile is the note of a directory of splits that lacks one.
-func noFile(part int, points bool) string {
+func (d *Dataset) noFile(part int) string {
 	note := "no " + partNames[part] + " file"
 	switch {
-	case part != 1:
-	case points:
+	case part != 1 || d.Text:
+	case d.Points != nil:
 		note += "; the split given:points=0.1 carves one out of train"
 	default:
 		note += "; the splits given:valid=0.1 and given:hold=0.1 carve one out of train"
@@ -267,6 +267,9 @@ func build(ids *idTables, parts [3]*Collector) (*Dataset, error) {
 			return nil, errors.New("the format mixes points and interactions")
 		}
 		return buildPoints(ids.points, parts)
+	}
+	if ids.text {
+		return buildText(ids, parts)
 	}
 	if ids.indexed && ids.named {
 		return nil, errors.New("the format mixes row numbers and ids")

@@ -155,6 +155,7 @@ type counts struct {
 	pairs, users, items int64
 	value, time         bool
 	filtered            bool
+	stream              bool // running text, of which pairs are the tokens, and users the documents
 
 	// Of ids that are tokens: the bytes of their texts, and whether some are numbers in
 	// odd spellings, which are looked for by another map.
@@ -170,6 +171,9 @@ type counts struct {
 // bytes returns the memory at its fullest: while the pairs that were read are sorted into
 // sets, while the sets are filtered, or while they are split.
 func (c *counts) bytes() int64 {
+	if c.stream {
+		return c.textBytes()
+	}
 	n, pair := c.pairs, int64(4)
 	if c.value {
 		pair += 4
@@ -219,6 +223,16 @@ func (c *counts) bytes() int64 {
 	return peak + 2*grown
 }
 
+// textBytes is bytes of running text: of n tokens, that of one while it is read, in slices
+// that grow by a quarter, and of what a split makes of it, whose words are numbered anew.
+func (c *counts) textBytes() int64 {
+	n := c.pairs
+	ids := c.users*(stringHeader+32) + c.items*(57+stringHeader+8+stringHeader+4) + c.text + 2*c.line
+	sets := 4*min(n, c.users*c.items) + 24*c.users
+	opened := 5*n + sets
+	return ids + max(9*n+5*n/4, opened+5*n+sets)
+}
+
 // A tally counts what a Collector would keep.
 type tally struct {
 	pairs       int64
@@ -226,6 +240,7 @@ type tally struct {
 	value, time bool
 	indexed     bool
 	odd         bool
+	text        bool // running text
 
 	points, features int64
 	featureValues    bool
@@ -281,7 +296,14 @@ func (t *tally) add(user, item []byte) {
 func (t *tally) counts() counts {
 	c := counts{
 		pairs: t.pairs, users: t.user.sketch.distinct(), items: t.item.sketch.distinct(),
-		value: t.value, time: t.time, named: !t.indexed, odd: t.odd, rows: t.user.rows + t.item.rows,
+		value: t.value, time: t.time, named: !t.indexed, stream: t.text, odd: t.odd, rows: t.user.rows + t.item.rows,
+	}
+	if t.text { // names of documents are read once each
+		c.text = t.user.text
+		if t.pairs > 0 {
+			c.text += int64(float64(c.items) * float64(t.item.text) / float64(t.pairs))
+		}
+		return c
 	}
 	if t.points > 0 { // numbered without a gap, and labels as they are
 		c.users, c.items, c.rows, c.named = t.points, t.item.rows, 0, false

@@ -109,9 +109,29 @@ func TestNeed(t *testing.T) {
 		}
 		return ""
 	}
+	t.Run("text", func(t *testing.T) {
+		for _, document := range []string{"file", "block"} {
+			var text bytes.Buffer
+			for k := range 3 * n {
+				fmt.Fprintf(&text, "w%d", k*7919%(n/10))
+				if k%10 == 9 {
+					text.WriteString("\n")
+				}
+				if k%40 == 39 {
+					text.WriteString("\n")
+				}
+			}
+			path := filepath.Join(t.TempDir(), "set.txt")
+			require.NoError(t, os.WriteFile(path, text.Bytes(), 0o600))
+			needs(t, Config{Source: path, Format: "text:document=" + document})
+		}
+	})
 	heads := map[string]string{"csv": "user_id,item_id,rating,timestamp\n", "recbole": "user_id:token\titem_id:token\n"}
 	require.NotEmpty(t, Formats())
 	for _, f := range Formats() {
+		if f.Name == "text" { // which has no pairs
+			continue
+		}
 		for _, ids := range []int{20, 2} { // pairs of a user
 			t.Run(fmt.Sprintf("%s/%d", f.Name, ids), func(t *testing.T) {
 				var text bytes.Buffer

@@ -34,8 +34,8 @@ type Config struct {
 	Core      int
 
 	// Split is a split's text; default "given" for a directory of splits,
-	// OrderedSplit for a source that is sequences, PointSplit for one of points, DefaultSplit
-	// for the rest.
+	// OrderedSplit for a source that is sequences, PointSplit for one of points, TextSplit for
+	// running text, DefaultSplit for the rest.
 	Split string
 
 	// Held is the text of [Held], such as "0.1": a share of the users is held out of
@@ -175,6 +175,8 @@ func splitterOf(text string, d *Dataset) (Splitter, error) {
 	case text != "":
 	case d.Given:
 		text = "given"
+	case d.Text:
+		text = TextSplit
 	case d.Places:
 		text = OrderedSplit
 	case d.Points != nil:

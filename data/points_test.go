@@ -112,7 +112,7 @@ func TestPointSplits(t *testing.T) {
 	given, err := FromPoints(p, "given:points=0.2")
 	require.NoError(t, err)
 	require.Equal(t, [3]int{16, 4, 20}, given.pointsOf())
-	require.NotContains(t, given.Notes, noFile(1, true))
+	require.NotContains(t, given.Notes, given.noFile(1))
 	s := given.Describe()
 	require.Equal(t, PointStats{Train: 16, Valid: 4, Test: 20, Unlabelled: 10, Features: 3, FeaturesPerPoint: 1, LabelsPerPoint: 1.5}, *s.Points)
 	require.Contains(t, s.String(), "40 (train 16, valid 4, test 20), of which without labels 10")

@@ -54,6 +54,9 @@ func (t Task) OfQueries(d *Dataset, queries []Query) (*Frame, error) {
 	if n == 0 {
 		return nil, errors.New("data: no history and no features to make contexts of")
 	}
+	if !t.OfUsers() {
+		return nil, fmt.Errorf("data: task %s: its contexts are no users, and have no histories", t)
+	}
 	if t.ByFeatures() {
 		return t.ofFeatures(d, queries)
 	}
@@ -73,11 +76,27 @@ func (t Task) OfQueries(d *Dataset, queries []Query) (*Frame, error) {
 	f := &Frame{Rows: n, Fields: []Field{user, set}}
 	if t.Ordered() {
 		all.Ordered, set.Name = true, seenField
-		f.Fields = []Field{user, all, set}
+		if f.Fields = []Field{user, all, set}; d.Text {
+			f.Fields = f.Fields[:2]
+		}
 	}
 	features, err := d.featuresOf(queries)
 	f.Fields = append(f.Fields, features...)
-	return f, err
+	if err != nil || t.Spec.Contexts == nil {
+		return f, err
+	}
+	usual, err := t.Contexts(d, 0)
+	if err != nil {
+		return nil, err
+	}
+	for _, x := range usual.Fields { // what else the task's contexts have, these have none of
+		if _, err := f.Field(x.Name); err != nil && x.Lo != nil {
+			none := newField(x.Name, x.Size, n)
+			none.Ordered = x.Ordered
+			f.Fields = append(f.Fields, none)
+		}
+	}
+	return f, nil
 }
 
 // ofFeatures is OfQueries of a task whose contexts are known by their features alone.

@@ -2,6 +2,7 @@ package data
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -19,6 +20,9 @@ import (
 func SaveFile(path, format string, d *Dataset) error {
 	f, err := writable(format)
 	if err != nil {
+		return err
+	}
+	if err := d.refuseText("saving pairs as " + format); err != nil {
 		return err
 	}
 	all, err := d.All()
@@ -43,7 +47,7 @@ func SaveDir(dir, format string, compress bool, d *Dataset) error {
 	if err != nil {
 		return err
 	}
-	if err := d.Validate(); err != nil {
+	if err := errors.Join(d.Validate(), d.refuseText("saving pairs as "+format)); err != nil {
 		return err
 	}
 	return newDir(dir, func(tmp string) error {

@@ -33,6 +33,7 @@ type SplitKind struct {
 	Usage    string                          // text form, e.g. "ratio:TRAIN,VALID,TEST,seed=N"
 	Doc      string                          // one line
 	Examples []string                        // texts that help shows
+	Text     bool                            // it divides running text
 	New      func(a *Args) (Splitter, error) // reads the text's arguments
 }
 
@@ -89,6 +90,9 @@ func ApplySplit(d *Dataset, s Splitter) (*Dataset, error) {
 	if d.Known != nil {
 		return nil, fmt.Errorf("data: split %s: users are held out of %s already; split before", s, d.Name)
 	}
+	if d.Text {
+		return d.applyTextSplit(s)
+	}
 	points, err := d.dividedPoints(s)
 	if err != nil {
 		return nil, fmt.Errorf("data: split %s: %w", s, err)
@@ -109,7 +113,7 @@ func ApplySplit(d *Dataset, s Splitter) (*Dataset, error) {
 	}
 	// A part that the split made is missing no more.
 	e.Notes = slices.DeleteFunc(slices.Clone(d.Notes), func(note string) bool {
-		return valid.Len() > 0 && note == noFile(1, d.Points != nil) || test.Len() > 0 && note == noFile(2, d.Points != nil)
+		return valid.Len() > 0 && note == d.noFile(1) || test.Len() > 0 && note == d.noFile(2)
 	})
 	e.Notes = append(e.Notes, s.Notes(train, valid, test)...)
 	return &e, nil

@@ -25,6 +25,7 @@ func init() {
 			"valid rounds m·FRACTION to the nearest, hold rounds it down but takes at least one (of a user with more than one); one always stays in train; " +
 			"points takes FRACTION of the train points, each with all its labels, where the source is one of points",
 		Examples: []string{"given", "given:valid=0.1,seed=1", "given:hold=0.1,seed=1", "given:points=0.1,seed=1"},
+		Text:     true,
 		New:      newGiven,
 	})
 }

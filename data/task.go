@@ -34,6 +34,12 @@ type TaskSpec struct {
 	// are views of what is known before the split, and Seen is what rankings leave out.
 	Rank func(v Values, d *Dataset, split string) (*Examples, error)
 
+	// Contexts returns a frame with the fields of the contexts of Train's examples, with a row
+	// for each user, of whom the first known of Splits are known; or, without a field
+	// "history" of items, for whatever else its contexts are, such as words. Nil is of the
+	// tasks whose contexts have the usual fields.
+	Contexts func(v Values, d *Dataset, known int) (*Frame, error)
+
 	// Spread returns how many classes follow one context on average, at least 1, however
 	// many of them a row of training has: 1 where a context is a moment that one class
 	// follows. Nil is the mean interactions of a user of the train set, of those that
@@ -107,12 +113,18 @@ func (t Task) Ordered() bool { return t.Spec != nil && t.Spec.Recent != nil }
 // ByFeatures reports whether contexts are known by their features alone.
 func (t Task) ByFeatures() bool { return t.Spec != nil && t.Spec.ByFeatures }
 
-// Seen names the field of contexts that rankings leave out; "" is none.
-func (t Task) Seen() string {
-	if t.ByFeatures() {
+// OfUsers reports whether contexts are users, or views of them: documents, of running text.
+func (t Task) OfUsers() bool {
+	return t.Spec != nil && (t.Spec.Contexts == nil || t.Ordered())
+}
+
+// SeenOf names the field of contexts of d that rankings leave out; "" is none, as of running
+// text, where a word may follow on itself.
+func (t Task) SeenOf(d *Dataset) string {
+	switch {
+	case d.Text || t.ByFeatures():
 		return ""
-	}
-	if t.Ordered() {
+	case t.Ordered():
 		return seenField
 	}
 	return historyField
@@ -129,6 +141,13 @@ func (t Task) Contexts(d *Dataset, known int) (*Frame, error) {
 	}
 	if t.ByFeatures() {
 		return d.featureContexts(), nil
+	}
+	if t.Spec.Contexts != nil {
+		f, err := t.Spec.Contexts(t.Values, d, known)
+		if err != nil {
+			return nil, fmt.Errorf("data: task %s: %w", t, err)
+		}
+		return f, nil
 	}
 	if !t.Ordered() {
 		return d.ContextsAfter(d.before(known)...), nil

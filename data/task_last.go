@@ -12,23 +12,11 @@ func init() {
 			if err := d.wantHistories(); err != nil {
 				return nil, err
 			}
-			e := &Examples{Sequence: historyField, Seen: seenField}
-			var views []view
-			item := d.eachTrained(func(u, first, end int) {
-				for at := first + 1; at < end; at++ {
-					e.Row = append(e.Row, int32(len(views)))
-					views = append(views, view{u, max(first, at-recent(v)), at})
-				}
-			})
-			if views == nil {
-				return nil, errNoNext
+			e, err := d.windows(0, recent(v), 0)
+			if err == nil && e.Len() == 0 {
+				err = errNoNext
 			}
-			e.Targets.Class = make([]int32, len(views))
-			for i, x := range views {
-				e.Targets.Class[i] = item[x.hi]
-			}
-			e.Context = d.frameOf(item, views, 1)
-			return e, nil
+			return e, err
 		},
 		Rank:   rankOrdered,
 		Spread: momentSpread,

@@ -7,24 +7,28 @@ import "fmt"
 // A window has len events; unless stride is given there is one a user, of the last
 // events. With stride the windows begin so many events apart, back to the first event, and a
 // target that several of them hold counts in the one that knows most of what came
-// before it, so that each event but the first is a target once.
+// before it, so that each event but the first is a target once. Of
+// running text the last window of a document is not what it is about: 0 is stride=len there.
 func init() {
 	RegisterTask(TaskSpec{
 		Name: "next",
 		Doc:  "a row is each event of a user's last len, in one pass, and its target the event that follows",
 		Params: []Param{
 			lenParam(),
-			{Name: "stride", Doc: "events between the ends of windows; 0 is the last window alone", Min: 0, Max: maxLen, Integer: true, Probe: []float64{2}},
+			{Name: "stride", Doc: "events between the ends of windows; 0 is the last window alone, and of running text len", Min: 0, Max: maxLen, Integer: true, Probe: []float64{2}},
 		},
 		Train: func(v Values, d *Dataset) (*Examples, error) {
 			if err := d.wantHistories(); err != nil {
 				return nil, err
 			}
 			length, stride := recent(v), v.Int("stride")
+			if d.Text && stride == 0 {
+				stride = length
+			}
 			if stride > length {
 				return nil, fmt.Errorf("stride=%d is above len=%d, and events between two windows would be in none; want at most len", stride, length)
 			}
-			e := &Examples{Sequence: historyField, Seen: seenField}
+			e := &Examples{Sequence: historyField, Seen: d.leftOut()}
 			var views []view
 			var from []int // the first event of each window that is scored there
 			item := d.eachTrained(func(u, first, end int) {

@@ -31,7 +31,7 @@ func (d *Dataset) wantHistories() error {
 type view struct{ user, lo, hi int }
 
 // frameOf returns the frame of views of events: "user", "history", in order, "seen", the
-// items of each user's events of the first known parts, and features.
+// items of each user's events of the first known parts, but of running text, and features.
 func (d *Dataset) frameOf(item []int32, views []view, known int) *Frame {
 	n := len(views)
 	user := Field{Name: userField, Size: d.Users, ID: make([]int32, n)}
@@ -39,9 +39,20 @@ func (d *Dataset) frameOf(item []int32, views []view, known int) *Frame {
 	for i, v := range views {
 		user.ID[i], past.Lo[i], past.Hi[i] = int32(v.user), v.lo, v.hi
 	}
-	f := &Frame{Rows: n, Fields: []Field{user, past, d.seen(known).at(user.ID)}}
+	f := &Frame{Rows: n, Fields: []Field{user, past}}
+	if !d.Text { // where a word that was there may follow again
+		f.Fields = append(f.Fields, d.seen(known).at(user.ID))
+	}
 	f.Fields = append(f.Fields, fieldsAt(d.UserFields, user.ID)...)
 	return f
+}
+
+// leftOut names the field of ordered contexts that rankings leave out: none of running text.
+func (d *Dataset) leftOut() string {
+	if d.Text {
+		return ""
+	}
+	return seenField
 }
 
 // seen returns the items of each user's events of the first known parts, ascending.
@@ -69,8 +80,17 @@ func (d *Dataset) orderedContexts(known, recent int) *Frame {
 }
 
 // rankOrdered is Rank of tasks whose histories are in order: the events of a split follow
-// on what the user did before it, and those of train are ranked by the last one.
+// on what the user did before it, and those of train are ranked by the last one. Of running
+// text every word is ranked that another precedes.
 func rankOrdered(v Values, d *Dataset, split string) (*Examples, error) {
+	if d != nil && d.Text && d.Histories != nil {
+		return rankText(d, split, recent(v), 0)
+	}
+	return rankEvents(d, split, recent(v))
+}
+
+// rankEvents is rankOrdered of users' histories, of which a context has the recent last events.
+func rankEvents(d *Dataset, split string, recent int) (*Examples, error) {
 	part, err := splitNumber(split)
 	if err = errors.Join(err, d.wantHistories()); err != nil {
 		return nil, err
@@ -82,7 +102,7 @@ func rankOrdered(v Values, d *Dataset, split string) (*Examples, error) {
 		e.Targets.Ptr = append(e.Targets.Ptr, int32(len(e.Targets.Class)))
 	}
 	if part > 0 {
-		e.Context, e.Seen = d.orderedContexts(part, recent(v)), seenField
+		e.Context, e.Seen = d.orderedContexts(part, recent), seenField
 		h := d.Histories
 		var own []int32
 		for u := range d.Users {
@@ -102,7 +122,7 @@ func rankOrdered(v Values, d *Dataset, split string) (*Examples, error) {
 	views := make([]view, d.Users)
 	for u := range views {
 		last := max(lo[u], hi[u]-1)
-		views[u] = view{u, max(lo[u], last-recent(v)), last}
+		views[u] = view{u, max(lo[u], last-recent), last}
 		if last > lo[u] && !d.IsHeld(u) {
 			add(u, item[last:hi[u]])
 		}

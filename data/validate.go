@@ -48,6 +48,9 @@ func (d *Dataset) Validate() error {
 			fault("%s is of %d users and %d items, the dataset of %d and %d", p.Name, x.users, x.items, d.Users, d.Items)
 		}
 	}
+	if d.Text && d.Histories == nil {
+		fault("running text has no histories, which are its words")
+	}
 	if err := d.Histories.validate(d.Users, d.Items); err != nil {
 		fault("%w", err)
 	}

@@ -206,6 +206,9 @@ type HeadSpec struct {
 	// heads are [ClassBiased]. Biases of decisions are none.
 	ClassBias bool
 
+	// Probabilities says that the rankers of New's heads are [Prober]s.
+	Probabilities bool
+
 	// Rounds says that its losses take products of all vectors of a context and of a class,
 	// by graph.LinearLoss, to which New's heads give HeadSetting.Precision.
 	Rounds bool

@@ -28,8 +28,9 @@ func init() {
 			{Name: "clusters", Doc: "number of clusters, whose ends rise geometrically from c₀ to all", Default: 2, Min: 1, Max: 16, Integer: true, Probe: []float64{1}},
 			{Name: "div", Doc: "factor by which the width shrinks from cluster to cluster", Default: 4, Min: 1, Max: 64, Probe: []float64{2}},
 		},
-		Rounds: true,
-		New:    newAdaptive,
+		Rounds:        true,
+		Probabilities: true,
+		New:           newAdaptive,
 	})
 }
 
@@ -261,27 +262,40 @@ func (r *adaptiveRanker) Share() Ranker {
 }
 
 func (r *adaptiveRanker) Rank(tops []Top, h []float32, skip func(i int) []int32, k int) error {
-	a, d := r.layout, r.head.d
+	d := r.head.d
 	if err := fits(len(tops), d, h); err != nil {
 		return err
 	}
-	return r.rank(tops, skip, k, func(i int, logP []float32, scratch room) {
-		x, z, room := h[i*d:(i+1)*d], scratch.float32s(a.Head()), scratch.float32s(d)
-		r.head.row(z, x, room)
-		over := logDecision(r.rule, z, scratch.float64s(2*len(z)))
-		short := int(a.Cutoffs[0])
-		for rank, y := range a.Class[:short] {
-			logP[y] = float32(over[rank])
+	return r.rank(tops, skip, k, func(i int, logP []float32, scratch room) { r.score(logP, h[i*d:(i+1)*d], scratch) })
+}
+
+// LogProbs implements Prober.
+func (r *adaptiveRanker) LogProbs(logP [][]float64, h []float32, targets func(i int) []int32) error {
+	d := r.head.d
+	if err := fits(len(logP), d, h); err != nil {
+		return err
+	}
+	return r.probs(logP, targets, r.rule, func(i int, logP []float32, scratch room) { r.score(logP, h[i*d:(i+1)*d], scratch) })
+}
+
+// score stores the log-probabilities of all classes for encoding h [d].
+func (r *adaptiveRanker) score(logP, h []float32, scratch room) {
+	a, d := r.layout, r.head.d
+	x, z, room := h, scratch.float32s(a.Head()), scratch.float32s(d)
+	r.head.row(z, x, room)
+	over := logDecision(r.rule, z, scratch.float64s(2*len(z)))
+	short := int(a.Cutoffs[0])
+	for rank, y := range a.Class[:short] {
+		logP[y] = float32(over[rank])
+	}
+	for c := range r.tail {
+		own := scratch // of this cluster: the next has the same
+		inner, innerRoom := own.float32s(r.tail[c].d), own.float32s(r.tail[c].d)
+		r.project[c].row(inner, x, room)
+		z := own.float32s(a.Size(c))
+		r.tail[c].row(z, inner, innerRoom)
+		for j, lp := range logDecision(r.rule, z, own.double) {
+			logP[a.Class[int(a.Cutoffs[c])+j]] = float32(over[short+c] + lp)
 		}
-		for c := range r.tail {
-			own := scratch // of this cluster: the next has the same
-			inner, innerRoom := own.float32s(r.tail[c].d), own.float32s(r.tail[c].d)
-			r.project[c].row(inner, x, room)
-			z := own.float32s(a.Size(c))
-			r.tail[c].row(z, inner, innerRoom)
-			for j, lp := range logDecision(r.rule, z, own.double) {
-				logP[a.Class[int(a.Cutoffs[c])+j]] = float32(over[short+c] + lp)
-			}
-		}
-	})
+	}
 }

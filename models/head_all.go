@@ -17,14 +17,15 @@ import (
 // the fused op, which holds no more scores than graph.LinearLoss says.
 func init() {
 	RegisterHead(HeadSpec{
-		Name:      "all",
-		Doc:       "every class is a candidate of every row: the exact loss",
-		Source:    "the losses' own definition",
-		Exact:     true,
-		ClassBias: true,
-		Rounds:    true,
-		Cost:      costOfAll,
-		New:       func(_ Values, s HeadSetting) (Head, error) { return newAll(s) },
+		Name:          "all",
+		Doc:           "every class is a candidate of every row: the exact loss",
+		Source:        "the losses' own definition",
+		Exact:         true,
+		ClassBias:     true,
+		Rounds:        true,
+		Probabilities: true,
+		Cost:          costOfAll,
+		New:           func(_ Values, s HeadSetting) (Head, error) { return newAll(s) },
 	})
 }
 
@@ -96,7 +97,7 @@ func (a *all) Ranker(m Model, frame *data.Frame) (Ranker, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &linearRanker{classes: classes, scorer: scorer{d: m.Dim(), bias: a.bias, tau: a.tau, cosine: a.score == Cosine}, kernel: kernel.Ranker{By: a.by}}
+	r := &linearRanker{classes: classes, scorer: scorer{d: m.Dim(), bias: a.bias, tau: a.tau, cosine: a.score == Cosine}, kernel: kernel.Ranker{By: a.by}, rule: a.rule}
 	return r, r.Renew()
 }
 
@@ -148,6 +149,7 @@ type linearRanker struct {
 	classes classEncoder
 	kernel  kernel.Ranker
 	row     kernel.RowRanker
+	rule    trainedLoss // of which LogProbs makes probabilities
 
 	h      []float32 // [n,d]
 	ids    []int32   // [n,k]
@@ -222,7 +224,7 @@ func (r *linearRanker) Rank(tops []Top, h []float32, skip func(i int) []int32, k
 		if m > 0 && scores[0] > math.MaxFloat32 {
 			return fmt.Errorf("models: class %d has score %v: the model has diverged", ids[0], scores[0])
 		}
-		tops[i] = Top{slices.Clone(ids[:m]), slices.Clone(scores[:m])}
+		tops[i] = Top{IDs: slices.Clone(ids[:m]), Scores: slices.Clone(scores[:m])}
 	}
 	return nil
 }

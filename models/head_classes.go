@@ -25,7 +25,8 @@ func init() {
 		Params: []Param{
 			{Name: "k", Doc: "number of groups K; 0 is the square root of the number of classes, rounded up", Default: 0, Min: 0, Max: 1 << 24, Integer: true, Probe: []float64{3}},
 		},
-		Cost: costOfClasses,
+		Cost:          costOfClasses,
+		Probabilities: true,
 		New: func(v Values, s HeadSetting) (Head, error) {
 			p, err := tree.ByFrequency(counts(s.Set), v.Int("k"))
 			if err != nil {
@@ -229,26 +230,39 @@ func (r *classesRanker) Share() Ranker {
 }
 
 func (r *classesRanker) Rank(tops []Top, h []float32, skip func(i int) []int32, k int) error {
-	p, d := r.part, r.upper.d
+	d := r.upper.d
 	if err := fits(len(tops), d, h); err != nil {
 		return err
 	}
-	return r.rank(tops, skip, k, func(i int, logP []float32, scratch room) {
-		x, group, z := scratch.float32s(d), scratch.float32s(p.Groups()), scratch.float32s(len(p.Group))
-		r.upper.row(group, h[i*d:(i+1)*d], x)
-		r.lower.row(z, h[i*d:(i+1)*d], x)
-		over := logDecision(r.rule, group, scratch.float64s(2*len(group)))
-		for g := range group {
-			classes := p.Class[p.Ptr[g]:p.Ptr[g+1]]
-			within := scratch.floats[:len(classes)]
-			for j, y := range classes {
-				within[j] = z[y]
-			}
-			for j, lp := range logDecision(r.rule, within, scratch.double) {
-				logP[classes[j]] = float32(over[g] + lp)
-			}
+	return r.rank(tops, skip, k, func(i int, logP []float32, scratch room) { r.score(logP, h[i*d:(i+1)*d], scratch) })
+}
+
+// LogProbs implements Prober.
+func (r *classesRanker) LogProbs(logP [][]float64, h []float32, targets func(i int) []int32) error {
+	d := r.upper.d
+	if err := fits(len(logP), d, h); err != nil {
+		return err
+	}
+	return r.probs(logP, targets, r.rule, func(i int, logP []float32, scratch room) { r.score(logP, h[i*d:(i+1)*d], scratch) })
+}
+
+// score stores the log-probabilities of all classes for encoding h [d].
+func (r *classesRanker) score(logP, h []float32, scratch room) {
+	p, d := r.part, r.upper.d
+	x, group, z := scratch.float32s(d), scratch.float32s(p.Groups()), scratch.float32s(len(p.Group))
+	r.upper.row(group, h, x)
+	r.lower.row(z, h, x)
+	over := logDecision(r.rule, group, scratch.float64s(2*len(group)))
+	for g := range group {
+		classes := p.Class[p.Ptr[g]:p.Ptr[g+1]]
+		within := scratch.floats[:len(classes)]
+		for j, y := range classes {
+			within[j] = z[y]
 		}
-	})
+		for j, lp := range logDecision(r.rule, within, scratch.double) {
+			logP[classes[j]] = float32(over[g] + lp)
+		}
+	}
 }
 
 // logDecision returns the log-probabilities of a decision among candidates with

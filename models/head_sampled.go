@@ -28,11 +28,12 @@ func init() {
 				Choices: graph.Corrections, DefaultString: "logq"},
 			{Name: "hits", Doc: "draws that are the positive: keep or drop them; seen drops what is in the training history of the row's context too", Choices: Enum("keep", "drop", "seen"), DefaultString: "keep"},
 		},
-		ClassBias: true,
-		More:      moreSampled,
-		Sampling:  samplingOf,
-		Cost:      costOfSampled,
-		New:       newSampled,
+		ClassBias:     true,
+		Probabilities: true,
+		More:          moreSampled,
+		Sampling:      samplingOf,
+		Cost:          costOfSampled,
+		New:           newSampled,
 	})
 }
 

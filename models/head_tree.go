@@ -26,8 +26,9 @@ func init() {
 			{Name: "kind", Doc: "the tree", Choices: tree.Names, DefaultString: kindOfTree},
 			{Name: "file", Doc: "file of a tree of your own in place of kind: of each class a line with its id, a tab and its path from the root, such as 0110", AnyString: true},
 		},
-		Cost: costOfTree,
-		New:  newTree,
+		Cost:          costOfTree,
+		Probabilities: true,
+		New:           newTree,
 	})
 }
 
@@ -225,18 +226,31 @@ func (r *treeRanker) Share() Ranker {
 }
 
 func (r *treeRanker) Rank(tops []Top, h []float32, skip func(i int) []int32, k int) error {
-	d, n := r.scores.d, r.tree.Nodes()
+	d := r.scores.d
 	if err := fits(len(tops), d, h); err != nil {
 		return err
 	}
-	return r.rank(tops, skip, k, func(i int, logP []float32, scratch room) {
-		z, work := scratch.float32s(n), scratch.float32s(n)
-		r.scores.row(z, h[i*d:(i+1)*d], scratch.float32s(d))
-		if !plain(r.rule) {
-			r.logits(z)
-		}
-		tree.LogP(r.tree, logP, z, work)
-	})
+	return r.rank(tops, skip, k, func(i int, logP []float32, scratch room) { r.score(logP, h[i*d:(i+1)*d], scratch) })
+}
+
+// LogProbs implements Prober.
+func (r *treeRanker) LogProbs(logP [][]float64, h []float32, targets func(i int) []int32) error {
+	d := r.scores.d
+	if err := fits(len(logP), d, h); err != nil {
+		return err
+	}
+	return r.probs(logP, targets, r.rule, func(i int, logP []float32, scratch room) { r.score(logP, h[i*d:(i+1)*d], scratch) })
+}
+
+// score stores the log-probabilities of all classes for encoding h [d].
+func (r *treeRanker) score(logP, h []float32, scratch room) {
+	d, n := r.scores.d, r.tree.Nodes()
+	z, work := scratch.float32s(n), scratch.float32s(n)
+	r.scores.row(z, h, scratch.float32s(d))
+	if !plain(r.rule) {
+		r.logits(z)
+	}
+	tree.LogP(r.tree, logP, z, work)
 }
 
 // logits replaces z by the logits of the probabilities that the rule gives to

@@ -38,6 +38,7 @@ func TestHistoriesUnderEveryLoss(t *testing.T) {
 		"sasrec":   {"sasrec:blocks=1,len=5", "sasrec:heads=2,len=5,table=own,drop=0"},
 		"gru4rec":  {"gru4rec:hidden=3", "gru4rec:hidden=2,layers=2,table=own,drop=0"},
 		"tower":    {"tower:user-layers=1,width=3", "tower:id=user,power=1", "tower:id=none,user=age+job,item-layers=1"},
+		"ngram":    {"ngram:n=2", "ngram:window=sum,n=3,table=own,drop=0"},
 	}
 	count := map[outcome]int{}
 	every := 6

@@ -253,6 +253,7 @@ type fieldNodes struct {
 	dense                [2]*gorgonia.Node // as they are, and of norm 1
 	bounds, events       *gorgonia.Node    // of a sequence
 	place, last          *gorgonia.Node
+	windows              []windowNode
 
 	room int // ids that the leaves of a bag hold
 }

@@ -16,7 +16,7 @@ func init() {
 		Source:   "Koren, Bell, Volinsky: Matrix factorization techniques for recommender systems (2009)",
 		Factored: true,
 		New: func(_ Values, s Setting) (Model, error) {
-			return mf{s.NewTable("user", s.Set.Users, s.Dim), NewFreeClasses(s)}, nil
+			return mf{s.NewTable("user", s.Users(), s.Dim), NewFreeClasses(s)}, nil
 		},
 	})
 }

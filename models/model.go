@@ -56,10 +56,26 @@ type Factored interface {
 
 // A Setting is what every model and head is made with.
 type Setting struct {
-	Set  *data.Dataset // what the model is for: numbers of users and items, and their fields
-	Dim  int           // d ≥ 1
-	Init float64       // standard deviation of the first weights
-	Seed uint64        // of what a head draws
+	Set *data.Dataset // what the model is for: numbers of users and items, and their fields
+
+	// Contexts is a frame with the fields of what the model will encode; nil is of the users
+	// of Set. See Users.
+	Contexts *data.Frame
+
+	Dim  int     // d ≥ 1
+	Init float64 // standard deviation of the first weights
+	Seed uint64  // of what a head draws
+}
+
+// Users returns how many ids the field "user" of contexts has: the users of Set, unless a
+// task's contexts are others.
+func (s Setting) Users() int {
+	if s.Contexts != nil {
+		if f, err := s.Contexts.Field("user"); err == nil {
+			return f.Size
+		}
+	}
+	return s.Set.Users
 }
 
 // validate returns what is wrong with s.
@@ -103,17 +119,18 @@ type Spec struct {
 }
 
 // A Usual is how models of a kind are trained and measured where nothing is said. What is
-// zero is as of any model: cosine scores, weights of deviation 0.1, Adam at 0.01, 40 epochs of
-// batches of 128, all of them, no penalty, and recall and NDCG at 20.
+// zero is as of any model: cosine scores, weights of deviation 0.1, Adam at 0.01, the task user, or
+// next of an ordered model, 40 epochs of batches of 128, all of them, no penalty, and recall
+// and NDCG at 20.
 type Usual struct {
 	Score    Score    // how encodings and classes meet
 	Init     float64  // the standard deviation of the first weights
 	Rate     float64  // Adam's learning rate
-	Patience int      // evaluations on valid without a better one after which the best weights are kept
-	Metrics  []string // what is measured; the first is watched
-	Task     string   // what a row of training is
-	Epochs   int      // passes over the data
+	Task     string   // a task's text
 	Batch    int      // rows of a step
+	Patience int      // evaluations on valid without a better one after which the best weights are kept
+	Metrics  []string // what is measured; the first is watched. Where one asks for probabilities that a loss has not, those of any model are
+	Epochs   int      // passes over the data
 	L2       string   // the penalty on weights, as train.l2 has it
 
 	// LabelBias are the biases under losses that read labels from a row of all classes

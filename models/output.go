@@ -103,7 +103,7 @@ func tempered(g *Graph, h *gorgonia.Node, score Score, tau temperature) (*gorgon
 // counts returns how often each item is a positive in training.
 func counts(set *data.Dataset) []float64 {
 	c := make([]float64, set.Items)
-	for i, n := range set.Train.ItemCounts() {
+	for i, n := range set.Positives() {
 		c[i] = float64(n)
 	}
 	return c

@@ -53,7 +53,7 @@ func newPool(v Values, s Setting) *pool {
 	m := &pool{power: v.Num("power"), drop: v.Num("drop"), own: v.Num("own"), seed: s.Seed}
 	m.FreeClasses, m.item = historyTables(v, s)
 	if m.own > 0 {
-		m.user = s.NewTable("user", s.Set.Users, s.Dim)
+		m.user = s.NewTable("user", s.Users(), s.Dim)
 	}
 	layer := func(name string) *Table {
 		return &Table{Name: name, Rows: s.Dim, Dim: s.Dim, Init: graph.Xavier()}

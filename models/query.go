@@ -34,6 +34,12 @@ type Query struct {
 	// called for the row after the next Chunk.
 	LeftOut []int32
 	Seen    func(i int) []int32
+
+	// Targets, if set, returns classes of Rows[i], in [0,Classes), whose log-probabilities
+	// the ranking is to have: see Top.LogP. They are among all classes, also those that are
+	// left out. It is called from several goroutines, and what it returns is read only. A
+	// Scorer that gives no probabilities returns an error.
+	Targets func(i int) []int32
 }
 
 // Validate returns what is wrong with the query.

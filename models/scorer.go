@@ -123,23 +123,33 @@ func (r *rowRanker) share() rowRanker {
 // rank ranks rows by scores that score stores in dst [classes]; it may take all of a
 // scratch.
 func (r *rowRanker) rank(tops []Top, skip func(i int) []int32, k int, score func(i int, dst []float32, scratch room)) error {
+	return r.each(len(tops), score, func(i int, scores []float32) (err error) {
+		if tops[i], err = SelectTop(scores, skip(i), k); err != nil {
+			err = fmt.Errorf("%w: the model has diverged", err)
+		}
+		return err
+	})
+}
+
+// each calls take with the scores of each of n rows, several at once.
+func (r *rowRanker) each(n int, score func(i int, dst []float32, scratch room), take func(i int, scores []float32) error) error {
 	for len(r.rooms) < kernel.Workers() {
 		r.rooms = append(r.rooms, room{})
 	}
-	if len(r.errs) < len(tops) {
-		r.errs = make([]error, len(tops))
+	if len(r.errs) < n {
+		r.errs = make([]error, n)
 	}
-	kernel.Spread(len(r.rooms), len(tops), func(worker, i int) {
+	kernel.Spread(len(r.rooms), n, func(worker, i int) {
 		own := &r.rooms[worker]
 		if own.scores == nil {
 			*own = room{make([]float32, r.classes), make([]float32, r.floats), make([]float64, r.doubles)}
 		}
 		score(i, own.scores, *own)
-		tops[i], r.errs[i] = SelectTop(own.scores, skip(i), k)
+		r.errs[i] = take(i, own.scores)
 	})
-	for i, err := range r.errs[:len(tops)] {
+	for i, err := range r.errs[:n] {
 		if err != nil {
-			return fmt.Errorf("models: row %d: %w: the model has diverged", i, err)
+			return fmt.Errorf("models: row %d: %w", i, err)
 		}
 	}
 	return nil

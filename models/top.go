@@ -8,4 +8,8 @@ package models
 type Top struct {
 	IDs    []int32   // classes
 	Scores []float32 // as IDs
+
+	// LogP are the log-probabilities, in nats, of the classes that Query.Targets asks for, in
+	// its order; nil where it asks for none.
+	LogP []float64
 }

@@ -45,6 +45,7 @@ type buckets struct {
 
 	hit      []bool // scratch
 	relevant []int32
+	logP     []float64
 }
 
 // newBuckets returns the buckets of examples of these rows and relevant classes.
@@ -109,10 +110,13 @@ func (b *buckets) add(i int, l metric.List) {
 		return
 	}
 	for k := range b.all {
-		b.relevant = b.relevant[:0]
-		for _, c := range l.Relevant {
+		b.relevant, b.logP = b.relevant[:0], b.logP[:0]
+		for r, c := range l.Relevant {
 			if b.of(b.number[c]) == k {
 				b.relevant = append(b.relevant, c)
+				if l.LogP != nil {
+					b.logP = append(b.logP, l.LogP[r])
+				}
 			}
 		}
 		if len(b.relevant) == 0 {
@@ -122,7 +126,7 @@ func (b *buckets) add(i int, l metric.List) {
 		for r, id := range l.IDs {
 			b.hit = append(b.hit, l.Hit[r] && b.of(b.number[id]) == k)
 		}
-		b.put(k, metric.List{IDs: l.IDs, Hit: b.hit, Relevant: b.relevant})
+		b.put(k, metric.List{IDs: l.IDs, Hit: b.hit, Relevant: b.relevant, LogP: b.logP})
 	}
 }
 

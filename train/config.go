@@ -58,7 +58,8 @@ type DataConfig struct {
 	Core int `yaml:"core,omitempty"`
 
 	// Split is a split's text; default "given" where the source has splits, else
-	// data.OrderedSplit of sequences and data.DefaultSplit of all others.
+	// data.OrderedSplit of sequences, data.TextSplit of running text and data.DefaultSplit of all
+	// others.
 	Split string `yaml:"split,omitempty"`
 
 	// Held is a share of the users who are held out of training altogether, such as "0.1"
@@ -128,7 +129,8 @@ type TrainConfig struct {
 
 	// Task is a task's text: what an example is. "user" is one user with all positives,
 	// "pair" one interaction, "next:len=50" each event of a user's last ones in one pass,
-	// and "last:len=50" one event and the history before it; "label" is a point with all its
+	// "last:len=50" one event and the history before it, "window:n=4" one and those nearest to it,
+	// "skipgram:n=5" a word of running text and another near it, and "label" a point with all its
 	// labels. Default what is usual of the model (models.Usual), "user" of most, and "next" of a
 	// model that reads the order of histories. Of solver gradient.
 	Task string `yaml:"task,omitempty"`
@@ -213,7 +215,8 @@ func (c TrainConfig) StopsEarly() bool { return c.Patience != nil && *c.Patience
 // EvalConfig says what is measured.
 type EvalConfig struct {
 	// Metrics are metrics' texts; default those that are usual of the model (models.Usual),
-	// recall@20 and ndcg@20 of most.
+	// recall@20 and ndcg@20 of most, and of any where the usual ones ask for probabilities that
+	// the loss does not have.
 	Metrics []string `yaml:"metrics,omitempty,flow"`
 
 	// Every is the number of epochs between evaluations on valid, which the last

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -132,8 +133,8 @@ func Evaluate(ctx context.Context, s models.Scorer, e Evaluation) (*Scores, erro
 		return nil, errors.New("train: no metric to evaluate")
 	}
 	for i, at := range e.Metrics {
-		if at.Metric == nil || at.K < 1 {
-			return nil, fmt.Errorf("train: metric %d has no name or a cut-off of %d, below 1; metric.Parse makes them", i, at.K)
+		if !at.OK() {
+			return nil, fmt.Errorf("train: metric %d has no name, or a cut-off of %d that it cannot have; metric.Parse makes them", i, at.K)
 		}
 	}
 	if err := x.Validate(e.Classes); err != nil {
@@ -204,10 +205,18 @@ func Evaluate(ctx context.Context, s models.Scorer, e Evaluation) (*Scores, erro
 		Contexts: x.Context, Rows: rows, Classes: e.Classes, K: min(metric.MaxK(e.Metrics), e.Classes),
 		LeftOut: e.LeftOut, Seen: func(i int) []int32 { return seen(rows[i]) },
 	}
+	if slices.ContainsFunc(e.Metrics, func(at metric.At) bool { return at.LogProbs }) {
+		q.Targets = func(i int) []int32 {
+			if i >= len(targets) { // nothing is relevant
+				return nil
+			}
+			return targets[i]
+		}
+	}
 	rankings, done := rankingsOf(q), 0
 	err = s.Rankings(ctx, q, func(i int, top models.Top) {
 		if rankings.fault == nil {
-			rankings.fault = rankings.check(i, done, top.IDs)
+			rankings.fault = rankings.check(i, done, top)
 		}
 		if done++; rankings.fault != nil { // a Scorer cannot be told: the error follows
 			return
@@ -221,7 +230,7 @@ func Evaluate(ctx context.Context, s models.Scorer, e Evaluation) (*Scores, erro
 			}
 			return
 		}
-		l.Relevant = targets[i]
+		l.Relevant, l.LogP = targets[i], top.LogP
 		for r, id := range top.IDs {
 			_, l.Hit[r] = slices.BinarySearch(l.Relevant, id)
 		}
@@ -244,7 +253,11 @@ func Evaluate(ctx context.Context, s models.Scorer, e Evaluation) (*Scores, erro
 		return nil, fmt.Errorf("train: %T breaks the contract of a Scorer: it ranked %d of %d rows and returned no error", s, done, len(rows))
 	}
 	for m, at := range e.Metrics {
-		out.Values = append(out.Values, Value{at.String(), sums[m].Finish()})
+		v := sums[m].Finish()
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return nil, fmt.Errorf("train: %s is %v on %s: a relevant class is impossible, or as good as", at, v, e.Split)
+		}
+		out.Values = append(out.Values, Value{at.String(), v})
 	}
 	if parts != nil {
 		out.By, out.Buckets = e.By, parts.finish(e.Metrics)
@@ -297,12 +310,23 @@ func rankingsOf(q models.Query) *rankings {
 }
 
 // check returns what is wrong with the ranking of row i, which comes after done others.
-func (r *rankings) check(i, done int, ids []int32) error {
+func (r *rankings) check(i, done int, top models.Top) error {
+	ids := top.IDs
 	if i != done || i >= len(r.query.Rows) {
 		return fmt.Errorf("row %d of %d was ranked where row %d comes next", i, len(r.query.Rows), done)
 	}
 	if len(ids) > r.query.K {
 		return fmt.Errorf("row %d has %d classes, and at most %d were asked for", i, len(ids), r.query.K)
+	}
+	if r.query.Targets != nil {
+		if want := len(r.query.Targets(i)); len(top.LogP) != want {
+			return fmt.Errorf("row %d has %d log-probabilities of %d classes", i, len(top.LogP), want)
+		}
+		for _, lp := range top.LogP {
+			if !(lp <= 0) {
+				return fmt.Errorf("row %d has a log-probability of %v, above 0", i, lp)
+			}
+		}
 	}
 	seen := r.query.Seen(i)
 	for place, c := range ids {

@@ -48,7 +48,14 @@ func (p *Plan) shapes(set *data.Dataset) (*Recommender, error) {
 		return nil, err
 	}
 	c := p.Config.Model
-	setting := models.Setting{Set: set, Dim: c.Dim, Init: c.Init, Seed: p.Config.Train.Seed}
+	if set.Points != nil && !p.task().ByFeatures() {
+		return nil, fmt.Errorf("train: the users of %s are points with labels, and task %s is of users with interactions; take train.task label, and a model of features such as linear", set.Name, p.task())
+	}
+	contexts, err := p.task().Contexts(set, 1)
+	if err != nil {
+		return nil, fmt.Errorf("train: %w", err)
+	}
+	setting := models.Setting{Set: set, Contexts: contexts, Dim: c.Dim, Init: c.Init, Seed: p.Config.Train.Seed}
 	m, err := p.Model.New(setting)
 	if err != nil {
 		return nil, err
@@ -71,13 +78,6 @@ func (p *Plan) shapes(set *data.Dataset) (*Recommender, error) {
 			return nil, err
 		}
 		loss = softmax.Bind(softmax.Defaults())
-	}
-	if set.Points != nil && !p.task().ByFeatures() {
-		return nil, fmt.Errorf("train: the users of %s are points with labels, and task %s is of users with interactions; take train.task label, and a model of features such as linear", set.Name, p.task())
-	}
-	contexts, err := p.task().Contexts(set, 1)
-	if err != nil {
-		return nil, fmt.Errorf("train: %w", err)
 	}
 	t, err := newRecommender(m, h, loss, contexts, set.Classes())
 	if err != nil {
@@ -127,11 +127,17 @@ func (t *Recommender) fits(set *data.Dataset) error {
 	if err := set.Validate(); err != nil {
 		return err
 	}
+	if !t.ofUsers() && set.Items == t.classes.Rows {
+		return nil
+	}
 	if users := t.users(); set.Users != users || set.Items != t.classes.Rows {
 		return fmt.Errorf("train: the model was made for %d users and %d items, %s has %d and %d", users, t.classes.Rows, set.Name, set.Users, set.Items)
 	}
 	return nil
 }
+
+// ofUsers reports whether contexts are users, or views of them.
+func (t *Recommender) ofUsers() bool { return t.Plan == nil || t.Plan.task().OfUsers() }
 
 // users returns how many users the frame of contexts is of.
 func (t *Recommender) users() int {
@@ -275,13 +281,26 @@ func evaluation(p *Plan, set *data.Dataset, split, mask, items, users string, ms
 		}
 		return e, fmt.Errorf("train: the %s split of %s has no interactions%s%s", split, set.Name, cold, why)
 	}
-	e.Known = metric.Set{Classes: set.Items, Count: set.Train.ItemCounts(), Trained: len(set.Train.Active())}
+	e.Known = knownOf(set)
+	return e, nil
+}
+
+// knownOf is KnownFrom of the train part of a set: of running text every word is of a context
+// of its own.
+func knownOf(set *data.Dataset) metric.Set {
+	s := metric.Set{Classes: set.Items, Count: set.Positives(), Trained: len(set.Train.Active())}
 	for _, part := range set.Points {
 		if part == 0 {
-			e.Known.Contexts++
+			s.Contexts++
 		}
 	}
-	return e, nil
+	if set.Text {
+		s.Trained = 0
+		for _, n := range s.Count {
+			s.Trained += int(n)
+		}
+	}
+	return s
 }
 
 // task returns the task of p, and that of a user's interactions where p has none.
@@ -317,6 +336,9 @@ func (t *Recommender) Predict(ctx context.Context, set *data.Dataset, users []in
 	if err != nil {
 		return nil, err
 	}
+	if !t.ofUsers() {
+		return nil, fmt.Errorf("train: the contexts of task %s are no users", t.Plan.task())
+	}
 	rows := make([]int32, len(users))
 	for i, u := range users {
 		if u < 0 || u >= set.Users {
@@ -328,14 +350,22 @@ func (t *Recommender) Predict(ctx context.Context, set *data.Dataset, users []in
 	if err != nil {
 		return nil, fmt.Errorf("train: %w", err)
 	}
-	return t.predict(ctx, contexts, rows, k, withSeen, left)
+	return t.predict(ctx, contexts, rows, k, seenIn(t, set, withSeen), left)
 }
 
-// predict ranks rows of contexts.
-func (t *Recommender) predict(ctx context.Context, contexts *data.Frame, rows []int32, k int, withSeen bool, left []int32) ([]models.Top, error) {
+// seenIn names the field of contexts whose items a prediction leaves out, "" of none.
+func seenIn(t *Recommender, set *data.Dataset, withSeen bool) string {
+	if withSeen {
+		return ""
+	}
+	return t.Plan.task().SeenOf(set)
+}
+
+// predict ranks rows of contexts, without what the field seen holds.
+func (t *Recommender) predict(ctx context.Context, contexts *data.Frame, rows []int32, k int, field string, left []int32) ([]models.Top, error) {
 	q := models.Query{Contexts: contexts, Rows: rows, Classes: t.classes.Rows, K: k, LeftOut: left}
-	if !withSeen {
-		seen, err := seenOf(&data.Examples{Context: contexts, Seen: t.Plan.task().Seen()})
+	if field != "" {
+		seen, err := seenOf(&data.Examples{Context: contexts, Seen: field})
 		if err != nil {
 			return nil, err
 		}

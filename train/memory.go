@@ -126,16 +126,13 @@ func savingBytes(set *data.Dataset) (n int64) {
 func (t *Recommender) evaluationBytes(set *data.Dataset) (kept, passing int64, err error) {
 	ats, c := t.Plan.Metrics, t.Plan.Config
 	most := 0
-	for i, part := range []*data.Interactions{set.Valid, set.Test} {
-		users, times := len(part.Active()), 1
-		if set.Points != nil { // those without labels are ranked too
-			users = 0
-			for _, of := range set.Points {
-				if int(of) == i+1 {
-					users++
-				}
-			}
+	var contexts *data.Frame
+	for i, split := range []string{"valid", "test"} {
+		x, err := t.measured(set, split)
+		if err != nil {
+			return 0, 0, err
 		}
+		users, times := x.Len(), 1
 		if i == 0 {
 			every := max(1, c.Eval.Every) // 0 where there is no valid set
 			times = (c.Train.Epochs + every - 1) / every
@@ -144,7 +141,9 @@ func (t *Recommender) evaluationBytes(set *data.Dataset) (kept, passing int64, e
 			return 0, 0, fmt.Errorf("train: %d evaluations of %d metrics for %d users are more than can be counted; raise eval.every or lower train.epochs", times, len(ats), users)
 		}
 		kept += int64(times) * int64(users) * int64(8*len(ats)+4)
-		most = max(most, users)
+		if most = max(most, users); users == most {
+			contexts = x.Context
+		}
 	}
 	if most == 0 {
 		return kept, 0, nil
@@ -159,10 +158,6 @@ func (t *Recommender) evaluationBytes(set *data.Dataset) (kept, passing int64, e
 	if err != nil {
 		return 0, 0, err
 	}
-	contexts, err := t.Plan.task().Contexts(set, 2)
-	if err != nil {
-		return 0, 0, err
-	}
 	encoder, err := models.EncoderBytes(t.Model, contexts, encoderRows)
 	if err != nil {
 		return 0, 0, err
@@ -173,7 +168,24 @@ func (t *Recommender) evaluationBytes(set *data.Dataset) (kept, passing int64, e
 	examples := 40*int64(most) + (16+int64(len(ats)))*int64(set.Items)
 	history := max(8*int64(set.Users+1)+4*int64(set.Train.Len()+set.Valid.Len()), viewBytes(contexts, set))
 	chunk := int64(size) * (4*int64(t.Model.Dim()) + 72 + 4*int64(len(leftOut)) + 4*int64(longest(set)) + int64(k))
+	if slices.ContainsFunc(ats, func(at metric.At) bool { return at.LogProbs }) { // of one target each, or few
+		chunk += 64*int64(size) + models.ProberBytes(t.Model.Dim())
+	}
 	return kept, examples + history + ranker + encoder + chunk, nil
+}
+
+// measured returns the examples that an evaluation of a split ranks, as far as their number
+// and their contexts are concerned: of users those who are in it, before test.
+func (t *Recommender) measured(set *data.Dataset, split string) (*data.Examples, error) {
+	if set.Text { // a document has many
+		return t.Plan.task().RankedOf(set, split)
+	}
+	part := set.Valid
+	if split == "test" {
+		part = set.Test
+	}
+	contexts, err := t.Plan.task().Contexts(set, 2)
+	return &data.Examples{Context: contexts, Row: part.Active()}, err
 }
 
 // viewBytes is what a frame of views of histories takes beside the set: bounds, and the

@@ -211,6 +211,9 @@ func (p *Plan) readMetrics() {
 		}
 		p.check("eval.metrics", !slices.Contains(p.Metrics, at), "metric: %s is given twice", at)
 		p.Metrics, texts[i] = append(p.Metrics, at), at.String()
+		if at.LogProbs {
+			p.fault("eval.metrics", p.probabilities(at))
+		}
 	}
 	e.Metrics = texts
 	if p.Config.Train.On == BothSets { // nothing is measured that could be watched
@@ -233,6 +236,31 @@ func (p *Plan) readMetrics() {
 	p.Monitor, *monitor = at, at.String()
 	p.check("train.monitor", len(p.Metrics) < len(texts) || slices.Contains(p.Metrics, at),
 		"%s is not among eval.metrics (%s)", at, strings.Join(texts, ", "))
+}
+
+// probabilities returns why a metric that asks for probabilities cannot be measured, nil where
+// it can.
+func (p *Plan) probabilities(at metric.At) error {
+	if p.solver.Spec != nil && p.solver.Spec.Name != "gradient" {
+		return fmt.Errorf("%s asks for probabilities of classes, and solver %s finds none; solver gradient does", at, p.solver.Spec.Name)
+	}
+	if p.Choice.Loss.Spec == nil || p.Choice.Head.Spec == nil { // which is a fault of its own
+		return nil
+	}
+	if err := p.Choice.Probabilities(); err != nil {
+		return fmt.Errorf("%s asks for probabilities of classes: %s", at, strings.TrimPrefix(err.Error(), "models: "))
+	}
+	return nil
+}
+
+// canMeasure reports whether metrics can be measured of the loss and its candidates.
+func (p *Plan) canMeasure(texts []string) bool {
+	for _, text := range texts {
+		if at, err := metric.Parse(text); err == nil && at.LogProbs && p.probabilities(at) != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // settlePatience puts the usual patience in place where none is given, and leaves 0 out where

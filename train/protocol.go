@@ -235,7 +235,16 @@ func (p Protocol) String() string {
 // ProtocolOn returns what the numbers of p on set are of.
 func (p *Plan) ProtocolOn(set *data.Dataset) Protocol {
 	c := p.Config
-	return Protocol{Name: c.Protocol, Split: set.Split, On: c.Train.On, Mask: c.Eval.Mask, Items: c.Eval.Items, Users: usersOf(set, "")}
+	return Protocol{Name: c.Protocol, Split: set.Split, On: c.Train.On, Mask: maskOf(set, c.Eval.Mask), Items: c.Eval.Items, Users: usersOf(set, "")}
+}
+
+// maskOf returns the mask of rankings on a set: of running text nothing is left out, whatever
+// is asked for.
+func maskOf(set *data.Dataset, mask string) string {
+	if set.Text {
+		return NoMask
+	}
+	return mask
 }
 
 // usersOf returns whose rankings of a set are measured where users says so, "" where
@@ -250,7 +259,7 @@ func usersOf(set *data.Dataset, users string) string {
 // ProtocolOn returns what the numbers of t on set are of. They have the name that Plan
 // has unless Items or Mask have been changed since.
 func (t *Recommender) ProtocolOn(set *data.Dataset) Protocol {
-	p := Protocol{Split: set.Split, On: TrainSet, Mask: t.mask(), Items: t.items(), Users: usersOf(set, t.Users)}
+	p := Protocol{Split: set.Split, On: TrainSet, Mask: maskOf(set, t.mask()), Items: t.items(), Users: usersOf(set, t.Users)}
 	if t.Plan != nil {
 		p.On = t.Plan.Config.Train.On
 		if q := t.Plan.ProtocolOn(set); q.Mask == p.Mask && q.Items == p.Items {

@@ -59,7 +59,7 @@ func (t *Recommender) PredictQueries(ctx context.Context, set *data.Dataset, que
 	for i := range rows {
 		rows[i] = int32(i)
 	}
-	return t.predict(ctx, contexts, rows, k, withSeen, left)
+	return t.predict(ctx, contexts, rows, k, seenIn(t, set, withSeen), left)
 }
 
 // answers returns an error of a query that says what the model does not read, or nothing

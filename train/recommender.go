@@ -168,7 +168,14 @@ func (t *Recommender) Rankings(ctx context.Context, q models.Query, each func(i 
 		return err
 	}
 	defer done()
-	h, tops := make([]float32, size*d), make([]models.Top, size)
+	var prober models.Prober
+	if q.Targets != nil {
+		var ok bool
+		if prober, ok = ranker.(models.Prober); !ok {
+			return fmt.Errorf("train: %T gives no probabilities of classes", ranker)
+		}
+	}
+	h, tops, logP := make([]float32, size*d), make([]models.Top, size), make([][]float64, size)
 	return q.Each(ctx, func(start int, rows []int32, masks [][]int32) error {
 		n := len(rows)
 		if err := enc.Encode(h[:n*d], rows); err != nil {
@@ -176,6 +183,15 @@ func (t *Recommender) Rankings(ctx context.Context, q models.Query, each func(i 
 		}
 		if err := ranker.Rank(tops[:n], h[:n*d], func(i int) []int32 { return masks[i] }, k); err != nil {
 			return err
+		}
+		if prober != nil {
+			if err := prober.LogProbs(logP[:n], h[:n*d], func(i int) []int32 { return q.Targets(start + i) }); err != nil {
+				return err
+			}
+			for i := range tops[:n] {
+				tops[i].LogP = logP[i]
+				logP[i] = nil // it is theirs
+			}
 		}
 		for i, top := range tops[:n] {
 			each(start+i, top)

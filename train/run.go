@@ -194,7 +194,7 @@ func (r *run) loop(ctx context.Context) (*Result, error) {
 			if !ok {
 				return nil, fmt.Errorf("train: train.monitor %s is not among what was measured (%s)", c.Train.Monitor, done.Valid)
 			}
-			if r.BestEpoch == 0 || value > r.Best {
+			if r.BestEpoch == 0 || r.plan.Monitor.Better(value, r.Best) {
 				r.Best, r.BestEpoch, r.NotBetter, done.Best = value, done.Epoch, 0, true
 			} else {
 				r.NotBetter++

@@ -56,6 +56,9 @@ func (t *Recommender) Serve(set *data.Dataset) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !t.ofUsers() {
+		return nil, fmt.Errorf("train: the contexts of task %s are no users, whom a server answers; Recommender.Similar finds what is alike", t.Plan.task())
+	}
 	s := &Server{of: t, set: set}
 	if s.left, err = leftOut(set, t.items()); err != nil {
 		return nil, err
@@ -63,7 +66,7 @@ func (t *Recommender) Serve(set *data.Dataset) (*Server, error) {
 	if s.contexts, err = t.Plan.task().Contexts(set, len(data.Splits())); err != nil {
 		return nil, fmt.Errorf("train: %w", err)
 	}
-	if s.seen, err = seenOf(&data.Examples{Context: s.contexts, Seen: t.Plan.task().Seen()}); err != nil {
+	if s.seen, err = seenOf(&data.Examples{Context: s.contexts, Seen: t.Plan.task().SeenOf(set)}); err != nil {
 		return nil, err
 	}
 	if s.reads, err = t.ReadsHistories(); err != nil {

@@ -26,6 +26,7 @@ type setMeta struct {
 	Filter, Split              string
 	Given                      bool
 	Places                     bool
+	Text                       bool `json:",omitempty"`
 	Notes                      []string
 	Made                       data.Config
 	UserFields, ItemFields     []fieldMeta
@@ -42,7 +43,7 @@ type fieldMeta struct {
 func saveSet(path string, d *data.Dataset) error {
 	m := setMeta{
 		Name: d.Name, Format: d.Format, Users: d.Users, Items: d.Items, TimeDecimals: d.TimeDecimals,
-		Filter: d.Filter, Split: d.Split, Given: d.Given, Places: d.Places, Notes: d.Notes, Made: d.Made,
+		Filter: d.Filter, Split: d.Split, Given: d.Given, Places: d.Places, Text: d.Text, Notes: d.Notes, Made: d.Made,
 	}
 	var all []graph.Array
 	add := func(name string, x any) { all = append(all, graph.Vector(name, x)) }
@@ -136,7 +137,7 @@ func OpenSet(dir string) (*data.Dataset, error) {
 	r := setReader{f: f}
 	d := &data.Dataset{
 		Name: m.Name, Format: m.Format, Users: m.Users, Items: m.Items, TimeDecimals: m.TimeDecimals,
-		Filter: m.Filter, Split: m.Split, Given: m.Given, Places: m.Places, Notes: m.Notes, Made: m.Made,
+		Filter: m.Filter, Split: m.Split, Given: m.Given, Places: m.Places, Text: m.Text, Notes: m.Notes, Made: m.Made,
 		Histories: r.histories(m), Known: r.known(m),
 		Points: read[uint8](&r, "points"),
 		Train:  r.part("train", m), Valid: r.part("valid", m), Test: r.part("test", m),

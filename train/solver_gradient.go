@@ -65,7 +65,7 @@ func (p *Plan) usualModel() models.Usual {
 	set(&u.Batch, 128)
 	set(&u.L2, "0")
 	set(&u.LabelBias, models.PriorBias)
-	if len(u.Metrics) == 0 {
+	if len(u.Metrics) == 0 || !p.canMeasure(u.Metrics) {
 		u.Metrics = []string{"recall@20", "ndcg@20"}
 	}
 	return u

@@ -562,7 +562,50 @@ def tower(job):
     return run
 
 
+def words(job):
+    """Steps of the network of n-grams: the vectors of the words of a window one after the other,
+    dropout, a layer, tanh, dropout, and cross-entropy over the vectors themselves; fused Adam on all
+    weights. The value is the loss of the last of some steps without dropout, from the same weights,
+    which are over before anything is measured."""
+    torch.set_num_threads(job["threads"])
+    b, c, d, n = job["b"], job["c"], job["d"], job["k"]
+    windows, following = ints(job, "windows", -1, b, n), ints(job, "next", -1, b)
+    shapes = {"item": (c, d), "layer": (d, n * d), "layer.bias": (d,)}
+
+    def trainer():
+        w = {name: floats(job, name, *shape).requires_grad_(True) for name, shape in shapes.items()}
+        return w, adam(list(w.values()), 1e-3)
+
+    def step(w, optimizer, i, drop):
+        optimizer.zero_grad(set_to_none=True)
+        x = F.dropout(F.embedding(windows[i % len(windows)], w["item"]).view(b, n * d), drop)
+        h = F.dropout(torch.tanh(F.linear(x, w["layer"], w["layer.bias"])), drop)
+        cost = F.cross_entropy(h @ w["item"].t(), following[i % len(windows)])
+        cost.backward()
+        optimizer.step()
+        return cost
+
+    w, optimizer = trainer()
+    for i in range(5):
+        value = step(w, optimizer, i, 0.0).item()
+    w, optimizer = trainer()
+    steps = 0
+
+    def run():
+        nonlocal steps
+        start = time.perf_counter()
+        cost = step(w, optimizer, steps, 0.2)
+        seconds = time.perf_counter() - start
+        steps += 1
+        if not cost.item() < 2 * np.log(c):
+            raise ValueError(f"the loss of step {steps} is {cost.item()}")
+        return seconds, value
+
+    return run
+
+
 works = {"softmax": softmax, "entmax": entmax, "sampled": sampled, "topk": topk, "epoch": epoch, "recipe": recipe,
          "encoder-products": layer(product), "encoder-layer": layer(normed), "elementwise": elementwise,
          "attention": sequences(attention), "gru": sequences(gru), "encoder": sequences(encoder),
-         "sasrec": sasrec, "spmm": spmm, "labels": labels, "tower": tower}
+         "sasrec": sasrec, "spmm": spmm, "labels": labels, "tower": tower,
+         "words": words}

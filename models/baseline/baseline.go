@@ -36,6 +36,15 @@ func (b byHistory) Rankings(ctx context.Context, q models.Query, each func(i int
 	if err != nil {
 		return err
 	}
+	if q.Targets != nil {
+		return errors.New("baseline: the scores of items give no probabilities; those that do are unigram and kneserney")
+	}
+	return eachRow(ctx, q, func(z []float32, row int) { b.scores(z, has(row)) }, nil, each)
+}
+
+// eachRow ranks by what score stores in z [C] for a row; logP, unless it is nil, says the
+// log-probability of a class.
+func eachRow(ctx context.Context, q models.Query, score func(z []float32, row int), logP func(row int, class int32) float64, each func(i int, top models.Top)) error {
 	z := make([][]float32, kernel.Workers())
 	tops, errs := make([]models.Top, q.Chunk()), make([]error, q.Chunk())
 	return q.Each(ctx, func(start int, rows []int32, masks [][]int32) error {
@@ -46,8 +55,13 @@ func (b byHistory) Rankings(ctx context.Context, q models.Query, each func(i int
 			if z[worker] == nil {
 				z[worker] = make([]float32, q.Classes)
 			}
-			b.scores(z[worker], has(int(rows[i])))
-			tops[i], errs[i] = models.SelectTop(z[worker], masks[i], q.K)
+			score(z[worker], int(rows[i]))
+			if tops[i], errs[i] = models.SelectTop(z[worker], masks[i], q.K); errs[i] != nil || q.Targets == nil {
+				return
+			}
+			for _, c := range q.Targets(start + i) {
+				tops[i].LogP = append(tops[i].LogP, logP(int(rows[i]), c))
+			}
 		})
 		for i := range rows {
 			if errs[i] != nil {

@@ -3,6 +3,9 @@
 // items in closed form ([NewEASE]). They take seconds, and a loss whose model does not
 // beat them has learned nothing that counts.
 //
+// Of running text two give probabilities: how often each word occurs ([NewUnigram]) and
+// an interpolated Kneser–Ney bigram ([NewKneserNey]).
+//
 // All are [models.Scorer]s: train.Evaluate measures them as it measures a model. What a user
 // has are the items of the training split, whose values do not count, as for a model that
 // knows users by vectors of their own. Who has none there, as who was held out of training or

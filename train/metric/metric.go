@@ -32,12 +32,16 @@ type List struct {
 	// Relevant are the relevant classes, ascending, at least one unless the metric is of
 	// All examples. One that is left out of the ranking is among them and is never found.
 	Relevant []int32
+
+	// LogP are the log-probabilities of Relevant, one each, in nats: −Inf to 0. They are nil
+	// unless the metric asks for them by LogProbs.
+	LogP []float64
 }
 
 // Top returns the first k places of l.
 func (l *List) Top(k int) List {
 	k = max(0, min(k, len(l.IDs)))
-	return List{l.IDs[:k], l.Hit[:k], l.Relevant}
+	return List{l.IDs[:k], l.Hit[:k], l.Relevant, l.LogP}
 }
 
 // A Set is what a metric knows of what is ranked.
@@ -54,8 +58,8 @@ type Set struct {
 // contexts is Contexts with its default in place.
 func (s *Set) contexts() int { return max(s.Contexts, s.Trained) }
 
-// A Metric measures the rankings of a set of examples. All fields but All, Pooled and
-// Beyond are required.
+// A Metric measures the rankings of a set of examples. All texts and functions are
+// required.
 type Metric struct {
 	Name   string // registry key, lower case, e.g. "recall"
 	Doc    string // one line with the formula
@@ -73,7 +77,19 @@ type Metric struct {
 	// shown, or are hit: the best ranking by it is not the most accurate one.
 	Beyond bool
 
-	// New returns what measures one set of examples at cut-off k ≥ 1.
+	// LogProbs says that it asks for the log-probabilities of the relevant classes,
+	// List.LogP: it measures models that have them alone, by all classes, whatever is left
+	// out of the rankings. NoCutoff says that it reads nothing of the ranking: it has no
+	// cut-off, and is written without one.
+	LogProbs bool
+	NoCutoff bool
+
+	// Lower says that lower values are better. Unbounded says that values are above 1, or
+	// infinite; the others are in [0,1].
+	Lower     bool
+	Unbounded bool
+
+	// New returns what measures one set of examples at cut-off k ≥ 1, or 0 of one with NoCutoff.
 	New func(k int, s Set) Accumulator
 
 	// Ref returns the same value another way: from the whole rankings.
@@ -84,18 +100,19 @@ type Metric struct {
 // concurrent use.
 type Accumulator interface {
 	// Add takes the ranking of the next example, of at most the first K places, and
-	// returns the example's value in [0,1]; 0 of a pooled metric.
+	// returns the example's value, in [0,1] unless Unbounded; 0 of a pooled metric.
 	Add(l List) float64
 
-	// Finish returns the value of the examples that were added, in [0,1]: at least one, and
-	// of a metric of All examples perhaps none that has a relevant class.
+	// Finish returns the value of the examples that were added, in [0,1] unless Unbounded: at
+	// least one, and of a metric of All examples perhaps none that has a relevant class.
 	Finish() float64
 }
 
 // A Whole is the ranking of one example down to its last class.
 type Whole struct {
-	IDs    []int32 // classes, best first
-	Places []int   // of the relevant classes, ascending from 1; beyond every k where not ranked
+	IDs    []int32   // classes, best first
+	Places []int     // of the relevant classes, ascending from 1; beyond every k where not ranked
+	LogP   []float64 // of the relevant classes, ascending
 
 	Relevant []int32 // the relevant classes themselves, ascending
 }
@@ -165,10 +182,23 @@ func Lookup(name string) (*Metric, error) { return registered.Lookup(name) }
 // MaxCutoff is the largest K: classes are numbered by int32, so none ranks more.
 const MaxCutoff = math.MaxInt32
 
-// At is a metric at a cut-off, such as recall@20.
+// At is a metric at a cut-off, such as recall@20, or one that has none, such as nll.
 type At struct {
 	*Metric
-	K int // from 1 to MaxCutoff
+	K int // from 1 to MaxCutoff; 0 with NoCutoff
+}
+
+// OK reports whether a is what Parse makes.
+func (a At) OK() bool {
+	return a.Metric != nil && (a.NoCutoff && a.K == 0 || !a.NoCutoff && a.K >= 1)
+}
+
+// Better reports whether value x is better than y: NaN is not.
+func (m *Metric) Better(x, y float64) bool {
+	if m.Lower {
+		return x < y
+	}
+	return x > y
 }
 
 // New returns what measures one set of examples.
@@ -187,10 +217,13 @@ func (a At) String() string {
 	if a.Metric == nil {
 		return ""
 	}
+	if a.NoCutoff {
+		return a.Name
+	}
 	return a.Name + "@" + strconv.Itoa(a.K)
 }
 
-// Parse reads "name@K". K is in decimal digits, and leading zeros mean nothing. The error
+// Parse reads "name@K", or the name alone of a metric with NoCutoff. K is in decimal digits, and leading zeros mean nothing. The error
 // names what is wrong and lists the choices.
 func Parse(text string) (At, error) {
 	registry.Reading(text)
@@ -199,7 +232,12 @@ func Parse(text string) (At, error) {
 	if err != nil {
 		return At{}, err
 	}
-	if !ok {
+	switch {
+	case m.NoCutoff && ok:
+		return At{}, fmt.Errorf("metric: %s has no cut-off, and %q gives it one", name, text)
+	case m.NoCutoff:
+		return At{Metric: m}, nil
+	case !ok:
 		return At{}, fmt.Errorf("metric: %q lacks its cut-off, as in %s@20", text, name)
 	}
 	k, err := registry.Whole(cut)
@@ -225,9 +263,9 @@ func ParseAll(texts []string) ([]At, error) {
 	return ats, nil
 }
 
-// MaxK returns the largest cut-off of ats: how deep a ranking must be known.
+// MaxK returns the largest cut-off of ats, at least 1: how deep a ranking must be known.
 func MaxK(ats []At) int {
-	k := 0
+	k := 1
 	for _, a := range ats {
 		k = max(k, a.K)
 	}

@@ -18,9 +18,10 @@ import (
 //   - What New's accumulators find is what Ref finds in the whole rankings, on sets of
 //     random ones with ties, with classes left out and with relevant classes among these,
 //     at cut-offs below and beyond the rankings;
-//   - values are in [0,1], and not all one;
-//   - Pooled and Beyond hold where they are declared, and fail where they are not; one of All
-//     examples is of those without a relevant class, too;
+//   - values are in [0,1], unless Unbounded, and not all one;
+//   - Pooled, Beyond, LogProbs, NoCutoff, Lower and Unbounded hold where they are declared, and
+//     fail where they are not: a metric that does not ask for log-probabilities gets none;
+//     one of All examples is of those without a relevant class, too;
 //   - a ranking is not written to, nothing beyond the cut-off counts, an empty ranking has
 //     a value, and two accumulators that run in turn keep apart.
 func Check(m *metric.Metric) error {
@@ -28,6 +29,8 @@ func Check(m *metric.Metric) error {
 		t.Run("reference", func(t *check.T) { reference(t, m) })
 		t.Run("all", func(t *check.T) { all(t, m) })
 		t.Run("beyond", func(t *check.T) { beyond(t, m) })
+		t.Run("cut-off", func(t *check.T) { cutoff(t, m) })
+		t.Run("direction", func(t *check.T) { direction(t, m) })
 		t.Run("accumulators", func(t *check.T) { accumulators(t, m) })
 	})
 }
@@ -65,7 +68,7 @@ func ranked(scores []float64, masked, rel []bool) (l metric.List, w metric.Whole
 	return l, w
 }
 
-// random returns the rankings of some examples of a set, some of which, of a metric of all,
+// random returns the rankings of some examples of a set as m is given them, some of which, of a metric of all,
 // have no relevant class.
 func random(rng *rand.Rand, m *metric.Metric) (set metric.Set, lists []metric.List, all []metric.Whole) {
 	n := 1 + rng.IntN(12)
@@ -84,6 +87,12 @@ func random(rng *rand.Rand, m *metric.Metric) (set metric.Set, lists []metric.Li
 			clear(rel)
 		}
 		l, w := ranked(scores, masked, rel)
+		if m.LogProbs {
+			for _, c := range l.Relevant {
+				l.LogP = append(l.LogP, scores[c]/4-2-rng.Float64())
+			}
+			w.LogP = l.LogP
+		}
 		lists, all = append(lists, l), append(all, w)
 	}
 	return set, lists, all
@@ -91,11 +100,24 @@ func random(rng *rand.Rand, m *metric.Metric) (set metric.Set, lists []metric.Li
 
 // measure returns what the metric makes of the lists, and what Add returned of each.
 func measure(m *metric.Metric, k int, set metric.Set, lists []metric.List) (value float64, each []float64) {
-	a := metric.At{Metric: m, K: k}.New(set)
+	a := at(m, k).New(set)
 	for _, l := range lists {
 		each = append(each, a.Add(l))
 	}
 	return a.Finish(), each
+}
+
+// at is the metric at a cut-off, if it has one.
+func at(m *metric.Metric, k int) metric.At {
+	if m.NoCutoff {
+		k = 0
+	}
+	return metric.At{Metric: m, K: k}
+}
+
+// within reports whether the metric may have a value.
+func within(m *metric.Metric, v float64) bool {
+	return v >= 0 && v <= 1 || m.Unbounded && v == v
 }
 
 // reference holds the metric against its slow statement. One that is not pooled is the
@@ -103,27 +125,30 @@ func measure(m *metric.Metric, k int, set metric.Set, lists []metric.List) (valu
 func reference(t *check.T, m *metric.Metric) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	values := map[float64]bool{}
-	own := false
+	own, beyond1 := false, false
 	for range 2000 {
 		set, lists, all := random(rng, m)
 		k := 1 + rng.IntN(set.Classes+2)
 		got, each := measure(m, k, set, lists)
 		sum := 0.0
 		for i, v := range each {
-			t.True(v >= 0 && v <= 1, "Add of ranking %d of %+v at K=%d is %g, outside [0,1]", i, all, k, v)
+			beyond1 = beyond1 || v > 1
+			t.True(within(m, v), "Add of ranking %d of %+v at K=%d is %g, outside [0,1]", i, all, k, v)
 			sum += v
 		}
 		want := m.Ref(all, k, set)
-		t.True(check.Near(got, want, 1e-12, 0), "%+v at K=%d: %g, Ref is %g", all, k, got, want)
-		t.True(got >= 0 && got <= 1, "%+v at K=%d: %g is outside [0,1]", all, k, got)
+		t.True(check.Near(got, want, 1e-12, 1e-12), "%+v at K=%d: %g, Ref is %g", all, k, got, want)
+		beyond1 = beyond1 || got > 1
+		t.True(within(m, got), "%+v at K=%d: %g is outside [0,1]", all, k, got)
 		own = own || sum != 0
 		if !m.Pooled {
-			t.True(check.Near(got, sum/float64(len(all)), 1e-12, 0), "%+v at K=%d: %g is not the mean of %g, and Pooled is not declared", all, k, got, each)
+			t.True(check.Near(got, sum/float64(len(all)), 1e-12, 1e-12), "%+v at K=%d: %g is not the mean of %g, and Pooled is not declared", all, k, got, each)
 		}
 		values[got] = true
 	}
 	t.True(m.Pooled != own, "Pooled is declared %t, and whether Add returns values is %t", m.Pooled, own)
 	t.True(len(values) > 1, "all values are one")
+	t.True(m.Unbounded == beyond1, "Unbounded is declared %t, and whether there are values above 1 is %t", m.Unbounded, beyond1)
 }
 
 // all holds that a metric of all examples is another where one without a relevant class is
@@ -153,6 +178,9 @@ func beyond(t *check.T, m *metric.Metric) {
 			var lists []metric.List
 			for range 2 {
 				l := metric.List{Hit: hit, Relevant: []int32{0, 1, 2}}
+				if m.LogProbs {
+					l.LogP = []float64{-1, -2, -3}
+				}
 				for _, id := range rng.Perm(8)[:3] {
 					l.IDs = append(l.IDs, int32(id))
 				}
@@ -165,6 +193,61 @@ func beyond(t *check.T, m *metric.Metric) {
 	t.True(m.Beyond == differs, "Beyond is declared %t, and whether rankings with the same hits differ is %t", m.Beyond, differs)
 }
 
+// cutoff holds that a metric reads the ranking, or is declared to read nothing of it: at any
+// cut-off, and without the ranking, it then has one value; and that one that asks for
+// log-probabilities reads them.
+func cutoff(t *check.T, m *metric.Metric) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	moved, read := false, false
+	for range 200 {
+		set, lists, _ := random(rng, m)
+		value, _ := measure(m, set.Classes, set, lists)
+		bare, other := slices.Clone(lists), slices.Clone(lists)
+		for i, l := range lists {
+			bare[i].IDs, bare[i].Hit = nil, nil
+			other[i].LogP = slices.Clone(l.LogP)
+			for j := range l.LogP {
+				other[i].LogP[j] -= rng.Float64()
+			}
+		}
+		without, _ := measure(m, set.Classes, set, bare)
+		moved = moved || without != value
+		if m.LogProbs {
+			changed, _ := measure(m, set.Classes, set, other)
+			read = read || changed != value
+		}
+	}
+	t.True(m.NoCutoff != moved, "NoCutoff is declared %t, and whether the ranking counts is %t", m.NoCutoff, moved)
+	t.True(m.LogProbs == read, "LogProbs is declared %t, and whether log-probabilities count is %t", m.LogProbs, read)
+}
+
+// direction holds that of two rankings with the relevant classes first and last, and likely and
+// unlikely, the first is better as Lower says. What measures something else has no better one.
+func direction(t *check.T, m *metric.Metric) {
+	if m.Beyond {
+		return
+	}
+	set := metric.Set{Classes: 6, Count: []int32{1, 1, 1, 1, 1, 1}, Trained: 3}
+	list := func(hit []bool, logP ...float64) []metric.List {
+		l := metric.List{IDs: []int32{0, 1, 2, 3}, Hit: hit}
+		for i, h := range hit {
+			if h {
+				l.Relevant = append(l.Relevant, int32(i))
+			}
+		}
+		if len(l.Relevant) == 0 {
+			l.Relevant = []int32{4, 5}
+		}
+		if m.LogProbs {
+			l.LogP = logP
+		}
+		return []metric.List{l}
+	}
+	good, _ := measure(m, 4, set, list([]bool{true, true, false, false}, -0.1, -0.2))
+	bad, _ := measure(m, 4, set, list([]bool{false, false, false, false}, -3, -4))
+	t.True(m.Better(good, bad) && !m.Better(bad, good), "Lower is declared %t, and the better ranking has %g, the other one %g", m.Lower, good, bad)
+}
+
 // accumulators holds what an accumulator owes to whoever runs it.
 func accumulators(t *check.T, m *metric.Metric) {
 	rng := rand.New(rand.NewPCG(5, 6))
@@ -173,28 +256,31 @@ func accumulators(t *check.T, m *metric.Metric) {
 		k := 1 + rng.IntN(set.Classes+2)
 		var before []metric.List
 		for _, l := range lists {
-			before = append(before, metric.List{IDs: slices.Clone(l.IDs), Hit: slices.Clone(l.Hit), Relevant: slices.Clone(l.Relevant)})
+			before = append(before, metric.List{IDs: slices.Clone(l.IDs), Hit: slices.Clone(l.Hit), Relevant: slices.Clone(l.Relevant), LogP: slices.Clone(l.LogP)})
 		}
 		want, _ := measure(m, k, set, lists)
 		t.Equal(before, lists, "the rankings after they were measured")
-		at := metric.At{Metric: m, K: k}
-		a, b := at.New(set), at.New(set)
+		a, b := at(m, k).New(set), at(m, k).New(set)
 		for i, l := range lists { // b sees the examples in another order
 			a.Add(l)
 			b.Add(lists[len(lists)-1-i])
 		}
 		got, other := a.Finish(), b.Finish()
 		t.True(got == want, "%+v at K=%d: %g beside another accumulator, %g alone", lists, k, got, want)
-		t.True(check.Near(other, want, 1e-12, 0), "%+v at K=%d: %g in another order of examples, %g in this one", lists, k, other, want)
+		t.True(check.Near(other, want, 1e-12, 1e-12), "%+v at K=%d: %g in another order of examples, %g in this one", lists, k, other, want)
 
 		// What follows the cut-off is of no account, and may be there.
-		whole := m.New(k, set)
+		whole := m.New(at(m, k).K, set)
 		for _, l := range lists {
 			whole.Add(l.Top(k))
 		}
 		t.True(whole.Finish() == want, "%+v at K=%d: the value depends on what follows the cut-off", lists, k)
 	}
 	set := metric.Set{Classes: 3, Count: []int32{1, 2, 0}, Trained: 2}
-	v, _ := measure(m, 2, set, []metric.List{{Relevant: []int32{1}}})
-	t.True(v >= 0 && v <= 1, "an empty ranking has the value %g, outside [0,1]", v)
+	empty := metric.List{Relevant: []int32{1}}
+	if m.LogProbs {
+		empty.LogP = []float64{-0.5}
+	}
+	v, _ := measure(m, 2, set, []metric.List{empty})
+	t.True(within(m, v), "an empty ranking has the value %g, outside [0,1]", v)
 }

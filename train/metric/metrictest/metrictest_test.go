@@ -63,6 +63,23 @@ func TestPlantedMistakes(t *testing.T) {
 			ref := m.Ref
 			m.Ref = func(all []metric.Whole, k int, s metric.Set) float64 { return ref(all, k+1, s) }
 		}, "reference: "},
+		"lower, declared":          {func(m *metric.Metric) { m.Lower = true }, "direction: Lower is declared true"},
+		"unbounded, declared":      {func(m *metric.Metric) { m.Unbounded = true }, "reference: Unbounded is declared true"},
+		"likelihood, declared":     {func(m *metric.Metric) { m.LogProbs = true }, "cut-off: LogProbs is declared true"},
+		"likelihood, not declared": {score(func(l metric.List, _ int) float64 { return math.Exp(l.LogP[0]) }), "reference: panic: "},
+		"no cut-off, declared":     {func(m *metric.Metric) { m.NoCutoff = true }, "reference: "},
+		"no cut-off, not declared": {func(m *metric.Metric) {
+			registered, err := metric.Lookup("nll")
+			require.NoError(t, err)
+			*m = *registered
+			m.NoCutoff = false
+		}, "cut-off: NoCutoff is declared false"},
+		"higher, not declared": {func(m *metric.Metric) {
+			registered, err := metric.Lookup("perplexity")
+			require.NoError(t, err)
+			*m = *registered
+			m.Lower = false
+		}, "direction: Lower is declared false"},
 		"state that is shared": {func(m *metric.Metric) { share(m) }, "accumulators: "},
 		"one value": {func(m *metric.Metric) {
 			m.New = metric.Mean(func(metric.List, int, metric.Set) float64 { return 0.5 })

@@ -11,6 +11,7 @@ import (
 
 	"github.com/fenchel-ml/fenchel/cli/internal/report"
 	"github.com/fenchel-ml/fenchel/models"
+	"github.com/fenchel-ml/fenchel/train/metric"
 )
 
 // auto is the one value of an axis temperature that is a search instead of a grid.
@@ -86,6 +87,7 @@ type Search struct {
 
 	variants []int
 	tasks    map[int]*task // by the power of Factor; nil where there is no such value
+	first    metric.At     // by which values are chosen
 }
 
 // Tried is one value of a search.
@@ -173,7 +175,7 @@ func (p *comparison) handOver(s *Search) *Search {
 // gives its temperature, or its runs cannot begin.
 func (p *comparison) searchOf(variant int) *Search {
 	v := p.variants[variant]
-	s := &Search{With: v.Name, Setting: "temperature", For: []string{v.Name}, Factor: 2, variants: []int{variant}, tasks: map[int]*task{}}
+	s := &Search{With: v.Name, Setting: "temperature", For: []string{v.Name}, Factor: 2, variants: []int{variant}, tasks: map[int]*task{}, first: p.first()}
 	t := p.trial(variant, p.grids[variant][0])
 	m := t.job.Config.Model
 	at := temperatureOf(v.choice)
@@ -261,7 +263,7 @@ func (s *Search) top() (first, last, best int) {
 				continue
 			}
 			switch v, ok := valueOf(t.out); {
-			case ok && (!any || v > most):
+			case ok && (!any || s.first.Better(v, most)):
 				most, first, last, best, any = v, x, x, x, true
 			case ok && v == most:
 				first, last = min(first, x), max(last, x)

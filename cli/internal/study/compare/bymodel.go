@@ -177,7 +177,7 @@ func (b *ByModel) toldApart(r *Result) [][][]int {
 	return apart
 }
 
-// difference returns the first metric of row a less that of row b on the reported split, and
+// difference returns by how much the first metric of row a is better than that of row b on the reported split, and
 // the probability of a difference as large or larger were there none: of a t-test whose
 // variance has that of the mean over users, by the bootstrap, and those of the means over
 // seeds, with Satterthwaite's degrees of freedom, in which the users count as infinitely
@@ -185,7 +185,7 @@ func (b *ByModel) toldApart(r *Result) [][][]int {
 // over users, so that there the seeds alone count.
 func (r *Result) difference(a, b *Row) (d, p float64) {
 	of := func(row *Row) Stat { return row.reported(r.Reported)[0] }
-	d = float64(of(a).Mean - of(b).Mean)
+	d = gain(r.first(), float64(of(a).Mean-of(b).Mean))
 	variance, spread := 0.0, 0.0
 	if !r.first().Pooled {
 		if a.resampled == nil || b.resampled == nil {

@@ -267,7 +267,7 @@ func TestBudget(t *testing.T) {
 // TestBuckets: buckets are by falling popularity and of equal weight.
 func TestBuckets(t *testing.T) {
 	c, set := small(t, "softmax")
-	of, items := bucketOf(set.Train)
+	of, items := bucketOf(set)
 	require.Equal(t, set.Items, items[0]+items[1]+items[2])
 	counts := set.Train.ItemCounts()
 	mass, rarest, commonest := [3]int{}, [3]int32{math.MaxInt32, math.MaxInt32, math.MaxInt32}, [3]int32{}

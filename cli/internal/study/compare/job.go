@@ -305,7 +305,7 @@ func (r *runner) measure(ctx context.Context, o *Outcome, res *train.Result, set
 		}
 		o.PerUser = reported.PerExample
 	}
-	o.Buckets, err = bucketRecall(ctx, res.Trained, set, name, ats[0].K)
+	o.Buckets, err = bucketRecall(ctx, res.Trained, set, name, cutoff(ats[0]))
 	return err
 }
 

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"gonum.org/v1/gonum/stat"
+
+	"github.com/fenchel-ml/fenchel/train/metric"
 )
 
 // A row whose metric still rises when training ends says what its budget was, not what its
@@ -29,16 +31,16 @@ func (r *Result) judge() {
 	}
 	for i := range r.Rows {
 		row := &r.Rows[i]
-		row.NotJudged = rising(row.course())
+		row.NotJudged = rising(row.course(), r.first())
 		if list := row.reported(r.Reported); len(list) > 0 {
-			row.BelowPop = float64(list[0].Mean) < pop
+			row.BelowPop = gain(r.first(), float64(list[0].Mean)) < gain(r.first(), pop)
 		}
 	}
 }
 
 // rising says how a course still rises at its end; "" where it does not, or is empty, as
 // where nothing is measured on valid.
-func rising(course []stage) string {
+func rising(course []stage, at metric.At) string {
 	if len(course) == 0 {
 		return ""
 	}
@@ -47,7 +49,7 @@ func rising(course []stage) string {
 	bestLate, best := math.Inf(-1), math.Inf(-1)
 	for i := range course {
 		s := course[len(course)-1-i]
-		v := float64(s.value.Mean)
+		v := gain(at, float64(s.value.Mean))
 		switch {
 		case s.epoch > (1-riseWindow)*last:
 			late, bestLate = append(late, v), max(bestLate, v)
@@ -60,10 +62,17 @@ func rising(course []stage) string {
 		return "it was not measured before the last fifth of training, so that nothing tells whether it still rises"
 	}
 	if now, then := stat.Mean(late, nil), stat.Mean(before, nil); bestLate == best && now > then+riseTolerance*math.Abs(then) {
-		return fmt.Sprintf("still rising at the end: %.4f on valid in the last fifth of training, %.4f before", now, then)
+		word := "still rising"
+		if at.Lower {
+			word = stillFalling
+		}
+		return fmt.Sprintf("%s at the end: %.4f on valid in the last fifth of training, %.4f before", word, gain(at, now), gain(at, then))
 	}
 	return ""
 }
+
+// stillFalling is what a row does whose metric is better where it is lower.
+const stillFalling = "still falling"
 
 // marks are what a reader has to know of a row before its numbers.
 func (r *Row) marks() string {
@@ -72,7 +81,11 @@ func (r *Row) marks() string {
 		all = append(all, "below pop")
 	}
 	if r.NotJudged != "" {
-		all = append(all, "still rising")
+		mark := "still rising"
+		if strings.HasPrefix(r.NotJudged, stillFalling) {
+			mark = stillFalling
+		}
+		all = append(all, mark)
 	}
 	if len(r.Edges) > 0 {
 		all = append(all, "edge of "+strings.Join(r.Edges, ", "))
@@ -121,7 +134,11 @@ func (r *Result) judgeNotes() (notes []string) {
 		notes = append(notes, fmt.Sprintf("Below pop, the order by popularity, in %s, as trained here: %s.", r.Metrics[0], strings.Join(below, ", ")))
 	}
 	if len(open) > 0 {
-		notes = append(notes, fmt.Sprintf("Not judged, because %s on valid still rises at the end of training (the best is in its last fifth, whose mean is above that of the fifth before by more than %g %%), or was not measured before: %s. A longer budget would tell.", r.Metrics[0], 100*riseTolerance, strings.Join(open, ", ")))
+		still, side := "rises", "above"
+		if r.first().Lower {
+			still, side = "falls", "below"
+		}
+		notes = append(notes, fmt.Sprintf("Not judged, because %s on valid still %s at the end of training (the best is in its last fifth, whose mean is %s that of the fifth before by more than %g %%), or was not measured before: %s. A longer budget would tell.", r.Metrics[0], still, side, 100*riseTolerance, strings.Join(open, ", ")))
 	}
 	if len(edge) > 0 {
 		notes = append(notes, fmt.Sprintf("Edge: the best value, or one as good, is the smallest or the largest that was tried, so that a better one may lie beyond: %s.", strings.Join(edge, "; ")))

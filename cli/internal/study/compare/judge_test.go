@@ -2,12 +2,14 @@ package compare
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/fenchel-ml/fenchel/cli/internal/report"
+	"github.com/fenchel-ml/fenchel/train/metric"
 )
 
 // courseOf is a course of values at the given epochs.
@@ -32,7 +34,12 @@ func TestRising(t *testing.T) {
 		"a lucky last one": {courseOf(1, 0.1, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.198, 0.205), ""},
 		"ten epochs":       {courseOf(1, 0.1, 0.11, 0.12, 0.13, 0.14, 0.15, 0.16, 0.17, 0.18, 0.19), "still rising at the end: 0.1850 on valid in the last fifth of training, 0.1650 before"},
 	} {
-		got := rising(c.course)
+		got := rising(c.course, metric.At{Metric: &metric.Metric{}})
+		lower := slices.Clone(c.course)
+		for i := range lower {
+			lower[i].value.Mean *= -1
+		}
+		require.Equal(t, got != "", rising(lower, metric.At{Metric: &metric.Metric{Lower: true}}) != "", name)
 		require.True(t, strings.HasPrefix(got, c.want) && (c.want != "" || got == ""), "%s: %q", name, got)
 	}
 }

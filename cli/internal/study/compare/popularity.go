@@ -16,8 +16,11 @@ var buckets = []string{"head", "middle", "tail"}
 // bucketOf deals the items into buckets of about a third of the train interactions each.
 // Items are sorted by falling count and, where counts tie, by index; an item belongs to
 // the third in which its interactions begin. Items without interactions are tail.
-func bucketOf(x *data.Interactions) (of []int8, items [3]int) {
-	counts := x.ItemCounts()
+func bucketOf(set *data.Dataset) (of []int8, items [3]int) {
+	counts, all := set.Positives(), 0
+	for _, n := range counts {
+		all += int(n)
+	}
 	order := make([]int32, len(counts))
 	for i := range order {
 		order[i] = int32(i)
@@ -28,7 +31,7 @@ func bucketOf(x *data.Interactions) (of []int8, items [3]int) {
 	for _, i := range order {
 		b := 2
 		if counts[i] > 0 {
-			b = 3 * before / x.Len()
+			b = 3 * before / all
 		}
 		of[i] = int8(b)
 		items[b]++
@@ -42,7 +45,7 @@ func bucketOf(x *data.Interactions) (of []int8, items [3]int) {
 // has any.
 func bucketRecall(ctx context.Context, t *train.Recommender, set *data.Dataset, split string, k int) ([]report.Number, error) {
 	var sums bucketSums
-	sums.of, _ = bucketOf(set.Train)
+	sums.of, _ = bucketOf(set)
 	m := metric.Metric{Name: "bucket-recall", Pooled: true, New: func(int, metric.Set) metric.Accumulator { return &sums }}
 	e, err := t.Evaluation(set, split, []metric.At{{Metric: &m, K: k}})
 	if err != nil {

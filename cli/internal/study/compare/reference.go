@@ -3,6 +3,7 @@ package compare
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/models/baseline"
 	"github.com/fenchel-ml/fenchel/train"
+	"github.com/fenchel-ml/fenchel/train/metric"
 )
 
 // A Reference is a ranking without trained vectors, measured on the same examples as the
@@ -49,6 +51,9 @@ func (p *comparison) references(ctx context.Context) ([]Reference, error) {
 	if err != nil {
 		return nil, err
 	}
+	if p.set.Text || slices.ContainsFunc(plan.Metrics, func(at metric.At) bool { return at.LogProbs }) {
+		return p.wordReferences(ctx, plan, p.set)
+	}
 	x := p.set.Train
 	pop := func() (models.Scorer, error) { return baseline.NewPop(x), nil }
 	knn := func() (models.Scorer, error) {
@@ -82,6 +87,25 @@ func (p *comparison) references(ctx context.Context) ([]Reference, error) {
 		return all, err
 	}
 	return append(all, best), nil
+}
+
+// wordReferences are the references of running text, and of any set of which probabilities are
+// measured, which the others give not.
+func (p *comparison) wordReferences(ctx context.Context, plan *train.Plan, set *data.Dataset) (all []Reference, err error) {
+	fits := map[string]func() (models.Scorer, error){"pop": func() (models.Scorer, error) { return baseline.NewUnigram(set) }}
+	names := []string{"pop"}
+	if set.Text && plan.Task.Ordered() {
+		fits["kneserney"] = func() (models.Scorer, error) { return baseline.NewKneserNey(set) }
+		names = append(names, "kneserney")
+	}
+	for _, name := range names {
+		ref := Reference{Name: name}
+		if err := p.reference(ctx, plan, fits[name], &ref); err != nil || ctx.Err() != nil {
+			return all, err
+		}
+		all = append(all, ref)
+	}
+	return all, nil
 }
 
 // referencePlan returns the plan by which references are measured: that of the first model

@@ -128,7 +128,7 @@ func (p *comparison) result(ctx context.Context, trials, runs []*task) (*Result,
 	default:
 		r.Budget = fmt.Sprintf("%d epochs", p.First().WithDefaults().Train.Epochs)
 	}
-	_, items := bucketOf(p.set.Train)
+	_, items := bucketOf(p.set)
 	for b, n := range items {
 		r.Buckets = append(r.Buckets, Bucket{buckets[b], n})
 	}

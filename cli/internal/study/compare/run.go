@@ -379,6 +379,15 @@ func valueOf(o *Outcome) (float64, bool) {
 	return o.Valid[0].Value, true
 }
 
+// first returns the metric that decides.
+func (p *comparison) first() metric.At {
+	at, err := metric.Parse(p.First().WithDefaults().Eval.Metrics[0])
+	if err != nil { // a mistake of this package: the configuration was read before
+		panic("compare: " + err.Error())
+	}
+	return at
+}
+
 // choose takes the best point of each grid on valid, the first of equals.
 func (p *comparison) choose(trials []*task) {
 	for i, grid := range p.grids {
@@ -393,7 +402,7 @@ func (p *comparison) choose(trials []*task) {
 				continue
 			}
 			whole = whole && (t.out != nil || t.err != nil)
-			if v, ok := valueOf(t.out); ok && (p.best[i] < 0 || v > best) {
+			if v, ok := valueOf(t.out); ok && (p.best[i] < 0 || p.first().Better(v, best)) {
 				p.best[i], best = t.point, v
 			}
 		}

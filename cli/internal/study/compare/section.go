@@ -347,7 +347,7 @@ func (r *Result) courses() []report.Block {
 func (r *Result) tradeoff() []report.Block {
 	metric := r.Metrics[0] + " on " + r.Reported
 	s := plot.Scatter{
-		Title: "Quality against cost", X: plot.Axis{Label: "training of one run", Unit: "s", Log: true}, Y: plot.Axis{Label: metric}, Frontier: true,
+		Title: "Quality against cost", X: plot.Axis{Label: "training of one run", Unit: "s", Log: true}, Y: plot.Axis{Label: metric}, Frontier: !r.first().Lower,
 	}
 	for i := range r.Rows {
 		row := &r.Rows[i]
@@ -359,6 +359,9 @@ func (r *Result) tradeoff() []report.Block {
 	}
 	if len(s.Points) == 0 {
 		return nil
+	}
+	if r.first().Lower {
+		return []report.Block{report.Figure{Figure: s, Caption: "Down and left is better; bars are one standard deviation over seeds."}}
 	}
 	return []report.Block{report.Figure{Figure: s, Caption: "Up and left is better. The dashed line joins the losses that no other beats in both; bars are one standard deviation over seeds."}}
 }
@@ -393,8 +396,8 @@ func (r *Result) popularity() []report.Block {
 	if len(bars.Groups) == 0 {
 		return nil
 	}
-	_, k, _ := strings.Cut(r.Metrics[0], "@")
-	table.Note = fmt.Sprintf("Each bucket holds about a third of the train interactions, head the most popular items. Of each user's relevant items in the bucket on %s, the share among the user's first %s; mean over the users that have any.", r.Reported, k)
+	k := cutoff(r.first())
+	table.Note = fmt.Sprintf("Each bucket holds about a third of the train interactions, head the most popular items. Of each user's relevant items in the bucket on %s, the share among the user's first %d; mean over the users that have any.", r.Reported, k)
 	return []report.Block{report.Figure{Figure: bars, Caption: "The best losses and the baseline; the table has all."}, table}
 }
 

@@ -75,7 +75,7 @@ func (r *Row) fill(outs []*Outcome, res *Result) {
 	}
 	r.SecondsPerEpoch = over(func(o *Outcome) float64 { return float64(o.SecondsPerEpoch) })
 	r.Seconds = over(func(o *Outcome) float64 { return o.Seconds })
-	r.ToOwn = over(func(o *Outcome) float64 { return reaches(o, share*bestOf(o)) })
+	r.ToOwn = over(func(o *Outcome) float64 { return reaches(o, res.first(), near(res.first(), bestOf(o, res.first()))) })
 	if len(whole) == 0 {
 		return
 	}
@@ -104,29 +104,6 @@ func (r *Row) fill(outs []*Outcome, res *Result) {
 	for b := range res.Buckets {
 		r.Buckets = append(r.Buckets, over(func(o *Outcome) float64 { return float64(o.Buckets[b]) }))
 	}
-}
-
-// bestOf returns the largest first metric on valid of a run's course, NaN without
-// one.
-func bestOf(o *Outcome) float64 {
-	best := math.NaN()
-	for _, p := range o.Curve {
-		if len(p.Valid) > 0 && !(p.Valid[0].Value <= best) {
-			best = p.Valid[0].Value
-		}
-	}
-	return best
-}
-
-// reaches returns the seconds of training after which the first metric on valid is
-// at least value, NaN if it never is.
-func reaches(o *Outcome, value float64) float64 {
-	for _, p := range o.Curve {
-		if len(p.Valid) > 0 && p.Valid[0].Value >= value {
-			return p.Seconds
-		}
-	}
-	return math.NaN()
 }
 
 // A stage is the mean over a row's runs at one evaluation.
@@ -163,10 +140,10 @@ func (r *Row) course() []stage {
 
 // times fills in ToBest from the mean courses.
 func (r *Result) times() {
-	best := math.NaN()
+	at, best := r.first(), math.NaN()
 	for i := range r.Rows {
 		for _, s := range r.Rows[i].course() {
-			if v := float64(s.value.Mean); !(v <= best) {
+			if v := float64(s.value.Mean); !(gain(at, v) <= gain(at, best)) {
 				best = v
 			}
 		}
@@ -175,8 +152,8 @@ func (r *Result) times() {
 		row := &r.Rows[i]
 		row.ToBest = report.Number(math.NaN())
 		stages := row.course()
-		if at := slices.IndexFunc(stages, func(s stage) bool { return float64(s.value.Mean) >= share*best }); at >= 0 {
-			row.ToBest = report.Number(stages[at].seconds)
+		if i := slices.IndexFunc(stages, func(s stage) bool { return gain(at, float64(s.value.Mean)) >= gain(at, near(at, best)) }); i >= 0 {
+			row.ToBest = report.Number(stages[i].seconds)
 		}
 	}
 }
@@ -270,7 +247,7 @@ func (r *Result) sort() {
 		if r.Rows[i].Done == 0 {
 			return math.Inf(-1)
 		}
-		return float64(r.Rows[i].reported(r.Reported)[0].Mean)
+		return gain(r.first(), float64(r.Rows[i].reported(r.Reported)[0].Mean))
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(value(b), value(a)) })
 	at := make([]int, len(order))

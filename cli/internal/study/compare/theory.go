@@ -31,7 +31,7 @@ func (r *Result) first() metric.At {
 // measures something else than hits, theory's order says nothing.
 func (r *Result) verdicts() report.Verdicts {
 	var all report.Verdicts
-	if r.first().Beyond {
+	if at := r.first(); at.Beyond || at.LogProbs {
 		return nil
 	}
 	for a := range r.Rows {
