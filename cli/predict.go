@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fenchel-ml/fenchel/cli/internal/lists"
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/train/metric"
@@ -28,6 +29,7 @@ func newPredict(s streams) *cobra.Command {
 		k        = 10
 		withSeen bool
 		asJSON   bool
+		path     string
 	)
 	cmd := &cobra.Command{
 		Use:   "predict RUN --users ID,ID,…",
@@ -42,9 +44,14 @@ training pair, the first few by name, is said on standard error.
 --users cuts its text at commas, and leaves out blanks around an id. --user takes an
 id as it is, and so does each line of a file named by --users-from. --history ranks for
 somebody whom the data set does not know, by the items that he or she had, the oldest
-first: ids with commas between, or nothing for somebody new. It takes a model that reads
-histories, such as pool, and may be repeated; the lines of the first say history:1 for a
-user, those of the second history:2.
+first: ids with commas between, or nothing for somebody new, of whom models that read
+histories, such as pool, alone can say something. Other models fold the person in: a row is
+found as training would have found it, the items staying as they are. It may be repeated; the
+lines of the first say history:1 for a user, those of the second history:2.
+
+--out writes to a file as many rankings as there are users, in memory that does not grow with
+them: as CSV with a header, JSON lines or Parquet, with the columns user, rank, item and score
+and ids as they are.
 
 --features ranks for somebody whom the data set does not know by features: those of users
 that the model reads, as the file of features has them, with commas between, as in
@@ -72,7 +79,12 @@ the score on the rising side of its polynomial. Candidates with several decision
 			if err := items.validate(); err != nil {
 				return err
 			}
-			return runPredict(cmd.Context(), s, args[0], c, items, users, k, withSeen, asJSON)
+			if cmd.Flags().Changed("out") {
+				if err := users.checkOut(path, asJSON); err != nil {
+					return err
+				}
+			}
+			return runPredict(cmd.Context(), s, args[0], c, items, users, k, withSeen, asJSON, path)
 		},
 	}
 	c.addFlags(cmd)
@@ -88,6 +100,10 @@ the score on the rising side of its polynomial. Candidates with several decision
 	addWhole(f, &k, "k", 1, metric.MaxCutoff, "items of a user")
 	f.BoolVar(&withSeen, "with-seen", false, "rank the items too that the data set knows of the user")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
+	f.StringVar(&path, "out", "", "file to write the rankings to in place of printing them, whose ending says the form: "+strings.Join(lists.Endings(), ", "))
+	must(cmd.RegisterFlagCompletionFunc("out", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return nil, cobra.ShellCompDirectiveDefault // files of any name
+	}))
 	return cmd
 }
 
@@ -109,6 +125,20 @@ func (w wantedUsers) check() error {
 		return usagef("--users: name at least one user, as in --users 1,2,3, or take one of --user, --users-from, --all-users, --history, --features")
 	case len(w.features) > 0 && len(w.histories) > 0 && len(w.features) != len(w.histories):
 		return usagef("--features: %d of them and %d of --history; give one of each for each person, or one flag alone", len(w.features), len(w.histories))
+	}
+	return nil
+}
+
+// checkOut is check of rankings that go to a file.
+func (w wantedUsers) checkOut(path string, asJSON bool) error {
+	if err := lists.Check(path); err != nil {
+		return usagef("--out: %v", err)
+	}
+	switch {
+	case asJSON:
+		return usagef("--json: what goes to --out has the form of its ending")
+	case len(w.histories)+len(w.features) > 0:
+		return usagef("--out: it takes users of the data set, not --history or --features")
 	}
 	return nil
 }
@@ -223,7 +253,7 @@ func (w wantedUsers) rows(s streams, set *data.Dataset) (rows []int, err error) 
 	return rows, nil
 }
 
-func runPredict(ctx context.Context, s streams, folder string, c runSource, items rankedItems, users wantedUsers, k int, withSeen, asJSON bool) error {
+func runPredict(ctx context.Context, s streams, folder string, c runSource, items rankedItems, users wantedUsers, k int, withSeen, asJSON bool, path string) error {
 	trained, set, err := c.open(s, folder)
 	if err != nil {
 		return err
@@ -236,6 +266,9 @@ func runPredict(ctx context.Context, s streams, folder string, c runSource, item
 	queries, err := users.queries(set)
 	if err != nil {
 		return err
+	}
+	if path != "" {
+		return predictTo(ctx, s, path, trained, set, rows, k, withSeen)
 	}
 	tops, err := trained.Predict(ctx, set, rows, k, withSeen)
 	if err != nil {
@@ -251,7 +284,13 @@ func runPredict(ctx context.Context, s streams, folder string, c runSource, item
 	}
 	all := predictions(set, rows, tops, len(leftOut))
 	if len(queries) > 0 {
-		tops, err := trained.PredictQueries(ctx, set, queries, k, withSeen)
+		answer := trained.PredictQueries
+		if len(users.features) == 0 && !slices.Contains(reads, "history") {
+			answer = func(ctx context.Context, set *data.Dataset, queries []data.Query, k int, withSeen bool) ([]models.Top, error) {
+				return folded(ctx, trained, set, queries, k, withSeen)
+			}
+		}
+		tops, err := answer(ctx, set, queries, k, withSeen)
 		if of, ok := errors.AsType[*data.QueryError](err); ok {
 			return fmt.Errorf("%s:%d: %w", users.unknown(), of.Query+1, of.Err)
 		}
