@@ -47,6 +47,7 @@ func TestBytes(t *testing.T) {
 				require.NoError(t, err)
 				return x
 			})
+			runtime.KeepAlive(known)
 		})
 	}
 	p, err := ByFrequency(counts, 0)
