@@ -28,6 +28,9 @@ func points(t *testing.T) *data.Dataset {
 func TestResumeLabels(t *testing.T) {
 	set := points(t)
 	for name, text := range labelConfigs {
+		if testing.Short() && name != "dropped" {
+			continue
+		}
 		t.Run(name, func(t *testing.T) { resumes(t, quick(text), set) })
 	}
 }
@@ -36,6 +39,9 @@ func TestResumeLabels(t *testing.T) {
 func TestSameBitsOfLabels(t *testing.T) {
 	set := points(t)
 	for name, text := range labelConfigs {
+		if testing.Short() && name != "direct" {
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			c := quick(text)
 			c.Train.Epochs = 2
@@ -55,6 +61,9 @@ func TestEstimateLabels(t *testing.T) {
 	set := load(t, "demo:users=1500,items=3000,per-user=3,features=1200,has=30")
 	require.InDelta(t, 1, float64(live()-before)/float64(set.Bytes()), 0.25)
 	for name, text := range labelConfigs {
+		if testing.Short() && name != "bag" {
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			c := quick(text)
 			c.Model.Dim, c.Train.Batch = 64, 128
