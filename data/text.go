@@ -298,7 +298,7 @@ func (d *Dataset) Positives() []int32 {
 	return n
 }
 
-// errText is of what text is not for.
+// refuseText returns an error of what running text is not for, nil of another set.
 func (d *Dataset) refuseText(what string) error {
 	if d != nil && d.Text {
 		return fmt.Errorf("data: %s: %s is running text, whose users are documents; a word of it is an event, and no pair alone", what, d.Name)
@@ -306,7 +306,7 @@ func (d *Dataset) refuseText(what string) error {
 	return nil
 }
 
-// documentsByName returns parts' documents of d as they are, for splits that cut none.
+// wholeDocuments returns the documents of d as they are, with parts, for splits that cut none.
 func (d *Dataset) wholeDocuments(parts []uint8) (names []string, ptr []int, of []uint8, err error) {
 	return d.UserIDs, d.Histories.ptr, parts, nil
 }
