@@ -43,10 +43,10 @@ func TestRoundTrip(t *testing.T) {
 				if f.Name != "lightgcn" && rapid.Bool().Draw(rt, "named") {
 					id := rapid.StringMatching(`[a-c,;"' :1-9]*[a-c"]`)
 					for u := range d.Users {
-						d.UserIDs = append(d.UserIDs, nameOf(nil, u)+id.Draw(rt, "user"))
+						d.UserIDs = append(d.UserIDs, nameOf(nil, u)+"-"+id.Draw(rt, "user"))
 					}
 					for i := range d.Items {
-						d.ItemIDs = append(d.ItemIDs, nameOf(nil, i)+id.Draw(rt, "item"))
+						d.ItemIDs = append(d.ItemIDs, nameOf(nil, i)+"-"+id.Draw(rt, "item"))
 					}
 				}
 				n++

@@ -127,6 +127,7 @@ func (t *Recommender) evaluationBytes(set *data.Dataset) (kept, passing int64, e
 	ats, c := t.Plan.Metrics, t.Plan.Config
 	most := 0
 	var contexts *data.Frame
+	masked := false // rankings leave out what is known
 	for i, split := range []string{"valid", "test"} {
 		x, err := t.measured(set, split)
 		if err != nil {
@@ -144,6 +145,7 @@ func (t *Recommender) evaluationBytes(set *data.Dataset) (kept, passing int64, e
 		if most = max(most, users); users == most {
 			contexts = x.Context
 		}
+		masked = masked || x.Seen != ""
 	}
 	if most == 0 {
 		return kept, 0, nil
@@ -167,7 +169,10 @@ func (t *Recommender) evaluationBytes(set *data.Dataset) (kept, passing int64, e
 	// histories before test.
 	examples := 40*int64(most) + (16+int64(len(ats)))*int64(set.Items)
 	history := max(8*int64(set.Users+1)+4*int64(set.Train.Len()+set.Valid.Len()), viewBytes(contexts, set))
-	chunk := int64(size) * (4*int64(t.Model.Dim()) + 72 + 4*int64(len(leftOut)) + 4*int64(longest(set)) + int64(k))
+	chunk := int64(size) * (4*int64(t.Model.Dim()) + 72 + 4*int64(len(leftOut)) + int64(k))
+	if masked {
+		chunk += 4 * int64(size) * int64(longest(set))
+	}
 	if slices.ContainsFunc(ats, func(at metric.At) bool { return at.LogProbs }) { // of one target each, or few
 		chunk += 64*int64(size) + models.ProberBytes(t.Model.Dim())
 	}
@@ -184,8 +189,18 @@ func (t *Recommender) measured(set *data.Dataset, split string) (*data.Examples,
 	if split == "test" {
 		part = set.Test
 	}
-	contexts, err := t.Plan.task().Contexts(set, 2)
-	return &data.Examples{Context: contexts, Row: part.Active()}, err
+	task := t.Plan.task()
+	contexts, err := task.Contexts(set, 2)
+	x := &data.Examples{Context: contexts, Row: part.Active(), Seen: task.SeenOf(set)}
+	if set.Points != nil { // those without labels are ranked too
+		x.Row = nil
+		for p, of := range set.Points {
+			if split == data.Splits()[of] {
+				x.Row = append(x.Row, int32(p))
+			}
+		}
+	}
+	return x, err
 }
 
 // viewBytes is what a frame of views of histories takes beside the set: bounds, and the
