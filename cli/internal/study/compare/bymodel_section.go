@@ -8,7 +8,7 @@ import (
 )
 
 // ByModelTables are the losses under each model, and how far the models agree; none of one
-// model. brief leaves out what a terminal has no room for.
+// model. brief leaves out what a terminal has no room for, or has in another table.
 func (r *Result) ByModelTables(brief bool) []report.Table {
 	b := r.ByModel
 	if b == nil {
@@ -51,7 +51,11 @@ func (r *Result) ByModelTables(brief bool) []report.Table {
 		}
 		losses.Rows = append(losses.Rows, cells)
 	}
-	for _, ref := range r.References { // the same whatever the model
+	references := r.References // the same whatever the model
+	if brief {
+		references = nil // a terminal has them in the table of runs
+	}
+	for _, ref := range references {
 		values := ref.reported(r.Reported)
 		if len(values) == 0 {
 			continue
@@ -66,7 +70,13 @@ func (r *Result) ByModelTables(brief bool) []report.Table {
 		}
 		losses.Rows = append(losses.Rows, cells)
 	}
-	losses.Note = brackets + " The last rows are rankings without trained vectors, which no model changes."
+	losses.Note = brackets
+	if len(losses.Mark) > 0 {
+		losses.Note += " The last rows are rankings without trained vectors, which no model changes."
+	}
+	if brief && len(b.Losses) < 2 { // there is no order to agree on
+		return []report.Table{losses}
+	}
 
 	agree := report.Table{Title: "How far models rank the losses alike", Head: []string{"models", "losses", "Kendall's tau [95 %]", "by chance", "told apart under both", "in the same order", "reversed"}}
 	for _, a := range b.Agreements {

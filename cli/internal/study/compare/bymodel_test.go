@@ -261,9 +261,15 @@ func TestModels(t *testing.T) {
 		require.Contains(t, text, b.Answer[:20], where)
 	}
 	require.Contains(t, string(written), `"by_model":{"models":["mf"`)
-	last := res.ByModelTables(true)[0].Rows
+	last := res.ByModelTables(false)[0].Rows
 	require.Equal(t, "pop", last[2][0])
-	require.Equal(t, last[2][1], last[2][7], "no model changes it")
+	require.Equal(t, last[2][1], last[2][10], "no model changes it")
+	require.Len(t, res.ByModelTables(true)[0].Rows, len(b.Losses), "a terminal has the references in another table")
+	require.Len(t, res.ByModelTables(true), 2)
+	alone := *res
+	one := *b
+	one.Losses, alone.ByModel = b.Losses[:1], &one
+	require.Len(t, alone.ByModelTables(true), 1, "there is no order to agree on")
 }
 
 // TestModelsOfOtherExamples: where something happens again a task in the order of time has
