@@ -79,6 +79,8 @@ under every loss of the softmax family, chosen by name.
   %[1]s train                      train on the generated set "demo"
   %[1]s losses                     the losses
   %[1]s check                      check gradients: symbolic, analytic and numerical`, s.program)
+	root.Version = versionHere().Version
+	root.SetVersionTemplate(s.program + " {{.Version}}\n")
 	root.SilenceErrors = true
 	root.SilenceUsage = true
 	root.SetIn(s.in)

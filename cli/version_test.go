@@ -83,3 +83,11 @@ func TestTrainSaysPrecision(t *testing.T) {
 	s.observe(&train.Started{Plan: plan, Config: plan.Config, Steps: 1, Step: 1, Before: "go"})
 	require.Equal(t, "warning: the steps before were computed by go, those from here on by "+plan.Kernel()+": the bits are those of neither alone\n", fmt.Sprint(s.s.err))
 }
+
+// TestVersionFlag: the flag that every program has says which program this is.
+func TestVersionFlag(t *testing.T) {
+	code, out, _ := execute(t, "--version")
+	require.Equal(t, exitOK, code)
+	require.Regexp(t, `^\S+ \S+\n$`, out)
+	require.Contains(t, out, versionHere().Version)
+}
