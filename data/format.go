@@ -124,9 +124,10 @@ func newInput(file string, r io.Reader) (*Input, error) {
 const sampleLines = 1000
 
 // sample returns the first lines that are not blank, without consuming anything;
-// none where the file is blank. The last one is the beginning of a line only where
-// it is the first too. They are valid until the input is read. Files that are no
-// text, and lines that no format has, are errors.
+// none where the file is blank. The last one is the beginning of a line, up to a blank
+// where it has one, only where it is the first or the second too: what follows a header
+// tells what that is of. They are valid until the input is read. Files that are no text,
+// and lines that no format has, are errors.
 func (in *Input) sample() (lines [][]byte, err error) {
 	head, err := in.r.Peek(in.r.Size())
 	if what := foreign(head); what != "" {
@@ -140,8 +141,13 @@ func (in *Input) sample() (lines [][]byte, err error) {
 		var line []byte
 		var ended bool
 		line, rest, ended = bytes.Cut(rest, []byte("\n"))
-		if !ended && err != io.EOF && (err != nil || len(lines) > 0) {
-			break // the line goes on beyond what was read
+		if !ended && err != io.EOF { // the line goes on beyond what was read
+			if err != nil || len(lines) > 1 {
+				break
+			}
+			if at := bytes.LastIndexAny(line, " \t"); at > 0 {
+				line = line[:at] // no number is half of one
+			}
 		}
 		if line = bytes.TrimRight(line, "\r "); len(bytes.TrimSpace(line)) > 0 {
 			lines = append(lines, line)

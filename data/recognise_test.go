@@ -108,6 +108,21 @@ func TestOneReadingIsTaken(t *testing.T) {
 	}
 }
 
+// TestLongFirstLines: a first line that goes on beyond what is looked at, be it under a header,
+// ends there in a half number, which does not hide what it is.
+func TestLongFirstLines(t *testing.T) {
+	var long strings.Builder
+	for f := range 20000 {
+		fmt.Fprintf(&long, " %d:0.5", f)
+	}
+	for _, text := range []string{"0" + long.String() + "\n1 3:1\n", "2 20000 2\n0" + long.String() + "\n1 3:1\n"} {
+		d, err := openText(t, text)
+		require.NoError(t, err)
+		require.Equal(t, "xmc", d.Format)
+		require.Equal(t, 20000, d.UserFields[0].Size)
+	}
+}
+
 // The files of a set are of one format: what one of them leaves open another
 // decides, unless it says no more.
 func TestFilesDecideTogether(t *testing.T) {

@@ -21,7 +21,14 @@ func init() {
 			}
 			return e, err
 		},
-		Rank:     func(v Values, d *Dataset, split string) (*Examples, error) { return d.skipgrams(split, v.Int("n")) },
+		Rank: func(v Values, d *Dataset, split string) (*Examples, error) {
+			e, err := d.skipgrams(split, v.Int("n"))
+			if err == nil {
+				part, _ := splitNumber(split) // known, since it gave examples
+				err = d.wantNextWord(part, e)
+			}
+			return e, err
+		},
 		Contexts: func(_ Values, d *Dataset, _ int) (*Frame, error) { return d.wordContexts() },
 		Spread:   momentSpread,
 	})

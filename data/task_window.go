@@ -2,6 +2,7 @@ package data
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/fenchel-ml/fenchel/internal/registry"
 )
@@ -150,8 +151,17 @@ func rankText(d *Dataset, split string, before, after int) (*Examples, error) {
 		return nil, err
 	}
 	e, err := d.windows(uint8(part), before, after)
-	if err == nil && e.Len() == 0 && len(d.Parts()[part].Active()) > 0 {
-		err = errors.New("no document has two words, one of which follows the other")
+	if err == nil {
+		err = d.wantNextWord(part, e)
 	}
 	return e, err
+}
+
+// wantNextWord returns an error of a part of running text that has words, and no example of one
+// beside another.
+func (d *Dataset) wantNextWord(part int, e *Examples) error {
+	if e.Len() > 0 || len(d.Parts()[part].Active()) == 0 {
+		return nil
+	}
+	return fmt.Errorf("no document of %s has two words, one of which follows the other", partNames[part])
 }

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -147,4 +148,36 @@ func TestItemsAreRecorded(t *testing.T) {
 		require.Equal(t, want, back.Items)
 	}
 	require.ErrorContains(t, Config{Eval: EvalConfig{Items: "lukewarm"}}.Validate(), `eval.items: unknown items "lukewarm"; the choices are warm, cold, all`)
+}
+
+// TestNothingToMeasure: what a split has nothing of is an error before training, and no end of
+// training that speaks of the learning rate.
+func TestNothingToMeasure(t *testing.T) {
+	ofWarm := *coldSet(t)
+	var err error
+	ofWarm.Valid, _, err = data.FromPairs(ofWarm.Users, ofWarm.Items, []int32{0}, []int32{1}, nil, nil)
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), "tiny.txt")
+	require.NoError(t, os.WriteFile(path, []byte("a b c\n"), 0o600)) // of four words valid has one
+	tiny, err := data.Load(data.Config{Source: path, Format: "text"})
+	require.NoError(t, err)
+	for _, c := range []struct {
+		set        *data.Dataset
+		text, want string
+	}{
+		{&ofWarm, "{model: {name: tower}, eval: {items: cold}}", "train: the valid split of cold has no interactions with items that train has nothing of"},
+		{tiny, "{model: {name: mf}, train: {task: skipgram}, eval: {metrics: [nll]}}", "data: task skipgram: no document of valid has two words, one of which follows the other"},
+		{tiny, "{model: {name: ngram}}", "data: task window: no document of valid has two words, one of which follows the other"},
+	} {
+		steps := 0
+		config, err := Parse([]byte(c.text))
+		require.NoError(t, err)
+		_, err = Run(t.Context(), config, c.set, func(e Event) {
+			if _, ok := e.(*Stepped); ok {
+				steps++
+			}
+		})
+		require.EqualError(t, err, c.want)
+		require.Zero(t, steps)
+	}
 }

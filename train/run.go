@@ -118,6 +118,15 @@ func newRun(p *Plan, set *data.Dataset, obs Observer) (*run, error) {
 		q.Config.Train.Patience = nil
 		p, trained.Plan = &q, &q
 	}
+	// What cannot be measured is said before training, and not at the end of it.
+	for part, split := range data.Splits()[1:] {
+		if set.Parts()[1+part].Len() == 0 {
+			continue
+		}
+		if _, err := trained.Evaluation(set, split, p.Metrics); err != nil {
+			return nil, err
+		}
+	}
 	r := &run{set: set, obs: obs, plan: p, trained: trained, started: time.Now()}
 	if r.solver, err = p.solver.Spec.new(p.solver.Values, r); err != nil {
 		return nil, err

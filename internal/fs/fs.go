@@ -3,6 +3,7 @@ package fs
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -16,6 +17,10 @@ import (
 func WriteFile(path string, write func(w io.Writer) error) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
+		var p *os.PathError
+		if errors.As(err, &p) { // nobody has asked for a file of that name
+			p.Path = path
+		}
 		return err
 	}
 	defer func() {

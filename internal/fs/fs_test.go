@@ -29,7 +29,8 @@ func TestWriteFile(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, all, 1)
 
-	require.Error(t, WriteBytes(filepath.Join(dir, "missing", "w.bin"), nil))
+	missing := filepath.Join(dir, "missing", "w.bin")
+	require.ErrorContains(t, WriteBytes(missing, nil), missing+": ", "the error names the file that was asked for")
 	t.Chdir(dir)
 	require.NoError(t, WriteBytes("here", []byte("x")), "a path without a folder is in the current one")
 }
