@@ -107,6 +107,9 @@ func TestPointSplits(t *testing.T) {
 	_, err = joined.WithoutValid()
 	require.NoError(t, err)
 
+	_, err = FromPoints(p, "given:points=0.2")
+	require.ErrorContains(t, err, "no splits of its own; use points")
+
 	p.Test = p.Train[20:]
 	p.Train = p.Train[:20]
 	given, err := FromPoints(p, "given:points=0.2")

@@ -69,8 +69,10 @@ func (g given) Split(d *Dataset) (train, valid, test *Interactions, err error) {
 		return nil, nil, nil, err
 	}
 	switch {
+	case !d.Given && d.Points != nil: // which the other splits refuse
+		return nil, nil, nil, errors.New("the source has no splits of its own; use points")
 	case !d.Given:
-		return nil, nil, nil, errors.New("the source has no splits of its own; use one of ratio, leave-one-out, time")
+		return nil, nil, nil, errors.New("the source has no splits of its own; use one of ratio, leave-one-out, time, cold-items")
 	case g.carve == "":
 		return d.Train, d.Valid, d.Test, nil
 	case d.has(1):
