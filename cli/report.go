@@ -278,7 +278,7 @@ func printScores(w io.Writer, splits []splitScores) {
 		}
 	}
 	fmt.Fprintf(w, "\nmeasured by %s\n", data.EscapeText(splits[0].Protocol.String()))
-	if n := splits[0].LeftOut; n > 0 {
+	if n := splits[0].LeftOut; n > 0 && !ofProbabilities(splits[0]) {
 		var pairs []string
 		for _, s := range splits {
 			pairs = append(pairs, fmt.Sprintf("%d of %s", s.LeftOutPairs, s.Split))
@@ -291,6 +291,15 @@ func printScores(w io.Writer, splits []splitScores) {
 		}
 		fmt.Fprintln(w, note)
 	}
+}
+
+// ofProbabilities reports whether no metric is of a ranking, from which items are left out:
+// perplexity and nll are of the probability of what came, among all classes.
+func ofProbabilities(s splitScores) bool {
+	return !slices.ContainsFunc(s.Values, func(v scoreValue) bool {
+		at, err := metric.Parse(v.Name)
+		return err != nil || !at.LogProbs
+	})
 }
 
 // leftOutNote says how many items no ranking holds, where items says which ones it does.

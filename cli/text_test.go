@@ -66,3 +66,26 @@ func TestText(t *testing.T) {
 	best := strings.Index(out, "kneserney")
 	require.Positive(t, best)
 }
+
+// TestProbabilitiesLeaveNothingOut: perplexity is of all classes, and a word that train has
+// nothing of is no miss of it, as it is of a ranking.
+func TestProbabilitiesLeaveNothingOut(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "text")
+	require.NoError(t, os.Mkdir(dir, 0o755))
+	for name, text := range map[string]string{"train.txt": strings.Repeat("a b c\n", 9), "test.txt": "a zz\n"} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+	}
+	folder, printed := trained(t, "train", "--data", dir, "--format", "text", "--model", "ngram", "--dim", "2", "--epochs", "1")
+	require.NotContains(t, printed, "left out")
+	var all []string
+	for _, items := range []string{"warm", "all"} {
+		code, out, stderr := execute(t, "eval", folder, "--metrics", "nll,perplexity", "--items", items)
+		require.Equal(t, exitOK, code, stderr)
+		require.NotContains(t, out, "left out")
+		all = append(all, strings.Split(out, "measured by")[0])
+	}
+	require.Equal(t, all[1], all[0])
+	code, out, stderr := execute(t, "eval", folder, "--metrics", "nll,mrr@2")
+	require.Equal(t, exitOK, code, stderr)
+	require.Contains(t, out, "1 item without a training pair is left out")
+}
