@@ -59,7 +59,7 @@ func (t *Recommender) Serve(set *data.Dataset) (*Server, error) {
 		return nil, err
 	}
 	if !t.ofUsers() {
-		return nil, fmt.Errorf("train: the contexts of task %s are no users, whom a server answers; Recommender.Similar finds what is alike", t.Plan.task())
+		return nil, fmt.Errorf("train: the contexts of task %s are no users, whom a server answers; fenchel similar, or Recommender.Similar, finds what is alike", t.Plan.task())
 	}
 	s := &Server{of: t, set: set}
 	if s.left, err = leftOut(set, t.items()); err != nil {
