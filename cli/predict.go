@@ -185,6 +185,9 @@ func (w wantedUsers) items(set *data.Dataset) (all [][]int32, err error) {
 			for id := range strings.SplitSeq(text, ",") {
 				i, err := set.ItemIndex(strings.TrimSpace(id))
 				if err != nil {
+					if strings.ContainsAny(text, `,"`) {
+						err = fmt.Errorf("%w; --history cuts at commas, and takes no id that holds one", err)
+					}
 					return nil, fmt.Errorf("--history: %w", err)
 				}
 				items = append(items, int32(i))

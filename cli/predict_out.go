@@ -23,7 +23,11 @@ func predictTo(ctx context.Context, s streams, path string, t *train.Recommender
 		bar = progressbar.NewOptions(len(rows), progressbar.OptionSetWriter(s.err), progressbar.OptionSetWidth(24),
 			progressbar.OptionThrottle(barEvery), progressbar.OptionSetPredictTime(true), progressbar.OptionClearOnFinish())
 	}
-	places, unknown := 0, 0
+	leftOut, err := t.LeftOut(set)
+	if err != nil {
+		return err
+	}
+	places, unknown, empty := 0, 0, 0
 	err = lists.Write(path, func(put func([]lists.Row) error) error {
 		room := make([]lists.Row, 0, usersAtOnce)
 		for lo := 0; lo < len(rows); lo += usersAtOnce {
@@ -36,10 +40,12 @@ func predictTo(ctx context.Context, s streams, path string, t *train.Recommender
 				if len(set.Train.ItemsOf(u)) == 0 {
 					unknown++
 				}
-				if room = appendRows(room[:0], set, set.UserName(u), tops[i]); len(room) > 0 {
-					if err := put(room); err != nil {
-						return err
-					}
+				if room = appendRows(room[:0], set, set.UserName(u), tops[i]); len(room) == 0 {
+					empty++
+					continue
+				}
+				if err := put(room); err != nil {
+					return err
 				}
 				places += len(room)
 			}
@@ -55,8 +61,14 @@ func predictTo(ctx context.Context, s streams, path string, t *train.Recommender
 	if err != nil {
 		return err
 	}
+	if len(leftOut) > 0 {
+		fmt.Fprintln(s.err, leftOutNote(t.Items, len(leftOut)))
+	}
 	if unknown > 0 {
 		fmt.Fprintf(s.err, "%d of the users have no training pair\n", unknown)
+	}
+	if empty > 0 {
+		fmt.Fprintf(s.err, "%d of the users have no item left to rank, and no line\n", empty)
 	}
 	fmt.Fprintf(s.out, "%d items of %d users in %s\n", places, len(rows), path)
 	return nil

@@ -53,6 +53,21 @@ func TestPredictOut(t *testing.T) {
 	code, _, _ = execute(t, "predict", run, "--all-users", "--out", gone)
 	require.Equal(t, exitFailed, code)
 	require.NoFileExists(t, gone)
+	code, _, stderr = execute(t, "predict", run, "--history", "1,none")
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, stderr, `no item "none"`)
+	require.Contains(t, stderr, "--history cuts at commas, and takes no id that holds one")
+
+	// What the file does not show is said as it is beside rankings that are printed.
+	pairs := filepath.Join(dir, "pairs.csv")
+	require.NoError(t, os.WriteFile(pairs, []byte("user,item,timestamp\na,x,1\na,y,2\na,z,3\nb,x,1\nb,y,2\nb,w,3\n"), 0o644))
+	code, _, stderr = execute(t, "train", "--data", pairs, "--split", "leave-one-out", "--epochs", "1", "--dim", "4", "--out", filepath.Join(dir, "small"))
+	require.Zero(t, code, stderr)
+	code, out, stderr := execute(t, "predict", filepath.Join(dir, "small"), "--all-users", "--out", filepath.Join(dir, "small.csv"))
+	require.Zero(t, code, stderr)
+	require.Contains(t, out, "0 items of 2 users")
+	require.Contains(t, stderr, "3 items without a training pair are left out")
+	require.Contains(t, stderr, "2 of the users have no item left to rank")
 }
 
 // TestPredictFoldsIn: somebody whom a model without histories has never seen gets items like

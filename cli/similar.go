@@ -28,7 +28,8 @@ func newSimilar(s streams) *cobra.Command {
 		Long: `similar loads the model of a run folder and prints, for each item, those whose class
 vectors have the largest cosine with its own: items that training found to follow on the
 same contexts. Of running text items are words. Items without a training pair, whose
-vectors nothing has moved, are left out, and none of them can be asked for. It takes
+vectors nothing has moved, are left out, and none of them can be asked for, unless the model
+makes vectors of items by their features. It takes
 candidates whose classes have vectors of their own: all and sampled.
 
 --items cuts its text at commas, and leaves out blanks around an id; --item takes an id as
@@ -44,10 +45,11 @@ between tabs, ids escaped as those of predict. JSON has ids as they are.`,
 					}
 				}
 			}
+			cut := len(ids)
 			if ids = append(ids, single...); len(ids) == 0 {
 				return usagef("--items: name at least one item, as in --items 1,2,3, or by --item ID")
 			}
-			return runSimilar(s, args[0], c, ids, k, asJSON)
+			return runSimilar(s, args[0], c, ids, cut, k, asJSON)
 		},
 	}
 	c.addFlags(cmd)
@@ -70,16 +72,24 @@ type neighbour struct {
 	Cosine float32 `json:"cosine"`
 }
 
-func runSimilar(s streams, folder string, c runSource, ids []string, k int, asJSON bool) error {
+// runSimilar prints what is alike to ids, the first cut of which were between commas.
+func runSimilar(s streams, folder string, c runSource, ids []string, cut, k int, asJSON bool) error {
 	trained, set, err := c.open(s, folder)
 	if err != nil {
 		return err
 	}
 	items := make([]int, len(ids))
 	for n, id := range ids {
-		if items[n], err = set.ItemIndex(id); err != nil {
-			return fmt.Errorf("--items: %w", err)
+		if items[n], err = set.ItemIndex(id); err == nil {
+			continue
 		}
+		switch {
+		case n >= cut:
+			return fmt.Errorf("--item: %w", err)
+		case cut > 1 || strings.Contains(id, `"`):
+			err = fmt.Errorf("%w; --items cuts at commas; name an id that holds one by --item ID", err)
+		}
+		return fmt.Errorf("--items: %w", err)
 	}
 	near, err := trained.Similar(set, items, k)
 	if err != nil {

@@ -43,6 +43,8 @@ func TestText(t *testing.T) {
 	for want, line := range map[string][]string{
 		"name at least one item":                {"similar", folder},
 		`no item "nothing"`:                     {"similar", folder, "--items", "nothing"},
+		"name an id that holds one by --item":   {"similar", folder, "--items", "cat,nothing"},
+		`--item: data: no item "nothing"`:       {"similar", folder, "--items", "cat", "--item", "nothing"},
 		"similar needs an argument":             {"similar"},
 		"is running text, whose users":          {"data", "split", path, filepath.Join(dir, "split"), "--from", "text", "--split", "tokens:0.8,0.1,0.1", "--format", "csv"},
 		"the splits of text are documents:":     {"train", "--data", path, "--format", "text", "--split", "leave-one-out"},

@@ -56,6 +56,14 @@ type Vectored interface {
 	ClassScores(m Model, classes *data.Frame) (*ClassScores, error)
 }
 
+// Lone is a Head that draws. Alone returns one of the same weights for steps of a single row,
+// such as of somebody who is folded in: its draws need no other rows, and depend on nothing
+// that was drawn before.
+type Lone interface {
+	Head
+	Alone() (Head, error)
+}
+
 // An Attached is a head attached to one training graph. It is not safe for concurrent
 // use.
 type Attached interface {

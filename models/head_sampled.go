@@ -97,6 +97,27 @@ type sampled struct {
 	seed       uint64
 }
 
+// Alone implements [Lone]. What only passes round positives of other rows is drawn by their
+// frequency in training, without the row's own, which it leaves out among others too.
+func (h *sampled) Alone() (Head, error) {
+	choice := h.sampler.Choice
+	props := choice.Spec.Props
+	if !props.Has(sampler.InBatch) && !props.Has(sampler.Observes) {
+		return h, nil
+	}
+	own := *h
+	if props.Has(sampler.InBatch) && !props.Has(sampler.FullSupport) {
+		by, err := sampler.Parse("popularity:beta=1")
+		if err != nil {
+			return nil, err
+		}
+		choice, own.drop = by, !h.seen
+	}
+	var err error
+	own.sampler, err = choice.New(h.sampler.Config)
+	return &own, err
+}
+
 func (h *sampled) Attach(g *Graph, m Model, x *gorgonia.Node, l losses.Loss, positions int) (Attached, error) {
 	l, err := h.rule.in(g, l)
 	if err != nil {
@@ -405,7 +426,7 @@ func (s *attachedSampled[T]) Set(step int, batch *data.Batch) error {
 
 func (s *attachedSampled[T]) Moved(p *graph.Program[float32]) {
 	w := s.w
-	if s.unit == nil || w == nil { // the next copy has what a model computes
+	if s.unit == nil || w == nil || w.Frozen { // the next copy has what a model computes, and no step moves a frozen table
 		return
 	}
 	for _, id := range p.GradRows(s.Node(w)) {

@@ -337,7 +337,7 @@ func (t *Recommender) Predict(ctx context.Context, set *data.Dataset, users []in
 		return nil, err
 	}
 	if !t.ofUsers() {
-		return nil, fmt.Errorf("train: the contexts of task %s are no users", t.Plan.task())
+		return nil, fmt.Errorf("train: the contexts of task %s are no users; fenchel similar, or Recommender.Similar, finds what is alike", t.Plan.task())
 	}
 	rows := make([]int32, len(users))
 	for i, u := range users {

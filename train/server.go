@@ -22,6 +22,8 @@ type Server struct {
 	contexts *data.Frame // row u is user u, of whom all is known
 	seen     func(row int32) []int32
 	left     []int32 // classes that no answer holds
+	cold     []int32 // classes whose vectors nothing has moved
+	blank    []int32 // users of whom the model has nothing but the row of weights that it began with
 	reads    bool    // contexts by their histories
 	h        []float32
 	rankers  sync.Pool
@@ -57,7 +59,7 @@ func (t *Recommender) Serve(set *data.Dataset) (*Server, error) {
 		return nil, err
 	}
 	if !t.ofUsers() {
-		return nil, fmt.Errorf("train: the contexts of task %s are no users, whom a server answers; Recommender.Similar finds what is alike", t.Plan.task())
+		return nil, fmt.Errorf("train: the contexts of task %s are no users, whom a server answers; fenchel similar, or Recommender.Similar, finds what is alike", t.Plan.task())
 	}
 	s := &Server{of: t, set: set}
 	if s.left, err = leftOut(set, t.items()); err != nil {
@@ -69,8 +71,16 @@ func (t *Recommender) Serve(set *data.Dataset) (*Server, error) {
 	if s.seen, err = seenOf(&data.Examples{Context: s.contexts, Seen: t.Plan.task().SeenOf(set)}); err != nil {
 		return nil, err
 	}
-	if s.reads, err = t.ReadsHistories(); err != nil {
+	if s.cold, err = t.unmoved(set); err != nil {
 		return nil, err
+	}
+	reads, err := t.Reads()
+	if err != nil {
+		return nil, err
+	}
+	s.reads = slices.Contains(reads, "history")
+	if slices.Contains(reads, "user") && !s.reads {
+		s.blank = blankUsers(set, reads)
 	}
 	for _, table := range t.tables {
 		table.Frozen = true
@@ -83,6 +93,22 @@ func (t *Recommender) Serve(set *data.Dataset) (*Server, error) {
 		s.h, err = s.encodeAll()
 	}
 	return s, err
+}
+
+// blankUsers returns the users without a training pair who have none of the features that a
+// model reads, ascending.
+func blankUsers(set *data.Dataset, reads []string) (all []int32) {
+	for u := range set.Users {
+		known := len(set.Train.ItemsOf(u)) > 0
+		for i := range set.UserFields {
+			f := &set.UserFields[i]
+			known = known || slices.Contains(reads, f.Name) && f.Len(u) > 0 && (f.Lo != nil || f.One(u) >= 0)
+		}
+		if !known {
+			all = append(all, int32(u))
+		}
+	}
+	return all
 }
 
 // encodeAll returns the encodings [U,d] of all users.
@@ -138,9 +164,10 @@ type ranking struct {
 
 // Recommend returns the k best items for whom the query asks, the best first: fewer where
 // fewer are left. A user is answered by all that the data set knows of him or her, in any
-// split. Who is in no file is encoded by the history where the model reads such; else the row
-// that training would have given is found by the run's own loss or solver, the classes staying
-// as they are, which takes as long as some tens of steps of one row.
+// split. Who is in no file is encoded by the history where the model reads such; else, and for a
+// user of whom training had nothing that the model reads, the row that training would have given
+// is found by the run's own loss or solver, the classes staying as they are, which takes as long
+// as some tens of steps of one row.
 func (s *Server) Recommend(ctx context.Context, q Ask, k int, f Filter) ([]Item, error) {
 	if k < 1 {
 		return nil, fmt.Errorf("train: k=%d is below 1", k)
@@ -156,7 +183,7 @@ func (s *Server) Recommend(ctx context.Context, q Ask, k int, f Filter) ([]Item,
 	if q.Someone {
 		h, seen, err = s.ofHistory(ctx, r, q)
 	} else {
-		h, seen, err = s.ofUser(r, q)
+		h, seen, err = s.ofUser(ctx, r, q)
 	}
 	if err != nil {
 		return nil, err
@@ -194,7 +221,7 @@ func (s *Server) rank(r *ranking, h []float32, k int) ([]Item, error) {
 }
 
 // ofUser returns the encoding of a user of the data set, and the items that it has.
-func (s *Server) ofUser(r *ranking, q Ask) (h []float32, seen []int32, err error) {
+func (s *Server) ofUser(ctx context.Context, r *ranking, q Ask) (h []float32, seen []int32, err error) {
 	if len(q.History) > 0 {
 		return nil, nil, errors.New("train: a query with a user and a history; say Someone for a history alone")
 	}
@@ -202,10 +229,13 @@ func (s *Server) ofUser(r *ranking, q Ask) (h []float32, seen []int32, err error
 	if err != nil {
 		return nil, nil, fmt.Errorf("train: %w", err)
 	}
-	if h, err = s.encoded(r, u); err != nil {
-		return nil, nil, err
+	seen = s.seen(int32(u))
+	if _, blank := slices.BinarySearch(s.blank, int32(u)); blank {
+		h, err = s.fromHistory(ctx, r, seen)
+	} else {
+		h, err = s.encoded(r, u)
 	}
-	return h, s.seen(int32(u)), nil
+	return h, seen, err
 }
 
 // encoded returns the encoding of user u.
@@ -226,17 +256,20 @@ func (s *Server) ofHistory(ctx context.Context, r *ranking, q Ask) (h []float32,
 	if err != nil {
 		return nil, nil, err
 	}
+	h, err = s.fromHistory(ctx, r, items)
+	return h, slices.Compact(slices.Sorted(slices.Values(items))), err
+}
+
+// fromHistory returns the encoding of somebody of whom nothing but a history is known.
+func (s *Server) fromHistory(ctx context.Context, r *ranking, items []int32) ([]float32, error) {
 	f, err := s.of.Plan.task().OfHistories(s.set, [][]int32{items})
 	if err != nil {
-		return nil, nil, fmt.Errorf("train: %w", err)
+		return nil, fmt.Errorf("train: %w", err)
 	}
-	own := slices.Compact(slices.Sorted(slices.Values(items)))
 	if s.reads {
-		h, err = s.encode(r, f, 0)
-	} else {
-		h, err = s.folded(ctx, f, own)
+		return s.encode(r, f, 0)
 	}
-	return h, own, err
+	return s.folded(ctx, f, slices.Compact(slices.Sorted(slices.Values(items))))
 }
 
 // indices returns the items of ids.

@@ -150,8 +150,14 @@ func (s *Server) foldByGradient(ctx context.Context, f *data.Frame, items []int3
 	x := &data.Examples{Context: f, Row: []int32{0}, Targets: data.Targets{Ptr: []int32{0, int32(len(items))}, Class: items}}
 	s.fold.mu.Lock()
 	defer s.fold.mu.Unlock()
+	head := t.Head
+	if h, draws := head.(models.Lone); draws {
+		if head, err = h.Alone(); err != nil {
+			return nil, fmt.Errorf("train: somebody cannot be folded in: %w", err)
+		}
+	}
 	c := t.Plan.Config.Train
-	_, err = Fit(ctx, foldModel{row, s.fold.class}, t.Head, loss, x, t.classes, FitOptions{
+	_, err = Fit(ctx, foldModel{row, s.fold.class}, head, loss, x, t.classes, FitOptions{
 		Epochs: foldSteps, Batch: 1, Optimizer: c.Optimizer, Seed: c.Seed, Weight: data.ByUser,
 	})
 	if err != nil {

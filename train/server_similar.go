@@ -63,12 +63,15 @@ func (v *vectors) nearest(i, k int, skip []int32, name func(int) string) ([]Item
 }
 
 // SimilarItems returns the k items whose class vectors have the largest cosines with that of
-// item id, the best first, without the item itself and those without a training pair; the
-// scores are the cosines. A head that scores no class by a vector of its own is an error.
+// item id, the best first, without the item itself and those of which the model learned nothing,
+// as [Recommender.Similar] says, which are an error to ask for; the scores are the cosines. A head that scores no class by a vector of its own is an error.
 func (s *Server) SimilarItems(ctx context.Context, id string, k int) ([]Item, error) {
 	i, err := s.similar(ctx, id, k, s.set.ItemIndex)
 	if err != nil {
 		return nil, err
+	}
+	if _, cold := slices.BinarySearch(s.cold, int32(i)); cold {
+		return nil, unmovedError("item", id)
 	}
 	err = s.items.start(func() ([]float32, int, error) {
 		w, err := s.of.ClassScores()
@@ -80,16 +83,20 @@ func (s *Server) SimilarItems(ctx context.Context, id string, k int) ([]Item, er
 	if err != nil {
 		return nil, err
 	}
-	return s.items.nearest(i, k, with(s.left, int32(i)), s.set.ItemName)
+	return s.items.nearest(i, k, with(s.cold, int32(i)), s.set.ItemName)
 }
 
 // SimilarUsers is SimilarItems of users, by what encodes them with all that the data set knows
-// of them; none is left out but the user. Models that read histories encode all users when the
-// first question comes.
+// of them; left out are the user and those of whom training had nothing that the model reads, who
+// are an error to ask for. Models that read histories encode all users when the first question
+// comes.
 func (s *Server) SimilarUsers(ctx context.Context, id string, k int) ([]Item, error) {
 	u, err := s.similar(ctx, id, k, s.set.UserIndex)
 	if err != nil {
 		return nil, err
+	}
+	if _, blank := slices.BinarySearch(s.blank, int32(u)); blank {
+		return nil, unmovedError("user", id)
 	}
 	err = s.users.start(func() ([]float32, int, error) {
 		if s.h != nil {
@@ -101,7 +108,7 @@ func (s *Server) SimilarUsers(ctx context.Context, id string, k int) ([]Item, er
 	if err != nil {
 		return nil, err
 	}
-	return s.users.nearest(u, k, []int32{int32(u)}, s.set.UserName)
+	return s.users.nearest(u, k, with(s.blank, int32(u)), s.set.UserName)
 }
 
 func (s *Server) similar(ctx context.Context, id string, k int, index func(string) (int, error)) (int, error) {

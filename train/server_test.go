@@ -1,6 +1,7 @@
 package train
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/models/sampler"
 )
 
 // served trains c in a folder, moves that elsewhere, and opens it there.
@@ -272,4 +274,86 @@ func TestRecommendAllocates(t *testing.T) {
 	ask()
 	n := testing.AllocsPerRun(100, ask)
 	require.LessOrEqual(t, n, 3.0)
+}
+
+// TestServerFoldsBySamplers: whatever draws the candidates of a step, somebody is folded in, and
+// who was folded in before changes no bit of it.
+func TestServerFoldsBySamplers(t *testing.T) {
+	set := walks(t, 60)
+	draws := sampler.Names()
+	draws = append(draws, "in-batch,freq=stream", "mixed,freq=stream", "in-batch,hits=seen")
+	for _, name := range draws {
+		for _, more := range []string{"train: {task: pair}", "model: {score: dot}"} {
+			t.Run(name+" "+more, func(t *testing.T) {
+				s, _, _ := served(t, fmt.Sprintf("{candidates: 'sampled:n=4,sampler=%s', %s}", name, more), set)
+				ask := func(items ...string) []Item {
+					got, err := s.Recommend(t.Context(), Ask{Someone: true, History: items}, 5, Filter{})
+					require.NoError(t, err)
+					require.Len(t, got, 5)
+					return got
+				}
+				first := ask("i03", "i05")
+				ask("i40", "i41", "i42", "i40", "i43")
+				require.Equal(t, first, ask("i03", "i05"))
+			})
+		}
+	}
+}
+
+// TestServerKnowsWhoWasHeldOut: a user whom training never saw is folded in by what the data set
+// knows, in place of a ranking by first weights, and is alike to nobody.
+func TestServerKnowsWhoWasHeldOut(t *testing.T) {
+	set, err := data.Held{Share: 0.2, Seed: 1}.Apply(walks(t, 60))
+	require.NoError(t, err)
+	for _, text := range []string{"{data: {held: 0.2}}", "{data: {held: 0.2}, train: {solver: als}}", "{data: {held: 0.2}, loss: hsm}"} {
+		s, _, _ := served(t, text, set)
+		require.NotEmpty(t, s.blank)
+		for _, u := range s.blank[:3] {
+			require.True(t, set.IsHeld(int(u)))
+			var history []string
+			for _, i := range s.seen(u) {
+				history = append(history, set.ItemName(int(i)))
+			}
+			want, err := s.Recommend(t.Context(), Ask{Someone: true, History: history}, 7, Filter{})
+			require.NoError(t, err)
+			got, err := s.Recommend(t.Context(), Ask{User: set.UserName(int(u))}, 7, Filter{})
+			require.NoError(t, err)
+			require.Equal(t, want, got)
+			_, err = s.SimilarUsers(t.Context(), set.UserName(int(u)), 3)
+			require.ErrorContains(t, err, "has no training pair")
+		}
+		trained := 0
+		for set.IsHeld(trained) {
+			trained++
+		}
+		near, err := s.SimilarUsers(t.Context(), set.UserName(trained), set.Users)
+		require.NoError(t, err)
+		require.Len(t, near, set.Users-1-len(s.blank))
+	}
+	s, _, _ := served(t, "{data: {held: 0.2}, model: {name: pool}}", set)
+	require.Empty(t, s.blank, "their histories say who they are")
+}
+
+// TestSimilarColdItems: an item without a training pair has neighbours where features say what
+// it is, whichever items the run ranks; else it is an error, and nobody's neighbour.
+func TestSimilarColdItems(t *testing.T) {
+	set := clubs(t, 80, 60, "cold-items:0.7,0.15,0.15")
+	cold, warm := set.ColdItems(), set.WarmItems()
+	require.NotEmpty(t, cold)
+	for _, items := range []string{WarmItems, AllItems, ColdItems} {
+		for model, others := range map[string]int{"tower": set.Items - 1, "mf": len(warm) - 1} {
+			s, trained, _ := served(t, fmt.Sprintf("{model: {name: %s}, eval: {items: %s}}", model, items), set)
+			near, err := s.SimilarItems(t.Context(), set.ItemName(int(warm[0])), set.Items)
+			require.NoError(t, err)
+			require.Len(t, near, others)
+			_, err = s.SimilarItems(t.Context(), set.ItemName(int(cold[0])), 3)
+			_, same := trained.Similar(set, []int{int(cold[0])}, 3)
+			if model == "tower" {
+				require.NoError(t, errors.Join(err, same))
+				continue
+			}
+			require.ErrorContains(t, err, "has no training pair")
+			require.EqualError(t, same, err.Error())
+		}
+	}
 }

@@ -9,6 +9,7 @@
 //
 //	/recommend?user=ID&k=10                     a user of the data
 //	/recommend?history=ID&history=ID            somebody unknown, by what he or she had
+//	/recommend?user=ID&seen=true                what he or she had among them
 //	/similar?item=ID&k=10                       items alike
 //	/health                                     which run answers
 //
@@ -48,7 +49,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	addr := flags.String("addr", "127.0.0.1:8080", "where to listen")
 	load := flags.Duration("load", 0, "how long to ask oneself over loopback, in place of serving")
 	clients := flags.Int("clients", 8, "how many ask at once under -load")
-	if err := flags.Parse(args); err != nil {
+	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) { // it is printed
+		return nil
+	} else if err != nil {
 		return err
 	}
 	if flags.NArg() > 1 || *clients < 1 {
@@ -59,6 +62,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if flags.NArg() == 0 {
 		open = func() error { return s.trainSmall(ctx) }
 	}
+	again := make(chan os.Signal, 1)
+	signal.Notify(again, syscall.SIGHUP) // before the first load, in which one would end the program
+	defer signal.Stop(again)
 	if err := open(); err != nil {
 		return err
 	}
@@ -70,9 +76,6 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	fmt.Fprintf(out, "serving at http://%s\n", l.Addr())
-	again := make(chan os.Signal, 1)
-	signal.Notify(again, syscall.SIGHUP)
-	defer signal.Stop(again)
 	go func() {
 		for {
 			select {

@@ -64,19 +64,24 @@ func TestAnswers(t *testing.T) {
 		require.NotContains(t, of, "2")
 		require.NotEqual(t, of, items("/recommend?history=40&history=41"))
 		require.Len(t, items("/recommend?history=1&history=2&seen&k=80"), 80)
+		require.Len(t, items("/recommend?history=1&history=2&seen=true&k=80"), 80)
+		require.Len(t, items("/recommend?history=1&history=2&seen=false&k=80"), 78)
 		require.Len(t, items("/similar?item=5&k=4"), 4)
 		code, body := ask("/health")
 		require.Equal(t, http.StatusOK, code)
 		require.Contains(t, body, `"users":200`)
 		for path, want := range map[string]string{
-			"/recommend":                  "name a user=",
-			"/recommend?user=nobody":      `no user "nobody"`,
-			"/recommend?history=nothing":  `no item "nothing"`,
-			"/recommend?user=7&k=0":       "k=0: want a whole number from 1 to 1000",
-			"/recommend?user=7&k=x":       "k=x",
-			"/recommend?user=7&usr=8":     `unknown parameter "usr"`,
-			"/recommend?user=7&history=1": "a user and a history",
-			"/similar":                    `no item ""`,
+			"/recommend":                   "name a user=",
+			"/recommend?user=nobody":       `no user "nobody"`,
+			"/recommend?history=nothing":   `no item "nothing"`,
+			"/recommend?user=7&k=0":        "k=0: want a whole number from 1 to 1000",
+			"/recommend?user=7&k=x":        "k=x",
+			"/recommend?user=7&usr=8":      `unknown parameter "usr"`,
+			"/recommend?user=7&history=1":  "a user and a history",
+			"/recommend?user=7&user=8":     "user= is given 2 times",
+			"/recommend?user=7&seen=often": "seen=often: want true or false",
+			"/recommend?user=7&k=%zz":      "invalid URL escape",
+			"/similar":                     `no item ""`,
 			"/recommend?history=" + strings.Repeat("1&history=", mostHistory) + "2": "a history of 5001 events; at most 5000",
 		} {
 			code, body := ask(path)
@@ -146,11 +151,12 @@ func TestStops(t *testing.T) {
 
 // TestLoad: the load test answers, of a folder and of the small model, and says how fast.
 func TestLoad(t *testing.T) {
-	for _, args := range [][]string{{"-load", "50ms"}, {"-load", "50ms", "-clients", "3", folder(t, "mf")}} {
+	for _, args := range [][]string{{"-load", "50ms"}, {"-load", "1ns", folder(t, "mf")}, {"-load", "50ms", "-clients", "3", folder(t, "mf")}} {
 		var out strings.Builder
 		require.NoError(t, run(t.Context(), args, &out))
 		require.Regexp(t, `^(pool|mf), \d+ users, \d+ items, \d+ clients over loopback: \d+ requests/s; p50 [\d.]+ ms, p99 [\d.]+ ms\n$`, out.String())
 	}
+	require.NoError(t, run(t.Context(), []string{"-h"}, io.Discard))
 	require.Error(t, run(t.Context(), []string{t.TempDir()}, io.Discard))
 	require.Error(t, run(t.Context(), []string{"a", "b"}, io.Discard))
 }

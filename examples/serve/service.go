@@ -88,7 +88,13 @@ func recommend(r *http.Request, server *train.Server) ([]train.Item, error) {
 	if !q.Has("user") && !q.Has("history") {
 		return nil, errors.New("name a user=, or the items of somebody by history=")
 	}
-	return server.Recommend(r.Context(), ask, k, train.Filter{WithSeen: q.Has("seen")})
+	seen := q.Has("seen")
+	if text := q.Get("seen"); text != "" {
+		if seen, err = strconv.ParseBool(text); err != nil {
+			return nil, fmt.Errorf("seen=%s: want true or false", text)
+		}
+	}
+	return server.Recommend(r.Context(), ask, k, train.Filter{WithSeen: seen})
 }
 
 func similar(r *http.Request, server *train.Server) ([]train.Item, error) {
@@ -103,15 +109,22 @@ func similar(r *http.Request, server *train.Server) ([]train.Item, error) {
 	return server.SimilarItems(r.Context(), q.Get("item"), k)
 }
 
-// parameters returns those of a request; one that nobody reads is an error.
+// parameters returns those of a request; one that nobody reads is an error, and so is a second
+// value of any but a history.
 func parameters(r *http.Request, known ...string) (url.Values, error) {
 	q, err := url.ParseQuery(r.URL.RawQuery)
-	for name := range q {
+	if err != nil {
+		return nil, err
+	}
+	for name, values := range q {
 		if !slices.Contains(known, name) {
 			return nil, fmt.Errorf("unknown parameter %q; the choices are %q", name, known)
 		}
+		if len(values) > 1 && name != "history" {
+			return nil, fmt.Errorf("%s= is given %d times", name, len(values))
+		}
 	}
-	return q, err
+	return q, nil
 }
 
 // count returns k, 10 unless it is given.
