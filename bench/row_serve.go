@@ -31,17 +31,22 @@ func init() {
 
 // recommendWork asks for all users; the value is the mean score of their lists.
 func recommendWork(j job) (func() (float64, float64, error), error) {
-	none, err := data.FromCSR(j.B, j.C, make([]int, j.B+1), nil, nil, nil)
-	if err != nil {
+	ptr, item := make([]int, j.B+1), make([]int32, j.B) // a training pair each: the model knows them
+	for u := range j.B {
+		ptr[u+1], item[u] = u+1, int32(u)
+	}
+	pairs, errP := data.FromCSR(j.B, j.C, ptr, item, nil, nil)
+	none, errN := data.FromCSR(j.B, j.C, make([]int, j.B+1), nil, nil, nil)
+	if err := errors.Join(errP, errN); err != nil {
 		return nil, err
 	}
-	set := &data.Dataset{Name: "one", Users: j.B, Items: j.C, Train: none, Valid: none, Test: none}
+	set := &data.Dataset{Name: "one", Users: j.B, Items: j.C, Train: pairs, Valid: none, Test: none}
 	for i := range j.C { // as files have them
 		set.ItemIDs = append(set.ItemIDs, "item "+strconv.Itoa(i))
 	}
 	var cfg train.Config
 	cfg.Model.Score, cfg.Model.Dim = "dot", j.D
-	cfg.Eval.Items = train.AllItems // of a set without training pairs
+	cfg.Eval.Items = train.AllItems // most have no training pair
 	t, err := train.New(cfg, set)
 	if err != nil {
 		return nil, err
@@ -64,7 +69,7 @@ func recommendWork(j job) (func() (float64, float64, error), error) {
 	return timed(func() (float64, error) {
 		sum := 0.0
 		for _, u := range users {
-			items, err := s.Recommend(context.Background(), train.Ask{User: u}, j.K, train.Filter{})
+			items, err := s.Recommend(context.Background(), train.Ask{User: u}, j.K, train.Filter{WithSeen: true})
 			if err != nil {
 				return 0, err
 			}

@@ -60,6 +60,7 @@ type Workspace struct {
 	hk              int // rows of a panel of ht: D, or dp with bf16.used
 	panels, chunks  int
 	scale           float32
+	scales          []float32 // [D]: scale, of each column of H
 	ht              []float32 // [panels][hk][64]: H scaled, rows of the batch along the lanes
 	hp              []float32 // [B][ld], whole panels with bf16.used: H padded, padding rows zero; see row
 	entries         []entry
@@ -105,7 +106,7 @@ func (ws *Workspace) Sparse() bool { return ws.sparse }
 
 // Bytes returns the memory that the Workspace holds.
 func (ws *Workspace) Bytes() int {
-	n := 4*(cap(ws.kept)+cap(ws.ht)+cap(ws.hp)+cap(ws.dh)+cap(ws.stateF)+cap(ws.params)+cap(ws.ptr)+cap(ws.up)+cap(ws.weighed)) + 8*cap(ws.stateD) +
+	n := 4*(cap(ws.kept)+cap(ws.scales)+cap(ws.ht)+cap(ws.hp)+cap(ws.dh)+cap(ws.stateF)+cap(ws.params)+cap(ws.ptr)+cap(ws.up)+cap(ws.weighed)) + 8*cap(ws.stateD) +
 		20*cap(ws.entries) + 4*cap(ws.cells) + 4*cap(ws.tileStart) + cap(ws.live) + 8*cap(ws.sumW) + 4*cap(ws.center) + ws.threshold.bytes() + ws.nonzeros.bytes() + ws.argmax.bytes() + ws.kthLargest.bytes() + ws.edges.bytes() + ws.gram.bytes() + ws.slots.bytes() + ws.bf16.bytes() + ws.coarse.bytes()
 	for _, s := range [][][]float32{ws.tiles, ws.grads, ws.wb, ws.dwb} {
 		for _, x := range s {
@@ -265,9 +266,17 @@ func (ws *Workspace) packH() {
 	}
 	ws.ht = grow(ws.ht, ws.panels*ws.hk*tileRows)
 	ws.hp = grow(ws.hp, rows*ld)
+	ws.scales = grow(ws.scales, x.D)
+	for k := range ws.scales {
+		ws.scales[k] = ws.scale
+	}
 	Parallel(ws.panels, func(_, p int) {
 		dst := ws.ht[p*ws.hk*tileRows:][:ws.hk*tileRows]
 		clear(dst[x.D*tileRows:])
+		whole := (p+1)*tileRows <= x.B
+		if whole {
+			transposed(dst, tileRows, x.H[p*tileRows*x.D:], x.D, tileRows, x.D, ws.scales)
+		}
 		for r := range tileRows {
 			i := p*tileRows + r
 			if i >= x.B || !ws.live[i] {
@@ -281,6 +290,9 @@ func (ws *Workspace) packH() {
 			}
 			row := ws.hp[i*ld:][:ws.dp]
 			clear(row[copy(row, x.H[i*x.D:][:x.D]):])
+			if whole {
+				continue
+			}
 			for k, v := range row[:x.D] {
 				dst[k*tileRows+r] = v * ws.scale
 			}
