@@ -23,6 +23,7 @@ func init() {
 			)
 		},
 		tolerance:   1e-5,
+		repeat:      10,
 		contestants: []contestant{{name: "fenchel", work: "recommend"}, {name: "implicit", peer: "implicit", work: "recommend"}},
 		targets:     []target{within("fenchel", "implicit", 1.5, 1)},
 	})
