@@ -7,10 +7,8 @@ import (
 	"slices"
 
 	"github.com/fenchel-ml/fenchel/data"
-	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/models"
-	"github.com/fenchel-ml/fenchel/train/optim"
 )
 
 // The rows of steps of labels: the model linear in its two forms, softmax and one-vs-all over all
@@ -100,24 +98,8 @@ func (l labelled) write(dir, loss string) (job, error) {
 	return j, errors.Join(faults...)
 }
 
-// labels are the steps of a run, as package train takes them.
-type labels struct {
-	tables    []*models.Table
-	batches   []*data.Batch
-	examples  *data.Examples
-	model     models.Model
-	head      models.Head
-	loss      losses.Loss
-	set       *data.Dataset
-	graph     *models.Graph
-	objective *models.Objective[float32]
-	program   *graph.Program[float32]
-	updaters  map[*models.Table]*optim.Updater
-	step      int
-}
-
 // newLabels reads what write wrote.
-func newLabels(j job) (*labels, error) {
+func newLabels(j job) (*stepRun, error) {
 	features, errF := readInts(j, "features", j.S)
 	of, errO := readInts(j, "labels", j.K)
 	n := j.B * j.N
@@ -128,9 +110,8 @@ func newLabels(j job) (*labels, error) {
 	for i := range n {
 		p.Train = append(p.Train, data.Point{Features: features[i*(j.S/n) : (i+1)*(j.S/n)], Labels: of[i*(j.K/n) : (i+1)*(j.K/n)]})
 	}
-	s := &labels{updaters: map[*models.Table]*optim.Updater{}}
-	var err error
-	if s.set, err = data.FromPoints(p, "points:1,0,0"); err != nil {
+	set, err := data.FromPoints(p, "points:1,0,0")
+	if err != nil {
 		return nil, err
 	}
 	form := "bag"
@@ -140,13 +121,12 @@ func newLabels(j job) (*labels, error) {
 	kind, errK := models.Parse("linear:form=" + form)
 	scheme, errS := models.ParseHead("all")
 	loss, errL := losses.Parse(j.Loss)
-	adam, errA := optim.Parse(fmt.Sprintf("adam:lr=%g,mode=dense", labelRate))
-	examples, errE := s.set.Examples("label")
-	if err := errors.Join(errK, errS, errL, errA, errE); err != nil {
+	examples, errE := set.Examples("label")
+	if err := errors.Join(errK, errS, errL, errE); err != nil {
 		return nil, err
 	}
-	s.loss, s.examples = loss, examples
-	setting := models.Setting{Set: s.set, Dim: max(j.D, 1), Init: 0.1, Seed: 1}
+	s := &stepRun{loss: loss, context: examples.Context, classes: set.Classes(), rate: labelRate}
+	setting := models.Setting{Set: set, Dim: max(j.D, 1), Init: 0.1, Seed: 1}
 	if s.model, err = kind.New(setting); err != nil {
 		return nil, err
 	}
@@ -154,18 +134,15 @@ func newLabels(j job) (*labels, error) {
 	if s.head, err = scheme.New(models.HeadSetting{Setting: setting, Score: models.Dot, Temperature: 1, Bias: true, Loss: loss}); err != nil {
 		return nil, err
 	}
-	encoding, others, err := models.Tables(s.model, s.head, loss, examples.Context, s.set.Classes())
+	encoding, others, err := models.Tables(s.model, s.head, loss, s.context, s.classes)
 	if err != nil {
 		return nil, err
 	}
 	s.tables = append(encoding, others...)
 	for _, t := range s.tables {
-		if t.Name == "class-bias" {
+		if t.Name == "class-bias" { // the peer's begins at 0, too
 			t.Data = make([]float32, t.Rows)
-		} else if t.Data, err = readFloats(j, t.Name, t.Rows*t.Dim); err != nil {
-			return nil, err
 		}
-		s.updaters[t] = adam.For(t)
 	}
 	for k := range j.N {
 		batch := &data.Batch{Targets: data.Targets{Ptr: []int32{0}}}
@@ -183,46 +160,13 @@ func newLabels(j job) (*labels, error) {
 	return s, nil
 }
 
-// start compiles the graph.
-func (s *labels) start() (err error) {
-	room := s.batches[0].Room(s.examples)
-	b := graph.NewBuilder[float32]()
-	s.graph = models.NewGraph(b, s.examples.Context, room.Contexts, s.set.Classes()).Fit(room)
-	if s.objective, err = models.NewObjective(b, s.graph, s.model, s.head, s.loss, room.Places, false); err != nil {
-		return err
-	}
-	if s.program, err = b.Train(s.objective.Cost()); err != nil {
-		return err
-	}
-	s.graph.Sink(s.program, func(t *models.Table) graph.BlockUpdater[float32] { return s.updaters[t] })
-	return nil
-}
-
-// next takes a step on the next batch, and returns its loss.
-func (s *labels) next() (float64, error) {
-	if err := s.objective.Set(s.step, s.batches[s.step%len(s.batches)]); err != nil {
-		return 0, err
-	}
-	s.program.SetStep(s.step)
-	s.step++
-	if err := s.program.Run(); err != nil {
-		return 0, err
-	}
-	loss := float64(s.program.Cost())
-	if err := s.graph.Step(s.program, func(t *models.Table) graph.Updater[float32] { return s.updaters[t] }); err != nil {
-		return 0, err
-	}
-	s.objective.Moved(s.program)
-	return loss, nil
-}
-
 // labelsWork takes steps, one batch after the other; the value is the loss of each.
 func labelsWork(j job) (func() (float64, float64, error), error) {
 	s, err := newLabels(j)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.start(); err != nil {
+	if err := s.start(j); err != nil {
 		return nil, err
 	}
 	return timed(s.next), nil

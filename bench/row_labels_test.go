@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/train"
 )
 
@@ -20,8 +21,10 @@ func TestLabelsAreTrained(t *testing.T) {
 			require.NoError(t, err)
 			s, err := newLabels(j)
 			require.NoError(t, err)
+			require.NoError(t, s.start(j)) // which reads the weights
+			x := &data.Examples{Context: s.context, Row: s.batches[0].Rows, Targets: s.batches[0].Targets}
 			var want []float64
-			_, err = train.Fit(t.Context(), s.model, s.head, s.loss, s.examples, s.set.Classes(), train.FitOptions{
+			_, err = train.Fit(t.Context(), s.model, s.head, s.loss, x, s.classes, train.FitOptions{
 				Epochs: 4, Batch: j.B, Optimizer: "adam:lr=0.01,mode=dense",
 				Observe: func(e *train.EpochDone) { want = append(want, e.Loss) },
 			})

@@ -31,7 +31,7 @@ type stepRun struct {
 	step      int
 }
 
-// start reads the weights and compiles the graph.
+// start reads the weights that tables have not, and compiles the graph.
 func (s *stepRun) start(j job) (err error) {
 	adam, err := optim.Parse(fmt.Sprintf("adam:lr=%g,mode=dense", s.rate))
 	if err != nil {
@@ -39,8 +39,10 @@ func (s *stepRun) start(j job) (err error) {
 	}
 	s.updaters = map[*models.Table]*optim.Updater{}
 	for _, t := range s.tables {
-		if t.Data, err = readFloats(j, t.Name, t.Rows*t.Dim); err != nil {
-			return err
+		if t.Data == nil {
+			if t.Data, err = readFloats(j, t.Name, t.Rows*t.Dim); err != nil {
+				return err
+			}
 		}
 		s.updaters[t] = adam.For(t)
 	}
@@ -51,14 +53,14 @@ func (s *stepRun) start(j job) (err error) {
 		room.Times = make([]int32, s.context.Rows)
 	}
 	for _, b := range s.batches {
-		room.Contexts, room.Rows = max(room.Contexts, len(b.Rows)), max(room.Rows, b.Len())
+		room.Contexts, room.Rows, room.Places = max(room.Contexts, len(b.Rows)), max(room.Rows, b.Len()), max(room.Places, len(b.Targets.Class))
 		if !s.each {
 			for _, r := range b.Rows {
 				room.Times[r]++
 			}
 		}
 	}
-	if room.Places = room.Rows; s.each {
+	if s.each {
 		room.Positions = room.Rows
 	}
 	b := graph.NewBuilder[float32]()

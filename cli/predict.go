@@ -101,9 +101,7 @@ the score on the rising side of its polynomial. Candidates with several decision
 	f.BoolVar(&withSeen, "with-seen", false, "rank the items too that the data set knows of the user")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	f.StringVar(&path, "out", "", "file to write the rankings to in place of printing them, whose ending says the form: "+strings.Join(lists.Endings(), ", "))
-	must(cmd.RegisterFlagCompletionFunc("out", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		return nil, cobra.ShellCompDirectiveDefault // files of any name
-	}))
+	must(cmd.RegisterFlagCompletionFunc("out", completeFile))
 	return cmd
 }
 

@@ -20,8 +20,7 @@ const usersAtOnce = 4096
 func predictTo(ctx context.Context, s streams, path string, t *train.Recommender, set *data.Dataset, rows []int, k int, withSeen bool) (err error) {
 	var bar *progressbar.ProgressBar
 	if s.terminal {
-		bar = progressbar.NewOptions(len(rows), progressbar.OptionSetWriter(s.err), progressbar.OptionSetWidth(24),
-			progressbar.OptionThrottle(barEvery), progressbar.OptionSetPredictTime(true), progressbar.OptionClearOnFinish())
+		bar = newBar(s, len(rows))
 	}
 	leftOut, err := t.LeftOut(set)
 	if err != nil {

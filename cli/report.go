@@ -34,6 +34,13 @@ type reporter struct {
 // barEvery is the least time between two drawings of the bar.
 const barEvery = 100 * time.Millisecond
 
+// newBar returns a bar of so many steps, on standard error.
+func newBar(s streams, steps int) *progressbar.ProgressBar {
+	return progressbar.NewOptions(steps,
+		progressbar.OptionSetWriter(s.err), progressbar.OptionSetWidth(24), progressbar.OptionThrottle(barEvery),
+		progressbar.OptionSetPredictTime(true), progressbar.OptionClearOnFinish())
+}
+
 func (r *reporter) observe(e train.Event) {
 	switch e := e.(type) {
 	case *train.Started:
@@ -45,9 +52,7 @@ func (r *reporter) observe(e train.Event) {
 			fmt.Fprintf(r.s.err, "warning: the steps before were computed by %s, those from here on by %s: the bits are those of neither alone\n", e.Before, e.Plan.Kernel())
 		}
 		if r.s.terminal {
-			r.bar = progressbar.NewOptions(r.epochs*e.Steps,
-				progressbar.OptionSetWriter(r.s.err), progressbar.OptionSetWidth(24), progressbar.OptionThrottle(barEvery),
-				progressbar.OptionSetPredictTime(true), progressbar.OptionClearOnFinish())
+			r.bar = newBar(r.s, r.epochs*e.Steps)
 			r.bar.Set(e.Epoch*e.Steps + e.Step)
 		}
 	case *train.Stepped:

@@ -2,9 +2,7 @@ package data
 
 import (
 	"bytes"
-	"encoding/csv"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 )
@@ -95,36 +93,5 @@ func readFeatureCSV(in *Input, out *FeatureTable, header func([]string) error, a
 	case '\t':
 		return readFeatureTabs(in, header, add)
 	}
-	guard := &quoteGuard{in: in, line: 1}
-	r := csv.NewReader(guard)
-	r.Comma, r.ReuseRecord, r.TrimLeadingSpace = comma, true, true
-	rec, err := r.Read()
-	if err != nil {
-		return guard.explain(0, err)
-	}
-	line, _ := r.FieldPos(0)
-	if err := header(append([]string(nil), rec...)); err != nil {
-		return in.ErrorAt(line, err)
-	}
-	cells := make([][]byte, len(rec))
-	for {
-		rec, err := r.Read()
-		if err == io.EOF {
-			if guard.count > 0 {
-				out.Note("%s of several lines, the first of lines %d to %d (a quote that is not closed takes in the lines after it)",
-					plural(guard.count, "quoted text"), guard.from, guard.to)
-			}
-			return nil
-		}
-		if err != nil {
-			return guard.explain(line, err)
-		}
-		line, _ = r.FieldPos(0)
-		for k, text := range rec {
-			cells[k] = append(cells[k][:0], text...)
-		}
-		if err := add(line, cells); err != nil {
-			return err
-		}
-	}
+	return readRecords(in, comma, out.Note, header, add)
 }

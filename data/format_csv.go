@@ -131,25 +131,41 @@ func readCSV(_ Values, in *Input, out *Collector) error {
 	if comma == '\t' {
 		return readTabs(in, out, func(header []byte) ([]string, error) { return strings.Split(string(header), "\t"), nil })
 	}
+	var add func(fields [][]byte) error
+	return readRecords(in, comma, out.Note, func(header []string) error {
+		at, err := columns(header, out)
+		if err == nil {
+			add = adder(out, at)
+		}
+		return err
+	}, func(line int, fields [][]byte) error {
+		if err := add(fields); err != nil {
+			return in.ErrorAt(line, err)
+		}
+		return nil
+	})
+}
+
+// readRecords reads a header and records between commas, with quotes, and notes those of several
+// lines. header has its line in what it says is wrong, and add puts it there.
+func readRecords(in *Input, comma rune, note func(format string, args ...any), header func(cells []string) error, add func(line int, fields [][]byte) error) error {
 	guard := &quoteGuard{in: in, line: 1}
 	r := csv.NewReader(guard)
 	r.Comma, r.ReuseRecord, r.TrimLeadingSpace = comma, true, true
-	header, err := r.Read()
+	rec, err := r.Read()
 	if err != nil {
 		return guard.explain(0, err)
 	}
 	line, _ := r.FieldPos(0)
-	at, err := columns(slices.Clone(header), out)
-	if err != nil {
+	if err := header(slices.Clone(rec)); err != nil {
 		return in.ErrorAt(line, err)
 	}
-	add := adder(out, at)
-	fields := make([][]byte, len(header))
+	fields := make([][]byte, len(rec))
 	for {
 		rec, err := r.Read()
 		if err == io.EOF {
 			if guard.count > 0 {
-				out.Note("%s of several lines, the first of lines %d to %d (a quote that is not closed takes in the lines after it)",
+				note("%s of several lines, the first of lines %d to %d (a quote that is not closed takes in the lines after it)",
 					plural(guard.count, "quoted text"), guard.from, guard.to)
 			}
 			return nil
@@ -161,8 +177,8 @@ func readCSV(_ Values, in *Input, out *Collector) error {
 		for k, text := range rec {
 			fields[k] = append(fields[k][:0], text...)
 		}
-		if err := add(fields); err != nil {
-			return in.ErrorAt(line, err)
+		if err := add(line, fields); err != nil {
+			return err
 		}
 	}
 }

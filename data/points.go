@@ -55,20 +55,7 @@ func FromPoints(p Points, split string) (*Dataset, error) {
 	if len(parts[0].item) == 0 {
 		return nil, fmt.Errorf("data: %s has no train point with a label", p.Name)
 	}
-	d, err := build(ids, parts)
-	if err != nil {
-		return nil, fmt.Errorf("data: %s: %w", p.Name, err)
-	}
-	d.Name, d.Format, d.Given = EscapeID(p.Name), MemorySource, len(p.Valid)+len(p.Test) > 0
-	divide, err := splitterOf(split, d)
-	if err != nil {
-		return nil, err
-	}
-	if d, err = ApplySplit(d, divide); err != nil {
-		return nil, err
-	}
-	d.Made = Config{Source: MemorySource, Split: d.Split}
-	return d, nil
+	return fromMemory(p.Name, ids, parts, split, len(p.Valid)+len(p.Test) > 0)
 }
 
 // pointTable are the points of a set, of all its files.

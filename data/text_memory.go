@@ -39,11 +39,17 @@ func FromText(t Text, split string) (*Dataset, error) {
 	if len(parts[0].item) == 0 {
 		return nil, fmt.Errorf("data: %s has no train words", t.Name)
 	}
+	return fromMemory(t.Name, ids, parts, split, len(t.Valid)+len(t.Test) > 0)
+}
+
+// fromMemory is what parts hold, which no file does, divided by the split's text; given says that
+// they are splits already.
+func fromMemory(name string, ids *idTables, parts [3]*Collector, split string, given bool) (*Dataset, error) {
 	d, err := build(ids, parts)
 	if err != nil {
-		return nil, fmt.Errorf("data: %s: %w", t.Name, err)
+		return nil, fmt.Errorf("data: %s: %w", name, err)
 	}
-	d.Name, d.Format, d.Given = EscapeID(t.Name), MemorySource, len(t.Valid)+len(t.Test) > 0
+	d.Name, d.Format, d.Given = EscapeID(name), MemorySource, given
 	divide, err := splitterOf(split, d)
 	if err != nil {
 		return nil, err

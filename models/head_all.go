@@ -122,24 +122,12 @@ func (a *all) ClassScores(m Model, frame *data.Frame) (*ClassScores, error) {
 	s := &ClassScores{Dim: m.Dim(), W: w, Temperature: a.tau.now(), Cosine: a.score == Cosine}
 	if s.Cosine {
 		s.W = make([]float32, len(w))
-		normalize(s.W, w, m.Dim())
+		kernel.NormalizeRows(s.W, w, m.Dim())
 	}
 	if a.bias != nil {
 		s.Bias = a.bias.Data
 	}
 	return s, nil
-}
-
-// normalize stores in dst the rows of x [n,d], each divided by max(‖row‖,
-// kernel.NormFloor). dst may be x.
-func normalize(dst, x []float32, d int) {
-	kernel.Parallel(len(x)/d, func(_, i int) {
-		row, to := x[i*d:(i+1)*d], dst[i*d:(i+1)*d]
-		scale := 1 / kernel.Norm(row)
-		for k, v := range row {
-			to[k] = float32(float64(v) * scale)
-		}
-	})
 }
 
 // linearRanker ranks all classes by their scores, or by what the loss's map calls for

@@ -9,6 +9,7 @@ import (
 
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/models/sampler"
 )
@@ -410,7 +411,7 @@ func (s *attachedSampled[T]) Set(step int, batch *data.Batch) error {
 			return err
 		}
 		if s.head.score == Cosine {
-			normalize(s.unit, w, s.head.sampler.Config.D)
+			kernel.NormalizeRows(s.unit, w, s.head.sampler.Config.D)
 		} else {
 			copy(s.unit, w)
 		}
@@ -431,7 +432,7 @@ func (s *attachedSampled[T]) Moved(p *graph.Program[float32]) {
 	}
 	for _, id := range p.GradRows(s.Node(w)) {
 		row := s.unit[int(id)*w.Dim : (int(id)+1)*w.Dim]
-		normalize(row, w.Row(id), w.Dim)
+		kernel.NormalizeRows(row, w.Row(id), w.Dim)
 	}
 }
 

@@ -41,7 +41,7 @@ func (s *scorer) take(w []float32) {
 	if len(s.w) != len(w) {
 		s.w = make([]float32, len(w))
 	}
-	normalize(s.w, w, s.d)
+	kernel.NormalizeRows(s.w, w, s.d)
 }
 
 // unitBytes is what a scorer's copy of n vectors of width d takes.
@@ -55,7 +55,7 @@ func unitBytes(score Score, n, d int) int64 {
 // encode makes of encodings x [·,d] what scores are products with.
 func (s *scorer) encode(x []float32) {
 	if s.cosine {
-		normalize(x, x, s.d)
+		kernel.NormalizeRows(x, x, s.d)
 	}
 	for i := range x {
 		x[i] *= s.scale

@@ -165,5 +165,3 @@ func (s *Server) foldByGradient(ctx context.Context, f *data.Frame, items []int3
 	}
 	return row.Data, nil
 }
-
-var _ models.Model = foldModel{}

@@ -25,22 +25,11 @@ func (v *vectors) start(f func() ([]float32, int, error)) error {
 		if x, v.dim, v.err = f(); v.err != nil {
 			return
 		}
-		v.unit = slices.Clone(x)
-		toUnit(v.unit, v.dim)
+		v.unit = make([]float32, len(x))
+		kernel.NormalizeRows(v.unit, x, v.dim)
 		v.rankers.New = func() any { return new(kernel.RowRanker) }
 	})
 	return v.err
-}
-
-// toUnit divides the rows of x [n,d] by their norms.
-func toUnit(x []float32, d int) {
-	kernel.Parallel(len(x)/d, func(_, i int) {
-		row := x[i*d : (i+1)*d]
-		scale := 1 / kernel.Norm(row)
-		for k, v := range row {
-			row[k] = float32(float64(v) * scale)
-		}
-	})
 }
 
 // nearest returns the k rows whose cosine with row i is largest, without i and those of skip,
@@ -73,14 +62,7 @@ func (s *Server) SimilarItems(ctx context.Context, id string, k int) ([]Item, er
 	if _, cold := slices.BinarySearch(s.cold, int32(i)); cold {
 		return nil, unmovedError("item", id)
 	}
-	err = s.items.start(func() ([]float32, int, error) {
-		w, err := s.of.ClassScores()
-		if err != nil {
-			return nil, 0, err
-		}
-		return w.W, w.Dim, nil
-	})
-	if err != nil {
+	if err := s.items.start(s.of.classVectors); err != nil {
 		return nil, err
 	}
 	return s.items.nearest(i, k, with(s.cold, int32(i)), s.set.ItemName)

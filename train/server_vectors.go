@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/fenchel-ml/fenchel/internal/kernel"
 	"github.com/fenchel-ml/fenchel/models"
 )
 
@@ -61,7 +62,7 @@ func (s *Server) Vectors(form string) (*Vectors, error) {
 	case ScoreVectors:
 		v.ItemBias = slices.Clone(w.Bias)
 		if w.Cosine {
-			toUnit(h, w.Dim)
+			kernel.NormalizeRows(h, h, w.Dim)
 		}
 		for i := range h {
 			h[i] = float32(float64(h[i]) / w.Temperature)
@@ -75,8 +76,8 @@ func (s *Server) Vectors(form string) (*Vectors, error) {
 			v.Items = slices.Clone(v.Items)
 		}
 	case UnitVectors:
-		toUnit(h, w.Dim)
-		toUnit(v.Items, w.Dim)
+		kernel.NormalizeRows(h, h, w.Dim)
+		kernel.NormalizeRows(v.Items, v.Items, w.Dim)
 	}
 	return v, nil
 }

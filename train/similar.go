@@ -35,14 +35,7 @@ func (t *Recommender) Similar(set *data.Dataset, items []int, k int) ([][]Item, 
 		}
 	}
 	var v vectors
-	err = v.start(func() ([]float32, int, error) {
-		s, err := t.ClassScores()
-		if err != nil {
-			return nil, 0, err
-		}
-		return s.W, s.Dim, nil
-	})
-	if err != nil {
+	if err := v.start(t.classVectors); err != nil {
 		return nil, err
 	}
 	all := make([][]Item, len(items))
@@ -52,6 +45,15 @@ func (t *Recommender) Similar(set *data.Dataset, items []int, k int) ([][]Item, 
 		}
 	}
 	return all, nil
+}
+
+// classVectors returns what classes are scored by, [C,d], and d.
+func (t *Recommender) classVectors() ([]float32, int, error) {
+	s, err := t.ClassScores()
+	if err != nil {
+		return nil, 0, err
+	}
+	return s.W, s.Dim, nil
 }
 
 // unmoved returns the items whose class vectors say nothing, ascending: those without a training

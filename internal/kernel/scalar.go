@@ -58,3 +58,15 @@ func Norm[T Float](x []T) float64 {
 	}
 	return max(math.Sqrt(s), NormFloor)
 }
+
+// NormalizeRows stores in dst the rows of x [n,d], each divided by its [Norm], in float64, where
+// [Unit] is of float32. dst may be x.
+func NormalizeRows(dst, x []float32, d int) {
+	Parallel(len(x)/d, func(_, i int) {
+		row, to := x[i*d:(i+1)*d], dst[i*d:(i+1)*d]
+		scale := 1 / Norm(row)
+		for k, v := range row {
+			to[k] = float32(float64(v) * scale)
+		}
+	})
+}

@@ -147,12 +147,7 @@ func (r *Ranker) TopK(ids []int32, scores []float32, x *Linear, k int, seen func
 			selectTop(w.all, k)
 			w.all = w.all[:k]
 		}
-		slices.SortFunc(w.all, func(a, b uint64) int {
-			if a > b {
-				return -1
-			}
-			return 1 // keys differ: each holds its class
-		})
+		bestFirst(w.all)
 		for j := range k {
 			id, s := int32(-1), float32(math.Inf(-1))
 			if j < len(w.all) {
@@ -187,6 +182,16 @@ func keyScore(k uint64) float32 {
 		return math.Float32frombits(b &^ (1 << 31))
 	}
 	return math.Float32frombits(^b)
+}
+
+// bestFirst sorts keys, the best one first.
+func bestFirst(keys []uint64) {
+	slices.SortFunc(keys, func(a, b uint64) int {
+		if a > b {
+			return -1
+		}
+		return 1 // keys differ: each holds its class
+	})
 }
 
 // limit is the room for the keys of a row: a selection costs about as much as

@@ -75,12 +75,7 @@ func (r *RowRanker) TopK(ids []int32, scores, h, w, bias []float32, k int, skip 
 		selectTop(r.all, k)
 		r.all = r.all[:k]
 	}
-	slices.SortFunc(r.all, func(a, b uint64) int {
-		if a > b {
-			return -1
-		}
-		return 1 // keys differ: each holds its class
-	})
+	bestFirst(r.all)
 	for i, x := range r.all {
 		ids[i], scores[i] = keyClass(x), keyScore(x)
 	}
