@@ -43,7 +43,7 @@
 //   - Layers of encoders, each one op that a test holds against the nodes that it stands for:
 //     [Affine], with an activation, a dropout and what is added; and over ragged segments
 //     of rows, end to end and without padding, [CausalAttention] and [GRU].
-//   - Tables: [Lookup], [Bag], [SegmentSum]; few classes of W by [RowScores] and
+//   - Tables: [Lookup], [Bag], [DenseRows], [SegmentSum]; few classes of W by [RowScores] and
 //     [PairScores].
 //   - Targets: [TargetDot], [TargetMatrix], [EachPositive], [EachPositiveApart], [CheckTargets].
 //   - What a program computes in the middle of a run: [HostInts], [HostIntsOf],

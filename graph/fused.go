@@ -6,7 +6,12 @@ import "github.com/fenchel-ml/fenchel/internal/kernel"
 type fusedState struct {
 	loss kernel.Loss
 	n    int // inputs before the targets
+	of   int // inputs that are the targets
 	most int // targets
+
+	matrix  *bagMatrix // what H is given by, in place of a matrix
+	entries kernel.Entries
+
 	x    kernel.Linear
 	ws   kernel.Workspace
 	view view[float32]
@@ -14,14 +19,18 @@ type fusedState struct {
 	derived bool
 }
 
-func newFusedState(l kernel.Loss, unit, shiftInvariant bool, precision Precision, b, c, d, n, targets int) *fusedState {
-	return &fusedState{loss: l, n: n, most: targets, x: kernel.Linear{B: b, C: c, D: d, Unit: unit},
+func newFusedState(l kernel.Loss, unit, shiftInvariant bool, precision Precision, b, c, d, n int, t *Targets, m *bagMatrix) *fusedState {
+	return &fusedState{loss: l, n: n, of: len(t.leaves()), most: t.capacity(), matrix: m, x: kernel.Linear{B: b, C: c, D: d, Unit: unit},
 		ws: kernel.Workspace{ShiftInvariant: shiftInvariant, Precision: kernel.Precision(precision)}}
 }
 
 func (s *fusedState) linear() linear[float32] {
 	scratch := func() int64 {
-		return kernel.WorkspaceBytes(s.loss, s.x.B, s.x.C, s.x.D, s.most, s.ws.Budget, s.ws.Precision)
+		entries := -1
+		if s.matrix != nil {
+			entries = s.matrix.ids.Shape()[0]
+		}
+		return kernel.WorkspaceBytes(s.loss, s.x.B, s.x.C, s.x.D, s.most, entries, s.ws.Budget, s.ws.Precision)
 	}
 	return linear[float32]{s.forward, s.wants, scratch, func() linearDerivative[float32] {
 		s.derived = true
@@ -43,12 +52,21 @@ func (s *fusedState) wants(all bool) {
 }
 
 func (s *fusedState) forward(dst []float32, in []any) error {
-	s.view.read(in[s.n:])
+	s.view.read(in[s.n:][:s.of])
 	if err := s.view.check(s.x.B, s.x.C); err != nil {
 		return err
 	}
 	x := &s.x
-	x.H, x.W = vec[float32](in[0]), vec[float32](in[1])
+	x.W = vec[float32](in[1])
+	if m := s.matrix; m == nil {
+		x.H = vec[float32](in[0])
+	} else {
+		x.Entries = &s.entries // which the kernel checks
+		*x.Entries = kernel.Entries{Ptr: in[s.n+s.of].([]int32), ID: in[s.n+s.of+1].([]int32)}
+		if m.values != nil {
+			x.Entries.Val = vec[float32](in[0])
+		}
+	}
 	if s.n == 3 {
 		x.Bias = vec[float32](in[2])
 	}

@@ -101,12 +101,21 @@ func LinearLoss(l Analytic, lin Linear, t *Targets) (*gorgonia.Node, error) {
 	if err != nil {
 		return nil, err
 	}
+	var m *bagMatrix
+	if fused != nil && h == lin.H {
+		if m = matrixOf(h); m != nil {
+			h = m.first()
+		}
+	}
 	in := []node{h, lin.W}
 	if lin.Bias != nil {
 		in = append(in, lin.Bias)
 	}
 	n := len(in)
 	in = append(in, t.leaves()...)
+	if m != nil {
+		in = append(in, m.ptr, m.ids)
+	}
 	s32, s64 := newLinearState(l.F32, b, c, d, n), newLinearState(l.F64, b, c, d, n)
 	if err := errors.Join(s32.byDefinition(name, lin.H, t), s64.byDefinition(name, lin.H, t)); err != nil {
 		return nil, err
@@ -114,7 +123,7 @@ func LinearLoss(l Analytic, lin Linear, t *Targets) (*gorgonia.Node, error) {
 	trained.run(s32.nodes, s64.nodes)
 	l32, l64 := s32.linear(), s64.linear()
 	if fused != nil {
-		l32 = newFusedState(fused, lin.Unit, l.ShiftInvariant, lin.Precision, b, c, d, n, t.capacity()).linear()
+		l32 = newFusedState(fused, lin.Unit, l.ShiftInvariant, lin.Precision, b, c, d, n, t, m).linear()
 	}
 	out, err := apply(spec{name: name, shape: tensor.Shape{b}, fixed: t.fixed(n), f32: l32.forward, f64: l64.forward,
 		wants: both(l32.wants, l64.wants), scratch: either(lin.H, l32.scratch, l64.scratch),
@@ -134,10 +143,21 @@ func LinearLoss(l Analytic, lin Linear, t *Targets) (*gorgonia.Node, error) {
 				if i == 1 && g32.sink != nil {
 					s = &sinkable{by: []node{out, work}, set: g32.sink, done: g32.sunk}
 				}
-				grads[i] = e.N(apply(spec{name: fmt.Sprintf("%s d%s", name, []string{"H", "W", "Bias"}[i]), shape: in[i].Shape(), sinkable: s,
+				shape := in[i].Shape()
+				if i == 0 {
+					shape = tensor.Shape{b, d}
+				}
+				grads[i] = e.N(apply(spec{name: fmt.Sprintf("%s d%s", name, []string{"H", "W", "Bias"}[i]), shape: shape, sinkable: s,
 					borrowed32: func() ([]float32, Gradient[float32]) { return g32.lend(i) },
 					borrowed64: func() ([]float64, Gradient[float64]) { return g64.lend(i) },
 					onKept:     func(byRows bool) { g32.ask(i, byRows); g64.ask(i, byRows) }}, work))
+			}
+			switch {
+			case m == nil:
+			case m.values == nil: // the bounds stand first
+				grads[0] = nil
+			default:
+				grads[0] = e.N(m.gather(grads[0]))
 			}
 			return e.grads(grads...)
 		}}, in...)

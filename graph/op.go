@@ -57,6 +57,9 @@ type op struct {
 	// it is to work for.
 	scratch func() int64
 
+	// matrix, if set, is what the op makes a matrix of.
+	matrix *bagMatrix
+
 	// holds is a constant that ops of one Program share the memory of; nil without.
 	holds *Sparse
 

@@ -1,7 +1,6 @@
 package models
 
 import (
-	"fmt"
 	"math"
 
 	"gorgonia.org/gorgonia"
@@ -49,80 +48,27 @@ func (in *Inputs) UnitValues(field string) (*gorgonia.Node, error) {
 	return n, nil
 }
 
-// Dense returns the rows of a field as a matrix [Rows(),Size]: each id's column has its value, or
-// 1 where it has none, and the others 0; rows of padding are 0. With unit the values of each row are
-// those of UnitValues. It is for fields of few ids: a matrix of all of them is filled with
-// each batch.
+// Dense returns the rows of a field as a matrix [Rows(),Size], as [graph.DenseRows] makes it:
+// each id's column has its value, or 1 where it has none, and the others 0; rows of padding
+// are 0. With unit the values of each row are those of UnitValues.
 func (in *Inputs) Dense(field string, unit bool) (*gorgonia.Node, error) {
-	f, nodes, err := in.field(field)
+	ptr, ids, values, err := in.Bag(field)
+	if err == nil && unit {
+		values, err = in.UnitValues(field)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if f.Lo == nil {
-		return nil, fmt.Errorf("models: field %q has one id a row; read it by IDs", field)
+	return in.dense(field, ptr, ids, values)
+}
+
+// dense is Dense of these values.
+func (in *Inputs) dense(field string, ptr, ids, values *gorgonia.Node) (*gorgonia.Node, error) {
+	f, _, err := in.field(field)
+	if err != nil {
+		return nil, err
 	}
-	key := 0
-	if unit {
-		key = 1
-	}
-	if nodes.dense[key] != nil {
-		return nodes.dense[key], nil
-	}
-	var row []float32
-	// fill calls put with the place of each number that is not 0.
-	fill := func(rows []int32, put func(at int, v float32)) {
-		i := 0
-		in.eachBag(f, rows, func(ids []int32, values []float32) {
-			if len(row) < len(ids) {
-				row = make([]float32, len(ids))
-			}
-			own := row[:len(ids)]
-			switch {
-			case unit:
-				unitRow(own, values)
-			case values != nil:
-				copy(own, values)
-			default:
-				for j := range own {
-					own[j] = 1
-				}
-			}
-			for j, id := range ids {
-				put(i*f.Size+int(id), own[j])
-			}
-			i++
-		})
-	}
-	if d := in.drawn; d != nil {
-		var e graph.Expr
-		flat := e.N(in.g.leaves.hostFloats(d.node, func(dst []float32) {
-			clear(dst)
-			fill(d.rows(), func(at int, v float32) { dst[at] += v })
-		}, in.rows*f.Size))
-		nodes.dense[key] = e.N(graph.Reshape(flat, in.rows, f.Size))
-		return nodes.dense[key], e.Err
-	}
-	name := in.name + "." + field + ".dense"
-	if unit {
-		name += "-unit"
-	}
-	n, set := in.g.leaves.floats(name, in.rows, f.Size)
-	nodes.dense[key] = n
-	var last []int // places that the batch before filled
-	var one [1]float32
-	in.filled(func(rows []int32) {
-		one[0] = 0
-		for _, at := range last {
-			set(at, one[:])
-		}
-		last = last[:0]
-		fill(rows, func(at int, v float32) {
-			one[0] = v
-			set(at, one[:])
-			last = append(last, at)
-		})
-	})
-	return n, nil
+	return graph.DenseRows(ptr, ids, values, f.Size, in.g.leaves.dtype())
 }
 
 // eachBag calls f with the ids and values of each bag of a field, in order: of rows, or, where

@@ -121,13 +121,6 @@ func (m *linear) Dim() int { return m.W.Dim }
 // Contexts implements Model.
 func (m *linear) Contexts(in *Inputs) (*gorgonia.Node, error) {
 	var e graph.Expr
-	if m.feature == nil {
-		h := e.N(in.Dense(featuresField, m.unit))
-		if m.drop > 0 {
-			h = e.N(graph.Dropout(h, m.drop, m.seed))
-		}
-		return h, e.Err
-	}
 	ptr, ids, values, err := in.Bag(featuresField)
 	if err != nil {
 		return nil, err
@@ -140,6 +133,9 @@ func (m *linear) Contexts(in *Inputs) (*gorgonia.Node, error) {
 		}
 	case m.drop > 0:
 		values = e.N(in.Kept(featuresField, m.drop, m.seed))
+	}
+	if m.feature == nil {
+		return e.N(in.dense(featuresField, ptr, ids, values)), e.Err
 	}
 	h := e.N(graph.Bag(in.Table(m.feature), ptr, ids, values))
 	for _, l := range m.layers {

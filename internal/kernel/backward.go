@@ -17,7 +17,22 @@ func (ws *Workspace) backward(out *Grad, mapTile tileMap) {
 		one, add = ws.backwardBF16, ws.addColumns
 		ws.roundH()
 	}
-	ws.parallel(ws.chunks, func(worker, chunk int) { one(worker, chunk, out, mapTile) })
+	if ws.x.Entries != nil && out.wantsW() && !ws.sparseH.sorted {
+		ws.sortEntries()
+	}
+	parts := 1 // of a chunk's tiles: of the gradient of W alone each is on its own
+	if out.H == nil && !ws.unfinished && !ws.bf16.used && ws.chunks < Workers() {
+		size := blockOf(ws.x.Entries != nil)
+		parts = ceil(ceil(ws.x.C, size), ws.chunks) * size / tileClasses
+	}
+	ws.parallel(ws.chunks*parts, func(worker, task int) {
+		lo, hi := ws.chunk(task / parts)
+		if parts > 1 {
+			lo = min(lo+task%parts*tileClasses, hi)
+			hi = min(lo+tileClasses, hi)
+		}
+		one(worker, task/parts, lo, hi, out, mapTile)
+	})
 	if out.H != nil {
 		add(out.H)
 	}
@@ -42,7 +57,8 @@ func (ws *Workspace) addChunks(dh []float32) {
 	})
 }
 
-func (ws *Workspace) backwardChunk(worker, chunk int, out *Grad, mapTile tileMap) {
+// backwardChunk does the classes from lo to hi of a chunk.
+func (ws *Workspace) backwardChunk(worker, chunk, lo, hi int, out *Grad, mapTile tileMap) {
 	x, dp := ws.x, ws.dp
 	rows := ws.panels * tileRows
 	ld := min(blockRows, rows) + linePad
@@ -57,11 +73,10 @@ func (ws *Workspace) backwardChunk(worker, chunk int, out *Grad, mapTile tileMap
 	if aside {
 		ws.dwb[worker] = grow(ws.dwb[worker], tileClasses*dp)
 	}
-	lo, hi := ws.chunk(chunk)
 	groups := ceil(x.B, blockRows)
 	for c0 := lo; c0 < hi; c0 += tileClasses {
 		n := min(tileClasses, hi-c0)
-		w, ldw := ws.classRows(worker, c0, n, true) // padded to dp: the kernels work on whole vectors of columns
+		w, ldw := ws.classRows(worker, c0, n, x.Entries == nil || out.H != nil) // padded to dp: the kernels work on whole vectors of columns
 		dw := []float32(nil)
 		if out.W != nil {
 			dw = out.W[c0*x.D:]
@@ -72,13 +87,19 @@ func (ws *Workspace) backwardChunk(worker, chunk int, out *Grad, mapTile tileMap
 				clear(dw)
 			}
 		}
+		if c0 >= ws.keptClasses {
+			ws.columnsOf(worker, w, ldw, n)
+		}
 		for g := range groups {
 			b0, b1 := cut(g, blockRows, x.B)
 			nb := b1 - b0
 			for r := 0; r < nb; r += tileRows {
 				ws.gradTile(worker, chunk, p[r:], ld, w, ldw, c0, n, (b0+r)/tileRows, mapTile)
 			}
-			if out.wantsW() {
+			switch {
+			case out.wantsW() && x.Entries != nil:
+				ws.sparseProduct(worker, p, ld, n, g)
+			case out.wantsW():
 				next := []float32(nil)
 				if c0 < ws.keptClasses {
 					next = ws.kept[(c0*ws.panels+n*ceil(b1, tileRows))*tileRows:]
@@ -99,7 +120,19 @@ func (ws *Workspace) backwardChunk(worker, chunk int, out *Grad, mapTile tileMap
 			out.addBias(p, ld, c0, n, nb, b0 > 0)
 		}
 		if out.wantsW() {
-			ws.finish(worker, c0, n, dw, dp, out)
+			if x.Entries == nil {
+				ws.finish(worker, c0, n, dw, dp, out)
+				continue
+			}
+			for c := 0; c < n; {
+				to := dw
+				if !aside {
+					to = dw[c*dp:]
+				}
+				few := ws.sparseGradient(worker, to, c, n)
+				ws.finish(worker, c0+c, few, to, dp, out)
+				c += few
+			}
 		}
 	}
 }
@@ -131,7 +164,7 @@ func (ws *Workspace) gradTile(worker, chunk int, p []float32, ld int, w []float3
 	case c0 < ws.keptClasses:
 		mapTile(worker, chunk, panel, c0, n, p, ld, ws.tile(c0, n, panel), tileRows)
 	default:
-		ws.scores(p, ld, w, ldw, c0, n, panel, nil, nil)
+		ws.scores(worker, p, ld, w, ldw, c0, n, panel, nil, nil)
 		mapTile(worker, chunk, panel, c0, n, p, ld, p, ld)
 	}
 	if ws.classes < x.C {

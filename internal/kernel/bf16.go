@@ -160,7 +160,7 @@ func (ws *Workspace) scoreTile(worker int, z []float32, c0, n, panel int) {
 // backwardBF16 is backwardChunk by tiles, of blocks of 192 classes: a sum over more of
 // them has fewer times to be read and written. The copies of ∂L/∂H it makes are transposed,
 // [dp][rows].
-func (ws *Workspace) backwardBF16(worker, chunk int, out *Grad, mapTile tileMap) {
+func (ws *Workspace) backwardBF16(worker, chunk, lo, hi int, out *Grad, mapTile tileMap) {
 	x, dp, s := ws.x, ws.dp, &ws.bf16
 	k := &s.workers[worker]
 	rows := ws.panels * tileRows
@@ -176,7 +176,6 @@ func (ws *Workspace) backwardBF16(worker, chunk int, out *Grad, mapTile tileMap)
 		clear(dh)
 	}
 	var room [3]bf16Operands
-	lo, hi := ws.chunk(chunk)
 	for c0 := lo; c0 < hi; c0 += blockClasses {
 		n := min(blockClasses, hi-c0)
 		full := ceil(n, 32) * 32

@@ -134,7 +134,7 @@ func (ws *Workspace) coarsen() {
 	if k.kind = activeCoarse; k.kind == nil {
 		return
 	}
-	if dp > coarseMost || !(ws.scale >= 0x1p-20 && ws.scale <= 0x1p20) {
+	if dp > coarseMost || x.Entries != nil || !(ws.scale >= 0x1p-20 && ws.scale <= 0x1p20) {
 		k.kind = nil
 		return
 	}

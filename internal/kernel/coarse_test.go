@@ -191,7 +191,7 @@ func TestPairDotsHaveTheBitsOfTiles(t *testing.T) {
 				for panel, rows := range []int{64, 6} {
 					for _, c0 := range []int{0, 96, 192} {
 						n := min(tileClasses, p.C-c0)
-						ws.scores(z, tileRows, p.W[c0*d:], d, c0, n, panel, nil, nil)
+						ws.scores(0, z, tileRows, p.W[c0*d:], d, c0, n, panel, nil, nil)
 						w, ldw := ws.classRows(0, c0, n, true)
 						tile.take(&ws, w, ldw, c0, n)
 						for _, some := range []int{1, 2, 7, 8, 9, 40} {

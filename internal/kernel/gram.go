@@ -328,7 +328,11 @@ func gramForward(l moment, ws *Workspace, x *Linear, loss []float32) error {
 	s.h, s.hg = grow(s.h, x.B*e), grow(s.hg, x.B*e)
 	clear(s.h)
 	for i := range x.B {
-		copy(s.h[i*e:], ws.row(i)) // zero for padding
+		if row := s.h[i*e:][:x.D]; x.Entries != nil {
+			ws.addRow(1, i, row)
+		} else {
+			copy(row, ws.row(i)) // zero for padding
+		}
 		s.h[i*e+x.D] = 1
 	}
 	GemmNN(s.hg, s.h, s.gram, x.B, e, e, false)
@@ -446,7 +450,7 @@ func (ws *Workspace) gramRows(worker, chunk int, out *Grad) {
 					y := &ws.entries[at]
 					v := ws.up[y.row] * s.c[at]
 					if to != nil {
-						axpy(v, ws.row(int(y.row)), to[(int(y.class)-c0)*x.D:][:x.D])
+						ws.addRow(v, int(y.row), to[(int(y.class)-c0)*x.D:][:x.D])
 					}
 					if out.Bias != nil {
 						out.Bias[y.class] += v

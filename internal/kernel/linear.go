@@ -20,6 +20,7 @@ import (
 type Linear struct {
 	B, C, D int
 	H       []float32 // [B,D]
+	Entries *Entries  // of an H that is mostly zeros, in place of it
 	W       []float32 // [C,D]
 	Unit    bool      // the classes' vectors are the rows of W divided by their norms; see [Unit]
 	Bias    []float32 // [C], or nil for none
@@ -50,7 +51,11 @@ func (x *Linear) validateShape() error {
 	if x.C > math.MaxInt32/tileRows {
 		bad("C=%d is above the limit of %d classes", x.C, math.MaxInt32/tileRows)
 	}
-	if len(x.H) != x.B*x.D {
+	if x.Entries != nil {
+		if err := x.Entries.validate(x.B, x.D); err != nil {
+			errs = append(errs, err)
+		}
+	} else if len(x.H) != x.B*x.D {
 		bad("H has %d entries, want B·D = %d", len(x.H), x.B*x.D)
 	}
 	if len(x.W) != x.C*x.D {

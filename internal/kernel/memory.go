@@ -3,15 +3,20 @@ package kernel
 // WorkspaceBytes estimates what a [Workspace] holds after a Forward and a Backward
 // of l at these sizes, with that Budget and Precision and that many targets in all: the sum that
 // its comment states. Of targets that are problems of their own it takes twice the mean
-// number in a row for the largest.
-func WorkspaceBytes(l Loss, b, c, d, targets, budget int, precision Precision) int64 {
+// number in a row for the largest. Entries is how many an H has that is given by them, and
+// −1 for a whole one.
+func WorkspaceBytes(l Loss, b, c, d, targets, entries, budget int, precision Precision) int64 {
 	if w, ok := l.(Weighed); ok {
-		return WorkspaceBytes(w.Loss, b, c, d, targets, budget, precision) + 4*int64(b)
+		return WorkspaceBytes(w.Loss, b, c, d, targets, entries, budget, precision) + 4*int64(b)
 	}
 	panels, dp := ceil(max(b, 1), tileRows), paddedWidth(d, precision.Tiled())
 	rows := panels * tileRows
-	chunks := min(ceil(c, blockClasses), max(minChunk, min(maxChunk, chunkBytes/(4*rows*dp))))
-	n := 4*int64(rows)*int64(d) + 4*int64(b)*int64(dp+linePad) + 4*int64(chunks)*int64(rows)*int64(dp) +
+	chunks := min(ceil(c, blockOf(entries >= 0)), max(minChunk, min(maxChunk, chunkBytes/(4*rows*dp))))
+	h := 4*int64(rows)*int64(d) + 4*int64(b)*int64(dp+linePad)
+	if entries >= 0 {
+		h = sparseBytes(b, c, d, entries)
+	}
+	n := h + 4*int64(chunks)*int64(rows)*int64(dp) +
 		int64(Workers())*max(240<<10, 4*int64(tileClasses*(tileRows+blockRows+2*dp+2*linePad))) // scores, gradients, packed classes and their gradient
 	if s, ok := l.(KthLargestRivals); ok {
 		k := min(s.K, c)

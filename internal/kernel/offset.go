@@ -53,7 +53,7 @@ func (ws *Workspace) findCenter() {
 	most := float32(0)
 	for i, live := range ws.live {
 		if live {
-			z := dot(ws.row(i), center[:x.D]) + center[x.D]
+			z := ws.dotRow(i, center[:x.D]) + center[x.D]
 			if z = max(z, -z); z > most {
 				most = z
 			}

@@ -260,7 +260,7 @@ func TestTilesBytes(t *testing.T) {
 			for _, precision := range []Precision{High, Medium} {
 				ws := Workspace{Budget: 64 << 20}
 				p.step(t, &ws, l, precision)
-				said := WorkspaceBytes(l, p.B, p.C, p.D, p.B, ws.Budget, precision)
+				said := WorkspaceBytes(l, p.B, p.C, p.D, p.B, -1, ws.Budget, precision)
 				require.LessOrEqual(t, int64(ws.Bytes()), said, "%T %v %v", l, cfg, precision)
 				require.Less(t, said, 3*int64(ws.Bytes()), "%T %v %v", l, cfg, precision)
 				if _, ok := l.(Softmax); ok {

@@ -1,9 +1,14 @@
 package kernel
 
 // scores stores the scaled scores of n classes from c0 for a panel in z; w are their
-// vectors, as classRows returns them. Meanwhile it asks for p and q.
-func (ws *Workspace) scores(z []float32, ldz int, w []float32, ldw, c0, n, panel int, p, q []float32) {
+// vectors, as classRows returns them and columnsOf has taken them. Meanwhile it asks for p
+// and q.
+func (ws *Workspace) scores(worker int, z []float32, ldz int, w []float32, ldw, c0, n, panel int, p, q []float32) {
 	x := ws.x
+	if x.Entries != nil {
+		ws.sparseScores(worker, z, ldz, c0, n, panel)
+		return
+	}
 	ws.startScores(z, ldz, c0, n)
 	for k := 0; k < x.D; k += scoreK {
 		gemmAhead(w[k:], ldw, 1, n, min(scoreK, x.D-k), ws.ht[(panel*ws.hk+k)*tileRows:], tileRows, z, ldz, tileRows, k > 0 || x.Bias != nil, p, q)
@@ -29,14 +34,19 @@ func (ws *Workspace) startScores(z []float32, ldz int, c0, n int) {
 // does up to the order of rounding. The worker's scratch takes the class's vector.
 func (ws *Workspace) score(worker, row, class int) float32 {
 	x := ws.x
-	h, w := x.H[row*x.D:][:x.D], ws.vector(worker, class)
+	w := ws.vector(worker, class)
 	var z float32
-	if ws.shifted() {
-		for k, v := range h {
+	switch {
+	case x.Entries != nil:
+		if z = ws.dotRow(row, w); ws.shifted() {
+			z -= ws.dotRow(row, ws.center[:x.D])
+		}
+	case ws.shifted():
+		for k, v := range x.H[row*x.D:][:x.D] {
 			z += v * (w[k] - ws.center[k])
 		}
-	} else {
-		z = Dot(h, w)
+	default:
+		z = Dot(x.H[row*x.D:][:x.D], w)
 	}
 	if x.Bias != nil {
 		z += ws.bias(class)
@@ -44,14 +54,25 @@ func (ws *Workspace) score(worker, row, class int) float32 {
 	return z * ws.scale
 }
 
-// chunk returns the classes of a chunk: whole blocks of classes.
-func (ws *Workspace) chunk(i int) (lo, hi int) {
-	blocks := ceil(ws.x.C, blockClasses)
-	return i * blocks / ws.chunks * blockClasses, min((i+1)*blocks/ws.chunks*blockClasses, ws.x.C)
+// blockOf returns how many classes a block has, of which chunks are multiples: of an H that is
+// given by entries a tile, whose classes by columns stay in the second-level cache.
+func blockOf(entries bool) int {
+	if entries {
+		return tileClasses
+	}
+	return blockClasses
 }
 
-// eachTile gives every tile of scores to f once, chunk by chunk in parallel;
-// within a chunk tiles come in order. f leaves z as it was. With keep the scores
+// chunk returns the classes of a chunk: whole blocks of classes.
+func (ws *Workspace) chunk(i int) (lo, hi int) {
+	size := blockOf(ws.x.Entries != nil)
+	blocks := ceil(ws.x.C, size)
+	return i * blocks / ws.chunks * size, min((i+1)*blocks/ws.chunks*size, ws.x.C)
+}
+
+// eachTile gives every tile of scores to f once, chunk by chunk in parallel, and where
+// chunks are fewer than workers by parts of the panels; of a chunk and a panel tiles come in
+// order. f leaves z as it was. With keep the scores
 // are kept for later passes, as far as the budget allows, unless they go by tiles.
 func (ws *Workspace) eachTile(keep bool, f func(worker, chunk, panel, c0, n int, z []float32)) {
 	ws.eachTileBut(keep, nil, f)
@@ -65,19 +86,25 @@ func (ws *Workspace) eachTileBut(keep bool, known func(worker, chunk, panel, c0,
 		kept = keptClasses(ws.x.C, ws.panels, ws.Budget)
 		ws.kept = enlarge(ws.kept, kept*ws.panels*tileRows)
 	}
-	ws.parallel(ws.chunks, func(worker, chunk int) {
+	parts := 1 // of a chunk's panels, of which each is on its own
+	if known == nil {
+		parts = min(max(ws.panels, 1), ceil(Workers(), ws.chunks))
+	}
+	ws.parallel(ws.chunks*parts, func(worker, task int) {
 		ws.tiles[worker] = grow(ws.tiles[worker], tileClasses*tileRows)
+		chunk, part := task/parts, task%parts
 		lo, hi := ws.chunk(chunk)
 		for c0 := lo; c0 < hi; c0 += tileClasses {
 			n := min(tileClasses, hi-c0)
 			w, ldw := ws.x.W, ws.x.D
 			if c0 >= ws.keptClasses {
 				w, ldw = ws.classRows(worker, c0, n, tiled || known != nil)
+				ws.columnsOf(worker, w, ldw, n)
 			}
 			if tiled {
 				ws.roundClasses(worker, w, c0, n, true, false)
 			}
-			for p := range ws.panels {
+			for p := ws.panels * part / parts; p < ws.panels*(part+1)/parts; p++ {
 				z := ws.tiles[worker]
 				if c0 < kept {
 					z = ws.tile(c0, n, p)
@@ -95,7 +122,7 @@ func (ws *Workspace) eachTileBut(keep bool, known func(worker, chunk, panel, c0,
 					if c0 < kept {
 						keptNext = following(ws.kept, z)
 					}
-					ws.scores(z, tileRows, w, ldw, c0, n, p, keptNext, next)
+					ws.scores(worker, z, tileRows, w, ldw, c0, n, p, keptNext, next)
 				}
 				f(worker, chunk, p, c0, n, z)
 			}

@@ -87,15 +87,14 @@ func (ws *Workspace) backwardSparse(out *Grad, target func(at int32) float32, li
 				if out.H != nil {
 					axpy(e.v, w[:x.D], dh[i*dp:][:x.D])
 				}
-				h := ws.row(i)
 				if dw != nil {
-					axpy(e.v, h, dw[(c-c0)*x.D:][:x.D])
+					ws.addRow(e.v, i, dw[(c-c0)*x.D:][:x.D])
 				}
 				if out.Bias != nil {
 					out.Bias[c] += e.v
 				}
 				if r := out.Rows; r != nil {
-					axpy(e.v, h, r.Val[at*x.D:][:x.D])
+					ws.addRow(e.v, i, r.Val[at*x.D:][:x.D])
 					r.Bias[at] += e.v
 				}
 			}

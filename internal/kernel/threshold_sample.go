@@ -21,7 +21,8 @@ func (ws *Workspace) sampleScores(worker, panel int) (z []float32, classes int) 
 		c0 := t * stride * tileClasses
 		k := min(tileClasses, ws.x.C-c0)
 		w, ldw := ws.classRows(worker, c0, k, false)
-		ws.scores(z[classes*tileRows:], tileRows, w, ldw, c0, k, panel, nil, nil)
+		ws.columnsOf(worker, w, ldw, k)
+		ws.scores(worker, z[classes*tileRows:], tileRows, w, ldw, c0, k, panel, nil, nil)
 		classes += k
 	}
 	return z, classes

@@ -337,8 +337,15 @@ func (ws *Workspace) rowTarget(i int) RowTarget {
 	if len(ws.sumW) > 0 {
 		x := ws.x
 		s := ws.sumW[x.D] // the biases
-		for k, h := range x.H[i*x.D:][:x.D] {
-			s += float64(h) * ws.sumW[k]
+		if x.Entries != nil {
+			id, val := ws.entriesOf(i, ws.sparseH.val)
+			for o, k := range id {
+				s += float64(val[o]) * ws.sumW[k]
+			}
+		} else {
+			for k, h := range x.H[i*x.D:][:x.D] {
+				s += float64(h) * ws.sumW[k]
+			}
 		}
 		t.Sum = s * float64(ws.scale)
 	}
@@ -482,7 +489,7 @@ func (ws *Workspace) addEntry(out *Grad, row, class int, v float32) {
 		axpy(v, w[:d], out.H[row*d:][:d])
 	}
 	if out.W != nil {
-		axpy(v, ws.row(row), out.W[class*d:][:d])
+		ws.addRow(v, row, out.W[class*d:][:d])
 	}
 	if out.Bias != nil {
 		out.Bias[class] += v

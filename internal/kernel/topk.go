@@ -213,12 +213,13 @@ func (w *rankWorker) scan(ws *Workspace, worker, group int, by func(float32) flo
 	for c0 := lo; c0 < hi; c0 += tileClasses {
 		n := min(tileClasses, hi-c0)
 		vectors, ld := ws.classRows(worker, c0, n, ws.coarse.kind != nil)
+		ws.columnsOf(worker, vectors, ld, n)
 		for p := b0; p < b1; p += tileRows {
 			next := share(ws.classesFrom(ws.x.W, c0+n, hi), (p-b0)/tileRows, ceil(b1-b0, tileRows))
 			thr := w.thr[p-b0:]
 			found, ok := w.coarse.above(ws, vectors, ld, p/tileRows, c0, n, thr, w.val, w.idx, next)
 			if !ok {
-				ws.scores(w.z, tileRows, vectors, ld, c0, n, p/tileRows, nil, next)
+				ws.scores(worker, w.z, tileRows, vectors, ld, c0, n, p/tileRows, nil, next)
 				w.rank(ws, by, c0, n)
 				found = tileFilter(w.z, tileRows, n, thr, w.val, w.idx, c0)
 			}

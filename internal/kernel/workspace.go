@@ -91,6 +91,7 @@ type Workspace struct {
 	kept            []float32 // scores, tile by tile, of the first keptClasses
 	keptClasses     int
 	coarse          coarseRows
+	sparseH         sparseH
 }
 
 // An entry is one target: a class of a row with its weight and its scaled score. A
@@ -107,7 +108,7 @@ func (ws *Workspace) Sparse() bool { return ws.sparse }
 // Bytes returns the memory that the Workspace holds.
 func (ws *Workspace) Bytes() int {
 	n := 4*(cap(ws.kept)+cap(ws.scales)+cap(ws.ht)+cap(ws.hp)+cap(ws.dh)+cap(ws.stateF)+cap(ws.params)+cap(ws.ptr)+cap(ws.up)+cap(ws.weighed)) + 8*cap(ws.stateD) +
-		20*cap(ws.entries) + 4*cap(ws.cells) + 4*cap(ws.tileStart) + cap(ws.live) + 8*cap(ws.sumW) + 4*cap(ws.center) + ws.threshold.bytes() + ws.nonzeros.bytes() + ws.argmax.bytes() + ws.kthLargest.bytes() + ws.edges.bytes() + ws.gram.bytes() + ws.slots.bytes() + ws.bf16.bytes() + ws.coarse.bytes()
+		20*cap(ws.entries) + 4*cap(ws.cells) + 4*cap(ws.tileStart) + cap(ws.live) + 8*cap(ws.sumW) + 4*cap(ws.center) + ws.threshold.bytes() + ws.nonzeros.bytes() + ws.argmax.bytes() + ws.kthLargest.bytes() + ws.edges.bytes() + ws.gram.bytes() + ws.slots.bytes() + ws.bf16.bytes() + ws.coarse.bytes() + ws.sparseH.bytes()
 	for _, s := range [][][]float32{ws.tiles, ws.grads, ws.wb, ws.dwb} {
 		for _, x := range s {
 			n += 4 * cap(x)
@@ -119,7 +120,7 @@ func (ws *Workspace) Bytes() int {
 // prepare checks x and lays it out for scores multiplied by scale.
 func (ws *Workspace) prepare(x *Linear, loss []float32, scale float32) error {
 	ws.forward, ws.sparse, ws.keptClasses = false, false, 0
-	ws.bf16.used, ws.bf16.low, ws.bf16.scores = ws.Precision.Tiled(), ws.Precision == High, false
+	ws.bf16.used, ws.bf16.low, ws.bf16.scores = ws.Precision.Tiled() && x.Entries == nil, ws.Precision == High, false
 	if err := Err(); err != nil {
 		return err
 	}
@@ -133,9 +134,21 @@ func (ws *Workspace) prepare(x *Linear, loss []float32, scale float32) error {
 	ws.panels = ceil(x.B, tileRows)
 	ws.listTargets()
 	ws.layout(scale)
-	blocks := ceil(x.C, blockClasses)
+	blocks := ceil(x.C, blockOf(x.Entries != nil))
 	ws.growScratch()
-	ws.findCenter()
+	if x.Entries == nil {
+		ws.findCenter()
+	} else {
+		ws.sparseH.sorted = ws.Budget > 0 // a gradient comes
+		Parallel(2, func(_, task int) {
+			switch {
+			case task == 0:
+				ws.findCenter()
+			case ws.sparseH.sorted:
+				ws.sortEntries()
+			}
+		})
+	}
 	ws.chunks = min(blocks, max(minChunk, min(maxChunk, chunkBytes/(4*max(1, ws.panels)*tileRows*ws.dp))))
 	ws.classes = x.C
 	if x.Bias != nil {
@@ -159,6 +172,7 @@ func (ws *Workspace) growScratch() {
 	ws.threshold.idx, ws.threshold.coarse = enough(ws.threshold.idx, n), enough(ws.threshold.coarse, n)
 	ws.bf16.workers = enough(ws.bf16.workers, n)
 	ws.nonzeros.unsorted, ws.nonzeros.counts = enough(ws.nonzeros.unsorted, n), enough(ws.nonzeros.counts, n)
+	ws.sparseH.growRooms(len(ws.tiles))
 }
 
 // parallel is Parallel on no more workers than growScratch has made room for: GOMAXPROCS may
@@ -178,6 +192,10 @@ func (ws *Workspace) layout(scale float32) {
 	ws.dp, ws.hk = paddedWidth(ws.x.D, ws.bf16.used), ws.x.D
 	if ws.bf16.used {
 		ws.hk = ws.dp
+	}
+	if ws.x.Entries != nil {
+		ws.takeEntries()
+		return
 	}
 	ws.packH()
 }
@@ -250,7 +268,7 @@ func (ws *Workspace) ld() int {
 	return ws.dp + linePad
 }
 
-// row returns row i of H, or zeros for a row of padding.
+// row returns row i of a whole H, or zeros for a row of padding.
 func (ws *Workspace) row(i int) []float32 {
 	return ws.hp[i*ws.ld():][:ws.x.D]
 }
