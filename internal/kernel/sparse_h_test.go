@@ -123,7 +123,9 @@ func TestSparseHBits(t *testing.T) {
 	require.NoError(t, Softmax{Tau: 1}.Forward(&ws, &p.Linear, loss))
 	runtime.GOMAXPROCS(4)
 	require.NoError(t, Softmax{Tau: 1}.Backward(&ws, &p.Linear, p.g, out)) // on more goroutines than had a room
-	require.InEpsilon(t, WorkspaceBytes(Softmax{Tau: 1}, p.B, p.C, p.D, len(p.Pos), len(p.Entries.ID), 0, Highest), ws.Bytes(), 0.2)
+	most := WorkspaceBytes(Softmax{Tau: 1}, p.B, p.C, p.D, len(p.Pos), len(p.Entries.ID), 0, Highest)
+	require.LessOrEqual(t, int64(ws.Bytes()), most) // less where one goroutine did it all
+	require.Greater(t, int64(ws.Bytes()), most/4)
 	require.NoError(t, Softmax{Tau: 1}.Forward(&ws, &whole, loss)) // a whole one after it
 }
 
