@@ -367,7 +367,7 @@ func (r *run) saveFinal(finished bool) error {
 	if err := r.saveMetrics(); err != nil {
 		return err
 	}
-	if err := weights.Write(r.path(WeightsFile), r.meta(), tableArrays("", r.trained.Tables())); err != nil {
+	if err := weights.Write(r.path(WeightsFile), r.meta(), append(tableArrays("", r.trained.Tables()), r.trained.fittedArrays()...)); err != nil {
 		return wrap(err)
 	}
 	if !finished {
@@ -463,6 +463,9 @@ func Open(dir string, set *data.Dataset) (*Recommender, error) {
 	t, err := p.New(set)
 	if err != nil {
 		return nil, err
+	}
+	if p.fits() {
+		return t, t.readFitted(f, set)
 	}
 	arrays := tableArrays("", t.Tables())
 	for _, name := range f.Names() {

@@ -19,6 +19,7 @@ type Vectors struct {
 	ItemBias  []float32 // nil without
 	Form      string    // of VectorForms
 	ByProduct bool      // the run's loss ranks by the score; else by a map of it, as under spherical
+	ByHistory bool      // there are no vectors of users: a score is the product with x [len(ItemIDs)], 1 at what somebody has; of ease
 }
 
 // The forms of vectors.
@@ -37,6 +38,9 @@ func VectorForms() []string { return []string{ScoreVectors, RawVectors, UnitVect
 func (s *Server) Vectors(form string) (*Vectors, error) {
 	if !slices.Contains(VectorForms(), form) {
 		return nil, fmt.Errorf("train: unknown form of vectors %q; the choices are %v", form, VectorForms())
+	}
+	if s.fitted != nil {
+		return s.fittedVectors(form)
 	}
 	w, err := s.of.ClassScores()
 	if err != nil {
