@@ -130,7 +130,8 @@ func TestSolverFitRefuses(t *testing.T) {
 		c, err := Parse([]byte(text))
 		require.NoError(t, err, text)
 		require.EqualError(t, c.Validate(), want, text)
-	}	err := Config{Model: ModelConfig{Name: "easy"}}.Validate()
+	}
+	err := Config{Model: ModelConfig{Name: "easy"}}.Validate()
 	require.ErrorContains(t, err, `models: unknown model "easy" (did you mean ease?); the choices are `)
 	require.ErrorContains(t, err, "tower")
 }
