@@ -114,6 +114,8 @@ type configFlags struct {
 	from   string // folder of a run to go on from, likewise
 	sets   []string
 
+	dataless bool // a preset needs no data beside it
+
 	// model is what the configuration is held against where it names none: a command that
 	// takes models of its own puts the first of them here.
 	model string
@@ -239,7 +241,7 @@ func (c *configFlags) plan() (*train.Plan, error) {
 	if c.flags.Changed(rateFlag) {
 		rate, rated = c.flags.Lookup(rateFlag).Value.String(), true
 	}
-	if c.preset != "" && cfg.Data.Source == "" {
+	if c.preset != "" && cfg.Data.Source == "" && !c.dataless {
 		return nil, usagef("--preset %s: name its data with --data; its figures are of %s", c.preset, configs.Folder(c.preset))
 	}
 	named := cfg.Model.Name
