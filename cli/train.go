@@ -158,7 +158,7 @@ func runTrain(ctx context.Context, s streams, p *train.Plan, out string, c train
 		os.Remove(out) // succeeds on an empty folder alone
 		return err
 	}
-	r := &reporter{s: s, set: set, memory: b, quiet: c.asJSON}
+	r := &reporter{s: s, set: set, memory: b, quiet: c.asJSON || s.isQuiet()}
 	observe := train.Observer(r.observe)
 	var events *tensorboard.Writer
 	if c.board != "" {
