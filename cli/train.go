@@ -40,8 +40,8 @@ stands beside the reached one: what ranking by the truth would get.
 
 Before the data are loaded, and again before the run starts, the memory that this takes
 is estimated; where that is more than the system or the process's control group leaves,
-it is refused, and changes that would fit are named. --force runs it all the same. Off
-Linux what is available is not known, and nothing is refused. The run keeps to the
+it is refused, and changes that would fit are named. --force runs it all the same. Where a
+system does not say what is available, nothing is refused. The run keeps to the
 estimate: garbage is collected as hard as that asks for, unless GOMEMLIMIT or GOGC say
 otherwise.
 
