@@ -104,6 +104,21 @@ func (t *Recommender) Serve(set *data.Dataset) (*Server, error) {
 	return s, err
 }
 
+// Blank returns the users of set of whom t has nothing but the row of weights that it began with,
+// ascending: no training pair, and no feature that the model reads. Their ranking by [Recommender.Predict] is
+// chance; [Server.Recommend] folds them in by what else the set knows of them.
+func (t *Recommender) Blank(set *data.Dataset) ([]int32, error) {
+	set, err := t.on(set)
+	if err != nil {
+		return nil, err
+	}
+	reads, err := t.Reads()
+	if err != nil || !t.ofUsers() || !slices.Contains(reads, "user") || slices.Contains(reads, "history") {
+		return nil, err
+	}
+	return blankUsers(set, reads), nil
+}
+
 // blankUsers returns the users without a training pair who have none of the features that a
 // model reads, ascending.
 func blankUsers(set *data.Dataset, reads []string) (all []int32) {

@@ -97,13 +97,18 @@ func writeJSON(path string, x any) error {
 	})
 }
 
-// sides are what every format writes: users, where they have vectors, and items with their bias.
+// sides are what every format writes: users, where they have vectors, or words as contexts, and
+// items with their bias.
 func sides(v *train.Vectors) []side {
 	items := side{"items", v.ItemIDs, v.Items, v.ItemBias}
 	if v.ByHistory {
 		return []side{items}
 	}
-	return []side{{"users", v.UserIDs, v.Users, nil}, items}
+	contexts := "users"
+	if v.Words {
+		contexts = "contexts"
+	}
+	return []side{{contexts, v.UserIDs, v.Users, nil}, items}
 }
 
 type side struct {
