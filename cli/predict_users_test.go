@@ -2,7 +2,6 @@ package cli
 
 import (
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -89,17 +88,4 @@ func TestExportWords(t *testing.T) {
 	require.Contains(t, string(items), "cat\t0\t")
 	require.NotEqual(t, contexts, items)
 	require.NoFileExists(t, "words/users.tsv")
-
-	// Points are known by their features alone.
-	var points strings.Builder
-	points.WriteString("40 6 3\n")
-	for i := range 40 {
-		fmt.Fprintf(&points, "%d %d:1 %d:0.5\n", i%3, i%3, 3+i%3)
-	}
-	require.NoError(t, os.WriteFile("points.txt", []byte(points.String()), 0o644))
-	code, _, stderr = execute(t, "train", "--data", "points.txt", "--model", "linear", "--dim", "4", "--epochs", "1", "--out", "linear")
-	require.Equal(t, exitOK, code, stderr)
-	code, _, stderr = execute(t, "export", "linear", "none")
-	require.Equal(t, exitFailed, code)
-	require.Contains(t, stderr, "the contexts of task label are neither users nor words")
 }

@@ -68,8 +68,8 @@ func (s *Server) Vectors(form string) (*Vectors, error) {
 
 // Vectors returns those of a model on the data set that it was trained on: of users and items, as
 // [Server.Vectors] has them, and where contexts are words of running text (task skipgram) of
-// words as contexts and of words as classes. Contexts that are neither, as
-// the points of task label, are an error.
+// words as contexts and of words as classes. Contexts that are neither are
+// an error.
 func (t *Recommender) Vectors(set *data.Dataset, form string) (*Vectors, error) {
 	if t.isMade() == nil && t.ofUsers() {
 		s, err := t.Serve(set)
