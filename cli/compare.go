@@ -17,7 +17,9 @@ import (
 	"github.com/fenchel-ml/fenchel/cli/internal/study/compare"
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/internal/fs"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/models"
+	"github.com/fenchel-ml/fenchel/models/baseline"
 	"github.com/fenchel-ml/fenchel/train"
 )
 
@@ -187,6 +189,9 @@ func comparisonOf(cmd *cobra.Command, flags *configFlags, losses []string, seeds
 func parseModels(texts []string) (all []string, err error) {
 	for _, text := range texts {
 		for _, model := range compare.ParseEntries(text) {
+			if name, _ := registry.CutSpec(model); slices.ContainsFunc(baseline.All(), func(s *baseline.Spec) bool { return s.Name == name }) {
+				return nil, usagef("--models: %s has no loss to compare under: it is one of the references, which every comparison has", name)
+			}
 			if _, err := models.Parse(model); err != nil {
 				return nil, usagef("--models: %w", err)
 			}

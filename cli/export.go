@@ -18,6 +18,7 @@ func newExport(s streams) *cobra.Command {
 	var (
 		c            runSource
 		format, form = "safetensors", train.ScoreVectors
+		only         bool
 	)
 	var list strings.Builder
 	for _, name := range export.Formats() {
@@ -40,7 +41,11 @@ into a new directory, and what they are into its file about.json. The formats ar
   raw          as the model makes them
   unit         of norm 1, for a search by cosine
 
-Users are encoded with all that the data set knows of them. Candidates that score items by
+Users are encoded with all that the data set knows of them. Vectors that no training pair has
+moved are the first weights: how many those are is said, and --trained leaves them out. Of running
+text, under task skipgram, contexts are words in place of users, and items are the words around
+them. Of model ease, which has no vectors of users, the score of an item is the product of its
+vector and one that is 1 at each item of a history, in the order of the items. Candidates that score items by
 several decisions (tree, classes, adaptive) have no vectors of items to export.`,
 		Args: arguments(2, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -55,18 +60,29 @@ several decisions (tree, classes, adaptive) have no vectors of items to export.`
 			if err != nil {
 				return err
 			}
-			server, err := trained.Serve(set)
+			v, err := trained.Vectors(set, form)
 			if err != nil {
 				return err
 			}
-			v, err := server.Vectors(form)
-			if err != nil {
-				return err
+			users, items := len(v.UntrainedUsers), len(v.UntrainedItems)
+			if only {
+				v.Trained()
 			}
 			if err := export.Write(args[1], f, v); err != nil {
 				return err
 			}
-			fmt.Fprintf(s.out, "%d users and %d items of %d numbers, form %s, in %s\n", len(v.UserIDs), len(v.ItemIDs), v.Dim, form, args[1])
+			contexts, classes := "users", "items"
+			if v.Words {
+				contexts, classes = "words as contexts", "as classes"
+			}
+			fmt.Fprintf(s.out, "%d %s and %d %s of %d numbers, form %s, in %s\n", len(v.UserIDs), contexts, len(v.ItemIDs), classes, v.Dim, form, args[1])
+			if users+items > 0 {
+				how := "have the first weights, which nothing has moved, for vectors; --trained leaves them out"
+				if only {
+					how = "are left out: nothing has moved their vectors"
+				}
+				fmt.Fprintf(s.err, "%d %s and %d %s without a training pair %s\n", users, contexts, items, classes, how)
+			}
 			if !v.ByProduct && form == train.ScoreVectors {
 				fmt.Fprintln(s.err, "the run's loss does not rank by the score but by a map of it: the order of products is not that of predict")
 			}
@@ -74,6 +90,7 @@ several decisions (tree, classes, adaptive) have no vectors of items to export.`
 		},
 	}
 	c.addFlags(cmd)
+	cmd.Flags().BoolVar(&only, "trained", false, "leave out the users and items without a training pair, whose vectors nothing has moved")
 	cmd.Flags().StringVar(&format, "format", format, "form of the files: "+strings.Join(export.Formats(), ", "))
 	cmd.Flags().StringVar(&form, "vectors", form, "which vectors: "+strings.Join(train.VectorForms(), ", "))
 	must(cmd.RegisterFlagCompletionFunc("format", complete(export.Formats)))

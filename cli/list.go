@@ -12,6 +12,7 @@ import (
 	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/models"
+	"github.com/fenchel-ml/fenchel/models/baseline"
 	"github.com/fenchel-ml/fenchel/models/sampler"
 	"github.com/fenchel-ml/fenchel/models/tree"
 	"github.com/fenchel-ml/fenchel/train"
@@ -60,7 +61,10 @@ var registries = []registered{
 	{"set", "the command data get", entriesOf(data.PublicSets, func(p *data.Public) entry {
 		return newEntry(p.Name, p.Doc, p.Home, nil)
 	})},
-	{"model", "--model", entriesOf(models.All, func(s *models.Spec) entry { return newEntry(s.Name, s.Doc, s.Source, s.Params) })},
+	{"model", "--model", func() []entry {
+		return append(entriesOf(models.All, func(s *models.Spec) entry { return newEntry(s.Name, s.Doc, s.Source, s.Params) })(),
+			entriesOf(baseline.All, func(s *baseline.Spec) entry { return newEntry(s.Name, s.Doc, s.Source, s.Params) })()...)
+	}},
 	{"loss", "--loss", entriesOf(losses.All, func(s *losses.Spec) entry { return newEntry(s.Name, s.Doc, s.Source, s.Params) })},
 	{"recipe", "--loss", entriesOf(models.Recipes, func(c *models.Recipe) entry { return newEntry(c.Name, c.Doc, c.Source, c.Params) })},
 	{"candidates", "--candidates", entriesOf(models.Heads, func(s *models.HeadSpec) entry { return newEntry(s.Name, s.Doc, s.Source, s.Params) })},

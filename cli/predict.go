@@ -38,8 +38,10 @@ func newPredict(s streams) *cobra.Command {
 it ranks highest by the run's loss, with what they are ranked by. Users and items are
 named by the ids of the data set's files. Items that the data set knows of a user, in any split, are left
 out unless --with-seen, and items without a training pair, of which the model learned
-nothing, unless --items all; how many those are, and how many of the users have no
-training pair, the first few by name, is said on standard error.
+nothing, unless --items all; how many those are is said on standard error. A user without
+a training pair, of whom a model that reads no histories learned nothing, is folded in by what
+else the data set has of him or her, as somebody with that --history; of whom it has nothing, no
+ranking is printed: a user who is named is an error then, and --all-users leaves them out.
 
 --users cuts its text at commas, and leaves out blanks around an id. --user takes an
 id as it is, and so does each line of a file named by --users-from. --history ranks for
@@ -268,10 +270,22 @@ func runPredict(ctx context.Context, s streams, folder string, c runSource, item
 	if err != nil {
 		return err
 	}
-	if path != "" {
-		return predictTo(ctx, s, path, trained, set, rows, k, withSeen)
+	ranker, err := newUserRanker(trained, set)
+	if err != nil {
+		return err
 	}
-	tops, err := trained.Predict(ctx, set, rows, k, withSeen)
+	if users.all {
+		var nothing int
+		if rows, nothing = ranker.without(rows); nothing > 0 {
+			fmt.Fprintf(s.err, "%d users are left out: nothing is known of them that model %s could rank by\n", nothing, trained.Plan.Config.Model.Name)
+		}
+	} else if err := ranker.check(rows); err != nil {
+		return err
+	}
+	if path != "" {
+		return predictTo(ctx, s, path, ranker, rows, k, withSeen)
+	}
+	tops, err := ranker.rank(ctx, rows, k, withSeen)
 	if err != nil {
 		return err
 	}
@@ -317,7 +331,15 @@ func runPredict(ctx context.Context, s streams, folder string, c runSource, item
 			}
 		}
 	}
+	for i, u := range rows {
+		if ranker.isBlank(u) {
+			all[i].known++ // by which the user was folded in
+		}
+	}
 	printPredictionNotes(s.err, trained.Items, all, len(leftOut))
+	if note := ranker.note(); note != "" {
+		fmt.Fprintln(s.err, note)
+	}
 	if !asJSON {
 		printPredictions(s.out, all)
 		return nil

@@ -17,7 +17,8 @@ const usersAtOnce = 4096
 
 // predictTo writes the rankings of users to a file, some at a time: memory does not grow with
 // the number of users. Nobody is in the lists of who has no item left.
-func predictTo(ctx context.Context, s streams, path string, t *train.Recommender, set *data.Dataset, rows []int, k int, withSeen bool) (err error) {
+func predictTo(ctx context.Context, s streams, path string, ranker *userRanker, rows []int, k int, withSeen bool) (err error) {
+	t, set := ranker.of, ranker.set
 	var bar *progressbar.ProgressBar
 	if s.terminal {
 		bar = newBar(s, len(rows))
@@ -31,12 +32,12 @@ func predictTo(ctx context.Context, s streams, path string, t *train.Recommender
 		room := make([]lists.Row, 0, usersAtOnce)
 		for lo := 0; lo < len(rows); lo += usersAtOnce {
 			users := rows[lo:min(lo+usersAtOnce, len(rows))]
-			tops, err := t.Predict(ctx, set, users, k, withSeen)
+			tops, err := ranker.rank(ctx, users, k, withSeen)
 			if err != nil {
 				return err
 			}
 			for i, u := range users {
-				if len(set.Train.ItemsOf(u)) == 0 {
+				if len(set.Train.ItemsOf(u)) == 0 && !ranker.isBlank(u) {
 					unknown++
 				}
 				if room = appendRows(room[:0], set, set.UserName(u), tops[i]); len(room) == 0 {
@@ -62,6 +63,9 @@ func predictTo(ctx context.Context, s streams, path string, t *train.Recommender
 	}
 	if len(leftOut) > 0 {
 		fmt.Fprintln(s.err, leftOutNote(t.Items, len(leftOut)))
+	}
+	if note := ranker.note(); note != "" {
+		fmt.Fprintln(s.err, note)
 	}
 	if unknown > 0 {
 		fmt.Fprintf(s.err, "%d of the users have no training pair\n", unknown)

@@ -28,6 +28,7 @@ type reporter struct {
 	quiet  bool // no head: standard output is JSON
 
 	epochs int
+	fitted bool // by a step that has no loss
 	bar    *progressbar.ProgressBar
 }
 
@@ -44,7 +45,7 @@ func newBar(s streams, steps int) *progressbar.ProgressBar {
 func (r *reporter) observe(e train.Event) {
 	switch e := e.(type) {
 	case *train.Started:
-		r.epochs = e.Config.Train.Epochs
+		r.epochs, r.fitted = e.Config.Train.Epochs, e.Plan.Baseline.Spec != nil
 		if !r.quiet {
 			printHead(r.s.out, e, r.set, r.memory)
 		}
@@ -62,7 +63,7 @@ func (r *reporter) observe(e train.Event) {
 		}
 	case *train.EpochDone:
 		r.clear()
-		fmt.Fprintln(r.s.err, epochLine(e, r.epochs))
+		fmt.Fprintln(r.s.err, epochLine(e, r.epochs, r.fitted))
 	}
 }
 
@@ -97,7 +98,11 @@ func printHead(w io.Writer, e *train.Started, set *data.Dataset, memory budget) 
 	case models.PriorBias:
 		bias = ", with item biases from the prior on"
 	}
-	line("model", "%s: d = %d, %s scores divided by %s%s; %d parameters", c.Model.Name, e.Trained.Model.Dim(), c.Model.Score, temperatureText(e.Plan), bias, e.Parameters)
+	if e.Plan.Baseline.Spec != nil {
+		line("model", "%s: %s", c.Model.Name, e.Plan.Baseline.Spec.Doc)
+	} else {
+		line("model", "%s: d = %d, %s scores divided by %s%s; %d parameters", c.Model.Name, e.Trained.Model.Dim(), c.Model.Score, temperatureText(e.Plan), bias, e.Parameters)
+	}
 	for _, note := range e.Plan.Notes {
 		line("", "%s", note)
 	}
@@ -108,7 +113,11 @@ func printHead(w io.Writer, e *train.Started, set *data.Dataset, memory budget) 
 	if c.Train.Optimizer != "" {
 		how = fmt.Sprintf("%s, schedule %s, batches of %d examples of task %s weighed by %s", c.Train.Optimizer, c.Train.Schedule, c.Train.Batch, c.Train.Task, c.Train.Weight)
 	}
-	line("train", "%s; %d epochs of %d steps; seed %d", how, c.Train.Epochs, e.Steps, c.Train.Seed)
+	if e.Plan.Baseline.Spec != nil {
+		line("train", "%s: one step", how)
+	} else {
+		line("train", "%s; %d epochs of %d steps; seed %d", how, c.Train.Epochs, e.Steps, c.Train.Seed)
+	}
 	if note := e.Plan.PrecisionNote(); note != "" {
 		line("", "%s", note)
 	}
@@ -146,9 +155,12 @@ func trainedNote(l losses.Loss) string {
 	return fmt.Sprintf("; %s is trained, through the loss's definition, which takes longer than its closed form", strings.Join(names, ", "))
 }
 
-func epochLine(e *train.EpochDone, epochs int) string {
+func epochLine(e *train.EpochDone, epochs int, fitted bool) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "epoch %*d/%d  loss %.5f", len(fmt.Sprint(epochs)), e.Epoch, epochs, e.Loss)
+	fmt.Fprintf(&b, "epoch %*d/%d", len(fmt.Sprint(epochs)), e.Epoch, epochs)
+	if !fitted {
+		fmt.Fprintf(&b, "  loss %.5f", e.Loss)
+	}
 	if e.Valid != nil {
 		for _, v := range e.Valid.Values {
 			fmt.Fprintf(&b, "  %s %.4f", v.Name, v.Value)

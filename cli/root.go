@@ -29,6 +29,7 @@ type streams struct {
 	in       io.Reader
 	out      io.Writer // results
 	err      io.Writer // progress and errors
+	quiet    *bool     // set, err takes nothing; nil never does
 	terminal bool      // err is a terminal: progress may be redrawn
 	program  string    // what help and errors call the command
 }
@@ -40,7 +41,10 @@ var commands []func(streams) *cobra.Command
 func run(ctx context.Context, s streams, args []string) int {
 	out := &stickyWriter{w: s.out}
 	s.out = out
+	errs := s.err
+	s, quiet := s.mute()
 	root := newRoot(s)
+	root.PersistentFlags().BoolVarP(quiet, quietFlag, "q", false, "no progress, bars and notes: results, and errors, alone")
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil && out.err != nil {
@@ -51,13 +55,13 @@ func run(ctx context.Context, s streams, args []string) int {
 	case err == nil:
 		return exitOK
 	case errors.As(err, &usage):
-		fmt.Fprintf(s.err, "%s: %s\nRun '%s --help' for usage.\n", s.program, data.EscapeText(err.Error()), cmd.CommandPath())
+		fmt.Fprintf(errs, "%s: %s\nRun '%s --help' for usage.\n", s.program, data.EscapeText(err.Error()), cmd.CommandPath())
 		return exitUsage
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
-		fmt.Fprintln(s.err, s.program+": interrupted")
+		fmt.Fprintln(errs, s.program+": interrupted")
 		return exitInterrupted
 	default:
-		fmt.Fprintf(s.err, "%s: %s\n", s.program, data.EscapeText(err.Error()))
+		fmt.Fprintf(errs, "%s: %s\n", s.program, data.EscapeText(err.Error()))
 		return exitFailed
 	}
 }

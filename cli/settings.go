@@ -111,7 +111,10 @@ type configFlags struct {
 	flags  *pflag.FlagSet
 	file   string
 	preset string // its name, of a command that takes one
+	from   string // folder of a run to go on from, likewise
 	sets   []string
+
+	dataless bool // a preset needs no data beside it
 
 	// model is what the configuration is held against where it names none: a command that
 	// takes models of its own puts the first of them here.
@@ -189,6 +192,9 @@ func (c *configFlags) config() (train.Config, error) {
 
 // plan returns the plan of the configuration that the command line asks for.
 func (c *configFlags) plan() (*train.Plan, error) {
+	if c.from != "" {
+		return c.extension()
+	}
 	cfg, err := c.readPreset()
 	if err != nil {
 		return nil, err
@@ -202,7 +208,7 @@ func (c *configFlags) plan() (*train.Plan, error) {
 			return nil, usagef("--config %s: %w", c.file, err)
 		}
 	}
-	file := recorded{cfg, c.from()}
+	file := recorded{cfg, c.beginning()}
 	given := map[string]bool{}
 	rate, rated := "", false
 	for _, text := range c.sets {
@@ -223,6 +229,9 @@ func (c *configFlags) plan() (*train.Plan, error) {
 		if !c.flags.Changed(s.flag) {
 			continue
 		}
+		if text := c.flags.Lookup(s.flag).Value.String(); s.flag == "epochs" && strings.HasPrefix(text, "+") {
+			return nil, usagef("--epochs: %s is so many more than a run that has ended has done; name that by --from", text)
+		}
 		if err := cfg.Set(s.path, c.flags.Lookup(s.flag).Value.String()); err != nil {
 			return nil, usageError{nameFlags(err)}
 		}
@@ -232,7 +241,7 @@ func (c *configFlags) plan() (*train.Plan, error) {
 	if c.flags.Changed(rateFlag) {
 		rate, rated = c.flags.Lookup(rateFlag).Value.String(), true
 	}
-	if c.preset != "" && cfg.Data.Source == "" {
+	if c.preset != "" && cfg.Data.Source == "" && !c.dataless {
 		return nil, usagef("--preset %s: name its data with --data; its figures are of %s", c.preset, configs.Folder(c.preset))
 	}
 	named := cfg.Model.Name
@@ -253,8 +262,8 @@ func (c *configFlags) plan() (*train.Plan, error) {
 	return p, nil
 }
 
-// from names the file or the preset that settings begin with, "" where there is none.
-func (c *configFlags) from() string { return cmp.Or(c.file, c.preset) }
+// beginning names the file or the preset that settings begin with, "" where there is none.
+func (c *configFlags) beginning() string { return cmp.Or(c.file, c.preset) }
 
 // nameFlags puts the flag's name where a fault names a path, as in "train.epochs: -1 is
 // below 1" and in what Config.Set says, train.epochs="x" is not a int.

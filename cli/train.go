@@ -40,8 +40,8 @@ stands beside the reached one: what ranking by the truth would get.
 
 Before the data are loaded, and again before the run starts, the memory that this takes
 is estimated; where that is more than the system or the process's control group leaves,
-it is refused, and changes that would fit are named. --force runs it all the same. Off
-Linux what is available is not known, and nothing is refused. The run keeps to the
+it is refused, and changes that would fit are named. --force runs it all the same. Where a
+system does not say what is available, nothing is refused. The run keeps to the
 estimate: garbage is collected as hard as that asks for, unless GOMEMLIMIT or GOGC say
 otherwise.
 
@@ -50,6 +50,15 @@ command with the run's folder as --out goes on from there to the same bits, from
 last evaluation too. A second Ctrl-C ends it at once: what stays is the last
 checkpoint, which is written every minute between epochs. A folder in which another
 process is at work is refused; the lock of one that was killed is none.
+
+--from goes on with a run that has ended, with the state of its optimizer, in a folder of its own;
+the run that it goes on from stays as it is. --epochs says +20 more, or 60 in all. Beside them
+--patience may change, which a run that ended for its patience needs longer or 0, and --data,
+where the same data are now; all else is kept. The bits are those of a run of so many epochs from
+the start where the schedule does not depend on their number, as cosine and linear do: the rates of
+the first epochs were then those of the shorter run, which is said. An epoch that --every left to
+be measured for its being the last stays measured. A run that goes on is interrupted, killed and
+taken up again as any other.
 
 Values mean the same in a file, in --set and in flags: whole numbers are decimal, and
 a value that is given is never taken for the default.
@@ -68,11 +77,13 @@ Paths of --set, beside ` + ratePath + `, which is the lr of train.optimizer:
 			if cmd.Flags().Changed("out") && out == "" {
 				return usagef(`--out: "" is no folder; leave the flag out for a new one under %s`, runsFolder)
 			}
+			c.config = flags
 			return runTrain(cmd.Context(), s, p, out, c)
 		},
 	}
 	flags = addConfigFlags(cmd)
 	flags.addPreset(cmd)
+	flags.addFrom(cmd)
 	refuseRanks(cmd)
 	cmd.Flags().StringVar(&out, "out", "", "run folder: new, empty, or that of an interrupted run (default a new one under "+runsFolder+")")
 	cmd.Flags().StringVar(&c.board, "tensorboard", "", "folder to write TensorBoard event files into, in a folder named as the run's")
@@ -107,6 +118,8 @@ func pathDocs() string {
 type trainFlags struct {
 	board                 string
 	dryRun, force, asJSON bool
+
+	config *configFlags // that the plan was made of
 }
 
 func runTrain(ctx context.Context, s streams, p *train.Plan, out string, c trainFlags) error {
@@ -115,7 +128,9 @@ func runTrain(ctx context.Context, s streams, p *train.Plan, out string, c train
 	before := roomNow()
 	set, err := loadWithin(p.Data, collector, c.force)
 	if err != nil {
-		return dataError(p, err)
+		if set = c.config.kept(s, err); set == nil {
+			return dataError(p, err)
+		}
 	}
 	if set, err = setOf(p, set); err != nil {
 		return err
@@ -139,7 +154,11 @@ func runTrain(ctx context.Context, s streams, p *train.Plan, out string, c train
 	if err != nil {
 		return fmt.Errorf("--out: %w", err)
 	}
-	r := &reporter{s: s, set: set, memory: b, quiet: c.asJSON}
+	if err := c.config.extend(out, p, set); err != nil {
+		os.Remove(out) // succeeds on an empty folder alone
+		return err
+	}
+	r := &reporter{s: s, set: set, memory: b, quiet: c.asJSON || s.isQuiet()}
 	observe := train.Observer(r.observe)
 	var events *tensorboard.Writer
 	if c.board != "" {

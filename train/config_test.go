@@ -137,7 +137,7 @@ func TestValidateAll(t *testing.T) {
 	require.Len(t, strings.Split(err.Error(), "\n"), 23)
 
 	require.ErrorContains(t, Config{Eval: EvalConfig{Metrics: []string{"recall"}}}.Validate(), "eval.metrics: ")
-	require.ErrorContains(t, Config{Train: TrainConfig{Solver: "newton"}}.Validate(), "als, gradient, ials")
+	require.ErrorContains(t, Config{Train: TrainConfig{Solver: "newton"}}.Validate(), "als, fit, gradient, ials")
 	als := Config{
 		Model: ModelConfig{Score: "cosine", Bias: "true"}, Loss: "softmax",
 		Train: TrainConfig{Solver: "als", Batch: 3, Task: "user", Weight: "user", Optimizer: "sgd", Schedule: "linear", L2: "1", Decay: "1", Dropout: 0.1, Clip: 1, Precision: "high"},

@@ -46,7 +46,8 @@ func RunDir(ctx context.Context, dir string, cfg Config, set *data.Dataset, obs 
 }
 
 // RunDir is Run in a run folder, which it makes: the configuration, the metrics
-// of each epoch, the weights, checkpoints and, at the end, the dataset are kept there. Where the folder
+// of each epoch, the weights, checkpoints and, at the end, the dataset and what [Extend] begins with
+// are kept there. Where the folder
 // holds an unfinished run of the same configuration and data it is resumed, and
 // ends with the bits that it would have had uninterrupted; a temperature that follows from
 // the data is the one that is on record there. A folder that holds
@@ -69,6 +70,7 @@ func (p *Plan) RunDir(ctx context.Context, dir string, set *data.Dataset, obs Ob
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
+	r.extensible = true
 	res, err = r.execute(ctx, f.dir)
 	if res != nil {
 		err = errors.Join(err, saveSet(filepath.Join(f.dir, SetFile), r.set))
@@ -128,7 +130,7 @@ func (f *Folder) Ended() bool {
 // Clear removes the run that the folder holds. One that is cut short leaves a run that
 // has ended, or one that never came to a checkpoint.
 func (f *Folder) Clear() error {
-	return f.remove(CheckpointFile, WeightsFile, SetFile, MetricsFile, ConfigFile)
+	return f.remove(CheckpointFile, WeightsFile, StateFile, SetFile, MetricsFile, ConfigFile)
 }
 
 // End makes the run in the folder one that has ended: it will not be gone on with.
@@ -231,7 +233,7 @@ func (r *run) openFolder() error {
 	if err := notFormer(r.dir); err != nil {
 		return err
 	}
-	for _, file := range []string{ConfigFile, MetricsFile, WeightsFile, CheckpointFile, SetFile} {
+	for _, file := range []string{ConfigFile, MetricsFile, WeightsFile, CheckpointFile, StateFile, SetFile} {
 		if err := fs.Clean(r.path(file)); err != nil {
 			return fmt.Errorf("train: %w", err)
 		}
@@ -310,8 +312,13 @@ func (r *run) openFolder() error {
 	return r.solver.setState(m.Counts, varying)
 }
 
-// pastPrefix begins the names of what solver.varying returns.
-const varyingPrefix = "varying/"
+// What the names of a checkpoint's arrays begin with.
+const (
+	tablePrefix   = "table/"   // weights
+	keptPrefix    = "kept/"    // those to fall back to
+	fixedPrefix   = "fixed/"   // of solver.fixed
+	varyingPrefix = "varying/" // of solver.varying
+)
 
 // difference names the settings in which two configurations differ, whose defaults are
 // written out and whose texts are canonical, with the places of the two.
@@ -328,12 +335,12 @@ func difference(a, b Config, atA, atB string) string {
 // fixed returns what a checkpoint holds beside solver.varying, not copied.
 func (r *run) fixed() []graph.Array {
 	tables := r.trained.Tables()
-	all := tableArrays("table/", tables)
+	all := tableArrays(tablePrefix, tables)
 	for i, t := range tables {
-		all = append(all, graph.Array{Name: "kept/" + t.Name, Shape: []int{t.Rows, t.Dim}, Data: r.kept[i]})
+		all = append(all, graph.Array{Name: keptPrefix + t.Name, Shape: []int{t.Rows, t.Dim}, Data: r.kept[i]})
 	}
 	for _, a := range r.solver.fixed() {
-		a.Name = "fixed/" + a.Name
+		a.Name = fixedPrefix + a.Name
 		all = append(all, a)
 	}
 	return all
@@ -367,7 +374,7 @@ func (r *run) saveFinal(finished bool) error {
 	if err := r.saveMetrics(); err != nil {
 		return err
 	}
-	if err := weights.Write(r.path(WeightsFile), r.meta(), tableArrays("", r.trained.Tables())); err != nil {
+	if err := weights.Write(r.path(WeightsFile), r.meta(), append(tableArrays("", r.trained.Tables()), r.trained.fittedArrays()...)); err != nil {
 		return wrap(err)
 	}
 	if !finished {
@@ -463,6 +470,9 @@ func Open(dir string, set *data.Dataset) (*Recommender, error) {
 	t, err := p.New(set)
 	if err != nil {
 		return nil, err
+	}
+	if p.fits() {
+		return t, t.readFitted(f, set)
 	}
 	arrays := tableArrays("", t.Tables())
 	for _, name := range f.Names() {

@@ -47,6 +47,9 @@ func (p *Plan) shapes(set *data.Dataset) (*Recommender, error) {
 	if p, err = p.On(set); err != nil {
 		return nil, err
 	}
+	if p.fits() {
+		return p.rankingOf(set)
+	}
 	c := p.Config.Model
 	if set.Points != nil && !p.task().ByFeatures() {
 		return nil, fmt.Errorf("train: the users of %s are points with labels, and task %s is of users with interactions; take train.task label, and a model of features such as linear", set.Name, p.task())

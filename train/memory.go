@@ -2,6 +2,7 @@ package train
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 
 	"github.com/fenchel-ml/fenchel/data"
@@ -69,7 +70,10 @@ func (p *Plan) Estimate(set *data.Dataset) (Memory, error) {
 		return nil, fmt.Errorf("train: the model has %.2g parameters, more than the %.0g that can be counted; lower model.dim", numbers, maxParameters)
 	}
 	weights := 4 * int64(t.Parameters())
-	m := Memory{{"data", set.Bytes()}, {"program", memory.Binary + memory.Runtime}, {"weights", weights}, {"weights kept to fall back to", weights}}
+	m := Memory{{"data", set.Bytes()}, {"program", memory.Binary + memory.Runtime}}
+	if !p.fits() { // whose solver counts them
+		m = append(m, MemoryPart{"weights", weights}, MemoryPart{"weights kept to fall back to", weights})
+	}
 	m[0].Bytes += viewBytes(t.contexts, set)
 	parts, err := p.solver.Spec.memory(p.solver.Values, t, set)
 	if err != nil {
@@ -82,7 +86,11 @@ func (p *Plan) Estimate(set *data.Dataset) (Memory, error) {
 	}
 	m = append(m, MemoryPart{"measures", measures})
 	passing := MemoryPart{"evaluation", evaluation}
-	for _, other := range []MemoryPart{{"sampler's refresh", t.Head.Bytes().Peak}, {"saving of the data", savingBytes(set)}} {
+	refresh := int64(0)
+	if t.Head != nil {
+		refresh = t.Head.Bytes().Peak
+	}
+	for _, other := range []MemoryPart{{"sampler's refresh", refresh}, {"saving of the data", savingBytes(set)}} {
 		if other.Bytes > passing.Bytes {
 			passing = other
 		}
@@ -156,11 +164,7 @@ func (t *Recommender) evaluationBytes(set *data.Dataset) (kept, passing int64, e
 	}
 	k := min(metric.MaxK(ats), set.Items)
 	size := models.Chunk(most, k, len(leftOut))
-	ranker, err := t.Head.RankerBytes(t.Model, t.classes, size, k)
-	if err != nil {
-		return 0, 0, err
-	}
-	encoder, err := models.EncoderBytes(t.Model, contexts, encoderRows)
+	ranker, encoder, d, err := t.rankingBytes(contexts, size, k)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -169,14 +173,27 @@ func (t *Recommender) evaluationBytes(set *data.Dataset) (kept, passing int64, e
 	// histories before test.
 	examples := 40*int64(most) + (16+int64(len(ats)))*int64(set.Items)
 	history := max(8*int64(set.Users+1)+4*int64(set.Train.Len()+set.Valid.Len()), viewBytes(contexts, set))
-	chunk := int64(size) * (4*int64(t.Model.Dim()) + 72 + 4*int64(len(leftOut)) + int64(k))
+	chunk := int64(size) * (4*int64(d) + 72 + 4*int64(len(leftOut)) + int64(k))
 	if masked {
 		chunk += 4 * int64(size) * int64(longest(set))
 	}
 	if slices.ContainsFunc(ats, func(at metric.At) bool { return at.LogProbs }) { // of one target each, or few
-		chunk += 64*int64(size) + models.ProberBytes(t.Model.Dim())
+		chunk += 64*int64(size) + models.ProberBytes(d)
 	}
 	return kept, examples + history + ranker + encoder + chunk, nil
+}
+
+// rankingBytes returns what ranks size rows of contexts takes, what encodes them, and the width of
+// encodings.
+func (t *Recommender) rankingBytes(contexts *data.Frame, size, k int) (ranker, encoder int64, d int, err error) {
+	if t.Plan.fits() { // the scores of all classes on each processor
+		return 4*int64(runtime.GOMAXPROCS(0))*int64(t.classes.Rows) + 8*int64(size)*int64(k), 0, 0, nil
+	}
+	if ranker, err = t.Head.RankerBytes(t.Model, t.classes, size, k); err != nil {
+		return 0, 0, 0, err
+	}
+	encoder, err = models.EncoderBytes(t.Model, contexts, encoderRows)
+	return ranker, encoder, t.Model.Dim(), err
 }
 
 // measured returns the examples that an evaluation of a split ranks, as far as their number

@@ -11,6 +11,7 @@ import (
 	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/models"
+	"github.com/fenchel-ml/fenchel/models/baseline"
 	"github.com/fenchel-ml/fenchel/train/metric"
 	"github.com/fenchel-ml/fenchel/train/optim"
 )
@@ -28,6 +29,10 @@ type Plan struct {
 
 	Data  *data.Plan  // the set, its filters and its split
 	Model models.Kind // a registered model with its settings
+
+	// Baseline is what ranks without vectors, in place of Model, under solver fit; zero of a
+	// model.
+	Baseline baseline.Kind
 
 	// Choice is the loss over its candidates, as far as they do not depend on the number
 	// of classes; without a loss of its own where the solver has one.
@@ -101,14 +106,11 @@ func (c Config) planned() *Plan {
 	p := &Plan{Given: c, Config: c}
 	d := &p.Config
 	set(&d.Data.Source, defaultSource)
-	set(&d.Model.Name, "mf")
-	set(&d.Model.Dim, 64)
-	set(&d.Train.Solver, "gradient")
 	p.readProtocol()
 
 	p.readData()
 	p.checkSplit()
-	text(p, "model.name", &d.Model.Name, models.Parse, &p.Model)
+	p.readModel()
 	text(p, "train.solver", &d.Train.Solver, parseSolver, &p.solver)
 	solver := p.solver.Spec
 	if solver == nil { // the rest is held against the default
@@ -131,7 +133,8 @@ func (c Config) planned() *Plan {
 	for _, s := range models.Scores() {
 		scores = append(scores, string(s))
 	}
-	p.check("model.score", slices.Contains(scores, d.Model.Score),
+	p.checkNotFitted()
+	p.check("model.score", slices.Contains(scores, d.Model.Score) || d.Model.Score == "" && solver.Name == fitSolver,
 		"unknown score %q%s", d.Model.Score, registry.Offer(d.Model.Score, scores))
 	if p.solver.Spec != nil {
 		solver.check(c, p)

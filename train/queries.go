@@ -105,6 +105,9 @@ func (t *Recommender) Reads() ([]string, error) {
 	if err := t.isMade(); err != nil {
 		return nil, err
 	}
+	if t.Plan.fits() { // the history of who has no training pair
+		return []string{"user", "history"}, nil
+	}
 	g := models.NewGraph(graph.NewPlan[float32](), t.contexts, 1, nil)
 	if _, err := models.Encode(g, t.Model); err != nil {
 		return nil, err

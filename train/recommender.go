@@ -10,10 +10,12 @@ import (
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/models"
+	"github.com/fenchel-ml/fenchel/models/baseline"
 )
 
 // A Recommender is a model with its head and their weights: what ranks the classes of a
-// frame for rows of contexts.
+// frame for rows of contexts. Of a model without vectors, which solver fit fits, Model and Head
+// are nil.
 type Recommender struct {
 	Model models.Model // both sides of a score
 	Head  models.Head  // how the sides meet
@@ -29,6 +31,7 @@ type Recommender struct {
 	Users string
 
 	contexts, classes *data.Frame
+	fitted            baseline.Fitted // in place of Model and Head, which are nil, under solver fit; nil before
 	tables            []*models.Table // that Model and Head read
 	encoding          int             // how many of them, the first, encode contexts
 
@@ -59,7 +62,7 @@ func (t *Recommender) initialise(seed uint64) {
 
 // isMade returns an error unless one of this package's functions made t.
 func (t *Recommender) isMade() error {
-	if t == nil || t.Model == nil || t.Head == nil || t.contexts == nil || t.classes == nil {
+	if t == nil || (t.Model == nil || t.Head == nil) && !t.Plan.fits() || t.contexts == nil || t.classes == nil {
 		return errors.New("train: the recommender was not made by New, Run, Open or Fit")
 	}
 	return nil
@@ -85,6 +88,11 @@ func (t *Recommender) Parameters() int {
 	for _, table := range t.Tables() {
 		n += table.Rows * table.Dim
 	}
+	for _, a := range t.fittedArrays() {
+		if w, ok := a.Data.([]float32); ok {
+			n += len(w)
+		}
+	}
 	return n
 }
 
@@ -98,6 +106,9 @@ func (t *Recommender) Classes() *data.Frame { return t.classes }
 func (t *Recommender) Encode(rows []int32) ([]float32, error) {
 	if err := t.isMade(); err != nil {
 		return nil, err
+	}
+	if t.Plan.fits() {
+		return nil, t.noVectors("users")
 	}
 	h := make([]float32, len(rows)*t.Model.Dim())
 	if len(rows) == 0 {
@@ -116,6 +127,9 @@ func (t *Recommender) Encode(rows []int32) ([]float32, error) {
 func (t *Recommender) ClassScores() (*models.ClassScores, error) {
 	if err := t.isMade(); err != nil {
 		return nil, err
+	}
+	if t.Plan.fits() {
+		return nil, t.noVectors("items")
 	}
 	head, ok := t.Head.(models.Vectored)
 	if !ok {
@@ -156,6 +170,9 @@ func (t *Recommender) Rankings(ctx context.Context, q models.Query, each func(i 
 	}
 	if len(q.Rows) == 0 {
 		return nil
+	}
+	if t.Plan.fits() {
+		return t.rankFitted(ctx, q, each)
 	}
 	size, k, d := q.Chunk(), min(q.K, q.Classes), t.Model.Dim()
 	enc, err := models.NewEncoder(t.Model, q.Contexts, encoderRows)

@@ -70,7 +70,10 @@ type run struct {
 	hash     string      // of the split; with a folder only
 	started  time.Time   // of this process's part
 	lastSave time.Time
-	before   string // what computed the steps before, where it is not what does now
+	moved    bool // a step was done by this process
+
+	extensible bool   // the folder keeps what more epochs begin with
+	before     string // what computed the steps before, where it is not what does now
 }
 
 // progress is where a run stands: what a checkpoint saves of it.
@@ -176,6 +179,7 @@ func (r *run) loop(ctx context.Context) (*Result, error) {
 			if err != nil {
 				return nil, err
 			}
+			r.moved = true
 			r.TrainSeconds += time.Since(start).Seconds()
 			r.LossSum += o.loss * o.weight
 			r.Weight += o.weight
@@ -243,6 +247,9 @@ func (r *run) stopped() bool {
 func (r *run) finish(ctx context.Context) (*Result, error) {
 	res := r.result()
 	res.Stopped = r.stopped()
+	if err := r.saveState(); err != nil {
+		return nil, err
+	}
 	if r.plan.Config.Train.StopsEarly() {
 		r.restore()
 		res.Valid = r.History[r.BestEpoch-1].Valid

@@ -10,6 +10,7 @@ import (
 
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/models"
+	"github.com/fenchel-ml/fenchel/models/baseline"
 )
 
 // A Server answers queries by what a run reached: its weights, and the data set that the run
@@ -29,6 +30,7 @@ type Server struct {
 	rankers  sync.Pool
 	encoders sync.Pool // of *rowEncoder
 	shared   models.Ranker
+	fitted   baseline.Fitted // in place of ranker and encoders under solver fit
 	fold     folding
 	items    vectors
 	users    vectors
@@ -82,6 +84,13 @@ func (t *Recommender) Serve(set *data.Dataset) (*Server, error) {
 	if slices.Contains(reads, "user") && !s.reads {
 		s.blank = blankUsers(set, reads)
 	}
+	if t.Plan.fits() {
+		if s.fitted = t.fitted; s.fitted == nil {
+			return nil, errors.New("train: the model was not fitted yet")
+		}
+		s.rankers.New = func() any { return new(ranking) }
+		return s, nil
+	}
 	for _, table := range t.tables {
 		table.Frozen = true
 	}
@@ -93,6 +102,21 @@ func (t *Recommender) Serve(set *data.Dataset) (*Server, error) {
 		s.h, err = s.encodeAll()
 	}
 	return s, err
+}
+
+// Blank returns the users of set of whom t has nothing but the row of weights that it began with,
+// ascending: no training pair, and no feature that the model reads. Their ranking by [Recommender.Predict] is
+// chance; [Server.Recommend] folds them in by what else the set knows of them.
+func (t *Recommender) Blank(set *data.Dataset) ([]int32, error) {
+	set, err := t.on(set)
+	if err != nil {
+		return nil, err
+	}
+	reads, err := t.Reads()
+	if err != nil || !t.ofUsers() || !slices.Contains(reads, "user") || slices.Contains(reads, "history") {
+		return nil, err
+	}
+	return blankUsers(set, reads), nil
 }
 
 // blankUsers returns the users without a training pair who have none of the features that a
@@ -177,6 +201,9 @@ func (s *Server) Recommend(ctx context.Context, q Ask, k int, f Filter) ([]Item,
 	}
 	r := s.rankers.Get().(*ranking)
 	defer s.rankers.Put(r)
+	if s.fitted != nil {
+		return s.recommendFitted(ctx, r, q, k, f)
+	}
 	var seen []int32
 	var h []float32
 	var err error
@@ -212,22 +239,23 @@ func (s *Server) rank(r *ranking, h []float32, k int) ([]Item, error) {
 			return nil, err
 		}
 	}
-	top := r.tops[0]
+	return s.answer(r.tops[0]), nil
+}
+
+// answer names the places of a ranking.
+func (s *Server) answer(top models.Top) []Item {
 	items := make([]Item, len(top.IDs))
 	for i, id := range top.IDs {
 		items[i] = Item{ID: s.set.ItemName(int(id)), Index: int(id), Score: top.Scores[i]}
 	}
-	return items, nil
+	return items
 }
 
 // ofUser returns the encoding of a user of the data set, and the items that it has.
 func (s *Server) ofUser(ctx context.Context, r *ranking, q Ask) (h []float32, seen []int32, err error) {
-	if len(q.History) > 0 {
-		return nil, nil, errors.New("train: a query with a user and a history; say Someone for a history alone")
-	}
-	u, err := s.set.UserIndex(q.User)
+	u, err := s.user(q)
 	if err != nil {
-		return nil, nil, fmt.Errorf("train: %w", err)
+		return nil, nil, err
 	}
 	seen = s.seen(int32(u))
 	if _, blank := slices.BinarySearch(s.blank, int32(u)); blank {
@@ -236,6 +264,15 @@ func (s *Server) ofUser(ctx context.Context, r *ranking, q Ask) (h []float32, se
 		h, err = s.encoded(r, u)
 	}
 	return h, seen, err
+}
+
+// user returns the number of a user who is asked for.
+func (s *Server) user(q Ask) (int, error) {
+	if len(q.History) > 0 {
+		return 0, errors.New("train: a query with a user and a history; say Someone for a history alone")
+	}
+	u, err := s.set.UserIndex(q.User)
+	return u, wrap(err)
 }
 
 // encoded returns the encoding of user u.
@@ -249,15 +286,20 @@ func (s *Server) encoded(r *ranking, u int) ([]float32, error) {
 
 // ofHistory returns the encoding of somebody, and the items of the history.
 func (s *Server) ofHistory(ctx context.Context, r *ranking, q Ask) (h []float32, seen []int32, err error) {
-	if q.User != "" {
-		return nil, nil, fmt.Errorf("train: a query for user %q and for Someone", q.User)
-	}
-	items, err := s.indices(q.History, "history")
+	items, err := s.history(q)
 	if err != nil {
 		return nil, nil, err
 	}
 	h, err = s.fromHistory(ctx, r, items)
 	return h, slices.Compact(slices.Sorted(slices.Values(items))), err
+}
+
+// history returns the items of somebody.
+func (s *Server) history(q Ask) ([]int32, error) {
+	if q.User != "" {
+		return nil, fmt.Errorf("train: a query for user %q and for Someone", q.User)
+	}
+	return s.indices(q.History, "history")
 }
 
 // fromHistory returns the encoding of somebody of whom nothing but a history is known.

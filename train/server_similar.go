@@ -73,6 +73,9 @@ func (s *Server) SimilarItems(ctx context.Context, id string, k int) ([]Item, er
 // are an error to ask for. Models that read histories encode all users when the first question
 // comes.
 func (s *Server) SimilarUsers(ctx context.Context, id string, k int) ([]Item, error) {
+	if s.fitted != nil {
+		return nil, s.of.noVectors("users")
+	}
 	u, err := s.similar(ctx, id, k, s.set.UserIndex)
 	if err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/internal/kernel"
 	"github.com/fenchel-ml/fenchel/models"
 )
@@ -19,6 +20,13 @@ type Vectors struct {
 	ItemBias  []float32 // nil without
 	Form      string    // of VectorForms
 	ByProduct bool      // the run's loss ranks by the score; else by a map of it, as under spherical
+	Words     bool      // a context is a word of running text, as task skipgram has it: UserIDs and Users are of words as contexts
+
+	// UntrainedUsers and UntrainedItems are the places, ascending, whose vectors are the first
+	// weights, since no training pair has moved them.
+	UntrainedUsers, UntrainedItems []int32
+
+	ByHistory bool // there are no vectors of users: a score is the product with x [len(ItemIDs)], 1 at what somebody has; of ease
 }
 
 // The forms of vectors.
@@ -35,28 +43,83 @@ func VectorForms() []string { return []string{ScoreVectors, RawVectors, UnitVect
 // split, and of all items, in one of VectorForms. A head that scores no item by a vector of its
 // own is an error.
 func (s *Server) Vectors(form string) (*Vectors, error) {
-	if !slices.Contains(VectorForms(), form) {
-		return nil, fmt.Errorf("train: unknown form of vectors %q; the choices are %v", form, VectorForms())
-	}
-	w, err := s.of.ClassScores()
-	if err != nil {
+	if err := checkForm(form); err != nil {
 		return nil, err
+	}
+	if s.fitted != nil {
+		return s.fittedVectors(form)
 	}
 	h := slices.Clone(s.h)
 	if h == nil {
+		var err error
 		if h, err = s.encodeAll(); err != nil {
 			return nil, err
 		}
 	}
-	v := &Vectors{Dim: w.Dim, Users: h, Items: slices.Clone(w.W), Form: form, ByProduct: true}
-	if loss := s.of.Plan.Choice.Loss.Spec; loss != nil {
-		v.ByProduct = loss.Rank == nil
-	}
+	v := &Vectors{UntrainedUsers: s.blank, UntrainedItems: s.cold}
 	for u := range s.set.Users {
 		v.UserIDs = append(v.UserIDs, s.set.UserName(u))
 	}
 	for i := range s.set.Items {
 		v.ItemIDs = append(v.ItemIDs, s.set.ItemName(i))
+	}
+	return v, s.of.fillVectors(v, h, form)
+}
+
+// Vectors returns those of a model on the data set that it was trained on: of users and items, as
+// [Server.Vectors] has them, and where contexts are words of running text (task skipgram) of
+// words as contexts and of words as classes. Contexts that are neither are
+// an error.
+func (t *Recommender) Vectors(set *data.Dataset, form string) (*Vectors, error) {
+	if t.isMade() == nil && t.ofUsers() {
+		s, err := t.Serve(set)
+		if err != nil {
+			return nil, err
+		}
+		return s.Vectors(form)
+	}
+	set, err := t.on(set)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkForm(form); err != nil {
+		return nil, err
+	}
+	words, err := t.contexts.Field("user")
+	if err != nil || words.ID != nil || t.contexts.Rows != set.Items {
+		return nil, fmt.Errorf("train: the contexts of task %s are neither users nor words, whose vectors could be kept (as those of task skipgram are)", t.Plan.task())
+	}
+	rows := make([]int32, set.Items)
+	v := &Vectors{Words: true}
+	for i := range rows {
+		rows[i] = int32(i)
+		v.ItemIDs = append(v.ItemIDs, set.ItemName(i))
+	}
+	v.UserIDs, v.UntrainedItems = v.ItemIDs, set.ColdItems()
+	v.UntrainedUsers = v.UntrainedItems
+	h, err := t.Encode(rows)
+	if err != nil {
+		return nil, err
+	}
+	return v, t.fillVectors(v, h, form)
+}
+
+func checkForm(form string) error {
+	if !slices.Contains(VectorForms(), form) {
+		return fmt.Errorf("train: unknown form of vectors %q; the choices are %v", form, VectorForms())
+	}
+	return nil
+}
+
+// fillVectors puts encodings h, which it writes to, and the vectors of classes into v.
+func (t *Recommender) fillVectors(v *Vectors, h []float32, form string) error {
+	w, err := t.ClassScores()
+	if err != nil {
+		return err
+	}
+	v.Dim, v.Users, v.Items, v.Form, v.ByProduct = w.Dim, h, slices.Clone(w.W), form, true
+	if loss := t.Plan.Choice.Loss.Spec; loss != nil {
+		v.ByProduct = loss.Rank == nil
 	}
 	switch form {
 	case ScoreVectors:
@@ -70,8 +133,8 @@ func (s *Server) Vectors(form string) (*Vectors, error) {
 	case RawVectors:
 		v.ItemBias = slices.Clone(w.Bias)
 		if w.Cosine { // else they are the model's already
-			if v.Items, err = models.ClassVectors(s.of.Model, s.of.classes); err != nil {
-				return nil, err
+			if v.Items, err = models.ClassVectors(t.Model, t.classes); err != nil {
+				return err
 			}
 			v.Items = slices.Clone(v.Items)
 		}
@@ -79,5 +142,31 @@ func (s *Server) Vectors(form string) (*Vectors, error) {
 		kernel.NormalizeRows(h, h, w.Dim)
 		kernel.NormalizeRows(v.Items, v.Items, w.Dim)
 	}
-	return v, nil
+	return nil
+}
+
+// Trained leaves out the vectors that are first weights.
+func (v *Vectors) Trained() {
+	v.UserIDs, v.Users = without(v.UntrainedUsers, v.UserIDs, 1), without(v.UntrainedUsers, v.Users, v.Dim)
+	v.ItemIDs, v.Items = without(v.UntrainedItems, v.ItemIDs, 1), without(v.UntrainedItems, v.Items, v.Dim)
+	if v.ItemBias != nil {
+		v.ItemBias = without(v.UntrainedItems, v.ItemBias, 1)
+	}
+	v.UntrainedUsers, v.UntrainedItems = nil, nil
+}
+
+// without returns the rows of x [n,dim] that are not among the ascending ones.
+func without[T any](rows []int32, x []T, dim int) []T {
+	if len(rows) == 0 {
+		return x
+	}
+	kept := make([]T, 0, max(0, len(x)-len(rows)*dim))
+	for i := range len(x) / max(dim, 1) {
+		if len(rows) > 0 && rows[0] == int32(i) {
+			rows = rows[1:]
+			continue
+		}
+		kept = append(kept, x[i*dim:(i+1)*dim]...)
+	}
+	return kept
 }

@@ -13,7 +13,8 @@ import (
 // cosines with its own, the best first, without the item itself and, unless the model makes
 // vectors of items by their features, those without a training pair; the scores are the cosines.
 // An item that is one of these is an error, since nothing has moved its vector, and so are
-// candidates whose classes have no vector of their own.
+// candidates whose classes have no vector of their own. Those of items under model ease are the
+// rows of its weights: what having the item says of all others.
 func (t *Recommender) Similar(set *data.Dataset, items []int, k int) ([][]Item, error) {
 	set, err := t.on(set)
 	if err != nil {
@@ -49,6 +50,11 @@ func (t *Recommender) Similar(set *data.Dataset, items []int, k int) ([][]Item, 
 
 // classVectors returns what classes are scored by, [C,d], and d.
 func (t *Recommender) classVectors() ([]float32, int, error) {
+	if t.fitted != nil {
+		if b := t.fitted.ItemWeights(); b != nil {
+			return b, t.classes.Rows, nil
+		}
+	}
 	s, err := t.ClassScores()
 	if err != nil {
 		return nil, 0, err
@@ -59,6 +65,9 @@ func (t *Recommender) classVectors() ([]float32, int, error) {
 // unmoved returns the items whose class vectors say nothing, ascending: those without a training
 // pair, unless the model makes vectors of the items' features.
 func (t *Recommender) unmoved(set *data.Dataset) ([]int32, error) {
+	if t.Plan.fits() {
+		return set.ColdItems(), nil
+	}
 	g := models.NewGraph(graph.NewPlan[float32](), nil, 0, t.classes)
 	if _, err := t.Model.Classes(g.Classes); err != nil {
 		return nil, fmt.Errorf("train: %w", err)

@@ -32,13 +32,13 @@ var allowed = map[string]string{
 
 	"data":               "internal/fs internal/registry",
 	"models":             "data graph internal/check internal/kernel internal/registry losses models/sampler models/tree",
-	"models/baseline":    "data internal/kernel models",
+	"models/baseline":    "data graph internal/kernel internal/registry models",
 	"models/sampler":     "graph internal/kernel internal/registry",
 	"models/modeltest":   "data graph internal/check losses models",
 	"models/samplertest": "graph internal/check models/sampler",
 	"models/tree":        "internal/kernel internal/registry",
 
-	"train":                   "data graph internal/fs internal/kernel internal/lock internal/memory internal/registry losses models train/als train/metric train/optim train/weights",
+	"train":                   "data graph internal/fs internal/kernel internal/lock internal/memory internal/registry losses models models/baseline train/als train/metric train/optim train/weights",
 	"train/als":               "internal/kernel",
 	"train/metric":            "internal/registry",
 	"train/metric/metrictest": "internal/check train/metric",

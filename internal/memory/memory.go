@@ -20,19 +20,20 @@ import (
 //   - for the process's memory control group and each above it, of version 1 or 2,
 //     its limit less what it uses, apart from file pages not used of late.
 //
-// ok is false where nothing says: on other systems, or without /proc.
+// On other systems it is what the system counts as free or free to be taken, where that is known.
+// ok is false where nothing says, as without /proc.
 func Available() (bytes int64, source string, ok bool) {
 	if runtime.GOOS != "linux" {
-		return 0, "", false
+		return availableElsewhere()
 	}
 	return available(os.DirFS("/"))
 }
 
 // Resident returns the bytes of memory that this process holds, and the most that it has
-// held; 0 where nothing says.
+// held; 0 where nothing says, as of the most where the system is not Linux.
 func Resident() (now, most int64) {
 	if runtime.GOOS != "linux" {
-		return 0, 0
+		return residentElsewhere(), 0
 	}
 	return resident(os.DirFS("/"))
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/internal/kernel"
 	"github.com/fenchel-ml/fenchel/models"
 )
@@ -15,6 +16,9 @@ import (
 type history interface {
 	// scores stores the scores of the items in z [items], for a user that has these.
 	scores(z []float32, items []int32)
+
+	// arrays returns all that it holds, each of a name.
+	arrays() []graph.Array
 }
 
 // byHistory is a Scorer of contexts of whom it is known what they have.

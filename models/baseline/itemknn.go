@@ -8,9 +8,34 @@ import (
 	"slices"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/internal/kernel"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/models"
 )
+
+func init() {
+	register(Spec{
+		Name:   "itemknn",
+		Doc:    "the similarity of an item to what somebody has, over the items nearest to it",
+		Source: "Sarwar, Karypis, Konstan, Riedl: Item-based collaborative filtering recommendation algorithms (2001)",
+		Params: []registry.Param{
+			{Name: "neighbours", Doc: "items that count as near to an item", Default: 200, Min: 1, Max: math.MaxInt32, Integer: true, Probe: []float64{2}},
+			{Name: "shrink", Doc: "added to the product of norms, for items with few users", Default: 20, Min: 0, Max: 1e12, Probe: []float64{0}},
+		},
+		fit: func(ctx context.Context, v registry.Values, train *data.Interactions) (models.Scorer, error) {
+			return NewItemKNN(ctx, train, ItemKNN{Neighbours: v.Int("neighbours"), Shrink: v.Num("shrink")})
+		},
+		bytes: func(v registry.Values, train *data.Interactions) (kept, fitting int64) {
+			n := int64(train.Items())
+			lists := 8 * n * min(int64(v.Int("neighbours")), n)
+			// The lists twice, by who has neighbours and by who is one, the transposed split, and
+			// for each processor the counts and the items of one item.
+			return lists + 8*(n+1), 2*lists + 32*n + 4*int64(train.Len()) + 16*n*int64(kernel.Workers())
+		},
+		restore: restoreKNN,
+	})
+}
 
 // ItemKNN are the settings of the neighbours of items.
 type ItemKNN struct {
@@ -117,4 +142,40 @@ func (k *knn) scores(z []float32, items []int32) {
 			z[v.item] += v.similarity
 		}
 	}
+}
+
+func (k *knn) arrays() []graph.Array {
+	n := len(k.of)
+	ptr, item, similarity := make([]int64, len(k.ptr)), make([]int32, n), make([]float32, n)
+	for i, at := range k.ptr {
+		ptr[i] = int64(at)
+	}
+	for i, v := range k.of {
+		item[i], similarity[i] = v.item, v.similarity
+	}
+	return []graph.Array{graph.Vector("ptr", ptr), graph.Vector("item", item), graph.Vector("similarity", similarity)}
+}
+
+// restoreKNN makes neighbours of what arrays returns of them.
+func restoreKNN(items int, arrays map[string]graph.Array) (history, error) {
+	ptr, errP := arrayOf[int64](arrays, "ptr", items+1)
+	item, errI := arrayOf[int32](arrays, "item", -1)
+	similarity, errS := arrayOf[float32](arrays, "similarity", len(item))
+	if err := cmp.Or(errP, errI, errS); err != nil {
+		return nil, err
+	}
+	k := &knn{ptr: make([]int, items+1), of: make([]neighbour, len(item))}
+	if ptr[0] != 0 || ptr[items] != int64(len(item)) || !slices.IsSorted(ptr) {
+		return nil, fmt.Errorf("the array ptr does not rise from 0 to %d", len(item))
+	}
+	for i, at := range ptr {
+		k.ptr[i] = int(at)
+	}
+	for i, j := range item {
+		if j < 0 || int(j) >= items {
+			return nil, fmt.Errorf("the array item holds %d, which is outside [0,%d)", j, items)
+		}
+		k.of[i] = neighbour{j, similarity[i]}
+	}
+	return k, nil
 }

@@ -62,3 +62,16 @@ func (s Schedule) Factor(i, perEpoch, epochs int) float64 {
 	// t < w only in the step that straddles the end of a fractional warm-up.
 	return s.Spec.Factor(s.Values, max(0, t-w), max(T-w, 1/float64(perEpoch)))
 }
+
+// SameFactors reports whether the first epochs of a run have the same factors however long it is,
+// short or long epochs: whether more epochs on a run are what a longer one would have been. It
+// looks at 16 steps of each epoch.
+func (s Schedule) SameFactors(epochs, short, long int) bool {
+	const perEpoch = 16
+	for i := range epochs * perEpoch {
+		if s.Factor(i, perEpoch, short) != s.Factor(i, perEpoch, long) {
+			return false
+		}
+	}
+	return true
+}

@@ -14,6 +14,8 @@ func TestSchedules(t *testing.T) {
 		for _, c := range registry.NewChoice(s.Name, s, s.Params).Probes() {
 			sch, v := Schedule{c}, c.Values
 			t.Run(sch.String(), func(t *testing.T) {
+				require.True(t, sch.SameFactors(3, 5, 5))
+				require.Equal(t, s.Name == "constant" || s.Name == "step", sch.SameFactors(3, 5, 9))
 				again, err := ParseSchedule(sch.String())
 				require.NoError(t, err)
 				require.Equal(t, sch, again)

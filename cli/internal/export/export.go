@@ -53,13 +53,17 @@ func Write(dir string, f Format, v *train.Vectors) error {
 		if err := f.write(tmp, v); err != nil {
 			return err
 		}
+		score := map[string]string{
+			train.ScoreVectors: "the score is the product of a user's vector and an item's, plus the item's bias where there is one",
+			train.RawVectors:   "the vectors as the model makes them, before norms and the temperature",
+			train.UnitVectors:  "vectors of norm 1: products are cosines",
+		}[v.Form]
+		if v.ByHistory {
+			score = "the score of an item is the product of its vector and one that is 1 at each item of a history, in the order of the items, and 0 elsewhere"
+		}
 		return writeJSON(filepath.Join(tmp, "about.json"), about{
 			Users: len(v.UserIDs), Items: len(v.ItemIDs), Dim: v.Dim, Vectors: v.Form, ItemBias: v.ItemBias != nil, RanksByProduct: v.ByProduct,
-			Score: map[string]string{
-				train.ScoreVectors: "the score is the product of a user's vector and an item's, plus the item's bias where there is one",
-				train.RawVectors:   "the vectors as the model makes them, before norms and the temperature",
-				train.UnitVectors:  "vectors of norm 1: products are cosines",
-			}[v.Form],
+			Score: score,
 		})
 	})
 }
@@ -93,9 +97,18 @@ func writeJSON(path string, x any) error {
 	})
 }
 
-// sides are what every format writes: users, and items with their bias.
+// sides are what every format writes: users, where they have vectors, or words as contexts, and
+// items with their bias.
 func sides(v *train.Vectors) []side {
-	return []side{{"users", v.UserIDs, v.Users, nil}, {"items", v.ItemIDs, v.Items, v.ItemBias}}
+	items := side{"items", v.ItemIDs, v.Items, v.ItemBias}
+	if v.ByHistory {
+		return []side{items}
+	}
+	contexts := "users"
+	if v.Words {
+		contexts = "contexts"
+	}
+	return []side{{contexts, v.UserIDs, v.Users, nil}, items}
 }
 
 type side struct {
