@@ -54,7 +54,7 @@ func TestParse(t *testing.T) {
 	require.Equal(t, "ndcg@5", ats[1].String())
 	require.Equal(t, 20, MaxK(ats))
 	for text, part := range map[string]string{
-		"recal@20": "coverage, epc, hitrate, hr, map, mrr, ndcg, nll, p, perplexity, precision, psp, psp-amazon, psp-wiki, recall", "recall": "recall@20", "recall@0": "at least 1",
+		"recal@20": "arp, coverage, entropy, epc, gini, graded-ndcg, hitrate, hr, map, mrr, ndcg, nll, novelty, p, perplexity, precision, psp, psp-amazon, psp-wiki, recall, tail", "recall": "recall@20", "recall@0": "at least 1",
 		"recall@x": "at least 1", "recall@-3": "at least 1", "": "unknown metric",
 	} {
 		_, err := Parse(text)
