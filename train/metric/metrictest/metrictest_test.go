@@ -78,7 +78,7 @@ func TestPlantedMistakes(t *testing.T) {
 				return now, registered.Ref
 			}
 		}, "tail:ratio=0.5 reference: "},
-		"no cut-off, declared":     {func(m *metric.Metric) { m.NoCutoff = true }, "reference: "},
+		"no cut-off, declared": {func(m *metric.Metric) { m.NoCutoff = true }, "reference: "},
 		"no cut-off, not declared": {func(m *metric.Metric) {
 			registered, err := metric.Lookup("nll")
 			require.NoError(t, err)
