@@ -24,7 +24,7 @@ type Segmentation struct {
 
 // Segmented is what was measured of the segments of one Segmentation.
 type Segmented struct {
-	By       string    `json:"by"`
+	By       string    `json:"by"`       // that of the Segmentation
 	Segments []Segment `json:"segments"` // one for each of Names
 }
 
@@ -41,7 +41,7 @@ type Segmented struct {
 // novelty, and of any where each example has one relevant class. What belongs to the examples
 // together (metric.Metric.Pooled) is measured of those in the segment.
 type Segment struct {
-	Name     string  `json:"name"`
+	Name     string  `json:"name"`     // of Segmentation.Names
 	Examples int     `json:"examples"` // that count in it
 	Pairs    int     `json:"pairs"`    // of these and a relevant class in it
 	Share    float64 `json:"share"`    // of the weight of all examples
