@@ -21,7 +21,7 @@ func init() {
 		Beyond: true,
 		Params: []Param{{
 			Name: "ratio", Doc: "the tail: up to 1 a share of the classes that have a training context, above 1 the most contexts that a class has; RecBole's tail_ratio",
-			Default: 0.1, Min: 1e-9, Max: math.MaxInt32, Probe: []float64{0.5, 1, 2},
+			Default: 0.1, Min: 1e-9, Max: math.Inf(1), Probe: []float64{0.5, 1, 2},
 		}},
 		With: func(v Values) (func(k int, s Set) Accumulator, func(all []Whole, k int, s Set) float64) {
 			ratio := v.Num("ratio")
