@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -108,6 +109,9 @@ func metricDocs() string {
 			cut = ""
 		}
 		fmt.Fprintf(&b, "  %s%s\n      %s\n", m.Name, cut, m.Doc)
+		for _, p := range newEntry(m.Name, m.Doc, m.Source, m.Params).Params {
+			fmt.Fprintf(&b, "      %s:%s=%v%s is the default; %s: %s\n", m.Name, p.Name, p.Default, cut, cmp.Or(p.Range, strings.Join(p.Choices, ", ")), p.Doc)
+		}
 	}
 	return b.String()
 }

@@ -17,7 +17,6 @@ items is measured by metrics of all alone, such as p. Metrics that belong to the
 all users together, such as coverage, gini, entropy, psp and perplexity, are no mean of
 anything that a user has, and are no column. Where a task ranks several moments of a
 user, each is a line.
-
 `
 
 // writePerUser writes what f hands to put to a file, and returns the number of lines.

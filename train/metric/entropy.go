@@ -16,7 +16,7 @@ func init() {
 		Pooled:    true,
 		Beyond:    true,
 		Unbounded: true,
-		New:       func(_ int, s Set) Accumulator { return &entropy{shown{times: make([]int32, s.Classes)}} },
+		New:       func(int, Set) Accumulator { return &entropy{shown{times: map[int32]int32{}}} },
 		// ln N − (1/N) Σ n ln n.
 		Ref: func(all []Whole, k int, s Set) float64 {
 			total, sum := 0, 0.0
@@ -38,11 +38,9 @@ type entropy struct{ shown }
 
 func (e *entropy) Finish() float64 {
 	sum := 0.0
-	for _, n := range e.times {
-		if n > 0 {
-			p := float64(n) / float64(e.total)
-			sum -= p * math.Log(p)
-		}
+	for _, n := range e.rising() { // in one order, whatever that of the map
+		p := float64(n) / float64(e.total)
+		sum -= p * math.Log(p)
 	}
 	return sum
 }

@@ -1,6 +1,9 @@
 package metric
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 // Gini@K is the Gini index of how often each class is among the top K of the examples:
 //
@@ -19,7 +22,7 @@ func init() {
 		Pooled: true,
 		Beyond: true,
 		Lower:  true,
-		New:    func(_ int, s Set) Accumulator { return &gini{shown{times: make([]int32, s.Classes)}} },
+		New:    func(_ int, s Set) Accumulator { return &gini{shown{times: map[int32]int32{}}, s.Classes} },
 		// Half the mean difference of all pairs, divided by the mean.
 		Ref: func(all []Whole, k int, s Set) float64 {
 			times, total := timesShown(all, k, s), 0
@@ -38,9 +41,10 @@ func init() {
 	})
 }
 
-// shown counts how often each class is among the places that it is given.
+// shown counts how often each class is among the places that it is given. Memory is that of
+// the classes that are, since there may be a count of many segments at a time.
 type shown struct {
-	times []int32 // [C]: at most one place an example, and examples are numbered by int32
+	times map[int32]int32 // at most one place an example, and examples are numbered by int32
 	total int64
 }
 
@@ -52,22 +56,22 @@ func (s *shown) Add(l List) float64 {
 	return 0
 }
 
-type gini struct{ shown }
+// rising returns how often each class is shown that is, the rarest first.
+func (s *shown) rising() []int32 { return slices.Sorted(maps.Values(s.times)) }
+
+type gini struct {
+	shown
+	classes int
+}
 
 func (g *gini) Finish() float64 {
 	if g.total == 0 {
 		return 0
 	}
-	var times []int32 // of what was shown, rising
-	for _, n := range g.times {
-		if n > 0 {
-			times = append(times, n)
-		}
-	}
-	slices.Sort(times)
-	c, sum := float64(len(g.times)), 0.0
+	times := g.rising()
+	c, sum := float64(g.classes), 0.0
 	for i, n := range times {
-		place := float64(len(g.times) - len(times) + i + 1)
+		place := float64(g.classes - len(times) + i + 1)
 		sum += (2*place - c - 1) * float64(n)
 	}
 	return max(0, sum/(c*float64(g.total))) // which a rounding may take below
