@@ -48,9 +48,16 @@ func putPerUser(put func(row ...any) error, set *data.Dataset, e train.Evaluatio
 	if err != nil {
 		return fmt.Errorf("--per-user: what is ranked is no user: %w", err)
 	}
+	if user.Lo != nil || user.Size > set.Users {
+		return fmt.Errorf("--per-user: what is ranked is not of the %d users of %s", set.Users, set.Name)
+	}
 	row := make([]any, 0, 3+len(e.Metrics))
 	return scores.Each(func(r int32, relevant int, values []float64) error {
-		row = append(row[:0], scores.Split, set.UserName(int(user.One(int(r)))), relevant)
+		u := int(user.One(int(r)))
+		if u < 0 {
+			return fmt.Errorf("--per-user: row %d of what is ranked is of no user", r)
+		}
+		row = append(row[:0], scores.Split, set.UserName(u), relevant)
 		for m, at := range e.Metrics {
 			if !at.Pooled {
 				row = append(row, values[m])
