@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fenchel-ml/fenchel/cli/internal/lists"
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/internal/registry"
 	"github.com/fenchel-ml/fenchel/train"
@@ -20,6 +22,8 @@ func newEval(s streams) *cobra.Command {
 	var (
 		c       runSource
 		how     measured
+		by      segmented
+		perUser string
 		splits  []string
 		metrics []string
 		asJSON  bool
@@ -38,11 +42,10 @@ missed.
 
 --users says whose rankings are measured, where the run held users out of training:
 those who were trained on, as the run was measured, those who are held, by their
-histories or features alone, or all. --by prints the metrics of four parts of the examples too: by
-how many items are known of the user, or by how many users have the relevant item in
-training, in which case a user counts with those of the relevant items that are in the
-part.
+histories or features alone, or all.
 
+` + segmentsHelp + `
+` + perUserHelp + `
 --protocol measures by another protocol than the run's. One that trains on something
 else than the run did, or that is of another split, is refused: its numbers are those of
 another model.
@@ -72,12 +75,22 @@ Metrics:
 			if err := how.validate(); err != nil {
 				return err
 			}
-			return runEval(cmd.Context(), s, args[0], c, how, splits, ms, asJSON)
+			if err := by.validate(cmd); err != nil {
+				return err
+			}
+			if cmd.Flags().Changed("per-user") {
+				if err := lists.Check(perUser); err != nil {
+					return usagef("--per-user: %w", err)
+				}
+			}
+			return runEval(cmd.Context(), s, args[0], c, evaluation{how, by, splits, ms, perUser}, asJSON)
 		},
 	}
 	c.addFlags(cmd)
 	how.addFlags(cmd)
+	by.addFlags(cmd)
 	f := cmd.Flags()
+	f.StringVar(&perUser, "per-user", "", "file to write the values of each user into: "+strings.Join(lists.Endings(), ", "))
 	f.StringSliceVar(&splits, "split", nil, "splits to measure: train, valid, test (default valid and test, where they have interactions)")
 	f.StringSliceVar(&metrics, "metrics", nil, "metrics, such as recall@20,ndcg@20 (default those of the run)")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
@@ -96,6 +109,9 @@ func metricDocs() string {
 			cut = ""
 		}
 		fmt.Fprintf(&b, "  %s%s\n      %s\n", m.Name, cut, m.Doc)
+		for _, p := range newEntry(m.Name, m.Doc, m.Source, m.Params).Params {
+			fmt.Fprintf(&b, "      %s:%s=%v%s is the default; %s: %s\n", m.Name, p.Name, p.Default, cut, cmp.Or(p.Range, strings.Join(p.Choices, ", ")), p.Doc)
+		}
 	}
 	return b.String()
 }
@@ -149,9 +165,9 @@ func (c *runSource) open(s streams, folder string) (*train.Recommender, *data.Da
 
 // measured says how eval measures a run, where not as the run was.
 type measured struct {
-	items           rankedItems
-	protocol, mask  string
-	users, division string
+	items          rankedItems
+	protocol, mask string
+	users          string
 }
 
 func (m *measured) addFlags(cmd *cobra.Command) {
@@ -160,9 +176,7 @@ func (m *measured) addFlags(cmd *cobra.Command) {
 	f.StringVar(&m.protocol, "protocol", "", "protocol to measure by: "+strings.Join(protocolNames(), ", ")+" (default as the run was measured)")
 	f.StringVar(&m.mask, maskFlag, "", maskUsage+" (default as the run was measured)")
 	f.StringVar(&m.users, "users", "", "whose rankings are measured: "+strings.Join(train.UsersChoices(), ", ")+" (default "+train.TrainedUsers+")")
-	f.StringVar(&m.division, "by", "", "measure parts of the examples too, by "+strings.Join(train.ByChoices(), " or by "))
 	must(cmd.RegisterFlagCompletionFunc("users", complete(train.UsersChoices)))
-	must(cmd.RegisterFlagCompletionFunc("by", complete(train.ByChoices)))
 	must(cmd.RegisterFlagCompletionFunc("protocol", completeSpecs("protocol")))
 	must(cmd.RegisterFlagCompletionFunc(maskFlag, complete(train.MaskChoices)))
 }
@@ -179,11 +193,6 @@ func (m measured) validate() error {
 	if m.users != "" {
 		if err := train.CheckUsers(m.users); err != nil {
 			return usagef("--users: %w", err)
-		}
-	}
-	if m.division != "" {
-		if err := train.CheckBy(m.division); err != nil {
-			return usagef("--by: %w", err)
 		}
 	}
 	if m.protocol == "" {
@@ -237,47 +246,86 @@ func (r rankedItems) of(t *train.Recommender) {
 	}
 }
 
-func runEval(ctx context.Context, s streams, folder string, c runSource, how measured, splits []string, ms []metric.At, asJSON bool) error {
+// An evaluation is what eval is asked for.
+type evaluation struct {
+	how     measured
+	by      segmented
+	splits  []string
+	metrics []metric.At // nil: those of the run
+	perUser string      // file of the values of each user, "" for none
+}
+
+func runEval(ctx context.Context, s streams, folder string, c runSource, v evaluation, asJSON bool) error {
 	trained, set, err := c.open(s, folder)
 	if err != nil {
 		return err
 	}
-	if err := how.of(trained, set); err != nil {
+	if err := v.how.of(trained, set); err != nil {
 		return err
 	}
-	if ms == nil {
-		ms = trained.Plan.Metrics
+	if v.metrics == nil {
+		v.metrics = trained.Plan.Metrics
 	}
-	if len(splits) == 0 {
+	if len(v.splits) == 0 {
 		for _, part := range set.Parts() {
 			if part.Name != "train" && part.Len() > 0 {
-				splits = append(splits, part.Name)
+				v.splits = append(v.splits, part.Name)
 			}
 		}
-		if len(splits) == 0 {
+		if len(v.splits) == 0 {
 			return fmt.Errorf("%s has neither valid nor test interactions; measure the train split with --split train", set.Name)
 		}
 	}
+	if err := v.by.read(s, set); err != nil {
+		return err
+	}
 	var all []splitScores
-	for _, split := range splits {
-		e, err := trained.Evaluation(set, split, ms)
-		if err != nil {
+	lines := 0
+	if v.perUser == "" {
+		all, err = v.measure(ctx, trained, set, nil)
+	} else {
+		lines, err = writePerUser(v.perUser, v.metrics, func(put func(row ...any) error) error {
+			all, err = v.measure(ctx, trained, set, put)
 			return err
-		}
-		e.By = how.division
-		scores, err := train.Evaluate(ctx, trained, e)
-		if err != nil {
-			return err
-		}
-		found, err := scoresOf(ctx, trained, set, scores, ms)
-		if err != nil {
-			return err
-		}
-		all = append(all, found)
+		})
+	}
+	if err != nil {
+		return err
 	}
 	if asJSON {
 		return printJSON(s.out, all)
 	}
 	printScores(s.out, all)
+	if v.perUser != "" {
+		fmt.Fprintf(s.out, "%d lines in %s\n", lines, data.EscapeText(v.perUser))
+	}
 	return nil
+}
+
+// measure measures every split, and hands the values of each user to put unless it is nil.
+func (v evaluation) measure(ctx context.Context, t *train.Recommender, set *data.Dataset, put func(row ...any) error) (all []splitScores, err error) {
+	for _, split := range v.splits {
+		e, err := t.Evaluation(set, split, v.metrics)
+		if err != nil {
+			return nil, err
+		}
+		if e.Segments, err = v.by.of(t, set, e); err != nil {
+			return nil, err
+		}
+		scores, err := train.Evaluate(ctx, t, e)
+		if err != nil {
+			return nil, err
+		}
+		if put != nil {
+			if err := putPerUser(put, set, e, scores); err != nil {
+				return nil, err
+			}
+		}
+		found, err := scoresOf(ctx, t, set, scores, v.metrics)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found)
+	}
+	return all, nil
 }

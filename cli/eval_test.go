@@ -56,7 +56,7 @@ func TestEvalErrors(t *testing.T) {
 	for line, want := range map[string]string{
 		"eval":                               "fenchel: eval needs an argument: fenchel eval RUN",
 		"eval RUN --split nosuch":            `--split: unknown split "nosuch"; the choices are train, valid, test`,
-		"eval RUN --metrics nosuch@3":        `--metrics: metric: unknown metric "nosuch"; the choices are coverage, epc, hitrate`,
+		"eval RUN --metrics nosuch@3":        `--metrics: metric: unknown metric "nosuch"; the choices are arp, coverage, entropy`,
 		"eval RUN --metrics=":                "--metrics: want at least one",
 		"predict RUN":                        "--users: name at least one user",
 		"predict RUN --users 1 --k 0":        "--k: 0 is below 1",

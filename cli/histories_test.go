@@ -27,27 +27,26 @@ func TestHistories(t *testing.T) {
 	require.Equal(t, exitOK, code, stderr)
 	require.Contains(t, out, "users=trained")
 
-	code, out, stderr = execute(t, "eval", run, "--users", "held", "--by", "history", "--split", "test", "--json")
+	code, out, stderr = execute(t, "eval", run, "--users", "held", "--segments", "activity", "--split", "test", "--json")
 	require.Equal(t, exitOK, code, stderr)
 	var splits []struct {
-		Examples int
-		Protocol struct{ Users string }
-		By       string
-		Buckets  []struct{ From, To, Examples int }
+		Examples  int
+		Protocol  struct{ Users string }
+		Segmented []train.Segmented
 	}
 	require.NoError(t, json.Unmarshal([]byte(out), &splits))
 	require.Equal(t, "held", splits[0].Protocol.Users)
-	require.Equal(t, "history", splits[0].By)
+	require.Equal(t, "activity", splits[0].Segmented[0].By)
 	n := 0
-	for _, b := range splits[0].Buckets {
+	for _, b := range splits[0].Segmented[0].Segments {
 		n += b.Examples
 	}
 	require.Equal(t, splits[0].Examples, n)
 	require.Less(t, n, 60)
-	code, out, stderr = execute(t, "eval", run, "--by", "popularity")
+	code, out, stderr = execute(t, "eval", run, "--segments", "popularity")
 	require.Equal(t, exitOK, code, stderr)
-	require.Contains(t, out, "VALID BY POPULARITY  EXAMPLES")
-	require.Contains(t, out, "TEST BY POPULARITY")
+	require.Contains(t, out, "VALID BY popularity")
+	require.Contains(t, out, "TEST BY popularity")
 
 	code, out, stderr = execute(t, "predict", run, "--users", "3", "--history", "5, 7,5", "--history", "", "--k", "2")
 	require.Equal(t, exitOK, code, stderr)
@@ -79,9 +78,9 @@ func TestHistories(t *testing.T) {
 	code, _, stderr = execute(t, "eval", run, "--users", "some")
 	require.Equal(t, exitUsage, code)
 	require.Contains(t, stderr, `--users: unknown users "some"`)
-	code, _, stderr = execute(t, "eval", run, "--by", "age")
+	code, _, stderr = execute(t, "eval", run, "--segments", "age")
 	require.Equal(t, exitUsage, code)
-	require.Contains(t, stderr, `--by: unknown division "age"`)
+	require.Contains(t, stderr, `--segments: unknown segments "age"; the choices are popularity, activity, column:NAME`)
 	mf := filepath.Join(dir, "mf")
 	code, _, stderr = execute(t, "train", "--data", source, "--held", "0.25", "--dim", "4", "--epochs", "1", "--out", mf)
 	require.Equal(t, exitOK, code, stderr)

@@ -78,7 +78,7 @@ var registries = []registered{
 	{"solver", "--solver", entriesOf(train.Solvers, func(s *train.SolverSpec) entry { return newEntry(s.Name, s.Doc, s.Source, s.Params) })},
 	{"optimizer", "--optimizer", entriesOf(optim.All, func(s *optim.Spec) entry { return newEntry(s.Name, s.Doc, s.Source, s.Params) })},
 	{"schedule", "--schedule", entriesOf(optim.Schedules, func(s *optim.ScheduleSpec) entry { return newEntry(s.Name, s.Doc, s.Source, s.Params) })},
-	{"metric", "--metrics", entriesOf(metric.All, func(m *metric.Metric) entry { return newEntry(m.Name, m.Doc, m.Source, nil) })},
+	{"metric", "--metrics", entriesOf(metric.All, func(m *metric.Metric) entry { return newEntry(m.Name, m.Doc, m.Source, m.Params) })},
 }
 
 func entriesOf[S any](all func() []S, one func(S) entry) func() []entry {

@@ -193,8 +193,7 @@ type splitScores struct {
 
 	Values []scoreValue `json:"values"`
 
-	By      string         `json:"by,omitempty"` // what Buckets are parts by
-	Buckets []train.Bucket `json:"buckets,omitempty"`
+	Segmented []train.Segmented `json:"segmented,omitempty"` // of each of --segments
 }
 
 type scoreValue struct {
@@ -206,7 +205,7 @@ type scoreValue struct {
 // scoresOf returns what t has measured on set by ms, with what is attainable.
 func scoresOf(ctx context.Context, t *train.Recommender, set *data.Dataset, scores *train.Scores, ms []metric.At) (splitScores, error) {
 	s := splitScores{Split: scores.Split, Protocol: t.ProtocolOn(set), Examples: scores.Examples, Excluded: scores.Excluded, LeftOut: scores.LeftOut, LeftOutPairs: scores.LeftOutPairs,
-		By: scores.By, Buckets: scores.Buckets}
+		Segmented: scores.Segmented}
 	for _, v := range scores.Values {
 		s.Values = append(s.Values, scoreValue{Name: v.Name, Value: v.Value})
 	}
@@ -233,26 +232,8 @@ func (s *splitScores) attained() bool {
 	return slices.ContainsFunc(s.Values, func(v scoreValue) bool { return v.Attainable != nil })
 }
 
-// bucketTable is the table of a split's parts.
-func bucketTable(s splitScores) *table {
-	head := []string{strings.ToUpper(s.By), "EXAMPLES"}
-	for _, v := range s.Values {
-		head = append(head, v.Name)
-	}
-	head[0] = strings.ToUpper(s.Split) + " BY " + head[0]
-	t := newTable(head...)
-	for _, b := range s.Buckets {
-		cells := []any{fmt.Sprintf("%d to %d", b.From, b.To), b.Examples}
-		for _, v := range b.Values {
-			cells = append(cells, fmt.Sprintf("%.4f", v.Value))
-		}
-		t.add(cells...)
-	}
-	return t
-}
-
-// printScores prints one table of splits that have the same metrics, and one of the parts
-// of each that is divided.
+// printScores prints one table of splits that have the same metrics, and those of the segments
+// of each.
 func printScores(w io.Writer, splits []splitScores) {
 	if len(splits) == 0 {
 		fmt.Fprintln(w, "nothing was measured")
@@ -289,9 +270,9 @@ func printScores(w io.Writer, splits []splitScores) {
 	t.add(examples...)
 	t.print(w, "")
 	for _, s := range splits {
-		if s.By != "" {
+		for _, by := range s.Segmented {
 			fmt.Fprintln(w)
-			bucketTable(s).print(w, "")
+			segmentTable(s, by).print(w, "")
 		}
 	}
 	fmt.Fprintf(w, "\nmeasured by %s\n", data.EscapeText(splits[0].Protocol.String()))

@@ -319,3 +319,26 @@ func FuzzFeatures(f *testing.F) {
 		}
 	})
 }
+
+// TestReadFeatures: a file that the set was not made with is read as it is, and the set stays.
+func TestReadFeatures(t *testing.T) {
+	set, err := Load(Config{Source: "demo:users=5,items=4,per-user=2"})
+	require.NoError(t, err)
+	file := filepath.Join(t.TempDir(), "people.csv")
+	require.NoError(t, os.WriteFile(file, []byte("id,town,height\n0,Ulm,170\n3,Bonn,\n9,Ulm,1\n"), 0o644))
+	fields, notes, err := set.ReadFeatures(file, UserSide)
+	require.NoError(t, err)
+	require.Len(t, fields, 2)
+	require.Equal(t, []int32{1, -1, -1, 0, -1}, fields[0].ID)
+	ids, values := fields[1].Row(0)
+	require.Equal(t, []int32{0}, ids)
+	require.Equal(t, []float32{170}, values)
+	require.Empty(t, set.UserFields)
+	require.Contains(t, strings.Join(notes, "; "), "people.csv has no row of 3 users")
+	_, _, err = set.ReadFeatures(file, "usr")
+	require.ErrorContains(t, err, `unknown side "usr" (did you mean user?); the choices are user, item`)
+	_, _, err = set.ReadFeatures(file+".none", ItemSide)
+	require.ErrorContains(t, err, "no such file")
+	_, _, err = (*Dataset)(nil).ReadFeatures(file, UserSide)
+	require.Error(t, err)
+}

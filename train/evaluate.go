@@ -35,16 +35,22 @@ type Scores struct {
 	LeftOut      int `json:"left_out_items,omitempty"`
 	LeftOutPairs int `json:"left_out_pairs,omitempty"`
 
-	// By is that of the Evaluation, and Buckets are the parts of the examples that it
-	// makes, the lowest first; none without.
-	By      string   `json:"by,omitempty"`
-	Buckets []Bucket `json:"buckets,omitempty"`
+	// Segmented is what was measured of the segments of each of Evaluation.Segments.
+	Segmented []Segmented `json:"segmented,omitempty"`
 
 	// Rows are the examples' rows of the frame of contexts, and PerExample[m][i] is
 	// metric m for Rows[i]: what a paired test between runs needs. They are those with
-	// relevant classes, also where a metric is of all. PerExample[m] is nil of a pooled metric.
+	// relevant classes, also where a metric is of all. PerExample[m] is nil of a pooled metric,
+	// which belongs to all lists together and is no mean of anything that an example has.
 	Rows       []int32     `json:"-"`
 	PerExample [][]float64 `json:"-"`
+	Relevant   []int32     `json:"-"` // how many relevant classes each of Rows has
+
+	// UnlabelledRows are those of the Unlabelled examples, and PerUnlabelled[m][i] is metric m
+	// for UnlabelledRows[i]: nil of a pooled metric, and of one that is not of all examples.
+	// The mean over the values of both is the metric's.
+	UnlabelledRows []int32     `json:"-"`
+	PerUnlabelled  [][]float64 `json:"-"`
 }
 
 // Get returns the value of a metric by its text, in any spelling that metric.Parse
@@ -65,6 +71,32 @@ func (s *Scores) of(at metric.At) (float64, bool) {
 		return 0, false
 	}
 	return s.Values[i].Value, true
+}
+
+// Each calls f with every example that was measured, as long as that returns no error: its row of the frame
+// of contexts, how many relevant classes it has, and the value of each metric, NaN where it has none: of a
+// pooled metric, which belongs to all lists together, and, where it has no relevant class, of one
+// that is not of all examples. A metric's mean over the others is its value.
+// values are f's until it returns.
+func (s *Scores) Each(f func(row int32, relevant int, values []float64) error) error {
+	values := make([]float64, len(s.Values))
+	each := func(rows []int32, per [][]float64, relevant func(i int) int) error {
+		for i, r := range rows {
+			for m := range values {
+				if values[m] = math.NaN(); per[m] != nil {
+					values[m] = per[m][i]
+				}
+			}
+			if err := f(r, relevant(i), values); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := each(s.Rows, s.PerExample, func(i int) int { return int(s.Relevant[i]) }); err != nil {
+		return err
+	}
+	return each(s.UnlabelledRows, s.PerUnlabelled, func(int) int { return 0 })
 }
 
 // String prints "valid: recall@20 0.2741, ndcg@20 0.2602 (6022 examples)".
@@ -93,9 +125,12 @@ type Evaluation struct {
 	// that no class was seen in training.
 	Known metric.Set
 
-	// By has the metrics be measured of parts of the examples too, of ByChoices; "" is
-	// none.
-	By string
+	// Grades appends to to the grades of classes, relevant ones of a row of the contexts, and
+	// returns it: finite numbers of at least 0, such as ratings. A metric that is Graded needs it, others do not ask.
+	Grades func(to []float32, row int32, classes []int32) ([]float32, error)
+
+	// Segments have the metrics be measured of parts of the examples too.
+	Segments []Segmentation
 }
 
 // KnownFrom returns what metrics are told of classes, after training on x.
@@ -137,6 +172,10 @@ func Evaluate(ctx context.Context, s models.Scorer, e Evaluation) (*Scores, erro
 			return nil, fmt.Errorf("train: metric %d has no name, or a cut-off of %d that it cannot have; metric.Parse makes them", i, at.K)
 		}
 	}
+	graded := slices.IndexFunc(e.Metrics, func(at metric.At) bool { return at.Graded })
+	if graded >= 0 && e.Grades == nil {
+		return nil, fmt.Errorf("train: %s asks for the grades of the relevant classes, and the evaluation has no Grades", e.Metrics[graded])
+	}
 	if err := x.Validate(e.Classes); err != nil {
 		return nil, err
 	}
@@ -176,7 +215,7 @@ func Evaluate(ctx context.Context, s models.Scorer, e Evaluation) (*Scores, erro
 			measured[r] = true
 			out.Excluded--
 		}
-		out.Rows, targets = append(out.Rows, r), append(targets, rel)
+		out.Rows, out.Relevant, targets = append(out.Rows, r), append(out.Relevant, int32(len(rel))), append(targets, rel)
 		for _, c := range rel {
 			if _, left := slices.BinarySearch(e.LeftOut, c); left {
 				out.LeftOutPairs++
@@ -187,17 +226,23 @@ func Evaluate(ctx context.Context, s models.Scorer, e Evaluation) (*Scores, erro
 	if out.Examples == 0 {
 		return nil, fmt.Errorf("train: %s has no example with targets to evaluate", e.Split)
 	}
-	var parts *buckets
-	if e.By != "" {
-		if parts, err = newBuckets(e.By, x, out.Rows, targets, known, e.Metrics); err != nil {
+	var parts []*segments
+	for _, s := range e.Segments {
+		part, err := newSegments(s, x, known, e.Metrics)
+		if err != nil {
 			return nil, err
 		}
+		parts = append(parts, part)
 	}
+	out.UnlabelledRows, out.PerUnlabelled = unlabelled, make([][]float64, len(e.Metrics))
 	sums := make([]metric.Accumulator, len(e.Metrics))
 	for m, at := range e.Metrics {
 		sums[m] = at.New(known)
 		if !at.Pooled {
 			out.PerExample[m] = make([]float64, out.Examples)
+			if at.All {
+				out.PerUnlabelled[m] = make([]float64, out.Unlabelled)
+			}
 		}
 	}
 	rows := slices.Concat(out.Rows, unlabelled)
@@ -214,28 +259,43 @@ func Evaluate(ctx context.Context, s models.Scorer, e Evaluation) (*Scores, erro
 		}
 	}
 	rankings, done := rankingsOf(q), 0
+	var grade []float32
+	var ungraded error // the first example without grades
 	err = s.Rankings(ctx, q, func(i int, top models.Top) {
 		if rankings.fault == nil {
 			rankings.fault = rankings.check(i, done, top)
 		}
-		if done++; rankings.fault != nil { // a Scorer cannot be told: the error follows
+		if done++; rankings.fault != nil || ungraded != nil { // a Scorer cannot be told: the error follows
 			return
 		}
 		l := metric.List{IDs: top.IDs, Hit: make([]bool, len(top.IDs))}
 		if i >= out.Examples { // nothing is relevant
 			for m, at := range e.Metrics {
-				if at.All {
-					sums[m].Add(l)
+				if !at.All {
+					continue
 				}
+				v := sums[m].Add(l)
+				if out.PerUnlabelled[m] != nil {
+					out.PerUnlabelled[m][i-out.Examples] = v
+				}
+			}
+			for _, part := range parts {
+				part.addUnlabelled(rows[i], l)
 			}
 			return
 		}
 		l.Relevant, l.LogP = targets[i], top.LogP
+		if graded >= 0 {
+			if grade, ungraded = gradesOf(grade[:0], e.Grades, rows[i], l.Relevant); ungraded != nil {
+				return
+			}
+			l.Grade = grade
+		}
 		for r, id := range top.IDs {
 			_, l.Hit[r] = slices.BinarySearch(l.Relevant, id)
 		}
-		if parts != nil {
-			parts.add(i, l)
+		for _, part := range parts {
+			part.add(rows[i], l)
 		}
 		for m := range sums {
 			v := sums[m].Add(l)
@@ -249,6 +309,8 @@ func Evaluate(ctx context.Context, s models.Scorer, e Evaluation) (*Scores, erro
 		return nil, err
 	case rankings.fault != nil:
 		return nil, fmt.Errorf("train: %T breaks the contract of a Scorer: %w", s, rankings.fault)
+	case ungraded != nil:
+		return nil, ungraded
 	case done < len(rows):
 		return nil, fmt.Errorf("train: %T breaks the contract of a Scorer: it ranked %d of %d rows and returned no error", s, done, len(rows))
 	}
@@ -259,10 +321,27 @@ func Evaluate(ctx context.Context, s models.Scorer, e Evaluation) (*Scores, erro
 		}
 		out.Values = append(out.Values, Value{at.String(), v})
 	}
-	if parts != nil {
-		out.By, out.Buckets = e.By, parts.finish(e.Metrics)
+	for _, part := range parts {
+		out.Segmented = append(out.Segmented, part.finish(out.Examples))
 	}
 	return out, nil
+}
+
+// gradesOf returns the grades of classes that a row has, after checking them.
+func gradesOf(to []float32, grades func([]float32, int32, []int32) ([]float32, error), row int32, classes []int32) ([]float32, error) {
+	to, err := grades(to, row, classes)
+	if err != nil {
+		return nil, err
+	}
+	if len(to) != len(classes) {
+		return nil, fmt.Errorf("train: %d grades of %d relevant classes of row %d", len(to), len(classes), row)
+	}
+	for i, g := range to {
+		if !(g >= 0) || math.IsInf(float64(g), 0) {
+			return nil, fmt.Errorf("train: the grade of class %d for row %d is %v; a gain is of a finite grade of at least 0", classes[i], row, g)
+		}
+	}
+	return to, nil
 }
 
 // seenOf returns the classes that a row of the examples' contexts has seen, ascending.

@@ -2,7 +2,6 @@ package train
 
 import (
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -352,64 +351,6 @@ func floats(x []float32) (y []float64) {
 		y = append(y, float64(v))
 	}
 	return y
-}
-
-// TestBuckets: the parts of an evaluation hold its examples, each once, or each relevant
-// pair once, and make up the whole.
-func TestBuckets(t *testing.T) {
-	set := load(t, "demo:users=300,items=120,per-user=20")
-	res, err := Run(t.Context(), quick("{model: {name: pool}}"), set, nil)
-	require.NoError(t, err)
-	ms, err := metric.ParseAll([]string{"recall@10", "hr@10", "precision@10"})
-	require.NoError(t, err)
-	e, err := res.Trained.Evaluation(set, "test", ms)
-	require.NoError(t, err)
-	plain, err := Evaluate(t.Context(), res.Trained, e)
-	require.NoError(t, err)
-	require.Empty(t, plain.Buckets)
-
-	e.By = ByHistory
-	s, err := Evaluate(t.Context(), res.Trained, e)
-	require.NoError(t, err)
-	require.Equal(t, plain.Values, s.Values)
-	require.Len(t, s.Buckets, 4)
-	n := 0
-	sum := make([]float64, len(ms))
-	for k, b := range s.Buckets {
-		require.LessOrEqual(t, b.From, b.To)
-		require.True(t, k == 0 || b.From > s.Buckets[k-1].To)
-		n += b.Examples
-		for m, v := range b.Values {
-			sum[m] += float64(b.Examples) * v.Value
-		}
-		own := 0
-		for _, u := range s.Rows {
-			if m := len(set.Train.ItemsOf(int(u))) + len(set.Valid.ItemsOf(int(u))); m >= b.From && m <= b.To {
-				own++
-			}
-		}
-		require.Equal(t, own, b.Examples)
-	}
-	require.Equal(t, s.Examples, n)
-	for m, v := range s.Values {
-		require.InDelta(t, v.Value, sum[m]/float64(n), 1e-12)
-	}
-
-	e.By = ByPopularity
-	s, err = Evaluate(t.Context(), res.Trained, e)
-	require.NoError(t, err)
-	require.Len(t, s.Buckets, 4)
-	hits := 0.0 // of all parts: precision counts those of a part
-	for _, b := range s.Buckets {
-		hits += float64(b.Examples) * b.Values[2].Value
-	}
-	require.InDelta(t, s.Values[2].Value*float64(s.Examples), hits, 1e-9)
-	require.Greater(t, s.Buckets[3].Values[0].Value, s.Buckets[0].Values[0].Value, "what many have is found more easily")
-	require.False(t, math.IsNaN(hits))
-
-	e.By = "age"
-	_, err = Evaluate(t.Context(), res.Trained, e)
-	require.ErrorContains(t, err, `unknown division "age"`)
 }
 
 // TestTasksOfModels: what a model reads and what a task has are held against each other.

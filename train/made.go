@@ -288,6 +288,11 @@ func evaluation(p *Plan, set *data.Dataset, split, mask, items, users string, ms
 		return e, fmt.Errorf("train: the %s split of %s has no interactions%s%s", split, set.Name, cold, why)
 	}
 	e.Known = knownOf(set)
+	if i := slices.IndexFunc(ms, func(at metric.At) bool { return at.OK() && at.Graded }); i >= 0 {
+		if e.Grades, err = ratingsOf(set, split, e.Examples); err != nil {
+			return e, fmt.Errorf("train: %s: %w", ms[i], err)
+		}
+	}
 	return e, nil
 }
 

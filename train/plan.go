@@ -212,7 +212,7 @@ func (p *Plan) readMetrics() {
 		if err != nil {
 			continue
 		}
-		p.check("eval.metrics", !slices.Contains(p.Metrics, at), "metric: %s is given twice", at)
+		p.check("eval.metrics", !at.In(p.Metrics), "metric: %s is given twice", at)
 		p.Metrics, texts[i] = append(p.Metrics, at), at.String()
 		if at.LogProbs {
 			p.fault("eval.metrics", p.probabilities(at))
@@ -237,7 +237,7 @@ func (p *Plan) readMetrics() {
 		return
 	}
 	p.Monitor, *monitor = at, at.String()
-	p.check("train.monitor", len(p.Metrics) < len(texts) || slices.Contains(p.Metrics, at),
+	p.check("train.monitor", len(p.Metrics) < len(texts) || at.In(p.Metrics),
 		"%s is not among eval.metrics (%s)", at, strings.Join(texts, ", "))
 }
 

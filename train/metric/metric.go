@@ -36,12 +36,16 @@ type List struct {
 	// LogP are the log-probabilities of Relevant, one each, in nats: −Inf to 0. They are nil
 	// unless the metric asks for them by LogProbs.
 	LogP []float64
+
+	// Grade are the grades of Relevant, such as ratings, one each: finite and at least 0. They
+	// are nil unless the metric asks for them by Graded.
+	Grade []float32
 }
 
 // Top returns the first k places of l.
 func (l *List) Top(k int) List {
 	k = max(0, min(k, len(l.IDs)))
-	return List{l.IDs[:k], l.Hit[:k], l.Relevant, l.LogP}
+	return List{l.IDs[:k], l.Hit[:k], l.Relevant, l.LogP, l.Grade}
 }
 
 // A Set is what a metric knows of what is ranked.
@@ -58,12 +62,28 @@ type Set struct {
 // contexts is Contexts with its default in place.
 func (s *Set) contexts() int { return max(s.Contexts, s.Trained) }
 
-// A Metric measures the rankings of a set of examples. All texts and functions are
-// required.
+// Param and Values are those of all that is chosen by name.
+//
+// A Param declares a parameter. A number has Name, Doc, Default, the inclusive bounds Min
+// and Max, Integer where it must be whole, and Probe, further numbers that tests run at; a
+// string has Choices and DefaultString. Values are the settings of a list of parameters:
+// v.Num(name), v.Int(name) and v.String(name) return one.
+type (
+	Param  = registry.Param
+	Values = registry.Values
+)
+
+// A Metric measures the rankings of a set of examples. All texts are required, and the
+// functions New and Ref, or With in their place.
 type Metric struct {
-	Name   string // registry key, lower case, e.g. "recall"
+	Name   string // registry key, lower case, e.g. "recall"; of one that Parse made with settings also these, "tail:ratio=0.2"
 	Doc    string // one line with the formula
 	Source string // where the definition is from
+
+	// Params are what can be set of the metric, in the order of the text form, and With returns
+	// New and Ref at such settings. Without parameters there is no With.
+	Params []Param
+	With   func(v Values) (New func(k int, s Set) Accumulator, Ref func(all []Whole, k int, s Set) float64)
 
 	// All says that examples without a relevant class are measured too, of which Add takes a
 	// ranking without hits.
@@ -83,6 +103,10 @@ type Metric struct {
 	// cut-off, and is written without one.
 	LogProbs bool
 	NoCutoff bool
+
+	// Graded says that it asks for the grades of the relevant classes, List.Grade: it measures
+	// examples that have them alone.
+	Graded bool
 
 	// Lower says that lower values are better. Unbounded says that values are above 1, or
 	// infinite; the others are in [0,1].
@@ -113,6 +137,7 @@ type Whole struct {
 	IDs    []int32   // classes, best first
 	Places []int     // of the relevant classes, ascending from 1; beyond every k where not ranked
 	LogP   []float64 // of the relevant classes, ascending
+	Grade  []float32 // likewise, where the metric is Graded
 
 	Relevant []int32 // the relevant classes themselves, ascending
 }
@@ -160,13 +185,61 @@ var registered = registry.NewRegistry[Metric]("metric", "metric")
 
 // Register adds m to the registry. It panics if m is incomplete or malformed or
 // its name is taken: mistakes of the program that its first run shows.
-func Register(m Metric) { registered.Add(m.Name, nil, m, m.fault()) }
+func Register(m Metric) {
+	fault := m.fault()
+	if fault == nil && m.With != nil {
+		var v Values
+		if v, fault = registry.Parse(m.Params, ""); fault == nil {
+			m.New, m.Ref = m.With(v)
+		}
+	}
+	registered.Add(m.Name, m.Params, m, fault)
+}
 
 func (m *Metric) fault() error {
-	if m.Doc == "" || m.Source == "" || m.New == nil || m.Ref == nil {
-		return errors.New("lacks one of Doc, Source, New and Ref")
+	switch {
+	case m.Doc == "" || m.Source == "":
+		return errors.New("lacks Doc or Source")
+	case (m.With != nil) != (len(m.Params) > 0):
+		return errors.New("has one of Params and With, and needs both or neither")
+	case m.With != nil && (m.New != nil || m.Ref != nil):
+		return errors.New("has With, which makes New and Ref, and one of these beside it")
+	case m.With == nil && (m.New == nil || m.Ref == nil):
+		return errors.New("lacks one of New and Ref")
 	}
 	return nil
+}
+
+// Settings returns the metric at its default settings and at one further setting for each
+// probe of each parameter: the metrics that tests run. One without parameters is alone.
+func (m *Metric) Settings() ([]*Metric, error) {
+	all := []*Metric{m}
+	if m.With == nil {
+		return all, nil
+	}
+	vs, err := registry.Probes(m.Params)
+	if err != nil {
+		return nil, fmt.Errorf("metric: %s: %w", m.Name, err)
+	}
+	for _, v := range vs[1:] {
+		all = append(all, m.at(v))
+	}
+	return all, nil
+}
+
+// at returns the metric at settings: m itself at the defaults.
+func (m *Metric) at(v Values) *Metric {
+	if m.With == nil {
+		return m
+	}
+	text := registry.SpecText(m.Name, m.Params, v)
+	if text == m.Name {
+		return m
+	}
+	n := *m
+	n.Name = text
+	n.New, n.Ref = m.With(v)
+	return &n
 }
 
 // All returns the registered metrics, sorted by name.
@@ -212,7 +285,8 @@ type topK struct {
 
 func (t topK) Add(l List) float64 { return t.Accumulator.Add(l.Top(t.k)) }
 
-// String returns the canonical text: Parse(a.String()) equals a. That of the zero At is "".
+// String returns the canonical text: of two that have one text both measure alike. That of the
+// zero At is "".
 func (a At) String() string {
 	if a.Metric == nil {
 		return ""
@@ -223,22 +297,32 @@ func (a At) String() string {
 	return a.Name + "@" + strconv.Itoa(a.K)
 }
 
-// Parse reads "name@K", or the name alone of a metric with NoCutoff. K is in decimal digits, and leading zeros mean nothing. The error
+// Parse reads "name@K", perhaps with settings, as in "tail:ratio=0.2@20", or the name alone of
+// a metric with NoCutoff. K is in decimal digits, and leading zeros mean nothing. The error
 // names what is wrong and lists the choices.
 func Parse(text string) (At, error) {
 	registry.Reading(text)
-	name, cut, ok := strings.Cut(strings.TrimSpace(text), "@")
-	m, err := Lookup(name)
+	spec, cut, ok := strings.Cut(strings.TrimSpace(text), "@")
+	read, fault := registry.ReadOwn(spec)
+	m, err := Lookup(read.Name)
 	if err != nil {
 		return At{}, err
 	}
+	if fault != nil {
+		return At{}, fmt.Errorf("metric: %s: %w", m.Name, fault)
+	}
+	v, err := registry.Bind(m.Params, read.Settings)
+	if err != nil {
+		return At{}, fmt.Errorf("metric: %s: %w", m.Name, err)
+	}
+	m = m.at(v)
 	switch {
 	case m.NoCutoff && ok:
-		return At{}, fmt.Errorf("metric: %s has no cut-off, and %q gives it one", name, text)
+		return At{}, fmt.Errorf("metric: %s has no cut-off, and %q gives it one", m.Name, text)
 	case m.NoCutoff:
 		return At{Metric: m}, nil
 	case !ok:
-		return At{}, fmt.Errorf("metric: %q lacks its cut-off, as in %s@20", text, name)
+		return At{}, fmt.Errorf("metric: %q lacks its cut-off, as in %s@20", text, m.Name)
 	}
 	k, err := registry.Whole(cut)
 	if err != nil || k < 1 || k > MaxCutoff {
@@ -255,12 +339,17 @@ func ParseAll(texts []string) ([]At, error) {
 		if err != nil {
 			return nil, err
 		}
-		if slices.Contains(ats, a) {
+		if a.In(ats) {
 			return nil, fmt.Errorf("metric: %s is given twice", a)
 		}
 		ats = append(ats, a)
 	}
 	return ats, nil
+}
+
+// In reports whether one of ats measures what a does.
+func (a At) In(ats []At) bool {
+	return slices.ContainsFunc(ats, func(b At) bool { return a.String() == b.String() })
 }
 
 // MaxK returns the largest cut-off of ats, at least 1: how deep a ranking must be known.

@@ -1,6 +1,7 @@
 package metric
 
 import (
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -48,13 +49,97 @@ func TestByHand(t *testing.T) {
 	require.InDelta(t, (0.25+0.95)/2, a.Finish(), 1e-12)
 }
 
+// TestBeyondByHand pins what is of the lists together, and of how many have a class, to numbers
+// worked out on paper: of no list, of one class, of lists shorter than K, and of ties.
+func TestBeyondByHand(t *testing.T) {
+	of := func(text string, s Set, lists ...[]int32) float64 {
+		at, err := Parse(text)
+		require.NoError(t, err)
+		a := at.New(s)
+		for _, ids := range lists {
+			a.Add(List{IDs: ids, Hit: make([]bool, len(ids)), Relevant: []int32{0}, Grade: []float32{1}})
+		}
+		return a.Finish()
+	}
+	one := Set{Classes: 1, Count: []int32{3}, Trained: 3}
+	four := Set{Classes: 4, Count: []int32{8, 2, 2, 0}, Trained: 8}
+	for _, c := range []struct {
+		text  string
+		set   Set
+		lists [][]int32
+		want  float64
+	}{
+		{"gini@5", one, [][]int32{{0}}, 0}, {"entropy@5", one, [][]int32{{0}}, 0}, {"coverage@5", one, [][]int32{{0}}, 1},
+		{"novelty@5", one, [][]int32{{0}}, 0}, {"arp@5", one, [][]int32{{0}}, 3}, {"tail@5", one, [][]int32{{0}}, 1},
+		{"gini@2", four, [][]int32{{}, {}}, 0}, {"entropy@2", four, [][]int32{{}, {}}, 0}, {"arp@2", four, [][]int32{{}, {}}, 0},
+		{"novelty@2", four, [][]int32{{}, {}}, 0}, {"tail@2", four, [][]int32{{}, {}}, 0},
+		{"gini@1", four, [][]int32{{0}, {0}}, 3. / 4}, {"gini@2", four, [][]int32{{0, 1}, {2, 3}}, 0}, {"gini@1", four, [][]int32{{0}, {3}}, 1. / 2},
+		{"gini@9", four, [][]int32{{0, 1, 2}, {0}}, 3. / 8}, // 0, 1, 1, 2: (−3·0 − 1 + 1 + 3·2)/(4·4)
+		{"entropy@1", four, [][]int32{{0}, {3}}, math.Ln2}, {"entropy@9", four, [][]int32{{0, 1, 2}, {0}}, 1.5 * math.Ln2},
+		{"arp@2", four, [][]int32{{0, 1}, {3}}, (5.0 + 0) / 2}, {"arp@9", four, [][]int32{{0, 1, 3}}, 10.0 / 3},
+		{"novelty@9", four, [][]int32{{0, 1, 3}}, (0.0 + 2 + 3) / 3}, // of none as of one: log₂ 8
+		{"tail@9", four, [][]int32{{0, 1, 2, 3}}, 1. / 4},            // the first of two that tie
+		{"tail:ratio=0.67@9", four, [][]int32{{0, 1, 2, 3}}, 2. / 4}, {"tail:ratio=1@9", four, [][]int32{{0, 1, 2, 3}}, 3. / 4},
+		{"tail:ratio=2@9", four, [][]int32{{0, 1, 2, 3}}, 2. / 4}, {"tail:ratio=7.5@1", four, [][]int32{{1}, {0}}, 1. / 2},
+		{"tail@2", Set{Classes: 2, Count: []int32{0, 0}, Trained: 1}, [][]int32{{0, 1}}, 0},
+		{"graded-ndcg@2", four, [][]int32{{}}, 0},
+	} {
+		require.InDelta(t, c.want, of(c.text, c.set, c.lists...), 1e-12, "%s of %v", c.text, c.lists)
+	}
+	l := List{IDs: []int32{5, 0, 7}, Hit: []bool{true, false, true}, Relevant: []int32{5, 6, 7}, Grade: []float32{1, 3, 2}}
+	for text, want := range map[string]float64{
+		"graded-ndcg@3":             (1 + 3./2) / (7 + 3/math.Log2(3) + 1./2),
+		"graded-ndcg:gain=linear@3": (1 + 2./2) / (3 + 2/math.Log2(3) + 1./2),
+		"graded-ndcg@1":             1. / 7,
+	} {
+		at, err := Parse(text)
+		require.NoError(t, err)
+		require.InDelta(t, want, at.New(four).Add(l), 1e-12, text)
+	}
+}
+
+// TestSettings: a metric may have parameters, and one text for each setting.
+func TestSettings(t *testing.T) {
+	for text, want := range map[string]string{
+		"tail@5": "tail@5", " tail:ratio=0.10@05": "tail@5", "tail:ratio=2e1@5": "tail:ratio=20@5", "graded-ndcg:gain=exp@5": "graded-ndcg@5", "tail:@5": "tail@5",
+	} {
+		at, err := Parse(text)
+		require.NoError(t, err, text)
+		require.Equal(t, want, at.String())
+		again, err := Parse(at.String())
+		require.NoError(t, err)
+		require.Equal(t, want, again.String())
+		require.True(t, at.In([]At{again}))
+	}
+	for text, part := range map[string]string{
+		"tail:ratio=0@5": "1e-09", "tail:ratio=NaN@5": "ratio", "tail:rati=1@5": "ratio", "tail:ratio@5": "name=value", "recall:x=1@5": "recall", "tail:ratio=0.2": "tail:ratio=0.2@20",
+		"graded-ndcg:gain=log@5": "exp, linear", "nosuch:x=1@5": "unknown metric",
+	} {
+		_, err := Parse(text)
+		require.ErrorContains(t, err, part, text)
+	}
+	_, err := ParseAll([]string{"tail:ratio=0.2@5", "tail:ratio=0.20@5"})
+	require.ErrorContains(t, err, "tail:ratio=0.2@5 is given twice")
+	m, err := Lookup("tail")
+	require.NoError(t, err)
+	all, err := m.Settings()
+	require.NoError(t, err)
+	require.Len(t, all, 4)
+	require.Equal(t, "tail:ratio=0.5", all[1].Name)
+	bad := *m
+	bad.Name = "other"
+	require.Panics(t, func() { Register(bad) }, "New beside With")
+	bad.New, bad.Ref, bad.Params = nil, nil, nil
+	require.Panics(t, func() { Register(bad) }, "With without Params")
+}
+
 func TestParse(t *testing.T) {
 	ats, err := ParseAll([]string{"recall@20", " ndcg@5"})
 	require.NoError(t, err)
 	require.Equal(t, "ndcg@5", ats[1].String())
 	require.Equal(t, 20, MaxK(ats))
 	for text, part := range map[string]string{
-		"recal@20": "coverage, epc, hitrate, hr, map, mrr, ndcg, nll, p, perplexity, precision, psp, psp-amazon, psp-wiki, recall", "recall": "recall@20", "recall@0": "at least 1",
+		"recal@20": "arp, coverage, entropy, epc, gini, graded-ndcg, hitrate, hr, map, mrr, ndcg, nll, novelty, p, perplexity, precision, psp, psp-amazon, psp-wiki, recall, tail", "recall": "recall@20", "recall@0": "at least 1",
 		"recall@x": "at least 1", "recall@-3": "at least 1", "": "unknown metric",
 	} {
 		_, err := Parse(text)

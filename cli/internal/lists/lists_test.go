@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -110,5 +112,142 @@ func TestMemory(t *testing.T) {
 		}
 		few := peak(200)
 		require.LessOrEqual(t, float64(peak(800)), 1.5*float64(few)+4e6, ending)
+	}
+}
+
+// TestTable: a table comes back from every form in its order of columns, ids as they were and
+// numbers to the last bit; a number that is none is an empty cell.
+func TestTable(t *testing.T) {
+	columns := []Column{{"user", Text}, {"items", Count}, {"recall@20", Number}, {"tail:ratio=0.2@20", Number}, {"a \"b\"", Number}}
+	rows := [][]any{
+		{`a,"b`, 3, 0.1, math.NaN(), 1.0},
+		{"two\nlines", 0, math.NaN(), 1. / 3, 5e-324},
+		{"", math.MaxInt32, -0.25, math.MaxFloat64, 0.0},
+	}
+	read := map[string]func(path string) (header []string, all [][]any){
+		".csv": func(path string) (header []string, all [][]any) {
+			f, err := os.Open(path)
+			require.NoError(t, err)
+			defer f.Close()
+			lines, err := csv.NewReader(f).ReadAll()
+			require.NoError(t, err)
+			for _, l := range lines[1:] {
+				row := []any{l[0]}
+				n, err := strconv.Atoi(l[1])
+				require.NoError(t, err)
+				row = append(row, n)
+				for _, cell := range l[2:] {
+					v := math.NaN()
+					if cell != "" {
+						v, err = strconv.ParseFloat(cell, 64)
+						require.NoError(t, err)
+					}
+					row = append(row, v)
+				}
+				all = append(all, row)
+			}
+			return lines[0], all
+		},
+		".jsonl": func(path string) (header []string, all [][]any) {
+			b, err := os.ReadFile(path)
+			require.NoError(t, err)
+			for line := range strings.Lines(string(b)) {
+				d := json.NewDecoder(strings.NewReader(line))
+				_, err := d.Token() // {
+				require.NoError(t, err)
+				header = nil
+				var row []any
+				for d.More() {
+					key, err := d.Token()
+					require.NoError(t, err)
+					header = append(header, key.(string))
+					var cell any
+					require.NoError(t, d.Decode(&cell))
+					switch {
+					case cell == nil:
+						cell = math.NaN()
+					case key == "items":
+						cell = int(cell.(float64))
+					}
+					row = append(row, cell)
+				}
+				all = append(all, row)
+			}
+			return header, all
+		},
+		".parquet": func(path string) (header []string, all [][]any) {
+			f, err := os.Open(path)
+			require.NoError(t, err)
+			defer f.Close()
+			r := parquet.NewReader(f)
+			for _, c := range r.Schema().Fields() {
+				header = append(header, c.Name())
+			}
+			room := make([]parquet.Row, 1)
+			for {
+				n, err := r.ReadRows(room)
+				if n == 1 {
+					row := []any{room[0][0].String(), int(room[0][1].Int64())}
+					for _, v := range room[0][2:] {
+						if v.IsNull() {
+							row = append(row, math.NaN())
+							continue
+						}
+						row = append(row, v.Double())
+					}
+					all = append(all, row)
+				}
+				if err != nil {
+					require.ErrorIs(t, err, io.EOF)
+					return header, all
+				}
+			}
+		},
+	}
+	require.Len(t, read, len(Endings()))
+	for ending, read := range read {
+		path := filepath.Join(t.TempDir(), "table"+ending)
+		require.NoError(t, WriteTable(path, columns, func(put func(row ...any) error) error {
+			for _, row := range rows {
+				if err := put(row...); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+		header, all := read(path)
+		for i, c := range columns {
+			require.Equal(t, c.Name, header[i], ending)
+		}
+		require.Len(t, all, len(rows))
+		for i := range rows {
+			require.Equal(t, fmt.Sprintf("%q", rows[i]), fmt.Sprintf("%q", all[i]), ending)
+			for j, v := range rows[i] {
+				if x, ok := v.(float64); ok && !math.IsNaN(x) {
+					require.Equal(t, math.Float64bits(x), math.Float64bits(all[i][j].(float64)))
+				}
+			}
+		}
+		// What fails leaves no file.
+		for want, row := range map[string][]any{
+			"4 cells in 5 columns":          {"u", 1, 0.5, 0.5},
+			"column items cannot hold":      {"u", "1", 0.5, 0.5, 0.5},
+			"recall@20 cannot hold float64": {"u", 1, math.Inf(1), 0.5, 0.5},
+		} {
+			path := filepath.Join(t.TempDir(), "half"+ending)
+			require.ErrorContains(t, WriteTable(path, columns, func(put func(row ...any) error) error {
+				return errors.Join(put(rows[0]...), put(row...))
+			}), want)
+			require.NoFileExists(t, path)
+		}
+		err := WriteTable(path, columns, func(put func(row ...any) error) error { return put("\xff", 1, 0.5, 0.5, 0.5) })
+		if ending == ".csv" {
+			require.NoError(t, err)
+		} else {
+			require.ErrorContains(t, err, "is not UTF-8")
+		}
+		require.NoError(t, WriteTable(path, columns, func(func(row ...any) error) error { return nil }), "no rows")
+		_, all = read(path)
+		require.Empty(t, all)
 	}
 }

@@ -19,19 +19,31 @@ import (
 //     random ones with ties, with classes left out and with relevant classes among these,
 //     at cut-offs below and beyond the rankings;
 //   - values are in [0,1], unless Unbounded, and not all one;
-//   - Pooled, Beyond, LogProbs, NoCutoff, Lower and Unbounded hold where they are declared, and
-//     fail where they are not: a metric that does not ask for log-probabilities gets none;
-//     one of All examples is of those without a relevant class, too;
+//   - Pooled, Beyond, LogProbs, NoCutoff, Graded, Lower and Unbounded hold where they are
+//     declared, and fail where they are not: a metric that does not ask for log-probabilities,
+//     or for grades, gets none; one of All examples is of those without a relevant class, too;
+//   - it is so at the default settings and at every probe of the parameters;
 //   - a ranking is not written to, nothing beyond the cut-off counts, an empty ranking has
 //     a value, and two accumulators that run in turn keep apart.
 func Check(m *metric.Metric) error {
+	settings, err := m.Settings()
+	if err != nil {
+		return err
+	}
 	return check.Suite(func(t *check.T) {
-		t.Run("reference", func(t *check.T) { reference(t, m) })
-		t.Run("all", func(t *check.T) { all(t, m) })
-		t.Run("beyond", func(t *check.T) { beyond(t, m) })
-		t.Run("cut-off", func(t *check.T) { cutoff(t, m) })
-		t.Run("direction", func(t *check.T) { direction(t, m) })
-		t.Run("accumulators", func(t *check.T) { accumulators(t, m) })
+		for i, m := range settings {
+			of := ""
+			if i > 0 {
+				of = m.Name + " "
+			}
+			t.Run(of+"reference", func(t *check.T) { reference(t, m) })
+			t.Run(of+"all", func(t *check.T) { all(t, m) })
+			t.Run(of+"beyond", func(t *check.T) { beyond(t, m) })
+			t.Run(of+"cut-off", func(t *check.T) { cutoff(t, m) })
+			t.Run(of+"grades", func(t *check.T) { grades(t, m) })
+			t.Run(of+"direction", func(t *check.T) { direction(t, m) })
+			t.Run(of+"accumulators", func(t *check.T) { accumulators(t, m) })
+		}
 	})
 }
 
@@ -92,6 +104,12 @@ func random(rng *rand.Rand, m *metric.Metric) (set metric.Set, lists []metric.Li
 				l.LogP = append(l.LogP, scores[c]/4-2-rng.Float64())
 			}
 			w.LogP = l.LogP
+		}
+		if m.Graded {
+			for range l.Relevant {
+				l.Grade = append(l.Grade, float32(rng.IntN(6))/2)
+			}
+			w.Grade = l.Grade
 		}
 		lists, all = append(lists, l), append(all, w)
 	}
@@ -177,13 +195,22 @@ func beyond(t *check.T, m *metric.Metric) {
 		for i := range values {
 			var lists []metric.List
 			for range 2 {
-				l := metric.List{Hit: hit, Relevant: []int32{0, 1, 2}}
+				l := metric.List{Hit: hit}
 				if m.LogProbs {
 					l.LogP = []float64{-1, -2, -3}
 				}
-				for _, id := range rng.Perm(8)[:3] {
-					l.IDs = append(l.IDs, int32(id))
+				if m.Graded { // of one grade a class is a hit or none
+					l.Grade = []float32{2, 2, 2}
 				}
+				for r, id := range rng.Perm(8) {
+					if r < len(hit) {
+						l.IDs = append(l.IDs, int32(id))
+					}
+					if len(l.Relevant) < 3 && (r >= len(hit) || hit[r]) { // three, found or not
+						l.Relevant = append(l.Relevant, int32(id))
+					}
+				}
+				slices.Sort(l.Relevant)
 				lists = append(lists, l)
 			}
 			values[i], _ = measure(m, 3, set, lists)
@@ -221,6 +248,28 @@ func cutoff(t *check.T, m *metric.Metric) {
 	t.True(m.LogProbs == read, "LogProbs is declared %t, and whether log-probabilities count is %t", m.LogProbs, read)
 }
 
+// grades holds that a metric that asks for grades reads them; others are given none.
+func grades(t *check.T, m *metric.Metric) {
+	if !m.Graded {
+		return
+	}
+	rng := rand.New(rand.NewPCG(9, 10))
+	read := false
+	for range 200 {
+		set, lists, _ := random(rng, m)
+		value, _ := measure(m, set.Classes, set, lists)
+		for i := range lists {
+			lists[i].Grade = slices.Clone(lists[i].Grade)
+			for j := range lists[i].Grade {
+				lists[i].Grade[j] += rng.Float32()
+			}
+		}
+		changed, _ := measure(m, set.Classes, set, lists)
+		read = read || changed != value
+	}
+	t.True(read, "Graded is declared, and no grade counts")
+}
+
 // direction holds that of two rankings with the relevant classes first and last, and likely and
 // unlikely, the first is better as Lower says. What measures something else has no better one.
 func direction(t *check.T, m *metric.Metric) {
@@ -241,6 +290,9 @@ func direction(t *check.T, m *metric.Metric) {
 		if m.LogProbs {
 			l.LogP = logP
 		}
+		if m.Graded {
+			l.Grade = []float32{3, 1}
+		}
 		return []metric.List{l}
 	}
 	good, _ := measure(m, 4, set, list([]bool{true, true, false, false}, -0.1, -0.2))
@@ -256,7 +308,7 @@ func accumulators(t *check.T, m *metric.Metric) {
 		k := 1 + rng.IntN(set.Classes+2)
 		var before []metric.List
 		for _, l := range lists {
-			before = append(before, metric.List{IDs: slices.Clone(l.IDs), Hit: slices.Clone(l.Hit), Relevant: slices.Clone(l.Relevant), LogP: slices.Clone(l.LogP)})
+			before = append(before, metric.List{IDs: slices.Clone(l.IDs), Hit: slices.Clone(l.Hit), Relevant: slices.Clone(l.Relevant), LogP: slices.Clone(l.LogP), Grade: slices.Clone(l.Grade)})
 		}
 		want, _ := measure(m, k, set, lists)
 		t.Equal(before, lists, "the rankings after they were measured")
@@ -280,6 +332,9 @@ func accumulators(t *check.T, m *metric.Metric) {
 	empty := metric.List{Relevant: []int32{1}}
 	if m.LogProbs {
 		empty.LogP = []float64{-0.5}
+	}
+	if m.Graded {
+		empty.Grade = []float32{1}
 	}
 	v, _ := measure(m, 2, set, []metric.List{empty})
 	t.True(within(m, v), "an empty ranking has the value %g, outside [0,1]", v)

@@ -67,7 +67,18 @@ func TestPlantedMistakes(t *testing.T) {
 		"unbounded, declared":      {func(m *metric.Metric) { m.Unbounded = true }, "reference: Unbounded is declared true"},
 		"likelihood, declared":     {func(m *metric.Metric) { m.LogProbs = true }, "cut-off: LogProbs is declared true"},
 		"likelihood, not declared": {score(func(l metric.List, _ int) float64 { return math.Exp(l.LogP[0]) }), "reference: panic: "},
-		"no cut-off, declared":     {func(m *metric.Metric) { m.NoCutoff = true }, "reference: "},
+		"grades, declared":         {func(m *metric.Metric) { m.Graded = true }, "grades: Graded is declared, and no grade counts"},
+		"grades, not declared":     {score(func(l metric.List, _ int) float64 { return hits(l) / float64(l.Grade[0]) }), "reference: panic: "},
+		"wrong at a setting": {func(m *metric.Metric) {
+			registered, err := metric.Lookup("tail")
+			require.NoError(t, err)
+			*m = *registered
+			m.With = func(v metric.Values) (func(int, metric.Set) metric.Accumulator, func([]metric.Whole, int, metric.Set) float64) {
+				now, _ := registered.With(v)
+				return now, registered.Ref
+			}
+		}, "tail:ratio=0.5 reference: "},
+		"no cut-off, declared": {func(m *metric.Metric) { m.NoCutoff = true }, "reference: "},
 		"no cut-off, not declared": {func(m *metric.Metric) {
 			registered, err := metric.Lookup("nll")
 			require.NoError(t, err)
