@@ -3,12 +3,15 @@ package cli
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/fenchel-ml/fenchel/cli/internal/report"
 	"github.com/fenchel-ml/fenchel/cli/internal/study/complexity"
+	"github.com/fenchel-ml/fenchel/models"
+	"github.com/fenchel-ml/fenchel/models/sampler"
 )
 
 func init() { commands = append(commands, newComplexity) }
@@ -35,6 +38,9 @@ It measures one step at a time; run nothing beside it.`,
 			if err := c.Validate(); err != nil {
 				return usageError{err}
 			}
+			if cmd.Flags().Changed("draws") && len(c.Losses) > 0 && !slices.ContainsFunc(c.Losses, drawsCandidates) {
+				return usagef("--draws: no --loss draws candidates, whose number it would vary")
+			}
 			rs, err := complexity.Run(cmd.Context(), c)
 			if err != nil {
 				return err
@@ -44,7 +50,7 @@ It measures one step at a time; run nothing beside it.`,
 				cut = "not measured in full: " + strings.Join(rest, "; ")
 			}
 			section := complexity.Section(c, rs)
-			if err := out.emit(s, report.Report{Title: "Complexity of losses", Interrupted: cut, Sections: []report.Section{section}}, func(w io.Writer) {
+			if err := out.emit(s, report.Report{Title: "Complexity of losses", Interrupted: cut, Sections: []report.Section{section}}, func(w *sheet) {
 				printComplexity(w, rs)
 				printInterrupted(w, cut)
 			}); err != nil {
@@ -67,6 +73,17 @@ It measures one step at a time; run nothing beside it.`,
 	return cmd
 }
 
+// drawsCandidates reports whether the loss or recipe of a text draws a number of candidates
+// that can be chosen.
+func drawsCandidates(text string) bool {
+	choice, err := models.Resolve(text, "", 0)
+	if err != nil {
+		return false
+	}
+	how, sampled := choice.Head.Sampling()
+	return sampled && !how.Sampler.Spec.Props.Has(sampler.InBatch)
+}
+
 func printComplexity(w io.Writer, rs []complexity.Result) {
 	t := newTable("LOSS", "COST", "OF", "SIZES", "EXPONENT", "±", "DECLARED", "MEMORY")
 	for _, r := range rs {
@@ -75,12 +92,7 @@ func printComplexity(w io.Writer, rs []complexity.Result) {
 			if i == 0 {
 				name, cost = r.Loss, r.Cost
 			}
-			round := func(x report.Number) string {
-				if !x.Finite() {
-					return none
-				}
-				return fmt.Sprintf("%.2f", float64(x))
-			}
+			round := func(x report.Number) report.Cell { return report.Fixed(x, 2) }
 			t.add(name, cost, e.Of, e.Points, round(e.Measured), round(e.Error), round(e.Declared), round(e.Memory))
 		}
 	}

@@ -48,6 +48,13 @@ vectors (dot), cosines at the loss's natural temperature (own T) and cosines at
 			if err := c.Validate(); err != nil {
 				return usageError{err}
 			}
+			if len(c.Losses) == 0 && len(c.Recipes) > 0 {
+				for _, name := range []string{"contexts", "rank"} {
+					if cmd.Flags().Changed(name) {
+						return usagef("--%s is of losses over all classes, and --recipe alone measures none", name)
+					}
+				}
+			}
 			rs, err := consistency.Run(cmd.Context(), c)
 			if err != nil {
 				return err
@@ -57,11 +64,11 @@ vectors (dot), cosines at the loss's natural temperature (own T) and cosines at
 				return err
 			}
 			section := consistency.Section(c, rs, shared)
-			return out.emit(s, report.Report{Title: "Consistency of losses", Sections: []report.Section{section}}, func(w io.Writer) {
+			return out.emit(s, report.Report{Title: "Consistency of losses", Sections: []report.Section{section}}, func(w *sheet) {
 				printConsistency(w, rs)
 				if len(shared.Rows) > 0 {
 					fmt.Fprintln(w)
-					reportTable(shared.Table()).print(w, "")
+					w.table(shared.Table(), "")
 				}
 			})
 		},
@@ -84,9 +91,9 @@ func printConsistency(w io.Writer, rs []consistency.Result) {
 	t := newTable("LOSS", "DRAWS", "TOP-1", "TOP-HALF", "WHOLE ORDER", "BY MAP", "DECLARED", "OBSERVED", "VERDICT")
 	var notes []string
 	for _, r := range rs {
-		byMap := none
+		byMap := report.Absent
 		if r.Map != nil {
-			byMap = fmt.Sprint(r.Map.Full)
+			byMap = report.Whole(r.Map.Full)
 		}
 		declared, seen, verdict := none, none, none
 		switch {

@@ -27,6 +27,7 @@ func newEval(s streams) *cobra.Command {
 		splits  []string
 		metrics []string
 		asJSON  bool
+		form    formFlag
 	)
 	cmd := &cobra.Command{
 		Use:   "eval RUN",
@@ -83,7 +84,7 @@ Metrics:
 					return usagef("--per-user: %w", err)
 				}
 			}
-			return runEval(cmd.Context(), s, args[0], c, evaluation{how, by, splits, ms, perUser}, asJSON)
+			return runEval(cmd.Context(), s, args[0], c, evaluation{how, by, splits, ms, perUser}, asJSON, form)
 		},
 	}
 	c.addFlags(cmd)
@@ -94,6 +95,7 @@ Metrics:
 	f.StringSliceVar(&splits, "split", nil, "splits to measure: train, valid, test (default valid and test, where they have interactions)")
 	f.StringSliceVar(&metrics, "metrics", nil, "metrics, such as recall@20,ndcg@20 (default those of the run)")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
+	form.add(cmd)
 	must(cmd.RegisterFlagCompletionFunc("split", complete(func() []string { return splitNames })))
 	must(cmd.RegisterFlagCompletionFunc("metrics", completeMetrics))
 	return cmd
@@ -255,7 +257,7 @@ type evaluation struct {
 	perUser string      // file of the values of each user, "" for none
 }
 
-func runEval(ctx context.Context, s streams, folder string, c runSource, v evaluation, asJSON bool) error {
+func runEval(ctx context.Context, s streams, folder string, c runSource, v evaluation, asJSON bool, form formFlag) error {
 	trained, set, err := c.open(s, folder)
 	if err != nil {
 		return err
@@ -295,7 +297,7 @@ func runEval(ctx context.Context, s streams, folder string, c runSource, v evalu
 	if asJSON {
 		return printJSON(s.out, all)
 	}
-	printScores(s.out, all)
+	printScores(form.sheet(s), all)
 	if v.perUser != "" {
 		fmt.Fprintf(s.out, "%d lines in %s\n", lines, data.EscapeText(v.perUser))
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fenchel-ml/fenchel/cli/internal/report"
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/train"
 )
@@ -101,14 +102,14 @@ func segmentTable(s splitScores, by train.Segmented) *table {
 	}
 	t := newTable(head...)
 	for _, x := range by.Segments {
-		cells := []any{data.EscapeText(x.Name), x.Examples, x.Pairs, fmt.Sprintf("%.4f", x.Share)}
+		cells := []any{data.EscapeText(x.Name), x.Examples, x.Pairs, report.Fixed(x.Share, 4)}
 		for _, v := range s.Values {
 			i := slices.IndexFunc(x.Values, func(w train.Value) bool { return w.Name == v.Name })
 			if i < 0 {
 				cells = append(cells, none)
 				continue
 			}
-			cells = append(cells, fmt.Sprintf("%.4f", x.Values[i].Value))
+			cells = append(cells, report.Fixed(x.Values[i].Value, 4))
 		}
 		t.add(cells...)
 	}

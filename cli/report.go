@@ -250,10 +250,10 @@ func printScores(w io.Writer, splits []splitScores) {
 	for i, v := range splits[0].Values {
 		cells := []any{v.Name}
 		for _, s := range splits {
-			cells = append(cells, fmt.Sprintf("%.4f", s.Values[i].Value))
+			cells = append(cells, report.Fixed(s.Values[i].Value, 4))
 			switch a := s.Values[i].Attainable; {
 			case a != nil:
-				cells = append(cells, fmt.Sprintf("%.4f", float64(*a)))
+				cells = append(cells, report.Fixed(*a, 4))
 			case s.attained():
 				cells = append(cells, "")
 			}

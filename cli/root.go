@@ -31,6 +31,7 @@ type streams struct {
 	err      io.Writer // progress and errors
 	quiet    *bool     // set, err takes nothing; nil never does
 	terminal bool      // err is a terminal: progress may be redrawn
+	width    int       // columns of the terminal that out is; 0: it is none
 	program  string    // what help and errors call the command
 }
 

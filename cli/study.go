@@ -2,13 +2,13 @@ package cli
 
 import (
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/fenchel-ml/fenchel/cli/internal/report"
 	"github.com/fenchel-ml/fenchel/cli/internal/study/all"
+	"github.com/fenchel-ml/fenchel/cli/internal/study/compare"
 	"github.com/fenchel-ml/fenchel/data"
 )
 
@@ -32,7 +32,8 @@ in the report as far as it came. The report begins with where theory and experim
 disagree.
 
 The parts measure time; run nothing beside it. Settings of models and data are
-those of train.`,
+those of train. --epochs are the most that any run trains; its share of the time may end
+it before. Each run of the comparison is kept, and the best is named by its folder.`,
 		Args: arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			for name := range varied {
@@ -97,7 +98,7 @@ func runStudy(cmd *cobra.Command, s streams, c all.Config, out outputFlags) erro
 			page.Interrupted = fmt.Sprintf("in %s; what comes after it is missing", parts[n-1].Name)
 		}
 	}
-	if err := out.emit(s, page, func(w io.Writer) {
+	if err := out.emit(s, page, func(w *sheet) {
 		printStudy(w, page)
 		printInterrupted(w, page.Interrupted)
 	}); err != nil {
@@ -107,21 +108,26 @@ func runStudy(cmd *cobra.Command, s streams, c all.Config, out outputFlags) erro
 	return cmd.Context().Err()
 }
 
-// printStudy prints the overview: the counts, then the disagreements.
-func printStudy(w io.Writer, page report.Report) {
+// printStudy prints the overview: the counts, then the disagreements, then the best run.
+func printStudy(w *sheet, page report.Report) {
 	if len(page.Sections) == 0 {
 		return
 	}
 	for _, b := range page.Sections[0].Blocks {
 		switch b := b.(type) {
 		case report.Table:
-			reportTable(b).print(w, "")
+			w.table(b, "")
 		case report.Text:
 			fmt.Fprintf(w, "\n%s\n", b)
 		case report.Verdicts:
 			for _, v := range b {
 				fmt.Fprintf(w, "  %s\n", v.Text)
 			}
+		}
+	}
+	for _, section := range page.Sections {
+		if res, ok := section.Data.(*compare.Result); ok && res.Best != nil {
+			fmt.Fprintf(w, "\n%s\n", data.EscapeText(res.BestNote()))
 		}
 	}
 }

@@ -33,6 +33,7 @@ type Result struct {
 	Pairs       []Pair      `json:"pairs"`
 	References  []Reference `json:"references"`         // rankings without trained vectors
 	ByModel     *ByModel    `json:"by_model,omitempty"` // of several models
+	Best        *BestRun    `json:"best_run,omitempty"`
 	Interrupted bool        `json:"interrupted"`
 
 	TuneSeconds  float64 `json:"tune_seconds"`  // of training, all trials
@@ -128,6 +129,9 @@ func (p *comparison) result(ctx context.Context, trials, runs []*task) (*Result,
 	default:
 		r.Budget = fmt.Sprintf("%d epochs", p.First().WithDefaults().Train.Epochs)
 	}
+	if p.Budget.Epochs > 0 {
+		r.Budget += fmt.Sprintf(", %d epochs at most", p.Budget.Epochs)
+	}
 	_, items := bucketOf(p.set)
 	for b, n := range items {
 		r.Buckets = append(r.Buckets, Bucket{buckets[b], n})
@@ -201,6 +205,7 @@ func (p *comparison) result(ctx context.Context, trials, runs []*task) (*Result,
 	r.times()
 	r.bootstrap(p.Resamples, p.BootstrapSeed)
 	r.sort()
+	r.best(p.Dir)
 	r.byModel(p.Models)
 	return r, nil
 }
