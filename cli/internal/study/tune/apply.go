@@ -141,7 +141,7 @@ func (s space) check() error {
 			values[i] = value
 			_, settings, err := s.config(values)
 			if err != nil {
-				text := a.name + "=" + value + ": " + strings.TrimPrefix(err.Error(), a.name+": ")
+				text := a.name + "=" + value + ": " + strings.TrimPrefix(strings.TrimPrefix(err.Error(), a.name+": "), "config: ")
 				faults = append(faults, errors.New(text))
 				break
 			}
@@ -152,7 +152,7 @@ func (s space) check() error {
 	}
 	for _, a := range s.axes {
 		if len(faults) == 0 && !taken[a.name] {
-			faults = append(faults, fmt.Errorf("%s: no %s that is chosen from has a parameter %s", a.name, a.Path, a.Param))
+			faults = append(faults, fmt.Errorf("%s: none of what is chosen from has a parameter %s", a.name, a.Param))
 		}
 	}
 	return errors.Join(faults...)

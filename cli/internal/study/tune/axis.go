@@ -272,7 +272,7 @@ func (a Axis) count() int {
 // evenly, or log-evenly. Numbers have four digits, more where the range is narrow: what a
 // reader types to have the value again.
 func (a Axis) at(u float64) string {
-	u = min(max(u, 0), 1-1e-12)
+	u = min(max(u, 0), math.Nextafter(1, 0))
 	switch n := float64(a.count()); {
 	case a.choices != nil:
 		return a.choices[int(u*n)]
@@ -289,7 +289,7 @@ func (a Axis) at(u float64) string {
 // between returns the number at a part v in [0, 1] of the range.
 func (a Axis) between(v float64) float64 {
 	if a.log {
-		return a.low * math.Pow(a.high/a.low, v)
+		return math.Exp(math.Log(a.low) + v*(math.Log(a.high)-math.Log(a.low))) // the quotient of the two may be too large
 	}
 	return a.low + v*(a.high-a.low)
 }
@@ -303,13 +303,15 @@ func (a Axis) round(x float64) float64 {
 	if narrow := a.high - a.low; !a.log || narrow < x {
 		unit = narrow
 	}
-	digits := 3 - int(math.Floor(math.Log10(math.Abs(unit))))
-	if text := strconv.FormatFloat(x, 'f', max(digits, 0), 64); digits <= 300 { // beyond, floats are few themselves
-		if y, err := strconv.ParseFloat(text, 64); err == nil {
-			x = y
-		}
+	if x == 0 {
+		return min(max(x, a.low), a.high)
 	}
-	return min(max(x, a.low), a.high)
+	last := int(math.Floor(math.Log10(math.Abs(unit)))) - 3 // the power of ten of the last digit that stays
+	y := 0.0
+	if digits := int(math.Floor(math.Log10(math.Abs(x)))) - last; digits >= 0 {
+		y, _ = strconv.ParseFloat(strconv.FormatFloat(x, 'e', digits, 64), 64) // of what was a number
+	}
+	return min(max(y, a.low), a.high)
 }
 
 // place is the inverse of at: a place whose value is text, in the middle of those that
@@ -325,12 +327,17 @@ func (a Axis) place(text string) (float64, bool) {
 	}
 	v := (x - a.low) / (a.high - a.low)
 	if a.log {
-		v = math.Log(x/a.low) / math.Log(a.high/a.low)
+		v = (math.Log(x) - math.Log(a.low)) / (math.Log(a.high) - math.Log(a.low))
 	}
 	u := v
 	switch n := float64(a.count()); {
 	case a.steps > 0:
-		u = (math.Round(v*(n-1)) + 0.5) / n
+		step := math.Round(v * (n - 1))
+		for _, near := range []float64{step, step - 1, step + 1} { // rounding may have moved it
+			if u = (near + 0.5) / n; a.at(u) == text {
+				break
+			}
+		}
 	case a.whole && a.log:
 		u = math.Log((x+0.5)/a.low) / math.Log((a.high+1)/a.low)
 	case a.whole:

@@ -26,6 +26,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -366,12 +367,20 @@ func (t *tuning) next(trials []Trial) ([]string, bool) {
 		h.tried = append(h.tried, o)
 		tried[Text(trial.Settings)] = true
 	}
+	known := map[string]bool{} // whether values say what has been tried, by all of them
 	places, ok := t.search.next(h, func(places []float64) bool {
-		_, settings, err := t.space.config(t.values(places))
-		if err != nil { // it is told of as it is
-			settings = t.settings(t.values(places))
+		values := t.values(places)
+		key := strings.Join(values, "\x00")
+		was, ok := known[key]
+		if !ok {
+			_, settings, err := t.space.config(values)
+			if err != nil { // it is told of as it is
+				settings = t.settings(values)
+			}
+			was = tried[Text(settings)]
+			known[key] = was
 		}
-		return !tried[Text(settings)]
+		return !was
 	})
 	if !ok {
 		return nil, false
