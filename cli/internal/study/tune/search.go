@@ -64,47 +64,5 @@ func (h history) stream() *rand.Rand {
 	return rand.New(rand.NewPCG(h.seed, uint64(len(h.tried))))
 }
 
-func init() {
-	searches = append(searches, search{name: "random", doc: "draws every value by itself", next: nextRandom})
-	searches = append(searches, search{name: "grid", doc: "tries every combination of values; of a range that is not cut into some, five", next: nextGrid, steps: 5})
-}
-
 // maxDraws bounds how often a search draws again what has been tried already.
 const maxDraws = 1000
-
-// nextRandom draws places that are new.
-func nextRandom(h history, untried func([]float64) bool) ([]float64, bool) {
-	r := h.stream()
-	for range maxDraws {
-		places := make([]float64, len(h.axes))
-		for i := range places {
-			places[i] = r.Float64()
-		}
-		if untried(places) {
-			return places, true
-		}
-	}
-	return nil, false
-}
-
-// nextGrid counts through all combinations, the last axis first, and passes over those that
-// say what an earlier one said.
-func nextGrid(h history, untried func([]float64) bool) ([]float64, bool) {
-	total := 1
-	for _, a := range h.axes {
-		total *= a.count()
-	}
-	for n := len(h.tried); n < total; n++ {
-		places := make([]float64, len(h.axes))
-		rest := n
-		for i, a := range slices.Backward(h.axes) {
-			count := a.count()
-			places[i] = (float64(rest%count) + 0.5) / float64(count)
-			rest /= count
-		}
-		if untried(places) {
-			return places, true
-		}
-	}
-	return nil, false
-}
