@@ -301,7 +301,7 @@ func (v *timeValue) String() string {
 	return v.p.String()
 }
 
-func (v *timeValue) Type() string { return "time" }
+func (v *timeValue) Type() string { return "duration" }
 
 func (v *timeValue) Set(text string) error {
 	d, err := time.ParseDuration(text)
