@@ -168,8 +168,8 @@ func TestMinRatingOfZero(t *testing.T) {
 	require.NoError(t, set.Set("data.min_rating", "0"))
 	require.Equal(t, zero.Data.MinRating, set.Data.MinRating)
 	require.ErrorContains(t, set.Set("data.min_rating", "some"), `data.min_rating="some" is not a float64`)
-	require.Equal(t, `data.min_rating is "0" there, "" here`, difference(zero, none, "there", "here"))
-	require.Empty(t, difference(zero.WithDefaults(), again, "there", "here"))
+	require.Equal(t, `data.min_rating is "0" there, "" here`, Difference(zero, none, "there", "here"))
+	require.Empty(t, Difference(zero.WithDefaults(), again, "there", "here"))
 	require.ErrorContains(t, Config{Data: DataConfig{MinRating: new(math.Inf(1))}}.Validate(), "minimum rating +Inf is not finite")
 }
 

@@ -120,7 +120,7 @@ func Extend(from, dir string, p *Plan) (err error) {
 		if err != nil {
 			return err
 		}
-		if diff := difference(c.WithDefaults(), p.Config, "there", "here"); diff != "" {
+		if diff := Difference(c.WithDefaults(), p.Config, "there", "here"); diff != "" {
 			return fmt.Errorf("train: %s holds a run of another configuration (%s); choose another folder", dir, diff)
 		}
 		return nil // begun before
@@ -170,7 +170,7 @@ func extends(there, more Config) error {
 	for _, path := range ExtensionPaths() {
 		there.field(path).Set(more.field(path))
 	}
-	if diff := difference(there, more, "there", "here"); diff != "" {
+	if diff := Difference(there, more, "there", "here"); diff != "" {
 		return fmt.Errorf("more epochs keep the settings of the run (%s); what may change is %s", diff, strings.Join(ExtensionPaths(), ", "))
 	}
 	return nil

@@ -106,7 +106,11 @@ func OpenFolder(dir string) (*Folder, error) {
 }
 
 // Run is [Plan.RunDir] in the folder, but that the dataset is not kept.
-func (f *Folder) Run(ctx context.Context, p *Plan, set *data.Dataset, obs Observer) (res *Result, err error) {
+func (f *Folder) Run(ctx context.Context, p *Plan, set *data.Dataset, obs Observer) (*Result, error) {
+	return f.run(ctx, p, set, obs, false)
+}
+
+func (f *Folder) run(ctx context.Context, p *Plan, set *data.Dataset, obs Observer, untested bool) (res *Result, err error) {
 	if p, err = p.takenUp(f.dir, set); err != nil {
 		return nil, err
 	}
@@ -115,7 +119,15 @@ func (f *Folder) Run(ctx context.Context, p *Plan, set *data.Dataset, obs Observ
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, r.close()) }()
+	r.untested = untested
 	return r.execute(ctx, f.dir)
+}
+
+// Train is Run but that test is not measured: where the set has one the run stands before
+// that, and Run, or RunDir, goes on to measure it. It is for runs of which the valid set
+// chooses some.
+func (f *Folder) Train(ctx context.Context, p *Plan, set *data.Dataset, obs Observer) (*Result, error) {
+	return f.run(ctx, p, set, obs, true)
 }
 
 // Ended reports whether the folder holds a run that cannot be gone on with.
@@ -177,7 +189,7 @@ func (m weightsMeta) of(file, text string, c Config) error {
 	if err != nil {
 		return fmt.Errorf("train: %s: its own configuration: %w", file, err)
 	}
-	if diff := difference(own.WithDefaults(), c.WithDefaults(), "in it", "in "+ConfigFile); diff != "" {
+	if diff := Difference(own.WithDefaults(), c.WithDefaults(), "in it", "in "+ConfigFile); diff != "" {
 		return fmt.Errorf("train: %s was not made by the %s beside it (%s)", file, ConfigFile, diff)
 	}
 	return nil
@@ -259,7 +271,7 @@ func (r *run) openFolder() error {
 		if there, err = readConfig(r.dir, text); err != nil {
 			return err
 		}
-		if diff := difference(there.WithDefaults(), r.plan.Config, "there", "here"); diff != "" {
+		if diff := Difference(there.WithDefaults(), r.plan.Config, "there", "here"); diff != "" {
 			return fmt.Errorf("train: %s holds a run of another configuration (%s); choose another folder", r.dir, diff)
 		}
 	}
@@ -320,9 +332,9 @@ const (
 	varyingPrefix = "varying/" // of solver.varying
 )
 
-// difference names the settings in which two configurations differ, whose defaults are
+// Difference names the settings in which two configurations differ, whose defaults are
 // written out and whose texts are canonical, with the places of the two.
-func difference(a, b Config, atA, atB string) string {
+func Difference(a, b Config, atA, atB string) string {
 	var parts []string
 	for _, path := range Paths() {
 		if x, y := a.get(path), b.get(path); x != y {

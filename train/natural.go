@@ -168,7 +168,7 @@ func (p *Plan) takenUp(dir string, set *data.Dataset) (*Plan, error) {
 		return p, nil
 	}
 	q.Temperature, m.Temperature, m.Spread = t, was.Temperature, was.Spread
-	if difference(there.WithDefaults(), q.Config, "", "") != "" {
+	if Difference(there.WithDefaults(), q.Config, "", "") != "" {
 		return p, nil
 	}
 	q.Notes = []string{fmt.Sprintf("the temperature %s is the one on record in the run's folder", was.Temperature)}

@@ -71,6 +71,7 @@ type run struct {
 	started  time.Time   // of this process's part
 	lastSave time.Time
 	moved    bool // a step was done by this process
+	untested bool // test is not to be measured
 
 	extensible bool   // the folder keeps what more epochs begin with
 	before     string // what computed the steps before, where it is not what does now
@@ -254,7 +255,12 @@ func (r *run) finish(ctx context.Context) (*Result, error) {
 		r.restore()
 		res.Valid = r.History[r.BestEpoch-1].Valid
 	}
-	if r.set.Test.Len() > 0 {
+	tested := r.set.Test.Len() == 0 || !r.untested
+	if !tested {
+		if err := r.saveCheckpoint(); err != nil { // from which the run goes on to test
+			return nil, err
+		}
+	} else if r.set.Test.Len() > 0 {
 		var err error
 		if res.Test, err = r.trained.Evaluate(ctx, r.set, "test", r.plan.Metrics); err != nil {
 			if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
@@ -265,7 +271,7 @@ func (r *run) finish(ctx context.Context) (*Result, error) {
 	}
 	res.Seconds = r.seconds()
 	if r.dir != "" {
-		if err := r.saveFinal(true); err != nil {
+		if err := r.saveFinal(tested); err != nil {
 			return nil, err
 		}
 	}
