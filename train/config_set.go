@@ -162,3 +162,15 @@ func (c *Config) get(path string) string {
 	}
 	return fmt.Sprint(v.Interface())
 }
+
+// Difference names the settings in which two configurations differ, whose defaults are
+// written out and whose texts are canonical, with the places of the two.
+func Difference(a, b Config, atA, atB string) string {
+	var parts []string
+	for _, path := range Paths() {
+		if x, y := a.get(path), b.get(path); x != y {
+			parts = append(parts, fmt.Sprintf("%s is %q %s, %q %s", path, x, atA, y, atB))
+		}
+	}
+	return strings.Join(parts, "; ")
+}
