@@ -27,6 +27,7 @@ func newBias(s streams) *cobra.Command {
 		figure     string
 		fresh      bool
 		asJSON     bool
+		form       formFlag
 	)
 	cmd := &cobra.Command{
 		Use:   "bias RUN",
@@ -67,7 +68,7 @@ With --fresh the model is that of the run before its first step.`,
 					return err
 				}
 			}
-			return runBias(cmd.Context(), s, trained, set, estimators, draws, cmd.Flags().Changed("draws"), queries, o, figure, asJSON)
+			return runBias(cmd.Context(), s, trained, set, estimators, draws, cmd.Flags().Changed("draws"), queries, o, figure, asJSON, form)
 		},
 	}
 	c.addFlags(cmd)
@@ -82,6 +83,7 @@ With --fresh the model is that of the run before its first step.`,
 	f.StringVar(&figure, "plot", "", "file .svg or .png for a figure of bias against variance, or of bias against draws if there are several")
 	f.BoolVar(&fresh, "fresh", false, "measure on the first weights of the run instead of the trained ones")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
+	form.add(cmd)
 	must(cmd.MarkFlagFilename("plot", "svg", "png"))
 	must(cmd.RegisterFlagCompletionFunc("estimator", completeSpecs("loss", "recipe")))
 	must(cmd.RegisterFlagCompletionFunc("reference", completeSpecs("loss")))
@@ -90,7 +92,7 @@ With --fresh the model is that of the run before its first step.`,
 
 // runBias measures the estimators that texts denote; sweep says that draws were asked for,
 // which else are those of a text that says none.
-func runBias(ctx context.Context, s streams, trained *train.Recommender, set *data.Dataset, texts []string, draws []int, sweep bool, queries int, o bias.Options, figure string, asJSON bool) error {
+func runBias(ctx context.Context, s streams, trained *train.Recommender, set *data.Dataset, texts []string, draws []int, sweep bool, queries int, o bias.Options, figure string, asJSON bool, form formFlag) error {
 	// What does not parse is said before anything is measured.
 	var estimators []*bias.Estimator
 	for _, text := range texts {
@@ -130,20 +132,21 @@ func runBias(ctx context.Context, s streams, trained *train.Recommender, set *da
 	if asJSON {
 		return printJSON(s.out, results)
 	}
-	fmt.Fprintf(s.out, "%s, %d classes, d = %d; medians of %d users; gradients over that of %s\n\n", set.Name, p.C, p.D, queries, o.Reference)
+	w := form.sheet(s)
+	fmt.Fprintf(w, "%s, %d classes, d = %d; medians of %d users; gradients over that of %s\n\n", set.Name, p.C, p.D, queries, o.Reference)
 	t := newTable("ESTIMATOR", "DRAWS", "BIAS²", "±", "PREDICTED", "RATIO", "VARIANCE", "±", "PREDICTED", "RATIO", "COSINE")
 	for _, r := range results {
 		k := any(none)
 		if r.Draws > 0 {
 			k = r.Draws
 		}
-		short := func(x float64) string { return report.Number(x).Short() }
+		short := func(x float64) report.Cell { return report.Digits(x, 3) }
 		t.add(r.Estimator, k, short(r.Bias), short(r.BiasErr), short(r.Theory), short(r.BiasRatio),
 			short(r.Var), short(r.VarErr), short(r.TheoryVar), short(r.VarRatio), short(r.Cos))
 	}
-	t.print(s.out, "")
+	t.print(w, "")
 	if figure != "" {
-		fmt.Fprintf(s.out, "\nfigure %s\n", figure)
+		fmt.Fprintf(w, "\nfigure %s\n", data.EscapeText(figure))
 	}
 	return nil
 }

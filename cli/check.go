@@ -68,7 +68,7 @@ Draws, and what a loss declares that its gradient holds constant, are held.`,
 			case whole:
 				return runModelCheck(cmd.Context(), s.out, model, c)
 			}
-			return runCheck(cmd.Context(), s.out, c)
+			return runCheck(cmd.Context(), c.sheet(s), c)
 		},
 	}
 	f := cmd.Flags()
@@ -77,6 +77,7 @@ Draws, and what a loss declares that its gradient holds constant, are held.`,
 	addReals(f, &c.scales, "scale", "standard deviations of the scores")
 	addSeed(f, &c.seed, "seed", "seed of scores, targets and upstream gradients")
 	f.BoolVar(&c.asJSON, "json", false, "print JSON")
+	c.formFlag.add(cmd)
 	must(cmd.RegisterFlagCompletionFunc("loss", func(cmd *cobra.Command, args []string, text string) ([]string, cobra.ShellCompDirective) {
 		kinds := []string{"loss"}
 		if cmd.Flags().Changed("model") { // recipes have candidates, which a loss alone has not
@@ -94,6 +95,7 @@ type checkConfig struct {
 	scales []float64
 	seed   uint64
 	asJSON bool
+	formFlag
 }
 
 // settings returns the losses to check, by loss.
@@ -136,7 +138,7 @@ func (c checkConfig) sizes() ([]gradcheck.Config, error) {
 	return configs, nil
 }
 
-func runCheck(ctx context.Context, w io.Writer, c checkConfig) error {
+func runCheck(ctx context.Context, w *sheet, c checkConfig) error {
 	settings, err := c.settings()
 	if err != nil {
 		return err
@@ -153,7 +155,7 @@ func runCheck(ctx context.Context, w io.Writer, c checkConfig) error {
 }
 
 // reportCheck prints results and returns an error if any failed.
-func reportCheck(w io.Writer, results []gradcheck.Result, asJSON bool) error {
+func reportCheck(w *sheet, results []gradcheck.Result, asJSON bool) error {
 	failed := 0
 	for _, r := range results {
 		if !r.OK() {
@@ -161,7 +163,7 @@ func reportCheck(w io.Writer, results []gradcheck.Result, asJSON bool) error {
 		}
 	}
 	if asJSON {
-		if err := printCheckJSON(w, results); err != nil {
+		if err := printCheckJSON(w.out, results); err != nil {
 			return err
 		}
 	} else {
@@ -208,14 +210,16 @@ func printCheck(w io.Writer, results []gradcheck.Result, failed int) {
 		if !r.OK() {
 			verdict = "FAIL"
 		}
-		cell := func(name string) string {
+		cell := func(name string) report.Cell {
 			switch e, stated := at[name]; {
 			case !stated:
-				return none
+				return report.Absent
 			case e == 0:
-				return "0"
+				return report.Whole(0)
+			case !report.Number(e).Finite(): // an error that no number tells
+				return report.Words(fmt.Sprint(e))
 			default:
-				return fmt.Sprintf("%.1e", e)
+				return report.Shown(fmt.Sprintf("%.1e", e), e)
 			}
 		}
 		t.add(r.Loss, r.Config.K, r.Config.Scale, cell("value"), cell("difference"), cell("symbolic"), cell("analytic"), cell("fused"),

@@ -81,6 +81,9 @@ func addModelCheck(cmd *cobra.Command) *modelCheck {
 func (m *modelCheck) given(c checkConfig) (bool, error) {
 	_, _, candidates := models.CutCandidates(c.loss)
 	if m.flags.Changed("model") {
+		if m.flags.Changed("table") {
+			return false, usagef("--table is of losses: a model's gradients print as they do, or with --json")
+		}
 		for _, name := range []string{"k", "scale"} {
 			if m.flags.Changed(name) {
 				return false, usagef("--%s is of a loss's own scores, and with --model they are the model's: it follows from --data, --dim, --init and --temperature", name)

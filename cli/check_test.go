@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"gorgonia.org/gorgonia"
 
+	"github.com/fenchel-ml/fenchel/cli/internal/report"
 	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/losses"
 )
@@ -58,11 +59,12 @@ func TestCheckFails(t *testing.T) {
 	results, err := checkAll(t.Context(), [][]losses.Loss{{wrong.Bind(wrong.Defaults())}}, sizes)
 	require.NoError(t, err)
 	var b strings.Builder
-	require.EqualError(t, reportCheck(&b, results, false), "the check failed: 1 of 1")
+	w := &sheet{form: report.TextForm, out: &b}
+	require.EqualError(t, reportCheck(w, results, false), "the check failed: 1 of 1")
 	require.Contains(t, b.String(), "FAIL\n")
 	require.Contains(t, b.String(), "softmax at K = 3, scale 1\n")
 	require.Regexp(t, `dz\[\d,\d\] of symbolic: checked \S+, closed form \S+: error \S+ exceeds 1e-08`, b.String())
-	require.Error(t, reportCheck(&b, results, true))
+	require.Error(t, reportCheck(w, results, true))
 }
 
 func TestCheckStopsWhenInterrupted(t *testing.T) {

@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -305,7 +304,7 @@ func runCompare(cmd *cobra.Command, s streams, c compare.Config, out outputFlags
 			return fmt.Errorf("--markdown: %w", err)
 		}
 	}
-	if err := out.emit(s, page, func(w io.Writer) { printCompare(w, res) }); err != nil {
+	if err := out.emit(s, page, func(w *sheet) { printCompare(w, res) }); err != nil {
 		return err
 	}
 	failed := 0
@@ -325,18 +324,20 @@ func runCompare(cmd *cobra.Command, s streams, c compare.Config, out outputFlags
 }
 
 // printTables prints tables of a report, with heads in capitals, each before an empty line.
-func printTables(w io.Writer, tables ...report.Table) {
-	for _, shown := range tables {
-		t := reportTable(shown)
-		for i, h := range t.head {
-			t.head[i] = strings.ToUpper(h)
+func printTables(w *sheet, tables ...report.Table) {
+	for _, t := range tables {
+		if w.form == report.TextForm {
+			t.Head = slices.Clone(t.Head)
+			for i, h := range t.Head {
+				t.Head[i] = strings.ToUpper(h)
+			}
 		}
-		t.print(w, "")
+		w.table(t, "")
 		fmt.Fprintln(w)
 	}
 }
 
-func printCompare(w io.Writer, res *compare.Result) {
+func printCompare(w *sheet, res *compare.Result) {
 	printTables(w, slices.Concat([]report.Table{res.Table(true)}, res.ByModelTables(true), []report.Table{res.ReferenceTable()})...)
 	for _, n := range append(res.Notes(), res.ByModelNotes()...) {
 		fmt.Fprintln(w, n)

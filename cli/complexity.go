@@ -44,7 +44,7 @@ It measures one step at a time; run nothing beside it.`,
 				cut = "not measured in full: " + strings.Join(rest, "; ")
 			}
 			section := complexity.Section(c, rs)
-			if err := out.emit(s, report.Report{Title: "Complexity of losses", Interrupted: cut, Sections: []report.Section{section}}, func(w io.Writer) {
+			if err := out.emit(s, report.Report{Title: "Complexity of losses", Interrupted: cut, Sections: []report.Section{section}}, func(w *sheet) {
 				printComplexity(w, rs)
 				printInterrupted(w, cut)
 			}); err != nil {
@@ -75,12 +75,7 @@ func printComplexity(w io.Writer, rs []complexity.Result) {
 			if i == 0 {
 				name, cost = r.Loss, r.Cost
 			}
-			round := func(x report.Number) string {
-				if !x.Finite() {
-					return none
-				}
-				return fmt.Sprintf("%.2f", float64(x))
-			}
+			round := func(x report.Number) report.Cell { return report.Fixed(x, 2) }
 			t.add(name, cost, e.Of, e.Points, round(e.Measured), round(e.Error), round(e.Declared), round(e.Memory))
 		}
 	}

@@ -57,11 +57,11 @@ vectors (dot), cosines at the loss's natural temperature (own T) and cosines at
 				return err
 			}
 			section := consistency.Section(c, rs, shared)
-			return out.emit(s, report.Report{Title: "Consistency of losses", Sections: []report.Section{section}}, func(w io.Writer) {
+			return out.emit(s, report.Report{Title: "Consistency of losses", Sections: []report.Section{section}}, func(w *sheet) {
 				printConsistency(w, rs)
 				if len(shared.Rows) > 0 {
 					fmt.Fprintln(w)
-					reportTable(shared.Table()).print(w, "")
+					w.table(shared.Table(), "")
 				}
 			})
 		},
@@ -84,9 +84,9 @@ func printConsistency(w io.Writer, rs []consistency.Result) {
 	t := newTable("LOSS", "DRAWS", "TOP-1", "TOP-HALF", "WHOLE ORDER", "BY MAP", "DECLARED", "OBSERVED", "VERDICT")
 	var notes []string
 	for _, r := range rs {
-		byMap := none
+		byMap := report.Absent
 		if r.Map != nil {
-			byMap = fmt.Sprint(r.Map.Full)
+			byMap = report.Whole(r.Map.Full)
 		}
 		declared, seen, verdict := none, none, none
 		switch {

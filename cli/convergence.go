@@ -82,7 +82,7 @@ The settings of train apply.`,
 				cut = interruptedTraining(traces, texts, cfg.WithDefaults().Train.Epochs)
 			}
 			section := convergence.Section(c, ds, hs, traces)
-			if err := out.emit(s, report.Report{Title: "Convergence of losses", Interrupted: cut, Sections: []report.Section{section}}, func(w io.Writer) {
+			if err := out.emit(s, report.Report{Title: "Convergence of losses", Interrupted: cut, Sections: []report.Section{section}}, func(w *sheet) {
 				printConvergence(w, ds, hs, traces)
 				printInterrupted(w, cut)
 			}); err != nil {
@@ -124,32 +124,32 @@ func printConvergence(w io.Writer, ds []convergence.Descent, hs []convergence.Ha
 	t := newTable("LOSS", "C", "BETA", "KAPPA DECLARED", "KAPPA MEASURED", "ITERATIONS", "PREDICTED", "NOTE")
 	for _, d := range ds {
 		if d.Skipped != "" {
-			t.add(d.Loss, d.Classes, d.Beta.Or(none), none, none, none, none, d.Skipped)
+			t.add(d.Loss, d.Classes, d.Beta, none, none, none, none, d.Skipped)
 			continue
 		}
 		note := ""
 		if !d.Reached {
 			note = fmt.Sprintf("excess %.3g", float64(d.Excess))
 		}
-		t.add(d.Loss, d.Classes, d.Beta.Or(none), d.Declared.Or(none), d.Measured.Or(none),
+		t.add(d.Loss, d.Classes, d.Beta, d.Declared, d.Measured,
 			d.Iterations, math.Ceil(float64(d.Predicted)), note)
 	}
 	t.print(w, "")
 	fmt.Fprintln(w)
 	t = newTable("ONE LABEL", "MARGIN", "GRADIENT 0 AFTER", "EXPONENT IN T")
 	for _, h := range hs {
-		zero := none
+		zero := report.Absent
 		if h.Zero >= 0 {
-			zero = fmt.Sprint(h.Zero)
+			zero = report.Whole(h.Zero)
 		}
-		t.add(h.Loss, h.Margin.Or(none), zero, h.Slope.Or(none))
+		t.add(h.Loss, h.Margin, zero, h.Slope)
 	}
 	t.print(w, "")
 	for _, tr := range traces {
 		fmt.Fprintf(w, "\n%s\n", tr.Loss)
 		t := newTable("EPOCH", "LOSS", "GRADIENT", "SUPPORT", "SECONDS")
 		for _, p := range tr.Points {
-			t.add(p.Epoch, p.Loss.Or(none), p.GradNorm.Or(none), p.Support.Or(none), p.Seconds.Or(none))
+			t.add(p.Epoch, p.Loss, p.GradNorm, p.Support, p.Seconds)
 		}
 		t.print(w, "  ")
 		if tr.Fault != "" {

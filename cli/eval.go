@@ -23,6 +23,7 @@ func newEval(s streams) *cobra.Command {
 		splits  []string
 		metrics []string
 		asJSON  bool
+		form    formFlag
 	)
 	cmd := &cobra.Command{
 		Use:   "eval RUN",
@@ -72,7 +73,7 @@ Metrics:
 			if err := how.validate(); err != nil {
 				return err
 			}
-			return runEval(cmd.Context(), s, args[0], c, how, splits, ms, asJSON)
+			return runEval(cmd.Context(), s, args[0], c, how, splits, ms, asJSON, form)
 		},
 	}
 	c.addFlags(cmd)
@@ -81,6 +82,7 @@ Metrics:
 	f.StringSliceVar(&splits, "split", nil, "splits to measure: train, valid, test (default valid and test, where they have interactions)")
 	f.StringSliceVar(&metrics, "metrics", nil, "metrics, such as recall@20,ndcg@20 (default those of the run)")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
+	form.add(cmd)
 	must(cmd.RegisterFlagCompletionFunc("split", complete(func() []string { return splitNames })))
 	must(cmd.RegisterFlagCompletionFunc("metrics", completeMetrics))
 	return cmd
@@ -237,7 +239,7 @@ func (r rankedItems) of(t *train.Recommender) {
 	}
 }
 
-func runEval(ctx context.Context, s streams, folder string, c runSource, how measured, splits []string, ms []metric.At, asJSON bool) error {
+func runEval(ctx context.Context, s streams, folder string, c runSource, how measured, splits []string, ms []metric.At, asJSON bool, form formFlag) error {
 	trained, set, err := c.open(s, folder)
 	if err != nil {
 		return err
@@ -278,6 +280,6 @@ func runEval(ctx context.Context, s streams, folder string, c runSource, how mea
 	if asJSON {
 		return printJSON(s.out, all)
 	}
-	printScores(s.out, all)
+	printScores(form.sheet(s), all)
 	return nil
 }

@@ -22,6 +22,7 @@ func newLosses(s streams) *cobra.Command {
 		priced          bool
 		figure          string
 		within          span
+		form            formFlag
 	)
 	cmd := &cobra.Command{
 		Use:   "losses [NAME]",
@@ -73,13 +74,16 @@ gradient, map and minimiser, for a document that loads amsmath.`,
 				shown = []losses.Loss{r.Loss}
 			}
 			if cmd.Flags().Changed("plot") {
-				if asJSON || asLatex {
-					return usagef("--plot draws, and --json and --latex print; give one of them")
+				if asJSON || asLatex || cmd.Flags().Changed("table") {
+					return usagef("--plot draws, and --json, --latex and --table print; give one of them")
 				}
 				return plotLosses(s.out, figure, shown, within)
 			}
 			if within != (span{}) {
 				return usagef("--from and --to are of --plot, which is not given")
+			}
+			if cmd.Flags().Changed("table") && (asLatex || len(args) > 0) {
+				return usagef("--table is of the list of all losses, without --latex, which prints another table")
 			}
 			if asLatex {
 				if asJSON {
@@ -88,7 +92,7 @@ gradient, map and minimiser, for a document that loads amsmath.`,
 				return printLatex(s.out, shown)
 			}
 			if len(args) == 0 {
-				return listLosses(s, asJSON)
+				return listLosses(s, asJSON, form)
 			}
 			c := newCard(r.Loss)
 			if r.Recipe != nil {
@@ -109,7 +113,8 @@ gradient, map and minimiser, for a document that loads amsmath.`,
 	cmd.Flags().StringVar(&figure, "plot", "", "file .svg or .png to draw the curves to, instead of printing")
 	addOptionalReal(cmd.Flags(), &within.from, "from", "least lead that --plot draws (default the loss's own)")
 	addOptionalReal(cmd.Flags(), &within.to, "to", "largest lead that --plot draws (default the loss's own)")
-	cmd.Flags().BoolVar(&asLatex, "latex", false, "print a table in LaTeX")
+	cmd.Flags().BoolVar(&asLatex, "latex", false, "print a table of formulas in LaTeX")
+	form.add(cmd)
 	must(cmd.MarkFlagFilename("plot", "svg", "png"))
 	return cmd
 }
@@ -287,22 +292,22 @@ func newCard(b losses.Loss) card {
 	return c
 }
 
-func listLosses(s streams, asJSON bool) error {
-	w := s.out
+func listLosses(s streams, asJSON bool, form formFlag) error {
 	cards := []card{}
 	for _, spec := range losses.All() {
 		cards = append(cards, newCard(spec.Bind(spec.Defaults())))
 	}
 	if asJSON {
-		return printJSON(w, cards)
+		return printJSON(s.out, cards)
 	}
+	w := form.sheet(s)
 	t := newTable("LOSS", "SMOOTHNESS", "MARGIN", "ORDER", "CALIBRATED", "CONVEX", "SPARSE", "WHAT IT IS")
 	for _, c := range cards {
 		if !c.Declared {
 			t.add(c.Name, "?", "?", "?", "?", "?", "?", c.Doc)
 			continue
 		}
-		t.add(c.Name, c.Smoothness.Or(none), c.Margin.Or(none), c.Order, yesNo(c.Calibrated),
+		t.add(c.Name, c.Smoothness, c.Margin, c.Order, yesNo(c.Calibrated),
 			yesNo(slices.Contains(c.Properties, "convex")), yesNo(slices.Contains(c.Properties, "sparse-gradient")), c.Doc)
 	}
 	t.print(w, "")

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fenchel-ml/fenchel/cli/internal/report"
 	"github.com/fenchel-ml/fenchel/losses"
 )
 
@@ -101,7 +102,7 @@ Loss & $\ell$ & $\partial\ell/\partial z_j$ & $p_j$ & $z^*_j$ & Properties \\
 }
 
 func latexRow(b losses.Loss) (string, error) {
-	cells := []string{`\texttt{` + latexText(b.String()) + "}"}
+	cells := []string{`\texttt{` + report.Latex(b.String()) + "}"}
 	var f losses.Formulas
 	if b.Spec.Formulas != nil {
 		f = b.Spec.Formulas(b.Values)
@@ -127,11 +128,6 @@ func latexRow(b losses.Loss) (string, error) {
 		}
 		props = append(props, "order "+th.PopulationOrder.String())
 	}
-	cells = append(cells, `{\raggedright `+latexText(strings.Join(props, ", "))+`\par}`)
+	cells = append(cells, `{\raggedright `+report.Latex(strings.Join(props, ", "))+`\par}`)
 	return strings.Join(cells, "\n  & ") + " \\\\[4pt]\n", nil
 }
-
-// latexText escapes what LaTeX takes for a command outside of formulas.
-var latexText = strings.NewReplacer(
-	`\`, `\textbackslash{}`, "{", `\{`, "}", `\}`, "_", `\_`, "&", `\&`, "%", `\%`, "#", `\#`, "$", `\$`, "^", `\textasciicircum{}`, "~", `\textasciitilde{}`,
-).Replace

@@ -121,7 +121,3 @@ func balanced(t *testing.T, text string) {
 	require.Equal(t, strings.Count(text, `\left`), strings.Count(text, `\right`), text)
 	require.Equal(t, strings.Count(text, `\begin{`), strings.Count(text, `\end{`), text)
 }
-
-func TestLatexText(t *testing.T) {
-	require.Equal(t, `a\_b \& 5\% \{\textbackslash{}x\} \#1 \$ \textasciicircum{} \textasciitilde{}`, latexText(`a_b & 5% {\x} #1 $ ^ ~`))
-}

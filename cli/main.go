@@ -40,9 +40,13 @@ func Main() int {
 	// The first signal asks for a clean end. From then on signals have their
 	// default effect, so that a second one ends the program at once.
 	context.AfterFunc(ctx, stop)
+	width, _, err := term.GetSize(int(os.Stdout.Fd()))
+	if err != nil {
+		width = 0 // it is no terminal
+	}
 	return run(ctx, streams{
 		program: strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe"),
 		in:      os.Stdin, out: os.Stdout, err: os.Stderr,
-		terminal: term.IsTerminal(int(os.Stderr.Fd())),
+		terminal: term.IsTerminal(int(os.Stderr.Fd())), width: width,
 	}, os.Args[1:])
 }

@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
@@ -77,7 +76,7 @@ takes: --at-k has it at the product of temperatures of --loss unless given.`,
 				},
 				Sections: []report.Section{res.Section()},
 			}
-			if err := out.emit(s, page, func(w io.Writer) {
+			if err := out.emit(s, page, func(w *sheet) {
 				printNegatives(w, res)
 				printInterrupted(w, res.Interrupted())
 			}); err != nil {
@@ -111,7 +110,7 @@ func studyFlags(err error, flags ...string) error {
 	return errors.New(strings.Join(lines, "\n"))
 }
 
-func printNegatives(w io.Writer, res *negatives.Result) {
+func printNegatives(w *sheet, res *negatives.Result) {
 	for _, shown := range []report.Table{res.Table(), res.WeightTable()} {
 		if len(shown.Rows) > 0 {
 			printTables(w, shown)

@@ -232,7 +232,7 @@ func bucketTable(s splitScores) *table {
 	for _, b := range s.Buckets {
 		cells := []any{fmt.Sprintf("%d to %d", b.From, b.To), b.Examples}
 		for _, v := range b.Values {
-			cells = append(cells, fmt.Sprintf("%.4f", v.Value))
+			cells = append(cells, report.Fixed(v.Value, 4))
 		}
 		t.add(cells...)
 	}
@@ -257,10 +257,10 @@ func printScores(w io.Writer, splits []splitScores) {
 	for i, v := range splits[0].Values {
 		cells := []any{v.Name}
 		for _, s := range splits {
-			cells = append(cells, fmt.Sprintf("%.4f", s.Values[i].Value))
+			cells = append(cells, report.Fixed(s.Values[i].Value, 4))
 			switch a := s.Values[i].Attainable; {
 			case a != nil:
-				cells = append(cells, fmt.Sprintf("%.4f", float64(*a)))
+				cells = append(cells, report.Fixed(*a, 4))
 			case s.attained():
 				cells = append(cells, "")
 			}

@@ -30,6 +30,7 @@ type streams struct {
 	out      io.Writer // results
 	err      io.Writer // progress and errors
 	terminal bool      // err is a terminal: progress may be redrawn
+	width    int       // columns of the terminal that out is; 0: it is none
 	program  string    // what help and errors call the command
 }
 

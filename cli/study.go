@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -97,7 +96,7 @@ func runStudy(cmd *cobra.Command, s streams, c all.Config, out outputFlags) erro
 			page.Interrupted = fmt.Sprintf("in %s; what comes after it is missing", parts[n-1].Name)
 		}
 	}
-	if err := out.emit(s, page, func(w io.Writer) {
+	if err := out.emit(s, page, func(w *sheet) {
 		printStudy(w, page)
 		printInterrupted(w, page.Interrupted)
 	}); err != nil {
@@ -108,14 +107,14 @@ func runStudy(cmd *cobra.Command, s streams, c all.Config, out outputFlags) erro
 }
 
 // printStudy prints the overview: the counts, then the disagreements.
-func printStudy(w io.Writer, page report.Report) {
+func printStudy(w *sheet, page report.Report) {
 	if len(page.Sections) == 0 {
 		return
 	}
 	for _, b := range page.Sections[0].Blocks {
 		switch b := b.(type) {
 		case report.Table:
-			reportTable(b).print(w, "")
+			w.table(b, "")
 		case report.Text:
 			fmt.Fprintf(w, "\n%s\n", b)
 		case report.Verdicts:

@@ -5,77 +5,56 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf16"
-	"unicode/utf8"
 
 	"github.com/fenchel-ml/fenchel/cli/internal/report"
 )
 
-// A table is plain text in columns that line up. Columns whose every cell is a
-// number are set flush right.
-type table struct {
-	head []string
-	rows [][]string
-}
+// A table is a report's, built row by row.
+type table struct{ report.Table }
 
-func newTable(head ...string) *table { return &table{head: head} }
+func newTable(head ...string) *table { return &table{report.Table{Head: head}} }
 
-// reportTable returns the cells of a report's table.
-func reportTable(b report.Table) *table { return &table{head: slices.Clone(b.Head), rows: b.Rows} }
-
-// add appends a row of as many cells as the table has columns; floats print
-// with their shortest form.
+// add appends a row of as many cells as the table has columns: cells, numbers, which print
+// with their shortest form, and texts.
 func (t *table) add(cells ...any) {
-	if len(cells) != len(t.head) {
-		panic(fmt.Sprintf("table: %d cells in %d columns", len(cells), len(t.head)))
+	if len(cells) != len(t.Head) {
+		panic(fmt.Sprintf("table: %d cells in %d columns", len(cells), len(t.Head)))
 	}
-	row := make([]string, len(cells))
+	row := make([]report.Cell, len(cells))
 	for i, c := range cells {
-		row[i] = fmt.Sprint(c)
+		switch c := c.(type) {
+		case report.Cell:
+			row[i] = c
+		case report.Number:
+			row[i] = report.Digits(c, 4)
+		case int:
+			row[i] = report.Whole(c)
+		case int64:
+			row[i] = report.Whole(c)
+		case float64:
+			row[i] = report.Shown(fmt.Sprint(c), c)
+		default:
+			row[i] = report.Words(fmt.Sprint(c))
+		}
 	}
-	t.rows = append(t.rows, row)
+	t.Rows = append(t.Rows, row)
 }
 
-// print writes the table, indented by indent; columns are two spaces apart.
+// print writes the table to w: in the form of a sheet, and as text to others, each line
+// after indent.
 func (t *table) print(w io.Writer, indent string) {
-	width := make([]int, len(t.head))
-	right := make([]bool, len(t.head))
-	for j, h := range t.head {
-		width[j], right[j] = utf8.RuneCountInString(h), len(t.rows) > 0
-		for _, row := range t.rows {
-			width[j] = max(width[j], utf8.RuneCountInString(row[j]))
-			right[j] = right[j] && numeric(row[j])
-		}
+	if s, ok := w.(*sheet); ok {
+		s.table(t.Table, indent)
+		return
 	}
-	for _, row := range append([][]string{t.head}, t.rows...) {
-		var line strings.Builder
-		line.WriteString(indent)
-		for j, cell := range row {
-			pad := strings.Repeat(" ", width[j]-utf8.RuneCountInString(cell))
-			if right[j] {
-				line.WriteString(pad + cell)
-			} else {
-				line.WriteString(cell + pad)
-			}
-			line.WriteString("  ")
-		}
-		fmt.Fprintln(w, strings.TrimRight(line.String(), " "))
-	}
+	io.WriteString(w, t.Text(indent, 0))
 }
 
 // none stands in a column of numbers where there is none.
 const none = "-"
-
-func numeric(s string) bool {
-	if s == none || s == "" {
-		return true
-	}
-	_, err := strconv.ParseFloat(s, 64)
-	return err == nil
-}
 
 // printJSON writes v, indented. What is not printable is escaped within its texts,
 // as JSON may, so that a terminal takes none of it for a command.

@@ -21,6 +21,9 @@ import (
 type Figure interface {
 	// compose checks the figure and lays it out; its error names the figure.
 	compose() (*sheet, error)
+
+	// numbers returns what the figure draws.
+	numbers() Numbers
 }
 
 // sheet is a figure laid out: its size and how to paint it. Painting cannot fail.

@@ -16,7 +16,7 @@ import (
 	"html/template"
 	"os"
 	"path/filepath"
-	"strconv"
+	"slices"
 	"strings"
 
 	"github.com/fenchel-ml/fenchel/cli/internal/plot"
@@ -58,25 +58,46 @@ type Block interface {
 // Text is paragraphs, separated by blank lines.
 type Text string
 
-// A Table is a table of texts. Columns whose every cell is a number, a number ±
-// a number, or empty, stand flush right.
-type Table struct {
-	Title string     `json:"title,omitempty"`
-	Head  []string   `json:"head"`
-	Rows  [][]string `json:"rows"`           // each as long as Head
-	Note  string     `json:"note,omitempty"` // below the table
-	Mark  []int      `json:"mark,omitempty"` // rows that stand out
-}
-
-// A Figure is a figure with a caption.
+// A Figure is a figure with a caption. Its id, such as figure-3, is its place in the report:
+// that of its element in the page, and of its numbers in the JSON.
 type Figure struct {
 	Figure  plot.Figure
 	Caption string
+
+	id string
 }
 
-// MarshalJSON writes the caption: the numbers are in the section's data.
+// MarshalJSON writes the numbers that the figure draws, as package plot has them.
 func (f Figure) MarshalJSON() ([]byte, error) {
-	return json.Marshal(map[string]string{"figure": f.Caption})
+	return json.Marshal(struct {
+		ID      string       `json:"id"`
+		Caption string       `json:"caption,omitempty"`
+		Figure  plot.Numbers `json:"figure"`
+	}{f.id, f.Caption, plot.NumbersOf(f.Figure)})
+}
+
+// numbered returns r with an id to each figure.
+func (r Report) numbered() Report {
+	r.Sections = slices.Clone(r.Sections)
+	n := 0
+	for i, s := range r.Sections {
+		s.Blocks = slices.Clone(s.Blocks)
+		for j, b := range s.Blocks {
+			if f, ok := b.(Figure); ok {
+				n++
+				f.id = fmt.Sprintf("figure-%d", n)
+				s.Blocks[j] = f
+			}
+		}
+		r.Sections[i] = s
+	}
+	return r
+}
+
+// MarshalJSON writes the report, with a number to each figure.
+func (r Report) MarshalJSON() ([]byte, error) {
+	type fields Report
+	return json.Marshal(fields(r.numbered()))
 }
 
 // A Verdict is a statement of theory held against a measurement.
@@ -146,47 +167,6 @@ func render(name string, data any) (template.HTML, error) {
 
 func (t Text) block() (template.HTML, error) { return render("text", t) }
 
-func (t Table) block() (template.HTML, error) {
-	for i, row := range t.Rows {
-		if len(row) != len(t.Head) {
-			return "", fmt.Errorf("report: table %q: row %d has %d cells in %d columns", t.Title, i, len(row), len(t.Head))
-		}
-	}
-	right := make([]bool, len(t.Head))
-	for j := range right {
-		right[j] = len(t.Rows) > 0
-		for _, row := range t.Rows {
-			right[j] = right[j] && numeric(row[j])
-		}
-	}
-	marked := map[int]bool{}
-	for _, i := range t.Mark {
-		marked[i] = true
-	}
-	return render("table", struct {
-		Table
-		Right  []bool
-		Marked map[int]bool
-	}{t, right, marked})
-}
-
-// numeric reports whether s is a number, "number ± number", or a dash or empty.
-func numeric(s string) bool {
-	if s == "" || s == "-" {
-		return true
-	}
-	for part := range strings.SplitSeq(s, "±") {
-		part = strings.TrimSpace(part)
-		for _, suffix := range []string{"%", " MiB", " s"} {
-			part = strings.TrimSuffix(part, suffix)
-		}
-		if _, err := strconv.ParseFloat(strings.TrimSpace(part), 64); err != nil {
-			return false
-		}
-	}
-	return true
-}
-
 func (f Figure) block() (template.HTML, error) {
 	svg, err := plot.SVG(f.Figure)
 	if err != nil {
@@ -194,9 +174,10 @@ func (f Figure) block() (template.HTML, error) {
 	}
 	// Package plot escapes every text that it writes.
 	return render("figure", struct {
+		ID      string
 		SVG     template.HTML
 		Caption string
-	}{template.HTML(svg), f.Caption})
+	}{f.id, template.HTML(svg), f.Caption})
 }
 
 func (v Verdicts) block() (template.HTML, error) {
@@ -219,6 +200,7 @@ func (c Cards) block() (template.HTML, error) { return render("cards", c) }
 
 // HTML returns the page.
 func (r Report) HTML() ([]byte, error) {
+	r = r.numbered()
 	type section struct {
 		ID, Title string
 		Blocks    []template.HTML

@@ -27,9 +27,10 @@ func full() report.Report {
 		wide.Head = append(wide.Head, fmt.Sprintf("column %d", j))
 	}
 	for i := range 4 {
-		row := []string{long}
+		row := []report.Cell{report.Words(long)}
 		for j := 1; j < 14; j++ {
-			row = append(row, fmt.Sprintf("%d.%d ± 0.%d", i, j, j))
+			mean, sd := float64(i)+float64(j)/100, float64(j)/1000
+			row = append(row, report.Spread(fmt.Sprintf("%.2f ± %.3f", mean, sd), report.Number(mean), report.Number(sd)))
 		}
 		wide.Rows = append(wide.Rows, row)
 	}
@@ -63,7 +64,7 @@ func TestSaveWritesBothFormsWhole(t *testing.T) {
 	require.NoError(t, err)
 	require.NotContains(t, string(page), "<script", "texts are escaped and the page has no script of its own")
 	require.Empty(t, regexp.MustCompile(`(src|href)="(https?:)?//`).FindAllString(string(page), -1), "the page needs no network")
-	require.Equal(t, 2, strings.Count(string(page), "<figure>"))
+	require.Equal(t, 2, strings.Count(string(page), "<figure id="))
 	require.Equal(t, 1, strings.Count(string(page), `<div class="figures">`), "neighbours share a grid")
 
 	text, err := os.ReadFile(filepath.Join(dir, report.JSONFile))
@@ -86,7 +87,7 @@ func TestSaveWritesBothFormsWhole(t *testing.T) {
 
 func TestBlocksThatAreWrong(t *testing.T) {
 	for name, b := range map[string]report.Block{
-		`table "t": row 1 has 1 cells in 2 columns`: report.Table{Title: "t", Head: []string{"a", "b"}, Rows: [][]string{{"1", "2"}, {"3"}}},
+		`table "t": row 1 has 1 cells in 2 columns`: report.Table{Title: "t", Head: []string{"a", "b"}, Rows: [][]report.Cell{{report.Whole(1), report.Whole(2)}, {report.Whole(3)}}},
 		"verdict of unknown kind":                   report.Verdicts{{Kind: "maybe", Text: "x"}},
 		"no series":                                 report.Figure{Figure: plot.Lines{Title: "empty"}},
 	} {
@@ -97,7 +98,7 @@ func TestBlocksThatAreWrong(t *testing.T) {
 }
 
 func TestColumnsOfNumbersStandRight(t *testing.T) {
-	table := report.Table{Head: []string{"name", "value", "share"}, Rows: [][]string{{"a", "1.5 ± 0.1", "12%"}, {"b", "-", "3"}}}
+	table := report.Table{Head: []string{"name", "value", "share"}, Rows: [][]report.Cell{{report.Words("a"), report.Spread("1.5 ± 0.1", 1.5, 0.1), report.Shown("12%", 0.12)}, {report.Words("b"), report.Absent, report.Whole(3)}}}
 	page, err := report.Report{Title: "x", Sections: []report.Section{{Title: "s", Blocks: []report.Block{table}}}}.HTML()
 	require.NoError(t, err)
 	require.Contains(t, string(page), `<th>name</th><th class="r">value</th><th class="r">share</th>`)

@@ -186,9 +186,9 @@ func overview(sections []report.Section, parts []Part) report.Section {
 				}
 			}
 		}
-		t.Rows = append(t.Rows, []string{
-			s.Title, fmt.Sprint(count[report.Agrees]), fmt.Sprint(count[report.Disagrees]), fmt.Sprint(count[report.Open]),
-			fmt.Sprintf("%.1f", parts[i].Seconds), fmt.Sprintf("%.1f", parts[i].Allowed),
+		t.Rows = append(t.Rows, []report.Cell{
+			report.Words(s.Title), report.Whole(count[report.Agrees]), report.Whole(count[report.Disagrees]), report.Whole(count[report.Open]),
+			report.Fixed(parts[i].Seconds, 1), report.Fixed(parts[i].Allowed, 1),
 		})
 	}
 	blocks := []report.Block{t}

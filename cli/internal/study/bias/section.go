@@ -50,14 +50,14 @@ func Section(data string, p *Problem, queries int, reference string, rs []*Resul
 	scatter := plot.Scatter{
 		Title: "Bias and variance of gradients", X: plot.Axis{Label: "variance, relative", Log: true}, Y: plot.Axis{Label: "bias², relative", Log: true},
 	}
-	num := func(x float64) string { return report.Number(x).Short() }
+	num := func(x float64) report.Cell { return report.Digits(x, 3) }
 	drawn := false
 	for _, r := range rs {
-		draws := "-"
+		draws := report.Absent
 		if r.Draws > 0 {
-			draws = fmt.Sprint(r.Draws)
+			draws = report.Whole(r.Draws)
 		}
-		t.Rows = append(t.Rows, []string{r.Estimator, draws, num(r.Bias), num(r.BiasErr), num(r.Theory), num(r.Var), num(r.VarErr), num(r.TheoryVar), num(r.Cos)})
+		t.Rows = append(t.Rows, []report.Cell{report.Words(r.Estimator), draws, num(r.Bias), num(r.BiasErr), num(r.Theory), num(r.Var), num(r.VarErr), num(r.TheoryVar), num(r.Cos)})
 		scatter.Points = append(scatter.Points, plot.Point{Label: r.Estimator, X: r.Var, Y: r.Bias, XErr: r.VarErr, YErr: r.BiasErr})
 		drawn = drawn || r.Var > 0 && r.Bias > 0
 	}

@@ -23,25 +23,25 @@ func (r *Result) ByModelTables(brief bool) []report.Table {
 		}
 	}
 	for l, entry := range b.Losses {
-		cells := []string{entry}
+		cells := []report.Cell{report.Words(entry)}
 		for m := range b.Models {
-			value, rank, against := "-", "-", "-"
+			value, rank, against := report.Absent, report.Absent, report.Absent
 			if i := b.Rows[l][m]; i >= 0 && r.Rows[i].Done > 0 {
 				row := &r.Rows[i]
-				value = row.reported(r.Reported)[0].text(4)
+				value = row.reported(r.Reported)[0].cell(4)
 				switch {
 				case row.Baseline == i:
-					against = "baseline"
+					against = report.Words("baseline")
 				case len(row.Against) > 0:
-					against = row.Against[0].String()
+					against = row.Against[0].cell()
 				case row.NotJudged != "" || r.Rows[row.Baseline].NotJudged != "":
-					against = "not judged"
+					against = report.Words("not judged")
 				}
 			}
 			if k := b.Ranks[l][m]; k > 0 {
-				rank = fmt.Sprint(k)
+				rank = report.Whole(k)
 				if !b.Judged[l][m] {
-					rank = "(" + rank + ")"
+					rank = report.Shown("("+rank.String()+")", float64(k))
 				}
 			}
 			cells = append(cells, value, rank)
@@ -61,11 +61,11 @@ func (r *Result) ByModelTables(brief bool) []report.Table {
 			continue
 		}
 		losses.Mark = append(losses.Mark, len(losses.Rows))
-		cells := []string{ref.Name}
+		cells := []report.Cell{report.Words(ref.Name)}
 		for range b.Models {
-			cells = append(cells, fmt.Sprintf("%.4f", values[0].Value), "-")
+			cells = append(cells, report.Fixed(values[0].Value, 4), report.Absent)
 			if !brief {
-				cells = append(cells, "-")
+				cells = append(cells, report.Absent)
 			}
 		}
 		losses.Rows = append(losses.Rows, cells)
@@ -80,19 +80,12 @@ func (r *Result) ByModelTables(brief bool) []report.Table {
 
 	agree := report.Table{Title: "How far models rank the losses alike", Head: []string{"models", "losses", "Kendall's tau [95 %]", "by chance", "told apart under both", "in the same order", "reversed"}}
 	for _, a := range b.Agreements {
-		tau := a.Tau.Or("-")
-		if a.Tau.Finite() {
-			tau = fmt.Sprintf("%.2f", float64(a.Tau))
-		}
+		tau := fmt.Sprintf("%.2f", float64(a.Tau))
 		if a.Low.Finite() {
 			tau += fmt.Sprintf(" [%.2f, %.2f]", float64(a.Low), float64(a.High))
 		}
-		chance := "-"
-		if a.Chance.Finite() {
-			chance = fmt.Sprintf("%.2g", float64(a.Chance))
-		}
-		agree.Rows = append(agree.Rows, []string{a.A + " and " + a.B, fmt.Sprint(a.Losses), tau, chance,
-			fmt.Sprint(a.Same + len(a.Reversed)), fmt.Sprint(a.Same), fmt.Sprint(len(a.Reversed))})
+		agree.Rows = append(agree.Rows, []report.Cell{report.Words(a.A + " and " + a.B), report.Whole(a.Losses), report.Interval(tau, a.Tau, a.Low, a.High), report.Digits(a.Chance, 2),
+			report.Whole(a.Same + len(a.Reversed)), report.Whole(a.Same), report.Whole(len(a.Reversed))})
 	}
 	notes := r.ByModelNotes() // of ranks first, and the answer last
 	agree.Note = strings.Join(notes[1:len(notes)-1], " ")
@@ -101,18 +94,18 @@ func (r *Result) ByModelTables(brief bool) []report.Table {
 	}
 	trained := report.Table{Title: "How each model was trained", Head: []string{"model"}}
 	for _, c := range b.Trained {
-		cells := []string{c.Model}
+		cells := []report.Cell{report.Words(c.Model)}
 		for k, s := range c.Settings {
 			if k+1 >= len(trained.Head) {
 				trained.Head = append(trained.Head, s.Name)
 			}
-			cells = append(cells, s.Value)
+			cells = append(cells, report.Words(s.Value))
 		}
 		trained.Rows = append(trained.Rows, cells)
 	}
 	for i, cells := range trained.Rows { // a model none of whose runs was done has no settings
 		for len(cells) < len(trained.Head) {
-			cells = append(cells, "-")
+			cells = append(cells, report.Absent)
 		}
 		trained.Rows[i] = cells
 	}

@@ -206,19 +206,20 @@ func (r *Result) ReferenceTable() report.Table {
 	}
 	t.Head = append(t.Head, "s")
 	for _, ref := range r.References {
-		cells := []string{ref.Name}
+		name := ref.Name
 		if ref.Edge {
-			cells[0] += " (edge)"
+			name += " (edge)"
 		}
+		cells := []report.Cell{report.Words(name)}
 		values := ref.reported(r.Reported)
 		for m := range r.Metrics {
-			cell := "-"
+			cell := report.Absent
 			if m < len(values) {
-				cell = fmt.Sprintf("%.4f", values[m].Value)
+				cell = report.Fixed(values[m].Value, 4)
 			}
 			cells = append(cells, cell)
 		}
-		cells = append(cells, fmt.Sprintf("%.1f", ref.Seconds))
+		cells = append(cells, report.Fixed(ref.Seconds, 1))
 		t.Rows = append(t.Rows, cells)
 	}
 	return t

@@ -11,25 +11,24 @@ import (
 	"github.com/fenchel-ml/fenchel/train"
 )
 
-// text prints "0.2997 ± 0.0008" to digits decimals, the mean alone of one run,
-// "-" of none.
-func (s Stat) text(digits int) string {
-	switch {
-	case !s.Mean.Finite():
-		return "-"
-	case !s.SD.Finite():
-		return fmt.Sprintf("%.*f", digits, float64(s.Mean))
+// cell shows "0.2997 ± 0.0008" to digits decimals, the mean alone of one run.
+func (s Stat) cell(digits int) report.Cell {
+	text := fmt.Sprintf("%.*f", digits, float64(s.Mean))
+	if s.SD.Finite() {
+		text += fmt.Sprintf(" ± %.*f", digits, float64(s.SD))
 	}
-	return fmt.Sprintf("%.*f ± %.*f", digits, float64(s.Mean), digits, float64(s.SD))
+	return report.Spread(text, s.Mean, s.SD)
 }
 
-// seconds prints a time to about three digits.
-func (s Stat) seconds() string {
-	digits := 0
-	if s.Mean > 0 && s.Mean.Finite() {
-		digits = min(4, max(0, 2-int(math.Floor(math.Log10(float64(s.Mean))))))
+// seconds shows a time to about three digits.
+func (s Stat) seconds() report.Cell { return s.cell(secondDigits(s.Mean)) }
+
+// secondDigits is how many decimals a time shows.
+func secondDigits(x report.Number) int {
+	if !(x > 0) || !x.Finite() {
+		return 0
 	}
-	return s.text(digits)
+	return min(4, max(0, 2-int(math.Floor(math.Log10(float64(x))))))
 }
 
 // Table is the comparison as one table, a row per variant; brief leaves out the
@@ -62,13 +61,13 @@ func (r *Result) Table(brief bool) report.Table {
 	}
 	for i := range r.Rows {
 		row := &r.Rows[i]
-		cells := []string{row.Name, fmt.Sprintf("%d/%d", row.Done, len(r.Seeds))}
+		cells := []report.Cell{report.Words(row.Name), report.Shown(fmt.Sprintf("%d/%d", row.Done, len(r.Seeds)), float64(row.Done))}
 		stats := func(list []Stat) {
 			for m := range r.Metrics {
 				if m < len(list) {
-					cells = append(cells, list[m].text(4))
+					cells = append(cells, list[m].cell(4))
 				} else {
-					cells = append(cells, "-")
+					cells = append(cells, report.Absent)
 				}
 			}
 		}
@@ -78,31 +77,31 @@ func (r *Result) Table(brief bool) report.Table {
 		}
 		switch {
 		case len(row.Failed) > 0 && row.Done == 0:
-			cells = append(cells, "failed")
+			cells = append(cells, report.Words("failed"))
 		case row.Baseline == i:
-			cells = append(cells, "baseline")
+			cells = append(cells, report.Words("baseline"))
 			t.Mark = append(t.Mark, i)
 		case row.NotJudged != "" || r.Rows[row.Baseline].NotJudged != "":
-			cells = append(cells, "not judged")
+			cells = append(cells, report.Words("not judged"))
 		case len(row.Against) > 0:
-			cells = append(cells, row.Against[0].String())
+			cells = append(cells, row.Against[0].cell())
 		default:
-			cells = append(cells, "-")
+			cells = append(cells, report.Absent)
 		}
-		cells = append(cells, row.SecondsPerEpoch.seconds(), Stat{Mean: row.ToBest, SD: report.Number(math.NaN())}.seconds())
+		cells = append(cells, row.SecondsPerEpoch.seconds(), report.Fixed(row.ToBest, secondDigits(row.ToBest)))
 		if !brief {
 			cells = append(cells, row.ToOwn.seconds())
 		}
-		peak := "-"
+		peak := report.Absent
 		if row.Peak > 0 {
-			peak = fmt.Sprintf("%.0f", float64(row.Peak)/(1<<20))
+			peak = report.Fixed(float64(row.Peak)/(1<<20), 0)
 		}
-		cells = append(cells, peak, row.Order().String())
+		cells = append(cells, peak, report.Words(row.Order().String()))
 		if len(r.Tune) > 0 {
-			cells = append(cells, settingsText(row.Settings), fmt.Sprintf("%.1f", row.TuneSeconds))
+			cells = append(cells, report.Words(settingsText(row.Settings)), report.Fixed(row.TuneSeconds, 1))
 		}
 		if marked {
-			cells = append(cells, row.marks())
+			cells = append(cells, report.Words(row.marks()))
 		}
 		t.Rows = append(t.Rows, cells)
 	}
@@ -204,22 +203,15 @@ func (r *Result) Notes() []string {
 func (r *Result) Markdown(command string) []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, "`%s` on %s (%d users, %d items, split hash %.12s):\n\n", command, r.Data, r.Users, r.Items, r.Split)
-	line := func(cells []string) {
-		fmt.Fprintf(&b, "| %s |\n", strings.Join(cells, " | "))
-	}
-	table := func(t report.Table) {
-		line(t.Head)
-		b.WriteString("|---" + strings.Repeat("|---:", len(t.Head)-1) + "|\n")
-		for _, row := range t.Rows {
-			line(row)
+	for i, t := range slices.Concat([]report.Table{r.Table(false), r.ReferenceTable()}, r.ByModelTables(false)) {
+		text, err := t.Write(report.MarkdownForm)
+		if err != nil { // a mistake of this package: rows are as long as heads
+			panic("compare: " + err.Error())
 		}
-		b.WriteByte('\n')
-	}
-	table(r.Table(false))
-	table(r.ReferenceTable())
-	for _, t := range r.ByModelTables(false) {
-		fmt.Fprintf(&b, "%s:\n\n", t.Title)
-		table(t)
+		if i > 1 {
+			fmt.Fprintf(&b, "%s:\n\n", t.Title)
+		}
+		b.WriteString(text + "\n")
 	}
 	for _, n := range append(r.Notes(), r.ByModelNotes()...) {
 		fmt.Fprintf(&b, "- %s\n", n)
@@ -384,12 +376,12 @@ func (r *Result) popularity() []report.Block {
 		if drawn {
 			bars.Groups = append(bars.Groups, row.Name)
 		}
-		cells := []string{row.Name}
+		cells := []report.Cell{report.Words(row.Name)}
 		for b, s := range row.Buckets {
 			if drawn {
 				bars.Series[b].Values = append(bars.Series[b].Values, float64(s.Mean))
 			}
-			cells = append(cells, s.text(4))
+			cells = append(cells, s.cell(4))
 		}
 		table.Rows = append(table.Rows, cells)
 	}
@@ -408,17 +400,17 @@ func (r *Result) trials() report.Table {
 		row := &r.Rows[i]
 		best := -1
 		for _, tr := range row.Trials {
-			value := "failed"
+			value := report.Words("failed")
 			if tr.Value.Finite() {
-				value = fmt.Sprintf("%.4f", float64(tr.Value))
+				value = report.Fixed(tr.Value, 4)
 			}
 			if fmt.Sprint(tr.Settings) == fmt.Sprint(row.Settings) {
 				best = len(t.Rows)
 				if len(row.Edges) > 0 {
-					value += ", edge of " + strings.Join(row.Edges, ", ")
+					value = report.Shown(value.String()+", edge of "+strings.Join(row.Edges, ", "), tr.Value)
 				}
 			}
-			t.Rows = append(t.Rows, []string{row.Name, settingsText(tr.Settings), value, fmt.Sprintf("%.1f", tr.Seconds)})
+			t.Rows = append(t.Rows, []report.Cell{report.Words(row.Name), report.Words(settingsText(tr.Settings)), value, report.Fixed(tr.Seconds, 1)})
 		}
 		if best >= 0 {
 			t.Mark = append(t.Mark, best)

@@ -95,6 +95,9 @@ func (i Interval) String() string {
 	return fmt.Sprintf("%+.4f [%+.4f, %+.4f]", float64(i.Difference), float64(i.Low), float64(i.High))
 }
 
+// cell shows it as String has it.
+func (i Interval) cell() report.Cell { return report.Interval(i.String(), i.Difference, i.Low, i.High) }
+
 // card is what theory says of a row's loss.
 func (r *Row) card(items int) report.Card {
 	b := r.choice.Loss

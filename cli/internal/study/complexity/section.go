@@ -58,24 +58,25 @@ func Section(c Config, rs []Result) report.Section {
 	memory := plot.Lines{Title: "Memory against the classes", X: plot.Axis{Label: "classes C", Log: true}, Y: plot.Axis{Label: "live heap (MiB)", Log: true}}
 	var notes []report.Block
 	for _, r := range rs {
-		row := []string{r.Loss, r.Cost}
+		row := []report.Cell{report.Words(r.Loss), report.Words(r.Cost)}
 		for _, of := range []string{"C", "d", "B", "n"} {
-			measured, declared := "", ""
+			measured, declared := report.Cell{}, report.Cell{}
 			for _, e := range r.Exponents {
 				if e.Of != of {
 					continue
 				}
-				measured = fmt.Sprintf("%.2f", float64(e.Measured))
+				text := fmt.Sprintf("%.2f", float64(e.Measured))
 				if e.Error.Finite() {
-					measured += fmt.Sprintf(" ± %.2f", float64(e.Error))
+					text += fmt.Sprintf(" ± %.2f", float64(e.Error))
 				}
+				measured = report.WithError(text, e.Measured, e.Error)
 				if e.Declared.Finite() {
-					declared = fmt.Sprintf("%.2f", float64(e.Declared))
+					declared = report.Fixed(e.Declared, 2)
 				}
 			}
 			row = append(row, measured, declared)
 		}
-		ms, held, foretold := "", "", ""
+		ms, held, foretold := report.Cell{}, report.Cell{}, report.Cell{}
 		s, m := plot.Series{Name: r.Loss}, plot.Series{Name: r.Loss}
 		for _, n := range c.Classes {
 			p := centre
@@ -87,8 +88,8 @@ func Section(c Config, rs []Result) report.Section {
 				s.X, s.Y = append(s.X, float64(n)), append(s.Y, 1e3*float64(sample.Seconds))
 				m.X, m.Y = append(m.X, float64(n)), append(m.Y, mib(sample.Bytes))
 				if p == centre {
-					ms = fmt.Sprintf("%.3g", 1e3*float64(sample.Seconds))
-					held, foretold = fmt.Sprintf("%.3g", mib(sample.Bytes)), fmt.Sprintf("%.3g", mib(sample.Estimated))
+					ms = report.Digits(1e3*float64(sample.Seconds), 3)
+					held, foretold = report.Digits(mib(sample.Bytes), 3), report.Digits(mib(sample.Estimated), 3)
 				}
 			}
 		}

@@ -25,13 +25,11 @@ func Section(c Config, rs []Result, shared *Shared) report.Section {
 	}
 	var verdicts report.Verdicts
 	for i, r := range rs {
-		share := func(n, of int) string {
-			if of == 0 {
-				return "-"
-			}
-			return fmt.Sprintf("%.0f%%", 100*float64(n)/float64(of))
+		share := func(n, of int) report.Cell {
+			x := float64(n) / float64(of) // NaN of none
+			return report.Shown(fmt.Sprintf("%.0f%%", 100*x), x)
 		}
-		byMap := "-"
+		byMap := report.Absent
 		if r.Map != nil {
 			byMap = share(r.Map.Full, r.Map.Draws)
 		}
@@ -55,9 +53,9 @@ func Section(c Config, rs []Result, shared *Shared) report.Section {
 		if r.Scores.Draws == 0 {
 			verdict = "undecided"
 		}
-		table.Rows = append(table.Rows, []string{
-			r.Loss, declared, verdict, share(r.Scores.Top1, r.Scores.Draws), share(r.Scores.TopH, r.Scores.Draws),
-			share(r.Scores.Full, r.Scores.Draws), byMap, fmt.Sprint(r.Undecided), fmt.Sprint(r.Far),
+		table.Rows = append(table.Rows, []report.Cell{
+			report.Words(r.Loss), report.Words(declared), report.Words(verdict), share(r.Scores.Top1, r.Scores.Draws), share(r.Scores.TopH, r.Scores.Draws),
+			share(r.Scores.Full, r.Scores.Draws), byMap, report.Whole(r.Undecided), report.Whole(r.Far),
 		})
 		if r.Scores.Full == r.Scores.Draws {
 			continue // nothing to see, or nothing decided

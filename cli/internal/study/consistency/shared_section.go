@@ -23,33 +23,28 @@ func (s *Shared) Table() report.Table {
 		Note:  fmt.Sprintf("1 − NDCG of ranking by the scores, 0 for ranking by the true probabilities: mean over %d sets of %d contexts and %d classes, of the first set alone over free scores. Above best: what lies above the least regret found in the same set of scores, which is %.4f for dot, %.4f for cosines. Ties count as the mean of their orders. Losses without a natural temperature, and losses of cosines, have no scores in some of the sets. Stopped: of the descents, those that had not ended after %d evaluations; the ranking is that of the least risk that the descents of a set reached.", s.Problems, s.Contexts, s.Classes, 1-float64(s.Best[1].NDCG), 1-float64(s.Best[2].NDCG), s.Limit),
 	}
 	for i, row := range s.Rows {
-		cells := []string{row.Loss}
+		cells := []report.Cell{report.Words(row.Loss)}
 		for set, name := range s.Sets {
 			bayes, best := s.regret(i, set)
 			if name == "own" {
-				cells = append(cells, row.Temperature.Or("-"))
+				cells = append(cells, report.Digits(row.Temperature, 4))
 			}
-			cells = append(cells, regretText(bayes))
+			cells = append(cells, regretCell(bayes))
 			if name != "free" {
-				cells = append(cells, regretText(best))
+				cells = append(cells, regretCell(best))
 			}
 		}
 		stopped := 0
 		for _, n := range row.Stopped {
 			stopped += n
 		}
-		t.Rows = append(t.Rows, append(cells, fmt.Sprintf("%d of %d", stopped, row.Descents)))
+		t.Rows = append(t.Rows, append(cells, report.Shown(fmt.Sprintf("%d of %d", stopped, row.Descents), float64(stopped))))
 	}
 	return t
 }
 
-// regretText prints four decimals, or a dash where there is no regret.
-func regretText(x float64) string {
-	if math.IsNaN(x) {
-		return "-"
-	}
-	return fmt.Sprintf("%.4f", math.Max(x, 0)) // less is rounding
-}
+// regretCell shows four decimals, or nothing where there is no regret.
+func regretCell(x float64) report.Cell { return report.Fixed(math.Max(x, 0), 4) } // less is rounding
 
 // blocks show s in a page.
 func (s *Shared) blocks() []report.Block {

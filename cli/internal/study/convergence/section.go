@@ -3,7 +3,6 @@ package convergence
 import (
 	"fmt"
 	"math"
-	"strconv"
 
 	"github.com/fenchel-ml/fenchel/cli/internal/plot"
 	"github.com/fenchel-ml/fenchel/cli/internal/report"
@@ -73,25 +72,20 @@ func descentTable(ds []Descent) report.Table {
 		if d.Skipped != "" {
 			continue
 		}
-		iterations := fmt.Sprint(d.Iterations)
+		iterations := report.Whole(d.Iterations)
 		if !d.Reached {
-			iterations = "> " + iterations
+			iterations = report.Shown("> "+iterations.String(), float64(d.Iterations))
 		}
-		t.Rows = append(t.Rows, []string{
-			d.Loss, fmt.Sprint(d.Classes), short(d.Beta), short(d.Declared), short(d.Measured), short(d.Slowest), iterations,
-			strconv.Itoa(int(math.Ceil(float64(d.Predicted)))),
+		t.Rows = append(t.Rows, []report.Cell{
+			report.Words(d.Loss), report.Whole(d.Classes), short(d.Beta), short(d.Declared), short(d.Measured), short(d.Slowest), iterations,
+			report.Fixed(math.Ceil(float64(d.Predicted)), 0),
 		})
 	}
 	return t
 }
 
-// short prints x to four digits, a dash where it is not finite.
-func short(x report.Number) string {
-	if !x.Finite() {
-		return "-"
-	}
-	return fmt.Sprintf("%.4g", float64(x))
-}
+// short shows x to four digits.
+func short(x report.Number) report.Cell { return report.Digits(x, 4) }
 
 func descentFigures(c TabularConfig, ds []Descent) []report.Block {
 	largest := c.Classes[len(c.Classes)-1]
@@ -139,15 +133,11 @@ func hardTable(hs []Hard) report.Table {
 		Note:  fmt.Sprintf("Descent at step 1/β on one row, at most %d iterations. Softmax keeps pulling like 1/T; a loss with a finite margin stops by itself, sparse ones after finitely many steps.", HardIterations),
 	}
 	for _, h := range hs {
-		zero := "-"
+		zero := report.Absent
 		if h.Zero >= 0 {
-			zero = fmt.Sprint(h.Zero)
+			zero = report.Whole(h.Zero)
 		}
-		slope := "-"
-		if h.Slope.Finite() {
-			slope = fmt.Sprintf("%.2f", float64(h.Slope))
-		}
-		t.Rows = append(t.Rows, []string{h.Loss, short(h.Margin), zero, slope, h.Support})
+		t.Rows = append(t.Rows, []report.Cell{report.Words(h.Loss), short(h.Margin), zero, report.Fixed(h.Slope, 2), report.Words(h.Support)})
 	}
 	return t
 }
@@ -179,7 +169,7 @@ func traceBlocks(traces []Trace) []report.Block {
 	}
 	for _, tr := range traces {
 		if len(tr.Points) == 0 {
-			t.Rows = append(t.Rows, []string{tr.Loss, "0", "", "", "", "", ""})
+			t.Rows = append(t.Rows, []report.Cell{report.Words(tr.Loss), report.Whole(0), {}, {}, {}, {}, {}})
 			continue
 		}
 		a, b := tr.Points[0], tr.Points[len(tr.Points)-1]
@@ -187,10 +177,12 @@ func traceBlocks(traces []Trace) []report.Block {
 		for _, p := range tr.Points {
 			seconds += float64(p.Seconds) / float64(len(tr.Points))
 		}
-		arrow := func(x, y report.Number) string { return short(x) + " → " + short(y) }
-		t.Rows = append(t.Rows, []string{
-			tr.Loss, fmt.Sprint(len(tr.Points)), arrow(a.Loss, b.Loss), arrow(a.GradNorm, b.GradNorm), arrow(a.Support, b.Support),
-			fmt.Sprint(tr.Classes), fmt.Sprintf("%.3g", seconds),
+		arrow := func(x, y report.Number) report.Cell {
+			return report.FromTo(short(x).String()+" → "+short(y).String(), x, y)
+		}
+		t.Rows = append(t.Rows, []report.Cell{
+			report.Words(tr.Loss), report.Whole(len(tr.Points)), arrow(a.Loss, b.Loss), arrow(a.GradNorm, b.GradNorm), arrow(a.Support, b.Support),
+			report.Whole(tr.Classes), report.Digits(seconds, 3),
 		})
 	}
 	blocks := []report.Block{t}

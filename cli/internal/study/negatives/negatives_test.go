@@ -211,7 +211,7 @@ func TestWeightTable(t *testing.T) {
 	}
 	var epochs []string
 	for _, row := range (&Result{Runs: []*Run{{}, r}}).WeightTable().Rows {
-		epochs = append(epochs, row[0])
+		epochs = append(epochs, row[0].String())
 	}
 	require.Equal(t, []string{"1", "2", "5", "10", "20", "34"}, epochs)
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/fenchel-ml/fenchel/cli/internal/plot"
@@ -29,22 +28,15 @@ func (r *Result) Table() report.Table {
 		t.Head = append(t.Head, m+" test")
 	}
 	for _, run := range r.Runs {
-		row := []string{run.Loss, run.omega().Or("-"), strconv.Itoa(len(run.Epochs))}
+		row := []report.Cell{report.Words(run.Loss), report.Digits(run.omega(), 4), report.Whole(len(run.Epochs))}
 		for _, values := range [][]train.Value{run.Valid, run.Test} {
 			for _, m := range r.Metrics {
-				row = append(row, cell(values, m))
+				row = append(row, report.Fixed(value(values, m), 4))
 			}
 		}
 		t.Rows = append(t.Rows, row)
 	}
 	return t
-}
-
-func cell(values []train.Value, name string) string {
-	if x := value(values, name); x.Finite() {
-		return fmt.Sprintf("%.4f", float64(x))
-	}
-	return "-"
 }
 
 // value returns the metric of that name; NaN where it was not measured.
@@ -86,7 +78,11 @@ func (r *Result) WeightTable() report.Table {
 				continue
 			}
 			w := p.Weights
-			t.Rows = append(t.Rows, []string{strconv.Itoa(p.Epoch), w.Mean.Or("-"), w.Low.Or("-"), w.Median.Or("-"), w.High.Or("-"), w.Total.Or("-"), w.Reversed.Or("-")})
+			row := []report.Cell{report.Whole(p.Epoch)}
+			for _, x := range []report.Number{w.Mean, w.Low, w.Median, w.High, w.Total, w.Reversed} {
+				row = append(row, report.Digits(x, 4))
+			}
+			t.Rows = append(t.Rows, row)
 		}
 	}
 	return t
