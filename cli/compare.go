@@ -338,9 +338,13 @@ func printTables(w *sheet, tables ...report.Table) {
 }
 
 func printCompare(w *sheet, res *compare.Result) {
-	printTables(w, slices.Concat([]report.Table{res.Table(true)}, res.ByModelTables(true), []report.Table{res.ReferenceTable()})...)
+	brief := w.form == report.TextForm
+	printTables(w, slices.Concat([]report.Table{res.Table(brief)}, res.ByModelTables(brief), []report.Table{res.ReferenceTable()})...)
 	for _, n := range append(res.Notes(), res.ByModelNotes()...) {
 		fmt.Fprintln(w, n)
+	}
+	if note := res.BestNote(); note != "" {
+		fmt.Fprintf(w, "\n%s\n", data.EscapeText(note))
 	}
 }
 

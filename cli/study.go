@@ -8,6 +8,7 @@ import (
 
 	"github.com/fenchel-ml/fenchel/cli/internal/report"
 	"github.com/fenchel-ml/fenchel/cli/internal/study/all"
+	"github.com/fenchel-ml/fenchel/cli/internal/study/compare"
 	"github.com/fenchel-ml/fenchel/data"
 )
 
@@ -106,7 +107,7 @@ func runStudy(cmd *cobra.Command, s streams, c all.Config, out outputFlags) erro
 	return cmd.Context().Err()
 }
 
-// printStudy prints the overview: the counts, then the disagreements.
+// printStudy prints the overview: the counts, then the disagreements, then the best run.
 func printStudy(w *sheet, page report.Report) {
 	if len(page.Sections) == 0 {
 		return
@@ -121,6 +122,11 @@ func printStudy(w *sheet, page report.Report) {
 			for _, v := range b {
 				fmt.Fprintf(w, "  %s\n", v.Text)
 			}
+		}
+	}
+	for _, section := range page.Sections {
+		if res, ok := section.Data.(*compare.Result); ok && res.Best != nil {
+			fmt.Fprintf(w, "\n%s\n", data.EscapeText(res.BestNote()))
 		}
 	}
 }

@@ -18,13 +18,13 @@ type Bar struct {
 // Bars is a chart of grouped bars with error bars, such as bias² and variance
 // of each estimator. The bars lie, the name of its group above them: names of
 // any length stay legible on a phone. Bars start at 0, or on a logarithmic axis
-// at its lower end. A value that cannot be drawn is written out as a number.
+// at its lower end. A value that cannot be drawn is written out as a number, and so is 0.
 type Bars struct {
 	Title  string
 	Value  Axis
 	Groups []string // at least one
 	Series []Bar    // at least one; names differ
-	Width  int      // units; 0: 480. The height follows from the groups.
+	Width  int      // units; 0: 400. The height follows from the groups.
 }
 
 const (
@@ -136,6 +136,9 @@ func (b Bars) drawGroup(c draw.Canvas, fr *frame, i int, name string, top vg.Len
 			continue
 		}
 		drawBar(c, lookAt(k), foot, inside(fr.x.at(v)), y)
+		if v == 0 { // a bar that nobody sees
+			write(c, face(tickSize, false), foot+gap, y-0.36*tickSize, 0, "0")
+		}
 		if s.Err == nil || !(s.Err[i] <= limit) {
 			continue
 		}

@@ -13,8 +13,8 @@
 //
 // # Units
 //
-// One unit is one CSS pixel. The default width is 480: shown on a phone, 360
-// wide, the smallest text is still 9 pixels high. Legends, notes and wrapped
+// One unit is one CSS pixel. The default width is 400: shown on a phone, 360
+// wide, the smallest text is still 10 pixels high. Legends, notes and wrapped
 // titles stand outside the plotting area and make the figure taller, never the
 // plotting area smaller. PNG has two pixels to the unit.
 //

@@ -34,7 +34,7 @@ type sheet struct {
 }
 
 const (
-	defaultWidth   = 480
+	defaultWidth   = 400
 	minWidth       = 240
 	minHeight      = 100
 	minCell        = 100   // the least width of one panel

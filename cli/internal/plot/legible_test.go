@@ -69,7 +69,7 @@ func legible(t *testing.T, svg []byte) {
 	page := vg.Rectangle{Max: vg.Point{X: vg.Length(w), Y: vg.Length(h)}}
 	for i, a := range boxes {
 		require.True(t, within(page, a.Rectangle), "%q is cut: %v", a.s, a.Rectangle)
-		require.GreaterOrEqual(t, a.size*360/max(w, 480), 9.0, "%q is too small on a phone", a.s)
+		require.GreaterOrEqual(t, a.size*360/max(w, 400), 10.0, "%q is too small on a phone", a.s)
 		for _, b := range boxes[:i] {
 			require.False(t, meet(a.Rectangle, b.Rectangle), "%q overlaps %q", a.s, b.s)
 		}

@@ -32,7 +32,7 @@ type Lines struct {
 	Title         string
 	X, Y          Axis
 	Series        []Series // at least one; names differ
-	Width, Height int      // units; 0: 480 and 280. Title, labels and legend add to Height.
+	Width, Height int      // units; 0: 400 and 280. Title, labels and legend add to Height.
 }
 
 func (l Lines) compose() (*sheet, error) {
@@ -58,7 +58,7 @@ type Multiples struct {
 	Panels  []Panel
 	Columns int  // 0: 2
 	Own     bool // each panel's axes have the range of its data, where X and Y give none
-	Width   int  // of the figure, units; 0: 480
+	Width   int  // of the figure, units; 0: 400
 	Height  int  // of one panel, units; 0: 150. Titles, labels and legend add to it.
 }
 

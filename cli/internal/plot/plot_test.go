@@ -214,7 +214,7 @@ func TestErrorsNameTheFigureAndEveryFault(t *testing.T) {
 		{Lines{Title: "T", X: Axis{Min: nan, Max: 1}, Series: []Series{{Y: []float64{1}}}}, []string{"x axis: ends NaN and 1"}},
 		{Multiples{Title: "T"}, []string{`plot: multiples "T": no panels`}},
 		{Multiples{Title: "T", Columns: 9, Panels: []Panel{{Title: "p"}}}, []string{"panel p: no series"}},
-		{Multiples{Title: "T", Columns: 9, Panels: make([]Panel, 9)}, []string{"Columns is 9", "of Width 480"}},
+		{Multiples{Title: "T", Columns: 9, Panels: make([]Panel, 9)}, []string{"Columns is 9", "of Width 400"}},
 		{Multiples{Title: "T", Columns: -1, Panels: []Panel{{Title: "p"}}}, []string{"Columns is -1", "panel p: no series"}},
 		{Scatter{Title: "T"}, []string{`plot: scatter "T": no points`}},
 		{Scatter{Title: "T", Points: []Point{{X: nan}}}, []string{`no point that can be drawn`}},
@@ -254,7 +254,7 @@ func TestOddInputs(t *testing.T) {
 		Scatter{Points: []Point{{Label: bad, X: 1, Y: 1, XErr: inf, YErr: nan}, {X: 1, Y: 1, Label: "same place"}}},
 		Bars{Groups: []string{bad, ""}, Series: []Bar{{Name: bad, Values: []float64{-inf, -1}, Err: []float64{1, inf}}}},
 		Bars{Groups: []string{"a"}, Series: []Bar{{Values: []float64{0}}}},
-		Multiples{Columns: 4, Panels: []Panel{{Series: []Series{{Y: []float64{-1e200, -1e200 * (1 + 2e-9)}}}}, {Series: []Series{{Y: []float64{nan}}}},
+		Multiples{Columns: 3, Panels: []Panel{{Series: []Series{{Y: []float64{-1e200, -1e200 * (1 + 2e-9)}}}}, {Series: []Series{{Y: []float64{nan}}}},
 			{Series: []Series{{Y: []float64{1}}}}, {Title: bad, Series: []Series{{Y: []float64{1, 2}}}}}},
 	} {
 		svg, err := SVG(f)

@@ -31,7 +31,7 @@ type Scatter struct {
 	// of Y is better.
 	Frontier bool
 
-	Width, Height int // units; 0: 480 and 320. Title, labels and legend add to Height.
+	Width, Height int // units; 0: 400 and 320. Title, labels and legend add to Height.
 }
 
 func (s Scatter) compose() (*sheet, error) {

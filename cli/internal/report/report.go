@@ -208,7 +208,8 @@ func (r Report) HTML() ([]byte, error) {
 	view := struct {
 		Report
 		Parts []section
-	}{Report: r}
+		Steps []int
+	}{Report: r, Steps: steps}
 	for i, s := range r.Sections {
 		part := section{ID: fmt.Sprintf("s%d", i+1), Title: s.Title}
 		for j, b := range s.Blocks {

@@ -6,15 +6,16 @@ import (
 	"html/template"
 	"math"
 	"strconv"
+	"strings"
 )
 
-// A Table is rows of cells under heads. A column whose every cell is a number or empty,
-// and one at least a number, stands flush right.
+// A Table is rows of cells under heads. A column of numbers, or of what says that there is
+// none, stands flush right.
 type Table struct {
 	Title string   `json:"title,omitempty"`
 	Head  []string `json:"head"`
 	Rows  [][]Cell `json:"rows"`           // each as long as Head
-	Note  string   `json:"note,omitempty"` // below the table
+	Note  string   `json:"note,omitempty"` // below the table; several lines are a list
 	Mark  []int    `json:"mark,omitempty"` // rows that stand out
 }
 
@@ -136,7 +137,7 @@ func (t Table) right() []bool {
 	for j := range right {
 		numbers, texts := false, false
 		for _, row := range t.Rows {
-			numbers = numbers || row[j].values != nil
+			numbers = numbers || row[j].values != nil || row[j].text == absent
 			texts = texts || !row[j].numeric()
 		}
 		right[j] = numbers && !texts
@@ -182,5 +183,35 @@ func (t Table) block() (template.HTML, error) {
 		Table
 		Right  []bool
 		Marked map[int]bool
-	}{t, t.right(), marked})
+		Notes  []string
+		Until  string
+	}{t, t.right(), marked, strings.Split(t.Note, "\n"), t.until()})
+}
+
+// steps are the widths of windows, in pixels, at which a page decides whether a table is
+// said to scroll.
+var steps = []int{400, 500, 600, 700, 800, 900, 1000, 1100}
+
+// until returns the class of a table's hint: the widest of steps at which a window hides
+// columns of it, by an estimate of its letters; "" where none does, and always where even a
+// desk's does.
+func (t Table) until() string {
+	const letter, padding, margins = 7.3, 26, 40 // pixels: a letter of a table, both sides of a cell, of the page
+	width := margins
+	for j, n := range t.widths() {
+		if j == 0 {
+			n = min(n, 16) // it wraps on phones
+		}
+		width += int(letter*float64(min(n, 44))) + padding
+	}
+	class := ""
+	for _, s := range steps {
+		if width > s {
+			class = fmt.Sprintf("until%d", s)
+		}
+	}
+	if width > steps[len(steps)-1] {
+		class = "always"
+	}
+	return class
 }

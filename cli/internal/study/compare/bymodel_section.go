@@ -88,7 +88,7 @@ func (r *Result) ByModelTables(brief bool) []report.Table {
 			report.Whole(a.Same + len(a.Reversed)), report.Whole(a.Same), report.Whole(len(a.Reversed))})
 	}
 	notes := r.ByModelNotes() // of ranks first, and the answer last
-	agree.Note = strings.Join(notes[1:len(notes)-1], " ")
+	agree.Note = strings.Join(notes[1:len(notes)-1], "\n")
 	if brief {
 		return []report.Table{losses, agree}
 	}

@@ -33,6 +33,7 @@ type Result struct {
 	Pairs       []Pair      `json:"pairs"`
 	References  []Reference `json:"references"`         // rankings without trained vectors
 	ByModel     *ByModel    `json:"by_model,omitempty"` // of several models
+	Best        *BestRun    `json:"best_run,omitempty"`
 	Interrupted bool        `json:"interrupted"`
 
 	TuneSeconds  float64 `json:"tune_seconds"`  // of training, all trials
@@ -201,6 +202,7 @@ func (p *comparison) result(ctx context.Context, trials, runs []*task) (*Result,
 	r.times()
 	r.bootstrap(p.Resamples, p.BootstrapSeed)
 	r.sort()
+	r.best(p.Dir)
 	r.byModel(p.Models)
 	return r, nil
 }

@@ -236,10 +236,13 @@ const few = 8
 func (r *Result) Section() report.Section {
 	table := r.Table(false)
 	table.Title = "All losses"
-	table.Note = strings.Join(r.Notes(), " ")
+	table.Note = strings.Join(r.Notes(), "\n")
 	blocks := []report.Block{
 		report.Text(fmt.Sprintf("Every loss is trained on the same part of %s (train.on=%s) and measured on %s, all with the same split, budget and seeds.", r.Data, r.Protocol.On, r.Reported)),
 		table, r.ReferenceTable(),
+	}
+	if note := r.BestNote(); note != "" {
+		blocks = append(blocks, report.Text(note+"."))
 	}
 	if r.ByModel != nil {
 		blocks = append(blocks, report.Text("Does the ranking of losses depend on the model? "+r.ByModel.Answer))

@@ -3,6 +3,7 @@ package complexity
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/fenchel-ml/fenchel/cli/internal/plot"
 	"github.com/fenchel-ml/fenchel/cli/internal/report"
@@ -57,6 +58,7 @@ func Section(c Config, rs []Result) report.Section {
 	byClasses := plot.Lines{Title: "Seconds per step against the classes", X: plot.Axis{Label: "classes C", Log: true}, Y: plot.Axis{Label: "milliseconds per step", Log: true}}
 	memory := plot.Lines{Title: "Memory against the classes", X: plot.Axis{Label: "classes C", Log: true}, Y: plot.Axis{Label: "live heap (MiB)", Log: true}}
 	var notes []report.Block
+	var cut []string
 	for _, r := range rs {
 		row := []report.Cell{report.Words(r.Loss), report.Words(r.Cost)}
 		for _, of := range []string{"C", "d", "B", "n"} {
@@ -101,10 +103,13 @@ func Section(c Config, rs []Result) report.Section {
 			notes = append(notes, report.Text(r.Loss+": "+r.Fault))
 		}
 		if r.Cut {
-			notes = append(notes, report.Text(fmt.Sprintf("%s: the budget cut the sweeps short after %d sizes.", r.Loss, len(r.Samples))))
+			cut = append(cut, fmt.Sprintf("%s after %d", r.Loss, len(r.Samples)))
 		}
 	}
 	blocks = append(blocks, t)
+	if len(cut) > 0 {
+		notes = append(notes, report.Text("The budget cut sweeps short; so many sizes were measured: "+strings.Join(cut, "; ")+"."))
+	}
 	blocks = append(blocks, notes...)
 	if len(byClasses.Series) > 0 {
 		blocks = append(blocks,
