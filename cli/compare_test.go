@@ -98,6 +98,15 @@ func TestCompareModels(t *testing.T) {
 	require.Contains(t, out, answer)
 	require.Contains(t, string(readFile(t, filepath.Join(dir, "t.md"))), answer)
 	require.Contains(t, string(readFile(t, filepath.Join(dir, "a", "report.html"))), answer)
+	requireFigures(t, filepath.Join(dir, "a"))
+
+	// The best run is named by its folder, which other commands take.
+	folder := regexp.MustCompile(`(?m)^Best run by hr@5 on valid \(\d\.\d{4}\): \S+ \S+ seed [01], in (.+)$`).FindStringSubmatch(out)
+	require.NotNil(t, folder, out)
+	require.Contains(t, string(readFile(t, filepath.Join(dir, "a", "report.html"))), folder[1])
+	code, out, stderr = execute(t, "eval", folder[1], "--split", "valid", "--table", "csv")
+	require.Equal(t, exitOK, code, stderr)
+	require.Regexp(t, `^METRIC,VALID(,ATTAINABLE)?\nhr@5,0?\.?\d`, out)
 }
 
 func TestCompareUsage(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fenchel-ml/fenchel/cli/internal/report/reporttest"
 	"github.com/fenchel-ml/fenchel/cli/internal/study/convergence"
 )
 
@@ -24,6 +25,7 @@ func TestStudyCommands(t *testing.T) {
 		Title    string
 		Sections []struct{ Title string }
 	}
+	requireFigures(t, dir)
 	text, err := os.ReadFile(filepath.Join(dir, "report.json"))
 	require.NoError(t, err)
 	require.NoError(t, json.Unmarshal(text, &page))
@@ -49,6 +51,7 @@ func TestStudyCommands(t *testing.T) {
 	require.Regexp(t, `(?m)^sl-at-k:tau-w=2.5 +1\.\d+ +2 `, out)
 	require.Regexp(t, `(?m)^ +2( +\d\.\d+){5} +0$`, out)
 	require.Contains(t, out, "test is measured by split ratio")
+	requireFigures(t, dir)
 	text, err = os.ReadFile(filepath.Join(dir, "report.json"))
 	require.NoError(t, err)
 	require.NoError(t, json.Unmarshal(text, &page))
@@ -78,6 +81,15 @@ func TestStudyCommands(t *testing.T) {
 		status, _, errs := execute(t, args...)
 		require.Equal(t, exitUsage, status, "%v: %s", args, errs)
 	}
+}
+
+// requireFigures fails unless the report in a folder has figures, each with its numbers in the
+// JSON.
+func requireFigures(t *testing.T, dir string) {
+	t.Helper()
+	count, err := reporttest.Figures(readFile(t, filepath.Join(dir, "report.html")), readFile(t, filepath.Join(dir, "report.json")))
+	require.NoError(t, err)
+	require.Positive(t, count)
 }
 
 // TestInterruptedReport: an interrupted study says so in its report, which takes the place of

@@ -16,6 +16,7 @@ import (
 
 	"github.com/fenchel-ml/fenchel/cli/internal/plot"
 	"github.com/fenchel-ml/fenchel/cli/internal/report"
+	"github.com/fenchel-ml/fenchel/cli/internal/report/reporttest"
 )
 
 // full is a report with every block, and texts that break what can be broken.
@@ -102,6 +103,30 @@ func TestColumnsOfNumbersStandRight(t *testing.T) {
 	page, err := report.Report{Title: "x", Sections: []report.Section{{Title: "s", Blocks: []report.Block{table}}}}.HTML()
 	require.NoError(t, err)
 	require.Contains(t, string(page), `<th>name</th><th class="r">value</th><th class="r">share</th>`)
+}
+
+// TestEveryFigureIsInTheJSON: each figure of the page has its numbers in the JSON under the
+// same id, none of its series is empty, and drawn again they are the page's figure to the byte.
+func TestEveryFigureIsInTheJSON(t *testing.T) {
+	r := full()
+	inf := math.Inf(1)
+	r.Sections[1].Blocks = append(r.Sections[1].Blocks,
+		report.Figure{Figure: plot.Bars{Title: "Bars", Groups: []string{"a", "b"}, Series: []plot.Bar{{Values: []float64{-inf, 2}, Err: []float64{math.NaN(), inf}}}}},
+		report.Figure{Figure: plot.Scatter{Title: "Points <&>", Frontier: true, Points: []plot.Point{{Label: "p", X: 1, Y: 2, XErr: math.NaN()}, {Label: "q", X: 2, Y: 3}, {Label: "r", X: 1, Y: inf}}}})
+	page, err := r.HTML()
+	require.NoError(t, err)
+	text, err := json.Marshal(r)
+	require.NoError(t, err)
+	count, err := reporttest.Figures(page, text)
+	require.NoError(t, err)
+	require.Equal(t, 4, count)
+
+	// The check finds what is missing, another number, and a series without any.
+	for from, to := range map[string]string{`"figure-2"`: `"figure-9"`, `"y":[1,2,3]`: `"y":[1,2,4]`, `"x":[1,2,3],"y":[1,2,3]`: `"x":[],"y":[]`, `"is":"-Inf"`: `"is":"NaN"`} {
+		require.Contains(t, string(text), from)
+		_, err := reporttest.Figures(page, []byte(strings.Replace(string(text), from, to, 1)))
+		require.Error(t, err, from)
+	}
 }
 
 // measure is put into a copy of the page. It lists what sticks out of the page
