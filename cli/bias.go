@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -104,6 +105,12 @@ func runBias(ctx context.Context, s streams, trained *train.Recommender, set *da
 			return usagef("--draws: --estimator %s says its draws itself: say them once", text)
 		}
 		estimators = append(estimators, e)
+	}
+	if sweep && !slices.ContainsFunc(estimators, (*bias.Estimator).Sampled) {
+		return usagef("--draws: no --estimator draws candidates")
+	}
+	if o.Raw && !slices.ContainsFunc(estimators, func(e *bias.Estimator) bool { return e.Loss.Spec.Name == "nce" && e.Sampled() }) {
+		return usagef("--raw is of nce over sampled candidates, which no --estimator is")
 	}
 	p, err := bias.FromTrained(trained, set, queries, o.Seed)
 	if err != nil {

@@ -3,12 +3,15 @@ package cli
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/fenchel-ml/fenchel/cli/internal/report"
 	"github.com/fenchel-ml/fenchel/cli/internal/study/complexity"
+	"github.com/fenchel-ml/fenchel/models"
+	"github.com/fenchel-ml/fenchel/models/sampler"
 )
 
 func init() { commands = append(commands, newComplexity) }
@@ -34,6 +37,9 @@ It measures one step at a time; run nothing beside it.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := c.Validate(); err != nil {
 				return usageError{err}
+			}
+			if cmd.Flags().Changed("draws") && len(c.Losses) > 0 && !slices.ContainsFunc(c.Losses, drawsCandidates) {
+				return usagef("--draws: no --loss draws candidates, whose number it would vary")
 			}
 			rs, err := complexity.Run(cmd.Context(), c)
 			if err != nil {
@@ -65,6 +71,17 @@ It measures one step at a time; run nothing beside it.`,
 	out.add(cmd)
 	must(cmd.RegisterFlagCompletionFunc("loss", completeSpecs("loss", "recipe")))
 	return cmd
+}
+
+// drawsCandidates reports whether the loss or recipe of a text draws a number of candidates
+// that can be chosen.
+func drawsCandidates(text string) bool {
+	choice, err := models.Resolve(text, "", 0)
+	if err != nil {
+		return false
+	}
+	how, sampled := choice.Head.Sampling()
+	return sampled && !how.Sampler.Spec.Props.Has(sampler.InBatch)
 }
 
 func printComplexity(w io.Writer, rs []complexity.Result) {

@@ -48,6 +48,13 @@ vectors (dot), cosines at the loss's natural temperature (own T) and cosines at
 			if err := c.Validate(); err != nil {
 				return usageError{err}
 			}
+			if len(c.Losses) == 0 && len(c.Recipes) > 0 {
+				for _, name := range []string{"contexts", "rank"} {
+					if cmd.Flags().Changed(name) {
+						return usagef("--%s is of losses over all classes, and --recipe alone measures none", name)
+					}
+				}
+			}
 			rs, err := consistency.Run(cmd.Context(), c)
 			if err != nil {
 				return err

@@ -44,6 +44,11 @@ The settings of train apply.`,
 			if cmd.Flags().Changed("loss") {
 				return usagef("--loss: it is what is varied; use --train-loss, or --tabular-loss")
 			}
+			if !real {
+				if name := flags.given(cmd, "train-loss"); name != "" {
+					return usagef("--%s is of training, which --train adds", name)
+				}
+			}
 			if err := c.Validate(); err != nil {
 				return usageError{err}
 			}
@@ -55,6 +60,11 @@ The settings of train apply.`,
 			cfg, err := flags.config()
 			if err != nil {
 				return err
+			}
+			for _, name := range []string{"metrics", "monitor", "every", maskFlag, itemsFlag} {
+				if cmd.Flags().Changed(name) && !cfg.WithDefaults().Train.StopsEarly() {
+					return usagef("--%s: nothing is measured on valid without --patience", name)
+				}
 			}
 			ctx := cmd.Context()
 			var set *data.Dataset

@@ -91,6 +91,9 @@ gradient, map and minimiser, for a document that loads amsmath.`,
 				}
 				return printLatex(s.out, shown)
 			}
+			if len(args) == 0 && cmd.Flags().Changed("price") {
+				return usagef("--price is of one loss; name it")
+			}
 			if len(args) == 0 {
 				return listLosses(s, asJSON, form)
 			}

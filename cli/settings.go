@@ -178,6 +178,21 @@ var defaultTexts = sync.OnceValue(func() map[string]string {
 	return texts
 })
 
+// given returns the name of a flag that the command line gives: one of the configuration's
+// or of more; "" where there is none.
+func (c *configFlags) given(cmd *cobra.Command, more ...string) string {
+	names := append([]string{rateFlag, "config", "set"}, more...)
+	for _, s := range settings {
+		names = append(names, s.flag)
+	}
+	for _, name := range names {
+		if cmd.Flags().Changed(name) {
+			return name
+		}
+	}
+	return ""
+}
+
 // config returns the configuration that the command line asks for, validated.
 func (c *configFlags) config() (train.Config, error) {
 	p, err := c.plan()

@@ -32,7 +32,8 @@ in the report as far as it came. The report begins with where theory and experim
 disagree.
 
 The parts measure time; run nothing beside it. Settings of models and data are
-those of train.`,
+those of train. --epochs are the most that any run trains; its share of the time may end
+it before. Each run of the comparison is kept, and the best is named by its folder.`,
 		Args: arguments(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			for name := range varied {

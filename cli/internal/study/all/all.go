@@ -25,7 +25,8 @@ import (
 // Config says what to study.
 type Config struct {
 	// Base is the configuration that models are trained with: its data, model and
-	// train groups. Loss and candidates are the studies' own.
+	// train groups. Loss and candidates are the studies' own. Its epochs, where it has any,
+	// are the most that any run trains; a share of Budget may end it before.
 	Base train.Config
 
 	Losses []string      // of the comparison, as compare has them; empty: DefaultLosses
@@ -65,7 +66,10 @@ func (c Config) Validate() error {
 }
 
 func (c Config) comparison(seconds float64) compare.Config {
-	return compare.Config{Base: c.Base, Losses: c.Losses, Seeds: c.Seeds, Budget: compare.Budget{Seconds: seconds}, Dir: c.Dir, Runner: c.Runner, Resamples: 1000}
+	budget := compare.Budget{Seconds: seconds, Epochs: c.Base.Train.Epochs}
+	base := c.Base
+	base.Train.Epochs = 0
+	return compare.Config{Base: base, Losses: c.Losses, Seeds: c.Seeds, Budget: budget, Dir: c.Dir, Runner: c.Runner, Resamples: 1000}
 }
 
 // A Part is how one study went.

@@ -74,11 +74,12 @@ type Config struct {
 	Runner Runner
 }
 
-// Budget is what one run may use. The zero Budget is the epochs of Base; at most
-// one field is set, and the schedule is then constant and patience 0.
+// Budget is what one run may use. The zero Budget is the epochs of Base; one of Steps and
+// Seconds is set at most, and the schedule is then constant and patience 0.
 type Budget struct {
 	Steps   int     `json:"steps,omitempty"`   // training steps
 	Seconds float64 `json:"seconds,omitempty"` // of training, without evaluation
+	Epochs  int     `json:"epochs,omitempty"`  // that end a run before its Steps or Seconds do; 0: none do
 }
 
 func (b Budget) limited() bool { return b.Steps > 0 || b.Seconds > 0 }
@@ -153,6 +154,10 @@ func (c Config) Validate() error {
 	if c.Budget.Steps > MaxSteps {
 		fault("budget: %d steps are above %d", c.Budget.Steps, MaxSteps)
 	}
+	if c.Budget.Epochs != 0 && !c.Budget.limited() {
+		fault("budget: epochs alone are those of base")
+	}
+	faults.Within("budget: epochs", 0, math.MaxInt32, c.Budget.Epochs)
 	if c.Budget.Steps < 0 || !(c.Budget.Seconds >= 0) || math.IsInf(c.Budget.Seconds, 0) || c.Budget.Steps > 0 && c.Budget.Seconds > 0 {
 		fault("budget: %d steps, %g seconds; want one of them, above 0", c.Budget.Steps, c.Budget.Seconds)
 	}

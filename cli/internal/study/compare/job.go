@@ -229,7 +229,7 @@ func (r *runner) observe(e train.Event) {
 	case *train.EpochDone:
 		r.seconds += e.Seconds
 		p := Progress{Epoch: e.Epoch, Epochs: r.Config.Train.Epochs, Seconds: r.seconds, Value: math.NaN()}
-		if r.Budget.limited() {
+		if r.Budget.limited() && r.Budget.Epochs == 0 {
 			p.Epochs = 0
 		}
 		if e.Valid != nil {

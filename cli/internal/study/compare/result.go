@@ -129,6 +129,9 @@ func (p *comparison) result(ctx context.Context, trials, runs []*task) (*Result,
 	default:
 		r.Budget = fmt.Sprintf("%d epochs", p.First().WithDefaults().Train.Epochs)
 	}
+	if p.Budget.Epochs > 0 {
+		r.Budget += fmt.Sprintf(", %d epochs at most", p.Budget.Epochs)
+	}
 	_, items := bucketOf(p.set)
 	for b, n := range items {
 		r.Buckets = append(r.Buckets, Bucket{buckets[b], n})

@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -208,7 +209,7 @@ func (p *comparison) fits() error {
 		for _, point := range p.grids[i] {
 			cfg := p.task(i, point, p.Seeds[0]).job.Config
 			if p.Budget.limited() {
-				cfg.Train.Epochs = p.First().WithDefaults().Train.Epochs // not the number that a budget cuts short: each epoch's scores are counted
+				cfg.Train.Epochs = cmp.Or(p.Budget.Epochs, p.First().WithDefaults().Train.Epochs) // not the number that a budget cuts short: each epoch's scores are counted
 			}
 			m, err := train.Estimate(cfg, p.set)
 			if err != nil {

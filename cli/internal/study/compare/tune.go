@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -119,8 +120,8 @@ func (c Config) with(v Variant, point []Setting, seed uint64) (train.Config, err
 		cfg.Candidates = "all"
 	}
 	if c.Budget.limited() {
-		cfg.Train.Epochs = math.MaxInt32 // the budget ends the run
-		if cfg.Train.Patience == nil {   // whatever is usual of the model
+		cfg.Train.Epochs = cmp.Or(c.Budget.Epochs, math.MaxInt32) // where nothing else does the budget ends the run
+		if cfg.Train.Patience == nil {                            // whatever is usual of the model
 			cfg.Train.Patience = new(int)
 		}
 	}
