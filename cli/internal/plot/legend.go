@@ -32,7 +32,8 @@ type spot struct{ row, column, span int }
 
 // newFoot lays the legend out in equal columns, read row by row; a long name
 // spans several. Of one to four columns it takes the fewest that need the
-// fewest rows.
+// fewest rows, where columns that do not line up, because of such names, count
+// as a row more.
 func newFoot(entries []entry, notes []string, width vg.Length) *foot {
 	f := face(labelSize, false)
 	l := &foot{entries: entries}
@@ -42,20 +43,25 @@ func newFoot(entries []entry, notes []string, width vg.Length) *foot {
 	if len(entries) == 0 {
 		return l
 	}
+	least := math.MaxInt
 	for columns := 1; columns <= 4; columns++ {
 		cell := width / vg.Length(columns)
 		var spots []spot
-		row, column := 0, 0
+		row, column, ragged := 0, 0, 0
 		for _, e := range entries {
 			w := thumbWidth + gap + f.Width(e.name) + 2*gap
 			span := min(columns, int(math.Ceil(float64(w/cell))))
+			if span > 1 {
+				ragged = 1
+			}
 			if column+span > columns {
 				row, column = row+1, 0
 			}
 			spots = append(spots, spot{row, column, span})
 			column += span
 		}
-		if l.spots == nil || row+1 < l.rows {
+		if cost := row + ragged; cost < least {
+			least = cost
 			l.spots, l.rows, l.cell = spots, row+1, cell
 		}
 	}
