@@ -254,7 +254,7 @@ var latexOf = func() map[rune]string {
 		'^': `\textasciicircum{}`, '~': `\textasciitilde{}`, '<': `\textless{}`, '>': `\textgreater{}`, '|': `\textbar{}`, '"': "''",
 		'±': `$\pm$`, '−': `$-$`, '×': `$\times$`, '·': `$\cdot$`, '²': `$^2$`, '³': `$^3$`, '₀': `$_0$`, '₁': `$_1$`, '₂': `$_2$`,
 		'≤': `$\le$`, '≥': `$\ge$`, '≠': `$\ne$`, '≈': `$\approx$`, '∞': `$\infty$`, '→': `$\to$`, '∂': `$\partial$`, '‖': `$\|$`,
-		'Σ': `$\Sigma$`, '∈': `$\in$`, '⌈': `$\lceil$`, '⌉': `$\rceil$`, '…': `\ldots{}`, '–': `--`, 'ℓ': `$\ell$`, 'Ω': `$\Omega$`, 'Δ': `$\Delta$`, '\u0302': "",
+		'Σ': `$\Sigma$`, '∈': `$\in$`, '⌈': `$\lceil$`, '⌉': `$\rceil$`, '…': `\ldots{}`, '–': `--`, 'ℓ': `$\ell$`, 'Ω': `$\Omega$`, 'Δ': `$\Delta$`,
 	}
 	for letter, name := range map[rune]string{
 		'α': "alpha", 'β': "beta", 'γ': "gamma", 'δ': "delta", 'ε': "varepsilon", 'η': "eta", 'θ': "theta", 'κ': "kappa", 'λ': "lambda", 'μ': "mu",
