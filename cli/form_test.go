@@ -2,7 +2,6 @@ package cli
 
 import (
 	"encoding/csv"
-	"encoding/json"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -119,36 +118,4 @@ func TestFlagsThatSayNothing(t *testing.T) {
 		require.Equal(t, exitUsage, code, s.flag)
 		require.Contains(t, stderr, "--"+s.flag+" is of training, which --train adds")
 	}
-}
-
-// TestStudyEpochs: --epochs of study is the most that a run of the comparison and of
-// convergence trains.
-func TestStudyEpochs(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes the ten seconds that a study has at least")
-	}
-	t.Setenv(asCommand, "1")
-	dir := t.TempDir()
-	code, out, stderr := execute(t, "study", "--budget", "10s", "--epochs", "1", "--losses", "softmax", "--seeds", "0", "--dim", "4",
-		"--data", "demo:users=60,items=50,per-user=8", "--out", dir)
-	require.Equal(t, exitOK, code, stderr)
-	require.Contains(t, out, "Best run by recall@20 on valid")
-	requireFigures(t, dir)
-	var page struct {
-		Sections []struct {
-			Title string
-			Data  json.RawMessage
-		}
-	}
-	require.NoError(t, json.Unmarshal(readFile(t, filepath.Join(dir, "report.json")), &page))
-	last := page.Sections[len(page.Sections)-1]
-	require.Equal(t, "Comparison", last.Title)
-	var data struct {
-		Budget string
-		Rows   []struct{ Runs []struct{ Epochs float64 } }
-	}
-	require.NoError(t, json.Unmarshal(last.Data, &data))
-	require.Regexp(t, `^[\d.]+ seconds of training, 1 epochs at most$`, data.Budget)
-	require.Len(t, data.Rows, 1)
-	require.LessOrEqual(t, data.Rows[0].Runs[0].Epochs, 1.0)
 }

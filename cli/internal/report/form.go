@@ -60,6 +60,10 @@ func (t Table) all() []int {
 // no form for the end of a row.
 func plain(s string) string { return strings.ReplaceAll(data.EscapeText(s), "\n", `\n`) }
 
+// The letters whose width depends on the language of the machine, such as ±, take one column:
+// output is the same wherever it is made.
+func init() { text.OverrideRuneWidthEastAsianWidth(false) }
+
 // gap is the blanks between two columns of text.
 const gap = 2
 
@@ -134,7 +138,11 @@ func (t Table) Text(indent string, width int) string {
 		}
 		if widest >= 0 {
 			least := max(leastWrapped, text.StringWidthWithoutEscSequences(plain(t.Head[widest])))
-			widths[widest] = max(least, min(widths[widest], room-total(t.all())+widths[widest]))
+			left := room - total(t.all()) + widths[widest] // beside all other columns
+			if left < least {
+				left = max(least, room-widths[0]-gap) // in a part of its own
+			}
+			widths[widest] = min(widths[widest], left)
 			wrap[widest] = widths[widest]
 		}
 	}
@@ -206,12 +214,12 @@ func (t Table) csv() string {
 // latex is the LaTeX form, which the library lacks.
 func (t Table) latex() string {
 	var b strings.Builder
-	spec := ""
+	var spec strings.Builder
 	for _, right := range t.right() {
 		if right {
-			spec += "r"
+			spec.WriteString("r")
 		} else {
-			spec += "l"
+			spec.WriteString("l")
 		}
 	}
 	line := func(cells []string) {
@@ -224,7 +232,7 @@ func (t Table) latex() string {
 		}
 		b.WriteString(text + ` \\` + "\n")
 	}
-	fmt.Fprintf(&b, "\\begin{tabular}{%s}\n\\hline\n", spec)
+	fmt.Fprintf(&b, "\\begin{tabular}{%s}\n\\hline\n", spec.String())
 	line(append([]string{}, t.Head...))
 	b.WriteString("\\hline\n")
 	for _, row := range t.Rows {
@@ -246,7 +254,7 @@ var latexOf = func() map[rune]string {
 		'^': `\textasciicircum{}`, '~': `\textasciitilde{}`, '<': `\textless{}`, '>': `\textgreater{}`, '|': `\textbar{}`, '"': "''",
 		'±': `$\pm$`, '−': `$-$`, '×': `$\times$`, '·': `$\cdot$`, '²': `$^2$`, '³': `$^3$`, '₀': `$_0$`, '₁': `$_1$`, '₂': `$_2$`,
 		'≤': `$\le$`, '≥': `$\ge$`, '≠': `$\ne$`, '≈': `$\approx$`, '∞': `$\infty$`, '→': `$\to$`, '∂': `$\partial$`, '‖': `$\|$`,
-		'Σ': `$\Sigma$`, '∈': `$\in$`, '⌈': `$\lceil$`, '⌉': `$\rceil$`, '…': `\ldots{}`, '–': `--`, 'ℓ': `$\ell$`, 'Ω': `$\Omega$`, 'Δ': `$\Delta$`, '\u0302': "",
+		'Σ': `$\Sigma$`, '∈': `$\in$`, '⌈': `$\lceil$`, '⌉': `$\rceil$`, '…': `\ldots{}`, '–': `--`, 'ℓ': `$\ell$`, 'Ω': `$\Omega$`, 'Δ': `$\Delta$`,
 	}
 	for letter, name := range map[rune]string{
 		'α': "alpha", 'β': "beta", 'γ': "gamma", 'δ': "delta", 'ε': "varepsilon", 'η': "eta", 'θ': "theta", 'κ': "kappa", 'λ': "lambda", 'μ': "mu",

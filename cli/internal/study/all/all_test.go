@@ -8,6 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fenchel-ml/fenchel/cli/internal/report"
+	"github.com/fenchel-ml/fenchel/cli/internal/study/compare"
+	"github.com/fenchel-ml/fenchel/cli/internal/study/convergence"
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/train"
 )
@@ -77,4 +79,31 @@ func TestValidate(t *testing.T) {
 	err := Config{Budget: time.Second, Losses: []string{"nope"}, Dir: "x"}.Validate()
 	require.ErrorContains(t, err, "budget: 1s")
 	require.ErrorContains(t, err, "nope")
+}
+
+// TestEpochs: the epochs of Base are the most that any run trains, and end those of the
+// comparison and of convergence well before their share of the time.
+func TestEpochs(t *testing.T) {
+	c := Config{
+		Base: train.Config{
+			Data:  train.DataConfig{Source: "demo:users=60,items=50,per-user=8"},
+			Model: train.ModelConfig{Dim: 4},
+			Train: train.TrainConfig{Epochs: 2},
+		},
+		Losses: []string{"softmax"}, Seeds: []uint64{0}, Dir: t.TempDir(),
+	}.WithDefaults()
+	require.NoError(t, c.Validate())
+	set, err := data.Load(c.Base.Data.Config())
+	require.NoError(t, err)
+	section, note, err := c.compare(t.Context(), time.Hour, set)
+	require.NoError(t, err)
+	require.Empty(t, note)
+	res := section.Data.(*compare.Result)
+	require.Equal(t, "1800 seconds of training, 2 epochs at most", res.Budget)
+	require.Equal(t, 2.0, res.Rows[0].Runs[0].Epochs)
+	require.NotNil(t, res.Best)
+	require.DirExists(t, res.Best.Folder)
+	traces, err := convergence.Train(t.Context(), c.training(), set, []string{"softmax"})
+	require.NoError(t, err)
+	require.Len(t, traces[0].Points, 2)
 }
