@@ -88,7 +88,7 @@ func (s setting) names() (names []string) {
 // wrap cuts a text at blanks into lines of at most so many characters, but for longer words.
 func wrap(text string, width int) (lines []string) {
 	line := ""
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		if line != "" && len(line)+1+len(word) > width {
 			lines = append(lines, line)
 			line = ""

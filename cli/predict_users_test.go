@@ -54,7 +54,7 @@ func TestPredictFoldsInHeld(t *testing.T) {
 	require.Equal(t, exitOK, code, stderr)
 	require.Contains(t, out, "60 users and 50 items")
 	require.Regexp(t, `^\d+ users and \d+ items without a training pair have the first weights`, stderr)
-	code, out, stderr = execute(t, "export", "run", "some", "--trained")
+	code, _, stderr = execute(t, "export", "run", "some", "--trained")
 	require.Equal(t, exitOK, code, stderr)
 	require.Regexp(t, `are left out: nothing has moved their vectors`, stderr)
 	var names []string

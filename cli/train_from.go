@@ -2,6 +2,8 @@ package cli
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -66,7 +68,7 @@ func (c *configFlags) extension() (*train.Plan, error) {
 		}
 		delete(given, path)
 	}
-	for path := range given {
+	for _, path := range slices.Sorted(maps.Keys(given)) {
 		return nil, usagef("--from: more epochs keep the settings of the run, and %s is one of them; what may change is %s", path, strings.Join(train.ExtensionPaths(), ", "))
 	}
 	p, err := cfg.Plan()

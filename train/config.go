@@ -85,7 +85,8 @@ func (c DataConfig) Config() data.Config {
 
 // ModelConfig says what is trained.
 type ModelConfig struct {
-	// Name is a model's text; default "mf".
+	// Name is a model's text; default "mf". It may be one of package baseline's, such as
+	// "ease:lambda=300", which has no vectors and takes none of the settings of them.
 	Name string `yaml:"name,omitempty"`
 
 	// Dim is d, the width of encodings and class vectors; default 64.
@@ -126,7 +127,7 @@ type ModelConfig struct {
 
 // TrainConfig says how.
 type TrainConfig struct {
-	// Solver is a solver's text; default "gradient".
+	// Solver is a solver's text; default "gradient", and "fit" of models without vectors.
 	Solver string `yaml:"solver,omitempty"`
 
 	// On says what is trained on: "train", or "train+valid", which then leaves no valid

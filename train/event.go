@@ -36,7 +36,7 @@ type Stepped struct {
 // EpochDone follows each epoch.
 type EpochDone struct {
 	Epoch    int     `json:"epoch"`               // from 1
-	Loss     float64 `json:"loss"`                // mean over the epoch's rows, each before its step; the objective with als
+	Loss     float64 `json:"loss"`                // mean over the epoch's rows, each before its step; the objective with als, 0 with fit
 	GradNorm float64 `json:"grad_norm,omitempty"` // mean over the steps of the norm of the whole gradient, before clipping; 0 with als
 	Clipped  float64 `json:"clipped,omitempty"`   // share of the steps whose gradient was longer than train.clip
 	Seconds  float64 `json:"seconds"`             // training alone

@@ -26,7 +26,7 @@ type stateMeta = checkpointMeta
 // epoch are put back. A run that was interrupted after it, and has done no step since, keeps the
 // one that is there.
 func (r *run) saveState() error {
-	if r.dir == "" || !r.extensible {
+	if r.dir == "" || !r.extensible || r.plan.fits() { // what is fitted has one epoch
 		return nil
 	}
 	if _, err := os.Stat(r.path(StateFile)); err == nil && !r.moved {

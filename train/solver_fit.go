@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/graph"
@@ -61,18 +63,16 @@ func (p *Plan) readModel() {
 // parseModel is models.Parse, whose error of an unknown name lists what is fitted too.
 func parseModel(text string) (models.Kind, error) {
 	name, _ := registry.CutSpec(text)
-	names := ModelNames()
-	for _, known := range names {
-		if known == name {
-			return models.Parse(text)
-		}
+	names := modelNames()
+	if slices.Contains(names, name) {
+		return models.Parse(text)
 	}
 	return models.Kind{}, fmt.Errorf("models: unknown model %q%s", name, registry.Offer(name, names))
 }
 
-// ModelNames lists the names that model.name may begin with: those of package models, and
+// modelNames lists the names that model.name may begin with: those of package models, and
 // then those of package baseline, which solver fit fits.
-func ModelNames() (names []string) {
+func modelNames() (names []string) {
 	for _, s := range models.All() {
 		names = append(names, s.Name)
 	}
@@ -86,14 +86,11 @@ func ModelNames() (names []string) {
 func (p *Plan) fits() bool { return p != nil && p.Baseline.Spec != nil }
 
 func checkFit(given Config, p *Plan) {
-	var names string
-	for i, s := range baseline.All() {
-		if i > 0 {
-			names += ", "
-		}
-		names += s.Name
+	var names []string
+	for _, s := range baseline.All() {
+		names = append(names, s.Name)
 	}
-	p.check("train.solver", p.fits(), "solver %s takes the models without vectors (%s), and not %s", fitSolver, names, p.Config.Model.Name)
+	p.check("train.solver", p.fits(), "solver %s takes the models without vectors (%s), and not %s", fitSolver, strings.Join(names, ", "), p.Config.Model.Name)
 	p.unused(map[string]bool{
 		"loss": given.Loss != "", "candidates": given.Candidates != "",
 		"model.dim": given.Model.Dim != 0, "model.score": given.Model.Score != "", "model.temperature": given.Model.Temperature != "",

@@ -43,6 +43,7 @@ func TestSolverFit(t *testing.T) {
 				require.NoError(t, err)
 				require.Equal(t, x, y)
 
+				require.NoFileExists(t, filepath.Join(dir, StateFile), "there are no more epochs")
 				p := res.Trained.Plan
 				fitted, err := p.Baseline.Fit(t.Context(), set.Train)
 				require.NoError(t, err)

@@ -6,6 +6,9 @@
 // Of running text two give probabilities: how often each word occurs ([NewUnigram]) and
 // an interpolated Kneser–Ney bigram ([NewKneserNey]).
 //
+// Of items [Parse] finds them by name, as package train does, which makes a run of one: a [Fitted]
+// keeps what was fitted as arrays.
+//
 // All are [models.Scorer]s: train.Evaluate measures them as it measures a model. What a user
 // has are the items of the training split, whose values do not count, as for a model that
 // knows users by vectors of their own. Who has none there, as who was held out of training or
