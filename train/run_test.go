@@ -115,6 +115,15 @@ func TestDeterminism(t *testing.T) {
 // in float64, places counted one by one, the metrics' own references.
 func TestEvaluate(t *testing.T) {
 	set := small(t)
+	for k, part := range []**data.Interactions{&set.Train, &set.Valid, &set.Test} { // ratings of 0 to 4.5
+		values := make([]float32, (*part).Len())
+		for p := range values {
+			values[p] = float32((7*p+k)%10) / 2
+		}
+		x, err := data.FromCSR(set.Users, set.Items, (*part).Ptr(), (*part).Item(), values, nil)
+		require.NoError(t, err)
+		*part = x
+	}
 	res, err := Run(t.Context(), quick("{model: {bias: true}}"), set, nil)
 	require.NoError(t, err)
 	tr := res.Trained
@@ -123,7 +132,11 @@ func TestEvaluate(t *testing.T) {
 		if m.NoCutoff {
 			texts = append(texts, m.Name)
 		} else {
-			texts = append(texts, m.Name+"@1", m.Name+"@10", m.Name+"@500")
+			settings, err := m.Settings()
+			require.NoError(t, err)
+			for _, m := range settings {
+				texts = append(texts, m.Name+"@1", m.Name+"@10", m.Name+"@500")
+			}
 		}
 	}
 	ms, err := metric.ParseAll(texts)
@@ -196,7 +209,7 @@ func TestEvaluate(t *testing.T) {
 				}
 			}
 			slices.SortStableFunc(order, func(a, b int32) int { return cmp.Compare(z[b], z[a]) })
-			whole = append(whole, metric.Whole{IDs: order, Places: places, LogP: logP, Relevant: relevant.ItemsOf(u)})
+			whole = append(whole, metric.Whole{IDs: order, Places: places, LogP: logP, Relevant: relevant.ItemsOf(u), Grade: relevant.Value()[relevant.Ptr()[u]:relevant.Ptr()[u+1]]})
 		}
 		n := len(whole)
 		require.Equal(t, n, got.Examples)
