@@ -50,9 +50,9 @@ A name is a path of --set, such as model.dim, or a flag of train, such as dim, o
 a point and a parameter of the text there, such as optimizer.beta1, candidates.n or
 loss.alpha. A parameter that only some of the losses of a list have is tried with those. What
 decides how a run is measured (data, protocol, task, eval) and the seed cannot be searched.
-Without --over the search is around what the configuration says: over the learning rate
-and the temperature, or of dot scores l2, or of als and ials reg and the weight of what
-is missing.
+Without --over the search is around what the configuration says: over the learning rate,
+from a fifth to five times, and the temperature, from a third to three times; of dot scores
+over l2 in place of it, and of als and ials over reg and the weight of what is missing.
 
 --search is one of
 

@@ -304,8 +304,8 @@ func TestAround(t *testing.T) {
 		change func(c *train.Config)
 		want   []string
 	}{
-		{func(c *train.Config) {}, []string{"lr=log:0.001..0.1", "temperature=log:"}},
-		{func(c *train.Config) { c.Model.Temperature = "0.5" }, []string{"lr=log:0.001..0.1", "temperature=log:0.125..2"}},
+		{func(c *train.Config) {}, []string{"lr=log:0.002..0.05", "temperature=log:"}},
+		{func(c *train.Config) { c.Model.Temperature = "0.5" }, []string{"lr=log:0.002..0.05", "temperature=log:0.167..1.5"}},
 		{func(c *train.Config) { c.Model.Temperature = "learned" }, []string{"lr="}},
 		{func(c *train.Config) { c.Model.Score = "dot" }, []string{"lr=", "l2=log:1e-07..0.001"}},
 		{func(c *train.Config) { c.Loss = "arcface" }, []string{"lr=", "loss.scale=log:"}},
