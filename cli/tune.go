@@ -1,16 +1,15 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/fenchel-ml/fenchel/cli/internal/study/tune"
 	"github.com/fenchel-ml/fenchel/data"
@@ -24,6 +23,7 @@ func newTune(s streams) *cobra.Command {
 		flags  *configFlags
 		c      = tune.Config{Search: "tpe", Prune: tune.NoPruning}
 		over   []string
+		force  bool
 		asJSON bool
 	)
 	var kinds strings.Builder
@@ -50,9 +50,9 @@ A name is a path of --set, such as model.dim, or a flag of train, such as dim, o
 a point and a parameter of the text there, such as optimizer.beta1, candidates.n or
 loss.alpha. A parameter that only some of the losses of a list have is tried with those. What
 decides how a run is measured (data, protocol, task, eval) and the seed cannot be searched.
-Without --over the search is around what the configuration says: over the learning rate
-and the temperature, or of dot scores l2, or of als and ials reg and the weight of what
-is missing.
+Without --over the search is around what the configuration says: over the learning rate,
+from a fifth to five times, and the temperature, from a third to three times; of dot scores
+over l2 in place of it, and of als and ials over reg and the weight of what is missing.
 
 --search is one of
 
@@ -96,7 +96,7 @@ the end, of the best alone.`,
 			if err := c.Validate(); err != nil {
 				return usageError{studyFlags(err, "over", "search", "prune", "trials", "budget", "out")}
 			}
-			return runTune(cmd, s, p, c, asJSON)
+			return runTune(cmd, s, p, c, force, asJSON)
 		},
 	}
 	flags = addConfigFlags(cmd)
@@ -106,9 +106,9 @@ the end, of the best alone.`,
 	f.StringVar(&c.Search, "search", c.Search, "how the next trial is found: "+strings.Join(names, ", "))
 	addWhole(f, &c.Trials, "trials", 1, tune.MaxTrials, "trials that there are to be, those of earlier calls included")
 	f.Lookup("trials").DefValue = "" // 0 is none
-	f.Var(&timeValue{&c.Budget}, "budget", "time that trials may take together, such as 90s, 10m or 1h30m, those of earlier calls included")
+	f.DurationVar(&c.Budget, "budget", 0, "time that trials may take together, such as 90s, 10m or 1h30m, those of earlier calls included; 0: any")
 	f.StringVar(&c.Prune, "prune", c.Prune, "which trials end early: "+strings.Join(tune.Prunings(), ", "))
-	f.BoolVar(&c.Force, "force", false, "run trials even where their estimated memory is not available")
+	f.BoolVar(&force, "force", false, "run trials even where their estimated memory is not available")
 	f.StringVar(&c.Dir, "out", "", "folder of the search: new, or that of one to go on with (default one under "+runsFolder+", by the data's name)")
 	f.BoolVar(&asJSON, "json", false, "print the result as JSON")
 	must(cmd.MarkFlagDirname("out"))
@@ -137,10 +137,10 @@ func overNames() map[string]string {
 	return names
 }
 
-func runTune(cmd *cobra.Command, s streams, p *train.Plan, c tune.Config, asJSON bool) error {
+func runTune(cmd *cobra.Command, s streams, p *train.Plan, c tune.Config, force, asJSON bool) error {
 	collector := newCollector()
 	defer collector.free()
-	set, err := loadWithin(p.Data, collector, c.Force)
+	set, err := loadWithin(p.Data, collector, force)
 	if err != nil {
 		return dataError(p, err)
 	}
@@ -149,6 +149,17 @@ func runTune(cmd *cobra.Command, s streams, p *train.Plan, c tune.Config, asJSON
 	}
 	if _, err := runFolder(c.Dir, p.Config, set); err != nil {
 		return fmt.Errorf("--out: %w", err)
+	}
+	c.Fits = func(p *train.Plan) error {
+		b, err := budgetOf(p, set, roomNow())
+		if err != nil {
+			return err
+		}
+		if !force && !b.fits(b.parts) {
+			return errors.New(b.short("the run", b.parts.Total()))
+		}
+		collector.limit(b.parts.Limit())
+		return nil
 	}
 	watch := &tuneWatch{compareWatch: compareWatch{s: s}}
 	res, err := tune.Run(cmd.Context(), c, set, watch.observe)
@@ -287,27 +298,4 @@ func tuneReport(res *tune.Result) any {
 		report.Best = &best{res.Trials[res.Best], res.File, res.Run, res.Test}
 	}
 	return report
-}
-
-// A timeValue is a time above 0.
-type timeValue struct{ p *time.Duration }
-
-var _ pflag.Value = (*timeValue)(nil)
-
-func (v *timeValue) String() string {
-	if v.p == nil || *v.p == 0 { // the zero value, which pflag asks, or none
-		return ""
-	}
-	return v.p.String()
-}
-
-func (v *timeValue) Type() string { return "duration" }
-
-func (v *timeValue) Set(text string) error {
-	d, err := time.ParseDuration(text)
-	if err != nil || d <= 0 {
-		return fmt.Errorf("%q is not a time above 0, such as 90s, 10m or 1h30m", text)
-	}
-	*v.p = d
-	return nil
 }

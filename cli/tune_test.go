@@ -20,7 +20,7 @@ func TestTune(t *testing.T) {
 	require.Regexp(t, `(?m)^TRIAL +LR +LOSS +LOSS\.ALPHA +RECALL@5 VALID +EPOCHS +SECONDS +STATE$`, out)
 	require.Regexp(t, `(?m)^    0 +0\.01732 +softmax +- +0\.\d{4} +2 +\d+\.\d +done`, out)
 	require.Regexp(t, `(?m)^6 trials in .* s: all trials are done$`, out)
-	require.Contains(t, stderr, "over train.optimizer.lr=log:0.001..0.3 loss=softmax|entmax loss.alpha=1.2..1.8; 0 trials done before")
+	require.Contains(t, stderr, "over lr=log:0.001..0.3 loss=softmax|entmax loss.alpha=1.2..1.8; 0 trials done before")
 	require.Equal(t, 6, strings.Count(stderr, "/6  lr="))
 
 	code, text, stderr := execute(t, append(args, "--json")...)
@@ -70,8 +70,8 @@ func TestTuneUsage(t *testing.T) {
 		{"--search tp", "--search: unknown search \"tp\" (did you mean tpe?); the choices are grid, random, tpe"},
 		{"--prune mean", "--prune: unknown rule \"mean\""},
 		{"--trials 0", "--trials: 0 is below 1"},
-		{"--budget 10", `"10" is not a time above 0, such as 90s, 10m or 1h30m`},
-		{"--budget -1s", "is not a time above 0"},
+		{"--budget 10", `missing unit in duration "10"`},
+		{"--budget -1s", "--budget: -1s is below 0"},
 		{"--train-on train+valid", "leaves no valid set to choose by"},
 		{"--out=", "--out: \"\" is no folder"},
 		{"--seeds 0-2", "unknown flag: --seeds (did you mean --seed?)"},

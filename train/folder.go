@@ -123,9 +123,8 @@ func (f *Folder) run(ctx context.Context, p *Plan, set *data.Dataset, obs Observ
 	return r.execute(ctx, f.dir)
 }
 
-// Train is Run but that test is not measured: where the set has one the run stands before
-// that, and Run, or RunDir, goes on to measure it. It is for runs of which the valid set
-// chooses some.
+// Train is Run but that test is not measured: the run stands before its end, and Run, or
+// RunDir, goes on from there. It is for runs of which their values on valid choose some.
 func (f *Folder) Train(ctx context.Context, p *Plan, set *data.Dataset, obs Observer) (*Result, error) {
 	return f.run(ctx, p, set, obs, true)
 }

@@ -206,3 +206,36 @@ func TestInterruptAtOnce(t *testing.T) {
 	require.Zero(t, res.Epochs)
 	require.Nil(t, res.Valid)
 }
+
+// TestTrain: a run that Folder.Train leaves before its end has no test values, is as far as
+// one that has ended, is gone on with there as often as asked, and ends with the same bits.
+func TestTrain(t *testing.T) {
+	set := small(t)
+	p, err := quick("").Plan()
+	require.NoError(t, err)
+	whole := t.TempDir()
+	want, err := p.RunDir(t.Context(), whole, set, nil)
+	require.NoError(t, err)
+	require.NotNil(t, want.Test)
+	dir := t.TempDir()
+	for range 2 {
+		f, err := OpenFolder(dir)
+		require.NoError(t, err)
+		res, err := f.Train(t.Context(), p, set, nil)
+		require.NoError(t, err)
+		require.False(t, f.Ended())
+		require.NoError(t, f.Close())
+		require.False(t, res.Interrupted)
+		require.Nil(t, res.Test)
+		require.Equal(t, want.Valid.Values, res.Valid.Values)
+		require.Equal(t, want.Epochs, res.Epochs)
+	}
+	res, err := p.RunDir(t.Context(), dir, set, nil)
+	require.NoError(t, err)
+	require.Equal(t, want.Test.Values, res.Test.Values)
+	for i, x := range want.Trained.Tables() {
+		require.Equal(t, x.Data, res.Trained.Tables()[i].Data)
+	}
+	_, err = p.RunDir(t.Context(), dir, set, nil)
+	require.ErrorContains(t, err, "has ended")
+}

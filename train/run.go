@@ -255,9 +255,8 @@ func (r *run) finish(ctx context.Context) (*Result, error) {
 		r.restore()
 		res.Valid = r.History[r.BestEpoch-1].Valid
 	}
-	tested := r.set.Test.Len() == 0 || !r.untested
-	if !tested {
-		if err := r.saveCheckpoint(); err != nil { // from which the run goes on to test
+	if r.untested {
+		if err := r.saveCheckpoint(); err != nil { // from which the run goes on to its end
 			return nil, err
 		}
 	} else if r.set.Test.Len() > 0 {
@@ -271,7 +270,7 @@ func (r *run) finish(ctx context.Context) (*Result, error) {
 	}
 	res.Seconds = r.seconds()
 	if r.dir != "" {
-		if err := r.saveFinal(tested); err != nil {
+		if err := r.saveFinal(!r.untested); err != nil {
 			return nil, err
 		}
 	}

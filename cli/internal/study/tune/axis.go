@@ -231,9 +231,9 @@ func (a Axis) key() string {
 // String returns a text that is read as the same axis.
 func (a Axis) String() string {
 	if a.choices != nil {
-		return a.key() + "=" + strings.Join(a.choices, "|")
+		return a.name + "=" + strings.Join(a.choices, "|")
 	}
-	text := a.key() + "="
+	text := a.name + "="
 	if a.whole {
 		text += "int:"
 	}

@@ -19,15 +19,15 @@ var around = []struct {
 	factor     float64
 	value      func(p *train.Plan) float64 // 0: the configuration has none
 }{
-	{"lr", "train.optimizer.lr", 10, func(p *train.Plan) float64 { return number(p.Optimizer.Value("lr")) }},
-	{"temperature", "model.temperature", 4, func(p *train.Plan) float64 {
+	{"lr", "train.optimizer.lr", 5, func(p *train.Plan) float64 { return number(p.Optimizer.Value("lr")) }},
+	{"temperature", "model.temperature", 3, func(p *train.Plan) float64 {
 		if p.Config.Train.Optimizer == "" || p.Config.Model.Score != string(models.Cosine) || ofCosines(p) || p.Temperature.Learned != nil {
 			return 0
 		}
 		return p.Temperature.Value
 	}},
-	{"loss.tau", "loss.tau", 4, func(p *train.Plan) float64 { return cosineParam(p, "tau") }},
-	{"loss.scale", "loss.scale", 4, func(p *train.Plan) float64 { return cosineParam(p, "scale") }},
+	{"loss.tau", "loss.tau", 3, func(p *train.Plan) float64 { return cosineParam(p, "tau") }},
+	{"loss.scale", "loss.scale", 3, func(p *train.Plan) float64 { return cosineParam(p, "scale") }},
 	{"l2", "train.l2", 100, func(p *train.Plan) float64 {
 		switch l2 := number(p.Config.Train.L2); {
 		case p.Config.Train.Optimizer == "" || p.Config.Model.Score == string(models.Cosine):

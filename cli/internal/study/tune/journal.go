@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/fenchel-ml/fenchel/cli/internal/report"
@@ -113,6 +114,15 @@ type journal struct {
 // that was cut short is dropped: what it was of is done again.
 func openJournal(dir string, h header) (j *journal, err error) {
 	path := filepath.Join(dir, JournalFile)
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(entries, func(e os.DirEntry) bool { return !strings.HasPrefix(e.Name(), ".") }) {
+			return nil, fmt.Errorf("%s holds no search and is not empty; name another folder", dir)
+		}
+	}
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return nil, err

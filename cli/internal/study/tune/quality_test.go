@@ -36,8 +36,8 @@ func TestQualityOfTuning(t *testing.T) {
 		c := compare.Config{
 			Base: base, Losses: []string{"softmax"}, Seeds: []uint64{seed}, Resamples: compare.MinResamples, Dir: filepath.Join(dir, "grid"),
 			Tune: []compare.Axis{
-				{Name: "lr", Values: []string{"0.001", "0.003", "0.01", "0.03", "0.1"}},
-				{Name: "temperature", Values: []string{"0.03", "0.06", "0.12", "0.24", "0.48"}},
+				{Name: "lr", Values: []string{"0.002", "0.005", "0.01", "0.02", "0.05"}},
+				{Name: "temperature", Values: []string{"0.042", "0.072", "0.125", "0.216", "0.375"}},
 			},
 		}
 		best, runs := 0.0, 0

@@ -14,7 +14,6 @@ import (
 
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/internal/lock"
-	"github.com/fenchel-ml/fenchel/internal/memory"
 	"github.com/fenchel-ml/fenchel/train"
 )
 
@@ -25,9 +24,6 @@ const (
 	noMore      = "every combination of values has been tried"
 	interrupted = "it was interrupted"
 )
-
-// available is what runs may take; tests put another in its place.
-var available = memory.Available
 
 // tuning is the state of Run.
 type tuning struct {
@@ -178,11 +174,11 @@ func (t *tuning) run(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	res.File, res.Run = filepath.Join(t.Dir, BestFile), t.folder(res.Best)
-	if res.Interrupted || t.set.Test.Len() == 0 {
+	if res.Interrupted {
 		return res, nil
 	}
-	var err error
-	if res.Test, err = t.test(ctx, res.Best); err == nil && res.Test == nil {
+	values, ended, err := t.end(ctx, res.Best)
+	if res.Test = values; err == nil && !ended {
 		res.Interrupted, res.Stopped = true, interrupted
 	}
 	return res, err

@@ -12,7 +12,6 @@ import (
 	"github.com/fenchel-ml/fenchel/cli/internal/report"
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/internal/fs"
-	"github.com/fenchel-ml/fenchel/internal/memory"
 	"github.com/fenchel-ml/fenchel/train"
 )
 
@@ -25,8 +24,8 @@ func (t *tuning) try(ctx context.Context, values []string) (trial *Trial, err er
 		return trial, nil
 	}
 	plan, err := cfg.Plan()
-	if err == nil {
-		err = t.fits(plan)
+	if err == nil && t.Fits != nil {
+		err = t.Fits(plan)
 	}
 	if err != nil {
 		trial.Reason = err.Error()
@@ -109,20 +108,6 @@ func (t *tuning) point(e *train.EpochDone) Point {
 	return Point{e.Epoch, report.Number(value)}
 }
 
-// fits returns an error where a trial is estimated to need more memory than there is.
-func (t *tuning) fits(plan *train.Plan) error {
-	parts, err := plan.Estimate(t.set)
-	if err != nil {
-		return err
-	}
-	have, source, known := available()
-	held, _ := memory.Resident()
-	if need := parts.Total() - held; known && !t.Force && need > have {
-		return fmt.Errorf("it needs about %d MiB more than this process holds, and %d MiB are available (%s)", need>>20, have>>20, source)
-	}
-	return nil
-}
-
 // saveBest writes the configuration of the best trial, which is that of its run.
 func (t *tuning) saveBest() error {
 	best := t.journal.trials[t.best()]
@@ -160,33 +145,37 @@ func (t *tuning) configOf(trial Trial) (train.Config, error) {
 	return plan.Config, nil
 }
 
-// test measures a trial on test, unless that has been done, and makes its folder that of a
-// run that has ended. It returns nil where ctx ends it before.
-func (t *tuning) test(ctx context.Context, best int) ([]train.Value, error) {
+// end ends the run of the best trial, which measures test, unless that has been done. It
+// reports false where ctx ends it before.
+func (t *tuning) end(ctx context.Context, best int) ([]train.Value, bool, error) {
 	trial := t.journal.trials[best]
 	if was := t.journal.tested; was != nil && was.Trial == best {
-		return was.Values, nil
+		return was.Values, true, nil
 	}
 	plan, err := t.planOf(trial)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	folder, err := train.OpenFolder(t.folder(best))
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	if folder.Ended() { // it was measured, and what it reached was lost: it is made again
+	if folder.Ended() { // what it came to on test was lost: it is trained again
 		err = folder.Clear()
 	}
 	if err := errors.Join(err, folder.Close()); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	r, err := plan.RunDir(ctx, t.folder(best), t.set, nil)
 	if err != nil || r.Interrupted {
-		return nil, err
+		return nil, false, err
 	}
 	if value, _ := r.Valid.Get(plan.Config.Train.Monitor); value != float64(trial.Value) {
-		return nil, fmt.Errorf("%s: the run of trial %d reaches %v on valid, and %v is on record: another kernel or program made it", t.folder(best), best, value, float64(trial.Value))
+		return nil, false, fmt.Errorf("%s: the run of trial %d comes to %v on valid, and %v is on record: another kernel or program made it", t.folder(best), best, value, float64(trial.Value))
 	}
-	return r.Test.Values, t.journal.append(tested{best, r.Test.Values})
+	line := tested{Trial: best}
+	if r.Test != nil {
+		line.Values = r.Test.Values
+	}
+	return line.Values, true, t.journal.append(line)
 }

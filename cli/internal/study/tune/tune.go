@@ -38,8 +38,10 @@ type Config struct {
 	Trials int
 	Budget time.Duration
 
-	Force bool   // runs trials even where their memory is not available
-	Dir   string // that the search is kept in
+	Dir string // that the search is kept in
+
+	// Fits is asked before each trial; its error is why the trial fails. nil: each fits.
+	Fits func(p *train.Plan) error
 }
 
 // DefaultTrials is how many trials there are where nothing says how many.

@@ -3,6 +3,7 @@ package tune
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -128,12 +129,12 @@ func TestAnother(t *testing.T) {
 	journal, err := os.ReadFile(path)
 	require.NoError(t, err)
 	for want, change := range map[string]func(c *Config){
-		"--over is train.optimizer.lr=log:0.01..0.1 there, train.optimizer.lr=log:0.01..0.2 here": func(c *Config) { c.Axes = parse(t, "lr=log:0.01..0.2") },
-		"--search is tpe there, random here":                                                      func(c *Config) { c.Search = "random" },
-		"--prune is none there, median here":                                                      func(c *Config) { c.Prune = MedianPruning },
-		`train.epochs is "3" there, "4" here`:                                                     func(c *Config) { c.Base.Train.Epochs = 4 },
-		`train.seed is "0" there, "1" here`:                                                       func(c *Config) { c.Base.Train.Seed = 1 },
-		`eval.metrics is "[recall@5]" there, "[`:                                                  func(c *Config) { c.Base.Eval.Metrics = []string{"ndcg@5"} },
+		"--over is lr=log:0.01..0.1 there, lr=log:0.01..0.2 here": func(c *Config) { c.Axes = parse(t, "lr=log:0.01..0.2") },
+		"--search is tpe there, random here":                      func(c *Config) { c.Search = "random" },
+		"--prune is none there, median here":                      func(c *Config) { c.Prune = MedianPruning },
+		`train.epochs is "3" there, "4" here`:                     func(c *Config) { c.Base.Train.Epochs = 4 },
+		`train.seed is "0" there, "1" here`:                       func(c *Config) { c.Base.Train.Seed = 1 },
+		`eval.metrics is "[recall@5]" there, "[`:                  func(c *Config) { c.Base.Eval.Metrics = []string{"ndcg@5"} },
 	} {
 		other := c
 		change(&other)
@@ -150,6 +151,14 @@ func TestAnother(t *testing.T) {
 	now, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.Equal(t, journal, now)
+
+	full := t.TempDir()
+	require.NoError(t, os.MkdirAll(filepath.Join(full, runsFolder, "0"), 0o755))
+	other = c
+	other.Dir = full
+	_, err = Run(t.Context(), other, set, nil)
+	require.ErrorContains(t, err, "holds no search and is not empty")
+	require.DirExists(t, filepath.Join(full, runsFolder, "0"))
 
 	for change, want := range map[string]string{
 		`"value":"0.03162` + "\x00" + `"value":"0.03163`: "which is not what this search tries",
@@ -191,6 +200,23 @@ func TestFailed(t *testing.T) {
 	require.Equal(t, -1, res.Best)
 	require.Contains(t, res.Why(), "cannot follow a context")
 	require.NoFileExists(t, filepath.Join(c.Dir, BestFile))
+}
+
+// TestFits: a trial that does not fit fails with the reason, and is not run.
+func TestFits(t *testing.T) {
+	c, set := small(t, "dim=int:2..3")
+	c.Search, c.Trials = "grid", 0
+	c.Fits = func(p *train.Plan) error {
+		if p.Config.Model.Dim == 3 {
+			return errors.New("too wide")
+		}
+		return nil
+	}
+	res, err := Run(t.Context(), c, set, nil)
+	require.NoError(t, err)
+	require.Equal(t, []string{Done, Failed}, []string{res.Trials[0].State, res.Trials[1].State})
+	require.Equal(t, "too wide", res.Trials[1].Reason)
+	require.NoDirExists(t, filepath.Join(c.Dir, runsFolder, "1"))
 }
 
 // TestPrune: from the sixth trial on one that is behind ends early, is no best, and is the
@@ -278,13 +304,13 @@ func TestAround(t *testing.T) {
 		change func(c *train.Config)
 		want   []string
 	}{
-		{func(c *train.Config) {}, []string{"train.optimizer.lr=log:0.001..0.1", "model.temperature=log:"}},
-		{func(c *train.Config) { c.Model.Temperature = "0.5" }, []string{"train.optimizer.lr=log:0.001..0.1", "model.temperature=log:0.125..2"}},
-		{func(c *train.Config) { c.Model.Temperature = "learned" }, []string{"train.optimizer.lr="}},
-		{func(c *train.Config) { c.Model.Score = "dot" }, []string{"train.optimizer.lr=", "train.l2=log:1e-07..0.001"}},
-		{func(c *train.Config) { c.Loss = "arcface" }, []string{"train.optimizer.lr=", "loss.scale=log:"}},
-		{func(c *train.Config) { c.Train.Solver = "als" }, []string{"train.solver.reg=log:0.007..0.7", "train.solver.a=log:0.005..0.5"}},
-		{func(c *train.Config) { c.Train.Solver = "ials:reg=1" }, []string{"train.solver.reg=log:0.1..10", "train.solver.alpha=log:0.025..2.5"}},
+		{func(c *train.Config) {}, []string{"lr=log:0.002..0.05", "temperature=log:"}},
+		{func(c *train.Config) { c.Model.Temperature = "0.5" }, []string{"lr=log:0.002..0.05", "temperature=log:0.167..1.5"}},
+		{func(c *train.Config) { c.Model.Temperature = "learned" }, []string{"lr="}},
+		{func(c *train.Config) { c.Model.Score = "dot" }, []string{"lr=", "l2=log:1e-07..0.001"}},
+		{func(c *train.Config) { c.Loss = "arcface" }, []string{"lr=", "loss.scale=log:"}},
+		{func(c *train.Config) { c.Train.Solver = "als" }, []string{"solver.reg=log:0.007..0.7", "solver.a=log:0.005..0.5"}},
+		{func(c *train.Config) { c.Train.Solver = "ials:reg=1" }, []string{"solver.reg=log:0.1..10", "solver.alpha=log:0.025..2.5"}},
 	} {
 		cfg := c.Base
 		cfg.Train.Patience = nil
