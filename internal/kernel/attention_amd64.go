@@ -2,14 +2,6 @@
 
 package kernel
 
-// eachRowsOf calls f for pieces of rows of ld numbers, as many as let a call last under 60 µs.
-func eachRowsOf(rows, ld int, f func(lo, n int)) {
-	most := max(1, callNumbers/ld)
-	for lo := 0; lo < rows; lo += most {
-		f(lo, min(most, rows-lo))
-	}
-}
-
 func causalSoftmax(p []float32, ld, rows, n int) {
 	if active == pathGo {
 		softmaxRowsGo(p, ld, rows, n)

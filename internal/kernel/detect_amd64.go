@@ -4,18 +4,18 @@ package kernel
 
 import "golang.org/x/sys/cpu"
 
-// detect returns the fastest path. Package cpu reports AVX and AVX-512 only where
+// detect returns the paths that this processor has, fastest first. Package cpu reports AVX and AVX-512 only where
 // the operating system saves their registers.
-func detect() path {
+func detect() []path {
 	x := cpu.X86
 	avx2 := x.HasAVX2 && x.HasFMA && x.HasBMI1 // which small systems take on either path
 	switch {
 	case avx2 && x.HasAVX512F && x.HasAVX512DQ && x.HasAVX512BW && x.HasAVX512VL && x.HasBMI2 && x.HasPOPCNT:
-		return pathAVX512
+		return []path{pathAVX512, pathAVX2, pathGo}
 	case avx2:
-		return pathAVX2
+		return []path{pathAVX2, pathGo}
 	}
-	return pathGo
+	return []path{pathGo}
 }
 
 // detectTiles reports whether the processor has tiles of bfloat16, and the operating system

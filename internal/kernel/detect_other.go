@@ -1,7 +1,5 @@
-//go:build !amd64 || purego
+//go:build (!amd64 && !arm64) || purego
 
 package kernel
 
-func detect() path { return pathGo }
-
-func detectTiles() bool { return false }
+func detect() []path { return []path{pathGo} }

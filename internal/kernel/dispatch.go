@@ -7,16 +7,17 @@ import (
 	"strings"
 )
 
-// A path is an implementation of the float32 kernels. A larger path is faster.
+// A path is an implementation of the float32 kernels.
 type path int
 
 const (
 	pathGo path = iota
+	pathNEON
 	pathAVX2
 	pathAVX512
 )
 
-var pathNames = [...]string{"go", "avx2", "avx512"}
+var pathNames = [...]string{"go", "neon", "avx2", "avx512"}
 
 func (p path) String() string { return pathNames[p] }
 
@@ -28,8 +29,8 @@ const tilePath = "avx512+amx"
 const Variable = "FENCHEL_KERNEL"
 
 var (
-	fastest                               = detect()
-	hasTiles                              = fastest == pathAVX512 && detectTiles()
+	supported                             = detect() // fastest first
+	hasTiles                              = supported[0] == pathAVX512 && detectTiles()
 	active, tiles, activeCoarse, startErr = choose(os.Getenv(Variable))
 )
 
@@ -106,7 +107,7 @@ func Paths() []string {
 	if hasTiles {
 		add(tilePath, pathAVX512)
 	}
-	for p := fastest; p >= pathGo; p-- {
+	for _, p := range supported {
 		add(p.String(), p)
 	}
 	return names

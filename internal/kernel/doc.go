@@ -62,3 +62,4 @@ package kernel
 type Float interface{ float32 | float64 }
 
 //go:generate go run -C _asm . -out ../kernel_amd64.s -stubs ../stub_amd64.go -pkg kernel
+//go:generate go run -C _asm . -arch arm64 -out ../kernel_arm64.s -stubs ../stub_arm64.go -pkg kernel

@@ -12,8 +12,8 @@ type (
 
 // An elementwise is such a function: its assembly, and the Go loop that defines it.
 type elementwise struct {
-	avx512, avx2 vectorForm
-	loop         goForm
+	avx512, avx2, neon vectorForm // of the paths of this processor
+	loop               goForm
 }
 
 // on applies f to operands of the length of dst.
@@ -21,13 +21,17 @@ func (f elementwise) on(dst, a, b []float32, p, q float32) {
 	if len(a) != len(dst) || len(b) != len(dst) {
 		panic("kernel: elementwise: lengths differ")
 	}
-	form := f.avx512
+	var form vectorForm
 	switch active {
-	case pathGo:
-		f.loop(dst, a, b, p, q)
-		return
+	case pathAVX512:
+		form = f.avx512
 	case pathAVX2:
 		form = f.avx2
+	case pathNEON:
+		form = f.neon
+	default:
+		f.loop(dst, a, b, p, q)
+		return
 	}
 	// As many at a time as let a call last under 60 µs.
 	const piece = 1 << 14

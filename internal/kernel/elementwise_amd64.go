@@ -4,44 +4,44 @@ package kernel
 
 // The forms of the elementwise functions.
 var (
-	addForm         = elementwise{add512, add256, addLoop[float32]}
-	subForm         = elementwise{sub512, sub256, subLoop[float32]}
-	mulForm         = elementwise{mul512, mul256, mulLoop[float32]}
-	divForm         = elementwise{div512, div256, divLoop[float32]}
-	addScalarForm   = elementwise{addScalar512, addScalar256, addScalarLoop[float32]}
-	mulScalarForm   = elementwise{mulScalar512, mulScalar256, mulScalarLoop[float32]}
-	scaleForm       = elementwise{scale512, scale256, scaleLoop}
-	squareForm      = elementwise{square512, square256, squareLoop}
-	sqrtForm        = elementwise{sqrt512, sqrt256, of1(sqrt1)}
-	absForm         = elementwise{abs512, abs256, of1(abs1)}
-	clampForm       = elementwise{clamp512, clamp256, clampLoop}
-	reluForm        = elementwise{relu512, relu256, reluLoop}
-	reluBackForm    = elementwise{reluBack512, reluBack256, reluBackLoop[float32]}
-	softmaxBackForm = elementwise{softmaxBack512, softmaxBack256, softmaxBackLoop[float32]}
-	fillMaskedForm  = elementwise{fillMasked512, fillMasked256, fillMaskedLoop}
-	maskLikeForm    = elementwise{maskLike512, maskLike256, maskLikeLoop[float32]}
-	expm1Form       = elementwise{expm1512, expm1256, of1(expm1One)}
-	log1pForm       = elementwise{log1p512, log1p256, of1(log1pOne)}
-	softplusForm    = elementwise{softplus512, softplus256, of1(softplusOne)}
-	sigmoidForm     = elementwise{sigmoid512, sigmoid256, of1(sigmoidOne)}
-	tanhForm        = elementwise{tanh512, tanh256, of1(tanhOne)}
-	atanForm        = elementwise{atan512, atan256, of1(atan)}
-	geluForm        = elementwise{gelu512, gelu256, of1(geluOne)}
-	sigmoidBackForm = elementwise{sigmoidBack512, sigmoidBack256, of2(sigmoidBackOne)}
-	tanhBackForm    = elementwise{tanhBack512, tanhBack256, of2(tanhBackOne)}
-	divScalarForm   = elementwise{divScalar512, divScalar256, divScalarLoop[float32]}
-	signForm        = elementwise{sign512, sign256, signLoop[float32]}
-	stepForm        = elementwise{step512, step256, stepLoop}
-	insideForm      = elementwise{inside512, inside256, insideLoop[float32]}
-	fillForm        = elementwise{fill512, fill256, fillLoop[float32]}
-	fillWhereForm   = elementwise{fillWhere512, fillWhere256, fillWhereLoop[float32]}
-	geluBackForm    = elementwise{geluBack512, geluBack256, of2(geluBackOne)}
+	addForm         = elementwise{avx512: add512, avx2: add256, loop: addLoop[float32]}
+	subForm         = elementwise{avx512: sub512, avx2: sub256, loop: subLoop[float32]}
+	mulForm         = elementwise{avx512: mul512, avx2: mul256, loop: mulLoop[float32]}
+	divForm         = elementwise{avx512: div512, avx2: div256, loop: divLoop[float32]}
+	addScalarForm   = elementwise{avx512: addScalar512, avx2: addScalar256, loop: addScalarLoop[float32]}
+	mulScalarForm   = elementwise{avx512: mulScalar512, avx2: mulScalar256, loop: mulScalarLoop[float32]}
+	scaleForm       = elementwise{avx512: scale512, avx2: scale256, loop: scaleLoop}
+	squareForm      = elementwise{avx512: square512, avx2: square256, loop: squareLoop}
+	sqrtForm        = elementwise{avx512: sqrt512, avx2: sqrt256, loop: of1(sqrt1)}
+	absForm         = elementwise{avx512: abs512, avx2: abs256, loop: of1(abs1)}
+	clampForm       = elementwise{avx512: clamp512, avx2: clamp256, loop: clampLoop}
+	reluForm        = elementwise{avx512: relu512, avx2: relu256, loop: reluLoop}
+	reluBackForm    = elementwise{avx512: reluBack512, avx2: reluBack256, loop: reluBackLoop[float32]}
+	softmaxBackForm = elementwise{avx512: softmaxBack512, avx2: softmaxBack256, loop: softmaxBackLoop[float32]}
+	fillMaskedForm  = elementwise{avx512: fillMasked512, avx2: fillMasked256, loop: fillMaskedLoop}
+	maskLikeForm    = elementwise{avx512: maskLike512, avx2: maskLike256, loop: maskLikeLoop[float32]}
+	expm1Form       = elementwise{avx512: expm1512, avx2: expm1256, loop: of1(expm1One)}
+	log1pForm       = elementwise{avx512: log1p512, avx2: log1p256, loop: of1(log1pOne)}
+	softplusForm    = elementwise{avx512: softplus512, avx2: softplus256, loop: of1(softplusOne)}
+	sigmoidForm     = elementwise{avx512: sigmoid512, avx2: sigmoid256, loop: of1(sigmoidOne)}
+	tanhForm        = elementwise{avx512: tanh512, avx2: tanh256, loop: of1(tanhOne)}
+	atanForm        = elementwise{avx512: atan512, avx2: atan256, loop: of1(atan)}
+	geluForm        = elementwise{avx512: gelu512, avx2: gelu256, loop: of1(geluOne)}
+	sigmoidBackForm = elementwise{avx512: sigmoidBack512, avx2: sigmoidBack256, loop: of2(sigmoidBackOne)}
+	tanhBackForm    = elementwise{avx512: tanhBack512, avx2: tanhBack256, loop: of2(tanhBackOne)}
+	divScalarForm   = elementwise{avx512: divScalar512, avx2: divScalar256, loop: divScalarLoop[float32]}
+	signForm        = elementwise{avx512: sign512, avx2: sign256, loop: signLoop[float32]}
+	stepForm        = elementwise{avx512: step512, avx2: step256, loop: stepLoop}
+	insideForm      = elementwise{avx512: inside512, avx2: inside256, loop: insideLoop[float32]}
+	fillForm        = elementwise{avx512: fill512, avx2: fill256, loop: fillLoop[float32]}
+	fillWhereForm   = elementwise{avx512: fillWhere512, avx2: fillWhere256, loop: fillWhereLoop[float32]}
+	geluBackForm    = elementwise{avx512: geluBack512, avx2: geluBack256, loop: of2(geluBackOne)}
 )
 
 // The forms of the sums in float64.
 var (
-	sumWideForm       = wideSum{sumWide512, sumWide256, sumWideLoop[float32]}
-	sumUnmaskedForm   = wideSum{sumUnmasked512, sumUnmasked256, sumUnmaskedLoop[float32]}
-	countUnmaskedForm = wideSum{countUnmasked512, countUnmasked256, countUnmaskedLoop[float32]}
-	dotWideForm       = wideSum{dotWide512, dotWide256, dotWideLoop[float32]}
+	sumWideForm       = wideSum{avx512: sumWide512, avx2: sumWide256, loop: sumWideLoop[float32]}
+	sumUnmaskedForm   = wideSum{avx512: sumUnmasked512, avx2: sumUnmasked256, loop: sumUnmaskedLoop[float32]}
+	countUnmaskedForm = wideSum{avx512: countUnmasked512, avx2: countUnmasked256, loop: countUnmaskedLoop[float32]}
+	dotWideForm       = wideSum{avx512: dotWide512, avx2: dotWide256, loop: dotWideLoop[float32]}
 )

@@ -2,18 +2,6 @@
 
 package kernel
 
-// inCalls calls f on the numbers of pieces of n rows of k: of as many rows as have that many
-// numbers, and one at least.
-func inCalls(n, k, numbers int, f func(lo, hi int)) {
-	most := max(1, numbers/k)
-	for lo := 0; lo < n; lo += most {
-		f(lo*k, min(lo+most, n)*k)
-	}
-}
-
-// callNumbers is how many numbers a call takes, so that it lasts under 60 µs.
-const callNumbers = 1 << 14
-
 func addBias(dst, x, b []float32) {
 	if active == pathGo {
 		addBiasGo(dst, x, b)

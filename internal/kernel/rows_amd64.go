@@ -2,11 +2,7 @@
 
 package kernel
 
-// gatherDot and gatherAxpy rely on ids that checkIDs has checked. A call covers
-// at most gatherFloats, so that it stays short even where every row misses the
-// cache.
-
-const gatherFloats = 1 << 17
+// gatherDot and gatherAxpy rely on ids that checkIDs has checked.
 
 func gatherDot[T Float](out, h, tab []T, ids []int32) {
 	d := len(h)

@@ -644,7 +644,7 @@ func causalSoftmax512(p *float32, ld int, rows int, n int)
 //go:noescape
 func causalSoftmaxBack512(up *float32, p *float32, ld int, rows int, n int)
 
-// probe512 does chains·lanes fused multiply-adds n ≥ 1 times, 24 chains at 512 bits and 12 at 256:
+// probe512 does chains·lanes fused multiply-adds n ≥ 1 times, 12 chains at 256 bits and 24 at others:
 //
 //	for range n { for c := range chains { acc[c] += x * y } } // fused
 //
@@ -1454,7 +1454,7 @@ func causalSoftmax256(p *float32, ld int, rows int, n int)
 //go:noescape
 func causalSoftmaxBack256(up *float32, p *float32, ld int, rows int, n int)
 
-// probe256 does chains·lanes fused multiply-adds n ≥ 1 times, 24 chains at 512 bits and 12 at 256:
+// probe256 does chains·lanes fused multiply-adds n ≥ 1 times, 12 chains at 256 bits and 24 at others:
 //
 //	for range n { for c := range chains { acc[c] += x * y } } // fused
 //

@@ -5,22 +5,28 @@ import "math"
 // Sums that are kept in float64, so that of many terms none is lost. The
 // order is fixed by the length, and differs between paths. Slices are of one length.
 
+type sumForm = func(x, y *float32, n int) float64
+
 // A wideSum is such a sum: its assembly, and the Go loop that defines it. What takes one
 // operand ignores y.
 type wideSum struct {
-	avx512, avx2 func(x, y *float32, n int) float64
-	loop         func(x, y []float32) float64
+	avx512, avx2, neon sumForm // of the paths of this processor
+	loop               func(x, y []float32) float64
 }
 
 // of returns the sum over x and y.
 func (f wideSum) of(x, y []float32) (s float64) {
 	sameLength("wide sum", x, y)
-	form := f.avx512
+	var form sumForm
 	switch active {
-	case pathGo:
-		return f.loop(x, y)
+	case pathAVX512:
+		form = f.avx512
 	case pathAVX2:
 		form = f.avx2
+	case pathNEON:
+		form = f.neon
+	default:
+		return f.loop(x, y)
 	}
 	// As many at a time as let a call last under 60 µs.
 	const piece = 1 << 16

@@ -2,13 +2,6 @@
 
 package kernel
 
-// tileOK panics unless the tile z holds n classes of stride ldz.
-func tileOK(z []float32, ldz, n int) {
-	if n > 0 {
-		_ = z[(n-1)*ldz+tileRows-1]
-	}
-}
-
 func tileMax(z []float32, ldz, n int, m []float32) {
 	tileOK(z, ldz, n)
 	m = m[:tileRows]

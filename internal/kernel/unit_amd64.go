@@ -53,9 +53,6 @@ func unitKernel(g []float32, d int) bool {
 	return active != pathGo && d%(4*lanes) == 0 && len(g) <= min(vectorPiece, unitRowsMost*d)
 }
 
-// unitRowsMost is how many rows a kernel of unitMove is given room for.
-const unitRowsMost = 32
-
 func unitSGD(w, g []float32, d int, rate float32) (float32, bool) {
 	if !unitKernel(g, d) {
 		return 0, false

@@ -2,10 +2,6 @@
 
 package kernel
 
-// vectorPiece is the most floats that one call takes: what lies in memory streams
-// by in under 60 µs, and what is computed takes less.
-const vectorPiece = 1 << 16
-
 func dot(x, y []float32) (s float32) {
 	y = y[:len(x)]
 	for active != pathGo && len(x) > vectorPiece {

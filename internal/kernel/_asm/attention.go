@@ -144,9 +144,12 @@ func (v isa) spreadMax(r VecVirtual) {
 		VEXTRACTF64X4(U8(1), r, y)
 		VMAXPS(y, r.AsY(), y)
 	}
-	x, t := XMM(), XMM()
-	VEXTRACTF128(U8(1), y.AsY(), x)
-	VMAXPS(y.AsX(), x, x)
+	x, t := y, XMM()
+	if v.bits > 128 {
+		x = XMM()
+		VEXTRACTF128(U8(1), y.AsY(), x)
+		VMAXPS(y.AsX(), x, x)
+	}
 	VPERMILPS(U8(0x4e), x, t)
 	VMAXPS(t, x, x)
 	VPERMILPS(U8(0xb1), x, t)

@@ -38,7 +38,7 @@ func (v isa) cmp(pred uint8, a VecVirtual, b Op) cond {
 		VCMPPS(U8(pred), b, a, k)
 		return cond{k: k}
 	}
-	y := YMM()
+	y := v.reg()
 	VCMPPS(U8(pred), b, a, y)
 	return cond{y: y}
 }
@@ -109,7 +109,7 @@ func (v isa) product(a, b, dst VecVirtual) {
 		VMOVAPS(p, dst)
 		return
 	}
-	bad, whole := YMM(), YMM()
+	bad, whole := v.reg(), v.reg()
 	VCMPPS(U8(unordered), p, p, bad)
 	VCMPPS(U8(ordered), b, a, whole)
 	VANDPS(bad, whole, bad)

@@ -52,8 +52,11 @@ func (a rows) advance(by GPVirtual) {
 // loads 10 times for 24 multiply-adds; 6×2 uses 12 of the 16 of AVX2.
 func gemms(v isa) {
 	widths := []int{4, 2, 1}
-	if v.bits == 256 {
+	switch v.bits {
+	case 256:
 		widths = []int{2}
+	case 128:
+		widths = []int{4}
 	}
 	for _, nv := range widths {
 		for _, mr := range []int{6, 4, 1} {

@@ -74,11 +74,17 @@ func (v isa) add(x, y, dst Op) {
 }
 
 func (v isa) reg() VecVirtual {
-	if v.bits == 512 {
+	switch v.bits {
+	case 512:
 		return ZMM()
+	case 256:
+		return YMM()
 	}
-	return YMM()
+	return XMM()
 }
+
+// many reports whether v has 32 vector registers, and not the 16 of AVX2.
+func (v isa) many() bool { return v.bits != 256 }
 
 func (v isa) regs(n int) []VecVirtual {
 	r := make([]VecVirtual, n)
@@ -99,6 +105,9 @@ func (v isa) zero(r VecVirtual) {
 // consts holds the constants made so far, by width and bits.
 var consts = map[[2]uint32]Mem{}
 
+// constBits holds the bits of the constants by their names.
+var constBits = map[string]uint32{}
+
 // mem returns x as a constant that an arithmetic instruction of v can take: one
 // float for embedded broadcast, or a full vector.
 func (v isa) mem(x float64) Mem { return v.bitsMem(math.Float32bits(float32(x))) }
@@ -109,13 +118,14 @@ func (v isa) bitsMem(b uint32) Mem {
 	if !ok {
 		m = GLOBL(fmt.Sprintf("const%s_%08x", v.suffix(), b), RODATA|NOPTR)
 		n := 1
-		if v.bits == 256 {
+		if v.bits != 512 {
 			n = v.lanes()
 		}
 		for i := range n {
 			DATA(4*i, U32(b))
 		}
 		consts[key] = m
+		constBits[m.Symbol.Name] = b
 	}
 	return m
 }
@@ -192,7 +202,7 @@ func (v isa) tail(n GPVirtual) mask {
 		KMOVW(one, k)
 		return mask{k: k}
 	}
-	p, y, nn := GP64(), YMM(), GP64()
+	p, y, nn := GP64(), v.reg(), GP64()
 	LEAQ(tailTable, p)
 	MOVQ(n, nn)
 	NEGQ(nn)
@@ -292,9 +302,12 @@ func (v isa) hsum(r VecVirtual) VecVirtual {
 		VEXTRACTF64X4(U8(1), r, y)
 		v.add(y, r.AsY(), y)
 	}
-	x, t := XMM(), XMM()
-	VEXTRACTF128(U8(1), y.AsY(), x)
-	v.add(x, y.AsX(), x)
+	x, t := y, XMM()
+	if v.bits > 128 {
+		x = XMM()
+		VEXTRACTF128(U8(1), y.AsY(), x)
+		v.add(x, y.AsX(), x)
+	}
 	if v.double {
 		VPERMILPD(U8(1), x, t)
 		VADDPD(t, x, x)

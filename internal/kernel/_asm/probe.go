@@ -9,11 +9,11 @@ import (
 // of registers alone, as many chains as hide their latency.
 func probes(v isa) {
 	chains := 12
-	if v.bits == 512 {
+	if v.many() {
 		chains = 24
 	}
 	v.text("probe", "(n int)",
-		"does chains·lanes fused multiply-adds n ≥ 1 times, 24 chains at 512 bits and 12 at 256:",
+		"does chains·lanes fused multiply-adds n ≥ 1 times, 12 chains at 256 bits and 24 at others:",
 		"",
 		"	for range n { for c := range chains { acc[c] += x * y } } // fused")
 	n := ptr("n")

@@ -11,16 +11,21 @@ import (
 // halves stores the lanes of r as float64 in two registers.
 func (v isa) halves(r VecVirtual) (lo, hi VecVirtual) {
 	lo, hi = v.reg(), v.reg()
-	if v.bits == 512 {
+	switch v.bits {
+	case 512:
 		t := YMM()
 		VEXTRACTF64X4(U8(1), r, t)
 		VCVTPS2PD(t, hi)
 		VCVTPS2PD(r.AsY(), lo)
-	} else {
+	case 256:
 		t := XMM()
 		VEXTRACTF128(U8(1), r, t)
 		VCVTPS2PD(t, hi)
 		VCVTPS2PD(r.AsX(), lo)
+	default:
+		VPERMILPS(U8(0x4e), r, hi)
+		VCVTPS2PD(hi, hi)
+		VCVTPS2PD(r, lo)
 	}
 	return lo, hi
 }

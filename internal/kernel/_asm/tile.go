@@ -68,7 +68,7 @@ func (v isa) stores(r []VecVirtual, p GPVirtual) {
 
 func tiles(v isa) {
 	nv := 4
-	if v.bits == 256 {
+	if !v.many() {
 		nv = 2
 	}
 	tileMax(v, nv)
@@ -118,7 +118,7 @@ type strip struct {
 
 func (v isa) strip(nv int, p GPVirtual) strip {
 	s := strip{v: v, p: p}
-	if v.bits == 512 {
+	if v.many() {
 		s.r = v.regs(nv)
 	}
 	return s
@@ -177,7 +177,7 @@ func tileExpSum(v isa) {
 	v.exp2Columns(expStrip, n, []GPVirtual{z}, []GPVirtual{ldz}, v.strip(expStrip, m), []strip{sums},
 		func(_ []GPVirtual, e, _ []VecVirtual) {
 			for j := range e {
-				if v.bits == 512 {
+				if v.many() {
 					VADDPS(e[j], sums.r[j], sums.r[j])
 					continue
 				}
