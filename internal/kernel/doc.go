@@ -4,12 +4,12 @@
 //
 // # Paths
 //
-// Float32 work runs on one of three paths: "avx512" (AVX-512 F, DQ, BW, VL, beside
-// what follows), "avx2" (AVX2 with FMA and BMI1) or "go". The path "avx512+amx" is "avx512"
+// Float32 work runs on one of four paths: "avx512" (AVX-512 F, DQ, BW, VL, beside
+// what follows) and "avx2" (AVX2 with FMA and BMI1) on amd64, "neon" on arm64, or "go". The path "avx512+amx" is "avx512"
 // where the processor has matrix tiles of bfloat16 beside it and Linux lets a process
 // use them: float32 work has the bits of "avx512", and what a [Precision] permits to be
 // rounded goes by tiles. The fastest that the processor and the operating system support is
-// chosen at start; the environment variable FENCHEL_KERNEL forces one of the four names, and
+// chosen at start; the environment variable FENCHEL_KERNEL forces one of the names, and
 // every one but "avx512+amx" forbids tiles.
 //
 // Where few scores count, those of the best classes or above a threshold, a filter may rule
@@ -20,11 +20,16 @@
 //
 // A name that is unknown or not supported here is an error, reported by [Err] and by every driver of this
 // package that returns an error; nothing falls back in silence. Builds with the
-// tag purego, and all builds for other processors than amd64, have the path "go"
+// tag purego, and all builds for processors other than amd64 and arm64, have the path "go"
 // alone. Float64 work is Go, for it serves the checking of gradients; but [Gram] and
 // [GatherDot], which alternating least squares needs in float64, have paths too.
 //
-// The assembly is written by the generator in _asm, a module of its own. The doc
+// The path "neon" has the kernels of the others but those of [Ridge], of [Gram] and of filters,
+// for which Go runs there. It was tested under emulation (qemu) alone: its results are held to
+// the same tolerances as those of other paths, and its speed was measured nowhere.
+//
+// The assembly is written by the generator in _asm, a module of its own. The kernels of all
+// widths have one text; those of arm64 are translated from the instructions of amd64. The doc
 // comment of an assembly function is the Go loop that defines it; that loop is
 // the path "go", and a test compares them at all lengths and alignments. The loops of what
 // tiles do are in the tests alone, because elsewhere nothing rounds: a product by tiles
@@ -37,7 +42,8 @@
 // parts by shape alone; a part that several goroutines could add to has a copy
 // per part, and copies are added in the order of the parts. That costs the
 // memory of the copies and their addition: see [Workspace]. Different paths
-// differ by rounding.
+// differ by rounding; so does the path "go" on arm64 from itself on amd64, because there Go fuses
+// multiplications with additions.
 //
 // # Sinks
 //

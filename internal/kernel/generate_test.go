@@ -25,16 +25,18 @@ func TestAssemblyIsFresh(t *testing.T) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Skipf("the generator's modules are not in the module cache: %s", out)
 	}
-	asm, stubs := filepath.Join(dir, "kernel_amd64.s"), filepath.Join(dir, "stub_amd64.go")
-	run := exec.Command(bin, "-out", asm, "-stubs", stubs, "-pkg", "kernel")
-	out, err := run.CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	for _, made := range []string{asm, stubs} {
-		got, err := os.ReadFile(made)
-		require.NoError(t, err)
-		want, err := os.ReadFile(filepath.Base(made))
-		require.NoError(t, err)
-		require.Equal(t, body(got), body(want), "%s is stale: run go generate ./internal/kernel", filepath.Base(made))
+	for _, arch := range []string{"amd64", "arm64"} {
+		asm, stubs := filepath.Join(dir, "kernel_"+arch+".s"), filepath.Join(dir, "stub_"+arch+".go")
+		run := exec.Command(bin, "-arch", arch, "-out", asm, "-stubs", stubs, "-pkg", "kernel")
+		out, err := run.CombinedOutput()
+		require.NoError(t, err, "%s", out)
+		for _, made := range []string{asm, stubs} {
+			got, err := os.ReadFile(made)
+			require.NoError(t, err)
+			want, err := os.ReadFile(filepath.Base(made))
+			require.NoError(t, err)
+			require.Equal(t, body(got), body(want), "%s is stale: run go generate ./internal/kernel", filepath.Base(made))
+		}
 	}
 }
 
