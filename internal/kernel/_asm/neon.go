@@ -18,9 +18,9 @@ import (
 // away is scratch: V29 to V31, and R16 and R17. Registers that a function leaves over hold its
 // constants.
 //
-// Two things differ from AVX2: a multiplication and an addition that are fused there are
-// fused here, but FCVTNS makes 0 of a NaN, where AVX makes the least integer. Of both the
-// exponent that kernels shift out of it is 0.
+// One thing differs: FCVTNS makes 0 of a NaN, where AVX makes the least integer. Of both, the
+// bits that kernels shift into an exponent are 0. The upper lanes that an instruction of one lane
+// leaves differ too, and no kernel reads them.
 
 // The scratch registers.
 const (
@@ -340,8 +340,8 @@ func (t *translator) compare(pred, a, b, d int) error {
 	return nil
 }
 
-// masked moves the lanes of a mask, of which the first is always set and the last never,
-// between memory and d: AVX reads and writes no others either.
+// masked moves the lanes that a mask of isa.tail sets, the first at least and not the last,
+// between memory and d, and touches no other memory: none need lie behind the end of a slice.
 func (t *translator) masked(m operand.Mem, mask, d int, store, double bool) error {
 	to := d
 	if mask == d && !store {

@@ -266,7 +266,7 @@ func (t *translator) integers(op string, o []operand.Op) bool {
 	case "TZCNTL":
 		t.emit("RBITW", gp(number(o[0])), dst())
 		t.emit("CLZW", dst(), dst())
-	case "CMPQ":
+	case "CMPQ": // CMP takes first what it compares with
 		t.emit("CMP", t.general(o[1]), gp(number(o[0])))
 	case "TESTQ", "TESTL":
 		name := "TST"
@@ -279,7 +279,6 @@ func (t *translator) integers(op string, o []operand.Op) bool {
 	default:
 		return false
 	}
-	// Go's CMP takes what it compares with first, as CMPQ takes it last.
 	return true
 }
 
