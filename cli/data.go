@@ -27,6 +27,7 @@ func newDescribe(s streams) *cobra.Command {
 	var (
 		c      data.Config
 		held   = textValue{kind: "number"}
+		layout layoutFlags
 		asJSON bool
 	)
 	cmd := &cobra.Command{
@@ -34,8 +35,8 @@ func newDescribe(s streams) *cobra.Command {
 		Short: "Print the sizes, splits and skew of a data set",
 		Long: `describe loads a source as a training run would and prints what it holds.
 
-SOURCE is a file or a directory of train, valid and test files (plain or gzip),
-or a generated set such as "demo" (the default) or "demo:users=500". The hash
+SOURCE is a file or a directory of train, valid and test files (plain, or compressed with
+gzip, zstd or bzip2), or a generated set such as "demo" (the default) or "demo:users=500". The hash
 names the split: runs of one hash trained and were measured on the same pairs. The
 protocols are those that the split is of; see the command list protocol.
 The Gini coefficient of item popularity is 0 where all items are equally popular
@@ -58,8 +59,8 @@ Formats of features:
 				c.Source = args[0]
 			}
 			c.Held = held.text
-			if err := c.Validate(); err != nil {
-				return usageError{err}
+			if err := layout.check(&c); err != nil {
+				return err
 			}
 			d, err := data.Load(c)
 			if err != nil {
@@ -81,6 +82,7 @@ Formats of features:
 	}
 	f := cmd.Flags()
 	f.StringVar(&c.Format, "format", "", "format of the files; default: recognised by content")
+	layout.add(cmd)
 	f.StringVar(&c.UserFeatures, "user-features", "", userFeaturesUsage)
 	f.StringVar(&c.ItemFeatures, "item-features", "", itemFeaturesUsage)
 	f.StringVar(&c.Split, "split", "", "how to split; default: "+usualSplits)

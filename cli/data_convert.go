@@ -17,6 +17,7 @@ func init() { dataCommands = append(dataCommands, newConvert) }
 
 func newConvert(s streams) *cobra.Command {
 	var from, format string
+	var layout layoutFlags
 	var compress bool
 	cmd := &cobra.Command{
 		Use:   "convert SRC DST --format NAME",
@@ -32,12 +33,13 @@ Formats that can be written:
 		Args:              arguments(2, 2),
 		ValidArgsFunction: completeSourceThenPath,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runConvert(cmd.Context(), s, args[0], args[1], from, format, compress)
+			return runConvert(cmd.Context(), s, args[0], args[1], from, format, layout, compress)
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&format, "format", "", "format to write (required)")
 	f.StringVar(&from, "from", "", "format of SRC; default: recognised by content")
+	layout.add(cmd)
 	f.BoolVar(&compress, "gzip", false, "compress the files; one file is compressed too where DST ends in .gz")
 	must(cmd.RegisterFlagCompletionFunc("format", complete(writable)))
 	must(cmd.RegisterFlagCompletionFunc("from", completeSpecs("format")))
@@ -84,19 +86,24 @@ func wantWritable(flag, format string) error {
 	return usagef("%s: %q cannot be written%s", flag, format, registry.Offer(format, writable()))
 }
 
-func runConvert(ctx context.Context, s streams, src, dst, from, format string, compress bool) error {
+func runConvert(ctx context.Context, s streams, src, dst, from, format string, layout layoutFlags, compress bool) error {
 	if err := wantWritable("--format", format); err != nil {
 		return err
 	}
 	if err := absent(dst); err != nil {
 		return err
 	}
-	if err := (data.Config{Source: src, Format: from}).Validate(); err != nil {
-		return usageError{err}
+	c := data.Config{Source: src, Format: from}
+	if err := layout.check(&c); err != nil {
+		return err
 	}
-	d, err := data.Open(src, from)
+	p, err := c.Plan()
 	if err != nil {
 		return err
+	}
+	d, err := p.Open()
+	if err != nil {
+		return flagOf(err)
 	}
 	if err := ctx.Err(); err != nil { // reading takes most of the time
 		return err

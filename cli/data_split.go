@@ -13,6 +13,7 @@ func init() { dataCommands = append(dataCommands, newSplit) }
 
 func newSplit(s streams) *cobra.Command {
 	var c data.Config
+	var layout layoutFlags
 	var format string
 	var compress bool
 	cmd := &cobra.Command{
@@ -28,12 +29,13 @@ Splits:
 		ValidArgsFunction: completeSourceThenPath,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c.Source = args[0]
-			return runSplit(cmd.Context(), s, c, args[1], format, compress)
+			return runSplit(cmd.Context(), s, c, layout, args[1], format, compress)
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&c.Split, "split", "", "how to split (required)")
 	f.StringVar(&c.Format, "from", "", "format of SRC; default: recognised by content")
+	layout.add(cmd)
 	f.StringVar(&format, "format", "csv", "format to write")
 	f.BoolVar(&compress, "gzip", false, "compress the files")
 	addOptionalReal(f, &c.MinRating, "min-rating", minRatingUsage)
@@ -44,22 +46,22 @@ Splits:
 	return cmd
 }
 
-func runSplit(ctx context.Context, s streams, c data.Config, dir, format string, compress bool) error {
+func runSplit(ctx context.Context, s streams, c data.Config, layout layoutFlags, dir, format string, compress bool) error {
 	if c.Split == "" {
 		return usagef("--split: say how to split, such as %s", data.DefaultSplit)
 	}
 	if err := wantWritable("--format", format); err != nil {
 		return err
 	}
-	if err := c.Validate(); err != nil {
-		return usageError{err}
+	if err := layout.check(&c); err != nil {
+		return err
 	}
 	if err := absent(dir); err != nil {
 		return err
 	}
 	d, err := data.Load(c)
 	if err != nil {
-		return err
+		return flagOf(err)
 	}
 	if err := ctx.Err(); err != nil {
 		return err

@@ -24,6 +24,7 @@ import (
 type setting struct {
 	flag, path, usage string
 	kind              string          // what the help calls the value
+	joined            bool            // the flag may be repeated: its values get commas between
 	alone             string          // the value where the flag stands without one; "": it cannot
 	choices           func() []string // that the help lists, asked when all are registered
 	complete          cobra.CompletionFunc
@@ -32,6 +33,10 @@ type setting struct {
 var settings = []setting{
 	{flag: "data", path: "data.source", kind: "path", usage: "file, directory of splits or of one file, or generated set such as demo:users=500", complete: completeSource},
 	{flag: "format", path: "data.format", kind: "name", usage: "format of the files, such as csv or sequence:ids=from1; recognised by content unless given", complete: completeSpecs("format")},
+	{flag: "columns", path: "data.columns", kind: "list", joined: true, usage: columnsUsage, complete: complete(columnRoles)},
+	{flag: "sep", path: "data.sep", kind: "name", usage: sepUsage, complete: complete(separatorNames)},
+	{flag: "quote", path: "data.quote", kind: "name", usage: quoteUsage, complete: complete(quoteNames)},
+	{flag: "header", path: "data.header", kind: "name", usage: headerUsage, complete: complete(headerNames)},
 	{flag: "user-features", path: "data.user_features", kind: "path", usage: userFeaturesUsage, complete: completeFile},
 	{flag: "item-features", path: "data.item_features", kind: "path", usage: itemFeaturesUsage, complete: completeFile},
 	{flag: "min-rating", path: "data.min_rating", kind: "number", usage: minRatingUsage},
@@ -118,12 +123,23 @@ type configFlags struct {
 	model string
 }
 
-// textValue is a flag whose text train.Config will read.
-type textValue struct{ text, kind string }
+// textValue is a flag whose text train.Config, or data.Config, will read.
+type textValue struct {
+	text, kind string
+	joined     bool // a further text follows after a comma, in place of replacing the first
+}
 
-func (v *textValue) String() string        { return v.text }
-func (v *textValue) Set(text string) error { v.text = text; return nil }
-func (v *textValue) Type() string          { return v.kind }
+func (v *textValue) String() string { return v.text }
+
+func (v *textValue) Set(text string) error {
+	if v.joined && v.text != "" {
+		text = v.text + "," + text
+	}
+	v.text = text
+	return nil
+}
+
+func (v *textValue) Type() string { return v.kind }
 
 func addConfigFlags(cmd *cobra.Command) *configFlags {
 	c := &configFlags{flags: cmd.Flags()}
@@ -137,7 +153,7 @@ func addConfigFlags(cmd *cobra.Command) *configFlags {
 		if d := defaults[s.path]; d != "" {
 			usage += " (default " + d + ")"
 		}
-		flag := f.VarPF(&textValue{kind: s.kind}, s.flag, "", usage)
+		flag := f.VarPF(&textValue{kind: s.kind, joined: s.joined}, s.flag, "", usage)
 		flag.NoOptDefVal = s.alone
 		if s.complete != nil {
 			must(cmd.RegisterFlagCompletionFunc(s.flag, s.complete))

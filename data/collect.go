@@ -18,12 +18,15 @@ import (
 // no file of the set leave the numbering, and the others move up in order.
 type Collector struct {
 	ids                 *idTables // shared by the files of one dataset
+	in                  *Input    // the file, nil of what is in memory
 	tally               *tally    // counts in place of keeping, if not nil
 	user, item          []int32
 	value               []float32
 	time                []int64 // in units of 10^−decimals
 	decimals            int
-	cut                 bool // times were finer than that
+	cut                 bool      // times were finer than that
+	times, odd          int       // how many were read, and how many of these were not understood
+	oddTime             LineError // the first of them
 	withValue, withTime bool
 	unordered           int   // lines of several items that do not rise
 	part                uint8 // of the file, as points have it
@@ -54,6 +57,8 @@ type idTables struct {
 type idTable struct {
 	index  map[string]int32
 	tokens []string
+	lines  []int32   // on which each token came first
+	ends   []int     // how many tokens there were at the end of each file
 	max    int32     // largest row number, -1 before any
 	last   LineError // where max is, of numbers that have no gaps
 }
@@ -64,6 +69,24 @@ const denseIDs = 1 << 21
 
 func newIDTables() *idTables {
 	return &idTables{user: idTable{index: map[string]int32{}, max: -1}, item: idTable{index: map[string]int32{}, max: -1}, waiting: -1}
+}
+
+// endFile ends a file.
+func (t *idTables) endFile() {
+	for _, table := range []*idTable{&t.user, &t.item} {
+		table.ends = append(table.ends, len(table.tokens))
+	}
+}
+
+// place returns "file:line" of where a token came first; parts are the files.
+func (t *idTable) place(token string, parts [3]*Collector) string {
+	n := t.index[token]
+	for p, end := range t.ends {
+		if int(n) < end && parts[p].in != nil && t.lines[n] > 0 {
+			return fmt.Sprintf("%s:%d", parts[p].in.file, t.lines[n])
+		}
+	}
+	return ""
 }
 
 // Has declares which of value and time the file has. A reader calls it once,
@@ -90,11 +113,15 @@ func (c *Collector) Add(user, item []byte, value float32, time Moment) error {
 	if c.ids.named = true; c.ids.text {
 		return errors.New("the format mixes running text and interactions")
 	}
-	u, err := c.ids.user.number("user", user)
+	line := 0
+	if c.in != nil {
+		line = c.in.line
+	}
+	u, err := c.ids.user.number("user", user, line)
 	if err != nil {
 		return err
 	}
-	i, err := c.ids.item.number("item", item)
+	i, err := c.ids.item.number("item", item, line)
 	if err != nil {
 		return err
 	}
@@ -198,8 +225,10 @@ func (c *Collector) append(u, i int32, value float32, time Moment) error {
 	if len(c.item) == math.MaxInt32 {
 		return fmt.Errorf("more than %d interactions", math.MaxInt32)
 	}
-	if c.withTime {
-		if err := c.appendTime(time); err != nil {
+	if c.withTime && c.odd == 0 {
+		if err := c.appendTime(time); err != nil && c.in != nil {
+			c.oddTimes(err)
+		} else if err != nil {
 			return err
 		}
 	}
@@ -214,10 +243,28 @@ func (c *Collector) append(u, i int32, value float32, time Moment) error {
 }
 
 // moment reads a time of this file.
-func (c *Collector) moment(field []byte) (Moment, error) {
+func (c *Collector) moment(field []byte) Moment {
 	m, cut, err := parseTime(field)
+	return c.understood(m, cut, err)
+}
+
+// understood returns the time m, unless err says that it was not understood: the file is read
+// without times then, and the first such line is kept for who needs them.
+func (c *Collector) understood(m Moment, cut bool, err error) Moment {
+	c.times++
 	c.cut = c.cut || cut
-	return m, err
+	if err != nil {
+		c.oddTimes(err)
+	}
+	return m
+}
+
+// oddTimes counts a time that is of no use, for this reason, and drops those before it.
+func (c *Collector) oddTimes(why error) {
+	if c.odd++; c.odd == 1 && c.in != nil {
+		c.oddTime = LineError{c.in.file, c.in.line, why}
+	}
+	c.time = nil
 }
 
 // appendTime keeps a time in the finest unit that the file has had so far.
@@ -239,7 +286,8 @@ func (c *Collector) appendTime(m Moment) error {
 	return nil
 }
 
-func (t *idTable) number(what string, id []byte) (int32, error) {
+// number returns the number of an id, which a line has, 0 of none.
+func (t *idTable) number(what string, id []byte, line int) (int32, error) {
 	if len(id) == 0 {
 		return 0, fmt.Errorf("empty %s id", what)
 	}
@@ -255,6 +303,7 @@ func (t *idTable) number(what string, id []byte) (int32, error) {
 	n := int32(len(t.tokens))
 	token := string(id)
 	t.tokens = append(t.tokens, token)
+	t.lines = append(t.lines, int32(min(line, math.MaxInt32)))
 	t.index[token] = n
 	return n, nil
 }

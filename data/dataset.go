@@ -35,6 +35,8 @@ type Dataset struct {
 	Histories *Histories
 	Places    bool
 
+	timeless string // why there are no times, where a file has a column of them
+
 	// Text says that the source is running text: users are documents, each in one part
 	// alone, and items are words. Histories are the text; the sets have each word of a
 	// document once. Contexts are places in the text, which every word but the first of a

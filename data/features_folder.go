@@ -45,7 +45,7 @@ func readFolder(path string) (f folder, err error) {
 // featuresOf returns whose features a file has, by its name, and in which format; nil of
 // a file that has none by its name.
 func featuresOf(name string) (side string, format *FeatureFormat) {
-	name = strings.TrimSuffix(name, ".gz")
+	name = trimCompression(name)
 	is := func(pattern string) bool {
 		ok, _ := filepath.Match(pattern, name) // the patterns are well formed
 		return ok && pattern != ""
@@ -64,7 +64,7 @@ func featuresOf(name string) (side string, format *FeatureFormat) {
 // notRead says what a file of RecBole is that is neither interactions nor features, by
 // its name; "" of others.
 func notRead(name string) string {
-	switch filepath.Ext(strings.TrimSuffix(name, ".gz")) {
+	switch filepath.Ext(trimCompression(name)) {
 	case ".kg":
 		return "a knowledge graph"
 	case ".link":

@@ -93,5 +93,5 @@ func readFeatureCSV(in *Input, out *FeatureTable, header func([]string) error, a
 	case '\t':
 		return readFeatureTabs(in, header, add)
 	}
-	return readRecords(in, comma, out.Note, header, add)
+	return readRecords(in, comma, false, out.Note, func(cells []string) (bool, error) { return true, header(cells) }, add)
 }

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/klauspost/compress/gzip"
-
 	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
@@ -28,6 +26,9 @@ type Format struct {
 	// Read passes every interaction of in to out, as the settings v of Params say. Its
 	// errors come from in or carry the line by in.Errorf.
 	Read func(v Values, in *Input, out *Collector) error
+
+	// takes says which of the settings of columns Read heeds.
+	takes layoutTaken
 
 	// Least is how many bytes of text an interaction, or a user alone, takes at the least:
 	// what bounds the memory that reading a file may take.
@@ -98,25 +99,31 @@ type Input struct {
 	text []byte // of the current line
 	most int    // bytes of the longest line so far
 	err  error  // of a line that Next refused
+
+	layout layout  // what the user says of columns
+	raw    rawFile // nil where it is compressed, or no file
 }
 
-// gzipMagic are the first two bytes of a gzip member: RFC 1952.
-var gzipMagic = []byte{0x1f, 0x8b}
-
-// newInput wraps r, which is plain or gzip.
+// newInput wraps r, which may be compressed.
 func newInput(file string, r io.Reader) (*Input, error) {
-	b := bufio.NewReaderSize(r, 1<<16)
-	if magic, _ := b.Peek(2); bytes.Equal(magic, gzipMagic) {
-		z, err := gzip.NewReader(b)
-		if err != nil {
-			return nil, fmt.Errorf("%s: gzip header: %w", file, err)
-		}
-		b = bufio.NewReaderSize(z, 1<<16)
+	b, packed, err := decompress(file, r)
+	if err != nil {
+		return nil, err
 	}
 	if bom, _ := b.Peek(3); bytes.Equal(bom, []byte("\xef\xbb\xbf")) {
 		b.Discard(3) // cannot fail: peeked
 	}
-	return &Input{file: file, r: b}, nil
+	in := &Input{file: file, r: b}
+	if !packed {
+		in.raw, _ = r.(rawFile)
+	}
+	return in, nil
+}
+
+// A rawFile is a file that can be read at any place: what Parquet needs.
+type rawFile interface {
+	io.ReaderAt
+	io.Seeker
 }
 
 // sampleLines is how many lines recognition looks at, as far as they fit into the
@@ -124,12 +131,15 @@ func newInput(file string, r io.Reader) (*Input, error) {
 const sampleLines = 1000
 
 // sample returns the first lines that are not blank, without consuming anything;
-// none where the file is blank. The last one is the beginning of a line, up to a blank
+// none where the file is blank, and of Parquet its magic alone. The last one is the beginning of a line, up to a blank
 // where it has one, only where it is the first or the second too: what follows a header
 // tells what that is of. They are valid until the input is read. Files that are no text,
 // and lines that no format has, are errors.
 func (in *Input) sample() (lines [][]byte, err error) {
 	head, err := in.r.Peek(in.r.Size())
+	if bytes.HasPrefix(head, []byte(parquetMagic)) {
+		return [][]byte{[]byte(parquetMagic)}, nil // which has no lines
+	}
 	if what := foreign(head); what != "" {
 		return nil, in.fault(1, fmt.Errorf("no known format: %s", what))
 	}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // CSV and TSV with a header: columns are found by their usual names, other columns
@@ -20,14 +21,14 @@ import (
 func init() {
 	Register(Format{
 		Name:    "csv",
-		Doc:     "header `user_id,item_id[,rating][,timestamp]` in any order, between commas, tabs or semicolons",
+		Doc:     "header `user_id,item_id[,rating][,timestamp]` in any order, between commas, tabs or semicolons; other names and separators, or no header, by the settings columns, sep, quote and header",
 		Example: "user_id,item_id,rating,timestamp\n7,\"a \"\"b\"\"\",4.5,1400000000\n7,c,3,1400000001\nx,c,1,1400000002\n",
 		Ext:     ".csv",
 		Sniff: func(lines [][]byte) bool {
 			// A header is names, and no name is a number; RecBole's names have types.
 			line := lines[0]
 			comma := delimiter(line)
-			if comma == 0 || isInterHeader(line) {
+			if comma == 0 || isInterHeader(line) || isJSON(line) {
 				return false
 			}
 			for name := range strings.SplitSeq(string(line), string(comma)) {
@@ -38,6 +39,7 @@ func init() {
 			return !bytes.Contains(line, []byte("::"))
 		},
 		Read:  readCSV,
+		takes: takesLayout,
 		Least: len("u,i\n"),
 		Write: writeCSV,
 	})
@@ -62,49 +64,6 @@ const (
 
 var columnWords = [numColumns]string{columnUser: "user", columnItem: "item", columnValue: "rating", columnTime: "time"}
 
-// columns returns the position of each known column in a header, -1 for one that is
-// absent. A column that is there twice is an error; one that is there under several
-// names is the one of the preferred name, and out notes the others.
-func columns(header []string, out *Collector) (at [numColumns]int, err error) {
-	plain := make([]string, len(header))
-	for i, h := range header {
-		plain[i] = strings.Map(func(r rune) rune {
-			if strings.ContainsRune("_- .\t\"", r) {
-				return -1
-			}
-			return r
-		}, strings.ToLower(h))
-	}
-	var faults []string
-	for c, names := range columnNames {
-		at[c] = -1
-		for _, name := range names {
-			i := slices.Index(plain, name)
-			switch {
-			case i < 0:
-				continue
-			case at[c] >= 0:
-				out.Note("%q and %q both name the %s; %q is read", header[at[c]], header[i], columnWords[c], header[at[c]])
-				continue
-			}
-			at[c] = i
-			if again := slices.Index(plain[i+1:], name); again >= 0 {
-				faults = append(faults, fmt.Sprintf("columns %d and %d are both %q", i+1, i+again+2, header[i]))
-			}
-		}
-	}
-	for c, what := range columnWords[:columnItem+1] {
-		if at[c] < 0 {
-			faults = append(faults, fmt.Sprintf("no %s column among %q; it is known by the names %s (case and punctuation aside)",
-				what, header, strings.Join(columnNames[c], ", ")))
-		}
-	}
-	if faults != nil {
-		return at, fmt.Errorf("%s; rename them in the header", strings.Join(faults, "; and "))
-	}
-	return at, nil
-}
-
 // delimiter returns the separator of a header line, 0 where there is none.
 func delimiter(line []byte) rune {
 	best, most := rune(0), 0
@@ -116,6 +75,7 @@ func delimiter(line []byte) rune {
 	return best
 }
 
+// readCSV reads a table by its layout.
 func readCSV(_ Values, in *Input, out *Collector) error {
 	lines, err := in.sample()
 	if err != nil {
@@ -124,45 +84,59 @@ func readCSV(_ Values, in *Input, out *Collector) error {
 	if len(lines) == 0 {
 		return nil
 	}
-	comma := delimiter(lines[0])
-	if comma == 0 {
-		return in.ErrorAt(1, fmt.Errorf("no comma, tab or semicolon in the header %q", shorten(lines[0])))
+	sep := in.layout.separatorOf(lines[0])
+	if sep == "" {
+		return in.ErrorAt(1, fmt.Errorf("no comma, tab or semicolon in the header %q; say what is between columns, as by --sep '|'", shorten(lines[0])))
 	}
-	if comma == '\t' {
-		return readTabs(in, out, func(header []byte) ([]string, error) { return strings.Split(string(header), "\t"), nil })
+	quote, err := in.layout.quoteOf(sep)
+	if err != nil {
+		return in.ErrorAt(1, err)
 	}
-	var add func(fields [][]byte) error
-	return readRecords(in, comma, out.Note, func(header []string) error {
-		at, err := columns(header, out)
-		if err == nil {
-			add = adder(out, at)
-		}
-		return err
+	if quote == "" {
+		return readCells(in, out, sep, nil)
+	}
+	comma, _ := utf8.DecodeRuneInString(sep)
+	var t *table
+	return readRecords(in, comma, quote == "'", out.Note, func(header []string) (bool, error) {
+		t, err = newTable(in, out, header)
+		return t.names, err
 	}, func(line int, fields [][]byte) error {
-		if err := add(fields); err != nil {
+		if err := t.add(fields); err != nil {
 			return in.ErrorAt(line, err)
 		}
 		return nil
 	})
 }
 
-// readRecords reads a header and records between commas, with quotes, and notes those of several
-// lines. header has its line in what it says is wrong, and add puts it there.
-func readRecords(in *Input, comma rune, note func(format string, args ...any), header func(cells []string) error, add func(line int, fields [][]byte) error) error {
-	guard := &quoteGuard{in: in, line: 1}
+// readRecords reads records between commas, with quotes, single ones or double, and notes those
+// of several lines. header takes the first, says whether it was one, and what is wrong without its
+// line, which add puts there.
+func readRecords(in *Input, comma rune, single bool, note func(format string, args ...any), header func(cells []string) (bool, error), add func(line int, fields [][]byte) error) error {
+	guard := &quoteGuard{in: in, line: 1, single: single}
 	r := csv.NewReader(guard)
-	r.Comma, r.ReuseRecord, r.TrimLeadingSpace = comma, true, true
+	r.Comma, r.ReuseRecord, r.TrimLeadingSpace = comma, true, comma != '\t' && comma != ' '
+	cells := func(rec []string) []string {
+		if single {
+			for k, text := range rec {
+				rec[k] = strings.Map(swapQuote, text)
+			}
+		}
+		return rec
+	}
 	rec, err := r.Read()
 	if err != nil {
 		return guard.explain(0, err)
 	}
 	line, _ := r.FieldPos(0)
-	if err := header(slices.Clone(rec)); err != nil {
+	wasHeader, err := header(slices.Clone(cells(rec)))
+	if err != nil {
 		return in.ErrorAt(line, err)
 	}
 	fields := make([][]byte, len(rec))
-	for {
-		rec, err := r.Read()
+	for first := !wasHeader; ; first = false {
+		if !first {
+			rec, err = r.Read()
+		}
 		if err == io.EOF {
 			if guard.count > 0 {
 				note("%s of several lines, the first of lines %d to %d (a quote that is not closed takes in the lines after it)",
@@ -173,7 +147,11 @@ func readRecords(in *Input, comma rune, note func(format string, args ...any), h
 		if err != nil {
 			return guard.explain(line, err)
 		}
-		line, _ = r.FieldPos(0)
+		if !first {
+			line, _ = r.FieldPos(0)
+			cells(rec)
+		}
+		in.line = line
 		for k, text := range rec {
 			fields[k] = append(fields[k][:0], text...)
 		}
@@ -181,6 +159,30 @@ func readRecords(in *Input, comma rune, note func(format string, args ...any), h
 			return err
 		}
 	}
+}
+
+// A table is what records are read by.
+type table struct {
+	names bool // the first record is names
+	add   func(fields [][]byte) error
+}
+
+// newTable returns the table whose first record is cells.
+func newTable(in *Input, out *Collector, cells []string) (*table, error) {
+	t := &table{}
+	names, sure, err := in.layout.headed(cells)
+	if err != nil {
+		return t, err
+	}
+	at, err := in.layout.find(cells, names, out)
+	if err != nil {
+		return t, err
+	}
+	if !sure {
+		out.Note("the first line holds a number and is read as an interaction (--header yes takes it for names)")
+	}
+	t.names, t.add = names, adder(out, at)
+	return t, nil
 }
 
 // adder returns a function that adds a record whose columns lie at these places.
@@ -191,48 +193,74 @@ func adder(out *Collector, at [numColumns]int) func(fields [][]byte) error {
 		var value float32
 		var when Moment
 		if hasValue {
-			value, err = parseValue(fields[at[columnValue]])
+			if value, err = parseValue(fields[at[columnValue]]); err != nil {
+				return err
+			}
 		}
-		if err == nil && hasTime {
-			when, err = out.moment(fields[at[columnTime]])
-		}
-		if err != nil {
-			return err
+		if hasTime {
+			when = out.moment(fields[at[columnTime]])
 		}
 		return out.Add(bytes.TrimSpace(fields[at[columnUser]]), bytes.TrimSpace(fields[at[columnItem]]), value, when)
 	}
 }
 
-// readTabs reads a header, of which names makes the columns' names, and records,
-// both between tabs and without quoting.
-func readTabs(in *Input, out *Collector, names func(header []byte) ([]string, error)) error {
+// readCells reads records between sep without quoting. names makes the columns' names of a
+// first line that is one of them; nil leaves them as they are.
+func readCells(in *Input, out *Collector, sep string, names func(header []byte) ([]string, error)) error {
 	if !in.Next() {
 		return in.Err()
 	}
-	header, err := names(in.Line())
+	var header []string
+	var err error
+	if names != nil {
+		if header, err = names(in.Line()); err != nil {
+			return in.Errorf("%w", err)
+		}
+	} else if sep == blanks {
+		header = strings.Fields(string(in.Line()))
+	} else {
+		header = strings.Split(string(in.Line()), sep)
+	}
+	t, err := newTable(in, out, header)
 	if err != nil {
 		return in.Errorf("%w", err)
 	}
-	at, err := columns(header, out)
-	if err != nil {
-		return in.Errorf("%w", err)
-	}
-	add := adder(out, at)
 	fields := make([][]byte, len(header))
-	for in.Next() {
-		rest, n, more := in.Line(), 0, true
-		for more && n < len(fields) {
-			fields[n], rest, more = bytes.Cut(rest, []byte("\t"))
-			n++
+	for first := !t.names; first || in.Next(); first = false {
+		if n, ok := cutCells(fields, in.Line(), sep); !ok {
+			what := "header"
+			if !t.names {
+				what = "first line"
+			}
+			return in.Errorf("%s where the %s has %d", plural(n, "column"), what, len(fields))
 		}
-		if n < len(fields) || more {
-			return in.Errorf("%d columns where the header has %d", bytes.Count(in.Line(), []byte("\t"))+1, len(fields))
-		}
-		if err := add(fields); err != nil {
+		if err := t.add(fields); err != nil {
 			return in.Errorf("%w", err)
 		}
 	}
 	return in.Err()
+}
+
+// cutCells fills fields with what is between sep in line, and returns how many there are and
+// whether they are as many.
+func cutCells(fields [][]byte, line []byte, sep string) (n int, ok bool) {
+	if sep == blanks {
+		for rest := line; ; n++ {
+			var field []byte
+			if field, rest = cutField(rest); len(field) == 0 {
+				return n, n == len(fields)
+			}
+			if n < len(fields) {
+				fields[n] = field
+			}
+		}
+	}
+	rest, more := line, true
+	for more && n < len(fields) {
+		fields[n], rest, more = bytes.Cut(rest, []byte(sep))
+		n++
+	}
+	return bytes.Count(line, []byte(sep)) + 1, n == len(fields) && !more
 }
 
 // The bounds of a quoted text. Reviews are the longest that files of interactions
@@ -253,12 +281,19 @@ type quoteGuard struct {
 	bytes int  // since then
 	shut  bool // the last byte was a quote that ends it, unless another follows
 
+	single bool // quotes are single ones, which change places with double ones here
+
 	count    int // quoted texts of several lines
 	from, to int // lines of the first of them
 }
 
 func (g *quoteGuard) Read(p []byte) (n int, err error) {
 	n, err = g.in.Read(p)
+	if g.single {
+		for k, c := range p[:n] {
+			p[k] = byte(swapQuote(rune(c)))
+		}
+	}
 	for k, c := range p[:n] {
 		g.bytes++
 		if g.shut && c != '"' {
@@ -280,6 +315,18 @@ func (g *quoteGuard) Read(p []byte) (n int, err error) {
 		g.end()
 	}
 	return n, err
+}
+
+// swapQuote returns a double quote for a single one, and the other way round: the reader of CSV
+// knows double ones.
+func swapQuote(r rune) rune {
+	switch r {
+	case '"':
+		return '\''
+	case '\'':
+		return '"'
+	}
+	return r
 }
 
 // end notes that the quoted text under way is over.
@@ -304,6 +351,9 @@ func (g *quoteGuard) explain(line int, err error) error {
 		return g.in.ErrorAt(line+1, err)
 	case parse.Err == csv.ErrQuote && g.open > 0:
 		return g.in.ErrorAt(g.open, fmt.Errorf("%w: the quote that opens here is not closed", parse.Err))
+	}
+	if g.single {
+		return g.in.ErrorAt(parse.Line, errors.New(strings.ReplaceAll(parse.Err.Error(), `"`, "'")))
 	}
 	return g.in.ErrorAt(parse.Line, parse.Err)
 }

@@ -101,7 +101,7 @@ func readColumns(in *Input, out *Collector, sep string, third int) error {
 			value, err = parseValue(fields[2])
 		}
 		if err == nil && (want == 4 || third == columnTime) {
-			time, err = out.moment(fields[want-1])
+			time = out.moment(fields[want-1])
 		}
 		if err == nil {
 			err = out.Add(fields[0], fields[1], value, time)

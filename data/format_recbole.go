@@ -17,6 +17,7 @@ func init() {
 		Example: "user_id:token\titem_id:token\trating:float\ttimestamp:float\n196\t242\t3\t881250949\n186\t302\t3\t891717742\n186\t242\t1\t891717743\n",
 		Sniff:   func(lines [][]byte) bool { return isInterHeader(lines[0]) },
 		Read:    readRecBole,
+		takes:   takesColumns,
 		Least:   len("u\ti\n"),
 	})
 }
@@ -37,7 +38,7 @@ func isInterHeader(line []byte) bool {
 }
 
 func readRecBole(_ Values, in *Input, out *Collector) error {
-	return readTabs(in, out, func(header []byte) (names []string, err error) {
+	return readCells(in, out, "\t", func(header []byte) (names []string, err error) {
 		if !isInterHeader(header) {
 			return nil, fmt.Errorf("header %q: every column must be name:type with a type among %s",
 				shorten(header), strings.Join(interTypes, ", "))
@@ -46,7 +47,7 @@ func readRecBole(_ Values, in *Input, out *Collector) error {
 			name, _, _ := strings.Cut(col, ":")
 			names = append(names, name)
 		}
-		if at, err := columns(names, &Collector{}); err == nil { // else that is the error
+		if at, err := in.layout.find(names, true, &Collector{}); err == nil { // else that is the error
 			var others []string
 			for i, name := range names {
 				if !slices.Contains(at[:], i) {

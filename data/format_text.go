@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"path/filepath"
 	"strconv"
-	"strings"
 
 	"github.com/fenchel-ml/fenchel/internal/registry"
 )
@@ -40,7 +39,7 @@ func init() {
 func readText(v Values, in *Input, out *Collector) error {
 	out.Vocabulary(v.Int("vocab"))
 	blocks := v.String("document") == "block"
-	name := strings.TrimSuffix(filepath.Base(filepath.FromSlash(in.file)), ".gz")
+	name := trimCompression(filepath.Base(filepath.FromSlash(in.file)))
 	inside := false
 	for in.nextLine() {
 		line := in.Line()

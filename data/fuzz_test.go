@@ -69,9 +69,10 @@ func readFrom(file string, r io.Reader, name string, out *Collector) (*Format, e
 			return nil, err
 		}
 	}
-	format, err := recognise([]*Input{in}, named)
+	format, err := recognise([]*Input{in}, named, layout{})
 	if format.Spec == nil || err != nil {
 		return nil, err
 	}
+	out.in = in
 	return format.Spec, format.Spec.Read(format.Values, in, out)
 }

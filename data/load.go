@@ -1,6 +1,7 @@
 package data
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -48,7 +49,19 @@ func Open(source, format string) (*Dataset, error) {
 	return p.open()
 }
 
-// open reads the source as it is.
+// Open reads the source as it is: everything in Train, or, for a directory of splits, each
+// file in its set.
+func (p *Plan) Open() (*Dataset, error) {
+	if p == nil {
+		return nil, errors.New("data: the plan is nil")
+	}
+	if p.err != nil {
+		return nil, p.err
+	}
+	return p.open()
+}
+
+// open is Open of a plan without faults.
 func (p *Plan) open() (*Dataset, error) {
 	if p.demo != nil {
 		d, err := p.demo.Generate()
@@ -62,7 +75,7 @@ func (p *Plan) open() (*Dataset, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := openFiles(files, p.format)
+	d, err := openFiles(files, p.format, p.layout)
 	if err != nil {
 		return nil, err
 	}
@@ -128,10 +141,7 @@ func (p *Plan) files() (files [3]string, given bool, err error) {
 
 // baseName returns the name of a file without its extensions.
 func baseName(path string) string {
-	name := filepath.Base(path)
-	if gz, ok := strings.CutSuffix(name, ".gz"); ok {
-		name = gz
-	}
+	name := trimCompression(filepath.Base(path))
 	if stem := strings.TrimSuffix(name, filepath.Ext(name)); stem != "" {
 		name = stem
 	}
@@ -172,7 +182,7 @@ func findFiles(dir string) (files [3]string, given bool, err error) {
 	}
 	var whole []string
 	for _, name := range names {
-		plain := strings.TrimSuffix(name, ".gz")
+		plain := trimCompression(name)
 		if slices.ContainsFunc(wholeNames, func(pattern string) bool {
 			ok, _ := filepath.Match(pattern, plain) // the patterns are well formed
 			return ok
@@ -207,17 +217,18 @@ func shortList(names []string) string {
 }
 
 // openFiles reads up to three files into one dataset of three sets.
-func openFiles(paths [3]string, named readAs) (d *Dataset, err error) {
-	err = openInputs(paths, named, func(inputs [3]*Input, format readAs) error {
+func openFiles(paths [3]string, named readAs, columns layout) (d *Dataset, err error) {
+	err = openInputs(paths, named, columns, func(inputs [3]*Input, format readAs) error {
 		ids := newIDTables()
 		var parts [3]*Collector
 		for p, in := range inputs {
-			parts[p] = &Collector{ids: ids, part: uint8(p)}
+			parts[p] = &Collector{ids: ids, part: uint8(p), in: in}
 			if in != nil && format.Spec != nil {
 				if err := format.Spec.Read(format.Values, in, parts[p]); err != nil {
 					return err
 				}
 			}
+			ids.endFile()
 			if p == 0 && len(parts[p].item) == 0 {
 				return fmt.Errorf("data: %s holds no interactions", paths[p])
 			}
@@ -236,7 +247,7 @@ func openFiles(paths [3]string, named readAs) (d *Dataset, err error) {
 
 // openInputs calls f with the texts of up to three files and their format, which is
 // of nothing where all of them are blank.
-func openInputs(paths [3]string, named readAs, f func(inputs [3]*Input, format readAs) error) error {
+func openInputs(paths [3]string, named readAs, columns layout, f func(inputs [3]*Input, format readAs) error) error {
 	var inputs [3]*Input
 	var present []*Input
 	for p, path := range paths {
@@ -251,9 +262,10 @@ func openInputs(paths [3]string, named readAs, f func(inputs [3]*Input, format r
 		if inputs[p], err = newInput(filepath.ToSlash(path), f); err != nil {
 			return err
 		}
+		inputs[p].layout = columns
 		present = append(present, inputs[p])
 	}
-	format, err := recognise(present, named)
+	format, err := recognise(present, named, columns)
 	if err != nil {
 		return err
 	}
@@ -286,8 +298,8 @@ func build(ids *idTables, parts [3]*Collector) (*Dataset, error) {
 	if ids.named {
 		userRank, d.UserIDs = ids.user.order()
 		itemRank, d.ItemIDs = ids.item.order()
-		d.noteNumbers("user", d.UserIDs)
-		d.noteNumbers("item", d.ItemIDs)
+		d.noteNumbers("user", d.UserIDs, &ids.user, parts)
+		d.noteNumbers("item", d.ItemIDs, &ids.item, parts)
 	} else {
 		ids.endUser()
 		userRank, d.UserIDs = occurring(d.Users, ids.alone, parts[0].user, parts[1].user, parts[2].user)
@@ -299,6 +311,7 @@ func build(ids *idTables, parts [3]*Collector) (*Dataset, error) {
 			d.Items = len(d.ItemIDs)
 		}
 	}
+	d.dropTimes(parts)
 	if err := d.alignTimes(parts); err != nil {
 		return nil, err
 	}
@@ -356,10 +369,46 @@ func timed(parts [3]*Collector) bool {
 }
 
 // noteNumbers notes ids that are one number in several spellings.
-func (d *Dataset) noteNumbers(what string, ids []string) {
-	if n, one, other := sameNumbers(ids); n > 0 {
-		d.Notes = append(d.Notes, fmt.Sprintf("%s ids that are the number of another: %d; %q and %q are two %ss", what, n, one, other, what))
+func (d *Dataset) noteNumbers(what string, ids []string, of *idTable, parts [3]*Collector) {
+	n, one, other := sameNumbers(ids)
+	if n == 0 {
+		return
 	}
+	name := func(id string) string {
+		if at := of.place(id, parts); at != "" {
+			return fmt.Sprintf("%q (%s)", id, at)
+		}
+		return strconv.Quote(id)
+	}
+	d.Notes = append(d.Notes, fmt.Sprintf("%s ids that are the number of another: %d; %s and %s are two %ss; "+
+		"where they are one, write them alike (a column of whole numbers with an empty cell becomes one of 1.0 and 2.0 in pandas)", what, n, name(one), name(other), what))
+}
+
+// dropTimes takes the times out of all files where those of one are not understood, and keeps
+// why.
+func (d *Dataset) dropTimes(parts [3]*Collector) {
+	for p, c := range parts {
+		if c.odd == 0 {
+			continue
+		}
+		why := fmt.Sprintf("%d of %s in %s are not understood, the first at %v", c.odd, plural(c.times, "time"), partNames[p], &c.oddTime)
+		if d.timeless = cmp.Or(d.timeless, why); d.timeless == why {
+			d.Notes = append(d.Notes, why+"; the set is read without times (--columns time=none leaves the column out)")
+		}
+	}
+	if d.timeless != "" {
+		for _, c := range parts {
+			c.time, c.cut = nil, false
+		}
+	}
+}
+
+// withoutTimes says that the set has no times, and why, where a file has a column of them.
+func (d *Dataset) withoutTimes() string {
+	if d.timeless != "" {
+		return d.timeless + "; without them there are no timestamps"
+	}
+	return "there are no timestamps"
 }
 
 // alignTimes puts the times of all files into the finest unit of any.

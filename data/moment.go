@@ -42,8 +42,7 @@ func parseTime(field []byte) (m Moment, cut bool, err error) {
 		m, err := momentOf(t)
 		return m, false, err
 	}
-	return Moment{}, false, fmt.Errorf("time %q is neither a number nor a date such as 2006-01-02 15:04:05; "+
-		"write it so, or rename the column to read the set without times", shorten(field))
+	return Moment{}, false, fmt.Errorf("time %q is neither a number nor a date such as 2006-01-02 15:04:05", shorten(field))
 }
 
 // momentOf returns t in seconds since 1970, with as many decimals as it needs.

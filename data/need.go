@@ -1,17 +1,13 @@
 package data
 
 import (
-	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"math"
 	"math/bits"
 	"os"
 	"path/filepath"
-
-	"github.com/klauspost/compress/gzip"
 )
 
 // A Need is the memory that loading a set takes at its fullest, garbage apart, asked
@@ -94,7 +90,7 @@ func (p *Plan) Count() (Need, error) {
 	t := &tally{}
 	longest := 0
 	err := p.eachInput(func(in *Input, f readAs) error {
-		err := f.Spec.Read(f.Values, in, &Collector{tally: t})
+		err := f.Spec.Read(f.Values, in, &Collector{tally: t, in: in})
 		longest = max(longest, in.most)
 		return err
 	})
@@ -383,7 +379,7 @@ func (p *Plan) eachInput(f func(in *Input, format readAs) error) error {
 	if err != nil {
 		return err
 	}
-	return openInputs(paths, p.format, func(inputs [3]*Input, format readAs) error {
+	return openInputs(paths, p.format, p.layout, func(inputs [3]*Input, format readAs) error {
 		for _, in := range inputs {
 			if in != nil && format.Spec != nil {
 				if err := f(in, format); err != nil {
@@ -407,21 +403,14 @@ func (in *Input) size() (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("data: %w", err)
 	}
-	head := make([]byte, len(gzipMagic))
-	if _, err := io.ReadFull(f, head); err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && err != io.EOF {
-		return 0, fmt.Errorf("data: %w", err)
+	b, packed, err := decompress(in.file, f)
+	if err != nil {
+		return 0, err
 	}
-	if !bytes.Equal(head, gzipMagic) {
+	if !packed {
 		return info.Size(), nil
 	}
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return 0, fmt.Errorf("data: %w", err)
-	}
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		return 0, fmt.Errorf("%s: gzip header: %w", in.file, err)
-	}
-	n, err := io.Copy(io.Discard, z)
+	n, err := io.Copy(io.Discard, b)
 	if err != nil {
 		return 0, in.fault(1, err)
 	}

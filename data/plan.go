@@ -14,7 +14,7 @@ const (
 // Config says what to load.
 type Config struct {
 	// Source is a file, a directory of train, valid and test files (each plain or
-	// gzip; valid and test may be absent) or of one file, or a demo text such as
+	// compressed; valid and test may be absent) or of one file, or a demo text such as
 	// "demo:users=500"; default "demo". A file called "demo" is reached as "./demo".
 	Source string
 
@@ -22,7 +22,21 @@ type Config struct {
 	// recognised by content.
 	Format string
 
-	// UserFeatures and ItemFeatures are files of features, plain or gzip, whose first column
+	// Columns says which columns of a table (formats csv, recbole, jsonl and parquet) are what:
+	// role=name with commas between, as in "user=Nutzer,item=3,time=none". Roles are user,
+	// item, rating and time; a name is that of the header, or of a key, or a number from 1,
+	// and rating and time may be none. What holds a comma goes between double quotes with its
+	// role. Default the usual names.
+	Columns string
+
+	// Sep, Quote and Header are of format csv: what is between columns (comma, semicolon, tab,
+	// space, pipe, blanks, or the characters themselves), what is around texts (double, single
+	// or none), and whether the first line is names (yes or no). Default by the first line:
+	// what it has the most of, double quotes but between tabs and blanks, and names, unless
+	// user and item are columns by number and it holds a number.
+	Sep, Quote, Header string
+
+	// UserFeatures and ItemFeatures are files of features, plain or compressed, whose first column
 	// are the ids of the source; default those that lie in a folder Source beside the
 	// interactions under the names of a [FeatureFormat], if there are any. A format is
 	// recognised by the first lines.
@@ -51,6 +65,7 @@ type Plan struct {
 
 	demo   *Demo  // nil of a file
 	format readAs // of nothing: it is recognised
+	layout layout
 	split  Splitter
 	held   Held
 	err    error
@@ -89,6 +104,13 @@ func (c Config) Plan() (*Plan, error) {
 			p.format, p.Config.Format = format, format.String()
 		}
 	}
+	p.layout = parseLayout(&p.Config, of)
+	if p.layout.given() && p.demo != nil {
+		fault(errors.New("data: demo is generated and has no columns to name"))
+	}
+	if p.format.Spec != nil {
+		fault(p.layout.wants(p.format.Spec))
+	}
 	fault(p.filter().Validate())
 	if c.Split != "" {
 		s, err := ParseSplit(c.Split)
@@ -104,8 +126,8 @@ func (c Config) Plan() (*Plan, error) {
 	return p, p.err
 }
 
-// A SettingError is a fault of one setting of a Config: "format", "split", "held",
-// "user_features" or "item_features".
+// A SettingError is a fault of one setting of a Config: "format", "columns", "sep", "quote",
+// "header", "split", "held", "user_features" or "item_features".
 type SettingError struct {
 	Setting string // its key in a configuration
 	Err     error  // what is wrong with it

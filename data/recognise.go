@@ -9,9 +9,9 @@ import (
 )
 
 // recognise returns the format of the files of one set: named, or, where that is of nothing,
-// the only one that the first lines of every file may be of. Blank
-// files may be of any; of nothing where all are blank. It consumes nothing.
-func recognise(files []*Input, named readAs) (readAs, error) {
+// the only one that the first lines of every file may be of. Where columns are said, that is one
+// that heeds them. Blank files may be of any; of nothing where all are blank. It consumes nothing.
+func recognise(files []*Input, named readAs, columns layout) (readAs, error) {
 	var first, doubtful *Input
 	var common []*Format // claimed by every file so far
 	pairs := true
@@ -24,7 +24,25 @@ func recognise(files []*Input, named readAs) (readAs, error) {
 			continue
 		}
 		if named.Spec != nil {
+			if isParquet := string(lines[0]) == parquetMagic; isParquet != (named.Spec.Name == "parquet") {
+				is := "is no Parquet file"
+				if isParquet {
+					is = "is a Parquet file"
+				}
+				return readAs{}, fmt.Errorf("data: %s %s, and format %s was asked for", in.file, is, named.Spec.Name)
+			}
 			return named, nil
+		}
+		if columns.given() {
+			f, err := tableOf(lines, columns)
+			if err != nil {
+				return readAs{}, err
+			}
+			if first != nil && f != common[0] {
+				return readAs{}, fmt.Errorf("data: %s is %s and %s is %s; the files of a set must be of one format", first.file, common[0].Name, in.file, f.Name)
+			}
+			first, common = in, []*Format{f}
+			continue
 		}
 		claims, err := claims(in, lines)
 		if err != nil {
@@ -64,6 +82,22 @@ func recognise(files []*Input, named readAs) (readAs, error) {
 		shorten(lines[0]), len(ways), strings.Join(ways[:last], ", "), ways[last]))
 }
 
+// tableOf returns the format of a file whose columns are said: Parquet, JSON lines and RecBole's
+// begin as no other does, and the rest is what csv reads.
+func tableOf(lines [][]byte, columns layout) (*Format, error) {
+	name := "csv"
+	for _, f := range Formats() {
+		if f.takes == takesColumns && f.Sniff(lines) {
+			name = f.Name
+		}
+	}
+	f, err := LookupFormat(name)
+	if err == nil {
+		err = columns.wants(f)
+	}
+	return f, err
+}
+
 // claims returns the formats that the first lines of a file may be of, at least
 // one, sorted by name.
 func claims(in *Input, lines [][]byte) (all []*Format, err error) {
@@ -83,8 +117,10 @@ func claims(in *Input, lines [][]byte) (all []*Format, err error) {
 	why := ""
 	comma := delimiter(lines[0])
 	switch {
+	case isJSON(lines[0]):
+		why = "it is JSON, of which a line must be an object, with keys such as user_id and item_id (jq -c '.[]' makes such lines of an array)"
 	case comma == ',' || comma == ';':
-		why = fmt.Sprintf("numbers between %q are no header; put a header line such as user_id,item_id,rating,timestamp before them", comma)
+		why = fmt.Sprintf("numbers between %q are no header; put a header line such as user_id,item_id,rating,timestamp before them, or say which columns these are, as by --columns user=1,item=2,rating=3,time=4", comma)
 	default:
 		var kinds []string
 		for _, f := range Formats() {
@@ -101,21 +137,24 @@ var magics = []struct {
 	at          int // offset
 	magic, what string
 }{
-	{0, "\x28\xb5\x2f\xfd", "the file is compressed with zstd: unpack it first"}, // RFC 8878 §3.1.1
-	{4, "1AY&SY", "the file is compressed with bzip2: unpack it first"},
 	{0, "\xfd7zXZ\x00", "the file is compressed with xz: unpack it first"},
 	{0, "\x04\x22\x4d\x18", "the file is compressed with lz4: unpack it first"},
 	{0, "\x1f\x9d", "the file is compressed with compress: unpack it first"},
-	{0, "\x1f\x8b", "the file is compressed with gzip, twice: unpack it first"}, // once is unwrapped already
 	{0, "7z\xbc\xaf\x27\x1c", "the file is a 7z archive: unpack it first"},
-	{0, "PK\x03\x04", "the file is a zip archive: unpack it first (NumPy's .npz and spreadsheets are such archives too)"},
+	{0, "Rar!\x1a\x07", "the file is a RAR archive: unpack it first"},
+	{0, "PK\x05\x06", "the file is an empty zip archive"},
 	{257, "ustar\x00", "the file is a tar archive: unpack it first"},
 	{257, "ustar  \x00", "the file is a tar archive: unpack it first"},
-	{0, "PAR1\x15", "the file is Parquet: export it as CSV first"},
-	{0, "ARROW1", "the file is Arrow: export it as CSV first"},
+	{0, "ARROW1", "the file is Arrow or Feather: export it as Parquet or CSV first"},
+	{0, "ORC", "the file is ORC: export it as Parquet or CSV first"},
+	{0, "Obj\x01", "the file is Avro: export it as Parquet or CSV first"},
+	{0, "PARE", "the file is an encrypted Parquet file: export it as CSV first"},
 	{0, "SQLite format 3\x00", "the file is an SQLite database: export the table as CSV first"},
 	{0, "\x93NUMPY", "the file is a NumPy array: export it as CSV first"},
 	{0, "\x89HDF\r\n\x1a\n", "the file is HDF5: export it as CSV first"},
+	{0, "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "the file is of an old Microsoft program, such as an Excel workbook (.xls): save the sheet as CSV first"},
+	{0, "%PDF-", "the file is a PDF document: it holds pages and no table"},
+	{0, "<?xml", "the file is XML: export it as CSV first"},
 	{0, "\xff\xfe", "the text is UTF-16: convert it to UTF-8, as by iconv -f UTF-16 -t UTF-8"},
 	{0, "\xfe\xff", "the text is UTF-16: convert it to UTF-8, as by iconv -f UTF-16 -t UTF-8"},
 }
@@ -128,7 +167,46 @@ func foreign(head []byte) string {
 			return m.what
 		}
 	}
+	if c := compressionOf(head); c != nil { // once is undone already
+		return fmt.Sprintf("the file is compressed twice, within with %s: unpack it first", c.name)
+	}
+	if bytes.HasPrefix(head, []byte("PK\x03\x04")) {
+		return zipped(head)
+	}
+	begin := bytes.ToLower(bytes.TrimLeft(head[:min(len(head), 1024)], " \t\r\n"))
+	if bytes.HasPrefix(begin, []byte("<!doctype html")) || bytes.HasPrefix(begin, []byte("<html")) {
+		return "the file is an HTML page, as a server sends one in place of a file that it has not or that needs a login: download it again"
+	}
+	if len(head) >= 4 && head[0] != 0 && head[1] == 0 && head[2] != 0 && head[3] == 0 {
+		return "the text seems to be UTF-16 without a byte order mark: convert it to UTF-8, as by iconv -f UTF-16LE -t UTF-8"
+	}
+	if len(head) >= 4 && head[0] == 0 && head[1] != 0 && head[2] == 0 && head[3] != 0 {
+		return "the text seems to be UTF-16 without a byte order mark: convert it to UTF-8, as by iconv -f UTF-16BE -t UTF-8"
+	}
 	return ""
+}
+
+// zipped says what a zip archive is, by the name of its first member.
+func zipped(head []byte) string {
+	name := []byte{}
+	if len(head) > 30 { // APPNOTE §4.3.7: the length of the name at 26, the name at 30
+		name = head[30:min(len(head), 30+int(head[26])+int(head[27])<<8)]
+	}
+	switch {
+	case bytes.Equal(name, []byte("[Content_Types].xml")) || bytes.HasPrefix(name, []byte("xl/")):
+		return "the file is an Excel workbook (.xlsx) or another document of Office: save the sheet as CSV first"
+	case bytes.Equal(name, []byte("mimetype")):
+		return "the file is a document such as an OpenDocument sheet (.ods): save the sheet as CSV first"
+	case bytes.HasSuffix(name, []byte(".npy")):
+		return "the file is a NumPy archive (.npz): export it as CSV first"
+	}
+	return fmt.Sprintf("the file is a zip archive, whose first member is %q: unpack it first", shorten(name))
+}
+
+// isJSON reports whether a line begins an object or an array of JSON.
+func isJSON(line []byte) bool {
+	line = bytes.TrimSpace(line)
+	return bytes.HasPrefix(line, []byte("{")) || string(line) == "[" || bytes.HasPrefix(line, []byte("[{"))
 }
 
 // looksLikeLibSVM reports whether every line is labels, perhaps none, and then

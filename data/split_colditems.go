@@ -55,7 +55,7 @@ func (c coldItems) Split(d *Dataset) (train, valid, test *Interactions, err erro
 	}
 	switch {
 	case c.time && all.time == nil:
-		return nil, nil, nil, errors.New("there are no timestamps; leave out by=time to divide the items by lot")
+		return nil, nil, nil, errors.New(d.withoutTimes() + "; leave out by=time to divide the items by lot")
 	case c.time && d.Places:
 		return nil, nil, nil, errors.New("the places of a sequence are no times that users share; leave out by=time to divide the items by lot")
 	}

@@ -53,7 +53,7 @@ func (l leaveOneOut) Split(d *Dataset) (train, valid, test *Interactions, err er
 		return nil, nil, nil, err
 	}
 	if all.time == nil && !l.lot {
-		return nil, nil, nil, errors.New("there are no timestamps to say which pair is the last; " + orderHint +
+		return nil, nil, nil, errors.New(d.withoutTimes() + " to say which pair is the last; " + orderHint +
 			"add ties=lot to draw it by lot, or use one of given, ratio")
 	}
 	part := make([]uint8, all.Len())

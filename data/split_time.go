@@ -53,7 +53,7 @@ func (b byTime) Split(d *Dataset) (train, valid, test *Interactions, err error) 
 	}
 	switch {
 	case all.time == nil && !b.lot:
-		return nil, nil, nil, errors.New("there are no timestamps; " + orderHint + "add ties=lot to divide the pairs by lot, or use one of given, ratio")
+		return nil, nil, nil, errors.New(d.withoutTimes() + "; " + orderHint + "add ties=lot to divide the pairs by lot, or use one of given, ratio")
 	case d.Places:
 		return nil, nil, nil, errors.New("the places of a sequence are no times that users share; use leave-one-out, or one of given, ratio")
 	}

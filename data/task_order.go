@@ -2,6 +2,7 @@ package data
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 )
 
@@ -20,6 +21,9 @@ func momentSpread(Values, *Dataset) float64 { return 1 }
 
 // wantHistories returns an error of a set whose events are in no order.
 func (d *Dataset) wantHistories() error {
+	if d != nil && d.Histories == nil && d.timeless != "" {
+		return fmt.Errorf("the set has no times, which say in which order a user's events were: %s; the tasks without order are user and pair", d.timeless)
+	}
 	if d == nil || d.Histories == nil {
 		return errors.New("the set has no times, which say in which order a user's events were; " +
 			"where the order of a line is that of time, read it as --format sequence; the tasks without order are user and pair")

@@ -50,7 +50,7 @@ func (c *Collector) AddToken(word []byte) error {
 	case len(c.item) == math.MaxInt32:
 		return fmt.Errorf("more than %d words", math.MaxInt32)
 	}
-	i, err := c.ids.item.number("word", word)
+	i, err := c.ids.item.number("word", word, 0)
 	if err != nil {
 		return err
 	}

@@ -45,6 +45,14 @@ type DataConfig struct {
 	// default recognised by content.
 	Format string `yaml:"format,omitempty"`
 
+	// Columns, Sep, Quote and Header say what the columns of a table are and what is between
+	// them, as "user=Nutzer,item=3,time=none", ";", "single" and "no"; see data.Config. Default
+	// the usual names, and by the first line.
+	Columns string `yaml:"columns,omitempty"`
+	Sep     string `yaml:"sep,omitempty"`
+	Quote   string `yaml:"quote,omitempty"`
+	Header  string `yaml:"header,omitempty"`
+
 	// UserFeatures and ItemFeatures are files of features, whose first column are the ids of
 	// users and of items; default those that lie beside the interactions under names that a
 	// data.FeatureFormat has.
@@ -69,7 +77,10 @@ type DataConfig struct {
 
 // Config returns what data.Load takes.
 func (c DataConfig) Config() data.Config {
-	return data.Config{Source: c.Source, Format: c.Format, UserFeatures: c.UserFeatures, ItemFeatures: c.ItemFeatures, MinRating: c.MinRating, Core: c.Core, Split: c.Split, Held: c.Held}
+	return data.Config{
+		Source: c.Source, Format: c.Format, Columns: c.Columns, Sep: c.Sep, Quote: c.Quote, Header: c.Header,
+		UserFeatures: c.UserFeatures, ItemFeatures: c.ItemFeatures, MinRating: c.MinRating, Core: c.Core, Split: c.Split, Held: c.Held,
+	}
 }
 
 // ModelConfig says what is trained.

@@ -109,7 +109,10 @@ func sourceOf(d *data.Dataset) DataConfig {
 	m := d.Made
 	switch {
 	case m != (data.Config{}):
-		c := DataConfig{Source: m.Source, Format: m.Format, UserFeatures: m.UserFeatures, ItemFeatures: m.ItemFeatures, MinRating: m.MinRating, Core: m.Core, Split: m.Split, Held: m.Held}
+		c := DataConfig{
+			Source: m.Source, Format: m.Format, Columns: m.Columns, Sep: m.Sep, Quote: m.Quote, Header: m.Header,
+			UserFeatures: m.UserFeatures, ItemFeatures: m.ItemFeatures, MinRating: m.MinRating, Core: m.Core, Split: m.Split, Held: m.Held,
+		}
 		set(&c.Source, defaultSource)
 		return c
 	case d.Truth != nil: // a demo, whose name is its text

@@ -306,7 +306,9 @@ func (p *Plan) readData() {
 	d := &p.Config.Data
 	var err error
 	p.Data, err = d.Config().Plan()
-	d.Source, d.Format, d.Split, d.Held = p.Data.Config.Source, p.Data.Config.Format, p.Data.Config.Split, p.Data.Config.Held
+	c := &p.Data.Config
+	d.Source, d.Format, d.Split, d.Held = c.Source, c.Format, c.Split, c.Held
+	d.Columns, d.Sep, d.Quote = c.Columns, c.Sep, c.Quote
 	var faults interface{ Unwrap() []error }
 	if !errors.As(err, &faults) {
 		p.fault("data", err)
