@@ -160,6 +160,9 @@ func reportWritten(s streams, d *data.Dataset, dst, format string) error {
 	if len(lost) > 0 {
 		fmt.Fprintf(s.out, "note: %s does not keep %s\n", format, strings.Join(lost, " and "))
 	}
+	if back.Places && !d.Places && d.Histories != nil {
+		fmt.Fprintf(s.out, "note: %s keeps the order of times and not the times\n", format)
+	}
 	if len(features) > 0 && d.Points == nil { // a format keeps those of points, or has been said not to
 		fmt.Fprintf(s.out, "note: features are not written (%s): name their files by --user-features and --item-features where what was written is used\n", data.EscapeText(strings.Join(features, ", ")))
 	}

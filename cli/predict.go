@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
@@ -47,7 +48,8 @@ somebody whom the data set does not know, by the items that he or she had, the o
 first: ids with commas between, or nothing for somebody new, of whom models that read
 histories, such as pool, alone can say something. Other models fold the person in: a row is
 found as training would have found it, the items staying as they are. It may be repeated; the
-lines of the first say history:1 for a user, those of the second history:2.
+lines of the first say history:1 for a user, those of the second history:2. The text is read as a line of CSV: an
+id that holds a comma or a quote goes between double quotes, as in '"a, b",c'.
 
 --out writes to a file as many rankings as there are users, in memory that does not grow with
 them: as CSV with a header, JSON lines or Parquet, with the columns user, rank, item and score
@@ -56,7 +58,8 @@ and ids as they are.
 --features ranks for somebody whom the data set does not know by features: those of users
 that the model reads, as the file of features has them, with commas between, as in
 "age=25,gender=F"; what is left out is not known. A list is between blanks, or between what
-separates it there (data describe shows types), and a value that holds a comma cannot be given.
+separates it there (data describe shows types), and a value that holds a comma goes between
+double quotes with its name, as in '"town=Ulm, Donau",age=25'.
 It takes a model that reads features, such as tower, and may be repeated (features:1,
 features:2). Where --history is given too, the first of each are of the same person, and
 so on: there are as many of the two then, and the lines say history:1.
@@ -161,10 +164,14 @@ func (w wantedUsers) queries(set *data.Dataset) ([]data.Query, error) {
 	}
 	for i, text := range w.features {
 		all[i].Features = map[string]string{}
-		for part := range strings.SplitSeq(text, ",") {
+		parts, err := cells(text)
+		if err != nil {
+			return nil, fmt.Errorf("--features: %w", err)
+		}
+		for _, part := range parts {
 			name, value, ok := strings.Cut(part, "=")
 			if name = strings.TrimSpace(name); !ok || name == "" || strings.TrimSpace(value) == "" {
-				return nil, fmt.Errorf("--features: %q is not name=value, as in age=25,gender=F; a value that holds a comma cannot be given", strings.TrimSpace(part))
+				return nil, fmt.Errorf("--features: %q is not name=value, as in age=25,gender=F; a value that holds a comma goes between double quotes with its name, as in \"town=Ulm, Donau\",age=25", part)
 			}
 			if _, twice := all[i].Features[name]; twice {
 				return nil, fmt.Errorf("--features: %q is there twice in %q", name, text)
@@ -175,16 +182,43 @@ func (w wantedUsers) queries(set *data.Dataset) ([]data.Query, error) {
 	return all, nil
 }
 
+// cells cuts a text at commas, as a line of CSV: what holds a comma or begins with a quote
+// goes between double quotes, and quotes within are doubled. Blanks around a cell are left out.
+func cells(text string) ([]string, error) {
+	r := csv.NewReader(strings.NewReader(text))
+	r.TrimLeadingSpace = true
+	all, err := r.Read()
+	if err == nil {
+		if _, more := r.Read(); more != io.EOF {
+			err = errors.New("it has several lines")
+		}
+	}
+	if of, ok := errors.AsType[*csv.ParseError](err); ok {
+		err = of.Err
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%q: %w; it is read as a line of CSV: what holds a comma or a quote goes between double quotes, and quotes within are doubled", text, err)
+	}
+	for i, cell := range all {
+		all[i] = strings.TrimSpace(cell)
+	}
+	return all, nil
+}
+
 // items returns the items of each history.
 func (w wantedUsers) items(set *data.Dataset) (all [][]int32, err error) {
 	for _, text := range w.histories {
 		items := []int32{}
 		if strings.TrimSpace(text) != "" {
-			for id := range strings.SplitSeq(text, ",") {
-				i, err := set.ItemIndex(strings.TrimSpace(id))
+			ids, err := cells(text)
+			if err != nil {
+				return nil, fmt.Errorf("--history: %w", err)
+			}
+			for _, id := range ids {
+				i, err := set.ItemIndex(id)
 				if err != nil {
-					if strings.ContainsAny(text, `,"`) {
-						err = fmt.Errorf("%w; --history cuts at commas, and takes no id that holds one", err)
+					if len(ids) > 1 {
+						err = fmt.Errorf("%w; --history cuts at commas: an id that holds one goes between double quotes, as in \"a, b\",c", err)
 					}
 					return nil, fmt.Errorf("--history: %w", err)
 				}

@@ -56,7 +56,7 @@ func TestPredictOut(t *testing.T) {
 	code, _, stderr = execute(t, "predict", run, "--history", "1,none")
 	require.Equal(t, exitFailed, code)
 	require.Contains(t, stderr, `no item "none"`)
-	require.Contains(t, stderr, "--history cuts at commas, and takes no id that holds one")
+	require.Contains(t, stderr, "--history cuts at commas: an id that holds one goes between double quotes")
 
 	// What the file does not show is said as it is beside rankings that are printed.
 	pairs := filepath.Join(dir, "pairs.csv")

@@ -80,7 +80,7 @@ func decompress(file string, r io.Reader) (b *bufio.Reader, packed bool, err err
 	if err != nil {
 		return nil, true, fmt.Errorf("%s: %s header: %w", file, c.name, err)
 	}
-	return bufio.NewReaderSize(&bounded{in: from, out: out}, 1<<16), true, nil
+	return bufio.NewReaderSize(&bounded{name: c.name, in: from, out: out}, 1<<16), true, nil
 }
 
 // trimCompression returns a file's name without the extension of a compression.
@@ -121,15 +121,19 @@ var errGrowth = fmt.Errorf("the compressed file grows to more than %d times its 
 
 // bounded is what comes of in, as long as it keeps to the bounds.
 type bounded struct {
-	in  *counted
-	out io.Reader
-	n   int64
+	name string // of the compression
+	in   *counted
+	out  io.Reader
+	n    int64
 }
 
 func (b *bounded) Read(p []byte) (int, error) {
 	n, err := b.out.Read(p)
 	if b.n += int64(n); b.n > spareGrowth+maxGrowth*b.in.n {
 		return 0, errGrowth
+	}
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		err = fmt.Errorf("compressed with %s: %w", b.name, err)
 	}
 	return n, err
 }

@@ -30,6 +30,10 @@ type Format struct {
 	// takes says which of the settings of columns Read heeds.
 	takes layoutTaken
 
+	// extent returns how many interactions a file has at the most, and how many bytes of ids;
+	// nil where Least says it.
+	extent func(in *Input) (pairs, text int64, err error)
+
 	// Least is how many bytes of text an interaction, or a user alone, takes at the least:
 	// what bounds the memory that reading a file may take.
 	Least int

@@ -28,6 +28,7 @@ func init() {
 		Sniff:   func(lines [][]byte) bool { return string(lines[0]) == parquetMagic },
 		Read:    readParquet,
 		takes:   takesColumns,
+		extent:  parquetExtent,
 		Least:   1,
 	})
 }
@@ -71,18 +72,46 @@ func openParquet(in *Input) (*flatparquet.File, error) {
 	return f, nil
 }
 
+// parquetColumns returns the places of the columns.
+func parquetColumns(in *Input, f *flatparquet.File, out *Collector) (at [numColumns]int, err error) {
+	var names []string
+	for _, c := range f.Columns {
+		names = append(names, c.Name)
+	}
+	if at, err = in.layout.find(names, true, out); err != nil {
+		return at, in.ErrorAt(1, err)
+	}
+	return at, nil
+}
+
+// parquetExtent is what the metadata say, of numbers as many digits as there may be.
+func parquetExtent(in *Input) (pairs, text int64, err error) {
+	f, err := openParquet(in)
+	if err != nil {
+		return 0, 0, err
+	}
+	at, err := parquetColumns(in, f, &Collector{})
+	if err != nil {
+		return 0, 0, err
+	}
+	for _, c := range at[:columnItem+1] {
+		if f.Columns[c].Type == format.ByteArray {
+			text += f.Bytes(c)
+		} else {
+			text += int64(len(strconv.FormatInt(math.MinInt64, 10))) * f.Rows
+		}
+	}
+	return f.Rows, text, nil
+}
+
 func readParquet(_ Values, in *Input, out *Collector) error {
 	f, err := openParquet(in)
 	if err != nil {
 		return err
 	}
-	var names []string
-	for _, c := range f.Columns {
-		names = append(names, c.Name)
-	}
-	at, err := in.layout.find(names, true, out)
+	at, err := parquetColumns(in, f, out)
 	if err != nil {
-		return in.ErrorAt(1, err)
+		return err
 	}
 	var read []int // columns
 	place := [numColumns]int{-1, -1, -1, -1}

@@ -1,8 +1,12 @@
 package data
 
 import (
+	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/fenchel-ml/fenchel/internal/registry"
 )
@@ -35,7 +39,58 @@ func init() {
 			return readSequence(in, out)
 		},
 		Least: len(" i"),
+		Ext:   ".txt",
+		Write: writeSequence,
 	})
+}
+
+// writeSequence writes a line for each user who has events in the part that x is, in their
+// order, those of all parts where it is none alone.
+func writeSequence(w *bufio.Writer, d *Dataset, x *Interactions) error {
+	if d.Histories == nil {
+		return fmt.Errorf("format sequence holds the order of events, and %s has no times: %s", d.Name, cmp.Or(d.timeless, "no file has a column of them"))
+	}
+	part := slices.IndexFunc(slices.Collect(partSets(d)), func(y *Interactions) bool { return y == x })
+	h := d.Histories
+	for u := range d.Users {
+		line := ""
+		for p := h.ptr[u]; p < h.ptr[u+1]; p++ {
+			if part >= 0 && int(h.part(p)) != part {
+				continue
+			}
+			item := d.ItemName(int(h.item[p]))
+			if _, here := slices.BinarySearch(x.ItemsOf(u), h.item[p]); !here {
+				return fmt.Errorf("user %q has item %q in %s and, as a pair, in another part: what files of sequences have in several parts is read as that of the first; write the whole set, and split it where it is read",
+					d.UserName(u), item, partNames[part])
+			}
+			if line == "" {
+				line = d.UserName(u)
+				if err := wantNoBlank("user", line); err != nil {
+					return err
+				}
+				w.WriteString(line)
+			}
+			if err := wantNoBlank("item", item); err != nil {
+				return err
+			}
+			w.WriteByte(' ')
+			w.WriteString(item)
+		}
+		if line != "" {
+			if err := w.WriteByte('\n'); err != nil { // which those before have left
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// wantNoBlank returns an error of an id that would be two.
+func wantNoBlank(what, id string) error {
+	if strings.ContainsAny(id, " \t") {
+		return fmt.Errorf("the %s %q holds a blank, which is between ids in format sequence; write csv", what, id)
+	}
+	return nil
 }
 
 func readSequence(in *Input, out *Collector) error {

@@ -20,10 +20,10 @@ import (
 func init() {
 	Register(Format{
 		Name:    "xmc",
-		Doc:     "one line per point, `label,label,… feature:value feature:value …` from 0 (XMC, libsvm), perhaps under a header `points features labels`; a line without labels begins with a blank",
+		Doc:     "one line per point, `label,label,… feature:value feature:value …` from 0 (XMC, libsvm), perhaps under a header `points features labels`; a line without labels begins with a blank, and blank lines between points need that header",
 		Example: "3 4 3\n0,2 0:1 2:0.5\n 1:1\n1 0:0.2 3:2\n",
 		Ext:     ".txt",
-		Sniff:   looksLikeLibSVM,
+		Sniff:   func(lines [][]byte) bool { is, _ := looksLikeLibSVM(lines); return is },
 		Read:    func(_ Values, in *Input, out *Collector) error { return readXMC(in, out) },
 		Least:   len(",l"),
 		Write:   writeXMC,
@@ -34,8 +34,17 @@ func readXMC(in *Input, out *Collector) error {
 	var labels, features []int32
 	var values []float32
 	points, declared := 0, -1
-	for in.Next() {
+	blank := 0 // the first blank line
+	for in.nextLine() {
 		line := in.Line()
+		if len(bytes.TrimSpace(line)) == 0 {
+			if blank == 0 {
+				blank = in.line
+			}
+			continue
+		}
+		// By the repository's definition every line is a point, but its own readers of files with
+		// a header go by the count. At the end of a file a blank line is no more than its end.
 		if points == 0 && declared < 0 {
 			counts, ok, err := xmcHeader(line)
 			if ok {
@@ -48,6 +57,9 @@ func readXMC(in *Input, out *Collector) error {
 				}
 				continue
 			}
+		}
+		if blank > 0 && declared < 0 {
+			return in.ErrorAt(blank, errors.New("a blank line before a point: whether it is a point without labels and features only a header `points features labels` says; remove it, or put that header before the points"))
 		}
 		labels, features, values = labels[:0], features[:0], values[:0]
 		field, rest := cutField(line)

@@ -96,8 +96,12 @@ func (p *Plan) open() (*Dataset, error) {
 	}
 	d.Name = EscapeID(filepath.Base(source))
 	for part := range partNames {
-		if given && files[part] == "" {
+		switch {
+		case !given:
+		case files[part] == "":
 			d.Notes = append(d.Notes, d.noFile(part))
+		case part > 0 && !d.has(part):
+			d.Notes = append(d.Notes, fmt.Sprintf("%s holds nothing: there is no %s set", filepath.ToSlash(files[part]), partNames[part]))
 		}
 	}
 	return d, nil
@@ -392,14 +396,16 @@ func (d *Dataset) dropTimes(parts [3]*Collector) {
 			continue
 		}
 		why := fmt.Sprintf("%d of %s in %s are not understood, the first at %v", c.odd, plural(c.times, "time"), partNames[p], &c.oddTime)
-		if d.timeless = cmp.Or(d.timeless, why); d.timeless == why {
-			d.Notes = append(d.Notes, why+"; the set is read without times (--columns time=none leaves the column out)")
-		}
+		d.leaveTimes(parts, why)
 	}
-	if d.timeless != "" {
-		for _, c := range parts {
-			c.time, c.cut = nil, false
-		}
+}
+
+// leaveTimes takes the times out of all files, for this reason.
+func (d *Dataset) leaveTimes(parts [3]*Collector, why string) {
+	d.timeless, d.TimeDecimals = cmp.Or(d.timeless, why), 0
+	d.Notes = append(d.Notes, why+"; the set is read without times (--columns time=none leaves the column out)")
+	for _, c := range parts {
+		c.time, c.decimals, c.cut = nil, 0, false
 	}
 }
 
@@ -419,7 +425,12 @@ func (d *Dataset) alignTimes(parts [3]*Collector) error {
 	least, most := math.Inf(1), math.Inf(-1)
 	for p, c := range parts {
 		if !rescale(c.time, c.decimals, d.TimeDecimals) {
-			return fmt.Errorf("times of %s are out of range with the %d decimals of another file", partNames[p], d.TimeDecimals)
+			err := fmt.Errorf("times of %s are out of range with the %d decimals of another file", partNames[p], d.TimeDecimals)
+			if c.in == nil {
+				return err
+			}
+			d.leaveTimes(parts, err.Error())
+			return nil
 		}
 		if c.cut {
 			c.Note("times are cut to %d decimals", maxDecimals)

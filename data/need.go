@@ -43,13 +43,20 @@ func (p *Plan) needOfPairs() (Need, error) {
 	}
 	c := counts{value: true, time: true, named: true, odd: true, filtered: true, rows: 2 * denseIDs}
 	size := int64(0)
+	text := int64(0)
 	err := p.eachInput(func(in *Input, f readAs) error {
 		n, err := in.size()
 		size += n
+		if f.Spec.extent != nil && err == nil {
+			pairs, ids, err := f.Spec.extent(in)
+			c.pairs, text = c.pairs+pairs, text+ids
+			return err
+		}
 		c.pairs += n/int64(f.Spec.Least) + 1 // the last line may have no end
+		text += n
 		return err
 	})
-	c.users, c.items, c.text, c.line = c.pairs, c.pairs, size, size
+	c.users, c.items, c.text, c.line = c.pairs, c.pairs, text, size
 	return Need{c.bytes(), fmt.Sprintf("at most, by %d bytes of text", size)}, err
 }
 

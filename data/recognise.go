@@ -109,7 +109,9 @@ func claims(in *Input, lines [][]byte) (all []*Format, err error) {
 	// The header of a file of points is a line of whole numbers, as those of other formats
 	// are, and what follows it is no other's.
 	if at := slices.IndexFunc(all, func(f *Format) bool { return f.Name == "xmc" }); at >= 0 {
-		return all[at : at+1], nil
+		if _, features := looksLikeLibSVM(lines); features {
+			return all[at : at+1], nil
+		}
 	}
 	if len(all) > 0 {
 		return all, nil
@@ -210,29 +212,37 @@ func isJSON(line []byte) bool {
 }
 
 // looksLikeLibSVM reports whether every line is labels, perhaps none, and then
-// feature:value between spaces, after a header of three counts or without one.
-func looksLikeLibSVM(lines [][]byte) bool {
+// feature:value between spaces, after a header of three counts or without one. features says that
+// some line has such a pair: where none has, other formats have the same lines.
+func looksLikeLibSVM(lines [][]byte) (is, features bool) {
+	points := -1
 	if s := columnsOf(lines[:1]); s.width == 3 && s.whole {
+		head, _ := cutField(lines[0])
+		points, _ = strconv.Atoi(string(head))
 		lines = lines[1:]
 	}
 	for _, line := range lines {
 		fields := bytes.Fields(line)
-		if _, _, isPair := bytes.Cut(fields[0], []byte(":")); !isPair {
-			fields = fields[1:] // the labels
-		}
-		if len(fields) == 0 {
-			return false
+		if bytes.IndexByte(fields[0], ':') < 0 { // the labels
+			for label := range bytes.SplitSeq(fields[0], []byte(",")) {
+				if _, err := strconv.ParseInt(string(label), 10, 64); err != nil {
+					return false, false
+				}
+			}
+			fields = fields[1:]
 		}
 		for _, f := range fields {
 			feature, value, _ := bytes.Cut(f, []byte(":"))
 			_, notWhole := strconv.ParseUint(string(feature), 10, 64)
 			_, notNumber := strconv.ParseFloat(string(value), 64)
 			if notWhole != nil || notNumber != nil {
-				return false
+				return false, false
 			}
+			features = true
 		}
 	}
-	return len(lines) > 0
+	// Labels alone are points where a header counts them.
+	return features || len(lines) > 0 && points >= len(lines), features
 }
 
 // leastTime is a number that can be a time, in seconds since 1970 or finer, and

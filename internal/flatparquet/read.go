@@ -15,6 +15,14 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 )
 
+// Bytes returns how many bytes the values of a column have, as the metadata say, which may lie.
+func (f *File) Bytes(column int) (n int64) {
+	for g := range f.meta.RowGroups {
+		n += max(0, f.meta.RowGroups[g].Columns[column].MetaData.TotalUncompressedSize)
+	}
+	return n
+}
+
 // Read calls add with each row of the columns at these places of f.Columns, in order: the
 // values are the bytes of the file, little-endian numbers or texts, and nil where a row has
 // none. They are valid until add returns. row counts from 0.
