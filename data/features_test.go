@@ -169,7 +169,7 @@ func TestFeatureFilesRefused(t *testing.T) {
 		"1::F::1::10\n":                      "no known format of features of users",
 		"1::F::1::10::48067\n2::M::56::16\n": "f.csv:2: 4 columns where there are 5",
 		"id,age\n1,3\r2,4\r":                 "f.csv:",
-		"\x28\xb5\x2f\xfd and so on":         "compressed with zstd",
+		"\x28\xb5\x2f\xfd and so on":         "compressed with zstd: ",
 		"id,age\n1,1e-40\n2,3e38\n":          "",
 		"id,x:float\n1,1\n2,1\n3,3\n":        "",
 	} {

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/parquet-go/parquet-go"
 	"github.com/stretchr/testify/require"
 )
 
@@ -104,6 +105,8 @@ func TestNeed(t *testing.T) {
 			return fmt.Sprintf("%d.0 %d.0 4.5\n", user, item)
 		case "triples-time":
 			return fmt.Sprintf("%d %d %d\n", user, item, 881_250_949+item)
+		case "jsonl":
+			return fmt.Sprintf(`{"user": "u%d", "item": %d, "time": %d}`+"\n", user, item, 1_400_000_000+item)
 		case "recbole":
 			return fmt.Sprintf("%d\t%d\n", user, item)
 		}
@@ -135,6 +138,7 @@ func TestNeed(t *testing.T) {
 		for _, ids := range []int{20, 2} { // pairs of a user
 			t.Run(fmt.Sprintf("%s/%d", f.Name, ids), func(t *testing.T) {
 				var text bytes.Buffer
+				var rows []parquetRow
 				text.WriteString(heads[f.Name])
 				for u := range n / ids {
 					items := make([]int, ids) // different ones, among n/ids
@@ -160,11 +164,18 @@ func TestNeed(t *testing.T) {
 							fmt.Fprintf(&text, " %d", i)
 						}
 						text.WriteByte('\n')
+					case "parquet":
+						for _, i := range items {
+							rows = append(rows, parquetRow{fmt.Sprint("u", u), int64(i), 4.5})
+						}
 					default:
 						for _, i := range items {
 							text.WriteString(line(f.Name, u, i))
 						}
 					}
+				}
+				if f.Name == "parquet" {
+					require.NoError(t, parquet.Write(&text, rows))
 				}
 				require.Greater(t, text.Len(), n*f.Least)
 				path := filepath.Join(t.TempDir(), "set.txt")
@@ -174,6 +185,9 @@ func TestNeed(t *testing.T) {
 					c.Core = 0 // points are not
 				}
 				needs(t, c)
+				if f.Name == "parquet" { // which is not compressed as a whole
+					return
+				}
 
 				var small bytes.Buffer
 				z := gzip.NewWriter(&small)

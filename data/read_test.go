@@ -3,6 +3,7 @@ package data
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
 	"github.com/stretchr/testify/require"
 )
 
@@ -31,6 +33,13 @@ func write(t *testing.T, files map[string]string) string {
 	return dir
 }
 
+func zst(t *testing.T, text string) string {
+	w, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
+	require.NoError(t, err)
+	defer w.Close()
+	return string(w.EncodeAll([]byte(text), nil))
+}
+
 func openText(t *testing.T, text string) (*Dataset, error) {
 	return Open(filepath.Join(write(t, map[string]string{"set.txt": text}), "set.txt"), "")
 }
@@ -50,6 +59,7 @@ func TestFormatsOnTheirExamples(t *testing.T) {
 				require.ErrorContains(t, err, f.Name+" (")
 				name = f.Name
 			}
+			binary := strings.HasPrefix(f.Example, parquetMagic)
 			open := func(t *testing.T, text string) (*Dataset, error) {
 				return Open(filepath.Join(write(t, map[string]string{"set.txt": text}), "set.txt"), name)
 			}
@@ -58,12 +68,19 @@ func TestFormatsOnTheirExamples(t *testing.T) {
 			require.Equal(t, f.Name, want.Format)
 			require.Empty(t, want.Notes)
 			require.Equal(t, 3, want.Train.Len(), "an example holds three pairs")
+			if binary { // what follows is of texts
+				_, err := open(t, gz(t, f.Example))
+				require.ErrorContains(t, err, "not compressed as a whole")
+				return
+			}
 			for name, text := range map[string]string{
 				"CRLF":        strings.ReplaceAll(f.Example, "\n", "\r\n"),
 				"BOM":         "\xef\xbb\xbf" + f.Example,
 				"blank lines": "\n\n" + strings.ReplaceAll(f.Example, "\n", "\n\n"),
 				"no last LF":  strings.TrimSuffix(f.Example, "\n"),
 				"gzip":        gz(t, f.Example),
+				"zstd":        zst(t, f.Example),
+				"zstd twice":  zst(t, f.Example[:9]) + zst(t, f.Example[9:]),
 				"gzip twice":  gz(t, f.Example[:9]) + gz(t, f.Example[9:]), // RFC 1952 §2.2: members concatenate
 			} {
 				got, err := open(t, text)
@@ -84,6 +101,9 @@ func TestFormatsOnTheirExamples(t *testing.T) {
 				require.ErrorIs(t, err, io.ErrUnexpectedEOF, f.Name)
 				require.ErrorContains(t, err, "the compressed file is cut short")
 			}
+			whole = zst(t, f.Example)
+			_, err = open(t, whole[:len(whole)-3])
+			require.ErrorContains(t, err, "the compressed file is cut short")
 		})
 	}
 }
@@ -91,46 +111,44 @@ func TestFormatsOnTheirExamples(t *testing.T) {
 // The faults of lines name the file, the line and the reason.
 func TestLineErrors(t *testing.T) {
 	for text, want := range map[string]string{
-		"0 1\n1 -2\n":                                  `:2: item: id "-2" is negative`,
-		"0 1\n\n-1 2\n":                                `:3: user: id "-1" is negative`,
-		"0 2147483647\n":                               `:1: item: id "2147483647" is over the range`,
-		"0 99999999999999999999\n":                     `:1: no known format begins with`,
-		"0 1\n0 99999999999999999999\n":                `:2: item: id "99999999999999999999" is not a whole number in range`,
-		"0 1\n0 1.5\n":                                 `:2: item: id "1.5" is not`,
-		"0 1\n2000000000 1\n":                          `user ids reach 2000000000 in a file of 4 interactions`,
-		"1::2::3::4\n1::2::3\n":                        `:2: 3 columns between "::" where the first line has 4`,
-		"1::2::3::4::5\n":                              `:1: 5 columns between "::"`,
-		"1::2::x::4\n":                                 `:1: rating "x" is not a finite number`,
-		"1::2::1_0::4\n":                               `:1: rating "1_0" is not a finite number`,
-		"1::2::0x1p4::4\n":                             `:1: rating "0x1p4" is not a finite number`,
-		"user_id,item_id,User ID\n1,2,3\n":             `:1: columns 1 and 3 are both "user_id"; rename`,
-		"user\titem\tts\tts\n1\t2\t3\t4\n":             `:1: columns 3 and 4 are both "ts"; rename`,
-		"1::2::1e300::4\n":                             `:1: rating "1e300" is too large: ratings are at most 3.403e+38`,
-		"1::2::-1e400::4\n":                            `:1: rating "-1e400" is too large`,
-		"1::2::NaN::4\n":                               `:1: rating "NaN" is not a finite number`,
-		"1::2::3::soon\n":                              `:1: time "soon" is neither`,
-		"1::::3::4\n":                                  `:1: empty item id`,
-		"1\t2\t3\t4\n1\t2\t3\t4\t5\n":                  `:2: 5 columns between "\t" where the first line has 4`,
-		"user_id,item_id\n1,2\n3\n":                    `:3: wrong number of fields`,
-		"user_id,item_id\n1,\"2\n":                     `:2: extraneous or missing " in quoted-field`,
-		"user_id,item_id\n,2\n":                        `:2: empty user id`,
-		"user_id,item_id\n1,\"a\nb\"\n":                `:2: item id "a\nb" holds a line break`,
-		"user_id,item_id,rating\n\n\n1,2,inf\n":        `:4: rating "inf" is not a finite number`,
-		"user_id,item_id,date\n1,2,3\n1,2,yesterday\n": `:3: time "yesterday" is neither`,
-		"who,what\n1,2\n":                              `:1: no user column among ["who" "what"]; it is known by the names userid`,
-		"user;thing\n1;2\n":                            `:1: no item column among ["user" "thing"]`,
-		"user_id:token\titem_id:token\n1\t2\n1\n":      `:3: 1 columns where the header has 2`,
-		"user_id:token\titem_id:token\n1\t2\t3\n":      `:2: 3 columns where the header has 2`,
-		"user_id:token\trating:float\n1\t2\n":          `:1: no item column among ["user_id" "rating"]`,
-		"<html>\n":                                     `:1: no known format begins with "<html>"; the choices are count-first (`,
-		"1,2,3\n":                                      `:1: no known format begins with "1,2,3"`,
-		"PK\x03\x04":                                   `:1: no known format`,
-		"\x1f\x8b":                                     "gzip header",
-		strings.Repeat("\n", 1<<17) + "0 1":            ":1: the first 65536 bytes are blank",
-		"":                                             "holds no interactions",
-		" \n\r\n\t\n":                                  "holds no interactions",
-		"0\n1\n":                                       "holds no interactions",
-		"user_id,item_id\n":                            "holds no interactions",
+		"0 1\n1 -2\n":                             `:2: item: id "-2" is negative`,
+		"0 1\n\n-1 2\n":                           `:3: user: id "-1" is negative`,
+		"0 2147483647\n":                          `:1: item: id "2147483647" is over the range`,
+		"0 99999999999999999999\n":                `:1: no known format begins with`,
+		"0 1\n0 99999999999999999999\n":           `:2: item: id "99999999999999999999" is not a whole number in range`,
+		"0 1\n0 1.5\n":                            `:2: item: id "1.5" is not`,
+		"0 1\n2000000000 1\n":                     `user ids reach 2000000000 in a file of 4 interactions`,
+		"1::2::3::4\n1::2::3\n":                   `:2: 3 columns between "::" where the first line has 4`,
+		"1::2::3::4::5\n":                         `:1: 5 columns between "::"`,
+		"1::2::x::4\n":                            `:1: rating "x" is not a finite number`,
+		"1::2::1_0::4\n":                          `:1: rating "1_0" is not a finite number`,
+		"1::2::0x1p4::4\n":                        `:1: rating "0x1p4" is not a finite number`,
+		"user_id,item_id,User ID\n1,2,3\n":        `:1: columns 1 and 3 are both "user_id"; the columns are 1 "user_id", 2 "item_id", 3 "User ID"; say which is which`,
+		"user\titem\tts\tts\n1\t2\t3\t4\n":        `:1: columns 3 and 4 are both "ts"; the columns are`,
+		"1::2::1e300::4\n":                        `:1: rating "1e300" is too large: ratings are at most 3.403e+38`,
+		"1::2::-1e400::4\n":                       `:1: rating "-1e400" is too large`,
+		"1::2::NaN::4\n":                          `:1: rating "NaN" is not a finite number`,
+		"1::::3::4\n":                             `:1: empty item id`,
+		"1\t2\t3\t4\n1\t2\t3\t4\t5\n":             `:2: 5 columns between "\t" where the first line has 4`,
+		"user_id,item_id\n1,2\n3\n":               `:3: wrong number of fields`,
+		"user_id,item_id\n1,\"2\n":                `:2: extraneous or missing " in quoted-field`,
+		"user_id,item_id\n,2\n":                   `:2: empty user id`,
+		"user_id,item_id\n1,\"a\nb\"\n":           `:2: item id "a\nb" holds a line break`,
+		"user_id,item_id,rating\n\n\n1,2,inf\n":   `:4: rating "inf" is not a finite number`,
+		"who,what\n1,2\n":                         `:1: no user column: it is known by the names userid`,
+		"user;thing\n1;2\n":                       `:1: no item column: it is known by the names itemid`,
+		"user_id:token\titem_id:token\n1\t2\n1\n": `:3: 1 column where the header has 2`,
+		"user_id:token\titem_id:token\n1\t2\t3\n": `:2: 3 columns where the header has 2`,
+		"user_id:token\trating:float\n1\t2\n":     `:1: no item column: it is known`,
+		"<html>\n":                                `:1: no known format: the file is an HTML page`,
+		"1,2,3\n":                                 `:1: no known format begins with "1,2,3"`,
+		"PK\x03\x04":                              `:1: no known format`,
+		"\x1f\x8b":                                "gzip header",
+		strings.Repeat("\n", 1<<17) + "0 1":       ":1: the first 65536 bytes are blank",
+		"":                                        "holds no interactions",
+		" \n\r\n\t\n":                             "holds no interactions",
+		"0\n1\n":                                  "holds no interactions",
+		"user_id,item_id\n":                       "holds no interactions",
 	} {
 		_, err := openText(t, text)
 		require.ErrorContains(t, err, want, "%q", text)
@@ -262,15 +280,21 @@ func TestFineTimes(t *testing.T) {
 	require.Equal(t, []int64{500, 600}, two.Train.Time())
 	require.Equal(t, []int64{525}, two.Test.Time())
 
-	for text, want := range map[string]string{
+	for text, want := range map[string]string{ // without times
 		"1,10,9223372036854775807\n1,11,0.5\n": `:3: time 0.5 has 1 decimals, with which times before it are out of range`,
 		"1,10,0.5\n1,11,9223372036854775807\n": `:3: time 9223372036854775807 is out of range with the 1 decimals of times before it`,
 	} {
-		_, err := openText(t, header+text)
-		require.ErrorContains(t, err, want)
+		d, err := openText(t, header+text)
+		require.NoError(t, err)
+		require.Contains(t, d.Notes[0], want)
+		require.Nil(t, d.Train.Time())
+		require.Nil(t, d.Histories)
 	}
-	_, err = Open(write(t, map[string]string{"train.csv": header + "1,10,9223372036854775807\n", "test.csv": header + "1,11,0.5\n"}), "")
-	require.ErrorContains(t, err, "times of train are out of range with the 1 decimals of another file")
+	far, err := Open(write(t, map[string]string{"train.csv": header + "1,10,9223372036854775807\n", "test.csv": header + "1,11,0.5\n"}), "")
+	require.NoError(t, err)
+	require.Contains(t, far.Notes[0], "times of train are out of range with the 1 decimals of another file; the set is read without times")
+	require.Nil(t, far.Train.Time())
+	require.Nil(t, far.Test.Time())
 
 	for text, want := range map[string]string{
 		"1,10,1.0000000001\n1,11,2\n":              "train: times are cut to 9 decimals",
@@ -389,12 +413,13 @@ func TestRowsThatOccurNowhere(t *testing.T) {
 // program wrote with decimals does not meet the one that it wrote without.
 func TestIDsOfOneNumber(t *testing.T) {
 	const header = "user_id,item_id\n"
-	d, err := Open(write(t, map[string]string{"train.csv": header + "1.0,10\n2.0,10\n3,010\n", "valid.csv": header + "1,10\n", "test.csv": header + "2,10.50\n7.00,10.5\n07,1e1\n"}), "")
+	dir := write(t, map[string]string{"train.csv": header + "1.0,10\n2.0,10\n3,010\n", "valid.csv": header + "1,10\n", "test.csv": header + "2,10.50\n7.00,10.5\n07,1e1\n"})
+	d, err := Open(dir, "")
 	require.NoError(t, err)
-	require.Equal(t, []string{
-		`user ids that are the number of another: 3; "07" and "7.00" are two users`,
-		`item ids that are the number of another: 2; "10" and "010" are two items`,
-	}, d.Notes)
+	at := func(file string) string { return filepath.ToSlash(filepath.Join(dir, file)) }
+	require.Len(t, d.Notes, 2)
+	require.Contains(t, d.Notes[0], fmt.Sprintf(`user ids that are the number of another: 3; "07" (%s:4) and "7.00" (%s:3) are two users; where they are one`, at("test.csv"), at("test.csv")))
+	require.Contains(t, d.Notes[1], fmt.Sprintf(`item ids that are the number of another: 2; "10" (%s:2) and "010" (%s:4) are two items`, at("train.csv"), at("train.csv")))
 	e, err := openText(t, header+"0001,A1\n0002,1A\n.5,-\n")
 	require.NoError(t, err)
 	require.Empty(t, e.Notes)
