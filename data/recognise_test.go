@@ -148,7 +148,7 @@ func TestForeignFiles(t *testing.T) {
 		"BZh91AY&SY":       "the compressed file is cut short",
 		"\xfd7zXZ\x00":     "compressed with xz: unpack it first",
 		"\x04\x22\x4d\x18": "compressed with lz4: unpack it first",
-		"PK\x03\x04":       "zip archive: unpack it first",
+		"PK\x03\x04":       "the file is a zip archive",
 		"PK\x03\x04" + strings.Repeat("\x00", 22) + "\x13\x00\x00\x00[Content_Types].xml": "an Excel workbook (.xlsx)",
 		"PK\x03\x04" + strings.Repeat("\x00", 22) + "\x09\x00\x00\x00train.csv and":       `whose first member is "train.csv"`,
 		"PAR1\x15\x04":                         "longer",

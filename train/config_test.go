@@ -178,8 +178,9 @@ func TestSet(t *testing.T) {
 	want, err := Parse([]byte(everything))
 	require.NoError(t, err)
 	want.Data.Format, want.Data.UserFeatures, want.Data.ItemFeatures = "csv", "users.tsv", "items.csv"
+	want.Data.Columns, want.Data.Sep, want.Data.Quote, want.Data.Header = "user=1,item=2", "tab", "none", "no"
 	values := map[string]string{
-		"data.source": "demo:users=60", "data.format": "csv", "data.min_rating": "3.5", "data.core": "2", "data.split": "ratio:0.8,0.1,0.1,seed=1", "data.held": "0.2,seed=1", "data.user_features": "users.tsv", "data.item_features": "items.csv",
+		"data.source": "demo:users=60", "data.format": "csv", "data.columns": "user=1,item=2", "data.sep": "tab", "data.quote": "none", "data.header": "no", "data.min_rating": "3.5", "data.core": "2", "data.split": "ratio:0.8,0.1,0.1,seed=1", "data.held": "0.2,seed=1", "data.user_features": "users.tsv", "data.item_features": "items.csv",
 		"model.name": "mf", "model.dim": "16", "model.score": "cosine", "model.temperature": "0.5", "model.spread": "20.5", "model.bias": "true", "model.init": "0.05",
 		"loss": "sparsemax", "candidates": "all", "protocol": "recbole", "train.on": "train", "eval.mask": "train+valid",
 		"train.solver": "gradient", "train.epochs": "3", "train.task": "last:len=20", "train.weight": "sqrt", "train.batch": "64", "train.positions": "4096", "train.optimizer": "adam:lr=0.05,mode=dense", "train.schedule": "cosine:warmup=1", "train.l2": "0.0001,on=batch", "train.decay": "class=0.1,user=0", "train.dropout": "0.1", "train.clip": "2", "train.precision": "high", "train.patience": "2", "train.monitor": "ndcg@5", "train.seed": "12",
