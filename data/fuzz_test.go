@@ -56,6 +56,43 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
+// Whatever the bytes and what is said of columns, a reader returns a valid set or an error.
+func FuzzColumns(f *testing.F) {
+	f.Add([]byte("Nutzer;Artikel;Note\n1;'a;b';5\n"), "user=Nutzer,item=2,rating=Note", ";", "'", "yes")
+	f.Add([]byte("a  x\t5 10\nb y 1 2\n"), "user=1,item=2,rating=3,time=4", "blanks", "", "no")
+	f.Add([]byte("a::x\nb::y\n"), "user=1,item=2", "::", "none", "")
+	f.Add([]byte("{\"u\": {\"i.d\": 1}, \"i\": \"x\"}\n"), "user=u.i.d,item=i,time=none", "", "", "")
+	f.Add([]byte(exampleParquet), "user=item_id,item=1,rating=none", "", "", "")
+	f.Fuzz(func(t *testing.T, text []byte, columns, sep, quote, header string) {
+		p, err := (Config{Source: "fuzz", Columns: columns, Sep: sep, Quote: quote, Header: header}).Plan()
+		if err != nil {
+			return
+		}
+		again, err := p.Config.Plan()
+		require.NoError(t, err, "a canonical text is read")
+		require.Equal(t, p.layout, again.layout)
+		in, err := newInput("fuzz", bytes.NewReader(text))
+		if err != nil {
+			return
+		}
+		in.layout = p.layout
+		format, err := recognise([]*Input{in}, readAs{}, p.layout)
+		if format.Spec == nil || err != nil {
+			return
+		}
+		c := &Collector{ids: newIDTables(), in: in}
+		if format.Spec.Read(format.Values, in, c) != nil {
+			return
+		}
+		d, err := build(c.ids, [3]*Collector{c, {ids: c.ids}, {ids: c.ids}})
+		if err != nil {
+			return
+		}
+		requireCSR(t, d.Train)
+		require.True(t, d.UserIDs == nil || len(d.UserIDs) == d.Users)
+	})
+}
+
 // readFrom reads the text r of one file into out and returns the format it took;
 // name chooses the format, "" by content. Of a blank file it is nil.
 func readFrom(file string, r io.Reader, name string, out *Collector) (*Format, error) {

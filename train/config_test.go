@@ -177,8 +177,7 @@ func TestMinRatingOfZero(t *testing.T) {
 func TestSet(t *testing.T) {
 	want, err := Parse([]byte(everything))
 	require.NoError(t, err)
-	want.Data.Format, want.Data.UserFeatures, want.Data.ItemFeatures = "csv", "users.tsv", "items.csv"
-	want.Data.Columns, want.Data.Sep, want.Data.Quote, want.Data.Header = "user=1,item=2", "tab", "none", "no"
+	want.Data.Columns, want.Data.Sep, want.Data.Quote, want.Data.Header, want.Data.Format, want.Data.UserFeatures, want.Data.ItemFeatures = "user=1,item=2", "tab", "none", "no", "csv", "users.tsv", "items.csv"
 	values := map[string]string{
 		"data.source": "demo:users=60", "data.format": "csv", "data.columns": "user=1,item=2", "data.sep": "tab", "data.quote": "none", "data.header": "no", "data.min_rating": "3.5", "data.core": "2", "data.split": "ratio:0.8,0.1,0.1,seed=1", "data.held": "0.2,seed=1", "data.user_features": "users.tsv", "data.item_features": "items.csv",
 		"model.name": "mf", "model.dim": "16", "model.score": "cosine", "model.temperature": "0.5", "model.spread": "20.5", "model.bias": "true", "model.init": "0.05",
