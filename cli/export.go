@@ -9,6 +9,7 @@ import (
 
 	"github.com/fenchel-ml/fenchel/cli/internal/export"
 	"github.com/fenchel-ml/fenchel/internal/registry"
+	"github.com/fenchel-ml/fenchel/internal/words"
 	"github.com/fenchel-ml/fenchel/train"
 )
 
@@ -66,7 +67,7 @@ several decisions (tree, classes, adaptive) have no vectors of items to export.`
 			if err := export.Write(args[1], f, v); err != nil {
 				return err
 			}
-			fmt.Fprintf(s.out, "%d users and %d items of %d numbers, form %s, in %s\n", len(v.UserIDs), len(v.ItemIDs), v.Dim, form, args[1])
+			fmt.Fprintf(s.out, "%s and %s of %s, form %s, in %s\n", words.Count(len(v.UserIDs), "user"), words.Count(len(v.ItemIDs), "item"), words.Count(v.Dim, "number"), form, args[1])
 			if !v.ByProduct && form == train.ScoreVectors {
 				fmt.Fprintln(s.err, "the run's loss does not rank by the score but by a map of it: the order of products is not that of predict")
 			}
