@@ -173,7 +173,7 @@ func parseSep(text string) (string, error) {
 		return r <= ' ' || r > '~' || r == '"' || r == '\'' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
 	})
 	if odd || len(text) > maxSep {
-		return "", fmt.Errorf("separator %q is neither a name (%s) nor up to %d characters that are no letters, digits, quotes or blanks, such as ::", text, strings.Join(names, ", "), maxSep)
+		return "", fmt.Errorf("separator %q is neither a name (%s) nor up to %d characters that are no letters, digits, quotes or blanks, as :: is", text, strings.Join(names, ", "), maxSep)
 	}
 	return text, nil
 }
