@@ -13,6 +13,7 @@ import (
 	"github.com/fenchel-ml/fenchel/cli/internal/report"
 	"github.com/fenchel-ml/fenchel/cli/internal/study/bias"
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/internal/words"
 	"github.com/fenchel-ml/fenchel/train"
 )
 
@@ -140,7 +141,7 @@ func runBias(ctx context.Context, s streams, trained *train.Recommender, set *da
 		return printJSON(s.out, results)
 	}
 	w := form.sheet(s)
-	fmt.Fprintf(w, "%s, %d classes, d = %d; medians of %d users; gradients over that of %s\n\n", set.Name, p.C, p.D, queries, o.Reference)
+	fmt.Fprintf(w, "%s, %s, d = %d; medians of %s; gradients over that of %s\n\n", set.Name, words.Count(p.C, "class"), p.D, words.Count(queries, "user"), o.Reference)
 	t := newTable("ESTIMATOR", "DRAWS", "BIAS²", "±", "PREDICTED", "RATIO", "VARIANCE", "±", "PREDICTED", "RATIO", "COSINE")
 	for _, r := range results {
 		k := any(none)

@@ -17,6 +17,7 @@ import (
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/internal/fs"
 	"github.com/fenchel-ml/fenchel/internal/registry"
+	"github.com/fenchel-ml/fenchel/internal/words"
 	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/models/baseline"
 	"github.com/fenchel-ml/fenchel/train"
@@ -288,7 +289,7 @@ func runCompare(cmd *cobra.Command, s streams, c compare.Config, out outputFlags
 	page := report.Report{
 		Title: "Comparison of losses on " + set.Name,
 		Facts: []report.Fact{
-			{Name: "data", Value: fmt.Sprintf("%s: %d users, %d items, %d train interactions", set.Name, set.Users, set.Items, trained.Train.Len())},
+			{Name: "data", Value: fmt.Sprintf("%s: %s, %s, %s", set.Name, words.Count(set.Users, "user"), words.Count(set.Items, "item"), words.Count(trained.Train.Len(), "train interaction"))},
 			{Name: "split", Value: fmt.Sprintf("%s, hash %.12s", set.Split, res.Split)},
 			{Name: "protocol", Value: res.Protocol.String()},
 			{Name: "budget", Value: res.Budget + " a run"},

@@ -11,6 +11,7 @@ import (
 	"github.com/fenchel-ml/fenchel/cli/internal/report"
 	"github.com/fenchel-ml/fenchel/cli/internal/study/convergence"
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/internal/words"
 	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/models"
 )
@@ -122,7 +123,7 @@ The settings of train apply.`,
 func interruptedTraining(traces []convergence.Trace, texts []string, epochs int) string {
 	var parts []string
 	if n := len(traces); n > 0 && traces[n-1].Fault == "" && len(traces[n-1].Points) < epochs {
-		parts = append(parts, fmt.Sprintf("%s was cut off after %d of %d epochs", traces[n-1].Loss, len(traces[n-1].Points), epochs))
+		parts = append(parts, fmt.Sprintf("%s was cut off after %d of %s", traces[n-1].Loss, len(traces[n-1].Points), words.Count(epochs, "epoch")))
 	}
 	if rest := texts[len(traces):]; len(rest) > 0 {
 		parts = append(parts, "not begun: "+strings.Join(rest, "; "))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/internal/registry"
+	"github.com/fenchel-ml/fenchel/internal/words"
 )
 
 func init() { dataCommands = append(dataCommands, newConvert) }
@@ -148,8 +149,8 @@ func reportWritten(s streams, d *data.Dataset, dst, format string) error {
 			lost = append(lost, what)
 		}
 	}
-	fmt.Fprintf(s.out, "%s: %d users, %d items; train %d, valid %d, test %d interactions\n",
-		data.EscapeText(dst), back.Users, back.Items, back.Train.Len(), back.Valid.Len(), back.Test.Len())
+	fmt.Fprintf(s.out, "%s: %s, %s; train %d, valid %d, test %d interactions\n",
+		data.EscapeText(dst), words.Count(back.Users, "user"), words.Count(back.Items, "item"), back.Train.Len(), back.Valid.Len(), back.Test.Len())
 	var features []string
 	for _, f := range slices.Concat(d.UserFields, d.ItemFields) {
 		features = append(features, f.Name)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/fenchel-ml/fenchel/cli/internal/export"
 	"github.com/fenchel-ml/fenchel/internal/registry"
+	"github.com/fenchel-ml/fenchel/internal/words"
 	"github.com/fenchel-ml/fenchel/train"
 )
 
@@ -71,17 +72,21 @@ several decisions (tree, classes, adaptive) have no vectors of items to export.`
 			if err := export.Write(args[1], f, v); err != nil {
 				return err
 			}
-			contexts, classes := "users", "items"
+			contexts, classes := words.Count(len(v.UserIDs), "user"), words.Count(len(v.ItemIDs), "item")
 			if v.Words {
-				contexts, classes = "words as contexts", "as classes"
+				contexts, classes = words.Count(len(v.UserIDs), "word")+" as contexts", fmt.Sprintf("%d as classes", len(v.ItemIDs))
 			}
-			fmt.Fprintf(s.out, "%d %s and %d %s of %d numbers, form %s, in %s\n", len(v.UserIDs), contexts, len(v.ItemIDs), classes, v.Dim, form, args[1])
+			fmt.Fprintf(s.out, "%s and %s of %s, form %s, in %s\n", contexts, classes, words.Count(v.Dim, "number"), form, args[1])
 			if users+items > 0 {
 				how := "have the first weights, which nothing has moved, for vectors; --trained leaves them out"
 				if only {
 					how = "are left out: nothing has moved their vectors"
 				}
-				fmt.Fprintf(s.err, "%d %s and %d %s without a training pair %s\n", users, contexts, items, classes, how)
+				if v.Words {
+					fmt.Fprintf(s.err, "%s as contexts and %d as classes without a training pair %s\n", words.Count(users, "word"), items, how)
+				} else {
+					fmt.Fprintf(s.err, "%s and %s without a training pair %s\n", words.Count(users, "user"), words.Count(items, "item"), how)
+				}
 			}
 			if !v.ByProduct && form == train.ScoreVectors {
 				fmt.Fprintln(s.err, "the run's loss does not rank by the score but by a map of it: the order of products is not that of predict")

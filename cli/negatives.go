@@ -11,6 +11,7 @@ import (
 	"github.com/fenchel-ml/fenchel/cli/internal/report"
 	"github.com/fenchel-ml/fenchel/cli/internal/study/negatives"
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/internal/words"
 )
 
 func init() { commands = append(commands, newNegatives) }
@@ -57,7 +58,7 @@ takes: --at-k has it at the product of temperatures of --loss unless given.`,
 				if r.Fault != "" {
 					what = "ended early"
 				} else if r.Interrupted {
-					what = fmt.Sprintf("interrupted after %d of %d epochs", len(r.Epochs), r.Planned)
+					what = fmt.Sprintf("interrupted after %d of %s", len(r.Epochs), words.Count(r.Planned, "epoch"))
 				} else if len(r.Valid) > 0 {
 					what = fmt.Sprintf("%s valid %.4f", r.Valid[0].Name, r.Valid[0].Value)
 				}
@@ -70,7 +71,7 @@ takes: --at-k has it at the product of temperatures of --loss unless given.`,
 				Title:       "The weight of the negatives on " + set.Name,
 				Interrupted: res.Interrupted(),
 				Facts: []report.Fact{
-					{Name: "data", Value: fmt.Sprintf("%s: %d users, %d items, %d train interactions", set.Name, set.Users, set.Items, trained.Train.Len())},
+					{Name: "data", Value: fmt.Sprintf("%s: %s, %s, %s", set.Name, words.Count(set.Users, "user"), words.Count(set.Items, "item"), words.Count(trained.Train.Len(), "train interaction"))},
 					{Name: "split", Value: fmt.Sprintf("%s, hash %.12s", set.Split, set.Hash())},
 					{Name: "protocol", Value: res.Protocol.String()},
 				},

@@ -8,6 +8,7 @@ import (
 
 	"github.com/fenchel-ml/fenchel/cli/internal/lists"
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/internal/words"
 	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/train"
 )
@@ -73,7 +74,7 @@ func predictTo(ctx context.Context, s streams, path string, ranker *userRanker, 
 	if empty > 0 {
 		fmt.Fprintf(s.err, "%d of the users have no item left to rank, and no line\n", empty)
 	}
-	fmt.Fprintf(s.out, "%d items of %d users in %s\n", places, len(rows), path)
+	fmt.Fprintf(s.out, "%s of %s in %s\n", words.Count(places, "item"), words.Count(len(rows), "user"), path)
 	return nil
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/fenchel-ml/fenchel/cli/internal/report"
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/internal/words"
 	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/train"
@@ -79,8 +80,8 @@ func printHead(w io.Writer, e *train.Started, set *data.Dataset, memory budget) 
 	line := func(name, format string, args ...any) {
 		fmt.Fprintf(w, "%-6s  %s\n", name, data.EscapeText(fmt.Sprintf(format, args...)))
 	}
-	line("data", "%s: %d users, %d items; train %d, valid %d, test %d interactions",
-		set.Name, set.Users, set.Items, set.Train.Len(), set.Valid.Len(), set.Test.Len())
+	line("data", "%s: %s, %s; train %d, valid %d, test %d interactions",
+		set.Name, words.Count(set.Users, "user"), words.Count(set.Items, "item"), set.Train.Len(), set.Valid.Len(), set.Test.Len())
 	line("split", "%s, hash %.12s", set.Split, set.Hash())
 	if set.Filter != "" {
 		line("filter", "%s", set.Filter)
@@ -111,12 +112,12 @@ func printHead(w io.Writer, e *train.Started, set *data.Dataset, memory budget) 
 	}
 	how := c.Train.Solver
 	if c.Train.Optimizer != "" {
-		how = fmt.Sprintf("%s, schedule %s, batches of %d examples of task %s weighed by %s", c.Train.Optimizer, c.Train.Schedule, c.Train.Batch, c.Train.Task, c.Train.Weight)
+		how = fmt.Sprintf("%s, schedule %s, batches of %s of task %s weighed by %s", c.Train.Optimizer, c.Train.Schedule, words.Count(c.Train.Batch, "example"), c.Train.Task, c.Train.Weight)
 	}
 	if e.Plan.Baseline.Spec != nil {
 		line("train", "%s: one step", how)
 	} else {
-		line("train", "%s; %d epochs of %d steps; seed %d", how, c.Train.Epochs, e.Steps, c.Train.Seed)
+		line("train", "%s; %s of %s; seed %d", how, words.Count(c.Train.Epochs, "epoch"), words.Count(e.Steps, "step"), c.Train.Seed)
 	}
 	if note := e.Plan.PrecisionNote(); note != "" {
 		line("", "%s", note)
@@ -360,7 +361,7 @@ func (r runReport) print(s streams) {
 	for _, v := range r.Scalars {
 		fmt.Fprintf(w, "\nlearned %s %.4g\n", v.Name, v.Value)
 	}
-	fmt.Fprintf(w, "\n%d epochs in %.1f s", r.Epochs, float64(r.Seconds))
+	fmt.Fprintf(w, "\n%s in %.1f s", words.Count(r.Epochs, "epoch"), float64(r.Seconds))
 	switch {
 	case r.Interrupted && r.Stopped:
 		fmt.Fprintf(w, "; stopped early with the weights of epoch %d, and interrupted before they were measured on test", r.BestEpoch)

@@ -10,6 +10,7 @@ import (
 	"github.com/fenchel-ml/fenchel/cli/internal/study/all"
 	"github.com/fenchel-ml/fenchel/cli/internal/study/compare"
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/internal/words"
 )
 
 func init() { commands = append(commands, newStudy) }
@@ -80,7 +81,7 @@ func runStudy(cmd *cobra.Command, s streams, c all.Config, out outputFlags) erro
 	if _, err := runFolder(out.dir, c.Base, set); err != nil {
 		return fmt.Errorf("--out: %w", err)
 	}
-	fmt.Fprintf(s.err, "%s: %d users, %d items; at most %v\n", set.Name, set.Users, set.Items, c.Budget)
+	fmt.Fprintf(s.err, "%s: %s, %s; at most %v\n", set.Name, words.Count(set.Users, "user"), words.Count(set.Items, "item"), c.Budget)
 	started := time.Now()
 	page, parts, err := all.Run(cmd.Context(), c, set, func(p all.Part) {
 		note := ""

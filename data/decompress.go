@@ -6,7 +6,6 @@ import (
 	"compress/bzip2"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/klauspost/compress/gzip"
@@ -91,17 +90,6 @@ func trimCompression(name string) string {
 		}
 	}
 	return name
-}
-
-// compressionNames lists the compressions, with commas and "or".
-func compressionNames() string {
-	var names []string
-	for _, c := range compressions {
-		names = append(names, c.name)
-	}
-	slices.Sort(names)
-	last := len(names) - 1
-	return strings.Join(names[:last], ", ") + " or " + names[last]
 }
 
 // counted counts the bytes that are read of r.

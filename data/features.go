@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/fenchel-ml/fenchel/internal/registry"
+	"github.com/fenchel-ml/fenchel/internal/words"
 )
 
 // The two sides that have features.
@@ -145,7 +146,7 @@ type featureColumn struct {
 // once, before Add.
 func (t *FeatureTable) Columns(all []FeatureColumn) error {
 	if len(all) < 2 {
-		return fmt.Errorf("%s and no more: want a column of ids and one feature at least", plural(len(all), "column"))
+		return fmt.Errorf("%s and no more: want a column of ids and one feature at least", words.Count(len(all), "column"))
 	}
 	if len(all) > maxColumns {
 		return fmt.Errorf("%d columns are more than the %d that are read; a column of type %s or %s has many values", len(all), maxColumns, TokenSeq, FloatSeq)
@@ -201,7 +202,7 @@ func (t *FeatureTable) Add(line int, cells [][]byte) error {
 
 func (t *FeatureTable) add(line int, cells [][]byte) error {
 	if len(cells) != len(t.columns)+1 {
-		return fmt.Errorf("%s where there are %d", plural(len(cells), "column"), len(t.columns)+1)
+		return fmt.Errorf("%s where there are %d", words.Count(len(cells), "column"), len(t.columns)+1)
 	}
 	id := string(bytes.TrimSpace(cells[0]))
 	if id == "" {
@@ -408,7 +409,7 @@ func (d *Dataset) featuresFrom(in *Input, side string, format *FeatureFormat) (f
 		name = d.ItemName
 	}
 	if t.known == 0 {
-		return nil, nil, in.ErrorAt(1, fmt.Errorf("no id of %s in column %q, the first, is that of a %s of the interactions, such as %q", plural(len(t.line), "row"), t.key, side, name(0)))
+		return nil, nil, in.ErrorAt(1, fmt.Errorf("no id of %s in column %q, the first, is that of a %s of the interactions, such as %q", words.Count(len(t.line), "row"), t.key, side, name(0)))
 	}
 	var types, none []string
 	for _, c := range t.columns {
@@ -437,10 +438,10 @@ func (d *Dataset) featuresFrom(in *Input, side string, format *FeatureFormat) (f
 		notes = append(notes, fmt.Sprintf("%s has no value of %s, which is left out", file, strings.Join(none, ", ")))
 	}
 	if n := len(t.line) - t.known; n > 0 {
-		notes = append(notes, fmt.Sprintf("%s has %s of ids that no interaction has, which are left out", file, plural(n, "row")))
+		notes = append(notes, fmt.Sprintf("%s has %s of ids that no interaction has, which are left out", file, words.Count(n, "row")))
 	}
 	if n := t.rows - t.known; n > 0 {
-		notes = append(notes, fmt.Sprintf("%s has no row of %s, who have no features", file, plural(n, side)))
+		notes = append(notes, fmt.Sprintf("%s has no row of %s, who have no features", file, words.Count(n, side)))
 	}
 	return fields, notes, nil
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/fenchel-ml/fenchel/internal/words"
 )
 
 // fitted returns d with its features as the users and items have them that have a pair in
@@ -38,7 +40,7 @@ func (d *Dataset) fitted() (*Dataset, error) {
 				return nil, fmt.Errorf("data: %ss of %s: %w", side.name, d.Name, err)
 			}
 			if dropped > 0 {
-				e.Notes = append(e.Notes, fmt.Sprintf("%s of the feature %s that no %s with a training pair has: left out", plural(dropped, "id"), f.Name, side.name))
+				e.Notes = append(e.Notes, fmt.Sprintf("%s of the feature %s that no %s with a training pair has: left out", words.Count(dropped, "id"), f.Name, side.name))
 			}
 			if g.Size > 0 {
 				all = append(all, g)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/fenchel-ml/fenchel/internal/words"
 )
 
 // MovieLens: users.dat and movies.dat of 1M and 10M between "::", u.user and u.item of
@@ -29,7 +31,7 @@ func init() {
 		Read: func(in *Input, out *FeatureTable) error {
 			return readMovieLens(in, out, "::", []FeatureColumn{{Name: "id"}, {"title", TokenSeq}, {"year", Token}, {"genre", TokenSeq + "|"}}, func(cells [][]byte) ([][]byte, error) {
 				if len(cells) < 3 {
-					return nil, fmt.Errorf("%s between %q, want an id, a title and genres", plural(len(cells), "column"), "::")
+					return nil, fmt.Errorf("%s between %q, want an id, a title and genres", words.Count(len(cells), "column"), "::")
 				}
 				last := len(cells) - 1 // a title may hold the separator
 				return titled(cells[0], bytes.Join(cells[1:last], []byte("::")), cells[last]), nil
@@ -55,7 +57,7 @@ func init() {
 		Read: func(in *Input, out *FeatureTable) error {
 			return readMovieLens(in, out, "|", []FeatureColumn{{Name: "id"}, {"title", TokenSeq}, {"year", Token}, {"genre", TokenSeq + "|"}}, func(cells [][]byte) ([][]byte, error) {
 				if len(cells) != 5+len(uGenres) {
-					return nil, fmt.Errorf("%s between bars, want %d", plural(len(cells), "column"), 5+len(uGenres))
+					return nil, fmt.Errorf("%s between bars, want %d", words.Count(len(cells), "column"), 5+len(uGenres))
 				}
 				var genres []string
 				for k, flag := range cells[5:] {

@@ -1,6 +1,10 @@
 package data
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/fenchel-ml/fenchel/internal/words"
+)
 
 // FieldStats are the figures of a field of features.
 type FieldStats struct {
@@ -42,10 +46,10 @@ func (f FieldStats) String() string {
 	case f.Type == Float && len(f.Of) == 1:
 		what += fmt.Sprintf(", mean %.4g and deviation %.4g", f.Of[0].Mean, f.Of[0].Deviation)
 	default:
-		what += ", " + plural(f.Size, "id")
+		what += ", " + words.Count(f.Size, "id")
 		if f.Type != Token {
 			what += fmt.Sprintf(", %.3g of a row", f.Mean)
 		}
 	}
-	return fmt.Sprintf("%s: %s, %d of %s without", f.Name, what, f.None, plural(f.Rows, f.Side))
+	return fmt.Sprintf("%s: %s, %d of %s without", f.Name, what, f.None, words.Count(f.Rows, f.Side))
 }

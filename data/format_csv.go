@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/fenchel-ml/fenchel/internal/words"
 )
 
 // CSV and TSV with a header: columns are found by their usual names, other columns
@@ -140,7 +142,7 @@ func readRecords(in *Input, comma rune, single bool, note func(format string, ar
 		if err == io.EOF {
 			if guard.count > 0 {
 				note("%s of several lines, the first of lines %d to %d (a quote that is not closed takes in the lines after it)",
-					plural(guard.count, "quoted text"), guard.from, guard.to)
+					words.Count(guard.count, "quoted text"), guard.from, guard.to)
 			}
 			return nil
 		}
@@ -232,7 +234,7 @@ func readCells(in *Input, out *Collector, sep string, names func(header []byte) 
 			if !t.names {
 				what = "first line"
 			}
-			return in.Errorf("%s where the %s has %d", plural(n, "column"), what, len(fields))
+			return in.Errorf("%s where the %s has %d", words.Count(n, "column"), what, len(fields))
 		}
 		if err := t.add(fields); err != nil {
 			return in.Errorf("%w", err)

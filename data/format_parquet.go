@@ -52,7 +52,7 @@ const (
 // openParquet reads the metadata of a file.
 func openParquet(in *Input) (*flatparquet.File, error) {
 	if in.raw == nil {
-		return nil, in.ErrorAt(1, errors.New("Parquet is read from a file, not from a pipe and not compressed as a whole: save it, or unpack it, first"))
+		return nil, in.ErrorAt(1, errors.New("a Parquet file is read in place, not from a pipe and not compressed as a whole: save it, or unpack it, first"))
 	}
 	at, err := in.raw.Seek(0, io.SeekCurrent)
 	if err == nil {

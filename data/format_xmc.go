@@ -8,6 +8,8 @@ import (
 	"math"
 	"slices"
 	"strconv"
+
+	"github.com/fenchel-ml/fenchel/internal/words"
 )
 
 // The files of the Extreme Classification Repository, and of multi-label libsvm: a line is a
@@ -89,7 +91,7 @@ func readXMC(in *Input, out *Collector) error {
 		return err
 	}
 	if declared >= 0 && points != declared {
-		return in.Errorf("%s, where the header says %d: a point is a line that is not blank", plural(points, "point"), declared)
+		return in.Errorf("%s, where the header says %d: a point is a line that is not blank", words.Count(points, "point"), declared)
 	}
 	return nil
 }

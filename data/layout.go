@@ -116,10 +116,10 @@ func parseColumns(text string) (columns [numColumns]columnRef, err error) {
 		err = fault.Err
 	}
 	if err != nil {
-		return columns, fmt.Errorf("columns %q: %w; %s", text, err, form)
+		return columns, fmt.Errorf("%q: %w; %s", text, err, form)
 	}
 	if _, err := r.Read(); err != io.EOF {
-		return columns, fmt.Errorf("columns %q: more than one line; %s", text, form)
+		return columns, fmt.Errorf("%q: more than one line; %s", text, form)
 	}
 	for _, cell := range cells {
 		role, name, ok := strings.Cut(cell, "=")
@@ -127,13 +127,13 @@ func parseColumns(text string) (columns [numColumns]columnRef, err error) {
 		c := slices.Index(columnWords[:], role)
 		switch {
 		case !ok || name == "":
-			return columns, fmt.Errorf("columns: %q is no column; %s", cell, form)
+			return columns, fmt.Errorf("%q is no column; %s", cell, form)
 		case c < 0:
-			return columns, fmt.Errorf("columns: unknown role %q%s", role, registry.Offer(role, columnWords[:]))
+			return columns, fmt.Errorf("unknown role %q%s", role, registry.Offer(role, columnWords[:]))
 		case columns[c] != columnRef{}:
-			return columns, fmt.Errorf("columns: the %s is there twice", role)
+			return columns, fmt.Errorf("the %s is there twice", role)
 		case name == noColumn && c <= columnItem:
-			return columns, fmt.Errorf("columns: an interaction has a user and an item; the %s cannot be left out", role)
+			return columns, fmt.Errorf("an interaction has a user and an item; the %s cannot be left out", role)
 		}
 		columns[c] = columnRef{name, name == noColumn}
 	}
@@ -173,7 +173,7 @@ func parseSep(text string) (string, error) {
 		return r <= ' ' || r > '~' || r == '"' || r == '\'' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
 	})
 	if odd || len(text) > maxSep {
-		return "", fmt.Errorf("separator %q is neither a name (%s) nor up to %d characters that are no letters, digits, quotes or blanks, such as ::", text, strings.Join(names, ", "), maxSep)
+		return "", fmt.Errorf("separator %q is neither a name (%s) nor up to %d characters that are no letters, digits, quotes or blanks, as :: is", text, strings.Join(names, ", "), maxSep)
 	}
 	return text, nil
 }

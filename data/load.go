@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/fenchel-ml/fenchel/internal/words"
 )
 
 // noteValues returns d with a note of how many of its pairs have a value of 0 or
@@ -321,7 +323,7 @@ func build(ids *idTables, parts [3]*Collector) (*Dataset, error) {
 	}
 	if n := parts[0].unordered; n > 0 {
 		parts[0].Note("the order of items within a line is dropped, and items do not rise in %s; "+
-			"where the order is that of time, read it as --format sequence (--from of data convert and data split), or give each pair a timestamp, as csv has it", plural(n, "line"))
+			"where the order is that of time, read it as --format sequence (--from of data convert and data split), or give each pair a timestamp, as csv has it", words.Count(n, "line"))
 	}
 	for _, c := range parts {
 		ranks(c.user, userRank)
@@ -345,7 +347,7 @@ func build(ids *idTables, parts [3]*Collector) (*Dataset, error) {
 			return nil, err
 		}
 		if dups > 0 {
-			d.Notes = append(d.Notes, fmt.Sprintf("dropped %s in %s%s", plural(dups, "duplicate"), partNames[p], kept))
+			d.Notes = append(d.Notes, fmt.Sprintf("dropped %s in %s%s", words.Count(dups, "duplicate"), partNames[p], kept))
 		}
 		// The sets are disjoint: a pair that was seen in training cannot be
 		// ranked in a test that masks what was seen.
@@ -353,7 +355,7 @@ func build(ids *idTables, parts [3]*Collector) (*Dataset, error) {
 			before := x.Len()
 			x = x.minus(sets[q])
 			if n := before - x.Len(); n > 0 {
-				d.Notes = append(d.Notes, fmt.Sprintf("dropped %s of %s that %s has too%s", plural(n, "pair"), partNames[p], partNames[q], kept))
+				d.Notes = append(d.Notes, fmt.Sprintf("dropped %s of %s that %s has too%s", words.Count(n, "pair"), partNames[p], partNames[q], kept))
 			}
 		}
 		sets[p] = x
@@ -395,7 +397,7 @@ func (d *Dataset) dropTimes(parts [3]*Collector) {
 		if c.odd == 0 {
 			continue
 		}
-		why := fmt.Sprintf("%d of %s in %s are not understood, the first at %v", c.odd, plural(c.times, "time"), partNames[p], &c.oddTime)
+		why := fmt.Sprintf("times in %s that are not understood: %d of %d, the first at %v", partNames[p], c.odd, c.times, &c.oddTime)
 		d.leaveTimes(parts, why)
 	}
 }
@@ -445,11 +447,4 @@ func (d *Dataset) alignTimes(parts [3]*Collector) error {
 		d.Notes = append(d.Notes, fmt.Sprintf("times run from %.0f to %.0f: they seem to be of several units, such as seconds and milliseconds, and out of order", least, most))
 	}
 	return nil
-}
-
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }

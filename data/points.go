@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"github.com/fenchel-ml/fenchel/internal/words"
 )
 
 // Sparse is the type of the features of points, of no file of features: any number of ids, by
@@ -261,7 +263,7 @@ func buildPoints(t *pointTable, parts [3]*Collector) (*Dataset, error) {
 			return nil, err
 		}
 		if dups > 0 {
-			d.Notes = append(d.Notes, fmt.Sprintf("dropped %s in %s", plural(dups, "duplicate"), partNames[p]))
+			d.Notes = append(d.Notes, fmt.Sprintf("dropped %s in %s", words.Count(dups, "duplicate"), partNames[p]))
 		}
 		sets[p] = x
 	}

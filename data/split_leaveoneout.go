@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/fenchel-ml/fenchel/internal/words"
 )
 
 // leaveOneOut gives each user's last pair to test and the one before to valid.
@@ -148,9 +150,9 @@ func (l leaveOneOut) Notes(train, valid, test *Interactions) []string {
 	}
 	switch {
 	case of > 0 && test.time == nil:
-		return []string{fmt.Sprintf("leave-one-out: there are no timestamps; the last pairs of all %s fell by lot", plural(of, "user"))}
+		return []string{fmt.Sprintf("leave-one-out: there are no timestamps; the last pairs of all %s fell by lot", words.Count(of, "user"))}
 	case drawn > 0:
-		return []string{fmt.Sprintf("leave-one-out: of %d of %s pairs have equal timestamps, and the lot told the last from the others", drawn, plural(of, "user"))}
+		return []string{fmt.Sprintf("leave-one-out: of %d of %s pairs have equal timestamps, and the lot told the last from the others", drawn, words.Count(of, "user"))}
 	}
 	return nil
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+
+	"github.com/fenchel-ml/fenchel/internal/words"
 )
 
 // TextSplit is the split of running text that comes in one file.
@@ -120,7 +122,7 @@ func (s documents) splitText(d *Dataset) (names []string, ptr []int, parts []uin
 		}
 	}
 	if at >= d.Users {
-		return nil, nil, nil, fmt.Errorf("it has %s, and each part takes one or more; read it as text:document=block, or split it by tokens", plural(d.Users, "document"))
+		return nil, nil, nil, fmt.Errorf("it has %s, and each part takes one or more; read it as text:document=block, or split it by tokens", words.Count(d.Users, "document"))
 	}
 	return d.wholeDocuments(parts)
 }

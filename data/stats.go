@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/fenchel-ml/fenchel/internal/words"
 )
 
 // Stats are the figures by which a dataset is known.
@@ -136,7 +138,7 @@ func (s Stats) String() string {
 		line("events", "%d in the order of time", s.Events)
 	}
 	if s.Held > 0 {
-		line("held", "%s out of training", plural(s.Held, "user"))
+		line("held", "%s out of training", words.Count(s.Held, "user"))
 	}
 	if p := s.Points; p != nil {
 		line("points", "%d (train %d, valid %d, test %d), of which without labels %d", s.Users, p.Train, p.Valid, p.Test, p.Unlabelled)
@@ -147,7 +149,7 @@ func (s Stats) String() string {
 	line("items/user", "%s", degreeText(s.UserDegree))
 	line("users/item", "%s", degreeText(s.ItemDegree))
 	line("gini", "%.4f of item popularity", s.Gini)
-	line("cold", "%s and %s outside train only", plural(s.ColdUsers, "user"), plural(s.ColdItems, "item"))
+	line("cold", "%s and %s outside train only", words.Count(s.ColdUsers, "user"), words.Count(s.ColdItems, "item"))
 	for _, f := range s.Fields {
 		line(f.Side+" field", "%s", f)
 	}

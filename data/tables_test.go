@@ -155,7 +155,7 @@ func TestTimesNotUnderstood(t *testing.T) {
 	require.NoError(t, err)
 	require.Nil(t, d.Histories)
 	at := filepath.ToSlash(path)
-	require.Equal(t, []string{"3 of 4 times in train are not understood, the first at " + at + `:3: time "10/25/2013" is neither a number nor a date such as 2006-01-02 15:04:05; the set is read without times (--columns time=none leaves the column out)`}, d.Notes)
+	require.Equal(t, []string{"times in train that are not understood: 3 of 4, the first at " + at + `:3: time "10/25/2013" is neither a number nor a date such as 2006-01-02 15:04:05; the set is read without times (--columns time=none leaves the column out)`}, d.Notes)
 	for _, split := range []string{"leave-one-out", "time:0.8,0.1,0.1", "cold-items:0.5,0,0.5,by=time"} {
 		_, err = Load(Config{Source: path, Split: split})
 		require.ErrorContains(t, err, at+":3: time", split)
@@ -169,7 +169,7 @@ func TestTimesNotUnderstood(t *testing.T) {
 	d, err = Open(write(t, map[string]string{"train.csv": "user,item,time\n1,10,1\n", "test.csv": "user,item,time\n1,11,soon\n"}), "")
 	require.NoError(t, err)
 	require.Nil(t, d.Train.Time())
-	require.Contains(t, d.Notes[0], "1 of 1 time in test are not understood")
+	require.Contains(t, d.Notes[0], "times in test that are not understood: 1 of 1")
 
 	// A file without a line is told of.
 	d, err = Open(write(t, map[string]string{"train.txt": "0 1\n", "test.txt": ""}), "")
@@ -242,7 +242,7 @@ func TestSequencesRoundTrip(t *testing.T) {
 
 	for text, want := range map[string]string{
 		"user,item\na,x\n":               "no times: no file has a column of them",
-		"user,item,time\na,x,soon\n":     `no times: 1 of 1 time in train are not understood`,
+		"user,item,time\na,x,soon\n":     `no times: times in train that are not understood: 1 of 1`,
 		"user,item,time\na b,x,1\n":      `the user "a b" holds a blank`,
 		"user,item,time\na,\"x\ty\",1\n": `the item "x\ty" holds a blank`,
 	} {

@@ -7,6 +7,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"github.com/fenchel-ml/fenchel/internal/words"
 )
 
 // A document is where the tokens of one begin among those of its file.
@@ -227,23 +229,23 @@ func (d *Dataset) cutVocabulary(h *Histories, n int) error {
 	if tokens[0] == 0 {
 		return errors.New("it leaves nothing to train on")
 	}
-	var words []int32
+	var kept []int32
 	for i, c := range count {
 		if c > 0 {
-			words = append(words, int32(i))
+			kept = append(kept, int32(i))
 		}
 	}
-	all := len(words)
+	all := len(kept)
 	if n > 0 && n < all { // numbers are in the order of texts
-		slices.SortFunc(words, func(a, b int32) int { return cmp.Or(cmp.Compare(count[b], count[a]), cmp.Compare(a, b)) })
-		words = words[:n]
-		slices.Sort(words)
+		slices.SortFunc(kept, func(a, b int32) int { return cmp.Or(cmp.Compare(count[b], count[a]), cmp.Compare(a, b)) })
+		kept = kept[:n]
+		slices.Sort(kept)
 	}
 	const outside = -1
 	rank := slices.Repeat([]int32{outside}, d.Items)
-	ids := make([]string, 0, len(words)+1)
+	ids := make([]string, 0, len(kept)+1)
 	unknown := int32(outside)
-	for _, i := range words {
+	for _, i := range kept {
 		if d.ItemIDs[i] == Unknown {
 			unknown = int32(len(ids))
 		}
@@ -277,7 +279,7 @@ func (d *Dataset) cutVocabulary(h *Histories, n int) error {
 		}
 	}
 	d.Notes = append(d.Notes, fmt.Sprintf("text: %s in %s; the classes are the %d commonest of the %d words of train and %s, which is %s",
-		plural(len(h.item), "token"), plural(d.Users, "document"), len(words), all, Unknown, strings.Join(shares, ", ")))
+		words.Count(len(h.item), "token"), words.Count(d.Users, "document"), len(kept), all, Unknown, strings.Join(shares, ", ")))
 	d.ItemIDs, d.Items, d.vocabulary = ids, len(ids), -1
 	h.item, h.items = item, len(ids)
 	return nil

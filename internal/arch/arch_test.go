@@ -24,6 +24,7 @@ var allowed = map[string]string{
 	"internal/kernel":      "",
 	"internal/lock":        "",
 	"internal/memory":      "",
+	"internal/words":       "",
 	"internal/registry":    "",
 
 	"graph":            "internal/check internal/kernel",
@@ -31,7 +32,7 @@ var allowed = map[string]string{
 	"losses/gradcheck": "graph internal/check losses",
 	"losses/losstest":  "graph internal/check internal/formula losses losses/gradcheck", // which runs at the ends of parameters
 
-	"data":               "internal/flatparquet internal/fs internal/registry",
+	"data":               "internal/flatparquet internal/fs internal/registry internal/words",
 	"models":             "data graph internal/check internal/kernel internal/registry losses models/sampler models/tree",
 	"models/baseline":    "data graph internal/kernel internal/registry models",
 	"models/sampler":     "graph internal/kernel internal/registry",

@@ -190,6 +190,9 @@ func (c *chunk) cut(data []byte) (value, rest []byte, err error) {
 	return data[:n:n], data[n:], nil
 }
 
+// plainDictionary is PLAIN_DICTIONARY, which older writers have in place of RLE_DICTIONARY.
+const plainDictionary format.Encoding = 2
+
 // maxHeader bounds the header of a page, statistics included.
 const maxHeader = 16 << 20
 
@@ -316,7 +319,7 @@ func (c *chunk) data(body []byte, levels int, n int32, encoding format.Encoding)
 	switch encoding {
 	case format.Plain:
 		c.page.plain = body
-	case format.PlainDictionary, format.RLEDictionary:
+	case plainDictionary, format.RLEDictionary:
 		if c.dict == nil {
 			return errors.New("values by a dictionary, and there is none")
 		}

@@ -50,8 +50,6 @@ type sparseH struct {
 	coef   []float32
 	sorted bool // by the Forward
 
-	all               []float32 // [tiles][D][96]: classes by columns, where all are laid out before
-	laid              bool
 	classes, gradient [][]float32 // [worker][D][wide]: those of a tile, by columns
 	tile              [][]float32 // [worker][blockRows][wide]: scores, or ∂L/∂z, by rows
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/fenchel-ml/fenchel/cli/internal/study/convergence"
 	"github.com/fenchel-ml/fenchel/cli/internal/study/settings"
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/internal/words"
 	"github.com/fenchel-ml/fenchel/train"
 )
 
@@ -126,7 +127,7 @@ func Run(ctx context.Context, c Config, set *data.Dataset, tell func(Part)) (rep
 		Title: "Losses of the softmax family on " + set.Name,
 		Lead:  "Five studies of the same losses: what their minimisers are worth, how fast they are reached, what sampling does to the gradient, what a step costs, and what all of it comes to on real data. Where a statement of theory could be held against a measurement, both stand side by side.",
 		Facts: []report.Fact{
-			{Name: "data", Value: fmt.Sprintf("%s: %d users, %d items, %d train interactions", set.Name, set.Users, set.Items, set.Train.Len())},
+			{Name: "data", Value: fmt.Sprintf("%s: %s, %s, %s", set.Name, words.Count(set.Users, "user"), words.Count(set.Items, "item"), words.Count(set.Train.Len(), "train interaction"))},
 			{Name: "split", Value: fmt.Sprintf("%s, hash %.12s", set.Split, set.Hash())},
 			{Name: "protocol", Value: plan.ProtocolOn(set).String()},
 		},

@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/fenchel-ml/fenchel/cli/internal/report"
+	"github.com/fenchel-ml/fenchel/internal/words"
 	"github.com/fenchel-ml/fenchel/train"
 )
 
@@ -123,11 +124,11 @@ func (p *comparison) result(ctx context.Context, trials, runs []*task) (*Result,
 	}
 	switch {
 	case p.Budget.Steps > 0:
-		r.Budget = fmt.Sprintf("%d steps", p.Budget.Steps)
+		r.Budget = words.Count(p.Budget.Steps, "step")
 	case p.Budget.Seconds > 0:
 		r.Budget = fmt.Sprintf("%g seconds of training", p.Budget.Seconds)
 	default:
-		r.Budget = fmt.Sprintf("%d epochs", p.First().WithDefaults().Train.Epochs)
+		r.Budget = words.Count(p.First().WithDefaults().Train.Epochs, "epoch")
 	}
 	if p.Budget.Epochs > 0 {
 		r.Budget += fmt.Sprintf(", %d epochs at most", p.Budget.Epochs)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/fenchel-ml/fenchel/cli/internal/plot"
 	"github.com/fenchel-ml/fenchel/cli/internal/report"
+	"github.com/fenchel-ml/fenchel/internal/words"
 	"github.com/fenchel-ml/fenchel/train"
 )
 
@@ -123,7 +124,7 @@ func (r *Result) Notes() []string {
 	if len(r.Seeds) > 1 {
 		seeds = fmt.Sprintf("mean ± standard deviation over %d seeds", len(r.Seeds))
 	}
-	difference := fmt.Sprintf("Interval: the difference of %s on %s from the baseline, seeds averaged, by a paired bootstrap over %d users (%d resamples): what other users would show of these models, not what other seeds would.", r.Metrics[0], r.Reported, r.Tested, r.Resamples)
+	difference := fmt.Sprintf("Interval: the difference of %s on %s from the baseline, seeds averaged, by a paired bootstrap over %s (%d resamples): what other users would show of these models, not what other seeds would.", r.Metrics[0], r.Reported, words.Count(r.Tested, "user"), r.Resamples)
 	if r.first().Pooled {
 		difference = fmt.Sprintf("Difference: that of %s on %s from the baseline, seeds averaged. It has no interval: the metric is of all users together, so that no user can be resampled.", r.Metrics[0], r.Reported)
 	}
@@ -202,7 +203,7 @@ func (r *Result) Notes() []string {
 // one that made it.
 func (r *Result) Markdown(command string) []byte {
 	var b strings.Builder
-	fmt.Fprintf(&b, "`%s` on %s (%d users, %d items, split hash %.12s):\n\n", command, r.Data, r.Users, r.Items, r.Split)
+	fmt.Fprintf(&b, "`%s` on %s (%s, %s, split hash %.12s):\n\n", command, r.Data, words.Count(r.Users, "user"), words.Count(r.Items, "item"), r.Split)
 	for i, t := range slices.Concat([]report.Table{r.Table(false), r.ReferenceTable()}, r.ByModelTables(false)) {
 		text, err := t.Write(report.MarkdownForm)
 		if err != nil { // a mistake of this package: rows are as long as heads
@@ -366,7 +367,7 @@ func (r *Result) popularity() []report.Block {
 	bars := plot.Bars{Title: "Recall by popularity of the item", Value: plot.Axis{Label: "recall"}}
 	table := report.Table{Title: "Recall by popularity of the item", Head: []string{"loss"}}
 	for _, b := range r.Buckets {
-		name := fmt.Sprintf("%s (%d items)", b.Name, b.Items)
+		name := fmt.Sprintf("%s (%s)", b.Name, words.Count(b.Items, "item"))
 		bars.Series = append(bars.Series, plot.Bar{Name: name})
 		table.Head = append(table.Head, name)
 	}

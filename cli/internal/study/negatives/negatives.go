@@ -14,6 +14,7 @@ import (
 	"github.com/fenchel-ml/fenchel/cli/internal/study/settings"
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/internal/registry"
+	"github.com/fenchel-ml/fenchel/internal/words"
 	"github.com/fenchel-ml/fenchel/losses"
 	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/train"
@@ -215,7 +216,7 @@ func (r *Result) Interrupted() string {
 	var parts []string
 	for _, run := range r.Runs {
 		if run.Interrupted {
-			parts = append(parts, fmt.Sprintf("%s was cut off after %d of %d epochs", run.Loss, len(run.Epochs), run.Planned))
+			parts = append(parts, fmt.Sprintf("%s was cut off after %d of %s", run.Loss, len(run.Epochs), words.Count(run.Planned, "epoch")))
 		}
 	}
 	if len(r.Missing) > 0 {
