@@ -94,6 +94,7 @@ Metrics:
 	f.StringSliceVar(&splits, "split", nil, "splits to measure: train, valid, test (default valid and test, where they have interactions)")
 	f.StringSliceVar(&metrics, "metrics", nil, "metrics, such as recall@20,ndcg@20 (default those of the run)")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
+	must(cmd.RegisterFlagCompletionFunc("per-user", completeFile))
 	must(cmd.RegisterFlagCompletionFunc("split", complete(func() []string { return splitNames })))
 	must(cmd.RegisterFlagCompletionFunc("metrics", completeMetrics))
 	return cmd
