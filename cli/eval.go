@@ -96,6 +96,7 @@ Metrics:
 	f.StringSliceVar(&metrics, "metrics", nil, "metrics, such as recall@20,ndcg@20 (default those of the run)")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	form.add(cmd)
+	must(cmd.RegisterFlagCompletionFunc("per-user", completeFile))
 	must(cmd.RegisterFlagCompletionFunc("split", complete(func() []string { return splitNames })))
 	must(cmd.RegisterFlagCompletionFunc("metrics", completeMetrics))
 	return cmd
