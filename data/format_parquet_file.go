@@ -1,10 +1,12 @@
 package data
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 
@@ -18,11 +20,14 @@ const parquetMagic = "PAR1"
 
 // A parquetFile is an open file, which parquet-go reads. The library allocates what a file
 // says, and panics where parts of it contradict each other: so the footer is checked before it
-// is parsed, the pages of a column by checkChunk before they are read, and panics are errors.
+// is parsed, plainPages hands out the pages of a column checked and expanded, and panics are
+// errors.
 type parquetFile struct {
-	*parquet.File
-	columns []parquetColumn // that hold values, in the order of the file
-	end     int64           // of what is no footer
+	*parquet.File                      // of the footer alone, which says that pages are as plainPages has them
+	columns       []parquetColumn      // that hold values, in the order of the file
+	r             io.ReaderAt          // the file
+	end           int64                // of what is no footer
+	meta          *format.FileMetaData // as it is in the file
 }
 
 // A parquetColumn is a column that holds values.
@@ -34,7 +39,6 @@ type parquetColumn struct {
 // newParquetFile reads the metadata of a file of size bytes.
 func newParquetFile(r io.ReaderAt, size int64) (f *parquetFile, err error) {
 	defer recovered(&err)
-	f = new(parquetFile)
 	if size < int64(len(parquetMagic))+8 {
 		return nil, errors.New("a Parquet file is longer")
 	}
@@ -53,16 +57,16 @@ func newParquetFile(r io.ReaderAt, size int64) (f *parquetFile, err error) {
 	if n > size-8-int64(len(parquetMagic)) {
 		return nil, fmt.Errorf("a footer of %d bytes in a Parquet file of %d", n, size)
 	}
-	f.end = size - 8 - n
+	f = &parquetFile{r: r, end: size - 8 - n}
 	footer := make([]byte, n)
 	if _, err := r.ReadAt(footer, f.end); err != nil && err != io.EOF {
 		return nil, err
 	}
-	if err := checkFooter(footer); err != nil {
-		return nil, fmt.Errorf("the footer of the Parquet file: %w", err)
+	if f.meta, err = checkedFooter(footer); err == nil {
+		f.File, err = openPlain(footer)
 	}
-	if f.File, err = parquet.OpenFile(r, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true)); err != nil {
-		return nil, fmt.Errorf("the Parquet file: %w", err)
+	if err != nil {
+		return nil, fmt.Errorf("the footer of the Parquet file: %w", err)
 	}
 	f.leaves(f.Root())
 	return f, nil
@@ -75,20 +79,42 @@ func recovered(err *error) {
 	}
 }
 
-// checkFooter returns an error of a footer that says what cannot be, of which the library would
-// make large trees.
-func checkFooter(footer []byte) error {
-	if _, err := thriftSize(footer); err != nil {
-		return err
-	}
+// openPlain opens the file that a footer would have if the chunks of its columns were what
+// plainPages makes of them.
+func openPlain(footer []byte) (*parquet.File, error) {
 	var meta format.FileMetaData
 	if err := thrift.Unmarshal(new(thrift.CompactProtocol), footer, &meta); err != nil {
-		return err
+		return nil, err
+	}
+	for _, group := range meta.RowGroups {
+		for c := range group.Columns {
+			of := &group.Columns[c].MetaData
+			of.Codec, of.DictionaryPageOffset, of.DataPageOffset, of.TotalCompressedSize = format.Uncompressed, 0, plainStart, math.MaxInt64-plainStart
+		}
+	}
+	footer, err := thrift.Marshal(new(thrift.CompactProtocol), &meta)
+	if err != nil {
+		return nil, err
+	}
+	file := append([]byte(parquetMagic), footer...)
+	file = append(binary.LittleEndian.AppendUint32(file, uint32(len(footer))), parquetMagic...)
+	return parquet.OpenFile(bytes.NewReader(file), int64(len(file)), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+}
+
+// checkedFooter returns what a footer says, and an error where that cannot be: of some that
+// can not, the library would make large trees.
+func checkedFooter(footer []byte) (*format.FileMetaData, error) {
+	if _, err := thriftSize(footer); err != nil {
+		return nil, err
+	}
+	meta := new(format.FileMetaData)
+	if err := thrift.Unmarshal(new(thrift.CompactProtocol), footer, meta); err != nil {
+		return nil, err
 	}
 	var open []int32 // how many children the groups on the path still await
 	for i, e := range meta.Schema {
 		if i > 0 && len(open) == 0 || len(open) > thriftDepth {
-			return errors.New("its schema is no tree")
+			return nil, errors.New("its schema is no tree")
 		}
 		if len(open) > 0 {
 			open[len(open)-1]--
@@ -99,19 +125,19 @@ func checkFooter(footer []byte) error {
 		}
 	}
 	if len(open) > 0 {
-		return errors.New("its schema is no tree")
+		return nil, errors.New("its schema is no tree")
 	}
 	rows := int64(0)
 	for g, group := range meta.RowGroups {
 		if group.NumRows < 0 || rows+group.NumRows < rows {
-			return fmt.Errorf("row group %d has %d rows", g, group.NumRows)
+			return nil, fmt.Errorf("row group %d has %d rows", g, group.NumRows)
 		}
 		rows += group.NumRows
 	}
 	if rows != meta.NumRows {
-		return fmt.Errorf("it says %d rows, and its row groups have %d", meta.NumRows, rows)
+		return nil, fmt.Errorf("it says %d rows, and its row groups have %d", meta.NumRows, rows)
 	}
-	return nil
+	return meta, nil
 }
 
 func (f *parquetFile) leaves(c *parquet.Column) {
@@ -130,7 +156,7 @@ const prefixGrowth = 16
 // textBytes returns how many bytes the texts of a column have, as the metadata say, which may
 // lie.
 func (f *parquetFile) textBytes(column int) (n int64) {
-	for _, group := range f.Metadata().RowGroups {
+	for _, group := range f.meta.RowGroups {
 		meta := &group.Columns[column].MetaData
 		size := meta.TotalUncompressedSize
 		if slices.Contains(meta.Encoding, format.DeltaByteArray) {
@@ -174,14 +200,15 @@ func (f *parquetFile) inColumn(g, column int, err error) error {
 	return fmt.Errorf("column %q of row group %d: %w", f.columns[column].name, g, err)
 }
 
-// readGroup calls read with the checked columns of a row group.
+// readGroup calls read with the columns of a row group.
 func (f *parquetFile) readGroup(g int, columns []int, read func([]*chunkReader) error) error {
 	chunks := make([]*chunkReader, len(columns))
 	for k, c := range columns {
-		if err := f.checkChunk(g, c); err != nil {
+		plain, err := f.plainPages(g, c)
+		if err != nil {
 			return f.inColumn(g, c, err)
 		}
-		chunks[k] = &chunkReader{pages: f.RowGroups()[g].ColumnChunks()[c].Pages()}
+		chunks[k] = &chunkReader{plain: plain, pages: f.RowGroups()[g].ColumnChunks()[c].(*parquet.FileColumnChunk).PagesFrom(plain)}
 		defer chunks[k].close()
 	}
 	return read(chunks)
@@ -189,7 +216,8 @@ func (f *parquetFile) readGroup(g int, columns []int, read func([]*chunkReader) 
 
 // A chunkReader reads the values of a column in a row group.
 type chunkReader struct {
-	pages  parquet.Pages
+	plain  *plainPages
+	pages  parquet.Pages       // read from plain
 	page   parquet.Page        // nil before the first
 	values parquet.ValueReader // of the page, nil after its last
 	buffer [256]parquet.Value
@@ -199,6 +227,7 @@ type chunkReader struct {
 func (c *chunkReader) close() {
 	parquet.Release(c.page)
 	c.pages.Close()
+	c.plain.close()
 }
 
 // next returns the next value.
@@ -218,9 +247,13 @@ func (c *chunkReader) fill() (err error) {
 	if c.values == nil {
 		parquet.Release(c.page)
 		c.page = nil
-		if c.page, err = c.pages.ReadPage(); err == io.EOF {
+		c.page, err = c.pages.ReadPage()
+		switch {
+		case c.plain.err != nil && c.plain.err != io.EOF:
+			return c.plain.err
+		case err == io.EOF:
 			return errors.New("there are fewer values than rows")
-		} else if err != nil {
+		case err != nil:
 			return err
 		}
 		c.values = c.page.Values()

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"math"
 	"math/bits"
@@ -27,70 +28,89 @@ const (
 	parquetGrowth = 2000
 )
 
-// A pageCheck goes through the pages of a column in a row group before parquet-go reads them:
-// each holds the bytes and the values that it says. So the library allocates nothing that the
-// bytes of the file do not bear out.
+// plainPages is the column of a row group as parquet-go reads it, from plainStart on: its pages,
+// checked and expanded one after the other. Each holds the bytes and the values that it says, so
+// the library allocates nothing that the file does not bear out. Pages are expanded here since
+// the library has no bounds for them, and takes wrong bytes for those of LZ4.
 //
 // Source: https://github.com/apache/parquet-format (Encodings.md, Compression.md).
-type pageCheck struct {
+type plainPages struct {
 	f       *parquetFile
 	column  *parquet.Column
 	codec   format.CompressionCodec
-	at, end int64 // of what is still to be checked
-	left    int64 // values of pages still to be checked
+	at, end int64 // of what is still to be read of the file
+	left    int64 // values of pages still to be read
 	dict    bool  // there was a dictionary
 
 	zstd *zstd.Decoder // nil before the first page of its kind
+
+	from int64  // where page is
+	page []byte // what is left of it
+	err  error  // why there is no more
 }
 
-// checkChunk checks a column of row group g.
-func (f *parquetFile) checkChunk(g, column int) error {
-	group, c := &f.Metadata().RowGroups[g], f.columns[column].Column
+// plainStart is where the pages of plainPages begin.
+const plainStart = int64(len(parquetMagic))
+
+// plainPages returns a column of row group g.
+func (f *parquetFile) plainPages(g, column int) (*plainPages, error) {
+	group, c := &f.meta.RowGroups[g], f.columns[column].Column
 	of := &group.Columns[column]
 	meta := &of.MetaData
 	start := meta.DataPageOffset
-	if d := meta.DictionaryPageOffset; d != 0 {
+	if d := meta.DictionaryPageOffset; d > 0 && d < start {
 		start = d
 	}
-	switch codec := f.Metadata().RowGroups[0].Columns[column].MetaData.Codec; {
+	switch {
 	case of.FilePath != "":
-		return errors.New("it is in another file")
+		return nil, errors.New("it is in another file")
 	case of.CryptoMetadata.Value != nil || len(of.EncryptedColumnMetadata) > 0:
-		return errors.New("it is encrypted")
+		return nil, errors.New("it is encrypted")
 	case parquet.Kind(meta.Type) != c.Type().Kind():
-		return fmt.Errorf("it is of type %v, and the schema says %v", meta.Type, c.Type())
+		return nil, fmt.Errorf("it is of type %v, and the schema says %v", meta.Type, c.Type())
 	case meta.NumValues != group.NumRows:
-		return fmt.Errorf("%d values of %d rows", meta.NumValues, group.NumRows)
-	case meta.Codec != codec:
-		return fmt.Errorf("it is compressed with %v, and in the first row group with %v: write the file with one of them", meta.Codec, codec)
-	case start < int64(len(parquetMagic)) || start > meta.DataPageOffset || meta.TotalCompressedSize < 0 || meta.TotalCompressedSize > f.end-start:
-		return fmt.Errorf("%d bytes from %d on, in a file whose data end at %d", meta.TotalCompressedSize, start, f.end)
+		return nil, fmt.Errorf("%d values of %d rows", meta.NumValues, group.NumRows)
+	case start < int64(len(parquetMagic)) || meta.TotalCompressedSize < 0 || meta.TotalCompressedSize > f.end-start:
+		return nil, fmt.Errorf("%d bytes from %d on, in a file whose data end at %d", meta.TotalCompressedSize, start, f.end)
 	}
-	check := pageCheck{f: f, column: c, codec: meta.Codec, at: start, end: start + meta.TotalCompressedSize, left: meta.NumValues}
-	defer check.close()
-	for check.left > 0 {
-		if err := check.next(); err != nil {
-			return err
-		}
-	}
-	return nil
+	return &plainPages{f: f, column: c, codec: meta.Codec, at: start, end: start + meta.TotalCompressedSize, left: meta.NumValues, from: plainStart}, nil
 }
 
-func (c *pageCheck) close() {
+func (c *plainPages) close() {
 	if c.zstd != nil {
 		c.zstd.Close()
 	}
+}
+
+// ReadAt reads what follows: parquet-go goes through the pages from the first to the last.
+func (c *plainPages) ReadAt(p []byte, at int64) (n int, err error) {
+	if at != c.from {
+		return 0, errors.New("pages are read one after the other")
+	}
+	for n < len(p) {
+		for len(c.page) == 0 && c.err == nil {
+			if c.page, c.err = nil, io.EOF; c.left > 0 {
+				c.page, c.err = c.next()
+			}
+		}
+		if len(c.page) == 0 {
+			return n, c.err
+		}
+		k := copy(p[n:], c.page)
+		n, c.page, c.from = n+k, c.page[k:], c.from+int64(k)
+	}
+	return n, nil
 }
 
 // maxPageHeader bounds the header of a page, statistics included.
 const maxPageHeader = 16 << 20
 
 // header reads the header of the page at c.at, and moves behind it.
-func (c *pageCheck) header() (*format.PageHeader, error) {
+func (c *plainPages) header() (*format.PageHeader, error) {
 	for n := int64(1 << 10); ; n *= 8 {
 		n = min(n, c.end-c.at)
 		data := make([]byte, n)
-		if _, err := c.f.ReadAt(data, c.at); err != nil && err != io.EOF {
+		if _, err := c.f.r.ReadAt(data, c.at); err != nil && err != io.EOF {
 			return nil, err
 		}
 		h := new(format.PageHeader)
@@ -109,61 +129,73 @@ func (c *pageCheck) header() (*format.PageHeader, error) {
 	}
 }
 
-// next checks the next page.
-func (c *pageCheck) next() error {
+// next returns the next page, expanded.
+func (c *plainPages) next() ([]byte, error) {
 	if c.at >= c.end {
-		return errors.New("there are fewer values than rows")
+		return nil, errors.New("there are fewer values than rows")
 	}
 	h, err := c.header()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	stored, size := int64(h.CompressedPageSize), int64(h.UncompressedPageSize)
 	switch {
 	case stored < 0 || stored > c.end-c.at:
-		return fmt.Errorf("a page of %d bytes where %d are left", stored, c.end-c.at)
+		return nil, fmt.Errorf("a page of %d bytes where %d are left", stored, c.end-c.at)
 	case size < 0 || size > parquetPage+parquetGrowth*stored:
-		return fmt.Errorf("a page of %d bytes becomes %d", stored, size)
+		return nil, fmt.Errorf("a page of %d bytes becomes %d", stored, size)
 	}
 	body := make([]byte, stored)
-	if n, err := c.f.ReadAt(body, c.at); int64(n) < stored {
-		return err
+	if n, err := c.f.r.ReadAt(body, c.at); int64(n) < stored {
+		return nil, err
 	}
 	c.at += stored
+	if h.CRC != 0 && uint32(h.CRC) != crc32.ChecksumIEEE(body) {
+		return nil, errors.New("a page whose checksum is another: the file is damaged")
+	}
+	levels := int64(0) // bytes that are not compressed
+	v2 := &h.DataPageHeaderV2.V
+	if h.Type == format.DataPageV2 && h.DataPageHeaderV2.Valid {
+		levels = int64(v2.DefinitionLevelsByteLength)
+		if v2.RepetitionLevelsByteLength != 0 || levels < 0 || levels > stored || levels > size || levels > 0 != (c.column.MaxDefinitionLevel() > 0) {
+			return nil, fmt.Errorf("levels of %d and %d bytes in a page of %d", v2.RepetitionLevelsByteLength, levels, stored)
+		}
+	}
+	if !v2.IsCompressed.Valid || v2.IsCompressed.V { // which other pages do not say
+		values, err := c.expand(body[levels:], size-levels)
+		if err != nil {
+			return nil, err
+		}
+		body = append(body[:levels:levels], values...)
+	}
+	if err := c.check(h, body, stored, levels); err != nil {
+		return nil, err
+	}
+	h.CompressedPageSize, h.UncompressedPageSize, h.CRC = int32(len(body)), int32(len(body)), 0
+	header, err := thrift.Marshal(new(thrift.CompactProtocol), h)
+	return append(header, body...), err
+}
+
+// check checks an expanded page, of levels of so many bytes where that is said apart.
+func (c *plainPages) check(h *format.PageHeader, body []byte, stored, levels int64) error {
 	switch {
 	case h.Type == format.DictionaryPage && h.DictionaryPageHeader.Valid:
-		if body, err = c.expand(body, size); err != nil {
-			return err
-		}
 		return c.dictionary(body, &h.DictionaryPageHeader.V)
 	case h.Type == format.DataPage && h.DataPageHeader.Valid:
-		if body, err = c.expand(body, size); err != nil {
-			return err
-		}
 		v := &h.DataPageHeader.V
 		var levels []byte
 		if c.column.MaxDefinitionLevel() > 0 {
 			if len(body) < 4 || uint64(binary.LittleEndian.Uint32(body)) > uint64(len(body)-4) {
 				return errCutShort
 			}
-			n := 4 + binary.LittleEndian.Uint32(body)
+			n := 4 + int(binary.LittleEndian.Uint32(body))
 			levels, body = body[4:n], body[n:]
 		}
 		_, err := c.data(levels, body, stored, v.NumValues, v.Encoding, v.DefinitionLevelEncoding)
 		return err
 	case h.Type == format.DataPageV2 && h.DataPageHeaderV2.Valid:
 		v := &h.DataPageHeaderV2.V
-		n := int64(v.DefinitionLevelsByteLength)
-		if v.RepetitionLevelsByteLength != 0 || n < 0 || n > stored || n > size || n > 0 != (c.column.MaxDefinitionLevel() > 0) {
-			return fmt.Errorf("levels of %d and %d bytes in a page of %d", v.RepetitionLevelsByteLength, n, stored)
-		}
-		values := body[n:]
-		if !v.IsCompressed.Valid || v.IsCompressed.V {
-			if values, err = c.expand(values, size-n); err != nil {
-				return err
-			}
-		}
-		there, err := c.data(body[:n], values, stored, v.NumValues, v.Encoding, format.RLE)
+		there, err := c.data(body[:levels], body[levels:], stored, v.NumValues, v.Encoding, format.RLE)
 		if err == nil && int(v.NumValues-v.NumNulls) != there {
 			err = fmt.Errorf("a page of %d rows, %d of them without a value, has %d values", v.NumValues, v.NumNulls, there)
 		}
@@ -172,12 +204,15 @@ func (c *pageCheck) next() error {
 	return fmt.Errorf("a page of the kind %v, or whose header is of another", h.Type)
 }
 
+// plainDictionary is PLAIN_DICTIONARY, which older writers have in place of RLE_DICTIONARY.
+const plainDictionary format.Encoding = 2
+
 // dictionary checks a dictionary.
-func (c *pageCheck) dictionary(body []byte, h *format.DictionaryPageHeader) error {
+func (c *plainPages) dictionary(body []byte, h *format.DictionaryPageHeader) error {
 	switch {
 	case c.dict:
 		return errors.New("it has two dictionaries")
-	case h.Encoding != format.Plain && h.Encoding != format.PlainDictionary:
+	case h.Encoding != format.Plain && h.Encoding != plainDictionary:
 		return fmt.Errorf("a dictionary by the encoding %v", h.Encoding)
 	case h.NumValues < 0:
 		return fmt.Errorf("a dictionary of %d values", h.NumValues)
@@ -187,7 +222,7 @@ func (c *pageCheck) dictionary(body []byte, h *format.DictionaryPageHeader) erro
 }
 
 // data checks a data page of n rows, and returns how many have a value.
-func (c *pageCheck) data(levels, body []byte, stored int64, n int32, encoding, levelEncoding format.Encoding) (there int, err error) {
+func (c *plainPages) data(levels, body []byte, stored int64, n int32, encoding, levelEncoding format.Encoding) (there int, err error) {
 	if n < 0 || int64(n) > c.left {
 		return 0, fmt.Errorf("a page of %d values where %d are left", n, c.left)
 	}
@@ -216,7 +251,7 @@ func (c *pageCheck) data(levels, body []byte, stored int64, n int32, encoding, l
 	switch encoding {
 	case format.Plain:
 		return there, c.plain(body, there)
-	case format.PlainDictionary, format.RLEDictionary:
+	case plainDictionary, format.RLEDictionary:
 		switch {
 		case !c.dict:
 			return 0, errors.New("values by a dictionary, and there is none")
@@ -269,7 +304,7 @@ func plainWidth(c *parquet.Column) int {
 }
 
 // plain checks n plain values.
-func (c *pageCheck) plain(body []byte, n int) error {
+func (c *plainPages) plain(body []byte, n int) error {
 	if w := plainWidth(c.column); w > 0 {
 		if len(body) != w*n {
 			return fmt.Errorf("%d values in %d bytes", n, len(body))
@@ -387,7 +422,10 @@ func checkLengths(data []byte, most int64) error {
 }
 
 // expand returns what body, as it is stored, holds: size bytes.
-func (c *pageCheck) expand(body []byte, size int64) ([]byte, error) {
+func (c *plainPages) expand(body []byte, size int64) ([]byte, error) {
+	if size == 0 && len(body) == 0 { // of a page whose rows have no values
+		return nil, nil
+	}
 	switch c.codec {
 	case format.Uncompressed:
 		if int64(len(body)) != size {
