@@ -108,9 +108,9 @@ func TestParquetEncodings(t *testing.T) {
 func TestParquetDamaged(t *testing.T) {
 	for _, codec := range parquetCodecs {
 		data := parquetWritten(t, parquetSamples(12), parquet.Compression(codec))
-		refused, step := 0, 1
+		refused, step := 0, 11
 		if testing.Short() {
-			step = 5
+			step = 101
 		}
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
@@ -152,4 +152,34 @@ func TestParquetLies(t *testing.T) {
 		_, err := newParquetFile(bytes.NewReader(data), int64(len(data)))
 		require.ErrorContains(t, err, want)
 	}
+}
+
+// Counts within a page, of which the library would make as much room as they say.
+func TestParquetCounts(t *testing.T) {
+	require.NoError(t, checkRuns([]byte{3 << 1, 7}, 3, 3))
+	require.NoError(t, checkRuns([]byte{1<<1 | 1, 1, 2, 3}, 3, 5), "a group of eight")
+	require.ErrorContains(t, checkRuns(binary.AppendUvarint(nil, 1<<62), 0, 3), "more numbers")
+	require.ErrorContains(t, checkRuns(binary.AppendUvarint(nil, 1<<40|1), 0, 3), "cut short")
+	require.ErrorContains(t, checkRuns([]byte{5<<1 | 1, 1, 2, 3}, 3, 40), "cut short")
+	require.ErrorContains(t, checkRuns([]byte{2 << 1, 7}, 3, 3), "fewer numbers")
+
+	header := func(block, minis, total uint64, rest ...byte) []byte {
+		data := binary.AppendUvarint(binary.AppendUvarint(binary.AppendUvarint(nil, block), minis), total)
+		return append(append(data, 0), rest...) // from 0 on
+	}
+	rest, err := checkDeltas(header(128, 4, 3, 2, 0, 0, 0, 0, 'x'), 3)
+	require.NoError(t, err)
+	require.Equal(t, "x", string(rest))
+	for want, data := range map[string][]byte{
+		"2147483647 numbers of 3 values":     header(128, 4, 1<<31-1),
+		"cut short":                          header(128, 4, 3, 2, 64, 0, 0, 0),
+		"blocks of 128 numbers in 0 parts":   header(128, 0, 3),
+		"blocks of 131072 numbers in 4 part": header(1<<17, 4, 3),
+	} {
+		_, err := checkDeltas(data, 3)
+		require.ErrorContains(t, err, want)
+	}
+	require.NoError(t, checkLengths(header(128, 4, 3, 2, 0, 0, 0, 0), 3), "0, 1 and 2")
+	require.ErrorContains(t, checkLengths(header(128, 4, 3, 2, 0, 0, 0, 0), 2), "more than 2 bytes")
+	require.ErrorContains(t, checkLengths(header(128, 4, 3, 1, 0, 0, 0, 0), 9), "more than 9 bytes", "negative")
 }
