@@ -3,7 +3,6 @@ package data
 import (
 	"bytes"
 	_ "embed" // the example
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -11,9 +10,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
-
-	"github.com/fenchel-ml/fenchel/internal/flatparquet"
 )
 
 // Parquet, as pandas, Polars, DuckDB and Spark write it: columns are found by their names, as
@@ -33,8 +31,6 @@ func init() {
 	})
 }
 
-const parquetMagic = flatparquet.Magic
-
 // exampleParquet was written by pyarrow 26.0.1: table({user_id: int64 [7, 7, 8], item_id: string
 // ['a "b"', 'c', 'c'], rating: float [4.5, 3, 1], timestamp: int64 [1400000000, 1400000001,
 // 1400000002]}), without compression and statistics.
@@ -50,7 +46,7 @@ const (
 )
 
 // openParquet reads the metadata of a file.
-func openParquet(in *Input) (*flatparquet.File, error) {
+func openParquet(in *Input) (*parquetFile, error) {
 	if in.raw == nil {
 		return nil, in.ErrorAt(1, errors.New("a Parquet file is read in place, not from a pipe and not compressed as a whole: save it, or unpack it, first"))
 	}
@@ -62,21 +58,21 @@ func openParquet(in *Input) (*flatparquet.File, error) {
 	if err := errors.Join(err, sizeErr); err != nil {
 		return nil, in.ErrorAt(1, err)
 	}
-	f, err := flatparquet.Open(in.raw, size)
+	f, err := newParquetFile(in.raw, size)
 	if err != nil {
 		return nil, in.ErrorAt(1, err)
 	}
-	if f.Rows-moreRows > maxRows*size {
-		return nil, in.ErrorAt(1, fmt.Errorf("%d rows in %d bytes: they hold no interactions that anybody had", f.Rows, size))
+	if f.NumRows()-moreRows > maxRows*size {
+		return nil, in.ErrorAt(1, fmt.Errorf("%d rows in %d bytes: they hold no interactions that anybody had", f.NumRows(), size))
 	}
 	return f, nil
 }
 
 // parquetColumns returns the places of the columns.
-func parquetColumns(in *Input, f *flatparquet.File, out *Collector) (at [numColumns]int, err error) {
+func parquetColumns(in *Input, f *parquetFile, out *Collector) (at [numColumns]int, err error) {
 	var names []string
-	for _, c := range f.Columns {
-		names = append(names, c.Name)
+	for _, c := range f.columns {
+		names = append(names, c.name)
 	}
 	if at, err = in.layout.find(names, true, out); err != nil {
 		return at, in.ErrorAt(1, err)
@@ -95,13 +91,13 @@ func parquetExtent(in *Input) (pairs, text int64, err error) {
 		return 0, 0, err
 	}
 	for _, c := range at[:columnItem+1] {
-		if f.Columns[c].Type == format.ByteArray {
-			text += f.Bytes(c)
+		if f.columns[c].Type().Kind() == parquet.ByteArray {
+			text += f.textBytes(c)
 		} else {
-			text += int64(len(strconv.FormatInt(math.MinInt64, 10))) * f.Rows
+			text += int64(len(strconv.FormatInt(math.MinInt64, 10))) * f.NumRows()
 		}
 	}
-	return f.Rows, text, nil
+	return f.NumRows(), text, nil
 }
 
 func readParquet(_ Values, in *Input, out *Collector) error {
@@ -119,16 +115,16 @@ func readParquet(_ Values, in *Input, out *Collector) error {
 		if i < 0 {
 			continue
 		}
-		if err := fitsRole(&f.Columns[i], c); err != nil {
-			return in.ErrorAt(1, fmt.Errorf("column %q, the %s: %w", f.Columns[i].Name, columnWords[c], err))
+		if err := fitsRole(f.columns[i].Column, c); err != nil {
+			return in.ErrorAt(1, fmt.Errorf("column %q, the %s: %w", f.columns[i].name, columnWords[c], err))
 		}
 		place[c] = len(read)
 		read = append(read, i)
 	}
-	column := func(c int) *flatparquet.Column { return &f.Columns[at[c]] }
+	column := func(c int) parquet.Type { return f.columns[at[c]].Type() }
 	out.Has(at[columnValue] >= 0, at[columnTime] >= 0)
 	var ids [2][]byte
-	err = f.Read(read, func(row int64, values [][]byte) (err error) {
+	err = f.readRows(read, func(row int64, values []parquet.Value) (err error) {
 		in.line = int(row) + 1
 		for c := range ids {
 			if ids[c], err = appendParquetID(ids[c][:0], column(c), values[place[c]]); err != nil {
@@ -157,54 +153,79 @@ func readParquet(_ Values, in *Input, out *Collector) error {
 }
 
 // fitsRole returns an error of a column whose type is none of what it is to be.
-func fitsRole(c *flatparquet.Column, role int) error {
-	dated := c.Type == format.Int96 || c.Logical == flatparquet.Timestamp || c.Logical == flatparquet.Date
-	switch {
-	case c.Repeated:
+func fitsRole(c *parquet.Column, role int) error {
+	if c.MaxRepetitionLevel() > 0 {
 		return errors.New("it has lists, and an interaction has one of it")
-	case dated && role == columnTime:
-		return nil
-	case dated:
-		return errors.New("it has times")
-	case c.Logical == flatparquet.Other || c.Type == format.FixedLenByteArray || c.Type == format.Boolean:
+	}
+	kind, dated, other := c.Type().Kind(), false, false
+	switch logical := c.Type().LogicalType(); {
+	case logical != nil:
+		switch logical.Value.(type) {
+		case *format.DateType, *format.TimestampType:
+			dated = true
+		case nil, *format.IntType, *format.StringType, *format.EnumType, *format.JsonType:
+		default:
+			other = true
+		}
+	default:
+		other = c.Type().ConvertedType() != nil
+	}
+	switch kind {
+	case parquet.Int96:
+		dated = true
+	case parquet.Int32, parquet.Int64, parquet.Float, parquet.Double, parquet.ByteArray:
+	default:
+		other = true
+	}
+	switch {
+	case other:
 		return errors.New("it is neither of numbers nor of texts (decimals, UUIDs, times of a day, true and false are neither)")
+	case dated && role != columnTime:
+		return errors.New("it has times")
 	}
 	return nil
 }
 
-// parquetInt returns an integer.
-func parquetInt(c *flatparquet.Column, value []byte) (n int64, unsigned uint64) {
-	if c.Type == format.Int32 {
-		u := binary.LittleEndian.Uint32(value)
-		return int64(int32(u)), uint64(u)
+// isUnsigned reports whether integers of the type have no sign.
+func isUnsigned(t parquet.Type) bool {
+	if logical := t.LogicalType(); logical != nil {
+		i, is := logical.Value.(*format.IntType)
+		return is && !i.IsSigned
 	}
-	u := binary.LittleEndian.Uint64(value)
-	return int64(u), u
+	return false
+}
+
+// parquetInt returns an integer.
+func parquetInt(value parquet.Value) (n int64, unsigned uint64) {
+	if value.Kind() == parquet.Int32 {
+		return int64(value.Int32()), uint64(value.Uint32())
+	}
+	return value.Int64(), value.Uint64()
 }
 
 // parquetFloat returns a number of floating point.
-func parquetFloat(c *flatparquet.Column, value []byte) (x float64, bits int) {
-	if c.Type == format.Float {
-		return float64(math.Float32frombits(binary.LittleEndian.Uint32(value))), 32
+func parquetFloat(value parquet.Value) (x float64, bits int) {
+	if value.Kind() == parquet.Float {
+		return float64(value.Float()), 32
 	}
-	return math.Float64frombits(binary.LittleEndian.Uint64(value)), 64
+	return value.Double(), 64
 }
 
 // appendParquetID appends the text of an id to dst.
-func appendParquetID(dst []byte, c *flatparquet.Column, value []byte) ([]byte, error) {
+func appendParquetID(dst []byte, t parquet.Type, value parquet.Value) ([]byte, error) {
 	switch {
-	case value == nil:
+	case value.IsNull():
 		return dst, errors.New("the row has none")
-	case c.Type == format.ByteArray:
-		return append(dst, value...), nil
-	case c.Type == format.Int32 || c.Type == format.Int64:
-		n, unsigned := parquetInt(c, value)
-		if c.Logical == flatparquet.Unsigned {
+	case value.Kind() == parquet.ByteArray:
+		return append(dst, value.ByteArray()...), nil
+	case value.Kind() == parquet.Int32 || value.Kind() == parquet.Int64:
+		n, unsigned := parquetInt(value)
+		if isUnsigned(t) {
 			return strconv.AppendUint(dst, unsigned, 10), nil
 		}
 		return strconv.AppendInt(dst, n, 10), nil
 	}
-	x, bits := parquetFloat(c, value)
+	x, bits := parquetFloat(value)
 	whole := 1<<53 - 1.0 // up to which all whole numbers are there
 	if bits == 32 {
 		whole = 1<<24 - 1
@@ -221,18 +242,18 @@ func appendParquetID(dst []byte, c *flatparquet.Column, value []byte) ([]byte, e
 }
 
 // parquetValue returns a rating.
-func parquetValue(c *flatparquet.Column, value []byte) (float32, error) {
+func parquetValue(t parquet.Type, value parquet.Value) (float32, error) {
 	x := 0.0
 	switch {
-	case value == nil:
+	case value.IsNull():
 		return 0, errors.New("the row has no rating (--columns rating=none leaves the ratings out)")
-	case c.Type == format.ByteArray:
-		return parseValue(value)
-	case c.Type == format.Float || c.Type == format.Double:
-		x, _ = parquetFloat(c, value)
+	case value.Kind() == parquet.ByteArray:
+		return parseValue(value.ByteArray())
+	case value.Kind() == parquet.Float || value.Kind() == parquet.Double:
+		x, _ = parquetFloat(value)
 	default:
-		n, unsigned := parquetInt(c, value)
-		if x = float64(n); c.Logical == flatparquet.Unsigned {
+		n, unsigned := parquetInt(value)
+		if x = float64(n); isUnsigned(t) {
 			x = float64(unsigned)
 		}
 	}
@@ -246,31 +267,45 @@ func parquetValue(c *flatparquet.Column, value []byte) (float32, error) {
 const unixDay = 2440588
 
 // parquetTime returns a time, as parseTime does.
-func parquetTime(c *flatparquet.Column, value []byte) (m Moment, cut bool, err error) {
+func parquetTime(t parquet.Type, value parquet.Value) (m Moment, cut bool, err error) {
 	switch {
-	case value == nil:
+	case value.IsNull():
 		return m, false, errors.New("the row has no time")
-	case c.Type == format.ByteArray:
-		return parseTime(value)
-	case c.Type == format.Float || c.Type == format.Double:
-		x, bits := parquetFloat(c, value)
+	case value.Kind() == parquet.ByteArray:
+		return parseTime(value.ByteArray())
+	case value.Kind() == parquet.Float || value.Kind() == parquet.Double:
+		x, bits := parquetFloat(value)
 		return parseTime(strconv.AppendFloat(nil, x, 'g', -1, bits))
-	case c.Type == format.Int96: // nanoseconds of a Julian day
-		nanos, day := int64(binary.LittleEndian.Uint64(value)), int64(binary.LittleEndian.Uint32(value[8:]))
+	case value.Kind() == parquet.Int96: // nanoseconds of a Julian day
+		raw := value.Int96()
+		nanos, day := int64(uint64(raw[1])<<32|uint64(raw[0])), int64(raw[2])
 		if nanos < 0 || nanos >= 24*int64(time.Hour) {
 			return m, false, fmt.Errorf("a day with %d nanoseconds", nanos)
 		}
 		m, err = momentOf(time.Unix((day-unixDay)*86400, nanos))
 		return m, false, err
 	}
-	n, unsigned := parquetInt(c, value)
+	n, unsigned := parquetInt(value)
 	switch {
-	case c.Logical == flatparquet.Unsigned && unsigned > math.MaxInt64:
+	case isUnsigned(t) && unsigned > math.MaxInt64:
 		return m, false, fmt.Errorf("time %d is out of range", unsigned)
-	case c.Logical == flatparquet.Date:
-		return Moment{N: n * 86400}, false, nil
 	}
-	m = Moment{n, c.Unit}
+	m = Moment{N: n}
+	if logical := t.LogicalType(); logical != nil {
+		switch of := logical.Value.(type) {
+		case *format.DateType:
+			m.N *= 86400
+		case *format.TimestampType:
+			switch of.Unit.Value.(type) {
+			case *format.MilliSeconds:
+				m.Decimals = 3
+			case *format.MicroSeconds:
+				m.Decimals = 6
+			case *format.NanoSeconds:
+				m.Decimals = 9
+			}
+		}
+	}
 	for m.Decimals > 0 && m.N%10 == 0 {
 		m.N, m.Decimals = m.N/10, m.Decimals-1
 	}

@@ -16,23 +16,22 @@ const module = "github.com/fenchel-ml/fenchel/"
 // import. It is the architecture: a build that needs a new arrow needs a reason
 // for it first.
 var allowed = map[string]string{
-	"internal/arch":        "",
-	"internal/check":       "",
-	"internal/formula":     "",
-	"internal/flatparquet": "",
-	"internal/fs":          "",
-	"internal/kernel":      "",
-	"internal/lock":        "",
-	"internal/memory":      "",
-	"internal/words":       "",
-	"internal/registry":    "",
+	"internal/arch":     "",
+	"internal/check":    "",
+	"internal/formula":  "",
+	"internal/fs":       "",
+	"internal/kernel":   "",
+	"internal/lock":     "",
+	"internal/memory":   "",
+	"internal/words":    "",
+	"internal/registry": "",
 
 	"graph":            "internal/check internal/kernel",
 	"losses":           "graph internal/check internal/formula internal/kernel internal/registry",
 	"losses/gradcheck": "graph internal/check losses",
 	"losses/losstest":  "graph internal/check internal/formula losses losses/gradcheck", // which runs at the ends of parameters
 
-	"data":               "internal/flatparquet internal/fs internal/registry internal/words",
+	"data":               "internal/fs internal/registry internal/words",
 	"models":             "data graph internal/check internal/kernel internal/registry losses models/sampler models/tree",
 	"models/baseline":    "data graph internal/kernel internal/registry models",
 	"models/sampler":     "graph internal/kernel internal/registry",
