@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -156,13 +157,22 @@ func (c *runSource) open(s streams, folder string) (*train.Recommender, *data.Da
 		if keptErr != nil {
 			return nil, nil, fmt.Errorf("%w; say with --data where the run's data are now (and the run kept none: %w)", err, keptErr)
 		}
-		fmt.Fprintf(s.err, "%v: reading what the run kept of its data\n", err)
+		fmt.Fprintf(s.err, "what the run kept of its data is used: %v\n", err)
 		set = kept
 	}
 	if set, err = p.SetOf(set); err != nil {
 		return nil, nil, err
 	}
 	trained, err := train.Open(folder, set)
+	if c.data == "" && errors.Is(err, train.ErrOtherData) { // the files have changed since
+		if kept, keptErr := train.OpenSet(folder); keptErr == nil {
+			if kept, keptErr = p.SetOf(kept); keptErr == nil {
+				fmt.Fprintf(s.err, "%s is not what the run was trained on any more: what the run kept of it is used\n", data.EscapeText(cfg.Data.Source))
+				trained, err = train.Open(folder, kept)
+				return trained, kept, err
+			}
+		}
+	}
 	return trained, set, err
 }
 

@@ -103,6 +103,6 @@ func (c *configFlags) kept(s streams, gone error) *data.Dataset {
 	if err != nil {
 		return nil
 	}
-	fmt.Fprintf(s.err, "%v: reading what the run kept of its data\n", gone)
+	fmt.Fprintf(s.err, "what the run kept of its data is used: %v\n", gone)
 	return set
 }

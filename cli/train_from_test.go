@@ -33,7 +33,7 @@ func TestTrainFrom(t *testing.T) {
 	code, out, stderr := execute(t, "train", "--from", "a", "--epochs", "+3", "--out", "b")
 	require.Equal(t, exitOK, code, stderr)
 	require.Contains(t, out, "resume  after epoch 2, step 0")
-	require.Contains(t, stderr, "reading what the run kept of its data")
+	require.Contains(t, stderr, "what the run kept of its data is used")
 	require.Equal(t, readFile(t, "whole/"+train.WeightsFile), readFile(t, "b/"+train.WeightsFile))
 	code, _, stderr = execute(t, "train", "--from", "a", "--epochs", "5", "--data", "moved.csv", "--json", "--out", "c")
 	require.Equal(t, exitOK, code, stderr)

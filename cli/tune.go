@@ -209,9 +209,9 @@ func (w *tuneWatch) observe(e any) {
 		w.clear()
 		of := ""
 		if w.trials > 0 {
-			of = "/" + strconv.Itoa(w.trials)
+			of = fmt.Sprintf(" (%d of %d)", e.Number+1, w.trials)
 		}
-		fmt.Fprintf(w.s.err, "%d%s  %s: ", e.Number+1, of, data.EscapeText(tune.Text(e.Settings)))
+		fmt.Fprintf(w.s.err, "trial %d%s  %s: ", e.Number, of, data.EscapeText(tune.Text(e.Settings)))
 		switch {
 		case e.State == tune.Failed:
 			fmt.Fprintf(w.s.err, "failed: %s\n", data.EscapeText(e.Reason))

@@ -21,12 +21,12 @@ func TestTune(t *testing.T) {
 	require.Regexp(t, `(?m)^    0 +0\.01732 +softmax +- +0\.\d{4} +2 +\d+\.\d +done`, out)
 	require.Regexp(t, `(?m)^6 trials in .* s: all trials are done$`, out)
 	require.Contains(t, stderr, "over lr=log:0.001..0.3 loss=softmax|entmax loss.alpha=1.2..1.8; 0 trials done before")
-	require.Equal(t, 6, strings.Count(stderr, "/6  lr="))
+	require.Equal(t, 6, strings.Count(stderr, " of 6)  lr="))
 
 	code, text, stderr := execute(t, append(args, "--json")...)
 	require.Equal(t, exitOK, code, stderr)
 	require.Contains(t, stderr, "6 trials done before")
-	require.NotContains(t, stderr, "/6  lr=")
+	require.NotContains(t, stderr, " of 6)  lr=")
 	var rep struct {
 		Metric string
 		Trials []struct {

@@ -368,6 +368,9 @@ func parseValue(field []byte) (float32, error) {
 		return 0, fmt.Errorf("rating %q is too large: ratings are at most %.4g", shorten(field), math.MaxFloat32)
 	}
 	if err != nil || math.IsNaN(x) || math.IsInf(x, 0) || strings.ContainsAny(text, "xX_") { // 0x1p4, 1_000
+		if strings.Count(text, ",") == 1 && !strings.Contains(text, ".") {
+			return 0, fmt.Errorf("rating %q is not a finite number: decimals follow a point, and --columns rating=none leaves ratings out", shorten(field))
+		}
 		return 0, fmt.Errorf("rating %q is not a finite number", shorten(field))
 	}
 	return float32(x), nil

@@ -10,6 +10,7 @@ import (
 
 	"github.com/fenchel-ml/fenchel/graph"
 	"github.com/fenchel-ml/fenchel/internal/fs"
+	"github.com/fenchel-ml/fenchel/models/baseline"
 	"github.com/fenchel-ml/fenchel/train/weights"
 )
 
@@ -73,6 +74,9 @@ func readState(dir string) (m stateMeta, err error) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, CheckpointFile)); err == nil {
 		return m, fmt.Errorf("train: %s holds a run that has not ended: go on with it first, by its own %s in its own folder", dir, ConfigFile)
+	}
+	if _, err := baseline.Parse(c.Model.Name); err == nil {
+		return m, fmt.Errorf("train: %s holds a run of model %s, which is fitted in one step and has no epochs", dir, c.Model.Name)
 	}
 	path := filepath.Join(dir, StateFile)
 	f, err := weights.Open(path)

@@ -431,6 +431,9 @@ func loadConfig(dir string) (string, Config, error) {
 	return string(text), c, nil
 }
 
+// ErrOtherData is that of a run folder that is opened with another split than it was trained on.
+var ErrOtherData = errors.New("was trained on another split")
+
 // Open returns what the run in a folder reached, on the dataset it was trained
 // on: a dataset of another split hash is an error, because its evaluation would
 // count what was trained on. So are weights that were made by another configuration
@@ -464,7 +467,7 @@ func Open(dir string, set *data.Dataset) (*Recommender, error) {
 		return nil, err
 	}
 	if hash := set.Hash(); m.Split != hash {
-		return nil, fmt.Errorf("train: %s was trained on another split: %.12s there, %.12s here", dir, m.Split, hash)
+		return nil, fmt.Errorf("train: %s %w: %.12s there, %.12s here", dir, ErrOtherData, m.Split, hash)
 	}
 	t, err := p.New(set)
 	if err != nil {

@@ -85,7 +85,11 @@ func parseSolver(text string) (solverKind, error) { return solvers.Parse(text) }
 func (p *Plan) unused(settings map[string]bool) {
 	for _, path := range slices.Sorted(maps.Keys(settings)) {
 		if settings[path] {
-			p.fault(path, errors.New("solver "+p.solver.Spec.Name+" does not take it"))
+			what := "solver " + p.solver.Spec.Name + " does not take it"
+			if p.Baseline.Spec != nil {
+				what = "model " + p.Config.Model.Name + " is fitted in one step, and does not take it"
+			}
+			p.fault(path, errors.New(what))
 		}
 	}
 }

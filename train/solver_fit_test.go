@@ -117,16 +117,16 @@ func folded0(t *testing.T, s *Server, history ...string) []Item {
 // reported beside it.
 func TestSolverFitRefuses(t *testing.T) {
 	for text, want := range map[string]string{
-		"{model: {name: ease}, loss: softmax}":                       "config: loss: solver fit does not take it",
-		"{model: {name: ease, dim: 8}}":                              "config: model.dim: solver fit does not take it",
-		"{model: {name: ease}, train: {epochs: 2}}":                  "config: train.epochs: solver fit does not take it",
-		"{model: {name: pop}, train: {seed: 2}}":                     "config: train.seed: solver fit does not take it",
+		"{model: {name: ease}, loss: softmax}":                       "config: loss: model ease is fitted in one step, and does not take it",
+		"{model: {name: ease, dim: 8}}":                              "config: model.dim: model ease is fitted in one step, and does not take it",
+		"{model: {name: ease}, train: {epochs: 2}}":                  "config: train.epochs: model ease is fitted in one step, and does not take it",
+		"{model: {name: pop}, train: {seed: 2}}":                     "config: train.seed: model pop is fitted in one step, and does not take it",
 		"{model: {name: 'ease:lambda=0'}}":                           "config: model.name: baseline: ease: lambda=0 is outside [1e-09, 1e+12]",
 		"{train: {solver: fit}}":                                     "config: train.solver: solver fit takes the models without vectors (ease, itemknn, pop), and not mf",
 		"{model: {name: itemknn}, train: {solver: als}}":             "config: train.solver: model itemknn has no vectors to train: it takes solver fit, which is its default",
 		"{model: {name: ease}, train: {task: label}}":                "config: train.task: model ease ranks by what a user has, and the contexts of task label are others",
 		"{model: {name: ease}, eval: {metrics: [nll]}}":              "config: eval.metrics: nll asks for probabilities of classes, and solver fit finds none; solver gradient does",
-		"{model: {name: ease}, train: {optimizer: adam, batch: 20}}": "config: train.batch: solver fit does not take it\ntrain.optimizer: solver fit does not take it",
+		"{model: {name: ease}, train: {optimizer: adam, batch: 20}}": "config: train.batch: model ease is fitted in one step, and does not take it\ntrain.optimizer: model ease is fitted in one step, and does not take it",
 	} {
 		c, err := Parse([]byte(text))
 		require.NoError(t, err, text)
