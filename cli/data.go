@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -54,7 +55,7 @@ with a training pair has are left out, and numbers are scaled to mean 0 and devi
 Formats of features:
 ` + featureDocs(),
 		Args: arguments(0, 1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				c.Source = args[0]
 			}
@@ -62,7 +63,7 @@ Formats of features:
 			if err := layout.check(&c); err != nil {
 				return err
 			}
-			d, err := data.Load(c)
+			d, err := reading(cmd.Context(), c)
 			if err != nil {
 				return flagOf(err)
 			}
@@ -137,4 +138,24 @@ func splitDocs() string {
 		fmt.Fprintf(&b, "  %s\n      %s\n", k.Usage, k.Doc)
 	}
 	return b.String()
+}
+
+// reading loads a set, and ends as soon as ctx does: a pipe may have nothing to read for ever. What
+// reads then is not waited for.
+func reading(ctx context.Context, c data.Config) (*data.Dataset, error) {
+	type loaded struct {
+		set *data.Dataset
+		err error
+	}
+	done := make(chan loaded, 1)
+	go func() {
+		set, err := data.Load(c)
+		done <- loaded{set, err}
+	}()
+	select {
+	case l := <-done:
+		return l.set, l.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }

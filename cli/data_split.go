@@ -59,7 +59,7 @@ func runSplit(ctx context.Context, s streams, c data.Config, layout layoutFlags,
 	if err := absent(dir); err != nil {
 		return err
 	}
-	d, err := data.Load(c)
+	d, err := reading(ctx, c)
 	if err != nil {
 		return flagOf(err)
 	}

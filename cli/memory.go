@@ -119,6 +119,9 @@ func (b budget) refuse(p *train.Plan, set *data.Dataset) error {
 	}
 	text := b.short("the run", b.parts.Total())
 	fitting := b.remedies(p, set)
+	if len(fitting) == 0 && p.Baseline.Spec != nil {
+		return fmt.Errorf("%s; it is of the square of the items: take fewer (--core, --min-rating)", text)
+	}
 	if len(fitting) == 0 {
 		return fmt.Errorf("%s; no single change of dim, batch, optimizer or candidates makes it fit: combine them, or take fewer users and items (--core, --min-rating)", text)
 	}

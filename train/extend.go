@@ -141,7 +141,7 @@ func Extend(from, dir string, p *Plan) (err error) {
 	switch early := there.Train.StopsEarly(); {
 	case c.StopsEarly() && done.NotBetter >= *c.Patience:
 		return fmt.Errorf("train: %s ended after %d evaluations without a better one, and more epochs under a patience of %d would end at once: give one above %[2]d, or 0 for all epochs", from, done.NotBetter, *c.Patience)
-	case c.StopsEarly() && !early && done.BestEpoch != done.Epoch:
+	case c.StopsEarly() && !early && done.BestEpoch > 0 && done.BestEpoch != done.Epoch:
 		return fmt.Errorf("train: %s kept the weights of its last epoch, %d, alone; its best one was %d, and with a patience its weights would be asked for: go on without", from, done.Epoch, done.BestEpoch)
 	}
 	f, err := OpenFolder(dir)

@@ -60,8 +60,9 @@ func (p *Plan) begin(usual float64) {
 	}
 }
 
-// On returns p with what the data decide: where they are from, if p does not say it, and
-// the natural temperature, if that is the default; see [ModelConfig]. Of set it reads what a
+// On returns p with what the data decide: where they are from, if p does not say it, no patience
+// that is only usual where there is no valid split, and the natural temperature, if that is the
+// default; see [ModelConfig]. Of set it reads what a
 // run of p makes of it by SetOf. Its Config is what a run on set records.
 func (p *Plan) On(set *data.Dataset) (*Plan, error) {
 	if p == nil || p.solver.Spec == nil {
@@ -72,6 +73,11 @@ func (p *Plan) On(set *data.Dataset) (*Plan, error) {
 		return nil, err
 	}
 	p = p.madeFrom(set)
+	if p.Config.Train.StopsEarly() && p.Given.Train.Patience == nil && set.Valid.Len() == 0 {
+		q := *p // it was only usual
+		q.Config.Train.Patience = nil
+		p = &q
+	}
 	if p.settled || !p.natural && p.Config.Model.Spread == 0 {
 		return p, nil
 	}

@@ -16,6 +16,15 @@ func ratingsOf(set *data.Dataset, split string, x *data.Examples) (func(to []flo
 	if i < 0 || parts[i].Value() == nil {
 		return nil, fmt.Errorf("the %s split of %s has no ratings: its pairs say that a user has an item, and not how much it is liked; ndcg is of such pairs", split, set.Name)
 	}
+	// What a gain cannot be of is said before training, and not at the end of it.
+	for u := range set.Users {
+		lo := parts[i].Ptr()[u]
+		for k, v := range parts[i].Value()[lo:parts[i].Ptr()[u+1]] {
+			if !(v >= 0) {
+				return nil, noGrade(set, u, parts[i].ItemsOf(u)[k], v)
+			}
+		}
+	}
 	user, err := x.Context.Field("user")
 	if err != nil {
 		return nil, fmt.Errorf("contexts that are no users have no ratings: %w", err)
@@ -42,10 +51,15 @@ func ratingsOf(set *data.Dataset, split string, x *data.Examples) (func(to []flo
 			case !ok:
 				return nil, fmt.Errorf("train: user %q has no rating of item %q", set.UserName(u), set.ItemName(int(item)))
 			case value < 0:
-				return nil, fmt.Errorf("train: user %q has the rating %v of item %q; a gain is of a grade of at least 0", set.UserName(u), value, set.ItemName(int(item)))
+				return nil, noGrade(set, u, item, value)
 			}
 			to = append(to, value)
 		}
 		return to, nil
 	}, nil
+}
+
+// noGrade is the error of a rating that no gain is of.
+func noGrade(set *data.Dataset, user int, item int32, value float32) error {
+	return fmt.Errorf("user %q has the rating %v of item %q, and a gain is of a grade of at least 0: leave such ratings out (data.min_rating), or measure ndcg, which is of pairs", set.UserName(user), value, set.ItemName(int(item)))
 }

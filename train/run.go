@@ -115,12 +115,7 @@ func newRun(p *Plan, set *data.Dataset, obs Observer) (*run, error) {
 		return nil, fmt.Errorf("train: the train split of %s has no interactions", set.Name)
 	}
 	if p.Config.Train.StopsEarly() && set.Valid.Len() == 0 {
-		if p.Given.Train.Patience != nil {
-			return nil, fmt.Errorf("train: train.patience needs a valid split, and that of %s has no interactions", set.Name)
-		}
-		q := *p // it was only usual
-		q.Config.Train.Patience = nil
-		p, trained.Plan = &q, &q
+		return nil, fmt.Errorf("train: train.patience needs a valid split, and that of %s has no interactions", set.Name)
 	}
 	// What cannot be measured is said before training, and not at the end of it.
 	for part, split := range data.Splits()[1:] {
