@@ -250,6 +250,25 @@ func TestPredictQueries(t *testing.T) {
 	got, err := r.PredictQueries(t.Context(), set, []data.Query{of("town=t2", "age=60"), of("town=t1", "age=20")}, 5, true)
 	require.NoError(t, err)
 	require.Equal(t, want, got)
+	server, err := r.Serve(set)
+	require.NoError(t, err)
+	for i, features := range []map[string]string{{"town": "t2", "age": "60"}, {"town": "t1", "age": "20"}, {"town": "t1", "age": "20"}} {
+		items, err := server.Recommend(t.Context(), Ask{Someone: true, Features: features}, 5, Filter{})
+		require.NoError(t, err)
+		for k, item := range items {
+			require.Equal(t, int(want[min(i, 1)].IDs[k]), item.Index)
+			require.InDelta(t, want[min(i, 1)].Scores[k], item.Score, 1e-5)
+		}
+	}
+	for want, ask := range map[string]Ask{
+		`nothing in training has "t9"; the choices are t0`: {Someone: true, Features: map[string]string{"town": "t9"}},
+		`did you mean town?`:               {Someone: true, Features: map[string]string{"twon": "t1"}},
+		"reads no histories":               {Someone: true, Features: map[string]string{"age": "20"}, History: []string{"f001"}},
+		"a query with a user and features": {User: "1", Features: map[string]string{"age": "20"}},
+	} {
+		_, err := server.Recommend(t.Context(), ask, 5, Filter{})
+		require.ErrorContains(t, err, want)
+	}
 	reads, err := train("tower:user=-town").Reads()
 	require.NoError(t, err)
 	require.Equal(t, []string{"user", "age"}, reads)

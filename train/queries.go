@@ -52,7 +52,11 @@ func (t *Recommender) PredictQueries(ctx context.Context, set *data.Dataset, que
 	if err != nil {
 		return nil, fmt.Errorf("train: %w", err)
 	}
-	if err := t.answers(queries); err != nil {
+	reads, err := t.Reads()
+	if err != nil {
+		return nil, err
+	}
+	if err := t.answers(queries, reads); err != nil {
 		return nil, err
 	}
 	rows := make([]int32, len(queries))
@@ -63,12 +67,8 @@ func (t *Recommender) PredictQueries(ctx context.Context, set *data.Dataset, que
 }
 
 // answers returns an error of a query that says what the model does not read, or nothing
-// that it does.
-func (t *Recommender) answers(queries []data.Query) error {
-	reads, err := t.Reads()
-	if err != nil {
-		return err
-	}
+// that it does; reads are the fields that it reads.
+func (t *Recommender) answers(queries []data.Query, reads []string) error {
 	known := known(reads)
 	histories := slices.Contains(reads, "history")
 	for i, q := range queries {

@@ -22,10 +22,11 @@ type Server struct {
 	set      *data.Dataset
 	contexts *data.Frame // row u is user u, of whom all is known
 	seen     func(row int32) []int32
-	left     []int32 // classes that no answer holds
-	cold     []int32 // classes whose vectors nothing has moved
-	blank    []int32 // users of whom the model has nothing but the row of weights that it began with
-	reads    bool    // contexts by their histories
+	left     []int32  // classes that no answer holds
+	cold     []int32  // classes whose vectors nothing has moved
+	blank    []int32  // users of whom the model has nothing but the row of weights that it began with
+	fields   []string // that the model reads of contexts
+	reads    bool     // histories among them
 	h        []float32
 	rankers  sync.Pool
 	encoders sync.Pool // of *rowEncoder
@@ -80,6 +81,7 @@ func (t *Recommender) Serve(set *data.Dataset) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.fields = reads
 	s.reads = slices.Contains(reads, "history")
 	if slices.Contains(reads, "user") && !s.reads {
 		s.blank = blankUsers(set, reads)
@@ -156,11 +158,15 @@ func (s *Server) Data() *data.Dataset { return s.set }
 func (s *Server) Plan() *Plan { return s.of.Plan }
 
 // An Ask says whom a recommendation is for: a user of the data set, or, where Someone is true,
-// somebody whom it does not know and who has a history.
+// somebody whom it does not know and who has a history or features.
 type Ask struct {
 	User    string   // its id in the files
 	Someone bool     // nobody of the data set
 	History []string // of Someone: ids of items, the oldest first; none is somebody new
+
+	// Features are those of Someone that are known, by field, each as [data.Query] has it. The
+	// model must read them, and a history beside them.
+	Features map[string]string
 }
 
 // A Filter says what an answer may hold beside what is always left out: items without a
@@ -188,7 +194,8 @@ type ranking struct {
 
 // Recommend returns the k best items for whom the query asks, the best first: fewer where
 // fewer are left. A user is answered by all that the data set knows of him or her, in any
-// split. Who is in no file is encoded by the history where the model reads such; else, and for a
+// split. Who is in no file is encoded by the history where the model reads such, and by features
+// where the query has some; else, and for a
 // user of whom training had nothing that the model reads, the row that training would have given
 // is found by the run's own loss or solver, the classes staying as they are, which takes as long
 // as some tens of steps of one row.
@@ -259,7 +266,7 @@ func (s *Server) ofUser(ctx context.Context, r *ranking, q Ask) (h []float32, se
 	}
 	seen = s.seen(int32(u))
 	if _, blank := slices.BinarySearch(s.blank, int32(u)); blank {
-		h, err = s.fromHistory(ctx, r, seen)
+		h, err = s.fromQuery(ctx, r, data.Query{History: seen})
 	} else {
 		h, err = s.encoded(r, u)
 	}
@@ -270,6 +277,9 @@ func (s *Server) ofUser(ctx context.Context, r *ranking, q Ask) (h []float32, se
 func (s *Server) user(q Ask) (int, error) {
 	if len(q.History) > 0 {
 		return 0, errors.New("train: a query with a user and a history; say Someone for a history alone")
+	}
+	if len(q.Features) > 0 {
+		return 0, errors.New("train: a query with a user and features; say Someone for features alone")
 	}
 	u, err := s.set.UserIndex(q.User)
 	return u, wrap(err)
@@ -290,7 +300,7 @@ func (s *Server) ofHistory(ctx context.Context, r *ranking, q Ask) (h []float32,
 	if err != nil {
 		return nil, nil, err
 	}
-	h, err = s.fromHistory(ctx, r, items)
+	h, err = s.fromQuery(ctx, r, data.Query{History: items, Features: q.Features})
 	return h, slices.Compact(slices.Sorted(slices.Values(items))), err
 }
 
@@ -302,16 +312,22 @@ func (s *Server) history(q Ask) ([]int32, error) {
 	return s.indices(q.History, "history")
 }
 
-// fromHistory returns the encoding of somebody of whom nothing but a history is known.
-func (s *Server) fromHistory(ctx context.Context, r *ranking, items []int32) ([]float32, error) {
-	f, err := s.of.Plan.task().OfHistories(s.set, [][]int32{items})
-	if err != nil {
-		return nil, fmt.Errorf("train: %w", err)
+// fromQuery returns the encoding of somebody of whom nothing but a history and features is known.
+func (s *Server) fromQuery(ctx context.Context, r *ranking, q data.Query) ([]float32, error) {
+	f, err := s.of.Plan.task().OfQueries(s.set, []data.Query{q})
+	if err == nil && len(q.Features) > 0 {
+		err = s.of.answers([]data.Query{q}, s.fields)
 	}
-	if s.reads {
+	if of, ok := errors.AsType[*data.QueryError](err); ok { // there is one
+		err = of.Err
+	}
+	if err != nil {
+		return nil, wrap(err)
+	}
+	if s.reads || len(q.Features) > 0 {
 		return s.encode(r, f, 0)
 	}
-	return s.folded(ctx, f, slices.Compact(slices.Sorted(slices.Values(items))))
+	return s.folded(ctx, f, slices.Compact(slices.Sorted(slices.Values(q.History))))
 }
 
 // indices returns the items of ids.

@@ -21,6 +21,9 @@ func (s *Server) recommendFitted(ctx context.Context, r *ranking, q Ask, k int, 
 		if err != nil {
 			return nil, err
 		}
+		if len(q.Features) > 0 {
+			return nil, fmt.Errorf("train: %s reads no features", s.of.named())
+		}
 		if frame, err = s.of.Plan.task().OfHistories(s.set, [][]int32{items}); err != nil {
 			return nil, fmt.Errorf("train: %w", err)
 		}

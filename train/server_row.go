@@ -91,7 +91,10 @@ func (s *Server) newRowEncoder(f *data.Frame, row int) (*rowEncoder, error) {
 					longest = u
 				}
 			}
-			most = x.Len(longest)
+			if most = x.Len(longest); f.Fields[i].Len(row) > most { // of somebody else
+				x, longest = f.Fields[i], row
+				most = x.Len(row)
+			}
 			x.Lo, x.Hi = x.Lo[longest:longest+1], x.Hi[longest:longest+1]
 		}
 		e.frame.Fields, e.most = append(e.frame.Fields, x), append(e.most, most)

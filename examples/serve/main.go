@@ -9,6 +9,7 @@
 //
 //	/recommend?user=ID&k=10                     a user of the data
 //	/recommend?history=ID&history=ID            somebody unknown, by what he or she had
+//	/recommend?feature=age=25&feature=town=Ulm  somebody unknown, by features that the model reads
 //	/recommend?user=ID&seen=true                what he or she had among them
 //	/similar?item=ID&k=10                       items alike
 //	/health                                     which run answers

@@ -82,6 +82,8 @@ func TestAnswers(t *testing.T) {
 			"/recommend?user=7&seen=often": "seen=often: want true or false",
 			"/recommend?user=7&k=%zz":      "invalid URL escape",
 			"/similar":                     `no item ""`,
+			"/recommend?feature=age":       "feature=age: want name=value",
+			"/recommend?feature=age=25":    `no feature "age"`,
 			"/recommend?history=" + strings.Repeat("1&history=", mostHistory) + "2": "a history of 5001 events; at most 5000",
 		} {
 			code, body := ask(path)

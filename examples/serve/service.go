@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/fenchel-ml/fenchel/train"
 )
@@ -70,7 +71,7 @@ func answer(w http.ResponseWriter, x any) {
 }
 
 func recommend(r *http.Request, server *train.Server) ([]train.Item, error) {
-	q, err := parameters(r, "user", "history", "k", "seen")
+	q, err := parameters(r, "user", "history", "feature", "k", "seen")
 	if err != nil {
 		return nil, err
 	}
@@ -85,8 +86,18 @@ func recommend(r *http.Request, server *train.Server) ([]train.Item, error) {
 	if q.Get("history") == "" && len(q["history"]) == 1 { // history= is somebody new
 		ask.History = nil
 	}
-	if !q.Has("user") && !q.Has("history") {
-		return nil, errors.New("name a user=, or the items of somebody by history=")
+	for _, text := range q["feature"] {
+		name, value, ok := strings.Cut(text, "=")
+		if _, twice := ask.Features[name]; !ok || twice {
+			return nil, fmt.Errorf("feature=%s: want name=value, each name once", text)
+		}
+		if ask.Features == nil {
+			ask.Features = map[string]string{}
+		}
+		ask.Features[name] = value
+	}
+	if !q.Has("user") && !q.Has("history") && !q.Has("feature") {
+		return nil, errors.New("name a user=, the items of somebody by history=, or what is known of somebody by feature=name=value")
 	}
 	seen := q.Has("seen")
 	if text := q.Get("seen"); text != "" {
@@ -110,7 +121,7 @@ func similar(r *http.Request, server *train.Server) ([]train.Item, error) {
 }
 
 // parameters returns those of a request; one that nobody reads is an error, and so is a second
-// value of any but a history.
+// value of any but a history and features.
 func parameters(r *http.Request, known ...string) (url.Values, error) {
 	q, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
@@ -120,7 +131,7 @@ func parameters(r *http.Request, known ...string) (url.Values, error) {
 		if !slices.Contains(known, name) {
 			return nil, fmt.Errorf("unknown parameter %q; the choices are %q", name, known)
 		}
-		if len(values) > 1 && name != "history" {
+		if len(values) > 1 && name != "history" && name != "feature" {
 			return nil, fmt.Errorf("%s= is given %d times", name, len(values))
 		}
 	}
