@@ -448,6 +448,9 @@ func Open(dir string, set *data.Dataset) (*Recommender, error) {
 	}
 	path := filepath.Join(dir, WeightsFile)
 	f, err := weights.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("train: %s holds a run that has written no weights yet: it goes on, or begins, where it is run again in that folder", dir)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("train: %w", err)
 	}

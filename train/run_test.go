@@ -408,6 +408,11 @@ func TestFolder(t *testing.T) {
 	f, err := weights.Open(filepath.Join(dir, WeightsFile))
 	require.NoError(t, err)
 	defer f.Close()
+	cut := t.TempDir() // a run that was killed before it had written any
+	require.NoError(t, os.CopyFS(cut, os.DirFS(dir)))
+	require.NoError(t, os.Remove(filepath.Join(cut, WeightsFile)))
+	_, err = Open(cut, set)
+	require.ErrorContains(t, err, "holds a run that has written no weights yet")
 	var made weightsMeta
 	require.NoError(t, f.Meta(&made))
 	require.Equal(t, c.String(), made.Config)

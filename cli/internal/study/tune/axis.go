@@ -206,7 +206,7 @@ func (a *Axis) number(text string) (float64, error) {
 func (a *Axis) setChoices(text string) error {
 	for part := range strings.SplitSeq(text, "|") {
 		part = strings.TrimSpace(part)
-		if part == "" || slices.Contains(a.choices, part) {
+		if part == "" || slices.ContainsFunc(a.choices, func(c string) bool { return sameValue(c, part) }) {
 			return fmt.Errorf("value %q of %q is empty or given twice", part, text)
 		}
 		a.choices = append(a.choices, part)
@@ -215,6 +215,13 @@ func (a *Axis) setChoices(text string) error {
 		return fmt.Errorf("a list of %d values; want 2 to %d", len(a.choices), maxChoices)
 	}
 	return nil
+}
+
+// sameValue reports whether two texts are one value: 0.1 and 0.10 are.
+func sameValue(a, b string) bool {
+	x, errA := strconv.ParseFloat(a, 64)
+	y, errB := strconv.ParseFloat(b, 64)
+	return a == b || errA == nil && errB == nil && x == y
 }
 
 // Name is the axis's name as it was given.

@@ -95,6 +95,7 @@ func TestParseAxisErrors(t *testing.T) {
 		"dim=16..128":                           "model.dim is a whole number; write int:16..128",
 		"loss=softmax|":                         `value "" of "softmax|" is empty or given twice`,
 		"loss=softmax|softmax ":                 "given twice",
+		"lr=0.1|0.10":                           "given twice",
 		"loss=" + strings.Repeat("a|", 9) + "b": "given twice",
 	} {
 		_, err := ParseAxis(text, flags)
