@@ -120,7 +120,7 @@ func (ws *Workspace) backwardChunk(worker, chunk, lo, hi int, out *Grad, mapTile
 			out.addBias(p, ld, c0, n, nb, b0 > 0)
 		}
 		if out.wantsW() {
-			if x.Entries == nil {
+			if x.Entries == nil || x.B == 0 {
 				ws.finish(worker, c0, n, dw, dp, out)
 				continue
 			}

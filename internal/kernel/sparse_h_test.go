@@ -129,6 +129,26 @@ func TestSparseHBits(t *testing.T) {
 	require.NoError(t, Softmax{Tau: 1}.Forward(&ws, &whole, loss)) // a whole one after it
 }
 
+// TestNoEntries: of no rows the gradient is 0, as a matrix and by a Sink.
+func TestNoEntries(t *testing.T) {
+	p := &problem{Linear: Linear{C: 5, D: 3, W: make([]float32, 15), Label: []int32{}, Entries: &Entries{Ptr: []int32{0}}}}
+	for _, sinks := range []bool{false, true} {
+		loss, out := p.outputs()
+		sink := &collected{d: p.D, dw: make([]float32, p.C*p.D), times: make([]int, p.C)}
+		if sinks {
+			out.W, out.Sink = nil, sink
+		}
+		var ws Workspace
+		require.NoError(t, Softmax{Tau: 1}.Forward(&ws, &p.Linear, loss))
+		require.NoError(t, Softmax{Tau: 1}.Backward(&ws, &p.Linear, nil, out))
+		require.Empty(t, sink.fault)
+		if require.Equal(t, make([]float32, 15), sink.dw); !sinks {
+			require.Equal(t, make([]float32, 15), out.W)
+		}
+		require.Equal(t, make([]float32, 5), out.Bias)
+	}
+}
+
 // TestEntriesRefuseBadInput.
 func TestEntriesRefuseBadInput(t *testing.T) {
 	for want, e := range map[string]*Entries{
