@@ -165,15 +165,22 @@ func (c *runSource) open(s streams, folder string) (*train.Recommender, *data.Da
 	}
 	trained, err := train.Open(folder, set)
 	if c.data == "" && errors.Is(err, train.ErrOtherData) { // the files have changed since
-		if kept, keptErr := train.OpenSet(folder); keptErr == nil {
-			if kept, keptErr = p.SetOf(kept); keptErr == nil {
-				fmt.Fprintf(s.err, "%s is not what the run was trained on any more: what the run kept of it is used\n", data.EscapeText(cfg.Data.Source))
-				trained, err = train.Open(folder, kept)
-				return trained, kept, err
-			}
+		if kept, keptErr := keptSet(folder, p); keptErr == nil {
+			fmt.Fprintf(s.err, "%s is not what the run was trained on any more: what the run kept of it is used\n", data.EscapeText(cfg.Data.Source))
+			set = kept
+			trained, err = train.Open(folder, set)
 		}
 	}
 	return trained, set, err
+}
+
+// keptSet returns what a run has kept of its data, as p learns from them.
+func keptSet(folder string, p *train.Plan) (*data.Dataset, error) {
+	set, err := train.OpenSet(folder)
+	if err != nil {
+		return nil, err
+	}
+	return p.SetOf(set)
 }
 
 // measured says how eval measures a run, where not as the run was.
