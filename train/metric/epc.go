@@ -9,16 +9,7 @@ func init() {
 		Doc:    "mean over the top K of 1 − p(seen), p the share of training contexts that have the class: expected popularity complement",
 		Source: "Vargas, Castells: Rank and relevance in novelty and diversity metrics for recommender systems (2011), eq. 4 without discount and relevance",
 		Beyond: true,
-		New: Mean(func(l List, _ int, s Set) float64 {
-			if len(l.IDs) == 0 {
-				return 0
-			}
-			sum := 0.0
-			for _, id := range l.IDs {
-				sum += 1 - float64(s.Count[id])/float64(s.Trained)
-			}
-			return sum / float64(len(l.IDs))
-		}),
+		New:    Mean(overTop(func(s Set, id int32) float64 { return 1 - float64(s.Count[id])/float64(s.Trained) })),
 		Ref: func(all []Whole, k int, s Set) float64 {
 			value := 0.0
 			for _, w := range all {
