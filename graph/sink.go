@@ -9,9 +9,9 @@ import (
 	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
-// BlockRows is the number of rows of which the blocks that a [BlockUpdater] gets are
-// multiples, but for the last of a table.
-const BlockRows = kernel.SinkRows
+// BlockRows returns the number of rows of width dim of which the blocks that a
+// [BlockUpdater] gets are multiples, but for the last of a table: 32, or 16 where dim is above 128.
+func BlockRows(dim int) int { return kernel.SinkRows(dim) }
 
 // A BlockUpdater is an Updater that can move a table by blocks of rows, each as soon as
 // its gradient is known: what [Program.Sink] takes. Begin, Block for every row of the

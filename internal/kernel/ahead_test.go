@@ -53,7 +53,7 @@ func TestFollowing(t *testing.T) {
 		}
 		require.Equal(t, f, all)
 	}
-	ws := Workspace{x: &Linear{D: 2}}
+	ws := Workspace{tileClasses: tileClasses, x: &Linear{D: 2}}
 	m := make([]float32, 2*300)
 	require.Len(t, ws.classesFrom(m, 0, 300), 2*tileClasses)
 	require.Len(t, ws.classesFrom(m, 290, 300), 2*10)
@@ -89,7 +89,7 @@ func TestMergeExp(t *testing.T) {
 func TestChunks(t *testing.T) {
 	for _, c := range []int{1, 191, 192, 193, 5000} {
 		for _, chunks := range []int{1, 2, ceil(c, blockClasses)} {
-			ws := Workspace{x: &Linear{C: c}, chunks: min(chunks, ceil(c, blockClasses))}
+			ws := Workspace{x: &Linear{C: c}, chunks: min(chunks, ceil(c, blockClasses)), blockClasses: blockClasses}
 			at := 0
 			for i := range ws.chunks {
 				lo, hi := ws.chunk(i)

@@ -22,14 +22,13 @@ func (ws *Workspace) backward(out *Grad, mapTile tileMap) {
 	}
 	parts := 1 // of a chunk's tiles: of the gradient of W alone each is on its own
 	if out.H == nil && !ws.unfinished && !ws.bf16.used && ws.chunks < Workers() {
-		size := blockOf(ws.x.Entries != nil)
-		parts = ceil(ceil(ws.x.C, size), ws.chunks) * size / tileClasses
+		parts = ceil(ceil(ws.x.C, ws.blockClasses), ws.chunks) * ws.blockClasses / ws.tileClasses
 	}
 	ws.parallel(ws.chunks*parts, func(worker, task int) {
 		lo, hi := ws.chunk(task / parts)
 		if parts > 1 {
-			lo = min(lo+task%parts*tileClasses, hi)
-			hi = min(lo+tileClasses, hi)
+			lo = min(lo+task%parts*ws.tileClasses, hi)
+			hi = min(lo+ws.tileClasses, hi)
 		}
 		one(worker, task/parts, lo, hi, out, mapTile)
 	})
@@ -74,8 +73,8 @@ func (ws *Workspace) backwardChunk(worker, chunk, lo, hi int, out *Grad, mapTile
 		ws.dwb[worker] = grow(ws.dwb[worker], tileClasses*dp)
 	}
 	groups := ceil(x.B, blockRows)
-	for c0 := lo; c0 < hi; c0 += tileClasses {
-		n := min(tileClasses, hi-c0)
+	for c0 := lo; c0 < hi; c0 += ws.tileClasses {
+		n := min(ws.tileClasses, hi-c0)
 		w, ldw := ws.classRows(worker, c0, n, x.Entries == nil || out.H != nil) // padded to dp: the kernels work on whole vectors of columns
 		dw := []float32(nil)
 		if out.W != nil {

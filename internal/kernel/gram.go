@@ -251,10 +251,15 @@ func (s *gramState) bytes() int {
 // gramBytes bounds the Gram matrices of the chunks.
 const gramBytes = 4 << 20
 
+// gramBlock returns how many classes the passes over W take at once: whole tiles, blockClasses
+// at most.
+func (ws *Workspace) gramBlock() int { return 2 * ws.tileClasses }
+
 // gramChunk returns the classes of a chunk.
 func (ws *Workspace) gramChunk(i int) (lo, hi int) {
-	blocks := ceil(ws.x.C, blockClasses)
-	return i * blocks / ws.gram.chunks * blockClasses, min((i+1)*blocks/ws.gram.chunks*blockClasses, ws.x.C)
+	size := ws.gramBlock()
+	blocks := ceil(ws.x.C, size)
+	return i * blocks / ws.gram.chunks * size, min((i+1)*blocks/ws.gram.chunks*size, ws.x.C)
 }
 
 // wideRows stores ŵ of n classes from c0, zero where a class is masked.
@@ -299,7 +304,8 @@ func gramForward(l moment, ws *Workspace, x *Linear, loss []float32) error {
 	s := &ws.gram
 	e := ceil(x.D+2, 16) * 16
 	s.e = e
-	s.chunks = min(ceil(x.C, blockClasses), max(minChunk, min(maxChunk, gramBytes/(4*e*e))))
+	size := ws.gramBlock()
+	s.chunks = min(ceil(x.C, size), max(minChunk, min(maxChunk, gramBytes/(4*e*e))))
 	ws.center = ws.center[:0] // scores are of ŵ in any case
 	ws.sumClasses()
 	s.center = grow(s.center, x.D+1)
@@ -312,8 +318,8 @@ func gramForward(l moment, ws *Workspace, x *Linear, loss []float32) error {
 		w, g := s.w[worker], s.part[chunk*e*e:][:e*e]
 		lo, hi := ws.gramChunk(chunk)
 		clear(g)
-		for c0 := lo; c0 < hi; c0 += blockClasses {
-			n := min(blockClasses, hi-c0)
+		for c0 := lo; c0 < hi; c0 += size {
+			n := min(size, hi-c0)
 			ws.wideRows(worker, w, c0, n)
 			gemmBlock(w, 1, e, e, n, w, e, g, e, e, true)
 		}
@@ -428,8 +434,9 @@ func (ws *Workspace) gramRows(worker, chunk int, out *Grad) {
 	s.w[worker], s.dw[worker] = grow(s.w[worker], blockClasses*e), grow(s.dw[worker], blockClasses*e)
 	w, dw := s.w[worker], s.dw[worker]
 	lo, hi := ws.gramChunk(chunk)
-	for c0 := lo; c0 < hi; c0 += blockClasses {
-		n := min(blockClasses, hi-c0)
+	size := ws.gramBlock()
+	for c0 := lo; c0 < hi; c0 += size {
+		n := min(size, hi-c0)
 		ws.wideRows(worker, w, c0, n)
 		gemmBlock(w, e, 1, n, e, s.n, e, dw, e, e, false)
 		var to []float32
@@ -444,7 +451,7 @@ func (ws *Workspace) gramRows(worker, chunk int, out *Grad) {
 				out.Bias[c0+j] = dw[j*e+x.D]
 			}
 		}
-		for t := c0; t < c0+n; t += tileClasses {
+		for t := c0; t < c0+n; t += ws.tileClasses {
 			for panel := range ws.panels {
 				for _, at := range ws.inCell(t, panel) {
 					y := &ws.entries[at]

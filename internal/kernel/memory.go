@@ -11,7 +11,7 @@ func WorkspaceBytes(l Loss, b, c, d, targets, entries, budget int, precision Pre
 	}
 	panels, dp := ceil(max(b, 1), tileRows), paddedWidth(d, precision.Tiled())
 	rows := panels * tileRows
-	chunks := min(ceil(c, blockOf(entries >= 0)), max(minChunk, min(maxChunk, chunkBytes/(4*rows*dp))))
+	chunks := min(ceil(c, blockOf(c, d, entries >= 0)), max(minChunk, min(maxChunk, chunkBytes/(4*rows*dp))))
 	h := 4*int64(rows)*int64(d) + 4*int64(b)*int64(dp+linePad)
 	if entries >= 0 {
 		h = sparseBytes(b, c, d, entries)
@@ -50,7 +50,7 @@ func WorkspaceBytes(l Loss, b, c, d, targets, entries, budget int, precision Pre
 	}
 	switch l.(type) {
 	case Softmax, streamed, Entmax, Normmax, ThresholdMap:
-		n += 4 * int64(rows) * int64(keptClasses(c, panels, budget))
+		n += 4 * int64(rows) * int64(keptClasses(c, tileOf(c, d, entries >= 0), panels, budget))
 	}
 	switch l.(type) {
 	case Entmax, Normmax, ThresholdMap:

@@ -54,18 +54,29 @@ func (ws *Workspace) score(worker, row, class int) float32 {
 	return z * ws.scale
 }
 
+// tileOf returns how many classes a tile has, out of c of width d. Of an H that is given by
+// entries a tile is a block too, which one processor does, so few classes are shared out evenly
+// among an even number of tiles.
+func tileOf(c, d int, entries bool) int {
+	if !entries {
+		return tileClasses
+	}
+	tiles := ceil(c, 2*tileClasses) * 2
+	return min(tileClasses, ceil(ceil(c, tiles), SinkRows(d))*SinkRows(d))
+}
+
 // blockOf returns how many classes a block has, of which chunks are multiples: of an H that is
 // given by entries a tile, whose classes by columns stay in the second-level cache.
-func blockOf(entries bool) int {
+func blockOf(c, d int, entries bool) int {
 	if entries {
-		return tileClasses
+		return tileOf(c, d, entries)
 	}
 	return blockClasses
 }
 
 // chunk returns the classes of a chunk: whole blocks of classes.
 func (ws *Workspace) chunk(i int) (lo, hi int) {
-	size := blockOf(ws.x.Entries != nil)
+	size := ws.blockClasses
 	blocks := ceil(ws.x.C, size)
 	return i * blocks / ws.chunks * size, min((i+1)*blocks/ws.chunks*size, ws.x.C)
 }
@@ -83,7 +94,7 @@ func (ws *Workspace) eachTile(keep bool, f func(worker, chunk, panel, c0, n int,
 func (ws *Workspace) eachTileBut(keep bool, known func(worker, chunk, panel, c0, n int, w []float32, ldw int, next []float32) bool, f func(worker, chunk, panel, c0, n int, z []float32)) {
 	kept, tiled := ws.keptClasses, ws.bf16.scores
 	if keep && kept == 0 && !tiled {
-		kept = keptClasses(ws.x.C, ws.panels, ws.Budget)
+		kept = keptClasses(ws.x.C, ws.tileClasses, ws.panels, ws.Budget)
 		ws.kept = enlarge(ws.kept, kept*ws.panels*tileRows)
 	}
 	parts := 1 // of a chunk's panels, of which each is on its own
@@ -94,8 +105,8 @@ func (ws *Workspace) eachTileBut(keep bool, known func(worker, chunk, panel, c0,
 		ws.tiles[worker] = grow(ws.tiles[worker], tileClasses*tileRows)
 		chunk, part := task/parts, task%parts
 		lo, hi := ws.chunk(chunk)
-		for c0 := lo; c0 < hi; c0 += tileClasses {
-			n := min(tileClasses, hi-c0)
+		for c0 := lo; c0 < hi; c0 += ws.tileClasses {
+			n := min(ws.tileClasses, hi-c0)
 			w, ldw := ws.x.W, ws.x.D
 			if c0 >= ws.keptClasses {
 				w, ldw = ws.classRows(worker, c0, n, tiled || known != nil)
@@ -134,12 +145,12 @@ func (ws *Workspace) eachTileBut(keep bool, known func(worker, chunk, panel, c0,
 // keptClasses returns how many classes, the first of c, have scores that are kept within
 // a budget of bytes, for that many panels: whole tiles, and at least half of all or none.
 // Less saves less than an eighth of a step, and takes as much memory.
-func keptClasses(c, panels, budget int) int {
+func keptClasses(c, tile, panels, budget int) int {
 	fit := budget / (4 * tileRows * max(panels, 1))
 	if fit >= c {
 		return c
 	}
-	if fit = fit / tileClasses * tileClasses; 2*fit < c {
+	if fit = fit / tile * tile; 2*fit < c {
 		return 0
 	}
 	return fit
@@ -161,7 +172,7 @@ func following(x, part []float32) []float32 {
 
 // classesFrom returns the rows of m [C,D] of the tile of classes from c0 on, none from hi on.
 func (ws *Workspace) classesFrom(m []float32, c0, hi int) []float32 {
-	return m[c0*ws.x.D : max(c0, min(c0+tileClasses, hi))*ws.x.D]
+	return m[c0*ws.x.D : max(c0, min(c0+ws.tileClasses, hi))*ws.x.D]
 }
 
 // share returns the i-th of n parts of x.

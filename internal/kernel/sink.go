@@ -1,8 +1,13 @@
 package kernel
 
-// SinkRows is the number of classes of which the blocks that a [Sink] gets are multiples,
-// but for the last of W.
-const SinkRows = 32
+// SinkRows returns the number of classes of width d of which the blocks that a [Sink] gets
+// are multiples, but for the last of W.
+func SinkRows(d int) int {
+	if d > 128 {
+		return 16
+	}
+	return 32
+}
 
 // A Sink takes the gradient of W block by block as a Backward finishes it, while it is in
 // cache, so that nobody need store a matrix of that size.

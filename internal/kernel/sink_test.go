@@ -57,7 +57,7 @@ func (s *collected) Rows(worker, c0, n int, dw []float32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	last := c0+n == len(s.times)
-	if worker < 0 || worker >= Workers() || n < 1 || c0%SinkRows != 0 || n%SinkRows != 0 && !last || len(dw) != n*s.d {
+	if worker < 0 || worker >= Workers() || n < 1 || c0%SinkRows(s.d) != 0 || n%SinkRows(s.d) != 0 && !last || len(dw) != n*s.d {
 		s.fault = fmt.Sprintf("worker %d, %d rows from %d, %d numbers", worker, n, c0, len(dw))
 	}
 	for c := range n {
@@ -175,7 +175,7 @@ func TestUnitMoves(t *testing.T) {
 	onPaths(t, func(t *testing.T) {
 		r := source(35)
 		for _, d := range []int{1, 20, 32, 64, 96, 128, 320} {
-			for _, n := range []int{1, 3, SinkRows, SinkRows + 1} {
+			for _, n := range []int{1, 3, SinkRows(d), SinkRows(d) + 1} {
 				for name, move := range map[string][2]func(x [4][]float32) float32{
 					"sgd": {
 						func(x [4][]float32) float32 { return UnitSGD(x[0], x[3], d, 0.1) },

@@ -65,8 +65,8 @@ func (ws *Workspace) backwardSparse(out *Grad, target func(at int32) float32, li
 		at, last := ids[chunk]-1, int32(-1)
 		var w []float32 // the vector of the class
 		nz := s.nz[chunk]
-		for c0 := lo; c0 < hi; c0 += tileClasses {
-			n := min(tileClasses, hi-c0)
+		for c0 := lo; c0 < hi; c0 += ws.tileClasses {
+			n := min(ws.tileClasses, hi-c0)
 			var dw []float32
 			if out.wantsW() {
 				dw = ws.block(worker, c0, n, out)
@@ -119,7 +119,7 @@ func (ws *Workspace) sortNonzeros(worker, chunk int, target func(at int32) float
 	s := &ws.nonzeros
 	nz := list(chunk, s.unsorted[worker][:0])
 	lo, hi := ws.chunk(chunk)
-	for c0 := lo; c0 < hi; c0 += tileClasses {
+	for c0 := lo; c0 < hi; c0 += ws.tileClasses {
 		for panel := range ws.panels {
 			for _, at := range ws.inCell(c0, panel) {
 				e := &ws.entries[at]

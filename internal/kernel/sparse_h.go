@@ -66,7 +66,7 @@ func (s *sparseH) bytes() int {
 
 // sparseBytes estimates what a sparseH holds of b rows of width d with so many entries.
 func sparseBytes(b, c, d, entries int) int64 {
-	return 16*int64(entries) + 4*int64(ceil(b, blockRows))*int64(d+1) + int64(min(Workers(), ceil(c, tileClasses)))*4*int64(min(c, tileClasses))*int64(2*d+blockRows)
+	return 16*int64(entries) + 4*int64(ceil(b, blockRows))*int64(d+1) + int64(min(Workers(), ceil(c, tileOf(c, d, true))))*4*int64(min(c, tileOf(c, d, true)))*int64(2*d+blockRows)
 }
 
 // takeEntries takes those of the problem, of which it makes the values that the scores want.
@@ -220,7 +220,7 @@ func (ws *Workspace) sparseProduct(worker int, p []float32, ld, n, g int) {
 // classes from c on, as many as move at once, and returns how many these are.
 func (ws *Workspace) sparseGradient(worker int, dw []float32, c, n int) int {
 	wide := sixteens(n)
-	n = min(n-c, SinkRows)
+	n = min(n-c, SinkRows(ws.x.D))
 	transposed(dw, ws.dp, ws.sparseH.gradient[worker][c:], wide, ws.x.D, n, nil)
 	return n
 }

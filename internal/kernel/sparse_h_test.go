@@ -39,7 +39,7 @@ func (p *problem) entries() *Linear {
 // sparseShapes have one chunk and several, whole vectors of columns and not, one group of rows
 // and two.
 var sparseShapes = []problemConfig{
-	{b: 70, c: 159, d: 120, sd: 4, bias: true, positives: 3, padding: true},
+	{b: 70, c: 159, d: 140, sd: 4, bias: true, positives: 3, padding: true},
 	{b: 270, c: 40, d: 64, sd: 4},
 	{b: 20, c: 300, d: 101, sd: 4, masked: true, positives: 2},
 	{b: 2, c: 1, d: 7, sd: 4},

@@ -5,7 +5,7 @@ import "math"
 // sampleTiles returns how many tiles the sample takes, and the stride between
 // them.
 func (ws *Workspace) sampleTiles() (n, stride int) {
-	tiles := ceil(ws.x.C, tileClasses)
+	tiles := ceil(ws.x.C, ws.tileClasses)
 	n = max(1, min(tiles/sampleShare, sampleClasses/tileClasses))
 	return n, tiles / n
 }
@@ -18,8 +18,8 @@ func (ws *Workspace) sampleScores(worker, panel int) (z []float32, classes int) 
 	s.sample[worker] = grow(s.sample[worker], n*tileClasses*tileRows)
 	z = s.sample[worker]
 	for t := range n {
-		c0 := t * stride * tileClasses
-		k := min(tileClasses, ws.x.C-c0)
+		c0 := t * stride * ws.tileClasses
+		k := min(ws.tileClasses, ws.x.C-c0)
 		w, ldw := ws.classRows(worker, c0, k, false)
 		ws.columnsOf(worker, w, ldw, k)
 		ws.scores(worker, z[classes*tileRows:], tileRows, w, ldw, c0, k, panel, nil, nil)

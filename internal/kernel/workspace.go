@@ -11,7 +11,7 @@ import (
 // other out. So rows of scratch begin an odd number of lines apart: linePad numbers are one.
 
 const (
-	tileClasses  = 96  // a tile of scores, 24 KiB, stays in the first-level cache
+	tileClasses  = 96  // at most in a tile of scores, 24 KiB, which stays in the first-level cache
 	blockClasses = 192 // a chunk of classes begins at a multiple: what is added in which order depends on it
 	blockRows    = 256 // rows of a block of the backward pass: 96 KiB of gradients
 	linePad      = 16  // what rows of scratch are longer than their numbers
@@ -59,6 +59,8 @@ type Workspace struct {
 	dp              int // D rounded up to 16, to 32 with bf16.used
 	hk              int // rows of a panel of ht: D, or dp with bf16.used
 	panels, chunks  int
+	tileClasses     int // of a tile, tileClasses at most
+	blockClasses    int // of which chunks are multiples
 	scale           float32
 	scales          []float32 // [D]: scale, of each column of H
 	ht              []float32 // [panels][hk][64]: H scaled, rows of the batch along the lanes
@@ -132,9 +134,10 @@ func (ws *Workspace) prepare(x *Linear, loss []float32, scale float32) error {
 	}
 	ws.x = x
 	ws.panels = ceil(x.B, tileRows)
+	ws.tileClasses, ws.blockClasses = tileOf(x.C, x.D, x.Entries != nil), blockOf(x.C, x.D, x.Entries != nil)
 	ws.listTargets()
 	ws.layout(scale)
-	blocks := ceil(x.C, blockOf(x.Entries != nil))
+	blocks := ceil(x.C, ws.blockClasses)
 	ws.growScratch()
 	if x.Entries == nil {
 		ws.findCenter()
@@ -229,18 +232,18 @@ func (ws *Workspace) listTargets() {
 	ws.ptr[x.B] = int32(len(ws.entries))
 	// This is a counting sort by class tile, which keeps the order of the rows in a
 	// tile.
-	tiles := ceil(x.C, tileClasses)
+	tiles := ceil(x.C, ws.tileClasses)
 	ws.cells, ws.tileStart = grow(ws.cells, len(ws.entries)), grow(ws.tileStart, tiles+2)
 	start := ws.tileStart
 	clear(start)
 	for _, e := range ws.entries {
-		start[e.class/tileClasses+2]++
+		start[int(e.class)/ws.tileClasses+2]++
 	}
 	for t := range tiles {
 		start[t+2] += start[t+1]
 	}
 	for i, e := range ws.entries {
-		at := &start[e.class/tileClasses+1]
+		at := &start[int(e.class)/ws.tileClasses+1]
 		ws.cells[*at] = int32(i)
 		*at++
 	}
@@ -249,7 +252,7 @@ func (ws *Workspace) listTargets() {
 // inCell returns the places of the entries of the tile that starts at class c0 of a
 // panel.
 func (ws *Workspace) inCell(c0, panel int) []int32 {
-	t := c0 / tileClasses
+	t := c0 / ws.tileClasses
 	cells := ws.cells[ws.tileStart[t]:ws.tileStart[t+1]]
 	byRow := func(at int32, row int) int { return cmp.Compare(int(ws.entries[at].row), row) }
 	lo, _ := slices.BinarySearchFunc(cells, panel*tileRows, byRow)

@@ -38,12 +38,12 @@ func TestBlocks(t *testing.T) {
 					require.NoError(t, ux.Update(x, g))
 					require.NoError(t, uy.Begin(y))
 					var starts []int
-					for lo := 0; lo < rows; lo += 3 * graph.BlockRows {
+					for lo := 0; lo < rows; lo += 3 * graph.BlockRows(dim) {
 						starts = append(starts, lo)
 					}
 					rng.Shuffle(len(starts), func(i, j int) { starts[i], starts[j] = starts[j], starts[i] })
 					for _, lo := range starts {
-						hi := min(lo+3*graph.BlockRows, rows)
+						hi := min(lo+3*graph.BlockRows(dim), rows)
 						uy.Block(0, lo, slices.Clone(g.Data[lo*dim:hi*dim]))
 					}
 					uy.End()
@@ -76,8 +76,8 @@ func TestUnitBlocks(t *testing.T) {
 						g.Data[i] = float32(rng.NormFloat64())
 					}
 					require.NoError(t, uy.Begin(y))
-					for _, lo := range []int{2 * graph.BlockRows, 0} {
-						uy.UnitBlock(0, lo, slices.Clone(g.Data[lo*dim:min(lo+2*graph.BlockRows, rows)*dim]))
+					for _, lo := range []int{2 * graph.BlockRows(dim), 0} {
+						uy.UnitBlock(0, lo, slices.Clone(g.Data[lo*dim:min(lo+2*graph.BlockRows(dim), rows)*dim]))
 					}
 					uy.End()
 					for i := range rows {
@@ -98,7 +98,7 @@ func TestUnitBlocks(t *testing.T) {
 func TestDenseRows(t *testing.T) {
 	for d := 1; d < 20000; d = d*5/4 + 1 {
 		n := denseRows(d)
-		require.Zero(t, graph.BlockRows%n, d)
+		require.Zero(t, graph.BlockRows(d)%n, d)
 		require.LessOrEqual(t, n, max(blockRows(d), 1), d)
 	}
 }

@@ -370,7 +370,7 @@ func fewRows(d int) int { return max(1, 2048/d) }
 // denseRows returns how many rows of a dense gradient move at once, and are one term of
 // the sum of its squares: whole blocks of a graph.BlockUpdater consist of such.
 func denseRows(d int) int {
-	n := graph.BlockRows
+	n := graph.BlockRows(d)
 	for n > 1 && n*d > 4096 {
 		n /= 2
 	}
