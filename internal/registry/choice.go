@@ -48,7 +48,7 @@ func (c Choice[S]) Probes() []Choice[S] { return c.each(Probes) }
 
 // Corners returns the choice at the ends of its parameters' ranges, in all combinations:
 // where a formula that is right in between loses its digits.
-func (c Choice[S]) Corners() []Choice[S] { return c.each(Corners) }
+func (c Choice[S]) Corners() []Choice[S] { return c.each(cornersOf) }
 
 func (c Choice[S]) each(settings func([]Param) ([]Values, error)) []Choice[S] {
 	vs, err := settings(c.Params)

@@ -415,11 +415,11 @@ func Probes(ps []Param) ([]Values, error) {
 	return vs, nil
 }
 
-// Corners returns the settings at which every number is its least or its largest
+// cornersOf returns the settings at which every number is its least or its largest
 // (its default where it has no largest), in all combinations with each other and
 // with every choice: where formulas that are right in between lose their digits. Any
 // strings stay at their default, and so does what would not count in a combination.
-func Corners(ps []Param) ([]Values, error) {
+func cornersOf(ps []Param) ([]Values, error) {
 	texts := [][]string{nil}
 	for _, p := range ps {
 		var ends []string

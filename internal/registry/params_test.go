@@ -148,7 +148,7 @@ func TestProbes(t *testing.T) {
 }
 
 func TestCorners(t *testing.T) {
-	vs, err := Corners(append(list, Param{Name: "file", Doc: "path", AnyString: true}))
+	vs, err := cornersOf(append(list, Param{Name: "file", Doc: "path", AnyString: true}))
 	require.NoError(t, err)
 	var texts []string
 	for _, v := range vs {
@@ -158,7 +158,7 @@ func TestCorners(t *testing.T) {
 		"tau=1e-06,n=1,form=a", "tau=1e-06,n=1", "tau=1e-06,n=1,form=c", "tau=1e-06,n=100,form=a", "tau=1e-06,n=100", "tau=1e-06,n=100,form=c",
 		"n=1,form=a", "n=1", "n=1,form=c", "n=100,form=a", "n=100", "n=100,form=c",
 	}, texts)
-	vs, err = Corners(nil)
+	vs, err = cornersOf(nil)
 	require.NoError(t, err)
 	require.Len(t, vs, 1)
 }
@@ -256,7 +256,7 @@ func TestParamWith(t *testing.T) {
 		_, err := Parse(ps, text)
 		require.ErrorContains(t, err, "counts only with k=0, and k is ", text)
 	}
-	corners, err := Corners(ps)
+	corners, err := cornersOf(ps)
 	require.NoError(t, err)
 	var texts []string
 	for _, c := range corners {

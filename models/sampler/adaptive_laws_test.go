@@ -11,7 +11,7 @@ import (
 	"github.com/fenchel-ml/fenchel/internal/check"
 )
 
-// One draw of dns has the law of DNSTop1 over the ranks.
+// One draw of dns has the law of dnsTop1 over the ranks.
 func TestDNSLaw(t *testing.T) {
 	const c, d, n = 10, 3, 20000
 	h, W := normals(1, d, 1), normals(2, c*d, 1)
@@ -36,7 +36,7 @@ func TestDNSLaw(t *testing.T) {
 		count[draws.IDs[0]]++
 	}
 	q := make([]float64, c)
-	DNSTop1(q, 4)
+	dnsTop1(q, 4)
 	var chi2 float64
 	for r, i := range order[:8] { // the last two ranks are rarer than 5 in n
 		chi2 += (count[i] - n*q[r]) * (count[i] - n*q[r]) / (n * q[r])

@@ -70,28 +70,6 @@ func (d *Draws) Row(r int) (ids []int32, logQ []float32) {
 	return d.IDs[r*d.K : (r+1)*d.K], d.LogQ[r*d.K : (r+1)*d.K]
 }
 
-// Drop marks in dst [K] the draws that row r must leave out: empty places, the
-// row's own positives passed round by an in-batch sampler and, if hits, every
-// draw that is a positive of the row. It returns how many stay.
-func (d *Draws) Drop(dst []bool, b *Batch, r int, hits bool) int {
-	ids, _ := d.Row(r)
-	lo, hi := b.Positives(r)
-	stay := len(ids)
-	for j, id := range ids {
-		drop := id < 0 || d.From != nil && d.From[j] == int32(r)
-		if hits && !drop {
-			for _, y := range b.Pos[lo:hi] {
-				drop = drop || id == y
-			}
-		}
-		dst[j] = drop
-		if drop {
-			stay--
-		}
-	}
-	return stay
-}
-
 // rowOf returns the row of the positive at that place of Pos, and −1 for −1.
 func (b *Batch) rowOf(at int32) int32 {
 	if b.Ptr == nil || at < 0 {

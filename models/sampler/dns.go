@@ -46,8 +46,7 @@ func init() {
 
 // A pool scores M uniform candidates of a row, drawn with replacement.
 //
-// The law of what is then picked has no closed form that is cheap (see
-// DNSTop1), so log q is the constant −log C of the candidates: a loss that
+// The law of what is then picked has no closed form that is cheap, so log q is the constant −log C of the candidates: a loss that
 // subtracts it stays uncorrected, as in the literature, and learns to push down
 // hard negatives more than softmax does.
 type pool struct{ c, m int }
@@ -127,17 +126,6 @@ func siftDown(s []float64, id []int32, i int) {
 		}
 		s[i], s[c], id[i], id[c] = s[c], s[i], id[c], id[i]
 		i = c
-	}
-}
-
-// DNSTop1 stores in q [C] the law of dns with one draw, by rank of the score:
-// q_r = [(C−r+1)^M − (C−r)^M] / C^M for ranks r = 1 … C without ties, the best
-// class in q[0]. It is an order statistic of M uniform draws.
-func DNSTop1(q []float64, m int) {
-	c := float64(len(q))
-	for r := range q {
-		hi, lo := (c-float64(r))/c, (c-float64(r)-1)/c
-		q[r] = math.Pow(hi, float64(m)) - math.Pow(lo, float64(m))
 	}
 }
 

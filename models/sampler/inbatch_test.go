@@ -168,11 +168,11 @@ func TestInBatch(t *testing.T) {
 	require.Equal(t, []int32{0, 2, 3, -1, -1, -1}, d.From)
 	require.Zero(t, d.PosLogQ[1])
 	drop := make([]bool, 6)
-	require.Equal(t, 2, d.Drop(drop, b, 0, false))
+	require.Equal(t, 2, d.drop(drop, b, 0, false))
 	require.Equal(t, []bool{true, false, false, true, true, true}, drop)
-	require.Equal(t, 1, d.Drop(drop, b, 0, true), "row 3 has the same positive: a hit")
+	require.Equal(t, 1, d.drop(drop, b, 0, true), "row 3 has the same positive: a hit")
 	require.Equal(t, []bool{true, false, true, true, true, true}, drop)
-	require.Equal(t, 3, d.Drop(drop, b, 1, true))
+	require.Equal(t, 3, d.drop(drop, b, 1, true))
 
 	// Several positives a row.
 	b = &Batch{Pos: []int32{1, 2, 3}, Ptr: []int32{0, 2, 2, 3, 3}}
@@ -180,7 +180,7 @@ func TestInBatch(t *testing.T) {
 	require.Equal(t, []int32{1, 2, 3, -1, -1, -1}, d.IDs)
 	require.Equal(t, []int32{0, 0, 2, -1, -1, -1}, d.From)
 	require.Len(t, d.PosLogQ, 3)
-	require.Equal(t, 1, d.Drop(drop, b, 0, true))
+	require.Equal(t, 1, d.drop(drop, b, 0, true))
 
 	// More positives than draws: a choice of distinct places, each as often.
 	d, err = s.NewDraws(8, 3, true)

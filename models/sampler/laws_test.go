@@ -122,7 +122,7 @@ func TestGolden(t *testing.T) {
 				want = c.Expect.Count
 			case "sampler:dns_top1":
 				got = make([]float64, in.C)
-				DNSTop1(got, in.M)
+				dnsTop1(got, in.M)
 				want = c.Expect.ByRank
 			case "sampler:midx_uniform":
 				m := &midx{c: len(in.Code0), d: len(in.H), k: c.Params.K, lo2: len(in.H) / 2, a: in.Code0, b: in.Code1}
@@ -283,7 +283,7 @@ func TestRowsHaveTheirOwnLaw(t *testing.T) {
 			require.InDelta(t, q[b.Pos[j]], draws.PosLogQ[j], 1e-6)
 		}
 		drop := make([]bool, k)
-		draws.Drop(drop, b, r, true)
+		draws.drop(drop, b, r, true)
 		for j, i := range ids {
 			require.Equal(t, slices.Contains(b.Pos[lo:hi], i), drop[j])
 		}

@@ -131,13 +131,3 @@ func (t aliasTable) draw(r *Stream) int32 {
 	}
 	return t.other[i]
 }
-
-// probabilities returns the distribution that the table draws from.
-func (t aliasTable) probabilities() []float64 {
-	q := make([]float64, len(t.keep))
-	for i, p := range t.keep {
-		q[i] += p / float64(len(q))
-		q[t.other[i]] += (1 - p) / float64(len(q))
-	}
-	return q
-}

@@ -70,19 +70,3 @@ func (a *Adaptive) Split(y int) (head, cluster, pos int) {
 	}
 	return int(a.Cutoffs[0]) + i - 1, i - 1, int(r - a.Cutoffs[i-1])
 }
-
-// AdaptiveLogP stores in dst [C] log p of every class from the logits head
-// [Head()] and tail[i] [Size(i)] of each cluster, in O(C).
-func AdaptiveLogP[T Float](a *Adaptive, dst, head []T, tail [][]T) {
-	top := logSumExp(head, nil)
-	short := a.Cutoffs[0]
-	for r, y := range a.Class[:short] {
-		dst[y] = T(float64(head[r]) - top)
-	}
-	for i := range a.Clusters() {
-		shift := float64(head[int(short)+i]) - top - logSumExp(tail[i], nil)
-		for j, y := range a.Class[a.Cutoffs[i]:a.Cutoffs[i+1]] {
-			dst[y] = T(float64(tail[i][j]) + shift)
-		}
-	}
-}

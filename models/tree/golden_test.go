@@ -73,7 +73,7 @@ func TestGolden(t *testing.T) {
 				p, err := FromGroups(in.ClassOf)
 				require.NoError(t, err)
 				dst := make([]float64, len(in.ZWord))
-				PartitionLogP(p, dst, in.ZClass, in.ZWord)
+				partitionLogP(p, dst, in.ZClass, in.ZWord)
 				for y := range dst {
 					near(dst[y], want.LogP[y])
 				}
@@ -99,7 +99,7 @@ func TestGolden(t *testing.T) {
 						tail = append(tail, product(w[1], product(w[0], h)))
 					}
 					head := product(in.Head, h)
-					AdaptiveLogP(a, dst, head, tail)
+					adaptiveLogP(a, dst, head, tail)
 					for y := range dst {
 						near(dst[y], want.LogProb[r][y])
 						// Split leads to the same logits: odds within a softmax are

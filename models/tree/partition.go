@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-
-	"github.com/fenchel-ml/fenchel/internal/kernel"
 )
 
 // A Partition groups the classes for a two-level softmax,
@@ -95,27 +93,4 @@ func FromGroups(group []int32) (*Partition, error) {
 		p.Class[p.Ptr[g]+p.Pos[y]] = int32(y)
 	}
 	return p, nil
-}
-
-// PartitionLogP stores in dst [C] log p of every class from the logits group [K]
-// of the groups and z [C] of the classes, in O(C). dst may be z.
-func PartitionLogP[T Float](p *Partition, dst, group, z []T) {
-	top := logSumExp(group, nil)
-	for g := range p.Groups() {
-		ids := p.Class[p.Ptr[g]:p.Ptr[g+1]]
-		shift := float64(group[g]) - top - logSumExp(z, ids)
-		for _, y := range ids {
-			dst[y] = T(float64(z[y]) + shift)
-		}
-	}
-}
-
-// logSumExp returns log Σ e^z over the entries ids, over all where ids is nil; 0 where
-// every entry is −Inf: subtracting it leaves them there.
-func logSumExp[T Float](z []T, ids []int32) float64 {
-	top, log := kernel.LogSumExp(z, ids)
-	if math.IsInf(top, -1) {
-		return 0
-	}
-	return top + log
 }

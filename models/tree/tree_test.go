@@ -267,7 +267,7 @@ func TestByFrequency(t *testing.T) {
 				least = low
 			}
 			z, dst := normals[float64](1, c), make([]float64, c)
-			PartitionLogP(p, dst, normals[float64](2, k), z)
+			partitionLogP(p, dst, normals[float64](2, k), z)
 			var sum float64
 			for _, lp := range dst {
 				sum += math.Exp(lp)
@@ -279,7 +279,7 @@ func TestByFrequency(t *testing.T) {
 	require.NoError(t, err)
 	inf := math.Inf(-1)
 	dst := make([]float64, 3)
-	PartitionLogP(p, dst, []float64{0, inf}, []float64{inf, 1, inf})
+	partitionLogP(p, dst, []float64{0, inf}, []float64{inf, 1, inf})
 	require.Equal(t, []float64{inf, 0, inf}, dst, "masked classes have p = 0, not NaN")
 
 	for want, group := range map[string][]int32{

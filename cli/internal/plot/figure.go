@@ -55,8 +55,8 @@ func SVG(f Figure) ([]byte, error) {
 	return c.document(s.title), nil
 }
 
-// PNG returns the figure on white, at two pixels to the unit.
-func PNG(f Figure) ([]byte, error) {
+// encodePNG returns the figure on white, at two pixels to the unit.
+func encodePNG(f Figure) ([]byte, error) {
 	s, err := f.compose()
 	if err != nil {
 		return nil, err
@@ -79,7 +79,7 @@ func Save(path string, f Figure) error {
 	case ".svg":
 		encode = SVG
 	case ".png":
-		encode = PNG
+		encode = encodePNG
 	default:
 		return fmt.Errorf("plot: save %q: unknown format %q (choices: .png, .svg)", path, ext)
 	}

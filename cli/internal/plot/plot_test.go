@@ -131,7 +131,7 @@ func TestGolden(t *testing.T) {
 			if testing.Short() {
 				return // the rasteriser takes seconds under the race detector
 			}
-			img, err := PNG(f)
+			img, err := encodePNG(f)
 			require.NoError(t, err)
 			if *update {
 				require.NoError(t, os.WriteFile(file+".png", img, 0o644))
@@ -164,7 +164,7 @@ func decode(t *testing.T, data []byte) *image.RGBA {
 }
 
 func TestEqualFiguresGiveEqualBytes(t *testing.T) {
-	encoders := []func(Figure) ([]byte, error){SVG, PNG}
+	encoders := []func(Figure) ([]byte, error){SVG, encodePNG}
 	if testing.Short() {
 		encoders = encoders[:1] // the rasteriser takes seconds under the race detector
 	}
@@ -225,7 +225,7 @@ func TestErrorsNameTheFigureAndEveryFault(t *testing.T) {
 		{Bars{Title: "T", Groups: []string{"g"}, Series: []Bar{{Values: []float64{nan}}}}, []string{`no value that can be drawn`}},
 		{Bars{Title: "T", Groups: make([]string, 2000), Series: []Bar{{Values: make([]float64, 2000)}}}, []string{"high, the most is 16384"}},
 	} {
-		for _, encode := range []func(Figure) ([]byte, error){SVG, PNG} {
+		for _, encode := range []func(Figure) ([]byte, error){SVG, encodePNG} {
 			_, err := encode(c.f)
 			require.Error(t, err)
 			for _, w := range c.want {
@@ -262,7 +262,7 @@ func TestOddInputs(t *testing.T) {
 		require.NotRegexp(t, regexp.MustCompile(`="[^"]*(NaN|Inf|\d{7})`), string(svg))
 		legible(t, svg)
 		if !testing.Short() {
-			_, err = PNG(f)
+			_, err = encodePNG(f)
 			require.NoError(t, err)
 		}
 	}
@@ -346,7 +346,7 @@ func TestSave(t *testing.T) {
 		require.NoError(t, Save(path, f))
 		data, err := os.ReadFile(path)
 		require.NoError(t, err)
-		want, err := map[bool]func(Figure) ([]byte, error){true: SVG, false: PNG}[name == "a.svg"](f)
+		want, err := map[bool]func(Figure) ([]byte, error){true: SVG, false: encodePNG}[name == "a.svg"](f)
 		require.NoError(t, err)
 		require.Equal(t, want, data)
 	}

@@ -248,8 +248,8 @@ func isFigure(blocks []Block, i int) bool {
 const (
 	HTMLFile        = "report.html"
 	JSONFile        = "report.json"
-	PartialHTMLFile = "partial.html"
-	PartialJSONFile = "partial.json"
+	partialHTMLFile = "partial.html"
+	partialJSONFile = "partial.json"
 )
 
 // Files returns the files of dir that Save writes: a report that was interrupted does not
@@ -262,7 +262,7 @@ func (r Report) Files(dir string) (html, text string) {
 	var there struct{ Interrupted string }
 	old, err := os.ReadFile(text)
 	if err == nil && json.Unmarshal(old, &there) == nil && there.Interrupted == "" {
-		return filepath.Join(dir, PartialHTMLFile), filepath.Join(dir, PartialJSONFile)
+		return filepath.Join(dir, partialHTMLFile), filepath.Join(dir, partialJSONFile)
 	}
 	return html, text
 }
@@ -286,7 +286,7 @@ func (r Report) Save(dir string) error {
 	if err := errors.Join(fs.WriteBytes(htmlFile, html), fs.WriteBytes(textFile, append(text, '\n'))); err != nil || r.Interrupted != "" {
 		return err
 	}
-	for _, name := range []string{PartialHTMLFile, PartialJSONFile} {
+	for _, name := range []string{partialHTMLFile, partialJSONFile} {
 		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("report: %w", err)
 		}

@@ -30,7 +30,7 @@ type Config struct {
 	// are the most that any run trains; a share of Budget may end it before.
 	Base train.Config
 
-	Losses []string      // of the comparison, as compare has them; empty: DefaultLosses
+	Losses []string      // of the comparison, as compare has them; empty: defaultLosses
 	Seeds  []uint64      // of the comparison; empty: 0, 1
 	Budget time.Duration // of all parts together; 0: 5 minutes; at least 10 seconds
 
@@ -38,8 +38,8 @@ type Config struct {
 	Runner compare.Runner // of the comparison; nil: in this process
 }
 
-// DefaultLosses of the comparison.
-func DefaultLosses() []string {
+// defaultLosses of the comparison.
+func defaultLosses() []string {
 	return []string{"softmax", "entmax", "sparsemax", "rankmax", "rg2", "bce", "sampled-softmax", "nce", "bpr", "hsm"}
 }
 
@@ -49,7 +49,7 @@ func traced() []string { return []string{"softmax", "entmax", "sparsemax", "rg2"
 
 // WithDefaults returns c with the defaults written out.
 func (c Config) WithDefaults() Config {
-	c.Losses = settings.Or(c.Losses, DefaultLosses()...)
+	c.Losses = settings.Or(c.Losses, defaultLosses()...)
 	c.Seeds = settings.Or(c.Seeds, 0, 1)
 	c.Budget = cmp.Or(c.Budget, 5*time.Minute)
 	return c

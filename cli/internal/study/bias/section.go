@@ -12,8 +12,8 @@ import (
 // predicted within near counts as agreement and one beyond far as disagreement.
 const near, far = 1.5, 3
 
-// Verdicts holds measured moments against predicted ones.
-func Verdicts(rs []*Result) report.Verdicts {
+// verdicts holds measured moments against predicted ones.
+func verdicts(rs []*Result) report.Verdicts {
 	var vs report.Verdicts
 	one := func(r *Result, what string, measured, err, predicted, ratio float64) {
 		if math.IsNaN(predicted) || math.IsNaN(ratio) {
@@ -63,7 +63,7 @@ func Section(data string, p *Problem, queries int, reference string, rs []*Resul
 	}
 	blocks := []report.Block{
 		report.Text(fmt.Sprintf("What sampling does to the gradient: on a model trained on %s (%d classes, d = %d), for %d users with one of their items as positive, the squared bias ‖E ĝ − g‖² and the variance E‖ĝ − E ĝ‖² of the gradient by the encoding against the gradient g of %s over all classes; medians over the users.", data, p.C, p.D, queries, reference)),
-		Verdicts(rs), t,
+		verdicts(rs), t,
 	}
 	if drawn {
 		blocks = append(blocks, report.Figure{Figure: scatter, Caption: "Left and down is better. Losses without draws have no variance and are not drawn."})

@@ -70,7 +70,7 @@ type Config struct {
 	// Dir is the folder that the runs are kept in.
 	Dir string
 
-	// Runner executes one run; nil: Execute, in this process.
+	// Runner executes one run; nil: executeHere, in this process.
 	Runner Runner
 }
 

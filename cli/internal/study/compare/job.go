@@ -130,13 +130,13 @@ func recall(j Job) (*Outcome, error) {
 	return o, nil
 }
 
-// Execute runs a job in this process, or goes on with it where its folder holds
+// executeHere runs a job in this process, or goes on with it where its folder holds
 // its beginning; see Runner.
-func Execute(ctx context.Context, j Job, set *data.Dataset, progress func(Progress)) (*Outcome, error) {
+func executeHere(ctx context.Context, j Job, set *data.Dataset, progress func(Progress)) (*Outcome, error) {
 	return execute(ctx, j, set, progress, func() int64 { return 0 })
 }
 
-// execute is Execute in a process whose peak memory is that of the run.
+// execute is executeHere in a process whose peak memory is that of the run.
 func execute(ctx context.Context, j Job, set *data.Dataset, progress func(Progress), peak func() int64) (o *Outcome, err error) {
 	plan, err := j.Config.Plan()
 	if err != nil {

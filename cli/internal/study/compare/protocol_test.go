@@ -25,7 +25,7 @@ func TestCompareByProtocol(t *testing.T) {
 	c.Runner = func(ctx context.Context, j Job, d *data.Dataset, progress func(Progress)) (*Outcome, error) {
 		ran[j.Config.Train.On] = d
 		require.Equal(t, j.Config.Train.On == train.BothSets, j.Config.Protocol == "lightgcn")
-		return Execute(ctx, j, d, progress)
+		return executeHere(ctx, j, d, progress)
 	}
 	res, err := Run(t.Context(), c, set, nil)
 	require.NoError(t, err)

@@ -126,7 +126,7 @@ func Run(ctx context.Context, c Config, set *data.Dataset, obs Observer) (res *R
 		return nil, err
 	}
 	if c.Runner == nil {
-		c.Runner = Execute
+		c.Runner = executeHere
 	}
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("compare: %w", err)

@@ -33,7 +33,7 @@ type Point struct {
 
 // Config says what to measure.
 type Config struct {
-	Losses  []string // texts of losses and recipes; empty: DefaultLosses
+	Losses  []string // texts of losses and recipes; empty: defaultLosses
 	Classes []int    // sizes of the sweep over C; empty: 2000, 4000, 8000, 16000, 32000
 	Dims    []int    // over d; empty: 16, 32, 64, 128, 256
 	Batches []int    // over B; empty: 32, 64, 128, 256, 512
@@ -45,8 +45,8 @@ type Config struct {
 	Budget time.Duration
 }
 
-// DefaultLosses has one of each way to the class side.
-func DefaultLosses() []string {
+// defaultLosses has one of each way to the class side.
+func defaultLosses() []string {
 	return []string{
 		"softmax", "entmax", "sparsemax", "rankmax", "bce", "rg2", "spherical",
 		"sampled-softmax", "sampled-softmax:sampler=in-batch", "sampled-softmax:sampler=midx", "nce", "bpr",
@@ -56,7 +56,7 @@ func DefaultLosses() []string {
 
 // WithDefaults returns c with the defaults written out.
 func (c Config) WithDefaults() Config {
-	c.Losses = settings.Or(c.Losses, DefaultLosses()...)
+	c.Losses = settings.Or(c.Losses, defaultLosses()...)
 	c.Classes = settings.Or(c.Classes, 2000, 4000, 8000, 16000, 32000)
 	c.Dims = settings.Or(c.Dims, 16, 32, 64, 128, 256)
 	c.Batches = settings.Or(c.Batches, 32, 64, 128, 256, 512)

@@ -16,7 +16,7 @@ func small(texts ...string) Config {
 }
 
 func TestRun(t *testing.T) {
-	c := small(DefaultLosses()...)
+	c := small(defaultLosses()...)
 	rs, err := Run(t.Context(), c)
 	require.NoError(t, err)
 	require.Len(t, rs, len(c.Losses))

@@ -138,7 +138,7 @@ type Result struct {
 	Far       int     `json:"far"`       // decided draws whose risk falls towards infinity: the order is that within ±50
 	Scores    Tally   `json:"by_scores"`
 	Map       *Tally  `json:"by_map,omitempty"` // nil where the loss has no map
-	Families  []Tally `json:"families"`         // by scores, in the order of Families
+	Families  []Tally `json:"families"`         // by scores, in the order of families
 	Claims    []Claim `json:"claims"`
 }
 
@@ -151,7 +151,7 @@ func Run(ctx context.Context, c Config) ([]Result, error) {
 		return nil, err
 	}
 	c = c.WithDefaults()
-	dists := Distributions(c.Seed, c.Classes, c.Draws)
+	dists := drawDistributions(c.Seed, c.Classes, c.Draws)
 	var all []testedLoss
 	for _, text := range c.Losses {
 		b, err := models.ParseLoss(text)
@@ -187,7 +187,7 @@ func Run(ctx context.Context, c Config) ([]Result, error) {
 const stationary = 1e-6
 
 func measure(ctx context.Context, s testedLoss, seed uint64, dists []Distribution) (Result, error) {
-	res := Result{Loss: s.name, Recipe: s.recipe, Families: make([]Tally, len(Families()))}
+	res := Result{Loss: s.name, Recipe: s.recipe, Families: make([]Tally, len(families()))}
 	if s.predict != nil {
 		res.Map = &Tally{}
 	}
@@ -217,7 +217,7 @@ func measure(ctx context.Context, s testedLoss, seed uint64, dists []Distributio
 		}
 		u := worst.tally()
 		res.Scores.add(u)
-		res.Families[slices.Index(Families(), dist.Family)].add(u)
+		res.Families[slices.Index(families(), dist.Family)].add(u)
 		if res.Map != nil {
 			res.Map.add(worstMap.tally())
 		}

@@ -68,7 +68,7 @@ func bound(t *testing.T, text string) losses.Loss {
 
 // TestFalseDeclarations shows that a declaration that is false is found out.
 func TestFalseDeclarations(t *testing.T) {
-	dists := Distributions(1, 5, 4)
+	dists := drawDistributions(1, 5, 4)
 	lie := func(text string, change func(th *losses.Theory)) Result {
 		b := bound(t, text)
 		spec, truly := *b.Spec, b.Spec.Theory
@@ -105,7 +105,7 @@ func TestFalseDeclarations(t *testing.T) {
 
 // TestCounterExamples are those of the literature: the first adversarial distributions.
 func TestCounterExamples(t *testing.T) {
-	dists := Distributions(3, 5, 5)[10:]
+	dists := drawDistributions(3, 5, 5)[10:]
 	require.Equal(t, []float64{0.4, 0.35, 0.25}, dists[0].T)
 	require.Equal(t, []float64{0.5, 0.26, 0.24}, dists[1].T)
 	for _, c := range []struct {
@@ -151,10 +151,10 @@ func TestGrades(t *testing.T) {
 }
 
 func TestDistributions(t *testing.T) {
-	all := Distributions(7, 8, 12)
+	all := drawDistributions(7, 8, 12)
 	require.Len(t, all, 3*12)
-	require.Equal(t, all, Distributions(7, 8, 12))
-	require.NotEqual(t, all, Distributions(8, 8, 12))
+	require.Equal(t, all, drawDistributions(7, 8, 12))
+	require.NotEqual(t, all, drawDistributions(8, 8, 12))
 	for _, x := range all {
 		require.True(t, decidable(x.T), "%+v", x)
 		require.Len(t, x.Q, len(x.T))
@@ -194,7 +194,7 @@ func TestSection(t *testing.T) {
 // TestLossFollowsTheDraws: the loss of a recipe is that of the draws and the
 // classes that the study has, not of those that the text has.
 func TestLossFollowsTheDraws(t *testing.T) {
-	dist := Distributions(1, 6, 1)[0]
+	dist := drawDistributions(1, 6, 1)[0]
 	z := []float64{0.3, -0.2, 1, 0, -1, 0.5}
 	for _, text := range []string{"gbce", "gbce: n = 64"} {
 		both, err := testedLosses(text)

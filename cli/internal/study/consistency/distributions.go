@@ -16,14 +16,14 @@ type Distribution struct {
 	Q      []float64 // positive, sums to 1
 }
 
-// Families lists the families of distributions in the order of reports.
-func Families() []string { return []string{"dirichlet", "zipf", "adversarial"} }
+// families lists the families of distributions in the order of reports.
+func families() []string { return []string{"dirichlet", "zipf", "adversarial"} }
 
 // minGap keeps distributions decidable: entries, and their differences, that are
 // smaller could not be told from the accuracy of a minimiser.
 const minGap = 0.01
 
-// Distributions draws n distributions of each family over k classes.
+// drawDistributions draws n distributions of each family over k classes.
 //
 //	dirichlet    t ~ Dirichlet(1), q ~ Dirichlet(1)
 //	zipf         t_i ∝ r_i^{-a}, a uniform in [0.5, 1.5], ranks r in random order;
@@ -36,7 +36,7 @@ const minGap = 0.01
 //
 // Adversarial distributions have 3 or 4 classes whatever k is: the counter-examples are
 // of that size.
-func Distributions(seed uint64, k, n int) []Distribution {
+func drawDistributions(seed uint64, k, n int) []Distribution {
 	rng := rand.New(rand.NewPCG(seed, 0x7275746873)) // "ruths"
 	var all []Distribution
 	for range n {

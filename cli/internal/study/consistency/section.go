@@ -85,7 +85,7 @@ func Section(c Config, rs []Result, shared *Shared) report.Section {
 	if shared != nil && len(shared.Rows) > 0 {
 		blocks = append(blocks, shared.blocks()...)
 	}
-	return report.Section{Title: "Consistency", Blocks: blocks, Data: map[string]any{"config": c, "families": Families(), "results": rs, "shared": shared}}
+	return report.Section{Title: "Consistency", Blocks: blocks, Data: map[string]any{"config": c, "families": families(), "results": rs, "shared": shared}}
 }
 
 func kindOf(o Outcome) report.Kind {

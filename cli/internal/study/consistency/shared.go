@@ -46,8 +46,8 @@ const (
 	MaxRank     = sharedClasses - 1
 )
 
-// SharedSets lists the sets of scores in the order of reports.
-func SharedSets() []string { return []string{"free", "dot", "own", "fixed"} }
+// sharedSets lists the sets of scores in the order of reports.
+func sharedSets() []string { return []string{"free", "dot", "own", "fixed"} }
 
 // A Shared is what was found of scores that contexts share.
 type Shared struct {
@@ -67,7 +67,7 @@ type Shared struct {
 type SharedRow struct {
 	Loss        string        `json:"loss"`
 	Temperature report.Number `json:"temperature"` // of the set own, mean over the problems; null without one
-	Sets        []Ranked      `json:"sets"`        // in the order of SharedSets; NaN where the loss does not take the scores
+	Sets        []Ranked      `json:"sets"`        // in the order of sharedSets; NaN where the loss does not take the scores
 	Stopped     []int         `json:"stopped"`     // of each set, the descents that were stopped at Limit before they ended
 	Descents    int           `json:"descents"`    // of all sets, from which the rankings are those of the least ends
 }
@@ -290,7 +290,7 @@ func RunShared(ctx context.Context, c Config) (*Shared, error) {
 		return nil, err
 	}
 	c = c.WithDefaults()
-	out := &Shared{Contexts: c.Contexts, Classes: sharedClasses, Rank: c.Rank, Starts: sharedStarts, Limit: descentLimit, Problems: sharedProblems, Top: sharedTop, Sets: SharedSets()}
+	out := &Shared{Contexts: c.Contexts, Classes: sharedClasses, Rank: c.Rank, Starts: sharedStarts, Limit: descentLimit, Problems: sharedProblems, Top: sharedTop, Sets: sharedSets()}
 	if len(c.Losses) == 0 {
 		return out, nil
 	}
@@ -388,7 +388,7 @@ func sharedRankings(ctx context.Context, b losses.Loss, t [][]float64, rank int,
 		found.descents += sharedStarts
 		return newSharedRisk(risk, len(t), sharedClasses, rank, cosine, scale).least(ctx, seed)
 	}
-	for _, set := range SharedSets() {
+	for _, set := range sharedSets() {
 		var z [][]float64
 		stopped := 0
 		switch {
@@ -434,7 +434,7 @@ func reachable(ctx context.Context, t [][]float64, rank int, seed uint64) (all [
 	for u := range t {
 		bayes[u] = gains(t[u], t[u], 0)[0]
 	}
-	for _, set := range SharedSets() {
+	for _, set := range sharedSets() {
 		best := Ranked{1, 1}
 		if set == "fixed" {
 			best = all[len(all)-1] // cosines rank alike at every temperature

@@ -128,9 +128,9 @@ func descentFigures(c TabularConfig, ds []Descent) []report.Block {
 
 func hardTable(hs []Hard) report.Table {
 	t := report.Table{
-		Title: fmt.Sprintf("One label, %d classes: how the gradient dies", HardClasses),
+		Title: fmt.Sprintf("One label, %d classes: how the gradient dies", hardClasses),
 		Head:  []string{"loss", "margin", "gradient exactly 0 after", "exponent of ‖g‖ in T", "gradient support"},
-		Note:  fmt.Sprintf("Descent at step 1/β on one row, at most %d iterations. Softmax keeps pulling like 1/T; a loss with a finite margin stops by itself, sparse ones after finitely many steps.", HardIterations),
+		Note:  fmt.Sprintf("Descent at step 1/β on one row, at most %d iterations. Softmax keeps pulling like 1/T; a loss with a finite margin stops by itself, sparse ones after finitely many steps.", hardIterations),
 	}
 	for _, h := range hs {
 		zero := report.Absent

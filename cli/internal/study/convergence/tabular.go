@@ -24,15 +24,15 @@ import (
 
 // TabularConfig says what to measure in the table.
 type TabularConfig struct {
-	Losses     []string // spec texts; empty: DefaultLosses
+	Losses     []string // spec texts; empty: defaultLosses
 	Classes    []int    // table sizes C; empty: 20 and 200
 	Excess     float64  // where descent counts as done; 0: 1e-8
 	Iterations int      // the most to spend on one descent; 0: 10000
 }
 
-// DefaultLosses are the exact losses, with entmax at several α to show the law
+// defaultLosses are the exact losses, with entmax at several α to show the law
 // of its conditioning.
-func DefaultLosses() []string {
+func defaultLosses() []string {
 	var texts []string
 	for _, s := range losses.All() {
 		if s.Name == "entmax" {
@@ -45,7 +45,7 @@ func DefaultLosses() []string {
 
 // WithDefaults returns c with the defaults written out.
 func (c TabularConfig) WithDefaults() TabularConfig {
-	c.Losses = settings.Or(c.Losses, DefaultLosses()...)
+	c.Losses = settings.Or(c.Losses, defaultLosses()...)
 	c.Classes = settings.Or(c.Classes, 20, 200)
 	c.Excess = cmp.Or(c.Excess, 1e-8)
 	c.Iterations = cmp.Or(c.Iterations, 10000)
@@ -101,8 +101,8 @@ type Descent struct {
 	Curve []report.Number `json:"curve_excess"`
 }
 
-// Zipf returns the distribution t_i ∝ 1/i over k classes.
-func Zipf(k int) []float64 {
+// zipf returns the distribution t_i ∝ 1/i over k classes.
+func zipf(k int) []float64 {
 	t := make([]float64, k)
 	for i := range t {
 		t[i] = 1 / float64(i+1)
@@ -140,7 +140,7 @@ func descend(ctx context.Context, b losses.Loss, k int, c TabularConfig) (Descen
 	nan := report.Number(math.NaN())
 	beta := th.Smoothness(k)
 	d := Descent{Loss: b.String(), Classes: k, Beta: report.Number(beta), Excess: nan, Declared: nan, Measured: nan, Slowest: nan, Predicted: nan}
-	t := Zipf(k)
+	t := zipf(k)
 	r := conditionalrisk.New(b, t)
 	switch {
 	case !b.HasTheory():
@@ -264,7 +264,7 @@ func curvatures(r *conditionalrisk.Risk, z []float64, shift bool) (lo, hi float6
 // 1/β.
 type Hard struct {
 	Loss    string          `json:"loss"`
-	Zero    int             `json:"zero_after"` // iterations until the gradient is exactly 0; −1: not within HardIterations
+	Zero    int             `json:"zero_after"` // iterations until the gradient is exactly 0; −1: not within hardIterations
 	Slope   report.Number   `json:"exponent"`   // of ‖g‖ ~ T^slope over the last decade; NaN where the gradient is 0
 	Margin  report.Number   `json:"margin_declared"`
 	Support string          `json:"support_declared"`
@@ -272,10 +272,10 @@ type Hard struct {
 	Norm    []report.Number `json:"curve_norm"`
 }
 
-// HardIterations is the length of a Hard descent, and HardClasses its size.
+// hardIterations is the length of a Hard descent, and hardClasses its size.
 const (
-	HardIterations = 2000
-	HardClasses    = 20
+	hardIterations = 2000
+	hardClasses    = 20
 )
 
 // HardLabel runs the losses of c that declare a finite smoothness and have any score as
@@ -294,7 +294,7 @@ func HardLabel(ctx context.Context, c TabularConfig) ([]Hard, error) {
 			return nil, err
 		}
 		th := b.Theory()
-		if beta := th.Smoothness(HardClasses); b.HasTheory() && !math.IsInf(beta, 1) && b.Spec.Domain == losses.Reals {
+		if beta := th.Smoothness(hardClasses); b.HasTheory() && !math.IsInf(beta, 1) && b.Spec.Domain == losses.Reals {
 			all = append(all, hard(b, th, beta))
 		}
 	}
@@ -303,11 +303,11 @@ func HardLabel(ctx context.Context, c TabularConfig) ([]Hard, error) {
 
 func hard(b losses.Loss, th losses.Theory, beta float64) Hard {
 	h := Hard{Loss: b.String(), Zero: -1, Slope: report.Number(math.NaN()), Margin: report.Number(th.Margin), Support: th.Support.String()}
-	z, g := make([]float64, HardClasses), make([]float64, HardClasses)
+	z, g := make([]float64, hardClasses), make([]float64, hardClasses)
 	target := losses.Target[float64]{Pos: []int32{0}, Weight: []float64{1}}
-	work := make([]float64, b.Analytic.F64.WorkLen(HardClasses))
+	work := make([]float64, b.Analytic.F64.WorkLen(hardClasses))
 	var xs, ys []float64
-	for n := 1; n <= HardIterations; n++ {
+	for n := 1; n <= hardIterations; n++ {
 		b.Analytic.F64.Eval(g, z, target, work)
 		var norm float64
 		for j := range z {
@@ -322,7 +322,7 @@ func hard(b losses.Loss, th losses.Theory, beta float64) Hard {
 		if len(h.At) == 0 || n >= int(math.Ceil(1.1*float64(h.At[len(h.At)-1]))) {
 			h.At = append(h.At, n)
 			h.Norm = append(h.Norm, report.Number(norm))
-			if n >= HardIterations/10 {
+			if n >= hardIterations/10 {
 				xs, ys = append(xs, math.Log(float64(n))), append(ys, math.Log(norm))
 			}
 		}

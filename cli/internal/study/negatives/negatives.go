@@ -356,7 +356,7 @@ func weights(t *train.Recommender, set *data.Dataset) (Weights, error) {
 	z := make([]float64, p.C)
 	for i, u := range users {
 		p.Scores(z, p.H[i])
-		pulls = append(pulls, Pulls(t.Plan.Choice.Loss, z, set.Train.ItemsOf(int(u)))...)
+		pulls = append(pulls, pullsOf(t.Plan.Choice.Loss, z, set.Train.ItemsOf(int(u)))...)
 	}
-	return Summary(pulls), nil
+	return summaryOf(pulls), nil
 }

@@ -43,9 +43,9 @@ func (p Pull) Omega() float64 {
 	return p.Negatives / p.Positive
 }
 
-// Pulls returns the pulls of the positives pos, which ascend, of a row of scores z [K]
+// pullsOf returns the pulls of the positives pos, which ascend, of a row of scores z [K]
 // under the loss l, a setting of sl-at-k. A positive without a negative has none.
-func Pulls(l losses.Loss, z []float64, pos []int32) []Pull {
+func pullsOf(l losses.Loss, z []float64, pos []int32) []Pull {
 	v := l.Held(z).Values // with the threshold as a number
 	tau, tauW, beta, draws := v.Num("tau"), v.Num("tau-w"), v.Num("beta"), v.Num("draws")
 	apart := v.String("positives") == "apart"
@@ -100,8 +100,8 @@ type Weights struct {
 	Reversed report.Number `json:"reversed"` // the share of positives that the gradient does not raise
 }
 
-// Summary returns the weights of pulls; NaN throughout for none.
-func Summary(pulls []Pull) Weights {
+// summaryOf returns the weights of pulls; NaN throughout for none.
+func summaryOf(pulls []Pull) Weights {
 	omega := make([]float64, len(pulls))
 	var sum Pull
 	reversed := 0

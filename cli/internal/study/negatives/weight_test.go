@@ -28,11 +28,11 @@ func TestOmegaByHand(t *testing.T) {
 		"sl-at-k:k=0,beta=0.1":         1 / (1 - 0.2*0.458430*(math.Log(500)-1.873072)/3),
 		"sl-at-k:k=2,draws=0":          1 / (1 + 0.2*0.466718*1.873072/3), // β is the second score, 0.2
 	} {
-		pulls := Pulls(parse(t, text), z, []int32{0})
+		pulls := pullsOf(parse(t, text), z, []int32{0})
 		require.Len(t, pulls, 1)
 		require.InDelta(t, want, pulls[0].Omega(), 1e-5, text)
 	}
-	require.Empty(t, Pulls(parse(t, "sl-at-k"), z[:1], []int32{0}), "without negatives there is nothing to weigh")
+	require.Empty(t, pullsOf(parse(t, "sl-at-k"), z[:1], []int32{0}), "without negatives there is nothing to weigh")
 }
 
 // TestPullsAreGradients: the pulls are those of the gradient by the scores, of one positive
@@ -55,14 +55,14 @@ func TestPullsAreGradients(t *testing.T) {
 		pos := []int32{2, 9, 30}
 		weight := []float64{0.5, 0.2, 0.3}
 		apart := l.Values.String("positives") == "apart"
-		pulls := Pulls(l, z, pos)
+		pulls := pullsOf(l, z, pos)
 		require.Len(t, pulls, len(pos))
 		for i, y := range pos {
 			if !apart { // each positive is a row of its own, among all others
 				dz := gradient(l, pos[i:i+1], []float64{1})
 				require.InDelta(t, pulls[i].Omega(), (sum(dz)-dz[y])/-dz[y], 1e-9, text)
 			}
-			one := Pulls(l, z, []int32{y})
+			one := pullsOf(l, z, []int32{y})
 			dz := gradient(l, []int32{y}, []float64{1})
 			require.InDelta(t, one[0].Negatives, sum(dz)-dz[y], 1e-9, text)
 			require.InDelta(t, one[0].Positive, -dz[y], 1e-9, text)
@@ -95,7 +95,7 @@ func sum(x []float64) (s float64) {
 
 // TestSummary: a positive that the gradient lowers has an infinite weight, and counts.
 func TestSummary(t *testing.T) {
-	w := Summary([]Pull{{2, 1}, {1, 1}, {3, 1}})
+	w := summaryOf([]Pull{{2, 1}, {1, 1}, {3, 1}})
 	require.Equal(t, 3, w.Positives)
 	require.InDelta(t, 2, float64(w.Mean), 1e-15)
 	require.InDelta(t, 2, float64(w.Median), 1e-15)
@@ -104,13 +104,13 @@ func TestSummary(t *testing.T) {
 	require.InDelta(t, 2, float64(w.Total), 1e-15)
 	require.Zero(t, w.Reversed)
 
-	w = Summary([]Pull{{1, -0.5}, {1, 1}})
+	w = summaryOf([]Pull{{1, -0.5}, {1, 1}})
 	require.False(t, w.Mean.Finite())
 	require.InDelta(t, 4, float64(w.Total), 1e-15)
 	require.InDelta(t, 0.5, float64(w.Reversed), 1e-15)
-	require.False(t, Summary(nil).Total.Finite())
+	require.False(t, summaryOf(nil).Total.Finite())
 
 	// τ_w far below τ L: descent would lower a positive that is below β.
-	p := Pulls(parse(t, "sl-at-k:k=0,beta=1,tau-w=0.1"), []float64{-0.5, 0.4, 0.3}, []int32{0})
+	p := pullsOf(parse(t, "sl-at-k:k=0,beta=1,tau-w=0.1"), []float64{-0.5, 0.4, 0.3}, []int32{0})
 	require.True(t, math.IsInf(p[0].Omega(), 1))
 }

@@ -42,10 +42,10 @@ var around = []struct {
 	{"solver.alpha", "train.solver.alpha", 10, func(p *train.Plan) float64 { return solverParam(p, "alpha") }},
 }
 
-// Around returns the axes of what is usually tuned of a configuration, around what it says:
+// axesAround returns the axes of what is usually tuned of a configuration, around what it says:
 // the learning rate, with the temperature of cosines or the l2 of other scores, or the
 // regularisation and the weight of what is missing of a solver that has no rate.
-func Around(c train.Config, set *data.Dataset) (axes []Axis, err error) {
+func axesAround(c train.Config, set *data.Dataset) (axes []Axis, err error) {
 	p, err := c.Plan()
 	if err != nil {
 		return nil, err

@@ -68,7 +68,7 @@ func Run(ctx context.Context, c Config, set *data.Dataset, observe func(any)) (r
 		return nil, fmt.Errorf("the valid split of %s has no interactions, and it is what settings are chosen by", set.Name)
 	}
 	if len(t.Axes) == 0 {
-		if t.Axes, err = Around(c.Base, set); err != nil {
+		if t.Axes, err = axesAround(c.Base, set); err != nil {
 			return nil, fmt.Errorf("over: %w", err)
 		}
 	}

@@ -27,7 +27,7 @@ import (
 // Config says what to search.
 type Config struct {
 	Base train.Config // what all trials share
-	Axes []Axis       // what they differ in; empty: Around
+	Axes []Axis       // what they differ in; empty: those around Base
 
 	Search string // one of Searches; "": "tpe". What it draws follows from Base's seed
 	Prune  string // one of Prunings; "": "none"

@@ -315,7 +315,7 @@ func TestAround(t *testing.T) {
 		cfg := c.Base
 		cfg.Train.Patience = nil
 		x.change(&cfg)
-		axes, err := Around(cfg, set)
+		axes, err := axesAround(cfg, set)
 		require.NoError(t, err)
 		require.Len(t, axes, len(x.want))
 		for i, want := range x.want {
