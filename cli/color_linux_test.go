@@ -10,13 +10,15 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/fenchel-ml/fenchel/internal/needs"
 )
 
 // terminal returns both ends of a pseudo-terminal.
 func terminal(t *testing.T) (ours, theirs *os.File) {
 	ours, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
-		t.Skipf("no pseudo-terminal: %v", err)
+		needs.System(t, fmt.Sprintf("a pseudo-terminal: %v", err))
 	}
 	t.Cleanup(func() { ours.Close() })
 	require.NoError(t, unix.IoctlSetPointerInt(int(ours.Fd()), unix.TIOCSPTLCK, 0))
@@ -24,7 +26,7 @@ func terminal(t *testing.T) (ours, theirs *os.File) {
 	require.NoError(t, err)
 	theirs, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
-		t.Skipf("no pseudo-terminal: %v", err)
+		needs.System(t, fmt.Sprintf("a pseudo-terminal: %v", err))
 	}
 	return ours, theirs
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/internal/needs"
 )
 
 // tiny writes a directory of given splits: three users, four items.
@@ -116,9 +117,7 @@ func TestDescribeErrors(t *testing.T) {
 // documentation states.
 func TestDescribeRealData(t *testing.T) {
 	const source = "../../shared/data/ml-1m"
-	if _, err := os.Stat(source); err != nil {
-		t.Skip("needs the MovieLens-1M splits at ../shared/data/ml-1m beside the repository")
-	}
+	needs.Data(t, source)
 	code, out, stderr := execute(t, "data", "describe", "--json", source)
 	require.Equal(t, exitOK, code, stderr)
 	var d data.Stats

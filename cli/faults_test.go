@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fenchel-ml/fenchel/internal/needs"
 )
 
 // given is a folder of a split with ratings, of which test has the last; valid is left out where
@@ -62,7 +64,7 @@ func TestDescribeIsInterrupted(t *testing.T) {
 	defer w.Close()
 	path := fmt.Sprintf("/dev/fd/%d", r.Fd())
 	if _, err := os.Stat(path); err != nil {
-		t.Skip("no files of descriptors here")
+		needs.System(t, "files of descriptors")
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()

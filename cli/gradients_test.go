@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fenchel-ml/fenchel/internal/needs"
 	"github.com/fenchel-ml/fenchel/losses"
 )
 
@@ -42,7 +43,7 @@ func TestScriptStatesEveryLoss(t *testing.T) {
 func TestGradientsAgainstPyTorch(t *testing.T) {
 	python := os.Getenv("FENCHEL_TORCH")
 	if python == "" {
-		t.Skip("FENCHEL_TORCH names no Python interpreter that has PyTorch")
+		needs.System(t, "a Python interpreter that has PyTorch, named by FENCHEL_TORCH")
 	}
 	dir := t.TempDir()
 	args := []string{gradientsScript}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fenchel-ml/fenchel/internal/needs"
 	"github.com/fenchel-ml/fenchel/losses"
 )
 
@@ -91,8 +92,7 @@ func TestLatexTable(t *testing.T) {
 
 	latex, err := exec.LookPath("pdflatex")
 	if err != nil {
-		t.Log("there is no pdflatex: the structure alone is tested")
-		return
+		needs.System(t, "pdflatex in PATH, for more than the structure")
 	}
 	dir := t.TempDir()
 	doc := "\\documentclass{article}\\usepackage{amsmath}\\begin{document}\n" + out + one + "\\end{document}\n"

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -9,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fenchel-ml/fenchel/internal/needs"
 )
 
 // row matches a line of a table of metrics.
@@ -49,9 +50,7 @@ func TestReadme(t *testing.T) {
 	})
 	t.Run("ml-1m", func(t *testing.T) {
 		const source = "../../shared/data/ml-1m"
-		if _, err := os.Stat(source); err != nil {
-			t.Skip("needs the MovieLens-1M splits at ../shared/data/ml-1m beside the repository")
-		}
+		needs.Data(t, source)
 		code, out, stderr := execute(t, "train", "--data", source, "--every", "40", "--out", filepath.Join(t.TempDir(), "run"))
 		require.Equal(t, exitOK, code, stderr)
 		require.Regexp(t, `hash 2cb6933f767e`, out)
@@ -59,9 +58,7 @@ func TestReadme(t *testing.T) {
 	})
 	t.Run("learned temperature", func(t *testing.T) {
 		const source = "../../shared/data/ml-1m"
-		if _, err := os.Stat(source); err != nil {
-			t.Skip("needs the MovieLens-1M splits at ../shared/data/ml-1m beside the repository")
-		}
+		needs.Data(t, source)
 		for temperature, want := range map[string]string{"1": ".1659", "learned:start=1": ".2584"} {
 			require.Contains(t, rest, want)
 			code, out, stderr := execute(t, "train", "--data", source, "--temperature", temperature, "--patience", "5", "--out", filepath.Join(t.TempDir(), "run"))

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fenchel-ml/fenchel/internal/needs"
 )
 
 // sequences loads lines of the format sequence.
@@ -480,15 +482,13 @@ func TestSequenceFrom1(t *testing.T) {
 		lines.WriteByte('\n')
 	}
 	require.NoError(t, os.WriteFile(path, []byte(lines.String()), 0o600))
-	needs(t, Config{Source: path, Format: "sequence:ids=from1"})
+	requireNeed(t, Config{Source: path, Format: "sequence:ids=from1"})
 }
 
 // TestBeautyFrom1: the publishers' file counts from 1.
 func TestBeautyFrom1(t *testing.T) {
 	path := filepath.Join("..", "..", "shared", "data", "seq-s3rec-beauty", "seq.txt.gz")
-	if _, err := os.Stat(path); err != nil {
-		t.Skipf("no real data at %s", path)
-	}
+	needs.Data(t, path)
 	d, err := Load(Config{Source: path, Format: "sequence:ids=from1", Split: "leave-one-out"})
 	require.NoError(t, err)
 	require.Equal(t, [3]int{22363, 12101, 198502}, [3]int{d.Users, d.Items, d.Histories.Len()})

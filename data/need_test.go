@@ -15,6 +15,8 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/stretchr/testify/require"
+
+	"github.com/fenchel-ml/fenchel/internal/needs"
 )
 
 // fullest returns how much f's heap grows at its fullest, with hardly any garbage.
@@ -44,8 +46,8 @@ func fullest(f func()) int64 {
 	}
 }
 
-// needs holds what is said of a source before it is loaded against the heap.
-func needs(t *testing.T, c Config) {
+// requireNeed holds what is said of a source before it is loaded against the heap.
+func requireNeed(t *testing.T, c Config) {
 	t.Helper()
 	p, err := c.Plan()
 	require.NoError(t, err)
@@ -84,15 +86,15 @@ func TestNeed(t *testing.T) {
 		n = 60_000
 	}
 	t.Run("demo", func(t *testing.T) {
-		needs(t, Config{Source: fmt.Sprintf("demo:users=%d,items=%d,per-user=10", n/10, n)})
+		requireNeed(t, Config{Source: fmt.Sprintf("demo:users=%d,items=%d,per-user=10", n/10, n)})
 	})
 	t.Run("demo in order", func(t *testing.T) {
-		needs(t, Config{Source: fmt.Sprintf("demo:users=%d,items=%d,per-user=10,order=true", n/10, n), Split: "leave-one-out"})
+		requireNeed(t, Config{Source: fmt.Sprintf("demo:users=%d,items=%d,per-user=10,order=true", n/10, n), Split: "leave-one-out"})
 	})
 	t.Run("demo of points", func(t *testing.T) {
-		needs(t, Config{Source: fmt.Sprintf("demo:users=%d,items=%d,per-user=5,features=%d,has=20", n/10, n/4, n/4)})
+		requireNeed(t, Config{Source: fmt.Sprintf("demo:users=%d,items=%d,per-user=5,features=%d,has=20", n/10, n/4, n/4)})
 	})
-	t.Run("demo of few items", func(t *testing.T) { needs(t, Config{Source: fmt.Sprintf("demo:users=%d,items=500,per-user=60", n/60)}) })
+	t.Run("demo of few items", func(t *testing.T) { requireNeed(t, Config{Source: fmt.Sprintf("demo:users=%d,items=500,per-user=60", n/60)}) })
 	line := func(format string, user, item int) string {
 		switch format {
 		case "csv":
@@ -126,7 +128,7 @@ func TestNeed(t *testing.T) {
 			}
 			path := filepath.Join(t.TempDir(), "set.txt")
 			require.NoError(t, os.WriteFile(path, text.Bytes(), 0o600))
-			needs(t, Config{Source: path, Format: "text:document=" + document})
+			requireNeed(t, Config{Source: path, Format: "text:document=" + document})
 		}
 	})
 	heads := map[string]string{"csv": "user_id,item_id,rating,timestamp\n", "recbole": "user_id:token\titem_id:token\n"}
@@ -184,7 +186,7 @@ func TestNeed(t *testing.T) {
 				if f.Name == "xmc" {
 					c.Core = 0 // points are not
 				}
-				needs(t, c)
+				requireNeed(t, c)
 				if f.Name == "parquet" { // which is not compressed as a whole
 					return
 				}
@@ -235,7 +237,7 @@ func TestNeedOfNothing(t *testing.T) {
 // TestNeedOfAPipe: asking does not take away what can be read but once.
 func TestNeedOfAPipe(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		t.Skip("/dev/fd is Linux's")
+		needs.System(t, "/dev/fd of Linux")
 	}
 	r, w, err := os.Pipe()
 	require.NoError(t, err)

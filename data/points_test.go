@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/fenchel-ml/fenchel/internal/needs"
 )
 
 // drawPoints returns a dataset of points, which lie in train, or in train and test.
@@ -149,10 +151,9 @@ func TestPointSplits(t *testing.T) {
 }
 
 func TestXMC(t *testing.T) {
-	d, err := Load(Config{Source: "../../shared/cases/xmc-empty-label.txt"})
-	if os.IsNotExist(err) {
-		t.Skip("no data")
-	}
+	const source = "../../shared/cases/xmc-empty-label.txt"
+	needs.Data(t, source)
+	d, err := Load(Config{Source: source})
 	require.NoError(t, err)
 	require.Equal(t, []int{4, 2, 4}, []int{d.Users, d.Items, d.Train.Len()})
 	require.Empty(t, d.Train.ItemsOf(1), "the line begins with a blank")

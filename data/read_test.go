@@ -13,6 +13,8 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	"github.com/stretchr/testify/require"
+
+	"github.com/fenchel-ml/fenchel/internal/needs"
 )
 
 func gz(t *testing.T, text string) string {
@@ -330,9 +332,7 @@ func TestRealSets(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join("..", "..", "shared", "data", name)
-			if _, err := os.Stat(dir); err != nil {
-				t.Skipf("no real data at %s", dir)
-			}
+			needs.Data(t, dir)
 			d, err := Open(dir, "")
 			require.NoError(t, err)
 			require.Equal(t, name, d.Name)

@@ -2,12 +2,13 @@ package data
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fenchel-ml/fenchel/internal/needs"
 )
 
 // loadText loads files as running text.
@@ -226,9 +227,7 @@ func TestTasksOfText(t *testing.T) {
 // every line.
 func TestTextOfTheShelf(t *testing.T) {
 	path := filepath.Join("..", "..", "shared", "data", "text", "wikitext2-valid.txt.gz")
-	if _, err := os.Stat(path); err != nil {
-		t.Skip("needs ../shared/data/text beside the repository")
-	}
+	needs.Data(t, path)
 	d, err := Load(Config{Source: path, Format: "text"})
 	require.NoError(t, err)
 	require.Equal(t, 217646, d.Histories.Len())

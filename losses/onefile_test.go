@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fenchel-ml/fenchel/internal/needs"
 	"github.com/fenchel-ml/fenchel/losses"
 )
 
@@ -83,7 +84,7 @@ func TestOneFileAddsALoss(t *testing.T) {
 	}
 	goTool, err := exec.LookPath("go")
 	if err != nil {
-		t.Skip("there is no go tool")
+		needs.System(t, "the go tool in PATH")
 	}
 	dir, err := os.Getwd()
 	require.NoError(t, err)

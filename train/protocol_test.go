@@ -2,13 +2,13 @@ package train
 
 import (
 	"context"
-	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/internal/needs"
 	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/train/metric"
 )
@@ -277,9 +277,7 @@ func TestMeasureByAnotherProtocol(t *testing.T) {
 // two masks have.
 func TestMasksOfMovieLens(t *testing.T) {
 	const source = "../../shared/data/ml-1m"
-	if _, err := os.Stat(source); err != nil {
-		t.Skip("needs the MovieLens-1M splits at ../shared/data/ml-1m beside the repository")
-	}
+	needs.Data(t, source)
 	if testing.Short() {
 		t.Skip("trains for many seconds")
 	}
@@ -300,4 +298,10 @@ func TestMasksOfMovieLens(t *testing.T) {
 		require.InDelta(t, want.recall, s.Values[0].Value, .001)
 		require.InDelta(t, want.ndcg, s.Values[1].Value, .001)
 	}
+}
+
+// needData is needs.Data, for the sets that several files name.
+func needData(t *testing.T, path string) {
+	t.Helper()
+	needs.Data(t, path)
 }

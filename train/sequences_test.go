@@ -17,10 +17,9 @@ const beauty = "../../shared/data/seq-s3rec-beauty/seq.txt.gz"
 
 // someOfBeauty returns one user of so many.
 func someOfBeauty(t *testing.T, of int) *data.Dataset {
+	needData(t, beauty)
 	f, err := os.Open(beauty)
-	if err != nil {
-		t.Skipf("no data: %v", err)
-	}
+	require.NoError(t, err)
 	defer f.Close()
 	z, err := gzip.NewReader(f)
 	require.NoError(t, err)

@@ -23,6 +23,7 @@ var allowed = map[string]string{
 	"internal/kernel":      "",
 	"internal/lock":        "",
 	"internal/memory":      "",
+	"internal/needs":       "",
 	"internal/words":       "",
 	"internal/registry":    "",
 

@@ -186,6 +186,16 @@ func equalBits(x, y []float32) bool {
 	})
 }
 
+// requireBits holds got to the bits of want, without the reflection of require.Equal, which
+// takes longer than the kernels.
+func requireBits(t *testing.T, want, got []float32, format string, args ...any) {
+	t.Helper()
+	if !equalBits(want, got) {
+		require.Equalf(t, want, got, format, args...)
+		require.Failf(t, "the signs of zeros differ", format, args...)
+	}
+}
+
 // TestFilteredTopKIsExact: with a filter the best classes, their order and the bits of their
 // scores are those without.
 func TestFilteredTopKIsExact(t *testing.T) {

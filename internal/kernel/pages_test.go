@@ -9,6 +9,8 @@ import (
 	"unsafe"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fenchel-ml/fenchel/internal/needs"
 )
 
 func TestMake(t *testing.T) {
@@ -28,7 +30,7 @@ func TestMake(t *testing.T) {
 // TestHugePages: the system took the advice for the inside of a large slice.
 func TestHugePages(t *testing.T) {
 	if text, err := os.ReadFile("/sys/kernel/mm/transparent_hugepage/enabled"); err != nil || strings.Contains(string(text), "[never]") {
-		t.Skip("this system has no huge pages on demand")
+		needs.System(t, "huge pages on demand")
 	}
 	x := Make[float32](4 << 20)
 	flags := mappingFlags(t, uintptr(unsafe.Pointer(&x[len(x)/2])))

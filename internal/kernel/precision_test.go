@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fenchel-ml/fenchel/internal/needs"
 )
 
 func TestPrecisions(t *testing.T) {
@@ -24,7 +26,7 @@ func TestPrecisions(t *testing.T) {
 func onTiles(t *testing.T) {
 	t.Helper()
 	if !hasTiles {
-		t.Skip("the processor, or the operating system, has no tiles")
+		needs.System(t, "a processor, and an operating system, with tiles")
 	}
 	restore, err := Use(tilePath)
 	require.NoError(t, err)

@@ -104,7 +104,7 @@ func TestRidge(t *testing.T) {
 		for d := 1; d < 131; d += 1 + d/12 {
 			s := NewRidge(d)
 			for _, n := range []int{0, 1, 2, 7, 8, 9, 15, 16, 17, 30, 33, d * 7 / 8, d*7/8 + 1, 2 * d, 500} {
-				if testing.Short() && d*d*(d+n) > 1<<18 {
+				if testing.Short() && d*d*(d+n) > 1<<15 && (d != 63 || n != 33) {
 					continue // the reference is slow
 				}
 				p := newRidgeProblem(uint64(d*1000+n), d, n)

@@ -110,6 +110,9 @@ func TestOptimizerKernelsMoveRows(t *testing.T) {
 	onPaths(t, func(t *testing.T) {
 		r := source(26)
 		for d := 1; d < 150; d++ {
+			if testing.Short() && d > 36 && d%37 != 0 {
+				continue
+			}
 			g, ids := normal(r, n*d, 1), make([]int32, n+9)
 			for i, id := range r.Perm(rows)[:n+9] {
 				ids[i] = int32(id)
@@ -143,7 +146,7 @@ func TestOptimizerKernelsMoveRows(t *testing.T) {
 				}
 				for i := range got {
 					got[i].requireIntact(t, "table")
-					require.Equalf(t, want[i].x, got[i].x, "table %d, d=%d, %s", i, d, rule)
+					requireBits(t, want[i].x, got[i].x, "table %d, d=%d, %s", i, d, rule)
 				}
 			}
 		}

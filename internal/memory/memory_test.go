@@ -7,6 +7,8 @@ import (
 	"testing/fstest"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fenchel-ml/fenchel/internal/needs"
 )
 
 func files(m map[string]string) fstest.MapFS {
@@ -91,7 +93,7 @@ func TestHere(t *testing.T) {
 func TestElsewhere(t *testing.T) {
 	n, source, ok := availableElsewhere()
 	if !ok {
-		t.Skip("the system does not say")
+		needs.System(t, "a system that says how much memory is free")
 	}
 	require.Contains(t, source, runtime.GOOS)
 	require.Greater(t, n, int64(0))

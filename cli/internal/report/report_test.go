@@ -17,6 +17,7 @@ import (
 	"github.com/fenchel-ml/fenchel/cli/internal/plot"
 	"github.com/fenchel-ml/fenchel/cli/internal/report"
 	"github.com/fenchel-ml/fenchel/cli/internal/report/reporttest"
+	"github.com/fenchel-ml/fenchel/internal/needs"
 )
 
 // full is a report with every block, and texts that break what can be broken.
@@ -157,7 +158,7 @@ func TestBrowser(t *testing.T) {
 		}
 	}
 	if browser == "" {
-		t.Skip("no chromium, chromium-browser or google-chrome in PATH")
+		needs.System(t, "chromium, chromium-browser or google-chrome in PATH")
 	}
 	page, err := full().HTML()
 	require.NoError(t, err)

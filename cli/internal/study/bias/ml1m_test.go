@@ -1,12 +1,12 @@
 package bias
 
 import (
-	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/internal/needs"
 	"github.com/fenchel-ml/fenchel/train"
 )
 
@@ -16,9 +16,7 @@ import (
 // unnormalised losses far off.
 func TestOrderOnMovieLens(t *testing.T) {
 	const dir = "../../../../shared/data/ml-1m"
-	if _, err := os.Stat(dir); err != nil {
-		t.Skipf("no data: %v", err)
-	}
+	needs.Data(t, dir)
 	if testing.Short() {
 		t.Skip("trains on 0.8 million pairs")
 	}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"os"
 	"strings"
 	"testing"
 
@@ -12,6 +11,7 @@ import (
 
 	"github.com/fenchel-ml/fenchel/cli/internal/report"
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/internal/needs"
 	"github.com/fenchel-ml/fenchel/train"
 	"github.com/fenchel-ml/fenchel/train/metric"
 )
@@ -98,9 +98,7 @@ func TestReferencesThatDoNotFit(t *testing.T) {
 // same split.
 func TestReferencesOfMovieLens(t *testing.T) {
 	const source = "../../../../../shared/data/ml-1m"
-	if _, err := os.Stat(source); err != nil {
-		t.Skip("needs the MovieLens-1M splits at ../shared/data/ml-1m beside the repository")
-	}
+	needs.Data(t, source)
 	if testing.Short() {
 		t.Skip("factorises a matrix of 3,000 rows")
 	}
