@@ -62,9 +62,27 @@ func TestRun(t *testing.T) {
 	require.Contains(t, m.results[4].version, "kernel "+graph.Medium.Runs())
 	require.Equal(t, graph.Medium.Rounded(), m.results[0].values[0] != m.results[4].values[0])
 	rep := &report{rows: []*measured{m}}
-	require.True(t, rep.ok())
+	require.Equal(t, statusMet, rep.status())
 	require.Contains(t, rep.markdown(), "| tiny | speed |")
 	require.Contains(t, rep.markdown(), "| met |")
+}
+
+// TestStatus: a target that is missed has a status of its own, and one that needs a
+// contestant which the flags leave out has none.
+func TestStatus(t *testing.T) {
+	again := contestant{name: "again", work: "linear"}
+	slow := tinyRow(again)
+	slow.targets[0].limit = 1e9
+	require.Equal(t, statusMissed, (&report{rows: []*measured{measureRow(t, settings{rounds: 1}, slow)}}).status())
+
+	m := measureRow(t, settings{rounds: 1, names: []string{"other"}}, tinyRow(again, contestant{name: "other", work: "linear"}))
+	rep := &report{rows: []*measured{m}}
+	require.Equal(t, statusMet, rep.status())
+	require.NotContains(t, rep.markdown(), "| again |")
+	require.Contains(t, rep.markdown(), "not measured")
+	require.Len(t, m.results, 2)
+	require.Equal(t, "other", m.results[1].name)
+	require.True(t, m.results[1].ran())
 }
 
 // TestOthersAreHeldAgainstTheirOwn: in a row of several works each contestant is compared with
@@ -121,7 +139,7 @@ func TestFaults(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := measureRow(t, settings{rounds: 1, python: "no-such-interpreter"}, tinyRow(c.contestant))
 			rep := &report{rows: []*measured{m}}
-			require.False(t, rep.ok())
+			require.Equal(t, statusFailed, rep.status())
 			require.Contains(t, rep.markdown(), c.text)
 			require.Contains(t, rep.markdown(), "not measured")
 		})
@@ -129,12 +147,12 @@ func TestFaults(t *testing.T) {
 	if !graph.Medium.Rounded() {
 		absent := measureRow(t, settings{rounds: 1}, &row{name: "rounded", prepare: onTiles(linearInputs(5, 70, 8, 1, 0.3))})
 		require.Contains(t, absent.absent, graph.Untiled())
-		require.True(t, (&report{rows: []*measured{absent}}).ok(), "no other processor is asked for")
+		require.Equal(t, statusMet, (&report{rows: []*measured{absent}}).status(), "no other processor is asked for")
 		require.Contains(t, (&report{rows: []*measured{absent}}).markdown(), "Not run: not available here: "+graph.Untiled())
 	}
 	absent := measureRow(t, settings{rounds: 1}, &row{name: "data", prepare: epochInputs})
 	require.Contains(t, absent.absent, "-data")
-	require.False(t, (&report{rows: []*measured{absent}}).ok())
+	require.Equal(t, statusFailed, (&report{rows: []*measured{absent}}).status())
 }
 
 func TestTarget(t *testing.T) {

@@ -7,8 +7,10 @@
 // all contestants of a row read the same files and must report the same loss. A
 // contestant that is not installed is listed as missing.
 //
-// The exit status is 0 when every contestant of the chosen rows ran, all values
-// agreed and every target was met, and 1 otherwise; 2 is a wrong flag.
+// The exit status is 0 when every contestant that was asked for ran, all values agreed
+// and every target was met; 3 when a target was missed and that is all; 1 when a contestant
+// failed or is missing, or on an error; 2 is a wrong flag. A target that needs a contestant
+// which -contestants leaves out is not measured, which is no fault.
 package main
 
 import (
@@ -92,15 +94,23 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	ok, err := measure(ctx, s, chosen, *out)
+	status, err := measure(ctx, s, chosen, *out)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
+		status = statusFailed
 	}
-	if err != nil || !ok {
+	if status != statusMet {
 		stop()
-		os.Exit(1)
+		os.Exit(status)
 	}
 }
+
+// The exit status of a run without an error.
+const (
+	statusMet    = 0 // everything ran, and met its targets
+	statusFailed = 1 // a contestant failed or is missing
+	statusMissed = 3 // everything ran, and a target was missed
+)
 
 // choose returns the rows of a comma-separated list, in the order of the
 // registry.
@@ -149,15 +159,14 @@ func chooseContestants(list string, of []*row) ([]string, error) {
 	return names, nil
 }
 
-// measure runs the rows, prints the report and reports whether nothing failed,
-// was missing or missed its target.
-func measure(ctx context.Context, s settings, chosen []*row, out string) (ok bool, err error) {
+// measure runs the rows, prints the report and returns its status.
+func measure(ctx context.Context, s settings, chosen []*row, out string) (status int, err error) {
 	if s.scratch, err = os.MkdirTemp("", "fenchel-bench-"); err != nil {
-		return false, err
+		return statusFailed, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(s.scratch)) }()
 	if err := writePeers(s.scratch); err != nil {
-		return false, err
+		return statusFailed, err
 	}
 	rep := &report{settings: s, machine: thisMachine(), start: time.Now()}
 	for _, r := range chosen {
@@ -165,15 +174,15 @@ func measure(ctx context.Context, s settings, chosen []*row, out string) (ok boo
 		m, err := r.measure(ctx, s)
 		if err != nil {
 			fmt.Print(rep.markdown())
-			return false, fmt.Errorf("%s: %w", r.name, err)
+			return statusFailed, fmt.Errorf("%s: %w", r.name, err)
 		}
 		rep.rows = append(rep.rows, m)
 		if out != "" { // after every row: a run takes long, and may be interrupted
 			if err := os.WriteFile(out, []byte(rep.markdown()), 0o644); err != nil {
-				return false, err
+				return statusFailed, err
 			}
 		}
 	}
 	fmt.Print(rep.markdown())
-	return rep.ok(), nil
+	return rep.status(), nil
 }

@@ -17,27 +17,33 @@ type report struct {
 	rows    []*measured
 }
 
-// ok reports whether everything that this processor can do ran, agreed and met its targets.
-func (r *report) ok() bool {
+// status says whether everything that this processor can do ran and agreed, and whether it
+// met its targets.
+func (r *report) status() int {
+	status := statusMet
 	for _, m := range r.rows {
 		if m.excused {
 			continue
 		}
 		if m.absent != "" {
-			return false
+			return statusFailed
 		}
 		for _, res := range m.results {
 			if !res.ran() {
-				return false
+				return statusFailed
 			}
 		}
 		for _, t := range m.targets {
-			if !t.met(t.got(m)) {
-				return false
+			got := t.got(m)
+			if m.leftOut && math.IsNaN(got) {
+				continue
+			}
+			if !t.met(got) {
+				status = statusMissed
 			}
 		}
 	}
-	return true
+	return status
 }
 
 // markdown returns the report as tables.

@@ -29,11 +29,12 @@ type manifest struct {
 
 // A run is a command that prints figures. The head of the manifest says what its fields are.
 type run struct {
-	Name      string `yaml:"name"`
-	About     string `yaml:"about"`
-	Command   string `yaml:"command"`
-	Timing    bool   `yaml:"timing"`
-	Tolerance string `yaml:"tolerance"`
+	Name      string   `yaml:"name"`
+	About     string   `yaml:"about"`
+	Command   string   `yaml:"command"`
+	Timing    bool     `yaml:"timing"`
+	Needs     []string `yaml:"needs"`
+	Tolerance string   `yaml:"tolerance"`
 }
 
 // runName is what a run may be called: a reference ends its name at other characters.
