@@ -62,22 +62,26 @@ func TestRun(t *testing.T) {
 	require.Contains(t, m.results[4].version, "kernel "+graph.Medium.Runs())
 	require.Equal(t, graph.Medium.Rounded(), m.results[0].values[0] != m.results[4].values[0])
 	rep := &report{rows: []*measured{m}}
-	require.Equal(t, statusMet, rep.status())
+	require.True(t, rep.ok())
 	require.Contains(t, rep.markdown(), "| tiny | speed |")
 	require.Contains(t, rep.markdown(), "| met |")
 }
 
-// TestStatus: a target that is missed has a status of its own, and one that needs a
-// contestant which the flags leave out has none.
-func TestStatus(t *testing.T) {
+// TestTargetsOfARun: a target that is missed is a failure unless the flags say otherwise, and
+// one that needs a contestant which they leave out is none.
+func TestTargetsOfARun(t *testing.T) {
 	again := contestant{name: "again", work: "linear"}
 	slow := tinyRow(again)
 	slow.targets[0].limit = 1e9
-	require.Equal(t, statusMissed, (&report{rows: []*measured{measureRow(t, settings{rounds: 1}, slow)}}).status())
+	missed := &report{rows: []*measured{measureRow(t, settings{rounds: 1}, slow)}}
+	require.False(t, missed.ok())
+	missed.missedOK = true
+	require.True(t, missed.ok())
+	require.Contains(t, missed.markdown(), "**missed**")
 
 	m := measureRow(t, settings{rounds: 1, names: []string{"other"}}, tinyRow(again, contestant{name: "other", work: "linear"}))
 	rep := &report{rows: []*measured{m}}
-	require.Equal(t, statusMet, rep.status())
+	require.True(t, rep.ok())
 	require.NotContains(t, rep.markdown(), "| again |")
 	require.Contains(t, rep.markdown(), "not measured")
 	require.Len(t, m.results, 2)
@@ -139,7 +143,7 @@ func TestFaults(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := measureRow(t, settings{rounds: 1, python: "no-such-interpreter"}, tinyRow(c.contestant))
 			rep := &report{rows: []*measured{m}}
-			require.Equal(t, statusFailed, rep.status())
+			require.False(t, rep.ok())
 			require.Contains(t, rep.markdown(), c.text)
 			require.Contains(t, rep.markdown(), "not measured")
 		})
@@ -147,12 +151,12 @@ func TestFaults(t *testing.T) {
 	if !graph.Medium.Rounded() {
 		absent := measureRow(t, settings{rounds: 1}, &row{name: "rounded", prepare: onTiles(linearInputs(5, 70, 8, 1, 0.3))})
 		require.Contains(t, absent.absent, graph.Untiled())
-		require.Equal(t, statusMet, (&report{rows: []*measured{absent}}).status(), "no other processor is asked for")
+		require.True(t, (&report{rows: []*measured{absent}}).ok(), "no other processor is asked for")
 		require.Contains(t, (&report{rows: []*measured{absent}}).markdown(), "Not run: not available here: "+graph.Untiled())
 	}
 	absent := measureRow(t, settings{rounds: 1}, &row{name: "data", prepare: epochInputs})
 	require.Contains(t, absent.absent, "-data")
-	require.Equal(t, statusFailed, (&report{rows: []*measured{absent}}).status())
+	require.False(t, (&report{rows: []*measured{absent}}).ok())
 }
 
 func TestTarget(t *testing.T) {
