@@ -25,6 +25,9 @@ func readLibrary(root string, b *book) (*library, error) {
 		return nil, err
 	}
 	l := &library{root: root, book: b, used: map[string]bool{}}
+	for name, have := range b.records {
+		l.used[name] = strings.HasPrefix(have.text, benchHeading) // of the document of results
+	}
 	for _, name := range names {
 		text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(name)))
 		if err != nil {
@@ -75,6 +78,11 @@ func (l *library) check() []fault {
 		return cmp.Or(strings.Compare(a.file, b.file), cmp.Compare(a.line, b.line))
 	})
 	faults = append(faults, l.book.faults...)
+	if results := l.book.results(); results != "" {
+		if text, err := os.ReadFile(filepath.Join(l.root, filepath.FromSlash(resultsName))); err != nil || string(text) != results {
+			faults = append(faults, fault{resultsName, 0, "it is not what the records of bench make: go run ./bench/figures write makes it again"})
+		}
+	}
 	for i := range l.book.manifest.Runs {
 		r := &l.book.manifest.Runs[i]
 		file := filepath.Join(l.book.folder, r.Name+".txt")
