@@ -23,6 +23,7 @@ var allowed = map[string]string{
 	"internal/kernel":   "",
 	"internal/lock":     "",
 	"internal/memory":   "",
+	"internal/quality":  "",
 	"internal/words":    "",
 	"internal/registry": "",
 
