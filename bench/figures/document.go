@@ -215,7 +215,7 @@ func isItem(line string) bool {
 // comment reads a comment that has its lines to itself, and reports whether it is one.
 func (p *parser) comment(start int) bool {
 	open := start + strings.Index(p.text[start:], "<!--")
-	n := strings.Index(p.text[open:], "-->")
+	n := commentEnd(p.text[open:])
 	if n < 0 {
 		return false
 	}
@@ -244,6 +244,15 @@ func (p *parser) comment(start int) bool {
 		p.output = &comment{strings.TrimSpace(run), p.line(start)}
 	}
 	return true
+}
+
+// commentEnd returns where the marks are that end the comment which a text begins with, and
+// -1 where it has none.
+func commentEnd(text string) int {
+	if n := strings.Index(text[len("<!--"):], "-->"); n >= 0 {
+		return n + len("<!--")
+	}
+	return -1
 }
 
 // fence reads a fenced block to its end.
@@ -287,11 +296,12 @@ func (p *parser) maskInline(start, end int) {
 			mask(p.masked, i, i+n)
 			i += n
 		case strings.HasPrefix(rest, "<!--"):
-			n := strings.Index(rest, "-->")
+			n := commentEnd(rest)
 			if n < 0 {
-				n = len(rest) - len("-->")
+				i += len("<!--")
+				continue
 			}
-			text := strings.TrimSpace(strings.TrimPrefix(rest[:n], "<!--"))
+			text := strings.TrimSpace(rest[len("<!--"):n])
 			if strings.HasPrefix(text, "figures:") || strings.HasPrefix(text, "output:") {
 				p.fault(p.line(i), "the comment has to have its line to itself")
 			}

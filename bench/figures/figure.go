@@ -19,7 +19,7 @@ var (
 	number = regexp.MustCompile(`(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?`)
 
 	// unit stands behind a figure. A cross before another number is a product.
-	unit = regexp.MustCompile(`^[ \n\x{a0}\x{202f}]?(?:×|%|GB/s|(?:ns|µs|μs|ms|s|seconds|min|minutes?|hours?|times|KiB|MiB|GiB|KB|MB|GB)\b)`)
+	unit = regexp.MustCompile(`^[ \n\x{a0}\x{202f}]?(?:×|%|GB/s|(?:x|percent|ns|µs|μs|ms|s|seconds|min|minutes?|hours?|times|KiB|MiB|GiB|KB|MB|GB)\b)`)
 
 	product = regexp.MustCompile(`^[ \n]?×[ \n]?[\d.]`)
 

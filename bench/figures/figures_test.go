@@ -93,6 +93,7 @@ func TestCheck(t *testing.T) {
 		"no reference in a list":  {bare("- a\n- 1,000 %\n"), []string{"STUDY.md:2: the figure 1,000 % has no reference"}},
 		"no reference in a head":  {bare("## 3× faster\n"), []string{"STUDY.md:1: the figure 3× has no reference"}},
 		"whole numbers with it":   {bare("40, 133 and 1.4 ms\n"), []string{"the figure 40 has", "the figure 133 has", "the figure 1.4 ms has"}},
+		"other units":             {bare("2x, 3 percent, 4 hours; 64x64, 5 xs, 4 × 4, C = 3 and AVX-512 s\n"), []string{"2x has", "3 percent has", "4 hours has"}},
 		"a column without": {bare("| a | 5 % |\n|---|---|\n| b | .5 |\n<!-- figures: - | - -->\n"), []string{
 			"STUDY.md:1: the figure 5 % has no reference", "STUDY.md:3: the figure .5 has no reference"}},
 		"wrong digit":        {paragraph("is .346 and .3461", "plain{recall@20;TEST} plain{recall@20;TEST}"), []string{"docs/a/b.md:3: .3461 is .3460 by plain{recall@20;TEST}"}},
@@ -241,4 +242,46 @@ func TestWrite(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, string(results), "\n## speed: a step\n\n```sh\ngo run ./bench\n```\n\nMade 2026-11-28 at 0123456789ab in 3 s.\n")
 	require.Contains(t, string(results), "\n### step\n")
+}
+
+// FuzzDocument: whatever a document, a record or a comment is, it is read without a panic, figures
+// are parts of the text, and what is written is read again.
+func FuzzDocument(f *testing.F) {
+	text, err := os.ReadFile(filepath.Join(tree, "README.md"))
+	require.NoError(f, err)
+	recorded, err := os.ReadFile(filepath.Join(tree, filepath.FromSlash(plain)))
+	require.NoError(f, err)
+	study, err := os.ReadFile(filepath.Join(tree, "bench", "figures", "recorded", "study.txt"))
+	require.NoError(f, err)
+	f.Add(string(text), string(recorded))
+	f.Add(strings.ReplaceAll(string(text), "plain", "study"), string(study))
+	for _, odd := range []string{"|", "||\n|-|\n|||", "<!--", "<!-- figures: -->", "```", "`", "](", "| a |\n|---|\n<!-- figures: ~|~ -->", "-", "1.", "<!-- output: plain -->\n|1|", "−.5", "1.2.3.", "\t1.5\n"} {
+		f.Add(odd, odd)
+	}
+	m, err := readManifest(filepath.Join(tree, filepath.FromSlash(manifestName)))
+	require.NoError(f, err)
+	f.Fuzz(func(t *testing.T, text, recorded string) {
+		b := &book{manifest: m, records: map[string]*record{}, outputs: map[string]*output{}}
+		if r, err := parseRecord(recorded); err == nil {
+			b.records["plain"] = r
+		}
+		b.records["study"] = &record{text: recorded}
+		l := &library{book: b, used: map[string]bool{}}
+		d := parseDocument("a.md", text)
+		require.Len(t, d.masked, len(text))
+		l.add(d)
+		for _, figure := range l.figures {
+			require.Equal(t, figure.text, text[figure.start:figure.end])
+		}
+		_ = d.checkOutput(b)
+		_ = l.changes(b, []string{"plain", "study"})
+		again, _ := d.renewed(l)
+		l = &library{book: b, used: map[string]bool{}}
+		l.add(parseDocument("a.md", again))
+		for _, figure := range l.figures {
+			if figure.err == nil {
+				require.True(t, figure.is(figure.value), "%s of %v", figure.text, figure.value)
+			}
+		}
+	})
 }
