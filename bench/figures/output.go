@@ -281,15 +281,12 @@ func headingLevel(line string) int {
 // cells returns the different texts that the tables between two lines have in a row and a
 // column. A row is called by its first cell, or by its first cells with " / " between.
 func (o *output) cells(from, to int, row, column string) (found []string, err error) {
-	var names, rows []string
+	var names []string
 	for _, t := range o.tables {
 		if t.at < from || t.at >= to {
 			continue
 		}
 		at := t.rowsOf(row)
-		for _, r := range at {
-			rows = append(rows, strings.Join(r, " / "))
-		}
 		for i, name := range t.columns {
 			if !slices.Contains(names, name) {
 				names = append(names, name)

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -46,9 +47,7 @@ func runTree(t *testing.T, more map[string]string) string {
 		"README.md": "Recall is .50.\n<!-- figures: a{recall;TEST} -->\n\nA ratio of 1.0×.\n<!-- figures: a{recall;TEST}:b{recall;TEST} -->\n\n<!-- output: a -->\n```\nrecall  0.5000\n\n10 epochs in 3.0 s\n```\n",
 		plain:       "", "bench/figures/recorded/study.txt": "", "bench/figures/recorded/speed.txt": "",
 	}
-	for name, text := range more {
-		files[name] = text
-	}
+	maps.Copy(files, more)
 	return plant(t, files)
 }
 
