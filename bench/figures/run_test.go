@@ -52,6 +52,9 @@ func runTree(t *testing.T, more map[string]string) string {
 }
 
 func TestRuns(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it builds programs")
+	}
 	root := runTree(t, nil)
 	do := func(args ...string) (int, string, string) {
 		var out, log bytes.Buffer
@@ -112,6 +115,9 @@ func TestRuns(t *testing.T) {
 
 // TestPathsOfTheMachine: no record names a path that another machine does not have.
 func TestPathsOfTheMachine(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it builds a program")
+	}
 	root := runTree(t, map[string]string{manifestName: "runs:\n- {name: a, about: x, command: pwd, tolerance: 0}\n"})
 	var log bytes.Buffer
 	require.Equal(t, exitFault, command(t.Context(), []string{"run", "-dir", root}, new(bytes.Buffer), &log))
