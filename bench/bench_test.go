@@ -67,6 +67,28 @@ func TestRun(t *testing.T) {
 	require.Contains(t, rep.markdown(), "| met |")
 }
 
+// TestTargetsOfARun: a target that is missed is a failure unless the flags say otherwise, and
+// one that needs a contestant which they leave out is none.
+func TestTargetsOfARun(t *testing.T) {
+	again := contestant{name: "again", work: "linear"}
+	slow := tinyRow(again)
+	slow.targets[0].limit = 1e9
+	missed := &report{rows: []*measured{measureRow(t, settings{rounds: 1}, slow)}}
+	require.False(t, missed.ok())
+	missed.missedOK = true
+	require.True(t, missed.ok())
+	require.Contains(t, missed.markdown(), "**missed**")
+
+	m := measureRow(t, settings{rounds: 1, names: []string{"other"}}, tinyRow(again, contestant{name: "other", work: "linear"}))
+	rep := &report{rows: []*measured{m}}
+	require.True(t, rep.ok())
+	require.NotContains(t, rep.markdown(), "| again |")
+	require.Contains(t, rep.markdown(), "not measured")
+	require.Len(t, m.results, 2)
+	require.Equal(t, "other", m.results[1].name)
+	require.True(t, m.results[1].ran())
+}
+
 // TestOthersAreHeldAgainstTheirOwn: in a row of several works each contestant is compared with
 // the one that it names.
 func TestOthersAreHeldAgainstTheirOwn(t *testing.T) {

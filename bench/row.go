@@ -125,6 +125,7 @@ type measured struct {
 	job     job
 	absent  string // why the whole row did not run
 	excused bool   // it is the processor
+	leftOut bool   // whether the flags leave a contestant out
 	results []*result
 	peak    float64 // largest measured FMA rate of the machine, flop/s
 	load    [2]float64
@@ -168,16 +169,14 @@ func (r *row) measure(ctx context.Context, s settings) (m *measured, err error) 
 			p.kill()
 		}
 	}()
-	procs := make([]*process, len(r.contestants))
+	var procs []*process // of the results, nil where there is nothing to run
 	for i, c := range r.contestants {
-		res := &result{contestant: c}
 		if i > 0 && len(s.names) > 0 && !slices.Contains(s.names, c.name) {
-			res.absent = "left out by -contestants"
-		}
-		m.results = append(m.results, res)
-		if res.absent != "" {
+			m.leftOut = true
 			continue
 		}
+		res := &result{contestant: c}
+		m.results = append(m.results, res)
 		p, err := start(ctx, s, c, m.job)
 		if err != nil {
 			return nil, err
@@ -186,9 +185,10 @@ func (r *row) measure(ctx context.Context, s settings) (m *measured, err error) 
 		if err := p.ready(res); err != nil {
 			res.failed = err.Error()
 		}
-		if res.failed == "" && res.absent == "" {
-			procs[i] = p
+		if res.failed != "" || res.absent != "" {
+			p = nil
 		}
+		procs = append(procs, p)
 	}
 	for round := range s.rounds + 1 {
 		for i, p := range procs {

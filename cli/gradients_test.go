@@ -1,7 +1,7 @@
 package cli
 
 import (
-	"os"
+	"flag"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -37,13 +37,15 @@ func TestScriptStatesEveryLoss(t *testing.T) {
 	require.Equal(t, known, stated)
 }
 
+// python is the interpreter of what is held against PyTorch.
+var python = flag.String("python", "", "interpreter with the packages torch and safetensors, for TestGradientsAgainstPyTorch; an absolute path")
+
 // TestGradientsAgainstPyTorch dumps every loss over all classes and over drawn ones and
-// runs the script. FENCHEL_TORCH names a Python interpreter with PyTorch and safetensors:
-// see bench/README.md.
+// runs the script: go test -v -run PyTorch ./cli -python /path/to/venv/bin/python. See
+// bench/README.md.
 func TestGradientsAgainstPyTorch(t *testing.T) {
-	python := os.Getenv("FENCHEL_TORCH")
-	if python == "" {
-		needs.System(t, "a Python interpreter that has PyTorch, named by FENCHEL_TORCH")
+	if *python == "" {
+		needs.System(t, "a Python interpreter that has PyTorch, named by the flag -python")
 	}
 	dir := t.TempDir()
 	args := []string{gradientsScript}
@@ -55,7 +57,7 @@ func TestGradientsAgainstPyTorch(t *testing.T) {
 			args = append(args, dump)
 		}
 	}
-	out, err := exec.CommandContext(t.Context(), python, args...).CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), *python, args...).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	require.Regexp(t, `comparisons with PyTorch \S+, 0 failed\n$`, string(out))
 	t.Log(string(out[strings.LastIndex(strings.TrimSpace(string(out)), "\n")+1:]))

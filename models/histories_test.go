@@ -1,13 +1,13 @@
 package models
 
 import (
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/internal/quality"
 	"github.com/fenchel-ml/fenchel/losses"
 )
 
@@ -24,7 +24,7 @@ func modelOf(t *testing.T, text string, set *data.Dataset) Model {
 // or of features, agree, with what is dropped held, by every table, under every head and every loss: of sets,
 // which no model reads that knows order, of the positions of a pass, not all of which are examples, and of
 // views. Each model meets each loss under each head; its settings go round. One in six of
-// these runs unless FENCHEL_QUALITY asks for all, which takes some minutes.
+// these runs unless the flag -quality asks for all, which takes some minutes.
 func TestHistoriesUnderEveryLoss(t *testing.T) {
 	set := inOrder(t, featured(t))
 	positions, err := set.Examples("next:len=5,stride=3")
@@ -45,7 +45,7 @@ func TestHistoriesUnderEveryLoss(t *testing.T) {
 	switch {
 	case testing.Short():
 		every = 61
-	case os.Getenv("FENCHEL_QUALITY") != "":
+	case quality.Asked():
 		every = 1
 	}
 	for k, model := range All() {

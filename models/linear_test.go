@@ -2,7 +2,6 @@ package models
 
 import (
 	"math"
-	"os"
 	"strings"
 	"testing"
 
@@ -11,6 +10,7 @@ import (
 
 	"github.com/fenchel-ml/fenchel/data"
 	"github.com/fenchel-ml/fenchel/graph"
+	"github.com/fenchel-ml/fenchel/internal/quality"
 	"github.com/fenchel-ml/fenchel/losses"
 )
 
@@ -118,7 +118,7 @@ func through(m *linear, x []float64) []float64 {
 
 // TestLinearUnderEveryLoss: all statements of its gradient agree by every table, of points with
 // several labels, under every head and every loss; one in seven of these unless
-// FENCHEL_QUALITY asks for all.
+// the flag -quality asks for all.
 func TestLinearUnderEveryLoss(t *testing.T) {
 	set, err := data.Load(data.Config{Source: "demo:users=60,items=90,per-user=3,features=17,has=4"})
 	require.NoError(t, err)
@@ -132,7 +132,7 @@ func TestLinearUnderEveryLoss(t *testing.T) {
 	switch {
 	case testing.Short():
 		every = 41
-	case os.Getenv("FENCHEL_QUALITY") != "":
+	case quality.Asked():
 		every = 1
 	}
 	for i, spec := range losses.All() {

@@ -3,7 +3,6 @@ package train
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/internal/quality"
 	"github.com/fenchel-ml/fenchel/models/baseline"
 	"github.com/fenchel-ml/fenchel/train/metric"
 )
@@ -168,17 +168,12 @@ func TestTowerRanksColdItems(t *testing.T) {
 // TestTowerOfRealFeatures is TestTowerRanksColdItems of MovieLens-100k: a tenth of the films,
 // by lot, are in no training pair. Run it by
 //
-//	FENCHEL_QUALITY=1 go test -v -run TestTowerOfRealFeatures ./train
+//	go test -v -run TestTowerOfRealFeatures ./train -quality
 //
 // with the data in ../shared/data/ml-100k beside the repository.
 func TestTowerOfRealFeatures(t *testing.T) {
 	const source = "../../shared/data/ml-100k"
-	if os.Getenv("FENCHEL_QUALITY") == "" {
-		t.Skip("trains for half a minute; set FENCHEL_QUALITY=1")
-	}
-	if _, err := os.Stat(source); err != nil {
-		t.Skipf("no data: %v", err)
-	}
+	quality.Need(t, "half a minute", source)
 	set, err := data.Load(data.Config{Source: source, Split: "cold-items:0.8,0.1,0.1"})
 	require.NoError(t, err)
 	const text = "{train: {epochs: 20}, eval: {items: cold, every: 20}}"

@@ -1,13 +1,13 @@
 package train
 
 import (
-	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/internal/quality"
 	"github.com/fenchel-ml/fenchel/train/metric"
 )
 
@@ -183,14 +183,9 @@ const bibtex = "../../shared/data/xmc-bibtex"
 // TestQualityOfLabels: by its name alone linear reaches on bibtex what a reference in NumPy
 // does, above popularity and itself by the features of others. Run it by
 //
-//	FENCHEL_QUALITY=1 go test -v -run TestQualityOfLabels ./train
+//	go test -v -run TestQualityOfLabels ./train -quality
 func TestQualityOfLabels(t *testing.T) {
-	if os.Getenv("FENCHEL_QUALITY") == "" {
-		t.Skip("trains for half a minute; set FENCHEL_QUALITY=1")
-	}
-	if _, err := os.Stat(bibtex); err != nil {
-		t.Skipf("no data: %v", err)
-	}
+	quality.Need(t, "half a minute", bibtex)
 	set, err := data.Load(data.Config{Source: filepath.Clean(bibtex)})
 	require.NoError(t, err)
 	for loss, want := range map[string][3]float64{"bce": {0.623, 0.385, 0.286}, "softmax": {0.61, 0.37, 0.27}} {

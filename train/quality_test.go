@@ -1,30 +1,25 @@
 package train
 
 import (
-	"os"
 	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/internal/quality"
 )
 
 // TestQuality trains the documented settings on MovieLens-1M and holds them to
 // the recall and NDCG at 20 on valid that they must reach: about a minute on two
 // cores. Run it by
 //
-//	FENCHEL_QUALITY=1 go test -v -run TestQuality ./train
+//	go test -v -run TestQuality ./train -quality
 //
 // with the data in ../shared/data/ml-1m beside the repository.
 func TestQuality(t *testing.T) {
 	const source = "../../shared/data/ml-1m"
-	if os.Getenv("FENCHEL_QUALITY") == "" {
-		t.Skip("trains for a minute; set FENCHEL_QUALITY=1")
-	}
-	if _, err := os.Stat(source); err != nil {
-		t.Skipf("no data: %v", err)
-	}
+	quality.Need(t, "a minute", source)
 	set, err := data.Load(data.Config{Source: source})
 	require.NoError(t, err)
 	for _, c := range []struct {
@@ -69,12 +64,7 @@ func TestQuality(t *testing.T) {
 // factorisation makes less, above the same model without its graph by a tenth.
 func TestQualityOfGraphs(t *testing.T) {
 	const source = "../../shared/data/ml-1m"
-	if os.Getenv("FENCHEL_QUALITY") == "" {
-		t.Skip("trains for a minute; set FENCHEL_QUALITY=1")
-	}
-	if _, err := os.Stat(source); err != nil {
-		t.Skipf("no data: %v", err)
-	}
+	quality.Need(t, "a minute", source)
 	set, err := data.Load(data.Config{Source: source})
 	require.NoError(t, err)
 	reached := func(model string, epochs int) (*Result, float64, float64) {
@@ -103,12 +93,7 @@ func TestQualityOfGraphs(t *testing.T) {
 // alone they get what they get where they were trained on, within 5 %.
 func TestQualityHeld(t *testing.T) {
 	const source = "../../shared/data/ml-1m"
-	if os.Getenv("FENCHEL_QUALITY") == "" {
-		t.Skip("trains for a minute; set FENCHEL_QUALITY=1")
-	}
-	if _, err := os.Stat(source); err != nil {
-		t.Skipf("no data: %v", err)
-	}
+	quality.Need(t, "a minute", source)
 	whole, err := data.Load(data.Config{Source: source})
 	require.NoError(t, err)
 	held, err := data.Load(data.Config{Source: source, Held: "0.1"})
@@ -124,12 +109,7 @@ func TestQualityHeld(t *testing.T) {
 // of histories.
 func TestQualityOfFolding(t *testing.T) {
 	const source = "../../shared/data/ml-1m"
-	if os.Getenv("FENCHEL_QUALITY") == "" {
-		t.Skip("trains for minutes; set FENCHEL_QUALITY=1")
-	}
-	if _, err := os.Stat(source); err != nil {
-		t.Skipf("no data: %v", err)
-	}
+	quality.Need(t, "minutes", source)
 	whole, err := data.Load(data.Config{Source: source})
 	require.NoError(t, err)
 	held, err := data.Load(data.Config{Source: source, Held: "0.1"})

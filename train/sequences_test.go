@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/internal/quality"
 )
 
 // beauty is Amazon-Beauty by lines in the order of time: 22,363 users, 12,101 items.
@@ -69,14 +70,9 @@ func TestOrderOfRealHistories(t *testing.T) {
 // TestQualityOfSequences: by its name alone, and nothing else said, sasrec reaches on the whole
 // of Amazon-Beauty what is reported with cross-entropy. Run it by
 //
-//	FENCHEL_QUALITY=1 go test -v -run TestQualityOfSequences ./train
+//	go test -v -run TestQualityOfSequences ./train -quality
 func TestQualityOfSequences(t *testing.T) {
-	if os.Getenv("FENCHEL_QUALITY") == "" {
-		t.Skip("trains for minutes; set FENCHEL_QUALITY=1")
-	}
-	if _, err := os.Stat(beauty); err != nil {
-		t.Skipf("no data: %v", err)
-	}
+	quality.Need(t, "minutes", beauty)
 	set, err := data.Load(data.Config{Source: filepath.Dir(beauty), Format: "sequence"})
 	require.NoError(t, err)
 	cfg, err := Parse([]byte("{model: {name: sasrec}}"))

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/internal/quality"
 	"github.com/fenchel-ml/fenchel/models"
 	"github.com/fenchel-ml/fenchel/models/baseline"
 	"github.com/fenchel-ml/fenchel/train/metric"
@@ -228,14 +229,9 @@ const wikitext = "../../shared/data/text/wikitext2-valid.txt.gz"
 // 5 % of an interpolated Kneser–Ney bigram after two epochs and below it at the end, and better
 // than the counts of words and than itself with windows in another order, or cut to one word. Run it by
 //
-//	FENCHEL_QUALITY=1 go test -v -run TestQualityOfText ./train
+//	go test -v -run TestQualityOfText ./train -quality
 func TestQualityOfText(t *testing.T) {
-	if os.Getenv("FENCHEL_QUALITY") == "" {
-		t.Skip("trains for minutes; set FENCHEL_QUALITY=1")
-	}
-	if _, err := os.Stat(wikitext); err != nil {
-		t.Skipf("no data: %v", err)
-	}
+	quality.Need(t, "minutes", wikitext)
 	set, err := data.Load(data.Config{Source: wikitext, Format: "text"})
 	require.NoError(t, err)
 	require.Equal(t, 10000, set.Items)

@@ -1,8 +1,28 @@
+// Command figures makes the figures of the documents, and holds the documents to them.
+//
+//	go run ./bench/figures run [RUN...] [-timing | -quality] [-missing] [-python PATH]
+//	go run ./bench/figures compare [RUN...] [-timing] [-python PATH]
+//	go run ./bench/figures write
+//	go run ./bench/figures list
+//	go run ./bench/figures check
+//
+// The runs are those of manifest.yaml, and a record is what one printed. "run" makes records:
+// of all runs, of those that are named, of those whose figures are of time or memory
+// (-timing) or are not (-quality), of those without a record of today's command (-missing).
+// "compare" makes them again, writes nothing, and says which figures of documents moved by
+// more than the tolerance of their run. "write" puts what the records have into the
+// documents, each figure in the format that it has there, and makes bench/RESULTS.md.
+// "list" prints every figure with where it is from. "check" is what the package's test
+// checks. How a document refers to a record is said in bench/README.md.
+//
+// Every verb works on the repository of the working directory, or on that of -dir. The exit
+// status is 0 when all went well, 1 when a run failed, a figure moved or a fault was found,
+// and 2 of a wrong command line.
 package main
 
 import (
-	"bytes"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -10,79 +30,168 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"syscall"
-	"time"
-
-	"github.com/goccy/go-yaml"
 
 	"github.com/fenchel-ml/fenchel/internal/kernel"
+	"github.com/fenchel-ml/fenchel/internal/registry"
 )
 
-type run struct {
-	Name, About, Command, Tolerance string
-	Timing                          bool
+// Exit statuses.
+const (
+	exitOK    = 0
+	exitFault = 1
+	exitUsage = 2
+)
+
+// options are what the command line says.
+type options struct {
+	verb  string
+	names []string // of runs
+
+	timing, quality, missing bool
+	python                   string
+	dir, manifest, records   string
+
+	out, log io.Writer
+}
+
+// A verb does what the command is asked for, and returns whether all is well.
+type verb struct {
+	flags string // those that it knows, beside -dir, -manifest and -records
+	runs  bool   // whether names of runs may follow
+	do    func(context.Context, *options, *book) (bool, error)
+}
+
+var verbs = map[string]verb{
+	"run":     {"timing quality missing python", true, makeRecords},
+	"compare": {"timing python", true, compare},
+	"write":   {"", false, write},
+	"list":    {"", false, list},
+	"check":   {"", false, check},
 }
 
 func main() {
-	only := flag.String("only", "", "runs")
-	missing := flag.Bool("missing", false, "only what is not recorded")
-	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	text, err := os.ReadFile("bench/figures/manifest.yaml")
+	status := command(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(status)
+}
+
+// command runs a command line and returns its exit status.
+func command(ctx context.Context, args []string, out, log io.Writer) int {
+	o, err := parse(args, out, log)
+	if errors.Is(err, flag.ErrHelp) {
+		return exitOK
+	}
+	if err == nil {
+		err = kernel.Err()
+	}
 	if err != nil {
-		panic(err)
+		fmt.Fprintln(log, "figures:", err)
+		return exitUsage
 	}
-	var m struct{ Runs []run }
-	if err := yaml.Unmarshal(text, &m); err != nil {
-		panic(err)
+	b, err := readBook(o.manifest, o.records)
+	if err == nil {
+		if _, err := b.manifest.choose(o.names); err != nil {
+			fmt.Fprintln(log, "figures:", err)
+			return exitUsage
+		}
+		var ok bool
+		if ok, err = verbs[o.verb].do(ctx, o, b); ok && err == nil {
+			return exitOK
+		}
 	}
-	bin, err := os.MkdirTemp("", "figures-bin-")
 	if err != nil {
-		panic(err)
+		fmt.Fprintln(log, "figures:", err)
 	}
-	defer os.RemoveAll(bin)
-	if out, err := exec.Command("go", "build", "-o", bin+"/fenchel", "./cmd/fenchel").CombinedOutput(); err != nil {
-		panic(string(out))
+	return exitFault
+}
+
+// parse reads a command line, whose flags may stand before and behind names.
+func parse(args []string, out, log io.Writer) (*options, error) {
+	known := []string{"run", "compare", "write", "list", "check"}
+	if len(args) == 0 {
+		return nil, fmt.Errorf("no verb; the choices are %s", strings.Join(known, ", "))
 	}
-	for _, r := range m.Runs {
-		if *only != "" && !slices.Contains(strings.Split(*only, ","), r.Name) {
-			continue
+	o := &options{verb: args[0], out: out, log: log}
+	v, found := verbs[o.verb]
+	if !found && !slices.Contains([]string{"-h", "-help", "--help"}, o.verb) {
+		return nil, fmt.Errorf("unknown verb %q%s", o.verb, registry.Offer(o.verb, known))
+	}
+	f := flag.NewFlagSet("figures "+o.verb, flag.ContinueOnError)
+	f.SetOutput(log)
+	f.StringVar(&o.dir, "dir", ".", "root of the repository")
+	f.StringVar(&o.manifest, "manifest", "", "manifest of the runs; "+manifestName+" below the root if empty")
+	f.StringVar(&o.records, "records", "", "folder of the records; "+recordsName+" below the root if empty")
+	for name := range strings.FieldsSeq(v.flags) {
+		switch name {
+		case "timing":
+			f.BoolVar(&o.timing, name, false, map[string]string{
+				"run":     "make records of those runs alone whose figures are of time or memory",
+				"compare": "compare the runs, too, whose figures are of time or memory",
+			}[o.verb])
+		case "quality":
+			f.BoolVar(&o.quality, name, false, "make records of the other runs alone")
+		case "missing":
+			f.BoolVar(&o.missing, name, false, "make records only where there is none of the manifest's command")
+		case "python":
+			f.StringVar(&o.python, name, "", "interpreter with the packages of bench/peers/requirements.txt, for the runs that need it")
 		}
-		file := filepath.Join("bench/figures/recorded", r.Name+".txt")
-		if _, err := os.Stat(file); *missing && err == nil {
-			continue
+	}
+	if !found {
+		fmt.Fprintf(log, "Usage: figures VERB [RUN...] [flags]; the verbs are %s, and VERB -help has its flags\n", strings.Join(known, ", "))
+		return nil, flag.ErrHelp
+	}
+	for rest := args[1:]; ; {
+		if err := f.Parse(rest); err != nil {
+			return nil, err
 		}
-		if ctx.Err() != nil {
+		if f.NArg() == 0 {
 			break
 		}
-		runs, err := os.MkdirTemp("", "figures-runs-")
-		if err != nil {
-			panic(err)
+		if !v.runs {
+			return nil, fmt.Errorf("%s: unexpected argument %q", o.verb, f.Arg(0))
 		}
-		start := time.Now()
-		cmd := exec.CommandContext(ctx, "bash", "-e", "-c", r.Command)
-		cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-		cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "RUNS="+runs)
-		var out bytes.Buffer
-		cmd.Stdout, cmd.Stderr = io.MultiWriter(&out, os.Stdout), os.Stderr
-		err = cmd.Run()
-		os.RemoveAll(runs)
-		if err != nil {
-			fmt.Println("FAILED", r.Name, err)
-			continue
+		if slices.Contains(o.names, f.Arg(0)) {
+			return nil, fmt.Errorf("%s: run %s is given twice", o.verb, f.Arg(0))
 		}
-		commit, _ := exec.Command("git", "rev-parse", "--short=12", "HEAD").Output()
-		head := fmt.Sprintf("command: %s\nmachine: %s, %d processors, kernels %s, %s\nmade: %s at %s in %.0f s\n\n",
-			strings.ReplaceAll(strings.TrimSpace(r.Command), "\n", "\n  "), kernel.CPU(), runtime.NumCPU(), kernel.Path(), runtime.Version(),
-			start.UTC().Format("2006-01-02"), strings.TrimSpace(string(commit)), time.Since(start).Seconds())
-		text := strings.ReplaceAll(out.String(), runs, "runs")
-		if err := os.WriteFile(file, []byte(head+text), 0o644); err != nil {
-			panic(err)
-		}
-		fmt.Println("DONE", r.Name, time.Since(start))
+		o.names, rest = append(o.names, f.Arg(0)), f.Args()[1:]
 	}
+	if o.verb == "run" && o.timing && o.quality {
+		return nil, errors.New("run: -timing and -quality leave no run: give one of them")
+	}
+	if o.manifest == "" {
+		o.manifest = filepath.Join(o.dir, filepath.FromSlash(manifestName))
+	}
+	if o.records == "" {
+		o.records = filepath.Join(o.dir, filepath.FromSlash(recordsName))
+	}
+	if o.python != "" { // runs may change to another folder; a link stays one, as that of a venv
+		path, err := exec.LookPath(o.python)
+		if err == nil {
+			path, err = filepath.Abs(path)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("-python: %w", err)
+		}
+		o.python = path
+	}
+	return o, nil
+}
+
+// check prints the faults.
+func check(_ context.Context, o *options, b *book) (bool, error) {
+	l, err := readLibrary(o.dir, b)
+	if err != nil {
+		return false, err
+	}
+	faults := l.check()
+	for _, f := range faults {
+		fmt.Fprintln(o.out, f)
+	}
+	fmt.Fprintf(o.out, "%d figures in %d documents, %d faults\n", len(l.figures), len(l.documents), len(faults))
+	return len(faults) == 0, nil
 }

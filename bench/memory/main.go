@@ -8,7 +8,7 @@
 //
 //	go run ./bench/memory [-only TEXT] [-users N] [-items N] [-dim N] [-parts] [-args TEXT] [-fenchel PATH]
 //
-// The table has the total that fenchel train --dry-run prints, the largest resident
+// The table, in Markdown, has the total that fenchel train --dry-run prints, the largest resident
 // memory of the run as the system counted it, and the quotient of the two. Where more
 // than 200 MiB were resident the estimate must lie between 1 and 1.4 times that. The
 // exit status is 0 where it does for all, and 1 otherwise; 2 is a wrong flag.
@@ -22,6 +22,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -29,7 +30,6 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	"text/tabwriter"
 	"time"
 
 	"github.com/fenchel-ml/fenchel/models"
@@ -204,8 +204,8 @@ func measure(ctx context.Context, program string, chosen []try, common []string,
 		}
 	}
 	ok = true
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight|tabwriter.Debug)
-	fmt.Fprintln(w, "run\testimate MiB\tresident MiB\tquotient\tseconds\t\t")
+	least, largest := math.Inf(1), math.Inf(-1) // quotients above
+	fmt.Println("| run | estimate MiB | resident MiB | quotient | seconds | |\n|---|---:|---:|---:|---:|---|")
 	for i, t := range chosen {
 		fmt.Fprintln(os.Stderr, t.name)
 		args := append(slices.Clone(common), t.args...)
@@ -222,21 +222,27 @@ func measure(ctx context.Context, program string, chosen []try, common []string,
 		}
 		r, err := t.run(ctx, program, args, filepath.Join(dir, fmt.Sprint(i)))
 		if err != nil {
-			return false, errors.Join(fmt.Errorf("%s: %w", t.name, err), w.Flush())
+			return false, fmt.Errorf("%s: %w", t.name, err)
 		}
 		said, held := float64(r.Total), float64(r.resident)
 		verdict := ""
-		if r.resident > above && !(said >= held && said <= most*held) {
-			verdict, ok = "outside [1, 1.4]", false
+		if r.resident > above {
+			least, largest = min(least, said/held), max(largest, said/held)
+			if !(said >= held && said <= most*held) {
+				verdict, ok = fmt.Sprintf("outside [1, %v]", most), false
+			}
 		}
-		fmt.Fprintf(w, "%s\t%.1f\t%.1f\t%.3f\t%.1f\t%s\t\n", t.name, said/mib, held/mib, said/held, r.seconds, verdict)
+		fmt.Printf("| %s | %.1f | %.1f | %.3f | %.1f | %s |\n", t.name, said/mib, held/mib, said/held, r.seconds, verdict)
 		if parts {
 			for _, p := range r.Parts {
-				fmt.Fprintf(w, "  %s\t%.1f\t\t\t\t\t\n", p.Name, float64(p.Bytes)/mib)
+				fmt.Printf("| – %s | %.1f | | | | |\n", p.Name, float64(p.Bytes)/mib)
 			}
 		}
 	}
-	return ok, w.Flush()
+	if least <= largest {
+		fmt.Printf("\nAbove %d MiB resident the quotients are from %.2f to %.2f.\n", above/mib, least, largest)
+	}
+	return ok, nil
 }
 
 // A result is what was said, and what was held.

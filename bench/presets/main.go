@@ -4,13 +4,13 @@
 //	go run ./bench/presets [-data DIR] [-seeds 0,1,2] [-write] [PRESET...]
 //
 // DIR holds the data sets, each in a folder of its name. Without names it trains all
-// presets. With -write the figures are kept beside each preset, and the table of
-// examples/configs/README.md is written again; it runs in the root of the repository then.
+// presets. With -write the figures are kept beside each preset; it runs in the root of the
+// repository then. The table of examples/configs/README.md is the record of the run presets
+// of bench/figures.
 // The exit status is 1 where a training fails, 2 of a wrong flag.
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -108,11 +108,10 @@ func known(names []string) error {
 
 func run(ctx context.Context, folder string, seeds []uint64, names []string, write bool) error {
 	if write { // before a training, which takes hours
-		if _, _, err := around(); err != nil {
-			return err
+		if _, err := os.Stat(where); err != nil {
+			return fmt.Errorf("-write: run it in the root of the repository: %w", err)
 		}
 	}
-	made := map[string]*configs.Figures{}
 	for i, name := range names {
 		f, err := measure(ctx, folder, seeds, name)
 		if err != nil {
@@ -122,7 +121,6 @@ func run(ctx context.Context, folder string, seeds []uint64, names []string, wri
 			fmt.Println(f.Head())
 		}
 		fmt.Println(f.Row(name))
-		made[name] = f
 		if !write {
 			continue
 		}
@@ -134,10 +132,7 @@ func run(ctx context.Context, folder string, seeds []uint64, names []string, wri
 			return err
 		}
 	}
-	if !write {
-		return nil
-	}
-	return table(made)
+	return nil
 }
 
 // measure trains a preset with each seed.
@@ -188,48 +183,4 @@ func measure(ctx context.Context, folder string, seeds []uint64, name string) (*
 		f.Runs = append(f.Runs, r)
 	}
 	return f, nil
-}
-
-// begin and end stand around the table in the README.
-const begin, end = "<!-- go run ./bench/presets -write -->\n", "<!-- end -->\n"
-
-// around returns what stands before and after the table in the README.
-func around() (before, after []byte, err error) {
-	path := filepath.Join(where, "README.md")
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, nil, fmt.Errorf("-write: run it in the root of the repository: %w", err)
-	}
-	before, rest, found := bytes.Cut(text, []byte(begin))
-	_, after, closed := bytes.Cut(rest, []byte(end))
-	if !found || !closed {
-		return nil, nil, errors.New("-write: " + path + " has no place for the table: " + strings.TrimSpace(begin))
-	}
-	return before, after, nil
-}
-
-// table writes the table of the README again: what was made, and what is committed of the
-// others.
-func table(made map[string]*configs.Figures) error {
-	before, after, err := around()
-	if err != nil {
-		return err
-	}
-	var b bytes.Buffer
-	for _, name := range configs.Names() {
-		f := made[name]
-		if f == nil {
-			if f, err = configs.Measured(name); err != nil {
-				return err
-			}
-		}
-		if f == nil {
-			continue
-		}
-		if b.Len() == 0 {
-			fmt.Fprintln(&b, f.Head())
-		}
-		fmt.Fprintln(&b, f.Row(name))
-	}
-	return fs.WriteBytes(filepath.Join(where, "README.md"), bytes.Join([][]byte{before, []byte(begin), b.Bytes(), []byte(end), after}, nil))
 }

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -26,9 +24,6 @@ func TestParseSeeds(t *testing.T) {
 func TestWriteElsewhere(t *testing.T) {
 	t.Chdir(t.TempDir())
 	require.ErrorContains(t, run(t.Context(), "none", []uint64{0}, []string{"amazon-health/rg2"}, true), "-write: run it in the root of the repository: ")
-	require.NoError(t, os.MkdirAll(where, 0o755))
-	require.NoError(t, os.WriteFile(filepath.Join(where, "README.md"), []byte("no table"), 0o644))
-	require.ErrorContains(t, run(t.Context(), "none", []uint64{0}, []string{"amazon-health/rg2"}, true), "has no place for the table")
 }
 
 // TestArguments: flags may stand before names and after them.

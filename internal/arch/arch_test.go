@@ -24,6 +24,7 @@ var allowed = map[string]string{
 	"internal/lock":        "",
 	"internal/memory":      "",
 	"internal/needs":       "",
+	"internal/quality":     "",
 	"internal/words":       "",
 	"internal/registry":    "",
 

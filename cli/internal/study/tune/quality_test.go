@@ -1,7 +1,6 @@
 package tune
 
 import (
-	"os"
 	"path/filepath"
 	"strconv"
 	"testing"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/fenchel-ml/fenchel/cli/internal/study/compare"
 	"github.com/fenchel-ml/fenchel/data"
+	"github.com/fenchel-ml/fenchel/internal/quality"
 	"github.com/fenchel-ml/fenchel/train"
 )
 
@@ -19,15 +19,10 @@ import (
 // in no more time than that grid took. It takes ten minutes on two cores that do nothing
 // else; beside other programs its times say nothing.
 //
-//	FENCHEL_QUALITY=1 go test -v -timeout 1h -run TestQualityOfTuning ./cli/internal/study/tune
+//	go test -v -timeout 1h -run TestQualityOfTuning ./cli/internal/study/tune -quality
 func TestQualityOfTuning(t *testing.T) {
-	if os.Getenv("FENCHEL_QUALITY") == "" {
-		t.Skip("trains for ten minutes; set FENCHEL_QUALITY=1")
-	}
 	const source = "../../../../../shared/data/ml-1m"
-	if _, err := os.Stat(source); err != nil {
-		t.Skip("needs the MovieLens-1M splits at ../shared/data/ml-1m beside the repository")
-	}
+	quality.Need(t, "ten minutes", source)
 	base := train.Config{Data: train.DataConfig{Source: source}, Protocol: "recbole", Train: train.TrainConfig{Epochs: 20}, Eval: train.EvalConfig{Every: 4}}
 	set, err := data.Load(base.Data.Config())
 	require.NoError(t, err)
