@@ -35,7 +35,7 @@ import (
 // what it makes. Those that the manifest of bench/figures runs in full are parsed alone, but
 // trainings whose run a later line needs. Lines that call go, python or an installer are
 // checked, see outside.
-// A block without a language, or of text, csv, tsv, json, yaml or mermaid, is no program.
+// A block without a language, or of text, csv, tsv, json, yaml, mermaid or math, is no program.
 //
 // Of code in a sentence what begins with "fenchel " is parsed: command and flags exist. With
 // -short nothing is run.
@@ -164,7 +164,7 @@ func (c *checker) check(d document) []string {
 				c.fault(b.line, "a part of no file: say <!-- from PATH --> before it")
 			}
 			c.partOf(b)
-		case !slices.Contains([]string{"", "text", "csv", "tsv", "json", "yaml", "mermaid"}, b.lang):
+		case !slices.Contains([]string{"", "text", "csv", "tsv", "json", "yaml", "mermaid", "math"}, b.lang):
 			c.fault(b.line, "a block of %q, of which nothing is known", b.lang)
 		}
 	}
