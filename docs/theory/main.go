@@ -1,4 +1,4 @@
-// Command theory writes docs/theory.md: the frame of docs/theory/frame.md, filled with what
+// Command theory writes docs/theory.md: the frame of docs/theory/frame.tmpl, filled with what
 // the losses, recipes and samplers register of themselves.
 //
 //	go run ./docs/theory [-o FILE]
@@ -20,7 +20,7 @@ import (
 	"github.com/fenchel-ml/fenchel/models/sampler"
 )
 
-//go:embed frame.md
+//go:embed frame.tmpl
 var frame string
 
 // candidates is the number of candidates of a row that the table states smoothness for.
