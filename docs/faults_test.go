@@ -57,6 +57,9 @@ func TestFaults(t *testing.T) {
 		{"'''sh\ngo test -bench Faults ./docs\n'''\n", `^page.md:2: -bench of ./docs matches no function`},
 		{"Say\n`fenchel trian`.\n", `^page.md:2: fenchel has no command "trian"`},
 		{"| a |\n|---|\n| `fenchel train --los x` |\n", `^page.md:3: fenchel train has no flag --los`},
+		{"`--los softmax`\n", `^page.md:1: no command of fenchel has a flag --los`},
+		{"- `--loss softmx`\n", `^page.md:1: --loss softmx: fenchel: --loss: .*unknown loss "softmx"`},
+		{"Call\n`losses.Prase`.\n", `^page.md:2: package losses has no Prase`},
 	} {
 		faults := checkText(t, c.text, false)
 		require.Len(t, faults, 1, c.text)
@@ -74,6 +77,7 @@ func TestNoFaults(t *testing.T) {
 		"<!-- figures: a{b;c} -->\n\n<!-- not run: there is no make -->\n\n'''sh\nmake\n'''\n",
 		"'''sh\npython3 -m venv venv && venv/bin/pip install numpy\nFENCHEL_QUALITY=1 go test -v -run TestFaults ./docs\ngo run ./bench -only x -rounds 1\npython bench/gradients.py dump\n'''\n",
 		"'''\nfenchel trian\n'''\n", "`fenchel`, `fenchel train --dry-run …` and `fenchel list model`, `fenchelish x`\n",
+		"`--loss softmax:tau=0.5`, `--loss`, `--trials 20`, `--data DIR`, `losses.Parse(text)`, `train.Ask{User: \"42\"}`, `torch.Save`\n",
 		"- item\n\n  '''sh\n  fenchel version\n  '''\n",
 	} {
 		require.Empty(t, checkText(t, text, false), text)

@@ -37,8 +37,9 @@ import (
 // checked, see outside.
 // A block without a language, or of text, csv, tsv, json, yaml, mermaid or math, is no program.
 //
-// Of code in a sentence what begins with "fenchel " is parsed: command and flags exist. With
-// -short nothing is run.
+// Of code in a sentence what begins with "fenchel " is parsed: command and flags exist; what
+// begins with "--" is a setting that fenchel config takes, or a flag of another command; and a
+// name such as losses.Parse is one that the package has. With -short nothing else is run.
 
 // asFenchel has the program of these tests be the command fenchel.
 const asFenchel = "FENCHEL_DOCS_TEST_IS_FENCHEL"
@@ -133,6 +134,14 @@ func (c *checker) fault(line int, format string, args ...any) {
 // check returns what is wrong with the document, each with its line.
 func (c *checker) check(d document) []string {
 	for _, s := range d.spans {
+		if err := goName(s.text); err != nil {
+			c.fault(s.line, "%v", err)
+		}
+		if strings.HasPrefix(s.text, "--") {
+			if err := settings(s.text); err != nil {
+				c.fault(s.line, "%v", err)
+			}
+		}
 		if rest, ok := strings.CutPrefix(s.text, "fenchel "); ok {
 			list, err := readShell("fenchel " + rest)
 			if err != nil {
