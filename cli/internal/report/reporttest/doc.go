@@ -1,0 +1,2 @@
+// Package reporttest holds a report's page against its JSON.
+package reporttest

@@ -1,0 +1,2 @@
+// Package words puts numbers into sentences.
+package words
