@@ -9,6 +9,9 @@
 // split under test, ranked or not. Examples without a relevant class are not measured but by
 // metrics that say so; whoever measures counts them.
 //
+// [Parse] and [ParseAll] read texts, [Metric] is the contract of one file, and [Mean] makes
+// a metric of a function of one ranking. Package metrictest holds a metric to its contract.
+//
 // Letters: K cut-off, r place in the ranking (1 is the top), rel the set of
 // relevant classes, C the number of classes.
 package metric

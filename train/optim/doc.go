@@ -2,6 +2,9 @@
 // and the learning-rate schedules, one file each. Both are chosen by a spec text
 // such as "adam:lr=0.01,mode=dense" or "cosine:warmup=2".
 //
+// [Parse] reads a text, and [Optimizer].For makes the [Updater] of a table, which a loop calls
+// once a step. Whoever adds an optimizer writes a [Rule], which moves rows, and gets the rest.
+//
 // A step hands an updater the rows of a table that have a gradient, all of them
 // where the gradient is dense, each once. Every updater takes the
 // parameters
