@@ -32,7 +32,7 @@ func checkText(t *testing.T, text string, run bool) []string {
 // TestFaults: each kind of fault is found, on its line.
 func TestFaults(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
-		{"a\n\n    go run ./bench\n", `^line 3: an indented block`},
+		{"a\n\n    go run ./bench -onlly x\n", `^page.md:3: ./bench has no flag -onlly`},
 		{"a\n\n'''go\nx := 1\n'''\n", `^page.md:4: neither a whole file`},
 		{"<!-- from cmd/fenchel/main.go -->\n\n'''go\nx := 1\n'''\n", `^page.md:4: cmd/fenchel/main.go: no lines`},
 		{"<!-- from cmd/nosuch.go -->\n'''go\nx := 1\n'''\n", `^page.md:3: open .*nosuch.go`},

@@ -48,7 +48,8 @@ var (
 	markdown = goldmark.New(goldmark.WithExtensions(extension.Table)).Parser()
 )
 
-// readDocument parses Markdown as GitHub does.
+// readDocument parses Markdown as GitHub does. A block that is indented, without a fence, is
+// one of shell.
 func readDocument(source []byte) (document, error) {
 	var d document
 	lineOf := func(at int) int { return bytes.Count(source[:at], []byte("\n")) + 1 }
@@ -66,7 +67,9 @@ func readDocument(source []byte) (document, error) {
 				text: string(n.Lines().Value(source)), about: commentsBefore(n, source),
 			})
 		case *ast.CodeBlock:
-			return ast.WalkContinue, fmt.Errorf("line %d: an indented block; a fence says what language it is of", lineOf(n.Lines().At(0).Start))
+			d.blocks = append(d.blocks, block{
+				line: lineOf(n.Lines().At(0).Start), lang: "sh", text: string(n.Lines().Value(source)), about: commentsBefore(n, source),
+			})
 		case *ast.CodeSpan:
 			var s strings.Builder
 			at := -1

@@ -142,10 +142,11 @@ func checkGoRun(root, dir string, args []string) error {
 
 // checkGoTest holds that the functions that -run and -bench name are in the package.
 func checkGoTest(root string, args []string) error {
-	dir := args[len(args)-1]
-	if dir = strings.TrimSuffix(dir, "/..."); !strings.HasPrefix(dir, ".") {
-		return fmt.Errorf("go test of no package: %q", dir)
+	at := slices.IndexFunc(args, func(a string) bool { return strings.HasPrefix(a, "./") })
+	if at < 0 {
+		return fmt.Errorf("go test of no package: %q", args)
 	}
+	dir := strings.TrimSuffix(args[at], "/...")
 	var names []string
 	if err := eachGo(filepath.Join(root, dir), func(file *ast.File) {
 		for _, d := range file.Decls {
@@ -156,7 +157,7 @@ func checkGoTest(root string, args []string) error {
 	}); err != nil {
 		return err
 	}
-	for i, arg := range args[:len(args)-1] {
+	for i, arg := range args[:at] {
 		if arg != "-run" && arg != "-bench" || args[i+1] == "^$" {
 			continue
 		}

@@ -25,7 +25,7 @@ import (
 //	```go   <!-- from PATH -->           lines of that file; a line "// …" leaves lines out
 //	        <!-- module NAME FILE.go --> a file of the module NAME, which the document's lines run as ./NAME
 //	        nothing                      a whole file, which is built, run and, where it has tests, tested as a module of its own
-//	```sh                                lines that are run in one folder for the document, in their order; RUN is the folder of the
+//	```sh, or indented                   lines that are run in one folder for the document, in their order; RUN is the folder of the
 //	                                     last training, beside the folder is shared/ where this machine has it, and a word in capitals
 //	                                     such as SOURCE is the reader's own: such a line is parsed
 //	any     <!-- not run: WHY -->        a block that cannot be run
