@@ -35,7 +35,7 @@ import (
 // what it makes. Those that the manifest of bench/figures runs in full are parsed alone, but
 // trainings whose run a later line needs. Lines that call go, python or an installer are
 // checked, see outside.
-// A block without a language, or of text, csv, tsv, json, yaml, mermaid or math, is no program.
+// A block without a language, or of text, csv, tsv, json, yaml, mermaid, math, md, bibtex or latex, is no program.
 //
 // Of code in a sentence what begins with "fenchel " is parsed: command and flags exist; what
 // begins with "--" is a setting that fenchel config takes, or a flag of another command; and a
@@ -173,7 +173,7 @@ func (c *checker) check(d document) []string {
 				c.fault(b.line, "a part of no file: say <!-- from PATH --> before it")
 			}
 			c.partOf(b)
-		case !slices.Contains([]string{"", "text", "csv", "tsv", "json", "yaml", "mermaid", "math"}, b.lang):
+		case !slices.Contains([]string{"", "text", "csv", "tsv", "json", "yaml", "mermaid", "math", "md", "bibtex", "latex"}, b.lang):
 			c.fault(b.line, "a block of %q, of which nothing is known", b.lang)
 		}
 	}
