@@ -67,6 +67,28 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// TestManifestLines: a line is a run of the manifest whatever it is to write, and in which form,
+// and no other line is.
+func TestManifestLines(t *testing.T) {
+	lines, err := manifestLines("..")
+	require.NoError(t, err)
+	for text, want := range map[string]bool{
+		"fenchel consistency":                        true,
+		"fenchel consistency --table latex --out x":  true,
+		"fenchel consistency --draws 3":              false,
+		"fenchel compare --losses softmax --seeds 9": false,
+	} {
+		list, err := readShell(text)
+		require.NoError(t, err)
+		args, ok := own(list[0].words[0])
+		require.True(t, ok)
+		require.Equal(t, want, lines[essence(args)], text)
+	}
+	for line := range lines {
+		require.NotRegexp(t, `(?:^|\x00)(?:--out|--table)`, line)
+	}
+}
+
 // TestNoFaults: what is right passes, whether or not it can be run.
 func TestNoFaults(t *testing.T) {
 	main, err := os.ReadFile("../cmd/fenchel/main.go")

@@ -39,7 +39,7 @@ func readShell(text string) (list []statement, err error) {
 				return err == nil
 			}
 			var words []string
-			words, err = expand.Fields(&expand.Config{Env: expand.FuncEnviron(func(name string) string { return "$" + name })}, call.Args...)
+			words, err = expand.Fields(&expand.Config{Env: expand.FuncEnviron(unknown)}, call.Args...)
 			s.calls, s.words = append(s.calls, call), append(s.words, words)
 			return true
 		})
@@ -49,6 +49,14 @@ func readShell(text string) (list []statement, err error) {
 		list = append(list, s)
 	}
 	return list, nil
+}
+
+// unknown is the value of a variable: its name, as words of the manifest have RUNS.
+func unknown(name string) string {
+	if name == "IFS" { // by which values are split
+		return " \t\n"
+	}
+	return "$" + name
 }
 
 // own returns the arguments of a call of the command fenchel, in either spelling.
