@@ -6,6 +6,19 @@
 // of a [Frame] of contexts with what followed, which [NewBatches] deals out to a
 // training loop.
 //
+// # In which order to read
+//
+//  1. [Load] and its [Config], for files; [FromEvents], [FromPoints] and [FromText], for what
+//     a program has in memory;
+//  2. [Dataset], its [Interactions] and, where there are times, its [Histories];
+//  3. [ParseTask] and [Task], which make [Examples] of a dataset;
+//  4. [Frame] and [Field], which are what a model reads of an example;
+//  5. [NewBatches], for who writes a training loop;
+//  6. [Format], [SplitKind], [TaskSpec] and [FeatureFormat], for who adds one.
+//
+// Ids are texts in files and answers, and row numbers everywhere else; the dataset has the
+// names of the numbers. An error of a file names the file and the line.
+//
 // # Order
 //
 // Beside its sets a Dataset with times has [Histories]: the events of each user in the

@@ -17,9 +17,23 @@
 // splits of a dataset, by the parts of a [Protocol]: what was trained on, and what a ranking
 // leaves out.
 // [Recommender.PredictHistories] ranks for people of whom a history is known and nothing
-// else, [Recommender.PredictQueries] for those of whom features are, and Recommender.Users has an evaluation measure those who were held out of training.
+// else, [Recommender.PredictQueries] for those of whom features are, and Recommender.Users
+// has an evaluation measure those who were held out of training.
+//
+// # In which order to read
+//
+// The examples of the package are whole programs. Then:
+//
+//  1. [Config], whose zero value is the default settings, and [Config.Plan];
+//  2. [Run], which trains, or [RunDir], which keeps what it did in a folder;
+//  3. [Observer] and the events that it is told of;
+//  4. [Fit], for who has a model, a head and a loss as values and no names for them;
+//  5. [Evaluate], for whatever ranks; [Protocol] and [Segmentation] say what a number is of;
+//  6. [OpenRecommender], whose [Server] answers from a run folder alone, safe for concurrent
+//     use, and [Live], which exchanges one for another.
+//
 // Subpackages: metric holds the measures, optim the updaters and schedules, als the exact
-// solver of the quadratic losses, weights the file format.
+// solver of the quadratic losses, weights the file format, tensorboard an observer.
 //
 // # Tables that move in the run
 //

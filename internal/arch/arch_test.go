@@ -57,6 +57,7 @@ var (
 	binary  = "cmd/"             // imports cli alone
 	bench   = "bench"            // imports every package but commands
 	example = "examples/"        // imports public packages alone
+	pages   = "docs"             // imports public packages alone: what is for readers, its tests and its generator
 	presets = "examples/configs" // data: imports nothing, and commands and benchmarks read it
 )
 
@@ -74,7 +75,7 @@ func TestImports(t *testing.T) {
 	for pkg := range allowed {
 		require.Contains(t, imports, pkg, "the table names a package that does not exist")
 	}
-	for _, room := range []string{command, binary, bench, example} {
+	for _, room := range []string{command, binary, bench, example, pages} {
 		require.True(t, slices.ContainsFunc(slices.Collect(maps.Keys(imports)), func(p string) bool { return strings.HasPrefix(p, room) }),
 			"room %s is empty", room)
 	}
@@ -105,7 +106,7 @@ func listImports(t *testing.T) map[string][]string {
 }
 
 func inRoom(pkg string) bool {
-	return slices.ContainsFunc([]string{command, binary, bench, example}, func(room string) bool { return strings.HasPrefix(pkg, room) })
+	return slices.ContainsFunc([]string{command, binary, bench, example, pages}, func(room string) bool { return strings.HasPrefix(pkg, room) })
 }
 
 // forbidden says why pkg may not import imp, or nothing.
@@ -117,7 +118,7 @@ func forbidden(pkg, imp string) string {
 		return "presets are data"
 	case imp == presets && (in(command) || in(bench)):
 		return ""
-	case of(binary), of(bench) && !in(bench), of(example):
+	case of(binary), of(bench) && !in(bench), of(example), of(pages):
 		return "it is at the end of the flow"
 	case imp == command && !in(binary) && !in(example):
 		return "commands are for programs"
@@ -130,9 +131,9 @@ func forbidden(pkg, imp string) string {
 		return ""
 	case in(command), in(bench):
 		return ""
-	case in(example):
+	case in(example), in(pages):
 		if strings.HasPrefix(imp, "internal/") {
-			return "examples use the public packages alone"
+			return "examples and pages use the public packages alone"
 		}
 		return ""
 	case !slices.Contains(strings.Fields(allowed[pkg]), imp):
@@ -169,6 +170,9 @@ func TestForbidden(t *testing.T) {
 		{"train", "examples/configs", false},
 		{"examples/quickstart", "examples/configs", false},
 		{"examples/configs", "train", false},
+		{"docs/theory", "losses", true},
+		{"docs/theory", "internal/formula", false},
+		{"cli", "docs", false},
 		{"unheard-of", "graph", false},
 	} {
 		require.Equal(t, c.ok, forbidden(c.pkg, c.imp) == "", "%s → %s", c.pkg, c.imp)

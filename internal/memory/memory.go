@@ -1,4 +1,3 @@
-// Package memory says how much memory a process may still take.
 package memory
 
 import (

@@ -1,4 +1,3 @@
-// Package words puts numbers into sentences.
 package words
 
 import (

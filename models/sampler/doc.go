@@ -7,6 +7,9 @@
 // [Sampler] fills [Draws], which holds the ids, their log q and the log q of
 // each row's positives.
 //
+// Whoever draws begins with [Parse] and [Choice]; whoever writes a distribution with
+// [Proposal], [Spec] and package samplertest.
+//
 // Two types split the work. A distribution implements [Proposal]: condition on
 // a row, draw, tell log q. The package wraps it in a [Sampler], which owns what
 // all of them share: streams, rows in parallel, sharing draws over a batch,

@@ -1,4 +1,3 @@
-// Package reporttest holds a report's page against its JSON.
 package reporttest
 
 import (
