@@ -170,8 +170,8 @@ func TestStranger(t *testing.T) {
 		}
 		s.goTool(t, "test", "-short", ".")
 	})
-	t.Run("README", func(t *testing.T) {
-		lines := regexp.MustCompile(`(?m)^\./mine (.*)$`).FindAllStringSubmatch(string(readFile(t, "../README.md")), -1)
+	t.Run("docs", func(t *testing.T) {
+		lines := regexp.MustCompile(`(?m)^\./mine (.*)$`).FindAllStringSubmatch(string(readFile(t, "../docs/own-binary.md")), -1)
 		require.Len(t, lines, 5)
 		for _, line := range lines {
 			require.NotEmpty(t, s.run(t, strings.Fields(line[1])...), line[1])
@@ -190,7 +190,7 @@ func TestStranger(t *testing.T) {
 }
 
 // TestStrangerIsOfPublicPackages: no file of the module names an internal package, its
-// main has ten lines of code at most, and README shows it as it is.
+// main has ten lines of code at most, and docs/own-binary.md shows it as it is.
 func TestStrangerIsOfPublicPackages(t *testing.T) {
 	files := os.DirFS("testdata/stranger")
 	names, err := fs.Glob(files, "*.go")
@@ -204,5 +204,5 @@ func TestStrangerIsOfPublicPackages(t *testing.T) {
 	text := string(readFile(t, "testdata/stranger/main.go"))
 	_, code, _ := strings.Cut(text, "\n")
 	require.LessOrEqual(t, len(regexp.MustCompile(`(?m)^.*\S`).FindAllString(code, -1)), 10)
-	require.True(t, strings.Contains(string(readFile(t, "../README.md")), "```go\n"+code+"```"), "README's main is not the one that is built")
+	require.True(t, strings.Contains(string(readFile(t, "../docs/own-binary.md")), "```go\n"+code+"```"), "the main that is shown is not the one that is built")
 }

@@ -101,6 +101,9 @@ func (s *Scores) Each(f func(row int32, relevant int, values []float64) error) e
 
 // String prints "valid: recall@20 0.2741, ndcg@20 0.2602 (6022 examples)".
 func (s *Scores) String() string {
+	if s == nil {
+		return "not measured"
+	}
 	var parts []string
 	for _, v := range s.Values {
 		parts = append(parts, fmt.Sprintf("%s %.4f", v.Name, v.Value))

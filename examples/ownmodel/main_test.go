@@ -21,7 +21,7 @@ func TestOwnModel(t *testing.T) {
 var errorLines = regexp.MustCompile(`^\s*(if .*err != nil \{|return (nil, )?err|log\.Fatal\(err\)|\}|//.*|)$`)
 
 // TestShort: a model of one's own takes 30 lines beside imports and error lines, its data
-// included, and README shows the one that runs.
+// included, and docs/models.md shows the one that runs.
 func TestShort(t *testing.T) {
 	text, err := os.ReadFile("main.go")
 	require.NoError(t, err)
@@ -36,9 +36,9 @@ func TestShort(t *testing.T) {
 	require.Positive(t, n)
 	require.LessOrEqual(t, n, 30)
 
-	readme, err := os.ReadFile("../../README.md")
+	page, err := os.ReadFile("../../docs/models.md")
 	require.NoError(t, err)
-	shown := regexp.MustCompile("(?s)```go\n(func \\(m net\\).*?)```").FindSubmatch(readme)
+	shown := regexp.MustCompile("(?s)```go\n(func \\(m net\\).*?)```").FindSubmatch(page)
 	require.NotNil(t, shown)
 	require.Contains(t, body, string(shown[1]))
 }
