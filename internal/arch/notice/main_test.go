@@ -10,7 +10,9 @@ import (
 
 func TestNoticeOfModules(t *testing.T) {
 	dir := t.TempDir()
-	write := func(name, text string) { require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600)) }
+	write := func(name, text string) {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+	}
 	of := func() (string, error) { return notice([]module{{"example.com/m", "v1.2.3", dir}}) }
 
 	_, err := of()
