@@ -94,7 +94,9 @@ func TestNeed(t *testing.T) {
 	t.Run("demo of points", func(t *testing.T) {
 		requireNeed(t, Config{Source: fmt.Sprintf("demo:users=%d,items=%d,per-user=5,features=%d,has=20", n/10, n/4, n/4)})
 	})
-	t.Run("demo of few items", func(t *testing.T) { requireNeed(t, Config{Source: fmt.Sprintf("demo:users=%d,items=500,per-user=60", n/60)}) })
+	t.Run("demo of few items", func(t *testing.T) {
+		requireNeed(t, Config{Source: fmt.Sprintf("demo:users=%d,items=500,per-user=60", n/60)})
+	})
 	line := func(format string, user, item int) string {
 		switch format {
 		case "csv":

@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// API returns what other modules can name of the public packages, one declaration a line
+// API returns what other modules can name of the public packages but examples, one declaration a line
 // and sorted: constants with their values, variables, functions, types, and of a type its
 // exported fields and methods, those of embedded ones too.
 func API(packages []*Package) []string {
 	var lines []string
 	for _, p := range packages {
-		if p.Main || p.Internal() {
+		if p.Main || p.Internal() || strings.HasPrefix(p.Path, "examples/") {
 			continue
 		}
 		d := declarations{pkg: p.Types, head: p.Path + ": "}
