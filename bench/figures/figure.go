@@ -26,14 +26,14 @@ var (
 	// between stands between two numbers that have one unit.
 	between = regexp.MustCompile(`^(?:\s+(?:to|and|or)\s+|,\s+|\s*[–/]\s*|\s*±\s*|-)$`)
 
-	// identifier ends before a number that is part of the name of a publication.
-	identifier = regexp.MustCompile(`(?i)(?:arxiv|doi):\s*$`)
+	// identifier ends before a number that is part of the name of a publication, or of a place in one.
+	identifier = regexp.MustCompile(`(?i)(?:(?:arxiv|doi):|§|\b(?:eq|thm|theorem|lemma|section)\.?)\s*$`)
 )
 
 // tokens returns the numbers between two bytes of a document. A number is a figure when it
 // has a decimal point or a unit behind it, its own or that of a number that follows, as in
 // "2 to 3 ms". A number behind a letter, as in v0.9, and one of two points, as in 1.2.3,
-// is a name; so is what follows arXiv: and doi:.
+// is a name; so is what follows arXiv:, doi:, § and the like.
 func (d *document) tokens(start, end int) []token {
 	var all []token
 	text := string(d.masked[start:end])

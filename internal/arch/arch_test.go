@@ -24,7 +24,7 @@ var allowed = map[string]string{
 	"internal/lock":        "",
 	"internal/memory":      "",
 	"internal/needs":       "",
-	"internal/quality":     "",
+	"internal/quality":     "internal/needs",
 	"internal/words":       "",
 	"internal/registry":    "",
 

@@ -2,8 +2,9 @@ package quality
 
 import (
 	"flag"
-	"os"
 	"testing"
+
+	"github.com/fenchel-ml/fenchel/internal/needs"
 )
 
 var asked = flag.Bool("quality", false, "run the tests that train for minutes, and all cases of those that take some of them")
@@ -18,7 +19,5 @@ func Need(t testing.TB, takes, source string) {
 	if !Asked() {
 		t.Skipf("it takes %s: go test -run '^%s$' -quality", takes, t.Name())
 	}
-	if _, err := os.Stat(source); err != nil {
-		t.Skipf("no data: %v", err)
-	}
+	needs.Data(t, source)
 }
