@@ -24,8 +24,8 @@ func thisMachine() machine {
 	m := machine{cpu: cmp.Or(kernel.CPU(), "unknown"), system: runtime.GOOS + "/" + runtime.GOARCH + ", " + runtime.Version(), path: kernel.Path(), cpus: runtime.NumCPU(), commit: "unknown"}
 	if hash, err := exec.Command("git", "rev-parse", "--short=12", "HEAD").Output(); err == nil {
 		m.commit = strings.TrimSpace(string(hash))
-		// Untracked files that the build reads count, too.
-		if changes, err := exec.Command("git", "status", "--porcelain").Output(); err != nil || len(changes) > 0 {
+		// Untracked files that the build reads count, too; records of figures are no part of it.
+		if changes, err := exec.Command("git", "status", "--porcelain", "--", ":/", ":(exclude,top)bench/figures/recorded").Output(); err != nil || len(changes) > 0 {
 			m.commit += " with uncommitted changes"
 		}
 	}

@@ -3,8 +3,8 @@
 // Command memory holds what fenchel train says it will hold in memory against what it
 // held: every head with every tree and every sampler, every solver, and every other model
 // over all classes and over drawn ones, each a process of its own on a generated set with
-// few users and many items, in the order of time or with features where the model needs them; and a file that
-// takes more to read than the run takes.
+// few users and many items, in the order of time or with features where the model needs them; every model
+// that is fitted in one step, on fewer items; and a file that takes more to read than the run takes.
 //
 //	go run ./bench/memory [-only TEXT] [-users N] [-items N] [-dim N] [-parts] [-args TEXT] [-fenchel PATH]
 //
@@ -33,6 +33,7 @@ import (
 	"time"
 
 	"github.com/fenchel-ml/fenchel/models"
+	"github.com/fenchel-ml/fenchel/models/baseline"
 	"github.com/fenchel-ml/fenchel/models/sampler"
 	"github.com/fenchel-ml/fenchel/models/tree"
 	"github.com/fenchel-ml/fenchel/train"
@@ -53,12 +54,16 @@ type try struct {
 	args  []string
 	order bool // of a set in the order of time
 
-	features int // of a set of points, with so many
+	features int  // of a set of points, with so many
+	fitted   bool // in one step, of a set of fittedItems, without dim and epochs
 }
+
+// fittedItems keep a matrix of their square, as ease holds it, below a gigabyte.
+const fittedItems = 6000
 
 // tries returns a run for each head, with each of its trees or samplers, for each solver
 // that takes no head, for each further model with its usual head and with drawn candidates,
-// and for the file.
+// for each that is fitted, and for the file.
 func tries() (all []try) {
 	add := func(args ...string) { all = append(all, try{name: strings.Join(args, " "), args: args}) }
 	for _, h := range models.Heads() {
@@ -82,7 +87,7 @@ func tries() (all []try) {
 		}
 	}
 	for _, s := range train.Solvers() {
-		if s.Name != "gradient" { // the default, of all above
+		if s.Name != "gradient" && s.Name != "fit" { // the default, of all above, and that of fitted models
 			add("--solver", s.Name)
 		}
 	}
@@ -108,6 +113,10 @@ func tries() (all []try) {
 				all[len(all)-1].order = m.Ordered || task != nil
 			}
 		}
+	}
+	for _, b := range baseline.All() {
+		add("--model", b.Name)
+		all[len(all)-1].fitted = true
 	}
 	add("--data", ratings, "--dim", "8")
 	return all
@@ -165,12 +174,11 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	common := []string{
-		"train", "--json", "--data", fmt.Sprintf("demo:users=%d,items=%d,per-user=%d,order=false", *users, *items, *perUser),
-		"--dim", fmt.Sprint(*dim), "--epochs", "1", "--metrics", "recall@20",
+	of := func(items int) []string {
+		return []string{"train", "--json", "--data", fmt.Sprintf("demo:users=%d,items=%d,per-user=%d,order=false", *users, items, *perUser), "--metrics", "recall@20"}
 	}
-	common = append(common, strings.Fields(*more)...)
-	ok, err := measure(ctx, *program, chosen, common, *parts)
+	common := slices.Concat(of(*items), []string{"--dim", fmt.Sprint(*dim), "--epochs", "1"}, strings.Fields(*more))
+	ok, err := measure(ctx, *program, chosen, common, of(min(*items, fittedItems)), *parts)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "memory:", err)
 	}
@@ -185,7 +193,7 @@ const dataAt = 3
 
 // measure runs all of them one after the other, prints the table and reports whether
 // every estimate held.
-func measure(ctx context.Context, program string, chosen []try, common []string, parts bool) (ok bool, err error) {
+func measure(ctx context.Context, program string, chosen []try, common, fitted []string, parts bool) (ok bool, err error) {
 	dir, err := os.MkdirTemp("", "fenchel-memory-")
 	if err != nil {
 		return false, err
@@ -208,8 +216,10 @@ func measure(ctx context.Context, program string, chosen []try, common []string,
 	fmt.Println("| run | estimate MiB | resident MiB | quotient | seconds | |\n|---|---:|---:|---:|---:|---|")
 	for i, t := range chosen {
 		fmt.Fprintln(os.Stderr, t.name)
-		args := append(slices.Clone(common), t.args...)
+		args := slices.Concat(common, t.args)
 		switch {
+		case t.fitted:
+			args = slices.Concat(fitted, t.args)
 		case t.features > 0:
 			args[dataAt] = strings.Replace(args[dataAt], "order=false", fmt.Sprintf("features=%d", t.features), 1)
 		case t.order:
