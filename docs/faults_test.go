@@ -44,7 +44,7 @@ func TestFaults(t *testing.T) {
 		{"'''sh\nfenchel trian\n'''\n", `^page.md:2: fenchel has no command "trian"`},
 		{"'''sh\nfenchel data descibe x\n'''\n", `^page.md:2: fenchel data has no command "descibe"`},
 		{"'''sh\nfenchel list loss # all\n\ngo run ./cmd/fenchel train --los x\n'''\n", `^page.md:4: fenchel train has no flag --los`},
-		{"'''sh\nfenchel train \\\n  --loss x\nfenchel eval RUN -z\n'''\n", `^page.md:4: fenchel eval has no flag -z`},
+		{"'''sh\nfenchel train \\\n  --loss softmax\nfenchel eval RUN -z\n'''\n", `^page.md:4: fenchel eval has no flag -z`},
 		{"'''sh\nfenchel train '\n'''\n", `^page.md:2: `},
 		{"'''sh\n./other train\n'''\n", `^page.md:2: the document builds no other`},
 		{"'''sh\nmake\n'''\n", `^page.md:2: nothing is known of "make"`},
@@ -97,7 +97,7 @@ func TestNoFaults(t *testing.T) {
 		"<!-- from cmd/fenchel/main.go -->\n'''go\n" + string(main) + "'''\n",
 		"<!-- from cmd/fenchel/main.go -->\n'''go\n\timport (\n// …\n\tfunc main() { os.Exit(cli.Main()) }\n'''\n",
 		"<!-- figures: a{b;c} -->\n\n<!-- not run: there is no make -->\n\n'''sh\nmake\n'''\n",
-		"'''sh\npython3 -m venv venv && venv/bin/pip install numpy\nFENCHEL_QUALITY=1 go test -v -run TestFaults ./docs\ngo run ./bench -only x -rounds 1\npython bench/gradients.py dump\n'''\n",
+		"'''sh\npython3 -m venv venv && venv/bin/pip install numpy\nFENCHEL_KERNEL=go go test -v -run TestFaults ./docs\ngo run ./bench -only x -rounds 1\npython bench/gradients.py dump\n'''\n",
 		"'''\nfenchel trian\n'''\n", "`fenchel`, `fenchel train --dry-run …` and `fenchel list model`, `fenchelish x`\n",
 		"`--loss softmax:tau=0.5`, `--loss`, `--trials 20`, `--data DIR`, `losses.Parse(text)`, `train.Ask{User: \"42\"}`, `torch.Save`\n",
 		"- item\n\n  '''sh\n  fenchel version\n  '''\n",
@@ -125,6 +125,7 @@ fenchel train --data ../shared/data/nosuch
 `, true))
 	for _, c := range []struct{ text, want string }{
 		{"a\n'''sh\nfenchel version\nfenchel eval nosuch\n'''\n", `^page.md:4: .*nosuch`},
+		{"'''sh\nfenchel train --data SOURCE --model sasrecc\n'''\n", `^page.md:2: .*unknown model "sasrecc"`},
 		{"'''sh\nfenchel train --loss softmx\n'''\n", `(?s)^page.md:2: .*unknown loss "softmx"`},
 		{"'''go\npackage main\n\nfunc main() { panic(1) }\n'''\n", `(?s)^page.md:0: module line-2 of the document: go run \..*panic: 1`},
 		{"<!-- module x a_test.go -->\n'''go\npackage x\n\nimport (\n\t\"testing\"\n)\n\nfunc TestX(t *testing.T) { t.Error(7) }\n'''\n", `(?s)^page.md:0: module x of the document: go test.*a_test.go:7: 7`},

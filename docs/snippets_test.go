@@ -251,6 +251,26 @@ func (c *checker) parse(line int, args []string) {
 			c.fault(line, "fenchel %s has no flag %s", strings.Join(path, " "), name)
 		}
 	}
+	if text := named(path, args); text != "" {
+		if err := settings(text); err != nil {
+			c.fault(line, "%v", err)
+		}
+	}
+}
+
+// named returns the settings by name of a training, which are read even where a word of the line
+// stands for what a reader has.
+func named(path, args []string) string {
+	var of []string
+	if !slices.Equal(path, []string{"train"}) {
+		return ""
+	}
+	for i, arg := range args[:max(len(args)-1, 0)] {
+		if value := args[i+1]; slices.Contains([]string{"--model", "--loss", "--task", "--score"}, arg) && !gap.MatchString(value) && !strings.Contains(value, "own-") && !strings.Contains(value, "file=") {
+			of = append(of, arg, "'"+value+"'")
+		}
+	}
+	return strings.Join(of, " ")
 }
 
 // A usage is what the help of a command lists.

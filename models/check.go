@@ -85,6 +85,15 @@ func CheckGradient(m Model, head Head, l losses.Loss, x *data.Examples, classes 
 	if err != nil {
 		return nil, err
 	}
+	encoding, others, err := Tables(m, head, l, x.Context, classes)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range append(encoding, others...) {
+		if len(t.Data) == 0 && t.Rows*t.Dim > 0 {
+			return nil, fmt.Errorf("models: a gradient check of table %q, which has no values yet: a training, such as train.Fit, draws the first ones", t.Name)
+		}
+	}
 	s := &gradientCheck{GradientCheck: c, model: m, head: head, loss: l, x: x, classes: classes, batch: batch, b: graph.NewBuilder[float64]()}
 	defer s.close()
 	if err := s.build(); err != nil {

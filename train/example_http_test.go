@@ -36,6 +36,7 @@ func ExampleServer() {
 			http.Error(w, err.Error(), http.StatusNotFound)
 			return
 		}
+		w.Header().Set("Content-Type", "application/json")
 		json.NewEncoder(w).Encode(items)
 	})
 	// In a program of your own: log.Fatal(http.ListenAndServe("127.0.0.1:8080", nil))

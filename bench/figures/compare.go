@@ -71,6 +71,9 @@ func compare(ctx context.Context, o *options, b *book) (ok bool, err error) {
 			fmt.Fprintf(o.out, "%s: %s\n", list.what, strings.Join(list.names, ", "))
 		}
 	}
+	if len(made) == 0 {
+		return false, errors.New("no run was made again")
+	}
 	return moved == 0 && len(failed) == 0, nil
 }
 
@@ -102,10 +105,14 @@ func (c change) String() string {
 // made again.
 func (l *library) changes(again *book, made []string) (all []change) {
 	for _, f := range l.figures {
-		if f.err != nil || !slices.ContainsFunc(f.from.operands, func(o operand) bool { return slices.Contains(made, o.run) }) {
+		if !slices.ContainsFunc(f.from.operands, func(o operand) bool { return slices.Contains(made, o.run) }) {
 			continue
 		}
 		c := change{where: fmt.Sprintf("%s:%d", f.document.name, f.line), shown: f.shown(), was: f.value, from: f.from.text}
+		if c.err = f.err; c.err != nil { // nothing that it could be compared with
+			all = append(all, c)
+			continue
+		}
 		if c.is, c.err = f.from.value(again); c.err == nil {
 			c.allowed, c.err = f.from.allowed(l.book)
 		}
@@ -125,9 +132,9 @@ func (l *library) changes(again *book, made []string) (all []change) {
 	return all
 }
 
-// outputChanges compares the numbers of a block of output with those of the lines that are
-// in their places now. A number with a unit is one of time or memory, which only a run
-// of these is held to.
+// outputChanges compares a block of output with the lines that are in the places of its own
+// now: the text between numbers, and the numbers. A number with a unit is one of time or
+// memory, which only a run of these is held to.
 func (d *document) outputChanges(k block, again *book, r *run) (all []change) {
 	for _, p := range d.pairs(k, again) {
 		where := fmt.Sprintf("%s:%d", d.name, p.line.line)
@@ -140,9 +147,12 @@ func (d *document) outputChanges(k block, again *book, r *run) (all []change) {
 			all = append(all, change{where: where, shown: p.line.text, from: k.output.text, err: fmt.Errorf("the line has other numbers: %s", p.now)})
 			continue
 		}
+		if worded(p.line.text) != worded(p.now) {
+			all = append(all, change{where: where, shown: p.line.text, from: k.output.text, err: fmt.Errorf("the line has another text: %s", p.now)})
+		}
 		for i, at := range old {
 			text := p.line.text[at[0]:at[1]]
-			if !r.Timing && unit.MatchString(p.line.text[at[1]:]) || !strings.Contains(text, ".") {
+			if !r.Timing && unit.MatchString(p.line.text[at[1]:]) {
 				continue
 			}
 			c := change{where: where, shown: text, from: k.output.text}
@@ -157,6 +167,11 @@ func (d *document) outputChanges(k block, again *book, r *run) (all []change) {
 		}
 	}
 	return all
+}
+
+// worded is a line without its numbers, and with one blank where there are several.
+func worded(line string) string {
+	return strings.Join(strings.Fields(number.ReplaceAllString(line, "0")), " ")
 }
 
 // allowed returns by how much the value of a reference may differ, from the tolerances of

@@ -19,9 +19,9 @@ var (
 	number = regexp.MustCompile(`(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?`)
 
 	// unit stands behind a figure. A cross before another number is a product.
-	unit = regexp.MustCompile(`^[ \n\x{a0}\x{202f}]?(?:×|%|GB/s|(?:x|percent|ns|µs|μs|ms|s|seconds|min|minutes?|hours?|times|KiB|MiB|GiB|KB|MB|GB)\b)`)
+	unit = regexp.MustCompile(`^[*_]{0,3}[ \n\x{a0}\x{202f}]?(?:×|%|GB/s|(?:x|percent|ns|µs|μs|ms|s|seconds|min|minutes?|hours?|times|KiB|MiB|GiB|KB|MB|GB)\b)`)
 
-	product = regexp.MustCompile(`^[ \n]?×[ \n]?[\d.]`)
+	product = regexp.MustCompile(`^(?:[ \n]×[ \n]|×)\.?\d`)
 
 	// between stands between two numbers that have one unit.
 	between = regexp.MustCompile(`^(?:\s+(?:to|and|or)\s+|,\s+|\s*[–/]\s*|\s*±\s*|-)$`)
@@ -68,7 +68,7 @@ func (d *document) tokens(start, end int) []token {
 		if u := unit.FindStringIndex(text[to:]); u != nil && !product.MatchString(text[to:]) {
 			t.unit += u[1]
 		}
-		t.figure = t.unit > t.end || strings.Contains(t.text, ".")
+		t.figure = t.unit > t.end || strings.ContainsAny(t.text, ".eE")
 		all = append(all, t)
 	}
 	shared := false // whether the number behind has a unit

@@ -73,11 +73,7 @@ var verbs = map[string]verb{
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	status := command(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	os.Exit(status)
+	os.Exit(command(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
 }
 
 // command runs a command line and returns its exit status.
@@ -98,6 +94,11 @@ func command(ctx context.Context, args []string, out, log io.Writer) int {
 		if _, err := b.manifest.choose(o.names); err != nil {
 			fmt.Fprintln(log, "figures:", err)
 			return exitUsage
+		}
+		if verbs[o.verb].runs { // what it starts has to be ended with it
+			var stop func()
+			ctx, stop = signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+			defer stop()
 		}
 		var ok bool
 		if ok, err = verbs[o.verb].do(ctx, o, b); ok && err == nil {

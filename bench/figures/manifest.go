@@ -54,14 +54,16 @@ func readManifest(file string) (*manifest, error) {
 	say := func(r run, format string, args ...any) {
 		faults = append(faults, fmt.Sprintf("%s: run %s: %s", file, cmp.Or(r.Name, "without a name"), fmt.Sprintf(format, args...)))
 	}
+	seen := map[string]bool{}
 	for i, r := range m.Runs {
 		m.Runs[i].Command = strings.TrimSpace(r.Command)
 		if !runName.MatchString(r.Name) {
 			say(r, "%q is no name: want small letters, digits, hyphens and points", r.Name)
 		}
-		if m.run(r.Name) != &m.Runs[i] {
+		if seen[r.Name] {
 			say(r, "the name is given twice")
 		}
+		seen[r.Name] = true
 		if strings.TrimSpace(r.About) == "" {
 			say(r, "about says nothing")
 		}

@@ -27,8 +27,9 @@ const (
 	head = `Fenchel
 
 This file names the modules of others that are linked into the program fenchel, the licence
-of each and who has its copyright. The texts of the licences are in the modules, as
-"go mod download" gets them. It is written by: go run ./internal/arch/notice -accept
+of each and who has its copyright. The texts of the licences, and of what the
+modules themselves include of others, are in the modules, as "go mod download" gets them: whoever
+distributes a binary adds them. It is written by: go run ./internal/arch/notice -accept
 `
 )
 
