@@ -126,7 +126,7 @@ fenchel train --data ../shared/data/nosuch
 	for _, c := range []struct{ text, want string }{
 		{"a\n'''sh\nfenchel version\nfenchel eval nosuch\n'''\n", `^page.md:4: .*nosuch`},
 		{"'''sh\nfenchel train --data SOURCE --model sasrecc\n'''\n", `^page.md:2: .*unknown model "sasrecc"`},
-		{"'''sh\nfenchel train --loss softmx\n'''\n", `(?s)^page.md:2: .*unknown loss "softmx"`},
+		{"'''sh\nfenchel train --optimizer admm\n'''\n", `(?s)^page.md:2: .*unknown optimizer "admm"`},
 		{"'''go\npackage main\n\nfunc main() { panic(1) }\n'''\n", `(?s)^page.md:0: module line-2 of the document: go run \..*panic: 1`},
 		{"<!-- module x a_test.go -->\n'''go\npackage x\n\nimport (\n\t\"testing\"\n)\n\nfunc TestX(t *testing.T) { t.Error(7) }\n'''\n", `(?s)^page.md:0: module x of the document: go test.*a_test.go:7: 7`},
 	} {

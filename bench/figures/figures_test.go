@@ -92,6 +92,7 @@ func TestCheck(t *testing.T) {
 		"no reference in a head":  {bare("## 3× faster\n"), []string{"STUDY.md:1: the figure 3× has no reference"}},
 		"whole numbers with it":   {bare("40, 133 and 1.4 ms\n"), []string{"the figure 40 has", "the figure 133 has", "the figure 1.4 ms has"}},
 		"other units":             {bare("2x, 3 percent, 4 hours; 64x64, 5 xs, 4 × 4, C = 3 and AVX-512 s\n"), []string{"2x has", "3 percent has", "4 hours has"}},
+		"before a point":          {bare("It is 2×. Then 3× 3 users, **4** ms, 1e-3; 5 × 5, § 2.1 and eq. 3.4\n"), []string{"2× has", "3× has", "4** ms has", "1e-3 has"}},
 		"a column without": {bare("| a | 5 % |\n|---|---|\n| b | .5 |\n<!-- figures: - | - -->\n"), []string{
 			"STUDY.md:1: the figure 5 % has no reference", "STUDY.md:3: the figure .5 has no reference"}},
 		"wrong digit":        {paragraph("is .346 and .3461", "plain{recall@20;TEST} plain{recall@20;TEST}"), []string{"docs/a/b.md:3: .3461 is .3460 by plain{recall@20;TEST}"}},
