@@ -23,11 +23,11 @@ import (
 // the generated data lack, or whose histories are in no order; each does one.
 func TestCheckModels(t *testing.T) {
 	require.NotEmpty(t, models.All())
-	for _, m := range models.All() {
+	for at, m := range models.All() {
 		checked := 0
 		for i, task := range data.Tasks() {
 			for j, loss := range []string{"softmax@all", "sparsemax@all", "bpr@all", "softmax@sampled:n=4", "sparsemax@sampled:n=4,per=row", "bpr@sampled:n=4,sampler=dns", "hsm", "softmax@classes", "entmax@adaptive"} {
-				if testing.Short() && (i+j)%3 != 0 {
+				if testing.Short() && (at+i+j)%9 != 0 { // each model under each task with one of them
 					continue
 				}
 				line := []string{"check", "--model", m.Name, "--task", task.Name, "--loss", loss, "--bias", "--score", "dot", "--probes", "10"}

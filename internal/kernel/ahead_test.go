@@ -24,10 +24,10 @@ func TestAheadChangesNothing(t *testing.T) {
 				want, got := slices.Clone(c), guard(c, 1)
 				gemmBlock(a, k, 1, m, k, b, n, want, n, n, true)
 				gemmAhead(a, k, 1, m, k, b, n, got.x, n, n, true, p, q)
-				require.Equal(t, want, got.x, "%v %v", s, length)
+				requireEqual(t, want, got.x, "%v %v", s, length)
 				got.requireIntact(t, "C")
-				require.Equal(t, p0, p)
-				require.Equal(t, q0, q)
+				requireEqual(t, p0, p)
+				requireEqual(t, q0, q)
 			}
 		}
 	})

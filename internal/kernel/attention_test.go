@@ -92,7 +92,7 @@ func TestAttention(t *testing.T) {
 						requireRMS(t, want, out[i].x, 1e-5, 1e-6, fmt.Sprintf("%d, keep %d", i, keep))
 						out[i].requireIntact(t, "result")
 						if keep > 0 {
-							require.Equal(t, first[i], out[i].x, "%d, keep %d", i, keep)
+							requireEqual(t, first[i], out[i].x, "%d, keep %d", i, keep)
 						}
 					}
 					if keep == 0 {
@@ -103,7 +103,7 @@ func TestAttention(t *testing.T) {
 					var to [3][]float32
 					to[i] = make([]float32, n*c.d)
 					a.Backward(to[0], to[1], to[2], g)
-					require.Equal(t, first[1+i], to[i], "gradient %d", i)
+					requireEqual(t, first[1+i], to[i], "gradient %d", i)
 				}
 				require.LessOrEqual(t, len(a.kept), AttentionKept(n, 77, c.heads))
 				require.LessOrEqual(t, len(a.work[0]), AttentionWork(77, c.d, c.heads, true))
@@ -168,7 +168,9 @@ func TestTransposed(t *testing.T) {
 									want *= scales[j]
 								}
 							}
-							require.Equal(t, want, dst.x[j*ldd+i], "%d rows of %d: %d,%d", rows, width, i, j)
+							if got := dst.x[j*ldd+i]; got != want {
+								require.Equal(t, want, got, "%d rows of %d: %d,%d", rows, width, i, j)
+							}
 						}
 					}
 					dst.requireIntact(t, "dst")

@@ -128,13 +128,16 @@ func TestOffsetsBelowTheLimit(t *testing.T) {
 		}
 		p := newProblem(source(53), problemConfig{b: 70, c: 500, d: 16, sd: 1, bias: true})
 		p.lift(1)
-		run := func(ws *Workspace) []any {
+		run := func(ws *Workspace) [][]float32 {
 			loss, out := p.outputs()
 			require.NoError(t, l.loss.Forward(ws, &p.Linear, loss))
 			require.NoError(t, l.loss.Backward(ws, &p.Linear, p.g, out))
-			return []any{loss, out}
+			return [][]float32{loss, out.H, out.W, out.Bias}
 		}
-		require.Equal(t, run(new(Workspace)), run(&Workspace{ShiftInvariant: true}), fmt.Sprintf("%T%+v", l.loss, l.loss))
+		want, got := run(new(Workspace)), run(&Workspace{ShiftInvariant: true})
+		for i := range want {
+			requireEqual(t, want[i], got[i], "%T%+v", l.loss, l.loss)
+		}
 	}
 }
 
@@ -143,7 +146,7 @@ func TestOffsetsBelowTheLimit(t *testing.T) {
 func TestOffsetBits(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 	for _, l := range shiftInvariantCases() {
-		var first []any
+		var first [][]float32
 		for _, n := range []int{1, 2, 5} {
 			for _, budget := range []int{0, 1 << 30} {
 				runtime.GOMAXPROCS(n)
@@ -153,10 +156,13 @@ func TestOffsetBits(t *testing.T) {
 				loss, out := p.outputs()
 				require.NoError(t, l.loss.Forward(&ws, &p.Linear, loss))
 				require.NoError(t, l.loss.Backward(&ws, &p.Linear, p.g, out))
+				all := [][]float32{loss, out.H, out.W, out.Bias}
 				if first == nil {
-					first = []any{loss, out}
+					first = all
 				}
-				require.Equalf(t, first, []any{loss, out}, "%T%+v: GOMAXPROCS=%d, budget %d", l.loss, l.loss, n, budget)
+				for i := range first {
+					requireEqual(t, first[i], all[i], "%T%+v: GOMAXPROCS=%d, budget %d", l.loss, l.loss, n, budget)
+				}
 			}
 		}
 	}

@@ -107,7 +107,7 @@ func TestUnit(t *testing.T) {
 					what := fmt.Sprintf("%s %v shift=%t", name, cfg, shift)
 					require.NoError(t, c.loss.Forward(&a, &p.Linear, loss), what)
 					require.NoError(t, c.loss.Forward(&b, &unit.Linear, want), what)
-					require.Equal(t, want, loss, what)
+					requireEqual(t, want, loss, what)
 					require.NoError(t, c.loss.Backward(&a, &p.Linear, p.g, out), what)
 					require.NoError(t, c.loss.Backward(&b, &unit.Linear, p.g, wantOut), what)
 					for j := range p.C {
