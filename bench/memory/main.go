@@ -58,8 +58,9 @@ type try struct {
 	fitted   bool // in one step, of a set of fittedItems, without dim and epochs
 }
 
-// fittedItems keep a matrix of their square, as ease holds it, below a gigabyte.
-const fittedItems = 6000
+// fittedItems are so few that ease, which reads and writes half of its matrix, has not more said of
+// it than is held: with pages of 2 MiB all of the matrix is resident, and else that half.
+const fittedItems = 4000
 
 // tries returns a run for each head, with each of its trees or samplers, for each solver
 // that takes no head, for each further model with its usual head and with drawn candidates,

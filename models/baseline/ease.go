@@ -33,11 +33,8 @@ func init() {
 			return NewEASE(ctx, train, v.Num("lambda"))
 		},
 		bytes: func(_ registry.Values, train *data.Interactions) (kept, fitting int64) {
-			// Of the matrix of float64 the part below the diagonal is not touched, but for the
-			// rest of a page of 4 KiB: a first fit of a process has it as addresses alone.
 			n := int64(train.Items())
-			matrix, _ := kernel.DefiniteBytes(train.Items())
-			return 4 * n * n, EASEBytes(train.Items()) - max(0, matrix/2-2048*n)
+			return 4 * n * n, EASEBytes(train.Items())
 		},
 		restore: func(items int, arrays map[string]graph.Array) (history, error) {
 			b, err := arrayOf[float32](arrays, "B", items*items)

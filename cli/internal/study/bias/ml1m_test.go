@@ -15,7 +15,7 @@ import (
 // below logq below no correction, better proposals below worse ones, pairwise and
 // unnormalised losses far off.
 func TestOrderOnMovieLens(t *testing.T) {
-	const dir = "../../../../shared/data/ml-1m"
+	const dir = "../../../../../shared/data/ml-1m"
 	needs.Data(t, dir)
 	if testing.Short() {
 		t.Skip("trains on 0.8 million pairs")
