@@ -31,8 +31,9 @@ func (m Memory) Total() (n int64) {
 
 // Limit returns what the Go runtime may take, so that the process stays within Total:
 // what [runtime/debug.SetMemoryLimit] is to be given before the run. The collector then
-// works as hard as that asks for; without it garbage may double what a run holds.
-func (m Memory) Limit() int64 { return m.Total() - memory.Binary }
+// works as hard as that asks for; without it garbage may double what a run holds. It is less
+// than Total by a hundredth or so, by which a collection may come late.
+func (m Memory) Limit() int64 { return m.Total() - memory.Binary - m.Total()/100 }
 
 // maxParameters keeps sums of bytes far from 2⁶³.
 const maxParameters = 1e13

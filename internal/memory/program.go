@@ -5,6 +5,6 @@ package memory
 // of RssFile, the pages of its file that are touched, and 7 MiB of RssAnon, of which the
 // heap of tables that packages make as they start is 3. Both with some room.
 const (
-	Binary  = 28 << 20 // not under the limit of the Go runtime
+	Binary  = 24 << 20 // not under the limit of the Go runtime
 	Runtime = 8 << 20
 )
