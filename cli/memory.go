@@ -71,9 +71,12 @@ func loadWithin(p *data.Plan, c collector, force bool) (*data.Dataset, error) {
 // counts with what a run holds at its fullest.
 const readingGarbage = 25
 
+// late is by how many hundredths of what is live a collection comes late.
+const late = 3
+
 // readingBytes is what a process takes that loads a set.
 func readingBytes(n data.Need) int64 {
-	return memory.Binary + memory.Runtime + n.Bytes + n.Bytes*readingGarbage/100
+	return memory.Binary + memory.Runtime + n.Bytes + n.Bytes*(readingGarbage+late)/100
 }
 
 // A budget is what a run will hold beside what can be had.
