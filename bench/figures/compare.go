@@ -41,10 +41,9 @@ func compare(ctx context.Context, o *options, b *book) (ok bool, err error) {
 			cannot = append(cannot, r.Name+" ("+lacks+")")
 			continue
 		}
-		fmt.Fprintf(o.log, "== %s: %s\n", r.Name, r.About)
 		have, err := m.make(ctx, r)
 		if ctx.Err() != nil {
-			return false, fmt.Errorf("%s: interrupted", r.Name)
+			return false, err
 		}
 		if err != nil {
 			failed = append(failed, fmt.Sprintf("%s (%v)", r.Name, err))

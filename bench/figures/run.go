@@ -47,10 +47,9 @@ func makeRecords(ctx context.Context, o *options, b *book) (ok bool, err error) 
 		if err := fs.Clean(file); err != nil {
 			return false, err
 		}
-		fmt.Fprintf(o.log, "== %s: %s\n", r.Name, r.About)
 		have, err := m.make(ctx, r)
 		if ctx.Err() != nil {
-			return false, fmt.Errorf("%s: interrupted", r.Name)
+			return false, err
 		}
 		if err == nil {
 			err = fs.WriteBytes(file, have.bytes())
@@ -116,8 +115,15 @@ func (m *maker) lacks(r *run) string {
 	return ""
 }
 
-// make runs a command and returns its record.
+// make says which run it makes, runs its command and returns the record. Once ctx has ended the
+// error says that the run was interrupted.
 func (m *maker) make(ctx context.Context, r *run) (have *record, err error) {
+	fmt.Fprintf(m.log, "== %s: %s\n", r.Name, r.About)
+	defer func() {
+		if ctx.Err() != nil {
+			have, err = nil, fmt.Errorf("%s: interrupted", r.Name)
+		}
+	}()
 	if lacks := m.lacks(r); lacks != "" {
 		return nil, errors.New(lacks)
 	}
